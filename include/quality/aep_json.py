@@ -1,19 +1,19 @@
-"""Rows and parts of rows as AEP reads them in JSON: nulls left out, instants with milliseconds."""
+"""Rows and parts of rows as AEP reads them in JSON: without nulls, with instants in milliseconds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 PROFILE_EVENT_BYTES = 10_240
-"""What Real-Time Customer Profile takes of an ExperienceEvent; larger ones are dropped (EP:profile/guardrails.md)."""
+"""The largest ExperienceEvent that Real-Time Customer Profile accepts; it drops larger ones (EP:profile/guardrails.md)."""
 _ESCAPED = 6
-"""Bytes that JSON takes at most for one of a text, as for a control character."""
+"""The largest number of JSON bytes for one byte of a text, such as a control character."""
 _SCALAR_BYTES = 32
-"""More than any number, boolean, date or instant takes."""
+"""More bytes than any number, boolean, date or instant needs."""
 
 
 def present(value: Any) -> Any:
-    """A row value without its nulls: for AEP null is not absent, so absent it must be."""
+    """Return a row value without its nulls: AEP does not treat null as absent."""
     if isinstance(value, dict):
         return {key: present(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
@@ -22,41 +22,43 @@ def present(value: Any) -> Any:
 
 
 def iso(value: Any) -> str:
-    """Instants as AEP's date-time pattern wants them, with milliseconds and Z; dates as dates."""
+    """Return an instant in AEP's date-time format, with milliseconds and Z; a date as a date."""
     text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
     return text.replace("+00:00", "Z")
 
 
 def row_json(array: Any) -> list[str]:
-    """Each value of an Arrow array without nulls as JSON text."""
+    """Return each value of an Arrow array without nulls as JSON text."""
     import msgspec
 
     encode = msgspec.json.Encoder().encode
-    return [encode(_written(present(value))).decode() for value in array.to_pylist(maps_as_pydicts="strict")]
+    return [
+        encode(_json_value(present(value))).decode() for value in array.to_pylist(maps_as_pydicts="strict")
+    ]
 
 
-def _written(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _written(inner) for key, inner in value.items()}
+        return {key: _json_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_written(inner) for inner in value]
+        return [_json_value(inner) for inner in value]
     return iso(value) if hasattr(value, "isoformat") else value
 
 
 def row_bytes(table: Any) -> Any:
-    """The size of each row as JSON, in bytes: exact above ``PROFILE_EVENT_BYTES``, below it an upper bound.
+    """Return the size of each row as JSON, in bytes: exact above ``PROFILE_EVENT_BYTES``, otherwise an upper bound.
 
-    Writing every row as JSON takes 50 microseconds a row; most rows are far below the limit, which their columns show.
+    Writing a row as JSON takes 50 microseconds; the columns show that most rows are far below the limit.
     """
     rows = table.to_struct_array().combine_chunks()
-    sizes = _most_bytes(rows)
+    sizes = _size_bounds(rows)
     large = (sizes > PROFILE_EVENT_BYTES).nonzero()[0]
     sizes[large] = [len(text.encode()) for text in row_json(rows.take(large))]
     return sizes
 
 
-def _most_bytes(array: Any) -> Any:
-    """An upper bound of the JSON size of each value of an Arrow array; nothing for a null, which is left out."""
+def _size_bounds(array: Any) -> Any:
+    """Return an upper bound of the JSON size of each value of an Arrow array; 0 for a null, which is left out."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -67,14 +69,14 @@ def _most_bytes(array: Any) -> Any:
         for field in kind:
             child = pc.struct_field(array, field.name)
             there = child.is_valid().to_numpy(zero_copy_only=False)
-            sizes += _most_bytes(child) + there * (_ESCAPED * len(field.name.encode()) + 4)
+            sizes += _size_bounds(child) + there * (_ESCAPED * len(field.name.encode()) + 4)
     elif types.is_map(kind):
         entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
         entries = array.cast(pa.list_(entry))
         inner = entries.flatten()
-        sizes = _sums(entries, _most_bytes(inner.field("key")) + _most_bytes(inner.field("value")) + 2)
+        sizes = _list_sums(entries, _size_bounds(inner.field("key")) + _size_bounds(inner.field("value")) + 2)
     elif types.is_list(kind):
-        sizes = _sums(array, _most_bytes(array.flatten()) + 1)
+        sizes = _list_sums(array, _size_bounds(array.flatten()) + 1)
     elif types.is_string(kind):
         lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
         sizes = lengths.astype(np.int64) * _ESCAPED + 2
@@ -83,8 +85,8 @@ def _most_bytes(array: Any) -> Any:
     return sizes * array.is_valid().to_numpy(zero_copy_only=False)
 
 
-def _sums(lists: Any, sizes: Any) -> Any:
-    """The sums of the sizes of each list's items, and of its brackets."""
+def _list_sums(lists: Any, sizes: Any) -> Any:
+    """Return the sum of the sizes of each list's items and of its brackets."""
     import numpy as np
     import pyarrow.compute as pc
 

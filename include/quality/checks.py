@@ -1,5 +1,7 @@
-"""Checks: what Great Expectations is asked at once. Several expectations of one view are one check where that means
-the same, since GX takes milliseconds for each."""
+"""Checks that Great Expectations runs.
+
+Several expectations of one view become one check if that means the same, because GX takes milliseconds for each.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ from include.quality.view import View
 
 @dataclass(frozen=True)
 class Check:
-    """One GX expectation on the values of a view. ``specs``: the numbers of the expectations that it stands for."""
+    """One GX expectation on the values of a view. ``specs``: the numbers of the expectations that it replaces."""
 
     view: View
     gx_type: str
@@ -24,27 +26,27 @@ class Check:
     specs: tuple[int, ...]
     name: str
     constraint: str
-    """Of the first one, for an error."""
+    """The constraint of the first expectation, for an error."""
 
     @property
-    def asks(self) -> str:
-        """What is asked of the values: equal for checks that ask the same."""
+    def requirement(self) -> str:
+        """The GX expectation as a text; equal for checks that require the same of their values."""
         return f"{self.gx_type} {json.dumps(self.kwargs, sort_keys=True, default=repr)}"
 
 
 def single_checks(specs: Sequence[ExpectationSpec], numbers: Iterable[int]) -> list[Check]:
-    """A check for each of some expectations."""
+    """Return a separate check for each of some expectations."""
     return [_check(specs[number], number) for number in sorted(numbers)]
 
 
 def merged_checks(specs: Sequence[ExpectationSpec]) -> list[Check]:
-    """As few checks as possible that pass exactly where all expectations do."""
+    """Return as few checks as possible that pass exactly if all expectations pass."""
     merged: dict[tuple[View, str], list[Check]] = defaultdict(list)
     for number, spec in enumerate(specs):
         check = _check(spec, number)
         those = merged[check.view, check.gx_type]
         for place, other in enumerate(those):
-            if (both := _both(other, check)) is not None:
+            if (both := _merge_two(other, check)) is not None:
                 those[place] = both
                 break
         else:
@@ -56,13 +58,13 @@ def _check(spec: ExpectationSpec, number: int) -> Check:
     return Check(spec.view, spec.gx_type, spec.kwargs, (number,), spec.name, spec.constraint)
 
 
-def _both(first: Check, second: Check) -> Check | None:
-    """One check in place of two of one view, or None where there is none that means the same."""
+def _merge_two(first: Check, second: Check) -> Check | None:
+    """Return one check in place of two of one view, or None if no single check means the same."""
     kwargs: dict[str, Any] | None = None
     if first.gx_type == NOT_NULL:
         kwargs = {}
     elif first.gx_type in (BETWEEN, LENGTHS):
-        kwargs = _range(first.kwargs, second.kwargs)
+        kwargs = _merge_ranges(first.kwargs, second.kwargs)
     elif first.gx_type == JSON_SCHEMA:
         one, other = (json.loads(check.kwargs["json_schema"]) for check in (first, second))
         if not one.keys() & other.keys():
@@ -72,8 +74,11 @@ def _both(first: Check, second: Check) -> Check | None:
     return Check(first.view, first.gx_type, kwargs, first.specs + second.specs, first.name, first.constraint)
 
 
-def _range(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
-    """A lower and an upper limit as one; GX refuses a range that is empty, such as that of a contradictory schema."""
+def _merge_ranges(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
+    """Return a lower and an upper limit as one range, or None.
+
+    GX refuses an empty range, such as that of a contradictory schema.
+    """
     both = {**one, **other}
     if one.keys() & other.keys() or not {"min_value", "max_value"} <= both.keys():
         return None

@@ -1,6 +1,6 @@
-"""The one table: what a schema or the pipeline may ask of rows, how it is checked, and what the report says.
+"""The table of constraints: what a schema or the pipeline requires of rows, how it is checked, and its sentence.
 
-``docs/quality.md`` shows it; a test keeps the two the same.
+``docs/quality.md`` shows the table; a test keeps both equal.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from include.errors import Terminal
 Severity = Literal["critical", "warning"]
 Scope = Literal["row", "partition"]
 
-# GX class names; the suite looks them up. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
-# own one for JSON Schema takes 1.5 ms a row, and its regular expressions and dates are Python's and not JSON Schema's.
+# GX class names; the suite resolves them. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
+# own one for JSON Schema takes 1.5 ms a row and uses Python's regular expressions and dates, not JSON Schema's.
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 IN_SET = "ExpectColumnValuesToBeInSet"
 BETWEEN = "ExpectColumnValuesToBeBetween"
@@ -36,9 +36,9 @@ class Constraint:
 _XDM = "XDM schema"
 
 CONSTRAINTS: dict[str, Constraint] = {
-    "required": Constraint(_XDM, NOT_NULL, "must be there"),
+    "required": Constraint(_XDM, NOT_NULL, "must be present"),
     "required_inside": Constraint(
-        f"{_XDM}: required in an object", NOT_NULL, "must be there when the object around it is"
+        f"{_XDM}: required in an object", NOT_NULL, "must be present when its parent object is present"
     ),
     "enum": Constraint(_XDM, IN_SET, "must be one of {limit}"),
     "const": Constraint(_XDM, IN_SET, "must be {limit}"),
@@ -54,31 +54,31 @@ CONSTRAINTS: dict[str, Constraint] = {
     "type": Constraint(f"{_XDM}, items of arrays, values of maps", NOT_NULL, "must be of type {limit}"),
     "minItems": Constraint(f"{_XDM}, arrays", BETWEEN, "must have at least {limit} items"),
     "maxItems": Constraint(f"{_XDM}, arrays", BETWEEN, "must have at most {limit} items"),
-    "uniqueItems": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must not have an item twice"),
-    "contains": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must have an item as the schema describes it"),
+    "uniqueItems": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must not contain duplicate items"),
+    "contains": Constraint(f"{_XDM}, arrays", JSON_SCHEMA, "must contain an item that fits `contains` of the schema"),
     "minProperties": Constraint(f"{_XDM}, maps and objects", BETWEEN, "must have at least {limit} keys"),
     "maxProperties": Constraint(f"{_XDM}, maps and objects", BETWEEN, "must have at most {limit} keys"),
     "propertyNames": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have keys as the schema describes them"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have only keys that the schema allows"
     ),
     "patternProperties": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have what the schema describes for the names of its keys"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have values that fit what the schema requires for their keys"
     ),
     "dependencies": Constraint(
-        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have the keys that its other keys depend on"
+        f"{_XDM}, maps and objects", JSON_SCHEMA, "must have the keys that its other keys require"
     ),
     "allOf": Constraint(_XDM, JSON_SCHEMA, "must fit all alternatives of the schema"),
     "anyOf": Constraint(_XDM, JSON_SCHEMA, "must fit an alternative of the schema"),
     "oneOf": Constraint(_XDM, JSON_SCHEMA, "must fit exactly one alternative of the schema"),
     "not": Constraint(_XDM, JSON_SCHEMA, "must not fit what the schema excludes"),
-    "in_the_past": Constraint("AEP: an event lies in the past", BETWEEN, "must lie before {limit}"),
+    "in_the_past": Constraint("AEP: an event is in the past", BETWEEN, "must be before {limit}"),
     "in_the_partition": Constraint(
-        "pipeline: an event belongs to one day of the project", BETWEEN, "must lie in the partition's day, {limit}"
+        "pipeline: an event belongs to one day of the project", BETWEEN, "must be in the partition's day, {limit}"
     ),
-    "identity": Constraint("pipeline: `identities`", NOT_NULL, "must hold an identity", "warning"),
+    "identity": Constraint("pipeline: `identities`", NOT_NULL, "must contain an identity", "warning"),
     "primary_identity": Constraint(
         "AEP: Profile drops events without the schema's primary identity", NOT_NULL,
-        "must be there: it is the primary identity of a dataset enabled for Profile",
+        "must be present: it is the primary identity of a dataset enabled for Profile",
     ),
     "event_size": Constraint(
         "AEP: Profile drops larger events (Profile guardrails)", BETWEEN, "must be at most {limit} bytes of JSON"
@@ -86,22 +86,22 @@ CONSTRAINTS: dict[str, Constraint] = {
     "rows": Constraint(
         "pipeline: `quality.allow_empty`", BETWEEN, "must have at least {limit} valid events", scope="partition"
     ),
-    "id_unique": Constraint("AEP's data lake keeps every row", BETWEEN, "must not stand twice", scope="partition"),
+    "id_unique": Constraint("AEP's data lake keeps every row", BETWEEN, "must be unique", scope="partition"),
     "event_share": Constraint(
-        "pipeline: the partitions before (`quality.history_days`)", BETWEEN,
-        "should be {limit} of the day's events, as on the days before", "warning", "partition",
+        "pipeline: previous partitions (`quality.history_days`)", BETWEEN,
+        "should be {limit} of the day's events, as on previous days", "warning", "partition",
     ),
 }  # fmt: skip
 
 OWN_RULES = frozenset(
     name for name, constraint in CONSTRAINTS.items() if not constraint.asked_by.startswith(_XDM)
 )
-"""What a pipeline may give another severity; what the schema asks, AEP asks too, and refuses the row."""
+"""Constraints whose severity a pipeline can change. AEP also enforces those of the schema, and rejects the row."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a row or a partition does not pass; never the row's value, unless the pipeline asks for it."""
+    """The reason why a row or a partition fails; without the row's value, unless the pipeline file enables it."""
 
     field: str
     constraint: str
@@ -109,29 +109,29 @@ class Reason:
 
     @property
     def record(self) -> dict[str, Any]:
-        """As quarantine writes it."""
+        """The reason as quarantine writes it."""
         return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
 
     @property
     def sentence(self) -> str:
-        """For the report: the field and what is expected of it."""
+        """The reason for the report: the field and what is expected of it."""
         return f"{self.field} {expected(self.constraint, self.limit)}"
 
 
 def expected(constraint: str, limit: Any) -> str:
-    """What is expected of a field, in words."""
-    told = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
+    """Return a sentence part that says what is expected of a field."""
+    shown = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
     known = CONSTRAINTS.get(constraint)
-    return known.sentence.format(limit=told) if known else f"must fit {constraint} {told}"
+    return known.sentence.format(limit=shown) if known else f"must fit {constraint} {shown}"
 
 
 class ValidationBroken(Terminal):
-    """An expectation could not be checked; that is never taken for "all rows are fine"."""
+    """An expectation could not be checked; this never counts as "all rows pass"."""
 
 
 def cannot_check(field: str, constraint: str) -> ValidationBroken:
-    """The error for a constraint whose value is not one that its field or its keyword can have."""
+    """Return the error for a constraint whose value does not fit its field or its keyword."""
     return ValidationBroken(
         f"The expectation {constraint!r} of field {field!r} could not be checked.",
-        "The schema asks something of this field that its type cannot have; correct the field group.",
+        "The schema has a constraint that does not fit the type of this field; correct the field group.",
     )

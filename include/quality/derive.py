@@ -1,4 +1,4 @@
-"""From the constraints of an XDM schema, and the rules of AEP and of the pipeline, to expectations on rows."""
+"""Expectations on rows from the constraints of an XDM schema and the rules of AEP and of the pipeline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WHOLE = {
         *_COMBINED,
     ),
 }  # fmt: skip
-"""Keywords that only the whole array, map or object can be held against."""
+"""Keywords that apply only to the whole array, map or object."""
 _WORDS = ("pattern", "format")
 _SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *_BOUNDS)
 """Keywords whose value is short enough to be a part of the reason."""
@@ -49,7 +49,7 @@ _SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *
 
 @dataclass(frozen=True)
 class ExpectationSpec:
-    """One expectation: what it looks at, what it stands for, and how GX checks it."""
+    """One expectation: its view, its meaning, and how GX checks it."""
 
     view: View
     constraint: str
@@ -58,30 +58,32 @@ class ExpectationSpec:
     kwargs: dict[str, Any] = field(default_factory=dict)
     severity: Severity = "critical"
     label: str = ""
-    """What people call the field, where that is not its path."""
+    """The name of the field in sentences, if that is not its path."""
 
     @property
     def reason(self) -> Reason:
+        """The reason for rows that fail."""
         return Reason(self.name, self.constraint, _hashable(self.limit))
 
     @property
     def name(self) -> str:
+        """The name of the field in sentences."""
         return self.label or self.view.name
 
     @property
     def sentence(self) -> str:
-        """For the report: what is expected of the field."""
+        """What is expected of the field, for the report."""
         return expected(self.constraint, self.limit)
 
     @property
     def restates_type(self) -> bool:
-        """Whether it only bounds an integer by what its type can hold."""
+        """Whether the expectation only restates the range of an integer type."""
         limits = {limit for both in INTEGER_LIMITS.values() for limit in both}
         return self.constraint in ("minimum", "maximum") and self.limit in limits
 
 
 def _hashable(limit: Any) -> Any:
-    """A limit as a reason that can be counted holds it."""
+    """Return a limit as a hashable value, so that reasons can be counted."""
     if isinstance(limit, list):
         return tuple(map(_hashable, limit))
     return json.dumps(limit, sort_keys=True) if isinstance(limit, dict) else limit
@@ -89,19 +91,19 @@ def _hashable(limit: Any) -> Any:
 
 @dataclass(frozen=True)
 class RowRules:
-    """What is asked of every event beside the schema: instants in UTC; ``latest`` and ``now`` are excluded."""
+    """The rules for every event in addition to the schema: instants in UTC; ``latest`` and ``now`` are excluded."""
 
     now: datetime
     first: datetime
     latest: datetime
     profile: bool = False
-    """Whether the dataset feeds Real-Time Customer Profile, which wants an identity and takes 10 KB an event."""
+    """Whether the dataset feeds Real-Time Customer Profile, which requires an identity and accepts 10 KB an event."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
-    """The pipeline's own severities, by rule."""
+    """The severities in the pipeline file, by rule."""
 
 
 def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[ExpectationSpec]:
-    """The expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
+    """Return the expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
 
     ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
     and for the values of a map (``include.quality.leaf_columns.leaf_paths``).
@@ -112,7 +114,7 @@ def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[Expec
 
 
 def _walk(node: XdmField) -> Iterator[XdmField]:
-    """A field and all below it, also inside arrays and maps, in schema order."""
+    """Yield a field and all fields below it, also inside arrays and maps, in schema order."""
     yield node
     for child in node.children.values():
         yield from _walk(child)
@@ -132,8 +134,8 @@ def _of_field(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
 
 
 def _of_members(node: XdmField) -> Iterator[ExpectationSpec]:
-    """The members that an object must have; a row's own are those of the root."""
-    # Inside an array the object is an item, and which one of them is incomplete is not visible.
+    """Yield the expectations on required members of an object; those of the root apply to the row."""
+    # Inside an array the object is an item, and the columns do not show which item is incomplete.
     name = "required" if not node.path or "*" in node.path else "required_inside"
     for member in [
         *(m for m in node.children if m in node.required),
@@ -166,7 +168,7 @@ def _of_scalar(node: XdmField) -> Iterator[ExpectationSpec]:
         yield from (_bound(view, name, limits[name]) for name in _BOUNDS if name in limits)
         if "multipleOf" in limits:
             yield _fits(view, "multipleOf", limits["multipleOf"])
-    if node.kind not in (Kind.DATE, Kind.DATE_TIME):  # which are instants, and have no text of their own
+    if node.kind not in (Kind.DATE, Kind.DATE_TIME):  # they are instants and have no text
         yield from (_fits(view, name, limits[name]) for name in _COMBINED if name in limits)
 
 
@@ -189,7 +191,7 @@ def _of_whole(node: XdmField) -> Iterator[ExpectationSpec]:
 
 
 def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = "") -> ExpectationSpec:
-    """An expectation of JSON Schema: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
+    """Return a JSON Schema expectation: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
     shown = limit if name in _SHOWN else None
@@ -197,7 +199,10 @@ def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = 
 
 
 def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
-    """GX compares with a double: a limit that is not one would be another limit."""
+    """Return the expectation of a bound.
+
+    GX compares with a double: a limit that a double cannot represent would become a different limit.
+    """
     if isinstance(limit, int) and not isinstance(limit, bool) and float(limit) != limit:
         return _fits(view, name, limit)
     argument, strict = _BOUNDS[name]
@@ -210,12 +215,12 @@ def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
 def _member_of(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
-    values = [kept for value in members if (kept := _as_kept(value, kind)) is not None]
+    values = [kept for value in members if (kept := _stored_value(value, kind)) is not None]
     return ExpectationSpec(view, name, limit, IN_SET, {"value_set": values})
 
 
-def _as_kept(value: Any, kind: Kind) -> Any:
-    """A member of an enum as the column keeps it, or None where the column cannot keep it."""
+def _stored_value(value: Any, kind: Kind) -> Any:
+    """Return a member of an enum as the column stores it, or None if the column cannot store it."""
     if kind is Kind.BOOLEAN or isinstance(value, bool):
         return value if kind is Kind.BOOLEAN and isinstance(value, bool) else None
     if kind.is_numeric:
@@ -226,7 +231,7 @@ def _as_kept(value: Any, kind: Kind) -> Any:
         if kind is Kind.DATE:
             return date.fromisoformat(value)
         return datetime.fromisoformat(value) if kind is Kind.DATE_TIME else value
-    except ValueError:  # which no date equals
+    except ValueError:  # no date equals it
         return None
 
 
@@ -255,7 +260,7 @@ def _of_every_event(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationS
         identity = View(("identityMap",), Part.PRESENCE)
         yield rule(identity, "identity", None, "critical" if profile and not primary else None)
     for length in range(1, len(primary or ()) + 1):
-        # Presence is that of a member where its object is there, so each object around it is wanted too.
+        # Presence of a member counts only where its object is present, so each parent object is required too.
         path = (primary or ())[:length]
         yield rule(View(path, Part.PRESENCE), "primary_identity", None, label=".".join(primary or ()))
     if profile:

@@ -1,4 +1,4 @@
-"""Great Expectations, as this project uses it: values in a frame, expectations in a suite, one run."""
+"""The use of Great Expectations in this project: values in a frame, expectations in a suite, one run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from include.quality.checks import Check
 from include.quality.constraints import JSON_SCHEMA, cannot_check
 
-# At INFO it tells two hundred lines of its own before the sentence that a red task's log begins with.
+# At INFO it logs two hundred lines before the first sentence of a failed task's log.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
-# This one sets its own level when it is imported, which a filter outlives.
+# This logger sets its level when it is imported; a filter stays in effect.
 logging.getLogger("great_expectations.data_context.types.base").addFilter(
     lambda record: record.levelno >= logging.WARNING
 )
@@ -20,16 +20,16 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
 
 @dataclass(frozen=True)
 class ExpectationInput:
-    """A check, and the values that it is about."""
+    """A check, and the values that it applies to."""
 
     check: Check
     values: list[Any]
 
 
-def run(questions: list[ExpectationInput], complete: bool) -> list[list[int]]:
-    """Run one suite on one frame: of each question the positions of the values that fail it.
+def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
+    """Run one suite on one frame and return, for each input, the positions of the values that fail.
 
-    The questions' values are equally many. Without ``complete`` a question that fails has the position 0 alone.
+    All inputs have the same number of values. Without ``complete`` a failing input has only the position 0.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
@@ -37,37 +37,37 @@ def run(questions: list[ExpectationInput], complete: bool) -> list[list[int]]:
     import great_expectations as gx
     import pandas as pd
 
-    columns = {f"c{n}": pd.Series(item.values, dtype=object) for n, item in enumerate(questions)}
+    columns = {f"c{n}": pd.Series(item.values, dtype=object) for n, item in enumerate(inputs)}
     suite = gx.ExpectationSuite(
         name="xdm",
-        # Not added to the context, which would write it again for every expectation, and read it back as text.
-        expectations=[_expectation(item.check, n) for n, item in enumerate(questions)],
+        # Not added to the context, which would write it again for every expectation and read it back as text.
+        expectations=[_expectation(item.check, n) for n, item in enumerate(inputs)],
     )
     form = {"result_format": "COMPLETE", "exclude_unexpected_values": True} if complete else "BOOLEAN_ONLY"
-    batch = _rows().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
-    found: list[list[int]] = [[] for _ in questions]
-    answered = set()
+    batch = _batch_definition().get_batch(batch_parameters={"dataframe": pd.DataFrame(columns)})
+    found: list[list[int]] = [[] for _ in inputs]
+    checked = set()
     for outcome in batch.validate(suite, result_format=form).results:
-        number = outcome.expectation_config.meta["question"]
-        if _raised(outcome.exception_info):
-            raise cannot_check(questions[number].check.name, questions[number].check.constraint)
-        answered.add(number)
+        number = outcome.expectation_config.meta["item"]
+        if _has_exception(outcome.exception_info):
+            raise cannot_check(inputs[number].check.name, inputs[number].check.constraint)
+        checked.add(number)
         if not outcome.success:
             found[number] = list(map(int, outcome.result["unexpected_index_list"])) if complete else [0]
-    if len(answered) != len(questions):
-        unanswered = questions[min(set(range(len(questions))) - answered)].check
-        raise cannot_check(unanswered.name, unanswered.constraint)
+    if len(checked) != len(inputs):
+        unchecked = inputs[min(set(range(len(inputs))) - checked)].check
+        raise cannot_check(unchecked.name, unchecked.constraint)
     return found
 
 
 def load() -> None:
-    """Import Great Expectations and set it up, which takes two seconds of processor time; once for each process."""
-    _rows()
+    """Import Great Expectations and set it up, once in each process; this takes two seconds of processor time."""
+    _batch_definition()
 
 
 @cache
-def _rows() -> Any:
-    """Where Great Expectations finds a data frame that it is given: the same place for every suite of a process."""
+def _batch_definition() -> Any:
+    """Return the batch definition of data frames; it is shared by every suite of a process."""
     import great_expectations as gx
 
     import include.quality.json_schema_expectation  # noqa: F401 - registers its metric
@@ -78,8 +78,11 @@ def _rows() -> Any:
     return source.add_dataframe_asset("values").add_batch_definition_whole_dataframe("values")
 
 
-def _raised(info: Any) -> bool:
-    """Whether GX caught an exception; it tells so at the top or, for a metric, one level down under the metric's id."""
+def _has_exception(info: Any) -> bool:
+    """Return whether GX caught an exception.
+
+    GX reports it at the top level or, for a metric, one level down under the metric's id.
+    """
     if not isinstance(info, dict):
         return False
     return any(
@@ -98,6 +101,6 @@ def _expectation(check: Check, number: int) -> Any:
     try:
         if check.gx_type == JSON_SCHEMA:
             validator(check.kwargs["json_schema"])
-        return factory(column=f"c{number}", meta={"question": number}, **check.kwargs)
-    except ValueError:  # a limit or a pattern that is none
+        return factory(column=f"c{number}", meta={"item": number}, **check.kwargs)
+    except ValueError:  # an invalid limit or pattern
         raise cannot_check(check.name, check.constraint) from None

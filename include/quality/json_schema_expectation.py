@@ -1,7 +1,7 @@
-"""A Great Expectations expectation for JSON Schema, compiled by jsonschema-rs: some 0.2 microseconds a value.
+"""A Great Expectations expectation for JSON Schema, compiled by jsonschema-rs: about 0.2 microseconds a value.
 
-Scalars, items of arrays and whole arrays, maps and objects are judged by it alike, so that a constraint means the same
-wherever it stands.
+It checks scalars, items of arrays, and whole arrays, maps and objects, so that a constraint has the same meaning at
+every place.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from great_expectations.expectations.expectation import ColumnMapExpectation
 from great_expectations.expectations.metrics import ColumnMapMetricProvider, column_condition_partial
 
 _LATER_FORMATS = ("uuid", "duration", "idn-hostname", "iri", "iri-reference", "relative-json-pointer")
-"""Formats that XDM uses or may use, and that came with drafts after draft-06, which XDM's schemas are written in."""
+"""Formats that XDM uses or may use, from drafts after draft-06, the draft of XDM's schemas."""
 
 
 def _refuse(uri: str) -> Any:
-    raise ValueError(f"a schema refers to {uri!r}; no reference is ever followed")
+    raise ValueError(f"a schema refers to {uri!r}; references are not followed")
 
 
 def _judge(name: str) -> Callable[[str], bool]:
@@ -33,12 +33,12 @@ def _judge(name: str) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=4096)
 def validator(document: str) -> Any:
-    """The compiled validator of a JSON Schema (draft-06, formats asserted) given as JSON text.
+    """Return the compiled validator of a JSON Schema (draft-06, formats asserted) given as JSON text.
 
     Raises:
-        ValueError: it is not a JSON Schema, or refers to something.
+        ValueError: it is not a JSON Schema, or contains a reference.
     """
-    # Without a retriever of ours, jsonschema-rs fetches what a schema refers to from the network and from disk.
+    # Without this retriever, jsonschema-rs fetches references of a schema from the network and from disk.
     return jsonschema_rs.Draft6Validator(
         msgspec.json.decode(document),
         validate_formats=True,
@@ -49,12 +49,12 @@ def validator(document: str) -> Any:
 
 @lru_cache(maxsize=4096)
 def _validator_of_all(document: str) -> Any:
-    """Judges a list of values in one call, which takes half the time of one call for each."""
+    """Return a validator of a list of values, which takes half the time of separate calls."""
     return validator(f'{{"items":{document}}}')
 
 
 class ColumnValuesFitJsonSchema(ColumnMapMetricProvider):
-    """True for each value that fits ``json_schema``; with ``is_json`` the values are JSON texts."""
+    """A metric that is true for each value that fits ``json_schema``; with ``is_json`` the values are JSON texts."""
 
     condition_metric_name = "column_values.fit_json_schema"
     condition_value_keys = ("json_schema", "is_json")
@@ -71,7 +71,7 @@ class ColumnValuesFitJsonSchema(ColumnMapMetricProvider):
 
 
 class ExpectColumnValuesToFitJsonSchema(ColumnMapExpectation):
-    """Expects values, or JSON texts, that fit a JSON Schema."""
+    """An expectation that values, or JSON texts, fit a JSON Schema."""
 
     json_schema: str
     is_json: bool = False

@@ -9,16 +9,16 @@ from typing import Any
 from include.quality.view import ANY, Part, Path, View
 
 _KEY = "*key"
-"""The last step of the path of a map's keys, which no view has."""
+"""The last step of the path of a map's keys; no view has it."""
 
 
 def leaf_paths(arrow_schema: Any) -> list[Path]:
-    """The path of every leaf column, in the order of Parquet's columns; the keys of a map have none of their own."""
+    """Return the path of every leaf column, in the order of Parquet's columns; the keys of a map have no separate path."""
     return [path for path in _leaves(arrow_schema) if path[-1] != _KEY]
 
 
 class ParquetColumns:
-    """Which columns of a Parquet file a view needs."""
+    """The columns of a Parquet file, to find those that a view needs."""
 
     def __init__(self, file: Any) -> None:
         schema = file.metadata.schema
@@ -27,11 +27,11 @@ class ParquetColumns:
 
     @cached_property
     def first(self) -> list[str]:
-        """One column, for the number of rows alone."""
+        """Return one column, to read only the number of rows."""
         return [name for _, name in self._leaves[:1]]
 
     def needed(self, views: Iterable[View]) -> list[str]:
-        """The names of the columns that these views look at, in the order of the file."""
+        """Return the names of the columns that these views read, in the order of the file."""
         wanted = {leaf for view in views for leaf in self._of(view)}
         # A map is read whole: Arrow cannot read its keys or its values alone.
         maps = {leaf[:-1] for leaf, _ in self._leaves if leaf[-1] == _KEY}

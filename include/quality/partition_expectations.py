@@ -1,4 +1,4 @@
-"""What is expected of a partition as a whole, in addition to its rows: also checked by Great Expectations."""
+"""Expectations of a partition as a whole, in addition to those of its rows; Great Expectations checks them, too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.quality.suite import failures
 from include.quality.view import Part, View
 
 ENOUGH_DAYS = 7
-"""With fewer days before it nothing is said about a day's shares."""
+"""The least number of previous days for expectations on a day's shares."""
 _LEAST_SHARE = 0.01
 _SIGMAS = 3
 _OF_THE_MEAN = 0.25
@@ -22,20 +22,20 @@ _OF_THE_MEAN = 0.25
 
 @dataclass(frozen=True)
 class DayEvents:
-    """A day's events by name. ``others``: how many have names that are not listed, where a day has very many names."""
+    """A day's events by name. ``others``: the number of events whose name is not listed, if a day has very many names."""
 
     by_event: Mapping[str, int]
     others: int = 0
 
     @property
     def total(self) -> int:
-        """All events of the day."""
+        """The number of all events of the day."""
         return sum(self.by_event.values()) + self.others
 
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What is known of the valid rows of a partition."""
+    """The facts about the valid rows of a partition."""
 
     rows: int
     double_ids: int
@@ -44,7 +44,7 @@ class PartitionFacts:
 
 @dataclass(frozen=True)
 class PartitionExpectation:
-    """One expectation of a partition: the values that GX is asked about, and what to report of each that fails."""
+    """One expectation of a partition: the values that GX checks, and the reason to report for each value that fails."""
 
     spec: ExpectationSpec
     values: list[Any]
@@ -53,7 +53,7 @@ class PartitionExpectation:
 
 @dataclass(frozen=True)
 class EventShares:
-    """One row for each event name, in the order of the names: its share of the day, and which shares are usual.
+    """The share of each event name in the day, in the order of the names, and the usual range.
 
     ``shares``, ``low``, ``high``: arrays of floats between 0 and 1.
     """
@@ -71,27 +71,28 @@ def partition_expectations(
     *,
     allow_empty: bool,
 ) -> list[PartitionExpectation]:
-    """The expectations of a partition. ``history``: the events of each day before it that has some."""
+    """Return the expectations of a partition.
+
+    ``history``: the events of each previous day that has some.
+    """
     found = []
     if not allow_empty:
-        found.append(_one(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
-    found.append(_one(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
+        found.append(_single_value(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
+    found.append(_single_value(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
     if facts.rows and len(history) >= ENOUGH_DAYS and (shares := usual_shares(facts, history)).names:
-        found.append(_of_shares(shares, severity))
+        found.append(_share_expectation(shares, severity))
     return found
 
 
 def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[ExpectationSpec, list[Reason]]]:
-    """What a partition fails of its expectations, as Great Expectations decides.
+    """Return the expectations that a partition fails, each with its reasons, as Great Expectations decides.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
     checks = single_checks([each.spec for each in expectations], range(len(expectations)))
-    questions = [
-        ExpectationInput(check, each.values) for check, each in zip(checks, expectations, strict=True)
-    ]
-    outcomes = failures(questions, complete=True)
+    inputs = [ExpectationInput(check, each.values) for check, each in zip(checks, expectations, strict=True)]
+    outcomes = failures(inputs, complete=True)
     return [
         (each.spec, [each.reasons[position] for position in positions])
         for each, positions in zip(expectations, outcomes, strict=True)
@@ -100,10 +101,11 @@ def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[Expectat
 
 
 def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventShares:
-    """The shares of a day's events, and between which ones an event is usual after the days before it.
+    """Return the shares of a day's events, and the usual range of each share according to the previous days.
 
-    Three standard deviations of those days, but at least a quarter of the mean and one point, and on top the chance
-    of a small day. A name that is among a day's ``others`` has an unknown share there, and nothing is said about it.
+    The range is three standard deviations of the previous days, but at least a quarter of the mean and one percentage
+    point, plus the statistical uncertainty of a day with few events. A name that is among a day's ``others`` has an
+    unknown share on that day and is not checked.
     """
     import numpy as np
 
@@ -125,15 +127,18 @@ def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventSh
     mean = before.mean(axis=0)
     chance = _SIGMAS * np.sqrt(mean * (1 - mean) / facts.rows)
     width = np.maximum(np.maximum(_SIGMAS * before.std(axis=0), _OF_THE_MEAN * mean), _LEAST_SHARE) + chance
-    # A share that is nothing on some days may be nothing; one that was always there may not.
+    # A share that is 0 on some previous days may be 0; a share that was never 0 may not.
     low, high = np.maximum(0.0, mean - width), np.minimum(1.0, mean + width)
     return EventShares(
         [name for name, is_known in zip(names, known, strict=True) if is_known], today, low, high
     )
 
 
-def _of_shares(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
-    """One expectation for all names: how far a share lies outside its range, which is nothing or less inside it."""
+def _share_expectation(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
+    """Return one expectation for all names.
+
+    Its values are the distances of the shares from their ranges: zero or negative inside the range.
+    """
     import numpy as np
 
     outside = np.maximum(shares.low - shares.shares, shares.shares - shares.high)
@@ -146,7 +151,7 @@ def _of_shares(shares: EventShares, severity: Mapping[str, Severity]) -> Partiti
     return PartitionExpectation(spec, outside.tolist(), reasons)
 
 
-def _one(
+def _single_value(
     value: int, name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
 ) -> PartitionExpectation:
     spec = _spec(name, limit, severity, label=label, **kwargs)

@@ -1,4 +1,4 @@
-"""The report page of a partition: one self-contained HTML file, escaped, without a value of a row unless asked for."""
+"""The report page of a partition: one self-contained, escaped HTML file; it shows values of rows only if enabled."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 LIMITS = {
     "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
     "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
-    "twins": "events without $insert_id equal another one in everything that Mixpanel does not rewrite; they count as one.",
-    "merged_without_before": "events were merged into another user without keeping the id from before; if they were "
+    "twins": "events without $insert_id are equal to another event in everything that Mixpanel does not rewrite; they count as one event.",
+    "merged_without_before": "events were merged into another user and their previous id is unknown; if they were "
     "loaded before the merge, they are loaded a second time under their new id.",
-    "compacted_by_day": "events have the name, distinct_id and $insert_id of another one at another second of the day; "
-    "Mixpanel may merge such events, and here they stay.",
+    "compacted_by_day": "events have the same name, distinct_id and $insert_id as another event at a different second of the day; "
+    "Mixpanel may merge such events; this project keeps them.",
 }
-"""Counts of what this project cannot know better, and what they mean."""
+"""Counts that need an explanation, and their sentence."""
 
 
 class Expectation(NamedTuple):
-    """One row of the table of expectations. ``restates``: it only says what the type of its field can hold."""
+    """One row of the table of expectations. ``restates``: it only restates the range of its field's type."""
 
     field: str
     sentence: str
@@ -34,7 +34,7 @@ class Expectation(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows. Counts are events; names of events are the only customer's text on it."""
+    """The content of the page. Counts are events; event names are the only text from the customer's data."""
 
     pipeline: str
     partition: str
@@ -47,33 +47,33 @@ class Report:
     by_hour: dict[str, int]
     by_event: dict[str, int]
     broken: list[str] = field(default_factory=list)
-    """What makes the partition as a whole red."""
+    """The reasons why the partition as a whole fails."""
     warnings: dict[str, int] = field(default_factory=dict)
     dropped_identities: dict[str, int] = field(default_factory=dict)
-    """Values that are not identities, by ``<namespace>: <reason>``."""
+    """Numbers of values that are not identities, by ``<namespace>: <reason>``."""
     unmapped: dict[str, int] = field(default_factory=dict)
-    """Events by property that no mapping names."""
+    """Numbers of events by property that no mapping reads."""
     base: str = ""
-    """The output from which the verdict on all rows but ``checked`` is taken; empty: all rows were checked."""
+    """The output of validate that decided on all rows except those of ``checked``; empty if all rows were checked."""
     checked: int = 0
-    """Rows that were checked for this report."""
+    """The number of rows that were checked for this report."""
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """Values by reason; empty unless the pipeline says ``show_values``."""
+    """Values by reason; empty unless the pipeline file sets ``show_values``."""
     quarantine: list[str] = field(default_factory=list)
     """The keys of the files in the lake that hold the events in quarantine."""
 
 
 def render(report: Report) -> str:
-    """The page, as HTML. Everything that comes from data is escaped by the template."""
+    """Return the page as HTML. The template escapes everything that comes from data."""
     folded = [each for each in report.expectations if each.restates and not each.failed]
     return _template().render(
         report=report,
         restated=folded,
-        told=[each for each in report.expectations if each not in folded],
+        listed=[each for each in report.expectations if each not in folded],
         busiest_hour=max(report.by_hour.values(), default=1),
         busiest_event=max(report.by_event.values(), default=1),
         limits=LIMITS,
-        hour_step=max(1, -(-len(report.by_hour) // 6)),  # as many labels as a phone has room for
+        hour_step=max(1, -(-len(report.by_hour) // 6)),  # the number of labels that fit on a phone
     )
 
 

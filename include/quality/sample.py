@@ -1,8 +1,8 @@
-"""Values that stand for all values of a view: where each of them passes an expectation, every value does.
+"""Samples that represent all values of a view: if every value of the sample passes an expectation, every value does.
 
-Great Expectations takes microseconds a value and milliseconds an expectation, whatever the frame holds. So it is given
-each distinct value once; of numbers, instants and sizes that have limits the smallest and the largest; of texts that
-have a length the shortest and the longest; and for what has to be there, whether anything is missing.
+Great Expectations takes microseconds a value, and milliseconds an expectation for a frame of any size. So it gets each
+distinct value once; of numbers, instants and sizes with limits only the smallest and the largest; of texts with a
+length only the shortest and the longest; and for required things only whether any is missing.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Protocol
 MOST_VALUES = 100_000
 MOST_BYTES = 32 * 1024 * 1024
 _FEW = 4096
-"""So many values of a chunk show whether they repeat."""
+"""The number of values of a chunk that show whether values repeat."""
 
 
 class Sample(Protocol):
-    """Collects chunk by chunk. ``is_full``: it has to be judged and begun again, so that memory stays bounded."""
+    """Collects a sample chunk by chunk. ``is_full``: it must be checked and started again, to bound the memory."""
 
     is_full: bool
     size_bytes: int
@@ -25,28 +25,28 @@ class Sample(Protocol):
         """Add an Arrow array without nulls."""
 
     def values(self) -> list[Any]:
-        """What stands for all that was added, as Python values."""
+        """Return the sample as Python values."""
 
 
 class Presence:
-    """Of booleans: None where one is false, so that an expectation of "not null" means "always there"."""
+    """The sample of booleans: None if one is false, so that the expectation "not null" means "always present"."""
 
     def __init__(self) -> None:
         self.is_full, self.size_bytes = False, 0
         self._seen = self._missing = False
 
     def add(self, values: Any) -> None:
-        """Add whether things are there."""
+        """Add whether things are present."""
         self._seen |= len(values) > 0
         self._missing |= values.false_count > 0
 
     def values(self) -> list[Any]:
-        """One value at most."""
+        """Return at most one value."""
         return [None if self._missing else True] if self._seen else []
 
 
 class Extremes:
-    """The smallest and the largest of numbers or instants: a range holds all of them where it holds both."""
+    """The smallest and the largest of numbers or instants: if both are in a range, all values are."""
 
     def __init__(self) -> None:
         self.is_full, self.size_bytes = False, 0
@@ -61,12 +61,12 @@ class Extremes:
         self._ends = [min(found), max(found)] if found else []
 
     def values(self) -> list[Any]:
-        """Two values at most."""
+        """Return at most two values."""
         return sorted(set(self._ends))
 
 
 class Lengths:
-    """A shortest and a longest text, in code points."""
+    """The shortest and the longest text, in code points."""
 
     def __init__(self) -> None:
         self.is_full, self.size_bytes = False, 0
@@ -84,15 +84,15 @@ class Lengths:
         self._ends = [min(found, key=len), max(found, key=len)]
 
     def values(self) -> list[Any]:
-        """Two texts at most."""
+        """Return at most two texts."""
         return list(dict.fromkeys(self._ends))
 
 
 class Distinct:
-    """Each value once; or, where most values are distinct, every value, which costs less than to find that out."""
+    """Each value once; if most values are distinct, every value, which is faster than finding the duplicates."""
 
     def __init__(self, same: str = "") -> None:
-        """``same``: a regular expression (RE2); of the texts that match it one stands for all."""
+        """Create a sample. ``same``: a regular expression (RE2); one text represents all texts that match it."""
         self.is_full, self.size_bytes = False, 0
         self._same = same
         self._arrays: list[Any] = []
@@ -113,12 +113,12 @@ class Distinct:
         self._arrays.append(values.unique() if self._repeats else values)
         if self._is_over(1):
             self._compact()
-            # Half full after that means that nearly every chunk brings new values.
+            # Half full after that means that nearly every chunk has new values.
             self.is_full = self._is_over(2)
         self.size_bytes = sum(array.nbytes for array in self._arrays)
 
     def values(self) -> list[Any]:
-        """Every distinct value, in the order of the rows; some perhaps more than once."""
+        """Return every distinct value, in the order of the rows; some values may occur more than once."""
         self._compact()
         return self._arrays[0].to_pylist() if self._arrays else []
 

@@ -1,7 +1,8 @@
-"""Runs expectations in Great Expectations, which decides; at a cost that is linear in expectations and rows.
+"""Runs of expectations in Great Expectations, which decides; the cost is linear in expectations and rows.
 
-A partition is screened first: each view's sample (``include.quality.sample``) against all that is expected of the view,
-in one suite for the whole partition. Only what fails there is looked at row by row, on the distinct values of a chunk.
+A partition is screened first: each view's sample (``include.quality.sample``) is checked against all expectations of
+the view, in one suite for the whole partition. Only views that fail are checked row by row, on the distinct values of
+a chunk.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ _FRAME_COLUMNS = 16
 """GX copies the frame for every expectation, and takes a millisecond for every frame."""
 
 _MOST_BYTES, _LITTLE_BYTES = 128 * 1024 * 1024, 64 * 1024
-"""Beyond the first, which all samples together take, those that are not little are judged and begun again."""
+"""If all samples together exceed the first limit, samples above the second one are checked and started again."""
 _REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
 _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
-"""A path segment of unreserved characters is a relative reference (RFC 3986, 4.2), as every ``_id`` of ours is."""
+"""A path segment of unreserved characters is a relative reference (RFC 3986, 4.2); every ``_id`` is one."""
 
 
 class Screen:
-    """Whether all rows of a partition pass, chunk by chunk; of each expectation that some row fails, its number."""
+    """The check whether all rows of a partition pass, chunk by chunk; it gives the numbers of expectations that fail."""
 
     def __init__(self, specs: Sequence[ExpectationSpec]) -> None:
         self._open = [(check, _sample(check)) for check in merged_checks(specs)]
@@ -41,11 +42,11 @@ class Screen:
 
     @property
     def views(self) -> set[View]:
-        """What the chunks have to show."""
+        """The views that are needed of each chunk."""
         return {check.view for check, _ in self._open}
 
     def add(self, chunk: RowChunk, views: Collection[View]) -> None:
-        """Look at some views of the next rows.
+        """Add some views of the next rows.
 
         Raises:
             ValidationBroken: an expectation could not be checked.
@@ -59,7 +60,7 @@ class Screen:
             for check, sample in self._open
             if sample.is_full or (is_full and sample.size_bytes > _LITTLE_BYTES)
         ]:
-            self._judge(full)
+            self._check_samples(full)
             again = {id(sample) for _, sample in full}
             self._open = [
                 (check, _sample(check) if id(sample) in again else sample)
@@ -68,26 +69,26 @@ class Screen:
             ]
 
     def failed(self) -> set[int]:
-        """The numbers of the expectations that some row may fail; those of one check fail together here.
+        """Return the numbers of the expectations that some row may fail; those of one check fail together here.
 
         Raises:
             ValidationBroken: an expectation could not be checked.
         """
-        self._judge(self._open)
+        self._check_samples(self._open)
         self._open = []
         return self._failed
 
-    def _judge(self, samples: list[tuple[Check, Sample]]) -> None:
-        questions = [ExpectationInput(check, sample.values()) for check, sample in samples]
-        for question, failing in zip(questions, failures(questions), strict=True):
+    def _check_samples(self, samples: list[tuple[Check, Sample]]) -> None:
+        inputs = [ExpectationInput(check, sample.values()) for check, sample in samples]
+        for item, failing in zip(inputs, failures(inputs), strict=True):
             if failing:
-                self._failed.update(question.check.specs)
+                self._failed.update(item.check.specs)
 
 
 def failing_rows(
     chunk: RowChunk, specs: Sequence[ExpectationSpec], numbers: Iterable[int]
 ) -> dict[int, np.ndarray[Any, Any]]:
-    """The rows of a chunk that fail each of some expectations, given by number; ascending, and without a row twice.
+    """Return the rows of a chunk that fail each of some expectations, given by number; ascending and distinct.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
@@ -97,65 +98,65 @@ def failing_rows(
     checks = single_checks(specs, numbers)
     encoded = {view: chunk.see(view).values.dictionary_encode() for view in {check.view for check in checks}}
     values = {view: array.dictionary.to_pylist() for view, array in encoded.items()}
-    questions = [
+    inputs = [
         ExpectationInput(check, [value or None for value in values[check.view]] if check.gx_type == NOT_NULL else values[check.view])
         for check in checks
     ]  # fmt: skip
     found = {}
-    for question, failing in zip(questions, failures(questions, complete=True), strict=True):
+    for item, failing in zip(inputs, failures(inputs, complete=True), strict=True):
         if failing:
-            codes = encoded[question.check.view].indices.to_numpy()
-            (number,) = question.check.specs
-            found[number] = np.unique(chunk.see(question.check.view).rows()[np.isin(codes, failing)])
+            codes = encoded[item.check.view].indices.to_numpy()
+            (number,) = item.check.specs
+            found[number] = np.unique(chunk.see(item.check.view).rows()[np.isin(codes, failing)])
     return found
 
 
-def failures(questions: Sequence[ExpectationInput], *, complete: bool = False) -> list[list[int]]:
-    """The positions of each question's values that fail it; without ``complete`` perhaps only some of them.
+def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> list[list[int]]:
+    """Return the positions of each input's values that fail; without ``complete`` possibly only some of them.
 
-    What is asked of several columns alike, such as the range of an integer, is one expectation on all their values.
+    Equal requirements of several columns, such as the range of an integer, become one expectation on all their values.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
-    alike: dict[str, list[int]] = defaultdict(list)
-    for number, question in enumerate(questions):
-        alike[question.check.asks].append(number)
-    groups = list(alike.values())
+    equal: dict[str, list[int]] = defaultdict(list)
+    for number, item in enumerate(inputs):
+        equal[item.check.requirement].append(number)
+    groups = list(equal.values())
     together = [
-        ExpectationInput(questions[group[0]].check, [v for number in group for v in questions[number].values])
+        ExpectationInput(inputs[group[0]].check, [v for number in group for v in inputs[number].values])
         for group in groups
     ]
     outcomes = _outcomes(together, complete)
-    if not complete:  # which of the columns it is
+    if not complete:  # find the columns that fail
         again = [place for place, failing in enumerate(outcomes) if failing and len(groups[place]) > 1]
         exact = _outcomes([together[place] for place in again], complete=True)
         outcomes = [*outcomes]
         for place, failing in zip(again, exact, strict=True):
             outcomes[place] = failing
-    found: list[list[int]] = [[] for _ in questions]
+    found: list[list[int]] = [[] for _ in inputs]
     for group, failing in zip(groups, outcomes, strict=True):
         if failing:
-            ends = list(accumulate(len(questions[number].values) for number in group))
+            ends = list(accumulate(len(inputs[number].values) for number in group))
             for position in failing:
                 place = bisect_right(ends, position)
                 found[group[place]].append(position - (ends[place - 1] if place else 0))
     return found
 
 
-def _outcomes(questions: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
-    found: list[list[int]] = [[] for _ in questions]
-    for numbers in _frames(questions):
-        for number, failing in zip(numbers, run([questions[n] for n in numbers], complete), strict=True):
+def _outcomes(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
+    found: list[list[int]] = [[] for _ in inputs]
+    for numbers in _frames(inputs):
+        for number, failing in zip(numbers, run([inputs[n] for n in numbers], complete), strict=True):
             found[number] = failing
     return found
 
 
-def _frames(questions: Sequence[ExpectationInput]) -> Iterator[list[int]]:
-    """The questions of each frame: of values of one length, since a column that is shorter would hold nulls."""
-    some = (number for number, question in enumerate(questions) if question.values)
-    by_length = sorted(some, key=lambda number: len(questions[number].values))
-    for _, same in groupby(by_length, key=lambda number: len(questions[number].values)):
+def _frames(inputs: Sequence[ExpectationInput]) -> Iterator[list[int]]:
+    """Yield the inputs of each frame: those with the same number of values, because shorter columns would hold nulls."""
+    some = (number for number, item in enumerate(inputs) if item.values)
+    by_length = sorted(some, key=lambda number: len(inputs[number].values))
+    for _, same in groupby(by_length, key=lambda number: len(inputs[number].values)):
         while numbers := list(islice(same, _FRAME_COLUMNS)):
             yield numbers
 

@@ -1,4 +1,4 @@
-"""What expectations look at: the values at one path of the rows, read out of Arrow columns without a row in between."""
+"""Views for expectations: the values at one path of the rows, read from Arrow columns without creating rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Path = tuple[str, ...]
-"""Names of fields from the root on; ``*`` stands for the items of an array and for the values of a map."""
+"""Names of fields from the root; ``*`` stands for the items of an array and for the values of a map."""
 ANY = "*"
 
 
 class Part(Enum):
-    """What of the things at a path is looked at."""
+    """The part of the things at a path that a view reads."""
 
     VALUE = "value"
-    """Their values, those that are there."""
+    """Their values, without nulls."""
     PRESENCE = "presence"
-    """Whether each is there, for every object, array, map or row that may hold one."""
+    """Whether each is present, for every object, array, map or row that may hold one."""
     SIZE = "size"
     """The number of items of arrays, or of keys of maps."""
     KEYS = "keys"
@@ -37,13 +37,14 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """One part of what is at one path."""
+    """One part of the things at one path."""
 
     path: Path
     part: Part
 
     @property
     def name(self) -> str:
+        """The path with dots."""
         return ".".join(self.path)
 
 
@@ -60,7 +61,7 @@ class ViewValues:
 
 @dataclass(frozen=True)
 class _Level:
-    """Everything at a path, nulls included. ``inside``: of each, whether what is around it is there; None: all are."""
+    """Everything at a path, with nulls. ``inside``: whether the parent of each is present; None: all parents are."""
 
     array: pa.Array
     rows: Callable[[], np.ndarray[Any, Any]]
@@ -68,7 +69,7 @@ class _Level:
 
 
 class RowChunk:
-    """Some rows as Arrow columns, and what views show of them. Columns that no view looks at may be missing.
+    """Some rows as Arrow columns, and the values of views. Columns that no view reads may be missing.
 
     ``first``: the number of the first row in its file.
     """
@@ -81,10 +82,11 @@ class RowChunk:
 
     @property
     def num_rows(self) -> int:
+        """The number of rows."""
         return int(self._table.num_rows)
 
     def see(self, view: View) -> ViewValues:
-        """The values of a view; of a column that is missing, only that nothing is present."""
+        """Return the values of a view; if its column is missing, only its presence has values."""
         if view not in self._seen:
             self._seen[view] = self._read_view(view)
         return self._seen[view]
@@ -103,13 +105,13 @@ class RowChunk:
         array, rows = level.array, level.rows
         if array.null_count:
             there = array.is_valid()
-            array, rows = array.filter(there), _picked(rows, there)
+            array, rows = array.filter(there), _filtered_rows(rows, there)
         match view.part:
             case Part.SIZE:
                 return ViewValues(pc.list_value_length(_as_list(array)), rows)
             case Part.KEYS:
                 entries = _as_list(array)
-                return ViewValues(entries.flatten().field("key"), _repeated(rows, entries))
+                return ViewValues(entries.flatten().field("key"), _repeated_rows(rows, entries))
             case Part.JSON:
                 return ViewValues(pa.array(row_json(array), pa.string()), rows)
         return ViewValues(array, rows)
@@ -125,26 +127,26 @@ class RowChunk:
                 return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
             there = around.array.is_valid()
             nothing = pa.array(_zeros(pc.sum(there).as_py() or 0))
-            return ViewValues(nothing, _picked(around.rows, there))
+            return ViewValues(nothing, _filtered_rows(around.rows, there))
         present = level.array.is_valid()
         if level.inside is None:
             return ViewValues(present, level.rows)
-        return ViewValues(present.filter(level.inside), _picked(level.rows, level.inside))
+        return ViewValues(present.filter(level.inside), _filtered_rows(level.rows, level.inside))
 
     def _level(self, path: Path) -> _Level | None:
         if path not in self._levels:
-            self._levels[path] = self._made(path)
+            self._levels[path] = self._read_level(path)
         return self._levels[path]
 
-    def _made(self, path: Path) -> _Level | None:
+    def _read_level(self, path: Path) -> _Level | None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if not path:
-            return _Level(_whole(self._table.to_struct_array()), self._all_rows)
+            return _Level(_single_chunk(self._table.to_struct_array()), self._all_rows)
         if len(path) == 1:
             known = path[0] in self._table.column_names
-            return _Level(_whole(self._table[path[0]]), self._all_rows) if known else None
+            return _Level(_single_chunk(self._table[path[0]]), self._all_rows) if known else None
         around = self._level(path[:-1])
         if around is None:
             return None
@@ -153,7 +155,7 @@ class RowChunk:
             entries = _as_list(array)
             inner = entries.flatten()
             inner = inner.field("value") if pa.types.is_map(array.type) else inner
-            return _Level(inner, _repeated(around.rows, entries))
+            return _Level(inner, _repeated_rows(around.rows, entries))
         if not pa.types.is_struct(array.type) or array.type.get_field_index(name) < 0:
             return None
         return _Level(
@@ -164,8 +166,11 @@ class RowChunk:
         return _positions(self.num_rows)
 
 
-def _whole(array: Any) -> pa.Array:
-    """A chunked array as one array; a table whose chunks are combined has at most one, and none when it is empty."""
+def _single_chunk(array: Any) -> pa.Array:
+    """Return a chunked array as one array.
+
+    A table whose chunks are combined has one chunk, or none if it is empty.
+    """
     import pyarrow as pa
 
     if not isinstance(array, pa.ChunkedArray):
@@ -174,7 +179,7 @@ def _whole(array: Any) -> pa.Array:
 
 
 def _as_list(array: Any) -> pa.Array:
-    """A map as the list of its entries, which Arrow's functions can read; a list as it is."""
+    """Return a map as the list of its entries, which Arrow's functions can read; a list unchanged."""
     import pyarrow as pa
 
     if not pa.types.is_map(array.type):
@@ -195,11 +200,11 @@ def _zeros(number: int) -> np.ndarray[Any, Any]:
     return np.zeros(number, dtype=bool)
 
 
-def _picked(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
+def _filtered_rows(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
     return lambda: rows()[mask.to_numpy(zero_copy_only=False)]
 
 
-def _repeated(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
+def _repeated_rows(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
     def repeated() -> Any:
         import numpy as np
         import pyarrow.compute as pc

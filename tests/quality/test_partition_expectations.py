@@ -65,7 +65,7 @@ def test_nothing_is_said_before_there_are_enough_days() -> None:
 
 def test_an_id_that_stands_twice_refuses_the_partition() -> None:
     ((reason,),) = checked(USUAL, double_ids=1).values()
-    assert (reason.constraint, reason.sentence) == ("id_unique", "_id must not stand twice")
+    assert (reason.constraint, reason.sentence) == ("id_unique", "_id must be unique")
 
 
 def test_an_empty_day_is_asked_for_rows_only_when_it_may_not_be_empty() -> None:

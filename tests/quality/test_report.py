@@ -102,14 +102,14 @@ def test_every_number_is_on_the_page() -> None:
 def test_an_empty_day_says_so() -> None:
     text = " ".join(Page(render(EMPTY)).texts)
     assert "This day has no valid events." in text
-    assert "There were no rows to check." in text
+    assert "The day has no rows to check." in text
 
 
 def test_what_only_restates_a_type_is_folded_away_unless_it_failed() -> None:
     def at_most(failed: int) -> str:
         limit = Expectation("age", "must be at most 9007199254740992", "critical", failed, restates=True)
         return render(
-            replace(EMPTY, expectations=[Expectation("_id", "must be there", "critical", 0), limit])
+            replace(EMPTY, expectations=[Expectation("_id", "must be present", "critical", 0), limit])
         )
 
     folded, shown = at_most(0), at_most(3)

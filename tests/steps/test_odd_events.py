@@ -185,7 +185,7 @@ def test_events_without_distinct_id_are_active_without_an_identity(project: Proj
     mapped = project.transform(DAY, project.export(DAY))
     assert (mapped.counts["quarantined"], mapped.counts["mapped"]) == (0, 4)
     valid = validate_partition(project.workspace(DAY), mapped)
-    assert valid.details["warnings"] == {"identityMap must hold an identity": 3}
+    assert valid.details["warnings"] == {"identityMap must contain an identity": 3}
     assert project.load("one")["staged"] == 4
     found = project.rows()
     assert [row.get("identityMap") for row in found if row["eventType"] == "Ad spend"] == [None] * 3
@@ -200,7 +200,7 @@ def test_for_profile_an_event_without_identity_is_quarantined(project: Project) 
     project.pipeline = project.pipeline.model_copy(update={"quality": quality})
     valid = validate_partition(project.workspace(DAY), project.transform(DAY, project.export(DAY)))
     assert (valid.counts["valid"], valid.counts["quarantined"]) == (1, 1)
-    assert valid.details["reasons"] == {"identityMap must hold an identity": 1}
+    assert valid.details["reasons"] == {"identityMap must contain an identity": 1}
 
 
 def test_an_app_that_sends_fractions_of_a_second_is_loaded_to_the_millisecond(project: Project) -> None:

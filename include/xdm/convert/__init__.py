@@ -1,1 +1,1 @@
-"""Converters: from JSON values to the Arrow types of XDM fields, exactly or to null."""
+"""Converters from JSON values to the Arrow types of XDM fields, exact or null."""

@@ -1,4 +1,4 @@
-"""Parquet in the form that AEP takes: snappy, instants as INT64 milliseconds, list items named ``element``, no Arrow schema."""
+"""Parquet in AEP's form: snappy, instants as INT64 milliseconds, list items named ``element``, no Arrow schema."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 AEP_FORM = "aep-parquet-1"
-"""How a manifest says that its files have this form."""
+"""The marker in a manifest for files of this form."""
 
 
 def aep_schema(schema: Any) -> Any:
-    """The Arrow schema of the same columns in AEP's form (facts: XDM field types: INT64 TIMESTAMP_MILLIS)."""
+    """Return the Arrow schema of the same columns in AEP's form (facts: XDM field types: INT64 TIMESTAMP_MILLIS)."""
     import pyarrow as pa
 
     def in_form(kind: Any) -> Any:
@@ -25,12 +25,12 @@ def aep_schema(schema: Any) -> Any:
             return pa.map_(kind.key_type, in_form(kind.item_type))
         return kind
 
-    # Every column may be null: which ones happen to be full on a day does not belong to the format.
+    # Every column is nullable: the format does not depend on which columns have no nulls on a day.
     return pa.schema([(f.name, in_form(f.type)) for f in schema])
 
 
 def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compression: str = "snappy") -> Any:
-    """Open a ``pyarrow.parquet.ParquetWriter`` that keeps no Arrow schema, as AEP takes it, and no statistics.
+    """Open a ``pyarrow.parquet.ParquetWriter`` without an Arrow schema, as AEP requires, and without statistics.
 
     ``distinct``: paths of columns whose values hardly repeat, which get no dictionary.
     """
@@ -44,7 +44,7 @@ def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compre
 
 
 class AepParquetWriter:
-    """Writes Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
+    """A writer of Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
 
     def __init__(self, path: Path, schema: Any) -> None:
         self._schema = aep_schema(schema)
@@ -60,7 +60,7 @@ class AepParquetWriter:
 
 
 def has_aep_form(file: Any) -> bool:
-    """Whether an open ``pyarrow.parquet.ParquetFile`` can be sent to AEP as it is."""
+    """Return whether an open ``pyarrow.parquet.ParquetFile`` can be sent to AEP unchanged."""
     metadata, columns = file.metadata, file.metadata.schema
     schema = file.schema_arrow
     names = [columns.column(number).path for number in range(len(columns))]
@@ -77,12 +77,12 @@ def has_aep_form(file: Any) -> bool:
 
 
 def _column_paths(schema: Any) -> list[str]:
-    """The paths of the Parquet columns of an Arrow schema in AEP's form."""
+    """Return the paths of the Parquet columns of an Arrow schema in AEP's form."""
     return [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
 
 
 def _leaves(path: tuple[str, ...], kind: Any) -> Iterator[tuple[str, ...]]:
-    """The names of Parquet's columns below a field, as the format's own rules for lists and maps give them."""
+    """Yield the names of Parquet's columns below a field, by the format's rules for lists and maps."""
     import pyarrow as pa
 
     if pa.types.is_struct(kind):

@@ -1,4 +1,7 @@
-"""Arrow arrays of what numpy has found: no value becomes an object of Python, and ``pa.array`` does not import pandas."""
+"""Arrow arrays from numpy arrays, without Python objects for the values.
+
+``pa.array`` of a numpy array would import pandas.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ def is_utf8(data: bytes) -> bool:
 
 
 def gathered(data: bytes, starts: Any, stops: Any) -> Any:
-    """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, none before the end of the last one."""
+    """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, without overlaps."""
     import numpy as np
 
     return pieces(data, starts, stops).take(numbers(np.arange(0, 2 * len(starts), 2, dtype=np.int32)))
 
 
 def pieces(data: bytes, starts: Any, stops: Any) -> Any:
-    """Return an Arrow array whose even elements are texts of ``data``; those between them are what is between these."""
+    """Return an Arrow array whose even elements are texts of ``data``, and whose odd elements are the gaps between them."""
     import numpy as np
     import pyarrow as pa
 
@@ -40,7 +43,7 @@ def pieces(data: bytes, starts: Any, stops: Any) -> Any:
 
 
 def numbers(values: Any, is_valid: Any = None) -> Any:
-    """Return an Arrow array of a numpy array of numbers. ``is_valid``: false for what is null."""
+    """Return an Arrow array of a numpy array of numbers. ``is_valid``: false for nulls."""
     import numpy as np
     import pyarrow as pa
 
@@ -50,7 +53,7 @@ def numbers(values: Any, is_valid: Any = None) -> Any:
 
 
 def booleans(values: Any, is_valid: Any = None) -> Any:
-    """Return an Arrow array of a numpy array of booleans. ``is_valid``: false for what is null."""
+    """Return an Arrow array of a numpy array of booleans. ``is_valid``: false for nulls."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""The Arrow types of XDM fields, in the form that AEP takes as Parquet."""
+"""The Arrow types of XDM fields, in the form that AEP reads as Parquet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from include.xdm.schema.xdm_schema import Kind, XdmField
 def arrow_type(field: XdmField) -> Any:
     """Return the Arrow type of a field: instants in milliseconds UTC, list items named ``element``, all nullable.
 
-    An object without members, which no row can fill, has no type: None.
+    Return None for an object without members, because no row can fill it.
     """
     import pyarrow as pa
 

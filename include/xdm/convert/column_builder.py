@@ -1,4 +1,4 @@
-"""From the events of a block to Arrow columns: converted fields, what could not be converted, and the unmapped JSON."""
+"""Arrow columns of the events of a block: converted fields, failed conversions, and the unmapped JSON."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _MOST_SHAPES = 10_000
 class Columns:
     """The columns of some events, all of one length.
 
-    ``fields``: by name of the spill (``CompiledMapping.columns`` and ``identity_columns``) the converted values, and what
-    the identities are; ``failed``: by row the codes (``code_of``) of what did not convert. ``inputs``: by name what the
-    expressions read. ``unmapped``: JSON texts.
+    ``fields``: the converted values and the identities, by the name of the spill (``CompiledMapping.columns`` and
+    ``identity_columns``); ``failed``: by row the codes (``code_of``) of failed conversions. ``inputs``: by name the
+    inputs of expressions. ``unmapped``: JSON texts.
     """
 
     fields: dict[str, Any]
@@ -42,17 +42,17 @@ class Columns:
 
 
 def code_of(leaf: int, *, inexact: bool) -> int:
-    """Return the number that stands for a leaf that did not convert."""
+    """Return the number that stands for a leaf whose conversion failed."""
     return leaf * 2 + inexact
 
 
 def leaf_of(code: int) -> tuple[int, bool]:
-    """Return the leaf that a code stands for, and whether its value is a number that the field cannot hold exactly."""
+    """Return the leaf of a code, and whether its value is a number that the field cannot hold exactly."""
     return code >> 1, bool(code & 1)
 
 
 class _Made(NamedTuple):
-    """The column of a leaf, its failures, and for each of several sources whether it is there."""
+    """The column of a leaf, its failures, and for each of several sources whether it is present."""
 
     array: Any
     failures: list[Failure]
@@ -61,7 +61,7 @@ class _Made(NamedTuple):
 
 @dataclass
 class ColumnBuilder:
-    """Builds columns as a compiled mapping wants them. ``names`` counts the events that have an unmapped property."""
+    """A builder of the columns for a compiled mapping. ``names`` counts the events that have an unmapped property."""
 
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
@@ -92,7 +92,7 @@ class ColumnBuilder:
     def _add_identities(
         self, fields: dict[str, Any], sources: SourceValues, properties: Properties | FlatProperties
     ) -> None:
-        """Adds the texts of identities that are properties, where no leaf has them, and why some are dropped."""
+        """Add the texts of identities that are properties without a leaf, and the reasons of dropped values."""
         for n, name in self.compiled.identity_columns.items():
             source = str(self.compiled.identities[n].property)
             if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
@@ -118,7 +118,10 @@ class ColumnBuilder:
         return _Made(*leaf.converter.from_values(values), there)
 
     def _put_back(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
-        """Notes the properties that a leaf took out and did not carry: they failed, or an earlier source was there."""
+        """Record the properties that a leaf took but did not use.
+
+        Their conversion failed, or an earlier source was present.
+        """
         if not made.failures and made.there is None:
             return
         names = [
@@ -164,7 +167,7 @@ class ColumnBuilder:
         return made
 
     def _unmapped(self, properties: Properties | FlatProperties, back: dict[int, set[str]]) -> Any:
-        """The unmapped JSON of each event, with what has to go back into it; nulls and empty texts are left out."""
+        """Return the unmapped JSON of each event with the restored properties; nulls and empty texts are left out."""
         import pyarrow as pa
 
         if isinstance(properties, FlatProperties):
@@ -193,7 +196,7 @@ class ColumnBuilder:
         return encode_lines(objects).split(b"\n")[:-1]
 
     def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
-        """The names and columns of what is not mapped whole; what is nothing is None."""
+        """Return the names and columns of properties that are not mapped as a whole; an empty value becomes ``None``."""
         if shape.names not in self._unmapped_places:
             if len(self._unmapped_places) >= _MOST_SHAPES:
                 self._unmapped_places.clear()
@@ -209,7 +212,7 @@ class ColumnBuilder:
         return tuple(shape.names[place] for place in places), columns
 
     def _with(self, line: bytes, texts: dict[str, Value]) -> bytes:
-        """The unmapped JSON with more properties, in the mapping set's order."""
+        """Return the unmapped JSON with more properties, in the mapping set's order."""
         found = {name: texts[name] for name in self.compiled.whole if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":

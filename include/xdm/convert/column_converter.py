@@ -1,4 +1,4 @@
-"""Converters of a column: many values of one field at once, the ordinary ones without a step for each."""
+"""Converters of a column: many values of one field at once, with whole-column operations for ordinary values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
 
 @dataclass(frozen=True)
 class Failure:
-    """A value of a row that did not convert whole. ``inexact``: it is a number that the field cannot hold exactly."""
+    """A value of a row that did not convert completely. ``inexact``: a number that the field cannot hold exactly."""
 
     row: int
     inexact: bool
@@ -48,24 +48,25 @@ def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
 
 @dataclass(frozen=True)
 class ColumnConverter:
-    """Converts the values of one field."""
+    """The converter of the values of one field."""
 
     field: XdmField
 
     @cached_property
     def type(self) -> Any:
+        """The Arrow type of the column."""
         import pyarrow as pa
 
         return arrow_type(self.field) or pa.string()
 
     def nulls(self, rows: int) -> Any:
-        """Return the Arrow array of as many nulls."""
+        """Return an Arrow array of ``rows`` nulls."""
         import pyarrow as pa
 
         return pa.nulls(rows, self.type)
 
     def from_values(self, values: Sequence[Value]) -> Converted:
-        """Return the Arrow array of JSON values, and which of them did not convert; a text is a string's content."""
+        """Return the Arrow array of JSON values, and those that did not convert; a text is the content of a string."""
         import pyarrow as pa
 
         fast = _FAST.get(self.field.kind)
@@ -84,7 +85,7 @@ class ColumnConverter:
 
     @cached_property
     def _convert(self) -> Callable[[Value], tuple[Any, bool]]:
-        """A value to what the field holds, and whether that is all of it."""
+        """Return a function from a value to the field's value, and whether that is the complete value."""
         if self.field.kind.is_scalar:
             return _whole_scalar(scalar(self.field.kind))
         return _whole_nested(self.field)
@@ -126,7 +127,7 @@ def _whole_nested(field: XdmField) -> Callable[[Value], tuple[Any, bool]]:
         converted = convert(value, tally)
         if converted is None:
             return None, _is_nothing(value)
-        # What is inside may be more than the schema has fields for.
+        # The value may have members that the schema does not have.
         return converted, tally[0] == count_values(value)
 
     return whole
@@ -143,7 +144,7 @@ def _fast_strings(values: Sequence[Value], kind: Any) -> Any:
 
 
 def _has_empty(array: Any) -> bool:
-    """Whether a new array of texts has an empty one, which is found in less time than in a list."""
+    """Return whether a new array of texts has an empty one; this is faster than a search in a list."""
     import numpy as np
 
     if not len(array):
@@ -157,7 +158,7 @@ def _fast_integers(low: int, high: int) -> Callable[[Sequence[Value], Any], Any]
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        # Checked first: Arrow takes true and 1.5 for integers without a word.
+        # Checked first: Arrow converts true and 1.5 to integers without an error.
         if not set(map(type, values)) <= {int, _NONE}:
             return None
         try:
@@ -184,7 +185,7 @@ def _fast_numbers(values: Sequence[Value], kind: Any) -> Any:
             return None
         try:
             values = _plain(joined)
-        except msgspec.ValidationError:  # a number beyond what a double holds
+        except msgspec.ValidationError:  # a number outside the range of a double
             return None
     if max(map(abs, filter(None, values)), default=0) >= _EXACT:
         return None

@@ -1,4 +1,4 @@
-"""Texts to dates and instants: ISO 8601 here, other spellings by DuckDB or by Data Prep's date patterns."""
+"""Conversion of texts to dates and instants: ISO 8601 here, other spellings by DuckDB or Data Prep's date patterns."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]{1,6}))?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?)?"
 )
-"""What every reader of ISO 8601 reads alike."""
+"""The spellings that every reader of ISO 8601 reads in the same way."""
 _MOMENT = re.compile(rf"{_SPACE}[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:[T ][^(]*)?", re.DOTALL)
-"""What DuckDB is asked about; it also knows 'infinity', 'epoch' and years before Christ."""
+"""Texts that DuckDB may read; it also accepts 'infinity', 'epoch' and years before Christ."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LATEST_MS = 253_402_300_799_000
 """9999-12-31T23:59:59Z"""
@@ -30,22 +30,22 @@ _LONGEST = 64
 
 
 def day_of(text: str) -> date | None:
-    """Return the date that a text is; a text with a time of day other than midnight is not a date."""
+    """Return the date in a text; a text with a time of day other than midnight is not a date."""
     return _day_cached(text) if len(text) <= _LONGEST else None
 
 
 def milliseconds_of(text: str) -> int | None:
-    """Return the instant that a text is, in milliseconds since 1970, rounded down; without a zone it is UTC."""
+    """Return the instant in a text, in milliseconds since 1970, rounded down; without a zone it is UTC."""
     return _instant_cached(text) if len(text) <= _LONGEST else None
 
 
 def iso_milliseconds(text: str | None) -> int | None:
-    """``milliseconds_of`` a text in the usual form of ISO 8601, else None."""
+    """Return ``milliseconds_of`` a text in the usual form of ISO 8601, otherwise None."""
     return None if text is None else _iso(text)
 
 
 def cast_all(texts: Iterable[str]) -> None:
-    """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds them."""
+    """Read all texts that only DuckDB can read with one query, so that ``milliseconds_of`` finds the results."""
     odd = [
         t
         for t in dict.fromkeys(texts)

@@ -1,4 +1,4 @@
-"""Arrow columns of the properties of flat lines, without a step for each value."""
+"""Arrow columns of the properties of flat lines, with whole-column operations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _KINDS = {
     Kind.BOOLEAN: [TRUE, FALSE],
     **{kind: [INTEGER] for kind in INTEGER_LIMITS},
 }
-"""Kinds of values that fields take without a closer look."""
+"""Kinds of values that fields take without a check of each value."""
 
 
 def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, Any]:
-    """Return columns of the spill by name: fields and texts of identities that take one property as it is.
+    """Return columns of the spill by name: fields and texts of identities that take one property unchanged.
 
-    Columns are left out where they are more than that, or a value needs a closer look.
+    Columns that need more than that, or have a value that needs a separate check, are left out.
     """
     texts: dict[str, str] = {}
     made: dict[str, Any] = {}
@@ -45,7 +45,7 @@ def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[
 
 
 def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, Any]:
-    """The columns of text fields: the contents of texts, the digits of numbers, words; null for an empty text."""
+    """Return the columns of text fields: contents of texts, digits of numbers, words; null for an empty text."""
     import numpy as np
 
     members, rows = properties.lines.members, properties.rows
@@ -66,7 +66,7 @@ def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str,
 
 
 def _unescaped(properties: FlatProperties, name: str, column: Any) -> Any:
-    """The column of a property in which the escapes of texts are replaced."""
+    """Return the column of a property with the escapes of texts replaced."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -80,7 +80,7 @@ def _unescaped(properties: FlatProperties, name: str, column: Any) -> Any:
 
 
 def _number_column(properties: FlatProperties, name: str, kind: Kind, arrow_type: Any) -> Any:
-    """The column of a field of numbers or booleans, or None where a value needs a closer look."""
+    """Return the column of a field of numbers or booleans, or None if a value needs a separate check."""
     import numpy as np
 
     members, places = properties.lines.members, properties.places[name]

@@ -1,6 +1,6 @@
-"""Converters of arrays, maps and objects, compiled from a field's tree; members that no value has cost nothing.
+"""Converters of arrays, maps and objects, compiled from a field's tree; absent members cost nothing.
 
-A converter takes a JSON value and a tally, a list of one number, to which it adds how many values it has kept.
+A converter takes a JSON value and a tally, a list of one number, to which it adds the number of values that it kept.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ Nested = Callable[[Value, Tally], Any]
 def nested(field: XdmField, *, is_top: bool = False) -> Nested:
     """Return the converter of a field of any kind.
 
-    Objects become dicts, maps lists of pairs; what holds nothing becomes None. An array is taken whole or not at all: an
-    item that does not convert must not vanish from its midst. ``is_top``: the field is the destination of a mapping.
+    Objects become dicts, maps become lists of pairs, empty values become None. An array is converted completely or not
+    at all, because a missing item would shift the following ones. ``is_top``: the field is a mapping's
+    destination.
     """
     if field.kind is Kind.ARRAY:
         return _array(field.item, is_top)
@@ -42,7 +43,7 @@ def _leaf(convert: Callable[[Value], Any]) -> Nested:
 
 
 def _text(value: Value, tally: Tally) -> str | None:
-    """What has no type in the schema: its text."""
+    """Return a value without a type in the schema as text."""
     text = text_of(value)
     if text:
         tally[0] += 1
@@ -109,7 +110,7 @@ def _map(item: XdmField | None) -> Nested:
 
 
 def nothing(field: XdmField | None) -> Callable[[Value], bool]:
-    """Return whether a value holds nothing that a field could: an array may lose such an item."""
+    """Return a function that returns whether a value is empty for a field; an array may lose such an item."""
     if field is None or field.kind is Kind.STRING:
         return lambda value: value is None or value == ""
     if field.kind.is_scalar:

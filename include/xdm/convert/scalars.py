@@ -1,4 +1,4 @@
-"""Converters of single values: from a text to the value of a scalar field, exactly or to None."""
+"""Converters of single values: from a text to the value of a scalar field, exact or None."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FALSE = frozenset(("false", "n", "no", "off", "0"))
 
 
 def scalar(kind: Kind) -> Scalar:
-    """Return the converter of a scalar kind: a JSON value to the field's value, or None where it is not exact."""
+    """Return the converter of a scalar kind: from a JSON value to the field's value, or None if it is not exact."""
     if kind is Kind.STRING:
         return to_string
     if kind in INTEGER_LIMITS:
@@ -37,7 +37,7 @@ def scalar(kind: Kind) -> Scalar:
 
 
 def looks_like_a_number(text: str) -> bool:
-    """Return whether a text is a number: a field that does not take it has lost digits, and is not mapped wrongly."""
+    """Return whether a text is a number: a number that does not fit its field would lose digits; the mapping is right."""
     return _NUMBER.fullmatch(text) is not None
 
 
@@ -47,6 +47,7 @@ def looks_like_numbers(text: str) -> bool:
 
 
 def to_string(value: Value) -> str | None:
+    """Return a value as text, or None if the text is empty."""
     return text_of(value) or None
 
 
@@ -64,7 +65,7 @@ def _to_integer(low: int, high: int) -> Scalar:
 
 
 def to_number(value: Value) -> float | None:
-    """A double: the nearest one of a fraction, of a whole number only where it holds every digit."""
+    """Return a double: the nearest one of a fraction; of a whole number only if it holds every digit."""
     if type(value) is int:
         return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
     text = number_of(value)
@@ -79,11 +80,12 @@ def to_number(value: Value) -> float | None:
 
 
 def _is_exact(digits: str) -> bool:
-    """Whether a double holds a whole number; none has more than 309 digits."""
+    """Return whether a double holds a whole number exactly; a double has at most 309 digits."""
     return len(digits) < 320 and math.isfinite(float(digits)) and int(digits) == int(float(digits))
 
 
 def to_boolean(value: Value) -> bool | None:
+    """Return a boolean, or None."""
     if type(value) is bool:
         return value
     text = number_of(value)
@@ -94,12 +96,13 @@ def to_boolean(value: Value) -> bool | None:
 
 
 def to_date(value: Value) -> Any:
+    """Return a date, or None."""
     text = number_of(value)
     return day_of(text) if text else None
 
 
 def to_milliseconds(value: Value) -> int | None:
-    """Milliseconds since 1970. A number is not an instant: its unit is not known."""
+    """Return milliseconds since 1970, or None. A number is not an instant, because its unit is unknown."""
     text = number_of(value)
     return milliseconds_of(text) if text else None
 

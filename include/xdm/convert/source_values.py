@@ -1,4 +1,4 @@
-"""How the sources of a mapping are read from events: JSON values by path, and JSON texts for expressions."""
+"""The sources of a mapping, read from events: JSON values by path, and JSON texts for expressions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from include.xdm.events.shapes import Properties, encode_lines, types_of
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING: Any = object()
 _READ_AS_WRITTEN = {str, int, bool, type(None)}
-"""What expressions read as ``msgspec`` writes it; of other numbers the digits may have to be changed."""
+"""Types that expressions read as ``msgspec`` writes them; other numbers may have to be rewritten."""
 
 
 class SourceValues:
-    """What the events of a block say at the paths of a mapping set; each property is read once."""
+    """The values of a block's events at the paths of a mapping set; each property is read once."""
 
     def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:
         self._events, self._properties = events, properties
@@ -28,20 +28,23 @@ class SourceValues:
         self._values: dict[str, list[Value]] = {}
 
     def __contains__(self, name: str) -> bool:
-        """Whether some event has a property."""
+        """Return whether some event has a property."""
         return name in self._properties
 
     def property(self, name: str) -> list[Value]:
-        """The values of a property; None where it is not there."""
+        """Return the values of a property; absent values are ``None``."""
         if name not in self._values:
             self._values[name] = self._properties.values(name)
         return self._values[name]
 
     def values(self, path: Path) -> Sequence[Value]:
-        """The values at a path; None where it is not there. A text that holds JSON is read for the steps inside."""
+        """Return the values at a path; absent values are ``None``.
+
+        A text with JSON is parsed if the path has steps inside.
+        """
         if path == ("event",):
             return self._events
-        if path[0] == "event":  # copied onto an object, member by member
+        if path[0] == "event":  # copied to an object, member by member
             return [_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
             return list(map(decode_value, _lines(self._properties.objects())))
@@ -51,7 +54,10 @@ class SourceValues:
         return [None if value is None else _inside(value, path[2:]) for value in top]
 
     def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
-        """The JSON texts at a path as expressions read them; null is None. ``raw``: numbers keep their digits."""
+        """Return the JSON texts at a path as expressions read them; null gives ``None``.
+
+        ``raw``: numbers keep their digits.
+        """
         text = _raw_text if raw else _input_text
         if path == ("event",):
             return [encode_value(event) for event in self._events]
@@ -63,7 +69,7 @@ class SourceValues:
         return _texts(self._properties.texts(name), text)
 
     def exists(self, path: Path) -> list[bool]:
-        """Whether a path is there, with any value or null."""
+        """Return whether each event has a path, with any value or null."""
         name = str(path[1])
         if len(path) == 2:
             return self._properties.has(name)
@@ -76,7 +82,7 @@ def is_present(value: Value) -> bool:
 
 
 def descend(value: Value, steps: Sequence[Step]) -> Value:
-    """Return what is inside a value, or MISSING."""
+    """Return the value inside a value, or MISSING."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(str(step), MISSING)
@@ -120,7 +126,7 @@ def _raw_text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 def _input_text(raw: msgspec.Raw | bytes) -> str | None:
-    """A JSON text as DuckDB writes it, so that equal values are equal texts."""
+    """Return a JSON text as DuckDB writes it, so that equal values are equal texts."""
     body = bytes(raw)
     if body == b"null":
         return None

@@ -1,6 +1,6 @@
-"""JSON values with their digits: what a converter reads.
+"""JSON values with all their digits, as converters read them.
 
-A value is None, bool, str, int, ``msgspec.Raw`` (a number whose digits an int does not keep), list or dict.
+A value has the type None, bool, str, int, ``msgspec.Raw`` (a number whose digits an int does not keep), list or dict.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from include.xdm.dataprep.functions.values import number_text
 Value = Any
 
 EMPTY_TEXTS = frozenset(("", "[]", "{}"))
-"""Texts of nothing: neither a value nor a failure to convert one."""
+"""Texts of empty values: they are neither a value nor a failed conversion."""
 
 _decode = msgspec.json.Decoder(float_hook=msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def decode_value(raw: bytes | msgspec.Raw) -> Value:
-    """Return the value of a JSON text that is known to be valid.
+    """Return the value of a valid JSON text.
 
     Raises:
         msgspec.DecodeError: the text is not JSON.
@@ -41,7 +41,7 @@ def parse_text(text: str) -> Value:
     """Return the value of a text that may be JSON: the content of a string, or the result of an expression.
 
     Raises:
-        ValueError: the text is not JSON, or holds a key twice.
+        ValueError: the text is not JSON, or has a duplicate key.
         RecursionError: it nests too deep.
     """
     return json.loads(
@@ -68,7 +68,7 @@ def text_of(value: Value) -> str | None:
 
 
 def number_of(value: Value) -> str | None:
-    """Return a value as text in which a number is written without an exponent where that is short."""
+    """Return a value as text; a number is written without an exponent if that is short."""
     text = text_of(value)
     if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):
         return number_text(text)
@@ -76,7 +76,7 @@ def number_of(value: Value) -> str | None:
 
 
 def count_values(value: Value) -> int:
-    """Return how many values are inside, at any depth; null and empty strings do not count."""
+    """Return the number of values inside, at any depth; null and empty strings do not count."""
     kind = type(value)
     if kind is not dict and kind is not list:
         return value is not None and value != ""

@@ -1,4 +1,4 @@
-"""The fields of a mapping set that DuckDB computes: expressions, and arrays that have expressions among their parts."""
+"""The fields of a mapping set that DuckDB computes: expressions, and arrays with expressions among their parts."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from include.xdm.schema.xdm_schema import Kind
 class CompiledExpressions:
     """A query over ``events(_id, row, event, properties, ...)``, and the columns that it reads.
 
-    ``select`` gives ``row`` and for each number of ``numbers`` a text ``s<number>``, of an identity a JSON text, and a
-    boolean ``x<number>``, whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON text that is there, or null;
-    in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a boolean column.
-    ``names`` and ``assemblies``: the functions that the query calls.
+    ``select`` gives ``row``, for each number of ``numbers`` a text ``s<number>`` (for an identity a JSON text), and a
+    boolean ``x<number>``: whether the transform failed. ``inputs`` and ``raw_inputs``: by path a column of the JSON
+    text, or null if it is absent; in ``inputs`` numbers are written as DuckDB writes them. ``exists``: by path a
+    boolean column. ``names`` and ``assemblies``: the functions that the query calls.
     """
 
     select: str
@@ -51,7 +51,7 @@ class CompiledExpressions:
 
     @property
     def functions(self) -> list[Function]:
-        """What has to be registered on the connection (``functions.arrow.register``)."""
+        """The functions that must be registered on the connection (``functions.arrow.register``)."""
         named = {FUNCTIONS[name].sql_name: FUNCTIONS[name] for name in self.names}
         return [*named.values(), *(assembly(number, parts) for number, parts in self.assemblies)]
 
@@ -82,7 +82,7 @@ def compile_expressions(
 
 
 class Computed:
-    """``layers``: the columns, in the order in which they can be read; ``functions``: what they call."""
+    """Columns of the query. ``layers``: in the order in which they can be read; ``functions``: those that they call."""
 
     def __init__(self, mappings: Mapping[int, FieldMapping], now: str, typed: Collection[int] = ()) -> None:
         self.inputs: dict[Path, str] = {}
@@ -108,27 +108,30 @@ class Computed:
         self.functions = list(self._expressions.functions.values())
 
     def text(self, n: int) -> str:
-        """SQL for the text of leaf ``n``, null where it failed."""
+        """Return SQL for the text of leaf ``n``; null if it failed."""
         cell = self.cells[n]
         text, kind = as_json(cell) if n in self._typed else text_of(cell), self._fields[n].kind
         if kind is Kind.DATE and cell.type is Type.DATE:
             text = f"left({text}, 10)"
         if self._is_milliseconds(n, cell):
-            # What is finer than a millisecond is rounded down, as in an event's time: it must not make the value invalid.
+            # Fractions of a millisecond are rounded down, as in an event's time, so that they do not make the value invalid.
             number = f"TRY_CAST({text} AS DOUBLE)"
             whole = f"CASE WHEN abs({number}) < 1e15 THEN floor({number})::BIGINT END"
             text = f"TRY(make_timestamp({whole} * 1000))::VARCHAR"
         return f"CASE WHEN {cell.fails} THEN NULL ELSE {text} END" if cell.fails else text
 
     def failed(self, n: int) -> str:
-        """SQL for whether the transform of leaf ``n`` failed."""
+        """Return SQL for whether the transform of leaf ``n`` failed."""
         cell = self.cells[n]
         lost = f"s{n} IS NULL AND {cell.sql} IS NOT NULL" if self._is_milliseconds(n, cell) else None
         fails = any_of(cell.fails, lost)
         return f"coalesce({fails}, false)" if fails else "false"
 
     def _is_milliseconds(self, n: int, cell: SqlValue) -> bool:
-        """A number for a date-time: AEP reads it as milliseconds (EP:ingestion, data types)."""
+        """Return whether leaf ``n`` is a number for a date-time.
+
+        AEP reads it as milliseconds (EP:ingestion, data types).
+        """
         return self._fields[n].kind is Kind.DATE_TIME and cell.type.is_numeric
 
     def _part(self, part: FieldMapping, read: Part) -> SqlValue:

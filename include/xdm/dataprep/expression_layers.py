@@ -1,4 +1,4 @@
-"""Compiles expressions to columns, layer over layer: what a layer uses several times is computed once."""
+"""Compilation of expressions to columns in layers: a value that is used several times is computed once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Placed:
 class Expressions:
     """Columns for the expressions of a mapping set.
 
-    ``layers[n]`` are columns that may read those of the layers before, and the event's own.
+    ``layers[n]`` are columns that may read those of the previous layers, and the event's columns.
     ``attribute``: SQL for an attribute's JSON. ``exists``: SQL for whether the event has a path.
     """
 
@@ -46,7 +46,7 @@ class Expressions:
         self._columns = 0
 
     def add(self, typed: Typed) -> SqlValue:
-        """The cell of an expression, readable after the last layer."""
+        """Return the cell of an expression, readable after the last layer."""
         return self._place(typed).cell
 
     def _place(self, typed: Typed) -> _Placed:
@@ -55,15 +55,15 @@ class Expressions:
         if isinstance(typed, TypedLiteral):
             placed = _Placed(_literal(typed), 0)
         elif isinstance(typed, TypedAttribute):
-            placed = self._emit(0, self._attribute(typed), typed.type)
+            placed = self._add_column(0, self._attribute(typed), typed.type)
         else:
             placed = self._call(typed)
         if not _is_unique(typed):
             self._known[typed] = placed
         return placed
 
-    def _emit(self, layer: int, sql: str, kind: Type, fails: str | None = None) -> _Placed:
-        """A new column in a layer, and one for its failures if it has any."""
+    def _add_column(self, layer: int, sql: str, kind: Type, fails: str | None = None) -> _Placed:
+        """Add a column to a layer, and a column for its failures if it can fail."""
         self._columns += 1
         name = f"e{self._columns}"
         while len(self.layers) <= layer:
@@ -81,35 +81,38 @@ class Expressions:
         if function.special:
             around = EvaluationContext(self._now, self._columns, self._exists)
             if compiled := function.special(around, cells):
-                return self._emit(layer, compiled[0], typed.type, compiled[1])
+                return self._add_column(layer, compiled[0], typed.type, compiled[1])
         if function.python:
             return self._python(typed, cells, layer)
         assert function.sql is not None
         given = [convert_cell(cell, function.parameter(n).type) for n, cell in enumerate(cells)]
         fails = any_of(*(cell.fails for cell in given))
-        return self._emit(layer, function.sql(*(cell.sql for cell in given)), typed.type, fails)
+        return self._add_column(layer, function.sql(*(cell.sql for cell in given)), typed.type, fails)
 
     def _python(self, typed: TypedCall, cells: Sequence[SqlValue], layer: int) -> _Placed:
         function = typed.function
         self.functions[function.sql_name] = function
         fixed = len(function.parameters) - function.many
-        handed = [_handed(cell, function.parameter(n).type) for n, cell in enumerate(cells[:fixed])]
+        handed = [_python_argument(cell, function.parameter(n).type) for n, cell in enumerate(cells[:fixed])]
         given = [cell.sql for cell in handed]
         given += [text_literal(p.default or "") for p in function.parameters[len(given) : fixed]]
         if function.many:
             given.append(json_array(cells[fixed:]))
-        called = self._emit(layer, f"{function.sql_name}({', '.join(given)})", function.result)
+        called = self._add_column(layer, f"{function.sql_name}({', '.join(given)})", function.result)
         name = called.cell.sql
         earlier = any_of(*(cell.fails for cell in (*handed, *cells[fixed:])))
         fails = any_of(earlier, f"{name}.x")
         cell = convert_cell(SqlValue(f"{name}.v", function.result), typed.type)
         if earlier is None and cell.type is function.result:
             return _Placed(SqlValue(cell.sql, cell.type, fails), called.layer)
-        return self._emit(called.layer, cell.sql, typed.type, fails)
+        return self._add_column(called.layer, cell.sql, typed.type, fails)
 
 
-def _handed(cell: SqlValue, wanted: Type) -> SqlValue:
-    """An argument as a Python function takes it: the text of a string, the JSON of all else; a date with its zone."""
+def _python_argument(cell: SqlValue, wanted: Type) -> SqlValue:
+    """Return an argument in the form of a Python function: the text of a string, the JSON of other types.
+
+    A date keeps its zone.
+    """
     if wanted is Type.STRING:
         return convert_cell(cell, wanted)
     if wanted is Type.DATE and cell.type is Type.DATE:
@@ -131,7 +134,7 @@ def _literal(typed: TypedLiteral) -> SqlValue:
 
 
 def _is_unique(typed: Typed) -> bool:
-    """Whether it gives another value each time that it is written."""
+    """Return whether an expression gives another value in each place where it is written."""
     if not isinstance(typed, TypedCall):
         return False
     return typed.function.name == "uuid" or any(map(_is_unique, typed.arguments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def quote(text: str) -> str:
-    """Return a SQL string literal. No customer's text is ever code."""
+    """Return a SQL string literal, so that no text from data becomes code."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -1,4 +1,4 @@
-"""Values of expressions as SQL, and how one kind of value becomes another."""
+"""Values of expressions as SQL, and conversions between kinds of values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from include.xdm.dataprep.sql import quote
 
 @dataclass(frozen=True)
 class SqlValue:
-    """A value: ``sql`` is a column or a constant, so it may be written several times.
-    ``fails`` is SQL that is true where the transform failed, whatever the value is there. None: it never does."""
+    """A value in SQL.
+
+    ``sql``: a column or a constant, so it may be written several times. ``fails``: SQL that is true if the transform
+    failed, whatever the value is. None: it never fails.
+    """
 
     sql: str
     type: Type
@@ -22,8 +25,11 @@ class SqlValue:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """What a special function may need beside its arguments. ``exists``: SQL that says whether the event has a
-    path; ``number``: which call of the mapping set this is; ``now``: when the day was exported, ISO 8601."""
+    """Values that a special function may need in addition to its arguments.
+
+    ``exists``: SQL for whether the event has a path; ``number``: the number of the call in the mapping set; ``now``:
+    when the day was exported, ISO 8601.
+    """
 
     now: str
     number: int
@@ -31,20 +37,20 @@ class EvaluationContext:
 
 
 def text_literal(text: str) -> str:
-    """A SQL string; NUL cannot stand in a query."""
+    """Return a SQL string; a query cannot contain NUL, so it is written as a function call."""
     if "\0" not in text:
         return quote(text)
     return "(" + " || chr(0) || ".join(quote(part) for part in text.split("\0")) + ")"
 
 
 def any_of(*conditions: str | None) -> str | None:
-    """SQL that is true where one of the conditions is, and never null."""
-    told = list(dict.fromkeys(condition for condition in conditions if condition))
-    return " OR ".join(f"({condition})" for condition in told) or None
+    """Return SQL that is true if one of the conditions is true, and never null."""
+    distinct = list(dict.fromkeys(condition for condition in conditions if condition))
+    return " OR ".join(f"({condition})" for condition in distinct) or None
 
 
 def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:
-    """The cell as a value that is stored as ``wanted`` is."""
+    """Return the cell converted to the storage of type ``wanted``."""
     if cell.type is wanted:
         return cell
     if wanted.storage is Storage.JSON:
@@ -54,17 +60,17 @@ def convert_cell(cell: SqlValue, wanted: Type) -> SqlValue:
     if wanted is Type.BOOLEAN:
         sql = _condition(cell)
         return SqlValue(sql, wanted, any_of(cell.fails, f"{cell.sql} IS NOT NULL AND ({sql}) IS NULL"))
-    if wanted is Type.INTEGER:  # only of what a Python function gave as JSON
+    if wanted is Type.INTEGER:  # only for JSON from a Python function
         return SqlValue(f"({cell.sql})::BIGINT", wanted, cell.fails)
     container = f"left({cell.sql}, 1) IN ('[', '{{')" if cell.type is Type.ANY else None
     return SqlValue(text_of(cell), wanted, any_of(cell.fails, container), cell.constant)
 
 
 def text_of(cell: SqlValue) -> str:
-    """SQL for the text of a cell, of an array or object its JSON."""
+    """Return SQL for the text of a cell; for an array or object, for its JSON."""
     if cell.type is Type.STRING:
         return cell.sql
-    if cell.type is Type.DATE:  # the name of the zone, in brackets, is for date functions alone
+    if cell.type is Type.DATE:  # only date functions use the name of the zone in brackets
         return f"regexp_replace({cell.sql}, '\\[.*$', '')"
     if cell.type is Type.NULL:
         return "NULL::VARCHAR"
@@ -74,7 +80,7 @@ def text_of(cell: SqlValue) -> str:
 
 
 def as_json(cell: SqlValue) -> str:
-    """SQL for the JSON text of a cell, or NULL."""
+    """Return SQL for the JSON text of a cell, or NULL."""
     if cell.type is Type.NULL:
         return "NULL::VARCHAR"
     if cell.type.storage is Storage.TEXT:
@@ -85,7 +91,7 @@ def as_json(cell: SqlValue) -> str:
 
 
 def json_array(cells: Sequence[SqlValue]) -> str:
-    """SQL for the JSON text of an array of cells."""
+    """Return SQL for the JSON text of an array of cells."""
     if not cells:
         return "'[]'"
     parts = " || ',' || ".join(f"coalesce({as_json(cell)}, 'null')" for cell in cells)
@@ -97,7 +103,10 @@ _FALSE = ("false", "FALSE", "n", "N", "no", "NO", "off", "OFF")
 
 
 def _condition(cell: SqlValue) -> str:
-    """The words for booleans that Data Prep knows (EP:data-prep/data-handling.md); numbers as in JEXL."""
+    """Return a cell as a boolean.
+
+    The texts for booleans are Data Prep's (EP:data-prep/data-handling.md); numbers are read as in JEXL.
+    """
     json = as_json(cell)
     yes, no = (", ".join(f"'\"{word}\"'" for word in words) for words in (_TRUE, _FALSE))
     return (

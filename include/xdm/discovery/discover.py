@@ -1,6 +1,6 @@
-"""What a project's properties hold: JSON types, shares and shapes, counted while events stream by.
+"""Discovery of a project's properties: JSON types, shares and shapes, counted while events are read.
 
-Profiles of parts of the data merge into the profile of the whole, in any order: nothing here depends on what came first.
+Profiles of parts of the data merge into the profile of the whole; the result does not depend on their order.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
 
 OBJECT_DEPTH = 3
-"""Objects are looked into so far; what nests deeper is one JSON text."""
+"""The depth to which members of objects are profiled; deeper objects are one JSON text."""
 MANY_KEYS = 50
-"""An object with more names than that over all events is a map, whose names are data."""
+"""An object with more names than this over all events is a map, whose names are data."""
 EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 40
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
@@ -45,19 +45,22 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 @dataclass
 class Profile:
-    """What was seen at one place. ``kinds`` counts values by JSON type, null and the empty string as ``nothing``;
-    ``keys`` are the members of objects, ``items`` what all lists hold."""
+    """What was seen at one place.
+
+    ``kinds`` counts values by JSON type, null and the empty string as ``nothing``; ``keys`` are the members of objects,
+    ``items`` the items of all lists.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter)
     keys: dict[str, Profile] = field(default_factory=dict)
     opaque: bool = False
-    """Objects here have too many names, or nest too deep."""
+    """Whether objects here have too many names or nest too deep."""
     items: Profile | None = None
     shapes: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
 
     def see(self, value: Any, depth: int = 1) -> None:
-        """Counts a value as ``read_value`` gives it, ``depth`` levels below the event's properties."""
+        """Count a value as returned by ``read_value``, ``depth`` levels below the event's properties."""
         kind = kind_of(value)
         self.kinds[kind] += 1
         if kind == "object":
@@ -79,7 +82,7 @@ class Profile:
             self._limit()
 
     def merge(self, other: Profile) -> None:
-        """Adds what another profile has seen at the same place."""
+        """Add the counts of another profile of the same place."""
         self.kinds.update(other.kinds)
         self.opaque |= other.opaque
         for name, inner in other.keys.items():
@@ -102,14 +105,14 @@ class Profile:
 
 @dataclass
 class Discovery:
-    """Profiles by property, of ``rows`` events; ``unreadable`` lines are what transform would quarantine."""
+    """Profiles by property, of ``rows`` events; ``unreadable`` counts lines that transform would quarantine."""
 
     rows: int = 0
     unreadable: int = 0
     properties: dict[str, Profile] = field(default_factory=dict)
 
     def see(self, lines: Iterable[bytes]) -> None:
-        """Counts raw export lines, without their newlines."""
+        """Count raw export lines, given without their newlines."""
         for line in lines:
             try:
                 if deeper_than(line, DEPTH_LIMIT):
@@ -123,7 +126,7 @@ class Discovery:
                 _profile(self.properties, name).see(value)
 
     def merge(self, other: Discovery) -> None:
-        """Adds what was discovered in another part of the data."""
+        """Add the counts of another part of the data."""
         self.rows += other.rows
         self.unreadable += other.unreadable
         for name, profile in other.properties.items():
@@ -138,22 +141,26 @@ def _profile(profiles: dict[str, Profile], name: str) -> Profile:
 
 
 def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Examples: the smallest, not the first, so that they are the same ones whatever the order."""
+    """Return the smallest examples, not the first ones, so that they do not depend on the order."""
     if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
         return kept
     return tuple(sorted({*kept, *more})[:EXAMPLES])
 
 
 def read_value(raw: bytes | msgspec.Raw) -> Any:
-    """A JSON value whose numbers are int or float only where these keep every digit, else ``ExactNumber``."""
+    """Return a JSON value; a number is int or float if that keeps every digit, otherwise ``ExactNumber``."""
     text = bytes(raw)
     if text[:1] == b'"':
-        return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as sifting does
+        return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as the event parser does
     return _decode_json(text.decode())
 
 
 def kind_of(value: Any) -> str:
-    """``nothing``, ``boolean``, ``integer``, ``number``, ``exact``, ``string``, ``date-time``, ``object`` or ``list``."""
+    """Return the kind of a value.
+
+    One of ``nothing``, ``boolean``, ``integer``, ``number``, ``exact``, ``string``, ``date-time``, ``object``,
+    ``list``.
+    """
     if value is None or value == "":
         return "nothing"
     if isinstance(value, str):
@@ -171,8 +178,10 @@ def kind_of(value: Any) -> str:
 
 @lru_cache(maxsize=10_000)
 def shape_of(text: str) -> str:
-    """A value without what it says: letters as ``a``, digits as ``9``, both together as ``x``, runs of them as one;
-    spaces and ``-_.:/@+`` as they are."""
+    """Return the shape of a value without its content.
+
+    Runs of letters become ``a``, runs of digits ``9``, mixed runs ``x``; spaces and ``-_.:/@+`` are kept.
+    """
     words = re.sub(r"[^\W_]+", _word, text[:_EXAMPLE_CHARACTERS])
     return re.sub(r"[^a9x _.:/@+-]", "?", words)
 
@@ -183,7 +192,7 @@ def _word(match: re.Match[str]) -> str:
 
 def _integer(text: str) -> int | ExactNumber:
     low, high = INTEGER_LIMITS[Kind.LONG]
-    if len(text) > len(str(low)):  # also: Python refuses to read thousands of digits
+    if len(text) > len(str(low)):  # Python also refuses to read thousands of digits
         return ExactNumber(text)
     return number if low <= (number := int(text)) <= high else ExactNumber(text)
 
@@ -195,15 +204,17 @@ def _number(text: str) -> float | ExactNumber:
     return number
 
 
-def _refuse(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
+def _reject_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
 
 
-_decode_json = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_refuse).decode
+_decode_json = json.JSONDecoder(
+    parse_int=_integer, parse_float=_number, parse_constant=_reject_constant
+).decode
 
 
 def _is_moment(text: str) -> bool:
-    """A full RFC 3339 date-time, of no more digits than XDM's milliseconds keep."""
+    """Return whether a text is a full RFC 3339 date-time with at most the milliseconds that XDM keeps."""
     if not _MOMENT.fullmatch(text):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Which field a property gets: one rule for all projects, and a book that keeps what was once given."""
+"""The field of each property: one naming rule for all projects, and a book that records assigned fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 48
 _PLAIN = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _MARKED = re.compile(r".*_[0-9a-f]{8}")
 
-# Words that Adobe's Query Service cannot read without quotes (ANSI SQL's reserved ones), and XDM's own.
+# Reserved words of ANSI SQL, which Adobe's Query Service cannot read without quotes, and reserved words of XDM.
 _RESERVED = re.compile(
     "all|and|any|as|between|both|by|case|cast|check|collate|column|constraint|create|cross|current_date|"
     "current_time|current_timestamp|current_user|distinct|drop|else|end|escape|except|exists|false|fetch|"
@@ -30,11 +30,12 @@ _RESERVED = re.compile(
 
 
 def field_name(name: str) -> str:
-    """The XDM field of a property: a function of the property's name alone, so that neither order nor company matters.
+    """Return the XDM field of a property; it depends only on the property's name, not on other properties or their order.
 
-    A name in plain snake_case is the field's. Every other one is brought into that form as far as it goes, and marked
-    with eight digits of its hash: two names never get one field, also not where case is ignored, as DuckDB and Query
-    Service do. Fields hold letters, digits, dash and underscore, and start with no underscore (EP:xdm/schema/field-constraints.md).
+    A name in plain snake_case is kept. Every other name is converted to that form as far as possible, with eight digits
+    of its hash as a suffix: two names never share a field, even where case is ignored, as in DuckDB and Query Service.
+    Fields consist of letters, digits, dash and underscore, and do not start with an underscore
+    (EP:xdm/schema/field-constraints.md).
     """
     if (
         _PLAIN.fullmatch(name)
@@ -54,7 +55,7 @@ def field_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class AssignedField:
-    """A field that was given: its path below the tenant, as a mapping writes it, and its JSON Schema."""
+    """An assigned field: its path below the tenant, as a mapping writes it, and its JSON Schema."""
 
     field: str
     definition: Mapping[str, Any]
@@ -62,15 +63,16 @@ class AssignedField:
 
 @dataclass
 class NamesBook:
-    """What was given to which source, for ever. Keys are sources as a mapping writes them."""
+    """The permanent record of the field assigned to each source. Keys are sources as a mapping writes them."""
 
     given: dict[str, AssignedField] = field(default_factory=dict)
 
     def below(self, source: str) -> bool:
-        """Whether something inside a source has a field of its own."""
+        """Return whether something inside a source has a separate field."""
         return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.given)
 
     def to_json(self) -> bytes:
+        """Return the book as the content of its file."""
         fields = {
             source: {"field": entry.field, "definition": entry.definition}
             for source, entry in sorted(self.given.items())
@@ -79,10 +81,10 @@ class NamesBook:
 
 
 def read_names(path: Path) -> NamesBook:
-    """The book of a pipeline; an empty one where there is none yet.
+    """Return the book of a pipeline; an empty one if its file does not exist yet.
 
     Raises:
-        ConfigError: the file is none.
+        ConfigError: the file cannot be read as a book.
     """
     if not path.is_file():
         return NamesBook()

@@ -1,4 +1,4 @@
-"""Fields and mappings for what was discovered and is not mapped yet; what was proposed once is never changed."""
+"""Fields and mappings for properties that were discovered and are not mapped yet; a proposal is never changed later."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from include.xdm.mapping.destinations import TENANT
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
 
 ROOT = "mixpanel.custom"
-"""Below the tenant: an object of its own, so that no proposed field meets one that a person has named."""
+"""Below the tenant: a separate object, so that a proposed field never conflicts with one that a person has named."""
 
 _LOW, _HIGH = INTEGER_LIMITS[Kind.LONG]
 STRING: dict[str, Any] = {"type": "string"}
@@ -36,8 +36,11 @@ _COMMON = {*_SCALARS, frozenset({"string"})}
 
 @dataclass
 class Proposal:
-    """``book`` has every field ever given; ``new`` are the sources that got theirs now; ``differing`` those whose data
-    no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped."""
+    """Fields for discovered properties.
+
+    ``book`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing`` are
+    those whose data no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped.
+    """
 
     book: NamesBook
     new: list[str] = field(default_factory=list)
@@ -45,33 +48,33 @@ class Proposal:
     nameless: int = 0
 
     def rows(self) -> list[dict[str, str]]:
-        """The mappings of all fields given."""
+        """Return the mappings of all assigned fields."""
         return [
             {"sourceType": "ATTRIBUTE", "source": source, "destination": f"{TENANT}.{entry.field}"}
             for source, entry in sorted(self.book.given.items())
         ]
 
     def field_group(self, present: Mapping[str, Any]) -> dict[str, Any]:
-        """The field group file with all fields given beside what it has; a field that is there stays as it is."""
+        """Return the field group file with all assigned fields added; existing fields are kept unchanged."""
         made = deepcopy(dict(present))
         made.setdefault("properties", {})
         for source, entry in sorted(self.book.given.items()):
-            _place(made, entry, title=str(parse_path(source)[-1]))
+            _add_field(made, entry, title=str(parse_path(source)[-1]))
         return made
 
 
 def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] = ()) -> Proposal:
-    """Gives every property a field, save those of ``mapped`` and those that never held anything."""
+    """Assign a field to every property, except those of ``mapped`` and those without any value."""
     proposal = Proposal(NamesBook(dict(book.given)))
     taken = set(mapped)
     for name, profile in sorted(discovery.properties.items()):
         if name not in taken:
-            _give(proposal, f"properties.{_escaped(name)}", f"{ROOT}.{field_name(name)}", name, profile)
+            _assign(proposal, f"properties.{_escaped(name)}", f"{ROOT}.{field_name(name)}", name, profile)
     return proposal
 
 
 def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set[str]:
-    """The properties that a person has mapped: named by mappings that are not of the book.
+    """Return the properties that a person has mapped: the sources of mappings that are not in the book.
 
     Raises:
         ConfigError: a mapping's source cannot be read.
@@ -94,7 +97,7 @@ def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set
 
 
 def definition_of(profile: Profile) -> dict[str, Any] | None:
-    """The type that holds every value seen, exactly, as one field; None where nothing was seen."""
+    """Return the type of a single field that holds every value seen, exactly; None if no value was seen."""
     kinds = frozenset(profile.kinds) - {"nothing"}
     if kinds == {"list"}:
         item = definition_of(profile.items) if profile.items else None
@@ -109,14 +112,14 @@ def _is_scalar(profile: Profile | None) -> bool:
     return profile is not None and not {"object", "list"} & set(profile.kinds)
 
 
-def _opened(profile: Profile | None) -> dict[str, Profile]:
-    """The members that get fields of their own; none where it is one field."""
+def _separate_members(profile: Profile | None) -> dict[str, Profile]:
+    """Return the members that get separate fields; empty if the value is stored in one field."""
     if profile is None or profile.opaque or set(profile.kinds) - {"nothing"} != {"object"}:
         return {}
     return profile.keys if all(map(_writable, profile.keys)) else {}
 
 
-def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
+def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
     book, definition = proposal.book, definition_of(profile)
     if not _writable(name):
         proposal.nameless += 1
@@ -124,20 +127,20 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
     if (given := book.given.get(source)) is not None:
         if definition is not None and not _fits(definition, given.definition):
             proposal.differing[source] = (
-                f"{type_name(given.definition)}, and the data hold {type_name(definition)}"
+                f"{type_name(given.definition)}, but the data contain {type_name(definition)}"
             )
         return
     each, members = _members(book, source, profile)
     for key, inner in sorted(members.items()):
         inside = f"{source}{each}.{_escaped(key)}"
-        _give(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
+        _assign(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
     if book.below(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
         if each and profile.items:
             other |= set(profile.items.kinds) - {"nothing", "object"}
         if other:
             proposal.differing[source] = (
-                f"opened into fields, and the data hold {' and '.join(sorted(other))}"
+                f"split into fields, but the data contain {' and '.join(sorted(other))}"
             )
     elif definition is not None and not members:
         book.given[source] = AssignedField(place, definition)
@@ -145,7 +148,10 @@ def _give(proposal: Proposal, source: str, place: str, name: str, profile: Profi
 
 
 def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
-    """How a source is opened, as the book has it or else as the data are: ``""`` an object, ``[*]`` a list of objects."""
+    """Return how a source is split into fields, as in the book, or according to the data if it is new.
+
+    ``""`` stands for an object, ``[*]`` for a list of objects.
+    """
     items = profile.items
     if any(key.startswith(f"{source}[*]") for key in book.given):
         known = dict(items.keys) if items else {}
@@ -153,16 +159,16 @@ def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[
     if book.below(source):
         return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
     if set(profile.kinds) - {"nothing"} == {"list"}:
-        flat = _opened(items)
+        flat = _separate_members(items)
         return "[*]", flat if all(map(_is_scalar, flat.values())) else {}
-    return "", _opened(profile)
+    return "", _separate_members(profile)
 
 
 _ACCEPTS = {"number": ("number", "integer"), "integer": ("integer",), "boolean": ("boolean",)}
 
 
 def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether a field that was given holds every value of a type that was seen."""
+    """Return whether an assigned field can hold every value of a type that was seen."""
     if given == STRING:
         return True
     if given["type"] == "array":
@@ -173,25 +179,25 @@ def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def type_name(definition: Mapping[str, Any]) -> str:
-    """A type in a word or three, such as ``array of string``."""
+    """Return a type in one to three words, such as ``array of string``."""
     if definition["type"] == "array":
         return f"array of {type_name(definition['items'])}"
     return str(definition.get("format", definition["type"]))
 
 
 def _writable(name: str) -> bool:
-    """Whether a mapping can write the name: it has none for the empty one."""
+    """Return whether a mapping can write the name; it cannot write an empty one."""
     return name != "" and name.encode("utf-8", "replace").decode() == name
 
 
 def _escaped(name: str) -> str:
-    """A name as a step of a path: a dot, a bracket and a backslash have a meaning there, and so has ``${``."""
+    """Return a name as a step of a path: dots, brackets, backslashes and ``${`` are escaped."""
     text = re.sub(r"([.\\\[])", r"\\\1", name)
     return f"\\{text}" if text.startswith("${") else text
 
 
-def _place(group: dict[str, Any], entry: AssignedField, title: str) -> None:
-    """Puts a field into a field group at its path, with the objects above it."""
+def _add_field(group: dict[str, Any], entry: AssignedField, title: str) -> None:
+    """Add a field to a field group at its path, with its parent objects."""
     here = group["properties"]
     *above, last = entry.field.split(".")
     for step in above:

@@ -1,4 +1,4 @@
-"""Parses a block of lines: their values where those can be written again as received, else their texts."""
+"""The parser of a block of lines: values if they can be written again as received, otherwise their texts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _raw_decoder = msgspec.json.Decoder(_RawEvent)
 
 
 class ParsedLines(NamedTuple):
-    """Ordinary lines, read but not judged, in the order of their shapes; and the places of the other lines."""
+    """Ordinary lines, parsed but not checked, in the order of their shapes; and the places of the other lines."""
 
     places: list[int]
     events: list[str]
     properties: Properties
     contents: list[bytes]
-    """By event the JSON of the properties that count in its content digest, sorted by name."""
+    """For each event the JSON of the properties that count in its content digest, sorted by name."""
     odd: list[int]
 
     def only(self, chosen: Sequence[bool]) -> ParsedLines:
-        """The chosen ones of the ordinary lines."""
+        """Return the chosen ones of the ordinary lines."""
         return ParsedLines(
             list(compress(self.places, chosen)),
             list(compress(self.events, chosen)),
@@ -46,7 +46,7 @@ class ParsedLines(NamedTuple):
 
 
 def parse_lines(block: bytes) -> ParsedLines:
-    """Parse whole lines, each ending in a newline, none of them blank."""
+    """Parse whole lines, each ending in a newline and not blank."""
     exact = ExactLines(block)
     one = _by_shape(exact, is_raw=False)
     spelled: list[tuple[int, _RawEvent]] = []
@@ -69,7 +69,7 @@ def parse_lines(block: bytes) -> ParsedLines:
 
 
 def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> ParsedLines:
-    """Events with their places, by shape."""
+    """Return events with their places, by shape."""
     places: list[int] = []
     names: list[str] = []
 
@@ -92,19 +92,19 @@ def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> P
 
 @lru_cache(2_000)
 def _content_places(names: tuple[str, ...]) -> list[int]:
-    """The places of the names that count in a content digest, sorted by name."""
+    """Return the places of the names that count in a content digest, sorted by name."""
     return sorted(
         (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
     )
 
 
 def _spelled(line: bytes) -> _RawEvent | None:
-    """An event of which each property's text is kept."""
+    """Return an event with the text of each property."""
     try:
         found = _raw_decoder.decode(line)
         line.decode()
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    # One level more: the depth of an event is that of its properties.
+    # One additional level: the depth of an event is that of its properties.
     is_odd = len(line) > LINE_LIMIT_BYTES or deeper_than(line, DEPTH_LIMIT)
     return found if not is_odd and is_plain(line, found.properties) else None

@@ -1,4 +1,4 @@
-"""Reads a block of lines at once: the ordinary ones together, every other one by ``EventParser``, with the same verdicts."""
+"""The reader of a block of lines: ordinary lines together, other lines by ``EventParser``, with the same results."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from include.xdm.events.shapes import Properties, as_raw, types_of
 
 _PLAIN_INTEGER = 10**17
 _LINES_AT_ONCE = 1000
-"""The values of so many lines stay in the cache."""
+"""The number of lines whose values stay in the cache."""
 
 
 @dataclass
 class BlockReader:
-    """Reads blocks of lines of one partition with the verdicts of ``event_parser``, which counts; ``log`` is its evidence."""
+    """A reader of blocks of lines of one partition. ``event_parser`` decides and counts; ``log`` receives its evidence."""
 
     event_parser: EventParser
     log: EvidenceLog
 
     def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
-        """Return the events of a block, in some lots, and the quarantine records of its other lines.
+        """Return the events of a block, in several groups, and the quarantine records of its other lines.
 
-        ``block``: whole lines, each ending in a newline, none of them blank. ``first_line``: the number of its first line.
+        ``block``: whole lines, each ending in a newline and not blank. ``first_line``: the number of its first line.
         """
         found = self.flat.read(block, first_line) if self.flat else None
         lots, taken = ([found[0]], set(found[1].tolist())) if found else ([], set())
@@ -58,12 +58,12 @@ class BlockReader:
 
     @cached_property
     def flat(self) -> FlatReader | None:
-        """What reads flat lines; None where an event's instant depends on more than its time."""
+        """The reader of flat lines; None if an event's instant depends on more than its time."""
         offset = self._offset_ms
         return None if offset is None else FlatReader(self.event_parser, self.log, *self._limits, offset)
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
-        """As ``read``, by values and not by places. ``numbers``: of the lines."""
+        """Return the same as ``read``, by values and not by places. ``numbers``: of the lines."""
         parsed, times, odd = self._judged(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
@@ -80,7 +80,7 @@ class BlockReader:
         return rows, refused
 
     def _judged(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
-        """The events whose time is an ordinary one of the day, their times, and the places of all other lines."""
+        """Return the events with an ordinary time in the day, their times, and the places of all other lines."""
         times = _integers(parsed.properties.texts("time"))
         low, high = self._limits
         good = [time is not None and low <= time < high for time in times]
@@ -124,7 +124,7 @@ class BlockReader:
         )
 
     def _see(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
-        """Logs live events, in the order of their lines."""
+        """Log live events in the order of their lines."""
         log = self.log
         arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
         libraries = properties.texts("mp_lib")
@@ -159,11 +159,14 @@ class BlockReader:
 
     @cached_property
     def _limits(self) -> tuple[int, int]:
-        """The values of ``time`` that lie on the day and not in the future, from and below; in its own unit."""
+        """Return the values of ``time`` that are in the day and not in the future: the first one and the end, exclusive.
+
+        Both are in the unit of ``time``.
+        """
         event_parser = self.event_parser
         midnight = datetime(event_parser.day.year, event_parser.day.month, event_parser.day.day)  # noqa: DTZ001 - a wall clock
         low = (midnight - datetime(1970, 1, 1)) // timedelta(milliseconds=1)  # noqa: DTZ001
-        # In every zone: no wall clock is more than a day ahead of UTC. Later ones are judged one by one.
+        # In every zone: no wall clock is more than a day ahead of UTC. Later events are checked individually.
         last = (
             event_parser.now_ms + 1
             if event_parser.wall_clock_zone is None
@@ -174,7 +177,7 @@ class BlockReader:
 
     @cached_property
     def _offset_ms(self) -> int | None:
-        """The zone's offset where it is the same all day long, else None."""
+        """Return the zone's offset if it is the same for the whole day, otherwise None."""
         event_parser = self.event_parser
         if event_parser.wall_clock_zone is None:
             return 0
@@ -194,7 +197,7 @@ class BlockReader:
 
 
 def _distinct_ids(properties: Properties) -> list[str]:
-    """``distinct_id_as_ingested`` of each event."""
+    """Return ``distinct_id_as_ingested`` of each event."""
     found = [text if text.strip() else "" for text in _strings(properties.texts("distinct_id"))]
     if BEFORE_MERGE not in properties:
         return found
@@ -203,7 +206,7 @@ def _distinct_ids(properties: Properties) -> list[str]:
 
 
 def _integers(column: Sequence[Value]) -> list[int | None]:
-    """``integer_of`` of each."""
+    """Return ``integer_of`` each value."""
     if (
         types_of(column) <= {int, type(None)}
         and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER
@@ -213,7 +216,7 @@ def _integers(column: Sequence[Value]) -> list[int | None]:
 
 
 def _strings(column: Sequence[Value]) -> list[str]:
-    """``string_of`` of each."""
+    """Return ``string_of`` each value."""
     if types_of(column) <= {str, type(None)}:
         return [text or "" for text in column]
     return list(map(_string, column))

@@ -1,8 +1,8 @@
-"""The identity of an event: the same ``_id`` whenever and however often the event is exported.
+"""The identity of an event: the same ``_id`` in every export of the event.
 
-The recipe is a contract: what is active in AEP has an ``_id`` of the recipe of its day, and another ``_id`` for the same
-event would load the event a second time. So a recipe never changes; a better one gets the next number, and a day keeps
-the recipe it was begun with until the day is replaced.
+The recipe is a contract: rows that are active in AEP have an ``_id`` of the recipe of their day, and another ``_id``
+for the same event would load the event a second time. So a recipe never changes; a better one gets the next number, and
+a day keeps its first recipe until the day is replaced.
 """
 
 from __future__ import annotations
@@ -12,46 +12,47 @@ import json
 from binascii import crc32
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
-from json.encoder import encode_basestring as _quote  # what json.dumps does to a string, in C
+from json.encoder import encode_basestring as _quote  # the conversion of json.dumps for a string, in C
 from typing import Any
 
 import msgspec
 
 RECIPE = 2
-"""The current recipe. Days whose ledger names no recipe were begun with recipe 1."""
+"""The current recipe. Days whose ledger does not name a recipe were begun with recipe 1."""
 RECIPES = (1, RECIPE)
 
 # Source: Mixpanel's default and reserved properties (docs.mixpanel.com, property reference) and the identity merges of
-# its id management: a merge rewrites distinct_id and adds its own marks; $user_id and $device_id are the SDK's.
+# its id management: a merge rewrites distinct_id and adds marks; the SDK sends $user_id and $device_id.
 BEFORE_MERGE = "$distinct_id_before_identity"
 MERGE_MARKS = frozenset({"$is_reshuffled", "$preshuffle_distinct_id"})
-"""What says that an event went through a merge."""
+"""Properties that mark an event that went through a merge."""
 MERGE_PROPERTIES = MERGE_MARKS | {
     "distinct_id", BEFORE_MERGE, "$failure_reason", "$failure_description", "$identity_failure_reason",
 }  # fmt: skip
-"""What an identity merge, or a failed one, rewrites or adds."""
+"""Properties that an identity merge, or a failed one, rewrites or adds."""
 PROCESSING_PROPERTIES = frozenset({
     "mp_processing_time_ms", "$mp_api_timestamp_ms", "$mp_api_endpoint", "$mp_event_size", "$mp_is_forwarded",
     "$import", "mp_sent_by_lib_version",
 })  # fmt: skip
-"""What says how an event reached Mixpanel and was processed there, and not what happened."""
+"""Properties that describe how an event reached Mixpanel and was processed there, not what happened."""
 _NOT_HASHED = MERGE_PROPERTIES | PROCESSING_PROPERTIES | {"time", "$insert_id"}
 
 
 def event_id(project_id: int, event: str, distinct_id: str, seconds: int, insert_id: str) -> str:
-    """Lower-case hex SHA-256 over Mixpanel's own de-duplication key and the project, in every recipe.
+    """Return the lower-case hex SHA-256 over Mixpanel's de-duplication key and the project; the same in every recipe.
 
-    The parts are hashed as a canonical JSON array, so that no choice of texts can make two keys alike.
-    ``distinct_id`` is the id as ingested, empty where the event has none; ``seconds`` is ``time`` as Mixpanel keeps
-    it. ``$insert_id`` alone is not unique, in Adobe's own sample either.
+    The parts are hashed as a canonical JSON array, so that different keys are always different texts.
+    ``distinct_id`` is the id as ingested, empty if the event has none; ``seconds`` is ``time`` as Mixpanel keeps it.
+    ``$insert_id`` alone is not unique; it is not unique in Adobe's sample, either.
     """
     return _hash(f"[{project_id},{_quote(event)},{_quote(distinct_id)},{seconds},{_quote(insert_id)}]")
 
 
 def event_id_without_insert_id(project_id: int, event: str, properties: Mapping[str, str]) -> str:
-    """Recipe 1 for events without ``$insert_id``: over every property, JSON texts by name, in any order.
+    """Return the ``_id`` of recipe 1 for events without ``$insert_id``: over every property, in any order.
 
-    An identity merge, and ``time_in_ms``, give the event another ``_id``. Byte-identical events are one event.
+    ``properties``: JSON texts by name. An identity merge, and ``time_in_ms``, give the event another ``_id``.
+    Byte-identical events are one event.
     """
     parts = [project_id, event, sorted(properties.items())]
     return _hash(json.dumps(parts, ensure_ascii=False, separators=(",", ":")))
@@ -60,11 +61,11 @@ def event_id_without_insert_id(project_id: int, event: str, properties: Mapping[
 def event_id_of_content(
     project_id: int, event: str, distinct_id: str, seconds: int, properties: Mapping[str, str]
 ) -> str:
-    """Recipe 2 for events without ``$insert_id``: over what Mixpanel does not rewrite, in any order.
+    """Return the ``_id`` of recipe 2 for events without ``$insert_id``: over what Mixpanel does not rewrite, in any order.
 
-    ``properties`` are JSON texts by name, spelled as Mixpanel spells them; of them the properties of identity merges,
+    ``properties`` are JSON texts by name, spelled as Mixpanel spells them; the properties of identity merges,
     processing metadata and ``time`` do not count. ``distinct_id`` and ``seconds`` are as for ``event_id``. Events that
-    differ in nothing else are one event.
+    differ only in properties that do not count are one event.
     """
     kept = sorted((name, text) for name, text in properties.items() if name not in _NOT_HASHED)
     pairs = ",".join(f"[{_quote(name)},{_quote(text)}]" for name, text in kept)
@@ -78,7 +79,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 def content_digest(event: str, seconds: int, properties: Mapping[str, msgspec.Raw]) -> int:
-    """A signed 64-bit number for an event's content as Mixpanel holds it: equal content, equal number.
+    """Return a signed 64-bit number for an event's content as Mixpanel stores it: equal content, equal number.
 
     Every property counts, in any order, except processing metadata; ``time`` counts in whole seconds, so that
     ``time_in_ms`` changes nothing. A merge that rewrites ``distinct_id`` is a change.
@@ -108,7 +109,7 @@ def compaction_keys(
 ) -> list[int]:
     """Return for each event a number below 2^63 that is equal for events that Mixpanel's compaction merges within a day.
 
-    It serves to count them, so checksums are enough; it does not depend on the process, as Python's hashes do.
+    The numbers are only counted, so checksums are sufficient; unlike Python's hashes they do not depend on the process.
     """
     first, second = map(crc32, _lines(insert_ids)), map(crc32, _lines(zip(events, distinct_ids, strict=True)))
     return [one << 31 ^ other for one, other in zip(first, second, strict=True)]
@@ -127,7 +128,7 @@ def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequen
 
 
 def _lines(values: Iterable[Any]) -> list[bytes]:
-    """JSON texts of values, which ``msgspec`` writes as ``json`` without ``ensure_ascii`` does."""
+    """Return JSON texts of values; ``msgspec`` writes them as ``json`` does without ``ensure_ascii``."""
     return _encode_lines(list(values)).split(b"\n")[:-1]
 
 

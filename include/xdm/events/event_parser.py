@@ -1,4 +1,4 @@
-"""Sifts raw export lines: each becomes an event with its ``_id`` and instant, or a quarantined line with a reason."""
+"""The parser of raw export lines: each line becomes an event with its ``_id`` and instant, or a quarantine record."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from include.xdm.events.event_id import (
 from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
 
 log = logging.getLogger(__name__)
-_MS_FROM_SECONDS = 10_000_000_000  # later than the year 2286 in seconds: these are milliseconds
+_MS_FROM_SECONDS = 10_000_000_000  # later than the year 2286 in seconds, so the unit is milliseconds
 _INTEGER = re.compile(rb"-?\d+")
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _ROUND_DOWN = Context(prec=40, rounding=ROUND_FLOOR)
 ENOUGH_EVIDENCE = 20_000
-"""Live events of a day that are asked how the project keeps time."""
+"""The number of live events of a day that are used as evidence of the project's time convention."""
 
 
 class ParsedEvent(NamedTuple):
@@ -46,7 +46,7 @@ class ParsedEvent(NamedTuple):
     """``_id`` as 32 bytes."""
     timestamp_ms: int
     wall_second: int
-    """``time`` in whole seconds, which rows with one ``_id`` share."""
+    """``time`` in whole seconds; rows with the same ``_id`` share it."""
     processed_ms: int
     has_insert_id: bool
     event: str
@@ -59,20 +59,23 @@ class ParsedEvent(NamedTuple):
 
 
 class Evidence(Protocol):
-    """Takes what live events say about how the project keeps time."""
+    """Collects what live events show about the project's time convention."""
 
     @property
-    def rows(self) -> int: ...
-    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None: ...
+    def rows(self) -> int:
+        """The number of recorded events."""
+
+    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
+        """Record an event."""
 
 
 @dataclass
 class EventParser:
-    """Reads one partition's lines, one by one. ``counts``, ``by_event`` and ``evidence`` fill up.
+    """A parser of one partition's lines. ``counts``, ``by_event`` and ``evidence`` are updated line by line.
 
-    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.TimeReading``), and as ``merged_without_before`` the events that
-    a merge has marked without leaving the id from before, which get another ``_id`` than they had before it.
-    ``by_event``: events by name; ``recipe``: of ``_id``.
+    ``counts``: ``time_fold`` and ``time_gap`` (``mixpanel.time.TimeReading``), and ``merged_without_before``: events
+    that a merge has marked without their previous id; they get another ``_id`` than before the merge. ``by_event``:
+    events by name; ``recipe``: of ``_id``.
     """
 
     project_id: int
@@ -87,24 +90,27 @@ class EventParser:
     _warned: set[str] = field(default_factory=set)
 
     def parse(self, lines: Iterable[bytes]) -> Iterator[ParsedEvent | dict[str, Any]]:
-        """Events, and for each refused line a quarantine record ``{step, reason, field, line_number, raw}``."""
+        """Yield events, and for each rejected line a quarantine record ``{step, reason, field, line_number, raw}``."""
         for number, line in enumerate(lines, 1):
             yield self.event(number, line)
 
     def event(self, number: int, line: bytes) -> ParsedEvent | dict[str, Any]:
-        """The event of a line, or its quarantine record."""
+        """Return the event of a line, or its quarantine record."""
         try:
             return self._event(number, line)
         except RejectedEvent as refused:
             return quarantine_record(number, line, refused)
-        except MemoryError:  # not of the row's making
+        except MemoryError:  # not caused by the row
             raise
-        except Exception as error:  # noqa: BLE001 - one row of a kind that this code does not foresee stops no day
+        except Exception as error:  # noqa: BLE001 - an unforeseen kind of row must not stop the day
             self.warn(error)
             return quarantine_record(number, line, RejectedEvent("unexpected_error"))
 
     def warn(self, error: Exception) -> None:
-        """Reports the class and the place of an error, once for each place; its text may hold a row's value."""
+        """Log the class and the place of an error, once for each place.
+
+        The error's text may contain a row's value and is not logged.
+        """
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
@@ -127,7 +133,7 @@ class EventParser:
         insert_id, distinct_id = string_of(properties.get("$insert_id")), distinct_id_as_ingested(properties)
         identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)
         content = content_digest(event, wall_ms // 1000, properties)
-        # From here on nothing can fail: what is counted is an event that goes on.
+        # Nothing can fail below: a counted event is always returned.
         if when.reading is not TimeReading.EXACT:
             self.counts[f"time_{when.reading.value}"] += 1
         self.count_merge(properties)
@@ -138,7 +144,7 @@ class EventParser:
         )  # fmt: skip
 
     def count_merge(self, names: Collection[str], events: int = 1) -> None:
-        """Counts events with such properties, if a merge has marked them without leaving the id from before."""
+        """Count events with these properties if a merge has marked them without their previous id."""
         if not MERGE_MARKS.isdisjoint(names) and BEFORE_MERGE not in names:
             self.counts["merged_without_before"] += events
 
@@ -150,6 +156,7 @@ class EventParser:
         insert_id: str,
         properties: Mapping[str, msgspec.Raw],
     ) -> str:
+        """Return the ``_id`` of an event in lower-case hex, by the recipe of the day."""
         if insert_id:
             return event_id(self.project_id, event, distinct_id, seconds, insert_id)
         texts = {name: bytes(value).decode() for name, value in properties.items()}
@@ -158,7 +165,7 @@ class EventParser:
         return event_id_of_content(self.project_id, event, distinct_id, seconds, texts)
 
     def _time_ms(self, value: msgspec.Raw | None) -> int:
-        """``time`` in milliseconds; what is finer than a millisecond is rounded down."""
+        """Return ``time`` in milliseconds; fractions of a millisecond are rounded down."""
         if value is None:
             raise RejectedEvent("time_missing", "time")
         text = bytes(value)
@@ -172,15 +179,14 @@ class EventParser:
         factor = 1 if self.time_in_ms else 1000
         if _INTEGER.fullmatch(text):
             return int(number) * factor  # exact: no double up to 2^53 loses a digit
-        try:  # a double's 1782907200.123 times 1000 may be a millisecond too early
+        try:  # the double 1782907200.123 times 1000 may be a millisecond too early
             exact = _ROUND_DOWN.multiply(_ROUND_DOWN.create_decimal(text.decode()), factor)
             return int(exact.to_integral_value(ROUND_FLOOR, _ROUND_DOWN))
-        except (
-            DecimalException
-        ):  # an exponent that decimal does not take, of a number that is all but nothing
+        except DecimalException:  # an exponent that decimal rejects, of a number close to 0
             return math.floor(number * factor)
 
     def when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
+        """Return the instant of an event; raise ``RejectedEvent`` if it is not in the day or is in the future."""
         try:
             when = event_time(wall_ms, self.wall_clock_zone, arrival_ms)
         except OverflowError:
@@ -193,18 +199,18 @@ class EventParser:
 
 
 def distinct_id_as_ingested(properties: Mapping[str, msgspec.Raw]) -> str:
-    """The id under which Mixpanel took the event, before any merge; empty where it has none."""
+    """Return the id under which Mixpanel ingested the event, before any merge; empty if the event has none."""
     ids = (string_of(properties.get(name)) for name in (BEFORE_MERGE, "distinct_id"))
     return next((text for text in ids if text.strip()), "")
 
 
 def is_live(names: Collection[str]) -> bool:
-    """Return whether an SDK sent an event with such properties, and not an import of what happened long before."""
+    """Return whether an SDK sent an event with these properties; otherwise it is an import of earlier events."""
     return "mp_lib" in names and "$import" not in names
 
 
 def string_of(value: msgspec.Raw | None) -> str:
-    """A property as text: a string's content, a number's digits; nothing for null."""
+    """Return a property as text: a string's content, a number's digits; empty for null."""
     if value is None:
         return ""
     raw = bytes(value)
@@ -214,5 +220,6 @@ def string_of(value: msgspec.Raw | None) -> str:
 
 
 def integer_of(value: msgspec.Raw | None) -> int | None:
+    """Return a property as an integer of at most 18 characters, otherwise None."""
     raw = bytes(value) if value is not None else b""
     return int(raw) if _INTEGER.fullmatch(raw) and len(raw) < 19 else None

@@ -1,4 +1,4 @@
-"""Events that were read, column by column, and what the first of them say about time."""
+"""Parsed events, column by column, and what the first of them show about time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EventRows:
 
     @classmethod
     def of(cls, events: Sequence[ParsedEvent]) -> EventRows:
-        """Return events that were read one by one."""
+        """Return events that were parsed individually."""
         properties, order = by_shape([row.properties for row in events], is_raw=True)
         rows = [events[n] for n in order]
         return cls(
@@ -54,7 +54,10 @@ class EventRows:
 
 @dataclass
 class EvidenceLog:
-    """Keeps what the first live events say about time, with their lines: another process may have those before them."""
+    """What the first live events show about time.
+
+    The line numbers are kept because another process may read earlier lines.
+    """
 
     entries: list[tuple[int, int, int, str]] = field(default_factory=list)
     """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
@@ -62,9 +65,10 @@ class EvidenceLog:
 
     @property
     def rows(self) -> int:
+        """The number of recorded events."""
         return len(self.entries)
 
     def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """Notes an event; those that ``TimeEvidence`` leaves out do not count."""
+        """Record an event; events that ``TimeEvidence`` leaves out do not count."""
         if is_evidence(wall_ms, arrival_ms):
             self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))

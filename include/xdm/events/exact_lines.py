@@ -1,8 +1,8 @@
-"""Reads the lines of a block that are written again as they were received, many at once.
+"""The reader of lines that are written again exactly as they were received, many lines at once.
 
-Values are read, and written again where their text is needed. That is exact where an event, written again, is as long
-as it was: every other spelling of a value is longer than the one that ``msgspec`` writes, and a key that stands twice,
-a member that is not read and white space make a line longer. Of the same length are only ``\\u001f`` and ``\\u001F``.
+Values are parsed, and written again where their text is needed. The result is exact if the written event is as long as
+the received one: every other spelling of a value is longer than that of ``msgspec``, and a duplicate key, a member that
+is not read and white space make a line longer. The only exception of equal length is ``\\u001f`` and ``\\u001F``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper
 from include.xdm.events.shapes import encode, encode_lines
 
 _LINES_AT_ONCE = 64
-"""The dicts of so few events, which are large, stay in the cache until they are shapes."""
+"""With more events, which are large, their dicts would not stay in the cache until they are shapes."""
 _NEWLINE, _BRACKET, _OPENING, _CLOSING, _BACKSLASH, _U = b"\n[{}\\u"
-# A dict without a type is read sooner than one of Any.
+# A dict without a type is read faster than one of Any.
 _Event: Any = msgspec.defstruct("_Event", [("event", str), ("properties", dict)], gc=False)
 _decoder = msgspec.json.Decoder(_Event, float_hook=msgspec.Raw)
 
 
 class ExactLines:
-    """Events that are written again as they were received, with their places; and ``others``, filled while they are read."""
+    """Events that are written again as received, with their places; and ``others``, filled during iteration."""
 
     def __init__(self, block: bytes) -> None:
         self._block = block
@@ -39,7 +39,7 @@ class ExactLines:
         block = self._block
         characters = np.frombuffer(block, np.uint8)
         ends = np.flatnonzero(characters == _NEWLINE)
-        # A newline between "}" and "{" can only stand between two values, so that each line holds one.
+        # A newline between "}" and "{" can only be between two values, so each line has one value.
         are_objects = (characters[ends - 1] == _CLOSING).all() and (
             characters[ends[:-1] + 1] == _OPENING
         ).all()
@@ -73,7 +73,7 @@ class ExactLines:
 
 
 def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
-    """The events of lines, and what is written of them; nothing where some line cannot be read."""
+    """Return the events of lines and their written text; empty if some line cannot be read."""
     try:
         found = _decoder.decode_lines(piece)
         return found, encode_lines(found)
@@ -82,7 +82,7 @@ def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
 
 
 def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
-    r"""Lines that may nest too deep, or have a ``\u``: what is written again as ``\u001f`` may have been ``\u001F``."""
+    r"""Return the lines that may nest too deep, or have a ``\u``: ``\u001F`` would be written again as ``\u001f``."""
     import numpy as np
 
     found: set[int] = set()
@@ -98,7 +98,7 @@ def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
 
 
 def _exact(line: bytes) -> Any:
-    """An event that is written again as it was received, else None."""
+    """Return an event that is written again as it was received, otherwise None."""
     try:
         found = _decoder.decode(line)
         if len(encode(found)) != len(line) or b"\\u" in line or len(line) > LINE_LIMIT_BYTES:

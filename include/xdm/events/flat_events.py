@@ -1,4 +1,4 @@
-"""The events of flat lines: ``_id``, instant, and what else a row needs, many at once."""
+"""The events of flat lines: ``_id``, instant, and the other inputs of a row, many events at once."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _SPACE = 32
 
 @dataclass
 class FlatReader:
-    """Reads what is ordinary in a block, as ``EventParser`` does; its counts are those of ``event_parser``, its evidence ``log``.
+    """A reader of a block's ordinary lines, with the results of ``EventParser``.
 
-    ``low``, ``high``: from which and below which value of ``time`` an event is one of the day; ``offset_ms``: of the
-    project's clock.
+    Counts go to ``event_parser``, evidence to ``log``. ``low``, ``high``: the values of ``time`` in the day, from
+    ``low`` and below ``high``; ``offset_ms``: the offset of the project's clock.
     """
 
     event_parser: EventParser
@@ -35,7 +35,7 @@ class FlatReader:
     offset_ms: int
 
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, Any] | None:
-        """Return events and the places of their lines, ascending; None where no line is ordinary."""
+        """Return events and the places of their lines, ascending; None if no line is ordinary."""
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -87,7 +87,7 @@ class FlatReader:
         return ids
 
     def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Any:
-        """By line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
+        """Return for each line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
         members = lines.members
         time, insert = properties.place_of("time"), properties.place_of("$insert_id")
         value = members.number[time]
@@ -100,7 +100,7 @@ class FlatReader:
         return good
 
     def _see(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
-        """Logs live events."""
+        """Log live events."""
         if "mp_lib" not in properties:
             return
         members, log = properties.lines.members, self.log
@@ -115,7 +115,7 @@ class FlatReader:
             log.see(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
-        """As ``EventParser.count_merge``."""
+        """Count merges as ``EventParser.count_merge`` does."""
         marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
         if marks:
             merged = marks[0] | marks[-1]
@@ -125,7 +125,7 @@ class FlatReader:
 
 
 def _is_id(members: Any, place: Any) -> Any:
-    """Whether values are whole numbers or texts that are not empty."""
+    """Return whether values are whole numbers or non-empty texts."""
     kind = members.kind[place]
     is_text = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
     return is_text | (kind == INTEGER)
@@ -137,7 +137,7 @@ def _is_nothing(members: Any, place: Any) -> Any:
 
 
 def _is_plain_id(lines: FlatLines, place: Any) -> Any:
-    """Whether values are whole numbers, or texts of which the first character shows that they are not blank."""
+    """Return whether values are whole numbers, or texts whose first character shows that they are not blank."""
     import numpy as np
 
     members = lines.members
@@ -154,7 +154,7 @@ def _processed(properties: FlatProperties) -> Any:
 
 
 class _Keys:
-    """The JSON texts that ``identity.event_ids`` hashes, and the parts of which ``compaction_keys`` makes numbers."""
+    """The JSON texts that ``identity.event_ids`` hashes, and the inputs of ``compaction_keys``."""
 
     def __init__(self, project_id: int, properties: FlatProperties, events: Any, seconds: Any) -> None:
         import numpy as np
@@ -185,7 +185,7 @@ class _Keys:
         return [sha256(key).digest() for key in self._keys]
 
     def compaction(self) -> list[int]:
-        """Return ``compaction_keys``."""
+        """Return ``compaction_keys`` of the events."""
         begin, opened = len(self._head), crc32(b"[")
         event, distinct = (each.to_numpy() for each in self._event_and_id)
         ends = (begin + event + distinct + 5).tolist()
@@ -197,7 +197,7 @@ class _Keys:
 
 
 def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
-    """As ``identity.content_digests``."""
+    """Return ``identity.content_digests`` of the events."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -219,7 +219,7 @@ def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
 
 
 def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
-    """The values of members by event as an Arrow array, empty where they are not there."""
+    """Return the values of members by event as an Arrow array, empty for absent members."""
     import pyarrow.compute as pc
 
     texts = properties.contents[0]
@@ -229,7 +229,7 @@ def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
 
 
 def _slices(texts: Any) -> list[bytes]:
-    """The texts of an Arrow array without nulls, as bytes."""
+    """Return the texts of an Arrow array without nulls, as bytes."""
     import numpy as np
 
     data = bytes(texts.buffers()[2] or b"")

@@ -13,14 +13,14 @@ _LONGEST_NUMBER = 18
 
 
 def bare_kinds(texts: Any) -> Any:
-    """Return the kinds of values that are not texts. ``texts``: an Arrow array, none of them empty."""
+    """Return the kinds of values that are not texts. ``texts``: an Arrow array without empty texts."""
     import numpy as np
 
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1).astype(np.int64)
     chars = np.frombuffer(texts.buffers()[2], np.uint8, offsets[-1])
     digits = np.diff(np.append(0, np.cumsum(chars - _ZERO < 10))[offsets])  # of unsigned bytes
     first, length = chars[offsets[:-1]], np.diff(offsets)
-    # JSON takes no zero in front of other digits, and -0 keeps its sign as a text alone.
+    # JSON does not allow a leading zero, and -0 keeps its sign only as a text.
     is_whole = (digits == length) & ((first != _ZERO) | (length == 1)) & (length <= _LONGEST_NUMBER)
     kinds = np.where(is_whole, INTEGER, UNKNOWN).astype(np.uint8)
     others = np.flatnonzero(~is_whole)

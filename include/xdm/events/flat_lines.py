@@ -1,9 +1,9 @@
-"""Finds the values of a block of lines without reading each: the places where they begin and end, with numpy.
+"""The finder of values in a block of lines: numpy finds where they begin and end, without parsing each value.
 
-A line is *flat* where it is written as Mixpanel writes an event without arrays and objects: ``event`` first, no white
-space, numbers of at most 18 digits without an exponent, and of escapes only those that JSON needs. Between the quotes of
-such lines there is nothing but ``:``, ``,``, braces and values without quotes, so that a look at both sides of each quote
-shows whether a line is one. ``block_lines`` reads all other lines.
+A line is *flat* if it is written as Mixpanel writes an event without arrays and objects: ``event`` first, no white
+space, numbers of at most 18 digits without an exponent, and only those escapes that JSON requires. Between the quotes
+of such lines there are only ``:``, ``,``, braces and values without quotes, so the characters on both sides of each
+quote show whether a line is flat. ``block_lines`` reads all other lines.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ESCAPES = b'"\\bfnrt'
 class Members:
     """The properties of some flat lines, in their order: each is ``"name":value`` in ``FlatLines.data``.
 
-    ``row``: its line, by its place among the flat lines; ``name``: a number in ``FlatLines.names``; ``first``: where its
-    name's quote is; ``start``, ``stop``: its value, quotes included; ``kind``; ``number``: of an ``INTEGER``; ``escaped``:
-    whether a text has escapes. All are numpy arrays of one length.
+    ``row``: the place of its line among the flat lines; ``name``: a number in ``FlatLines.names``; ``first``: the place
+    of its name's quote; ``start``, ``stop``: its value with quotes; ``kind``; ``number``: the value of an ``INTEGER``;
+    ``escaped``: whether a text has escapes. All are numpy arrays of one length.
     """
 
     row: Any
@@ -40,14 +40,17 @@ class Members:
     escaped: Any
 
     def only(self, chosen: Any) -> Members:
-        """The chosen ones. ``chosen``: places, or a boolean for each."""
+        """Return the chosen members. ``chosen``: places, or a boolean for each."""
         return Members(*(getattr(self, name)[chosen] for name in Members.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
 class FlatLines:
-    """``places``: of the flat lines among the lines of ``data``; ``event_starts``, ``event_ends``: of the names of their
-    events, without quotes; ``names``: of properties; ``by_name``: the places of ``members``, ascending for each name."""
+    """The flat lines of a block.
+
+    ``places``: of the flat lines among the lines of ``data``; ``event_starts``, ``event_ends``: of the names of their
+    events, without quotes; ``names``: of properties; ``by_name``: the places of ``members``, ascending for each name.
+    """
 
     data: bytes
     places: Any
@@ -58,7 +61,7 @@ class FlatLines:
     by_name: Any
 
     def only(self, chosen: Any) -> FlatLines:
-        """The lines for which ``chosen`` is true."""
+        """Return the lines for which ``chosen`` is true."""
         import numpy as np
 
         kept = chosen[self.members.row]
@@ -70,14 +73,15 @@ class FlatLines:
 
 
 def find_flat_lines(data: bytes) -> FlatLines | None:
-    """Return the flat lines of a block, or None where there is none. ``data``: whole lines, each ending in a newline."""
+    """Return the flat lines of a block, or None if no line is flat. ``data``: whole lines, each ending in a newline."""
     return _Finder(data).find() if is_utf8(data) else None
 
 
 class _Finder:
-    """``chars``: the bytes; ``starts``, ``ends``: of the lines; ``good``: by line whether it can be flat.
+    """The search for flat lines.
 
-    Places are numpy's own integers: others are converted each time that they serve as an index.
+    ``chars``: the bytes; ``starts``, ``ends``: of the lines; ``good``: by line whether it can be flat. Places are
+    numpy's native integers: others would be converted at each use as an index.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -88,7 +92,7 @@ class _Finder:
         self.ends = np.flatnonzero(self.chars == _NEWLINE)
         self.starts = np.append(0, self.ends[:-1] + 1)
         lengths = self.ends - self.starts
-        # What is read around a quote lies inside the line.
+        # The characters read around a quote are inside the line.
         self.good = (lengths > len(_START) + len(_MIDDLE) + 4) & (lengths <= LINE_LIMIT_BYTES)
 
     def find(self) -> FlatLines | None:
@@ -108,7 +112,7 @@ class _Finder:
         return self._lines(quotes[0::2], quotes[1::2], counts // 2, escapes)
 
     def _quotes(self) -> tuple[Any, Any]:
-        """The places of quotes that begin or end a string, and of backslashes; odd lines are no longer good."""
+        """Return the places of quotes that begin or end a string, and of backslashes; mark unclear lines as not good."""
         import numpy as np
 
         chars = self.chars
@@ -119,20 +123,23 @@ class _Finder:
             return quotes, np.empty(0, np.int64)
         escapes = np.flatnonzero(chars == _BACKSLASH)
         escaped = chars[escapes + 1]
-        # Of two in a row, it takes more than a look to know which of them is escaped.
+        # With two backslashes in a row, the neighbours do not show which character is escaped.
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
         self._spoil(escapes[is_odd])
         inner = escapes[escaped == _QUOTE] + 1
         return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
 
     def _spoil(self, places: Any) -> None:
-        """Notes that the lines of some places are not flat."""
+        """Mark the lines at some places as not flat."""
         import numpy as np
 
         self.good[np.searchsorted(self.ends, places)] = False
 
     def _begins_well(self, event_ends: Any) -> Any:
-        """Whether good lines begin as events do up to their first property's name. ``event_ends``: the fourth quotes."""
+        """Return whether good lines begin as events do, up to their first property's name.
+
+        ``event_ends``: the fourth quotes.
+        """
         import numpy as np
 
         good = event_ends + len(_MIDDLE) < self.ends[self.good]
@@ -144,15 +151,18 @@ class _Finder:
         return good
 
     def _lines(self, opening: Any, closing: Any, strings: Any, escapes: Any) -> FlatLines | None:
-        """``opening``, ``closing``: quotes of the good lines; ``strings``: how many strings each of them has;
-        ``escapes``: places of backslashes."""
+        """Return the flat lines of the good lines, or None.
+
+        ``opening``, ``closing``: quotes of the good lines; ``strings``: how many strings each of them has; ``escapes``:
+        places of backslashes.
+        """
         import numpy as np
 
         firsts = np.cumsum(strings) - strings
         is_name = self.chars[closing + 1] == _COLON
         is_name[firsts] = is_name[firsts + 2] = False
         names = np.flatnonzero(is_name)
-        # The members of a line are those from its bound to the next line's.
+        # The members of a line are those between its bound and the next line's.
         bounds = np.append(np.searchsorted(names, firsts), len(names))
         found = bounds[1:] > bounds[:-1]
         found[found] = names[bounds[:-1][found]] == firsts[found] + 3
@@ -171,7 +181,7 @@ class _Finder:
         by_name = np.argsort(name.astype(np.uint16 if len(texts) < 2**16 else np.int32), kind="stable")
         found[row[~good]] = False
         keys = (row * len(texts) + name)[by_name]
-        found[row[by_name[1:][keys[1:] == keys[:-1]]]] = False  # a name that stands twice
+        found[row[by_name[1:][keys[1:] == keys[:-1]]]] = False  # a duplicate name
         is_escaped = is_text & escaped[names + 1]
         made = FlatLines(
             self.data, np.flatnonzero(self.good), opening[firsts + 1] + 1, closing[firsts + 1], texts,
@@ -184,7 +194,7 @@ class _Finder:
     def _judged(
         self, opening: Any, closing: Any, names: Any, last: Any, nexts: Any, found: Any
     ) -> tuple[Any, Any, Any]:
-        """Whether members are as they should be, whether their values are texts, and where these end.
+        """Return whether members are well formed, whether their values are texts, and where these end.
 
         ``names``: which strings are names; ``last``: places of the last members of the lines ``found``; ``nexts``: the
         first strings after each line.
@@ -206,7 +216,7 @@ class _Finder:
         return good & (after == _COMMA), is_text, stop
 
     def _kinds(self, start: Any, stop: Any, is_text: Any, good: Any) -> tuple[Any, Any]:
-        """The kinds of values, and what those of ``INTEGER`` are; members without a kind are no longer ``good``."""
+        """Return the kinds of values and the values of ``INTEGER``; mark members without a kind as not ``good``."""
         import numpy as np
 
         kind = np.zeros(len(start), np.uint8)  # TEXT
@@ -223,6 +233,6 @@ class _Finder:
 
 
 def _numbered(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
-    """A number for each text, the same for the same ones, and the texts by number."""
+    """Return a number for each text, equal for equal texts, and the texts by number."""
     found = gathered(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

@@ -1,4 +1,4 @@
-"""The properties of flat lines: what ``shapes.Properties`` gives, and whole Arrow columns without a step for each value."""
+"""The properties of flat lines with the methods of ``shapes.Properties``, and as Arrow columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FlatProperties:
 
     @cached_property
     def places(self) -> dict[str, Any]:
-        """By name the places of its members, ascending."""
+        """The places of each name's members, ascending."""
         import numpy as np
 
         counts = np.bincount(self.lines.members.name, minlength=len(self.lines.names))
@@ -35,19 +35,21 @@ class FlatProperties:
 
     @cached_property
     def contents(self) -> tuple[Any, Any]:
-        """An Arrow array of which element 2n is the value of member n, of a text what is between its quotes; and the
-        lengths of these values."""
+        """An Arrow array of the members' values, and the lengths of these values.
+
+        Element 2n is the value of member n, of a text what is between its quotes.
+        """
         members = self.lines.members
         is_text = members.kind == TEXT
         starts, stops = members.start + is_text, members.stop - is_text
         return pieces(self.lines.data, starts, stops), stops - starts
 
     def __contains__(self, name: object) -> bool:
-        """Whether some event has a property."""
+        """Return whether some event has a property."""
         return name in self.places
 
     def place_of(self, name: str) -> Any:
-        """By event the place of a property among the members, -1 where it does not have it."""
+        """Return for each event the place of a property among the members, -1 if the event does not have it."""
         import numpy as np
 
         found = np.full(self.rows, -1)
@@ -57,11 +59,11 @@ class FlatProperties:
         return found
 
     def values(self, name: str) -> list[Value]:
-        """The values of a property; None also where an event does not have it."""
+        """Return the values of a property; an event without it has ``None``."""
         return self._spread(name, decode_values)
 
     def texts(self, name: str) -> list[Value]:
-        """The JSON texts of a property as received; None where an event does not have it."""
+        """Return the JSON texts of a property as received; an event without it has ``None``."""
         return self._spread(name, list)
 
     def _spread(self, name: str, made: Any) -> list[Value]:
@@ -80,11 +82,11 @@ class FlatProperties:
         return [msgspec.Raw(data[start:stop]) for start, stop in bounds]
 
     def has(self, name: str) -> list[bool]:
-        """Whether an event has a property, with any value or null."""
+        """Return whether each event has a property, with any value or null."""
         return [place >= 0 for place in self.place_of(name).tolist()]
 
     def objects(self) -> list[dict[str, Value]]:
-        """An object for each event, which ``msgspec`` writes as it was received."""
+        """Return an object for each event, which ``msgspec`` writes as it was received."""
         found: list[dict[str, Value]] = [{} for _ in range(self.rows)]
         members, names = self.lines.members, self.lines.names
         rows, numbers_of = members.row.tolist(), members.name.tolist()
@@ -93,7 +95,7 @@ class FlatProperties:
         return found
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
-        """The JSON texts of one event's properties, as received."""
+        """Return the JSON texts of one event's properties, as received."""
         import numpy as np
 
         first, last = np.searchsorted(self.lines.members.row, [number, number + 1])
@@ -102,16 +104,16 @@ class FlatProperties:
         return dict(zip(names, self.raw(members), strict=True))
 
     def only_texts(self, name: str) -> bool:
-        """Whether no value of a property is anything else than a text or null."""
+        """Return whether all values of a property are texts or null."""
         if name not in self:
             return True
         kinds = self.lines.members.kind[self.places[name]]
         return bool(((kinds == TEXT) | (kinds == NULL)).all())
 
     def bodies(self, order: Any) -> Any:
-        """The members at the places of ``order``, by event ``"name":value,"name":value}``; null where there are none.
+        """Return the members at the places of ``order`` as text for each event; null without members.
 
-        ``order``: the members of each event together, events ascending.
+        The text is ``"name":value,"name":value}``. ``order``: the members of each event together, events ascending.
         """
         import numpy as np
         import pyarrow as pa
@@ -131,8 +133,10 @@ class FlatProperties:
         return pa.StringArray.from_buffers(self.rows, pa.py_buffer(bounds), pa.py_buffer(chars), valid)
 
     def unmapped(self, whole: Collection[str]) -> tuple[Any, dict[str, int]]:
-        """The JSON of what is not in ``whole`` and neither null nor an empty text, as received; null where that is
-        nothing. And how many events have each of these properties."""
+        """Return the unmapped JSON of each event, as received, and how many events have each unmapped property.
+
+        The JSON has the properties that are not in ``whole``, without nulls and empty texts; it is null if empty.
+        """
         import numpy as np
         import pyarrow.compute as pc
 

@@ -1,4 +1,4 @@
-"""An exported line becomes an event's name and its properties, read strictly; or it is refused with a reason."""
+"""The parser of an exported line: it returns the event's name and properties, or rejects the line with a reason."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import msgspec
 
 from include.mixpanel.json_tokens import JSON_TOKEN
 
-LINE_LIMIT_BYTES = 1_200_000  # Mixpanel takes events up to 1 MB and adds about ten properties of its own
+LINE_LIMIT_BYTES = 1_200_000  # Mixpanel accepts events up to 1 MB and adds about ten properties
 DEPTH_LIMIT = 64
 
 
 REASONS = {
     "time_missing": "it has no time",
     "time_is_not_a_number": "its time is not a number",
-    "time_is_not_in_seconds": "its time is in milliseconds, which the pipeline does not ask for",
+    "time_is_not_in_seconds": "its time is in milliseconds, but the pipeline does not set time_in_ms",
     "time_out_of_range": "its time is outside the years that a date can have",
-    "time_in_the_future": "it lies in the future, which AEP refuses",
-    "wrong_partition": "it belongs to another day than the one exported",
+    "time_in_the_future": "it is in the future, which AEP rejects",
+    "wrong_partition": "it belongs to a different day than the exported one",
     "row_too_large": f"its line is longer than {LINE_LIMIT_BYTES} bytes",
     "not_utf8": "its line is invalid UTF-8",
     "not_json": "its line is invalid JSON",
     "not_an_event": "its line is not an object with event and properties",
     "nested_too_deep": f"it nests deeper than {DEPTH_LIMIT} levels",
     "duplicate_key": "it has a duplicate key",
-    "unexpected_error": "this program failed on it; the task's log names the error",
+    "unexpected_error": "this program failed to process it; the task's log names the error",
     "no_identity": "it has no distinct_id (outputs of earlier versions)",
 }
-"""Why an event cannot be mapped, for the report."""
+"""The reason why an event cannot be mapped, as a sentence for the report."""
 
 
 class RejectedEvent(Exception):
-    """Why a line is quarantined."""
+    """The reason why a line is quarantined."""
 
     def __init__(self, reason: str, field_name: str = "") -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
     """Return an event's name, and the JSON text of each property by name.
 
     Raises:
-        Refused: the line is not an event, or not one that can be read in only one way.
+        RejectedEvent: the line is not an event, or is ambiguous.
     """
     if len(line) > LINE_LIMIT_BYTES:
         raise RejectedEvent("row_too_large")
@@ -84,11 +84,11 @@ def parse_line(line: bytes) -> tuple[str, dict[str, msgspec.Raw]]:
 
 
 def is_plain(line: bytes, properties: dict[str, msgspec.Raw]) -> bool:
-    """Return whether it is certain, without parsing the line again, that no key is in it twice.
+    """Return whether it is certain, without parsing the line again, that the line has no duplicate key.
 
-    Every key has a ``":`` after it unless white space stands between; the other ``":`` are inside strings, behind a
-    backslash, or belong to keys of nested values. Where the sum is not right, or a nested value does not have the length
-    of its compact form, the line has to be parsed.
+    Every key is followed by ``":`` unless white space is between; other ``":`` are inside strings, after a backslash,
+    or belong to keys of nested values. If the sum differs, or a nested value does not have the length of its compact
+    form, the line must be parsed.
     """
     if any(space in line for space in _SPACES) and _SPACED.search(line):
         return False
@@ -109,7 +109,7 @@ _encode_nested = msgspec.json.Encoder().encode
 
 
 def _is_compact(body: bytes) -> bool:
-    """Whether a nested value is as long as what was read of it: a key that stands twice would be lost."""
+    """Return whether a nested value is as long as its compact form; a duplicate key would be lost."""
     if body.count(b'":') < 2:
         return True
     try:
@@ -119,7 +119,7 @@ def _is_compact(body: bytes) -> bool:
 
 
 def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> dict[str, Any]:
-    """What quarantine keeps of a refused line: enough to say why, and to send it through again."""
+    """Return the quarantine record of a rejected line: its reason, and the line for a later repeat."""
     record: dict[str, Any] = {
         "step": "transform",
         "reason": refused.reason,
@@ -134,7 +134,7 @@ def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> dict[
 
 
 def deeper_than(raw: bytes, limit: int) -> bool:
-    """Whether brackets outside strings nest deeper than ``limit`` levels."""
+    """Return whether brackets outside strings nest deeper than ``limit`` levels."""
     if raw.count(b"{") + raw.count(b"[") <= limit:
         return False
     depth = 0
@@ -147,7 +147,7 @@ def deeper_than(raw: bytes, limit: int) -> bool:
 
 
 def _refuse_double_keys(line: bytes) -> None:
-    """Of two equal keys, at any depth, a parser keeps one; which one must not be left to chance."""
+    """Reject a line with a duplicate key at any depth, because a parser keeps only one of the values."""
     try:
         json.loads(line, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
     except RecursionError:

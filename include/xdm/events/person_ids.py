@@ -1,4 +1,4 @@
-"""Whose event a raw line is: the user ids and device ids that Mixpanel's own properties hold, without placeholders."""
+"""The person of a raw line: the user ids and device ids in Mixpanel's properties, without placeholders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from include.xdm.identities.identity_rules import BLANKS, PREFIX, identity_rules
 _CACHED_VALUES = 100_000
 _TOKENS = re.compile(r"[\"\\,:{}\[\]\s]+")
 _NAMESPACE = "MixpanelUser"
-"""Any namespace without a format of its own: the rules for its values are those of all identities."""
+"""Any namespace without a specific format: it has only the rules for all identities."""
 
 
 class PersonIds(NamedTuple):
@@ -48,18 +48,18 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class PersonIdReader:
-    """Reads the ids of lines. ``placeholders``: what the pipeline file says about values that are not ids."""
+    """A reader of the ids of lines. ``placeholders``: the pipeline file's settings for values that are not ids."""
 
     def __init__(self, placeholders: IdentityPlaceholders) -> None:
         judge = identity_rules(_NAMESPACE, placeholders).judge
         self._clean = lru_cache(_CACHED_VALUES)(lambda value: judge(value)[0])
 
     def clean(self, value: str) -> str | None:
-        """Return an id without white space around it and without ``$device:``; None: it is a placeholder."""
+        """Return an id without surrounding white space and without ``$device:``; None for a placeholder."""
         return self._clean(value)
 
     def of_line(self, line: bytes) -> PersonIds | None:
-        """Return the ids of an event; None where the line cannot be read as one."""
+        """Return the ids of an event; None if the line is not a readable event."""
         try:
             found = _decode(line).properties
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -75,34 +75,34 @@ class PersonIdReader:
         return PersonIds(frozenset(filter(None, map(self._clean, users))) - of_devices, of_devices)
 
     def tokens(self, line: bytes) -> Iterator[str]:
-        """Yield what may be an id in a line that is not an event."""
+        """Yield the texts that may be an id in a line that is not an event."""
         return filter(None, map(self._clean, _TOKENS.split(line.decode("utf-8", "surrogateescape"))))
 
 
 @dataclass(frozen=True)
 class PersonMatcher:
-    """Decides whether events are of some people. ``is_user``, ``is_device``: whether an id is one of theirs."""
+    """The decision whether events belong to some people. ``is_user``, ``is_device``: whether an id is one of theirs."""
 
     reader: PersonIdReader
     is_user: Callable[[str], bool]
     is_device: Callable[[str], bool]
 
     def matches(self, line: bytes) -> bool:
-        """Return whether a line is an event of one of the people; of a line that is not an event, whether it has an id."""
+        """Return whether a line is an event of one of the people; for a line that is not an event, whether it has an id."""
         ids = self.reader.of_line(line)
         return any(map(self.is_id, self.reader.tokens(line))) if ids is None else self.belongs(ids)
 
     def belongs(self, ids: PersonIds) -> bool:
-        """Return whether an event has a user id of one of them, or a device id and no user id of another person.
+        """Return whether an event has a user id of one of the people, or a device id and no user id of another person.
 
-        So an event that another person made on the same device is not theirs.
+        So an event of another person on the same device is not included.
         """
         if any(map(self.is_user, ids.users)):
             return True
         return any(map(self.is_device, (*ids.devices, *ids.users))) and all(map(self.is_device, ids.users))
 
     def is_id(self, value: str) -> bool:
-        """Return whether a value is an id of one of them, of whichever kind."""
+        """Return whether a value is an id of one of the people, of either kind."""
         return self.is_user(value) or self.is_device(value)
 
 

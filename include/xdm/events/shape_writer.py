@@ -1,7 +1,7 @@
-"""Writes the events of a shape as JSON objects with some of their properties.
+"""The writer of the events of a shape as JSON objects with some of their properties.
 
-``msgspec`` writes objects of a class with fixed members in half the time of dicts, so that a shape that is frequent gets
-two classes: with all members in order, and without those that are None.
+``msgspec`` writes objects of a class with fixed members in half the time of dicts, so a frequent shape gets two
+classes: with all members in order, and without those that equal ``None``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from include.xdm.convert.values import Value
 
 _FREQUENT_ROWS = 8
 _MOST_CLASSES = 2_000
-"""They stay for as long as the process."""
+"""The limit of classes, which are kept for the lifetime of the process."""
 _Maker = Callable[..., Any]
 _makers: dict[tuple[bool, tuple[str, ...]], _Maker | None] = {}
 
@@ -56,5 +56,5 @@ def _class_of(names: tuple[str, ...], sparse: bool) -> _Maker | None:
         return msgspec.defstruct(
             "Event", members, rename=dict(zip(fields, names, strict=True)), omit_defaults=sparse, gc=False
         )
-    except ValueError:  # a name with a character that JSON escapes
+    except ValueError:  # a name with a character that must be escaped in JSON
         return None

@@ -1,6 +1,6 @@
 """The properties of many events, column by column: events with the same names in the same order are one shape.
 
-A value is what ``msgspec`` reads, or ``msgspec.Raw``: the digits of a fraction or, in a shape that ``is_raw``, any JSON
+A value is what ``msgspec`` reads, or ``msgspec.Raw``: the digits of a fraction or, in a shape with ``is_raw``, any JSON
 text as received. ``msgspec`` writes a shape's columns as they were received.
 """
 
@@ -21,7 +21,7 @@ encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Shape(NamedTuple):
-    """Events whose properties have the same ``names``; ``columns``: by name the values, an event each."""
+    """Events whose properties have the same ``names``; ``columns``: for each name the values, one for each event."""
 
     names: tuple[str, ...]
     columns: Sequence[Sequence[Value]]
@@ -30,7 +30,7 @@ class Shape(NamedTuple):
 
 
 class Properties:
-    """The properties of ``rows`` events, which are those of the ``shapes`` one after the other."""
+    """The properties of ``rows`` events: those of the ``shapes`` in sequence."""
 
     def __init__(self, shapes: Iterable[Shape] = ()) -> None:
         self.shapes = list(shapes)
@@ -38,7 +38,7 @@ class Properties:
 
     @cached_property
     def _runs(self) -> dict[str, list[tuple[int, Shape, int]]]:
-        """By name the first row of each shape that has it, the shape, and the place of its column."""
+        """For each name the first row of each shape that has it, the shape, and the place of its column."""
         runs: dict[str, list[tuple[int, Shape, int]]] = {}
         for first, shape in self.placed():
             for place, name in enumerate(shape.names):
@@ -56,11 +56,11 @@ class Properties:
             first += shape.rows
 
     def __contains__(self, name: object) -> bool:
-        """Whether some event has a property."""
+        """Return whether some event has a property."""
         return name in self._runs
 
     def values(self, name: str) -> list[Value]:
-        """The values of a property; None also where an event does not have it."""
+        """Return the values of a property; an event without it has ``None``."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
             column = shape.columns[place]
@@ -68,25 +68,25 @@ class Properties:
         return found
 
     def texts(self, name: str) -> list[Value]:
-        """What ``msgspec`` writes as it was received; None also where an event does not have it."""
+        """Return values that ``msgspec`` writes as received; an event without the property has ``None``."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
             found[first : first + shape.rows] = shape.columns[place]
         return found
 
     def has(self, name: str) -> list[bool]:
-        """Whether an event has a property, with any value or null."""
+        """Return whether each event has a property, with any value or null."""
         found = [False] * self.rows
         for first, shape, _ in self._runs.get(name, ()):
             found[first : first + shape.rows] = [True] * shape.rows
         return found
 
     def objects(self) -> list[dict[str, Value]]:
-        """An object for each event, which ``msgspec`` writes as it was received."""
+        """Return an object for each event, which ``msgspec`` writes as it was received."""
         return [dict(zip(shape.names, row, strict=True)) for shape in self.shapes for row in rows_of(shape)]
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
-        """The JSON texts of one event's properties, as received."""
+        """Return the JSON texts of one event's properties, as received."""
         for first, shape in self.placed():
             if number < first + shape.rows:
                 found = (column[number - first] for column in shape.columns)
@@ -94,7 +94,7 @@ class Properties:
         raise IndexError(number)
 
     def only(self, chosen: Sequence[bool]) -> Properties:
-        """The chosen events."""
+        """Return the properties of the chosen events."""
         kept = []
         for first, shape in self.placed():
             mask = chosen[first : first + shape.rows]
@@ -108,7 +108,7 @@ class Properties:
 
 
 def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
-    """Return the properties of events, and in their order the place of each event in ``events``."""
+    """Return the properties of events, and for each of them, in their order, its place in ``events``."""
     groups: dict[tuple[str, ...], tuple[list[int], list[tuple[Value, ...]]]] = {}
     for place, each in enumerate(events):
         names = tuple(each)

@@ -1,4 +1,4 @@
-"""The identities of a pipeline file, their expressions read and checked before any row is."""
+"""The identities of a pipeline file, with their expressions parsed and checked before any row is read."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class BoundIdentity:
 
     @property
     def namespace(self) -> str:
+        """The namespace code."""
         return self.rules.namespace
 
 
@@ -36,7 +37,7 @@ def bind_identities(
     """Return the identities of a pipeline file, in its order.
 
     Raises:
-        ConfigError: an expression is wrong; every fault is named.
+        ConfigError: expressions are wrong; the text names every fault.
     """
     faults: list[str] = []
     bound = []
@@ -70,8 +71,10 @@ def _state(source: IdentitySource) -> str | Typed:
         typed = check(parse(source.authenticated_state))
     except LanguageError as fault:
         raise LanguageError(
-            f"authenticated_state is not {', '.join(STATES)} or an expression of them: {fault}"
+            f"authenticated_state is not one of {', '.join(STATES)}, and not a valid expression: {fault}"
         ) from None
     if typed.type not in (Type.STRING, Type.ANY):
-        raise LanguageError(f"authenticated_state is of type {typed.type.value}, and not {', '.join(STATES)}")
+        raise LanguageError(
+            f"authenticated_state is of type {typed.type.value}; write one of {', '.join(STATES)}, or an expression that gives one"
+        )
     return typed

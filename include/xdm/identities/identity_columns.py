@@ -1,4 +1,4 @@
-"""The identities of many rows by the rules of their namespaces, read or computed, and how many were dropped."""
+"""The identities of many rows by the rules of their namespaces, read or computed, and counts of dropped values."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from include.xdm.identities.identity_texts import IdentityTexts, judged, texts_o
 
 @dataclass(frozen=True)
 class CompiledIdentity:
-    """One identity. ``property``: what it is read from, or None where expression ``number`` gives it.
+    """One identity.
 
-    ``state``: its ``authenticatedState``, or the number of an expression.
+    ``property``: the property that holds it, or None if expression ``number`` gives it. ``state``: its
+    ``authenticatedState``, or the number of an expression.
     """
 
     rules: IdentityRules
@@ -30,7 +31,7 @@ class CompiledIdentity:
 
 @dataclass(frozen=True)
 class IdentityColumn:
-    """What ``identity_map`` reads of one identity. ``states``: a text for each row, or one for all."""
+    """The input of ``identity_map`` for one identity. ``states``: a text for each row, or one text for all rows."""
 
     column: IdentityTexts
     states: Any
@@ -41,9 +42,9 @@ def identity_inputs(
 ) -> list[IdentityColumn]:
     """Return the identities of spilled rows, by the rules of their namespaces.
 
-    ``names``: of ``rows`` the column of the texts of each identity that is a property; ``d<n>`` is that of the reasons.
-    ``found``: for each expression ``s<number>``, a JSON text, and ``x<number>``, whether it failed; in the order of
-    ``rows``.
+    ``names``: the column of ``rows`` with the texts of each identity that is a property; ``d<n>`` is the column of its
+    reasons. ``found``: for each expression ``s<number>``, a JSON text, and ``x<number>``, whether it failed; in the
+    order of ``rows``.
     """
     made = []
     for n, identity in enumerate(identities):
@@ -69,7 +70,7 @@ def _json_values(column: Any) -> list[Value]:
 
 
 def _states(column: Any) -> Any:
-    """States, ``ambiguous`` where an expression gives no other."""
+    """Return the states; a value that is not one of ``STATES`` becomes ``ambiguous``."""
     import pyarrow as pa
 
     known = {f'"{state}"': state for state in STATES}

@@ -1,4 +1,4 @@
-"""``identityMap`` of many rows: the identities by namespace, and which of them is primary."""
+"""``identityMap`` of many rows: the identities by namespace, and the choice of the primary one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def identity_map(
     *,
     primary_in_map: bool,
 ) -> Any:
-    """Return ``identityMap`` of ``count`` rows: the first of the identities that a row has is primary.
+    """Return ``identityMap`` of ``count`` rows; the first identity that a row has is primary.
 
-    ``primary_in_map``: False where a field of the schema is the primary identity, and none of the map's is.
+    ``primary_in_map``: False if a field of the schema is the primary identity; then no identity in the map is primary.
     """
     import numpy as np
     import pyarrow as pa
@@ -38,7 +38,7 @@ def identity_map(
         places.setdefault(identity.rules.namespace, []).append(n)
     order = [n for numbers in places.values() for n in numbers]
     kept = np.stack(
-        [there[n] & ~_said_before(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
+        [there[n] & ~_repeats_earlier(texts, places[identities[n].rules.namespace], n) for n in order], axis=1
     )
     row, column = np.nonzero(kept)
     number = np.array(order)[column]
@@ -51,7 +51,7 @@ def identity_map(
 
 
 def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: Any) -> Any:
-    """The states of items, each of an identity and a row."""
+    """Return the states of items, each given by an identity and a row."""
     import pyarrow as pa
 
     states = [each.states for each in inputs]
@@ -64,7 +64,10 @@ def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: A
 
 
 def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
-    """Maps of ``items``; ``kept``: by row and identity, in the order of ``places``, whether there is one."""
+    """Return the maps of ``items``.
+
+    ``kept``: by row and identity, in the order of ``places``, whether the identity exists.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -80,13 +83,13 @@ def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
     lists = pa.ListArray.from_arrays(pa.array(item_offsets), items, type=kind.item_type)
     per_row = (counts > 0).sum(axis=1)
     offsets = np.concatenate([[0], np.cumsum(per_row)]).astype(np.int32)
-    # A null offset makes a null map: AEP takes no empty ones.
+    # A null offset gives a null map: AEP rejects empty maps.
     starts = pa.array(offsets, mask=np.append(per_row == 0, False))
     return pa.MapArray.from_arrays(starts, keys, lists).cast(kind)
 
 
-def _said_before(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
-    """Where identity ``n`` repeats one of the same namespace that is named before it."""
+def _repeats_earlier(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
+    """Return where identity ``n`` repeats an earlier identity of the same namespace."""
     import numpy as np
     import pyarrow.compute as pc
 

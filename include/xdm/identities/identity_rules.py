@@ -1,6 +1,6 @@
-"""Which values are identities: what AEP's Identity Service refuses, and what SDKs send in place of an identity.
+"""Rules for identity values: what AEP's Identity Service rejects, and what SDKs send in place of an identity.
 
-``RULES`` is the table that docs/mapping.md shows; ``judge`` reads it for one value, ``identity_columns`` for a column.
+``RULES`` is the table in docs/mapping.md; ``judge`` applies it to one value, ``identity_columns`` to a column.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from include.xdm.identities.placeholders import PLACEHOLDERS, ZERO_CHARACTERS
 
-if TYPE_CHECKING:  # the other processes of a step start sooner without
+if TYPE_CHECKING:  # other processes of a step start faster without this import
     from include.config.identities import IdentityPlaceholders
 
 STATES = ("ambiguous", "authenticated", "loggedOut")
 """Values of ``authenticatedState`` (adobe/xdm identityitem)."""
 
 LONGEST = 1024
-"""Characters of an identity."""
+"""The largest number of characters of an identity."""
 BLOCKED = frozenset({"null", "anonymous", "invalid"})
 PREFIX = "$device:"
 """Simplified ID merge writes an anonymous distinct_id as ``$device:<id>``; the prefix is not part of the id."""
@@ -29,7 +29,7 @@ BLANKS = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000" + "\0\xad\u180e\u200b\u200c\u200d\u2060\ufeff"
 )
-"""Unicode's white space, and characters without a width; removed at both ends."""
+"""Unicode's white space and characters without a width; both are removed at both ends."""
 _GUARDRAILS = "EP:identity-service/guardrails.md"
 _NAMESPACES = "EP:identity-service/features/namespaces.md"
 _IMPORT = "MD:reference/import-events.mdx"
@@ -37,7 +37,10 @@ _IMPORT = "MD:reference/import-events.mdx"
 
 @dataclass(frozen=True)
 class Rule:
-    """Why a value is dropped: ``reason`` in counts, the ``namespaces`` that it is for, and its ``source``."""
+    """A reason to drop a value.
+
+    ``reason``: its name in counts; ``namespaces``: where it applies; ``dropped``: which values; ``source``: its origin.
+    """
 
     reason: str
     namespaces: str
@@ -63,7 +66,7 @@ RULES = (
     Rule(
         "wrong_format",
         "`ECID`",
-        "not 38 digits, or one of their halves above 9223372036854775807",
+        "not 38 digits, or one half of them is above 9223372036854775807",
         f"{_GUARDRAILS}; Adobe knowledge base ka-32618",
     ),
     Rule(
@@ -80,7 +83,7 @@ REASONS = tuple(dict.fromkeys(rule.reason for rule in RULES))
 
 
 def _at_most(number: str) -> str:
-    """A regular expression for numbers of as many digits that are not greater."""
+    """Return a regular expression for numbers with the same number of digits that are not greater."""
     ways = [
         f"{number[:n]}[0-{int(digit) - 1}][0-9]{{{len(number) - n - 1}}}"
         for n, digit in enumerate(number)
@@ -97,7 +100,7 @@ FORMATS = {
     "Phone_SHA256_E.164": _HASH,
     "Phone_E.164": r"\+[1-9][0-9]{1,14}",
 }
-"""By namespace a regular expression, in a syntax that Python and RE2 share, for the whole value."""
+"""For each namespace a regular expression for the whole value, in syntax that both Python and RE2 support."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class IdentityRules:
         return FORMATS.get(self.namespace)
 
     def judge(self, text: str) -> tuple[str | None, str | None]:
-        """Return the identity of a text, and otherwise the reason why it is dropped."""
+        """Return the identity in a text and None, or None and the reason to drop it."""
         clean = text.strip(BLANKS)
         if clean.startswith(PREFIX):
             clean = clean[len(PREFIX) :].strip(BLANKS)
@@ -152,9 +155,9 @@ def _folded(word: str) -> str:
 
 
 def text_of_identity(value: Any) -> tuple[str | None, str | None]:
-    """Return a JSON value as the text of an identity, and otherwise the reason why it is dropped.
+    """Return a JSON value as the text of an identity and None, or None and the reason to drop it.
 
-    ``value``: see ``convert.values``. Null and an empty text are no value, and not dropped ones.
+    ``value``: see ``convert.values``. Null and an empty text are missing values; they are not counted as dropped.
     """
     if isinstance(value, str) or value is None:
         return value or None, None

@@ -27,15 +27,17 @@ _TEXTS = {str, type(None)}
 
 @dataclass(frozen=True)
 class IdentityTexts:
-    """A column of identities: ``texts``, null where there is none; ``reasons``: numbers of ``REASONS``, null where none
-    was dropped."""
+    """A column of identities.
+
+    ``texts``: null if a row has no identity; ``reasons``: numbers of ``REASONS``, null if no value was dropped.
+    """
 
     texts: Any
     reasons: Any
 
 
 def texts_of(values: Sequence[Value]) -> IdentityTexts:
-    """Return the texts of JSON values, whatever they say; what cannot be an identity by its type is dropped."""
+    """Return the texts of JSON values; values whose type cannot be an identity are dropped."""
     import pyarrow as pa
 
     if types_of(values) <= _TEXTS:
@@ -47,19 +49,22 @@ def texts_of(values: Sequence[Value]) -> IdentityTexts:
 
 
 def reasons_of(values: Sequence[Value]) -> Any:
-    """Return the reasons of ``texts_of`` alone, where a column of a field has the texts."""
+    """Return only the reasons of ``texts_of``, for a property whose texts are in the column of a field."""
     return no_reasons(len(values)) if types_of(values) <= _TEXTS else texts_of(values).reasons
 
 
 def no_reasons(rows: int) -> Any:
-    """Return the reasons of identities none of which is dropped by its type."""
+    """Return the reasons of a column in which no identity is dropped because of its type."""
     import pyarrow as pa
 
     return pa.nulls(rows, pa.int8())
 
 
 def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:
-    """Return a column of which some identities are dropped because their expression failed. ``failed``: booleans."""
+    """Return a column without the identities whose expression failed.
+
+    ``failed``: booleans.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -72,7 +77,7 @@ def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:
 
 
 def judged(column: IdentityTexts, rules: IdentityRules) -> IdentityTexts:
-    """Return the identities of texts by the rules of their namespace; a text with a reason is not one."""
+    """Return the identities of texts by the rules of their namespace; a text with a reason is not an identity."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -104,7 +109,7 @@ def _is_ascii(texts: Any) -> bool:
 
 
 def _judged_ascii(texts: Any, rules: IdentityRules) -> tuple[Any, Any]:
-    """The identities of texts of ASCII characters, and the reasons of the others, with one step for all of them."""
+    """Return the identities of ASCII texts and the reasons of the others, with whole-column operations."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

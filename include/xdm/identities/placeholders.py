@@ -1,16 +1,16 @@
-"""What SDKs and people send in place of an identity."""
+"""Placeholders that SDKs and people send in place of an identity."""
 
 from __future__ import annotations
 
 ZERO_CHARACTERS = "0-:"
-"""A value of these alone is a zero: of a number, a UUID, an advertising id, a network address."""
+"""A value that consists only of these is a zero: a number, a UUID, an advertising id or a network address."""
 
 PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "Mixpanel refuses them as ids (MD:reference/import-events.mdx)": (
         "anon", "nil", "none", "n/a", "na", "undefined", "unknown", "<nil>", "true", "false", "[]", "{}",
         "-1",
     ),
-    "how languages and tools write that there is nothing": (
+    "how languages and tools write a missing value": (
         "nan", "infinity", "-infinity", "(null)", "<null>", "(nil)", "<none>", "(none)", "nsnull", "\\n", "[object object]",
         "not set", "(not set)", "not_set", "empty", "(empty)",
     ),
@@ -22,4 +22,4 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
         "9774d56d682e549c", "02:00:00:00:00:00",
     ),
 }  # fmt: skip
-"""The placeholders of the default list by what they are; values of ``ZERO_CHARACTERS`` alone are placeholders, too."""
+"""The default placeholders by kind; values that consist only of ``ZERO_CHARACTERS`` are placeholders, too."""

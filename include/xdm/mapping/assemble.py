@@ -1,4 +1,4 @@
-"""Puts the values of several mappings into the items of one array or map."""
+"""Assembly of the values of several mappings into the items of one array or map."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _Source = tuple[Any, ...]
 class Part:
     """One value of an array or map that several mappings fill.
 
-    ``inside``: the steps from the destination's field to where the value goes; ``source``: the steps inside the property
-    to what goes there; ``member``: the member of an object that a single value becomes, or ""; ``candidates``: the places
-    of the property, the first that is there; ``constant``: the value itself, for a part that is not read from an event.
+    ``inside``: the steps from the destination's field to the place of the value; ``source``: the steps inside the
+    property to the value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
+    possible paths of the property, of which the first that exists counts; ``constant``: the value itself, for a part
+    that is not read from an event.
     """
 
     inside: Path
@@ -37,8 +38,8 @@ class Part:
 def part_of(part: FieldMapping) -> Part:
     """Return what is needed of a mapping to assemble its value.
 
-    A single value becomes the member of an object field that has the value's own name, if there is one: Adobe's sample
-    makes {"names": {"name": ...}} of ``emails[*].name`` to ``pi[*].names`` (EP:data-prep/mapping-set.md).
+    If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
+    ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
     """
     last = str(part.sources[0][-1]) if part.sources else ""
     return Part(
@@ -51,23 +52,25 @@ def part_of(part: FieldMapping) -> Part:
 
 
 def assembly(number: int, wanted: Sequence[Part]) -> Function:
-    """Return a function that takes one value per part and gives the JSON of an array or object, or null.
+    """Return a function that takes one value per part and returns the JSON of an array or object, or null.
 
-    The ``[*]`` of a part's two paths go in step; a value that is not an array counts as an array of one. A value that is
-    not there leaves a gap. A part without ``[*]`` in its source goes into every item that other parts have made.
+    The n-th ``[*]`` of the source gives the index for the n-th ``[*]`` of the destination. A value that is not an array
+    counts as an array of one. A missing value leaves a gap. A part without ``[*]`` in its source fills every item that
+    other parts created.
     """
     parts = [
-        (part.inside, (*part.source, _As(part.member)) if part.member else part.source) for part in wanted
+        (part.inside, (*part.source, _MemberStep(part.member)) if part.member else part.source)
+        for part in wanted
     ]
-    # Those that go into every item come last, because they make none.
-    order = sorted(range(len(parts)), key=lambda n: _is_for_all(*parts[n]))
+    # Parts that fill every item come last, because they create no items.
+    order = sorted(range(len(parts)), key=lambda n: _fills_every_item(*parts[n]))
 
     def assemble(*values: Json | None) -> Json | None:
         tree: _Tree = {}
         for n in order:
             (inside, source), value = parts[n], values[n]
             if value is not None:
-                _put(tree, inside, source, value)
+                _insert(tree, inside, source, value)
         made = _write(tree)
         return None if made == "null" else made
 
@@ -76,45 +79,45 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     return Function("", "", parameters, Type.ANY, python=assemble)
 
 
-class _As(NamedTuple):
-    """A last step: a single value becomes a member of this name."""
+class _MemberStep(NamedTuple):
+    """A last step that turns a single value into a member of this name."""
 
     member: str
 
 
-def _is_for_all(inside: Path, source: _Source) -> bool:
+def _fills_every_item(inside: Path, source: _Source) -> bool:
     return EACH in inside and EACH not in source
 
 
-def _put(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
-    if _is_for_all(inside, source):
-        found, here = _descend(value, source), inside.index(EACH)
-        items = _there(tree, inside[:here])
+def _insert(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
+    if _fills_every_item(inside, source):
+        found, here = _value_at(value, source), inside.index(EACH)
+        items = _existing_items(tree, inside[:here])
         for item in items.values() if found != "null" else ():
             if isinstance(item, dict):
-                _put(item, inside[here + 1 :], (), found)
+                _insert(item, inside[here + 1 :], (), found)
         return
     if EACH not in source:
-        found = _descend(value, source)
+        found = _value_at(value, source)
         if found != "null":
-            _slot(tree, inside[:-1])[inside[-1]] = found
+            _container(tree, inside[:-1])[inside[-1]] = found
         return
     at, here = source.index(EACH), inside.index(EACH)
-    found = _descend(value, source[:at])
+    found = _value_at(value, source[:at])
     if found == "null":
         return
-    slots = _slot(tree, inside[:here])
+    slots = _container(tree, inside[:here])
     for number, item in enumerate(array(found) if found.startswith("[") else [found]):
         rest = inside[here + 1 :]
         if rest:
-            _put(slots.setdefault(number, {}), rest, source[at + 1 :], item)
-        elif (part := _descend(item, source[at + 1 :])) != "null":
+            _insert(slots.setdefault(number, {}), rest, source[at + 1 :], item)
+        elif (part := _value_at(item, source[at + 1 :])) != "null":
             slots[number] = part
 
 
-def _descend(value: Json, steps: _Source) -> Json:
+def _value_at(value: Json, steps: _Source) -> Json:
     for step in steps:
-        if isinstance(step, _As):
+        if isinstance(step, _MemberStep):
             value = value if value[0] in "[{n" else json_object({step.member: value})
         elif isinstance(step, int):
             items = array(value) if value.startswith("[") else []
@@ -124,24 +127,24 @@ def _descend(value: Json, steps: _Source) -> Json:
     return value
 
 
-def _there(tree: _Tree, steps: Path) -> _Tree:
-    """The items that are at a place; none are made."""
+def _existing_items(tree: _Tree, steps: Path) -> _Tree:
+    """Return the items at a path, without creating any."""
     here: Any = tree
     for step in steps:
         here = here.get(step) if isinstance(here, dict) else None
     return here if isinstance(here, dict) else {}
 
 
-def _slot(tree: _Tree, steps: Path) -> _Tree:
+def _container(tree: _Tree, steps: Path) -> _Tree:
     for step in steps:
         tree = tree.setdefault(step, {})
         if not isinstance(tree, dict):
-            raise Failure("an item is a value here and an object there")
+            raise Failure("one mapping fills the item with a value, another one with an object")
     return tree
 
 
 def _write(tree: Any) -> Json:
-    """Positions make an array, with null in the gaps; names make an object; what is empty is null."""
+    """Write positions as an array with null in the gaps, names as an object, and an empty tree as null."""
     if isinstance(tree, str):
         return tree
     written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}

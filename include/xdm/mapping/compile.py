@@ -1,4 +1,4 @@
-"""Compiles a mapping set to what one pass over the events needs; its cost follows the mapping, not the schema."""
+"""Compilation of a mapping set for one pass over the events; the cost depends on the mapping, not on the schema."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from include.xdm.identities.identity_columns import CompiledIdentity
 from include.xdm.mapping.assemble import Part, part_of
 from include.xdm.schema.xdm_schema import Kind, XdmField
 
-if TYPE_CHECKING:  # the other processes of a step, which start sooner without, are sent what is compiled
+# Other processes of a step receive the compiled form and start faster without these imports.
+if TYPE_CHECKING:
     from include.xdm.dataprep.compile_expressions import CompiledExpressions
     from include.xdm.dataprep.language.check import Typed
     from include.xdm.identities.bind_identities import BoundIdentity
     from include.xdm.mapping.mapping_set import FieldMapping, MappingSet
 
 PROPERTIES: Path = ("properties",)
-"""All properties together."""
+"""The path of all properties together."""
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One field that is filled: from ``sources`` (the first that is there), ``parts``, a ``constant`` or an expression.
+    """One field and its input: ``sources`` (the first that exists), ``parts``, a ``constant`` or an expression.
 
     ``name`` is the field's dotted path, for counts.
     """
@@ -41,7 +42,7 @@ class Leaf:
 
     @cached_property
     def property(self) -> str | None:
-        """The one property that the field takes whole, if it is as simple as that."""
+        """The one property that the field takes unchanged, or None."""
         if len(self.sources) != 1 or self.parts:
             return None
         root, *steps = self.sources[0]
@@ -50,11 +51,11 @@ class Leaf:
 
 @dataclass(frozen=True)
 class CompiledMapping:
-    """A mapping set, ready to be sent to another process.
+    """A mapping set in a form that can be sent to another process.
 
-    ``leaves``: read from an event's properties; ``constants``; ``computed``: given by ``expressions``.
-    ``whole``: properties that a mapping takes whole, so that they are not kept as unmapped, each with the leaves that may
-    put it back. ``identities``: in the pipeline file's order.
+    ``leaves``: fields read from an event's properties; ``constants``: fields with a constant; ``computed``: fields that
+    ``expressions`` gives. ``whole``: properties that a mapping takes as a whole, so that they are not kept as unmapped,
+    each with the leaves that can restore it. ``identities``: in the pipeline file's order.
     """
 
     leaves: tuple[Leaf, ...]
@@ -67,11 +68,11 @@ class CompiledMapping:
     tops: tuple[str, ...]
     """The first names of all destinations, in the mapping set's order."""
     primary_in_map: bool = True
-    """Whether ``identityMap`` names the primary identity; else a field does."""
+    """Whether the primary identity is in ``identityMap``; otherwise a field holds it."""
 
     @cached_property
     def columns(self) -> dict[int, str]:
-        """By leaf the name of its spilled column; leaves that read one source as one kind of value share it."""
+        """The name of the spilled column of each leaf; leaves that read one source as the same kind of value share it."""
         owners: dict[tuple[Any, ...], int] = {}
         return {
             leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
@@ -81,7 +82,10 @@ class CompiledMapping:
 
     @cached_property
     def identity_columns(self) -> dict[int, str]:
-        """By identity that is a property the name of the spilled column of its texts: that of a leaf, if there is one."""
+        """The name of the spilled text column of each identity that is a property.
+
+        An identity uses the column of a leaf that reads the same property as text, if there is one.
+        """
         texts = {
             leaf.property: self.columns[leaf.number]
             for leaf in self.leaves
@@ -92,7 +96,7 @@ class CompiledMapping:
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
-        """Properties that are read, excluding those of ``whole``."""
+        """The properties that are read, excluding those of ``whole``."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()
@@ -102,21 +106,24 @@ class CompiledMapping:
 
     @cached_property
     def reads_everything(self) -> bool:
-        """Whether something reads the properties as one object."""
+        """Whether a mapping or an expression reads the properties as one object."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         return PROPERTIES in paths or bool(self.expressions and PROPERTIES in self.expressions.paths)
 
     @cached_property
     def carried(self) -> frozenset[Path]:
-        """Sources that are the only one of some field."""
+        """The sources that are the only source of a field."""
         return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
 
 
 def compile_mapping(
     mapping: MappingSet, identities: Sequence[BoundIdentity], now: str = "1970-01-01T00:00:00Z"
 ) -> CompiledMapping:
-    """Compile a mapping set and the identities of its pipeline. ``now`` is what the function ``now()`` gives, ISO 8601."""
+    """Compile a mapping set and the identities of its pipeline.
+
+    ``now``: the value of the function ``now()``, ISO 8601.
+    """
     made = {n: _leaf(n, m) for n, m in enumerate(mapping.mappings)}
     from include.xdm.dataprep.compile_expressions import compile_expressions
 
@@ -130,7 +137,7 @@ def compile_mapping(
         constants=tuple(leaf for leaf in made.values() if leaf.kind == "STATIC"),
         computed=tuple(made[n] for n in by_sql),
         expressions=expressions,
-        whole=_whole(leaves),
+        whole=_whole_properties(leaves),
         identities=compiled,
         unmapped=mapping.unmapped,
         tops=tuple(
@@ -143,7 +150,7 @@ def compile_mapping(
 def _identities(
     identities: Sequence[BoundIdentity], first: int
 ) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
-    """The identities, and their expressions, numbered from ``first``."""
+    """Return the compiled identities and their expressions, numbered from ``first``."""
     from include.xdm.mapping.mapping_set import FieldMapping
 
     expressions: dict[int, FieldMapping] = {}
@@ -183,8 +190,11 @@ def _leaf(number: int, mapping: FieldMapping) -> Leaf:
     )
 
 
-def _whole(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
-    """By property the leaves, by their place in ``leaves``, and the places among their sources where it stands."""
+def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Return where each property is a source as a whole.
+
+    The values are pairs: the index in ``leaves``, and the index of the property among the leaf's sources.
+    """
     found: dict[str, list[tuple[int, int]]] = {}
     for index, leaf in enumerate(leaves):
         for place, source in enumerate(leaf.sources):
@@ -194,29 +204,29 @@ def _whole(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
 
 
 def _pruned(mapping: FieldMapping) -> XdmField:
-    """The field with the members that a mapping can fill; a field that is mapped whole keeps all of them."""
+    """Return the field with the members that a mapping can fill; a field that is mapped as a whole keeps all of them."""
     if mapping.kind != "ASSEMBLED":
-        return _bare(mapping.field)
-    return _along(mapping.field, [(part.inside, part.field) for part in mapping.parts])
+        return _without_constraints(mapping.field)
+    return _keep_paths(mapping.field, [(part.inside, part.field) for part in mapping.parts])
 
 
-def _along(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
+def _keep_paths(field: XdmField, paths: Sequence[tuple[Path, XdmField]]) -> XdmField:
     if any(not path for path, _ in paths):
-        return _bare(field)
+        return _without_constraints(field)
     if field.kind is Kind.OBJECT:
         below: dict[str, list[tuple[Path, XdmField]]] = {}
         for path, target in paths:
             below.setdefault(str(path[0]), []).append((path[1:], target))
-        children = {name: _along(field.children[name], inner) for name, inner in below.items()}
+        children = {name: _keep_paths(field.children[name], inner) for name, inner in below.items()}
         return replace(field, children=children, constraints={})
-    assert field.item is not None  # find_destination goes into arrays and maps with an item only
+    assert field.item is not None  # find_destination enters only arrays and maps that have an item
     return replace(
-        field, item=_along(field.item, [(path[1:], target) for path, target in paths]), constraints={}
+        field, item=_keep_paths(field.item, [(path[1:], target) for path, target in paths]), constraints={}
     )
 
 
-def _bare(field: XdmField) -> XdmField:
-    """A field without its constraints, which conversion does not look at, and which take most of a schema's bytes."""
-    children = {name: _bare(child) for name, child in field.children.items()}
-    item = _bare(field.item) if field.item else None
+def _without_constraints(field: XdmField) -> XdmField:
+    """Return a field without its constraints: conversion does not use them, and they are most of a schema's bytes."""
+    children = {name: _without_constraints(child) for name, child in field.children.items()}
+    item = _without_constraints(field.item) if field.item else None
     return replace(field, constraints={}, children=children, item=item)

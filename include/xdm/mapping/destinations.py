@@ -1,4 +1,4 @@
-"""Destinations of mappings: where in the schema they are, and whether a value can go there."""
+"""Destinations of mappings: their place in the schema, and whether a value can go there."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from include.xdm.dataprep.language.types import Type
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
 TENANT = "_{TENANT_ID}"
-"""How Adobe's documentation, and a mapping file that is to work in any organisation, writes the tenant's name."""
+"""The tenant's name as in Adobe's documentation, and in a mapping file that is independent of the organisation."""
 
 GENERATED = ("_id", "timestamp", "identityMap")
-"""What the pipeline builds itself, by rules that a mapping cannot break."""
+"""Fields that the pipeline builds itself, by rules that a mapping cannot change."""
 
 POSITION_LIMIT = 1000
 
@@ -23,8 +23,10 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Destination:
-    """``names`` lead to a field through objects; ``inside`` are the steps from there into its arrays and maps, at
-    whose end is ``field``."""
+    """A destination: ``names`` lead to a field through objects, ``inside`` leads from there to ``field``.
+
+    ``inside``: steps into arrays and maps.
+    """
 
     names: Names
     inside: Path
@@ -35,9 +37,10 @@ class Destination:
 
 
 def find_destination(text: str, schema: XdmSchema) -> Destination:
-    """
+    """Return the destination of a mapping.
+
     Raises:
-        LanguageError: it is no path, it is built by the pipeline, or the schema does not have it.
+        LanguageError: it is not a path, the pipeline builds the field, or the schema does not have it.
     """
     steps = parse_path(text.replace(TENANT, schema.tenant))
     if steps[0] in GENERATED:
@@ -61,7 +64,7 @@ def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> s
     if here.kind is Kind.ARRAY and isinstance(step, str):
         return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
     if not isinstance(step, str) and here.kind is not Kind.ARRAY:
-        return f"{before} is no array; remove {write_path(steps[number : number + 1])}"
+        return f"{before} is not an array; remove {write_path(steps[number : number + 1])}"
     near = schema.names.nearest(path)
     is_built = near is not None and near.partition(".")[0] in GENERATED
     return f"the schema has no field {path}" + (f"; nearest is {near}" if near and not is_built else "")
@@ -72,7 +75,7 @@ _NUMBERS = {Type.INTEGER, Type.NUMBER, Type.STRING, Type.ANY}
 
 
 def can_hold(field: XdmField, kind: Type) -> bool:
-    """Whether some value of a type can be a value of the field."""
+    """Return whether a value of this type can be a value of the field."""
     if kind is Type.NULL or field.kind is Kind.STRING:
         return True
     if field.kind in INTEGER_LIMITS or field.kind is Kind.NUMBER:
@@ -87,16 +90,18 @@ def can_hold(field: XdmField, kind: Type) -> bool:
 
 
 def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
-    """Destinations that lie inside one another."""
+    """Return a sentence for each destination that is inside another one."""
     for path, number in taken.items():
         for n in range(1, len(path)):
             if path[:n] in taken:
-                yield f"mapping {number}: {'.'.join(path)} lies inside what mapping {taken[path[:n]]} fills"
+                yield f"mapping {number}: {'.'.join(path)} is inside the destination of mapping {taken[path[:n]]}"
 
 
 def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
-    """For each required field that nothing fills a sentence; those of an object only when something inside it is
-    filled."""
+    """Return a sentence for each required field that no mapping fills.
+
+    A required field of an object counts only if a mapping fills something inside the object.
+    """
     paths = set(filled)
     inside = {path[:n] for path in paths for n in range(1, len(path))}
 
@@ -104,7 +109,7 @@ def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
         for name in sorted(field.required):
             path = (*field.path, name)
             if path not in paths and path not in inside and path[0] not in GENERATED:
-                yield f"nothing fills {'.'.join(path)}, which the schema requires; add a mapping to it"
+                yield f"no mapping fills {'.'.join(path)}, which the schema requires; add a mapping to it"
         for child in field.children.values():
             if child.path in inside:
                 yield from look(child)

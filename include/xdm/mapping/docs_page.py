@@ -1,5 +1,7 @@
-"""Rules of identities and ready mappings as tables of ``docs/mapping.md``. ``python -m include.xdm.mapping.docs_page`` writes
-them there."""
+"""Identity rules and ready mappings as tables of ``docs/mapping.md``.
+
+``python -m include.xdm.mapping.docs_page`` writes them into the page.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ READY = {
     "web.json": "Web",
     "commerce.json": "Commerce",
 }
-"""The mappings for any project, by file."""
+"""The title of each ready mapping file."""
 
 
 def with_tables(page: str) -> str:
@@ -38,7 +40,7 @@ def _rules() -> Iterator[str]:
     yield "| placeholders | because |"
     yield "|---|---|"
     zeros = ", ".join(f"`{character}`" for character in ZERO_CHARACTERS)
-    yield f"| every value of {zeros} alone, such as zero UUIDs and advertising ids | it is the zero of an id |"
+    yield f"| every value of {zeros} alone, such as zero UUIDs and advertising ids | it is the zero value of an id |"
     for what, words in PLACEHOLDERS.items():
         yield f"| {', '.join(f'`{word}`' for word in words)} | {what} |"
 

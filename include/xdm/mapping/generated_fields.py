@@ -1,4 +1,4 @@
-"""Rows of a mapping set for what the pipeline builds itself: accepted where they mean the same, else the difference.
+"""Rows of a mapping set for fields that the pipeline builds itself: accepted if they mean the same, otherwise refused.
 
 A set that AEP's UI exports of Adobe's own source may fill ``_id`` and ``timestamp`` and mark identities.
 """
@@ -22,8 +22,11 @@ _DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
 
 @dataclass(frozen=True)
 class GeneratedFieldRules:
-    """What a pipeline builds. ``identities``: namespace codes by property. ``wall_clock``: Mixpanel's ``time`` is a wall
-    clock of the project's zone. ``time_in_ms``: it is exported in milliseconds."""
+    """What a pipeline builds itself.
+
+    ``identities``: namespace codes by property. ``wall_clock``: whether Mixpanel's ``time`` is a wall-clock time of the
+    project's time zone. ``time_in_ms``: whether ``time`` is exported in milliseconds.
+    """
 
     identities: Mapping[str, str]
     wall_clock: bool = False
@@ -31,17 +34,17 @@ class GeneratedFieldRules:
 
 
 def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) -> None:
-    """Accept a row whose destination is ``_id`` or ``timestamp`` where it means what the pipeline builds.
+    """Accept a row with destination ``_id`` or ``timestamp`` if it means the same as the field that the pipeline builds.
 
     Raises:
-        LanguageError: with the difference; or the source cannot be read.
+        LanguageError: the row differs, or its source cannot be read; the text states the difference.
     """
     kind, source = str(row.get("sourceType", "ATTRIBUTE")).upper(), row.get("source")
     if not isinstance(source, str):
         raise LanguageError("it needs a source and a destination")
     if kind == "STATIC":
         raise LanguageError(
-            f"it gives every event one {name}; remove this mapping, {name} is built by the pipeline"
+            f"it gives every event the same {name}; remove this mapping: the pipeline builds {name}"
         )
     node: Node = Attribute(_names(source)) if kind == "ATTRIBUTE" else parse(source)
     difference = (
@@ -54,10 +57,10 @@ def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) 
 
 
 def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | None) -> None:
-    """Accept a row that is marked as an identity where the pipeline file has the same one.
+    """Accept a row that marks an identity if the pipeline file has the same identity.
 
     Raises:
-        LanguageError: with the difference.
+        LanguageError: the pipeline file differs; the text states the difference.
     """
     code = row["identity"]
     names = (
@@ -71,7 +74,7 @@ def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | N
         )
     if code and rules.identities[known[0]] != code:
         raise LanguageError(
-            f"it marks {known[0]} as identity {code}, but identities in the pipeline file has {rules.identities[known[0]]}"
+            f"it marks {known[0]} as identity {code}, but the pipeline file marks it as {rules.identities[known[0]]}"
         )
 
 
@@ -82,38 +85,38 @@ def _names(source: str) -> tuple[str | int, ...]:
 def _id_difference(node: Node) -> str | None:
     calls = {each.name for each in _walk(node) if isinstance(each, Call)}
     if calls & set(_RANDOM):
-        return "it is random, so that an event loaded again would be another one"
+        return "it is random, so a reload would give the same event another _id"
     read = _read(node)
     if calls & set(_HASHES) and read == _KEY:
         return None
     if read - _KEY or not read:
-        return f"it is made of {_listed(read)}; the pipeline makes it of {_listed(_KEY)} and the project"
+        return f"it is computed from {_listed(read)}; the pipeline computes it from {_listed(_KEY)} and the project"
     missing = _KEY - read
     more = (
-        f"it leaves out {_listed(missing)}, without which two events can have one _id"
+        f"it leaves out {_listed(missing)}, so two events can have the same _id"
         if missing
-        else "it has no hash"
+        else "it calls no hash function"
     )
-    return f"{more}; the pipeline makes it of {_listed(_KEY)} and the project"
+    return f"{more}; the pipeline computes it from {_listed(_KEY)} and the project"
 
 
 def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> str | None:
     if plain and _read(node) == {"time"}:
         return None
     if _read(node) != {"time"}:
-        return f"it is made of {_listed(_read(node))}; the pipeline takes the event's time"
+        return f"it is computed from {_listed(_read(node))}; the pipeline uses the event's time"
     if rules.wall_clock:
-        return "it takes time as UTC, but in a project with time_is: project_local it is a wall clock of the project's zone"
+        return "it reads time as UTC, but with time_is: project_local it is a wall-clock time of the project's time zone"
     milliseconds = _is_time if rules.time_in_ms else _is_thousandfold
     if _is_moment(node, milliseconds):
         return None
     if not rules.time_in_ms and _is_moment(node, _is_time):
-        return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives days of January 1970"
-    return "it is not the event's time in full, or not in a form that can be compared"
+        return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives dates in January 1970"
+    return "it is not the event's full time, or it has a form that cannot be compared"
 
 
 def _is_moment(node: Node, milliseconds: Any) -> bool:
-    """Whether an expression is the moment of a number of milliseconds, as a date, a number or a text."""
+    """Return whether an expression gives the instant of a number of milliseconds, as a date, a number or a text."""
     if milliseconds(node):
         return True
     if not isinstance(node, Call) or not node.arguments:
@@ -144,7 +147,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _read(node: Node) -> frozenset[str]:
-    """What an expression reads of an event, without the ``$`` of Mixpanel's own names."""
+    """Return what an expression reads of an event, without the ``$`` of Mixpanel's own names."""
     found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
     return frozenset(
         "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found

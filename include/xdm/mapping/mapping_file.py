@@ -1,4 +1,4 @@
-"""Reads a mapping set's file: as AEP's API and UI export it now, as they did before, or the bare list of mappings."""
+"""Mapping set files: in the current and earlier formats of AEP's API and UI, or as a bare list of mappings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCE_TYPES = {
     "ATTRIBUTE": "ATTRIBUTE",
     "EXPRESSION": "EXPRESSION",
     "STATIC": "STATIC",
-    # As answers of the API and older exports write them (EP:data-prep/api/mapping-set.md).
+    # Names in responses of the API and in older exports (EP:data-prep/api/mapping-set.md).
     "TEXT/X.SCHEMA-PATH": "ATTRIBUTE",
     "TEXT/X.AEP-XL": "EXPRESSION",
     "TEXT/PLAIN": "STATIC",
@@ -31,18 +31,19 @@ SOURCE_TYPES = {
 def read_mapping_file(
     name: str, folder: Path | None = None, *, within: tuple[str, ...] = ()
 ) -> list[dict[str, Any]]:
-    """The mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
+    """Return the mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
 
-    Those of the files that it includes come first, without those whose destination a later file or the file itself
-    fills. ``within``: the files that include this one.
+    The mappings of included files come first, without those whose destination a later file or the file itself fills.
+    ``within``: the files that include this one.
 
     Raises:
-        ConfigError: there is no such file, it is no mapping set, or it includes itself.
+        ConfigError: the file is missing, is not a mapping set, or includes itself.
     """
     path = (folder or MAPPINGS) / name
     if not path.is_file():
         raise ConfigError(
-            f"There is no mapping file {name} in include/pipelines/mappings.", "Copy shop.json there."
+            f"Mapping file {name} was not found in include/pipelines/mappings.",
+            "Create it, for example as a copy of shop.json.",
         )
     if path.suffix == ".csv":
         return [current_row(row) for row in _csv_rows(path)]
@@ -50,16 +51,19 @@ def read_mapping_file(
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
-            f"{name} holds no list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
+            f"{name} does not contain a list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
         )
     made: list[dict[str, Any]] = []
     for included in _included(name, data, within):
-        made = _over(made, read_mapping_file(included, folder, within=(*within, name)))
-    return _over(made, [current_row(row) for row in rows])
+        made = _merge_rows(made, read_mapping_file(included, folder, within=(*within, name)))
+    return _merge_rows(made, [current_row(row) for row in rows])
 
 
-def _over(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The mappings of both, of one destination the later one; two of one file are for ``bind`` to refuse."""
+def _merge_rows(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mappings of both lists; for one destination the later list counts.
+
+    Two mappings of one file to one destination are kept: ``bind`` refuses them.
+    """
     filled = {row["destination"] for row in rows if isinstance(row["destination"], str)}
     return [*(row for row in before if row["destination"] not in filled), *rows]
 
@@ -70,16 +74,16 @@ def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
         isinstance(each, str) and Path(each).name == each for each in included
     ):
         raise ConfigError(
-            f"{name} has an include that is not a list of names of mapping files.",
+            f"{name} has an include that is not a list of mapping file names.",
             'Write "include": ["web.json"]; the files are in include/pipelines/mappings.',
         )
     if twice := next((each for each in included if each in (*within, name)), None):
-        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two.")
+        raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two includes.")
     return included
 
 
 def current_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A mapping in today's words; what only the API needs is left out."""
+    """Return a mapping with current key names, without the keys that only the API needs."""
     kind = str(row.get("sourceType") or "ATTRIBUTE")
     return {
         "sourceType": SOURCE_TYPES.get(kind.upper(), kind),
@@ -100,14 +104,14 @@ _MOST_BYTES = 5_000_000
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a CSV file, as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
+    """Yield the rows of a CSV file as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
 
-    [I] Adobe shows its columns in a picture only: they are recognized by their names in any spelling, and where there is
-    no column for the source type, a source that is a path is an attribute, and any other one an expression.
+    [I] Adobe shows the columns only in a picture, so they are recognized by name in any spelling. Without a column for
+    the source type, a source that is a path is an attribute, and any other source is an expression.
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_MOST_BYTES} bytes.", "A mapping set is a few pages long."
+            f"{path.name} is larger than {_MOST_BYTES} bytes.", "Check that the file is a mapping set."
         )
     try:
         lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
@@ -132,7 +136,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _columns(header: list[str]) -> dict[str, int]:
-    """Where each column is, by what a mapping calls it."""
+    """Return the position of each column, by the key of a mapping."""
     plain = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
     return {
         key: plain.index(name) for key, names in _HEADERS.items() for name in names[::-1] if name in plain

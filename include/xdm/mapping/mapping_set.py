@@ -1,4 +1,4 @@
-"""A Data Prep mapping set, checked against a schema: which property or expression becomes which XDM field."""
+"""A Data Prep mapping set, checked against a schema: which property or expression fills which XDM field."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ from include.xdm.mapping.mapping_file import SOURCE_TYPES
 from include.xdm.mapping.set_errors import no_primary, whole_and_in_parts, without_items
 from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
 
-if TYPE_CHECKING:  # the processes of a step read no pipeline file
+if TYPE_CHECKING:  # processes of a step do not read the pipeline file
     from include.config.model import Pipeline
 
 _REBUILT = ("_id", "timestamp")
 UNMAPPED = ("mixpanel", "unmapped")
-"""Below the tenant: the JSON text of every property that no mapping names."""
+"""Below the tenant: the field for the JSON text of every property that no mapping reads."""
 
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """One field and where its value comes from.
+    """One field and the source of its value.
 
-    ATTRIBUTE: ``sources``, the first that is there. STATIC: ``constant``. EXPRESSION: ``expression``.
+    ATTRIBUTE: ``sources``, of which the first that exists counts. STATIC: ``constant``. EXPRESSION: ``expression``.
     ASSEMBLED: an array or map whose items several mappings fill, ``parts``.
-    ``inside``: for a part, the steps from the field to where its value goes.
+    ``inside``: for a part, the steps from the field to the place of its value.
     """
 
     kind: Literal["ATTRIBUTE", "STATIC", "EXPRESSION", "ASSEMBLED"]
@@ -56,7 +56,7 @@ class FieldMapping:
     number: int = 0
 
     def properties(self) -> set[str | None]:
-        """The properties it reads; None: all of them."""
+        """Return the properties that the mapping reads; None stands for all of them."""
         found = {property_of(path) for path in self.sources if path[0] == "properties"}
         found |= properties_in(self.expression) if self.expression else set()
         return found.union(*(part.properties() for part in self.parts))
@@ -70,23 +70,23 @@ class MappingSet:
     digest: str
     unmapped: Names | None = None
     primary: Names | None = None
-    """The primary identity field that every event of a Profile dataset needs; None: ``identityMap`` names it."""
+    """The primary identity field that every event of a Profile dataset needs; None: it is in ``identityMap``."""
 
     @cached_property
     def whole_properties(self) -> frozenset[str]:
-        """Properties that a mapping carries whole, so that they are not kept a second time as unmapped."""
+        """The properties that a mapping stores as a whole, so that they are not kept a second time as unmapped."""
         return frozenset(
             str(s[1]) for m in self.mappings for s in m.sources if len(s) == 2 and s[0] == "properties"
         )
 
     @cached_property
     def named_properties(self) -> frozenset[str | None]:
-        """Properties that some mapping reads, be it in an expression or in part; None: all."""
+        """The properties that a mapping reads, also in an expression or in part; None stands for all of them."""
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
 def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmSchema) -> MappingSet:
-    """Check a pipeline's mappings against the schema, as ``bind`` does, with what the pipeline builds itself."""
+    """Check a pipeline's mappings against the schema with the rules for the fields that the pipeline builds itself."""
     source = pipeline.mixpanel
     identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
     rules = GeneratedFieldRules(identities, source.time_is == "project_local", source.time_in_ms)
@@ -102,13 +102,13 @@ def bind(
     keep_unmapped: bool,
     built: GeneratedFieldRules | None = None,
 ) -> MappingSet:
-    """Checks the mappings of a file against the schema: every fault of them in one go.
+    """Check the mappings of a file against the schema and report all faults together.
 
-    ``built``: what the pipeline builds itself; mappings that mean the same are accepted and make nothing. None: they are
+    ``built``: what the pipeline builds itself; mappings with the same meaning are accepted and ignored. None: they are
     refused.
 
     Raises:
-        ConfigError: naming each mapping that is wrong, and the nearest path or function that is not.
+        ConfigError: some mappings are wrong; the text names each of them, and the nearest existing path or function.
     """
     unmapped = (schema.tenant, *UNMAPPED) if keep_unmapped else None
     faults: list[str] = []
@@ -132,10 +132,10 @@ def bind(
             bound.append(mapping)
         except LanguageError as fault:
             faults.append(f"mapping {number}: {fault}")
-    mappings = _with_copies_spread(bound, unmapped)
+    mappings = _expand_object_copies(bound, unmapped)
     faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
     faults += without_items(mappings)
-    if not faults:  # else what is missing may be what is wrong
+    if not faults:  # otherwise a wrong mapping is also reported as a missing one
         faults += missing(schema.root, (m.destination for m in mappings))
         faults += no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
@@ -143,7 +143,7 @@ def bind(
     if faults:
         raise ConfigError(f"Mapping {name} does not fit schema {schema.title!r}: {'; '.join(faults)}.")
     return MappingSet(
-        tuple(_assembled(mappings, schema)),
+        tuple(_combine_parts(mappings, schema)),
         digest_of({"rows": [dict(row) for row in rows], "unmapped": unmapped}),
         unmapped,
         schema.profile.primary if schema.profile else None,
@@ -163,7 +163,7 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
     plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
     if kind == "ATTRIBUTE":
         return _attribute(plain, source, destination)
-    plain = replace(plain, inside=_single(plain.inside))
+    plain = replace(plain, inside=_first_item(plain.inside))
     if kind == "STATIC":
         if destination.field.kind is Kind.ARRAY:
             raise LanguageError(
@@ -172,7 +172,7 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
         if not _is_value(_static(source), destination.field):
             field = destination.field
             raise LanguageError(
-                f"{source!r} is no value for {destination}, which is of type {field.kind.value}"
+                f"{source!r} is not a valid value for {destination}, which is of type {field.kind.value}"
             )
         return replace(plain, kind="STATIC", constant=_static(source))
     typed = check(parse(source))
@@ -194,18 +194,17 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
         sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
     if each not in (0, wanted):
         raise LanguageError(
-            f"the source has {each} [*] and the destination {wanted}; they go in step, and a source without [*] goes into "
-            "every item"
+            f"the source has {each} [*] and the destination {wanted}; use the same number in both, or none in the source to fill every item"
         )
     if each == 0 and inside[-1:] == (EACH,):
         raise LanguageError(
-            f"{destination} would get one value in place of each item; name a member of the items"
+            f"{destination} would get one value in place of each item; map it to a member of the items"
         )
     return replace(plain, sources=sources, inside=inside)
 
 
-def _single(inside: Path) -> Path:
-    """The place of one value in an array of values: the first."""
+def _first_item(inside: Path) -> Path:
+    """Return the place of a single value in an array of values: the first item."""
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
@@ -214,7 +213,7 @@ def _static(source: Any) -> str:
 
 
 def _is_value(text: str, field: XdmField) -> bool:
-    """Whether a constant can be a value of the field; else the field would be empty in every row."""
+    """Return whether a constant can be a value of the field; otherwise the field would be empty in every row."""
     try:
         if field.kind.is_integer:
             low, high = INTEGER_LIMITS[field.kind]
@@ -231,12 +230,15 @@ def _is_value(text: str, field: XdmField) -> bool:
 
 
 def _is_copy(mapping: FieldMapping) -> bool:
-    """An object mapped to an object: its members of the same name go along (EP:data-prep/functions.md#object-copy)."""
+    """Return whether an object is mapped to an object.
+
+    Members with the same name are copied (EP:data-prep/functions.md#object-copy).
+    """
     return mapping.kind == "ATTRIBUTE" and mapping.field.kind is Kind.OBJECT and not mapping.inside
 
 
-def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
-    """Object copies as one mapping for each field inside; a mapping of the field's own comes first."""
+def _expand_object_copies(bound: list[FieldMapping], unmapped: Names | None) -> list[FieldMapping]:
+    """Replace object copies with one mapping for each field inside; an explicit mapping of a field has priority."""
     explicit = {m.destination for m in bound if not _is_copy(m)} | ({unmapped} if unmapped else set())
     made = [m for m in bound if not _is_copy(m)]
     for copy in sorted(filter(_is_copy, bound), key=lambda m: -len(m.destination)):
@@ -257,8 +259,8 @@ def _with_copies_spread(bound: list[FieldMapping], unmapped: Names | None) -> li
     return made
 
 
-def _assembled(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
-    """The mappings into one array or map as one, where the first of them stood."""
+def _combine_parts(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
+    """Combine the mappings into one array or map at the position of the first of them."""
     parts: dict[Names, list[FieldMapping]] = {}
     for mapping in mappings:
         if mapping.inside:

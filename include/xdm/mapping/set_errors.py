@@ -1,4 +1,4 @@
-"""Faults of a mapping set as a whole: mappings that are right alone and wrong together, or that are missing."""
+"""Faults of a mapping set as a whole: combinations of valid mappings that are wrong, and missing mappings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
-    """What Profile lacks where the dataset is enabled for it: one primary identity for every event."""
+    """Return a sentence if the dataset is enabled for Profile and no field gives the primary identity of every event."""
     use = schema.profile
     if use is None:
         return
@@ -22,21 +22,21 @@ def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
         yield "the dataset is enabled for Profile, but the schema has neither a primary identity nor identityMap"
     if use.primary is not None and use.primary not in filled:
         yield (
-            f"nothing fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
+            f"no mapping fills {'.'.join(use.primary)}, the schema's primary identity ({use.namespace}), which every event "
             "of a dataset enabled for Profile needs; add a mapping to it"
         )
 
 
 def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """An array that one mapping fills as a whole and another one item by item."""
+    """Return a sentence for each array that one mapping fills as a whole and another one item by item."""
     for (names, inside), number in taken.items():
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
-                yield f"mapping {number}: it lies inside what mapping {taken[names, inside[:n]]} fills"
+                yield f"mapping {number}: it is inside the destination of mapping {taken[names, inside[:n]]}"
 
 
 def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
-    """Mappings into every item of an array whose items no mapping makes."""
+    """Return a sentence for each mapping that fills every item of an array whose items no mapping creates."""
     made = {
         (m.destination, m.inside[:n])
         for m in mappings
@@ -51,7 +51,7 @@ def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
         ):
             path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
             yield (
-                f"mapping {m.number}: it goes into every item of {path}, but no mapping makes items; map an array with [*], "
+                f"mapping {m.number}: it fills every item of {path}, but no mapping creates items; map an array with [*], "
                 f"or write {path}[0]"
             )
 

@@ -1,4 +1,4 @@
-"""Two descriptions of one node of a schema as one that holds where both do, as JSON Schema's ``allOf`` means it."""
+"""Two descriptions of one node of a schema as one description that holds where both do (``allOf`` of JSON Schema)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _BOTH_HOLD = (
     "pattern", "format", "multipleOf", "contains", "propertyNames", "patternProperties", "dependencies",
     "not", "anyOf", "oneOf",
 )  # fmt: skip
-"""Keywords of which two cannot be written as one: where they differ, the second stays as a member of ``allOf``."""
+"""Keywords that cannot be combined: if two values differ, the second one is kept as a member of ``allOf``."""
 _RANGES = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties"),
 )  # fmt: skip
 
 
 def merged(own: Json, part: Json, place: str) -> dict[str, Any]:
-    """One description in place of two. Of titles and other words that only describe, and of XDM's own, ``own`` counts.
+    """Return one description in place of two. Titles, descriptions and XDM's own keywords are taken from ``own``.
 
     ``place``: the field's path, for the error.
 
     Raises:
-        SchemaError: nothing can fit both.
+        SchemaError: no value can fit both.
     """
     result = {**part, **own}
     for keyword in own.keys() & part.keys():
@@ -69,7 +69,7 @@ def _one_of_two(keyword: str, own: Any, part: Any, place: str) -> Any:
 
 
 def _inner(own: Any, part: Any, place: str) -> Any:
-    """Descriptions of items or values; ``true`` says nothing, and ``false`` allows nothing."""
+    """Combine the descriptions of items or values; ``true`` allows everything, and ``false`` allows nothing."""
     if isinstance(own, Mapping) and isinstance(part, Mapping):
         return merged(own, part, place)
     if own is False or part is False:
@@ -84,7 +84,7 @@ def _types(own: Any, part: Any, place: str) -> Any:
 
 
 def _integer_side(own: Json, part: Json) -> Json | None:
-    """Of a number and an integer the one that is left, whose XDM type is the field's."""
+    """Return the description of the integer, if one of the two is an integer and the other one a number."""
     if {str(own.get("type")), str(part.get("type"))} != {"integer", "number"}:
         return None
     return own if own["type"] == "integer" else part
@@ -104,7 +104,7 @@ def _consts(own: Any, part: Any, place: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as a text that is equal where JSON Schema calls the values equal."""
+    """Return a value as a text; texts are equal if JSON Schema treats the values as equal."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
@@ -112,7 +112,7 @@ def _text(value: Any) -> str:
 
 def _contradiction(place: str, keyword: str) -> SchemaError:
     return SchemaError(
-        f"Two parts of the schema contradict each other at {place}: no value can fit both in {keyword}.",
+        f"Two parts of the schema contradict each other at {place}: no value can satisfy both in {keyword}.",
         "Correct the field groups or data types that describe this field.",
     )
 

@@ -1,4 +1,4 @@
-"""The name that a wrong one may mean: a fast choice of candidates, then the exact comparison of a few."""
+"""The existing name that a wrong one may mean: a fast choice of candidates, then the exact comparison of a few."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CUTOFF = 0.4
 
 
 class NameIndex:
-    """Names by the three-letter pieces in them, so that the cost of a search follows the name and not the index."""
+    """An index of names by their three-letter pieces: the cost of a search depends on the name, not on the index."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
@@ -24,7 +24,7 @@ class NameIndex:
                 self._by_piece.setdefault(piece, []).append(number)
 
     def nearest(self, name: str) -> str | None:
-        """Return the most similar name, None where none is similar."""
+        """Return the most similar name, or None if none is similar."""
         pieces = _pieces(name)
         shared: Counter[int] = Counter()
         for piece in pieces:

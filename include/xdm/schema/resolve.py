@@ -1,7 +1,7 @@
-"""Resolves an unresolved XDM schema (``xed``): its ``$ref``s and ``allOf``s become one tree, as in ``xed-full``.
+"""Resolution of an unresolved XDM schema (``xed``): its ``$ref``s and ``allOf``s become one tree, as in ``xed-full``.
 
-What a schema refers to is asked of the Schema Registry and of nothing else: no reference is a reason to open a
-connection to wherever it points.
+References are fetched only from the Schema Registry: a reference never opens a connection to the address that it
+names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from include.xdm.schema.merge import merged
 
 Json = Mapping[str, Any]
 Fetch = Callable[[str], Json]
-"""Gives the registry's resource of an ``$id``, as it was written; raises when it has none."""
+"""Returns the registry's resource of an ``$id``, as it was written; raises if the registry does not have it."""
 
 _DEEPEST = 60
 _OF_THE_RESOURCE = (
@@ -24,19 +24,19 @@ _OF_THE_RESOURCE = (
     "meta:sandboxType", "meta:tenantNamespace", "meta:license", "imsOrg", "version", "title", "description",
     "meta:immutableTags", "meta:class", "meta:status",
 )  # fmt: skip
-"""What a resource says about itself and not about the fields of whoever refers to it."""
+"""Keywords that describe a resource itself, not the fields of a schema that refers to it."""
 
 
 def needs_resolving(document: Json) -> bool:
-    """Whether a schema still refers to something, anywhere that fields are described."""
+    """Return whether a schema still has references at a place that describes fields."""
     return any(_refers(node) for node in _nodes(document))
 
 
 def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
-    """The schema with everything that it refers to in place. ``document`` is not changed.
+    """Return the schema with all references replaced by their targets. ``document`` is not changed.
 
     Raises:
-        SchemaError: it refers to itself in a circle, to a place that is not there, or nests too deep; or parts of it
+        SchemaError: a reference is circular or its target is missing, the schema nests too deep, or parts of it
             contradict each other.
     """
     resolved = _Resolver(fetch).node(document, document, (), "its root")
@@ -50,7 +50,10 @@ class _Resolver:
         self._fetched: dict[str, Json] = {}
 
     def node(self, node: Json, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
-        """``node`` in full. ``home`` is the resource it stands in, ``way`` the references followed to get here."""
+        """Return ``node`` with all references replaced by their targets.
+
+        ``home``: the resource that contains it; ``way``: the references that were followed to get here.
+        """
         if place.count(".") > _DEEPEST:
             raise SchemaError(f"The schema nests deeper than {_DEEPEST} levels at {place[:60]}…")
         own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
@@ -66,7 +69,7 @@ class _Resolver:
         if "$ref" in node:
             target = self._target(str(node["$ref"]), home, way, place)
             if own.get("type") == "object" and target.get("type", "object") != "object":
-                # The registry writes every reference as an object, also one to a scalar.
+                # The registry writes every reference as an object, even if its target is a scalar.
                 own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
             parts.append(target)
         for part in node.get("allOf") or ():
@@ -77,7 +80,9 @@ class _Resolver:
 
     def _inner(self, node: Any, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
         if not isinstance(node, Mapping):
-            raise SchemaError(f"The schema has {type(node).__name__} where it should describe {place}.")
+            raise SchemaError(
+                f"The schema has {type(node).__name__} at {place}, where a field description is expected."
+            )
         return self.node(node, home, way, place)
 
     def _target(self, reference: str, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
@@ -86,11 +91,11 @@ class _Resolver:
         step = f"{known}#{pointer}"
         if step in way:
             raise SchemaError(
-                f"The schema refers to itself in a circle at {place}: {reference!r}.",
+                f"The schema has a circular reference at {place}: {reference!r}.",
                 "Correct the field group or data type that the reference names.",
             )
         there = self._resource(resource) if resource else home
-        target = self.node(_at(there, pointer, reference, place), there, (*way, step), place)
+        target = self.node(_node_at(there, pointer, reference, place), there, (*way, step), place)
         return {key: value for key, value in target.items() if key not in _OF_THE_RESOURCE}
 
     def _resource(self, resource: str) -> Json:
@@ -99,19 +104,19 @@ class _Resolver:
         return self._fetched[resource]
 
 
-def _at(document: Json, pointer: str, reference: str, place: str) -> Json:
-    """The node at a JSON pointer (RFC 6901) in a URI fragment."""
+def _node_at(document: Json, pointer: str, reference: str, place: str) -> Json:
+    """Return the node at a JSON pointer (RFC 6901) in a URI fragment."""
     node: Any = document
     for part in filter(None, unquote(pointer).split("/")):
         name = part.replace("~1", "/").replace("~0", "~")
         node = node.get(name) if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping):
-        raise SchemaError(f"The schema refers at {place} to {reference!r}, which is not there.")
+        raise SchemaError(f"The schema refers at {place} to {reference!r}, which does not exist.")
     return node
 
 
 def _nodes(node: Any) -> Any:
-    """Every node of a schema that describes a field."""
+    """Yield every node of a schema that describes a field."""
     if not isinstance(node, Mapping):
         return
     yield node

@@ -14,8 +14,8 @@ from include.xdm.schema.nearest_name import NameIndex
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 PROFILE_KEY = "mixpanel-aep:profile"
-"""Of a schema document: what Real-Time Customer Profile wants of the dataset's rows; missing where it is not enabled."""
-_LONG = 9007199254740992  # XDM's long is what a double holds exactly
+"""A key of the stored schema document: what Real-Time Customer Profile requires of rows; absent if not enabled."""
+_LONG = 9007199254740992  # XDM's long has the range that a double holds exactly
 
 
 class Kind(Enum):
@@ -36,14 +36,17 @@ class Kind(Enum):
 
     @property
     def is_integer(self) -> bool:
+        """Whether values are whole numbers."""
         return self in INTEGER_LIMITS
 
     @property
     def is_numeric(self) -> bool:
+        """Whether values are numbers."""
         return self is Kind.NUMBER or self in INTEGER_LIMITS
 
     @property
     def is_scalar(self) -> bool:
+        """Whether values are neither objects nor arrays nor maps."""
         return self not in (Kind.OBJECT, Kind.ARRAY, Kind.MAP)
 
 
@@ -57,7 +60,7 @@ INTEGER_LIMITS: dict[Kind, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class XdmField:
-    """One field: its kind, its constraints as the schema writes them, and what is inside it."""
+    """One field: its kind, its constraints as the schema writes them, and the fields inside it."""
 
     path: tuple[str, ...]
     kind: Kind
@@ -68,10 +71,11 @@ class XdmField:
 
     @property
     def dotted(self) -> str:
+        """The field's path with dots."""
         return ".".join(self.path)
 
     def walk(self) -> Iterator[XdmField]:
-        """This field and every field inside objects below it, in schema order; not into arrays and maps."""
+        """Yield this field and every field inside its objects, in schema order; not the fields inside arrays and maps."""
         yield self
         for child in self.children.values():
             yield from child.walk()
@@ -79,9 +83,9 @@ class XdmField:
 
 @dataclass(frozen=True)
 class ProfileUse:
-    """The dataset is enabled for Real-Time Customer Profile.
+    """The use of a dataset by Real-Time Customer Profile.
 
-    ``primary`` leads to the schema's primary identity field, in the namespace ``namespace``; with None the primary
+    ``primary`` is the path of the schema's primary identity field, in the namespace ``namespace``. None: the primary
     identity is in ``identityMap`` (experienceleague.adobe.com, ka-29740).
     """
 
@@ -91,7 +95,7 @@ class ProfileUse:
 
 @dataclass(frozen=True)
 class XdmSchema:
-    """A resolved schema. ``document`` is the registry's answer, ``digest`` identifies it."""
+    """A resolved schema. ``document`` is the registry's response, ``digest`` identifies it."""
 
     document: Mapping[str, Any]
 
@@ -100,15 +104,15 @@ class XdmSchema:
         """The tree of fields, of a schema of any class.
 
         Raises:
-            SchemaError: it refers to something, or holds a type that XDM does not have.
+            SchemaError: the schema contains a reference, or a type that XDM does not have.
         """
         return _field((), self.document)
 
     def require_event(self) -> None:
-        """Refuses what is no schema for events.
+        """Check that the schema describes events.
 
         Raises:
-            SchemaError: naming the field that is missing.
+            SchemaError: a field of events is missing; the text names it.
         """
         for name in ("_id", "timestamp"):
             if name not in self.root.children:
@@ -119,30 +123,34 @@ class XdmSchema:
 
     @property
     def id(self) -> str:
+        """The schema's ``$id``."""
         return str(self.document.get("$id", ""))
 
     @property
     def title(self) -> str:
+        """The schema's title, or its ``$id``."""
         return str(self.document.get("title", self.id))
 
     @property
     def version(self) -> str:
+        """The schema's version as the registry writes it."""
         return str(self.document.get("version", ""))
 
     @property
     def tenant(self) -> str:
-        """The name under which all custom fields stand, with its leading underscore."""
+        """The name of the object with all custom fields, with its leading underscore."""
         return str(self.document.get("meta:tenantNamespace", ""))
 
     @cached_property
     def digest(self) -> str:
-        from include.lake.manifest import digest_of  # transform's processes start sooner without
+        """The digest of everything that affects which rows are valid."""
+        from include.lake.manifest import digest_of  # processes of transform start faster without this import
 
         return digest_of({"schema": _without_metadata(self.document)})
 
     @cached_property
     def profile(self) -> ProfileUse | None:
-        """What Profile wants of the rows; None where the dataset is not enabled for it."""
+        """What Profile requires of the rows; None if the dataset is not enabled for it."""
         found = self.document.get(PROFILE_KEY)
         if not isinstance(found, Mapping):
             return None
@@ -156,31 +164,35 @@ class XdmSchema:
 
     @cached_property
     def names(self) -> NameIndex:
-        """The dotted paths of all fields, for finding the one that a wrong path may mean."""
+        """The dotted paths of all fields, to suggest a path in place of a wrong one."""
         return NameIndex(field.dotted for field in self.root.walk() if field.path)
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
-        """The field at ``path`` through objects, or None."""
+        """Return the field at ``path`` through objects, or None."""
         here: XdmField | None = self.root
         for part in path:
             here = here.children.get(part) if here else None
         return here
 
     def to_json(self) -> bytes:
+        """Return the schema document for a snapshot."""
         return json.dumps(self.document, sort_keys=True, ensure_ascii=False).encode()
 
 
 def parse_schema(body: bytes) -> XdmSchema:
-    """The schema of a snapshot written by ``XdmSchema.to_json``."""
+    """Return the schema of a snapshot written by ``XdmSchema.to_json``."""
     return XdmSchema(json.loads(body))
 
 
 def _field(path: tuple[str, ...], node: Any) -> XdmField:
     if len(path) > 60:
-        raise SchemaError(f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…", "Is it cyclic?")
+        raise SchemaError(
+            f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…",
+            "Check the schema for a circular reference.",
+        )
     if not isinstance(node, Mapping):
         raise SchemaError(
-            f"The schema has {node!r} where it should describe {'.'.join(path)}.",
+            f"The schema has {node!r} at {'.'.join(path)}, where a field description is expected.",
             "Correct the field in its field group.",
         )
     kind = _kind(path, node)
@@ -206,7 +218,7 @@ def _field(path: tuple[str, ...], node: Any) -> XdmField:
 
 
 def _reference(node: Any) -> Any:
-    """The first ``$ref`` of a node or of what it is combined of, or None; nobody shall ever follow one."""
+    """Return the first ``$ref`` of a node or of its ``allOf`` and similar members, or None; no reference is followed."""
     if isinstance(node, list):
         return next(filter(None, map(_reference, node)), None)
     if not isinstance(node, Mapping):
@@ -219,7 +231,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
     if reference := _reference(node) if path else node.get("$ref"):
         raise SchemaError(
             f"The schema refers to {reference!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
-            "Ask the registry for the xed-full form.",
+            "Request the xed-full form from the registry.",
         )
     json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
     if json_type == "object" or (json_type is None and ("properties" in node or not path)):
@@ -233,7 +245,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
         return Kind({"array": "array", "number": "number", "boolean": "boolean"}[str(json_type)])
     except KeyError:
         raise SchemaError(
-            f"The schema gives {'.'.join(path)} the type {json_type!r}, which XDM does not have.",
+            f"Field {'.'.join(path)} of the schema has type {json_type!r}, which XDM does not have.",
             "Correct the field in its field group.",
         ) from None
 
@@ -242,7 +254,7 @@ def _integer_kind(node: Mapping[str, Any]) -> Kind:
     named = {"long": Kind.LONG, "int": Kind.INTEGER, "short": Kind.SHORT, "byte": Kind.BYTE}
     if node.get("meta:xdmType") in named:
         return named[node["meta:xdmType"]]
-    # The smallest type that holds the range; a bound that is not told is that of the plain integer, which is an int
+    # The smallest type that holds the range; a missing bound is that of the plain integer, which is an int
     # (EP:xdm/schema/field-constraints.md).
     bounds = [
         node.get("minimum", INTEGER_LIMITS[Kind.INTEGER][0]),
@@ -258,7 +270,10 @@ _NOISE = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sand
 
 
 def _without_metadata(node: Any, *, names: bool = False) -> Any:
-    """The schema less what changes without changing what a row may be. ``names``: the keys name fields."""
+    """Return the schema without the members that do not affect which rows are valid.
+
+    ``names``: the keys are names of fields.
+    """
     if isinstance(node, Mapping):
         return {
             key: _without_metadata(value, names=key == "properties" and not names)

@@ -293,7 +293,7 @@ def test_every_event_has_the_schemas_primary_identity_and_the_identity_map_names
     counts, reasons = company.load(pipeline)
     assert (counts["valid"], counts["quarantined"]) == (2, 1)
     assert reasons == [
-        f"{company.tenant}.crmId must be there: it is the primary identity of a dataset enabled for Profile"
+        f"{company.tenant}.crmId must be present: it is the primary identity of a dataset enabled for Profile"
     ]
     primaries = [
         identity.get("primary") for row in company.rows() for each in row.get("identityMap", {}).values() for identity in each

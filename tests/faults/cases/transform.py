@@ -79,7 +79,7 @@ def _nobody_has_no_identity(scenario: Scenario) -> None:
     nobody = [row for row in rows(scenario) if row["eventType"] == "Ad spend"]
     assert [row.get("identityMap") for row in nobody] == [None, None, None]
     assert made(scenario, "transform").details["reasons"] == {}
-    assert made(scenario, "validate").details["warnings"] == {"identityMap must hold an identity": 3}
+    assert made(scenario, "validate").details["warnings"] == {"identityMap must contain an identity": 3}
 
 
 def upper_is_broken() -> None:

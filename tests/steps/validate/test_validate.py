@@ -226,7 +226,7 @@ def test_an_empty_day_is_an_explicit_verdict(lake: Lake) -> None:
     made = validated(workspace(lake))
     assert (made.rows, made.files) == (0, ())
     assert made.counts == {"mapped": 0, "valid": 0, "quarantined": 0, "warnings": 0}
-    assert "There were no rows to check." in page(workspace(lake), made)
+    assert "The day has no rows to check." in page(workspace(lake), made)
 
 
 def test_an_empty_day_flows_through_without_great_expectations(tmp_path: Path) -> None:
@@ -410,8 +410,8 @@ def test_a_day_unlike_those_before_it_is_a_warning_in_manifest_and_report(lake: 
         assert validated(place, *usual).counts["warnings"] == 0
     made = validated(lenient(lake), *lines(*["NOK"] * 40, name="View"))
     assert list(made.details["warnings"]) == [
-        "event Purchase should be 13.8% to 86.2% of the day's events, as on the days before",
-        "event View should be 13.8% to 86.2% of the day's events, as on the days before",
+        "event Purchase should be 13.8% to 86.2% of the day's events, as on previous days",
+        "event View should be 13.8% to 86.2% of the day's events, as on previous days",
     ]  # fmt: skip
     assert "event Purchase should be" in page(lenient(lake), made)
     off = workspace(lake, quality={"history_days": 0})

@@ -209,8 +209,8 @@ def test_data_that_no_longer_fit_are_told() -> None:
     then = propose_fields(discovered({"a": "one", "b": "two", "d": 3}), first.book)
     assert then.new == []
     assert then.differing == {
-        "properties.a": "integer, and the data hold string",
-        "properties.b": "opened into fields, and the data hold string",
+        "properties.a": "integer, but the data contain string",
+        "properties.b": "split into fields, but the data contain string",
     }
 
 

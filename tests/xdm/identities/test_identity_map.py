@@ -174,11 +174,11 @@ def test_identities_have_a_state_each(lake: Lake, tmp_path: Path) -> None:
     ("said", "message"),
     [
         ({"value": "lower("}, r"identities\.email: "),
-        ({"value": "lowr(properties.email)"}, "there is no function lowr; nearest is lower"),
+        ({"value": "lowr(properties.email)"}, "the function lowr does not exist; nearest is lower"),
         ({"value": "email"}, "write properties.email"),
         ({"value": "to_array(false, properties.email)"}, "value is of type array, which is not an identity"),
         ({"value": "properties.a == 'x'"}, "value is of type boolean"),
-        ({"authenticated_state": "autenticated"}, "authenticated_state is not ambiguous, authenticated, loggedOut or an expression"),
+        ({"authenticated_state": "autenticated"}, "authenticated_state is not one of ambiguous, authenticated, loggedOut, and not a valid expression"),
         ({"authenticated_state": "1 + 1"}, "authenticated_state is of type number"),
     ],
 )  # fmt: skip

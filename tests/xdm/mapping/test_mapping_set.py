@@ -64,29 +64,29 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (row("event", "_other.x.y.z"), "the schema has no field _other.x.y.z"),
         (row("event", "place.town"), "the schema has no field _acme.mixpanel.place.town; nearest is _acme.mixpanel.place"),
         (row("event", "tags.x"), "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*].x or _acme.mixpanel.tags[0].x"),
-        (row("event", "city[0]"), "_acme.mixpanel.city is no array; remove [0]"),
+        (row("event", "city[0]"), "_acme.mixpanel.city is not an array; remove [0]"),
         (row("event", "tags[1001]"), "_acme.mixpanel.tags[1001] has a position above 1000"),
-        (row("properties.a", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
-        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; they go in step, and a source without [*] goes into every item"),
-        (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; a name with a bracket is written ${...}"),
+        (row("properties.a", "items[*].sku"), "it fills every item of _acme.mixpanel.items, but no mapping creates items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (row("properties.a[*].b[*]", "tags"), "the source has 2 [*] and the destination 0; use the same number in both, or none in the source to fill every item"),
+        (row("properties.a[x]", "city"), "path 'properties.a[x]' has no [0] or [*] at position 13; write a name with a bracket as ${...}"),
         (row("event", "_id"), "_id is built by the pipeline; remove this mapping"),
         (row("event", "_id.x"), "_id is built by the pipeline; remove this mapping"),
         ({**row("event", "x"), "destination": "timestamp"}, "timestamp is built by the pipeline; remove this mapping"),
         ({**row("event", "x"), "destination": "identityMap"}, "identityMap is built by the pipeline; remove this mapping"),
         ({**row("1 + 1", "city"), "sourceType": "FORMULA"}, "sourceType FORMULA is not supported; write ATTRIBUTE, EXPRESSION or STATIC"),
-        (formula("uper(event)", "city"), "there is no function uper; nearest is upper"),
-        (formula("event.lower()", "city"), "lower is no method; write lower(value, …)"),
+        (formula("uper(event)", "city"), "the function uper does not exist; nearest is upper"),
+        (formula("event.lower()", "city"), "lower is not a method; write lower(value, …)"),
         (formula("ua_os_name(event)", "city"),
-         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device say the same"),
+         "the function ua_os_name is not supported: it needs the rules of a user agent database; Mixpanel's $browser, $os and $device hold the same information"),
         (formula("substr(event, 1)", "city"), "substr takes 3 arguments, not 2: substr(INPUT, START_INDEX, LENGTH)"),
-        (formula("event(", "city"), "a value is missing at its end"),
+        (formula("event(", "city"), "a value is expected at its end"),
         (formula("upper(event", "city"), "expected ')' but found its end"),
         (formula("upper(city)", "city"), "source 'city' must be event, properties.<name> or data.<name>; write properties.city, or 'city' for a text"),
         (formula("upper([1])", "city"), "argument 1 of upper, INPUT, has to be a string, not of type array"),
         (formula("true", "tags"), "_acme.mixpanel.tags is of type array, but the expression is of type boolean"),
         (formula("now()", "quantity"), "_acme.mixpanel.quantity is of type int, but the expression is of type date"),
-        (formula("upper(event)", "items[*].sku"), "it goes into every item of _acme.mixpanel.items, but no mapping makes items; map an array with [*], or write _acme.mixpanel.items[0]"),
-        (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep takes 4096"),
+        (formula("upper(event)", "items[*].sku"), "it fills every item of _acme.mixpanel.items, but no mapping creates items; map an array with [*], or write _acme.mixpanel.items[0]"),
+        (formula("1" * 5000, "quantity"), "it has 5000 characters; Data Prep accepts at most 4096"),
         ({**row("event", "city"), "identity": "ECID"}, "it marks an identity (ECID); write identities: {property: ECID} in the pipeline file"),
         ({"source": "event"}, "it needs a source and a destination"),
         ({"destination": "eventType"}, "it needs a source and a destination"),
@@ -100,7 +100,7 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
         (row("properties.${a}b", "city"), "path 'properties.${a}b' lacks a dot at position 16"),
         ({**row("event", "x"), "destination": ""}, "path '' has an empty name at position 1"),
         (row("event", "unmapped"), "_acme.mixpanel.unmapped is filled by unmapped: keep; remove this mapping"),
-        ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is no value for _acme.mixpanel.quantity, which is of type int"),
+        ({**row("x", "quantity"), "sourceType": "STATIC"}, "'x' is not a valid value for _acme.mixpanel.quantity, which is of type int"),
         ({**row("x", "tags"), "sourceType": "STATIC"}, "_acme.mixpanel.tags is an array; write _acme.mixpanel.tags[*] for an array of one value"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -131,18 +131,19 @@ def test_destinations_that_differ_in_case_only_are_two_fields() -> None:
 
 def test_a_destination_inside_another_one_is_refused() -> None:
     told = faults(formula("to_object('city', 'x')", "place"), row("properties.a", "place.city"))
-    assert "mapping 2: _acme.mixpanel.place.city lies inside what mapping 1 fills" in told
+    assert "mapping 2: _acme.mixpanel.place.city is inside the destination of mapping 1" in told
     told = faults(row("properties.tags", "tags"), row("properties.a", "tags[0]"))
-    assert "mapping 2: it lies inside what mapping 1 fills" in told
+    assert "mapping 2: it is inside the destination of mapping 1" in told
 
 
 def test_a_required_field_that_nothing_fills_is_missing() -> None:
-    """What the pipeline builds itself counts as there, and an object that nothing fills need not be there."""
+    """What the pipeline builds itself counts as there, and an object that no mapping fills need not be there."""
     inner = object_of(("street",), street=STRING, zip=STRING)
     xdm = schema(("city",), city=STRING, home=inner, work=inner)
     told = faults(row("properties.zip", "home.zip"), xdm=xdm)
     wanted = [
-        f"nothing fills _acme.mixpanel.{name}, which the schema requires" for name in ("city", "home.street")
+        f"no mapping fills _acme.mixpanel.{name}, which the schema requires"
+        for name in ("city", "home.street")
     ]
     assert [part.split(";")[0] for part in told.split(": ", 1)[1].split("to it; ")] == wanted
     filled = [row("properties.city", "city"), row("properties.home", "home")]
@@ -210,7 +211,7 @@ def test_a_constant_has_to_be_a_value_of_its_field(source: Any, kind: dict[str, 
             source
         ).replace("True", "true")
     else:
-        assert f"mapping 1: {source!r} is no value for _acme.mixpanel.it" in faults(
+        assert f"mapping 1: {source!r} is not a valid value for _acme.mixpanel.it" in faults(
             constant, xdm=schema(it=kind)
         )
 
@@ -263,8 +264,8 @@ def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
-    [(b"{", r"m\.json is no JSON: "), (b"5", r"m\.json holds no list"), (b"{}", r"m\.json holds no list"),
-     (b"[5]", r"m\.json holds no list"), (b'{"mappings": {}}', r"m\.json holds no list"), (b"\xff", r"m\.json is no JSON")],
+    [(b"{", r"m\.json is not? JSON: "), (b"5", r"m\.json does not contain a list"), (b"{}", r"m\.json does not contain a list"),
+     (b"[5]", r"m\.json does not contain a list"), (b'{"mappings": {}}', r"m\.json does not contain a list"), (b"\xff", r"m\.json is not? JSON")],
 )  # fmt: skip
 def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
     (tmp_path / "m.json").write_bytes(body)
@@ -273,7 +274,7 @@ def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sen
 
 
 def test_a_mapping_file_that_is_not_there_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"There is no mapping file none\.json"):
+    with pytest.raises(ConfigError, match=r"Mapping file none\.json was not found"):
         read_mapping_file("none.json")
 
 
@@ -298,7 +299,7 @@ def test_a_file_includes_others_and_its_own_mappings_win(tmp_path: Path) -> None
     [
         (["m.json"], r"m\.json includes m\.json, which includes it"),
         (["back.json"], r"back\.json includes m\.json, which includes it"),
-        (["none.json"], r"There is no mapping file none\.json"),
+        (["none.json"], r"Mapping file none\.json was not found"),
         ("web.json", r"m\.json has an include that is not a list"),
         ([5], r"m\.json has an include that is not a list"),
         (["../web.json"], r"m\.json has an include that is not a list"),
@@ -340,14 +341,14 @@ def test_a_timestamp_of_adobes_source_that_is_the_events_time_is_accepted(mappin
     ("destination", "mapping", "difference"),
     [
         ("timestamp", formula("date(data.time)", "x"), "it reads time as milliseconds, but Mixpanel's time is in seconds"),
-        ("timestamp", row("data.mp_processing_time_ms", "x"), "it is made of mp_processing_time_ms; the pipeline takes the event's time"),
-        ("timestamp", formula("now()", "x"), "it is made of constants; the pipeline takes the event's time"),
-        ("timestamp", formula("dformat(data.time*1000, 'yyyy-MM-dd')", "x"), "it is not the event's time in full"),
-        ("timestamp", {**row("2026-01-01", "x"), "sourceType": "STATIC"}, "it gives every event one timestamp"),
-        ("_id", row("data.insert_id", "x"), "it leaves out distinct_id, event, time, without which two events can have one _id"),
-        ("_id", formula("uuid()", "x"), "it is random, so that an event loaded again would be another one"),
-        ("_id", formula("concat(event, data.distinct_id, data.time, data.insert_id)", "x"), "it has no hash"),
-        ("_id", formula("md5(properties.order)", "x"), "it is made of order; the pipeline makes it of distinct_id, event, insert_id, time and"),
+        ("timestamp", row("data.mp_processing_time_ms", "x"), "it is computed from mp_processing_time_ms; the pipeline uses the event's time"),
+        ("timestamp", formula("now()", "x"), "it is computed from constants; the pipeline uses the event's time"),
+        ("timestamp", formula("dformat(data.time*1000, 'yyyy-MM-dd')", "x"), "it is not the event's full time"),
+        ("timestamp", {**row("2026-01-01", "x"), "sourceType": "STATIC"}, "it gives every event the same timestamp"),
+        ("_id", row("data.insert_id", "x"), "it leaves out distinct_id, event, time, so two events can have the same _id"),
+        ("_id", formula("uuid()", "x"), "it is random, so a reload would give the same event another _id"),
+        ("_id", formula("concat(event, data.distinct_id, data.time, data.insert_id)", "x"), "it calls no hash function"),
+        ("_id", formula("md5(properties.order)", "x"), "it is computed from order; the pipeline computes it from distinct_id, event, insert_id, time and"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -360,7 +361,7 @@ def test_a_row_that_differs_from_what_the_pipeline_builds_is_refused_with_the_di
 
 def test_in_a_project_of_wall_clocks_a_timestamp_as_utc_is_refused() -> None:
     rules = GeneratedFieldRules({}, wall_clock=True)
-    with pytest.raises(ConfigError, match="it is a wall clock of the project's zone"):
+    with pytest.raises(ConfigError, match="it is a wall-clock time of the project's time zone"):
         bind("x", [{**SAME_TIME[2], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
     bind("x", [{**SAME_TIME[0], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
 
@@ -372,7 +373,7 @@ def test_a_row_marked_as_identity_is_accepted_where_the_pipeline_file_has_the_sa
 
     assert (bound("data.user_id", "CRMID"), bound("properties.$user_id", "")) == (1, 1)
     with pytest.raises(
-        ConfigError, match=r"it marks \$user_id as identity ECID, but identities .* has CRMID"
+        ConfigError, match=r"it marks \$user_id as identity ECID, but the pipeline file marks it as CRMID"
     ):
         bound("data.user_id", "ECID")
     with pytest.raises(ConfigError, match=r"write identities: \{\$email: Email\}"):

@@ -101,11 +101,11 @@ def test_fields_of_one_object_from_several_groups_stand_together() -> None:
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ({"x": {"allOf": [{"$ref": "x"}]}}, "refers to itself in a circle at its root: 'x'"),
-        ({"x": {"properties": {"y": {"$ref": "x"}}}}, "refers to itself in a circle at its root.y: 'x'"),
-        ({"x": {"properties": {"y": array_of({"$ref": "y"})}}, "y": {"properties": {"z": {"$ref": "x"}}}}, "in a circle at its root.y.*.z: 'x'"),
-        ({"x": {"$ref": "#/definitions/none"}}, "refers at its root to '#/definitions/none', which is not there"),
-        ({"x": {"allOf": ["x"]}}, "has str where it should describe its root"),
+        ({"x": {"allOf": [{"$ref": "x"}]}}, "has a circular reference at its root: 'x'"),
+        ({"x": {"properties": {"y": {"$ref": "x"}}}}, "has a circular reference at its root.y: 'x'"),
+        ({"x": {"properties": {"y": array_of({"$ref": "y"})}}, "y": {"properties": {"z": {"$ref": "x"}}}}, "circular reference at its root.y.*.z: 'x'"),
+        ({"x": {"$ref": "#/definitions/none"}}, "refers at its root to '#/definitions/none', which does not exist"),
+        ({"x": {"allOf": ["x"]}}, "has str at its root, where a field description is expected"),
     ],
 )  # fmt: skip
 def test_circles_and_holes_are_named(parts: dict[str, Any], sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Data Prep's functions and operators, one entry each; ``docs/mapping.md`` prints the table."""
+"""Data Prep's functions and operators, one entry each; ``docs/mapping.md`` contains the table."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from include.xdm.dataprep.functions import (
 )
 from include.xdm.dataprep.functions.registry import Function
 
-_USER_AGENT = "it needs the rules of a user agent database; Mixpanel's $browser, $os and $device say the same"
-_ANALYTICS = "Adobe allows it in flows of the Web SDK and of Adobe Analytics only"
-_DESTINATIONS = "Adobe has it for destinations only"
+_USER_AGENT = "it needs the rules of a user agent database; Mixpanel's $browser, $os and $device hold the same information"
+_ANALYTICS = "Adobe allows it only in flows of the Web SDK and of Adobe Analytics"
+_DESTINATIONS = "Adobe offers it only for destinations"
 
 ALL: list[Function] = [
     function
@@ -42,6 +42,6 @@ NOT_HERE: dict[str, str] = {
         _ANALYTICS,
     ),
     **dict.fromkeys(("array_to_string", "filterArray", "transformArray", "flattenArray"), _DESTINATIONS),
-    "fpid_to_ecid": "how Adobe makes an ECID of a first-party id is not published",
+    "fpid_to_ecid": "Adobe does not publish how it computes an ECID from a first-party id",
 }  # fmt: skip
-"""Functions of Adobe's list that are not here, and why."""
+"""Functions of Adobe's list that are not supported, with the reason."""

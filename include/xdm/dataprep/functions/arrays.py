@@ -12,36 +12,41 @@ from include.xdm.dataprep.language.types import Type, common
 from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of, convert_cell
 
 CATEGORY = "Hierarchies - Arrays"
-_JSON = "arrays are JSON, whose items may be of any type"
+_JSON = "arrays are JSON with items of any type"
 
 
 def items_of(items: list[Json]) -> list[Json]:
-    """The arguments; a single array stands for its items."""
+    """Return the arguments; a single array stands for its items."""
     return array(items[0]) if len(items) == 1 and items[0].startswith("[") else items
 
 
 def first(items: list[Json]) -> Json | None:
+    """Return the first item; null for an empty array."""
     return next(iter(items_of(items)), None)
 
 
 def last(items: list[Json]) -> Json | None:
+    """Return the last item; null for an empty array."""
     return next(iter(items_of(items)[-1:]), None)
 
 
 def add_to_array(old: list[Json], items: list[Json]) -> list[Json]:
+    """Return an array with items appended."""
     return [*old, *items]
 
 
 def join_arrays(old: list[Json], arrays: list[list[Json] | None]) -> list[Json]:
+    """Return the items of several arrays in one array; nulls are skipped."""
     return [*old, *(item for more in arrays if more for item in more)]
 
 
 def to_array(include_nulls: bool, items: list[Json]) -> list[Json]:
+    """Return an array of the arguments, with or without nulls."""
     return [item for item in items if include_nulls or item != "null"]
 
 
 def size_of(value: Json | None) -> int:
-    """The items of an array, the members of an object, the characters of a text; null has none, all else is one."""
+    """Return the number of items, members or characters; 0 for null and 1 for other values."""
     if value is None:
         return 0
     if value.startswith("["):
@@ -52,24 +57,27 @@ def size_of(value: Json | None) -> int:
 
 
 def is_empty(value: Json | None) -> bool:
+    """Return whether an array, object or text is empty; null is empty."""
     return size_of(value) == 0
 
 
 def empty(value: Json | None) -> bool:
-    """JEXL's: 0 is empty, too."""
+    """Return whether a value is empty as in JEXL: 0 is empty, too."""
     return is_empty(value) or (is_number(value or "") and number(value or "") == 0)
 
 
 def min_of(items: list[Json]) -> Json | None:
+    """Return the least value."""
     return _extreme(items, -1)
 
 
 def max_of(items: list[Json]) -> Json | None:
+    """Return the greatest value."""
     return _extreme(items, 1)
 
 
 def _extreme(items: list[Json], sign: int) -> Json | None:
-    """The first of the least or greatest; nulls are passed over."""
+    """Return the first of the least or greatest values; nulls are skipped."""
     best: Json | None = None
     for item in items_of(items):
         if item != "null" and (best is None or compare(item, best) * sign > 0):
@@ -78,10 +86,12 @@ def _extreme(items: list[Json], sign: int) -> Json | None:
 
 
 def upsert_array_append(items: list[Json]) -> list[Json]:
+    """Return the input, as Adobe's function does unless a profile is updated."""
     return items
 
 
 def upsert_array_replace(items: list[Json], _: int) -> list[Json]:
+    """Return the input, as Adobe's function does unless a profile is updated."""
     return items
 
 
@@ -104,7 +114,8 @@ def _extreme_date(
 
 
 def _comparable(given: Sequence[Type]) -> Type:
-    """
+    """Check that values have a common order.
+
     Raises:
         LanguageError: the values have no common order.
     """
@@ -122,8 +133,8 @@ def _same(given: Sequence[Type]) -> Type:
 def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
     return Function(
         name, "Aggregation", (required("OPTIONS", Type.ANY),), _comparable, special=_extreme_date(name), python=python,
-        gives=Type.ANY, many=1, because="natural order, whatever the types",
-        note="Of the arguments, or of one array's items; nulls are passed over.",
+        gives=Type.ANY, many=1, because="natural order of values of any type",
+        note="Applies to the arguments, or to the items of one array; nulls are skipped.",
         examples=((f"{name}(3, 1, 4)", result),),
     )  # fmt: skip
 
@@ -135,11 +146,11 @@ _NULLABLE = required("INPUT", Type.ANY, nullable=True)
 FUNCTIONS = [
     Function(
         "first", CATEGORY, (required("INPUT", Type.ANY),), _same, python=first, gives=Type.ANY, many=1, because=_JSON,
-        note="Of the arguments, or of one array's items.", examples=(('first("1", "2", "3")', "1"),),
+        note="Applies to the arguments, or to the items of one array.", examples=(('first("1", "2", "3")', "1"),),
     ),
     Function(
         "last", CATEGORY, (required("INPUT", Type.ANY),), _same, python=last, gives=Type.ANY, many=1, because=_JSON,
-        note="Of the arguments, or of one array's items.", examples=(('last("1", "2", "3")', "3"),),
+        note="Applies to the arguments, or to the items of one array.", examples=(('last("1", "2", "3")', "3"),),
     ),
     Function(
         "add_to_array", CATEGORY, (_ARRAY, _VALUES), Type.ARRAY, python=add_to_array, many=1, may_be_empty=True, because=_JSON,
@@ -155,22 +166,22 @@ FUNCTIONS = [
     ),
     Function(
         "size_of", CATEGORY, (_NULLABLE,), Type.INTEGER, python=size_of, because=_JSON,
-        other_names=("size",), note="Of null it is 0; of a text or a date its characters; of a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
+        other_names=("size",), note="Null gives 0; a text or a date its number of characters; a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
     ),
     Function(
         "is_empty", "Hierarchies - Objects", (_NULLABLE,), Type.BOOLEAN, python=is_empty, because=_JSON, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
     ),
     Function(
         "upsert_array_append", CATEGORY, (_ARRAY,), Type.ARRAY, python=upsert_array_append, because=_JSON,
-        note="Returns its input, as Adobe's does unless a profile is updated.",
+        note="Returns its input, as Adobe's function does unless a profile is updated.",
         examples=(("upsert_array_append([123, 456])", [123, 456]),),
     ),
     Function(
         "upsert_array_replace", CATEGORY, (_ARRAY, optional("INDEX", Type.INTEGER, "0")), Type.ARRAY, python=upsert_array_replace, because=_JSON,
-        note="Returns its input, as Adobe's does unless a profile is updated.",
+        note="Returns its input, as Adobe's function does unless a profile is updated.",
         examples=(("upsert_array_replace([123, 456], 1)", [123, 456]),),
     ),
-    Function("empty", "Operators", (_NULLABLE,), Type.BOOLEAN, python=empty, because=_JSON, note="JEXL's: 0 is empty, too."),
+    Function("empty", "Operators", (_NULLABLE,), Type.BOOLEAN, python=empty, because=_JSON, note="As in JEXL: 0 is empty, too."),
     _aggregate("min", min_of, 1),
     _aggregate("max", max_of, 4),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Functions that choose one of their arguments; what is not chosen may fail."""
+"""Functions that choose one of their arguments; a failure of another argument has no effect."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ CATEGORY = "Logical"
 
 
 def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for one of two values, by a condition; a null condition is false."""
     condition = convert_cell(cells[0], Type.BOOLEAN)
     yes, no = alike(cells[1:])
     chosen = f"coalesce({condition.sql}, false)"
@@ -32,7 +33,7 @@ def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | Non
 
 
 def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
-    """In order: what fails before the first value makes the whole fail."""
+    """Return SQL for the first value that is not null; a failure before it makes the result fail."""
     if len(cells) == 1:
         return None
     same = alike(cells)
@@ -41,7 +42,7 @@ def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str 
 
 
 def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
+    """Return SQL for ``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
     one, other = alike(cells)
     empty = f"coalesce({as_json(cells[0])} = 'false', true)"
     late = f"{empty} AND ({other.fails})" if other.fails else None
@@ -50,7 +51,7 @@ def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | N
 
 
 def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """The value after the first option that equals the key; else the default, if there is one."""
+    """Return SQL for the value after the first option that equals the key, or for the default, if given."""
     key, options = cells[0], cells[1:]
     default = [options[-1]] if len(options) % 2 else []
     pairs = list(zip(options[::2], options[1::2], strict=False))
@@ -68,7 +69,7 @@ def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | 
 
 
 def _matches(key: SqlValue, option: SqlValue) -> str:
-    """Keys are texts; null is found by null."""
+    """Return SQL for whether two keys are equal as texts; null equals null."""
     return f"{text_of(key)} IS NOT DISTINCT FROM {text_of(option)}"
 
 
@@ -82,35 +83,39 @@ def _fails_before_a_value(parts: list[tuple[str | None, str]]) -> str | None:
 
 
 def alike(cells: Sequence[SqlValue]) -> list[SqlValue]:
-    """The cells, each as a value of the type that they have in common."""
+    """Return the cells, converted to their common type."""
     kind = common([cell.type for cell in cells])
     return [convert_cell(cell, kind) for cell in cells]
 
 
 def first_that_is(items: list[str]) -> str | None:
-    """coalesce of one value; an array stands for its items."""
+    """Return the first value that is not null, of one value; an array stands for its items."""
     return next((item for item in items_of(items) if item != "null"), None)
 
 
 def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for null."""
     return "NULL", None
 
 
 def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for whether the event has a path."""
     assert cells[0].constant is not None
     return around.exists(cells[0].constant), None
 
 
 def now(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the time of the day's export."""
     return text_literal(around.now), None
 
 
 def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the time of the day's export in milliseconds."""
     return f"epoch_ms({text_literal(around.now)}::TIMESTAMPTZ)", None
 
 
 def uuid(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Of the event's ``_id``: a step that runs again has to write the same rows."""
+    """Return SQL for a UUID computed from the event's ``_id``, so that a repeated step writes the same rows."""
     parts = r"^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$", r"\1-\2-4\3-8\4-\5"
     return f"regexp_replace(sha256(_id || ':{around.number}'), '{parts[0]}', '{parts[1]}')", None
 
@@ -136,25 +141,25 @@ FUNCTIONS = [
     ),
     Function(
         "coalesce", "Hierarchies - Arrays", (_VALUE,), lambda given: common(list(given)) if len(given) > 1 else Type.ANY,
-        special=coalesce, python=first_that_is, gives=Type.ANY, many=1, because="of one array; SQL for several values",
+        special=coalesce, python=first_that_is, gives=Type.ANY, many=1, because="for one array; SQL for several values",
         examples=(('coalesce(null, null, null, "first", null, "second")', "first"),),
     ),
     Function(
         "?:", "Operators", (_VALUE, required("OTHER", Type.ANY)), lambda given: common(list(given)), special=elvis,
-        note="The other one when the value is null or false.",
+        note="The other value if the first one is null or false.",
     ),
     Function("nullify", "Hierarchies - Objects", (), Type.NULL, special=nullify, examples=(("nullify()", None),)),
     Function(
         "contains_key", "Hierarchies - Objects", (required("INPUT", Type.STRING, names="only"),), Type.BOOLEAN,
-        special=contains_key, other_names=("is_set",), note="Whether the path is in the event, be its value null or not.",
+        special=contains_key, other_names=("is_set",), note="True if the event has the path, also with a null value.",
     ),
     Function(
         "now", "Date and time", (), Type.DATE, special=now,
-        note="The moment at which the day was exported, so that running a step again gives the same rows.",
+        note="The time of the day's export, so that a repeated step gives the same rows.",
     ),
     Function("timestamp", "Date and time", (), Type.INTEGER, special=timestamp, note="now() in milliseconds."),
     Function(
         "uuid", "Special", (), Type.STRING, special=uuid, other_names=("guid",),
-        note="Made of the event's _id, so that running a step again gives the same rows.",
+        note="Computed from the event's _id, so that a repeated step gives the same rows.",
     ),
 ]  # fmt: skip

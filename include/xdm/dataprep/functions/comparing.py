@@ -1,4 +1,4 @@
-"""Equality and order of values, as JEXL has them."""
+"""Equality and order of values, as in JEXL."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ _TRUTHS = ("true", "false")
 
 
 def truth(value: Json) -> bool:
-    """A value as a condition: booleans, the words for them, and numbers but 0.
+    """Return a value as a condition: a boolean, a word for one, or a number, of which only 0 is false.
 
     Raises:
-        Failure: it is none of these.
+        Failure: the value cannot be a condition.
     """
     return number(value) != 0 if is_number(value) else boolean(value)
 
 
 def equal(one: Json | None, other: Json | None) -> bool:
-    """Null equals null alone. A boolean is compared as booleans are, a number as numbers, all else as texts.
+    """Return whether two values are equal; null equals only null.
+
+    If one is a boolean, both are compared as booleans; if one is a number, as numbers; otherwise as texts.
 
     Raises:
-        Failure: one of the two cannot be read as the other one's type.
+        Failure: a value cannot be converted to the type of the other one.
     """
     if one is None or other is None:
         return one is other
@@ -39,11 +41,12 @@ def equal(one: Json | None, other: Json | None) -> bool:
 
 
 def equal_items(one: Json, other: Json) -> bool:
+    """Return whether two items of arrays are equal."""
     return equal(None if one == "null" else one, None if other == "null" else other)
 
 
 def _exact(value: Any) -> Any:
-    """A value in which true is not 1."""
+    """Return a value in which true differs from 1."""
     if isinstance(value, list):
         return [_exact(item) for item in value]
     if isinstance(value, dict):
@@ -52,10 +55,10 @@ def _exact(value: Any) -> Any:
 
 
 def compare(one: Json, other: Json) -> int:
-    """Below, at or above 0: as numbers when one of the two is a number, else as texts.
+    """Return a number below, equal to or above 0, by comparing as numbers if one value is a number, otherwise as texts.
 
     Raises:
-        Failure: an array, an object, or a text beside a number that is none.
+        Failure: a value is an array or an object, or one is a number and the other one a text that is not a number.
     """
     if is_number(one) or is_number(other):
         return _sign(number(text_of(one)), number(text_of(other)))

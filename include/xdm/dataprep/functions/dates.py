@@ -1,4 +1,4 @@
-"""Date and time functions (EP:data-prep/functions.md#date-and-time). Moments are kept to the microsecond."""
+"""Date and time functions (EP:data-prep/functions.md#date-and-time). Instants are kept to the microsecond."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _JAVA = "Java's date patterns and zones"
 
 
 def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
+    """Return a value as an instant by a pattern, or the default for null."""
     if value is None:
         return default
     if pattern:
@@ -28,7 +29,7 @@ def date(value: Json | None, pattern: str, default: datetime | None) -> datetime
 
 @lru_cache(4096)
 def guess_date(text: str) -> datetime | None:
-    """A text that is mapped to a date field without a pattern (EP:data-prep/data-handling.md#dates), or null."""
+    """Return the instant of a text for a date field without a pattern (EP:data-prep/data-handling.md#dates), or None."""
     try:
         return guess(text)
     except ValueError:
@@ -36,24 +37,27 @@ def guess_date(text: str) -> datetime | None:
 
 
 def format_date(moment: datetime, pattern: str) -> str:
+    """Return an instant as text by a pattern."""
     return write(moment, pattern)
 
 
 def dformat(milliseconds: int, pattern: str) -> str:
+    """Return a number of milliseconds since 1970 as text by a pattern, in UTC."""
     return write(EPOCH + timedelta(milliseconds=milliseconds), pattern)
 
 
 def date_part(component: str, moment: datetime) -> int:
+    """Return a component of an instant."""
     return _part(component)[1](moment)
 
 
 def set_date_part(component: str, value: int, moment: datetime) -> datetime:
-    """A year or month in which there is no such day has its last one, as in Java."""
+    """Return an instant with another component; a day after the end of the month becomes the last one, as in Java."""
     part = _settable(component)
     if part in ("year", "month"):
         year, month = (value, moment.month) if part == "year" else (moment.year, value)
         if not 1 <= month <= 12:
-            raise Failure("there is no such month")
+            raise Failure("the month does not exist")
         day = min(moment.day, calendar.monthrange(year, month)[1])
         return settled(moment.replace(year=year, month=month, day=day))
     return settled(moment.replace(**{part: value}))  # type: ignore[arg-type]
@@ -62,16 +66,19 @@ def set_date_part(component: str, value: int, moment: datetime) -> datetime:
 def make_date_time(
     year: int, month: int, day: int, hour: int, minute: int, second: int, nanosecond: int, place: str
 ) -> datetime:
+    """Return the instant of a wall-clock time in a zone."""
     if not 0 <= nanosecond <= 999_999_999:
         raise Failure("the nanoseconds are not below a second")
     return settled(datetime(year, month, day, hour, minute, second, nanosecond // 1000, zone(place)))
 
 
 def zone_date_to_utc(moment: datetime) -> datetime:
+    """Return an instant in UTC."""
     return moment.astimezone(UTC)
 
 
 def zone_date_to_zone(moment: datetime, place: str) -> datetime:
+    """Return an instant in a zone."""
     return moment.astimezone(zone(place))
 
 
@@ -82,7 +89,7 @@ _PARTS: list[tuple[str, tuple[str, ...], Callable[[datetime], int]]] = [
     ("dayofyear", ("dy", "y"), lambda m: m.timetuple().tm_yday),
     ("day", ("dd", "d"), lambda m: m.day),
     ("week", ("ww", "w"), lambda m: m.isocalendar().week),
-    ("weekday", ("dw",), lambda m: m.isoweekday()),  # "w", too, in the document; there it also means the week
+    ("weekday", ("dw",), lambda m: m.isoweekday()),  # the document has "w" here and for the week
     ("hour", ("hh", "hh24"), lambda m: m.hour),
     ("hour of twelve", ("hh12",), lambda m: m.hour % 12 or 12),
     ("minute", ("mi", "n"), lambda m: m.minute),
@@ -97,13 +104,13 @@ def _part(component: str) -> tuple[str, Callable[[datetime], int]]:
     try:
         return _BY_NAME[component.lower()]
     except KeyError:
-        raise ValueError(f"{component!r} is none of {', '.join(_BY_NAME)}") from None
+        raise ValueError(f"{component!r} is not one of {', '.join(_BY_NAME)}") from None
 
 
 def _settable(component: str) -> str:
     part = _part(component)[0]
     if part not in _SETTABLE:
-        raise ValueError(f"{component!r} is none of {', '.join(_SETTABLE)}")
+        raise ValueError(f"{component!r} is not one of {', '.join(_SETTABLE)}")
     return part
 
 
@@ -138,7 +145,7 @@ FUNCTIONS = [
     ),
     Function(
         "date_part", CATEGORY, (_COMPONENT, _DATE), Type.INTEGER, python=date_part, because=_JAVA,
-        note="Components in any case; weeks are ISO's, weekday 1 is Monday, w is the week.",
+        note="Components in lower or upper case; weeks are ISO weeks, weekday 1 is Monday, w is the week.",
         examples=(('date_part("MM", date("2019-10-17 11:55:12"))', 10),),
     ),
     Function(

@@ -1,4 +1,7 @@
-"""The functions as the tables of ``docs/mapping.md``. ``python -m include.xdm.dataprep.functions.docs_table`` writes them there."""
+"""The functions as tables of ``docs/mapping.md``.
+
+``python -m include.xdm.dataprep.functions.docs_table`` writes them into the page.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ BEGIN, END = "<!-- functions: generated -->", "<!-- functions: end -->"
 
 
 def tables() -> str:
-    """Markdown: a table for each category, and one of what is not here."""
+    """Return Markdown: a table for each category, and one of unsupported functions."""
     return "\n".join(_lines())
 
 
 def with_tables(page: str) -> str:
-    """The page with its tables written anew."""
+    """Return the page with its generated tables replaced."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{tables()}\n{END}{after}"
@@ -28,10 +31,10 @@ def with_tables(page: str) -> str:
 def _lines() -> Iterator[str]:
     for category in dict.fromkeys(function.category for function in ALL):
         yield f"\n### {category}\n"
-        yield "| function | gives | how | note | example |"
+        yield "| function | result | implementation | note | example |"
         yield "|---|---|---|---|---|"
         yield from (_row(function) for function in ALL if function.category == category)
-    yield "\n### Not here\n"
+    yield "\n### Not supported\n"
     yield "| function | why |"
     yield "|---|---|"
     reasons = dict.fromkeys(NOT_HERE.values())

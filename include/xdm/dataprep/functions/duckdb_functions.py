@@ -1,4 +1,4 @@
-"""Lets DuckDB call the functions that are written in Python, on Arrow batches."""
+"""Registration of the functions that are written in Python, for DuckDB to call on Arrow batches."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def register(db: Any, functions: Iterable[Function]) -> None:
-    """Registers functions on a connection and its cursors; each answers STRUCT(v, x): its value, and whether it
-    failed."""
+    """Register functions on a connection and its cursors.
+
+    Each function returns STRUCT(v, x): the value, and whether it failed.
+    """
     import duckdb
 
     text = duckdb.sqltype("VARCHAR")
@@ -34,7 +36,7 @@ def register(db: Any, functions: Iterable[Function]) -> None:
 
 
 def argument_count(function: Function) -> int:
-    """How many columns go into the call: the repeated parameters are one, a JSON array."""
+    """Return the number of columns in the call: repeated parameters are one column, a JSON array."""
     return len(function.parameters) - function.many + bool(function.many)
 
 
@@ -47,18 +49,18 @@ def _on_batches(function: Function) -> Callable[..., Any]:
 
     def batch(*columns: Any) -> Any:
         lists = [column.to_pylist() for column in columns]
-        # Equal arguments have equal answers, and most properties have few values.
+        # Equal arguments have equal results, and most properties have few values.
         known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
-        answers = []
+        results = []
         for arguments in zip(*lists, strict=True):
-            answer = known.get(arguments)
-            if answer is None:
-                answer = known[arguments] = row(*arguments)
-            answers.append(answer)
-        values, failed = zip(*answers, strict=True) if answers else ((), ())
+            result_of_call = known.get(arguments)
+            if result_of_call is None:
+                result_of_call = known[arguments] = row(*arguments)
+            results.append(result_of_call)
+        values, failed = zip(*results, strict=True) if results else ((), ())
         return pa.StructArray.from_arrays([pa.array(values, value), pa.array(failed, pa.bool_())], ["v", "x"])
 
-    # DuckDB counts the parameters of the signature, and takes no *columns.
+    # DuckDB counts the parameters of the signature and does not accept *columns.
     names = [f"c{number}" for number in range(argument_count(function))]
     parameters = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
     batch.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -66,7 +68,7 @@ def _on_batches(function: Function) -> Callable[..., Any]:
 
 
 def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
-    """Return a function of one row's texts that gives the value, or None, and whether it failed."""
+    """Return a function of one row's texts that returns the value, or None, and whether it failed."""
     call, result = function.python, function.result
     assert call is not None
     fixed = len(function.parameters) - function.many
@@ -74,7 +76,7 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
     kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
     repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
     needed = [place for place, p in enumerate(parameters) if not p.nullable]
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def row(*arguments: str | None) -> tuple[Any, bool]:
         values: list[Any] = []
@@ -86,18 +88,18 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
             for place in needed:
                 if arguments[place] is None:
                     return None, False
-            answer = call(*values)
-            return (None if answer is None else encode(result, answer)), False
+            returned = call(*values)
+            return (None if returned is None else encode(result, returned)), False
         except (ValueError, OverflowError, ZeroDivisionError):
             return None, True
-        except Exception as error:  # noqa: BLE001 - DuckDB would end the whole day, and tell the row's value
-            if (mistake := type(error).__name__) not in told:
-                told.add(mistake)
+        except Exception as error:  # noqa: BLE001 - DuckDB would fail the whole day and show the row's value
+            if (name := type(error).__name__) not in reported:
+                reported.add(name)
                 log.warning(
-                    "Function %s has a mistake: it raised %s. The fields that it fills stay null in such rows, "
+                    "Function %s has a defect and raised %s. The fields that it fills stay null in such rows "
                     "and are counted in not_converted.",
                     function.name,
-                    mistake,
+                    name,
                 )
             return None, True
 

@@ -22,36 +22,42 @@ _CHARSETS = {
 
 
 def encoded(text: str, charset: str) -> bytes:
-    """As Java encodes: UTF-16 begins with a byte order mark, and what a charset lacks becomes a question mark.
+    """Return the bytes of a text as Java encodes it.
+
+    UTF-16 begins with a byte order mark; a character that the charset does not have becomes a question mark.
 
     Raises:
-        ValueError: the charset is not known.
+        ValueError: the charset is unknown.
     """
     name = charset.upper()
     if name not in _CHARSETS:
-        raise ValueError(f"{charset!r} is none of the charsets {', '.join(_CHARSETS)}")
+        raise ValueError(f"{charset!r} is not one of the charsets {', '.join(_CHARSETS)}")
     mark = b"\xfe\xff" if name == "UTF-16" else b""
     return mark + text.encode(_CHARSETS[name], "replace")
 
 
 def md5(text: str, charset: str) -> str:
+    """Return the MD5 hash in lower-case hex."""
     return hashlib.md5(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
 def sha1(text: str, charset: str) -> str:
+    """Return the SHA-1 hash in lower-case hex."""
     return hashlib.sha1(encoded(text, charset), usedforsecurity=False).hexdigest()
 
 
 def sha256(text: str, charset: str) -> str:
+    """Return the SHA-256 hash in lower-case hex."""
     return hashlib.sha256(encoded(text, charset)).hexdigest()
 
 
 def sha512(text: str, charset: str) -> str:
+    """Return the SHA-512 hash in lower-case hex."""
     return hashlib.sha512(encoded(text, charset)).hexdigest()
 
 
 def crc32(text: str, charset: str) -> str:
-    """The lowest byte first, as the documented example has it."""
+    """Return the CRC-32 with the lowest byte first, as in the documented example."""
     return zlib.crc32(encoded(text, charset)).to_bytes(4, "little").hex()
 
 

@@ -1,4 +1,4 @@
-"""Java's date patterns (EP:data-prep/data-handling.md#format): writing and reading moments."""
+"""Java's date patterns (EP:data-prep/data-handling.md#format): writing and reading instants."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.xdm.dataprep.functions.zones import ABBREVIATIONS
 
 
 class Piece(NamedTuple):
-    """A letter and how often it stands; or, without a letter, a text."""
+    """A letter and its number of repetitions; or, without a letter, a text."""
 
     letter: str
     times: int
@@ -26,9 +26,10 @@ _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th"}
 
 @lru_cache(256)
 def pieces(pattern: str) -> tuple[Piece, ...]:
-    """
+    """Return the pieces of a date pattern.
+
     Raises:
-        ValueError: a letter that no date pattern has, or a quote without an end.
+        ValueError: a letter is not in Java's patterns, or a quote has no end.
     """
     found = []
     for token in _TOKEN.finditer(pattern):
@@ -36,7 +37,7 @@ def pieces(pattern: str) -> tuple[Piece, ...]:
         if letter:
             if letter not in WRITERS:
                 raise ValueError(
-                    f"{letter!r} is no letter of date patterns; a text is written in single quotes"
+                    f"{letter!r} is not a letter of date patterns; write a text in single quotes"
                 )
             found.append(Piece(letter, len(token.group()), ""))
         elif quoted is not None:
@@ -53,10 +54,10 @@ def pieces(pattern: str) -> tuple[Piece, ...]:
 
 
 def write(moment: datetime, pattern: str) -> str:
-    """A moment by a pattern, in English.
+    """Return an instant as English text by a pattern.
 
     Raises:
-        ValueError: the pattern is none.
+        ValueError: the pattern is invalid.
     """
     return "".join(p.text or WRITERS[p.letter](moment, p.times) for p in pieces(pattern))
 
@@ -99,7 +100,7 @@ def _fraction(moment: datetime, count: int) -> str:
 
 
 def _week_of_month(moment: datetime) -> int:
-    """ISO: the first week has at least four days of the month."""
+    """Return the ISO week of the month: the first week has at least four days of the month."""
     first = moment.replace(day=1).weekday()
     return (moment.day + first - 1) // 7 + (1 if first <= 3 else 0)
 
@@ -137,7 +138,7 @@ def _gmt(moment: datetime, count: int) -> str:
 
 
 def _zone_name(moment: datetime, count: int) -> str:
-    """The abbreviation; a full name is nowhere to be had, its offset stands for it."""
+    """Return the abbreviation of the zone; full names are not available, so the offset is used in their place."""
     name = moment.tzname() or ""
     if not moment.utcoffset() and name in ("UTC", "GMT"):
         return name
@@ -187,10 +188,10 @@ _DIGITS = {"d", "D", "H", "k", "K", "h", "m", "s"}
 
 @lru_cache(256)
 def reader(pattern: str) -> tuple[re.Pattern[str], tuple[Piece, ...]]:
-    """A regular expression with one group for each letter of a pattern, and the letters.
+    """Return a regular expression with one group for each letter of a pattern, and the letters.
 
     Raises:
-        ValueError: the pattern is none, or has a letter that says nothing about the moment.
+        ValueError: the pattern is invalid, or has a letter that does not describe the instant.
     """
     expression, groups = "", []
     for piece in pieces(pattern):

@@ -1,4 +1,4 @@
-"""Java's regular expressions as Python's."""
+"""Translation of Java's regular expressions to Python's."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _PIECE = re.compile(
 
 
 MOST_CHARACTERS = 10_000
-"""Of a text that an expression is tried on, and of an expression: Python's take the square of a text's length, or worse."""
+"""The limit for an expression and for its text: Python's time grows with the square of the text's length, or faster."""
 
 
 class TooLong(ValueError):
-    """A text or an expression has more than ``MOST_CHARACTERS``."""
+    """A text or an expression has more than ``MOST_CHARACTERS`` characters."""
 
 
 def limited(text: str) -> str:
-    """Return a text that an expression may be tried on.
+    """Return a text to which an expression may be applied.
 
     Raises:
-        TooLong: it is longer than ``MOST_CHARACTERS``.
+        TooLong: the text has more than ``MOST_CHARACTERS`` characters.
     """
     if len(text) > MOST_CHARACTERS:
         raise TooLong(
@@ -47,19 +47,19 @@ def limited(text: str) -> str:
 
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """The Python expression that matches what the Java one does.
+    """Return the Python expression that matches the same texts as the Java one.
 
-    ``\\d``, ``\\w``, ``\\s`` and ignoring case are about ASCII, and the dot stops at every line end of Java's.
+    ``\\d``, ``\\w``, ``\\s`` and ignoring case apply to ASCII, and the dot does not match Java's line ends.
 
     Raises:
-        ValueError: it is none, has something that Python lacks, or may take exponentially long.
+        ValueError: it is invalid, has a construct that Python lacks, or may take exponentially long.
     """
     try:
         translated = _translated(limited(pattern))
         compiled_pattern = re.compile(translated, re.ASCII)
         explodes = may_explode(translated, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        raise ValueError(f"{pattern!r} is not a valid regular expression: {error}") from None
     if explodes:
         raise ValueError(
             f"the regular expression {pattern[:200]!r} may take exponentially long: a repetition in it reads the same text in "
@@ -118,7 +118,7 @@ def _escaped(letter: str, inside: int) -> str:
 
 @lru_cache(64)
 def _ranges(name: str) -> str:
-    """The inside of a character class for a POSIX class or a Unicode category."""
+    """Return the inside of a character class for a POSIX class or a Unicode category."""
     if name in _POSIX:
         return _POSIX[name]
     category = name.removeprefix("Is")

@@ -1,4 +1,4 @@
-"""Functions of maps (EP:data-prep/functions.md#map). A map is a JSON object whose keys nobody knows beforehand."""
+"""Functions of maps (EP:data-prep/functions.md#map). A map is a JSON object whose keys are not in the schema."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ CATEGORY = "Hierarchies - Map"
 
 
 def to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Key and value in turn, or one object, or objects and the name of their key."""
+    """Return a map of alternating keys and values, of one object, or of objects and the name of their key."""
     if len(pairs) == 1:
         return None if pairs[0] == "null" else members(pairs[0])
     return to_object(pairs)
 
 
 def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
-    """The first object with a key stays, as in add_to_map; what has no such key is left out."""
+    """Return a map of objects by key; the first object with a key is kept, and objects without the key are left out."""
     made: dict[str, Json] = {}
     for item in objects:
         value = members(item).get(key, "null")
@@ -28,6 +28,7 @@ def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
 
 
 def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
+    """Return a map of alternating keys and values, or of one object or objects with the name of their key."""
     first = pairs[0]
     if first == "null":
         return None
@@ -37,7 +38,7 @@ def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
 
 
 def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
-    """The value of one key, or an array of the values of those that are there."""
+    """Return the value of one key, or an array of the existing values of several keys."""
     if key.startswith("["):
         names = dict.fromkeys(text_of(name) for name in array(key))
         return json_array(value[name] for name in names if name in value)
@@ -45,12 +46,13 @@ def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
 
 
 def map_has_keys(value: dict[str, Json], key: Json) -> bool:
+    """Return whether a map has one of the keys."""
     names = array(key) if key.startswith("[") else [key]
     return any(text_of(name) in value for name in names)
 
 
 def add_to_map(first: dict[str, Json], maps: list[dict[str, Json] | None]) -> dict[str, Json]:
-    """Of one key the first value stays."""
+    """Return the maps merged into one; if a key occurs several times, the first value is kept."""
     made = dict(first)
     for one in maps:
         made = {**(one or {}), **made}
@@ -72,7 +74,7 @@ _BARE = required("KEY", Type.ANY, names="also")
 FUNCTIONS = [
     Function(
         "map_get_values", CATEGORY, (_MAP, _KEY), Type.ANY, python=map_get_values, because=BECAUSE,
-        note="The value of one key; for an array of keys the array of the values that are there.",
+        note="The value of one key; for an array of keys, an array of the existing values.",
         examples=(('map_get_values({"author": "George R. R. Martin", "price": 17.99}, "author")', "George R. R. Martin"),),
     ),
     Function(
@@ -81,7 +83,7 @@ FUNCTIONS = [
     ),
     Function(
         "add_to_map", CATEGORY, (_MAP, _MAP), Type.OBJECT, python=add_to_map, many=1, because=BECAUSE,
-        note="Of one key the first value stays.",
+        note="If a key occurs several times, the first value is kept.",
         examples=(
             ('add_to_map({"author": "George R. R. Martin"}, {"author": "Neil Gaiman", "publisher": "William Morrow"})',
              {"author": "George R. R. Martin", "publisher": "William Morrow"}),
@@ -98,7 +100,7 @@ FUNCTIONS = [
     ),
     Function(
         "array_to_map", CATEGORY, (required("INPUTS", Type.ARRAY), required("KEY", Type.STRING, names="also")), Type.OBJECT,
-        python=array_to_map, because=BECAUSE, note="Of several objects with one key the first stays.",
+        python=array_to_map, because=BECAUSE, note="If several objects have the same key, the first one is kept.",
         examples=(
             ('array_to_map([{"City": "san jose", "type": "home"}, {"City": "san jose", "type": "work"}], "type")',
              {"home": {"City": "san jose", "type": "home"}, "work": {"City": "san jose", "type": "work"}}),

@@ -1,4 +1,4 @@
-"""Texts as moments: by a pattern, or by whichever of Data Prep's patterns fits first."""
+"""Texts as instants: by a given pattern, or by the first of Data Prep's patterns that fits."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TRIED = (
     "yyyy-MM-dd'T'HH:mm:ss'Z'", "yyyy-MM-dd", "yyyy/MM/dd", "yyyy.MM.dd", "yyyy-MMM-dd", "yyyyMMdd", "MM-dd-yyyy", "MMddyyyy",
     "M/dd/yyyy", "dd.M.yyyy", "M/dd/yyyy hh:mm:ss a", "dd.M.yyyy hh:mm:ss a", "dd.MMM.yyyy", "dd-MMM-yyyy",
 )  # fmt: skip
-"""In this order (EP:data-prep/data-handling.md#dates)."""
+"""The patterns in the order in which they are tried (EP:data-prep/data-handling.md#dates)."""
 
-# ISO 8601, which the examples of date() and date_part() take without a zone or without seconds, too.
+# ISO 8601; the examples of date() and date_part() also have texts without a zone or without seconds.
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?"
     r"\s?(Z|[+-]\d{2}(?::?\d{2}){0,2}|[A-Z]{2,4})?(?:\[([^\]]+)\])?",
@@ -27,23 +27,24 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(value: Json) -> datetime:
-    """A value as a moment: a text, or a number of milliseconds, as which XDM reads Long for a date.
+    """Return a value as an instant: a text, or a number of milliseconds, as XDM reads a long for a date.
 
     Raises:
-        Failure: it is none.
+        Failure: the value is not a date.
     """
     if is_string(value):
         return parse_moment(text_of(value))
     found = number(value)
     if not isinstance(found, int):
-        raise Failure("it is no date")
+        raise Failure("it is not a date")
     return EPOCH + timedelta(milliseconds=found)
 
 
 def parse_moment(text: str, *, fraction: bool = True) -> datetime:
-    """A moment without a given pattern; without a zone it is in UTC.
+    """Return the instant of a text without a given pattern; without a zone it is in UTC.
 
-    Without ``fraction``, that of a time without a zone is dropped, as date() does (EP:data-prep/data-handling.md#format).
+    ``fraction``: False drops the fraction of a second of a time without a zone, as date() does
+    (EP:data-prep/data-handling.md#format).
 
     Raises:
         Failure: no pattern fits.
@@ -59,10 +60,10 @@ def parse_moment(text: str, *, fraction: bool = True) -> datetime:
 
 
 def guess(text: str) -> datetime:
-    """The first of Data Prep's patterns that fits.
+    """Return the instant by the first of Data Prep's patterns that fits.
 
     Raises:
-        Failure: none does.
+        Failure: no pattern fits.
     """
     for pattern in TRIED if text[:1].isdecimal() and len(text) < 40 else ():
         try:
@@ -73,51 +74,54 @@ def guess(text: str) -> datetime:
 
 
 def read(text: str, pattern: str) -> datetime:
-    """A moment by a pattern; what the pattern does not say is the year's beginning, midnight, UTC.
+    """Return the instant by a pattern; the defaults are January 1, midnight and UTC.
 
     Raises:
-        ValueError: the text does not fit, or is no day of the calendar.
+        ValueError: the text does not fit, or is not a day of the calendar.
     """
     expression, letters = reader(pattern)
     match = expression.fullmatch(text)
     if match is None:
         raise Failure("the date does not fit its pattern")
-    said: dict[str, str] = {}
+    fields: dict[str, str] = {}
     for piece, value in zip(letters, match.groups(), strict=True):
-        said[{"L": "M"}.get(piece.letter, piece.letter)] = value
-    place = next((said[letter] for letter in "XxZzVO" if letter in said), "UTC")
+        fields[{"L": "M"}.get(piece.letter, piece.letter)] = value
+    place = next((fields[letter] for letter in "XxZzVO" if letter in fields), "UTC")
     where = zone(place.upper() if place.upper() in ("Z", "GMT") else place)
-    moment = datetime(_year(said), _month(said), int(said.get("d", 1)), _hour(said), int(said.get("m", 0)),
-                      int(said.get("s", 0)), int(said.get("S", "0").ljust(6, "0")[:6]), where)  # fmt: skip
-    if "D" in said:
-        moment = moment.replace(month=1, day=1) + timedelta(days=int(said["D"]) - 1)
+    moment = datetime(_year(fields), _month(fields), int(fields.get("d", 1)), _hour(fields), int(fields.get("m", 0)),
+                      int(fields.get("s", 0)), int(fields.get("S", "0").ljust(6, "0")[:6]), where)  # fmt: skip
+    if "D" in fields:
+        moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["D"]) - 1)
     return settled(moment)
 
 
 def settled(moment: datetime) -> datetime:
-    """A wall-clock time that the zone leaves out, in spring, is as much later, as in Java."""
+    """Return a valid wall-clock time.
+
+    A time that does not exist in spring is moved forward by the gap, as in Java.
+    """
     return moment.astimezone(UTC).astimezone(moment.tzinfo)
 
 
-def _year(said: dict[str, str]) -> int:
-    year = said["y"]
+def _year(fields: dict[str, str]) -> int:
+    year = fields["y"]
     return 2000 + int(year) if len(year) == 2 else int(year)
 
 
-def _month(said: dict[str, str]) -> int:
-    month = said.get("M", "1")
+def _month(fields: dict[str, str]) -> int:
+    month = fields.get("M", "1")
     names = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
     return int(month) if month.isdigit() else names.index(month[:3].lower()) + 1
 
 
-def _hour(said: dict[str, str]) -> int:
-    if "H" in said:
-        return int(said["H"])
-    if "k" in said:
-        return int(said["k"]) % 24
-    hour = said.get("h", said.get("K"))
+def _hour(fields: dict[str, str]) -> int:
+    if "H" in fields:
+        return int(fields["H"])
+    if "k" in fields:
+        return int(fields["k"]) % 24
+    hour = fields.get("h", fields.get("K"))
     if hour is None:
         return 0
     if int(hour) > 12:
         raise Failure("the hour is above 12")
-    return int(hour) % 12 + (12 if said.get("a", "AM").upper() == "PM" else 0)
+    return int(hour) % 12 + (12 if fields.get("a", "AM").upper() == "PM" else 0)

@@ -9,27 +9,28 @@ from include.xdm.dataprep.functions.values import float32, number
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "Type conversions"
-_EXACT = "a text that is no number fails, and digits beyond 64 bits stay"
+_EXACT = "a text that is not a number fails, and digits beyond 64 bits are kept"
 
 
 def to_integer(text: str) -> int:
-    """
+    """Return a text as an integer.
+
     Raises:
-        Failure: it has a fraction, or is larger than Java's Integer.
+        Failure: the number has a fraction, or is larger than Java's Integer.
     """
     found = number(text)
     if found != int(found) or not -(2**31) <= found < 2**31:
-        raise Failure("it is no Integer")
+        raise Failure("it is not an Integer")
     return int(found)
 
 
 def to_bigint(text: str) -> int | float:
-    """A fraction stays, as in the documented example."""
+    """Return a text as a number; a fraction is kept, as in the documented example."""
     return number(text)
 
 
 def to_decimal(text: str) -> int | float:
-    """A double; an integer whose digits no double is written with stays one."""
+    """Return a text as a double; an integer that a double cannot represent exactly is kept as an integer."""
     found = number(text)
     if isinstance(found, float) or abs(found) >= 10**300:
         return found
@@ -37,6 +38,7 @@ def to_decimal(text: str) -> int | float:
 
 
 def to_float(text: str) -> float:
+    """Return a text as a single-precision number."""
     return float32(number(text))
 
 
@@ -44,7 +46,7 @@ _STRING = (required("STRING", Type.STRING),)
 
 FUNCTIONS = [
     Function("to_bigint", CATEGORY, _STRING, Type.NUMBER, python=to_bigint, because=_EXACT,
-             note="A fraction stays, as in Adobe's example.", examples=(('to_bigint("1000000.34")', 1000000.34),)),
+             note="A fraction is kept, as in Adobe's example.", examples=(('to_bigint("1000000.34")', 1000000.34),)),
     Function("to_decimal", CATEGORY, _STRING, Type.NUMBER, python=to_decimal, because=_EXACT, examples=(('to_decimal("20.5")', 20.5),)),
     Function("to_float", CATEGORY, _STRING, Type.NUMBER, python=to_float, because=_EXACT, examples=(('to_float("12.3456")', 12.3456),)),
     Function("to_integer", CATEGORY, _STRING, Type.INTEGER, python=to_integer, because=_EXACT, examples=(('to_integer("12")', 12),)),

@@ -25,11 +25,11 @@ from include.xdm.dataprep.sql_values import json_array as array_sql
 from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
 
 CATEGORY = "Hierarchies - Objects"
-BECAUSE = "objects are JSON, whose members are known at run time"
+BECAUSE = "objects are JSON with members that are known only at run time"
 
 
 def to_object(pairs: list[Json]) -> dict[str, Json]:
-    """Of two pairs with one key the later stays, as in a Java map."""
+    """Return an object of alternating keys and values; a later value of the same key counts, as in a Java map."""
     made = {}
     for name, value in zip(pairs[::2], pairs[1::2], strict=True):
         made[_name(name)] = value
@@ -37,7 +37,7 @@ def to_object(pairs: list[Json]) -> dict[str, Json]:
 
 
 def arrays_to_objects(pairs: list[Json]) -> list[Json]:
-    """One object for each position; where an array is shorter the member is left out."""
+    """Return one object for each position of the arrays; members of shorter arrays are left out."""
     names = [_name(name) for name in pairs[::2]]
     columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
     rows = range(max(map(len, columns), default=0))
@@ -47,29 +47,33 @@ def arrays_to_objects(pairs: list[Json]) -> list[Json]:
 
 
 def str_to_object(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, Json]:
+    """Return an object of the names and values in a text."""
     return {name: json_text(value) for name, value in _pairs(text, value_delimiter, field_delimiter)}
 
 
 def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter: str | None) -> str | None:
+    """Return the value of a name in a text."""
     return dict(_pairs(text, value_delimiter, field_delimiter)).get(key)
 
 
 def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) -> list[tuple[str, str]]:
-    """Names and values, without the blanks around them; what has no name or no delimiter is left out."""
+    """Return names and values without surrounding blanks; parts without a name or a delimiter are left out."""
     parts = [part.partition(value_delimiter or ":") for part in text.split(field_delimiter or ",")]
     return [(name.strip(), value.strip()) for name, delimiter, value in parts if delimiter and name.strip()]
 
 
 def get_keys(value: dict[str, Json]) -> list[Json]:
+    """Return the keys of an object."""
     return [json_text(name) for name in value]
 
 
 def get(value: dict[str, Json], key: str) -> Json | None:
+    """Return the value of a key."""
     return value.get(key)
 
 
 def inside(container: Json, key: Json) -> Json | None:
-    """An item of an array or a member of an object, or null."""
+    """Return an item of an array or a member of an object, or None."""
     if container.startswith("["):
         items = array(container)
         position = number(key) if is_number(key) else -1
@@ -78,24 +82,25 @@ def inside(container: Json, key: Json) -> Json | None:
 
 
 def json_to_object(value: Json) -> Json:
-    """What a text is as JSON; another value is what it is, as in Adobe's example without quotes.
+    """Return the JSON value in a text; a value that is not a text is returned unchanged, as in Adobe's example.
 
     Raises:
-        Failure: the text is no JSON, or nests too deep for an event.
+        Failure: the text is not JSON, or nests too deep for an event.
     """
     if not is_string(value):
         return value
     body = text_of(value).strip().encode()
     if not body or deeper_than(body, DEPTH_LIMIT):
-        raise Failure("it is no JSON")
+        raise Failure("it is not JSON")
     msgspec.json.decode(body, type=msgspec.Raw)
     return body.decode()
 
 
 def _read_type(given: Sequence[Type]) -> Type:
-    """
+    """Check the type of the argument of json_to_object.
+
     Raises:
-        LanguageError: a date is no JSON.
+        LanguageError: the argument is a date, which is not JSON.
     """
     if given[0] is Type.DATE:
         raise LanguageError("argument 1 of json_to_object, STRING, has to be a string, not of type date")
@@ -125,7 +130,7 @@ FUNCTIONS = [
     Function(
         "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
         python=arrays_to_objects, many=2, because=BECAUSE, other_names=("arrays_to_objects",), pairs=in_pairs,
-        note="Where an array is shorter than another one, the member is left out.",
+        note="If an array is shorter than another one, the member is left out.",
         examples=(
             (r"""arrays_to_objects('sku', explode("id1|id2", '\\|'), 'price', [22.5,14.35])""",
              [{"sku": "id1", "price": 22.5}, {"sku": "id2", "price": 14.35}]),
@@ -162,7 +167,7 @@ FUNCTIONS = [
     ),
     Function(
         "json_to_object", "JSON", (required("STRING", Type.ANY),), _read_type, python=json_to_object,
-        because="a text that is no JSON fails for its row alone",
+        because="a text that is not JSON fails only for its row",
         examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
     ),
     Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),

@@ -1,4 +1,4 @@
-"""Operators: JEXL's, of which EP:data-prep/api/functions.md shows five. A null operand of arithmetic gives null."""
+"""JEXL's operators; EP:data-prep/api/functions.md shows five of them. A null operand of arithmetic gives null."""
 
 from __future__ import annotations
 
@@ -27,22 +27,24 @@ _EXACT = "integers of any size, and numbers in strings"
 
 
 def add(one: Json, other: Json) -> Json:
-    """A sum; when one of the two is a string, the two after one another."""
+    """Return the sum; if one of the two is a string, return both joined."""
     if is_string(one) or is_string(other):
         return json_text(text_of(one) + text_of(other))
     return json_number(number(text_of(one)) + number(text_of(other)))
 
 
 def subtract(one: float, other: float) -> float:
+    """Return the difference."""
     return one - other
 
 
 def multiply(one: float, other: float) -> float:
+    """Return the product."""
     return one * other
 
 
 def divide(one: float, other: float) -> float:
-    """Of two integers the integer part, as in Java."""
+    """Return the quotient; of two integers its integer part, as in Java."""
     if isinstance(one, int) and isinstance(other, int):
         quotient = abs(one) // abs(other)
         return quotient if (one < 0) == (other < 0) else -quotient
@@ -50,7 +52,7 @@ def divide(one: float, other: float) -> float:
 
 
 def modulo(one: float, other: float) -> float:
-    """With the sign of the dividend, as in Java."""
+    """Return the remainder with the sign of the dividend, as in Java."""
     if isinstance(one, int) and isinstance(other, int):
         rest = abs(one) % abs(other)
         return -rest if one < 0 else rest
@@ -58,66 +60,79 @@ def modulo(one: float, other: float) -> float:
 
 
 def negate(value: float) -> float:
+    """Return the negative number."""
     return -value
 
 
 def plus(value: float) -> float:
+    """Return the number, with -0 as 0."""
     return 0 + value
 
 
 def bit_and(one: int, other: int) -> int:
+    """Return the bits that both numbers have."""
     return one & other
 
 
 def bit_or(one: int, other: int) -> int:
+    """Return the bits that at least one number has."""
     return one | other
 
 
 def bit_xor(one: int, other: int) -> int:
+    """Return the bits that exactly one number has."""
     return one ^ other
 
 
 def complement(value: int) -> int:
+    """Return the inverted bits."""
     return ~value
 
 
 def eq(one: Json | None, other: Json | None) -> bool:
+    """Return whether two values are equal."""
     return equal(one, other)
 
 
 def ne(one: Json | None, other: Json | None) -> bool:
+    """Return whether two values differ."""
     return not equal(one, other)
 
 
 def lt(one: Json | None, other: Json | None) -> bool:
+    """Return whether the first value is less; false with a null."""
     return one is not None and other is not None and compare(one, other) < 0
 
 
 def le(one: Json | None, other: Json | None) -> bool:
-    """Also of null and null, as in JEXL."""
+    """Return whether the first value is less or equal; true for two nulls, as in JEXL."""
     return (one is None and other is None) or (
         one is not None and other is not None and compare(one, other) <= 0
     )
 
 
 def gt(one: Json | None, other: Json | None) -> bool:
+    """Return whether the first value is greater; false with a null."""
     return one is not None and other is not None and compare(one, other) > 0
 
 
 def ge(one: Json | None, other: Json | None) -> bool:
+    """Return whether the first value is greater or equal; true for two nulls."""
     return (one is None and other is None) or (
         one is not None and other is not None and compare(one, other) >= 0
     )
 
 
 def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
-    """Comparison in SQL where both types are known."""
+    """Return a compiler of a comparison to SQL, for operands of known types."""
 
     def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
         one, other = cells
         if one.type is not other.type or one.type not in (Type.STRING, Type.INTEGER, Type.BOOLEAN, Type.DATE):
             return None
-        left, right = (f"{c.sql}::TIMESTAMPTZ" if c.type is Type.DATE else c.sql for c in map(_bare, cells))
+        left, right = (
+            f"{c.sql}::TIMESTAMPTZ" if c.type is Type.DATE else c.sql for c in map(_without_zone_name, cells)
+        )
         fails = any_of(one.fails, other.fails)
         if symbol in ("==", "!="):
             value = f"({left} IS {'NOT ' if symbol == '==' else ''}DISTINCT FROM {right})"
@@ -129,15 +144,16 @@ def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tup
     return compile_to
 
 
-def _bare(cell: SqlValue) -> SqlValue:
-    """A moment without the name of its zone, which SQL would not read."""
+def _without_zone_name(cell: SqlValue) -> SqlValue:
+    """Return a date without the name of its zone, which SQL cannot read."""
     return SqlValue(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
 
 
 def _comparable(given: Sequence[Type]) -> Type:
-    """
+    """Check that two values can be compared.
+
     Raises:
-        LanguageError: a date is compared with what may be written in any way.
+        LanguageError: a date is compared with a value that is not a date.
     """
     if Type.DATE in given and set(given) - {Type.DATE, Type.NULL}:
         raise LanguageError("a date can only be compared with a date; write date(value, format)")
@@ -145,7 +161,7 @@ def _comparable(given: Sequence[Type]) -> Type:
 
 
 def contained(one: Json | None, other: Json | None) -> bool:
-    """``value =~ array``, ``value =~ object`` (its keys), ``value =~ "regular expression"``."""
+    """Return the result of ``value =~ array``, ``value =~ object`` (its keys) or ``value =~ "regular expression"``."""
     if other is None:
         return False
     if other.startswith("["):
@@ -158,13 +174,17 @@ def contained(one: Json | None, other: Json | None) -> bool:
 
 
 def not_contained(one: Json | None, other: Json | None) -> bool:
+    """Return the opposite of ``contained``."""
     return not contained(one, other)
 
 
 def _logical(
     word: str, decides: str
 ) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None]]:
-    """The right side counts only where the left one has not decided; a null is false."""
+    """Return a compiler of ``&&`` or ``||`` to SQL; null is false.
+
+    A failure of the right side counts only if the left side does not decide the result.
+    """
 
     def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
         one, other = (convert_cell(cell, Type.BOOLEAN) for cell in cells)
@@ -177,6 +197,7 @@ def _logical(
 
 
 def negation(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the opposite of a condition; null is false."""
     cell = convert_cell(cells[0], Type.BOOLEAN)
     return f"(NOT coalesce({cell.sql}, false))", cell.fails
 
@@ -206,13 +227,13 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 def _comparison(symbol: str, python: Callable[..., object]) -> Function:
     return Function(
         symbol, CATEGORY, _NULLABLE, _comparable, special=_typed(symbol), python=python, gives=Type.BOOLEAN,
-        because="values whose type only the row knows; SQL where both types are known",
+        because="values of unknown type; SQL if both types are known",
     )  # fmt: skip
 
 
 FUNCTIONS = [
     Function("+", CATEGORY, _ANY, _sum_type, python=add, gives=Type.ANY, because=_EXACT,
-             note="A string and anything are joined.", examples=(("1 + 2", 3),)),
+             note="If one of the two is a string, both are joined.", examples=(("1 + 2", 3),)),
     _arithmetic("-", subtract),
     _arithmetic("*", multiply),
     _arithmetic("/", divide, ("1 / 2", 0)),

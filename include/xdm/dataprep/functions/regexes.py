@@ -12,7 +12,7 @@ _JAVA = "Java's regular expressions are not RE2's"
 
 
 def explode(text: str, pattern: str) -> list[Json]:
-    """All parts, empty ones too; a match of nothing at the beginning splits off nothing."""
+    """Return all parts of a text, including empty ones; an empty match at the beginning does not split."""
     parts, at = [], 0
     for match in compiled(pattern).finditer(limited(text)):
         if match.end() > 0 and not (match.start() == match.end() == len(text)):
@@ -22,12 +22,13 @@ def explode(text: str, pattern: str) -> list[Json]:
 
 
 def extract_regex(text: str, pattern: str) -> list[Json]:
-    """The first match and its groups."""
+    """Return the first match and its groups."""
     match = compiled(pattern).search(limited(text))
     return [json_text(group) for group in (match[0], *match.groups(""))] if match else []
 
 
 def matches_regex(text: str, pattern: str) -> bool:
+    """Return whether the whole text matches."""
     return compiled(pattern).fullmatch(limited(text)) is not None
 
 
@@ -37,17 +38,17 @@ _REGEX = required("REGEX", Type.STRING, check=compiled)
 FUNCTIONS = [
     Function(
         "explode", "String", (_STRING, optional("REGEX", Type.STRING, ",", check=compiled)), Type.ARRAY,
-        python=explode, because=_JAVA, note="Without REGEX it splits at commas. Empty parts stay.",
+        python=explode, because=_JAVA, note="Without REGEX it splits at commas. Empty parts are kept.",
         examples=(('explode("Hi, there!", " ")', ["Hi,", "there!"]),),
     ),
     Function(
         "extract_regex", CATEGORY, (_STRING, _REGEX), Type.ARRAY, python=extract_regex, because=_JAVA,
-        note="Without a match it is empty; a group without one is an empty text.",
+        note="Without a match the array is empty; a group without a match is an empty text.",
         examples=(('extract_regex("E259,E259B_009,1_1", "([^,]+),[^,]*,([^,]+)")', ["E259,E259B_009,1_1", "E259", "1_1"]),),
     ),
     Function(
         "matches_regex", CATEGORY, (_STRING, _REGEX), Type.BOOLEAN, python=matches_regex, because=_JAVA,
-        note="The whole string has to match.",
+        note="The whole string must match.",
         examples=(('matches_regex("E259,E259B_009,1_1", "([^,]+),[^,]*,([^,]+)")', True),),
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What an entry of the function table is: name, parameters, types, examples, and how it becomes SQL."""
+"""An entry of the function table: name, parameters, types, examples, and its compilation to SQL."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parameter:
-    """``default``: what it is when it is not given, as text or JSON; a null that is given stays null, and makes the
-    result null unless the parameter is ``nullable``.
-    ``names``: "only": the argument is a path, bare or in quotes, and no value of the row; "also": a bare
-    word that is no source stands for itself.
-    ``check``: refuses constants that no row can make right; it raises ValueError with half a sentence."""
+    """One parameter of a function.
+
+    ``default``: the value if the argument is absent, as text or JSON. A null argument stays null, and makes the result
+    null unless the parameter is ``nullable``. ``names``: "only": the argument is a path, bare or in quotes, not a value
+    of the row; "also": a bare word that is not a source stands for itself. ``check``: refuses constants that are
+    invalid for every row; it raises ValueError with half a sentence.
+    """
 
     name: str
     type: Type
@@ -32,6 +34,7 @@ class Parameter:
 
     @property
     def optional(self) -> bool:
+        """Whether the argument may be absent."""
         return self.default is not None
 
 
@@ -39,11 +42,10 @@ class Parameter:
 class Function:
     """One function or operator.
 
-    It compiles in one of three ways. ``sql``: a template over its arguments, where DuckDB's semantics are the
-    documented ones. ``python``: a function of one row's values, called on Arrow batches, where they are not;
-    ``because`` says why. ``special``: SQL made of the arguments as they are, whatever their types; where it has none
-    (None), ``python`` is called.
-    ``many`` repeats the last ``many`` parameters without end; ``may_be_empty``: they need not be there at all.
+    It compiles in one of three ways. ``sql``: a template over its arguments, if DuckDB has the documented semantics.
+    ``python``: a function of one row's values, called on Arrow batches, if DuckDB differs; ``because`` gives the
+    reason. ``special``: SQL from the arguments of any types; if it returns None, ``python`` is called.
+    ``many`` repeats the last ``many`` parameters without limit; ``may_be_empty``: these may also be absent.
     """
 
     name: str
@@ -70,13 +72,14 @@ class Function:
 
     @property
     def result(self) -> Type:
-        """The type in which ``python`` answers."""
+        """The type of the result of ``python``."""
         if self.gives is not None:
             return self.gives
         return self.returns if isinstance(self.returns, Type) else Type.ANY
 
     @property
     def syntax(self) -> str:
+        """The call with its parameters, as documentation writes it."""
         parts = [f"[{p.name}]" if p.optional else p.name for p in self.parameters]
         if not self.name.isidentifier():
             symbol = self.name.removeprefix("unary ")
@@ -88,16 +91,17 @@ class Function:
         return f"{self.name}({', '.join([*parts, '…'] if self.many else parts)})"
 
     def parameter(self, number: int) -> Parameter:
-        """The parameter that argument ``number`` (from 0) is for."""
+        """Return the parameter for argument ``number`` (from 0)."""
         if number < len(self.parameters):
             return self.parameters[number]
         fixed = len(self.parameters) - self.many
         return self.parameters[fixed + (number - fixed) % self.many]
 
     def check_count(self, number: int) -> None:
-        """
+        """Check the number of arguments.
+
         Raises:
-            LanguageError: it does not take ``number`` arguments.
+            LanguageError: the function does not accept ``number`` arguments.
         """
         least = sum(not p.optional for p in self.parameters)
         if self.may_be_empty:
@@ -112,9 +116,10 @@ class Function:
             raise LanguageError(f"{self.name} {fault}: {self.syntax}")
 
     def result_type(self, given: Sequence[Type]) -> Type:
-        """
+        """Return the type of the result for arguments of these types.
+
         Raises:
-            LanguageError: an argument is of a type that its parameter can never take.
+            LanguageError: an argument has a type that its parameter never accepts.
         """
         for number, kind in enumerate(given):
             name = self.parameter(number).name
@@ -123,16 +128,19 @@ class Function:
 
 
 class Failure(ValueError):
-    """A transform that failed for a row: its column is null, and that is counted."""
+    """A transform that failed for a row: its column is null, and the failure is counted."""
 
 
 def required(name: str, kind: Type, **options: Any) -> Parameter:
+    """Return a parameter that must be given."""
     return Parameter(name, kind, **options)
 
 
 def optional(name: str, kind: Type, default: str, **options: Any) -> Parameter:
+    """Return a parameter with a default."""
     return Parameter(name, kind, default, **options)
 
 
 def in_pairs(number: int) -> str | None:
+    """Return half a sentence if the number of arguments is odd, otherwise None."""
     return "takes keys and values in pairs" if number % 2 else None

@@ -7,49 +7,57 @@ from include.xdm.dataprep.functions.values import Json, array, json_text, text_o
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "String"
-_CASE = "DuckDB changes one character for one; Java makes STRASSE of straße"
-_SPACE = "DuckDB trims blanks only"
+_CASE = "DuckDB converts single characters; Java converts straße to STRASSE"
+_SPACE = "DuckDB trims only blanks"
 _FROM_END = "DuckDB counts negative numbers from the end"
-_CUT = "DuckDB cuts what is longer already"
+_CUT = "DuckDB cuts texts that are already longer"
 _LONGEST = 100_000
 
 
 def lower(text: str) -> str:
+    """Return the text in lower case."""
     return text.lower()
 
 
 def upper(text: str) -> str:
+    """Return the text in upper case."""
     return text.upper()
 
 
 def trim(text: str) -> str:
+    """Return the text without white space at both ends."""
     return text.strip()
 
 
 def ltrim(text: str) -> str:
+    """Return the text without white space at its beginning."""
     return text.lstrip()
 
 
 def rtrim(text: str) -> str:
+    """Return the text without white space at its end."""
     return text.rstrip()
 
 
 def substr(text: str, start: int, length: int) -> str:
+    """Return a part of the text, given by its position and length."""
     if start < 0 or length < 0:
         raise Failure("a position is below 0")
     return text[start : start + length]
 
 
 def left(text: str, count: int) -> str:
+    """Return the first characters."""
     return text[: max(count, 0)]
 
 
 def right(text: str, count: int) -> str:
+    """Return the last characters."""
     return text[-count:] if count > 0 else ""
 
 
 def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
-    """The position, or -1."""
+    """Return the position of an occurrence, or -1."""
     if occurrence < 1:
         raise Failure("an occurrence counts from 1")
     found = max(start, 0) - 1
@@ -61,8 +69,10 @@ def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
 
 
 def split(text: str, separators: str) -> list[Json]:
-    """At any of the characters; what is empty is left out, as the documentation's note says. The backslash "needs to
-    be escaped": two are one."""
+    """Return the parts of a text between separators, without empty parts, as the documentation's note says.
+
+    Each of the characters separates. The backslash "needs to be escaped": two backslashes are one.
+    """
     separators = separators.replace("\\\\", "\\")
     for separator in separators[1:]:
         text = text.replace(separator, separators[0])
@@ -71,7 +81,7 @@ def split(text: str, separators: str) -> list[Json]:
 
 
 def join(separator: str, items: list[Json]) -> str | None:
-    """Of an array's items or of values; nulls are passed over."""
+    """Return an array's items, or values, joined to one text; nulls are skipped."""
     flat = [part for item in items for part in (array(item) if item.startswith("[") else [item])]
     if items == ["null"]:
         return None
@@ -79,10 +89,12 @@ def join(separator: str, items: list[Json]) -> str | None:
 
 
 def lpad(text: str | None, count: int, padding: str | None) -> str:
+    """Return the text, padded at its beginning."""
     return _padding(text, count, padding) + (text or "")
 
 
 def rpad(text: str | None, count: int, padding: str | None) -> str:
+    """Return the text, padded at its end."""
     return (text or "") + _padding(text, count, padding)
 
 
@@ -94,7 +106,7 @@ def _padding(text: str | None, count: int, padding: str | None) -> str:
 
 
 def equals_ignore_case(one: str, other: str | None) -> bool:
-    """As Java compares: character by character, so that ß and SS differ."""
+    """Return whether texts are equal as Java compares them: character by character, so that ß and SS differ."""
     if other is None:
         return False
     return len(one) == len(other) and all(map(_alike, one, other))
@@ -117,13 +129,13 @@ FUNCTIONS = [
     Function(
         "concat", CATEGORY, (required("STRING", Type.STRING, nullable=True),), Type.STRING,
         sql=lambda *texts: f"concat({', '.join(texts)})" if texts else "''", many=1, may_be_empty=True,
-        note="A null adds nothing.",
+        note="Nulls are skipped.",
         examples=(('concat("Hi, ", "there", "!")', "Hi, there!"),),
     ),
     Function(
         "instr", CATEGORY,
         (_INPUT, required("SUBSTRING", Type.STRING), optional("START_POSITION", Type.INTEGER, "0"), optional("OCCURRENCE", Type.INTEGER, "1")),
-        Type.INTEGER, python=instr, because="DuckDB knows neither start nor occurrence", note="-1: it is not there.",
+        Type.INTEGER, python=instr, because="DuckDB has no start or occurrence", note="-1 if it is not found.",
         examples=(('instr("adobe.com", "com")', 6),),
     ),
     Function(
@@ -146,12 +158,12 @@ FUNCTIONS = [
     ),
     Function(
         "split", CATEGORY, (_INPUT, required("SEPARATOR", Type.STRING)), Type.ARRAY,
-        python=split, because="any of several separators splits, and empty parts are left out",
+        python=split, because="each separator splits, and empty parts are left out",
         examples=(('split("Hello world", " ")', ["Hello", "world"]),),
     ),
     Function(
         "join", CATEGORY, (required("SEPARATOR", Type.STRING), required("OBJECTS", Type.ANY)), Type.STRING,
-        python=join, many=1, because="the values are of any type", note="Of an array's items, or of values; nulls are passed over.",
+        python=join, many=1, because="the values are of any type", note="Joins an array's items, or values; nulls are skipped.",
         examples=(('join(" ", to_array(true, "Hello", "world"))', "Hello world"),),
     ),
     Function(
@@ -187,7 +199,7 @@ FUNCTIONS = [
     Function(
         "equals", CATEGORY, _BOTH, Type.BOOLEAN, method=True,
         sql=lambda one, other: f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END",
-        note="Both as texts.",
+        note="Compares both as texts.",
         examples=(('"string1".equals("STRING1")', False),),
     ),
     Function(

@@ -1,4 +1,4 @@
-"""URL functions (EP:data-prep/functions.md#url). What is no URL has no parts: they are null."""
+"""URL functions (EP:data-prep/functions.md#url). The parts of a text that is not a URL are null."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from include.xdm.dataprep.functions.values import Json, json_text
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "URL"
-_PARSING = "DuckDB does not take URLs apart"
+_PARSING = "DuckDB cannot parse URLs"
 
 _PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22, "ssh": 22, "ws": 80, "wss": 443}
 _ANCHORS = ("retain", "remove", "append")
@@ -25,19 +25,20 @@ def _parts(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises when it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts if parts.scheme and parts.hostname else None
 
 
 def get_url_protocol(url: str) -> str | None:
+    """Return the protocol of a URL."""
     parts = _parts(url)
     return parts.scheme if parts else None
 
 
 def get_url_host(url: str) -> str | None:
-    """As it is written, an IPv6 address with its brackets."""
+    """Return the host as it is written, an IPv6 address with its brackets."""
     parts = _parts(url)
     if parts is None:
         return None
@@ -46,7 +47,7 @@ def get_url_host(url: str) -> str | None:
 
 
 def get_url_port(url: str) -> int | None:
-    """The port that is written, or the protocol's."""
+    """Return the port in the URL, or the default port of its protocol."""
     parts = _parts(url)
     if parts is None:
         return None
@@ -54,6 +55,7 @@ def get_url_port(url: str) -> int | None:
 
 
 def get_url_path(url: str, full_path: bool) -> str | None:
+    """Return the path of a URL, or only its last part."""
     parts = _parts(url)
     if parts is None:
         return None
@@ -61,7 +63,7 @@ def get_url_path(url: str, full_path: bool) -> str | None:
 
 
 def get_url_query_str(url: str, anchor: str) -> dict[str, Json] | None:
-    """The values as they are written; of two with one name the later stays."""
+    """Return the query's values as they are written; if a name occurs twice, the later value counts."""
     _anchor(anchor)
     parts = _parts(url)
     if parts is None:
@@ -75,16 +77,18 @@ def get_url_query_str(url: str, anchor: str) -> dict[str, Json] | None:
 
 
 def get_url_encoded(url: str) -> str:
+    """Return the text percent-encoded."""
     return quote(url, safe="-_.").replace("~", "%7E")
 
 
 def get_url_decoded(url: str) -> str:
+    """Return the text percent-decoded."""
     return unquote(url)
 
 
 def _anchor(word: str) -> None:
     if word not in _ANCHORS:
-        raise ValueError(f"{word!r} is none of {', '.join(_ANCHORS)}")
+        raise ValueError(f"{word!r} is not one of {', '.join(_ANCHORS)}")
 
 
 _INPUT = required("URL", Type.STRING)
@@ -107,7 +111,7 @@ FUNCTIONS = [
     ),
     Function(
         "get_url_port", CATEGORY, (_INPUT,), Type.INTEGER, python=get_url_port, because=_PARSING,
-        note=f"Without one in the URL that of the protocol: {', '.join(_PORTS)}; else null.",
+        note=f"If the URL has no port, that of the protocol: {', '.join(_PORTS)}; otherwise null.",
         examples=((f"get_url_port({_SFTP})", 22),),
     ),
     Function(
@@ -116,7 +120,7 @@ FUNCTIONS = [
     ),
     Function(
         "get_url_query_str", CATEGORY, (_INPUT, required("ANCHOR", Type.STRING, check=_anchor)), Type.OBJECT,
-        python=get_url_query_str, because=_PARSING, note="Values stay encoded.",
+        python=get_url_query_str, because=_PARSING, note="Values remain encoded.",
         examples=(
             (f'get_url_query_str({_FOO}, "retain")', {"name": "ferret#nose"}),
             (f'get_url_query_str({_FOO}, "remove")', {"name": "ferret"}),
@@ -125,10 +129,10 @@ FUNCTIONS = [
     ),
     Function(
         "get_url_encoded", CATEGORY, (_INPUT,), Type.STRING, python=get_url_encoded,
-        because="which characters stay is Adobe's own table", examples=((f'get_url_encoded("{_PLAIN}")', _ENCODED),),
+        because="Adobe defines which characters are kept", examples=((f'get_url_encoded("{_PLAIN}")', _ENCODED),),
     ),
     Function(
         "get_url_decoded", CATEGORY, (_INPUT,), Type.STRING, python=get_url_decoded,
-        because="bytes that are no UTF-8 become U+FFFD", examples=((f'get_url_decoded("{_ENCODED}")', _PLAIN),),
+        because="bytes that are not UTF-8 become U+FFFD", examples=((f'get_url_decoded("{_ENCODED}")', _PLAIN),),
     ),
 ]  # fmt: skip

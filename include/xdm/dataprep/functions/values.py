@@ -1,4 +1,4 @@
-"""Values as the functions written in Python see them: JSON texts are decoded no deeper than a function looks."""
+"""Values for the functions written in Python: JSON texts are decoded only as deep as a function needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.xdm.dataprep.functions.registry import Failure
 from include.xdm.dataprep.language.types import Type
 
 Json = str
-"""The JSON text of a value; ``null`` for one that is null."""
+"""The JSON text of a value; ``null`` for a null value."""
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,4000}")
 _NUMBER = re.compile(r"[-+]?([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]{1,5})?")
@@ -26,16 +26,16 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def number(text: str) -> int | float:
-    """The number that a text is, whole ones to their last digit.
+    """Return the number in a text, with every digit of a whole number.
 
     Raises:
-        Failure: it is none, or too large for a double.
+        Failure: the text is not a number, or too large for a double.
     """
     text = text.strip()
     if _INTEGER.fullmatch(text):
         return int(text)
     if not _NUMBER.fullmatch(text):
-        raise Failure("it is no number")
+        raise Failure("it is not a number")
     value = float(text)
     if math.isinf(value):
         raise Failure("it is too large")
@@ -43,22 +43,22 @@ def number(text: str) -> int | float:
 
 
 def text_of(value: Json) -> str:
-    """A value as text: what a string says, the digits of a number; null is an empty one.
+    """Return a value as text: the content of a string, the digits of a number, an empty text for null.
 
     Raises:
-        Failure: an array or object is no text.
+        Failure: the value is an array or object.
     """
     if value.startswith('"'):
         return str(json.loads(value))
     if value[:1] in ("[", "{"):
-        raise Failure("it is no text")
+        raise Failure("it is not a text")
     if is_number(value):
         return number_text(value)
     return "" if value == "null" else value
 
 
 def number_text(value: Json) -> str:
-    """A number's text as DuckDB's JSON has it: 5.0, 0.000001, 1e-7, 1e21; of an integer its digits."""
+    """Return a number's text as in DuckDB's JSON: 5.0, 0.000001, 1e-7, 1e21; for an integer its digits."""
     if _INTEGER.fullmatch(value):
         return value
     decimal = Decimal(repr(float(value)))
@@ -72,59 +72,67 @@ def number_text(value: Json) -> str:
 
 
 def is_string(value: Json) -> bool:
+    """Return whether a value is a string."""
     return value.startswith('"')
 
 
 def is_number(value: Json) -> bool:
+    """Return whether a value is a number."""
     return value[:1] in "-0123456789"
 
 
 def array(value: Json) -> list[Json]:
-    """
+    """Return the items of an array.
+
     Raises:
-        Failure: the value is no array.
+        Failure: the value is not an array.
     """
     if not value.startswith("["):
-        raise Failure("it is no array")
+        raise Failure("it is not an array")
     return [bytes(item).decode() for item in _items(value)]
 
 
 def members(value: Json) -> dict[str, Json]:
-    """
+    """Return the members of an object.
+
     Raises:
-        Failure: the value is no object.
+        Failure: the value is not an object.
     """
     if not value.startswith("{"):
-        raise Failure("it is no object")
+        raise Failure("it is not an object")
     return {name: bytes(member).decode() for name, member in _members(value).items()}
 
 
 def json_text(text: str | None) -> Json:
+    """Return a text as JSON."""
     return "null" if text is None else json.dumps(text, ensure_ascii=False)
 
 
 def json_number(value: int | float) -> Json:
-    """
+    """Return a number as JSON.
+
     Raises:
-        Failure: JSON has no such number.
+        Failure: the number is not finite.
     """
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
-        raise Failure("it is no finite number")
+        raise Failure("it is not a finite number")
     return number_text(repr(value))
 
 
 def json_array(items: Iterable[Json]) -> Json:
+    """Return an array of JSON texts as JSON."""
     return f"[{','.join(items)}]"
 
 
 def json_object(pairs: Mapping[str, Json]) -> Json:
+    """Return an object of JSON texts as JSON."""
     return "{" + ",".join(f"{json_text(name)}:{value}" for name, value in pairs.items()) + "}"
 
 
 def float32(value: float) -> float:
-    """The shortest decimal that names the same single-precision number, as Java prints a Float."""
+    """Return the shortest decimal for the same single-precision number, as Java prints a Float."""
     try:
         wanted = struct.pack("f", value)
     except OverflowError:
@@ -139,29 +147,31 @@ FALSE = frozenset(("false", "FALSE", "n", "N", "no", "NO", "off", "OFF"))
 
 
 def boolean(value: Json) -> bool:
-    """
+    """Return a boolean, or the boolean that a word stands for.
+
     Raises:
-        Failure: it is none of the words.
+        Failure: the value is not a boolean and not one of the words.
     """
     word = text_of(value)
     if word not in TRUE and word not in FALSE:
-        raise Failure("it is no boolean")
+        raise Failure("it is not a boolean")
     return word in TRUE
 
 
 def whole(value: Json) -> int:
-    """
+    """Return a whole number.
+
     Raises:
-        Failure: it is no number without a fraction.
+        Failure: the value is not a number without a fraction.
     """
     found = number(text_of(value))
     if isinstance(found, float) and not found.is_integer():
-        raise Failure("it is no whole number")
+        raise Failure("it is not a whole number")
     return int(found)
 
 
 def decode(kind: Type, value: str) -> Any:
-    """An argument, from the text in which the query hands it over."""
+    """Return an argument as a Python value, from the text in the query."""
     if kind is Type.STRING:
         return value
     if value == "null":
@@ -185,7 +195,7 @@ def decode(kind: Type, value: str) -> Any:
 
 
 def encode(kind: Type, value: Any) -> Any:
-    """A result, as the query takes it."""
+    """Return a result as the value for the query."""
     if kind is Type.STRING:
         return value
     match kind:
@@ -201,7 +211,7 @@ def encode(kind: Type, value: Any) -> Any:
 
 
 def write_moment(moment: datetime) -> str:
-    """ISO 8601, and in brackets the zone if it is more than an offset, as Java's ZonedDateTime writes it."""
+    """Return an instant in ISO 8601, with a named zone in brackets, as Java's ZonedDateTime writes it."""
     text = moment.isoformat(timespec="microseconds")
     day, rest = text[:19], text[26:]
     fraction = text[19:26].rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Time zones by the names that dates carry."""
+"""Time zones by the names in dates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-# An abbreviation is an offset, whatever the season: zone_date_to_utc of 11:55:12 PST on an October day is 19:55:12Z
+# An abbreviation is an offset in all seasons: zone_date_to_utc of 11:55:12 PST on an October day is 19:55:12Z
 # (EP:data-prep/functions.md).
 ABBREVIATIONS = {
     "UTC": 0.0, "UT": 0.0, "GMT": 0.0, "Z": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "CEST": 2.0, "EET": 2.0,
@@ -21,10 +21,10 @@ _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))
 
 @lru_cache(1024)
 def zone(name: str) -> tzinfo:
-    """The zone of an IANA name, an offset or an abbreviation.
+    """Return the zone of an IANA name, an offset or an abbreviation.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: the name is unknown.
     """
     text = name.strip()
     if text.upper() in ABBREVIATIONS:
@@ -34,9 +34,9 @@ def zone(name: str) -> tzinfo:
         sign, hours, minutes, seconds = match[1], int(match[2]), int(match[3] or 0), int(match[4] or 0)
         offset = timedelta(hours=hours, minutes=minutes, seconds=seconds)
         if minutes > 59 or seconds > 59 or offset > timedelta(hours=18):
-            raise ValueError(f"{name!r} is no offset")
+            raise ValueError(f"{name!r} is not an offset")
         return timezone(-offset if sign == "-" else offset) if offset else UTC
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no time zone") from None
+        raise ValueError(f"{name!r} is not a time zone") from None

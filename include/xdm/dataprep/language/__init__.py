@@ -1,2 +1,4 @@
-"""Data Prep's expression language: text to tokens to a checked tree. It is Apache JEXL's: Adobe's own words for the
-operators (EP:data-prep/api/functions.md) and its reserved words are JEXL's."""
+"""Data Prep's expression language: from text to tokens to a checked tree.
+
+The language is Apache JEXL's: Adobe uses JEXL's names of operators (EP:data-prep/api/functions.md) and reserved words.
+"""

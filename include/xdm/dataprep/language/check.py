@@ -1,4 +1,4 @@
-"""Finds the function of every call and the type of every value, before any row is read."""
+"""The check that finds the function of every call and the type of every value, before any row is read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ ROOTS = ("event", "properties", "data")
 
 @dataclass(frozen=True)
 class TypedLiteral:
+    """A constant and its type."""
+
     value: bool | str | Number | None
     type: Type
 
 
 @dataclass(frozen=True)
 class TypedAttribute:
-    """A value of the event: the first of ``candidates`` that is there."""
+    """A value of the event: the first of ``candidates`` that exists."""
 
     candidates: tuple[Path, ...]
     type: Type
@@ -30,6 +32,8 @@ class TypedAttribute:
 
 @dataclass(frozen=True)
 class TypedCall:
+    """A call: its function, its checked arguments and the type of its result."""
+
     function: Function
     arguments: tuple[Typed, ...]
     type: Type
@@ -39,7 +43,7 @@ Typed = TypedLiteral | TypedAttribute | TypedCall
 
 
 def check(node: Node) -> Typed:
-    """The typed tree of an expression.
+    """Return the typed tree of an expression.
 
     Raises:
         LanguageError: an unknown function or source, or arguments that the function cannot take.
@@ -57,12 +61,12 @@ def check(node: Node) -> Typed:
 
 
 def places(path: Path) -> tuple[Path, ...]:
-    """Where to look for a source; the first place that has a value wins.
+    """Return the paths where a source can be; the first path with a value counts.
 
-    Adobe's Mixpanel tutorial writes ``data.<name>`` with the ``$`` dropped, and ``event_name`` for the event.
+    Adobe's Mixpanel tutorial writes ``data.<name>`` without the ``$``, and ``event_name`` for the event.
 
     Raises:
-        LanguageError: it is not in the event.
+        LanguageError: an event does not have this source.
     """
     root, rest = path[0], path[1:]
     if path == ("event",) or (root == "properties" and (not rest or isinstance(rest[0], str))):
@@ -79,7 +83,7 @@ def places(path: Path) -> tuple[Path, ...]:
 
 
 def properties_in(typed: Typed) -> set[str | None]:
-    """The properties that an expression reads; None: all of them."""
+    """Return the properties that an expression reads; None stands for all of them."""
     if isinstance(typed, TypedAttribute):
         return {property_of(path) for path in typed.candidates if path[0] == "properties"}
     if isinstance(typed, TypedCall):
@@ -88,6 +92,7 @@ def properties_in(typed: Typed) -> set[str | None]:
 
 
 def property_of(path: Path) -> str | None:
+    """Return the property that a path reads; None if it reads all of them."""
     return str(path[1]) if len(path) > 1 else None
 
 
@@ -127,9 +132,11 @@ def _function(node: Call) -> Function:
             raise LanguageError(f"the function {node.name} is not supported: {reason}")
         known = [name for name, known in FUNCTIONS.items() if not node.is_method or known.method]
         near = get_close_matches(node.name, known, n=1, cutoff=0.5)
-        raise LanguageError(f"there is no {what} {node.name}" + (f"; nearest is {near[0]}" if near else ""))
+        raise LanguageError(
+            f"the {what} {node.name} does not exist" + (f"; nearest is {near[0]}" if near else "")
+        )
     if node.is_method and not function.method:
-        raise LanguageError(f"{node.name} is no method; write {node.name}(value, …)")
+        raise LanguageError(f"{node.name} is not a method; write {node.name}(value, …)")
     return function
 
 

@@ -1,4 +1,4 @@
-"""Splits an expression into tokens."""
+"""The lexer: splits an expression into tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RESERVED = frozenset(
         "size",
     ]
 )
-"""Words that are no field names unless they are wrapped in ${} (EP:data-prep/functions.md)."""
+"""Words that are not field names unless they are wrapped in ${} (EP:data-prep/functions.md)."""
 
 _TOKEN = re.compile(
     r"""
@@ -60,6 +60,8 @@ _UNICODE = re.compile(r"[0-9a-fA-F]{4}")
 
 
 class Token(NamedTuple):
+    """A token, with its position in the text."""
+
     kind: str
     text: str
     position: int
@@ -69,36 +71,39 @@ class Token(NamedTuple):
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of an expression, without white space and with an ``end`` token.
+    """Yield the tokens of an expression, without white space and with an ``end`` token.
 
     Raises:
-        LanguageError: a character that begins no token, or the expression is too long.
+        LanguageError: a character cannot begin a token, or the expression is too long.
     """
     if len(text) > LENGTH_LIMIT:
-        raise LanguageError(f"it has {len(text)} characters; Data Prep takes {LENGTH_LIMIT}")
+        raise LanguageError(f"it has {len(text)} characters; Data Prep accepts at most {LENGTH_LIMIT}")
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise LanguageError(_broken(text, at))
+            raise LanguageError(_fault(text, at))
         if match.lastgroup != "space":
             yield Token(match.lastgroup, match.group(), at)
         at = match.end()
     yield Token("end", "", at)
 
 
-def _broken(text: str, at: int) -> str:
+def _fault(text: str, at: int) -> str:
     for opening, what in (('"', "string"), ("'", "string"), ("${", "wrapped name")):
         if text.startswith(opening, at):
             return f"the {what} that begins at position {at + 1} has no end"
     if text[at].isdigit():
-        return f"there is no number at position {at + 1}; a name that begins with a digit is written ${{...}}"
-    return f"{text[at]!r} at position {at + 1} has no meaning; an odd name is written ${{...}}"
+        return f"invalid number at position {at + 1}; write a name that begins with a digit as ${{...}}"
+    return f"{text[at]!r} at position {at + 1} is not allowed here; write a name with special characters as ${{...}}"
 
 
 def string_value(token: str) -> str:
-    r"""What a string token says: ``\n``, ``\t``, ``\r``, ``\uXXXX``, quotes and backslashes behind a backslash. Another
-    backslash stays, so that a regular expression can be written plainly."""
+    r"""Return the text of a string token.
+
+    A backslash escapes n, t, r, uXXXX, a quote or a backslash. Any other backslash is kept, so that regular
+    expressions need no double backslashes.
+    """
     inside = token[1:-1]
     out: list[str] = []
     at = 0
@@ -113,14 +118,16 @@ def string_value(token: str) -> str:
         else:
             out.append(_ESCAPED.get(following, "\\" + following))
     value = "".join([*out, inside[at:]])
-    try:  # a pair of escaped surrogates is one character
+    try:  # two escaped surrogates are one character
         return value.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
-        raise LanguageError(f"the string {token} holds half of a surrogate pair, which is no text") from None
+        raise LanguageError(
+            f"the string {token} contains half of a surrogate pair, which is not valid text"
+        ) from None
 
 
 def number_text(token: str) -> str:
-    """A number token as JSON."""
+    """Return a number token as JSON."""
     if token[:2].lower() == "0x":
         return str(int(token, 16))
     text = token.rstrip("lLhHfFdDbB")

@@ -1,4 +1,4 @@
-"""Reads an expression: tokens to tree, by precedence."""
+"""The parser: builds the tree of an expression from its tokens, by precedence."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, L
 
 NESTING_LIMIT = 30
 HEIGHT_LIMIT = 60
-"""Every level of a tree becomes a level of the SQL query."""
+"""The largest height of a tree; each level becomes a level of the SQL query."""
 
-_BINARY: list[dict[str, str]] = [  # from loose to tight, as in JEXL; the words are other spellings
+_BINARY: list[dict[str, str]] = [  # from the lowest to the highest precedence, as in JEXL; the words are alternative spellings
     {"||": "||", "or": "||"},
     {"&&": "&&", "and": "&&"},
     {"|": "|"},
@@ -28,10 +28,10 @@ _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
 def parse(text: str) -> Node:
-    """The tree of an expression.
+    """Return the tree of an expression.
 
     Raises:
-        LanguageError: it is none; the sentence says where and, if that can be guessed, what to write.
+        LanguageError: the text is not an expression; the sentence states the position and, if known, the correction.
     """
     parser = _Parser(text)
     node = parser.conditional()
@@ -71,14 +71,14 @@ class _Parser:
         if token.kind == kind and token.text == symbol:
             return
         if token.text == "->":
-            raise LanguageError("it has a ->, which only functions for destinations take")
+            raise LanguageError("it has a ->, which only functions for destinations accept")
         if token.text in ("=", ";", "{"):
-            raise LanguageError(f"{token} makes it a script; it has to be one expression")
+            raise LanguageError(f"{token} makes it a script; write a single expression")
         wanted = f"{symbol!r}" if symbol else "its end"
         raise LanguageError(f"expected {wanted} but found {token}")
 
     def conditional(self) -> Node:
-        """``condition ? yes : no``, ``value ?: other``, ``value ?? other``."""
+        """Parse ``condition ? yes : no``, ``value ?: other``, ``value ?? other``."""
         self._depth += 1
         if self._depth > NESTING_LIMIT:
             raise LanguageError(f"it nests deeper than {NESTING_LIMIT} levels")
@@ -102,7 +102,7 @@ class _Parser:
             node = Call(_BINARY[level][symbol], (node, self._binary(level + 1)))
             operators += 1
             if operators > 1 and level in _UNCHAINED:
-                raise LanguageError(f"two comparisons in a row, the second one {symbol!r}; write brackets")
+                raise LanguageError(f"two comparisons in a row, the second one {symbol!r}; add brackets")
         return node
 
     def _unary(self) -> Node:
@@ -153,7 +153,7 @@ class _Parser:
         if token.kind == "wrapped":
             path = parse_path(token.text)
             if any(not isinstance(step, str | int) for step in path):
-                raise LanguageError(f"{token} has a [*]; only a mapping of sourceType ATTRIBUTE takes it")
+                raise LanguageError(f"{token} has a [*]; only a mapping of sourceType ATTRIBUTE accepts it")
             return Attribute(tuple(step for step in path if isinstance(step, str | int)))
         if token.kind == "name":
             return self._named(token)
@@ -165,7 +165,7 @@ class _Parser:
             return Call("[...]", self._arguments("]"))
         if token.text == "{":
             return self._object()
-        raise LanguageError(f"a value is missing at {token}")
+        raise LanguageError(f"a value is expected at {token}")
 
     def _named(self, token: Token) -> Node:
         if token.text in _CONSTANTS:
@@ -186,13 +186,13 @@ class _Parser:
         return tuple(found)
 
     def _object(self) -> Node:
-        """``{"key": value}``, and ``{:}`` for an empty one."""
+        """Parse ``{"key": value}``, or ``{:}`` for an empty object."""
         if self._accept(":"):
             self.expect("}")
             return Call("{...}", ())
         pairs: list[Node] = []
         while True:
-            # A key is no conditional: its colon would be taken for a condition's.
+            # A key cannot be a conditional: its colon would be read as part of the condition.
             pairs.append(self._binary(0))
             self.expect(":")
             pairs.append(self.conditional())
@@ -203,12 +203,15 @@ class _Parser:
 
 def _no_name(token: Token) -> str:
     if token.text in RESERVED:
-        return f"{token} is a reserved word; as a name it is written ${{{token.text}}}"
-    return f"a name is missing at {token}"
+        return f"{token} is a reserved word; write ${{{token.text}}} to use it as a name"
+    return f"a name is expected at {token}"
 
 
 def _inside(node: Node, key: Node) -> Node:
-    """``node.name``, ``node[0]``, ``node['name']``; a place known beforehand is part of the attribute's path."""
+    """Return the node for ``node.name``, ``node[0]`` or ``node['name']``.
+
+    A constant name or position becomes part of the attribute's path.
+    """
     if isinstance(node, Attribute) and isinstance(key, Literal):
         value = key.value
         if isinstance(value, str) and value:

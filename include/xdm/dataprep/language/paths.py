@@ -1,4 +1,4 @@
-"""Paths of mappings: ``properties.items[0].sku``, with a backslash or ``${...}`` for odd names."""
+"""Paths of mappings: ``properties.items[0].sku``, with a backslash or ``${...}`` for names with special characters."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _POSITION = re.compile(r"\[(\*|\d{1,9})\]")
 
 
 def parse_path(text: str) -> Path:
-    r"""The steps of a path: names, positions ``[n]`` and ``[*]``.
+    r"""Return the steps of a path: names, positions ``[n]`` and ``[*]``.
 
-    ``\.`` is a dot inside a name; ``${...}`` wraps a name, or a whole path when it is all there is.
+    ``\.`` is a dot inside a name; ``${...}`` wraps a name, or a whole path if nothing else is written.
 
     Raises:
-        LanguageError: the path is empty, has an empty name, or something between a name and the next dot.
+        LanguageError: the path is empty, has an empty name, or has other text between a name and the next dot.
     """
     if text.startswith("${") and text.find("}") == len(text) - 1 and "." in text:
         text = text[2:-1]
@@ -48,7 +48,7 @@ def parse_path(text: str) -> Path:
             return tuple(steps)
         if text[at] == "[":
             raise LanguageError(
-                f"path {text!r} has no [0] or [*] at position {at + 1}; a name with a bracket is written ${{...}}"
+                f"path {text!r} has no [0] or [*] at position {at + 1}; write a name with a bracket as ${{...}}"
             )
         if text[at] != ".":
             raise LanguageError(f"path {text!r} lacks a dot at position {at + 1}")
@@ -56,11 +56,12 @@ def parse_path(text: str) -> Path:
 
 
 def unescape(name: str) -> str:
+    """Return a name without the backslashes of its escapes."""
     return re.sub(r"\\(.)", r"\1", name, flags=re.DOTALL)
 
 
 def write_path(path: Path) -> str:
-    """A path for a message: the reverse of ``parse_path``, with ``${...}`` around names that need it."""
+    """Return a path for a message: the reverse of ``parse_path``, with ``${...}`` around names that need it."""
     text = ""
     for step in path:
         if isinstance(step, str):

@@ -1,4 +1,4 @@
-"""What an expression consists of: constants, attributes of the event, and calls; an operator is a call, too."""
+"""The nodes of an expression: constants, attributes of the event, and calls; an operator is a call, too."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from dataclasses import dataclass
 
 
 class LanguageError(ValueError):
-    """What is wrong with an expression or a path, in one sentence without its full stop."""
+    """A fault of an expression or a path, as one sentence without its full stop."""
 
 
 @dataclass(frozen=True)
 class Literal:
-    """A constant. A number is kept as its JSON text, so that no digit of it is lost."""
+    """A constant. A number is kept as its JSON text, so that no digit is lost."""
 
     value: bool | str | Number | None
 
 
 @dataclass(frozen=True)
 class Number:
+    """A number, as its JSON text."""
+
     text: str
 
     @property
     def is_integer(self) -> bool:
+        """Whether the text is a whole number without an exponent."""
         return self.text.lstrip("-").isdigit()
 
 
@@ -34,7 +37,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Call:
-    """A function or operator and its arguments; what stood before the dot of a method is its first argument."""
+    """A call of a function or operator with its arguments; the value before the dot of a method is the first argument."""
 
     name: str
     arguments: tuple[Node, ...]

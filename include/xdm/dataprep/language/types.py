@@ -1,4 +1,4 @@
-"""The types of expressions, and which of them can stand where another one is expected."""
+"""The types of expressions, and which of them can be used in place of another one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from include.xdm.dataprep.language.tree import LanguageError
 
 
 class Type(Enum):
-    """What is known of a value before any row is read."""
+    """The type of a value as known before any row is read."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -22,16 +22,17 @@ class Type(Enum):
 
     @property
     def is_numeric(self) -> bool:
+        """Whether values are numbers."""
         return self in (Type.INTEGER, Type.NUMBER)
 
     @property
     def storage(self) -> Storage:
-        """How the query holds such a value."""
+        """How the query stores such a value."""
         return _STORAGE.get(self, Storage.JSON)
 
 
 class Storage(Enum):
-    """SQL types. JSON is a VARCHAR that holds JSON: values whose type only the row knows, numbers, and containers."""
+    """SQL types. JSON is a VARCHAR with JSON: values of unknown type, numbers, arrays and objects."""
 
     TEXT = "VARCHAR"
     BOOLEAN = "BOOLEAN"
@@ -59,12 +60,12 @@ _TAKES: dict[Type, set[Type]] = {
 
 
 def takes(expected: Type, given: Type) -> bool:
-    """Whether a value of type ``given`` can be, or be converted to, an ``expected`` one."""
+    """Return whether a value of type ``given`` is an ``expected`` one or can be converted to it."""
     return Type.ANY in (expected, given) or given is Type.NULL or given in _TAKES[expected]
 
 
 def common(types: list[Type]) -> Type:
-    """The type of a value that is one of several."""
+    """Return the common type of several values."""
     known = {kind for kind in types if kind is not Type.NULL}
     if len(known) == 1:
         return known.pop()
@@ -74,7 +75,8 @@ def common(types: list[Type]) -> Type:
 
 
 def require(expected: Type, given: Type, what: str) -> None:
-    """
+    """Check that a value can have the expected type.
+
     Raises:
         LanguageError: a value of type ``given`` can never be an ``expected`` one.
     """

@@ -1,4 +1,4 @@
-"""The characters that the items of a parsed regular expression take, over an alphabet that tells them apart."""
+"""The characters that the items of a parsed regular expression match, over an alphabet that distinguishes the items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CATEGORIES: dict[Any, Callable[[str], bool]] = {
 
 
 def takes(kind: Any, value: Any, character: int) -> bool:
-    """Return whether an item takes a character, given by its code point."""
+    """Return whether an item matches a character, given by its code point."""
     if kind is code.ANY:
         return character != ord("\n")
     if kind is code.LITERAL:
@@ -40,7 +40,7 @@ def takes(kind: Any, value: Any, character: int) -> bool:
 
 
 def characters(items: Any) -> list[int]:
-    """Every character that the expression names, and its neighbours: enough to tell its sets apart."""
+    """Return every character that the expression names, and its neighbours: enough to distinguish its sets."""
     found: list[int] = []
     for kind, value in items:
         if kind in (code.LITERAL, code.NOT_LITERAL):

@@ -1,8 +1,8 @@
-"""Whether a backtracking engine may take exponentially long on a text, decided from the expression alone.
+"""The decision whether a backtracking engine may take exponentially long on a text, from the expression alone.
 
-It may where a loop reads the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: what fails behind it is tried once for
-each of them. The expression's characters are the states of an automaton (Glushkov's), each step counted as often as the
-expression allows it; a loop is ambiguous if a pair of different paths begins and ends at one state.
+It may if a loop can read the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: a failure after the loop is
+retried for each way. The expression's characters are the states of an automaton (Glushkov's); each step is counted as
+often as the expression allows it. A loop is ambiguous if two different paths begin and end at the same state.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FEW = 8
 
 @dataclass
 class _Part:
-    """Of a part of an expression: states that it begins and ends with, and whether it may be empty."""
+    """A part of an expression: its first and last states, and whether it can be empty."""
 
     first: Counter[int] = field(default_factory=Counter)
     last: Counter[int] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class _Automaton:
             self.reads.append(frozenset(each for each in self.alphabet if self._takes(kind, value, each)))
             state = len(self.reads) - 1
             return _Part(Counter([state]), Counter([state]), empty=False)
-        return _Part()  # looks around, or repeats a group: reads nothing new
+        return _Part()  # a lookaround or a back-reference reads no new characters
 
     def _repeat(self, value: Any) -> _Part:
         least, most, items = value
@@ -75,7 +75,7 @@ class _Automaton:
         states = len(self.reads) - before
         if not states:
             return part
-        # Which of many turns are the empty ones is another choice for each text.
+        # Each choice of which repetitions are empty is another way to read a text.
         self.has_empty_turns = self.has_empty_turns or (
             part.empty and least > _FEW and len(self.reads) > before
         )
@@ -85,7 +85,10 @@ class _Automaton:
         return _Part(part.first, part.last, part.empty or least == 0)
 
     def _copies(self, part: _Part, least: int, most: int, items: Any) -> _Part:
-        """A repetition with an end: one copy after the other, of which those after ``least`` may be left out."""
+        """Add a repetition with an upper limit.
+
+        It becomes consecutive copies, of which those after ``least`` may be left out.
+        """
         whole = _Part(part.first, part.last, part.empty or least == 0)
         before = part
         for number in range(2, most + 1):
@@ -140,7 +143,7 @@ class _Automaton:
 
 
 def may_explode(pattern: str, flags: int = 0) -> bool:
-    """Return whether some text may take exponentially long, or the expression has too many states in loops to say.
+    """Return whether some text may take exponentially long, or the expression has too many states in loops to decide.
 
     Raises:
         re.error: it is not a regular expression of Python.
