@@ -73,7 +73,7 @@ class Ownership:
         raise AnotherPipeline(
             f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}); setup would reassign it to "
             f"pipeline {self.pipeline}.",
-            f"If {other} was renamed to {self.pipeline}, add formerly: {other} below aep in {self.pipeline}.yaml and run "
+            f"If {other} was renamed to {self.pipeline}, write formerly: {other} below aep in {self.pipeline}.yaml and run "
             f"setup; until then runs add rows but replace none. Otherwise give pipeline {self.pipeline} its own dataset. "
             "Nothing was changed.",
         )

@@ -263,7 +263,7 @@ def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
-    [(b"{", r"m\.json is no JSON: "), (b"5", r"m\.json holds no list"), (b"{}", r"m\.json holds no list"),
+    [(b"{", r"m\.json is not valid JSON: "), (b"5", r"m\.json holds no list"), (b"{}", r"m\.json holds no list"),
      (b"[5]", r"m\.json holds no list"), (b'{"mappings": {}}', r"m\.json holds no list"), (b"\xff", r"m\.json is no JSON")],
 )  # fmt: skip
 def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
