@@ -39,7 +39,7 @@ def row(key: str, moment: datetime = DAY) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as running:
+    with SandboxServer(state=world) as running:
         yield running
 
 

@@ -50,7 +50,7 @@ SETTINGS = AepSettings(DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORG, "prod")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     world = SandboxState(Store(tmp_path_factory.mktemp("sandbox")), Settings(batch_seconds=0.0))
-    with SandboxServer(world=world) as running:
+    with SandboxServer(state=world) as running:
         yield running
 
 

@@ -55,7 +55,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
 UNSAFE: list[tuple[Conditions, str]] = [
     ("stripped", "accepted a second create-only put of .writable and overwrote the value"),
     ("ignored", "accepted a second create-only put of .writable and kept the first value"),
-    ("overwritten", "refused a second create-only put of .writable and changed the value"),
+    ("overwritten", "refused a second create-only put of .writable but changed the value"),
 ]
 
 
