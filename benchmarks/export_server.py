@@ -29,6 +29,7 @@ class Prepared:
         self._app, self._file = app, file
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Serve an export from the file; pass other requests on."""
         if scope["type"] != "http" or scope["path"] != "/api/2.0/export":
             await self._app(scope, receive, send)
             return

@@ -22,7 +22,7 @@ class BatchError:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as in the catalog. ``status`` is AEP's own value; counts are None until AEP reports them."""
+    """A batch as in the catalog. ``status`` is AEP's own value; unreported counts have the value None."""
 
     id: str
     status: str
@@ -67,7 +67,7 @@ class Batch:
 
     @classmethod
     def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:
-        """Read AEP's JSON; a value that is missing or of another type is None or a default."""
+        """Read AEP's JSON; a missing value, or one of another type, becomes None or a default."""
         metrics = body.get("metrics")
         counts: Mapping[str, Any] = metrics if isinstance(metrics, dict) else {}
         return cls(

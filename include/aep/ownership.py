@@ -19,7 +19,7 @@ from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_l
 
 @dataclass(frozen=True)
 class Ownership:
-    """The owner that requests a dataset. ``lake`` and ``source`` (``<region>/<project id>``) are None where unknown.
+    """The owner that requests a dataset. ``lake`` and ``source`` (``<region>/<project id>``) may be unknown (None).
 
     ``pipelines``: the names of all existing pipeline files.
     """

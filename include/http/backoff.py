@@ -37,7 +37,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def deferral_seconds(requested: float | None) -> float:
-    """Return how long to defer a task: ``requested`` clamped to between 1 s and 1 h; 60 s when it is None."""
+    """Return how long to defer a task: ``requested`` clamped to between 1 s and 1 h; 60 s by default."""
     if requested is None or math.isnan(requested):
         return 60.0
     return min(max(requested, SHORTEST_SECONDS), LONGEST_DEFERRAL_SECONDS)

@@ -35,7 +35,7 @@ _HINT = (
 
 @dataclass(frozen=True)
 class Signed:
-    """A record's bytes without its signature; ``key_id`` is None for an unsigned record."""
+    """A record's bytes without its signature; an unsigned record has no ``key_id``."""
 
     payload: bytes
     key_id: str | None = None

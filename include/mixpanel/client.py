@@ -80,7 +80,7 @@ class MixpanelClient:
         """Stream the raw events from ``from_date`` to ``to_date``, both included; iterate over the result for their lines.
 
         Days are the project's own (UTC for projects since 2023). ``events``: the event names, all when empty.
-        ``limit``: at most this many rows, up to 100 000; there is no next page. ``time_in_ms``: ``time`` in
+        ``limit``: at most this many rows, up to 100 000; further rows cannot be requested. ``time_in_ms``: ``time`` in
         milliseconds. Source: docs.mixpanel.com/reference/raw-event-export.
 
         Raises:

@@ -35,7 +35,7 @@ class EventTime:
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
-    """Convert ``time`` in milliseconds. ``zone`` is None for a ``utc`` project, else the project's zone.
+    """Convert ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone.
 
     ``arrival_ms`` is ``$mp_api_timestamp_ms`` (always UTC): in the autumn fold, the latest of the two instants that is
     not after the arrival is used.

@@ -2,7 +2,7 @@
 
 A live event reaches Mixpanel's API within moments, and ``$mp_api_timestamp_ms`` is UTC in every project. So the API's
 timestamp minus ``time`` is about zero where ``time`` is UTC, and about the zone's negated offset where it is the
-project's wall-clock time. Late events only increase the difference; imported events are no evidence.
+project's wall-clock time. Late events only increase the difference; imported events prove nothing.
 
 The two conventions are not equally easy to imitate. An SDK that sends its device's wall-clock time to a ``utc`` project
 looks like an old project, however many events it sends. Hardly any source looks like ``utc`` in an old project, whose
@@ -141,7 +141,7 @@ class TimeEvidence:
 
 
 def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
-    """Return whether both values are dates between 1970 and 2100; others are no evidence."""
+    """Return whether both values are dates between 1970 and 2100; others prove nothing."""
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 

@@ -72,6 +72,7 @@ class CreateNamespace(Change):
     description: str = ""
 
     def send(self, context: ChangeContext) -> None:
+        """Create the namespace."""
         context.aep.identity.create(self.code, self.code, self.id_type, self.description)
 
 
@@ -83,6 +84,7 @@ class CreateFieldGroup(Change):
     body: Mapping[str, Any] = field(default_factory=dict)
 
     def send(self, context: ChangeContext) -> None:
+        """Create the field group."""
         context.group_id = str(context.aep.registry.create("fieldgroups", self.body)["$id"])
 
 
@@ -94,6 +96,7 @@ class GrowFieldGroup(Change):
     plan: FieldGroupPlan | None = None
 
     def send(self, context: ChangeContext) -> None:
+        """Apply the patch of the field group."""
         assert self.plan is not None and self.plan.group_id is not None
         context.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
 
@@ -109,6 +112,7 @@ class CreateSchema(Change):
     own: bool = False
 
     def send(self, context: ChangeContext) -> None:
+        """Create the schema."""
         parts = [*self.parts, *([context.group_id] if self.own else [])]
         body = {
             "title": self.title,
@@ -128,6 +132,7 @@ class ExtendSchema(Change):
     own: bool = False
 
     def send(self, context: ChangeContext) -> None:
+        """Add the field groups."""
         parts = [*self.parts, *([context.group_id] if self.own else [])]
         operations = [{"op": "add", "path": "/allOf/-", "value": {"$ref": part}} for part in parts]
         context.aep.registry.patch("schemas", context.schema_id, operations)
@@ -144,6 +149,7 @@ class MarkIdentity(Change):
     primary: bool = False
 
     def send(self, context: ChangeContext) -> None:
+        """Create the identity descriptor."""
         context.aep.registry.create_descriptor(
             {
                 "@type": "xdm:descriptorIdentity",
@@ -158,6 +164,7 @@ class MarkIdentity(Change):
 
     @property
     def permanent(self) -> bool:
+        """Whether the identity is primary, which AEP cannot undo."""
         return self.primary
 
 
@@ -168,6 +175,7 @@ class EnableSchema(Change):
     kind = "enable_schema"
 
     def send(self, context: ChangeContext) -> None:
+        """Add the tag of Profile's union schema."""
         union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
         context.aep.registry.patch("schemas", context.schema_id, [union])
 
@@ -184,6 +192,7 @@ class CreateDataset(Change):
     """The tags of Profile; the ownership tags are added."""
 
     def send(self, context: ChangeContext) -> None:
+        """Create the dataset with its tags."""
         reference = {"id": context.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
         context.dataset_id = context.aep.catalog.create_dataset(
             {
@@ -207,6 +216,7 @@ class EnableDataset(Change):
     tags: Mapping[str, list[str]] = field(default_factory=dict)
 
     def send(self, context: ChangeContext) -> None:
+        """Write Profile's tags."""
         assert self.dataset is not None
         context.aep.catalog.tag_dataset(self.dataset, self.tags)
 
@@ -220,5 +230,6 @@ class TagDataset(Change):
     dataset: Dataset | None = None
 
     def send(self, context: ChangeContext) -> None:
+        """Write the ownership tags."""
         assert self.dataset is not None
         context.aep.catalog.tag_dataset(self.dataset, context.owner.new_tags(self.dataset["tags"]))

@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints
 
 @dataclass(frozen=True)
 class FieldGroupPlan:
-    """``group_id`` is None where AEP has no field group with the title; ``body`` is then the group to create.
+    """Without a field group of the title in AEP, ``group_id`` has the value None and ``body`` is the group to create.
 
     ``operations`` is a JSON Patch that removes no field. ``added``: the new fields with their types. ``relaxed``: the
     fields that accept more than before, and how. ``kept``: the fields that only AEP has; they are kept.

@@ -20,7 +20,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RelaxedConstraint:
-    """``keyword`` of a field becomes ``value``, or is removed where that is None."""
+    """``keyword`` of a field becomes ``value``; None: it is removed."""
 
     field: XdmField
     keyword: str

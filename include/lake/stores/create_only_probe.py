@@ -22,8 +22,13 @@ class Store(Protocol):
 
     url: str
 
-    def read(self, key: str) -> bytes | None: ...
-    def put_new(self, key: str, body: bytes) -> bool: ...
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None."""
+        ...
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Put an object unless it exists; return whether it was created."""
+        ...
 
 
 def prove_once(store: Store) -> None:
