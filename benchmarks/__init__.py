@@ -1,1 +1,1 @@
-"""How fast the steps are: ``python -m benchmarks`` runs all of them; docs/performance.md explains what it prints."""
+"""Benchmarks of the steps: ``python -m benchmarks`` runs all of them; docs/performance.md explains its output."""

@@ -1,8 +1,8 @@
-"""How fast are the steps? ``make bench``: a day of a million events; ``make bench-large``: of ten million, too.
+"""Measure the speed of the steps. ``make bench``: a day of a million events; ``make bench-large``: also one of ten million.
 
     python -m benchmarks [--events N] [--large N] [--variant NAME] [--runs N] [--until STEP] [--output FOLDER]
 
-Each step runs in a process of its own against a sandbox over HTTP, on a lake in a folder, and is measured from outside.
+Each step runs in its own process against a sandbox over HTTP, on a lake in a folder, and is measured from outside.
 A baseline reads the same raw file in every round (``benchmarks/baseline.py``); ratios are of medians.
 """
 
@@ -34,18 +34,17 @@ STEPS = ("export", "transform", "validate", "stage")
 _LATE = 3
 _MB = 1_000_000
 _ENOUGH_SECONDS = 120
-"""Another round is only made while all rounds together have taken less than this."""
+"""A further round starts only if all rounds together have taken less than this."""
 
 
 def main() -> None:
+    """Run the benchmarks, print their tables, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--large", type=int, default=0, help="also a day of so many events, for growth")
+    parser.add_argument("--large", type=int, default=0, help="also a day of this many events, for growth")
     parser.add_argument("--variant", choices=sorted(VARIANTS), default="shipped")
-    parser.add_argument("--runs", type=int, default=3, help="rounds, of which the median counts")
-    parser.add_argument(
-        "--until", choices=STEPS, default=STEPS[-1], help="leave out the steps after this one"
-    )
+    parser.add_argument("--runs", type=int, default=3, help="number of rounds; the results are medians")
+    parser.add_argument("--until", choices=STEPS, default=STEPS[-1], help="skip the steps after this one")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks")
     given = parser.parse_args()
     steps = STEPS[: STEPS.index(given.until) + 1]
@@ -60,7 +59,7 @@ def main() -> None:
 
 
 def benchmark(variant: str, events: int, runs: int, steps: Sequence[str] = STEPS) -> dict[str, Any]:
-    """Measures steps on a day of ``events`` events; where they are all, also what comes after them."""
+    """Measure steps on a day of ``events`` events; for all steps, also the ingest and further runs."""
     with tempfile.TemporaryDirectory(prefix="mixpanel-aep-benchmark-") as name:
         folder = Path(name)
         kind = VARIANTS[variant]
@@ -76,7 +75,7 @@ def benchmark(variant: str, events: int, runs: int, steps: Sequence[str] = STEPS
 
 @contextmanager
 def sandbox(folder: Path) -> Iterator[str]:
-    """A sandbox in a process of its own that answers exports with ``answer.gz``; yields its URL."""
+    """Start a sandbox in its own process that responds to exports with ``answer.gz``; yield its URL."""
     command = [
         sys.executable,
         "-m",
@@ -97,7 +96,7 @@ def sandbox(folder: Path) -> Iterator[str]:
 
 
 def _rounds(folder: Path, url: str, runs: int, steps: Sequence[str]) -> Iterator[dict[str, Measured]]:
-    """The baseline and the steps up to stage, several times; fewer where that takes too long."""
+    """Run the baseline and the steps up to stage several times; fewer times if that takes too long."""
     spent = 0.0
     for number in range(runs):
         if spent > _ENOUGH_SECONDS:
@@ -109,7 +108,7 @@ def _rounds(folder: Path, url: str, runs: int, steps: Sequence[str]) -> Iterator
 
 
 def one_round(folder: Path, url: str, steps: Sequence[str] = STEPS) -> dict[str, Measured]:
-    """The baseline, and the steps on a day that nothing was done for."""
+    """Run the baseline, and the steps on an unprocessed day."""
     shutil.rmtree(folder / f"lake/shop/{DAY}", ignore_errors=True)
     found = {"baseline": measured("benchmarks.baseline", str(folder / "answer.gz"))}
     before: tuple[str, ...] = ()
@@ -122,7 +121,7 @@ def one_round(folder: Path, url: str, steps: Sequence[str] = STEPS) -> dict[str,
 def _afterwards(
     folder: Path, url: str, events: int, kind: Variant, last: Mapping[str, Measured]
 ) -> dict[str, Measured]:
-    """Ingest; the day once more; and a refresh that finds three late events."""
+    """Measure the ingest, a second run of the day, and a refresh with three late events."""
     place = (str(folder), url)
     ingest = measured("benchmarks.step", *place, "ingest", last["stage"].said["digest"])
     again = measured("benchmarks.step", *place, "day")
@@ -176,7 +175,7 @@ def _result(
 
 
 def _growth(small: Mapping[str, Any], large: Mapping[str, Any]) -> dict[str, float]:
-    """Memory, and processor time per event, of the larger day as a multiple of the smaller one's."""
+    """Return memory, and processor time per event, of the larger day as multiples of the smaller day's."""
     one, ten = small["export_to_staged"], large["export_to_staged"]
     times = large["events"] / small["events"]
     return {

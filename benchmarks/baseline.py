@@ -1,9 +1,9 @@
-"""The least that reading a day can mean with the standard library: inflate it and decode every line.
+"""The baseline: the minimal work to read a day with Python, decompressing it and decoding every line.
 
     python -m benchmarks.baseline events.jsonl.gz
 
-``gzip`` of the standard library inflates; ``msgspec.json.decode`` decodes each line into Python values, as fast as
-orjson does. Prints the number of events and the seconds as JSON.
+``gzip`` of the standard library decompresses; ``msgspec.json.decode`` decodes each line into Python values, as fast as
+orjson. Prints the number of events and the seconds as JSON.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import msgspec
 
 
 def read(path: str) -> tuple[int, int]:
-    """Returns the number of events, and of bytes inflated."""
+    """Return the number of events, and of decompressed bytes."""
     events, size, decode = 0, 0, msgspec.json.decode
     with gzip.open(path, "rb") as file:
         for line in file:
             try:
                 decode(line)
-            except msgspec.DecodeError:  # a number beyond 64 bits and the like: read all the same
+            except msgspec.DecodeError:  # such as a number beyond 64 bits
                 json.loads(line)
             events += 1
             size += len(line)

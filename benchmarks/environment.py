@@ -1,4 +1,4 @@
-"""Where a benchmark's steps work: the shop's pipeline, a lake in a folder, and the sandbox of ``export_server.py``."""
+"""The environment of a benchmark's steps: the shop's pipeline, a lake in a folder, and the sandbox of ``export_server.py``."""
 
 from __future__ import annotations
 
@@ -27,34 +27,40 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class BenchmarkEnvironment:
-    """``folder`` holds the lake and the variant's field group and mapping set; ``url`` is the sandbox's."""
+    """``folder`` contains the lake and the variant's field group and mapping set; ``url`` is the sandbox's address."""
 
     folder: Path
     url: str
 
     @property
     def lake(self) -> Lake:
+        """The lake."""
         return Lake(f"file://{self.folder}/lake")
 
     @property
     def pipeline(self) -> Pipeline:
+        """The shop's pipeline."""
         return load_pipeline(ROOT / "include/pipelines/shop.yaml")
 
     @property
     def workspace(self) -> Workspace:
+        """The workspace of the benchmark's day."""
         return Workspace.of(self.lake, self.pipeline, DAY)
 
     @property
     def source(self) -> Source:
+        """The Mixpanel project."""
         return self._mixpanel.source
 
     @property
     def mixpanel(self) -> MixpanelClient:
+        """A client of Mixpanel."""
         return MixpanelClient(self._mixpanel)
 
     @property
     def aep(self) -> AepClient:
-        # Imported late, as by the operators: an export needs none of it.
+        """A client of AEP."""
+        # Imported late, as by the operators: an export does not need it.
         from include.aep.client import AepClient
         from include.aep.settings import AepSettings
 
@@ -65,7 +71,7 @@ class BenchmarkEnvironment:
         return MixpanelSettings.from_connection(**self._connection(self.pipeline.mixpanel.conn_id))
 
     def use_variant(self) -> None:
-        """Reads field groups and mapping sets from the benchmark's folder in this process."""
+        """Read field groups and mapping sets from the benchmark's folder in this process."""
         from include.aep.setup import field_group
         from include.xdm.mapping import mapping_file
 

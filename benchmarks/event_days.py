@@ -1,7 +1,7 @@
-"""Days of made-up events for the benchmarks: the demo shop's events, multiplied, the same bytes on every machine.
+"""Synthetic days of events for the benchmarks: the demo shop's events, multiplied, identical on every machine.
 
-An event has 21 to 30 properties and about 714 bytes. Ids, times and people differ from event to event, so that a day
-compresses about as a real one does; every event has an ``_id`` of its own.
+An event has 21 to 30 properties and about 714 bytes. Ids, times and people differ between events, so that a day
+compresses about as well as a real one; every event has a unique ``_id``.
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ _ODD = (
     b'{"event":"Odd","properties":{"time":%d.25,"$insert_id":"odd-%d","distinct_id":"u-3","amount":1e400}}',
     b'{"event": "Odd", "properties": {"time": %d, "$insert_id": "odd-%d", "distinct_id": "u-4", "x": {"a": 1}}}',
 )
-"""Events that no fast path may take for ordinary ones: each has to be read by itself."""
+"""Events that no fast path may treat as ordinary: each has to be parsed individually."""
 
 
 def lines(events: int, *, odd: float = 0.0, more: bytes = b"", first: int = 0) -> Iterator[bytes]:
-    """Blocks of whole lines, newlines included. ``odd``: share of unusual lines; ``more``: JSON members for the others;
-    ``first``: the number of the first event, for events that are in no other day."""
+    """Yield blocks of whole lines, newlines included.
+
+    ``odd``: the share of unusual lines; ``more``: additional JSON members for the other lines; ``first``: the number of the
+    first event, for events that are in no other day.
+    """
     tail = b"," + more + b"}}" if more else b"}}"
     templates, every = _templates(), round(1 / odd) if odd else 0
     for start in range(first, first + events, _BLOCK_EVENTS):
@@ -60,7 +63,7 @@ def lines(events: int, *, odd: float = 0.0, more: bytes = b"", first: int = 0) -
 
 
 def write_day(path: Path, events: int, *, odd: float = 0.0, more: bytes = b"", late: int = 0) -> None:
-    """Writes a day as Mixpanel would send it: one gzip member. ``late``: more events at its end."""
+    """Write a day as Mixpanel would send it: one gzip member. ``late``: additional events at its end."""
     packer = zlib.compressobj(level=4, wbits=31)
     with path.open("wb") as file:
         for block in lines(events, odd=odd, more=more):
@@ -72,7 +75,7 @@ def write_day(path: Path, events: int, *, odd: float = 0.0, more: bytes = b"", l
 
 @cache
 def _templates() -> tuple[bytes, ...]:
-    """Shop events of 21 to 30 properties, about 714 bytes on average, ready for ``%``."""
+    """Return shop events of 21 to 30 properties, about 714 bytes on average, as templates for ``%``."""
     rows = [row for copy in range(2) for row in shop.rows((DAY - _EPOCH).days, copy)]
     fitting = [row.line for row in rows if 21 <= _properties(row.line) <= 30 and len(row.line) < 920]
     return tuple(map(_template, fitting))

@@ -1,9 +1,9 @@
-"""A sandbox whose Mixpanel answers exports from a file, so that what is measured is the client.
+"""A sandbox whose Mixpanel serves exports from a file, so that the benchmark measures the client.
 
     python -m benchmarks.export_server STATE EVENTS.jsonl.gz
 
-The sandbox itself makes, sorts and compresses a day while it is exported, which takes longer than every step together.
-Everything else is the sandbox as it is. ``EVENTS.jsonl.gz`` is opened for each export: replace it for another answer.
+The normal sandbox generates, sorts and compresses a day during its export, which takes longer than all steps together.
+Everything else is the normal sandbox. ``EVENTS.jsonl.gz`` is opened for each export: replace it for another response.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Prepared:
-    """An ASGI application in front of the sandbox's: exports come from a file, in chunks."""
+    """An ASGI application in front of the sandbox's: it serves exports from a file, in chunks."""
 
     def __init__(self, app: Any, file: Path) -> None:
         self._app, self._file = app, file
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
+        """Serve an export from the file; pass other requests on."""
         if scope["type"] != "http" or scope["path"] != "/api/2.0/export":
             await self._app(scope, receive, send)
             return
@@ -41,7 +42,7 @@ class Prepared:
 
 
 def main(state: str, file: str) -> None:
-    """Serves until it is ended; its first line says where."""
+    """Serve until the process ends; the first line of output is the address."""
     listener = listen("127.0.0.1", 0)
     folder = Path(state)
     folder.mkdir(parents=True, exist_ok=True)

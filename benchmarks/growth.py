@@ -1,9 +1,9 @@
-"""How large is the lake of a loaded day? Bytes by kind, as multiples of the export's, before and after a cleaning.
+"""Measure the lake of a loaded day: bytes by kind, as multiples of the export's, before and after cleaning.
 
     python -m benchmarks.growth [--events N]
 
-A day is loaded, refreshed with three more events, and replaced under another mapping; then a week passes and the lake is
-cleaned twice, a day apart.
+A day is loaded, refreshed with three more events, and replaced with another mapping; then a week passes and the lake
+is cleaned twice, a day apart.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ Sizes = dict[str, int]
 
 
 def main() -> None:
+    """Print the measured ratios."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--events", type=int, default=200_000)
     found = lake_growth(parser.parse_args().events)
@@ -41,13 +42,13 @@ def main() -> None:
 
 
 def ratios(sizes: Sizes) -> dict[str, float]:
-    """Bytes by kind, and of all together, as multiples of one export's."""
+    """Return the bytes by kind, and in total, as multiples of one export's."""
     found = {kind: size / sizes["one export"] for kind, size in sizes.items() if kind != "one export"}
     return {name: round(ratio, 4) for name, ratio in {**found, "all": sum(found.values())}.items()}
 
 
 def lake_growth(events: int) -> dict[str, Sizes]:
-    """Load, refresh, replace and clean a day of so many events; bytes by kind after each."""
+    """Load, refresh, replace and clean a day of this many events; return the bytes by kind after each."""
     with tempfile.TemporaryDirectory(prefix="mixpanel-aep-growth-") as name:
         folder = Path(name)
         write_day(folder / "answer.gz", events)
@@ -93,7 +94,7 @@ def _load(
 
 
 def _sizes(lake: Lake) -> Sizes:
-    """Bytes by kind, and those of one export."""
+    """Return the bytes by kind, and those of one export."""
     sizes: Counter[str] = Counter()
     exports = []
     for found in lake.objects(""):

@@ -21,7 +21,7 @@ _MB = 1_000_000
 
 @dataclass(frozen=True)
 class Measured:
-    """``peak_bytes``: the largest sum of the tree's resident memory that was seen; ``said``: the JSON on its output."""
+    """``peak_bytes``: the largest observed sum of the tree's resident memory; ``said``: the JSON of the output."""
 
     seconds: float
     cpu_seconds: float
@@ -30,10 +30,10 @@ class Measured:
 
 
 def measured(module: str, *arguments: str) -> Measured:
-    """Runs ``python -m module`` and waits for its end.
+    """Run ``python -m module`` and wait for its end.
 
     Raises:
-        RuntimeError: it failed; its errors are on standard error.
+        RuntimeError: the process failed; its errors are on standard error.
     """
     began = time.perf_counter()
     path = os.pathsep.join(filter(None, (str(ROOT), str(ROOT / "plugins"), os.environ.get("PYTHONPATH"))))
@@ -60,7 +60,7 @@ def measured(module: str, *arguments: str) -> Measured:
 
 
 def _watch(pid: int, ended: threading.Event, peak: list[int]) -> None:
-    """Adds up the tree's memory again and again. Pages that its processes share are counted for each of them."""
+    """Sample the tree's memory repeatedly. Pages that its processes share count once per process."""
     try:
         root = psutil.Process(pid)
     except psutil.NoSuchProcess:
@@ -71,5 +71,5 @@ def _watch(pid: int, ended: threading.Event, peak: list[int]) -> None:
             for process in (root, *root.children(recursive=True)):
                 total += process.memory_info().rss
         except psutil.Error:
-            continue  # one of them has just ended
+            continue  # a process ended in the meantime
         peak[0] = max(peak[0], total)

@@ -1,4 +1,4 @@
-"""The results of a benchmark: a table, JSON and a picture."""
+"""The results of a benchmark: a table, JSON and a chart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NAMES = {"ratio": "wall time", "cpu_ratio": "processor time"}
 
 
 def table(result: Mapping[str, Any]) -> str:
-    """The steps of a result, a line each."""
+    """Return the steps of a result, one line each."""
     lines = [
         f"{'step':16}{'seconds':>9}{'events/s':>12}{'x baseline':>12}{'x CPU':>8}{'peak MB':>9}{'runs':>6}"
     ]
@@ -27,7 +27,7 @@ def table(result: Mapping[str, Any]) -> str:
 
 
 def picture(result: Mapping[str, Any]) -> str:
-    """An SVG with two bars for each step: how many times as fast as the baseline, on a logarithmic scale."""
+    """Return an SVG chart with two bars per step: the speed relative to the baseline, on a logarithmic scale."""
     rows = {**result["steps"], "export to staged": result["export_to_staged"]}
     height = 112 + _ROW * len(rows)
     about = f"{result['events']:,} events, {result['megabytes']:,.0f} MB of JSON, {result['variant']}; {result['machine']}"
@@ -57,7 +57,7 @@ def picture(result: Mapping[str, Any]) -> str:
 
 
 def _x(ratio: float) -> float:
-    """Where a ratio is on the scale from 0.01 to 100, which has 140 points for each power of ten."""
+    """Return the position of a ratio on the scale from 0.01 to 100, which has 140 points per power of ten."""
     return _LEFT + 140 * (math.log10(min(max(ratio, 0.01), 100)) + 2)
 
 

@@ -1,8 +1,8 @@
-"""How fast the sandbox takes a batch in, and how much memory that needs.
+"""Measure the sandbox's speed and memory use when it ingests a batch.
 
     .venv/bin/python benchmarks/sandbox_ingest.py --rows 1000000 --format json
 
-Starts a sandbox of its own, makes the demo shop's schema in it, uploads one batch of made-up rows over HTTP, and
+Starts its own sandbox, creates the demo shop's schema in it, uploads one batch of synthetic rows over HTTP, and
 prints rows per second from COMPLETE to success, and the sandbox's peak memory.
 """
 
@@ -46,10 +46,11 @@ _OCTETS = {"Content-Type": "application/octet-stream"}
 
 
 def main() -> None:
+    """Measure one batch and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--format", choices=("json", "array", "parquet"), default="json")
-    parser.add_argument("--bad", type=float, default=0, help="share of rows that are refused, 0 to 1")
+    parser.add_argument("--bad", type=float, default=0, help="share of invalid rows, 0 to 1")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         fields = _fields()
@@ -64,14 +65,14 @@ def _measure(sandbox: _Sandbox, file: Path, given: argparse.Namespace, fields: d
     kind = {"format": "parquet" if given.format == "parquet" else "json"}
     kind |= {"isMultiLineJson": True} if given.format == "array" else {}
     body = {"datasetId": dataset, "inputFormat": kind, "partialIngestionPercent": 100}
-    batch = sandbox.ask("POST", f"{IMPORT}/batches", json=body).json()["id"]
+    batch = sandbox.request("POST", f"{IMPORT}/batches", json=body).json()["id"]
     before, start = sandbox.peak_bytes(), time.perf_counter()
     sandbox.upload(f"{IMPORT}/batches/{batch}/datasets/{dataset}/files/rows", file)
     uploaded, uploading = sandbox.peak_bytes(), time.perf_counter() - start
     start = time.perf_counter()
-    sandbox.ask("POST", f"{IMPORT}/batches/{batch}?action=COMPLETE")
+    sandbox.request("POST", f"{IMPORT}/batches/{batch}?action=COMPLETE")
     while True:
-        found = sandbox.ask("GET", f"{CATALOG}/batches/{batch}").json()[batch]
+        found = sandbox.request("GET", f"{CATALOG}/batches/{batch}").json()[batch]
         if found["status"] in ("success", "failed"):
             break
         time.sleep(0.05)
@@ -85,7 +86,7 @@ def _measure(sandbox: _Sandbox, file: Path, given: argparse.Namespace, fields: d
 
 
 class _Sandbox:
-    """A sandbox in a process of its own, and a client of its AEP."""
+    """A sandbox in its own process, and a client of its AEP."""
 
     def __init__(self, state: Path) -> None:
         command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(state)]
@@ -97,23 +98,24 @@ class _Sandbox:
     def __enter__(self) -> _Sandbox:
         form = {"grant_type": "client_credentials", "scope": DEMO_SCOPE}
         form |= {"client_id": DEMO_CLIENT_ID, "client_secret": DEMO_CLIENT_SECRET}
-        token = self.ask("POST", "/ims/token/v3", data=form).json()["access_token"]
+        token = self.request("POST", "/ims/token/v3", data=form).json()["access_token"]
         gateway = {"x-api-key": DEMO_CLIENT_ID, "x-gw-ims-org-id": DEMO_ORG, "x-sandbox-name": "prod"}
         self._session.headers.update({"Authorization": f"Bearer {token}", **gateway})
-        self.ask("POST", "/_sandbox/aep/settings", json={"batch_seconds": 0})
+        self.request("POST", "/_sandbox/aep/settings", json={"batch_seconds": 0})
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(20)
 
-    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        answer = self._session.request(method, self._url + path, timeout=600, **options)
-        answer.raise_for_status()
-        return answer
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Send a request, and raise on an error status."""
+        response = self._session.request(method, self._url + path, timeout=600, **options)
+        response.raise_for_status()
+        return response
 
     def peak_bytes(self) -> int:
-        """The largest memory that the process ever held."""
+        """Return the peak memory of the process."""
         status = Path(f"/proc/{self._process.pid}/status")
         if not status.exists():
             return int(psutil.Process(self._process.pid).memory_info().rss)
@@ -121,6 +123,7 @@ class _Sandbox:
         return int(line.split()[1]) * 1024
 
     def dataset(self, fields: dict[str, Any]) -> str:
+        """Create a dataset with the given tenant fields, and return its id."""
         group = {
             "title": "Shop",
             "type": "object",
@@ -130,32 +133,34 @@ class _Sandbox:
             },
             "allOf": [{"$ref": "#/definitions/customFields"}],
         }
-        group_id = self.ask("POST", f"{REGISTRY}/tenant/fieldgroups", json=group).json()["$id"]
+        group_id = self.request("POST", f"{REGISTRY}/tenant/fieldgroups", json=group).json()["$id"]
         refs = [{"$ref": EXPERIENCE_EVENT}, {"$ref": group_id}]
         schema = {"title": "Shop events", "type": "object", "allOf": refs}
-        schema_id = self.ask("POST", f"{REGISTRY}/tenant/schemas", json=schema).json()["$id"]
+        schema_id = self.request("POST", f"{REGISTRY}/tenant/schemas", json=schema).json()["$id"]
         ref = {"id": schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
-        (made,) = self.ask("POST", f"{CATALOG}/dataSets", json={"name": "Shop", "schemaRef": ref}).json()
-        return str(made).removeprefix("@/dataSets/")
+        (created,) = self.request(
+            "POST", f"{CATALOG}/dataSets", json={"name": "Shop", "schemaRef": ref}
+        ).json()
+        return str(created).removeprefix("@/dataSets/")
 
     def upload(self, path: str, file: Path) -> None:
-        """In chunks where the file is too large for one request."""
+        """Upload a file, in chunks if it is too large for one request."""
         size = file.stat().st_size
         if size <= _CHUNK_BYTES:
             with file.open("rb") as content:
-                self.ask("PUT", path, data=content, headers=_OCTETS)
+                self.request("PUT", path, data=content, headers=_OCTETS)
             return
-        self.ask("POST", f"{path}?action=INITIALIZE")
+        self.request("POST", f"{path}?action=INITIALIZE")
         with file.open("rb") as content:
             for first in range(0, size, _CHUNK_BYTES):
                 chunk = content.read(_CHUNK_BYTES)
                 span = {"Content-Range": f"bytes {first}-{first + len(chunk) - 1}"}
-                self.ask("PATCH", path, data=chunk, headers=_OCTETS | span)
-        self.ask("POST", f"{path}?action=COMPLETE")
+                self.request("PATCH", path, data=chunk, headers=_OCTETS | span)
+        self.request("POST", f"{path}?action=COMPLETE")
 
 
 def _fields() -> dict[str, Any]:
-    """The tenant fields of the demo shop: Mixpanel's default properties and its own."""
+    """Return the tenant fields of the demo shop: Mixpanel's default properties and its own."""
     merged: dict[str, Any] = {}
     for name in ("mixpanel-defaults", "shop"):
         for group in json.loads((_FIELD_GROUPS / f"{name}.json").read_text())["properties"].values():
@@ -164,13 +169,13 @@ def _fields() -> dict[str, Any]:
 
 
 def _write(file: Path, form: str, rows: int, bad: float, fields: dict[str, Any]) -> None:
-    made = _rows(rows, bad, fields)
+    generated = _rows(rows, bad, fields)
     if form == "parquet":
-        _write_parquet(file, made)
+        _write_parquet(file, generated)
         return
     with file.open("w") as out:
         out.write("[" if form == "array" else "")
-        for number, row in enumerate(made):
+        for number, row in enumerate(generated):
             out.write("," if form == "array" and number else "")
             out.write(json.dumps(row) + "\n")
         out.write("]" if form == "array" else "")
@@ -191,7 +196,7 @@ def _write_parquet(file: Path, rows: Iterator[dict[str, Any]]) -> None:
 
 
 def _rows(count: int, bad: float, fields: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    dice = random.Random(7)  # noqa: S311 - made-up rows
+    dice = random.Random(7)  # noqa: S311 - synthetic rows
     for number in range(count):
         values = {name: _value(dice, name, field) for name, field in fields.items()}
         identity = {"Email": [{"id": f"user{number % 5000}@example.com", "primary": True}]}

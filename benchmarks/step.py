@@ -1,4 +1,4 @@
-"""One step of a benchmark's day in a process of its own, as a task of Airflow runs it.
+"""Runs one step of a benchmark's day in its own process, like a task of Airflow.
 
     python -m benchmarks.step FOLDER URL STEP [DIGEST of the step before] [--refresh NAME]
 
@@ -21,6 +21,7 @@ _POLL_SECONDS = 0.2
 
 
 def main() -> None:
+    """Run the step, and print its result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("url")
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def _cpu_seconds() -> float:
-    """Processor time of this process and of its children that have ended."""
+    """Return the processor time of this process and of its ended children."""
     used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in used)
 
@@ -101,7 +102,7 @@ def _ingest(
 
     def load() -> dict[str, Any]:
         while not isinstance(done := run.ingest(staged), IngestResult):
-            time.sleep(_POLL_SECONDS)  # as the trigger of the task does between two looks
+            time.sleep(_POLL_SECONDS)  # as the task's trigger does between two polls
         return {"digest": "", "counts": {"active": done.active, "loaded": done.loaded}}
 
     return load
@@ -110,7 +111,7 @@ def _ingest(
 def _day(
     environment: BenchmarkEnvironment, _before: str | None, refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
-    """All five steps in one process."""
+    """Return all five steps, to run in one process."""
     from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
 

@@ -1,6 +1,6 @@
-"""What the steps should reach: events per processor second, as a multiple of the baseline's (``benchmarks/baseline.py``).
+"""The performance targets: events per processor second, as multiples of the baseline (``benchmarks/baseline.py``).
 
-``make faults`` fails a step that falls below ``MARGIN`` times its target: a loaded machine moves a ratio by a tenth or two.
+``make faults`` fails a step that falls below ``MARGIN`` times its target: load on the machine changes a ratio by 10 to 20 %.
 """
 
 from __future__ import annotations

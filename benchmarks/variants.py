@@ -1,4 +1,4 @@
-"""What a benchmark's day and pipeline look like."""
+"""Variants of a benchmark's day and pipeline."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ COMPANY_FIELDS = 100
 
 @dataclass(frozen=True)
 class Variant:
-    """``odd``: share of events that no fast path may take; ``more``: JSON members added to every event;
-    ``change``: makes a field group's fields and a mapping set of the shop's ones."""
+    """``odd``: the share of events that no fast path may handle; ``more``: JSON members added to every event.
+
+    ``change``: a function that changes the shop's field group and mapping set.
+    """
 
     about: str
     odd: float = 0.0
@@ -35,7 +37,7 @@ class Variant:
     change: Callable[[dict[str, Any], list[dict[str, Any]]], None] | None = None
 
     def write_files(self, folder: Path) -> None:
-        """Writes the field group and the mapping set as ``shop.json`` into folders of their own."""
+        """Write the field group and the mapping set as ``shop.json`` into separate folders."""
         group = json.loads((_PIPELINES / "field_groups/shop.json").read_text())
         mapping = json.loads((_PIPELINES / "mappings/shop.json").read_text())
         if self.change is not None:
@@ -72,7 +74,7 @@ def _row(source: str, destination: str) -> dict[str, Any]:
 
 _CART = b'"bench_cart":[{"sku":"GR-1","price":19.5,"quantity":2},{"sku":"GF-2","price":5,"quantity":1}],"bench_labels":{"a":"x","b":"y"}'
 VARIANTS = {
-    "shipped": Variant("the mapping set that ships for the shop"),
+    "shipped": Variant("the shop's own mapping set"),
     "nested": Variant("with an array of objects, a map and seven expressions", more=_CART, change=_nested),
     "company": Variant(
         f"{COMPANY_FIELDS} mappings, four more properties an event",

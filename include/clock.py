@@ -1,4 +1,4 @@
-"""Time is passed in: nothing in the data plane asks the system what time it is."""
+"""The clock that callers pass in: code of the data plane never reads the system time itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """Wall-clock seconds since the epoch, and a way to wait."""
+    """Wall-clock seconds since the epoch, and a sleep function."""
 
     seconds: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
 
     def now(self) -> datetime:
-        """The current instant, in UTC."""
+        """Return the current instant, in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
 

@@ -1,4 +1,4 @@
-"""The kind of deployment that this process belongs to. Imports nothing, so that every part of the project can ask here."""
+"""The kind of deployment of this process. It imports no other module of the project, so that all of them can use it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ PRODUCTION, DEVELOPMENT = "production", "development"
 
 
 class UnknownEnvironment(ValueError):
-    """``MIXPANEL_AEP_ENV`` has an unknown value; one sentence that names the allowed ones."""
+    """``MIXPANEL_AEP_ENV`` has an unknown value; the message lists the allowed ones."""
 
 
 def is_production(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``; the one place that reads it.
+    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``; only this function reads the variable.
 
     Raises:
-        UnknownEnvironment: it is something else than ``production``, ``development`` or empty. A misspelt
-            ``production`` would otherwise pass for development.
+        UnknownEnvironment: it is not ``production``, ``development`` or empty. A misspelt ``production`` would
+            otherwise count as development.
     """
     value = (os.environ if environment is None else environment).get(ENVIRONMENT_VARIABLE, "")
     if value not in ("", PRODUCTION, DEVELOPMENT):
         raise UnknownEnvironment(
-            f"{ENVIRONMENT_VARIABLE} is {value[:40]!a}; the allowed values are {PRODUCTION} and {DEVELOPMENT}, written "
-            f"exactly so, and without it {DEVELOPMENT} is assumed."
+            f"{ENVIRONMENT_VARIABLE} is {value[:40]!a}; the allowed values are {PRODUCTION} and {DEVELOPMENT}, in this exact "
+            f"spelling. The default is {DEVELOPMENT}."
         )
     return value == PRODUCTION

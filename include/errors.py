@@ -1,4 +1,4 @@
-"""The errors a person on call can meet: what happened, where, and what to do."""
+"""The error classes: each error says what happened, to what, and what to do."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ _LONGEST = 20_000
 
 
 class PipelineError(Exception):
-    """One sentence that says what is wrong and where, and a hint that says what to do.
+    """An error with a sentence that says what happened, to what, and a hint that says what to do.
 
-    No message holds a secret, a token, a request or response body, or a row's value. It stays on one line, without a
-    control character, whatever names it tells: a log can neither be forged nor a terminal be steered by one.
+    A message never contains a secret, a token, a request or response body, or a row's value. It is one line without
+    control characters, whatever names it contains, so that it can neither forge a log line nor control a terminal.
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
@@ -21,19 +21,19 @@ class PipelineError(Exception):
 
 
 class Terminal(PipelineError):
-    """Running the same thing again cannot help: a person has to change something."""
+    """A retry cannot help: a person has to change something."""
 
 
 class Transient(PipelineError):
-    """The same thing may well succeed later: retry."""
+    """A retry may succeed."""
 
 
 class Conflict(PipelineError):
-    """Another run is at work on the same partition, or got there first."""
+    """Another run works on the same partition, or has already done so."""
 
 
 class Throttled(Transient):
-    """A service, or our own budget for it, asks us to wait ``wait_seconds``."""
+    """A service, or this project's own budget for it, requires a wait of ``wait_seconds``."""
 
     def __init__(self, sentence: str, hint: str = "", *, wait_seconds: float) -> None:
         super().__init__(sentence, hint)
@@ -41,43 +41,43 @@ class Throttled(Transient):
 
 
 class ConfigError(Terminal):
-    """A pipeline file, a mapping set or a connection is wrong."""
+    """A pipeline file, a mapping set or a connection is invalid."""
 
 
 class PartitionNotClosed(Terminal):
-    """The day is not over in the Mixpanel project's time zone."""
+    """The day has not ended in the Mixpanel project's time zone."""
 
 
 class WrongClock(Transient):
-    """This worker's clock and a service's differ by more than is safe; another worker may have the right time."""
+    """This worker's clock differs from a service's by more than is safe; another worker's clock may be right."""
 
 
 class TruncatedExport(Transient):
-    """Mixpanel's answer ended before the day did; nothing of it was published."""
+    """Mixpanel's response is truncated; no file was published."""
 
 
 class NotAnExport(Transient):
-    """A 200 that holds something else than events."""
+    """A response with status 200 does not contain events."""
 
 
 class WrongProject(Terminal):
-    """The credentials, the project or the region do not belong together."""
+    """The credentials, the project and the region do not belong together."""
 
 
 class CredentialsRejected(Terminal):
-    """A service does not accept the credentials of a connection."""
+    """A service rejected the credentials of a connection."""
 
 
 class SchemaError(Terminal):
-    """The XDM schema cannot hold what the pipeline sends."""
+    """The XDM schema does not fit the rows that the pipeline sends."""
 
 
 class TooManyQuarantined(Terminal):
-    """More rows were refused than the pipeline allows."""
+    """More rows were quarantined than the pipeline allows."""
 
 
 class PartitionRefused(Terminal):
-    """The day as a whole is not what it has to be."""
+    """The day as a whole does not meet its requirements."""
 
 
 class LakeError(Transient):
@@ -85,15 +85,15 @@ class LakeError(Transient):
 
 
 class FilesRemoved(Transient):
-    """The files of a step's output are not in the lake any more; its manifest is."""
+    """The files of a step's output are no longer in the lake, but its manifest is."""
 
 
 class UnsafeStore(Terminal):
-    """The lake's store does not keep create-only puts, so that it cannot lock."""
+    """The lake's store does not enforce create-only puts, so it cannot be used for locks."""
 
 
 class ForeignObject(Terminal):
-    """Something in the lake was not written by this project, or is not where this project would write it."""
+    """An object in the lake was not written by this project, or is not where this project would write it."""
 
 
 class ForeignLake(Terminal):
@@ -101,15 +101,15 @@ class ForeignLake(Terminal):
 
 
 class SettingsUnavailable(Transient):
-    """Airflow could not answer whether a variable or connection is set."""
+    """Airflow could not return a variable or connection."""
 
 
 class ScratchError(Transient):
-    """The worker's own scratch folder is full, or gone."""
+    """The worker's scratch folder is full or missing."""
 
 
 class WorkerFailed(Transient):
-    """A process that a step has started ended before its work was done."""
+    """A process that a step started ended before its work was done."""
 
 
 class BadManifest(Terminal):
@@ -117,7 +117,7 @@ class BadManifest(Terminal):
 
 
 class NotADigest(BadManifest, ValueError):
-    """A record names an output by something else than a digest."""
+    """A record names an output by something other than a digest."""
 
 
 class ForgedRecord(BadManifest):
@@ -125,67 +125,67 @@ class ForgedRecord(BadManifest):
 
 
 class BatchFailed(Terminal):
-    """AEP refused the batch."""
+    """AEP rejected the batch."""
 
 
 class CountMismatch(Terminal):
-    """AEP says success, with other counts than the manifest's."""
+    """AEP reports success, but with other counts than the manifest."""
 
 
 class BatchStuck(Transient):
-    """AEP has not finished the batch before the deadline."""
+    """AEP did not finish the batch before the deadline."""
 
 
 class ServiceUnavailable(Transient):
-    """A service could not be reached, or says that it cannot answer now."""
+    """A service could not be reached, or reports that it is unavailable."""
 
 
 class IdentityServiceUnavailable(ServiceUnavailable):
-    """Adobe's identity service gave no usable token."""
+    """Adobe's identity service returned no usable token."""
 
 
 class RequestRefused(Terminal):
-    """A service says that the request itself is wrong."""
+    """A service rejected the request as invalid."""
 
 
 class NotFound(RequestRefused):
-    """A service does not know what was asked for."""
+    """A service did not find the requested object."""
 
 
 class PayloadTooLarge(RequestRefused):
-    """A service does not take so many bytes in one request."""
+    """A service does not accept that many bytes in one request."""
 
 
 class AccessDenied(Terminal):
-    """The credentials are good, but may not do this."""
+    """The credentials are valid, but lack a permission."""
 
 
 class RedirectRefused(Terminal):
-    """A service pointed to another address; credentials are never sent there."""
+    """A service responded with a redirect; credentials are never sent to another address."""
 
 
 class AddressRefused(Terminal):
-    """A service's name leads to a machine that cannot be the service; nothing was sent to it."""
+    """A service's host name resolves to an address that cannot be the service; no data was sent to it."""
 
 
 class AlreadyExists(Conflict):
-    """What was to be created is there already."""
+    """The object to be created already exists."""
 
 
 class DatasetMissing(Terminal):
-    """The pipeline's dataset does not exist, or is not the only one of its name."""
+    """The pipeline's dataset does not exist, or several have its name."""
 
 
 class ExportTerminatedEarly(TruncatedExport):
-    """Mixpanel wrote into its answer that it stopped before the end."""
+    """Mixpanel's response states that the export ended early."""
 
 
 class ExportTooLarge(Terminal):
-    """Mixpanel's answer is larger than any real one: a line, or what its gzip expands to."""
+    """Mixpanel's response is too large: a line, or the decompressed size."""
 
 
 class AnotherSource(Terminal):
-    """A dataset holds the events of another Mixpanel project."""
+    """A dataset contains the events of another Mixpanel project."""
 
 
 class AnotherPipeline(Terminal):
@@ -193,7 +193,7 @@ class AnotherPipeline(Terminal):
 
 
 class UnknownBatch(Terminal):
-    """AEP holds a batch of the partition that the ledger does not know."""
+    """AEP has a batch of the partition that is not in the ledger."""
 
 
 class OpenBatchElsewhere(Conflict):
@@ -201,15 +201,15 @@ class OpenBatchElsewhere(Conflict):
 
 
 class BatchUnconfirmed(Transient):
-    """AEP does not confirm now what the ledger says of a batch."""
+    """AEP does not confirm a batch's state in the ledger."""
 
 
 class LedgerContradicted(Terminal):
-    """A ledger record names a batch that in AEP belongs to another dataset or day."""
+    """A ledger record names a batch that belongs to another dataset or day in AEP."""
 
 
 class QueryServiceBusy(Transient):
-    """AEP's Query Service has no free session, runs another query, or took longer than it may."""
+    """AEP's Query Service has no free session, runs another query, or exceeded a time limit."""
 
 
 class LakeNotReadable(Terminal):
@@ -217,12 +217,12 @@ class LakeNotReadable(Terminal):
 
 
 class DaysMissing(Terminal):
-    """Days of a pipeline are not in AEP, for longer than the pipeline file allows."""
+    """Days of a pipeline have been missing in AEP for longer than the pipeline file allows."""
 
 
 class VerificationFailed(Terminal):
-    """AEP's data lake does not hold what the ledger says: rows are lost, duplicate or unknown."""
+    """AEP's data lake contradicts the ledger: rows are lost, duplicate or unknown."""
 
 
 class AmendmentRefused(Terminal):
-    """What a person wants to write into a ledger is not what AEP says."""
+    """A manual ledger amendment contradicts AEP."""

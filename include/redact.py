@@ -1,4 +1,4 @@
-"""Keeps secrets and control characters out of everything a person reads."""
+"""Removes secrets and control characters from text for people."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 
 MASK = "***"
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}")
-# Beside what ends a line or steers a terminal: marks that make a text read in another order than it is.
+# In addition to line ends and terminal control characters: marks that change the reading order of a text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without ``secrets`` and without anything that looks like an Authorization header."""
+    """Return ``text`` without ``secrets`` and without anything that looks like an Authorization header."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
 
 
 def one_line(text: str, limit: int = 80) -> str:
-    """At most ``limit`` characters of ``text`` on one line, without control characters."""
+    """Return at most ``limit`` characters of ``text`` on one line, without control characters."""
     flat = _CONTROL.sub(" ", text).strip()
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from include.errors import ConfigError
 
 VERSION = "0.1.0"
-"""Of what is imported. ``importlib.metadata`` would say what was installed once, which an editable install outgrows."""
+"""The version of the imported code. ``importlib.metadata`` has the installed version, which is stale in editable installs."""
 
 
 def require_package(*, dags: str) -> None:
-    """Refuse DAG files that are newer than this package: they may use what it does not have yet.
+    """Refuse DAG files that are newer than this package, because they may use functions that it does not have.
 
     DAG files and package can come from two places, such as a Git bundle and an image. ``dags``: the version of the
     DAG files. Older DAG files are accepted.
@@ -19,9 +19,9 @@ def require_package(*, dags: str) -> None:
     """
     if _numbers(dags) > _numbers(VERSION):
         raise ConfigError(
-            f"These DAG files are of version {dags}, but the package mixpanel-aep that they import is of the older "
-            f"version {VERSION}.",
-            f"Install mixpanel-aep {dags} where Airflow runs (or build its image again), or use the DAG files of "
+            f"These DAG files have version {dags}, but the installed package mixpanel-aep has the older version "
+            f"{VERSION}.",
+            f"Install mixpanel-aep {dags} where Airflow runs (or rebuild its image), or use the DAG files of "
             f"version {VERSION}.",
         )
 

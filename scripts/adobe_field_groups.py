@@ -1,7 +1,7 @@
-"""Writes tests/field_groups/adobe-xdm.json.xz: Adobe's published field groups for events, and what they refer to.
+"""Writes tests/field_groups/adobe-xdm.json.xz: Adobe's published field groups for events, and all that they reference.
 
-usage: python scripts/adobe_field_groups.py CHECKOUT, a clone of https://github.com/adobe/xdm (bare or not). Kept is what
-decides whether a row fits: types, constraints, references, and the titles of resources; no descriptions, no examples.
+usage: python scripts/adobe_field_groups.py CHECKOUT, a clone of https://github.com/adobe/xdm (bare or not). It keeps what
+decides whether a row fits: types, constraints, references, and the titles of resources; no descriptions or examples.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _documents(checkout: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _stripped(node: Any, *, names: bool = False) -> Any:
-    """What of a schema is kept. ``names``: the keys name fields or definitions."""
+    """Return the part of a schema to keep. ``names``: the keys are names of fields or definitions."""
     if isinstance(node, list):
         return [_stripped(each) for each in node]
     if not isinstance(node, dict):

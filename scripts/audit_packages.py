@@ -1,7 +1,7 @@
-"""Asks OSV (osv.dev) for known vulnerabilities of what requirements.txt pins; one request and one for each finding.
+"""Requests known vulnerabilities of the pins of requirements.txt from OSV (osv.dev): one request, and one per finding.
 
-Exit code 1: a pinned version has one that is not in ``ACCEPTED``. Where the database cannot be reached it says "not
-checked", and exits with 0: a machine without internet can build and test all the same.
+Exit code 1: a pinned version has a vulnerability that is not in ``ACCEPTED``. If the database cannot be reached, it
+prints "not checked" and exits with 0, so that a machine without internet can still build and test.
 """
 
 from __future__ import annotations
@@ -19,32 +19,36 @@ from licences import pins
 OSV = "https://api.osv.dev/v1"
 _SECONDS = 20
 ACCEPTED: dict[str, str] = {}
-"""Vulnerabilities by id or alias that do not concern this project, and why."""
+"""Vulnerabilities that do not concern this project, by id or alias, with the reason."""
 
 Ask = Callable[[str, Any], Any]
-"""Path and body (None: a GET) to the JSON of the answer."""
+"""A function from path and body (None: a GET) to the JSON of the response."""
 
 
 def ask_osv(path: str, body: Any) -> Any:
-    """Raises requests.RequestException: there is no answer, or it is not OSV's."""
+    """Return the JSON of OSV's response.
+
+    Raises:
+        requests.RequestException: the request failed, or the response is an error.
+    """
     url = f"{OSV}/{path}"
-    answer = (
+    response = (
         requests.get(url, timeout=_SECONDS)
         if body is None
         else requests.post(url, json=body, timeout=_SECONDS)
     )
-    answer.raise_for_status()
-    return answer.json()
+    response.raise_for_status()
+    return response.json()
 
 
 def found(packages: dict[str, list[str]], ask: Ask) -> Iterator[str]:
     """Yield one line for each vulnerability of a pinned version that is not accepted."""
-    wanted = [(name, version) for name, versions in sorted(packages.items()) for version in versions]
+    pinned = [(name, version) for name, versions in sorted(packages.items()) for version in versions]
     queries = [
-        {"package": {"ecosystem": "PyPI", "name": name}, "version": version} for name, version in wanted
+        {"package": {"ecosystem": "PyPI", "name": name}, "version": version} for name, version in pinned
     ]
     for (name, version), result in zip(
-        wanted, ask("querybatch", {"queries": queries})["results"], strict=True
+        pinned, ask("querybatch", {"queries": queries})["results"], strict=True
     ):
         for entry in result.get("vulns") or []:
             details = ask(f"vulns/{entry['id']}", None)
@@ -54,17 +58,18 @@ def found(packages: dict[str, list[str]], ask: Ask) -> Iterator[str]:
 
 
 def main(ask: Ask = ask_osv) -> int:
+    """Print the audit, and return the exit code."""
     packages = pins()
     number = sum(map(len, packages.values()))
     try:
         lines = list(found(packages, ask))
     except (requests.RequestException, ValueError, KeyError, TypeError, AttributeError) as error:
-        sys.stdout.write(f"audit: not checked, because {OSV} gave no answer ({type(error).__name__}).\n")
+        sys.stdout.write(f"audit: not checked, {OSV} did not respond ({type(error).__name__}).\n")
         return 0
     for line in lines:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(
-        f"audit: {number} pinned versions, {len(lines)} known vulnerabilities that are not accepted.\n"
+        f"audit: {number} pinned versions checked, {len(lines)} known vulnerabilities not accepted.\n"
     )
     return 1 if lines else 0
 

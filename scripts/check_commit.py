@@ -1,4 +1,4 @@
-"""Check a commit's subject: an imperative sentence of at most 72 characters; a pre-commit hook for commit-msg."""
+"""Checks a commit's subject: an imperative sentence of at most 72 characters; a pre-commit hook for commit-msg."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _NOT_IMPERATIVE = re.compile(
 
 
 def faults(message: str) -> list[str]:
-    """Return what is wrong with a commit message, a sentence for each fault; an empty list if nothing is."""
+    """Return the errors of a commit message, one sentence each; an empty list for a correct message."""
     lines = message.splitlines() or [""]
     subject = lines[0]
     found = []
     if len(subject) > LONGEST:
         found.append(
-            f"The subject has {len(subject)} characters; at most {LONGEST} are allowed. Move the reason to the body."
+            f"The subject has {len(subject)} characters; the maximum is {LONGEST}. Move the reason to the body."
         )
     if not subject[:1].isupper() or subject.endswith("."):
         found.append("The subject must begin with a capital letter and end without a full stop.")
@@ -32,6 +32,7 @@ def faults(message: str) -> list[str]:
 
 
 def main() -> int:
+    """Check the message in the file that the first argument names, and return the exit code."""
     found = faults(Path(sys.argv[1]).read_text(encoding="utf-8"))
     sys.stderr.writelines(f"{sentence}\n" for sentence in found)
     return 1 if found else 0

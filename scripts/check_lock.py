@@ -1,8 +1,8 @@
-"""Says whether requirements*.txt are the locks of requirements*.in. Needs no network; exits 1 when they are not.
+"""Checks that requirements*.txt are the locks of requirements*.in. Needs no network; exits with 1 if they are not.
 
-Every lock begins with a digest of what it was made from (scripts/lock.sh writes it), holds only pins with hashes, and
-pins everything that its .in file asks for to a version that fits. What runs is what was tested: requirements.txt
-pins what requirements-dev.txt pins.
+Every lock begins with a digest of its sources (scripts/lock.sh writes it), contains only pins with hashes, and pins every
+requirement of its .in file to a matching version. The deployed versions are the tested ones: requirements.txt has the
+pins of requirements-dev.txt.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Pins = dict[str, set[str]]
 
 
 def asked(root: Path, source: str) -> Iterator[str]:
-    """The requirements of an .in file and of those that it includes, without remarks."""
+    """Yield the requirements of an .in file and of the files that it includes, without comments."""
     for line in (root / source).read_text(encoding="utf-8").splitlines():
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if text.startswith("-r "):
@@ -40,19 +40,19 @@ def asked(root: Path, source: str) -> Iterator[str]:
 
 
 def header(root: Path, source: str) -> str:
-    """The first line of the lock of an .in file."""
+    """Return the first line of the lock of an .in file."""
     digest = hashlib.sha256("\n".join(sorted(asked(root, source))).encode()).hexdigest()
     return HEADER.format(source=source, digest=digest)
 
 
 def stamp(root: Path, source: str) -> None:
-    """Writes the first line of a lock that was just compiled."""
+    """Write the first line of a newly compiled lock."""
     lock = _lock_of(root, source)
     lock.write_text(header(root, source) + lock.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """What is wrong with the locks, one sentence each."""
+    """Return the errors of the locks, one sentence each."""
     found: list[str] = []
     pins: dict[str, Pins] = {}
     for source in SOURCES:
@@ -62,14 +62,14 @@ def faults(root: Path = ROOT) -> list[str]:
             continue
         text = lock.read_text(encoding="utf-8")
         if not text.startswith(header(root, source)):
-            found.append(f"{lock.name} was not made from this {source}.")
+            found.append(f"{lock.name} was not compiled from the current {source}.")
         pins[lock.name] = _pins(lock.name, text, found)
         found.extend(_not_met(root, source, pins[lock.name]))
     for lock_name in (name for name in pins if name != TESTED):
         for name, versions in pins[lock_name].items():
             tested = pins.get(TESTED, {}).get(name, versions if lock_name != RUNS else set())
             if not versions <= tested:
-                found.append(f"{lock_name} pins {name} {_list(versions)}, {TESTED} pins {_list(tested)}.")
+                found.append(f"{lock_name} pins {name} {_list(versions)}, but {TESTED} pins {_list(tested)}.")
     return found
 
 
@@ -78,7 +78,7 @@ def _lock_of(root: Path, source: str) -> Path:
 
 
 def _pins(lock: str, text: str, found: list[str]) -> Pins:
-    """Every pin of a lock; what is no pin, or has no hash, is a fault."""
+    """Return every pin of a lock; an entry that is not a pin, or has no hash, is an error."""
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
@@ -87,11 +87,11 @@ def _pins(lock: str, text: str, found: list[str]) -> Pins:
         entry = re.sub(r"(^|\s)#.*", "", line).strip()
         if not entry:
             continue
-        wanted, *hashes = re.split(r"\s--hash=", entry)
+        pin, *hashes = re.split(r"\s--hash=", entry)
         try:
-            requirement = Requirement(wanted.strip())
+            requirement = Requirement(pin.strip())
         except InvalidRequirement:
-            found.append(f"{lock} has a line that is no pin: {entry[:80]!r}.")
+            found.append(f"{lock} has a line that is not a pin: {entry[:80]!r}.")
             continue
         specifiers = list(requirement.specifier)
         if len(specifiers) != 1 or specifiers[0].operator != "==" or "*" in specifiers[0].version:
@@ -110,10 +110,10 @@ def _not_met(root: Path, source: str, pins: Pins) -> Iterator[str]:
         requirement = Requirement(text)
         versions = pins.get(canonicalize_name(requirement.name), set())
         if not versions:
-            yield f"{source} asks for {requirement.name}, its lock does not have it."
+            yield f"{source} requires {requirement.name}, but its lock does not contain it."
         for version in versions:
             if not requirement.specifier.contains(version, prereleases=True):
-                yield f"{source} asks for {text}, its lock has {version}."
+                yield f"{source} requires {text}, but its lock has {version}."
 
 
 def _list(versions: set[str]) -> str:
@@ -121,6 +121,7 @@ def _list(versions: set[str]) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Stamp locks with ``--stamp``, else check all of them; return the exit code."""
     if arguments[:1] == ["--stamp"]:
         for source in arguments[1:]:
             stamp(ROOT, source)
@@ -130,7 +131,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{sentence}\n")
     if wrong:
         sys.stderr.write(
-            "Run `make lock`, look at the difference, and commit the .in and .txt files together.\n"
+            "Run `make lock`, review the difference, and commit the .in and .txt files together.\n"
         )
     return 1 if wrong else 0
 

@@ -1,7 +1,7 @@
-"""Lists the licence of every package that the image installs, in docs/licences.md. Needs no network.
+"""Lists the licences of all packages in the image, in docs/licences.md. Needs no network.
 
-``scripts/licences.py`` writes the table from requirements.txt and the packages' own metadata, which .venv has;
-``--check`` exits 1 where the table is not that of the lock, or a package has a licence that nobody has looked at.
+``scripts/licences.py`` writes the table from requirements.txt and the metadata of the packages in .venv;
+``--check`` exits with 1 if the table does not match the lock, or a package has an unknown licence.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ KNOWN = {
     "0BSD", "Apache-2.0", "Artistic-1.0", "BSD", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CNRI-Python", "HPND", "ISC", "LGPL-3.0", "MIT",
     "MIT-0", "MIT-CMU", "MPL-2.0", "PSF-2.0", "Unlicense", "Zlib",
 }  # fmt: skip
-"""Licences under which a package may be used in a service: permissive ones, and copyleft of the package's own files."""
-# What stands in a package's classifiers or in its free text, where it has no licence expression.
+"""Licences that permit use in a service: permissive ones, and copyleft limited to the package's own files."""
+# Licences in the classifiers or the free text of packages that have no licence expression.
 _SPELLINGS = {
     "apache": "Apache-2.0", "apache 2": "Apache-2.0", "apache 2.0": "Apache-2.0", "apache license 2.0": "Apache-2.0",
     "apache license, version 2.0": "Apache-2.0", "apache software license": "Apache-2.0", "apache-2.0 license": "Apache-2.0",
@@ -35,8 +35,8 @@ _SPELLINGS = {
 }  # fmt: skip
 _HEAD = """# Licences
 
-The packages of `requirements.txt`, which the image installs, and the licence that each of them states. Written by
-`make lock`; `make check-lock` compares it with the lock. This project itself is under Apache-2.0 (`LICENSE`).
+The packages of `requirements.txt`, which the image installs, and the licence that each package states. `make lock`
+writes this page; `make check-lock` compares it with the lock. This project itself is under Apache-2.0 (`LICENSE`).
 
 | package | version | licence |
 |---|---|---|
@@ -44,7 +44,7 @@ The packages of `requirements.txt`, which the image installs, and the licence th
 
 
 def pins(root: Path = ROOT) -> dict[str, list[str]]:
-    """Return the versions of each package of the lock; several where they differ by Python version."""
+    """Return the pinned versions of each package; several where they differ by Python version."""
     found: dict[str, list[str]] = {}
     for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if pin := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", line):
@@ -53,7 +53,7 @@ def pins(root: Path = ROOT) -> dict[str, list[str]]:
 
 
 def written(root: Path = ROOT) -> dict[str, tuple[str, str]]:
-    """Return version and licence of each package of the page."""
+    """Return the version and licence of each package on the page."""
     path = root / PAGE
     rows = (
         re.findall(r"^\| (\S+) \| (.+?) \| (.*?) \|$", path.read_text(encoding="utf-8"), re.MULTILINE)
@@ -64,7 +64,7 @@ def written(root: Path = ROOT) -> dict[str, tuple[str, str]]:
 
 
 def page(root: Path = ROOT) -> str:
-    """Return the page: licences of installed packages by their metadata, of the others as the page has them already."""
+    """Return the new page: licences of installed packages from their metadata, others from the existing page."""
     installed = {_canonical(each.metadata["Name"]): each for each in distributions()}
     before = written(root)
     lines = []
@@ -76,22 +76,20 @@ def page(root: Path = ROOT) -> str:
 
 
 def faults(root: Path = ROOT) -> list[str]:
-    """Return what is wrong with the page, one sentence each."""
+    """Return the errors of the page, one sentence each."""
     found = []
     rows = written(root)
-    wanted = {name: ", ".join(versions) for name, versions in pins(root).items()}
-    if {name: version for name, (version, _) in rows.items()} != wanted:
-        found.append(f"{PAGE} does not list the packages of requirements.txt.")
+    expected = {name: ", ".join(versions) for name, versions in pins(root).items()}
+    if {name: version for name, (version, _) in rows.items()} != expected:
+        found.append(f"{PAGE} does not match the packages of requirements.txt.")
     for name, (_, licence) in rows.items():
         if not is_known(licence):
-            found.append(
-                f"{PAGE}: the licence of {name}, {licence or 'which is missing'}, is not among the known ones."
-            )
+            found.append(f"{PAGE}: the licence of {name} is unknown: {licence or 'missing'}.")
     return found
 
 
 def is_known(licence: str) -> bool:
-    """Return whether a licence expression can be kept by choosing among known licences."""
+    """Return whether a licence expression contains a choice of known licences only."""
     return bool(licence) and any(
         all(part in KNOWN for part in re.split(r" AND ", choice))
         for choice in re.sub(r"[()]", "", licence).split(" OR ")
@@ -99,7 +97,7 @@ def is_known(licence: str) -> bool:
 
 
 def licence_of(package: Distribution | Mapping[str, list[str]]) -> str:
-    """Return a package's licence as an SPDX expression, empty where its metadata names none that is understood."""
+    """Return a package's licence as an SPDX expression, empty where its metadata has none that is recognized."""
     metadata = package.metadata if isinstance(package, Distribution) else package
     if expression := (metadata.get_all("License-Expression") or [""])[0]:
         return _spelt(expression)
@@ -126,13 +124,14 @@ def _canonical(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
+    """Write the page, or check it with ``--check``; return the exit code."""
     if arguments[:1] != ["--check"]:
         (ROOT / PAGE).write_text(page(), encoding="utf-8")
     wrong = faults()
     for sentence in wrong:
         sys.stderr.write(f"{sentence}\n")
     if wrong:
-        sys.stderr.write("Run scripts/licences.py in .venv, and look at what it has changed.\n")
+        sys.stderr.write("Run scripts/licences.py in .venv, and review its changes.\n")
     return 1 if wrong else 0
 
 

@@ -1,7 +1,7 @@
-"""Writes the tables of docs/sandbox.md that follow from the code; --check only says whether they are up to date.
+"""Writes the generated tables of docs/sandbox.md; --check only reports whether they are up to date.
 
-The routes come from the OpenAPI document, the settings from the classes that hold them and what is written below
-each of their fields.
+The routes come from the OpenAPI document, the settings from the settings classes and the text below each of their
+fields.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PAGE = ROOT / "docs/sandbox.md"
 
 
 def routes() -> Iterator[str]:
-    """One table a service."""
+    """Yield one table per service."""
     whole = document()
     for tag in whole["tags"]:
         yield f"**{tag['name']}.** {' '.join(tag.get('description', '').split())}\n\n| | | |\n|---|---|---|"
@@ -42,6 +42,7 @@ def routes() -> Iterator[str]:
 
 
 def settings(*classes: type[Any]) -> Iterator[str]:
+    """Yield the table of the settings of some classes."""
     yield "| setting | default, and other values | |\n|---|---|---|"
     for each in classes:
         for name, default, text in fields(each):
@@ -49,7 +50,7 @@ def settings(*classes: type[Any]) -> Iterator[str]:
 
 
 def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
-    """Name, default and text of the fields of a class, all as Markdown. Raises SystemExit for one without a text."""
+    """Yield name, default and text of the fields of a class as Markdown; raises SystemExit for a field without text."""
     [tree] = ast.parse(textwrap.dedent(inspect.getsource(of))).body
     assert isinstance(tree, ast.ClassDef)
     for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
@@ -57,13 +58,15 @@ def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
             continue
         name = ast.unparse(node.target)
         if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
-            raise SystemExit(f"{of.__name__}.{name} needs a text below it: what it does, and its source.")
+            raise SystemExit(
+                f"{of.__name__}.{name} needs a text below it that states its effect and its source."
+            )
         text = " ".join(str(after.value.value).split()).replace("``", "`").replace("|", "\\|")
         yield name, " or ".join(f"`{json.dumps(each)}`" for each in _values(of, name)), text
 
 
 def _values(of: type[Any], name: str) -> list[Any]:
-    """The default, and what else there is to choose where the class says so."""
+    """Return the default, and the other choices where the class lists them."""
     default = getattr(of(), name)
     held = getattr(of, "__dataclass_fields__", {}).get(name)
     choices = held.metadata.get("choices", ()) if held else get_args(get_type_hints(of)[name])
@@ -72,7 +75,7 @@ def _values(of: type[Any], name: str) -> list[Any]:
 
 
 def written(page: str) -> str:
-    """The page with its tables as they should be."""
+    """Return the page with up-to-date tables."""
     parts = {
         "routes": routes(),
         "settings": settings(Settings, AepSettings, IngestSettings, QuerySettings),
@@ -85,11 +88,12 @@ def written(page: str) -> str:
             pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page, flags=re.DOTALL
         )
         if count != 1:
-            raise SystemExit(f"docs/sandbox.md needs one place for the {name}.")
+            raise SystemExit(f"docs/sandbox.md must have exactly one place for the {name}.")
     return page
 
 
 def main(arguments: list[str]) -> int:
+    """Write the page, or check it with ``--check``; return the exit code."""
     before = PAGE.read_text(encoding="utf-8")
     after = written(before)
     if arguments == ["--check"]:

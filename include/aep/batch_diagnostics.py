@@ -1,4 +1,4 @@
-"""Data Access: why AEP refused rows, and which (AdobeDocs/experience-platform-apis, data-access.yaml)."""
+"""Data Access: the rows that AEP refused, with its reasons (AdobeDocs/experience-platform-apis, data-access.yaml)."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _BASE = ("data", "foundation", "export", "batches")
 
 
 class BatchDiagnostics:
-    """What AEP keeps about the rows of a batch that it refused, for 30 days. Rows are data: not for logs."""
+    """Reads the refused rows of a batch, which AEP keeps for 30 days. The rows are customer data: never log them."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def failed_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """The files of refused rows; empty where AEP has none."""
+        """Return the files of refused rows; empty where AEP has none."""
         return self._list(batch_id, "failed", {})
 
     def failed_rows(self, batch_id: str, name: str) -> Iterator[bytes]:
-        """The refused rows of one file, a JSON object per line, with AEP's reasons in ``_validationErrors``.
+        """Yield the refused rows of one file, a JSON object per line, with AEP's reasons in ``_validationErrors``.
 
         Raises:
-            ServiceUnavailable: the answer broke off.
+            ServiceUnavailable: the response is truncated.
         """
         yield from self._rows(batch_id, "failed", {"path": name})
 
     def row_error_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """The files of row errors; empty where AEP has none."""
+        """Return the files of row errors; empty where AEP has none."""
         return self._list(batch_id, "meta", {"path": "row_errors"})
 
     def row_errors(self, batch_id: str, name: str) -> Iterator[bytes]:
-        """The errors of one file, a JSON object per line, with codes and messages in ``_errors``.
+        """Yield the errors of one file, a JSON object per line, with codes and messages in ``_errors``.
 
         Raises:
-            ServiceUnavailable: the answer broke off.
+            ServiceUnavailable: the response is truncated.
         """
         yield from self._rows(batch_id, "meta", {"path": f"row_errors/{name}"})
 
@@ -59,9 +59,9 @@ class BatchDiagnostics:
     def _rows(self, batch_id: str, kind: str, params: dict[str, str]) -> Iterator[bytes]:
         splitter = LineSplitter()
         with closing(
-            self._http.stream((*_BASE, batch_id, kind), "give the errors of a batch", params)
-        ) as answer:
-            chunks = answer.chunks()
+            self._http.stream((*_BASE, batch_id, kind), "read the errors of a batch", params)
+        ) as response:
+            chunks = response.chunks()
             while data := _next(chunks):
                 yield from filter(bytes.strip, splitter.feed(data))
         if (last := splitter.finish()).strip():
@@ -69,12 +69,12 @@ class BatchDiagnostics:
 
 
 def _next(chunks: Iterator[bytes]) -> bytes:
-    """The next piece, nothing at the end."""
+    """Return the next piece, or no bytes at the end."""
     try:
         return next(chunks, b"")
     except urllib3.exceptions.HTTPError as fault:
-        trouble = type(fault).__name__
-    raise ServiceUnavailable(f"AEP's list of errors broke off ({trouble}).", "It may be asked for again.")
+        fault_name = type(fault).__name__
+    raise ServiceUnavailable(f"AEP's list of batch errors is truncated ({fault_name}).", "Request it again.")
 
 
 def _length(value: object) -> int | None:

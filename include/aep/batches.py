@@ -1,4 +1,4 @@
-"""Batch ingestion: a batch is created, filled, and completed (AdobeDocs/experience-platform-apis, batch-ingestion.yaml)."""
+"""Batch ingestion: create, fill and complete batches (AdobeDocs/experience-platform-apis, batch-ingestion.yaml)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INPUT_FORMATS: Mapping[str, JsonObject] = {
 
 
 class Batches:
-    """The life of a batch. Nothing of it is visible before ``complete``."""
+    """The life cycle of a batch. Its rows are not visible before ``complete``."""
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Batches:
         self._uploader = Uploader(http, clock, limits or UploadLimits())
 
     def find(self, batch_id: str) -> Batch | None:
-        """The batch of this id; None where AEP knows of none, which for a new batch may change."""
+        """Return the batch with this id; None where AEP does not know it, which can be temporary for a new batch."""
         return self._catalog.batch(batch_id)
 
     def find_by_external_id(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
-        """The batches of a dataset that were created with this ``externalId``, oldest first."""
+        """Return the batches of a dataset that were created with this ``externalId``, oldest first."""
         return self._catalog.find_batches(dataset_id, external_id)
 
     def create(
@@ -56,21 +56,21 @@ class Batches:
         replaces: Sequence[str] = (),
         error_threshold_percent: float = 0,
     ) -> str:
-        """Opens a batch with error diagnostics; its id.
+        """Create a batch with error diagnostics and return its id.
 
         ``file_format`` is ``parquet`` or ``json``: one object per line.
-        ``replaces``: ids of batches that it takes the place of when it is active (AEP calls it replay).
-        ``error_threshold_percent``: AEP ingests the batch without its invalid rows while they are at most this share of
-        it, from 0 to 100 (EP:ingestion/batch-ingestion/partial.md); 0: one invalid row fails the batch.
-        It is not repeated where the answer was lost: look for the batch by its ``externalId`` then.
+        ``replaces``: ids of the batches that this batch replaces once it is active (AEP calls it replay).
+        ``error_threshold_percent``: AEP ingests the batch without its invalid rows while they are at most this percentage,
+        from 0 to 100 (EP:ingestion/batch-ingestion/partial.md); 0: one invalid row fails the batch.
+        The request is not retried after a lost response: find the batch by its ``externalId`` then.
 
         Raises:
-            RequestRefused: there is no such format.
-            ServiceUnavailable: AEP does not tell the batch's id.
+            RequestRefused: the format is not supported.
+            ServiceUnavailable: the response does not contain the batch's id.
         """
         if file_format not in _INPUT_FORMATS:
             raise RequestRefused(
-                f"A batch cannot hold {file_format!r}, only {' or '.join(_INPUT_FORMATS)}.",
+                f"A batch cannot contain {file_format!r} files, only {' or '.join(_INPUT_FORMATS)}.",
                 "Correct aep.format in the pipeline file.",
             )
         body: JsonObject = {
@@ -90,12 +90,13 @@ class Batches:
         failpoint("batch.create.after")
         if not isinstance(batch_id, str) or not batch_id:
             raise ServiceUnavailable(
-                "AEP created a batch and did not tell its id.", "Run it again: it is looked for."
+                "AEP created a batch but returned no batch id.",
+                "Run the task again; it finds the batch by its externalId.",
             )
         return batch_id
 
     def upload(self, batch_id: str, dataset_id: str, name: str, open_file: Opener, size_bytes: int) -> None:
-        """Uploads a file under ``name``, which may hold directories; replaces one of that name.
+        """Upload a file under ``name``, which may contain directories; an existing file of that name is replaced.
 
         ``open_file`` opens the file at its first byte and is called for every attempt.
 
@@ -109,36 +110,38 @@ class Batches:
         failpoint("batch.upload.after")
 
     def complete(self, batch_id: str) -> None:
-        """Commits a batch: accepted, which is not yet active. May be repeated."""
+        """Commit a batch. It is accepted, but not yet active. Idempotent."""
         failpoint("batch.complete.before")
         self._http.act((*_BASE, batch_id), "complete a batch", "COMPLETE")
         failpoint("batch.complete.after")
 
     def abort(self, batch_id: str) -> None:
-        """Gives up a batch that is not completed.
+        """Abort a batch that is not completed.
 
         Raises:
-            RequestRefused: it is loaded already.
+            RequestRefused: the batch is already loaded.
         """
         failpoint("batch.abort.before")
         self._http.act((*_BASE, batch_id), "abort a batch", "ABORT")
         failpoint("batch.abort.after")
 
     def revert(self, batch_id: str) -> None:
-        """Takes an active batch out of its dataset."""
+        """Remove the rows of an active batch from its dataset."""
         self._http.act((*_BASE, batch_id), "revert a batch", "REVERT")
 
     def why_failed(self, batch_id: str) -> str:
-        """AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
+        """Return AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
         return reasons(self._catalog.batch(batch_id), self._access, batch_id)
 
     def reasons_of_rows(self, batch_id: str) -> Iterator[tuple[str, str]]:
-        """Yield ``_id`` and reason of rows that AEP refused, as far as its diagnostics name them: codes, no values."""
+        """Yield ``_id`` and reason of the refused rows that AEP's diagnostics name: codes, no values."""
         return row_reasons(self._access, batch_id)
 
     def failed_rows(self, batch_id: str) -> Iterator[bytes]:
-        """The rows of a batch that AEP refused and the errors of those it could not read, as AEP keeps them: a JSON
-        object a line with ``_validationErrors`` or ``_errors``. They are data: not for logs."""
+        """Yield the rows of a batch that AEP refused, and the errors of unreadable rows, as AEP stores them.
+
+        Each is a JSON object with ``_validationErrors`` or ``_errors``. They contain customer data: never log them.
+        """
         for file in self._access.failed_files(batch_id):
             yield from self._access.failed_rows(batch_id, file.name)
         for file in self._access.row_error_files(batch_id):

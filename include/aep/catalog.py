@@ -12,21 +12,21 @@ from include.errors import DatasetMissing, NotFound, RequestRefused
 from include.http.response import Response
 
 _BASE = ("data", "foundation", "catalog")
-_PAGE = 100  # 1..100; limit=0 is refused
+_PAGE = 100  # allowed: 1 to 100
 _MOST_PAGES = 1000
 
 
 class Catalog:
-    """Finds and creates datasets, finds batches."""
+    """Finds and creates datasets, and finds batches."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def find_dataset(self, name: str) -> Dataset | None:
-        """The dataset of exactly this name, or of this id.
+        """Return the dataset with exactly this name, or with this id; None where it does not exist.
 
         Raises:
-            DatasetMissing: several have it, so that none of them is meant.
+            DatasetMissing: several datasets have the name.
         """
         if is_dataset_id(name) and (found := self.dataset(name)) is not None:
             return found
@@ -38,63 +38,63 @@ class Catalog:
         if len(same) > 1:
             raise DatasetMissing(
                 f"AEP has {len(same)} datasets named {name!r}: {', '.join(dataset['id'] for dataset in same)}.",
-                "Rename all but one of them in AEP.",
+                "Rename all but one of these datasets in AEP.",
             )
         return same[0] if same else None
 
     def require_dataset(self, name: str) -> Dataset:
-        """The dataset of exactly this name, or of this id.
+        """Return the dataset with exactly this name, or with this id.
 
         Raises:
-            DatasetMissing: there is none, or there are several.
+            DatasetMissing: no dataset has the name, or several have it.
         """
         dataset = self.find_dataset(name)
         if dataset is None:
             raise DatasetMissing(
                 f"AEP has no dataset named {name!r}.",
-                "Correct aep.dataset of the pipeline file, or create it: mixpanel-aep apply, or the setup DAG.",
+                "Correct aep.dataset in the pipeline file, or create the dataset with mixpanel-aep apply or the setup DAG.",
             )
         return dataset
 
     def dataset(self, dataset_id: str) -> Dataset | None:
-        """The dataset of this id, None where AEP knows of none."""
+        """Return the dataset with this id; None where AEP does not know it."""
         body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset", _entries)
         entry = (body or {}).get(dataset_id)
         return read_dataset(dataset_id, entry) if entry is not None else None
 
     def create_dataset(self, body: Mapping[str, Any]) -> str:
-        """Creates a dataset; its id.
+        """Create a dataset and return its id.
 
         Raises:
-            RequestRefused: AEP answered without an id.
+            RequestRefused: the response does not contain an id.
         """
-        answer = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body, Response.json)
-        reference = answer[0] if isinstance(answer, list) and answer else ""
+        created = self._http.send_json("POST", (*_BASE, "dataSets"), "create a dataset", body, Response.json)
+        reference = created[0] if isinstance(created, list) and created else ""
         dataset_id = str(reference).rpartition("/")[2]
         if not str(reference).startswith("@/dataSets/") or not dataset_id:
             raise RequestRefused(
-                "AEP did not tell the id of the dataset that it created.", "Look for it in AEP by its name."
+                "AEP created a dataset but returned no dataset id.", "Find the dataset in AEP by its name."
             )
         return dataset_id
 
     def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
-        """Write tags of a dataset and keep all its others (EP:catalog/api/update-object.md)."""
-        # Whether AEP merges tags or replaces them all is not documented, so all of them are sent.
+        """Write tags of a dataset and keep all its other tags (EP:catalog/api/update-object.md)."""
+        # Adobe does not document whether a PATCH merges or replaces tags, so all of them are sent.
         body = {"tags": {**dataset["tags"], **tags}}
         self._http.send_json(
             "PATCH", (*_BASE, "dataSets", dataset["id"]), "tag a dataset", body, Response.optional_json
         )
 
     def batch(self, batch_id: str) -> Batch | None:
-        """The batch of this id; None where AEP knows of none, which for a new batch may change."""
+        """Return the batch with this id; None where AEP does not know it, which can be temporary for a new batch."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
         entry = (body or {}).get(batch_id)
         return Batch.read(batch_id, entry) if entry is not None else None
 
     def find_batches(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
-        """The batches of a dataset that were created with this ``externalId``, oldest first.
+        """Return the batches of a dataset that were created with this ``externalId``, oldest first.
 
-        More than one is possible: AEP expects the id to be unique and is not documented to enforce it.
+        More than one is possible: AEP expects the id to be unique, but its documentation does not say that it enforces it.
         """
         params = {"externalId": external_id, "dataSet": dataset_id, "orderBy": "desc:created"}
         found = [
@@ -105,7 +105,7 @@ class Catalog:
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
     def batches_created_after(self, dataset_id: str, moment_ms: int | None) -> tuple[Batch, ...]:
-        """All batches of a dataset, or those created after ``moment_ms`` (epoch milliseconds), oldest first."""
+        """Return all batches of a dataset, or those created after ``moment_ms`` (epoch milliseconds), oldest first."""
         params = {"dataSet": dataset_id, "orderBy": "asc:created"}
         if moment_ms is not None:
             params["createdAfter"] = str(moment_ms)
@@ -114,14 +114,14 @@ class Catalog:
         return tuple(sorted(ours, key=lambda batch: (batch.created_ms, batch.id)))
 
     def open_batches(self, dataset_id: str) -> tuple[Batch, ...]:
-        """The batches of a dataset that are being filled, oldest first."""
+        """Return the batches of a dataset that are open for upload, oldest first."""
         params = {"dataSet": dataset_id, "status": "loading", "orderBy": "desc:created"}
         found = [Batch.read(key, body) for key, body in self._pages("batches", "find open batches", params)]
         ours = [batch for batch in found if batch.dataset_id in (None, dataset_id)]
         return tuple(sorted(ours, key=lambda batch: batch.created_ms))
 
     def active_batch_ids(self, dataset_id: str) -> list[str]:
-        """The ids of the batches of a dataset whose rows can be read, in no particular order."""
+        """Return the ids of the active batches of a dataset, whose rows are readable, in any order."""
         found: dict[str, None] = {}
         for status in ("success", "active"):  # synonyms (EP:ingestion/batch-ingestion/troubleshooting.md)
             params = {"dataSet": dataset_id, "status": status, "orderBy": "desc:created"}
@@ -139,19 +139,22 @@ class Catalog:
             fresh = {key: body for key, body in entries.items() if key not in seen}
             yield from fresh.items()
             seen |= fresh.keys()
-            if len(entries) < _PAGE or not fresh:  # nothing new: this server does not know `start`
+            if len(entries) < _PAGE or not fresh:  # nothing new: the server ignores `start`
                 return
-        raise NotFound(f"AEP's list does not end, when asked to {what}.", "Ask Adobe why its pages repeat.")
+        raise NotFound(
+            f"AEP's list does not end: could not {what}.",
+            "Contact Adobe support: the pages of this list repeat.",
+        )
 
 
 def is_dataset_id(name: str) -> bool:
-    """Whether a text has the form of a dataset's id: 24 hex digits."""
+    """Return whether a text has the form of a dataset's id: 24 hex digits."""
     return re.fullmatch(r"[0-9a-f]{24}", name) is not None
 
 
-def _entries(answer: Response) -> dict[str, JsonObject]:
-    """The catalog's kind of list: objects by their id. Anything else must not look like a list of nothing."""
-    body = answer.json_object()
+def _entries(response: Response) -> dict[str, JsonObject]:
+    """Return the catalog's form of a list: objects by id. Any other body must not look like an empty list."""
+    body = response.json_object()
     if all(isinstance(entry, dict) for entry in body.values()):
         return body
-    raise answer.unexpected("JSON that is not a list of the catalog")
+    raise response.unexpected("JSON that is not a catalog list")

@@ -1,4 +1,4 @@
-"""Adobe Experience Platform as this project needs it: one organization, one AEP sandbox, seven services."""
+"""The client of Adobe Experience Platform: one organization, one AEP sandbox, seven services."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from include.http.request import RetryPolicy
 
 
 class AepClient:
-    """A client of AEP. Not for use by several threads at once.
+    """A client of AEP. Not thread-safe.
 
-    ``on_secret`` is called with every bearer token before it is used, so that its owner can mask it in logs.
+    ``on_secret`` is called with every bearer token before it is used, so that the caller can mask it in logs.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class AepClient:
         reader: Literal["query_service", "data_access"] = "query_service",
         limits: QueryLimits | None = None,
     ) -> LakeReader:
-        """A reader of what the data lake holds; to be used in a ``with`` block. It connects when first asked."""
+        """Return a reader of the data lake, for use in a ``with`` block. It connects at its first query."""
         if reader == "data_access":
             return DataAccessReader(self._http, self.catalog.active_batch_ids)
         connection = QueryConnection(
@@ -64,6 +64,6 @@ class AepClient:
         return QueryServiceReader(connection)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._tokens.close()
         self._http.close()

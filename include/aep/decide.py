@@ -1,8 +1,8 @@
-"""What to do next with a partition: a pure function of its ledger and of what AEP says about its batches.
+"""The next action for a partition, as a pure function of its ledger and of AEP's statuses of its batches.
 
-Four properties hold for every history. No path completes a batch while another one of the partition may still become
-active. What is loaded in addition to active batches was chosen with exactly those excluded. An unknown status is not an
-end. A partition is done only when AEP says now that every load of it is active.
+Four invariants hold for every history. No path completes a batch while another batch of the partition may still become
+active. Rows loaded in addition to active batches were selected with exactly those batches excluded. An unknown status is
+not final. A partition is done only when AEP currently reports every load of it as active.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from include.lake.ledger import LedgerRecord
 
 
 class BatchState(Enum):
-    """What AEP's status of a batch means for us."""
+    """The meaning of AEP's batch status for this project."""
 
-    OPEN = "open"  # loading: files can be added, nothing is visible
+    OPEN = "open"  # loading: files can be added, no row is visible
     COMMITTED = (
         "committed"  # accepted, not yet decided: loaded, staging, processing, queued, retrying, stalled ...
     )
     ACTIVE = "active"
-    REFUSED = "refused"  # failed, failure: AEP said no
+    REFUSED = "refused"  # failed, failure: AEP rejected the batch
     GONE = (
         "gone"  # aborted, abandoned, inactive, retained, archived, deleted: it can never become active again
     )
-    UNKNOWN = "unknown"  # a status that is in no document, or no answer
+    UNKNOWN = "unknown"  # an undocumented status, or no response
 
 
 _STATUSES = {
@@ -42,30 +42,30 @@ _STATES = {status: state for state, statuses in _STATUSES.items() for status in 
 
 
 def classify_status(status: str | None) -> BatchState:
-    """The outlook of a raw batch status, in any case."""
+    """Return the state for a raw batch status, in any case."""
     return _STATES.get((status or "").lower(), BatchState.UNKNOWN)
 
 
 class Action(Enum):
-    """The next thing to do."""
+    """The next action."""
 
     CREATE = "create"  # claim the partition and create a batch
-    UPLOAD = "upload"  # (again) send the files to the open batch, then complete it
-    COMPLETE = "complete"  # repeat COMPLETE: it may not have arrived
-    WATCH = "watch"  # AEP is at work; look again later
-    CONFIRM = "confirm"  # AEP does not say now what the ledger says; ask again, then a person decides
-    RECORD = "record"  # AEP has it; say so in the ledger
-    MARK_GONE = "mark_gone"  # an active batch was taken back in AEP; say so in the ledger
-    RESTAGE = "restage"  # other batches are active than the staged rows were chosen beside
-    MARK_EMPTY = "mark_empty"  # there is nothing to load, and nothing was; say so in the ledger
+    UPLOAD = "upload"  # send the files to the open batch (again), then complete it
+    COMPLETE = "complete"  # repeat COMPLETE: the request may not have arrived
+    WATCH = "watch"  # AEP is processing; poll later
+    CONFIRM = "confirm"  # AEP contradicts the ledger; poll again, then a person decides
+    RECORD = "record"  # the batch is active in AEP; record it in the ledger
+    MARK_GONE = "mark_gone"  # an active batch was removed in AEP; record it in the ledger
+    RESTAGE = "restage"  # the active batches differ from those excluded when the rows were staged
+    MARK_EMPTY = "mark_empty"  # no rows to load and none loaded; record it in the ledger
     DONE = "done"
-    FAIL = "fail"  # AEP refused the batch just watched
-    STOP = "stop"  # a person has to look
+    FAIL = "fail"  # AEP rejected the batch in flight
+    STOP = "stop"  # a person has to decide
 
 
 @dataclass(frozen=True)
 class Decision:
-    """An action, the batch it is about, and for STOP the reason and what a person can do."""
+    """An action, its batch, and for STOP the reason and a hint."""
 
     action: Action
     batch: str | None = None
@@ -75,12 +75,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """The staged rows that a run wants active.
+    """The staged rows that a run loads.
 
-    ``excluded_batches``: the staged digests of the batches beside which they were chosen, so that no row of those is in them.
-    ``replace``: they take the place of all that is active. ``renew``: also where the same content is active, because
-    AEP's data lake was found not to hold all of it, or to hold it twice. ``most_removed``: how large a share of the
-    active rows a replacement may take out.
+    ``excluded_batches``: the staged digests of the batches whose rows were excluded when the rows were selected.
+    ``replace``: the rows replace all active rows. ``renew``: also where the same content is active, because AEP's data
+    lake does not contain all of it, or contains rows twice. ``most_removed``: the largest share of the active rows that
+    a replacement may remove.
     """
 
     content: str
@@ -92,11 +92,11 @@ class LoadRequest:
 
 
 FEWEST_REMOVED = 10
-"""Fewer rows than this may always go."""
+"""A replacement may always remove fewer rows than this."""
 
 
 def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
-    """The ``active`` records whose rows are in the dataset: neither replaced nor taken back since."""
+    """Return the ``active`` records whose rows are in the dataset: not replaced or removed since."""
     found: dict[str | None, LedgerRecord] = {}
     for record in records:
         if record.kind == "gone":
@@ -109,7 +109,7 @@ def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
 
 
 def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """The newest load that knows which rows of the day AEP has refused, with those as its ``ids``; None: none does."""
+    """Return the newest load that records which rows AEP refused, with those as its ``ids``; None without such a load."""
     newest = next(
         (record for record in reversed(active_records(records)) if record.refused is not None), None
     )
@@ -117,13 +117,13 @@ def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
 
 
 def refused_rows(records: Sequence[LedgerRecord]) -> int:
-    """How many rows of the day AEP has refused that are in no active batch."""
+    """Return how many refused rows of the day are in no active batch."""
     found = refused_record(records)
     return found.ids.rows if found is not None and found.ids is not None else 0
 
 
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """The newest record of a batch whose end is not in the ledger, or only as ``failed``, which may prove wrong."""
+    """Return the newest record of a batch without a final state in the ledger; ``failed`` counts as not final."""
     named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
     if named is None or named.kind == "active":
         return None
@@ -135,7 +135,7 @@ def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
 
 
 def batches_to_poll(records: Sequence[LedgerRecord]) -> list[str]:
-    """The batches whose status ``decide`` wants to know."""
+    """Return the batches whose status ``decide`` needs."""
     flying = in_flight(records)
     return [str(record.batch) for record in [*active_records(records), *([flying] if flying else [])]]
 
@@ -143,7 +143,7 @@ def batches_to_poll(records: Sequence[LedgerRecord]) -> list[str]:
 def decide(
     records: Sequence[LedgerRecord], load_request: LoadRequest, statuses: Mapping[str, str | None]
 ) -> Decision:
-    """The next action for a partition. ``statuses``: AEP's raw status of each batch ``batches_to_poll`` (None: no answer)."""
+    """Return a partition's next action. ``statuses``: AEP's raw status of each of ``batches_to_poll`` (None: no response)."""
     flying = in_flight(records)
     if flying is not None:
         decision = _with_batch(flying, load_request, statuses.get(str(flying.batch)))
@@ -155,7 +155,7 @@ def decide(
         if state is BatchState.GONE:
             return Decision(Action.MARK_GONE, batch)
     for batch, state in states.items():
-        if state is not BatchState.ACTIVE:  # what the ledger says is not enough for a green run
+        if state is not BatchState.ACTIVE:  # the ledger alone does not prove that the load is active
             return Decision(Action.CONFIRM, batch)
     return (
         _replacing(records, active, load_request)
@@ -165,37 +165,37 @@ def decide(
 
 
 def _with_batch(last: LedgerRecord, load_request: LoadRequest, status: str | None) -> Decision | None:
-    """What to do about the batch in flight; None: nothing can come of it any more."""
+    """Return the action for the batch in flight; None where the batch has no further effect."""
     state = classify_status(status)
     if state is BatchState.ACTIVE:
         return Decision(Action.RECORD, last.batch)
     if state is BatchState.GONE:
         return None
     if last.kind == "failed":
-        # AEP called it failed; only what it says now can tell that it may become active after all.
+        # The batch is recorded as failed; only its current status can show that it may still become active.
         may = state in (BatchState.OPEN, BatchState.COMMITTED)
         return Decision(Action.WATCH, last.batch) if may else None
     if state is BatchState.REFUSED:
         return Decision(Action.FAIL, last.batch)
     if state is BatchState.OPEN and last.kind == "created":
-        # Nothing of an open batch is visible, and only its owner's `completing` record can commit it.
+        # The rows of an open batch are not visible, and only a run with a `completing` record commits it.
         same = last.content == load_request.content and bool(last.replaces) == load_request.replace
         return Decision(Action.UPLOAD, last.batch) if same else None
     if state is BatchState.OPEN and last.kind == "completing":
         return Decision(Action.COMPLETE, last.batch)
-    # No answer is not a state of the batch: it may be a lag of the catalog, or the batch may be gone for good.
-    answered = status is not None
-    return Decision(Action.WATCH if answered else Action.CONFIRM, last.batch)
+    # A missing response is not a state of the batch: the catalog may lag, or the batch may be gone permanently.
+    has_status = status is not None
+    return Decision(Action.WATCH if has_status else Action.CONFIRM, last.batch)
 
 
 def _with_excluded_batches(
     records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
 ) -> Decision:
-    there = {record.staged for record in active}
+    loaded = {record.staged for record in active}
     for record in active:
-        if record.content == load_request.content and load_request.excluded_batches <= there:
+        if record.content == load_request.content and load_request.excluded_batches <= loaded:
             return Decision(Action.DONE, record.batch)
-    if load_request.excluded_batches != there:
+    if load_request.excluded_batches != loaded:
         return Decision(Action.RESTAGE)
     if load_request.rows:
         return Decision(Action.CREATE)
@@ -221,8 +221,8 @@ def _replacing(
         return Decision(
             Action.STOP,
             active[-1].batch,
-            "no valid event is left to replace what is active",
-            "Read the report of the task validate; to empty the day, revert that batch in AEP.",
+            "no valid event is left to replace the active rows",
+            "Read the report of the task validate. To empty the day, revert that batch in AEP.",
         )
     rows = sum(record.counts.get("active", 0) for record in active)
     removed = rows - load_request.rows
@@ -230,8 +230,8 @@ def _replacing(
         return Decision(
             Action.STOP,
             active[-1].batch,
-            f"{load_request.rows} rows would replace {rows} active ones",
-            "Export the day again: Mixpanel's answer may have been short. If so many rows are to go, set "
-            "quality.max_removed of the pipeline file to 100%, run the day, and set it back.",
+            f"{load_request.rows} rows would replace {rows} active rows",
+            "Export the day again: Mixpanel's export may have been incomplete. To remove so many rows, set "
+            "quality.max_removed in the pipeline file to 100%, run the day, and restore the value.",
         )
     return Decision(Action.CREATE)

@@ -1,4 +1,4 @@
-"""Why AEP refused a batch, in one sentence: codes, fields and counts, never a value."""
+"""The reasons why AEP rejected a batch, in one sentence: codes, fields and counts, never a value."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_REASONS = 5
 _MEANINGS = {
     "106": "a file is empty",
     "133": "no file was uploaded",
-    "140": "taken for a duplicate of a batch that is already ingested",
+    "140": "AEP considers it a duplicate of an ingested batch",
     "1401": "rows cannot be parsed",
     "INGEST-1211-400": "rows have errors",
     "INGEST-1212-400": "rows have errors",
@@ -34,18 +34,18 @@ _MEANINGS = {
 
 
 def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str:
-    """The most frequent reasons of a batch that failed."""
-    said = listed_errors(batch) if batch else []
+    """Return the most frequent reasons for the failure of a batch."""
+    clauses = listed_errors(batch) if batch else []
     try:
         counted = _row_reasons(access, batch_id)
-    except PipelineError:  # the batch has failed all the same, and its own errors say why
+    except PipelineError:  # the batch's own errors still give reasons
         counted = Counter()
-    said += [f"{reason} ({rows} rows)" for reason, rows in counted.most_common(_MOST_REASONS)]
-    return "; ".join(dict.fromkeys(said)) or "AEP gives no reason"
+    clauses += [f"{reason} ({rows} rows)" for reason, rows in counted.most_common(_MOST_REASONS)]
+    return "; ".join(dict.fromkeys(clauses)) or "AEP reports no reason"
 
 
 def listed_errors(batch: Batch) -> list[str]:
-    """What a batch lists as its errors, whatever its status: codes and counts of rows, no values."""
+    """Return the errors that a batch lists, whatever its status: codes and counts of rows, no values."""
     return [_reason(error.code, error.rows) for error in batch.errors]
 
 
@@ -60,9 +60,9 @@ def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
 
 
 def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
-    """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row may have several reasons.
+    """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row can have several reasons.
 
-    AEP documents them as samples: a refused row that is missing here was refused all the same.
+    AEP documents them as samples: they may not contain every refused row.
     """
     for row, reason in _refused(access, batch_id, None, None):
         if isinstance(key := row.get("_id"), str):
@@ -72,7 +72,7 @@ def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, 
 def _refused(
     access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Each error of a refused row, of at most so many files and rows."""
+    """Yield each error of the refused rows, of at most so many files and rows."""
     for file in access.row_error_files(batch_id)[:files]:
         for row in _rows(access.row_errors(batch_id, file.name), rows):
             for error in items(row.get("_errors")):
@@ -95,13 +95,13 @@ def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, Any
             msgspec.DecodeError,
             UnicodeDecodeError,
             RecursionError,
-        ):  # AEP's file quotes rows that are no JSON
+        ):  # AEP's file quotes rows that are not JSON
             continue
         if isinstance(row, dict):
             yield row
 
 
 def _identifier(value: object) -> str:
-    """A code, keyword or field path; anything that could be a value is left out."""
+    """Return a code, keyword or field path; "" for anything that could be a value."""
     text = str(value) if isinstance(value, str | int) else ""
     return one_line(text, 120) if re.fullmatch(r"[A-Za-z0-9_.:/#$\[\]-]{1,200}", text) else ""

@@ -1,4 +1,4 @@
-"""Flow Service and Data Prep, as far as a dataflow of Adobe's own source is read (OAS:flow-service.yaml, data-prep.yaml)."""
+"""Flow Service and Data Prep: reads dataflows of Adobe's Mixpanel source (OAS:flow-service.yaml, data-prep.yaml)."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ MIXPANEL_SPEC = "fd2c8ff3-1de0-4f6b-8fa8-4264784870eb"
 
 
 class Flows:
-    """Reads dataflows, what they are made of, and their runs. It changes nothing."""
+    """Reads dataflows, their parts and their runs. It changes nothing in AEP."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def mixpanel_dataflows(self) -> list[JsonObject]:
-        """Return every dataflow whose source is Mixpanel, as AEP shows it."""
+        """Return every dataflow whose source is Mixpanel, as AEP returns it."""
         return [flow for flow in self._pages("flows", "list dataflows") if self._is_mixpanel(flow)]
 
     def dataflow(self, flow_id: str) -> JsonObject:
         """Return a dataflow.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: no dataflow has this id.
         """
         return self._one("flows", flow_id)
 
     def source_connection(self, key: str) -> JsonObject:
-        """Return a source connection: which Mixpanel project, in which time zone."""
+        """Return a source connection, which holds the Mixpanel project and its time zone."""
         return self._one("sourceConnections", key)
 
     def base_connection(self, key: str) -> JsonObject:
-        """Return a base connection; AEP does not show its secret."""
+        """Return a base connection; AEP does not return its secret."""
         return self._one("connections", key)
 
     def target_connection(self, key: str) -> JsonObject:
-        """Return a target connection: which dataset."""
+        """Return a target connection, which holds the dataset."""
         return self._one("targetConnections", key)
 
     def runs(self, flow_id: str) -> list[JsonObject]:
@@ -55,13 +55,13 @@ class Flows:
         """Return a mapping set, in the version that a dataflow uses.
 
         Raises:
-            NotFound: there is none of this id and version.
+            NotFound: no mapping set has this id and version.
         """
         params = {"version": version} if version else {}
         return self._http.get((*_SETS, key), "read a mapping set", Response.json_object, params)
 
     def _is_mixpanel(self, flow: JsonObject) -> bool:
-        """By what the dataflow shows of its source; where it shows nothing, the source connection is read."""
+        """Return whether a dataflow's source is Mixpanel; without source data in the dataflow, its source connection is read."""
         inherited = flow.get("inheritedAttributes")
         sources = inherited.get("sourceConnections") if isinstance(inherited, dict) else None
         specs = [each.get("connectionSpec", {}).get("id") for each in sources or () if isinstance(each, dict)]
@@ -72,27 +72,30 @@ class Flows:
 
     def _one(self, kind: str, key: str) -> JsonObject:
         found = self._http.get(
-            (*_BASE, kind, key), f"read one of {kind}", lambda answer: objects(answer, "items")
+            (*_BASE, kind, key), f"read an entry of {kind}", lambda response: objects(response, "items")
         )
         if not found:
-            raise NotFound(f"AEP has none of {kind} with the id {key}.", "Copy the id from AEP again.")
+            raise NotFound(f"AEP has no entry of {kind} with the id {key}.", "Copy the id from AEP again.")
         return found[0]
 
     def _pages(self, kind: str, what: str, **params: str) -> Iterator[JsonObject]:
-        given = dict(params)
+        query = dict(params)
         for _ in range(_MOST_PAGES):
-            found, token = self._http.get((*_BASE, kind), what, _page, given)
+            found, token = self._http.get((*_BASE, kind), what, _page, query)
             yield from found
-            if not token or token == given.get("continuationToken"):
+            if not token or token == query.get("continuationToken"):
                 return
-            given["continuationToken"] = token
-        raise ServiceUnavailable(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
+            query["continuationToken"] = token
+        raise ServiceUnavailable(
+            f"AEP's list does not end: could not {what}.",
+            "Contact Adobe support: the pages of this list repeat.",
+        )
 
 
-def _page(answer: Response) -> tuple[list[JsonObject], str | None]:
-    """The items of a page, and the token of the next one."""
-    links: Any = answer.json_object().get("_links") or {}
+def _page(response: Response) -> tuple[list[JsonObject], str | None]:
+    """Return the items of a page, and the token of the next page."""
+    links: Any = response.json_object().get("_links") or {}
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href") if isinstance(following, dict) else None
     tokens = parse_qs(urlsplit(str(href)).query).get("continuationToken") if href else None
-    return objects(answer, "items"), tokens[0] if tokens else None
+    return objects(response, "items"), tokens[0] if tokens else None

@@ -1,4 +1,4 @@
-"""Calls to AEP's services: the headers that all of them want, and JSON in and out."""
+"""Requests to AEP's services: the common headers, and JSON requests and responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class AepHttp:
-    """One organization and one AEP sandbox. Paths are given as segments, so that no name can escape its place."""
+    """Requests for one organization and one AEP sandbox. Paths are segments, so that a name cannot change the path."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class AepHttp:
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> T:
-        """What ``read`` makes of the answer; where it raises ServiceUnavailable it is asked for again."""
+        """Return ``read(response)``; where ``read`` raises ServiceUnavailable, the request is repeated."""
         return self._http.fetch(
             HttpRequest("GET", self._url(path), what, params or {}, {"Accept": accept}), read
         )
@@ -58,7 +58,7 @@ class AepHttp:
         read: Callable[[Response], T],
         params: Mapping[str, str] | None = None,
     ) -> T | None:
-        """As ``get``, or None where AEP knows of nothing (404)."""
+        """Return what ``get`` returns, or None for a 404 response."""
         try:
             return self.get(path, what, read, params)
         except NotFound:
@@ -67,9 +67,9 @@ class AepHttp:
     def send_json(
         self, method: str, path: tuple[str, ...], what: str, body: object, read: Callable[[Response], T]
     ) -> T:
-        """Creates or changes something; what ``read`` makes of the answer.
+        """Send a request that creates or changes something, and return ``read(response)``.
 
-        The client does not repeat it where AEP may have done it: the task's next try looks first.
+        The client does not retry where AEP may have applied it: the task's next try reads the state first.
         """
         headers = {"Accept": JSON, "Content-Type": JSON}
         content = msgspec.json.encode(body)
@@ -79,7 +79,7 @@ class AepHttp:
         return self._http.fetch(request, read)
 
     def act(self, path: tuple[str, ...], what: str, action: str) -> Any:
-        """``POST ...?action=``, which may be repeated; the JSON that was answered, or None."""
+        """Send ``POST ...?action=``, an idempotent request; return the response's JSON, or None."""
         request = HttpRequest("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
         return self._http.fetch(request, Response.optional_json)
 
@@ -93,7 +93,7 @@ class AepHttp:
         *,
         idempotent: bool = True,
     ) -> None:
-        """Uploads what ``open_body`` opens; it is opened anew for every attempt."""
+        """Upload the body that ``open_body`` opens; it is opened again for every attempt."""
         request = HttpRequest(
             method,
             self._url(path),
@@ -105,15 +105,15 @@ class AepHttp:
         self._http.fetch(request, Response.optional_json)
 
     def head(self, path: tuple[str, ...], what: str) -> Mapping[str, str]:
-        """The headers of ``path``."""
+        """Return the headers of ``path``."""
         return self._http.send(HttpRequest("HEAD", self._url(path), what)).headers
 
     def stream(self, path: tuple[str, ...], what: str, params: Mapping[str, str]) -> StreamedResponse:
-        """The bytes at ``path`` as they come; to be closed."""
+        """Return the bytes at ``path`` as a stream; the caller closes it."""
         return self._http.stream(HttpRequest("GET", self._url(path), what, params, {"Accept": "*/*"}))
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def _url(self, path: tuple[str, ...]) -> str:
@@ -128,19 +128,19 @@ class AepHttp:
         }
 
 
-def objects(answer: Response, key: str | None = None) -> list[JsonObject]:
-    """The answer as a list of objects, or its ``key`` as one.
+def objects(response: Response, key: str | None = None) -> list[JsonObject]:
+    """Return the response as a list of objects, or the list at its ``key``.
 
     Raises:
-        ServiceUnavailable: it is something else; that must not look like a list of nothing.
+        ServiceUnavailable: the body is not such a list; it must not look like an empty list.
     """
-    entries = answer.json() if key is None else answer.json_object().get(key)
+    entries = response.json() if key is None else response.json_object().get(key)
     if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
         return entries
-    raise answer.unexpected("JSON that is not a list of objects")
+    raise response.unexpected("JSON that is not a list of objects")
 
 
 def items(value: object) -> Iterator[JsonObject]:
-    """The objects in a list; anything else is passed over, as suits what is for information only."""
+    """Yield the objects in a list; anything else is skipped, for data that is informational only."""
     if isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, dict))

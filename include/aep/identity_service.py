@@ -12,7 +12,7 @@ _PATH = ("data", "core", "idnamespace", "identities")
 
 @dataclass(frozen=True)
 class Namespace:
-    """An identity namespace; ``id_type`` as AEP spells it, in upper or in mixed case."""
+    """An identity namespace; ``id_type`` in AEP's spelling, upper or mixed case."""
 
     code: str
     name: str
@@ -21,24 +21,24 @@ class Namespace:
 
 
 class IdentityService:
-    """Lists and creates namespaces; they can never be deleted."""
+    """Lists and creates namespaces, which can never be deleted."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
 
     def namespaces(self) -> tuple[Namespace, ...]:
-        """All namespaces, Adobe's own among them."""
+        """Return all namespaces, including Adobe's own."""
         return tuple(map(_namespace, self._http.get(_PATH, "list identity namespaces", objects)))
 
     def codes(self) -> set[str]:
-        """The codes of all namespaces."""
+        """Return the codes of all namespaces."""
         return {namespace.code for namespace in self.namespaces()}
 
     def create(self, code: str, name: str, id_type: str, description: str = "") -> Namespace:
-        """Creates a namespace; ``id_type`` is one of Cookie, Cross_device, Device, Email, Mobile, Non_people, Phone.
+        """Create a namespace; ``id_type`` is one of Cookie, Cross_device, Device, Email, Mobile, Non_people, Phone.
 
         Raises:
-            AlreadyExists: the code is taken.
+            AlreadyExists: the code is in use.
         """
         body = {"name": name, "code": code, "idType": id_type, "description": description}
         what = "create an identity namespace"

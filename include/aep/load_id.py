@@ -1,4 +1,4 @@
-"""The ``externalId`` of a batch: it says which pipeline loaded which content of which day, at which attempt."""
+"""The ``externalId`` of a batch: it names the pipeline, the day, the content and the attempt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import date
 from typing import Self
 
 PREFIX = "mixpanel-aep-"
-"""How the ``externalId`` of every batch of this project begins, whatever the pipeline is called."""
+"""The beginning of the ``externalId`` of every batch of this project, for all pipelines."""
 
 DAY_TAG = "mixpanel-aep/day"
 PIPELINE_TAG = "mixpanel-aep/pipeline"
-"""Of a batch and of a dataset: the pipeline's name, which changes when its file is renamed."""
+"""Tag of a batch and of a dataset: the pipeline's name, which changes when its file is renamed."""
 SOURCE_TAG = "mixpanel-aep/source"
-"""Of a batch and of a dataset: ``<region>/<project id>`` of the Mixpanel project."""
+"""Tag of a batch and of a dataset: ``<region>/<project id>`` of the Mixpanel project."""
 CONTENT_TAG = "mixpanel-aep/content"
 RECIPE_TAG = "mixpanel-aep/recipe"
 
@@ -29,9 +29,9 @@ _FORM = re.compile(
 class LoadId:
     """One attempt to load one content of a day.
 
-    The same content gets the same id, so that a batch whose id was lost in a crash is found again. ``number`` tells
-    attempts apart, because AEP expects the id to be unique and a refused batch keeps its own. A batch that replaces
-    others is another one than a batch of the same rows that does not.
+    The same content gets the same id, so that a batch whose id was lost in a crash is found again. ``number``
+    distinguishes attempts, because AEP expects the id to be unique and a rejected batch keeps its own. A batch that
+    replaces others is distinct from a batch of the same rows that does not.
     """
 
     pipeline: str
@@ -43,7 +43,7 @@ class LoadId:
 
     @classmethod
     def of(cls, pipeline: str, day: date, content: str, number: int, *, replaces: bool) -> Self:
-        """The id of an attempt to load the content of this digest."""
+        """Return the id of an attempt to load the content with this digest."""
         return cls(pipeline, day, content[:_CONTENT_DIGITS], number, replaces)
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class LoadId:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read an ``externalId``; None where it is not one of this form."""
+        """Read an ``externalId``; None where it does not have this form."""
         match = _FORM.fullmatch(text or "")
         if match is None:
             return None
@@ -63,7 +63,7 @@ class LoadId:
         return cls(match["pipeline"], day, match["content"], int(match["number"]), match["replaces"] == "r")
 
     def is_same_load(self, other: LoadId | None) -> bool:
-        """Whether both are attempts to load the same content in the same way, under whatever pipeline name."""
+        """Return whether both are attempts to load the same content in the same way, under any pipeline name."""
         return other is not None and (self.day, self.content, self.replaces) == (
             other.day,
             other.content,

@@ -1,4 +1,4 @@
-"""What AEP tells about datasets, batches and their errors."""
+"""AEP's data about datasets, batches and their errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.aep.load_id import DAY_TAG, PREFIX, LoadId
 
 @dataclass(frozen=True)
 class BatchError:
-    """A reason that AEP gives for a batch or some of its rows. ``description`` may quote data: not for logs."""
+    """A reason that AEP reports for a batch or some of its rows. ``description`` may quote data: never log it."""
 
     code: str
     description: str = field(repr=False)
@@ -22,7 +22,7 @@ class BatchError:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as the catalog shows it. ``status`` is AEP's own word; counts are None until AEP gives them."""
+    """A batch as in the catalog. ``status`` is AEP's own value; unreported counts have the value None."""
 
     id: str
     status: str
@@ -38,17 +38,17 @@ class Batch:
 
     @cached_property
     def load_id(self) -> LoadId | None:
-        """What the ``externalId`` says, where it has this project's form."""
+        """The parsed ``externalId``; None where it does not have this project's form."""
         return LoadId.parse(self.external_id)
 
     @property
     def is_ours(self) -> bool:
-        """Whether this project created the batch, under whatever pipeline name."""
+        """Whether this project created the batch, under any pipeline name."""
         return (self.external_id or "").startswith(PREFIX)
 
     @property
     def day(self) -> date | None:
-        """The partition of a batch of ours; None where neither ``externalId`` nor tags name one."""
+        """The partition of a batch of this project; None where the ``externalId`` and the tags do not name it."""
         if self.load_id is not None:
             return self.load_id.day
         try:
@@ -57,17 +57,17 @@ class Batch:
             return None
 
     def tag(self, name: str) -> str | None:
-        """The first value of a tag."""
+        """Return the first value of a tag."""
         return next(iter(self.tags.get(name, ())), None)
 
     @property
     def is_duplicate(self) -> bool:
-        """Whether AEP failed it because the same data is ingested already (experienceleague.adobe.com, ka-26349)."""
+        """Whether AEP failed the batch because the same data is already ingested (experienceleague.adobe.com, ka-26349)."""
         return any(error.code == "140" for error in self.errors)
 
     @classmethod
     def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:
-        """Reads AEP's JSON; what is missing or of another type counts as unknown."""
+        """Read AEP's JSON; a missing value, or one of another type, becomes None or a default."""
         metrics = body.get("metrics")
         counts: Mapping[str, Any] = metrics if isinstance(metrics, dict) else {}
         return cls(
@@ -85,13 +85,13 @@ class Batch:
 
 
 class SchemaRef(TypedDict):
-    """Which schema a dataset has: its ``$id``."""
+    """The schema of a dataset: its ``$id``."""
 
     id: str
 
 
 class Dataset(TypedDict):
-    """A dataset of the catalog, in the catalog's own words."""
+    """A dataset of the catalog, with the catalog's field names."""
 
     id: str
     name: str
@@ -100,7 +100,7 @@ class Dataset(TypedDict):
 
 
 def read_dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
-    """Reads AEP's JSON."""
+    """Read AEP's JSON."""
     schema, tags = body.get("schemaRef"), body.get("tags")
     return Dataset(
         id=dataset_id,
@@ -112,7 +112,7 @@ def read_dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that AEP keeps about a batch."""
+    """A file that AEP stores about a batch."""
 
     name: str
     length: int | None
@@ -127,7 +127,7 @@ def _count(value: object) -> int | None:
 
 
 def _rows(counts: Mapping[str, Any], side: str) -> int | None:
-    """The number of rows, which the catalog's specification calls ...Count and the troubleshooting guide ...Size."""
+    """Return the number of rows, ...Count in the catalog's specification and ...Size in the troubleshooting guide."""
     count = _count(counts.get(f"{side}RecordCount"))
     return count if count is not None else _count(counts.get(f"{side}RecordSize"))
 

@@ -1,6 +1,6 @@
-"""The dataset's tags that say whose it is: which lake, which Mixpanel source, which pipeline.
+"""The tags that state a dataset's owner: the lake, the Mixpanel source and the pipeline.
 
-They are read before setup changes anything, and written as its last change. Tags of others are left alone.
+They are read before setup changes anything, and written as its last change. Other tags are not changed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_l
 
 @dataclass(frozen=True)
 class Ownership:
-    """Who asks for a dataset. ``lake`` and ``source`` (``<region>/<project id>``) are None where they are not known.
+    """The owner that requests a dataset. ``lake`` and ``source`` (``<region>/<project id>``) may be unknown (None).
 
-    ``pipelines``: the names of all pipeline files that are there.
+    ``pipelines``: the names of all existing pipeline files.
     """
 
     pipeline: str
@@ -30,12 +30,12 @@ class Ownership:
     pipelines: frozenset[str] = frozenset()
 
     def require(self, dataset: Dataset | None) -> None:
-        """Refuse a dataset that belongs to another lake, source or pipeline; change nothing.
+        """Refuse a dataset that belongs to another lake, source or pipeline; this changes nothing.
 
         Raises:
-            ForeignLake: the dataset's tag names another lake than this one.
-            AnotherSource: it is tagged with another Mixpanel project.
-            AnotherPipeline: it is tagged with another pipeline, whose file is still there.
+            ForeignLake: the dataset's tag names another lake.
+            AnotherSource: the dataset's tag names another Mixpanel project.
+            AnotherPipeline: the dataset's tag names another pipeline, whose file still exists.
         """
         if dataset is None:
             return
@@ -44,25 +44,25 @@ class Ownership:
             raise AnotherSource(
                 f"Dataset {dataset['name']!r} is loaded from Mixpanel project {source} (its tag {SOURCE_TAG}), but "
                 f"pipeline {self.pipeline} reads project {self.source}.",
-                "Correct the Mixpanel connection, or give the pipeline a dataset of its own. Nothing was changed.",
+                "Correct the Mixpanel connection, or give the pipeline its own dataset. Nothing was changed.",
             )
         other = _single(dataset["tags"], PIPELINE_TAG)
         if other is not None and other in self.pipelines - {self.pipeline}:
             raise AnotherPipeline(
                 f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}), not to pipeline "
                 f"{self.pipeline}.",
-                f"Give pipeline {self.pipeline} a dataset of its own; if {other} was renamed, remove {other}.yaml.",
+                f"Give pipeline {self.pipeline} its own dataset. If {other} was renamed, remove {other}.yaml.",
             )
         if self.lake is not None and tagged_lake_id(dataset) is not None:
             check_lake_id(self.lake, dataset)
 
     def former(self, dataset: Dataset | None) -> str | None:
-        """The other pipeline that a dataset is tagged with; None where it has no such tag, or this pipeline's."""
+        """Return the other pipeline in a dataset's tag; None where the tag is missing or names this pipeline."""
         other = _single(dataset["tags"], PIPELINE_TAG) if dataset is not None else None
         return other if other != self.pipeline else None
 
     def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
-        """Refuse to give another pipeline's dataset to this one, unless ``aep.formerly`` of its file names that one.
+        """Refuse to reassign another pipeline's dataset, unless ``aep.formerly`` of this pipeline's file names that pipeline.
 
         Raises:
             AnotherPipeline: naming both.
@@ -71,15 +71,15 @@ class Ownership:
         if dataset is None or other in (None, formerly):
             return
         raise AnotherPipeline(
-            f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}); setup would give it to "
+            f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}); setup would reassign it to "
             f"pipeline {self.pipeline}.",
-            f"If {other} was renamed to {self.pipeline}, write formerly: {other} below aep in {self.pipeline}.yaml and "
-            f"run setup; until then runs add rows and replace none. Else give pipeline {self.pipeline} a dataset of its "
-            "own. Nothing was changed.",
+            f"If {other} was renamed to {self.pipeline}, write formerly: {other} below aep in {self.pipeline}.yaml and run "
+            f"setup; until then runs add rows but replace none. Otherwise give pipeline {self.pipeline} its own dataset. "
+            "Nothing was changed.",
         )
 
     def missing(self, tags: Mapping[str, Any]) -> dict[str, str]:
-        """Return the tags that setup would write, each with a clause that says its value; write nothing."""
+        """Return the tags that setup would write, each with a clause about its value; this writes nothing."""
         found = {}
         if self.lake is not None:
             lake_id = read_lake_id(self.lake)
@@ -95,7 +95,7 @@ class Ownership:
         return found
 
     def new_tags(self, tags: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return the tags to write over a dataset's; gives the lake its id where it has none."""
+        """Return the tags to add to a dataset's tags; creates the lake's id where it is missing."""
         found = {name: [clause] for name, clause in self.missing(tags).items()}
         if PIPELINE_TAG in found:
             found[PIPELINE_TAG] = [self.pipeline]
@@ -104,7 +104,7 @@ class Ownership:
         return found
 
     def tag(self, catalog: Catalog, dataset: Dataset) -> list[str]:
-        """Write the missing tags of an existing dataset; return a clause for each."""
+        """Write the missing tags of an existing dataset, and return a clause for each."""
         clauses = self.missing(dataset["tags"])
         if clauses:
             catalog.tag_dataset(dataset, self.new_tags(dataset["tags"]))
@@ -112,15 +112,15 @@ class Ownership:
 
 
 def _single(tags: Mapping[str, Any], name: str) -> str | None:
-    """The tag's only value, None where it has none.
+    """Return the tag's only value; None where the tag is missing.
 
     Raises:
-        ForeignLake: it has several.
+        ForeignLake: the tag has several values.
     """
     values = tags.get(name) or []
     if not isinstance(values, list) or len(values) > 1:
         raise ForeignLake(
             f"The dataset's tag {name} has several values.",
-            "Keep the right one in AEP and remove the others.",
+            "Keep the correct value in AEP and remove the others.",
         )
     return str(values[0]) if values else None

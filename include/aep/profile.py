@@ -1,4 +1,4 @@
-"""What Real-Time Customer Profile wants of a dataset's rows, by the tags that the dataset has now."""
+"""The requirements of Real-Time Customer Profile for a dataset's rows, by the dataset's current tags."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ Json = Mapping[str, Any]
 
 
 def is_enabled(tags: Json, name: str = PROFILE_TAGS[0]) -> bool:
-    """Whether a dataset's tags enable it; Adobe's specification writes ``enabled: true``, with a space, too."""
+    """Return whether a dataset's tags enable it; Adobe's specification also writes ``enabled: true``, with a space."""
     values = tags.get(name) or ()
     return isinstance(values, list) and ENABLED in [str(value).replace(" ", "") for value in values]
 
 
 def enabled_tags(tags: Json) -> dict[str, list[str]]:
-    """Return the tags to write to enable a dataset that has ``tags``; empty where it is enabled."""
+    """Return the tags that enable a dataset with the tags ``tags``; empty where it is already enabled."""
     return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
 
 
 def identities_of(descriptors: Sequence[Json]) -> tuple[Json, ...]:
-    """Return those descriptors that are identities."""
+    """Return the descriptors that are identities."""
     return tuple(d for d in descriptors if d.get("@type") == "xdm:descriptorIdentity")
 
 
 def primary_of(descriptors: Sequence[Json]) -> Json | None:
-    """Return the descriptor of the primary identity; a schema has one at most."""
+    """Return the descriptor of the primary identity; a schema has at most one."""
     return next((d for d in identities_of(descriptors) if d.get("xdm:isPrimary") is True), None)
 
 
 def names_of(descriptor: Json) -> Names:
-    """Return the names that lead to a descriptor's field; ``xdm:plan`` is ``plan`` in Compatibility Mode."""
+    """Return the path to a descriptor's field; ``xdm:plan`` is ``plan`` in Compatibility Mode."""
     path = str(descriptor.get("xdm:sourceProperty", ""))
     return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
 
 
 def namespace_of(descriptor: Json) -> str:
-    """Return the namespace of an identity, as its descriptor names it."""
+    """Return the namespace in an identity descriptor."""
     return str(descriptor.get("xdm:namespace", ""))
 
 
 def profile_use(descriptors: Sequence[Json]) -> ProfileUse:
-    """Return where the primary identity is, by a schema's descriptors."""
+    """Return the location of the primary identity in a schema's descriptors."""
     primary = primary_of(descriptors)
     return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()
 
 
 def dataset_schema(aep: AepClient, dataset: Dataset, *, profile: bool | None) -> XdmSchema:
-    """Return a dataset's schema as it is now, with what Profile wants of it where the dataset is enabled.
+    """Return a dataset's current schema, with Profile's requirements where the dataset is enabled for Profile.
 
-    ``profile``: the pipeline's word, for a dataset that is to be enabled.
+    ``profile``: the pipeline's setting, for a dataset that is yet to be enabled.
     """
     schema_id = dataset["schemaRef"]["id"]
     schema = XdmSchema(aep.registry.resolved_schema(schema_id))

@@ -1,4 +1,4 @@
-"""How many batches a day pipelines make in datasets that are enabled for Profile, and how many AEP recommends."""
+"""The number of batches that pipelines create per day in datasets enabled for Profile, and Adobe's recommended limit."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from include.aep.profile import is_enabled
 from include.config.model import Pipeline
 
 MOST_BATCHES = 90
-"""A day, of all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). More are ingested
-all the same, and Profile and segments are updated later."""
+"""A day, for all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). AEP ingests more,
+but updates profiles and segments later."""
 
 
 def batches_a_day(pipeline: Pipeline) -> int:
-    """Return the batches that scheduled runs make at most: the day's own, one for each late day, those of days to catch up."""
+    """Return the maximum of batches of scheduled runs: the day's own, one per late day, and those of catch-up days."""
     return 1 + pipeline.late_days + pipeline.catch_up_days
 
 
 def profile_batches(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> str:
-    """Return a clause about the batches of all pipelines that share a pipeline's guardrail."""
+    """Return a clause about the batches of all pipelines that share the guardrail with a pipeline."""
     total, named = _load(pipeline, others, aep)
     verdict = f"more than the {MOST_BATCHES}" if total > MOST_BATCHES else f"of the {MOST_BATCHES}"
     return (
-        f"pipelines make up to {total} batches a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
-        "AEP sandbox, and one for each day of a backfill"
+        f"pipelines create up to {total} batches a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
+        "AEP sandbox, plus one for each day of a backfill"
     )
 
 
@@ -33,26 +33,26 @@ def profile_batch_notes(
 ) -> list[str]:
     """Return warnings about a pipeline whose dataset is enabled for Profile, or will be.
 
-    ``has_history``: days of the dataset may be loaded already, so that no first backfill is to come.
+    ``has_history``: days may already be loaded, so that no initial backfill is expected.
     """
     total, named = _load(pipeline, others, aep)
     if total > MOST_BATCHES:
         return [
-            f"The pipelines of connection {pipeline.aep.conn_id} make up to {total} batches a day in datasets of AEP sandbox "
-            f"{aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. More are "
-            "ingested, but reach profiles and segments later. Lower late_days or catch_up_days in the pipeline files."
+            f"The pipelines of connection {pipeline.aep.conn_id} create up to {total} batches a day in datasets of AEP sandbox "
+            f"{aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
+            "batches reach profiles and segments later. Lower late_days or catch_up_days in the pipeline files."
         ]
     if has_history:
         return []
     return [
-        f"A backfill makes one batch for each day. AEP sandbox {aep.aep_sandbox} should get at most {MOST_BATCHES} batches "
-        f"a day in datasets that are enabled for Profile, and scheduled runs make up to {total} ({named}): backfill at most "
-        f"{MOST_BATCHES - total} days of history a day."
+        f"A backfill creates one batch for each day. AEP sandbox {aep.aep_sandbox} should get at most {MOST_BATCHES} batches "
+        f"a day in datasets that are enabled for Profile, and scheduled runs create up to {total} ({named}): backfill at most "
+        f"{MOST_BATCHES - total} days of history per day."
     ]
 
 
 def _load(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> tuple[int, str]:
-    """How many batches a day the pipelines of the connection make at most, and a clause that names each."""
+    """Return the maximum of batches per day of the connection's pipelines, and a clause that names each pipeline."""
     sharing = [other for other in others if _shares(pipeline, other, aep)]
     pipelines = sorted([pipeline, *sharing], key=lambda each: each.name)
     named = ", ".join(f"{each.name} {batches_a_day(each)}" for each in pipelines)
@@ -60,7 +60,7 @@ def _load(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> tup
 
 
 def _shares(pipeline: Pipeline, other: Pipeline, aep: AepClient) -> bool:
-    """Whether another pipeline loads into a dataset of the same AEP connection that is enabled for Profile, or will be."""
+    """Return whether another pipeline loads into a dataset of the same connection that is or will be enabled for Profile."""
     if other.name == pipeline.name or other.aep.conn_id != pipeline.aep.conn_id:
         return False
     found = None if other.aep.profile else aep.catalog.find_dataset(other.aep.dataset)

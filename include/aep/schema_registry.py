@@ -32,23 +32,24 @@ class SchemaRegistry:
         self._tenant: str | None = None
 
     def tenant_id(self) -> str:
-        """The tenant id, without the underscore that field names put before it.
+        """Return the tenant id, without the underscore that precedes it in field names.
 
         Raises:
-            SchemaError: AEP does not tell it.
+            SchemaError: the response does not contain the tenant id.
         """
         if self._tenant is not None:
             return self._tenant
-        tenant = self._http.get((*_BASE, "stats"), "tell the tenant id", Response.json_object).get("tenantId")
+        tenant = self._http.get((*_BASE, "stats"), "read the tenant id", Response.json_object).get("tenantId")
         if not isinstance(tenant, str) or not tenant:
             raise SchemaError(
-                "AEP does not tell the tenant id of the organization.", "Is it entitled to AEP?"
+                "AEP returned no tenant id for the organization.",
+                "Check whether the organization is entitled to AEP.",
             )
         self._tenant = tenant.removeprefix("_")
         return self._tenant
 
     def find_by_title(self, kind: str, title: str) -> JsonObject | None:
-        """The schema or field group of exactly this title, as it was written; titles are unique.
+        """Return the schema or field group with exactly this title, as written; titles are unique.
 
         ``kind`` is ``schemas`` or ``fieldgroups``, here and below.
         """
@@ -56,10 +57,10 @@ class SchemaRegistry:
         return self.get(kind, found[0]) if found else None
 
     def find_schema(self, name: str) -> JsonObject | None:
-        """Return the schema of this title, ``$id`` or ``meta:altId``, as it was written; None where a title is not there.
+        """Return the schema with this title, ``$id`` or ``meta:altId``, as written; None for an unknown title.
 
         Raises:
-            SchemaError: there is no schema of this ``$id`` or ``meta:altId``.
+            SchemaError: no schema has this ``$id`` or ``meta:altId``.
         """
         if not name.startswith(_OF_ADOBE) and not _ALT_ID.fullmatch(name):
             return self.find_by_title("schemas", name)
@@ -67,13 +68,13 @@ class SchemaRegistry:
             return self.get("schemas", name)
         except NotFound:
             raise SchemaError(
-                f"AEP has no schema of the id {name}.",
-                "Copy the id from AEP again, and compare extra aep_sandbox of the connection.",
+                f"AEP has no schema with the id {name}.",
+                "Copy the id from AEP again, and check extra aep_sandbox of the connection.",
             ) from None
 
     def ids_by_title(self, kind: str, title: str, container: str = "tenant") -> list[str]:
-        """Return the ``$id`` of each resource of exactly this title; Adobe's own are in the container ``global``."""
-        # The server's filter saves pages; its notation has no escapes, so the comparison that counts is ours.
+        """Return the ``$id`` of each resource with exactly this title; Adobe's own are in the container ``global``."""
+        # The server's filter saves pages. Its syntax has no escapes, so the client compares the titles itself.
         params = {"orderby": "title", "limit": "300"}
         if not set(title) & _NOT_IN_A_FILTER:
             params["property"] = f"title=={title}"
@@ -85,7 +86,7 @@ class SchemaRegistry:
         ]
 
     def holders_of_title(self, title: str) -> list[str]:
-        """Return the kinds of the tenant's resources that have a title: it is unique over all of them."""
+        """Return the kinds of the tenant's resources that have a title, which is unique across all of them."""
         return [kind for kind in _TITLED if self.ids_by_title(kind, title)]
 
     def titles(self, kind: str, container: str) -> dict[str, list[str]]:
@@ -98,26 +99,26 @@ class SchemaRegistry:
         return found
 
     def get(self, kind: str, resource_id: str) -> JsonObject:
-        """A schema or field group as it was written, with its ``allOf``.
+        """Return a schema or field group as written, with its ``allOf``.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: no resource has this id.
         """
         return self._look_up(kind, resource_id, _AS_WRITTEN)
 
     def resolved_schema(self, schema_id: str) -> JsonObject:
-        """A schema with everything that it refers to in place, as one JSON Schema in Compatibility Mode.
+        """Return a schema with all references resolved, as one JSON Schema in Compatibility Mode.
 
-        What the registry has left unresolved is resolved here, from the registry.
+        References that the registry leaves unresolved are resolved by the client, from the registry.
 
         Raises:
-            NotFound: there is none of this id.
-            SchemaError: it refers to something that the registry does not have.
+            NotFound: no schema has this id.
+            SchemaError: the schema refers to something that is not in the registry.
         """
         return self.resolved("schemas", schema_id)
 
     def resolved(self, kind: str, resource_id: str) -> JsonObject:
-        """A schema, field group or class of the tenant or of Adobe, as ``resolved_schema`` returns it."""
+        """Return a schema, field group or class of the tenant or of Adobe, as ``resolved_schema`` does."""
         document = self._look_up(kind, resource_id, _RESOLVED, self._container(resource_id))
         return resolve(document, self.resource) if needs_resolving(document) else document
 
@@ -128,10 +129,10 @@ class SchemaRegistry:
         return "tenant" if is_own else "global"
 
     def resource(self, resource_id: str) -> JsonObject:
-        """What a ``$ref`` names, of the tenant or of Adobe, as it was written.
+        """Return the target of a ``$ref``, of the tenant or of Adobe, as written.
 
         Raises:
-            SchemaError: it is not of this registry; nothing is asked of anybody else.
+            SchemaError: the target is not in this registry; no other server is contacted.
         """
         if resource_id.startswith(_OF_ADOBE):
             container = self._container(resource_id)
@@ -141,28 +142,28 @@ class SchemaRegistry:
                 except NotFound:
                     continue
         raise SchemaError(
-            f"The schema refers to {resource_id!r}, which the Schema Registry does not have.",
+            f"The schema refers to {resource_id!r}, which is not in the Schema Registry.",
             "Correct the field group or data type that refers to it.",
         )
 
     def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:
-        """Creates a schema or field group; the answer has its ``$id``.
+        """Create a schema or field group; the response contains its ``$id``.
 
         Raises:
-            AlreadyExists: its title is taken.
+            AlreadyExists: its title is in use.
         """
-        return self._send("POST", (kind,), f"create one of {kind}", body)
+        return self._send("POST", (kind,), f"create an entry of {kind}", body)
 
     def patch(self, kind: str, resource_id: str, operations: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Applies JSON Patch ``operations``; once data was loaded only additions are allowed."""
-        return self._send("PATCH", (kind, resource_id), f"change one of {kind}", list(operations))
+        """Apply JSON Patch ``operations``; once data is loaded, AEP allows additions only."""
+        return self._send("PATCH", (kind, resource_id), f"change an entry of {kind}", list(operations))
 
     def create_descriptor(self, body: Mapping[str, Any]) -> JsonObject:
-        """Creates a descriptor, such as an identity; the answer has its ``@id``."""
+        """Create a descriptor, such as an identity; the response contains its ``@id``."""
         return self._send("POST", ("descriptors",), "create a descriptor", body)
 
     def descriptors(self, schema_id: str | None = None) -> list[Mapping[str, Any]]:
-        """All descriptors, or those of one schema."""
+        """Return all descriptors, or those of one schema."""
         found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
         return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
 
@@ -171,24 +172,27 @@ class SchemaRegistry:
     ) -> Iterator[JsonObject]:
         start: str | None = None
         for _ in range(_MOST_PAGES):
-            asked = params | ({"start": start} if start else {})
-            found, following = self._http.get((*_BASE, container, kind), what, _page, asked, accept)
+            query = params | ({"start": start} if start else {})
+            found, following = self._http.get((*_BASE, container, kind), what, _page, query, accept)
             yield from found
             start, previous = following, start
             if not start or start == previous:
                 return
-        raise SchemaError(f"AEP's list to {what} does not end.", "Ask Adobe why its pages repeat.")
+        raise SchemaError(
+            f"AEP's list does not end: could not {what}.",
+            "Contact Adobe support: the pages of this list repeat.",
+        )
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
         path = (*_BASE, container, kind, resource_id)
-        return self._http.get(path, f"look up one of {kind}", Response.json_object, accept=accept)
+        return self._http.get(path, f"look up an entry of {kind}", Response.json_object, accept=accept)
 
     def _send(self, method: str, path: tuple[str, ...], what: str, body: object) -> JsonObject:
         return self._http.send_json(method, (*_BASE, "tenant", *path), what, body, Response.json_object)
 
 
-def _page(answer: Response) -> tuple[list[JsonObject], str | None]:
-    """The entries of a page, and where the next one starts."""
-    page = answer.json_object().get("_page")
+def _page(response: Response) -> tuple[list[JsonObject], str | None]:
+    """Return the entries of a page, and the start of the next page."""
+    page = response.json_object().get("_page")
     following = page.get("next") if isinstance(page, dict) else None
-    return objects(answer, "results"), str(following) if following else None
+    return objects(response, "results"), str(following) if following else None

@@ -1,4 +1,4 @@
-"""What an Adobe Experience Platform connection holds, checked."""
+"""The validated settings of an Adobe Experience Platform connection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AepSettings:
     """An OAuth server-to-server credential, its organization, and an AEP sandbox. ``repr`` shows no secret.
 
     Raises:
-        ConfigError: a field is not what it should be; its value is not in the message.
+        ConfigError: a field is invalid; the message does not contain its value.
     """
 
     client_id: str
@@ -39,9 +39,9 @@ class AepSettings:
     sandbox_url: str | None = None
     conn_id: str = "aep"
     query_account: str | None = None
-    """The technical account id of a non-expiring credential of Query Service."""
+    """The technical account id of a non-expiring Query Service credential."""
     query_secret: str | None = field(default=None, repr=False)
-    """That credential; used where Query Service does not accept an access token."""
+    """That credential, for a Query Service that does not accept access tokens."""
 
     def __post_init__(self) -> None:
         name = self.conn_id
@@ -55,7 +55,7 @@ class AepSettings:
         )
         if not self.scopes:
             raise ConfigError(
-                f"Connection {name}: extra scopes is empty.", "Leave it out for the usual ones."
+                f"Connection {name}: extra scopes is empty.", "Remove it to use the default scopes."
             )
         for scope in self.scopes:
             check(name, "extra scopes", scope, r"[A-Za-z0-9_.:/-]{1,200}", "a list of OAuth scopes")
@@ -77,10 +77,10 @@ class AepSettings:
         port: int | None,
         extra: Mapping[str, Any],
     ) -> Self:
-        """Reads a connection: login, password, and the extra fields of ``EXTRA_FIELDS``.
+        """Read a connection: login, password, and the extra fields of ``EXTRA_FIELDS``.
 
         Raises:
-            ConfigError: an unknown extra field, an address that is not Adobe's, or a field that is wrong.
+            ConfigError: an unknown extra field, an address that is not Adobe's, or an invalid field.
         """
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
         return cls(
@@ -103,32 +103,32 @@ class AepSettings:
 
     @property
     def platform_url(self) -> str:
-        """Where AEP's services are."""
+        """The base URL of AEP's services."""
         return self.sandbox_url or f"https://{PLATFORM_HOST}"
 
     @property
     def ims_url(self) -> str:
-        """Where tokens come from."""
+        """The base URL of Adobe's identity service."""
         return self.sandbox_url or f"https://{IMS_HOST}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must appear nowhere: the client secret, as it is and as a form field, and Query Service's credential."""
+        """Values that must never be logged: the client secret, also form-encoded, and Query Service's credential."""
         own = (self.client_secret, quote_plus(self.client_secret))
         return own if self.query_secret is None else (*own, self.query_secret)
 
 
 def _text(value: object) -> str | None:
-    """A field that may be left out or empty."""
+    """Return the text of an optional field; None where it is missing or empty."""
     return None if value in (None, "") else str(value)
 
 
 def _scopes(conn_id: str, value: object) -> tuple[str, ...]:
-    """Scopes as a list, or as text with commas."""
+    """Return the scopes of a list, or of a text with commas."""
     if value in (None, "", []):
         return DEFAULT_SCOPES
     if isinstance(value, str):
         return tuple(scope.strip() for scope in value.split(",") if scope.strip())
     if isinstance(value, list | tuple):
         return tuple(value)
-    raise ConfigError(f"Connection {conn_id}: extra scopes should be a list of OAuth scopes.", CORRECT_IT)
+    raise ConfigError(f"Connection {conn_id}: extra scopes must be a list of OAuth scopes.", CORRECT_IT)

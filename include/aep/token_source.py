@@ -1,4 +1,4 @@
-"""Bearer tokens: OAuth server-to-server, kept until shortly before they end."""
+"""Access tokens: OAuth server-to-server, reused until shortly before they expire."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-serve
 class TokenSource:
     """The access token of one credential.
 
-    ``on_secret`` is called with every new token before it is used, so that its owner can mask it in logs.
-    Source: developer.adobe.com, Server-to-server authentication; Adobe throttles clients that mint too many tokens.
+    ``on_secret`` is called with every new token before it is used, so that the caller can mask it in logs.
+    Source: developer.adobe.com, Server-to-server authentication; Adobe throttles clients that request too many tokens.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class TokenSource:
         self._http = HttpClient(service, clock, retry_policy)
 
     def token(self) -> str:
-        """A token that is good for a while yet.
+        """Return a token that is valid for at least another short time.
 
         Raises:
-            CredentialsRejected: the identity service says no.
-            IdentityServiceUnavailable: it says nothing useful.
+            CredentialsRejected: the identity service rejects the credential.
+            IdentityServiceUnavailable: the identity service is unavailable.
         """
         if self._token is None or self._clock.seconds() >= self._renew_at:
             self._fetch()
@@ -63,15 +63,15 @@ class TokenSource:
         return self._token
 
     def forget(self) -> None:
-        """The token was refused: the next one is new."""
+        """Discard the token, which was rejected: the next one is new."""
         self._token = None
 
     def secrets(self) -> tuple[str, ...]:
-        """What must appear nowhere."""
+        """Return the values that must never be logged."""
         return (*self._settings.secrets, *self._issued)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def _fetch(self) -> None:
@@ -84,37 +84,37 @@ class TokenSource:
         request = HttpRequest(
             "POST",
             f"{self._settings.ims_url}/ims/token/v3",
-            "give a token",
+            "issue a token",
             headers={"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
             content=urlencode(form).encode("ascii"),
         )
-        asked_at = self._clock.seconds()
+        requested_at = self._clock.seconds()
         token, lifetime = self._http.fetch(request, _token_and_lifetime)
         self._issued.append(token)
         if self._on_secret:
             self._on_secret(token)
         self._token = token
-        self._renew_at = asked_at + lifetime - min(EARLY_SECONDS, lifetime / 2)
+        self._renew_at = requested_at + lifetime - min(EARLY_SECONDS, lifetime / 2)
 
 
 def _no_headers() -> Mapping[str, str]:
     return {}
 
 
-def _token_and_lifetime(answer: Response) -> tuple[str, float]:
-    """The token, and its seconds to live."""
+def _token_and_lifetime(response: Response) -> tuple[str, float]:
+    """Return the token, and its lifetime in seconds."""
     try:
-        body: dict[str, Any] = answer.json_object()
+        body: dict[str, Any] = response.json_object()
     except ServiceUnavailable:
         body = {}
     token, lifetime = body.get("access_token"), body.get("expires_in")
     if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) and isinstance(lifetime, int | float):
         if lifetime > 0:
             return token, min(float(lifetime), _LONGEST_SECONDS)
-        problem = "gave a token that has already expired"
+        problem = "returned an expired token"
     else:
-        problem = "answered with something that is not a token"
+        problem = "returned a response without a token"
     raise IdentityServiceUnavailable(
-        f"The identity service is unavailable: it {problem}.",
-        "Nothing is wrong on this side; the task may be run again.",
+        f"Adobe's identity service is unavailable: it {problem}.",
+        "The failure is on the side of the service. Run the task again.",
     )

@@ -1,4 +1,4 @@
-"""Files into an open batch: in one request when small, in chunks when not, and as often as it takes."""
+"""Uploads files to an open batch: small ones in one request, large ones in chunks, with retries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHUNK_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """Where uploads are cut.
+    """Size limits of uploads.
 
     Source: AdobeDocs/experience-platform-apis batch-ingestion.yaml: 256 MB for one PUT, 512 MB for one PATCH.
     """
@@ -32,7 +32,7 @@ class Part:
     """A range of a file as the body of one request.
 
     Raises:
-        LakeError: the file ends before the range does, when read.
+        LakeError: on reading, where the file ends before the range does.
     """
 
     def __init__(self, stream: BinaryIO, start: int, size: int) -> None:
@@ -48,24 +48,24 @@ class Part:
             yield block
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes of what is left of the range."""
+        """Return at most ``size`` bytes of the rest of the range."""
         wanted = self._left if size < 0 else min(size, self._left)
         block = self._stream.read(wanted) if wanted else b""
         self._left -= len(block)
         if wanted and not block:
             raise LakeError(
-                f"A staged file ended {self._left} bytes before its size.",
-                "It was changed after it was staged.",
+                f"A staged file is {self._left} bytes shorter than recorded.",
+                "The file was changed after it was staged. Run the day again.",
             )
         return block
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._stream.close()
 
 
 class Uploader:
-    """Uploads files. The same name again replaces the file: the documented PUT is idempotent."""
+    """Uploads files. An upload under an existing name replaces the file: the documented PUT is idempotent."""
 
     def __init__(self, http: AepHttp, clock: Clock, limits: UploadLimits) -> None:
         self._http = http
@@ -73,13 +73,13 @@ class Uploader:
         self._limits = limits
 
     def upload(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
-        """Uploads ``size`` bytes to ``path``, opening the file anew for every attempt.
+        """Upload ``size`` bytes to ``path``, opening the file again for every attempt.
 
         Raises:
-            RequestRefused: the file is empty, which AEP does not ingest, or AEP refuses it.
+            RequestRefused: the file is empty, which AEP does not ingest, or AEP refuses the upload.
         """
         if size <= 0:
-            raise RequestRefused("An empty file cannot be ingested.", "Leave it out of the batch.")
+            raise RequestRefused("An empty file cannot be ingested.", "Remove it from the batch.")
         if size < self._limits.chunk_from_bytes:
             try:
                 self._put(path, opener, size)
@@ -91,27 +91,27 @@ class Uploader:
         except NotFound:
             raise
         except RequestRefused:
-            # A chunk is missing or there twice, which AEP says only at the end; INITIALIZE begins anew.
+            # A chunk is missing or duplicate, which AEP reports only at the end; INITIALIZE starts again.
             self._chunked(path, opener, size, max(1, self._limits.chunk_bytes // 2))
 
     def _put(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
         self._http.send_bytes("PUT", path, "upload a file", lambda: Part(opener(), 0, size))
 
     def _chunked(self, path: tuple[str, ...], opener: Opener, size: int, chunk_bytes: int) -> None:
-        self._http.act(path, "begin a large file", "INITIALIZE")
+        self._http.act(path, "start the upload of a large file", "INITIALIZE")
         for start in range(0, size, chunk_bytes):
             self._chunk(path, opener, start, min(chunk_bytes, size - start))
             failpoint("batch.chunk.after")
-        told = self._http.act(path, "complete a large file", "COMPLETE")
-        arrived = told.get("sizeInBytes") if isinstance(told, dict) else None
+        completed = self._http.act(path, "complete the upload of a large file", "COMPLETE")
+        arrived = completed.get("sizeInBytes") if isinstance(completed, dict) else None
         if isinstance(arrived, int) and arrived != size:
             raise RequestRefused(
-                f"AEP put a large file together with {arrived} bytes, and {size} were sent.",
-                "Look for a proxy that changes uploads.",
+                f"AEP assembled a large file of {arrived} bytes; {size} bytes were sent.",
+                "Check for a proxy that changes uploads.",
             )
 
     def _chunk(self, path: tuple[str, ...], opener: Opener, start: int, size: int) -> None:
-        """Sends one chunk; where the answer was lost, asks what has arrived before it is sent again."""
+        """Send one chunk; after a lost response, check whether it arrived before sending it again."""
         end = start + size - 1
         for attempt in range(1, _CHUNK_ATTEMPTS + 1):
             try:
@@ -135,14 +135,14 @@ class Uploader:
 
     def _has_arrived(self, path: tuple[str, ...], start: int, end: int) -> bool:
         try:
-            headers = self._http.head(path, "tell which parts of a file have arrived")
+            headers = self._http.head(path, "list the received parts of a file")
         except NotFound:
             return False
         return any(first <= start and end <= last for first, last in received_ranges(headers))
 
 
 def received_ranges(headers: Mapping[str, str]) -> list[tuple[int, int]]:
-    """The ranges in a ``Range`` header as (first, last) with neighbours joined."""
+    """Return the ranges in a ``Range`` header as (first, last), with adjacent ranges merged."""
     joined: list[tuple[int, int]] = []
     for first, last in sorted(
         (int(a), int(b)) for a, b in re.findall(r"(\d{1,18})-(\d{1,18})", headers.get("Range", ""))

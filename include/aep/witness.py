@@ -1,7 +1,7 @@
-"""AEP's own account of a partition: every batch of this project in the dataset, whether or not a ledger knows it.
+"""AEP's own record of a partition: every batch of this project in the dataset, also those missing from the ledger.
 
-A dataset's batches are listed once; from then on only those created since are asked for. What is stored holds ids and
-days, never a status: how a batch stands is always asked.
+A dataset's batches are listed once; later requests list only those created since. The stored listing holds ids and
+days, never a status: the status of a batch is always requested.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from include.lake.records import read_index, replace_index
 _VERSION = 2
 _UNDATED = ""
 _OVERLAP_MS = 15 * 60 * 1000
-"""The catalog may show a batch later than one that was created after it."""
+"""The catalog may show a batch after one that was created later."""
 
 _LAST_MS = 253_402_300_799_000
 """The end of year 9999."""
@@ -31,14 +31,14 @@ _ENDED = (BatchState.REFUSED, BatchState.GONE)
 
 
 class _Listing(msgspec.Struct):
-    """``until_ms``: the newest creation seen, in epoch milliseconds; ``days``: batch ids by day, "" where none is named."""
+    """``until_ms``: the newest creation time, in epoch milliseconds; ``days``: batch ids by day, "" for an unknown day."""
 
     version: int = _VERSION
     until_ms: int = 0
     days: dict[str, list[str]] = {}
 
     def add(self, batches: Iterable[Batch]) -> bool:
-        """Add batches of ours; whether that changed anything."""
+        """Add batches of this project, and return whether that changed the listing."""
         before = (self.until_ms, sum(map(len, self.days.values())))
         for batch in batches:
             self.until_ms = max(self.until_ms, batch.created_ms)
@@ -50,26 +50,26 @@ class _Listing(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Witness:
-    """What the catalog says of the history's dataset."""
+    """The catalog's view of the history's dataset."""
 
     history: History
     aep: AepClient
 
     def batches(self, day: date, known: Iterable[str] = (), named: Iterable[str] = ()) -> list[Batch]:
-        """The batches of ours of a day, or of no day, as AEP shows them now, oldest first, except the ``known`` ones.
+        """Return this project's batches of a day or of no day, as AEP shows them now, oldest first, except ``known``.
 
-        ``named``: further ids that may be of the day: AEP may not have listed a batch when others were listed.
-        One request and, for each older batch that is not known, one more.
+        ``named``: further ids that may belong to the day, because an earlier listing may have missed a batch.
+        This sends one request, and one more for each older unknown batch.
 
         Raises:
-            AnotherSource: a batch that the request shows holds events of another Mixpanel project.
+            AnotherSource: a listed batch contains events of another Mixpanel project.
         """
         key = self.history.key("batches")
         body = read_index(self.history.lake, key)
         listing = _read(body)
         shown = self._created_after(listing.until_ms - _OVERLAP_MS if listing.until_ms else None)
         if listing.until_ms and all(batch.created_ms < listing.until_ms for batch in shown.values()):
-            # The newest batch that the stored listing knows must be among them: it is damaged, or of another dataset.
+            # The newest batch of the stored listing is missing: the listing is damaged, or belongs to another dataset.
             listing, shown = _Listing(), self._created_after(None)
         require_source(self.history, shown.values())
         if listing.add(shown.values()):
@@ -81,7 +81,7 @@ class Witness:
         return sorted(ours, key=lambda batch: (batch.created_ms, batch.id))
 
     def _is_of(self, batch: Batch, day: date) -> bool:
-        """Whether a batch is this project's, in this dataset, and not of another day."""
+        """Return whether a batch is of this project and this dataset, and not of another day."""
         in_dataset = batch.dataset_id in (None, self.history.target.dataset_id)
         return batch.is_ours and in_dataset and batch.day in (None, day)
 
@@ -91,25 +91,25 @@ class Witness:
 
 
 def require_source(history: History, batches: Iterable[Batch]) -> None:
-    """Compare the tags of batches that are or may become active with the history's source.
+    """Compare the source tags of batches that are or may become active with the history's source.
 
     Raises:
-        AnotherSource: one holds events of another Mixpanel project.
+        AnotherSource: a batch contains events of another Mixpanel project.
     """
     own = str(history.source)
     for batch in batches:
         source = batch.tag(SOURCE_TAG)
         if batch.is_ours and source not in (None, own) and classify_status(batch.status) not in _ENDED:
             raise AnotherSource(
-                f"Batch {batch.id} of dataset {history.target.dataset_id} holds events of Mixpanel project {source}, "
-                f"but the connection names project {own}.",
-                "Correct the Mixpanel connection, or give this project a dataset of its own in aep.dataset of the "
-                "pipeline file. Nothing was sent.",
+                f"Batch {batch.id} of dataset {history.target.dataset_id} contains events of Mixpanel project {source}, "
+                f"but the connection has project {own}.",
+                "Correct the Mixpanel connection, or give this project its own dataset in aep.dataset of the "
+                "pipeline file. Nothing was sent to AEP.",
             )
 
 
 def _read(body: bytes | None) -> _Listing:
-    """The stored listing; an empty one where it is missing or cannot be read, which costs a full listing."""
+    """Return the stored listing; an empty one where it is missing or unreadable, which costs a full listing."""
     try:
         listing = msgspec.json.decode(body or b"{}", type=_Listing)
     except msgspec.MsgspecError:

@@ -1,4 +1,4 @@
-"""The pipeline files next to the DAG files must be the ones that are read."""
+"""Check that Airflow reads the pipeline files that are next to the DAG files."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from include.errors import ConfigError
 
 
 def require_bundled_pipelines(dag_file: str) -> None:
-    """Refuse DAG files whose neighbour ``include/pipelines`` says something else than the folder that is read.
+    """Refuse DAG files whose sibling folder ``include/pipelines`` differs from the folder that is read.
 
-    A Git bundle brings new DAG files and pipeline files, while ``include`` is imported from the image: a pipeline file
-    that is new or changed there would have no effect, and no error. Where ``MIXPANEL_AEP_PIPELINES`` names the folder,
-    or the bundle has no pipeline files, there is nothing to compare.
+    A Git bundle delivers new DAG files and pipeline files, while ``include`` is imported from the image: a new or
+    changed pipeline file would have no effect, and no error would occur. Where ``MIXPANEL_AEP_PIPELINES`` names the
+    folder, or the bundle has no pipeline files, there is nothing to compare.
 
     Raises:
-        ConfigError: naming the files that are not read, and the folder that is.
+        ConfigError: naming the files that are not read, and the folder that is read.
     """
     neighbour = Path(dag_file).resolve().parents[1] / "include" / "pipelines"
     read = pipelines_folder().resolve()
@@ -28,7 +28,7 @@ def require_bundled_pipelines(dag_file: str) -> None:
         raise ConfigError(
             f"Pipeline files next to the DAG files are not read: {', '.join(ignored)} in {neighbour}. This Airflow "
             f"reads {read}, where they are missing or different.",
-            "Build the image again, so that it has the same pipeline files, or set MIXPANEL_AEP_PIPELINES.",
+            "Rebuild the image with the same pipeline files, or set MIXPANEL_AEP_PIPELINES.",
         )
 
 

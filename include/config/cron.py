@@ -1,4 +1,4 @@
-"""Cron expressions of pipeline files, checked before Airflow reads them: one that it refuses stops every DAG of a file."""
+"""Checks of cron expressions in pipeline files: one that Airflow rejects would stop every DAG of its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cron(text: str) -> str:
         raise ValueError("a schedule is a cron expression of five fields such as '0 12 * * 0'")
     for field, (name, low, high, names) in zip(fields, _FIELDS, strict=True):
         if not all(_is_part(part, low, high, names) for part in field.split(",")):
-            raise ValueError(f"{field!r} is not valid as the {name} of a cron expression")
+            raise ValueError(f"{field!r} is not a valid {name} in a cron expression")
     return " ".join(fields)
 
 

@@ -1,4 +1,4 @@
-"""What a pipeline file says about identities: where each comes from, its namespace, and values that are placeholders."""
+"""Identity settings of a pipeline file: sources, namespaces and placeholder values."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 STANDARD_CODES = frozenset({"Email_LC_SHA256", "Phone_E.164", "Phone_SHA256", "Phone_SHA256_E.164"})
-"""Adobe's own namespaces whose codes are not only letters and digits, as those of all others are."""
+"""Adobe's standard namespaces whose codes contain more than letters and digits."""
 MOST_IDENTITIES = 20
-"""Identities of one XDM record (EP:identity-service/guardrails.md, static limits)."""
+"""Identities in one XDM record (EP:identity-service/guardrails.md, static limits)."""
 
 
 def _code(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]+", value) and value not in STANDARD_CODES:
-        raise ValueError(f"namespace code {value!r} may hold only letters and digits")
+        raise ValueError(f"namespace code {value!r} may contain only letters and digits")
     return value
 
 
@@ -26,7 +26,7 @@ class IdentitySource(BaseModel):
 
     namespace: Annotated[str, AfterValidator(_code)]
     value: str | None = None
-    """None: the property after which the identity is named."""
+    """None: the property that the identity is named after."""
     authenticated_state: str = "ambiguous"
 
 
@@ -38,17 +38,17 @@ Identities = Annotated[
     dict[str, Annotated[IdentitySource, BeforeValidator(_as_source)]],
     Field(min_length=1, max_length=MOST_IDENTITIES),
 ]
-"""Identities by property or, where they have a ``value``, by any name; the first one that an event has is primary."""
+"""Identities by property, or by any name where ``value`` is set; the first identity of an event is primary."""
 
 
 class IdentityPlaceholders(BaseModel):
-    """Which values are placeholders and not identities, in addition to what AEP refuses."""
+    """Values that are placeholders and not identities, in addition to those that AEP refuses."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     defaults: bool = True
-    """Whether the list that this project brings is used (docs/mapping.md)."""
+    """Whether the project's own list is used (docs/mapping.md)."""
     values: tuple[str, ...] = ()
-    """Further placeholders, in any case."""
+    """Additional placeholders, case-insensitive."""
     allow: tuple[str, ...] = ()
-    """Values that are identities although the list has them."""
+    """Values that count as identities although they are in the list."""

@@ -1,4 +1,4 @@
-"""Reads the JSON files beside the pipeline files: mapping sets and field groups."""
+"""Reads the JSON files next to the pipeline files: mapping sets and field groups."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _LIMIT_BYTES = 4 * 1024 * 1024
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds.
+    """Return the content of a JSON file.
 
     Raises:
-        ConfigError: it is none, is far too large, or has a key twice, of which one would silently be lost.
+        ConfigError: the file is not JSON, is too large, or has a duplicate key, of which one value would be lost.
     """
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "Look what was written into it."
+            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.", "Check its content."
         )
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is no JSON: {error}.", "Correct the file.") from None
+        raise ConfigError(f"{path.name} is not valid JSON: {error}.", "Correct the file.") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} is there a second time")
-    return made
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"duplicate key {duplicate!r}")
+    return unique

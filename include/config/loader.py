@@ -1,4 +1,4 @@
-"""Reads pipeline files: every fault named with its file, its line and the nearest known key."""
+"""Reads pipeline files and reports every error with its file, its line and the nearest known key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Lines = dict[tuple[str | int, ...], int]
 
 
 class _Loader(yaml.SafeLoader):
-    """Leaves dates as text: PyYAML's own reading of 2026-02-30 is an error that knows no line."""
+    """Keeps dates as text: PyYAML's own error for 2026-02-30 has no line number."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -29,29 +29,29 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def pipelines_folder() -> Path:
-    """Where pipeline files are: ``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``."""
+    """Return the folder of the pipeline files: ``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``."""
     return Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
 
 
 def pipeline_names(folder: Path | None = None) -> list[str]:
-    """Return the names of all pipeline files of a folder, readable or not."""
+    """Return the names of all pipeline files of a folder, valid or not."""
     return sorted(path.stem for path in (folder or pipelines_folder()).glob("*.yaml"))
 
 
 def neighbour_names(pipeline: Pipeline) -> frozenset[str]:
-    """Return the names of all pipeline files in the pipeline's own folder and in the usual one, its own included.
+    """Return the names of all pipeline files in the pipeline's own folder and in the default one, itself included.
 
-    A file of another folder may be a copy of one of the usual folder, which Airflow runs.
+    A file of another folder may be a copy of a file in the default folder, which Airflow runs.
     """
     own = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
     return frozenset({*own, *pipeline_names()})
 
 
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
-    """All pipelines of a folder, by name; of ``pipelines_folder()`` when none is given.
+    """Return all pipelines of a folder, by name; of ``pipelines_folder()`` without ``folder``.
 
     Raises:
-        ConfigError: naming every file that is wrong, and pipelines that write to one dataset.
+        ConfigError: naming every invalid file, and pipelines that write to the same dataset.
     """
     pipelines, faults = load_readable_pipelines(folder)
     if faults:
@@ -62,7 +62,7 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
 def load_readable_pipelines(
     folder: Path | None = None, but: str | None = None
 ) -> tuple[list[Pipeline], list[ConfigError]]:
-    """The pipelines whose files are right, and what is wrong with the others; without the one that is named."""
+    """Return the valid pipelines, and the errors of the other files; without the pipeline ``but``."""
     folder = folder or pipelines_folder()
     pipelines: list[Pipeline] = []
     faults: list[ConfigError] = []
@@ -80,50 +80,50 @@ def load_readable_pipelines(
 
 
 def require_apart(one: Pipeline, other: Pipeline) -> None:
-    """Whether two pipelines can be carried side by side.
+    """Check that two pipelines do not conflict.
 
     Raises:
-        ConfigError: they write to one dataset, or their DAGs would be one.
+        ConfigError: they write to the same dataset, or their DAGs would have the same id.
     """
     if (one.aep.conn_id, one.aep.dataset) == (other.aep.conn_id, other.aep.dataset):
         raise ConfigError(
             f"Pipelines {one.name}.yaml and {other.name}.yaml both write to dataset "
             f"{one.aep.dataset!r} of connection {one.aep.conn_id!r}.",
-            "Give each pipeline a dataset of its own.",
+            "Give each pipeline its own dataset.",
         )
     if one.dag_id == other.dag_id:
         raise ConfigError(
-            f"Pipelines {one.name}.yaml and {other.name}.yaml have names that differ in - and _ only.",
-            "Their DAGs would be one; rename one of them.",
+            f"Pipelines {one.name}.yaml and {other.name}.yaml have names that differ only in - and _.",
+            "Their DAGs would have the same id. Rename one of the files.",
         )
 
 
 def load_pipeline(path: Path) -> Pipeline:
-    """One pipeline file; its name is the file's.
+    """Read one pipeline file; the pipeline's name is the file's.
 
     Raises:
         ConfigError: naming the file, the line and what to write instead.
     """
     if not path.is_file():
         raise ConfigError(
-            f"{path.name} is no file.", "Only pipeline files may end with .yaml in this folder."
+            f"{path.name} is not a file.", "Only pipeline files may end with .yaml in this folder."
         )
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_LIMIT_BYTES} bytes.", "A pipeline file is a page long."
+            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.", "Check its content."
         )
     data, lines = _read_yaml(path)
     try:
         return Pipeline.model_validate({"name": path.stem, **data}).of_folder(path.parent)
     except ValidationError as error:
-        told = "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors())
-        raise ConfigError(told if told.endswith("?") else f"{told}.") from None
+        sentences = "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors())
+        raise ConfigError(sentences if sentences.endswith("?") else f"{sentences}.") from None
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
     try:
         text = path.read_text(encoding="utf-8")
-        # Aliases are refused: a page of them can grow to gigabytes when read.
+        # Aliases are refused: a short file with aliases can expand to gigabytes.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
             raise ConfigError(f"{path.name} uses a YAML alias (*name).", "Write the value out.")
         node = yaml.compose(text, Loader=_Loader)
@@ -131,14 +131,17 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a text that is not UTF-8 is a ValueError
         mark = getattr(error, "problem_mark", None)
         where = f"{path.name}:{mark.line + 1}" if mark else path.name
-        problem = getattr(error, "problem", None) or "it is no YAML"
+        problem = getattr(error, "problem", None) or "it is not YAML"
         raise ConfigError(
             f"{where} cannot be read: {problem}.", "Check the indentation and the colons."
         ) from None
     if not isinstance(data, dict):
-        raise ConfigError(f"{path.name} holds no keys.", "Copy include/pipelines/shop.yaml and change it.")
+        raise ConfigError(f"{path.name} contains no keys.", "Copy include/pipelines/shop.yaml and adapt it.")
     if "name" in data:
-        raise ConfigError(f"{path.name}: a pipeline's name is its file's.", "Remove the key 'name'.")
+        raise ConfigError(
+            f"{path.name} has the key 'name', but the file name is the pipeline's name.",
+            "Remove the key 'name'.",
+        )
     lines: _Lines = {}
     _note_lines(path, node, (), lines)
     return data, lines
@@ -150,7 +153,7 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
             here = (*at, key.value)
             if here in lines:
                 raise ConfigError(
-                    f"{path.name}:{key.start_mark.line + 1} has the key {key.value!r} a second time."
+                    f"{path.name}:{key.start_mark.line + 1} has the duplicate key {key.value!r}."
                 )
             lines[here] = key.start_mark.line + 1
             _note_lines(path, value, here, lines)
@@ -164,7 +167,7 @@ def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
         near = get_close_matches(str(at[-1]), _known_keys(at[:-1]), n=1, cutoff=0.4)
         return f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     if fault["type"] == "missing":
-        return f"{where} lacks the key {key!r}"
+        return f"{where} is missing the key {key!r}"
     return f"{where} {key}: {fault['msg'].removeprefix('Value error, ')}"
 
 
@@ -173,7 +176,7 @@ def _known_keys(at: tuple[str | int, ...]) -> list[str]:
     parts = iter(at)
     for part in parts:
         annotation: Any = model.model_fields[str(part)].annotation
-        if get_origin(annotation) is dict:  # of sections by a name of the customer's
+        if get_origin(annotation) is dict:  # sections by a customer-defined name
             next(parts, None)
             annotation = next(iter(get_args(get_args(annotation)[1])), None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):

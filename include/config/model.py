@@ -1,4 +1,4 @@
-"""What a pipeline file may say. Every key is here; anything else is refused."""
+"""The model of a pipeline file. It defines every key; others are refused."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class _Section(BaseModel):
 
 
 def iana_name(name: Any) -> str:
-    """The IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
-    from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source spells zones the Windows way
+    """Return the IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
+    from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source uses Windows zone names
 
     if not isinstance(name, str):
-        raise ValueError(f"{name!r} is no time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic's way
+        raise ValueError(f"{name!r} is not a time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic expects a ValueError
     known = _known_zones()
     if name in known:
         return name
@@ -43,42 +43,44 @@ def iana_name(name: Any) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(name, [*known, *win_tz], n=1, cutoff=0.5)
-    raise ValueError(f"{name!r} is no time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
+    raise ValueError(f"{name!r} is not a time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 @cache
 def _known_zones() -> frozenset[str]:
-    """The zones of this machine; to list them takes longer than to read a pipeline file."""
+    """Return the time zones of this machine, cached: listing them takes longer than reading a pipeline file."""
     return frozenset(available_timezones())
 
 
 def share(value: Any) -> float:
-    """``"0.5%"`` or ``0.005`` as a share between 0 and 1."""
+    """Return ``"0.5%"`` or ``0.005`` as a share between 0 and 1."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    # By way of Decimal: 0.7% has to be the same number as 7 of 1000.
+    # Via Decimal: 0.7% must equal 7 of 1000.
     number = float(Decimal(match[1]) / 100) if match else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-        raise ValueError('a share is written like "0.5%" or 0.005, from 0% to 100%')
+        raise ValueError('write a share like "0.5%" or 0.005, from 0% to 100%')
     return float(number)
 
 
 def percent(value: Any) -> float:
-    """A number of percent, from 0 to 100, as AEP counts its error threshold."""
+    """Return a percentage from 0 to 100, the unit of AEP's error threshold."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
-        raise ValueError("AEP's error threshold is a number of percent from 0 to 100, without a percent sign")
+        raise ValueError(
+            "AEP's error threshold is a percentage from 0 to 100; write it without a percent sign"
+        )
     return float(value)
 
 
 def _file_name(value: str, folder: str, *endings: str) -> str:
     if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
         kinds = " or ".join(f".{ending}" for ending in endings)
-        raise ValueError(f"give the name of a {kinds} file in include/pipelines/{folder}")
+        raise ValueError(f"write the name of a {kinds} file in include/pipelines/{folder}")
     return value
 
 
 def _printable(value: str) -> str:
     if not value.isprintable():
-        raise ValueError("line breaks and characters that cannot be seen may not be in a name")
+        raise ValueError("a name may not contain line breaks or invisible characters")
     return value
 
 
@@ -88,7 +90,7 @@ Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 
 
 class MixpanelSource(_Section):
-    """Which Mixpanel project, and how it keeps time."""
+    """The Mixpanel project, and its time convention."""
 
     conn_id: ConnectionId = "mixpanel_default"
     timezone: Annotated[str, BeforeValidator(iana_name)]
@@ -99,37 +101,38 @@ class MixpanelSource(_Section):
 
     @property
     def zone(self) -> ZoneInfo:
+        """The project's time zone."""
         return ZoneInfo(self.timezone)
 
     @property
     def day_zone(self) -> ZoneInfo:
-        """The zone in which Mixpanel counts this project's days (facts: UTC for projects since 2023)."""
+        """The zone in which Mixpanel counts this project's days (UTC for projects since 2023)."""
         return self.zone if self.time_is == "project_local" else ZoneInfo("UTC")
 
 
 class AepTarget(_Section):
-    """Which dataset, and what setup makes when it is missing."""
+    """The dataset, and what setup creates when it is missing."""
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
-    """Its name, or its id of 24 hex digits."""
+    """The dataset's name, or its id of 24 hex digits."""
     schema_name: Annotated[Title, Field(alias="schema")]
-    """Its title, ``$id`` or ``meta:altId``."""
+    """The schema's title, ``$id`` or ``meta:altId``."""
     field_groups: tuple[Title, ...] = ()
-    """What the schema is composed of in addition to ``field_group``: titles or ``$id``s, Adobe's own or the company's."""
+    """Field groups of the schema in addition to ``field_group``: titles or ``$id``s, Adobe's or the company's."""
     field_group: str | None = None
     """The file of the pipeline's own field group."""
     profile: bool | None = None
-    """True: setup enables schema and dataset for Profile, for good. False: a dataset that is enabled is refused."""
+    """True: setup enables schema and dataset for Profile, irreversibly. False: an enabled dataset is refused."""
     primary_identity: str | None = None
-    """The entry of ``identities`` whose field setup marks as the schema's primary identity, for good."""
+    """The entry of ``identities`` whose field setup marks as the schema's primary identity, irreversibly."""
     formerly: str | None = None
-    """The pipeline that the dataset belongs to by its tag, where setup shall give it to this one: its former name."""
+    """The former name of this pipeline: setup reassigns a dataset whose tag has that name."""
     new_namespaces: tuple[str, ...] = ()
-    """Namespace codes that setup creates although AEP has one that is nearly the same."""
+    """Namespace codes that setup creates although AEP has a similar one."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
     error_threshold_percent: Annotated[float, BeforeValidator(percent)] = 0
-    """AEP's partial ingestion: how many percent of a batch's rows AEP may refuse and still ingest the others. 0: none."""
+    """AEP's partial ingestion: the percentage of a batch's rows that AEP may refuse while it ingests the others. 0: none."""
 
     @field_validator("field_group")
     @classmethod
@@ -150,11 +153,11 @@ Rule = Literal[
 
 
 class Quality(_Section):
-    """How much may be refused before a partition is, and what is asked beside the schema (docs/quality.md)."""
+    """Thresholds for rejecting a partition, and rules in addition to the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
     max_removed: Annotated[float, BeforeValidator(share)] = 0.5
-    """How large a share of a day's active rows a replacement may take out."""
+    """The largest share of a day's active rows that a replacement may remove."""
     allow_empty: bool = True
     history_days: int = Field(default=28, ge=0, le=90)
     severity: dict[Rule, Literal["critical", "warning"]] = {}
@@ -165,32 +168,32 @@ class Verify(_Section):
     """How AEP's data lake is compared with the ledgers."""
 
     schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
-    """Cron in the zone in which Mixpanel counts the project's days; None: only when it is triggered."""
+    """A cron expression in the zone in which Mixpanel counts the project's days; None: only triggered manually."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
-    """How long the queries of one run may take together."""
+    """The time limit for all queries of one run together."""
     reader: Literal["query_service", "data_access"] = "query_service"
-    """Data Access downloads whole files, and Adobe calls it deprecated."""
+    """Data Access downloads whole files, and Adobe has deprecated it."""
 
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Retention(_Section):
-    """How many days objects of the lake are kept, each counted from when it was written; None: for ever.
+    """How many days objects of the lake are kept, each counted from when it was written; None: without limit.
 
     Ledgers, ids, manifests and schemas are always kept.
     """
 
     raw_days: Days | None = None
-    """Exports. The export of a day that is not loaded yet stays."""
+    """Exports. The export of a day that is not loaded yet is kept."""
     quarantine_days: Days | None = None
     report_days: Days | None = None
     superseded_days: Days | None = 7
-    """Copies that no load needs any more, counted from the load or from the newer copy."""
+    """Copies that no load needs any longer, counted from the load or from the newer copy."""
 
 
 class Pipeline(_Section):
-    """One Mixpanel project into one AEP dataset: a pipeline file, read and checked."""
+    """A validated pipeline file: one Mixpanel project, loaded into one AEP dataset."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
     mixpanel: MixpanelSource
@@ -213,18 +216,18 @@ class Pipeline(_Section):
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the pipeline file; None where it was not read from one."""
+        """The folder of the pipeline file; None for a pipeline that was not read from a file."""
         return self._folder
 
     def of_folder(self, folder: Path) -> Self:
-        """The same pipeline, as read from a folder."""
+        """Return a copy of the pipeline with the folder of its file."""
         copy = self.model_copy()
         copy._folder = folder
         return copy
 
     @property
     def asks_for_retention(self) -> bool:
-        """Whether the pipeline file has ``retention``, so that a lake that cannot be cleaned is an error."""
+        """Whether the pipeline file has ``retention``, so that a failure to delete is an error."""
         return "retention" in self.model_fields_set
 
     @property
@@ -234,22 +237,22 @@ class Pipeline(_Section):
 
     @property
     def identity_properties(self) -> tuple[str, ...]:
-        """Properties that are identities as they are; a computed one is not what its property's field holds."""
+        """Properties that are identities unchanged; the field of a computed one does not hold the identity."""
         return tuple(name for name, source in self.identities.items() if source.value is None)
 
     @property
     def dag_id(self) -> str:
-        """The DAG that carries the pipeline."""
+        """The id of the DAG that loads the pipeline's days."""
         return f"mixpanel_to_aep_{self.name.replace('-', '_')}"
 
     @property
     def reconcile_dag_id(self) -> str:
-        """The DAG that looks at the pipeline's last days again."""
+        """The id of the DAG that reloads the pipeline's recent days."""
         return f"mixpanel_aep_reconcile_{self.name.replace('-', '_')}"
 
     @property
     def verify_dag_id(self) -> str:
-        """The DAG that compares AEP's data lake with the pipeline's ledgers."""
+        """The id of the DAG that compares AEP's data lake with the pipeline's ledgers."""
         return f"mixpanel_aep_verify_{self.name.replace('-', '_')}"
 
     @model_validator(mode="after")
@@ -265,12 +268,12 @@ class Pipeline(_Section):
             return self
         if name not in self.identities:
             raise ValueError(
-                f"aep.primary_identity {name!r} is not one of identities: {', '.join(self.identities)}"
+                f"aep.primary_identity {name!r} is not an entry of identities; the entries are {', '.join(self.identities)}"
             )
         if name not in self.identity_properties:
             raise ValueError(
-                f"aep.primary_identity {name!r} is a computed identity, which no field of the schema holds; name one "
-                "that is a property"
+                f"aep.primary_identity {name!r} is a computed identity, which has no field in the schema; name an "
+                "identity that is a property"
             )
         return self
 

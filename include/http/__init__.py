@@ -1,1 +1,1 @@
-"""How this project speaks HTTP: one way to send, to retry, to refuse redirects and to say what went wrong."""
+"""HTTP access shared by all service clients: sending, retrying, refusing redirects, and reporting errors."""

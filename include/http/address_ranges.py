@@ -1,7 +1,7 @@
-"""Networks by what they are for: which addresses can be a service's, from the IANA special-purpose registries.
+"""Address ranges by purpose, from the IANA special-purpose registries: which addresses a service can have.
 
-Written out, because Python's ``is_global`` and ``is_private`` differ between its versions, and do not look into
-addresses that hold another one.
+The ranges are listed here because Python's ``is_global`` and ``is_private`` differ between its versions and ignore
+addresses that embed another address.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 
 
 class AddressScope(Enum):
-    """Where an address leads."""
+    """The network to which an address belongs."""
 
     PUBLIC = "public"
-    """A machine on the internet."""
+    """A public internet address."""
     INSIDE = "inside"
-    """A machine of this network: a company's gateway may have such an address."""
+    """A private address of this network, such as that of a company's gateway."""
     NEVER = "never"
-    """This machine, its link, a group of machines, or no machine at all: never a service."""
+    """Loopback, link-local, multicast or unassigned: never the address of a service."""
 
 
 _INSIDE = [
@@ -59,7 +59,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214, section 6.1: the upper half of t
 
 
 def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
-    """Return where ``address`` leads; an IPv6 address that holds an IPv4 one leads where that does."""
+    """Return the scope of ``address``; an IPv6 address that embeds an IPv4 address has the scope of the latter."""
     if isinstance(address, IPv4Address):
         return _listed(address) or AddressScope.PUBLIC
     number = int(address)

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Waiting times between attempts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ BACK_OFF = wait_exponential(multiplier=2, max=60) + wait_random(1, 5)
 
 
 def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """What a Retry-After header asks for, in seconds from ``now``; None when it is absent or no such thing.
+    """Return the delay that a Retry-After header requests, in seconds from ``now``; None when absent or invalid.
 
-    Both forms of RFC 9110 section 10.2.3 are read: seconds, and an HTTP date (a past one means 0).
+    Both forms of RFC 9110 section 10.2.3 are accepted: seconds, and an HTTP date (a past date means 0).
     """
     text = (header or "").strip()
     if len(text) > _LONGEST_RETRY_AFTER:
@@ -29,20 +29,20 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # no date, or one that no calendar holds
+    except (ValueError, OverflowError):  # not a date, or a date outside the calendar
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
 
 
-def deferral_seconds(asked: float | None) -> float:
-    """How long a task should be put off: as asked, but neither a moment nor a year."""
-    if asked is None or math.isnan(asked):
+def deferral_seconds(requested: float | None) -> float:
+    """Return how long to defer a task: ``requested`` clamped to between 1 s and 1 h; 60 s by default."""
+    if requested is None or math.isnan(requested):
         return 60.0
-    return min(max(asked, SHORTEST_SECONDS), LONGEST_DEFERRAL_SECONDS)
+    return min(max(requested, SHORTEST_SECONDS), LONGEST_DEFERRAL_SECONDS)
 
 
-def next_wait(state: RetryCallState, asked: float | None) -> float:
-    """The wait before the next attempt: what the service asked for, else exponential with jitter."""
-    return BACK_OFF(state) if asked is None else max(asked, SHORTEST_SECONDS)
+def next_wait(state: RetryCallState, requested: float | None) -> float:
+    """Return the wait before the next attempt: the requested one, else exponential with jitter."""
+    return BACK_OFF(state) if requested is None else max(requested, SHORTEST_SECONDS)

@@ -1,4 +1,4 @@
-"""Sends calls to one service: timeouts, retries by its table, tokens, and errors that tell no secret."""
+"""A client of one service: timeouts, retries by the service's table, tokens, and errors without secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 @dataclass(frozen=True)
 class _Failure:
-    """An attempt that failed, and whether and when another one may follow."""
+    """A failed attempt, and whether and when another attempt may follow."""
 
     error: PipelineError
     again: bool
@@ -39,7 +39,7 @@ class _Failure:
 
 
 class HttpClient:
-    """A client of one service. Not for use by several threads at once."""
+    """A client of one service. Not thread-safe."""
 
     def __init__(
         self, service: Service, clock: Clock = SYSTEM_CLOCK, retry_policy: RetryPolicy | None = None
@@ -51,19 +51,19 @@ class HttpClient:
         self._session = new_session()
 
     def send(self, request: HttpRequest) -> Response:
-        """The whole answer, in memory.
+        """Send a request and return the whole response, in memory.
 
         Raises:
-            PipelineError: the one that the service's table names; ServiceUnavailable when it cannot be reached.
+            PipelineError: as the service's table defines; ServiceUnavailable when the service cannot be reached.
         """
-        return self.fetch(request, lambda answer: answer)
+        return self.fetch(request, lambda response: response)
 
     def fetch(self, request: HttpRequest, read: Callable[[Response], T]) -> T:
-        """As ``send``, and reads the answer: where ``read`` raises ServiceUnavailable the call is repeated too."""
+        """Send a request and return ``read(response)``; the request is also repeated where ``read`` raises ServiceUnavailable."""
         return self._run(request, lambda response: read(Response.read(response, self._limit)))
 
     def stream(self, request: HttpRequest) -> StreamedResponse:
-        """The answer as it comes: its first bytes have been received, and from there on nothing is repeated.
+        """Return the response as a stream: its first bytes have been received, and no later failure is retried.
 
         Raises:
             PipelineError: as ``send``.
@@ -71,7 +71,7 @@ class HttpClient:
         return self._run(request, StreamedResponse.begin)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _run(self, request: HttpRequest, take: Callable[[requests.Response], T]) -> T:
@@ -83,8 +83,8 @@ class HttpClient:
             renewed = renewed or (isinstance(result, _Failure) and result.renewed)
             return result
 
-        # By result and not by exception: an error that is raised here has no requests exception in its context,
-        # whose text holds the URL.
+        # By result and not by exception: an error that is raised here must not have a requests exception in its context,
+        # because that exception's text contains the URL.
         outcome: T | _Failure = Retrying(
             retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.again),
             stop=stop_after_attempt(self._retry_policy.attempts),
@@ -130,18 +130,18 @@ class HttpClient:
             )
 
     def _unreachable(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
-        """The error for a fault of the network, of which class and host are told: its text holds the whole URL."""
-        trouble = type(fault).__name__
-        place = urlsplit(request.url).netloc
+        """Return the error for a network fault, with the fault's class and the host only: its text contains the whole URL."""
+        fault_name = type(fault).__name__
+        host = urlsplit(request.url).netloc
         return self._service.unavailable(
-            f"{self._service.name} could not be reached to {request.what} ({trouble} at {place}).",
-            network_hint(trouble),
+            f"{self._service.name} could not be reached to {request.what} ({fault_name} at {host}).",
+            network_hint(fault_name),
         )
 
     def _refused(self, request: HttpRequest, response: requests.Response, *, may_renew: bool) -> _Failure:
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
-        asked = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
+        requested = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
         facts = {
             "service": self._service.name,
             "what": request.what,
@@ -152,17 +152,17 @@ class HttpClient:
         }
         secrets = tuple(self._service.secrets())
         error = rule.make(
-            {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(asked)
+            {name: scrub(text, secrets) for name, text in facts.items()}, deferral_seconds(requested)
         )
         if rule.action is RetryAction.REFRESH and self._service.renew and may_renew:
             self._service.renew()
             return _Failure(error, again=True, renewed=True)
         again = may_retry(rule, idempotent=request.idempotent)
-        if again and asked is not None and asked > self._retry_policy.longest_wait_seconds:
+        if again and requested is not None and requested > self._retry_policy.longest_wait_seconds:
             return _Failure(
-                Throttled(error.sentence, error.hint, wait_seconds=deferral_seconds(asked)), again=False
+                Throttled(error.sentence, error.hint, wait_seconds=deferral_seconds(requested)), again=False
             )
-        return _Failure(error, again, asked)
+        return _Failure(error, again, requested)
 
 
 @contextmanager
@@ -175,7 +175,7 @@ def _body(request: HttpRequest) -> Iterator[bytes | Body | None]:
 
 
 def _was_never_sent(fault: Exception) -> bool:
-    """Whether the service cannot have seen anything of the request."""
+    """Return whether no byte of the request can have reached the service."""
     if isinstance(fault, requests.ConnectTimeout):
         return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)
@@ -196,7 +196,7 @@ def _log_failure(state: RetryCallState) -> None:
     failure: _Failure = _result(state)
     wait = state.next_action.sleep if state.next_action else 0.0
     log.info(
-        "%s Attempt %d follows in %.0f s.",
+        "%s Retrying (attempt %d) in %.0f s.",
         one_line(failure.error.sentence, 300),
         state.attempt_number + 1,
         wait,

@@ -1,4 +1,4 @@
-"""What a refusal means: a table per service from status and body to an error, and to what is done next."""
+"""Error rules: a table per service maps status and body to an error and to the client's next action."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from include.errors import (
 
 
 class RetryAction(Enum):
-    """What the client does after a refusal, before anybody hears of it."""
+    """What the client does after an error response, before it raises the error."""
 
     FAIL = "fail"
     BACK_OFF = "back off"
-    """Again after Retry-After, or after an exponentially growing time. Only when the call may be repeated."""
+    """Retry after Retry-After, or after an exponentially growing time, if the request is idempotent."""
     SLOW_DOWN = "slow down"
-    """As BACK_OFF, and for every call: the service says that it has not begun."""
+    """As BACK_OFF, for every request: the service states that it did not begin."""
     REFRESH = "refresh"
-    """Once more with a new token, then FAIL."""
+    """Retry once with a new token, then FAIL."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class ErrorRule:
 
     statuses: Container[int]
     body: str
-    """A regular expression, searched without regard to case in the first bytes of the body; "" fits every body."""
+    """A regular expression, searched case-insensitively in the first bytes of the body; "" matches every body."""
     error: type[PipelineError]
     sentence: str
     hint: str
     action: RetryAction = RetryAction.FAIL
 
     def fits(self, status: int, body: str) -> bool:
-        """Whether this row is about an answer."""
+        """Return whether this rule applies to a response."""
         return status in self.statuses and re.search(self.body, body, re.IGNORECASE) is not None
 
     def make(self, facts: Mapping[str, str], wait_seconds: float) -> PipelineError:
-        """The error, in words; ``wait_seconds`` is used by Throttled alone."""
+        """Return the error with its sentence and hint filled in; only Throttled uses ``wait_seconds``."""
         sentence, hint = self.sentence.format_map(facts), self.hint.format_map(facts)
         if issubclass(self.error, Throttled):
             return self.error(sentence, hint, wait_seconds=wait_seconds)
@@ -57,8 +57,8 @@ REDIRECT = ErrorRule(
     range(300, 400),
     "",
     RedirectRefused,
-    "{service} answered with a redirect (HTTP {status}) when asked to {what}; it was not followed.",
-    "Credentials are sent to {service}'s own hosts only: look for a proxy between this machine and {service}.",
+    "{service} responded with a redirect (HTTP {status}) to the request to {what}; it was not followed.",
+    "Credentials are sent to {service}'s own hosts only. Check for a proxy between this machine and {service}.",
 )
 
 SERVER = ErrorRule(
@@ -66,7 +66,7 @@ SERVER = ErrorRule(
     "",
     ServiceUnavailable,
     "{service} could not {what} (HTTP {status}).",
-    "Nothing is wrong on this side; the task may be run again.",
+    "The failure is on the side of the service. Run the task again.",
     RetryAction.BACK_OFF,
 )
 
@@ -75,7 +75,7 @@ SERVER_BUSY = ErrorRule(
     "",
     ServiceUnavailable,
     "{service} is too busy to {what} (HTTP {status}).",
-    "Nothing is wrong on this side; the task may be run again.",
+    "The failure is on the side of the service. Run the task again.",
     RetryAction.SLOW_DOWN,
 )
 
@@ -84,25 +84,25 @@ REFUSED = ErrorRule(
     "",
     RequestRefused,
     "{service} refused to {what} (HTTP {status}{code}).",
-    "Running it again will not help; compare the configuration of {conn_id} and of the pipeline.",
+    "A retry will not help. Check the configuration of {conn_id} and of the pipeline.",
 )
 
 _CODE = re.compile(r'"(?:error_code|code|title)"\s*:\s*"([A-Za-z0-9-]{3,40})"')
 
 
 def error_code(body: str) -> str:
-    """The machine-readable code in an error body as ", code X", or ""; never any of its prose."""
+    """Return the machine-readable code of an error body as ", code X", or ""; never any of its prose."""
     match = _CODE.search(body)
     return f", code {match[1]}" if match else ""
 
 
 def rule_for(rules: Sequence[ErrorRule], status: int, body: str) -> ErrorRule:
-    """The first row that fits; every table ends with REFUSED, so there is one."""
+    """Return the first matching rule; REFUSED, the last rule of every table, matches everything."""
     return next(rule for rule in (*rules, REFUSED) if rule.fits(status, body))
 
 
 def may_retry(rule: ErrorRule, *, idempotent: bool) -> bool:
-    """Whether the client itself sends a call again after this refusal."""
+    """Return whether the client itself retries the request after this error."""
     if rule.action is RetryAction.BACK_OFF:
         return idempotent and issubclass(rule.error, Transient)
     return rule.action is RetryAction.SLOW_DOWN

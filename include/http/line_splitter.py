@@ -1,4 +1,4 @@
-"""Bytes in any pieces -> lines, split on the byte ``\n`` and nothing else."""
+"""Splits a byte stream, received in pieces of any size, into lines at the byte ``\n`` only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LineSplitter:
         self._open_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The lines that ``data`` completes, without their newline.
+        """Return the lines that ``data`` completes, without their newlines.
 
         Raises:
             ExportTooLarge: a line is longer than the limit.
@@ -36,7 +36,7 @@ class LineSplitter:
         return complete
 
     def finish(self) -> bytes:
-        """What came after the last newline; ends the stream."""
+        """Return the bytes after the last newline, and end the stream."""
         return self._take()
 
     def _hold(self, piece: bytes) -> None:
@@ -48,8 +48,8 @@ class LineSplitter:
     def _check(self, line_bytes: int) -> None:
         if line_bytes > self._longest:
             raise ExportTooLarge(
-                f"A line is longer than {self._longest} bytes, which no event can be.",
-                "Nothing was published; the answer is damaged, or it is not an export.",
+                f"A line is longer than {self._longest} bytes, the maximum for an event.",
+                "No file was published. The response is damaged, or it is not an export.",
             )
 
     def _take(self) -> bytes:

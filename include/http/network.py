@@ -1,4 +1,4 @@
-"""What a company's network may add between this machine and the services: a proxy, and certificates of its own."""
+"""Network settings of the deployment: a proxy, a certificate bundle, and permission for private addresses."""
 
 from __future__ import annotations
 
@@ -19,67 +19,67 @@ _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """A proxy for https, and a file or folder of certificates that are trusted instead of the public ones.
+    """A proxy for https, and a file or folder of certificates that replaces the public ones.
 
-    All come from the environment of whoever runs Airflow, under names of this project alone: they are neither in a
-    connection, which others may edit, nor in variables that were meant for other programs.
+    The settings come from the environment of Airflow's processes, under names that only this project uses: not from
+    a connection, which others may edit, and not from variables that are meant for other programs.
     """
 
     proxy: str | None = field(default=None, repr=False)
     """May hold a user name and a password."""
     ca_bundle: Path | None = None
     private_network: bool = False
-    """Whether the services' names may lead to private addresses: those of a company's gateway."""
+    """Whether the services' names may resolve to private addresses, such as those of a company's gateway."""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """Reads ``MIXPANEL_AEP_PROXY``, ``MIXPANEL_AEP_CA_BUNDLE`` and ``MIXPANEL_AEP_PRIVATE_NETWORK``.
+        """Read ``MIXPANEL_AEP_PROXY``, ``MIXPANEL_AEP_CA_BUNDLE`` and ``MIXPANEL_AEP_PRIVATE_NETWORK``.
 
         Raises:
-            ConfigError: the proxy is no URL, or there are no such certificates; the URL is not in the message.
+            ConfigError: the proxy is not a URL, or the certificates do not exist; the message does not contain the URL.
         """
         given = os.environ if environment is None else environment
         proxy, bundle = given.get(PROXY_VARIABLE, "").strip(), given.get(CA_VARIABLE, "").strip()
         if proxy and not _is_proxy(proxy):
             raise ConfigError(
-                f"{PROXY_VARIABLE} is not the address of a proxy.",
-                "Write it as http://proxy.example.com:3128.",
+                f"{PROXY_VARIABLE} is not a valid proxy address.",
+                "Use the form http://proxy.example.com:3128.",
             )
         if bundle and not Path(bundle).exists():
             raise ConfigError(
-                f"{CA_VARIABLE} names {bundle!r}, which is not on this machine.",
-                "It should be a PEM file with the certificates of your company's proxy, or leave it out.",
+                f"{CA_VARIABLE} names {bundle!r}, which does not exist on this machine.",
+                "Set it to a PEM file with the certificates of your company's proxy, or remove it.",
             )
         private = given.get(PRIVATE_VARIABLE, "").strip().lower()
         if private not in ("", "allow"):
-            raise ConfigError(
-                f"{PRIVATE_VARIABLE} says something that is not known.", "Write allow, or leave it out."
-            )
+            raise ConfigError(f"{PRIVATE_VARIABLE} has an unknown value.", "Set it to allow, or remove it.")
         return cls(proxy or None, Path(bundle) if bundle else None, private == "allow")
 
 
-def network_hint(trouble: str, environment: Mapping[str, str] | None = None) -> str:
-    """What to look at when a service cannot be reached; ``trouble`` is the name of the exception's class."""
+def network_hint(fault_name: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return what to check when a service cannot be reached; ``fault_name`` is the name of the exception's class."""
     given = os.environ if environment is None else environment
-    if trouble == "SSLError":
+    if fault_name == "SSLError":
         return (
-            f"Its certificate is not trusted here: where a company's proxy looks into TLS, name that proxy's "
-            f"certificates in {CA_VARIABLE}."
+            f"The certificate is not trusted on this machine. If a company proxy inspects TLS, set {CA_VARIABLE} to "
+            "its certificates."
         )
-    if trouble == "ProxyError":
-        return f"The proxy of {PROXY_VARIABLE} does not let the request through; the task may be run again."
+    if fault_name == "ProxyError":
+        return (
+            f"The proxy of {PROXY_VARIABLE} refused the connection. Check its rules, then run the task again."
+        )
     usual = next(filter(given.get, _USUAL_PROXY_VARIABLES), "")
     if usual and not given.get(PROXY_VARIABLE):
         return (
-            f"This machine has a proxy in {usual}, which is used only if {PROXY_VARIABLE} names it too; "
-            "otherwise look for a firewall or an outage. The task may be run again."
+            f"{usual} names a proxy, but only {PROXY_VARIABLE} is used: set it if the proxy is required. "
+            "Otherwise check for a firewall or an outage, then run the task again."
         )
-    return "Look for a firewall or an outage between this machine and the service; the task may be run again."
+    return "Check for a firewall or an outage between this machine and the service, then run the task again."
 
 
 def _is_proxy(text: str) -> bool:
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is none
+    except ValueError:  # an invalid port
         return False

@@ -1,4 +1,4 @@
-"""Where a connection has led: the name of a service must not bring our credentials to a machine of this network."""
+"""Checks of the peer address of a connection: credentials must not reach another machine of this network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from include.http.network import PRIVATE_VARIABLE
 
 
 def require_public(host: str, peer: str, *, private_network: bool) -> None:
-    """Refuses a peer that is not on the internet, whatever a name server said; ``localhost`` is meant as it is written.
+    """Refuse a peer that is not on the internet, whatever DNS returned; ``localhost`` is allowed.
 
-    Addresses of this machine and its link (a cloud's metadata service), and those that no machine has, are refused always,
-    those of this network unless ``private_network``: some companies' gateways have such an address.
+    Addresses of this machine and its link (a cloud's metadata service) and unassigned addresses are always refused;
+    private addresses are refused unless ``private_network``, because the gateways of some companies have one.
 
     Raises:
         AddressRefused: naming the host.
@@ -24,16 +24,16 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
         return
     if leads is AddressScope.NEVER or not private_network:
         raise AddressRefused(
-            f"The name {host} leads to {address}, which is not on the internet; nothing was sent there.",
-            f"Look at this machine's name server and its hosts file; where a gateway of your company has such an "
-            f"address, set {PRIVATE_VARIABLE}=allow.",
+            f"The host name {host} resolves to {address}, which is not on the internet; no data was sent to it.",
+            f"Check this machine's DNS and hosts file. If a gateway of your company has this address, "
+            f"set {PRIVATE_VARIABLE}=allow.",
         )
 
 
 def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
-    """Refuse a peer that is not this machine: without TLS only the sandbox is spoken to.
+    """Refuse a peer other than this machine: without TLS, the client connects to the sandbox only.
 
-    ``listed``: the deployment lists this sandbox of another machine, which then has to be one of this network.
+    ``listed``: the deployment lists this sandbox on another machine, whose address must then be private.
 
     Raises:
         AddressRefused: naming the host.
@@ -43,11 +43,11 @@ def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
         return
     if not listed:
         raise AddressRefused(
-            f"The name {host} leads to {peer}, which is not this machine; nothing was sent there.",
-            "Write 127.0.0.1 as the sandbox's host, and look at this machine's hosts file.",
+            f"The host name {host} resolves to {peer}, which is not this machine; no data was sent to it.",
+            "Set the sandbox's host to 127.0.0.1, and check this machine's hosts file.",
         )
     if address_scope(address) is not AddressScope.INSIDE:
         raise AddressRefused(
-            f"The sandbox's name {host} leads to {peer}, which is not a private address; nothing was sent there.",
-            "A sandbox is reached without TLS: run it on this network, at an address such as 10.0.0.5.",
+            f"The sandbox host {host} resolves to {peer}, which is not a private address; no data was sent to it.",
+            "The sandbox does not use TLS. Run it on this network, at an address such as 10.0.0.5.",
         )

@@ -1,4 +1,4 @@
-"""What a client is asked to send, to whom, and with how much patience."""
+"""Requests, the service that receives them, and the retry policy."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from include.http.error_rules import ErrorRule
 
 
 class Body(Protocol):
-    """What is uploaded; its ``len`` is the Content-Length."""
+    """A request body to upload; its ``len`` is the Content-Length."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[bytes]: ...
-    def read(self, size: int = -1, /) -> bytes: ...
-    def close(self) -> None: ...
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most ``size`` bytes."""
+        ...
+
+    def close(self) -> None:
+        """Close the body."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,11 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: bytes | None = field(default=None, repr=False)
     open_body: Callable[[], Body] | None = None
-    """Opens the body anew for every attempt."""
+    """Opens the body again for every attempt."""
     idempotent: bool = True
-    """False: sending it twice could make two of something, so it is repeated only if nothing can have been done."""
+    """False: a repetition could create a duplicate, so the request is retried only if it cannot have had an effect."""
     idle_seconds: float | None = None
-    """How long the service may be silent, where this call needs less patience than the others."""
+    """How long the service may be silent, where this request needs a shorter limit than the policy's."""
     before: Callable[[], None] | None = None
     """Called before every attempt."""
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -42,32 +47,32 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class Service:
-    """What a client knows about the service it speaks to."""
+    """What a client knows about its service."""
 
     name: str
     rules: Sequence[ErrorRule]
     facts: Mapping[str, str]
-    """Words for the sentences of ``rules``; ``conn_id`` is always among them."""
+    """Values for the templates of ``rules``; ``conn_id`` is always among them."""
     secrets: Callable[[], Iterable[str]]
     headers: Callable[[], Mapping[str, str]]
     renew: Callable[[], None] | None = None
-    """Forgets the token that was just refused."""
+    """Discards the access token that the service just rejected."""
     unavailable: type[ServiceUnavailable] = ServiceUnavailable
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Seconds and counts."""
+    """Timeouts in seconds, and the number of attempts."""
 
     connect_seconds: float = 30.0
     idle_seconds: float = 120.0
-    """How long the service may be silent; beyond it an answer that is streamed may take as long as it likes."""
+    """How long the service may be silent; a streamed response has no other limit."""
     whole_seconds: float = 600.0
-    """How long an answer that is not streamed may take."""
+    """How long a response that is not streamed may take."""
     attempts: int = 6
     longest_wait_seconds: float = 120.0
-    """A longer Retry-After is not slept through but raised, so that the task gives its place to others."""
+    """A longer Retry-After is raised as an error instead of waited for, so that the task frees its slot."""
 
 
 INTERACTIVE = RetryPolicy(attempts=2)
-"""Somebody waits at a button or a terminal: what was a passing fault is seen by asking again."""
+"""Interactive callers can retry themselves, so fail fast."""

@@ -1,4 +1,4 @@
-"""Answers: whole, or as they come."""
+"""HTTP responses: whole, or streamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERROR_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """How long a whole answer may take to come, by which clock."""
+    """How long receiving a whole response may take, and the clock that measures it."""
 
     clock: Clock
     seconds: float
@@ -29,7 +29,7 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer; ``body`` is never part of its ``repr``."""
+    """A whole response; ``repr`` never contains ``body``."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,10 +37,10 @@ class Response:
 
     @classmethod
     def read(cls, response: requests.Response, limit: TimeLimit) -> Response:
-        """Reads ``response`` to its end.
+        """Read ``response`` to its end.
 
         Raises:
-            ServiceUnavailable: it is larger, or slower, than any answer can be.
+            ServiceUnavailable: the response exceeds the limit of size or time.
         """
         with response:
             body = bytearray()
@@ -48,28 +48,28 @@ class Response:
                 body += piece
                 if len(body) > _LARGEST_BODY_BYTES:
                     raise ServiceUnavailable(
-                        f"An answer is larger than {_LARGEST_BODY_BYTES} bytes.",
-                        "Look for a gateway in the way.",
+                        f"A response is larger than {_LARGEST_BODY_BYTES} bytes, the maximum.",
+                        "Check for a gateway between this machine and the service.",
                     )
             return cls(response.status_code, response.headers, bytes(body))
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Return the body as JSON.
 
         Raises:
-            ServiceUnavailable: it is something else, such as a gateway's HTML page.
+            ServiceUnavailable: the body is not JSON, such as a gateway's HTML page.
         """
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # raised below, so that no byte of the body is in the error's context
-        raise self.unexpected("something that is not JSON")
+            pass  # raised below, so that the error's context contains no byte of the body
+        raise self.unexpected("a body that is not JSON")
 
     def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object.
+        """Return the body as a JSON object.
 
         Raises:
-            ServiceUnavailable: it is something else.
+            ServiceUnavailable: the body is not a JSON object.
         """
         value = self.json()
         if isinstance(value, dict):
@@ -77,24 +77,24 @@ class Response:
         raise self.unexpected("JSON that is not an object")
 
     def optional_json(self) -> Any:
-        """What was said beside the status: JSON, or None for nothing.
+        """Return the body as JSON, or None when it is empty.
 
         Raises:
-            ServiceUnavailable: it is a page of something that stands before the service, which has heard nothing.
+            ServiceUnavailable: the body is the page of a gateway, and the request did not reach the service.
         """
         return self.json() if self.body.strip() else None
 
     def unexpected(self, what: str) -> ServiceUnavailable:
-        """The error for an answer that the service itself does not give."""
+        """Return the error for a response that the service itself does not send."""
         return ServiceUnavailable(
-            f"A service answered HTTP {self.status} with {what}.",
-            "A gateway may be down, or a login page be in the way; the task may be run again.",
+            f"A service responded with HTTP {self.status} and {what}.",
+            "Check for a gateway that is down or a login page, then run the task again.",
         )
 
 
 @dataclass
 class StreamedResponse:
-    """An answer whose first bytes are here and whose other bytes are still to come, undecoded."""
+    """A response of which the first bytes are received and the rest is still to come, undecoded."""
 
     status: int
     headers: Mapping[str, str]
@@ -103,7 +103,7 @@ class StreamedResponse:
 
     @classmethod
     def begin(cls, response: requests.Response) -> StreamedResponse:
-        """Waits for the first bytes of ``response``."""
+        """Wait for the first bytes of ``response``."""
         try:
             first = response.raw.read1(CHUNK_BYTES, decode_content=False)
         except urllib3.exceptions.HTTPError:
@@ -113,26 +113,28 @@ class StreamedResponse:
 
     @property
     def is_framed(self) -> bool:
-        """Whether the answer says where it ends: without that a cut cannot be seen."""
+        """Whether the response states where it ends: without that a truncation cannot be detected."""
         return self.chunked or self.length is not None
 
     @property
     def chunked(self) -> bool:
-        """Whether it comes in chunks, and in no other coding."""
+        """Whether the response uses the chunked transfer coding and no other."""
         return self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
 
     @property
     def length(self) -> int | None:
-        """The bytes that it announced, when that is how it says where it ends."""
+        """The announced number of bytes, if the Content-Length frames the response."""
         text = "" if "Transfer-Encoding" in self.headers else self.headers.get("Content-Length", "")
-        number = re.fullmatch(r"\s*([0-9]{1,18})(\s*,\s*\1)*\s*", text)  # the same twice is still one
+        number = re.fullmatch(
+            r"\s*([0-9]{1,18})(\s*,\s*\1)*\s*", text
+        )  # RFC 9110 section 8.6 allows repeated equal values
         return int(number[1]) if number else None
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes as they come, each piece as soon as it is there.
+        """Yield the bytes, each piece as soon as it arrives.
 
         Raises:
-            urllib3.exceptions.HTTPError: the connection, or what frames the answer, broke.
+            urllib3.exceptions.HTTPError: the connection or the framing of the response broke.
         """
         piece, self._first = self._first, b""
         while piece:
@@ -140,12 +142,12 @@ class StreamedResponse:
             piece = self._response.raw.read1(CHUNK_BYTES, decode_content=False)
 
     def close(self) -> None:
-        """Gives up what has not come yet."""
+        """Close the response and discard the bytes that have not arrived."""
         self._response.close()
 
 
 def error_text(response: requests.Response, limit: TimeLimit) -> str:
-    """The beginning of an error body, for the rules to look at and for nobody to read; then closes."""
+    """Return the beginning of an error body, for matching rules only, never for display; then close the response."""
     head = bytearray()
     with response:
         try:
@@ -153,17 +155,17 @@ def error_text(response: requests.Response, limit: TimeLimit) -> str:
                 head += piece
                 if len(head) >= _ERROR_BODY_BYTES:
                     break
-        except (urllib3.exceptions.HTTPError, OSError, ServiceUnavailable):  # what is there has to do
+        except (urllib3.exceptions.HTTPError, OSError, ServiceUnavailable):  # the received part suffices
             pass
     return bytes(head[:_ERROR_BODY_BYTES]).decode("utf-8", "replace")
 
 
 def _pieces(response: requests.Response, limit: TimeLimit) -> Iterator[bytes]:
-    """The decoded body as it comes; a byte now and then does not keep us forever."""
+    """Yield the decoded body within the time limit, which also ends a body that trickles in."""
     began = limit.clock.seconds()
     while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):
         yield piece
         if limit.clock.seconds() - began > limit.seconds:
             raise ServiceUnavailable(
-                f"An answer did not end within {limit.seconds:.0f} s.", "The task may be run again."
+                f"A response did not end within {limit.seconds:.0f} s.", "Run the task again."
             )

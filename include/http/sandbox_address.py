@@ -1,4 +1,4 @@
-"""Addresses of sandboxes: on this machine, or listed by the deployment; never a real service, never in production."""
+"""Addresses of sandboxes: on this machine or listed by the deployment; never a real service, never in production."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.errors import ConfigError
 SANDBOXES_VARIABLE = "MIXPANEL_AEP_SANDBOXES"
 _HTTPS_PORT = 443
 REAL_SERVICES = ("mixpanel.com", "adobe.io", "adobe.com", "adobe.net", "adobelogin.com")
-"""No sandbox has a name of these domains, whatever the deployment lists: credentials would leave without TLS."""
+"""A sandbox never has a host name in these domains, whatever the deployment lists: credentials would be sent without TLS."""
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]{1,45}\]|[A-Za-z0-9.-]{1,255}):([0-9]{1,5})")
 
 
@@ -23,13 +23,13 @@ def sandbox_address(
     """Return the URL of a connection's sandbox, or None for the real service.
 
     Raises:
-        ConfigError: an address is given that is neither the service's own nor that of an allowed sandbox.
+        ConfigError: the given address is not the service's own and not that of an allowed sandbox.
     """
     if sandbox:
         if not host or not port:
             raise ConfigError(
                 f"Connection {conn_id} is a sandbox connection and needs a host and a port.",
-                "`python -m mixpanel_aep_sandbox` says which.",
+                "`python -m mixpanel_aep_sandbox` prints both.",
             )
         bare = host.removeprefix("[").removesuffix("]")
         url = f"http://[{bare}]:{port}" if ":" in bare else f"http://{bare}:{port}"
@@ -38,44 +38,44 @@ def sandbox_address(
         return url
     if (host or "") not in ("", *own_hosts) or port not in (None, 0, _HTTPS_PORT):
         raise ConfigError(
-            f"Connection {conn_id} names a host or port; the address follows from its other fields.",
-            "Leave host and port empty. Only a sandbox connection (extra sandbox: true) has an address of its own.",
+            f"Connection {conn_id} has a host or port; the address is derived from its other fields.",
+            "Leave host and port empty. Only a sandbox connection (extra sandbox: true) has a host and a port.",
         )
     return None
 
 
 def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse a sandbox on another machine that the deployment does not list, and every sandbox in production.
+    """Refuse every sandbox in production, and one on another machine that the deployment does not list.
 
     Raises:
-        ConfigError: saying which of the two it is, or that the kind of this deployment is not known.
+        ConfigError: naming the reason, also when the kind of this deployment is unknown.
     """
     try:
         production = is_production(environment)
     except UnknownEnvironment as unknown:
-        raise ConfigError(str(unknown), "Correct it, and start the process again.") from None
+        raise ConfigError(str(unknown), "Correct it and restart the process.") from None
     if url is None:
         return
     if production:
         raise ConfigError(
-            f"Connection {conn_id} points to a sandbox, and {ENVIRONMENT_VARIABLE} says that this is production.",
+            f"Connection {conn_id} points to a sandbox, but {ENVIRONMENT_VARIABLE} declares this deployment as production.",
             "Remove sandbox, host and port from the connection.",
         )
     match = _URL.fullmatch(url)
     is_here = match is not None and _is_loopback(match[1].strip("[]")) and 0 < int(match[2]) < 65536
     if not is_here and not is_listed_elsewhere(url, environment):
         raise ConfigError(
-            f"Connection {conn_id}: a sandbox has to be on this machine (127.0.0.1, ::1 or localhost, with a port), or "
+            f"Connection {conn_id}: a sandbox must be on this machine (127.0.0.1, ::1 or localhost, with a port), or "
             f"listed in {SANDBOXES_VARIABLE} in the environment of every Airflow process, as http://host:port.",
             "To reach the real service, leave sandbox, host and port empty.",
         )
 
 
 def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists this sandbox, which is on another machine, with its port.
+    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists this sandbox, on another machine, with its port.
 
-    Never a name of the real services, and never in production. Where its name leads is checked when it is connected to
-    (``include.http.peer_address``).
+    Names of the real services are never allowed, and none is in production. The resolved address is checked on
+    connecting (``include.http.peer_address``).
     """
     given = os.environ if environment is None else environment
     match = _URL.fullmatch(url)
@@ -88,10 +88,10 @@ def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) 
 
 
 def require_allowed_sandbox(conn_id: str, url: str, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse a sandbox that ``MIXPANEL_AEP_SANDBOXES`` does not list: another program may listen on that port.
+    """Refuse a sandbox that ``MIXPANEL_AEP_SANDBOXES`` does not list: another program may listen on its port.
 
-    Roles below Airflow's admin may edit a connection's host and port, but not the environment. Without the variable every
-    sandbox of this machine is allowed, as development needs it; ``production`` has refused it before.
+    Roles below Airflow's admin may edit a connection's host and port, but not the environment. Without the variable
+    every sandbox of this machine is allowed, for development; ``check_sandbox_url`` has already refused production.
 
     Raises:
         ConfigError: the sandbox is not in the list.
@@ -102,7 +102,7 @@ def require_allowed_sandbox(conn_id: str, url: str, environment: Mapping[str, st
     allowed = {entry.strip().rstrip("/") for entry in listed.split(",")}
     if not {url, f"{url.rpartition(':')[0]}:*"} & allowed:
         raise ConfigError(
-            f"Connection {conn_id} points to {url}, a sandbox that this deployment does not allow; nothing was sent.",
+            f"Connection {conn_id} points to {url}, a sandbox that this deployment does not allow; no data was sent.",
             f"If it is your own sandbox, set {SANDBOXES_VARIABLE}={url} in the environment of this process. To reach the "
             "real service, remove sandbox, host and port from the connection.",
         )

@@ -1,4 +1,4 @@
-"""One ``requests.Session`` as every client of this project needs it."""
+"""The ``requests.Session`` that every client of this project uses."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _MOST_INTERIM = 20
 
 
 class _StrictResponse(HTTPResponse):
-    """A response that is the final one, and whose chunk sizes are whole lines.
+    """A final response whose chunk sizes are whole lines.
 
-    Of 1xx, Python passes over 100 only, and takes 103 Early Hints for the answer. Of ``00a0`` cut after its first digit
-    it makes a last chunk.
+    Of the 1xx responses, Python skips only 100 and would return 103 Early Hints as the response. It would read a chunk
+    size ``00a0`` that is cut after its first digit as the last chunk.
     """
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -51,13 +51,13 @@ class _StrictResponse(HTTPResponse):
             if not 100 <= status < 200:
                 return version, status, reason
             parse_headers(self.fp)  # RFC 9110 section 15.2: ended by the empty line after its headers
-        raise BadStatusLine("more interim responses than any server sends")
+        raise BadStatusLine("too many interim responses")
 
     def _read_next_chunk_size(self) -> int:
         line = self.fp.readline(_LONGEST_CHUNK_HEAD_BYTES)
         size = re.fullmatch(rb"([0-9A-Fa-f]{1,16})[ \t]*(;[^\n]*)?\r?\n", line)
         if size is None:
-            raise ValueError("not a chunk size")  # http.client makes an IncompleteRead of it
+            raise ValueError("not a chunk size")  # http.client turns it into an IncompleteRead
         return int(size[1], 16)
 
 
@@ -74,7 +74,7 @@ class _SecureConnection(HTTPSConnection):
     response_class = _StrictResponse
 
     def _new_conn(self) -> socket.socket:
-        if self.proxy is not None:  # it is the proxy that connects to the host
+        if self.proxy is not None:  # the proxy connects to the host
             return super()._new_conn()
         private = NetworkSettings.of_environment().private_network
         return _checked(
@@ -83,9 +83,9 @@ class _SecureConnection(HTTPSConnection):
 
 
 def _checked(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
-    """The socket, before a byte was sent, if ``check`` has nothing against the address of its other end.
+    """Return the socket, before any byte is sent, if ``check`` accepts the address of its peer.
 
-    Not the name's addresses but the one that was taken: a second look-up could give another.
+    The peer of the open connection is checked, because a second DNS lookup could return another address.
     """
     try:
         check(connected.getpeername()[0])
@@ -104,7 +104,7 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """An adapter that keeps silent connections open, reads chunks strictly, and never retries by itself."""
+    """An adapter that keeps idle connections alive, reads chunks strictly, and never retries."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         kwargs["socket_options"] = _SOCKET_OPTIONS
@@ -118,18 +118,18 @@ class _Adapter(HTTPAdapter):
 
 
 def user_agent() -> str:
-    """``mixpanel-aep/<version>``."""
+    """Return ``mixpanel-aep/<version>``."""
     try:
         return f"mixpanel-aep/{version('mixpanel-aep')}"
-    except PackageNotFoundError:  # not installed: run from a checkout
+    except PackageNotFoundError:  # not installed, running from a checkout
         return "mixpanel-aep/0"
 
 
 def new_session() -> requests.Session:
-    """A session that takes nothing from its environment but what ``NetworkSettings`` says.
+    """Return a session that reads its environment through ``NetworkSettings`` only.
 
     ``trust_env`` is off because requests would otherwise let ``.netrc`` replace our Authorization header and send
-    the traffic through any proxy that the environment names.
+    the traffic through any proxy of the environment.
 
     Raises:
         ConfigError: see ``NetworkSettings``.
@@ -138,9 +138,7 @@ def new_session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     if network_settings.proxy:
-        session.proxies = {
-            "https": network_settings.proxy
-        }  # a sandbox speaks plain http, and is on this machine
+        session.proxies = {"https": network_settings.proxy}  # the sandbox uses plain http without a proxy
     if network_settings.ca_bundle:
         session.verify = str(network_settings.ca_bundle)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -152,7 +150,7 @@ def new_session() -> requests.Session:
 
 
 def join_path(*segments: str) -> str:
-    """``/a/b`` with every segment quoted: a name can add neither a segment, nor a query, nor a header.
+    """Return ``/a/b`` with every segment quoted: a name cannot add a segment, a query or a header.
 
     Raises:
         RequestRefused: a segment is empty or a dot segment, which clients resolve before sending.
@@ -160,6 +158,7 @@ def join_path(*segments: str) -> str:
     for segment in segments:
         if segment in ("", ".", ".."):
             raise RequestRefused(
-                f"{segment!r} cannot be a part of an address.", "Look where this name comes from."
+                f"{segment!r} is not allowed as a segment of a URL path.",
+                "Check the name in the configuration.",
             )
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)

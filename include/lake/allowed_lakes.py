@@ -1,4 +1,4 @@
-"""Which lakes a deployment allows: its environment says it, because roles below Airflow's admin may edit variables."""
+"""The lakes that a deployment allows: set in its environment, because roles below Airflow's admin may edit variables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from include.redact import one_line
 
 LAKES_VARIABLE = "MIXPANEL_AEP_LAKES"
 VARIABLE_IN_ENVIRONMENT = "AIRFLOW_VAR_MIXPANEL_AEP_LAKE"
-"""Airflow's variable ``mixpanel_aep_lake`` where the environment sets it: no form changes it then."""
-# Object stores decode or resolve these, so that an address could leave what it was compared with.
+"""Airflow's variable ``mixpanel_aep_lake`` as the environment sets it: users cannot change it then."""
+# Object stores decode or resolve these later, so that an address could escape the prefix that was checked.
 _RESOLVED_LATER = re.compile(r"[%\\\x00-\x1f\x7f]|/\.{1,2}(?:/|$)")
 
 
@@ -24,13 +24,13 @@ def require_allowed_lake(
     """Refuse a lake that this deployment does not allow.
 
     Allowed are the lakes of ``MIXPANEL_AEP_LAKES``, of ``MIXPANEL_AEP_LAKE`` and of ``AIRFLOW_VAR_MIXPANEL_AEP_LAKE``, and
-    what is below them. Without ``MIXPANEL_AEP_LAKES`` also the default lake, and every lake of a pipeline file or of the
-    command line: both are the deployment's own; and outside production any lake.
+    all lakes below them. Without ``MIXPANEL_AEP_LAKES``: also the default lake, every lake of a pipeline file or of the
+    command line, which the deployment itself controls, and any lake outside production.
 
     Args:
         url: the lake's address.
-        of_variable: Airflow's variable names it, which is stored where forms can change it.
-        environment: that of this process if left out.
+        of_variable: whether the address comes from Airflow's variable, which users can change.
+        environment: by default that of this process.
 
     Raises:
         ConfigError: the lake is not allowed, or an entry of the list is not a lake's address.
@@ -44,17 +44,17 @@ def require_allowed_lake(
         named.append(default_lake())
     if not any(is_below(url, allowed) for allowed in (*listed, *filter(None, named))):
         raise ConfigError(
-            f"The lake {one_line(url, 200)!r} is not one that this deployment allows; nothing was written there.",
+            f"The lake {one_line(url, 200)!r} is not allowed in this deployment; no data was written to it.",
             f"Add it to {LAKES_VARIABLE} in the environment of every Airflow process (addresses such as s3://bucket/prefix, "
-            "with commas between several), or correct the setting that names it.",
+            "separated by commas), or correct the setting that contains it.",
         )
 
 
 def is_below(url: str, allowed: str) -> bool:
-    """Return whether a lake is ``allowed`` or lies below it, compared by whole names of its path.
+    """Return whether a lake is ``allowed`` or below it, compared by whole path segments.
 
     Raises:
-        ConfigError: one of the two is not a lake's address.
+        ConfigError: one of the two is not a valid lake address.
     """
     lake, limit = lake_address(url.rstrip("/")), lake_address(allowed.rstrip("/"))
     if _RESOLVED_LATER.search(url) or (lake.scheme, lake.netloc) != (limit.scheme, limit.netloc):

@@ -1,7 +1,7 @@
-"""The history of a dataset: what was loaded into it, day by day, from one Mixpanel project.
+"""The history of a dataset: the loads of each day, from one Mixpanel project.
 
-A history belongs to a target, and its place in the lake follows from the target's ids: another dataset, or the same
-name in another AEP sandbox, is another history. The first record written into it binds it to its source.
+A history belongs to a target, and its folder in the lake is derived from the target's ids: another dataset, or the same
+name in another AEP sandbox, has another history. The first record written to it binds it to its source.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Target:
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits that name the target in keys of the lake."""
+        """32 hex digits that identify the target in keys of the lake."""
         return digest_of({"target": [self.org_id, self.aep_sandbox, self.dataset_id]})
 
 
@@ -66,7 +66,7 @@ class _Binding(BaseModel):
 
 @dataclass(frozen=True)
 class History:
-    """What was loaded into ``target`` from ``source``; ``lake_id`` names the lake where it has an id."""
+    """The loads into ``target`` from ``source``; ``lake_id`` is the lake's id, where it has one."""
 
     lake: Lake
     source: Source
@@ -75,40 +75,41 @@ class History:
 
     @property
     def prefix(self) -> str:
+        """The folder of the history."""
         return history_prefix(self.target.digest)
 
     @property
     def ledgers(self) -> str:
-        """The folder of all ledgers: nothing else is below it, so that one listing shows every day's newest record."""
+        """The folder of all ledgers. It contains nothing else, so that one listing shows every day's newest record."""
         return ledgers_prefix(self.target.digest)
 
     def ledger(self, day: date) -> Ledger:
-        """The ledger of a day."""
+        """Return the ledger of a day."""
         return Ledger(self.lake, f"{self.ledgers}/{day.isoformat()}", day, self.target.digest)
 
     def ids_key(self, day: date, digest: str) -> str:
-        """Where the ``_id``s of one load are."""
+        """Return the key of the ``_id``s of one load."""
         return f"{self.prefix}/ids/{day.isoformat()}/{digest_part(digest)}.parquet"
 
     def key(self, name: str) -> str:
-        """Where a file about the whole history is."""
+        """Return the key of a file about the whole history."""
         return f"{self.prefix}/{name}.json"
 
     def bound_source(self) -> Source | None:
-        """The source to which the history was bound, or None before its first load."""
+        """Return the source that the history is bound to, or None before its first load."""
         binding = self._binding()
         return Source(binding.region, binding.project_id) if binding else None
 
     def bound_pipeline(self) -> str | None:
-        """The pipeline that made the history's first load, under the name of that time."""
+        """Return the pipeline of the history's first load, by its name at that time."""
         binding = self._binding()
         return binding.pipeline if binding else None
 
     def _binding(self) -> _Binding | None:
-        """The file that binds the history.
+        """Return the content of the file that binds the history.
 
         Raises:
-            BadManifest: it cannot be read.
+            BadManifest: the file is unreadable.
         """
         key = self.key("history")
         body = read_record(self.lake, key)
@@ -118,23 +119,23 @@ class History:
         if Target(binding.org_id, binding.aep_sandbox, binding.dataset_id) != self.target:
             raise BadManifest(
                 f"{self.lake.uri(key)} describes the history of another dataset.",
-                "A file of the lake was moved or copied by hand; restore the lake from a copy.",
+                "A file of the lake was moved or copied manually. Restore the lake from a backup.",
             )
         return binding
 
     def require_source(self) -> bool:
-        """Whether the history is bound; it is not before the first load.
+        """Return whether the history is bound, which it is from its first load on.
 
         Raises:
-            AnotherSource: it is bound to another Mixpanel project.
+            AnotherSource: the history is bound to another Mixpanel project.
         """
         bound = self.bound_source()
         if bound is not None and bound != self.source:
             raise AnotherSource(
-                f"Dataset {self.target.dataset_id} holds events of Mixpanel project {bound}, but the connection "
-                f"names project {self.source}.",
-                "Correct the Mixpanel connection, or give this project a dataset of its own in aep.dataset of the "
-                "pipeline file. Nothing was sent.",
+                f"Dataset {self.target.dataset_id} contains events of Mixpanel project {bound}, but the connection "
+                f"has project {self.source}.",
+                "Correct the Mixpanel connection, or give this project its own dataset in aep.dataset of the "
+                "pipeline file. Nothing was sent to AEP.",
             )
         return bound is not None
 
@@ -142,7 +143,7 @@ class History:
         """Bind the history to its source, once.
 
         Raises:
-            AnotherSource: another run has bound it to another Mixpanel project.
+            AnotherSource: another run bound the history to another Mixpanel project.
         """
         if self.require_source():
             return
@@ -152,25 +153,25 @@ class History:
 
 
 def history_prefix(target: str) -> str:
-    """The folder of a history; ``target``: the digest of its target."""
+    """Return the folder of a history; ``target``: the digest of its target."""
     return f"{HISTORIES}/{digest_part(target)}"
 
 
 def ledgers_prefix(target: str) -> str:
-    """The folder of a history's ledgers."""
+    """Return the folder of a history's ledgers."""
     return f"{history_prefix(target)}/ledger"
 
 
 def ledger_of(lake: Lake, target: str, day: date) -> Ledger:
-    """The ledger of a day in any history of the lake."""
+    """Return the ledger of a day in any history of the lake."""
     return Ledger(lake, f"{ledgers_prefix(target)}/{day.isoformat()}", day, target)
 
 
 def bound_pipelines(lake: Lake) -> dict[str, str]:
-    """The digests of the targets of all histories in a lake, each with the pipeline that made its first load.
+    """Return the target digests of all histories in a lake, each with the pipeline of its first load.
 
     Raises:
-        BadManifest: a file that binds a history cannot be read.
+        BadManifest: a file that binds a history is unreadable.
     """
     found = {}
     for target in lake.folders(HISTORIES):
@@ -181,7 +182,7 @@ def bound_pipelines(lake: Lake) -> dict[str, str]:
 
 
 def targets_of(lake: Lake, pipeline: str) -> list[Target]:
-    """The targets of the histories to which a pipeline, under this name, made the first load."""
+    """Return the targets of the histories whose first load was made by a pipeline with this name."""
     found = []
     for target in lake.folders(HISTORIES):
         key = f"{history_prefix(target)}/history.json"
@@ -198,5 +199,5 @@ def _read_binding(lake: Lake, key: str, body: bytes) -> _Binding:
     except (ValueError, ValidationError):
         raise BadManifest(
             f"{lake.uri(key)} is not a readable description of a history.",
-            "If it was damaged, restore it from a copy; a newer version may have written it: upgrade this one.",
+            "If it is damaged, restore it from a backup. If a newer version wrote it, upgrade mixpanel-aep.",
         ) from None

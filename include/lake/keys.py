@@ -1,4 +1,4 @@
-"""Where everything lies in the lake. No event name, property or other customer's text ever enters a key."""
+"""The keys of all objects in the lake. A key never contains an event name, a property or other customer data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEP_FOLDERS = {
 MANIFEST_NAME = "manifest.json"
 REMOVAL_NAME = "removed.json"
 HISTORIES = "_histories"
-"""The folder of all histories; no pipeline's name begins with an underscore."""
+"""The folder of all histories; pipeline names cannot begin with an underscore."""
 SUPPRESSION = "_suppressed"
 """The folder of the suppression list, and of the ``_id``s of forgotten people."""
 
@@ -39,68 +39,75 @@ class PartitionKey:
 
     @property
     def prefix(self) -> str:
+        """The folder of the partition."""
         return f"{self.pipeline}/{self.day.isoformat()}"
 
     def step(self, step: str) -> str:
-        """The folder that holds every output of a step for this partition."""
+        """Return the folder of all outputs of a step for this partition."""
         return f"{self.prefix}/{STEP_FOLDERS[step]}"
 
     def output(self, step: str, digest: str) -> str:
+        """Return the folder of one output of a step."""
         return f"{self.step(step)}/{digest_part(digest)}"
 
     def manifest(self, step: str, digest: str) -> str:
+        """Return the key of an output's manifest."""
         return f"{self.output(step, digest)}/{MANIFEST_NAME}"
 
     def removal(self, step: str, digest: str) -> str:
-        """Where the record is that the files of an output are removed, or will be soon."""
+        """Return the key of the record that the files of an output are being or have been removed."""
         return f"{self.output(step, digest)}/{REMOVAL_NAME}"
 
     def quarantine(self, step: str, digest: str) -> str:
+        """Return the key of an output's quarantine file."""
         return f"{self.prefix}/quarantine/{step}-{digest_part(digest)}.jsonl.gz"
 
     def report(self, digest: str) -> str:
+        """Return the key of a quality report."""
         return f"{self.prefix}/report/{digest_part(digest)}.html"
 
     def refresh(self, name: str) -> str:
-        """Which export answers the question that a run asked anew. ``name`` is hashed: it may hold anything."""
+        """Return the key of the export that a refresh selected. ``name`` is hashed, because it can be any text."""
         return f"{self.refreshes}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
     @property
     def refreshes(self) -> str:
+        """The folder of the partition's refreshes."""
         return f"{self.prefix}/looks"
 
     @property
     def first_ledger(self) -> str:
-        """Where data version 5 and older kept the partition's ledger, whatever dataset it was about."""
+        """The folder of the partition's ledger in data version 5 and older, for any dataset."""
         return f"{self.prefix}/ledger"
 
 
 def step_of(key: str) -> str:
-    """The step that wrote a file of a partition: an output may name files of the steps before it."""
+    """Return the step that wrote a file of a partition: an output may refer to files of earlier steps."""
     folder = key.split("/")[2]
     return next((step for step, name in STEP_FOLDERS.items() if name == folder), folder)
 
 
 def schema_key(pipeline: str, digest: str) -> str:
+    """Return the key of a schema."""
     return f"{pipeline}/schemas/{digest_part(digest)}.json"
 
 
 def digest_part(digest: str) -> str:
-    """The digest, once it is one: it becomes a part of a key.
+    """Return the digest after a check of its form, for use in a key.
 
     Raises:
-        NotADigest: it is something else.
+        NotADigest: the text is not a digest.
     """
     if not re.fullmatch(DIGEST, digest):
         raise NotADigest(
-            f"{one_line(digest)!r}, which names an output of the lake, is not a digest.",
-            "A record was changed by hand; restore it from a copy.",
+            f"A record refers to an output of the lake by {one_line(digest)!r}, which is not a digest.",
+            "A record was changed manually. Restore it from a backup.",
         )
     return digest
 
 
 class KeyKind(Enum):
-    """What a key below a pipeline's day is. Only the first three may ever be removed."""
+    """The kind of a key below a pipeline's day. Only the first three may ever be removed."""
 
     OUTPUT_FILE = "output file"
     QUARANTINE = "quarantine"
@@ -122,7 +129,7 @@ _REPORT = re.compile(rf"{_PIPELINE_DAY}report/{DIGEST}\.html", re.ASCII)
 
 @dataclass(frozen=True)
 class DayKey:
-    """A key, read: ``step`` and ``digest`` are those of the output in whose folder it is, else empty."""
+    """A parsed key: ``step`` and ``digest`` are those of the output folder that contains it, else empty."""
 
     pipeline: str
     day: date
@@ -132,12 +139,12 @@ class DayKey:
 
     @property
     def is_removable(self) -> bool:
-        """Whether a cleaning may remove the object."""
+        """Whether cleaning may remove the object."""
         return self.kind in _REMOVABLE
 
 
 def read_key(key: str) -> DayKey | None:
-    """Read a key of a pipeline's day. None: it is not one. A key of a form that is not known is ``KEPT``."""
+    """Parse a key of a pipeline's day; None for other keys. A key of an unknown form is ``KEPT``."""
     if (found := _OUTPUT.fullmatch(key)) is not None:
         kinds = {MANIFEST_NAME: KeyKind.MANIFEST, REMOVAL_NAME: KeyKind.REMOVAL}
         is_ours = re.fullmatch(OUTPUT_FILES[found["folder"]], found["name"], re.ASCII)

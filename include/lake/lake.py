@@ -1,4 +1,4 @@
-"""The lake: one API over a folder, S3, GCS and Azure, with create-only puts."""
+"""The lake: one API for a folder, S3, GCS and Azure, with create-only puts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ABSENT = (NotFoundError, FileNotFoundError)
 
 
 class Download(NamedTuple):
-    """A local copy of an object, and what was copied."""
+    """A local copy of an object, with the size and digest of the copied bytes."""
 
     path: Path
     bytes: int
@@ -41,14 +41,14 @@ class Lake:
     """An object store below ``url``; keys are relative and come from ``include.lake.keys`` only.
 
     Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``signing_keys``:
-    the keys that sign records (``include.lake.records``); without it those of the environment, if there are any.
-    ``retry_policy``: seconds for which requests are repeated while the store is not available, instead of those of the
+    the keys that sign records (``include.lake.records``); by default those of the environment, if any.
+    ``retry_policy``: how many seconds requests are repeated while the store is unavailable; by default the setting of the
     environment.
 
     Raises:
-        LakeError: from every method, when the store cannot be read or written.
-        AccessDenied: from every method, when it says that this worker may not.
-        ForeignObject: from every method, when a folder lake has a symbolic link where it needs a file or folder.
+        LakeError: from every method, where the store cannot be read or written.
+        AccessDenied: from every method, where this worker lacks a permission.
+        ForeignObject: from every method, where a folder lake has a symbolic link instead of a file or folder.
     """
 
     def __init__(
@@ -68,15 +68,15 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder of a folder lake is there; the first put makes it. A bucket counts as there."""
+        """Whether the folder of a folder lake exists; the first put creates it. A bucket counts as existing."""
         return self.root is None or self.root.is_dir()
 
     def uri(self, key: str) -> str:
-        """Where an object is, for a person to open."""
+        """Return the address of an object, for display."""
         return f"{self.url}/{key}"
 
     def read(self, key: str) -> bytes | None:
-        """The object's bytes, or None when there is none. What a step believes is read by ``include.lake.records``."""
+        """Return the object's bytes, or None where it is missing. Use ``include.lake.records`` for trusted records."""
         try:
             return b"".join(self._store.open(key).chunks)
         except _ABSENT:
@@ -86,7 +86,7 @@ class Lake:
 
     @contextmanager
     def opened(self, key: str) -> Iterator[OpenedObject | None]:
-        """Open an object once, to read it piece by piece; None where there is none."""
+        """Open an object once, to read it in pieces; yield None where it is missing."""
         found: OpenedObject | None = None
         try:
             found = self._store.open(key)
@@ -103,28 +103,28 @@ class Lake:
                 found.close()
 
     def create(self, key: str, body: bytes) -> bool:
-        """Put the object if there is none yet; return False when there is one. This is the lake's only lock.
+        """Put the object unless it exists; return whether it was created. This is the lake's only lock.
 
         Raises:
-            UnsafeStore: the store does not keep create-only puts, as the first put of a process proves.
+            UnsafeStore: the store does not enforce create-only puts, which the first put of a process checks.
         """
         prove_once(self)
         return self.put_new(key, body)
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put as :meth:`create` does, without the proof; for the proof itself."""
+        """Put as :meth:`create` does, without the check; for the check itself."""
         try:
             return self._store.create(key, body)
         except (BaseError, OSError) as error:
             if self.root is None and unsupported(error):
                 raise UnsafeStore(
                     f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
-                    "Use a store that honours If-None-Match: * on PUT.",
+                    "Use a store that supports If-None-Match: * on PUT.",
                 ) from None
             raise self._error("write", key, error) from None
 
     def replace(self, key: str, body: bytes) -> None:
-        """Put an object in place of the one that is there: only for what can be made again, such as an index."""
+        """Put an object, replacing an existing one: only for objects that can be rebuilt, such as an index."""
         prove_once(self)
         try:
             self._store.put(key, BytesIO(body))
@@ -132,10 +132,10 @@ class Lake:
             raise self._error("write", key, error) from None
 
     def upload(self, key: str, source: Path) -> None:
-        """Copy a local file to the lake; a reader never sees a part of it."""
+        """Copy a local file to the lake; a reader never sees a partial file."""
         prove_once(self)
         failpoint("lake.upload.before")
-        with source.open("rb") as file:  # a missing source is not an error of the lake
+        with source.open("rb") as file:  # a missing source file is not an error of the lake
             try:
                 self._store.put(key, file)
             except (BaseError, OSError) as error:
@@ -143,9 +143,9 @@ class Lake:
         failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Download:
-        """Copy an object to a local file, from one opening of it; the digest is of what was copied.
+        """Copy an object to a local file in one read; the digest is that of the copied bytes.
 
-        Also from a folder lake: a reader that opened the object itself could read other bytes than were checked.
+        A folder lake is copied as well: a second read of the original could return other bytes than were checked.
         """
         digest, size = hashlib.sha256(), 0
         try:
@@ -160,12 +160,12 @@ class Lake:
         return Download(target, size, digest.hexdigest())
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """All keys below a folder-like prefix, in order."""
+        """Yield all keys below a folder-like prefix, in order."""
         for found in self.objects(prefix):
             yield found.key
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """All objects below a folder-like prefix, in the order of their keys within each page of the listing."""
+        """Yield all objects below a folder-like prefix, in the order of their keys within each page of the listing."""
         try:
             yield from self._store.objects(prefix)
         except _ABSENT:
@@ -174,7 +174,7 @@ class Lake:
             raise self._error("list", prefix, error) from None
 
     def folders(self, prefix: str) -> list[str]:
-        """The names of the folders directly below a prefix, in order."""
+        """Return the names of the folders directly below a prefix, in order."""
         try:
             return self._store.folders(prefix)
         except _ABSENT:
@@ -183,7 +183,7 @@ class Lake:
             raise self._error("list", prefix, error) from None
 
     def has(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Return whether the object exists."""
         try:
             self._store.head(key)
         except _ABSENT:
@@ -193,16 +193,17 @@ class Lake:
         return True
 
     def remove_object(self, key: str) -> None:
-        """Remove an object that can be made again, or that a retention ends; one that is not there is removed already.
+        """Remove an object that can be rebuilt or whose retention has ended; a missing object counts as removed.
 
-        Only ``include.steps.clean`` and ``include.steps.forget`` call it, and no other object can be removed: not a ledger, ids, or a manifest.
+        Only ``include.steps.clean`` and ``include.steps.forget`` call it. It refuses all other objects, such as ledgers,
+        ids and manifests.
 
         Raises:
-            ValueError: the key is of another kind, which is a defect of the caller.
+            ValueError: the key is of another kind, which is a bug of the caller.
         """
         found = read_key(key)
         if found is None or not found.is_removable:
-            raise ValueError(f"the key {key!r} is never removed")
+            raise ValueError(f"the key {key!r} must never be removed")
         try:
             self._store.remove(key)
         except _ABSENT:
@@ -211,29 +212,29 @@ class Lake:
             raise self._error("remove", key, error) from None
 
     def modified(self, key: str) -> datetime:
-        """When the object was written."""
+        """Return when the object was written."""
         try:
             return self._store.head(key).modified
         except (BaseError, OSError) as error:
             raise self._error("read", key, error) from None
 
     def remove_unfinished(self, before: datetime) -> int:
-        """Removes what a process that died in the middle of a put has left in a folder lake; how many files.
+        """Remove the temporary files of puts that a process crash interrupted; return their number.
 
-        Bucket stores keep parts of an upload out of sight and end them by a rule of the bucket's life cycle.
+        Bucket stores hide unfinished uploads and remove them by a lifecycle rule of the bucket. Returns 0 for those.
         """
         return self._store.remove_unfinished(before) if isinstance(self._store, FolderStore) else 0
 
     def check_writable(self) -> None:
-        """Raise now rather than after an hour of export: LakeError, AccessDenied or UnsafeStore."""
+        """Check now rather than after an hour of export; raises LakeError, AccessDenied or UnsafeStore."""
         prove_once(self)
 
     def prove(self) -> None:
-        """Prove create-only puts again, and that the lake can be listed.
+        """Check create-only puts again, and that the lake can be listed.
 
         Raises:
-            UnsafeStore: the store does not keep create-only puts.
-            AccessDenied: the credential may not read, list or write; the sentence says which.
+            UnsafeStore: the store does not enforce create-only puts.
+            AccessDenied: the credential lacks permission to read, list or write, which the sentence names.
         """
         next(self.keys(""), None)
         self.read(PROBE_KEY)
@@ -241,33 +242,33 @@ class Lake:
             prove_create_only(self)
         except AccessDenied as denied:
             raise AccessDenied(
-                f"The lake {self.url} lets this credential list and read, but not write; whether it keeps "
-                "create-only puts is not proven.",
+                f"This credential may list and read the lake {self.url}, but not write it, so it could not be checked whether "
+                "the store enforces create-only puts.",
                 denied.hint,
             ) from None
 
     @property
     def on_this_machine(self) -> bool:
-        """Whether it is a folder, or a stand-in for a store that is reached over loopback."""
+        """Whether the lake is a folder, or an emulated store that is reached over loopback."""
         return self.root is not None or loopback_endpoint()
 
     def open_to_anyone(self) -> bool:
-        """Whether a store can be listed, or an object of it read, without credentials."""
+        """Return whether a store can be listed, or an object read, without credentials."""
         self.check_writable()
-        stranger = BucketStore(self.url, self._patience, skip_signature=True)
-        looks: tuple[Callable[[], Any], ...] = (
-            stranger.probe_read,
-            lambda: stranger.head(PROBE_KEY),
+        anonymous = BucketStore(self.url, self._patience, skip_signature=True)
+        probes: tuple[Callable[[], Any], ...] = (
+            anonymous.probe_read,
+            lambda: anonymous.head(PROBE_KEY),
         )
-        for look in looks:
+        for probe in probes:
             try:
-                look()
+                probe()
             except NotFoundError:
                 continue
             except (BaseError, OSError) as error:
                 if forbids(error):
                     continue
-                raise self._error("answer a stranger about", "", error) from None
+                raise self._error("check access without credentials to", "", error) from None
             return True
         return False
 
@@ -276,6 +277,6 @@ class Lake:
 
 
 def sha256_file(path: Path) -> str:
-    """Lower-case hex SHA-256 of a file's bytes."""
+    """Return the lower-case hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

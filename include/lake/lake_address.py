@@ -1,4 +1,4 @@
-"""Where a lake is: the default, and what its address may hold."""
+"""The lake's address: its default, and its validation."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ LAKE_ENVIRONMENT = "MIXPANEL_AEP_LAKE"
 
 
 def default_lake() -> str:
-    """Return where the lake is when no setting says it: ``MIXPANEL_AEP_LAKE``, else the project's folder ``lake``."""
+    """Return the lake's address where no setting names it: ``MIXPANEL_AEP_LAKE``, else the project's folder ``lake``."""
     return os.environ.get(LAKE_ENVIRONMENT) or f"file://{_PROJECT / 'lake'}"
 
 
 def lake_address(url: str) -> SplitResult:
-    """Return the parts of a lake's address; logs and manifests show it, so nothing secret may be in it.
+    """Return the parts of a lake's address, which may not contain a secret, because logs and manifests show it.
 
     Raises:
-        ConfigError: it is not an address of a lake; what may hold a secret is not in the message.
+        ConfigError: the address is invalid; the message never contains a part that may be secret.
     """
     try:
         parts = urlsplit(url)
         secret = parts.password or parts.query or parts.fragment
     except ValueError:
-        raise ConfigError("The lake's address is none.", "Write it like s3://bucket/prefix.") from None
+        raise ConfigError("The lake's address is invalid.", "Use the form s3://bucket/prefix.") from None
     if parts.scheme not in _SCHEMES:
         raise ConfigError(
-            f"The lake is of no known kind: its address begins with {one_line(parts.scheme, 20) or 'no scheme'}.",
+            f"The lake's address has the unknown scheme {one_line(parts.scheme, 20)!r}.",
             f"Use one of {', '.join(_SCHEMES)}.",
         )
-    # Of abfss://container@account.dfs.core.windows.net the container stands where others have a user.
+    # In abfss://container@account.dfs.core.windows.net the container is in the place of a user.
     if secret or (parts.username and parts.scheme != "abfss"):
         raise ConfigError(
-            "The lake's address holds more than a place: a user, a password, a signature or the like.",
-            "Write only scheme://bucket/prefix; credentials come from the worker's environment, better from its role.",
+            "The lake's address contains more than a location, such as a user, a password or a signature.",
+            "Write only scheme://bucket/prefix. Credentials come from the worker's environment, preferably from its role.",
         )
     if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
         raise ConfigError(
-            f"The lake {one_line(url)!r} names no absolute folder.",
-            "Write it with three slashes: file:///var/lake.",
+            f"The lake {one_line(url)!r} must be an absolute path.",
+            "Use three slashes: file:///var/lake.",
         )
     return parts

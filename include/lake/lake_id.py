@@ -1,6 +1,6 @@
-"""The lake's id: which lake a dataset was loaded through, so that an empty or foreign one is recognised.
+"""The lake's id: it identifies the lake of a dataset, so that an empty or foreign lake is detected.
 
-Setup and ``recover`` write it, once, and tag the AEP dataset with it. A run only compares the two.
+Setup and ``recover`` write it once, and tag the AEP dataset with it. A run only compares the two.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from include.lake.records import create_record, read_record
 
 LAKE_ID_KEY = "mixpanel-aep.json"
 LAKE_TAG = "mixpanel-aep/lake"
-"""The dataset's tag that holds the id."""
+"""The dataset's tag with the id."""
 VERSION = 1
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHOWN = 8
 _CORRECT = (
-    "Correct the lake of the pipeline (lake: of its file, the variable mixpanel_aep_lake, or --lake): each command "
-    "and each task names the lake that it uses."
+    "Correct the lake of the pipeline (lake: in its file, the variable mixpanel_aep_lake, or --lake). Every command "
+    "and task shows the lake that it uses."
 )
 
 
@@ -43,20 +43,21 @@ def read_lake_id(lake: Lake) -> str | None:
         version, found = VERSION, None
     if isinstance(version, int) and version > VERSION:
         raise BadManifest(
-            f"{lake.uri(LAKE_ID_KEY)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+            f"{lake.uri(LAKE_ID_KEY)} was written by a newer version of mixpanel-aep.",
+            "Upgrade mixpanel-aep.",
         )
     if not isinstance(found, str) or not _ID.fullmatch(found):
         raise BadManifest(
-            f"{lake.uri(LAKE_ID_KEY)} does not hold a lake id.",
-            f"Restore it from a copy of the lake, or write the id of the dataset's tag {LAKE_TAG} back into it.",
+            f"{lake.uri(LAKE_ID_KEY)} does not contain a lake id.",
+            f"Restore it from a backup of the lake, or write the id of the dataset's tag {LAKE_TAG} into it.",
         )
     return found
 
 
 def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
-    """Return the lake's id and write one where there is none; of concurrent callers one wins and all return its id.
+    """Return the lake's id, creating one where it is missing; concurrent callers all return the same id.
 
-    ``wanted``: the id to write, for ``recover``, which rebuilds the lake that a dataset's tag names; else a random one.
+    ``wanted``: the id to write, for ``recover``, which rebuilds the lake of a dataset's tag; by default a random id.
 
     Raises:
         ValueError: ``wanted`` is not 32 hex digits.
@@ -70,34 +71,34 @@ def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
         found = read_lake_id(lake)
     if found is None:
         raise LakeError(
-            f"The lake {lake.url} has lost {LAKE_ID_KEY}, which was just written.",
-            "Check that nothing removes objects of the lake, then run it again.",
+            f"{LAKE_ID_KEY} disappeared from the lake {lake.url} directly after it was written.",
+            "Check that no other program removes objects of the lake, then run the command again.",
         )
     return found
 
 
 def tagged_lake_id(dataset: Mapping[str, Any]) -> str | None:
-    """Return the lake id of a dataset's tags, or None where it has none.
+    """Return the lake id in a dataset's tags, or None where it is missing.
 
     Raises:
-        ForeignLake: the tag holds something else than one id.
+        ForeignLake: the tag does not contain exactly one id.
     """
     values = dict(dataset["tags"]).get(LAKE_TAG) or []
     if not values:
         return None
     if not isinstance(values, list) or len(values) != 1 or not _ID.fullmatch(str(values[0])):
         raise ForeignLake(
-            f"The tag {LAKE_TAG} of dataset {dataset['name']!r} does not hold one lake id.",
-            "Set it to the id in mixpanel-aep.json of the lake through which the dataset was loaded.",
+            f"The tag {LAKE_TAG} of dataset {dataset['name']!r} does not contain exactly one lake id.",
+            "Set it to the id in mixpanel-aep.json of the lake that the dataset was loaded through.",
         )
     return str(values[0])
 
 
 def check_lake_id(lake: Lake, dataset: Mapping[str, Any]) -> None:
-    """Compare the lake's id with the dataset's tag; both absent is allowed: set up before lake ids existed.
+    """Compare the lake's id with the dataset's tag; both may be missing, for setups older than lake ids.
 
     Raises:
-        ForeignLake: they differ, or only one of them is there.
+        ForeignLake: the two differ, or only one of them exists.
     """
     tag, own = tagged_lake_id(dataset), read_lake_id(lake)
     if tag == own:
@@ -105,20 +106,20 @@ def check_lake_id(lake: Lake, dataset: Mapping[str, Any]) -> None:
     name = dataset["name"]
     if own is None:
         raise ForeignLake(
-            f"Dataset {name!r} was loaded through the lake of id {_short(tag)}, but the lake {lake.url} has no id: "
-            "it is empty, lost, or another one.",
+            f"Dataset {name!r} was loaded through the lake with the id {_short(tag)}, but the lake {lake.url} has no id: "
+            "it is empty, lost, or another lake.",
             f"{_CORRECT} If the lake is lost, run `mixpanel-aep recover PIPELINE`, which rebuilds it from AEP.",
         )
     if tag is None:
         raise ForeignLake(
             f"The lake {lake.url} has the id {_short(own)}, but dataset {name!r} has no tag {LAKE_TAG}: the dataset "
-            "was made again, or setup never ran with this lake.",
+            "was created again, or setup never ran with this lake.",
             "Run setup (`mixpanel-aep apply PIPELINE` or the setup DAG) with this lake.",
         )
     raise ForeignLake(
-        f"Dataset {name!r} was loaded through the lake of id {_short(tag)}, but the lake {lake.url} has the id "
+        f"Dataset {name!r} was loaded through the lake with the id {_short(tag)}, but the lake {lake.url} has the id "
         f"{_short(own)}.",
-        f"{_CORRECT} Loading through two lakes would load events twice.",
+        f"{_CORRECT} Loads through two lakes would duplicate events.",
     )
 
 

@@ -1,7 +1,7 @@
-"""The ledger: numbered records of what happened to a partition at AEP, each written once. Also its lock.
+"""The ledger: numbered records of the loads of a partition, each written once. It is also the partition's lock.
 
-A writer that has not seen the newest record cannot write: the number it would take is taken. So a run that was
-paused and overtaken is fenced out by its own next write, whatever any clock says.
+A writer that has not seen the newest record cannot write, because its next number is already in use. So a run that was
+paused and overtaken fails at its next write, independent of any clock.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from include.lake.own_keys import DIGEST
 from include.lake.records import create_record, read_record
 
 VERSION = 3
-"""2 had no ``refused``; 1 also none of ``ids``, ``recipe``, ``made_of`` and ``history``."""
+"""Version 2 had no ``refused``; version 1 also no ``ids``, ``recipe``, ``made_of`` and ``history``."""
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", "gone"]
 
 
 class LedgerRecord(BaseModel):
-    """One thing that happened. ``content`` is the staged manifest's content digest, ``run`` the run that did it.
+    """One event of a load. ``content`` is the staged manifest's content digest, ``run`` the run that wrote the record.
 
-    ``replaces``: the batches that this one takes the place of when it becomes active.
+    ``replaces``: the batches that this batch replaces when it becomes active.
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
-    ``refused``: the file with the ``_id``s of the day that AEP has refused so far and that are in no active batch, as
-    known when this record was written; None where nothing was ever refused. ``counts`` has ``refused`` of the batch.
-    ``recipe``: how those ``_id``s were made (``include.xdm.events.event_id``); version 1 knew one recipe only.
-    ``made_of``: digests of the filter, the mapping, the schema and the account of time.
+    ``refused``: the file with the ``_id``s of the day's rows that AEP has refused and that are in no active batch at the
+    time of the record; None where no row was ever refused. ``counts`` has the batch's ``refused``.
+    ``recipe``: how the ``_id``s are computed (``include.xdm.events.event_id``); version 1 had one recipe only.
+    ``made_of``: digests of the filter, the mapping, the schema and the time convention.
     ``history``: the digest of the target; empty in records of version 1.
-    ``note``: the reason, where a person or AEP changed something; ``run`` names the person then.
+    ``note``: the reason, where a person or AEP changed something; ``run`` is the person then.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,7 +60,7 @@ class LedgerRecord(BaseModel):
     history: str = ""
 
     def about(self) -> dict[str, Any]:
-        """The fields that say which rows the record is about: every later record of its batch repeats them."""
+        """Return the fields that identify the record's rows: every later record of its batch repeats them."""
         return self.model_dump(include={"content", "staged", "ids", "refused", "recipe", "made_of"})
 
 
@@ -70,27 +70,27 @@ class Ledger:
 
     lake: Lake
     prefix: str
-    """The folder of the lake in which its records are."""
+    """The folder of the lake that contains the records."""
     day: date
     history: str = ""
     """The digest of the target, which every record repeats."""
 
     def records(self) -> list[LedgerRecord]:
-        """All records there are.
+        """Return all records.
 
         Raises:
-            BadManifest: a record is unreadable, missing in the row, or of a newer version.
+            BadManifest: a record is unreadable, missing, or of a newer version.
         """
-        # The row is listed, not walked: a record that is gone from its midst must not look like its end.
+        # The records are listed instead of read until one is missing: a gap must not look like the end.
         found = map(_NUMBERED.search, self.lake.keys(self.prefix))
         newest = max((int(match[1]) for match in found if match), default=0)
         return [self._record(number) for number in range(1, newest + 1)]
 
     def append(self, seen: list[LedgerRecord], kind: Kind, **fields: Any) -> list[LedgerRecord]:
-        """Writes the record after the last one of ``seen``; returns the longer list.
+        """Write the record after the last one of ``seen``, and return the longer list.
 
         Raises:
-            Conflict: somebody else wrote that record since ``seen`` was read; nothing was changed.
+            Conflict: another run wrote that record after ``seen`` was read; nothing was changed.
         """
         record = LedgerRecord(number=len(seen) + 1, kind=kind, history=self.history, **fields)
         key = self.key(record.number)
@@ -102,31 +102,32 @@ class Ledger:
             raise Conflict(
                 f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
-                "Nothing was lost; this run continues from there when it is retried.",
+                "No data was lost. A retry of this run continues from there.",
             )
         return [*seen, record]
 
     def key(self, number: int) -> str:
+        """Return the key of a record."""
         return f"{self.prefix}/{number:06d}.json"
 
     @property
     def _rebuild(self) -> str:
         return (
             f"Move the folder {self.lake.uri(self.prefix)} out of the lake, then run mixpanel-aep recover PIPELINE "
-            f"{self.day}: it reads from AEP what was loaded."
+            f"{self.day}, which reads the loads of the day from AEP."
         )
 
     def _record(self, number: int) -> LedgerRecord:
         key = self.key(number)
         body = read_record(self.lake, key)
         if body is None:
-            raise BadManifest(f"{self.lake.uri(key)} is missing; a later record is there.", self._rebuild)
+            raise BadManifest(f"{self.lake.uri(key)} is missing, but a later record exists.", self._rebuild)
         try:
             data = json.loads(body)
             if isinstance(data, dict) and data.get("version", 0) > VERSION:
                 raise BadManifest(
                     f"{self.lake.uri(key)} was written by a newer version of mixpanel-aep.",
-                    "Upgrade this one.",
+                    "Upgrade mixpanel-aep.",
                 )
             record = LedgerRecord.model_validate(data)
         except (ValueError, TypeError, ValidationError):
@@ -135,7 +136,7 @@ class Ledger:
             raise BadManifest(f"{self.lake.uri(key)} is not a readable ledger record.", self._rebuild)
         if any(file is not None and not self._holds_ids(file.key) for file in (record.ids, record.refused)):
             raise BadManifest(
-                f"{self.lake.uri(key)} names ids that are not those of this day's loads.", self._rebuild
+                f"{self.lake.uri(key)} refers to ids that do not belong to this day's loads.", self._rebuild
             )
         return record
 

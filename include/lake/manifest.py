@@ -1,4 +1,4 @@
-"""A step's manifest: its files, counts and digests. The step's output exists once this does, and not before."""
+"""A step's manifest: its files, counts and digests. A step's output is complete only when its manifest exists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from include.lake.manifest_check import require_own_files
 from include.lake.records import create_record, read_record
 
 VERSION = 2
-"""The newest version that this program reads. Only deltas have it: programs that do not know them must not read them."""
+"""The newest supported version. Only deltas have it, because programs without support for deltas must not read them."""
 _DELTA_VERSION = 2
 Step = Literal["export", "transform", "validate", "stage"]
 
@@ -37,10 +37,10 @@ class LakeFile(_Record):
 
 
 class Delta(_Record):
-    """How a day differs from an output of the same step: it is that one's rows without some, and the delta's own files.
+    """A day as the difference from a base output of the same step: the base's rows without some, plus the own files.
 
-    ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: what of the base
-    does not belong to the day: a gzip of lines, in the base's order, for an export; else a Parquet file of ``_id``.
+    ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: the rows of the base
+    that do not belong to the day: gzipped lines in the base's order for an export, else a Parquet file of ``_id``.
     """
 
     base: str
@@ -49,9 +49,9 @@ class Delta(_Record):
 
 
 class Manifest(_Record):
-    """What one step made of one partition. ``counts`` are numbers of events; ``inputs`` name what it was made of.
+    """The output of one step for one partition. ``counts`` are numbers of events; ``inputs`` identify the inputs.
 
-    ``files`` are all rows of the day, or what a ``delta`` has in addition to its base; counts are those of the day.
+    ``files`` hold all rows of the day, or a ``delta``'s rows in addition to its base; counts are those of the day.
     """
 
     version: int = 1
@@ -67,23 +67,23 @@ class Manifest(_Record):
 
     @property
     def delta(self) -> Delta | None:
-        """How the output differs from its base; None: its files are the whole day."""
+        """The difference from the base output; None where the files hold the whole day."""
         found = self.details.get("delta")
         return Delta.model_validate(found) if found else None
 
     @property
     def rows(self) -> int:
-        """Rows of the day that go on to the next step."""
+        """The number of the day's rows for the next step."""
         return self.delta.rows if self.delta else self.own_rows
 
     @property
     def own_rows(self) -> int:
-        """Rows of the output's own files."""
+        """The number of rows of the output's own files."""
         return sum(file.rows for file in self.files)
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all files of its own that a later step reads; they may be in the folder of an earlier step."""
+        """The keys of all own files that a later step reads; they may be in the folder of an earlier step."""
         events = self.details.get("events")  # of transform
         without = self.delta.without if self.delta else None
         return (
@@ -94,7 +94,7 @@ class Manifest(_Record):
 
     @property
     def content(self) -> str:
-        """The digest of the files alone: equal content, equal digest, however it was made."""
+        """The digest of the files alone: equal content has an equal digest, independent of how it was produced."""
         files = {"files": sorted(file.sha256 for file in self.files)}
         if (delta := self.delta) is None:
             return digest_of(files)
@@ -102,28 +102,28 @@ class Manifest(_Record):
 
 
 def delta_fields(delta: Delta, details: Mapping[str, Any]) -> dict[str, Any]:
-    """The version and the details of the manifest of a delta."""
+    """Return the version and the details for the manifest of a delta."""
     return {"version": _DELTA_VERSION, "details": {**details, "delta": delta.model_dump()}}
 
 
 def digest_of(parts: Mapping[str, Any]) -> str:
-    """The first 32 hex digits of the SHA-256 of ``parts`` as canonical JSON."""
+    """Return the first 32 hex digits of the SHA-256 of ``parts`` as canonical JSON."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def upload_file(lake: Lake, key: str, path: Path, rows: int, *, sha256: str | None = None) -> LakeFile:
-    """Puts a local file into the lake and says what was put. ``sha256``: of the file, where the caller knows it."""
+    """Upload a local file and return its description. ``sha256``: the file's digest, where the caller knows it."""
     lake.upload(key, path)
     return LakeFile(key=key, bytes=path.stat().st_size, sha256=sha256 or sha256_file(path), rows=rows)
 
 
 def load(lake: Lake, key: str) -> Manifest | None:
-    """The manifest at ``key``, or None.
+    """Return the manifest at ``key``, or None.
 
     Raises:
-        BadManifest: it is unreadable, of a newer version, or about another output or files of another partition; it is
-            never taken for "nothing there".
+        BadManifest: the manifest is unreadable, of a newer version, or refers to another output or to files of another
+            partition; such a manifest never counts as missing.
     """
     body = read_record(lake, key)
     if body is None:
@@ -132,23 +132,23 @@ def load(lake: Lake, key: str) -> Manifest | None:
         data = json.loads(body)
         if isinstance(data, dict) and data.get("version", 0) > VERSION:
             raise BadManifest(
-                f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade this one."
+                f"{lake.uri(key)} was written by a newer version of mixpanel-aep.", "Upgrade mixpanel-aep."
             )
         manifest = Manifest.model_validate(data)
     except (ValueError, TypeError, ValidationError):
         raise BadManifest(
             f"{lake.uri(key)} is not a readable manifest.",
-            "If it was damaged, move it away and run the partition again; every step before it is kept.",
+            "If it is damaged, move it out of the lake and run the partition again; the outputs of earlier steps are kept.",
         ) from None
     require_own_files(lake, key, manifest)
     return manifest
 
 
 def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest:
-    """Makes a step's output real, once. Of two runs that made the same, the first one's manifest stays.
+    """Publish a step's output, once. Of two runs with the same output, the first one's manifest is kept.
 
     Raises:
-        Conflict: the same inputs gave other content before.
+        Conflict: an earlier run produced other content from the same inputs.
     """
     key = partition.manifest(manifest.step, manifest.digest)
     failpoint(f"manifest.{manifest.step}.before")
@@ -156,10 +156,10 @@ def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest
     failpoint(f"manifest.{manifest.step}.after")
     if created:
         return manifest
-    there = load(lake, key)
-    if there is None or there.content != manifest.content:
+    existing = load(lake, key)
+    if existing is None or existing.content != manifest.content:
         raise Conflict(
-            f"{lake.uri(key)} already describes other content than this run made of the same inputs.",
-            "The code changed what it writes without a new data version; keep one of the two.",
+            f"{lake.uri(key)} already describes other content than this run produced from the same inputs.",
+            "The code changed its output without a new data version. Use only one of the two versions of the code.",
         )
-    return there
+    return existing

@@ -1,4 +1,4 @@
-"""Whether a manifest describes the output in whose folder it is, and names files of that partition alone."""
+"""Checks that a manifest describes the output of its own folder, and refers to files of that partition only."""
 
 from __future__ import annotations
 
@@ -17,22 +17,20 @@ _NAMES_FILES_OF = {
     "validate": ("transform", "validate"),
     "stage": ("transform", "validate", "stage"),
 }
-"""An output may name files of the steps before it instead of copying them."""
-_REMOVE = "Somebody changed it. Move its folder out of the lake and run the partition again; every step before it is kept."
+"""An output may refer to files of earlier steps instead of copying them."""
+_REMOVE = "It was changed. Move its folder out of the lake and run the partition again; outputs of earlier steps are kept."
 
 
 def require_own_files(lake: Lake, key: str, manifest: Any) -> None:
     """Compare a manifest (``include.lake.manifest.Manifest``) with its key.
 
     Raises:
-        BadManifest: it belongs to another output, or names a file elsewhere.
+        BadManifest: the manifest belongs to another output, or refers to a file elsewhere.
     """
     place = read_key(key)
     named = (manifest.pipeline, manifest.partition, manifest.step, manifest.digest)
     if place is None or named != (place.pipeline, str(place.day), place.step, place.digest):
-        raise BadManifest(
-            f"{lake.uri(key)} describes another output than the one in whose folder it is.", _REMOVE
-        )
+        raise BadManifest(f"{lake.uri(key)} describes another output than that of its folder.", _REMOVE)
     wrong = [file.key for file in manifest.files if not _is_file_of(place, file.key)]
     elsewhere = {
         "details": manifest.details,
@@ -41,7 +39,7 @@ def require_own_files(lake: Lake, key: str, manifest: Any) -> None:
     wrong += [named for named in _named_in(elsewhere) if not _is_near(place, named)]
     if wrong:
         raise BadManifest(
-            f"{lake.uri(key)} names {len(wrong)} files that are not outputs of its partition, {wrong[0]!r} among them.",
+            f"{lake.uri(key)} refers to {len(wrong)} files that do not belong to its partition, such as {wrong[0]!r}.",
             _REMOVE,
         )
 
@@ -57,7 +55,7 @@ def _is_file_of(place: DayKey, key: str) -> bool:
 
 
 def _is_near(place: DayKey, key: str) -> bool:
-    """Whether a key is of the partition, or of the ids of the partition's day in some history."""
+    """Return whether a key belongs to the partition, or to the ids of the partition's day in any history."""
     found = read_key(key)
     if found is not None:
         return (found.pipeline, found.day) == (place.pipeline, place.day) and found.kind is not KeyKind.KEPT
@@ -65,7 +63,7 @@ def _is_near(place: DayKey, key: str) -> bool:
 
 
 def _named_in(details: Any) -> Iterator[str]:
-    """The keys of all files that details name, however deep."""
+    """Yield the keys of all files in the details, at any depth."""
     inner = details.values() if isinstance(details, dict) else details if isinstance(details, list) else ()
     if isinstance(details, dict) and {"key", "sha256"} <= details.keys():
         yield str(details["key"])

@@ -1,4 +1,4 @@
-"""Every key that this project writes, by exact pattern: nothing else in a lake is ever removed."""
+"""The exact patterns of all keys that this project writes: no other object in a lake is ever removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTPUT_FILES = {
     "valid": r"part-\d{5}\.parquet",
     "staged": r"events-[0-9a-f]{16}\.(?:parquet|json)",
 }
-"""The names of an output's files, by its folder; the manifest and the record of a removal are named in ``keys.py``."""
+"""The names of an output's files, by its folder; ``keys.py`` has the names of the manifest and the removal record."""
 _OUTPUTS = "|".join(rf"{folder}/{DIGEST}/{name}" for folder, name in OUTPUT_FILES.items())
 _KEYS = (
     r"\.writable",
@@ -39,7 +39,7 @@ _UNFINISHED = re.compile(r"(.+)#\d{1,18}", re.ASCII | re.DOTALL)
 
 
 def is_own_key(key: str) -> bool:
-    """Whether a key has a form that this project writes."""
+    """Return whether a key has a form that this project writes."""
     if _OWN.fullmatch(key) is None:
         return False
     try:
@@ -49,6 +49,6 @@ def is_own_key(key: str) -> bool:
 
 
 def unfinished_of(name: str) -> str | None:
-    """The name for which a file is being written, by the name that it has until then; None: it is not such a file."""
+    """Return the final name for the temporary name of a file being written; None for other names."""
     found = _UNFINISHED.fullmatch(name)
     return found[1] if found else None

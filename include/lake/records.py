@@ -1,8 +1,8 @@
-"""Reads and writes records: the JSON that a later step believes. This is the one place that signs and verifies them.
+"""Reads and writes records: the JSON that later steps trust. Only this module signs and verifies them.
 
-Records are manifests, ledgers, refreshes, removals, the description of a history and the lake's id; and the indexes that
-can be made again. Without a key (``include.lake.signing_keys``) they are plain JSON. With one, a record is believed if its
-signature is valid, or if a signed inventory (``include.lake.unsigned_records``) names its digest: it was there before the key.
+Records are manifests, ledgers, refreshes, removals, the description of a history and the lake's id, and the indexes,
+which can be rebuilt. Without a key (``include.lake.signing_keys``) they are plain JSON. With a key, a record is trusted if
+its signature is valid, or if a signed inventory (``include.lake.unsigned_records``) lists its digest: it is older than the key.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def read_record(lake: Lake, key: str) -> bytes | None:
     """Return a record's JSON without its signature, or None where the object is missing.
 
     Raises:
-        ForgedRecord: its signature is wrong or missing; or it has one, and this process has no key.
+        ForgedRecord: the signature is invalid or missing, or this process has no key to verify it.
     """
     body = lake.read(key)
     if body is None:
@@ -41,23 +41,23 @@ def read_record(lake: Lake, key: str) -> bytes | None:
 
 
 def read_index(lake: Lake, key: str) -> bytes | None:
-    """Return what can be made again at any time; None, too, where its signature is wrong or missing."""
+    """Return an index, which can be rebuilt at any time; None also where its signature is invalid or missing."""
     try:
         return read_record(lake, key)
     except ForgedRecord as forged:
         if lake.signing_keys is None:
             raise
-        log.warning("%s is made again: %s", lake.uri(key), forged.sentence)
+        log.warning("Rebuilding %s: %s", lake.uri(key), forged.sentence)
         return None
 
 
 def create_record(lake: Lake, key: str, payload: bytes) -> bool:
-    """Put a record if there is none yet, signed where there is a key; return False where there is one."""
+    """Put a record unless it exists, signed where there is a key; return whether it was created."""
     return lake.create(key, _signed(lake, key, payload))
 
 
 def replace_index(lake: Lake, key: str, payload: bytes) -> None:
-    """Put what can be made again in place of what is there."""
+    """Put an index, which can be rebuilt, replacing an existing one."""
     lake.replace(key, _signed(lake, key, payload))
 
 
@@ -67,31 +67,31 @@ def _signed(lake: Lake, key: str, payload: bytes) -> bytes:
 
 def _without_key(lake: Lake, key: str) -> ForgedRecord:
     return ForgedRecord(
-        f"{lake.uri(key)} is signed, but this process has no key of the lake, so that it cannot tell a true record "
+        f"{lake.uri(key)} is signed, but this process has no key of the lake, so it cannot tell a genuine record "
         "from a forged one.",
-        f"Set {SEAL_ENVIRONMENT}, or the Airflow variable {SEAL_VARIABLE}, as the workers have it.",
+        f"Set {SEAL_ENVIRONMENT}, or the Airflow variable {SEAL_VARIABLE}, to the value that the workers use.",
     )
 
 
 def _unsigned(lake: Lake, key: str) -> ForgedRecord:
     return ForgedRecord(
-        f"{lake.uri(key)} is not signed: it was written before the lake had a key, or not by this pipeline.",
-        "If the key was set a moment ago, sign what is there, once: mixpanel-aep lake sign PIPELINE. Else find out who "
-        "wrote it, and restore the lake from a copy, or begin another lake with mixpanel-aep recover. Nothing was "
-        "changed in AEP.",
+        f"{lake.uri(key)} is not signed: it was written before the lake had a key, or by another program.",
+        "If the key is new, sign the existing records once: mixpanel-aep lake sign PIPELINE. Otherwise find out which "
+        "program wrote it, and restore the lake from a backup, or start another lake with mixpanel-aep recover. Nothing "
+        "was changed in AEP.",
     )
 
 
 def _wrong(lake: Lake, key: str, signed: Signed) -> ForgedRecord:
     known = lake.signing_keys is not None and signed.key_id in lake.signing_keys.keys
     what = (
-        "does not match its signature: it was changed, or moved from another place"
+        "does not match its signature: it was changed or moved"
         if known
         else f"is signed with the key {signed.key_id}, which is not one of the lake's keys"
     )
     hint = (
-        "Find out who wrote it, and restore it from a copy of the lake, or begin another lake with mixpanel-aep recover."
+        "Find out which program wrote it, and restore it from a backup of the lake, or start another lake with mixpanel-aep recover."
         if known
-        else f"If keys were changed, keep the old one in {SEAL_ENVIRONMENT}, after the new one."
+        else f"After a change of keys, keep the old key in {SEAL_ENVIRONMENT}, after the new one."
     )
     return ForgedRecord(f"{lake.uri(key)} {what}.", f"{hint} Nothing was changed in AEP.")

@@ -1,4 +1,4 @@
-"""Reads what a refresh has found: which export, and when. ``include.steps.export.export_request`` writes it."""
+"""Reads the result of a refresh: the export and the time. ``include.steps.export.export_request`` writes it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from include.lake.records import read_record
 
 
 def read_refresh(lake: Lake, key: str) -> dict[str, Any] | None:
-    """Return a refresh: ``export`` (a digest), ``at`` (an instant in UTC) and more; None where there is none.
+    """Return a refresh: ``export`` (a digest), ``at`` (an instant in UTC) and more; None where it is missing.
 
     Raises:
-        BadManifest: it cannot be read.
+        BadManifest: the record is unreadable.
     """
     body = read_record(lake, key)
     if body is None:
@@ -31,6 +31,6 @@ def read_refresh(lake: Lake, key: str) -> dict[str, Any] | None:
     if not is_readable:
         raise BadManifest(
             f"{lake.uri(key)} is not a readable record of a refresh.",
-            "Somebody changed it; move it out of the lake: the day is then exported again.",
+            "It was changed. Move it out of the lake; the day is then exported again.",
         )
     return dict(found)

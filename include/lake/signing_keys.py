@@ -1,8 +1,8 @@
-"""The keys that sign what the lake's records say, so that writing to the lake is not enough to be believed.
+"""The keys that sign the lake's records, so that write access to the lake is not enough to forge a record.
 
-A record is a JSON object. Signed, it ends with one more member, ``signed``: the id of a key, and the HMAC-SHA-256 over a
-fixed word, the record's key in the lake, and the exact bytes before that member. So a record that was moved, or that was
-written by any program without the key, is noticed before anything in it is parsed.
+A record is a JSON object. A signed record ends with an additional member, ``signed``: the id of a key, and the
+HMAC-SHA-256 of a fixed word, the record's key in the lake, and the exact bytes before that member. So a record that was
+moved, or written without the key, is detected before its content is parsed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from include.errors import ConfigError
 
 SEAL_ENVIRONMENT = "MIXPANEL_AEP_LAKE_SECRET"
 SEAL_VARIABLE = "mixpanel_aep_lake_secret"
-"""The Airflow variable, best in a secrets backend; Airflow masks variables with such a name."""
+"""The Airflow variable, preferably in a secrets backend; Airflow masks variables with such names."""
 _CONTEXT = b"mixpanel-aep lake record 1"
 _LEAST_BYTES = 32
 _LEAST_DIFFERENT = 12
-"""Different bytes in a key: of 32 random bytes there are about 30."""
+"""The minimum of distinct bytes in a key: 32 random bytes have about 30."""
 _TRAILER = re.compile(rb',\n "signed": \{"key": "([0-9a-f]{16})", "hmac": "([0-9a-f]{64})"\}\}\Z')
 _HINT = (
-    "Set it to keys separated by commas, the one that signs first, each of at least 32 random bytes in base64 or "
+    "Set it to keys separated by commas, the signing key first, each of at least 32 random bytes in base64 or "
     'hexadecimal: python -c "import secrets; print(secrets.token_hex(32))".'
 )
 
 
 @dataclass(frozen=True)
 class Signed:
-    """A record's bytes without its signature; ``key_id`` is None where it has none."""
+    """A record's bytes without its signature; an unsigned record has no ``key_id``."""
 
     payload: bytes
     key_id: str | None = None
@@ -44,7 +44,7 @@ class Signed:
 
 @dataclass(frozen=True)
 class SigningKeys:
-    """Keys by their ids; the first signs, all verify. ``repr`` shows ids only."""
+    """Keys by id; the first one signs, all of them verify. ``repr`` shows no keys."""
 
     keys: dict[str, bytes] = field(repr=False)
 
@@ -53,7 +53,7 @@ class SigningKeys:
         """Read the setting; None where it is empty.
 
         Raises:
-            ConfigError: a key is too short, or in another coding; it is not in the message.
+            ConfigError: a key is too short or has another encoding; the message does not contain it.
         """
         parts = [part for part in re.split(r"[,\s]+", text or "") if part]
         keys = [_decoded(part) for part in parts]
@@ -61,25 +61,25 @@ class SigningKeys:
 
     @classmethod
     def of_environment(cls) -> Self | None:
-        """The keys of the environment variable ``MIXPANEL_AEP_LAKE_SECRET``."""
+        """Return the keys of the environment variable ``MIXPANEL_AEP_LAKE_SECRET``."""
         return cls.parse(os.environ.get(SEAL_ENVIRONMENT))
 
     def sign(self, key: str, payload: bytes) -> bytes:
-        """Return a JSON object with its signature as the last member. ``key``: where it lies in the lake."""
+        """Return a JSON object with its signature as the last member. ``key``: the record's key in the lake."""
         if not payload.endswith(b"}") or payload[1:-1].strip() == b"":
-            raise ValueError("a record is a JSON object with a member")
+            raise ValueError("a record must be a JSON object that is not empty")
         name, secret = next(iter(self.keys.items()))
         trailer = f',\n "signed": {{"key": "{name}", "hmac": "{_hmac(secret, key, payload)}"}}}}'
         return payload[:-1] + trailer.encode()
 
     def verifies(self, key: str, signed: Signed) -> bool:
-        """Whether a record was signed with one of the keys for this place of the lake."""
+        """Return whether a record was signed with one of the keys for this key of the lake."""
         secret = self.keys.get(signed.key_id or "")
         return secret is not None and hmac.compare_digest(_hmac(secret, key, signed.payload), signed.hmac)
 
 
 def split(body: bytes) -> Signed:
-    """Divide a record into what was signed and its signature."""
+    """Split a record into the signed payload and its signature."""
     found = _TRAILER.search(body)
     if found is None:
         return Signed(body)
@@ -87,7 +87,7 @@ def split(body: bytes) -> Signed:
 
 
 def key_id(key: bytes) -> str:
-    """Name a key without giving it away: 16 hex digits that its records show."""
+    """Return a key's id, which reveals nothing about the key: 16 hex digits that its records show."""
     return hmac.digest(key, b"mixpanel-aep key id", "sha256").hex()[:16]
 
 
@@ -113,4 +113,4 @@ def _decoded(text: str) -> bytes:
         if len(set(key)) < _LEAST_DIFFERENT:
             raise ConfigError(f"A key of {SEAL_ENVIRONMENT} is not random: its bytes repeat.", _HINT)
         return key
-    raise ConfigError(f"A key of {SEAL_ENVIRONMENT} is neither base64 nor hexadecimal.", _HINT)
+    raise ConfigError(f"A key of {SEAL_ENVIRONMENT} is not valid base64 or hexadecimal.", _HINT)

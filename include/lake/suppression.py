@@ -1,9 +1,9 @@
-"""The suppression list: salted hashes of the ids of forgotten people, in numbered records that are never changed.
+"""The suppression list: salted hashes of the ids of forgotten people, in numbered records that never change.
 
-A hash is an HMAC-SHA-256 over the kind of an id, the Mixpanel project and the id. Its key is derived from the lake's key
-(``include.lake.signing_keys``) and a random salt, so that the list alone does not show whether a person is on it. Without a lake
-key, the salt in the record is the HMAC's key: whoever can read the lake can then test whether an id that they know is on
-the list.
+A hash is an HMAC-SHA-256 of the kind of an id, the Mixpanel project and the id. Its key is derived from the lake's key
+(``include.lake.signing_keys``) and a random salt, so that the list alone does not reveal whether a person is on it. Without
+a lake key, the salt in the record is the HMAC's key: anyone with read access to the lake can then test whether a known id
+is on the list.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _CACHED_IDS = 100_000
 
 @dataclass(frozen=True)
 class Suppression:
-    """The forgotten people of one Mixpanel project. ``number``: of the newest record of the lake's list, of any project.
+    """The forgotten people of one Mixpanel project. ``number``: that of the list's newest record, for any project.
 
-    ``secrets``: the keys with which the hashes were made. An empty list is false.
+    ``secrets``: the keys of the hashes. An empty list is false.
     """
 
     project_id: int
@@ -54,33 +54,33 @@ class Suppression:
         return bool(self.hashes)
 
     def is_user(self, value: str) -> bool:
-        """Whether a user id is of a forgotten person."""
+        """Return whether a user id belongs to a forgotten person."""
         return self._has(USER, value)
 
     def is_device(self, value: str) -> bool:
-        """Whether a device id is of a forgotten person."""
+        """Return whether a device id belongs to a forgotten person."""
         return self._has(DEVICE, value)
 
     @cached_property
     def _has(self) -> Callable[[str, str], bool]:
-        return lru_cache(_CACHED_IDS)(self._find)  # an export names the same ids again and again
+        return lru_cache(_CACHED_IDS)(self._find)  # an export repeats the same ids many times
 
     def _find(self, kind: str, value: str) -> bool:
         return any(_hash(secret, kind, self.project_id, value) in self.hashes for secret in self.secrets)
 
 
 def read_suppression(lake: Lake, project_id: int) -> Suppression:
-    """Read the list as far as it is about a project.
+    """Read the project's part of the suppression list.
 
     Raises:
-        ConfigError: a part of the list was made with a key that this process does not have.
-        BadManifest: a record is missing or cannot be read, so that the list is not known.
+        ConfigError: a part of the list was created with a key that this process does not have.
+        BadManifest: a record is missing or unreadable, so the list is incomplete.
     """
     numbers = _numbers(lake)
     if numbers != list(range(1, len(numbers) + 1)):
         raise BadManifest(
             f"A record of the suppression list {lake.uri(_PEOPLE)} is missing.",
-            "Restore it from a copy of the lake: without it, events of forgotten people would be stored again.",
+            "Restore it from a backup of the lake: without it, events of forgotten people would be stored again.",
         )
     found: dict[bytes, None] = {}
     hashes: set[str] = set()
@@ -95,10 +95,10 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
 def suppress(
     lake: Lake, project_id: int, users: Iterable[str], devices: Iterable[str], *, at: str, by: str
 ) -> Suppression:
-    """Put ids on the list, those that are not on it yet; return the list as it is then.
+    """Add new ids to the list, and return the resulting list.
 
     Raises:
-        Conflict: another process has changed the list at the same time.
+        Conflict: another process changed the list at the same time.
     """
     known = read_suppression(lake, project_id)
     added = {USER: [each for each in users if not known.is_user(each)]}
@@ -111,19 +111,19 @@ def suppress(
     body = json.dumps({**record, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
     if not create_record(lake, _key(known.number + 1), body):
         raise Conflict(
-            f"The suppression list {lake.uri(_PEOPLE)} was changed by another process a moment ago.",
-            "Run it again.",
+            f"Another process changed the suppression list {lake.uri(_PEOPLE)} at the same time.",
+            "Run the command again.",
         )
     return read_suppression(lake, project_id)
 
 
 def newest_number(lake: Lake) -> int:
-    """Return the number of the newest record of the list, 0 where there is none."""
+    """Return the number of the newest record of the list, or 0 without records."""
     return max(_numbers(lake), default=0)
 
 
 def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection[str]) -> None:
-    """Keep the ``_id``s of a day's events that were dropped: AEP may still hold them. They are digests."""
+    """Store the ``_id``s of a day's dropped events, which AEP may still contain. They are digests."""
     if not ids:
         return
     named = sorted(ids)
@@ -132,7 +132,7 @@ def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection
 
 
 def forgotten_days(lake: Lake, project_id: int) -> set[date]:
-    """Return the days of which events of forgotten people are known, out of one listing."""
+    """Return the days with known events of forgotten people, from one listing."""
     found = map(_IDS.fullmatch, lake.keys(f"{SUPPRESSION}/ids/{project_id}"))
     return {date.fromisoformat(each[1]) for each in found if each}
 
@@ -141,7 +141,7 @@ def forgotten_ids(lake: Lake, project_id: int, day: date) -> set[str]:
     """Return the ``_id``s of a day's events that belong to forgotten people.
 
     Raises:
-        BadManifest: a record cannot be read.
+        BadManifest: a record is unreadable.
     """
     found: set[str] = set()
     for key in list(lake.keys(_ids_folder(project_id, day))):
@@ -179,12 +179,12 @@ def _read(lake: Lake, number: int) -> dict[str, Any]:
 def _unreadable(lake: Lake, key: str) -> BadManifest:
     return BadManifest(
         f"{lake.uri(key)} is not a readable record of the suppression list.",
-        "Restore it from a copy of the lake; a newer version may have written it: upgrade this one.",
+        "If it is damaged, restore it from a backup of the lake. If a newer version wrote it, upgrade mixpanel-aep.",
     )
 
 
 def _new_record(lake: Lake, project_id: int, number: int) -> dict[str, Any]:
-    """A record without hashes. It has the salt of an earlier record of the same key: every salt costs a hash an id."""
+    """Return a record without hashes, with the salt of an earlier record of the same key: each salt costs a hash per id."""
     key = _signing_key(lake.signing_keys)
     for record in _newest_first(lake, number):
         if (record["project_id"], record["key"]) == (project_id, key):
@@ -206,15 +206,15 @@ def _signing_key(signing_keys: SigningKeys | None) -> str | None:
 
 
 def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
-    """The key of a record's hashes."""
+    """Return the key of a record's hashes."""
     salt, name = bytes.fromhex(record["salt"]), record["key"]
     if name is None:
         return salt
     secret = lake.signing_keys.keys.get(name) if lake.signing_keys is not None else None
     if secret is None:
         raise ConfigError(
-            f"The suppression list {lake.uri(_PEOPLE)} was made with the lake key {name}, which this process does "
-            "not have, so that events of forgotten people cannot be recognized.",
+            f"The suppression list {lake.uri(_PEOPLE)} was created with the lake key {name}, which this process does "
+            "not have, so it cannot recognize events of forgotten people.",
             f"Keep the old key in {SEAL_ENVIRONMENT}, after the new one.",
         )
     return hmac.digest(secret, _CONTEXT + salt, "sha256")

@@ -1,6 +1,6 @@
-"""The records that were in the lake before it had a key: their digests, in signed lists that a person has made, once.
+"""The records that are older than the lake's key: their digests, in signed lists that a user creates once.
 
-A time would not do: in a folder every writer can set a file's. A digest holds on every kind of store.
+A modification time would not suffice, because any writer of a folder can set it. A digest works in every kind of store.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _RECORDS = re.compile(
     r"|_suppressed/.+\.json"
     rf"|{_DAY}/[a-z]+/[0-9a-f]+/(?:manifest|removed)\.json|{_DAY}/(?:looks|ledger)/[^/]+\.json"
 )
-"""Records that cannot be made again; indexes can."""
+"""Records that cannot be rebuilt; indexes can."""
 
 
 @dataclass
 class _Listed:
-    """What the inventories of a lake list, as far as this process has read them."""
+    """The inventories of a lake that this process has read so far."""
 
     digests: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -39,7 +39,7 @@ _listed: dict[tuple[str, ...], _Listed] = {}
 
 
 def is_listed(lake: Lake, key: str, body: bytes) -> bool:
-    """Whether an inventory names a record of this very content at this place."""
+    """Return whether an inventory lists a record with this key and exactly this content."""
     if lake.signing_keys is None:
         return False
     listed = _listed.setdefault((lake.url, *lake.signing_keys.keys), _Listed())
@@ -50,7 +50,7 @@ def is_listed(lake: Lake, key: str, body: bytes) -> bool:
 
 
 def unsigned_records(lake: Lake, folders: Iterable[str]) -> dict[str, str]:
-    """The digests, by key, of the records below some folders that are neither signed nor listed yet."""
+    """Return the digests, by key, of the records below some folders that are not signed and not listed yet."""
     found = {}
     for key in (key for folder in folders for key in _keys(lake, folder)):
         body = lake.read(key)
@@ -60,7 +60,7 @@ def unsigned_records(lake: Lake, folders: Iterable[str]) -> dict[str, str]:
 
 
 def has_inventory(lake: Lake) -> bool:
-    """Whether records of the lake were listed before."""
+    """Return whether an inventory of the lake exists."""
     return any(True for _ in lake.keys(FOLDER))
 
 
@@ -68,16 +68,18 @@ def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: 
     """Put a signed list of records; return its key.
 
     Raises:
-        ValueError: there is no key to sign it with.
-        ForgedRecord: another process has put one at the same time.
+        ValueError: the lake has no signing key.
+        ForgedRecord: another process wrote an inventory at the same time.
     """
     if lake.signing_keys is None:
-        raise ValueError("an inventory is signed")
+        raise ValueError("an inventory needs a signing key")
     numbers = [int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(FOLDER)) if found]
     key = f"{FOLDER}/{max(numbers, default=0) + 1:06d}.json"
     body = {"version": VERSION, "at": at, "by": by, "why": why, "records": dict(sorted(records.items()))}
     if not lake.create(key, lake.signing_keys.sign(key, json.dumps(body, indent=1).encode())):
-        raise ForgedRecord(f"{lake.uri(key)} was written by another process a moment ago.", "Run it again.")
+        raise ForgedRecord(
+            f"{lake.uri(key)} was written by another process at the same time.", "Run the command again."
+        )
     return key
 
 
@@ -94,8 +96,8 @@ def _read_new(lake: Lake, listed: _Listed) -> None:
         signed = split(lake.read(name) or b"")
         if not lake.signing_keys.verifies(name, signed):
             raise ForgedRecord(
-                f"{lake.uri(name)}, which lists the records from before the lake had a key, has no valid signature.",
-                "Restore it from a copy of the lake; if keys were changed, keep the old one after the new one.",
+                f"{lake.uri(name)}, the list of records that are older than the lake's key, has no valid signature.",
+                "Restore it from a backup of the lake. After a change of keys, keep the old key after the new one.",
             )
         listed.digests.update(json.loads(signed.payload)["records"])
         listed.names.add(name)

@@ -1,4 +1,4 @@
-"""Mixpanel as this project needs it: a day of raw events, and who we are."""
+"""The Mixpanel client: exports of raw events, and information about the account and the project."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
 EXPORT_RETRY_POLICY = RetryPolicy(idle_seconds=900.0)
-"""Minutes can pass before the first byte of a large day, and Mixpanel publishes no bound."""
-_QUICK_SECONDS = 30.0  # a person may be waiting for it
+"""Minutes can pass before the first byte of a large day, and Mixpanel documents no limit."""
+_QUICK_SECONDS = 30.0  # a user may be waiting
 _MOST_LIMITED_ROWS = 100_000
 
 
 class Budget(Protocol):
-    """Something that says when an export may be asked for."""
+    """Admission control for export requests."""
 
     def acquire(self) -> None:
-        """Returns when a request may be made, or raises Throttled."""
+        """Return when a request may be sent, or raise Throttled."""
 
 
 @dataclass(frozen=True)
 class Me:
-    """What Mixpanel says about a service account and the connection's project; None where it says nothing."""
+    """Mixpanel's data about a service account and the connection's project; None where a field is missing."""
 
     project_visible: bool
     project_name: str | None = None
@@ -43,7 +43,7 @@ class Me:
 
 
 class MixpanelClient:
-    """A client of one Mixpanel project. Not for use by several threads at once."""
+    """A client of one Mixpanel project. Not thread-safe."""
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ class MixpanelClient:
         limit: int | None = None,
         time_in_ms: bool = False,
     ) -> Iterator[ExportStream]:
-        """The raw events of the days from ``from_date`` to ``to_date``, both included; iterate for their lines.
+        """Stream the raw events from ``from_date`` to ``to_date``, both included; iterate over the result for their lines.
 
-        Days are the project's own (UTC for projects since 2023). ``events``: only these, all when empty.
-        ``limit``: at most so many rows, up to 100 000; it is a cap and no page. ``time_in_ms``: ``time`` in
+        Days are the project's own (UTC for projects since 2023). ``events``: the event names, all when empty.
+        ``limit``: at most this many rows, up to 100 000; further rows cannot be requested. ``time_in_ms``: ``time`` in
         milliseconds. Source: docs.mixpanel.com/reference/raw-event-export.
 
         Raises:
-            PipelineError: see ``include.mixpanel.errors.RULES``, and what iterating an ExportStream raises.
+            PipelineError: see ``include.mixpanel.errors.RULES``, and the errors of iterating an ExportStream.
         """
         params = _export_params(
             self._settings.project_id, from_date, to_date, events, where, limit, time_in_ms
@@ -99,16 +99,16 @@ class MixpanelClient:
             facts={"to_date": params["to_date"]},
         )
         failpoint("export.before")
-        answer = self._http.stream(request)
+        response = self._http.stream(request)
         try:
-            yield ExportStream(answer, self._clock, self._retry_policy.idle_seconds)
+            yield ExportStream(response, self._clock, self._retry_policy.idle_seconds)
         finally:
-            answer.close()
+            response.close()
 
     def me(self) -> Me:
-        """Who Mixpanel takes us for; costs nothing of the export budget.
+        """Return Mixpanel's data about the service account; does not use the export budget.
 
-        Source: docs.mixpanel.com/reference/service-accounts; field names as mixpanel-headless reads them.
+        Source: docs.mixpanel.com/reference/service-accounts; the field names are those that mixpanel-headless reads.
 
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
@@ -116,16 +116,16 @@ class MixpanelClient:
         request = HttpRequest(
             "GET",
             f"{self._settings.app_url}/api/app/me",
-            "say who the service account is",
+            "read the service account",
             headers={"Accept": "application/json"} | self._original_host(APP_HOSTS),
             idle_seconds=min(_QUICK_SECONDS, self._retry_policy.idle_seconds),
         )
         return _me(self._http.fetch(request, Response.json_object), self._settings.project_id)
 
     def event_names(self) -> list[str]:
-        """The names of the project's events of the last 31 days, at most 5000; costs nothing of the export budget.
+        """Return the names of the project's events of the last 31 days, at most 5000; does not use the export budget.
 
-        Source: docs.mixpanel.com/reference/list-recent-events, which not every plan includes.
+        Source: docs.mixpanel.com/reference/list-recent-events; not every plan includes it.
 
         Raises:
             PipelineError: see ``include.mixpanel.errors.RULES``.
@@ -141,14 +141,14 @@ class MixpanelClient:
         return self._http.fetch(request, _names)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._http.close()
 
     def _headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Basic {self._settings.basic_token}"}
 
     def _original_host(self, hosts: Mapping[str, str]) -> dict[str, str]:
-        """Tells a sandbox, which has one address for all regions, which host it stands for."""
+        """Return the header that names the original host to a sandbox, which has one address for all regions."""
         return {"X-Original-Host": hosts[self._settings.region]} if self._settings.sandbox_url else {}
 
 
@@ -163,12 +163,12 @@ def _export_params(
 ) -> dict[str, str]:
     if to_date < from_date:
         raise RequestRefused(
-            f"An export cannot end ({to_date}) before it begins ({from_date}).", "Exchange the two days."
+            f"An export cannot end ({to_date}) before it begins ({from_date}).", "Swap the two days."
         )
     if limit is not None and not 0 < limit <= _MOST_LIMITED_ROWS:
         raise RequestRefused(
-            f"An export's limit is between 1 and {_MOST_LIMITED_ROWS} rows, not {limit}.",
-            "Leave it out for a whole day.",
+            f"An export's limit must be between 1 and {_MOST_LIMITED_ROWS} rows; it is {limit}.",
+            "Omit the limit to export a whole day.",
         )
     params = {
         "project_id": str(project_id),
@@ -186,15 +186,15 @@ def _export_params(
     return params
 
 
-def _names(answer: Response) -> list[str]:
-    found = answer.json()
+def _names(response: Response) -> list[str]:
+    found = response.json()
     if isinstance(found, list) and all(isinstance(name, str) for name in found):
         return found
-    raise answer.unexpected("JSON that is not a list of names")
+    raise response.unexpected("JSON that is not a list of names")
 
 
-def _me(answer: Mapping[str, Any], project_id: int) -> Me:
-    results = _object(answer.get("results"))
+def _me(body: Mapping[str, Any], project_id: int) -> Me:
+    results = _object(body.get("results"))
     project = _object(_object(results.get("projects")).get(str(project_id)))
     if not project:
         return Me(project_visible=False)

@@ -1,4 +1,4 @@
-"""What Mixpanel's refusals mean (docs.mixpanel.com/reference/raw-event-export; bodies as its users report them)."""
+"""Mixpanel's error responses (docs.mixpanel.com/reference/raw-event-export; bodies as reported by its users)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from include.errors import (
 )
 from include.http.error_rules import REFUSED, SERVER, SERVER_BUSY, ErrorRule, RetryAction
 
-_REJECTED = "Mixpanel does not accept the service account of connection {conn_id}."
+_REJECTED = "Mixpanel rejected the service account of connection {conn_id}."
 _REJECTED_HINT = (
-    "The account may have expired or been deleted, or its secret was replaced: compare it with Organization "
-    "Settings > Service Accounts. It must belong to project {project_id}."
+    "Check that the account exists, has not expired and has this secret: Organization Settings > Service "
+    "Accounts. It must belong to project {project_id}."
 )
 
 RULES = (
     ErrorRule(
         {400},
-        r"to_date cannot be later than today",  # airbytehq/airbyte#23662: "today" is the project's, not ours
+        r"to_date cannot be later than today",  # airbytehq/airbyte#23662: "today" is the project's day
         PartitionNotClosed,
-        "Mixpanel says that {to_date} is still in the future in the time zone of project {project_id}.",
+        "Mixpanel reports that {to_date} is still in the future in the time zone of project {project_id}.",
         "Compare mixpanel.timezone and mixpanel.time_is in the pipeline file with the project's settings.",
     ),
     ErrorRule({400}, r"unable to authenticate request", CredentialsRejected, _REJECTED, _REJECTED_HINT),
@@ -31,7 +31,7 @@ RULES = (
         {400, 401, 403},
         r"invalid project id for cluster",  # dragonkhoi/mixpanel-mcp#5
         WrongProject,
-        "Mixpanel project {project_id} does not live in region {region}, which connection {conn_id} names.",
+        "Mixpanel project {project_id} is not in region {region}, which connection {conn_id} sets.",
         "Set the region of the connection to {other_regions}.",
     ),
     ErrorRule({401}, "", CredentialsRejected, _REJECTED, _REJECTED_HINT),
@@ -39,22 +39,22 @@ RULES = (
         {402},
         "",
         AccessDenied,
-        "The plan of Mixpanel project {project_id} does not include what was asked for: to {what}.",
-        "Raw export is part of every plan; the query API is not.",
+        "The plan of Mixpanel project {project_id} does not permit this project to {what}.",
+        "Every plan includes raw export, but not the Query API. Check the plan in Mixpanel.",
     ),
     ErrorRule(
         {403},
         r"days into the past",
         AccessDenied,
         "The plan of Mixpanel project {project_id} does not reach back far enough to {what}.",
-        "Move start_date of the pipeline, or backfill a later range.",
+        "Set a later start_date in the pipeline file, or backfill a later range.",
     ),
     ErrorRule(
         {403},
         "",
         AccessDenied,
-        "The service account of connection {conn_id} may not {what} in Mixpanel project {project_id}.",
-        "Give its role access to the project and to data export; a project with classified data needs a custom "
+        "The service account of connection {conn_id} has no permission to {what} in Mixpanel project {project_id}.",
+        "Grant its role access to the project and to data export. A project with classified data needs a custom "
         "role with that permission.",
     ),
     ErrorRule(
@@ -62,15 +62,15 @@ RULES = (
         "",
         RequestRefused,
         "Mixpanel refused to {what} (HTTP 400{code}).",
-        "Look at mixpanel.events and mixpanel.where in the pipeline file.",
+        "Check mixpanel.events and mixpanel.where in the pipeline file.",
     ),
     ErrorRule(
         {429},
         "",
         Throttled,
-        "Mixpanel project {project_id} has used up its export budget, when asked to {what}.",
-        "Mixpanel allows 60 exports an hour, 3 a second and 100 at once for a project, retries included; it goes "
-        "on by itself.",
+        "Mixpanel project {project_id} has exhausted its rate limit; the request was to {what}.",
+        "Mixpanel allows 60 exports an hour, 3 a second and 100 concurrently for a project, retries included. The "
+        "task continues automatically.",
         RetryAction.SLOW_DOWN,
     ),
     SERVER_BUSY,

@@ -1,6 +1,6 @@
-"""Whether Mixpanel knows the ``events`` of a pipeline and accepts its ``where``.
+"""Checks that Mixpanel has the ``events`` of a pipeline and accepts its ``where``.
 
-An export that asks for an unknown event is answered with nothing: a typo would be a green empty day for ever.
+An export with an unknown event name returns no rows: a typo would produce empty, successful days forever.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from include.errors import AccessDenied, ConfigError, Throttled
 from include.mixpanel.client import MixpanelClient
 
 _MOST_EXPORTS = 10
-"""Of the project's 60 an hour; each finds one event that the list of recent names does not have."""
+"""Out of the project's 60 an hour; each export checks one event that is not in the list of recent names."""
 _LONGEST = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """What was found out; ``unchecked`` names were too many to ask for."""
+    """The event names that Mixpanel has, and the ``unchecked`` names, which exceed the limit of exports."""
 
     found: tuple[str, ...]
     unchecked: tuple[str, ...]
 
 
 def check_events(client: MixpanelClient, source: MixpanelSource, first: date, last: date) -> EventFilter:
-    """Look for each of ``source.events`` in Mixpanel: in the names of the last 31 days, then in an export of one row.
+    """Check that each of ``source.events`` is in Mixpanel: in the names of the last 31 days, then in an export of one row.
 
-    Only the last year from ``first`` to ``last`` is asked for. The list of names needs a plan with the Query API;
-    without it every event takes an export.
+    The export covers at most the last year from ``first`` to ``last``. The list of names needs a plan with the Query
+    API; without it every event needs an export.
 
     Raises:
-        ConfigError: Mixpanel has no such event; the hint has the nearest name that it has.
+        ConfigError: Mixpanel does not have an event; the hint contains the nearest existing name.
         PipelineError: see ``include.mixpanel.errors.RULES``.
     """
     known = _recent_names(client)
@@ -46,8 +46,8 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
         near = {name: get_close_matches(name, known, 1) for name in missing}
         similar = [f"{name!r}: {found[0]!r}" for name, found in near.items() if found]
         raise ConfigError(
-            f"Mixpanel has no event {', '.join(map(repr, missing))} from {first} to {last}; days would be green and empty.",
-            "Correct mixpanel.events of the pipeline file, upper and lower case included."
+            f"Mixpanel has no event {', '.join(map(repr, missing))} from {first} to {last}; every export would be empty.",
+            "Correct mixpanel.events in the pipeline file; names are case-sensitive."
             + (f" Similar names: {', '.join(similar)}." if similar else ""),
         )
     unchecked = rare[_MOST_EXPORTS:]
@@ -66,7 +66,7 @@ def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> No
 def _recent_names(client: MixpanelClient) -> frozenset[str]:
     try:
         return frozenset(client.event_names())
-    except (AccessDenied, Throttled):  # the export API, which every plan has, can answer as well
+    except (AccessDenied, Throttled):  # the export API, which every plan has, is used instead
         return frozenset()
 
 

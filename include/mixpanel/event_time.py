@@ -1,4 +1,4 @@
-"""Mixpanel's ``time``: an instant in projects since 2023, a wall-clock reading in older ones (``project_local``)."""
+"""Mixpanel's ``time``: an instant in projects since 2023, a wall-clock time in older ones (``project_local``)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from include.config.model import MixpanelSource
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
 
 
 class TimeReading(Enum):
-    """How sure a conversion from wall clock to instant is."""
+    """How certain a conversion from wall-clock time to instant is."""
 
     EXACT = "exact"
-    FOLD = "fold"  # the wall clock showed this twice; the arrival time chose
-    GAP = "gap"  # the wall clock never showed this; shifted by the offset before the gap
+    FOLD = "fold"  # the wall clock showed this time twice; the arrival time decides
+    GAP = "gap"  # the wall clock never showed this time; shifted by the offset before the gap
 
 
 @dataclass(frozen=True)
 class EventTime:
-    """When an event happened: ``day`` is the partition it belongs to, ``milliseconds`` the instant since the epoch."""
+    """The time of an event: ``day`` is its partition, ``milliseconds`` the instant since the epoch."""
 
     day: date
     milliseconds: int
@@ -35,10 +35,10 @@ class EventTime:
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
-    """Converts ``time`` in milliseconds. ``zone`` is None for a ``utc`` project, else the project's zone.
+    """Convert ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone.
 
-    ``arrival_ms`` is ``$mp_api_timestamp_ms`` (always UTC): in the autumn fold the reading that is closest to it,
-    and not after it, is taken.
+    ``arrival_ms`` is ``$mp_api_timestamp_ms`` (always UTC): in the autumn fold, the latest of the two instants that is
+    not after the arrival is used.
 
     Raises:
         OverflowError: the value is outside years 1 to 9999.
@@ -62,63 +62,65 @@ def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant, in UTC, at which a clock in ``zone`` shows ``day``; right where midnight does not exist."""
+    """Return the first instant, in UTC, at which a clock in ``zone`` shows ``day``, also where midnight does not exist."""
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 
 def day_end(day: date, zone: ZoneInfo) -> datetime:
-    """The instant, in UTC, from which a clock in ``zone`` never shows ``day`` again.
+    """Return the instant, in UTC, from which a clock in ``zone`` no longer shows ``day``.
 
-    Midnight need not be there (in the spring the clock may jump over it), and need not be once: until 2011 clocks in
-    St. John's went back at 00:01, to the day before.
+    Midnight may not exist (in spring the clock may skip it) and may occur twice: until 2011, clocks in St. John's
+    went back at 00:01, to the previous day.
     """
     midnight = datetime.combine(day + timedelta(days=1), time(0), tzinfo=zone)
     first, second = (midnight.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
-    # A clock that goes back to midnight and no further (Vostok, 18 December 2023) does not show the day again.
+    # A clock that goes back exactly to midnight (Vostok, 18 December 2023) does not show the day again.
     shown_before_second = (second - timedelta.resolution).astimezone(zone).date() <= day
     return max(first, second) if shown_before_second else first
 
 
 def latest_instant(day: date, zone: ZoneInfo) -> datetime:
-    """The end of what ``event_time`` reads as events of ``day``: later than the day's own end where wall times that
-    never were, shifted by the offset before the gap, reach beyond it."""
+    """Return the end of the instants that ``event_time`` assigns to ``day``.
+
+    It is later than the day's own end where nonexistent wall-clock times, shifted by the offset before the gap, exceed it.
+    """
     last = datetime.combine(day, time.max, tzinfo=zone).astimezone(UTC)
     return max(day_end(day, zone), last + timedelta(microseconds=1))
 
 
 def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:
-    """The first instant at which ``day`` may be exported."""
+    """Return the first instant at which ``day`` may be exported."""
     return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
 
 
 def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
-    """Refuse an export that Mixpanel began to send before the day was over, by its own clock.
+    """Refuse an export that Mixpanel began to send before the day ended by Mixpanel's clock.
 
-    ``sent_at``: what its answer says; None where it says nothing.
+    ``sent_at``: the response's Date; None where it is missing.
 
     Raises:
-        WrongClock: this worker's clock is ahead; the day would be loaded in part.
+        WrongClock: this worker's clock is ahead; the day would be loaded incompletely.
     """
     end = day_end(day, source.day_zone)
     if sent_at is not None and sent_at + _CLOCKS_DIFFER < end:
         ahead = (end - sent_at).total_seconds() / 3600
         raise WrongClock(
-            f"Partition {day} is not over by Mixpanel's clock for at least another {ahead:.1f} hours: the clock of this "
-            "worker is ahead. Nothing was published.",
-            "Set the worker's clock (NTP); the task may be run again, also on another worker.",
+            f"Partition {day} does not end for at least another {ahead:.1f} hours by Mixpanel's clock: the clock of this "
+            "worker is ahead. No file was published.",
+            "Synchronize the worker's clock (NTP), then run the task again; another worker may run it now.",
         )
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
-    """Refuses a day that is not over where the project counts its days.
+    """Refuse a day that has not ended in the zone in which the project counts its days.
 
     Raises:
-        PartitionNotClosed: naming the zone that was asked.
+        PartitionNotClosed: naming the zone.
     """
     if now < day_end(day, source.day_zone):
         raise PartitionNotClosed(
-            f"Partition {day} is not over in {source.day_zone.key}, where this Mixpanel project counts its days "
+            f"Partition {day} has not ended in {source.day_zone.key}, the zone in which this Mixpanel project counts its days "
             f"(it is {now.astimezone(source.day_zone):%Y-%m-%d %H:%M} there).",
-            "Run it again after midnight of that zone; if the zone is wrong, correct mixpanel.timezone or "
+            "Run it again after midnight in that zone. If the zone is wrong, correct mixpanel.timezone or "
             "mixpanel.time_is in the pipeline file.",
         )

@@ -1,4 +1,4 @@
-"""Mixpanel's export budget, 60 an hour and 3 a second for a project, shared by every task through the lake."""
+"""Mixpanel's export budget, 60 an hour and 3 a second per project, shared by all tasks through the lake."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOCKS_DIFFER_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ExportBudget:
-    """Numbered tickets, one a request. Ticket n may be used when ticket n-60 is an hour old and n-3 a second."""
+    """Numbered tickets, one per request. Ticket n is usable once ticket n-60 is an hour old and ticket n-3 a second old."""
 
     lake: Lake
     project_id: int
@@ -27,17 +27,17 @@ class ExportBudget:
     patience_seconds: float = 30.0
 
     def acquire(self) -> None:
-        """Takes a ticket, waiting for at most ``patience_seconds``.
+        """Take a ticket, waiting for at most ``patience_seconds``.
 
         Raises:
-            Throttled: the budget is used up for longer than that; nothing was asked of Mixpanel.
+            Throttled: the budget is exhausted for longer than that; no request was sent to Mixpanel.
         """
         while True:
             wait, number = self._next()
             if wait > self.patience_seconds:
                 raise Throttled(
-                    f"Mixpanel project {self.project_id} has used its 60 exports of this hour.",
-                    f"The next one is possible in {wait / 60:.0f} minutes; it will be made then.",
+                    f"Mixpanel project {self.project_id} has used its 60 exports for this hour.",
+                    f"The next export is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
                     wait_seconds=wait,
                 )
             if wait > 0:
@@ -46,9 +46,9 @@ class ExportBudget:
                 return
 
     def newest(self, known: int = 0) -> int:
-        """Return the number of the newest ticket, 0 where there is none. ``known``: a ticket that was there before.
+        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket.
 
-        It lists nothing: tickets follow each other, so that some thirty questions find the last of a million.
+        It lists no folder: tickets are consecutive, so about thirty lookups find the last of a million.
         """
         step, last = 1, known
         while self.lake.has(self._key(last + step)):
@@ -61,7 +61,7 @@ class ExportBudget:
         return last
 
     def used(self, newest: int) -> int:
-        """Return how many exports of the last hour there were, at most 60. ``newest``: the newest ticket."""
+        """Return the number of exports in the last hour, at most 60. ``newest``: the number of the newest ticket."""
         (most, window), *_ = _WINDOWS
         numbers = range(max(1, newest - most + 1), newest + 1)
         since = self.clock.seconds() - window
@@ -77,8 +77,10 @@ class ExportBudget:
         return max(0.0, *waits), number
 
     def _used_at(self, number: int) -> float:
-        """When a ticket was taken. One that cannot be read, or from a clock far ahead of ours, holds nobody up:
-        where that is wrong Mixpanel says no itself, whereas nobody would end the waiting for it."""
+        """Return when a ticket was taken, in seconds; 0 for one that is unreadable or far in the future.
+
+        Such a ticket must not block exports: Mixpanel itself rejects excess requests, but nothing would end the wait.
+        """
         body = self.lake.read(self._key(number)) if number > 0 else None
         try:
             at = float(json.loads(body)["at"]) if body else 0.0

@@ -1,4 +1,4 @@
-"""The parts of reading an export that need no network: gunzip, and the proof that an export is whole."""
+"""The parts of reading an export that need no network: decompression, and the check that an export is complete."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["ExportGuard", "GunzipStream", "LineSplitter", "clean_line", "is_even
 
 _GZIP = 16 + isal_zlib.MAX_WBITS
 _MAGIC = 0x1F
-_PIECE_BYTES = 256 * 1024  # with what is computed from it, it fits the cache of a core
+_PIECE_BYTES = 256 * 1024  # fits into a core's cache together with the derived arrays
 _BOMB_BYTES = 1024**3
 _BOMB_RATIO = 1000  # events compress 10 to 30 times; deflate's own limit is 1032
 _MOST_BLANK = 100_000
 _MOST_OTHERS = 10_000
 _MEMBERS = {"event", "properties"}
 _BOM = b"\xef\xbb\xbf"
-_AGAIN = "Nothing of it was published; the day is exported again."
+_AGAIN = "No file was published; a retry exports the day again."
 
-# Airbyte's source-mixpanel, mixpanel/mixpanel-utils#5 and michaelcarter/mixpanel-data-export-js#31 saw it as plain
-# text, in brackets, as a JSON array and after "export"; a gateway may wrap it in a page or a JSON object.
+# Seen as plain text, in brackets, as a JSON array and after "export": Airbyte's source-mixpanel,
+# mixpanel/mixpanel-utils#5, michaelcarter/mixpanel-data-export-js#31. A gateway may wrap it in a page or a JSON object.
 _GAP = rb"(?:[\W_]|nbsp|20)*"
 _ENDED = rb"(?:terminat[a-z]{0,10}?|ended|stopped|aborted|interrupted)"
 _SENTINEL_WORDS = re.compile(
     _ENDED + _GAP + rb"(?:too" + _GAP + rb")?(?:early|prematurely)|early" + _GAP + rb"terminat", re.IGNORECASE
 )
-# Glued to half an event, whose own text may say anything: only what nothing but the sentinel can follow counts.
+# After a truncated event, whose own text is arbitrary, only a match that nothing but the sentinel can follow counts.
 _SENTINEL_AT_END = re.compile(rb"terminated" + _GAP + rb"early(?:[\W_]*|[^\"{}]{0,200})\Z", re.IGNORECASE)
 _WEB_PAGE = re.compile(
     rb"\s*<(?:!doctype|\?xml|!--|/?(?:html|head|title|body|h[1-6]|p|div|center|hr|pre)\b)", re.IGNORECASE
@@ -44,10 +44,10 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 
 
 class GunzipStream:
-    """Decompresses gzip of any number of members, in any pieces, a bounded amount at a time.
+    """Decompresses gzip data of any number of members, in pieces of any size, with bounded memory.
 
-    requests and urllib3 take a gzip stream without its trailer for a complete one. ``keep`` is called with the bytes of
-    the members as they are read, and not with the padding between and after them.
+    requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is called with the bytes of the
+    members as they are read, without the padding between and after them.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class GunzipStream:
 
     @property
     def finished(self) -> bool:
-        """Whether the trailer of the last member has been seen, and nothing after it."""
+        """Whether the trailer of the last member has been read, and no data after it."""
         return self._members > 0 and not self._inside
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What ``data`` expands to.
+        """Yield the data that ``data`` expands to.
 
         Raises:
-            TruncatedExport: it is damaged.
-            ExportTooLarge: it expands like nothing that holds events.
+            TruncatedExport: the data is damaged.
+            ExportTooLarge: the data expands more than events can.
         """
         self._received += len(data)
         while data:
@@ -82,7 +82,7 @@ class GunzipStream:
                 data = data.lstrip(b"\0") if self._members else data
                 if not data:
                     return
-                if data[0] != _MAGIC:  # of a few bytes isal does not say yet that they begin no member
+                if data[0] != _MAGIC:  # isal rejects a wrong start only after some more bytes
                     raise _damaged()
                 self._member, self._inside = isal_zlib.decompressobj(_GZIP), True
             piece = self._expand(data)
@@ -109,24 +109,24 @@ class GunzipStream:
         self._produced += len(piece)
         if self._produced > self._bomb_bytes and self._produced > self._bomb_ratio * self._received:
             raise ExportTooLarge(
-                f"Mixpanel's answer expands to more than {self._bomb_ratio} times its size, which no export does.",
-                "Nothing was published; ask Mixpanel what it sends.",
+                f"Mixpanel's response expands to more than {self._bomb_ratio} times its size, which is too much for an export.",
+                "No file was published. Contact Mixpanel support.",
             )
         return piece
 
 
 def _damaged() -> TruncatedExport:
-    return TruncatedExport("Mixpanel's answer is damaged: its gzip cannot be read.", _AGAIN)
+    return TruncatedExport("Mixpanel's response is damaged: its gzip data is invalid.", _AGAIN)
 
 
 def clean_line(line: bytes, *, first: bool) -> bytes:
-    """``line`` without the carriage return of CRLF and, if it is the first one, without a byte order mark."""
+    """Return ``line`` without the carriage return of CRLF and, if it is the first one, without a byte order mark."""
     line = line.removesuffix(b"\r")
     return line.removeprefix(_BOM) if first else line
 
 
 def is_event(line: bytes) -> bool:
-    """Whether a line has the shape of an event, whatever its values are."""
+    """Return whether a line has the shape of an event, whatever its values are."""
     if _looks_like_event(line):
         return True
     value = _parsed(line)
@@ -138,9 +138,9 @@ def _looks_like_event(line: bytes) -> bool:
 
 
 class ExportGuard:
-    """Sees every line of an export and raises unless they can be all of it.
+    """Checks every line of an export and raises unless the lines can be the whole export.
 
-    A line in the middle that is not an event is let through: the transform step quarantines it with its reason.
+    A line in the middle that is not an event is accepted: the transform step quarantines it with the reason.
     """
 
     def __init__(self) -> None:
@@ -150,38 +150,38 @@ class ExportGuard:
         self._last = b""
 
     def see_blank(self) -> None:
-        """Counts a blank line.
+        """Count a blank line.
 
         Raises:
-            ExportTooLarge: there are more of them than in any export; gzip packs a billion into a megabyte.
+            ExportTooLarge: there are too many blank lines; gzip compresses a billion of them to a megabyte.
         """
         self._blank += 1
         if self._blank > _MOST_BLANK + 2 * self._lines:
             raise ExportTooLarge(
-                f"Mixpanel's answer has more than {_MOST_BLANK} blank lines, which no export has.",
-                "Nothing was published; ask Mixpanel what it sends.",
+                f"Mixpanel's response has more than {_MOST_BLANK} blank lines, too many for an export.",
+                "No file was published. Contact Mixpanel support.",
             )
 
     @property
     def lines(self) -> int:
-        """Lines seen so far, without blank ones."""
+        """Lines checked so far, without blank lines."""
         return self._lines
 
     def see_ordinary(self, lines: int, last: bytes) -> None:
-        """Counts lines of which ``see`` would find at once that they are events; ``last`` is the last of them."""
+        """Count lines that ``see`` would accept without parsing; ``last`` is the last of them."""
         self._lines += lines
         self._last = last
 
     def see(self, line: bytes) -> bool:
-        """Checks the next line that is not blank. Returns whether it has the shape of an event (``is_event``).
+        """Check the next line that is not blank, and return whether it has the shape of an event (``is_event``).
 
         Raises:
-            ExportTerminatedEarly: it says that Mixpanel gave up.
-            NotAnExport: it is an error message or a web page; or most lines are something else than events.
+            ExportTerminatedEarly: the line states that Mixpanel terminated the export.
+            NotAnExport: the line is an error message or a web page, or most lines are not events.
         """
         self._lines += 1
         self._last = line
-        # Parsed by the transform step; text inside such a line proves nothing, unless the line is not what it seems.
+        # The transform step parses such a line. Its text proves nothing, unless the line only looks like an event.
         looks_like_event = _looks_like_event(line)
         if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
             return True
@@ -189,7 +189,7 @@ class ExportGuard:
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return True
         if _says_terminated(line, value):
-            raise ExportTerminatedEarly("Mixpanel stopped this export before its end.", _AGAIN)
+            raise ExportTerminatedEarly("Mixpanel terminated this export early.", _AGAIN)
         if _WEB_PAGE.match(line) or (self._lines == 1 and line.lstrip().startswith(b"<")):
             raise _not_an_export("a web page")
         if _ERROR_TEXT.match(line) or (isinstance(value, dict) and "error" in value):
@@ -200,11 +200,11 @@ class ExportGuard:
         return looks_like_event
 
     def finish(self) -> None:
-        """Called after the last line.
+        """Check the end of the export, after the last line.
 
         Raises:
-            TruncatedExport: the last line is not a whole event.
-            NotAnExport: the only line is something else than an event.
+            TruncatedExport: the last line is not a complete event.
+            NotAnExport: the only line is not an event.
         """
         if not self._lines:
             return
@@ -213,15 +213,17 @@ class ExportGuard:
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
             raise _not_events()
-        raise TruncatedExport("Mixpanel's answer broke off: its last line is not a whole event.", _AGAIN)
+        raise TruncatedExport(
+            "Mixpanel's response is truncated: its last line is not a complete event.", _AGAIN
+        )
 
 
 def _says_terminated(line: bytes, value: Any) -> bool:
-    """Whether a line that is not an event says that the export ended early."""
+    """Return whether a line that is not an event states that the export ended early."""
     if value is _UNPARSABLE and _EVENT_BEGUN.match(line):
         return _SENTINEL_AT_END.search(line) is not None
     if isinstance(value, dict) and isinstance(value.get("properties"), dict):
-        return False  # an event that has lost its name, and may say anything
+        return False  # an event without its name, with arbitrary text
     if _SENTINEL_WORDS.search(line):
         return True
     # JSON may write any character as an escape.
@@ -234,17 +236,17 @@ def _says_terminated(line: bytes, value: Any) -> bool:
 
 def _not_events() -> NotAnExport:
     return NotAnExport(
-        "Mixpanel's answer is not a list of events.",
-        "Nothing was published; it is tried again. If it happens every time, look for a gateway or a login page "
+        "Mixpanel's response is not a list of events.",
+        "No file was published; the task is retried. If it happens every time, check for a gateway or a login page "
         "between this machine and Mixpanel.",
     )
 
 
 def _not_an_export(what: str) -> NotAnExport:
-    """Of what came instead nothing is told: it may be an event in another form."""
+    """Return the error without any of the content, which may be an event in another form."""
     return NotAnExport(
-        f"Mixpanel answered with {what} in place of events.",
-        "Nothing was published; it is tried again. If it happens every time, look for a gateway or a login page "
+        f"Mixpanel responded with {what} instead of events.",
+        "No file was published; the task is retried. If it happens every time, check for a gateway or a login page "
         "between this machine and Mixpanel.",
     )
 
@@ -254,7 +256,7 @@ _TOO_DEEP = object()
 
 
 def _parsed(line: bytes) -> Any:
-    """``line`` as JSON, read leniently: this asks whether a line is whole, not whether its values are usable."""
+    """Parse ``line`` as JSON, leniently: the check is whether the line is complete, not whether its values are valid."""
     try:
         text = line.decode("utf-8", "surrogateescape")
         return json.loads(text, strict=False, parse_int=str)
@@ -265,7 +267,7 @@ def _parsed(line: bytes) -> Any:
 
 
 def _balanced(line: bytes) -> bool:
-    """Whether every bracket outside strings is closed; no proper beginning of a JSON object is."""
+    """Return whether every bracket outside strings is closed, which no proper prefix of a JSON object satisfies."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):
         if token[1] == b"":

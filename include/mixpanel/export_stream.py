@@ -1,4 +1,4 @@
-"""An export under way: its bytes or its lines, and the proof at the end that there are no more."""
+"""An export in progress: its bytes or its lines, and the check at the end that it is complete."""
 
 from __future__ import annotations
 
@@ -18,54 +18,54 @@ from include.mixpanel.line_scanner import LineScanner
 from include.mixpanel.raw_file import Gzipped, RawFile, hashed_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
-_AGAIN = "Nothing of it was published; the day is exported again."
+_AGAIN = "No file was published; a retry exports the day again."
 
 
 class ExportStream:
-    """One export, to be taken once: ``save`` keeps its bytes, iterating gives its lines.
+    """One export, to be consumed once: ``save`` stores its bytes, iteration yields its lines.
 
-    Every line comes as Mixpanel sent it: without its newline, without the carriage return of CRLF, without a byte
-    order mark at the start; blank lines are left out. An export may be taken for the whole day if and only if ``save``
-    returned or iterating ended by itself, after which ``whole`` is true.
+    Every line is as Mixpanel sent it: without its newline, without the carriage return of CRLF, without a byte
+    order mark at the start; blank lines are omitted. The export is known to be complete only after ``save`` returned or
+    the iteration ended normally; ``whole`` is true then.
     """
 
     def __init__(
         self,
-        answer: StreamedResponse,
+        response: StreamedResponse,
         clock: Clock = SYSTEM_CLOCK,
         idle_seconds: float = 900.0,
     ) -> None:
-        self._answer = answer
+        self._response = response
         self._clock = clock
         self._idle_seconds = idle_seconds
         self._scan = LineScanner()
         self._gunzip = GunzipStream()
         self.bytes_received = 0
-        """Bytes of the body so far, as they came over the wire."""
+        """Bytes of the body received so far, as transferred."""
         self.whole = False
 
     @property
     def sent_at(self) -> datetime | None:
-        """When Mixpanel began to answer, by its own clock; None where the answer does not say it."""
+        """When Mixpanel began to respond, by its own clock; None where the response has no valid Date."""
         try:
-            found = parsedate_to_datetime(self._answer.headers.get("Date", ""))
+            found = parsedate_to_datetime(self._response.headers.get("Date", ""))
         except ValueError:
             return None
         return found.replace(tzinfo=found.tzinfo or UTC)
 
     @property
     def lines(self) -> int:
-        """Lines so far, without blank ones."""
+        """Lines read so far, without blank lines."""
         return self._scan.rows
 
     def __iter__(self) -> Iterator[bytes]:
-        """Gives out the lines, and at the end proves that they are all.
+        """Yield the lines, and check at the end that they are complete.
 
         Raises:
-            TruncatedExport: the answer ended before the day did, in whichever form.
-            ExportTerminatedEarly: Mixpanel says so itself, in a line of the answer.
-            NotAnExport: it is something else than events.
-            ExportTooLarge: a line, the number of blank lines, or what the gzip expands to, is larger than any real one.
+            TruncatedExport: the response ended before the export did.
+            ExportTerminatedEarly: a line of the response states it.
+            NotAnExport: the response is not a list of events.
+            ExportTooLarge: a line, the number of blank lines, or the expanded size exceeds its limit.
         """
         for piece in self._pieces():
             yield from self._scan.lines(piece)
@@ -73,13 +73,13 @@ class ExportStream:
         self._prove_whole()
 
     def save(self, path: Path) -> RawFile:
-        """Writes the export to a file as it came, and proves that it is whole.
+        """Write the export unchanged to a file, and check that it is complete.
 
-        The file is gzip: the members that Mixpanel sent, byte for byte, or one member of what came uncompressed.
-        Its lines may end in CRLF or be blank, and it may begin with a byte order mark: ``raw_file.read_lines`` reads it.
+        The file is gzip: the members that Mixpanel sent, byte for byte, or one member for an uncompressed response.
+        Its lines may end in CRLF or be blank, and it may begin with a byte order mark: read it with ``raw_file.read_lines``.
 
         Raises:
-            PipelineError: what iterating raises.
+            PipelineError: the errors of iterating.
         """
         with hashed_file(path) as file:
             gzipped = Gzipped(file)
@@ -91,13 +91,13 @@ class ExportStream:
             for _ in self._scan.last_line():
                 pass
             self._prove_whole()
-            if not self._is_gzip or not file.bytes:  # of an empty day nothing comes, which is not gzip
+            if not self._is_gzip or not file.bytes:  # an empty day has an empty body, which is not gzip
                 gzipped.finish()
             return RawFile(path, self._scan.rows, self._scan.not_events, file.sha256)
 
     @property
     def _encoding(self) -> str:
-        encoding = self._answer.headers.get("Content-Encoding", "").strip().lower()
+        encoding = self._response.headers.get("Content-Encoding", "").strip().lower()
         return {"": "identity", "x-gzip": "gzip"}.get(encoding, encoding)
 
     @property
@@ -105,13 +105,14 @@ class ExportStream:
         return self._encoding == "gzip"
 
     def _pieces(self) -> Iterator[bytes]:
-        """The body, inflated."""
-        if self._answer.status != 200:  # 206 is a part of something, 203 what a proxy made of it
+        """Yield the decompressed body."""
+        if self._response.status != 200:  # 206 is a part of the content, 203 a proxy's version of it
             raise NotAnExport(
-                f"Mixpanel answered HTTP {self._answer.status}, which is not a whole export.", _AGAIN
+                f"Mixpanel responded with HTTP {self._response.status}, which is not a complete export.",
+                _AGAIN,
             )
         if self._encoding not in ("gzip", "identity"):
-            raise NotAnExport("Mixpanel's answer has a Content-Encoding that was not asked for.", _AGAIN)
+            raise NotAnExport("Mixpanel's response has a Content-Encoding that was not requested.", _AGAIN)
         for data in self._received():
             self.bytes_received += len(data)
             if self._is_gzip:
@@ -120,28 +121,29 @@ class ExportStream:
                 yield data
 
     def _received(self) -> Iterator[bytes]:
-        """The body's bytes; raises TruncatedExport when they stop, or all but stop, coming."""
-        chunks = self._answer.chunks()
+        """Yield the body's bytes; raises TruncatedExport when the transfer stops or is too slow."""
+        chunks = self._response.chunks()
         waited, window_bytes = 0.0, 0
         while True:
             began = self._clock.seconds()
-            trouble = ""
+            fault_name = ""
             try:
                 data = next(chunks, None)
             except urllib3.exceptions.HTTPError as fault:
-                trouble = type(fault).__name__
-            if trouble:
+                fault_name = type(fault).__name__
+            if fault_name:
                 raise TruncatedExport(
-                    f"Mixpanel's answer broke off after {self.bytes_received} bytes ({trouble}).", _AGAIN
+                    f"The connection to Mixpanel broke after {self.bytes_received} bytes of the export ({fault_name}).",
+                    _AGAIN,
                 )
             if data is None:
                 return
-            # Only the waiting counts: whoever reads the lines may be slow.
+            # Only the time spent waiting counts: the consumer of the lines may be slow.
             waited, window_bytes = waited + self._clock.seconds() - began, window_bytes + len(data)
             if waited > self._idle_seconds:
                 if window_bytes < _SLOWEST_BYTES_PER_SECOND * waited:
                     raise TruncatedExport(
-                        f"Mixpanel sent only {window_bytes} bytes in {waited:.0f} s.", _AGAIN
+                        f"Mixpanel sent only {window_bytes} bytes of the export in {waited:.0f} s.", _AGAIN
                     )
                 waited, window_bytes = 0.0, 0
             failpoint("export.piece")
@@ -153,17 +155,17 @@ class ExportStream:
         self.whole = True
 
     def _check_end(self) -> None:
-        declared = self._answer.length
-        if not self._answer.is_framed:
-            # RFC 9112 section 8: such an answer ends when the connection does, for whatever reason. That its gzip
-            # has an end proves nothing: another member may have been to come.
+        declared = self._response.length
+        if not self._response.is_framed:
+            # RFC 9112 section 8: such a response ends whenever the connection does. A complete gzip member proves nothing,
+            # because another member could have followed.
             raise TruncatedExport(
-                "Mixpanel's answer does not say where it ends, so it cannot be proved whole.",
-                f"{_AGAIN} If it happens every time, look for a proxy that takes Content-Length and chunks away.",
+                "Mixpanel's response does not state its length, so it cannot be proved complete.",
+                f"{_AGAIN} If it happens every time, check for a proxy that removes Content-Length and chunked coding.",
             )
         if declared is not None and declared != self.bytes_received:
             raise TruncatedExport(
-                f"Mixpanel announced {declared} bytes and sent {self.bytes_received}.", _AGAIN
+                f"Mixpanel announced {declared} bytes and sent {self.bytes_received} bytes.", _AGAIN
             )
         if self._is_gzip and self.bytes_received and not self._gunzip.finished:
-            raise TruncatedExport("Mixpanel's answer broke off: its gzip has no end.", _AGAIN)
+            raise TruncatedExport("Mixpanel's response is truncated: its gzip data is incomplete.", _AGAIN)

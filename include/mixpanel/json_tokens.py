@@ -1,11 +1,11 @@
-"""Strings and brackets of a JSON text, found in a time that is linear in its length, also where it is cut or broken."""
+"""Strings and brackets of a JSON text, found in linear time, also in truncated or invalid text."""
 
 from __future__ import annotations
 
 import re
 
 JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.DOTALL)
-"""A bracket, or a whole string; of a string without an end everything that is left, and its group is empty.
+"""A bracket, or a whole string; for an unterminated string the rest of the text, with an empty group.
 
-The repetition gives nothing back, and no part of a string is read a second time as the beginning of another.
+The possessive repetition does not backtrack, and no part of a string is read again as the beginning of another.
 """

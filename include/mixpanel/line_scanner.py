@@ -1,7 +1,7 @@
-"""Sees every line of an export: ordinary ones many at a time, every other one by itself, with the same verdict.
+"""Checks every line of an export: ordinary lines in bulk, all other lines individually, with the same result.
 
-Nearly every line of a real export is ``{"event":...,"properties":...}``, of which ``ExportGuard.see`` finds without
-parsing that it is an event. Finding that out for a line at a time takes longer than inflating it.
+Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.see`` recognizes as an
+event without parsing. Doing that line by line takes longer than decompressing the line.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LINE_FEED, _RETURN, _COLON, _CLOSE, _SMALL = b"\n\r:} "
 _E, _A, _R, _L, _Y = b"early"
 
 
-class _Room:
-    """Arrays as long as a block, kept from one block to the next: to allocate them takes as long as to fill them."""
+class _Buffers:
+    """Arrays as long as a block, reused for every block: allocating them takes as long as filling them."""
 
     def __init__(self) -> None:
         self.bytes: Any = np.empty(0, np.uint8)
@@ -31,8 +31,8 @@ class _Room:
         self.second: Any = np.empty(0, bool)
         self._all = (self.bytes, self.first, self.second)
 
-    def for_bytes(self, size: int) -> _Room:
-        """The arrays, ``size`` long."""
+    def for_bytes(self, size: int) -> _Buffers:
+        """Return the arrays, resized to ``size``."""
         if len(self._all[0]) < size:
             self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
         self.bytes, self.first, self.second = (each[:size] for each in self._all)
@@ -40,22 +40,22 @@ class _Room:
 
 
 class LineScanner:
-    """Takes an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
+    """Reads an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
 
     def __init__(self) -> None:
         self._guard = ExportGuard()
         self._splitter = LineSplitter()
-        self._room = _Room()
+        self._buffers = _Buffers()
         self.not_events = 0
-        """Of the rows, those that are something else than an event; the transform step quarantines them."""
+        """The number of rows that are not events; the transform step quarantines them."""
 
     @property
     def rows(self) -> int:
-        """Lines so far, without blank ones."""
+        """Lines read so far, without blank lines."""
         return self._guard.lines
 
     def scan(self, piece: bytes) -> None:
-        """Sees the lines that ``piece`` completes."""
+        """Check the lines that ``piece`` completes."""
         first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
         for _ in self.lines(piece[:first]):
             pass
@@ -64,16 +64,16 @@ class LineScanner:
         self._splitter.feed(piece[last:])
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
-        """The lines that ``piece`` completes, seen one at a time: clean, and without blank ones."""
+        """Return the lines that ``piece`` completes, checked individually, cleaned and without blank lines."""
         return filter(None, map(self._seen, self._splitter.feed(piece)))
 
     def last_line(self) -> Iterator[bytes]:
-        """The line that no newline ends, if there is one; call it before ``finish``."""
+        """Return the last line if it has no newline; call this before ``finish``."""
         last = self._splitter.finish()
         return filter(None, map(self._seen, [last] if last else []))
 
     def finish(self) -> None:
-        """Raises unless the last line can be the export's last (``ExportGuard.finish``)."""
+        """Raise unless the last line can be the export's last (``ExportGuard.finish``)."""
         self._guard.finish()
 
     def _seen(self, raw: bytes) -> bytes:
@@ -85,14 +85,14 @@ class LineScanner:
         return line
 
     def _see_block(self, piece: bytes, first: int, last: int) -> None:
-        """Sees the whole lines in ``piece[first:last]``."""
+        """Check the whole lines in ``piece[first:last]``."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
-        room = self._room.for_bytes(len(text))
-        ends = _places(np.equal(text, _LINE_FEED, out=room.first))
+        buffers = self._buffers.for_bytes(len(text))
+        ends = _places(np.equal(text, _LINE_FEED, out=buffers.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
-        ordinary[_lines_with_early(text, ends, room)] = False
+        ordinary[_lines_with_early(text, ends, buffers)] = False
         odd = np.flatnonzero(~ordinary).tolist()
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
@@ -103,7 +103,7 @@ class LineScanner:
 
 
 def _places(found: Any) -> Any:
-    """Where a boolean array is true, as ``np.flatnonzero`` says it, in half the time where that is seldom."""
+    """Return the indices where a boolean array is true, like ``np.flatnonzero``, in half the time for sparse arrays."""
     words: Any = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")
     at = np.flatnonzero(words)
     bits = words[at]
@@ -114,14 +114,14 @@ def _places(found: Any) -> Any:
 
 
 def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> Any:
-    """Of each line whether it begins, goes on and ends like an event: a boolean array.
+    """Return for each line whether it begins, continues and ends like an event, as a boolean array.
 
-    ``text``: the bytes from ``first`` on; ``starts`` and ``stops``: where lines begin and end in it.
+    ``text``: the bytes from ``first`` on; ``starts`` and ``stops``: the bounds of the lines in it.
     """
     if len(text) < _SHORTEST:
         return np.zeros(len(starts), bool)
-    heads: Any = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # eight bytes from every place on
-    inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short in any case
+    heads: Any = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # the eight bytes at every offset
+    inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short anyway
     ordinary = stops - starts >= _SHORTEST
     ordinary &= (heads[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
     found = map(piece.find, repeat(_PROPERTIES), (starts + first).tolist(), (stops + first).tolist())
@@ -129,13 +129,13 @@ def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> A
     return ordinary
 
 
-def _lines_with_early(text: Any, ends: Any, room: _Room) -> Any:
-    """The numbers of the lines that hold the word early in any case; ``ends``: where their newlines are."""
+def _lines_with_early(text: Any, ends: Any, buffers: _Buffers) -> Any:
+    """Return the indices of the lines that contain the word early in any case; ``ends``: the offsets of the newlines."""
     if len(text) < len(b"early"):
         return np.zeros(0, np.int64)
-    small = np.bitwise_or(text, _SMALL, out=room.bytes)
-    found = np.equal(small[4:], _Y, out=room.first[4:])
-    found &= np.equal(small[3:-1], _L, out=room.second[4:])
+    small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
+    found = np.equal(small[4:], _Y, out=buffers.first[4:])
+    found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
     places = _places(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     return np.searchsorted(ends, places)

@@ -1,4 +1,4 @@
-"""Raw events on disk, read fast: whole lines, cleaned, in blocks of about one size."""
+"""Fast reading of raw event files: whole, cleaned lines in blocks of similar size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from isal import igzip
 
 BLOCK_BYTES = 2 * 1024 * 1024
-"""To read a block takes some steps that do not depend on its lines, as long as a few hundred of them."""
+"""The fixed cost of a block equals that of a few hundred lines."""
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _SPACE = 10, 32
 
 
 class Block(NamedTuple):
-    """Whole lines, each with its newline and none of them blank, and the number of the first one, from 1."""
+    """Whole lines that are not blank, each with its newline, and the number of the first line, from 1."""
 
     number: int
     first_line: int
@@ -23,9 +23,9 @@ class Block(NamedTuple):
 
 
 def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Yield the lines of gzipped files; lines are what the byte \\n ends, U+2028 and its like are text.
+    """Yield the lines of gzipped files; only the byte \\n ends a line, U+2028 and similar are text.
 
-    A carriage return before the newline, a byte order mark before the first line and blank lines are left out.
+    A carriage return before the newline, a byte order mark before the first line and blank lines are removed.
     """
     first_line = 1
     for number, (data, lines) in enumerate(_cleaned(paths, block_bytes)):
@@ -34,7 +34,7 @@ def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterat
 
 
 def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield some lines of gzipped files, without their newlines, with their numbers. ``numbers``: ascending, from 1."""
+    """Yield the numbered lines of gzipped files, without their newlines. ``numbers``: ascending, from 1."""
     left = list(numbers)[::-1]
     for block in read_blocks(paths) if left else ():
         end = block.first_line + block.data.count(b"\n")
@@ -47,7 +47,7 @@ def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[in
 
 
 def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Whole lines without what ``raw_file.read_lines`` leaves out, too, and their number."""
+    """Yield whole lines without everything that ``raw_file.read_lines`` omits, and their number."""
     for path in paths:
         is_first = True
         for data in _whole_lines(path, block_bytes):
@@ -65,12 +65,12 @@ def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, i
 
 
 def open_gzip(path: Path, mode: str = "rb") -> Any:
-    """Open a gzipped file with isal, which inflates in a third of zlib's time; it writes on its lowest level."""
+    """Open a gzipped file with isal, which decompresses in a third of zlib's time; it compresses at its lowest level."""
     return igzip.open(path, mode, compresslevel=1)  # type: ignore[no-untyped-call]
 
 
 def _count_lines(data: bytes) -> tuple[int, bool]:
-    """The number of lines, and whether one is empty or begins with white space, as none that Mixpanel writes does."""
+    """Return the number of lines, and whether one is empty or begins with white space, which Mixpanel never writes."""
     import numpy as np
 
     text = np.frombuffer(data, np.uint8)

@@ -1,4 +1,4 @@
-"""Raw events on disk: gzipped JSON Lines, as Mixpanel sent them, and the one way to read them."""
+"""Raw event files: gzipped JSON Lines as Mixpanel sent them, with their reader and writers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _BLOCK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: those of them that are no events.
+    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: the number of rows that are not events.
 
-    ``suppressed``: lines of forgotten people that were left out.
+    ``suppressed``: the number of lines of forgotten people that were removed.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class RawFile:
 
     @property
     def counts(self) -> dict[str, int]:
-        """``exported`` events; ``not_events`` where there are other lines, and ``suppressed`` where lines were left out."""
+        """``exported`` events, and ``not_events`` and ``suppressed`` where they are not 0."""
         others = {"not_events": self.not_events, "suppressed": self.suppressed}
         return {
             "exported": self.rows - self.not_events,
@@ -42,7 +42,7 @@ class RawFile:
 
 
 class HashedFile:
-    """A file being written, and the digest of its bytes."""
+    """A file being written, with the digest of its bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -50,7 +50,7 @@ class HashedFile:
         self.bytes = 0
 
     def write(self, data: bytes) -> None:
-        """Append bytes as they are."""
+        """Append bytes unchanged."""
         self._file.write(data)
         self._hash.update(data)
         self.bytes += len(data)
@@ -62,9 +62,9 @@ class HashedFile:
 
 
 class Gzipped:
-    """Compresses into a file: one member, whose header holds no time and no name.
+    """Compresses into a file: one gzip member, whose header contains no time and no name.
 
-    isal gives other bytes for other pieces of the same content, so it gets blocks of one size.
+    isal's output depends on how the input is split, so the input is split into blocks of a fixed size.
     """
 
     def __init__(self, file: HashedFile) -> None:
@@ -80,12 +80,12 @@ class Gzipped:
             del self._held[:_BLOCK_BYTES]
 
     def finish(self) -> None:
-        """Ends the member."""
+        """End the gzip member."""
         self._file.write(self._packer.compress(self._held) + self._packer.flush())
 
 
 class RawLines:
-    """Writes lines, one at a time, to a file of raw events."""
+    """Writes individual lines to a file of raw events."""
 
     def __init__(self, path: Path, file: HashedFile) -> None:
         self._path, self._file = path, file
@@ -93,7 +93,7 @@ class RawLines:
         self._rows = self._not_events = 0
 
     def write(self, line: bytes) -> None:
-        """Append a line, which comes without its newline; a blank one is left out, as readers leave it out."""
+        """Append a line without its newline; a blank line is omitted, as readers omit it."""
         if not line or line.isspace():
             return
         self._gzip.write(line + b"\n")
@@ -101,20 +101,20 @@ class RawLines:
         self._not_events += not is_event(line)
 
     def finish(self) -> RawFile:
-        """Ends the file."""
+        """End the file and return its description."""
         self._gzip.finish()
         return RawFile(self._path, self._rows, self._not_events, self._file.sha256)
 
 
 @contextmanager
 def hashed_file(path: Path) -> Iterator[HashedFile]:
-    """A new file."""
+    """Open a new file for writing."""
     with path.open("wb") as file:
         yield HashedFile(file)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
-    """Writes lines that come without their newlines."""
+    """Write lines, given without their newlines."""
     with hashed_file(path) as file:
         raw = RawLines(path, file)
         for line in lines:
@@ -123,8 +123,10 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
-    """The events of raw files, a line each: without the newline or CRLF, without a byte order mark at the start of a
-    file, without blank lines. Lines end at the byte ``\\n`` only: U+2028 and its like are text.
+    """Yield the events of raw files, one line each, without the newline or CRLF.
+
+    A byte order mark at the start of a file and blank lines are omitted. Only the byte ``\\n`` ends a line; U+2028 and
+    similar characters are text.
     """
     for path in paths:
         first = True

@@ -1,4 +1,4 @@
-"""What a Mixpanel connection holds, checked."""
+"""The validated settings of a Mixpanel connection."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ EXTRA_FIELDS = ("region", "project_id", "sandbox")
 
 @dataclass(frozen=True)
 class MixpanelSettings:
-    """A service account, a project, and the region it lives in. ``repr`` shows no credentials.
+    """A service account, a project, and the project's region. ``repr`` shows no credentials.
 
     Raises:
-        ConfigError: a field is not what it should be; its value is not in the message.
+        ConfigError: a field is invalid; the message does not contain its value.
     """
 
     username: str = field(repr=False)
@@ -46,13 +46,13 @@ class MixpanelSettings:
             "password",
             self.secret,
             r"[\x21-\x7e]{1,512}",
-            "that service account's secret (a project secret in its place is retired on 3 March 2027)",
+            "that service account's secret (Mixpanel retires project secrets on 3 March 2027)",
         )
         check(self.conn_id, "project_id", str(self.project_id), r"[1-9][0-9]{0,17}", "the project's number")
         if self.region not in DATA_HOSTS:
             raise ConfigError(
-                f"Connection {self.conn_id}: region is none of {', '.join(DATA_HOSTS)}.",
-                "It is the first part of the address at which you open the project: eu., in., or neither for us.",
+                f"Connection {self.conn_id}: region must be one of {', '.join(DATA_HOSTS)}.",
+                "See the address of the project in a browser: eu.mixpanel.com is eu, in.mixpanel.com is in, mixpanel.com is us.",
             )
         check_sandbox_url(self.conn_id, self.sandbox_url)
 
@@ -67,10 +67,10 @@ class MixpanelSettings:
         port: int | None,
         extra: Mapping[str, Any],
     ) -> Self:
-        """Reads a connection: login, password, and extra ``region``, ``project_id``, ``sandbox``.
+        """Read a connection: login, password, and extra ``region``, ``project_id``, ``sandbox``.
 
         Raises:
-            ConfigError: an unknown extra field, an address that is not Mixpanel's, or a field that is wrong.
+            ConfigError: an unknown extra field, an address that is not Mixpanel's, or an invalid field.
         """
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
         region = str(extra.get("region") or "us").lower()
@@ -93,30 +93,30 @@ class MixpanelSettings:
 
     @property
     def source(self) -> Source:
-        """The project by its ids."""
+        """The region and id of the project."""
         return Source(self.region, self.project_id)
 
     @property
     def data_url(self) -> str:
-        """Where raw events are exported."""
+        """The base URL of the raw event export."""
         return self.sandbox_url or f"https://{DATA_HOSTS[self.region]}"
 
     @property
     def app_url(self) -> str:
-        """Where questions about the account and the project are answered."""
+        """The base URL of the API for the account and the project."""
         return self.sandbox_url or f"https://{APP_HOSTS[self.region]}"
 
     @property
     def other_regions(self) -> str:
-        """The regions that were not chosen, in words."""
+        """The other regions, as text."""
         return " or ".join(region for region in DATA_HOSTS if region != self.region)
 
     @property
     def basic_token(self) -> str:
-        """The credentials as HTTP Basic writes them; as secret as the secret."""
+        """The credentials in HTTP Basic form; also secret."""
         return base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must appear nowhere."""
+        """Values that must never be logged or written."""
         return (self.secret, self.basic_token)

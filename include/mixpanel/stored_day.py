@@ -1,4 +1,4 @@
-"""The day of an exported line, without reading the rest of it: whatever a line is, it gives a day or None."""
+"""The day of an exported line, without parsing the rest of the line: every input yields a day or None."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """The day for which Mixpanel returns a line: its ``time`` read as UTC, in old projects the wall clock's reading.
+    """Return the day for which Mixpanel returns a line: its ``time`` as UTC, in old projects as wall-clock time.
 
-    None where the line has no ``time`` that is a number and a date.
+    None where the line has no ``time`` that is a number and a valid date.
     """
     text = property_text(line, "time")
     try:
@@ -36,7 +36,7 @@ def stored_day(line: bytes, *, in_ms: bool) -> date | None:
 
 
 def property_text(line: bytes, name: str) -> str | None:
-    """The JSON text of one property of a line; of a line that nests too deep for a parser, if it is a number."""
+    """Return the JSON text of one property of a line; for a line nested too deep for the parser, only a number."""
     try:
         value = _decode(line).properties.get(name)
     except RecursionError:
@@ -47,7 +47,7 @@ def property_text(line: bytes, name: str) -> str | None:
 
 
 def _number_at_the_top(line: bytes, key: bytes) -> str | None:
-    """The number under ``key`` directly inside an object of the line's outermost object."""
+    """Return the number under ``key`` directly inside an object of the line's outermost object."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):
         if token[0] in (b"{", b"["):

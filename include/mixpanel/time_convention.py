@@ -1,12 +1,12 @@
-"""How a project keeps ``time``, measured on its own events: the pipeline file says it, and the data may contradict.
+"""Checks a pipeline's time convention (``time_is``) against the project's own events.
 
 A live event reaches Mixpanel's API within moments, and ``$mp_api_timestamp_ms`` is UTC in every project. So the API's
-timestamp less ``time`` is about zero where ``time`` is UTC, and about the zone's offset, negated, where it is the
-project's wall clock. Late events only make the difference larger; imported ones say nothing.
+timestamp minus ``time`` is about zero where ``time`` is UTC, and about the zone's negated offset where it is the
+project's wall-clock time. Late events only increase the difference; imported events prove nothing.
 
-The two readings are not equally easy to imitate. An SDK that sends its device's wall clock to a ``utc`` project looks
-like an old project, however many events it sends; hardly anything looks like ``utc`` in an old project, whose events
-Mixpanel itself has shifted. So ``project_local`` is believed only if libraries agree on it all but unanimously.
+The two conventions are not equally easy to imitate. An SDK that sends its device's wall-clock time to a ``utc`` project
+looks like an old project, however many events it sends. Hardly any source looks like ``utc`` in an old project, whose
+events Mixpanel itself has shifted. So ``project_local`` requires near-unanimous agreement of the libraries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from include.config.model import MixpanelSource
 
 QUARTER_SECONDS = 900
-"""Zones lie whole quarters of an hour apart, and live events arrive within a few minutes."""
+"""Zone offsets differ by multiples of a quarter of an hour, and live events arrive within a few minutes."""
 _ENOUGH_ROWS = 20
 _ENOUGH_SHARE = 0.1
 _CLEARLY = 5
@@ -37,7 +37,7 @@ UTC_TIME, LOCAL_TIME = "utc", "project_local"
 
 @dataclass
 class _Votes:
-    """Live events: all; those whose difference is that of a reading; and those that a reading does not allow."""
+    """Counts of live events: all; those that match each convention; and those that contradict each convention."""
 
     rows: int = 0
     utc: int = 0
@@ -46,53 +46,58 @@ class _Votes:
     not_project_local: int = 0
 
     def see(self, quarter: int, offset: int) -> None:
+        """Count one event. ``quarter``: its difference, ``offset``: the zone's, both in quarters of an hour."""
         self.rows += 1
-        if not offset:  # where the zone is at UTC the two readings are one
+        if not offset:  # at UTC the two conventions are equal
             return
         self.utc += quarter == 0
         self.project_local += quarter == -offset
-        # An event that arrives before it happens contradicts a reading; a quarter is left to clocks that are wrong.
+        # An event that arrives before it happens contradicts a convention; a quarter is tolerated for inaccurate clocks.
         self.not_utc += quarter == -offset or quarter < -1
         self.not_project_local += quarter == 0 or quarter < -offset - 1
 
     def of(self, name: str) -> tuple[int, int]:
-        """The events for a reading, and those against it."""
+        """Return the number of events for a convention, and the number against it."""
         return (self.utc, self.not_utc) if name == UTC_TIME else (self.project_local, self.not_project_local)
 
     def says(self, name: str) -> bool:
+        """Return whether the events clearly support a convention."""
         mine, against = self.of(name)
         return mine >= max(_ENOUGH_OF_A_LIBRARY, self.rows * _ENOUGH_SHARE) and mine >= _CLEARLY * against
 
 
 @dataclass
 class TimeEvidence:
-    """What the events seen so far say about a project in ``zone``. Fill it with :meth:`see`."""
+    """The evidence of the events seen so far for a project in ``zone``. Fill it with :meth:`see`."""
 
     zone: ZoneInfo
     total: _Votes = field(default_factory=_Votes)
     libraries: dict[str, _Votes] = field(default_factory=dict)
-    """By ``mp_lib``; those beyond the first hundred count as one."""
+    """By ``mp_lib``; those beyond the first hundred count as one library."""
     quarters: Counter[int] = field(default_factory=Counter)
-    """Differences, in quarters of an hour, of rows that are live as far as they tell."""
+    """Differences, in quarters of an hour, of rows that count as live."""
     shifts: Counter[int] = field(default_factory=Counter)
-    """The same, of rows that read as ``project_local``."""
+    """The same, of rows that match ``project_local``."""
 
     @property
     def rows(self) -> int:
+        """The number of live events."""
         return self.total.rows
 
     @property
     def utc(self) -> int:
+        """The number of live events that match ``utc``."""
         return self.total.utc
 
     @property
     def project_local(self) -> int:
+        """The number of live events that match ``project_local``."""
         return self.total.project_local
 
     def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """One live event: ``time`` and ``$mp_api_timestamp_ms``, both in milliseconds, and ``mp_lib``.
+        """Count one live event: ``time`` and ``$mp_api_timestamp_ms``, both in milliseconds, and ``mp_lib``.
 
-        Values that are not a date between 1970 and 2100 say nothing and are left out.
+        Values that are not a date between 1970 and 2100 are ignored.
         """
         if not is_evidence(wall_ms, arrival_ms):
             return
@@ -109,18 +114,18 @@ class TimeEvidence:
 
     @property
     def lowest_hours(self) -> float | None:
-        """The smallest difference that is no exception, in hours: the lower mode."""
+        """The smallest difference that is not an exception, in hours: the lower mode."""
         often = [quarter for quarter, rows in self.quarters.items() if rows >= self.rows * _ENOUGH_SHARE]
         return min(often) * QUARTER_SECONDS / 3600 if often else None
 
     @property
     def shift_hours(self) -> float:
-        """The commonest difference of the rows that read as ``project_local``, in hours; 0 where there are none."""
+        """The most common difference of the rows that match ``project_local``, in hours; 0 without such rows."""
         return max(self.shifts, key=lambda quarter: self.shifts[quarter], default=0) * QUARTER_SECONDS / 3600
 
     @property
     def verdict(self) -> str | None:
-        """``utc`` or ``project_local``; None: too few live events, or they do not agree clearly."""
+        """``utc`` or ``project_local``; None: too few live events, or no clear agreement."""
         if self._enough(UTC_TIME, _CLEARLY):
             return UTC_TIME
         mine, other = (
@@ -136,24 +141,24 @@ class TimeEvidence:
 
 
 def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
-    """Return whether both values are dates between 1970 and 2100; others say nothing."""
+    """Return whether both values are dates between 1970 and 2100; others prove nothing."""
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 
 def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeline: str) -> None:
-    """Refuses a pipeline whose ``time_is`` its own events contradict.
+    """Refuse a pipeline whose ``time_is`` its own events contradict.
 
     Raises:
-        ConfigError: with what was measured, and what to write instead.
+        ConfigError: with the measurement and the correct value.
     """
     measured = evidence.verdict
     if measured is None or measured == source.time_is:
         return
     rows, _ = evidence.total.of(measured)
     raise ConfigError(
-        f"Pipeline {pipeline} says time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
-        f"Mixpanel {_apart(evidence, measured)} their `time`, which is right for {measured} in {source.timezone}.",
-        f"Write time_is: {measured} in the pipeline file; every event would be hours wrong otherwise.",
+        f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
+        f"Mixpanel {_apart(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
+        f"Set time_is: {measured} in the pipeline file; otherwise the time of every event would be wrong by hours.",
     )
 
 

@@ -1,4 +1,4 @@
-"""``python -m scripts.demo run``: the whole pipeline, from nothing to events in AEP, and the proof that it is right."""
+"""``python -m scripts.demo run``: runs the whole pipeline, and proves that the events in AEP are complete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENDED = ("success", "failed")
 
 
 def main(argv: list[str]) -> int:
-    """Exit status 0: nothing lost, duplicate or phantom; 1: something is; 2: the demo could not run."""
+    """Run a command; exit code 0: no lost, duplicate or phantom event; 1: at least one; 2: the demo could not run."""
     commands = {"run": run, "up": up, "down": down}
     if len(argv) != 1 or argv[0] not in commands:
         console.print("usage: python -m scripts.demo run|up|down")
@@ -46,12 +46,12 @@ def main(argv: list[str]) -> int:
         console.print(f"demo: {error}", markup=False)
         return 2
     except KeyboardInterrupt:
-        console.print("demo: interrupted; everything that it started has been stopped")
+        console.print("demo: interrupted; all of its processes were stopped")
         return 130
 
 
 def run(settings: DemoSettings) -> int:
-    """Starts everything, backfills the demo's partitions, shows the result, stops everything."""
+    """Start everything, backfill the demo's partitions, show the result, and stop everything."""
     services = Services(settings)
     services.require_free_ports()
     try:
@@ -60,9 +60,9 @@ def run(settings: DemoSettings) -> int:
         before = sandbox.calls()
         pipelines = _demo_pipelines()
         _backfill(api, pipelines)
-        asked = sandbox.calls() - before
-        if not asked:
-            console.print("Everything was active already: no export was made and no batch.")
+        requests = sandbox.calls() - before
+        if not requests:
+            console.print("All partitions were already active: no export and no batch was requested.")
         late = _reconcile(api, pipelines, sandbox)
         console.print(str(late), soft_wrap=True)
         return show(console, api, pipelines, sandbox, Lake(settings.lake_url))
@@ -71,7 +71,7 @@ def run(settings: DemoSettings) -> int:
 
 
 def up(settings: DemoSettings) -> int:
-    """Starts everything and leaves it running."""
+    """Start everything and leave it running."""
     services = Services(settings)
     services.require_free_ports()
     started = False
@@ -91,37 +91,37 @@ def up(settings: DemoSettings) -> int:
     console.print(
         f"Command line  set -a; . {environment}; set +a; .venv/bin/mixpanel-aep check shop", soft_wrap=True
     )
-    console.print("Choose a DAG mixpanel_to_aep_…, Trigger, Backfill; `make down` stops everything.")
+    console.print(
+        "To load days, select a DAG mixpanel_to_aep_…, Trigger, Backfill. `make down` stops everything."
+    )
     return 0
 
 
 def down(settings: DemoSettings) -> int:
-    """Stops what `up` started."""
+    """Stop the processes that `up` started."""
     services = Services(settings)
     running = ", ".join(entry["name"] for entry in services.running())
     services.stop()
-    console.print(f"stopped: {running}" if running else "nothing of the demo is running")
+    console.print(f"stopped: {running}" if running else "no process of the demo is running")
     return 0
 
 
 def _start(services: Services) -> AirflowApi:
     settings = services.settings
     if settings.lake == "s3" and settings.folder.exists():
-        shutil.rmtree(
-            settings.folder
-        )  # moto forgets its buckets, so the rest of this demo starts anew as well
-    _say("starting the sandbox: Mixpanel, IMS and AEP on this machine")
+        shutil.rmtree(settings.folder)  # moto does not persist its buckets, so the demo starts from scratch
+    _report("starting the sandbox: Mixpanel, IMS and AEP on this machine")
     services.start_sandbox()
     if settings.lake == "s3":
         services.start_s3()
-    _say("starting Airflow (20 seconds to 3 minutes)")
+    _report("starting Airflow (20 seconds to 3 minutes)")
     services.start_airflow()
     services.load_airflow_settings()
     api = AirflowApi(settings.airflow_url, settings.password)
     pipelines = _demo_pipelines()
     dag_ids = {dag_id for each in pipelines for dag_id in (each.dag_id, each.reconcile_dag_id)}
     api.await_dags({SETUP, *dag_ids})
-    _say("setup: identity namespaces, field groups, schemas, datasets")
+    _report("setup: identity namespaces, field groups, schemas, datasets")
     api.unpause(SETUP)
     run_id = api.trigger(SETUP)
     _await_runs(api, {(SETUP, run_id)}, "setup")
@@ -140,7 +140,7 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
         dag_id, (first, last) = pipeline.dag_id, PARTITIONS[pipeline.name]
         api.cancel_backfills(dag_id)
         missing = api.missing_partitions(dag_id, first, last)
-        _say(f"backfill of {pipeline.name}, {first} to {last}: {missing or 'no'} partitions to do")
+        _report(f"backfill of {pipeline.name}, {first} to {last}: {missing} partitions to load")
         if missing:
             api.backfill(dag_id, first, last)
         waiting |= _unfinished(api, dag_id, missing)
@@ -148,11 +148,11 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
 
 
 def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> LateEvents:
-    """Late events arrive, and the scheduler runs the reconcile DAG that loads them."""
+    """Add late events, and let the scheduler run the reconcile DAG that loads them."""
     pipeline = next(each for each in pipelines if each.name == late_events.PIPELINE)
     source = project_source(pipeline, sandbox)
     arrived = late_events.add_late_events(sandbox.url, source.project_id)
-    _say(
+    _report(
         f"late events of {pipeline.name}: {arrived} arrive for {late_events.DAY}; running {pipeline.reconcile_dag_id}"
     )
     runs = late_events.start_reconcile(api, pipeline)
@@ -161,7 +161,7 @@ def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> 
 
 
 def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, str]]:
-    """The DAG's runs that have not ended; a backfill's appear one after the other once it was accepted."""
+    """Return the DAG's unfinished runs; the runs of an accepted backfill appear one after the other."""
     deadline = time.monotonic() + 60
     while True:
         runs = [run for run in api.runs(dag_id) if run["state"] not in _ENDED]
@@ -171,7 +171,7 @@ def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, s
 
 
 def _await_runs(api: AirflowApi, waiting: set[tuple[str, str]], what: str) -> None:
-    """Shows progress until every run has ended; DemoError with the first red task's sentence when one fails."""
+    """Show progress until every run has ended; raises DemoError with the error of the first failed task."""
     total, shown, deadline = len(waiting), "", time.monotonic() + _DEADLINE_SECONDS
     waiting = set(waiting)
     while waiting:
@@ -179,26 +179,26 @@ def _await_runs(api: AirflowApi, waiting: set[tuple[str, str]], what: str) -> No
         for dag_id, run_id in sorted(waiting):
             state = api.run_state(dag_id, run_id)
             if state == "failed":
-                raise DemoError(_why(api, dag_id, run_id))
+                raise DemoError(_failure(api, dag_id, run_id))
             if state == "success":
                 waiting.discard((dag_id, run_id))
             else:
-                progress.update(_at_work(api, dag_id, run_id))
+                progress.update(_unfinished_tasks(api, dag_id, run_id))
         line = f"{what}: {total - len(waiting)} of {total} done" + "".join(
             f", {count} in {task}" for task, count in sorted(progress.items())
         )
         if line != shown and what != "setup":
-            _say(line)
+            _report(line)
             shown = line
         if time.monotonic() > deadline:
             raise DemoError(
-                f"{line} after {_DEADLINE_SECONDS} seconds; see the logs below {PROJECT / '.run'}."
+                f"timeout after {_DEADLINE_SECONDS} seconds: {line}. See the logs below {PROJECT / '.run'}."
             )
         if waiting:
             time.sleep(1)
 
 
-def _at_work(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
+def _unfinished_tasks(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
     return [
         task["task_id"]
         for task in api.tasks(dag_id, run_id)
@@ -206,7 +206,7 @@ def _at_work(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
     ]
 
 
-def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
+def _failure(api: AirflowApi, dag_id: str, run_id: str) -> str:
     failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
     if not failed:
         return f"run {run_id} of {dag_id} failed without a failed task"
@@ -215,7 +215,7 @@ def _why(api: AirflowApi, dag_id: str, run_id: str) -> str:
     return f"task {task['task_id']} of {dag_id}, run {run_id}, failed: {tail}"
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     console.print(f"[{time.strftime('%H:%M:%S')}] {text}", markup=False)
 
 

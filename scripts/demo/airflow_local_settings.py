@@ -1,4 +1,4 @@
-"""Copied into the demo's Airflow home. Airflow's log servers bind every interface and cannot be told otherwise."""
+"""Copied into the demo's Airflow home. Airflow's log servers bind all interfaces and have no setting for that."""
 
 import sys
 

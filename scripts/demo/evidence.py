@@ -1,4 +1,4 @@
-"""Compares what Mixpanel returned with what AEP holds, as the sandbox recorded both: sets of ``_id``."""
+"""Compares the events that Mixpanel returned with those in AEP, as the sandbox recorded both: sets of ``_id``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from include.xdm.events.event_id import RECIPE, event_id, event_id_of_content, e
 
 @dataclass(frozen=True)
 class Comparison:
-    """Events that Mixpanel returned and are nowhere; that AEP holds twice; that AEP holds and nobody returned."""
+    """Counts of events that Mixpanel returned but are missing, that AEP has twice, and that Mixpanel did not return."""
 
     lost: int
     duplicate: int
@@ -54,7 +54,7 @@ class PartitionResult:
     active: int
     batch: str
     recipe: int = RECIPE
-    """How the ``_id``s of what is active were made."""
+    """The id recipe of the active rows."""
 
 
 class Sandbox:
@@ -64,17 +64,17 @@ class Sandbox:
         self.url = self._url = url
 
     def returned(self, project_id: int) -> Iterator[bytes]:
-        """Every line that a complete export returned."""
+        """Yield every line of all complete exports."""
         for row in self._lines("/_sandbox/mixpanel/returned", {"project_id": project_id}):
             yield _line(row, "line")
 
     def active(self, dataset: str) -> Iterator[tuple[str, str]]:
-        """(``_id``, batch) of every row that is active now."""
+        """Yield ``_id`` and batch of every row that is active now."""
         for row in self._lines("/_sandbox/aep/active", {"dataset": dataset}):
             yield str(row["_id"]), str(row["batch"])
 
     def calls(self) -> Counter[str]:
-        """How many exports and batches were asked for so far."""
+        """Return how many exports and batches were requested so far."""
         entries = requests.get(f"{self._url}/_sandbox/transcript", timeout=60).json()["entries"]
         return Counter(
             "export" if entry["path"].endswith("/export") else "batch"
@@ -84,12 +84,12 @@ class Sandbox:
         )
 
     def _lines(self, path: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        with requests.get(f"{self._url}{path}", params=params, stream=True, timeout=120) as answer:
-            if answer.status_code == 404:  # nothing of it was ever made
+        with requests.get(f"{self._url}{path}", params=params, stream=True, timeout=120) as response:
+            if response.status_code == 404:  # not created yet
                 return
-            answer.raise_for_status()
+            response.raise_for_status()
             buffer = b""
-            for piece in answer.iter_content(1 << 16):
+            for piece in response.iter_content(1 << 16):
                 *lines, buffer = (buffer + piece).split(b"\n")
                 yield from (json.loads(line) for line in lines if line)
             if buffer:
@@ -99,7 +99,7 @@ class Sandbox:
 def compare(
     pipeline: Pipeline, project_id: int, sandbox: Sandbox, lake: Lake, results: Iterable[PartitionResult]
 ) -> Comparison:
-    """The three sets of a pipeline. A line that is no event counts by its own digest."""
+    """Compare a pipeline's events in Mixpanel, quarantine and AEP. A line that is not an event counts by its digest."""
     results, in_ms = list(results), pipeline.mixpanel.time_in_ms
     recipes = {result.partition.day: result.recipe for result in results}
     returned = {
@@ -124,9 +124,9 @@ def compare(
 def result_of(
     lake: Lake, partition: PartitionKey, records: Sequence[LedgerRecord], active: Counter[str]
 ) -> PartitionResult:
-    """What became of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
-    made = newest_manifests(lake, partition)
-    counts = {step: manifest.counts for step, manifest in made.items()}
+    """Return the result of a partition: counts of its manifests, and ``active`` rows of its ledger's batches in AEP."""
+    newest = newest_manifests(lake, partition)
+    counts = {step: manifest.counts for step, manifest in newest.items()}
     loaded = active_records(records)
     batches = [record.batch for record in loaded]
     staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in loaded]
@@ -143,7 +143,7 @@ def result_of(
 
 
 def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
-    """The newest manifest of each step."""
+    """Return the newest manifest of each step."""
     found: dict[str, Manifest] = {}
     for key in lake.keys(partition.prefix):
         if key.endswith("/manifest.json") and (manifest := manifests.load(lake, key)):
@@ -154,13 +154,13 @@ def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]
 
 
 def recipe_of_line(line: bytes, recipes: Mapping[date, int], time_in_ms: bool) -> int:
-    """The id recipe of the day that a line belongs to."""
+    """Return the id recipe of a line's day."""
     day = stored_day(line, in_ms=time_in_ms)
     return recipes.get(day, RECIPE) if day else RECIPE
 
 
 def line_id(project_id: int, line: bytes, time_in_ms: bool = False, recipe: int = RECIPE) -> str:
-    """The ``_id`` of an exported line, computed again from its text; of a line that is not an event, its digest."""
+    """Return the ``_id`` of an exported line, computed independently from its text; its digest if it is not an event."""
     try:
         event = json.loads(line, parse_int=str, parse_float=str)
         properties = event["properties"]
@@ -191,7 +191,7 @@ def _quarantined(lake: Lake, project_id: int, manifest: Manifest, in_ms: bool, r
 
 
 def _refused_by_aep(lake: Lake, partition: PartitionKey) -> Iterator[str]:
-    """The ``_id``s of the rows in quarantine that AEP left out of an active batch."""
+    """Yield the ``_id``s of the rows in quarantine that AEP excluded from an active batch."""
     for key in lake.keys(f"{partition.prefix}/quarantine"):
         if "/quarantine/ingest-" in key:
             records = map(json.loads, gzip.decompress(lake.read(key) or b"").splitlines())
@@ -199,5 +199,5 @@ def _refused_by_aep(lake: Lake, partition: PartitionKey) -> Iterator[str]:
 
 
 def _line(record: dict[str, Any], name: str) -> bytes:
-    """A line as it came; one that is no UTF-8 is kept in base64."""
+    """Return a line unchanged; a line that is not UTF-8 is stored in base64."""
     return str(record[name]).encode() if name in record else base64.b64decode(record[f"{name}_base64"])

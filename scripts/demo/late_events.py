@@ -1,4 +1,4 @@
-"""Late events of the demo: they reach Mixpanel after their day was loaded, and the reconcile DAG loads them."""
+"""The demo's late events: they reach Mixpanel after their day was loaded, and the reconcile DAG loads them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from include.config.model import Pipeline
 from scripts.demo.airflow_api import AirflowApi
 
 PIPELINE, DAY, EVENTS = "shop", date(2026, 7, 1), 12
-"""Which pipeline, which of the days that its reconcile DAG exports again, and how many."""
+"""The pipeline, one of the days that its reconcile DAG exports again, and the number of late events."""
 _PREFIX = "late-"
 _SCHEDULED_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
 class LateEvents:
-    """``arrived`` in this demo, ``loaded`` by the reconcile DAG in this demo; ``dag_id`` of that DAG."""
+    """``arrived`` and ``loaded`` events of this demo; ``dag_id`` of the reconcile DAG."""
 
     arrived: int
     loaded: int
@@ -29,24 +29,24 @@ class LateEvents:
 
     def __str__(self) -> str:
         text = f"late events: {self.arrived} arrived, {self.loaded} loaded by {self.dag_id}"
-        return text if self.arrived else f"{text}; those of an earlier demo are active already"
+        return text if self.arrived else f"{text}; those of an earlier demo are already active"
 
 
 def add_late_events(sandbox_url: str, project_id: int) -> int:
-    """Let late events of ``DAY`` arrive in the sandbox's project, once; return how many are new.
+    """Add late events of ``DAY`` to the sandbox's project, once; return how many are new.
 
-    They repeat events of that day under other ``$insert_id``s, as a phone sends what it kept while it was offline.
+    They repeat events of that day with other ``$insert_id``s, like a phone that was offline when the events occurred.
     """
     url = f"{sandbox_url}/_sandbox/mixpanel/projects/{project_id}/events"
     days = {"from_date": str(DAY), "to_date": str(DAY)}
-    answer = requests.get(url, params=days, timeout=60)
-    answer.raise_for_status()
-    events = [json.loads(line) for line in answer.content.split(b"\n") if line]
-    there = {str(event["properties"].get("$insert_id", "")) for event in events}
+    response = requests.get(url, params=days, timeout=60)
+    response.raise_for_status()
+    events = [json.loads(line) for line in response.content.split(b"\n") if line]
+    present = {str(event["properties"].get("$insert_id", "")) for event in events}
     names = [f"{_PREFIX}{number:02}" for number in range(1, EVENTS + 1)]
     models = [event for event in events if not _insert_id(event).startswith(_PREFIX)]
     late = [
-        _late(models[n * len(models) // EVENTS], name) for n, name in enumerate(names) if name not in there
+        _late(models[n * len(models) // EVENTS], name) for n, name in enumerate(names) if name not in present
     ]
     if late:
         requests.post(url, json={"events": late}, timeout=60).raise_for_status()
@@ -58,7 +58,7 @@ def _insert_id(event: dict[str, Any]) -> str:
 
 
 def _late(model: dict[str, Any], name: str) -> dict[str, Any]:
-    """An event like ``model``; Mixpanel stamps its arrival, which is now."""
+    """Return an event like ``model``; Mixpanel stamps its arrival, which is now."""
     stamps = ("mp_processing_time_ms", "$mp_api_timestamp_ms", "$import", "$insert_id")
     kept = {key: value for key, value in model["properties"].items() if key not in stamps}
     now_ms = int(time.time() * 1000)
@@ -72,7 +72,7 @@ def _late(model: dict[str, Any], name: str) -> dict[str, Any]:
 def start_reconcile(api: AirflowApi, pipeline: Pipeline) -> set[tuple[str, str]]:
     """Start the reconcile DAG of a pipeline; return the runs to wait for.
 
-    The first time that it is unpaused the scheduler makes a run of its last hour by itself; else one is triggered.
+    After the first unpause the scheduler itself creates a run of the last hour; otherwise a run is triggered.
     """
     dag_id = pipeline.reconcile_dag_id
     if not api.runs(dag_id):
@@ -90,7 +90,7 @@ def start_reconcile(api: AirflowApi, pipeline: Pipeline) -> set[tuple[str, str]]
 
 
 def loaded_late(api: AirflowApi, runs: set[tuple[str, str]]) -> int:
-    """Return how many late rows the mapped tasks of reconcile runs have loaded."""
+    """Return how many late rows the mapped tasks of reconcile runs loaded."""
     return sum(
         int(api.xcom(dag_id, run_id, "day", task["map_index"])["counts"]["late"])
         for dag_id, run_id in runs

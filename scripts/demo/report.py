@@ -1,4 +1,4 @@
-"""The demo's table and its last line: what became of each partition, read from the lake and from AEP."""
+"""The demo's table and last line: the result of each partition, read from the lake and from AEP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from scripts.demo.settings import PARTITIONS, PROJECT
 
 
 def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> int:
-    """Print what became of each partition, and the sum; return 0 if nothing is lost, twice or a phantom, else 1."""
+    """Print the results and totals; return 0 if no event is lost, duplicate or a phantom, else 1."""
     table = Table()
     for name in (
         "partition",
@@ -71,14 +71,14 @@ def _add_row(table: Table, result: PartitionResult, seconds: str) -> None:
     name = f"{result.partition.pipeline} {result.partition}"
     numbers = (result.exported, result.duplicates, result.quarantined, result.staged, result.active)
     batches = result.batch.split()
-    batch = batches[-1] if batches else "none: an empty day"
+    batch = batches[-1] if batches else "none (empty day)"
     if len(batches) > 1:
         batch += f" +{len(batches) - 1}"
     table.add_row(name, *(f"{number:,}" for number in numbers), batch, seconds)
 
 
 def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
-    """How long the newest run of each partition took."""
+    """Return the duration of the newest run of each partition."""
     return {
         run["partition_key"]: f"{run['duration']:.0f}"
         for run in reversed(api.runs(pipeline.dag_id))
@@ -87,7 +87,7 @@ def _seconds(api: AirflowApi, pipeline: Pipeline) -> dict[str, str]:
 
 
 def verify_all(pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> Verification:
-    """Compare every loaded day with what AEP's data lake holds, read over Query Service's own protocol."""
+    """Compare every loaded day with AEP's data lake, read over Query Service's own protocol."""
     found = []
     for pipeline in pipelines:
         aep = _aep(pipeline, sandbox)
@@ -103,7 +103,7 @@ def verify_all(pipelines: list[Pipeline], sandbox: Sandbox, lake: Lake) -> Verif
 
 
 def _history(pipeline: Pipeline, lake: Lake, sandbox: Sandbox) -> History:
-    """What was loaded into a pipeline's dataset."""
+    """Return the history of a pipeline's dataset."""
     aep = _aep(pipeline, sandbox)
     return open_history(lake, pipeline, aep, project_source(pipeline, sandbox)).history
 
@@ -118,7 +118,7 @@ def project_source(pipeline: Pipeline, sandbox: Sandbox) -> Source:
 
 
 def _connection(conn_id: str, sandbox: Sandbox) -> dict[str, Any]:
-    """A connection of airflow_settings.yaml, to the sandbox where it runs."""
+    """Return a connection of airflow_settings.yaml, with the address of the running sandbox."""
     settings = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
     rows: list[dict[str, Any]] = settings["airflow"]["connections"]
     row, place = next(row for row in rows if row["conn_id"] == conn_id), urlsplit(sandbox.url)

@@ -1,6 +1,6 @@
-"""``python -m scripts.demo.s3 PORT``: moto's S3 on 127.0.0.1, closed to web pages.
+"""``python -m scripts.demo.s3 PORT``: moto's S3 on 127.0.0.1, without access for web pages.
 
-moto answers every origin and resets itself on request, so that any page in a browser on this machine could empty the
+moto accepts every origin and resets itself on request, so any web page in a browser on this machine could delete the
 demo's lake.
 """
 
@@ -16,13 +16,13 @@ _OWN_HOST = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re
 
 
 def without_web_pages(app: Wsgi) -> Wsgi:
-    """Return ``app`` behind a check: 403 for what a browser sends for a page, and for another ``Host`` than loopback."""
+    """Return ``app`` behind a check: 403 for requests of web pages, and for a ``Host`` other than loopback."""
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         of_page = {"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"} & environ.keys()
         if of_page or not _OWN_HOST.fullmatch(environ.get("HTTP_HOST", "")):
             start_response("403 Forbidden", [("Content-Type", "text/plain")])
-            return [b"This S3 stand-in takes no requests of web pages."]
+            return [b"This S3 server accepts no requests from web pages."]
         return app(environ, start_response)
 
     return guarded
@@ -30,7 +30,7 @@ def without_web_pages(app: Wsgi) -> Wsgi:
 
 def main(port: int) -> None:
     """Serve until SIGTERM."""
-    # Of the development requirements, and of this process alone.
+    # A development requirement, imported in this process only.
     from moto.moto_server.werkzeug_app import (
         DomainDispatcherApplication,
         MotoRequestHandler,

@@ -1,4 +1,4 @@
-"""Starts the demo's processes and ends them, and no others."""
+"""Starts and stops the demo's processes, and no other processes."""
 
 from __future__ import annotations
 
@@ -26,32 +26,33 @@ _STOP_SECONDS = 20
 
 
 class Services:
-    """The processes of one demo, each in a session of its own, remembered in ``services.json``."""
+    """The processes of one demo, each in its own session, recorded in ``services.json``."""
 
     def __init__(self, settings: DemoSettings) -> None:
         self.settings = settings
         self.record = settings.folder / "services.json"
 
     def running(self) -> list[dict[str, Any]]:
-        """What was started and is still there; a process id that another program has taken over does not count."""
+        """Return the started processes that still run; a process id that another program reuses does not count."""
         if not self.record.is_file():
             return []
         return [entry for entry in json.loads(self.record.read_text()) if _session_members(entry)]
 
     def require_free_ports(self) -> None:
-        """Raises DemoError naming each taken port and how to choose another."""
+        """Check that the demo does not run and its ports are free; raises DemoError with the ports in use."""
         if self.running():
             raise DemoError(
-                f"The demo is running already, at {self.settings.airflow_url}; `make down` stops it."
+                f"The demo is already running at {self.settings.airflow_url}; stop it with `make down`."
             )
         taken = [f"{name}={port}" for name, port in self.settings.needed_ports.items() if _is_taken(port)]
         if taken:
             example = f"{taken[0].split('=')[0]}={int(taken[0].split('=')[1]) + 10000}"
             raise DemoError(
-                f"Another program uses the port of {', '.join(taken)}; choose another, such as `make demo {example}`."
+                f"Another program uses the port of {', '.join(taken)}. Choose another port, such as `make demo {example}`."
             )
 
     def start_sandbox(self) -> None:
+        """Start the sandbox, and wait until it responds."""
         port = str(self.settings.ports["SANDBOX_PORT"])
         state = str(self.settings.folder / "sandbox")
         self._start(
@@ -62,17 +63,18 @@ class Services:
         )
 
     def start_s3(self) -> None:
-        """moto's server; it keeps everything in memory, so this lake is new each time."""
+        """Start moto's server; it stores everything in memory, so this lake is new after each start."""
         port = str(self.settings.ports["S3_PORT"])
         self._start("s3", [sys.executable, "-m", "scripts.demo.s3", port])
         bucket = f"{self.settings.s3_url}/mixpanel-aep-lake"
-        self._await("the S3 stand-in", lambda: requests.put(bucket, timeout=5).ok)
+        self._await("the S3 server", lambda: requests.put(bucket, timeout=5).ok)
 
     def start_airflow(self) -> None:
+        """Start Airflow, and wait until all of its components are healthy."""
         config = self.settings.folder / "airflow" / "config"
         config.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(__file__).with_name("airflow_local_settings.py"), config)
-        # A database in WAL mode lets its readers read while one writes; the mode stays with the file.
+        # A database in WAL mode allows reads during a write; the mode is stored in the file.
         with closing(sqlite3.connect(self.settings.folder / "airflow" / "airflow.db")) as database:
             database.execute("PRAGMA journal_mode=WAL")
         airflow = str(Path(sys.executable).parent / "airflow")
@@ -80,7 +82,7 @@ class Services:
         self._await("Airflow", self._airflow_healthy)
 
     def load_airflow_settings(self) -> None:
-        """Connections, pools and variables of the demo, with this demo's sandbox port and lake."""
+        """Load the demo's connections, pools and variables, with its sandbox port and lake."""
         done = subprocess.run(
             [
                 sys.executable, "-m", "mixpanel_aep.settings", str(PROJECT / "airflow_settings.yaml"), "--overwrite",
@@ -90,12 +92,12 @@ class Services:
             env=self.settings.airflow_environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:
-            raise DemoError(f"Airflow did not take airflow_settings.yaml: {done.stderr.strip()[-300:]}")
+            raise DemoError(f"Airflow could not load airflow_settings.yaml: {done.stderr.strip()[-300:]}")
 
     def stop(self, patience_seconds: float = _STOP_SECONDS) -> None:
-        """End every process that was started, children included: TERM first, KILL for what stays after a while.
+        """End every started process, children included: SIGTERM first, then SIGKILL for those that remain.
 
-        A second Ctrl-C does not cut this short: it would leave behind what it was pressed to end.
+        A second Ctrl-C is ignored, because it would leave processes running.
         """
         for sign in (signal.SIGINT, signal.SIGTERM):
             signal.signal(sign, signal.SIG_IGN)
@@ -128,6 +130,7 @@ class Services:
         self.record.write_text(json.dumps([*self.running(), entry]))
 
     def log_path(self, name: str) -> Path:
+        """Return the path of a process's log."""
         return self.settings.folder / f"{name}.log"
 
     def _await(self, what: str, ready: Callable[[], bool]) -> None:
@@ -140,10 +143,10 @@ class Services:
                 if ready():
                     return
             except requests.RequestException:
-                pass  # it does not listen yet
+                pass  # the process does not listen yet
             time.sleep(0.3)
         tail = self.log_path(name).read_text(errors="replace").strip().splitlines()[-3:] if name else []
-        raise DemoError(f"{what} did not start; the end of its log: {' | '.join(tail) or 'nothing'}")
+        raise DemoError(f"{what} did not start; the last lines of its log: {' | '.join(tail) or 'none'}")
 
     def _airflow_healthy(self) -> bool:
         health = requests.get(f"{self.settings.airflow_url}/api/v2/monitor/health", timeout=5).json()
@@ -162,11 +165,11 @@ def _is_taken(port: int) -> bool:
 
 
 def _session_members(entry: dict[str, Any]) -> list[psutil.Process]:
-    """The processes of a session that we started. Airflow's parent leaves its children behind, hence the session."""
+    """Return the processes of a started session. Airflow's parent process leaves its children behind, hence the session."""
     members = []
     for process in psutil.process_iter():
         try:
-            # A session is never older than the process that opened it: this tells a reused id.
+            # A session is never older than the process that opened it, which detects a reused id.
             ours = (
                 os.getsid(process.pid) == entry["session"] and process.create_time() >= entry["created"] - 1
             )

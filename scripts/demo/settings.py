@@ -1,4 +1,4 @@
-"""Where the demo lives and which ports it takes."""
+"""The demo's folder, ports and environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTITIONS: dict[str, tuple[date, date]] = {
     "hostile": (date(2026, 6, 30), date(2026, 7, 1)),
     "shop": (date(2026, 6, 30), date(2026, 7, 2)),
 }
-"""What the demo backfills, first and last day of each pipeline; 30 June of the hostile project is an empty day."""
+"""The partitions of the demo: first and last day of each pipeline; 30 June of the hostile project is an empty day."""
 
 PORTS = {
     "PORT": 8080,
@@ -34,16 +34,16 @@ PORTS = {
 
 
 USER = "demo"
-"""The one user of the demo's Airflow, an admin."""
+"""The only user of the demo's Airflow, an admin."""
 
 
 class DemoError(Exception):
-    """The demo cannot go on; one sentence."""
+    """The demo cannot continue; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """One demo: its lake's kind, its ports, its folder."""
+    """The settings of one demo: the kind of its lake, its ports, its folder."""
 
     lake: str
     ports: Mapping[str, int]
@@ -51,44 +51,49 @@ class DemoSettings:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> DemoSettings:
-        """Reads ``LAKE`` (``file`` or ``s3``) and the port variables.
+        """Read ``LAKE`` (``file`` or ``s3``) and the port variables.
 
         Raises:
-            DemoError: one of them is no such thing.
+            DemoError: a value is invalid.
         """
         lake = env.get("LAKE") or "file"
         if lake not in ("file", "s3"):
-            raise DemoError(f"LAKE={lake} is not known; write LAKE=file or LAKE=s3.")
+            raise DemoError(f"LAKE={lake} is unknown; set LAKE=file or LAKE=s3.")
         ports = {}
         for name, default in PORTS.items():
             text = env.get(name) or str(default)
             if not text.isdigit() or not 0 < int(text) < 65536:
-                raise DemoError(f"{name}={text} is no port; write a number from 1 to 65535.")
+                raise DemoError(f"{name}={text} is not a port; use a number from 1 to 65535.")
             ports[name] = int(text)
         return cls(lake, ports, PROJECT / ".run" / lake)
 
     @property
     def airflow_url(self) -> str:
+        """The address of Airflow."""
         return f"http://127.0.0.1:{self.ports['PORT']}"
 
     @property
     def sandbox_url(self) -> str:
+        """The address of the sandbox."""
         return f"http://127.0.0.1:{self.ports['SANDBOX_PORT']}"
 
     @property
     def s3_url(self) -> str:
+        """The address of moto's S3."""
         return f"http://127.0.0.1:{self.ports['S3_PORT']}"
 
     @property
     def lake_url(self) -> str:
+        """The address of the lake."""
         return "s3://mixpanel-aep-lake/demo" if self.lake == "s3" else f"file://{self.folder / 'lake'}"
 
     @property
     def needed_ports(self) -> dict[str, int]:
+        """The ports that the demo uses, by variable."""
         return {name: port for name, port in self.ports.items() if name != "S3_PORT" or self.lake == "s3"}
 
     def lake_environment(self) -> dict[str, str]:
-        """What a process needs to reach the lake; the keys are moto's, which checks none."""
+        """Return the environment variables for access to the lake; moto does not check the keys."""
         if self.lake == "file":
             return {}
         return {
@@ -99,7 +104,7 @@ class DemoSettings:
         }
 
     def airflow_environment(self) -> dict[str, str]:
-        """An Airflow of its own: SQLite, loopback, one user, no examples, no telemetry."""
+        """Return the environment of the demo's own Airflow: SQLite, loopback, one user, no examples, no telemetry."""
         home = self.folder / "airflow"
         return {
             **_clean_environment(),
@@ -108,15 +113,15 @@ class DemoSettings:
             "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            # SQLite's own five seconds are short when eight processes start at once on a busy machine.
+            # SQLite's own five seconds are too short when eight processes start concurrently on a busy machine.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=20",
             "AIRFLOW__CORE__PARALLELISM": str(max(2, min(4, (os.cpu_count() or 2) + 1))),
-            # With a login, because web pages reach this port too, by DNS rebinding as Airflow's own origin.
+            # With a login, because web pages can reach this port too, by DNS rebinding as Airflow's own origin.
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._passwords_file(home)),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
-            # The Test button makes the server call the connection's host, which here can only be this machine.
+            # The Test button makes the server call the connection's host, which can only be this machine here.
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__FERNET_KEY": self._secret(home, "fernet_key"),
             "AIRFLOW__API__HOST": "127.0.0.1",
@@ -126,18 +131,18 @@ class DemoSettings:
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.ports["WORKER_LOG_PORT"]),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.ports["TRIGGER_LOG_PORT"]),
             "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "client_secret,project_secret",
-            # A task's supervisor may sleep so long after its task has ended. A task that is resumed meanwhile is taken
-            # for finished by the scheduler ("state success, but the task instance's state attribute is queued") and
-            # loses a try; Airflow's default is 5 seconds. It also makes the demo faster.
+            # A task's supervisor may sleep for this long after its task has ended. The scheduler considers a task that is
+            # resumed in the meantime finished ("state success, but the task instance's state attribute is queued"), which
+            # costs a try; Airflow's default is 5 seconds. It also makes the demo faster.
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
             "MIXPANEL_AEP_LAKE": self.lake_url,
             SANDBOXES_VARIABLE: self.sandbox_url,
         }
 
     def write_command_line_environment(self) -> Path:
-        """Write what the command line needs to use this demo's Airflow and lake, to be read by a shell; return the file.
+        """Write the variables that the command line needs for this demo's Airflow and lake, for a shell; return the file.
 
-        It holds the key of the demo's Airflow: readable by its owner alone.
+        It contains the key of the demo's Airflow, so only its owner can read it.
         """
         path = self.folder / "command-line.env"
         names = (
@@ -157,11 +162,11 @@ class DemoSettings:
 
     @property
     def password(self) -> str:
-        """The password of the demo's one Airflow user."""
+        """The password of the demo's Airflow user."""
         return self._secret(self.folder / "airflow", "password")
 
     def _passwords_file(self, home: Path) -> Path:
-        """The file in which Airflow's simple auth manager looks for passwords, readable by its owner alone."""
+        """Return the password file of Airflow's simple auth manager; only its owner can read it."""
         path = home / "passwords.json"
         text = json.dumps({USER: self.password})
         if not path.exists() or path.read_text() != text:
@@ -171,7 +176,7 @@ class DemoSettings:
 
     @staticmethod
     def _secret(home: Path, name: str) -> str:
-        """A key for this demo's Airflow alone, made at its first start; 32 bytes, as Fernet wants them."""
+        """Return a key of this demo's Airflow, created at its first start; 32 bytes, as Fernet requires."""
         path = home / name
         if not path.exists():
             home.mkdir(parents=True, exist_ok=True)
@@ -181,7 +186,7 @@ class DemoSettings:
 
 
 def _clean_environment() -> dict[str, str]:
-    """This process's environment without what would lead another Airflow's life or slow this one down.
+    """Return this process's environment without variables of another Airflow or that slow this one down.
 
     PYTHONDONTWRITEBYTECODE doubles the start of every Airflow process.
     """

@@ -163,5 +163,5 @@ def test_an_unresolved_schema_is_resolved_as_the_registry_does(aep: AepClient, d
 def test_what_the_registry_does_not_have_is_named_and_asked_of_nobody_else(
     aep: AepClient, foreign: str
 ) -> None:
-    with pytest.raises(SchemaError, match="which the Schema Registry does not have"):
+    with pytest.raises(SchemaError, match="which is not in the Schema Registry"):
         aep.registry.resource(foreign)

@@ -57,7 +57,7 @@ def test_a_sandbox_is_here_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="on this machine"):
         settings(host="platform.adobe.io", port=443, extra=extra)
     monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
-    with pytest.raises(ConfigError, match="this is production"):
+    with pytest.raises(ConfigError, match="this deployment as production"):
         settings(host="127.0.0.1", port=9, extra=extra)
 
 

@@ -145,7 +145,7 @@ def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(
     assert aep.files["f.parquet"] == LARGE
     aep.faults = [times(9, refused, method="POST", path="action=COMPLETE")]
     with serve_http(aep) as served:
-        with pytest.raises(RequestRefused, match="complete a large file"):
+        with pytest.raises(RequestRefused, match="complete the upload of a large file"):
             upload(served, fake_clock, File(LARGE))
         assert len(sent(served, "POST")) == 4
 
@@ -194,7 +194,7 @@ def test_an_empty_file_is_not_sent(fake_clock: FakeClock, aep: FakeAep) -> None:
 def test_a_file_that_shrank_is_not_taken_for_whole(
     fake_clock: FakeClock, aep: FakeAep, content: bytes
 ) -> None:
-    with serve_http(aep) as served, pytest.raises(LakeError, match="before its size"):
+    with serve_http(aep) as served, pytest.raises(LakeError, match="shorter than recorded"):
         upload(served, fake_clock, File(content), size=len(content) + 1)
     assert aep.files == {}
 

@@ -158,14 +158,14 @@ def test_lake_and_dataset_belong_together_or_a_person_is_told_what_to_do(
     assert "'Events'" in refused.value.sentence
     assert lake.url in refused.value.sentence
     if own is None:
-        assert f"loaded through the lake of id {str(tag)[:8]}, but the lake" in refused.value.sentence
+        assert f"loaded through the lake with the id {str(tag)[:8]}, but the lake" in refused.value.sentence
         assert "mixpanel-aep recover PIPELINE" in refused.value.hint
     elif tag is None:
         assert "Run setup" in refused.value.hint
     else:
         assert f"of id {tag[:8]}, but" in refused.value.sentence
         assert f"has the id {own[:8]}" in refused.value.sentence
-        assert "Loading through two lakes" in refused.value.hint
+        assert "Loads through two lakes" in refused.value.hint
     assert (tag or own) not in str(refused.value), "ids are shortened"
     return None
 
@@ -180,9 +180,9 @@ def test_of_many_setups_at_once_one_gives_the_lake_its_id_and_all_get_it(lake: L
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"", "does not hold a lake id"),
-        (b"[]", "does not hold a lake id"),
-        (b'{"version": 1, "id": "x"}', "does not hold a lake id"),
+        (b"", "does not contain a lake id"),
+        (b"[]", "does not contain a lake id"),
+        (b'{"version": 1, "id": "x"}', "does not contain a lake id"),
         (b'{"version": 2, "id": "later"}', "written by a newer version"),
     ],
 )
@@ -195,5 +195,5 @@ def test_an_id_that_cannot_be_read_is_not_a_missing_one(lake: Lake, body: bytes,
 
 @pytest.mark.parametrize("values", [[ONE, OTHER], ["x"], "text"])
 def test_a_tag_that_is_not_one_id_is_refused(values: Any) -> None:
-    with pytest.raises(ForeignLake, match="does not hold one lake id"):
+    with pytest.raises(ForeignLake, match="does not contain exactly one lake id"):
         tagged_lake_id({"name": "Events", "tags": {LAKE_TAG: values}})

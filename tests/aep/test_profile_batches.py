@@ -34,7 +34,7 @@ def test_more_than_ninety_batches_a_day_of_all_pipelines_are_a_warning(
     assert "(other 85, own 6)" in notes(own, aep, other)
     assert "91 batches a day (other 85, own 6), more than the 90" in profile_batches(own, [other], aep)
     fewer = other.model_copy(update={"catch_up_days": 23})
-    assert "backfill at most 0 days of history a day" in notes(own, aep, fewer)
+    assert "backfill at most 0 days of history per day" in notes(own, aep, fewer)
     assert "of the 90 that Adobe recommends" in profile_batches(own, [fewer], aep)
 
 
@@ -47,5 +47,5 @@ def test_only_datasets_of_the_same_connection_that_are_enabled_count(
     elsewhere = with_profile(pipeline, "elsewhere", late_days=60)
     target = elsewhere.aep.model_copy(update={"conn_id": "another"})
     elsewhere = elsewhere.model_copy(update={"aep": target})
-    assert "scheduled runs make up to 6 (own 6)" in notes(own, aep, plain, elsewhere)
+    assert "scheduled runs create up to 6 (own 6)" in notes(own, aep, plain, elsewhere)
     assert "batches a day" not in notes(plain, aep, own)

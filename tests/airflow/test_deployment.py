@@ -172,7 +172,7 @@ def test_a_namespace_that_another_setup_has_just_made_is_planned_again(
     def apply(*given: Any) -> Any:
         calls.append("apply")
         if calls.count("apply") <= taken:
-            raise AlreadyExists("AEP did not create namespace X: there is one already.")
+            raise AlreadyExists("AEP could not create namespace X: it already exists.")
         return SimpleNamespace(dataset_id="d", schema_id="s", changes=[])
 
     monkeypatch.setattr(setup, "plan_pipeline", plan)
@@ -184,7 +184,7 @@ def test_a_namespace_that_another_setup_has_just_made_is_planned_again(
     if taken == 4:
         from airflow.sdk.exceptions import AirflowException
 
-        with pytest.raises(AirflowException, match="there is one already"):
+        with pytest.raises(AirflowException, match="it already exists"):
             operator.execute(context)
     else:
         assert operator.execute(context)["dataset"] == "d"

@@ -102,7 +102,7 @@ def test_every_setting_of_the_lake_is_the_same_for_both_and_says_where_it_is_fro
     assert both()[0] == "environment", "an empty variable is not set"
     database("s3://of/variable")
     monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
-    with pytest.raises(ConfigError, match="'s3://of/variable' is not one that this deployment allows"):
+    with pytest.raises(ConfigError, match="'s3://of/variable' is not allowed in this deployment"):
         lakes.lake_url(HOSTILE)
     monkeypatch.setenv("MIXPANEL_AEP_LAKES", "s3://of")
     assert both() == ("variable", "Airflow's variable mixpanel_aep_lake")

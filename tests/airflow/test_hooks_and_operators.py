@@ -167,7 +167,7 @@ def test_a_day_that_has_ended_but_not_settled_is_waited_for_without_a_worker(url
 @time_machine.travel(datetime(2026, 7, 1, 23, 59, tzinfo=UTC), tick=False)
 def test_a_day_that_is_not_over_is_refused_at_once(url: str) -> None:
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
-    with pytest.raises(AirflowFailException, match="Partition 2026-07-01 is not over in UTC"):
+    with pytest.raises(AirflowFailException, match="Partition 2026-07-01 has not ended in UTC"):
         operator.execute(context())
 
 
@@ -354,7 +354,7 @@ def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_ask
         Lake(lake).create(each, b"x")
 
     def forbid(self: Lake, key: str) -> None:
-        raise AccessDenied("The lake does not let this worker remove it.", "Give its role that right.")
+        raise AccessDenied("This worker has no permission to remove it.", "Give its role that right.")
 
     def clean(pipeline: Pipeline) -> Any:
         return CleanOperator(task_id="clean", pipeline=pipeline).execute(context(None))

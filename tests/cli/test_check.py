@@ -29,7 +29,7 @@ def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) 
     change(pipelines / "shop.yaml", ("field_group: shop.json", "field_group: shops.json"))
     code, text = cli("check", "shop")
     assert code == 1
-    assert "no AEP       There is no file shops.json in include/pipelines/field_groups." in text
+    assert "no AEP       File shops.json does not exist in include/pipelines/field_groups." in text
 
 
 def test_check_names_an_event_that_mixpanel_does_not_have(cli: Cli, pipelines: Path, port: int) -> None:

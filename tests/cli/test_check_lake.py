@@ -54,7 +54,7 @@ def test_check_refuses_a_store_that_does_not_keep_create_only_puts(
         code, text = cli("check", "shop", lake="s3://lake/x")
         assert code == 1
         assert re.search(
-            r"^no lake .*s3://lake/x does not keep create-only puts: it accepted", text, re.MULTILINE
+            r"^no lake .*s3://lake/x does not enforce create-only puts: it accepted", text, re.MULTILINE
         )
         s3.conditions = "kept"
         assert cli("check", "shop", lake="s3://lake/x")[0] == 0

@@ -48,8 +48,8 @@ def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: 
     assert cli("apply", "hostile")[0] == 0
     write(extra={"type": "string"})
     title = "+            loosen in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
-    looser = "     mixpanel.custom.extra  maxLength 5 is given up"
-    note = "!            AEP has a field mixpanel.custom.spare (string) that the file lacks; it stays."
+    looser = "     mixpanel.custom.extra  maxLength 5 is removed"
+    note = "!            AEP has a field mixpanel.custom.spare (string) that is not in the file; it is kept."
     assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
     code, text = cli("apply", "hostile")
     assert (code, text.splitlines()[1:]) == (0, [note])

@@ -31,6 +31,6 @@ def test_a_request_that_a_locked_database_rolled_back_is_repeated(
         if answers[-1].status == 200:
             assert AirflowApi(server.url).trigger("dag") == "r"
         else:
-            with pytest.raises(DemoError, match="Airflow answered 500"):
+            with pytest.raises(DemoError, match="Airflow responded with HTTP 500"):
                 AirflowApi(server.url).trigger("dag")
         assert len(server.requests) == requests

@@ -68,9 +68,9 @@ def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: PipelineRunne
 @pytest.mark.parametrize(
     ("env", "says"),
     [
-        ({"LAKE": "ftp"}, "LAKE=ftp is not known; write LAKE=file or LAKE=s3."),
-        ({"PORT": "80a"}, "PORT=80a is no port; write a number from 1 to 65535."),
-        ({"SANDBOX_PORT": "70000"}, "SANDBOX_PORT=70000 is no port; write a number from 1 to 65535."),
+        ({"LAKE": "ftp"}, "LAKE=ftp is unknown; set LAKE=file or LAKE=s3."),
+        ({"PORT": "80a"}, "PORT=80a is not a port; use a number from 1 to 65535."),
+        ({"SANDBOX_PORT": "70000"}, "SANDBOX_PORT=70000 is not a port; use a number from 1 to 65535."),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_sentence(env: dict[str, str], says: str) -> None:

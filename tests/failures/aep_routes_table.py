@@ -47,12 +47,17 @@ def rows() -> Iterator[Row]:
             answer(429, None),
             (Throttled,) * 2,
             succeeds=False,
-            says="goes on by itself",
+            says="continues automatically",
         )
         yield _row(route, "busy for a day", answer(429, retry_after=99999), (Throttled,), waits=(0, 0))
         yield _row(route, "down for a while", answer(503, 5), waits=(67, 87))
         yield _row(
-            route, "down for ever", answer(503, None), (unavailable,) * 2, succeeds=False, says="run again"
+            route,
+            "down for ever",
+            answer(503, None),
+            (unavailable,) * 2,
+            succeeds=False,
+            says="Run the task again",
         )
         yield _row(
             route,
@@ -79,7 +84,7 @@ def rows() -> Iterator[Row]:
                 answer(401, None),
                 (CredentialsRejected,),
                 succeeds=False,
-                says="a new one neither",
+                says="also after a refresh",
             )
             yield _row(
                 route,
@@ -144,7 +149,7 @@ def _passing(
         requests = {"create": 1, **again}
         return Row(f"{route}/{trouble}", _DOCS, faults, requests=requests, waits=_BACK_OFF)
     requests = {"create": 1 if adopts else 2}
-    says = "could not|something|JSON|tell its id"
+    says = "could not|something|JSON|no batch id|without a token"
     return Row(f"create/{trouble}", _DOCS, faults, (unavailable,), says=says, requests=requests, waits=(0, 0))
 
 

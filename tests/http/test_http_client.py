@@ -141,7 +141,7 @@ def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
     ["proxy.example.com:3128", "socks5://p:1", "http://", "http://p:99999", "http://p:0", "file:///x"],
 )
 def test_a_proxy_that_is_no_address_is_named_and_not_shown(proxy: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not the address of a proxy") as told:
+    with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not a valid proxy address") as told:
         NetworkSettings.of_environment({PROXY_VARIABLE: proxy})
     assert proxy not in told.value.sentence
 
@@ -162,7 +162,9 @@ def test_what_surrounds_us_is_read_from_our_own_variables_alone(tmp_path: Path) 
 def test_the_hint_follows_from_what_went_wrong() -> None:
     assert CA_VARIABLE in network_hint("SSLError", {})
     assert PROXY_VARIABLE in network_hint("ProxyError", {})
-    assert "proxy in https_proxy, which is used only if" in network_hint("X", {"https_proxy": "http://p:1"})
+    assert "https_proxy names a proxy, but only MIXPANEL_AEP_PROXY is used" in network_hint(
+        "X", {"https_proxy": "http://p:1"}
+    )
     both = {"HTTPS_PROXY": "http://p:1", PROXY_VARIABLE: "http://p:1"}
     assert network_hint("X", both) == network_hint("X", {})
     assert "firewall" in network_hint("X", {})
@@ -175,7 +177,7 @@ def test_https_goes_through_the_proxy_and_its_password_is_told_to_nobody(
     caplog.set_level(logging.DEBUG)
     with serve_http(script(Reply(403, b"no"))) as proxy:
         monkeypatch.setenv(PROXY_VARIABLE, proxy.url.replace("//", f"//user:{CANARY}@"))
-        with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY does not let") as told:
+        with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY refused") as told:
             ask("https://data.mixpanel.com/api/2.0/export")
         assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "data.mixpanel.com:443")]
         assert proxy.requests[0].headers["Proxy-Authorization"]

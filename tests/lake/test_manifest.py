@@ -86,7 +86,7 @@ def test_a_damaged_manifest_is_never_taken_for_none(lake: Lake, body: bytes) -> 
 def test_a_manifest_of_a_newer_version_is_named_as_that(lake: Lake) -> None:
     data = {**json.loads(manifest().model_dump_json()), "version": 3, "more": {}}
     with pytest.raises(
-        BadManifest, match=r"was written by a newer version of mixpanel-aep\. Upgrade this one"
+        BadManifest, match=r"was written by a newer version of mixpanel-aep\. Upgrade mixpanel-aep"
     ):
         load(lake, put(lake, json.dumps(data).encode()))
 

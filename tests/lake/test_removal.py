@@ -84,7 +84,7 @@ def test_the_lake_removes_what_can_be_made_again_or_is_ended_by_a_retention_and_
         lake.remove_object(key)
         lake.remove_object(key)
     else:
-        with pytest.raises(ValueError, match="is never removed"):
+        with pytest.raises(ValueError, match="must never be removed"):
             lake.remove_object(key)
     assert path.exists() is not may
 

@@ -269,5 +269,5 @@ def test_a_day_is_closed_where_the_project_counts_its_days(time_is: str, end: st
     assert settled_at(day, source, 6) == moment + 6 * HOUR
     with pytest.raises(PartitionNotClosed) as refused:
         require_closed(day, source, moment - timedelta(seconds=1))
-    assert refused.value.sentence.startswith(f"Partition 2026-07-01 is not over in {source.day_zone.key}, ")
+    assert refused.value.sentence.startswith(f"Partition 2026-07-01 has not ended in {source.day_zone.key}, ")
     assert "mixpanel.timezone" in refused.value.hint

@@ -86,11 +86,14 @@ def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> Non
         budget.acquire()
     assert fake_clock.at - FakeClock().at == pytest.approx(19, abs=0.01)
     with pytest.raises(
-        Throttled, match=r"Mixpanel project 7 has used its 60 exports of this hour\."
+        Throttled, match=r"Mixpanel project 7 has used its 60 exports for this hour\."
     ) as throttled:
         budget.acquire()
     assert throttled.value.wait_seconds == pytest.approx(3581, abs=0.01)
-    assert throttled.value.hint == "The next one is possible in 60 minutes; it will be made then."
+    assert (
+        throttled.value.hint
+        == "The next export is possible in 60 minutes. The task continues automatically then."
+    )
     assert len(list(lake.keys("_budget/mixpanel-7"))) == 60
 
 

@@ -153,7 +153,7 @@ def test_a_cut_inside_the_last_line_shows_even_where_the_length_fits(
 
 def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
     cut = gzip.compress(b"\n".join([ROW] * 400) + b"\n")[:-9]
-    with pytest.raises(TruncatedExport, match="its gzip has no end"):
+    with pytest.raises(TruncatedExport, match="its gzip data is incomplete"):
         list(opened([cut], Content_Length=str(len(cut)), Content_Encoding="gzip"))
 
 
@@ -173,7 +173,7 @@ def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
 def test_an_answer_that_does_not_say_where_it_ends_is_never_whole(headers: dict[str, str]) -> None:
     """Not even where its gzip ends: of several members the first ones look like that too."""
     for wire, more in ((ROW + b"\n", {}), (gzip.compress(ROW + b"\n"), {"Content_Encoding": "gzip"})):
-        with pytest.raises(TruncatedExport, match="does not say where it ends"):
+        with pytest.raises(TruncatedExport, match="does not state its length"):
             list(opened([wire], is_framed=False, **headers, **more))
 
 
@@ -193,7 +193,7 @@ def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
         stream = opened([], **headers)
         assert list(stream) == []
         assert stream.whole
-    with pytest.raises(TruncatedExport, match="does not say where it ends"):
+    with pytest.raises(TruncatedExport, match="does not state its length"):
         list(opened([], is_framed=False))
 
 
@@ -240,7 +240,7 @@ def test_mixpanel_giving_up_is_heard_in_every_spelling(sentinel: bytes, place: s
         "only": sentinel,
     }[place]
     stream = opened([body])
-    with pytest.raises(ExportTerminatedEarly, match="stopped this export"):
+    with pytest.raises(ExportTerminatedEarly, match="terminated this export"):
         list(stream)
     assert not stream.whole
 
@@ -321,7 +321,7 @@ def test_a_last_line_is_whole_even_where_its_values_are_unusable(line: bytes) ->
     ],
 )
 def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
-    with pytest.raises(TruncatedExport, match="not a whole event"):
+    with pytest.raises(TruncatedExport, match="not a complete event"):
         list(opened([ROW + b"\n" + line + b"\n"]))
 
 

@@ -423,7 +423,7 @@ def test_an_early_end_and_a_web_page_come_through_the_wire(fake_clock: FakeClock
     page = Reply(200, b"<html><body>Sorry</body></html>")
     with (
         serve_http(script(page)) as served,
-        pytest.raises(NotAnExport, match="with a web page in place of events"),
+        pytest.raises(NotAnExport, match="with a web page instead of events"),
     ):
         export(served, fake_clock)
 

@@ -58,7 +58,7 @@ def test_the_own_host_may_be_written_down() -> None:
     ],
 )
 def test_no_other_host_or_port(host: str, port: int | None) -> None:
-    with pytest.raises(ConfigError, match="Connection shop names a host or port"):
+    with pytest.raises(ConfigError, match="Connection shop has a host or port"):
         settings(host=host, port=port)
 
 
@@ -89,9 +89,9 @@ def test_a_sandbox_has_a_port(port: int | None) -> None:
 def test_production_has_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
     settings()
-    with pytest.raises(ConfigError, match="this is production"):
+    with pytest.raises(ConfigError, match="this deployment as production"):
         settings(host="127.0.0.1", port=8123, extra=extra(sandbox=True))
-    with pytest.raises(ConfigError, match="this is production"):
+    with pytest.raises(ConfigError, match="this deployment as production"):
         MixpanelSettings("u", SECRET, 1, "us", "http://127.0.0.1:1")
 
 

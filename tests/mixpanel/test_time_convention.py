@@ -56,13 +56,13 @@ def test_published_rows_of_old_projects_are_told_from_utc(
         check_time_convention(found, source("utc", zone), "shop")
     apart = f"{abs(hours):g} hours {'after' if hours > 0 else 'before'} their `time`"
     assert f"30 of 30 live events reached Mixpanel {apart}" in refused.value.sentence
-    assert refused.value.hint.startswith("Write time_is: project_local in the pipeline file")
+    assert refused.value.hint.startswith("Set time_is: project_local in the pipeline file")
 
 
 def test_a_utc_project_is_told_from_an_old_one() -> None:
     found = evidence(LA, (1782907260, 1782907262001))
     assert found.verdict == "utc"
-    with pytest.raises(ConfigError, match="is right for utc in America/Los_Angeles"):
+    with pytest.raises(ConfigError, match="indicates utc in America/Los_Angeles"):
         check_time_convention(found, source("project_local"), "shop")
 
 
@@ -141,7 +141,7 @@ def test_a_few_odd_libraries_neither_block_a_pipeline_nor_decide_for_it(
         if verdict in (None, time_is):
             check_time_convention(found, source(time_is, NEW_YORK), "shop")
         else:
-            with pytest.raises(ConfigError, match=f"Write time_is: {verdict}") as refused:
+            with pytest.raises(ConfigError, match=f"Set time_is: {verdict}") as refused:
                 check_time_convention(found, source(time_is, NEW_YORK), "shop")
             assert "Mixpanel 0 hours" not in refused.value.sentence
 

@@ -157,7 +157,7 @@ def test_a_lake_of_the_list_or_below_one_is_allowed(url: str, of_variable: bool)
 @pytest.mark.parametrize("of_variable", [True, False], ids=["variable", "file"])
 @pytest.mark.parametrize("url", OUTSIDE)
 def test_a_lake_outside_the_list_is_refused(url: str, of_variable: bool) -> None:
-    with pytest.raises(ConfigError, match=r"is not one that this deployment allows"):
+    with pytest.raises(ConfigError, match=r"is not allowed in this deployment"):
         require_allowed_lake(url, of_variable=of_variable, environment={LAKES_VARIABLE: LISTED})
 
 
@@ -186,7 +186,7 @@ def test_without_a_list_a_form_of_production_names_no_other_lake_than_the_enviro
 @pytest.mark.unit
 def test_a_list_holds_for_the_default_too() -> None:
     listed = {LAKES_VARIABLE: "s3://company/lake"}
-    with pytest.raises(ConfigError, match="not one that this deployment allows"):
+    with pytest.raises(ConfigError, match="not allowed in this deployment"):
         require_allowed_lake(default_lake(), of_variable=False, environment=listed)
     named = {**listed, "MIXPANEL_AEP_LAKE": "s3://company/other"}
     require_allowed_lake("s3://company/other", of_variable=False, environment=named)
@@ -198,13 +198,13 @@ def test_the_command_line_takes_no_other_lake_of_a_variable_either(monkeypatch: 
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
     airflow: Any = SimpleNamespace(is_here=True, lake="s3://mine/lake")
-    with pytest.raises(ConfigError, match="not one that this deployment allows"):
+    with pytest.raises(ConfigError, match="not allowed in this deployment"):
         find_lake(PIPELINES["shop"], None, airflow)
     monkeypatch.setenv(LAKES_VARIABLE, "s3://mine")
     assert find_lake(PIPELINES["shop"], None, airflow).url == "s3://mine/lake"
-    with pytest.raises(ConfigError, match="not one that this deployment allows"):
+    with pytest.raises(ConfigError, match="not allowed in this deployment"):
         find_lake(PIPELINES["shop"], "s3://other", airflow)
-    with pytest.raises(ConfigError, match="not one that this deployment allows"):
+    with pytest.raises(ConfigError, match="not allowed in this deployment"):
         find_lake(PIPELINES["shop"].model_copy(update={"lake": "s3://other"}), None, airflow)
 
 
@@ -222,7 +222,7 @@ def test_a_port_that_is_not_of_an_allowed_sandbox_is_sent_nothing(
     service: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, ADDRESSES[number](8123))
-    with pytest.raises(ConfigError, match="a sandbox that this deployment does not allow; nothing was sent"):
+    with pytest.raises(ConfigError, match="a sandbox that this deployment does not allow; no data was sent"):
         SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True})
 
 
@@ -252,7 +252,7 @@ def test_without_a_list_development_may_use_any_sandbox_of_this_machine(
 def test_the_list_is_worth_nothing_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, "http://127.0.0.1:*")
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
-    with pytest.raises(ConfigError, match="this is production"):
+    with pytest.raises(ConfigError, match="this deployment as production"):
         SERVICES["aep"](host="127.0.0.1", port=8123, extra={"sandbox": True})
 
 

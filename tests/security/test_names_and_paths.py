@@ -129,7 +129,7 @@ def test_m02_a_title_may_hold_what_a_person_writes() -> None:
 @pytest.mark.case("M02")
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 def test_m02_a_segment_that_clients_resolve_is_refused(segment: str) -> None:
-    with pytest.raises(RequestRefused, match="part of an address"):
+    with pytest.raises(RequestRefused, match="segment of a URL path"):
         join_path("a", segment)
 
 

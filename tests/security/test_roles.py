@@ -161,7 +161,7 @@ def test_a_lake_that_a_form_names_is_refused_unless_the_environment_allows_it(
     variable = {"key": "mixpanel_aep_lake", "value": f"file://{tmp_path}/mine"}
     assert api.ask("POST", "/api/v2/variables", variable, role=role).status_code == 201
     try:
-        with pytest.raises(ConfigError, match="is not one that this deployment allows"):
+        with pytest.raises(ConfigError, match="is not allowed in this deployment"):
             open_lake(PIPELINES["hostile"])
         assert not (tmp_path / "mine").exists()
         monkeypatch.setenv(LAKES_VARIABLE, f"file://{tmp_path}")
@@ -199,7 +199,7 @@ def test_a_changed_connection_that_is_tested_gives_its_stored_secret_to_no_liste
             answer = api.ask("POST", "/api/v2/connections/test", tested, role=role)
             assert answer.json()["status"] is False
             assert (
-                "a sandbox that this deployment does not allow; nothing was sent" in answer.json()["message"]
+                "a sandbox that this deployment does not allow; no data was sent" in answer.json()["message"]
             )
         assert heard == []
     finally:

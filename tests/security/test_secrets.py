@@ -75,7 +75,7 @@ def test_m07_what_is_searched_for_was_at_work(tmp_path: Path) -> None:
     """The same run with other credentials ends at the door: the canaries are what opens it."""
     with running(tmp_path) as place:
         place.runner.connection = {"login": canaries.MIXPANEL_USER, "password": "another"}
-        with pytest.raises(PipelineError, match="does not accept the service account"):
+        with pytest.raises(PipelineError, match="rejected the service account"):
             place.runner.export(DAY)
         place.runner.aep_connection = {"password": "another"}
         with pytest.raises(PipelineError, match=r"client secret|credential"):

@@ -1,7 +1,7 @@
-"""What AEP's data lake holds, read back: fingerprints of a day's ``_id``s, and the ids themselves.
+"""Reads AEP's data lake: fingerprints of a day's ``_id``s, and the ids themselves.
 
-Two ways lead there: ``QueryServiceReader`` (SQL over PostgreSQL's protocol) and ``DataAccessReader`` (the Parquet
-files of batches).
+It has two implementations: ``QueryServiceReader`` (SQL over PostgreSQL's protocol) and ``DataAccessReader`` (the
+Parquet files of batches).
 """
 
 from __future__ import annotations

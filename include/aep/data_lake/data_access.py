@@ -1,6 +1,6 @@
-"""The lake by files: the Parquet files of batches, through Data Access (OAS:data-access.yaml).
+"""Reads the data lake by files: the Parquet files of batches, through Data Access (OAS:data-access.yaml).
 
-One of Adobe's pages calls this API deprecated: it is used only where a pipeline asks for it.
+One of Adobe's pages calls this API deprecated, so it is used only where a pipeline configures it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _BASE = ("data", "foundation", "export")
 _PAGE = 100
 _MOST_PAGES = 1000
 _ROWS = 65_536
-_HINT = "Let verify use Query Service (verify.reader: query_service); Adobe calls Data Access deprecated."
+_HINT = "Use Query Service instead (verify.reader: query_service); Adobe has deprecated Data Access."
 
 
 class DataAccessReader:
-    """A ``LakeReader`` over files: reads every active batch of the dataset, or those that it is given, whole.
+    """A ``LakeReader`` over files: reads all active batches of the dataset, or the given ones, completely.
 
-    ``fingerprints_of`` keeps the ids of all its windows in memory: a few days at once.
+    ``fingerprints_of`` keeps the ids of all its windows in memory: use it for a few days at once.
     ``active_batches``: the ids of a dataset's active batches, by the dataset's id.
     """
 
@@ -42,38 +42,36 @@ class DataAccessReader:
 
     @property
     def query_seconds(self) -> float:
-        """No query is run."""
+        """Always 0: this reader runs no queries."""
         return 0.0
 
     def batch_ids(self, batch_id: str) -> Iterator[str]:
         """Yield the ``_id`` of every row of an active batch, file by file.
 
         Raises:
-            LakeNotReadable: the files are not served.
-            ServiceUnavailable: a download broke off, or AEP does not answer.
+            LakeNotReadable: AEP does not serve the files.
+            ServiceUnavailable: a download is truncated, or AEP does not respond.
         """
         return (key for key, _ in self.batch_rows(batch_id))
 
     def batch_rows(self, batch_id: str) -> Iterator[tuple[str, datetime]]:
-        """Yield ``_id`` and ``timestamp`` of every row of an active batch; errors as of ``batch_ids``."""
+        """Yield ``_id`` and ``timestamp`` of every row of an active batch; raises as ``batch_ids``."""
         for file in self._pages((*_BASE, "batches", batch_id, "files"), "list the files of a batch"):
             key = file.get("dataSetFileId")
             if not isinstance(key, str) or not key:
-                raise ServiceUnavailable(
-                    "AEP lists a file of a batch without an id.", "The task may be run again."
-                )
+                raise ServiceUnavailable("AEP lists a file of a batch without an id.", "Run the task again.")
             for part in self._pages((*_BASE, "files", key), "list the parts of a file"):
                 name = str(part.get("name") or "")
                 if name.startswith("_"):  # Spark's _SUCCESS
                     continue
                 if not name.endswith(".parquet"):
                     raise LakeNotReadable(
-                        "Data Access gives a file of the dataset that is not Parquet.", _HINT
+                        "Data Access returned a file of the dataset that is not Parquet.", _HINT
                     )
                 yield from self._rows_of(key, name)
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """See ``LakeReader``."""
+        """Return row counts by batch, see ``LakeReader``."""
         found: dict[str, int] = {}
         for _, batch in self.ids(dataset, start, end):
             found[batch] = found.get(batch, 0) + 1
@@ -88,7 +86,7 @@ class DataAccessReader:
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, Bucket]:
-        """See ``LakeReader``."""
+        """Return a window's fingerprint, see ``LakeReader``."""
         return bucket_of((key for key, _ in self.ids(dataset, start, end, batches=batches)), digits=digits)
 
     def fingerprints_of(
@@ -99,10 +97,10 @@ class DataAccessReader:
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """See ``LakeReader``; every file is read once for all windows."""
+        """Return the fingerprints of several windows, see ``LakeReader``; every file is read once for all of them."""
         names = in_order(windows)
         keys: dict[str, list[str]] = {name: [] for name in windows}
-        for batch in self._wanted(dataset, batches):
+        for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
                 name = next((each for each in names if windows[each].holds(moment)), None)
                 if name is not None:
@@ -118,16 +116,16 @@ class DataAccessReader:
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """See ``LakeReader``."""
+        """Yield ids and source batches, see ``LakeReader``."""
         window = Window(start, end)
         length, prefixes = prefixes_of(prefix)
-        for batch in self._wanted(dataset, batches):
+        for batch in self._selected(dataset, batches):
             for key, moment in self.batch_rows(batch):
                 if window.holds(moment) and (not length or key[:length] in prefixes):
                     yield key, batch
 
     def close(self) -> None:
-        """Nothing is open between calls."""
+        """Do nothing: no connection is open between calls."""
 
     def __enter__(self) -> Self:
         return self
@@ -137,7 +135,7 @@ class DataAccessReader:
     ) -> None:
         self.close()
 
-    def _wanted(self, dataset: Dataset, batches: Collection[str] | None) -> list[str]:
+    def _selected(self, dataset: Dataset, batches: Collection[str] | None) -> list[str]:
         active = self._active_batches(dataset["id"])
         return [batch for batch in active if batches is None or batch in batches]
 
@@ -152,7 +150,10 @@ class DataAccessReader:
             links = body.get("_links")
             if not entries or not isinstance(links, dict) or "next" not in links:
                 return
-        raise ServiceUnavailable(f"AEP's list does not end, when asked to {what}.", "Ask Adobe why.")
+        raise ServiceUnavailable(
+            f"AEP's list does not end: could not {what}.",
+            "Contact Adobe support: the pages of this list repeat.",
+        )
 
     def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:
         try:
@@ -176,28 +177,28 @@ class DataAccessReader:
             except (pa.ArrowInvalid, KeyError) as error:
                 raise ServiceUnavailable(
                     f"A file of the data lake is not a Parquet file with _id and timestamp ({type(error).__name__}).",
-                    "The task may be run again.",
+                    "Run the task again.",
                 ) from error
 
     def _download(self, key: str, name: str, path: Path) -> None:
-        trouble = ""
+        problem = ""
         try:
             with (
                 closing(
-                    self._http.stream((*_BASE, "files", key), "give a file of a batch", {"path": name})
-                ) as answer,
+                    self._http.stream((*_BASE, "files", key), "download a file of a batch", {"path": name})
+                ) as response,
                 path.open("wb") as file,
             ):
-                for piece in answer.chunks():
+                for piece in response.chunks():
                     file.write(piece)
-                trouble = "" if answer.length in (None, file.tell()) else "too few bytes"
+                problem = "" if response.length in (None, file.tell()) else "wrong length"
         except (AccessDenied, RequestRefused) as error:
             raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
         except urllib3.exceptions.HTTPError as fault:
-            trouble = type(fault).__name__
-        if trouble:
+            problem = type(fault).__name__
+        if problem:
             raise ServiceUnavailable(
-                f"A file of a batch broke off ({trouble}).", "It may be asked for again."
+                f"The download of a file of a batch is truncated ({problem}).", "Run the task again."
             )
 
 

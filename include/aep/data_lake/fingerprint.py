@@ -1,4 +1,4 @@
-"""Fingerprints of sets of ids: counts and sums that are equal where the sets are, computed here and in the lake."""
+"""Fingerprints of sets of ids: counts and checksums that are equal for equal sets, computed locally and in the lake."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LEADING_HEX = re.compile(r"(-?)([0-9A-Fa-f]*)")
 
 @dataclass(frozen=True)
 class Bucket:
-    """The ids that begin with the same hex digits.
+    """The ids that start with the same hex digits.
 
-    ``rows``: how many there are, repeated ones included; ``ids``: how many different ones; ``checksum``: the sum of
-    ``conv(substr(_id, 3, 12), 16, 10)`` over all rows, exact.
+    ``rows``: the number of rows, duplicates included; ``ids``: the number of distinct ids; ``checksum``: the exact sum of
+    ``conv(substr(_id, 3, 12), 16, 10)`` over all rows.
     """
 
     rows: int
@@ -27,19 +27,19 @@ class Bucket:
 
     @property
     def duplicates(self) -> int:
-        """Rows whose id is in the bucket more than once, without the first of each."""
+        """The number of rows in excess of one per id."""
         return self.rows - self.ids
 
 
 def bucket_of(
     ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
 ) -> dict[str, Bucket]:
-    """Return the fingerprint of ids, by bucket; buckets without an id are left out.
+    """Return the fingerprint of ids, by bucket; empty buckets are omitted.
 
-    ``is_sorted``: the ids come in ascending order, so that memory does not grow with their number.
+    ``is_sorted``: the ids are in ascending order, so that memory use is constant.
 
     Raises:
-        ValueError: ``is_sorted``, and they are not in order.
+        ValueError: ``is_sorted``, and the ids are not in order.
     """
     rows: dict[str, int] = defaultdict(int)
     sums: dict[str, int] = defaultdict(int)
@@ -63,9 +63,9 @@ def bucket_of(
 
 
 def checksum_of(key: str) -> int:
-    """Return what one id adds to the checksum: its hex digits 3 to 14, or as many of them as are hex digits.
+    """Return an id's contribution to the checksum: its hex digits 3 to 14, or the leading ones that are hex digits.
 
-    As Spark's ``conv`` reads ids that are not this project's: a number after a minus sign wraps around at 64 bits.
+    This follows Spark's ``conv`` also for foreign ids: a number after a minus sign wraps around at 64 bits.
     """
     digits = _LEADING_HEX.match(key[_CHECKSUM_FROM:_CHECKSUM_TO])
     if digits is None or not digits[2]:

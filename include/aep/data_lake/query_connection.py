@@ -1,4 +1,4 @@
-"""One session with Query Service: opened when first needed, each query with a deadline, errors as ours."""
+"""A Query Service session: opened on first use, with a deadline for each query and this project's errors."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """Below Query Service's own: 50,000 rows a result, 10 minutes a query (EP:query-service/guardrails.md)."""
+    """Limits below those of Query Service: 50,000 rows per result, 10 minutes per query (EP:query-service/guardrails.md)."""
 
     rows: int = 45_000
-    """So many rows are asked for at once."""
+    """The largest number of rows requested at once."""
     statement_seconds: float = 540.0
     connect_seconds: int = 60
 
 
 class QueryConnection:
-    """A session of Query Service. Not for use by several threads at once."""
+    """A session of Query Service. Not thread-safe."""
 
     def __init__(
         self, logins: Callable[[], Sequence[Login]], clock: Clock, limits: QueryLimits | None = None
@@ -42,7 +42,7 @@ class QueryConnection:
         self._clock = clock
         self.limits = limits or QueryLimits()
         self.query_seconds = 0.0
-        """How long queries took so far, for a budget."""
+        """The total duration of queries so far, for a time budget."""
         self._connection: psycopg.Connection[Row] | None = None
 
     def rows(self, query: Composed, parameters: Sequence[str]) -> list[Row]:
@@ -81,22 +81,24 @@ class QueryConnection:
                 refused = error
             else:
                 return self._connection
-        raise refused or LakeNotReadable("Query Service has no login.", "Report this as a fault.")
+        raise refused or LakeNotReadable(
+            "Query Service has no login.", "Report this as a bug of this project."
+        )
 
     def _connect(self, login: Login) -> psycopg.Connection[Row]:
         try:
             import psycopg
         except ImportError as error:
             raise LakeNotReadable(
-                "The driver for Query Service, psycopg, is not installed here.",
-                "Install psycopg[binary], or let verify use Data Access.",
+                "The driver for Query Service, psycopg, is not installed.",
+                "Install psycopg[binary], or set verify.reader: data_access.",
             ) from error
         try:
             connection: psycopg.Connection[Row] = psycopg.Connection.connect(
                 **login.parameters(),  # type: ignore[arg-type]
                 autocommit=True,
-                # Values are put into the text by the driver: what the server supports of the extended protocol
-                # is not documented.
+                # The driver inserts values into the text of the query: the server's support of the extended
+                # protocol is not documented.
                 cursor_factory=psycopg.ClientCursor,
                 connect_timeout=self.limits.connect_seconds,
             )
@@ -105,13 +107,13 @@ class QueryConnection:
         else:
             self._prepare(connection)
             return connection
-        raise refusal  # outside the handler: the driver's error may quote what the server says
+        raise refusal  # outside the handler: the driver's error may quote the server's message
 
     def _prepare(self, connection: psycopg.Connection[Row]) -> None:
         import psycopg
 
         milliseconds = int(self.limits.statement_seconds * 1000)
-        # The server's own timeout is not documented, so a refusal of it is no fault: the deadline here stays.
+        # The server's timeout setting is not documented, so its refusal is ignored: the client's deadline still applies.
         with suppress(psycopg.DatabaseError):
             connection.execute(f"set statement_timeout={milliseconds}".encode())
         refusal: PipelineError | None = None
@@ -125,12 +127,12 @@ class QueryConnection:
 
     @contextmanager
     def _deadline(self, connection: psycopg.Connection[Row]) -> Iterator[threading.Event]:
-        """Ends the query when its time is over: asks the server to cancel it, then closes the connection."""
+        """End the query at its deadline: request its cancellation, then close the connection."""
         is_over = threading.Event()
 
         def end() -> None:
             is_over.set()
-            with suppress(Exception):  # whatever hinders a cancellation, the connection is closed next
+            with suppress(Exception):  # if the cancellation fails, the connection is closed next
                 connection.cancel_safe(timeout=_CANCEL_SECONDS)
             if not finished.wait(_CANCEL_SECONDS):
                 _shut(connection)
@@ -147,7 +149,7 @@ class QueryConnection:
 
 
 def _shut(connection: psycopg.Connection[Row]) -> None:
-    """Shut the socket down, so that the driver's wait for it ends."""
+    """Shut down the socket, so that the driver stops waiting."""
     with suppress(Exception), socket.socket(fileno=connection.pgconn.socket) as own:
         try:
             own.shutdown(socket.SHUT_RDWR)

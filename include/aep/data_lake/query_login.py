@@ -1,4 +1,4 @@
-"""Where Query Service is, and with which passwords a session may be opened."""
+"""The address of Query Service, and the logins for a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from include.http.sandbox_address import is_listed_elsewhere
 
 QUERY_SERVICE_DOMAIN = ".platform-query.adobe.io"
 MANAGE_QUERIES = (
-    "In Adobe Experience Platform the credential's role needs the permission Manage Queries, and the organization a "
+    "In Adobe Experience Platform the credential's role needs the permission Manage Queries, and the organization needs a "
     "licence with Query Service."
 )
 _PATH = ("data", "foundation", "query", "connection_parameters")
@@ -28,21 +28,21 @@ _HOST = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+platform-query\.adob
 
 @dataclass(frozen=True)
 class Login:
-    """One way to open a session; ``repr`` shows no password. ``kind`` names the password for messages."""
+    """One login for a session; ``repr`` shows no password. ``kind`` names the password in messages."""
 
     host: str
     address: str
-    """The IP address that the host's name leads to, already checked."""
+    """The IP address that the host name resolves to, already checked."""
     port: int
     user: str
     password: str = field(repr=False)
     database: str
     kind: str
     certificates: str | None
-    """The file of certificates to check the server with; None: the local sandbox, without TLS."""
+    """The file of CA certificates for the server; None: the local sandbox, without TLS."""
 
     def parameters(self) -> dict[str, str | int]:
-        """Return libpq's parameters; also those that the environment could else set (``PGHOSTADDR`` ...)."""
+        """Return libpq's parameters, including those that the environment could otherwise set (``PGHOSTADDR`` ...)."""
         with_tls = {
             "sslmode": "verify-full",
             "sslrootcert": self.certificates or "",
@@ -58,7 +58,7 @@ class Login:
             "gssencmode": "disable",
             "target_session_attrs": "any",
             "client_encoding": "UTF8",
-            # The documented kind of login; a server that asks for another one learns nothing.
+            # The documented kind of login; a server that requests another kind receives no password.
             "require_auth": "password",
             "application_name": "mixpanel-aep",
             **(with_tls if self.certificates else {"sslmode": "disable"}),
@@ -72,32 +72,34 @@ def logins(
     resolve: Callable[[str, int], str] | None = None,
     surroundings: NetworkSettings | None = None,
 ) -> list[Login]:
-    """Ask AEP where Query Service is; the logins in the order in which they are to be tried.
+    """Request the address of Query Service from AEP, and return the logins in the order of trial.
 
-    ``resolve``: the IP address of a host and port.
+    ``resolve``: a function that returns the IP address of a host and port.
 
     Raises:
-        LakeNotReadable: the permission or the licence is missing, or the address is not Query Service's.
-        ServiceUnavailable: AEP does not answer, or its host name is not known.
+        LakeNotReadable: the permission or the licence is missing, or the address does not belong to Query Service.
+        ServiceUnavailable: AEP does not respond, or the host name cannot be resolved.
     """
     body = _parameters(http)
     host, port = str(body.get("host") or "").lower(), body.get("port")
     if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536 or not body.get("dbName"):
         raise ServiceUnavailable(
             "AEP's connection parameters of Query Service have no usable host, port or dbName.",
-            "The task may be run again.",
+            "Run the task again.",
         )
     given = surroundings or NetworkSettings.of_environment()
     if settings.sandbox_url is None and not _HOST.fullmatch(host):
         raise LakeNotReadable(
-            f"AEP names a host for Query Service that does not end with {QUERY_SERVICE_DOMAIN}; nothing was sent there.",
-            "Look for a proxy that changes AEP's answers, or ask Adobe for the host's name.",
+            f"AEP returned a host for Query Service that does not end with {QUERY_SERVICE_DOMAIN}; no data was sent to it.",
+            "Check for a proxy that changes AEP's responses, or contact Adobe support for the host name.",
         )
     address = (resolve or _resolve)(host, port)
     if settings.sandbox_url is not None:
         require_sandbox(host, address, listed=_is_sandbox_host(settings.sandbox_url, host))
     elif host == "localhost":
-        raise AddressRefused(f"Query Service cannot be at {host}.", "Ask Adobe for the host's name.")
+        raise AddressRefused(
+            f"AEP returned {host} as the host of Query Service.", "Contact Adobe support for the host name."
+        )
     else:
         require_public(host, address, private_network=given.private_network)
     return [
@@ -116,19 +118,19 @@ def logins(
 
 
 def _is_sandbox_host(sandbox_url: str, host: str) -> bool:
-    """Whether Query Service is said to be on the machine of a sandbox that the deployment lists."""
+    """Return whether the host of Query Service is the machine of a sandbox that the deployment lists."""
     return is_listed_elsewhere(sandbox_url) and urlsplit(sandbox_url).hostname == host
 
 
 def _parameters(http: AepHttp) -> dict[str, object]:
     try:
-        return http.get(_PATH, "give the connection parameters of Query Service", Response.json_object)
+        return http.get(_PATH, "read the connection parameters of Query Service", Response.json_object)
     except (AccessDenied, RequestRefused) as error:
         raise LakeNotReadable(f"Query Service cannot be used: {error.sentence}", MANAGE_QUERIES) from error
 
 
 def _passwords(settings: AepSettings, tokens: TokenSource) -> list[tuple[str, str]]:
-    """The token of IMS, then the non-expiring credential where the connection has one."""
+    """Return the access token, then the non-expiring credential where the connection has one."""
     found = [("the access token", tokens.token())]
     if settings.query_secret is not None:
         found.append(("the non-expiring credential", f"{settings.query_account}:{settings.query_secret}"))
@@ -141,19 +143,19 @@ def _resolve(host: str, port: int) -> str:
     except OSError as error:
         raise ServiceUnavailable(
             f"The host name of Query Service cannot be resolved ({type(error).__name__}).",
-            "Look at this machine's name server; the task may be run again.",
+            "Check this machine's DNS, then run the task again.",
         ) from error
     return str(entries[0][4][0])
 
 
 def _certificates(given: NetworkSettings) -> str:
     if given.ca_bundle is None:
-        import certifi  # what requests trusts, too
+        import certifi  # the default of requests as well
 
         return str(certifi.where())
     if not given.ca_bundle.is_file():
         raise LakeNotReadable(
-            f"{CA_VARIABLE} names a folder; connections to Query Service need one file of certificates.",
-            "Write the certificates into one PEM file, or let verify use Data Access.",
+            f"{CA_VARIABLE} is a folder, but connections to Query Service need one file of certificates.",
+            "Write the certificates into one PEM file, or set verify.reader: data_access.",
         )
     return str(given.ca_bundle)

@@ -1,4 +1,4 @@
-"""The lake by SQL: small fingerprints first, ids only where they are asked for, no result as large as the limit."""
+"""Reads the data lake by SQL: small fingerprints first, ids only where needed, every result below the row limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from include.errors import LakeNotReadable
 TABLE_TAG = "adobe/pqs/table"
 _WINDOWS_PER_QUERY = 31
 _MOST_BATCHES = 200
-"""A longer list of batches is first reduced to those that have rows in the window."""
+"""A longer list of batches is first reduced to the batches with rows in the window."""
 _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
@@ -32,11 +32,11 @@ class QueryServiceReader:
 
     @property
     def query_seconds(self) -> float:
-        """How long queries took so far."""
+        """The total duration of queries so far."""
         return self._connection.query_seconds
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """See ``LakeReader``."""
+        """Return row counts by batch, see ``LakeReader``."""
         where, values = _within(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
@@ -50,7 +50,7 @@ class QueryServiceReader:
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, Bucket]:
-        """See ``LakeReader``."""
+        """Return a window's fingerprint, see ``LakeReader``."""
         return self.fingerprints_of(dataset, {"": Window(start, end)}, batches=batches, digits=digits)[""]
 
     def fingerprints_of(
@@ -61,7 +61,7 @@ class QueryServiceReader:
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """See ``LakeReader``; 31 windows are one query of 256 rows each.
+        """Return the fingerprints of several windows, see ``LakeReader``; up to 31 windows of 256 rows share a query.
 
         Raises:
             ValueError: two windows overlap.
@@ -86,7 +86,7 @@ class QueryServiceReader:
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """See ``LakeReader``: one query that counts, then one for every 45,000 rows."""
+        """Yield ids and source batches, see ``LakeReader``: one counting query, then one for every 45,000 rows."""
         length, prefixes = prefixes_of(prefix)
         present = self._present(dataset, start, end, batches)
         if (length and not prefixes) or (present is not None and not present):
@@ -109,7 +109,7 @@ class QueryServiceReader:
     def _buckets(
         self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
     ) -> Iterator[tuple[int, str, Bucket]]:
-        """The number of the window, the bucket's name, and the bucket."""
+        """Yield the number of the window, the bucket's name, and the bucket."""
         start, end = windows[0].start, windows[-1].end
         present = self._present(dataset, start, end, batches)
         if present is not None and not present:
@@ -124,15 +124,15 @@ class QueryServiceReader:
         )
         bounds = [utc_text(bound) for each in windows for bound in (each.start, each.end)]
         where, values = _within(start, end, present)
-        answer = self._rows(dataset, columns, f"{where} GROUP BY 1, 2", [*bounds, *values])
-        for number, name, rows, different, checksum in answer.complete():
+        result = self._rows(dataset, columns, f"{where} GROUP BY 1, 2", [*bounds, *values])
+        for number, name, rows, different, checksum in result.complete():
             if int(number) >= 0:
                 yield int(number), str(name), Bucket(int(rows), int(different), int(checksum or 0))
 
     def _ids_below(
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
-        """The rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
+        """Yield the rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
         where, values = scope.below(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
         counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
@@ -147,16 +147,16 @@ class QueryServiceReader:
                     yield from self._ids_below(scope, digits, group, digits + 1)
                 continue
             where, values = scope.below(digits, group)
-            answer = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
-            if answer.is_complete:
-                yield from ((str(key), str(batch)) for key, batch in answer.rows)
-            elif answer.rows:
-                # A limit that is lower than the documented one: smaller pieces from here on.
-                self._connection.limits = replace(self._connection.limits, rows=max(1, len(answer.rows) - 1))
+            result = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
+            if result.is_complete:
+                yield from ((str(key), str(batch)) for key, batch in result.rows)
+            elif result.rows:
+                # The limit is lower than documented: use smaller groups from here on.
+                self._connection.limits = replace(self._connection.limits, rows=max(1, len(result.rows) - 1))
                 yield from self._ids_below(scope, digits, group, digits)
 
     def _repeated(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
-        """One id in more rows than a result may have: counted by batch."""
+        """Yield one id that has more rows than a result may have: counted by batch."""
         where, values = scope.below(digits, prefix)
         columns = f"_id, {_SOURCE} AS b, count(*) AS n"
         for key, batch, count in self._rows(
@@ -172,7 +172,7 @@ class QueryServiceReader:
         return set(batches) & self.rows_by_batch(dataset, start, end).keys()
 
     def _rows(self, dataset: Dataset, columns: str, rest: str, values: Sequence[str]) -> _Rows:
-        """The rows of a SELECT over the dataset's table, and how many there were before any limit cut them."""
+        """Run a SELECT over the dataset's table; return its rows, and their number before any limit."""
         from psycopg import sql
 
         text = f"SELECT {columns}, count(*) OVER () AS total FROM {{table}} {rest}"  # noqa: S608 - constants only
@@ -191,11 +191,11 @@ class _Rows:
         return len(self.rows) == self.total
 
     def complete(self) -> list[tuple[Any, ...]]:
-        """Raises LakeNotReadable where the result was cut."""
+        """Return the rows, or raise LakeNotReadable where the result was truncated."""
         if not self.is_complete:
             raise LakeNotReadable(
-                f"Query Service cut a result of {self.total} rows after {len(self.rows)}.",
-                "Its limit is lower than the documented 50,000 rows; let verify use Data Access.",
+                f"Query Service truncated a result of {self.total} rows after {len(self.rows)} rows.",
+                "Its limit is lower than the documented 50,000 rows. Set verify.reader: data_access.",
             )
         return self.rows
 
@@ -209,7 +209,7 @@ class _Scope:
     values: list[str]
 
     def below(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
-        """Those whose id begins with one of the prefixes of this length; all for length 0."""
+        """Return the condition for ids that start with one of the prefixes of this length; all ids for length 0."""
         if not length:
             return self.where, self.values
         marks = ", ".join(["%s"] * len(prefixes))
@@ -223,20 +223,20 @@ def table_of(dataset: Dataset) -> str:
     """Return the name of the dataset's table in Query Service: the tag ``adobe/pqs/table``.
 
     Raises:
-        LakeNotReadable: the dataset has no such tag, or one that cannot be the name of a table.
+        LakeNotReadable: the tag is missing, or is not a valid table name.
     """
     values = dataset["tags"].get(TABLE_TAG)
     name = values[0] if isinstance(values, list) and values else None
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_]{1,255}", name):
         raise LakeNotReadable(
             f"The dataset has no table in Query Service: its tag {TABLE_TAG} is missing or invalid.",
-            "Look at the dataset in AEP, Datasets: the page names the table.",
+            "Check the dataset's page in AEP under Datasets, which shows the table name.",
         )
     return name
 
 
 def _within(start: datetime, end: datetime, batches: Collection[str] | None = None) -> tuple[str, list[str]]:
-    """The condition for a window and for source batches, and its values."""
+    """Return the condition for a window and source batches, and its values."""
     where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
     values = [utc_text(start), utc_text(end)]
     if batches is None:
@@ -246,7 +246,7 @@ def _within(start: datetime, end: datetime, batches: Collection[str] | None = No
 
 
 def _groups(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
-    """Names in groups whose counts stay within ``most``; a name that exceeds it alone is a group of its own."""
+    """Yield names in groups whose counts stay within ``most``; a name that exceeds it forms its own group."""
     group: list[str] = []
     size = 0
     for name in sorted(counts):

@@ -1,4 +1,4 @@
-"""What both ways to the lake have in common."""
+"""The interface that both readers of the data lake share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Window:
     """The rows whose ``timestamp`` is in ``start <= timestamp < end``; both have a time zone.
 
     Raises:
-        ValueError: a bound has no time zone, or they are not in order.
+        ValueError: a bound has no time zone, or the bounds are not in order.
     """
 
     start: datetime
@@ -29,36 +29,36 @@ class Window:
             raise ValueError("a window needs two moments with a time zone, in order")
 
     def holds(self, moment: datetime) -> bool:
-        """Whether a row of this moment is in the window."""
+        """Return whether the window contains a moment."""
         return self.start <= moment < self.end
 
 
 EVER = Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
-"""Every row, for reading whole batches: a lake that is divided by time has to look everywhere."""
+"""Every row, for reading whole batches: a lake partitioned by time must be searched completely."""
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC, with ``Z`` and no more digits than it needs."""
+    """Return a moment as ISO 8601 in UTC, with ``Z`` and only as many digits as needed."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 class LakeReader(Protocol):
-    """Reads the active rows of a dataset. One at a time; to be closed, or used in a ``with`` block.
+    """Reads the active rows of a dataset. Not thread-safe; close it, or use it in a ``with`` block.
 
     ``batches``: ids of source batches; only their rows count. None: every row counts, also those of other producers.
     All methods raise:
-        QueryServiceBusy: another session or query is in the way, or the query took too long; retry later.
-        ServiceUnavailable: AEP could not be reached or does not answer.
-        LakeNotReadable: permission, licence, login or table are missing; retrying does not help.
+        QueryServiceBusy: no session is free, another query is running, or the query took too long; retry later.
+        ServiceUnavailable: AEP cannot be reached or does not respond.
+        LakeNotReadable: permission, licence, login or table are missing; a retry does not help.
     """
 
     @property
     def query_seconds(self) -> float:
-        """How long queries took so far, for a budget; 0 where files are read."""
+        """The total duration of queries so far, for a time budget; 0 where files are read."""
         ...
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
-        """Return how many rows each source batch has in a window; "" is for rows without a source batch."""
+        """Return how many rows each source batch has in a window; "" stands for rows without a source batch."""
         ...
 
     def fingerprints(
@@ -81,7 +81,7 @@ class LakeReader(Protocol):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> Mapping[str, Mapping[str, Bucket]]:
-        """Return the fingerprints of several windows, such as days, by their names; one without rows is empty."""
+        """Return the fingerprints of several windows, such as days, by name; a window without rows is empty."""
         ...
 
     def ids(
@@ -93,9 +93,9 @@ class LakeReader(Protocol):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield ``_id`` and source batch of every row of a window, repeated ids included, in no particular order.
+        """Yield ``_id`` and source batch of every row of a window, duplicates included, in any order.
 
-        ``prefix``: only ids that begin so; several prefixes have the same length, such as the buckets that differ.
+        ``prefix``: only ids with this prefix; several prefixes must have the same length.
         """
         ...
 
@@ -111,23 +111,23 @@ class LakeReader(Protocol):
 
 
 def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
-    """Return the length of the prefixes, and the prefixes: length 0 for "", which every id has.
+    """Return the length of the prefixes, and the prefixes; "" has length 0 and matches every id.
 
-    No prefix at all fits no id, and has a length that is not 0.
+    An empty collection matches no id, and its length is not 0.
 
     Raises:
-        ValueError: they differ in length.
+        ValueError: the prefixes differ in length.
     """
     found = frozenset([prefix] if isinstance(prefix, str) else prefix)
     lengths = {len(each) for each in found}
     if len(lengths) > 1:
-        raise ValueError("prefixes have to have the same length")
+        raise ValueError("all prefixes must have the same length")
     length = lengths.pop() if lengths else 1
     return length, found if length else frozenset()
 
 
 def in_order(windows: Mapping[str, Window]) -> list[str]:
-    """Return the names of windows by their start.
+    """Return the names of windows, ordered by their start.
 
     Raises:
         ValueError: two windows overlap.

@@ -1,6 +1,6 @@
-"""Setup: what a pipeline needs in AEP, as one plan that can be read before it happens, and that is executed as it is.
+"""Setup: plan all changes that a pipeline needs in AEP, show the plan, and execute exactly that plan.
 
-``read_state`` reads AEP, ``plan_setup`` is a pure function of what was read and what is wanted, ``apply_plan`` executes.
+``read_state`` reads AEP, ``plan_setup`` is a pure function of state and requirements, ``apply_plan`` executes the plan.
 """
 
 from __future__ import annotations

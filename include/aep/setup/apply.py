@@ -1,4 +1,4 @@
-"""Executes a plan exactly as it is. Nothing is read again to decide; what is missing is found by the next plan."""
+"""Executes a plan exactly as planned. It reads no further state; the next plan detects what is still missing."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from include.lake.lake import Lake
 
 @dataclass(frozen=True)
 class SetupResult:
-    """What was made, one clause each; ``changes`` is empty when everything was there. ``notes``: what was left alone,
-    one sentence each."""
+    """The changes made, one clause each; ``changes`` is empty when nothing was missing.
+
+    ``notes``: what was not changed, one sentence each.
+    """
 
     dataset_id: str
     schema_id: str
@@ -32,14 +34,14 @@ class SetupResult:
 def plan_pipeline(
     pipeline: Pipeline, aep: AepClient, owner: Ownership, others: Sequence[Pipeline] = ()
 ) -> Plan:
-    """Read AEP's state and return the plan; send nothing that changes anything.
+    """Read AEP's state and return the plan; this changes nothing.
 
-    ``others``: the other pipelines of the installation, whose batches count to the same guardrail of Profile.
+    ``others``: the other pipelines of the installation, whose batches count toward the same Profile guardrail.
 
     Raises:
-        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; of a pipeline, one that
-            ``aep.formerly`` does not name.
-        ConfigError, SchemaError, DatasetMissing: the plan could not succeed as a whole; see ``plan_setup``.
+        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; another pipeline is allowed
+            if ``aep.formerly`` names it.
+        ConfigError, SchemaError, DatasetMissing: the plan cannot succeed; see ``plan_setup``.
     """
     requirements = SetupRequirements.of(pipeline)
     state = read_state(aep, requirements)
@@ -56,29 +58,29 @@ def plan_pipeline(
 def apply_plan(
     plan: Plan, aep: AepClient, owner: Ownership, on_change: Callable[[Change], None] | None = None
 ) -> SetupResult:
-    """Make the changes of a plan in their order; ``on_change`` is called after each.
+    """Execute the changes of a plan in order; ``on_change`` is called after each.
 
     Raises:
-        AccessDenied: the credential lacks a right, which is named; running it again continues.
-        AlreadyExists: someone else made the same thing since the plan was made.
+        AccessDenied: the credential lacks a permission, which is named; a further run continues.
+        AlreadyExists: another user created the same object after the plan was made.
     """
     if owner.lake is not None:
         owner.lake.check_writable()
-    doing = ChangeContext(aep, owner, plan.schema_id, plan.group_id, plan.dataset_id)
+    context = ChangeContext(aep, owner, plan.schema_id, plan.group_id, plan.dataset_id)
     for number, change in enumerate(plan.changes):
         try:
-            change.send(doing)
+            change.send(context)
         except AccessDenied as refused:
             raise AccessDenied(
-                f"AEP did not let this credential {change.what}: it needs the right {change.right!r}. {number} of "
+                f"AEP did not permit this credential to {change.what}: it needs the permission {change.right!r}. {number} of "
                 f"{len(plan.changes)} changes were made. {refused.sentence}",
-                f"In AEP, under Permissions, an administrator adds {change.right!r} to a role of the credential. Then run "
-                "setup again: it continues with what is missing.",
+                f"In AEP, under Permissions, an administrator must add {change.right!r} to a role of the credential. Then run "
+                "setup again; it continues with the missing changes.",
             ) from None
         if on_change is not None:
             on_change(change)
     return SetupResult(
-        doing.dataset_id, doing.schema_id, [change.done for change in plan.changes], list(plan.notes)
+        context.dataset_id, context.schema_id, [change.done for change in plan.changes], list(plan.notes)
     )
 
 
@@ -91,16 +93,16 @@ def setup_pipeline(
     pipelines: Iterable[str] = (),
     on_change: Callable[[Change], None] | None = None,
 ) -> SetupResult:
-    """Plan what a pipeline needs in AEP, and make it.
+    """Plan and create everything that a pipeline needs in AEP.
 
-    With a ``lake`` it gets an id, and the dataset a tag with it. ``source`` is the Mixpanel project as
+    A ``lake`` gets an id, which is written to a tag of the dataset. ``source`` is the Mixpanel project as
     ``<region>/<project id>``, ``pipelines`` the names of all pipeline files; see :class:`Ownership`.
 
     Raises:
-        ConfigError, SchemaError, DatasetMissing: it cannot succeed as a whole; nothing was sent.
-        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; nothing was sent.
-        UnsafeStore, LakeError, AccessDenied: the lake cannot be written safely; nothing was sent.
-        AccessDenied: the credential lacks a right; see ``apply_plan``.
+        ConfigError, SchemaError, DatasetMissing: the plan cannot succeed; nothing was changed.
+        ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; nothing was changed.
+        UnsafeStore, LakeError, AccessDenied: the lake cannot be written safely; nothing was changed.
+        AccessDenied: the credential lacks a permission; see ``apply_plan``.
     """
     owner = Ownership(pipeline.name, lake, source, frozenset(pipelines))
     return apply_plan(plan_pipeline(pipeline, aep, owner), aep, owner, on_change)

@@ -1,4 +1,4 @@
-"""The changes of a plan: what each is, whether it can be undone, who may make it, and the one request that makes it."""
+"""The changes of a plan: description, reversibility, required permission, and the request that makes the change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Details = tuple[tuple[str, str], ...]
 
 @dataclass
 class ChangeContext:
-    """A plan that is being executed: who changes what, and the ids of what the plan has created so far."""
+    """A plan in execution: the client, the owner, and the ids of the objects created so far."""
 
     aep: AepClient
     owner: Ownership
@@ -28,9 +28,9 @@ class ChangeContext:
 
 @dataclass(frozen=True)
 class Change:
-    """One change. ``what`` it does, as an imperative clause; ``done``, in the past tense; ``details``, for people.
+    """One change. ``what``: an imperative clause; ``done``: a clause in the past tense; ``details``: rows for display.
 
-    ``word``: the key of the pipeline file that wants it. ``right``: what a role in AEP needs for it
+    ``word``: the key of the pipeline file that requires the change. ``right``: the AEP permission that it needs
     (EP:access-control/home.md#permissions).
     """
 
@@ -43,10 +43,10 @@ class Change:
 
     @property
     def permanent(self) -> bool:
-        """Whether AEP has no way to undo it."""
+        """Whether AEP cannot undo the change."""
         return self.kind not in _REVERSIBLE
 
-    def send(self, doing: ChangeContext) -> None:
+    def send(self, context: ChangeContext) -> None:
         """Make the change."""
         raise NotImplementedError
 
@@ -63,40 +63,47 @@ class Change:
 
 @dataclass(frozen=True)
 class CreateNamespace(Change):
+    """Create an identity namespace, which can never be deleted."""
+
     kind = "create_namespace"
     right = "Manage Identity Namespaces"
     code: str = ""
     id_type: str = ""
     description: str = ""
 
-    def send(self, doing: ChangeContext) -> None:
-        doing.aep.identity.create(self.code, self.code, self.id_type, self.description)
+    def send(self, context: ChangeContext) -> None:
+        """Create the namespace."""
+        context.aep.identity.create(self.code, self.code, self.id_type, self.description)
 
 
 @dataclass(frozen=True)
 class CreateFieldGroup(Change):
-    """It can be removed as long as no schema in use has it; its fields can not."""
+    """Create a field group. It can be removed while no schema in use contains it; its fields cannot."""
 
     kind = "create_field_group"
     body: Mapping[str, Any] = field(default_factory=dict)
 
-    def send(self, doing: ChangeContext) -> None:
-        doing.group_id = str(doing.aep.registry.create("fieldgroups", self.body)["$id"])
+    def send(self, context: ChangeContext) -> None:
+        """Create the field group."""
+        context.group_id = str(context.aep.registry.create("fieldgroups", self.body)["$id"])
 
 
 @dataclass(frozen=True)
 class GrowFieldGroup(Change):
+    """Add fields to the pipeline's field group, or relax constraints of its fields."""
+
     kind = "grow_field_group"
     plan: FieldGroupPlan | None = None
 
-    def send(self, doing: ChangeContext) -> None:
+    def send(self, context: ChangeContext) -> None:
+        """Apply the patch of the field group."""
         assert self.plan is not None and self.plan.group_id is not None
-        doing.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
+        context.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
 
 
 @dataclass(frozen=True)
 class CreateSchema(Change):
-    """``parts``: ``$id``s of class and field groups; with ``own`` also the pipeline's own field group."""
+    """Create a schema. ``parts``: ``$id``s of class and field groups; ``own``: also the pipeline's own field group."""
 
     kind = "create_schema"
     title: str = ""
@@ -104,42 +111,49 @@ class CreateSchema(Change):
     parts: tuple[str, ...] = ()
     own: bool = False
 
-    def send(self, doing: ChangeContext) -> None:
-        parts = [*self.parts, *([doing.group_id] if self.own else [])]
+    def send(self, context: ChangeContext) -> None:
+        """Create the schema."""
+        parts = [*self.parts, *([context.group_id] if self.own else [])]
         body = {
             "title": self.title,
             "description": self.description,
             "type": "object",
             "allOf": [{"$ref": part} for part in parts],
         }
-        doing.schema_id = str(doing.aep.registry.create("schemas", body)["$id"])
+        context.schema_id = str(context.aep.registry.create("schemas", body)["$id"])
 
 
 @dataclass(frozen=True)
 class ExtendSchema(Change):
+    """Add field groups to the schema."""
+
     kind = "extend_schema"
     parts: tuple[str, ...] = ()
     own: bool = False
 
-    def send(self, doing: ChangeContext) -> None:
-        parts = [*self.parts, *([doing.group_id] if self.own else [])]
+    def send(self, context: ChangeContext) -> None:
+        """Add the field groups."""
+        parts = [*self.parts, *([context.group_id] if self.own else [])]
         operations = [{"op": "add", "path": "/allOf/-", "value": {"$ref": part}} for part in parts]
-        doing.aep.registry.patch("schemas", doing.schema_id, operations)
+        context.aep.registry.patch("schemas", context.schema_id, operations)
 
 
 @dataclass(frozen=True)
 class MarkIdentity(Change):
+    """Mark a field as an identity."""
+
     kind = "mark_identity"
     right = "Manage Identity Metadata"
     pointer: str = ""
     namespace: str = ""
     primary: bool = False
 
-    def send(self, doing: ChangeContext) -> None:
-        doing.aep.registry.create_descriptor(
+    def send(self, context: ChangeContext) -> None:
+        """Create the identity descriptor."""
+        context.aep.registry.create_descriptor(
             {
                 "@type": "xdm:descriptorIdentity",
-                "xdm:sourceSchema": doing.schema_id,
+                "xdm:sourceSchema": context.schema_id,
                 "xdm:sourceVersion": 1,
                 "xdm:sourceProperty": self.pointer,
                 "xdm:namespace": self.namespace,
@@ -150,63 +164,72 @@ class MarkIdentity(Change):
 
     @property
     def permanent(self) -> bool:
+        """Whether the identity is primary, which AEP cannot undo."""
         return self.primary
 
 
 @dataclass(frozen=True)
 class EnableSchema(Change):
+    """Enable the schema for Profile, irreversibly."""
+
     kind = "enable_schema"
 
-    def send(self, doing: ChangeContext) -> None:
+    def send(self, context: ChangeContext) -> None:
+        """Add the tag of Profile's union schema."""
         union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
-        doing.aep.registry.patch("schemas", doing.schema_id, [union])
+        context.aep.registry.patch("schemas", context.schema_id, [union])
 
 
 @dataclass(frozen=True)
 class CreateDataset(Change):
+    """Create the dataset."""
+
     kind = "create_dataset"
     right = "Manage Datasets"
     name: str = ""
     description: str = ""
     tags: Mapping[str, list[str]] = field(default_factory=dict)
-    """Those of Profile; those that say whose it is are added."""
+    """The tags of Profile; the ownership tags are added."""
 
-    def send(self, doing: ChangeContext) -> None:
-        reference = {"id": doing.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
-        doing.dataset_id = doing.aep.catalog.create_dataset(
+    def send(self, context: ChangeContext) -> None:
+        """Create the dataset with its tags."""
+        reference = {"id": context.schema_id, "contentType": "application/vnd.adobe.xed+json;version=1"}
+        context.dataset_id = context.aep.catalog.create_dataset(
             {
                 "name": self.name,
                 "description": self.description,
                 "schemaRef": reference,
                 "fileDescription": {"persisted": True, "containerFormat": "parquet", "format": "parquet"},
                 "enableErrorDiagnostics": True,
-                "tags": {**self.tags, **doing.owner.new_tags({})},
+                "tags": {**self.tags, **context.owner.new_tags({})},
             }
         )
 
 
 @dataclass(frozen=True)
 class EnableDataset(Change):
-    """The dataset can be disabled again; what has reached Profile by then stays there."""
+    """Enable the dataset for Profile. It can be disabled again, but the data that reached Profile stays there."""
 
     kind = "enable_dataset"
     right = "Manage Datasets"
     dataset: Dataset | None = None
     tags: Mapping[str, list[str]] = field(default_factory=dict)
 
-    def send(self, doing: ChangeContext) -> None:
+    def send(self, context: ChangeContext) -> None:
+        """Write Profile's tags."""
         assert self.dataset is not None
-        doing.aep.catalog.tag_dataset(self.dataset, self.tags)
+        context.aep.catalog.tag_dataset(self.dataset, self.tags)
 
 
 @dataclass(frozen=True)
 class TagDataset(Change):
-    """``dataset``: with the tags that it has when the change is made."""
+    """Write the ownership tags. ``dataset``: with its tags at the time of the change."""
 
     kind = "tag_dataset"
     right = "Manage Datasets"
     dataset: Dataset | None = None
 
-    def send(self, doing: ChangeContext) -> None:
+    def send(self, context: ChangeContext) -> None:
+        """Write the ownership tags."""
         assert self.dataset is not None
-        doing.aep.catalog.tag_dataset(self.dataset, doing.owner.new_tags(self.dataset["tags"]))
+        context.aep.catalog.tag_dataset(self.dataset, context.owner.new_tags(self.dataset["tags"]))

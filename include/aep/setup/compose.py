@@ -1,4 +1,4 @@
-"""The schema as it will be once a plan is executed, composed here, so that the whole can be checked before the first change."""
+"""The future schema of a plan, composed locally, so that the plan is checked before the first change."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
 
 
 def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...]:
-    """Return the ``$id``s that the schema shall have in addition to what it has, the pipeline's own group excluded.
+    """Return the ``$id``s to add to the schema, the pipeline's own field group excluded.
 
     Raises:
-        SchemaError: a field group is missing, ambiguous, or for schemas of another class.
+        SchemaError: a field group is missing, ambiguous, or intended for another class.
     """
     there = state.references
     new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
@@ -30,10 +30,10 @@ def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...
 
 
 def future_schema(state: AepState, requirements: SetupRequirements, parts: Sequence[str]) -> XdmSchema:
-    """Return the schema with ``parts`` and the pipeline's own field group in it.
+    """Return the schema with ``parts`` and the pipeline's own field group.
 
     Raises:
-        SchemaError: two of its parts contradict each other.
+        SchemaError: two parts contradict each other.
     """
     document: dict[str, Any] = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
     own = str(state.group["$id"]) if state.group is not None else None
@@ -53,8 +53,8 @@ def _with_part(document: dict[str, Any], other: dict[str, Any], schema: str, par
         return merged(document, other, "its root")
     except SchemaError as clash:
         raise SchemaError(
-            f"Field group {part!r} does not fit the other parts of {schema}: {clash.sentence}",
-            "Leave it out of aep.field_groups or aep.field_group. A person who has the right Manage Schemas can correct the "
+            f"Field group {part!r} conflicts with the other parts of {schema}: {clash.sentence}",
+            "Remove it from aep.field_groups or aep.field_group. A user with the permission Manage Schemas can correct the "
             "company's own field groups in AEP; Adobe's cannot be changed.",
         ) from None
 
@@ -68,13 +68,13 @@ def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _only(state: AepState, name: str) -> str:
-    """The ``$id`` of the field group that ``aep.field_groups`` names."""
+    """Return the ``$id`` of a field group in ``aep.field_groups``."""
     found = [each for each in state.named[name] if each in state.parts or each in state.references]
     if not found:
         raise SchemaError(
-            f"AEP has no field group {name!r}, which aep.field_groups names.",
-            "Write the title as AEP's schema editor shows it, or the $id. Adobe's own field groups are in every AEP sandbox; "
-            "one of the company's own is created there by a person who has the right Manage Schemas.",
+            f"AEP has no field group {name!r}, which is in aep.field_groups.",
+            "Write the title as shown in AEP's schema editor, or the $id. Adobe's own field groups are in every AEP sandbox; "
+            "a company's own field group is created there by a user with the permission Manage Schemas.",
         )
     fitting = [each for each in found if each in state.references or _fits_class(state, each)]
     if not fitting:
@@ -82,13 +82,13 @@ def _only(state: AepState, name: str) -> str:
     if len(fitting) > 1:
         raise SchemaError(
             f"AEP has {len(fitting)} field groups named {name!r}: {', '.join(fitting)}.",
-            "Write the $id of the right one in aep.field_groups.",
+            "Write the $id of the correct one in aep.field_groups.",
         )
     return fitting[0]
 
 
 def require_class(state: AepState, part: str, name: str) -> None:
-    """Refuse a field group that is not for schemas of the class.
+    """Refuse a field group that is not intended for the schema's class.
 
     Raises:
         SchemaError: naming both classes.
@@ -96,15 +96,15 @@ def require_class(state: AepState, part: str, name: str) -> None:
     if part in state.references or _fits_class(state, part):
         return
     raise SchemaError(
-        f"Field group {name!r} is for schemas of {', '.join(_classes(state, part))}, but {_title(state)} is of the class "
+        f"Field group {name!r} is intended for {', '.join(_classes(state, part))}, but {_title(state)} has the class "
         f"{state.schema_class}.",
-        "Name a field group for events of that class in aep.field_groups. A person who has the right Manage Schemas can "
+        "Write a field group for events of that class in aep.field_groups. A user with the permission Manage Schemas can "
         "also extend one of the company's own field groups to the class in AEP; Adobe's cannot be changed.",
     )
 
 
 def _fits_class(state: AepState, part: str) -> bool:
-    """A field group names the classes that it is for, or their behavior; with none named it is for all [I]."""
+    """Return whether a field group fits the schema's class or behavior; without ``meta:intendedToExtend`` it fits all [I]."""
     has = {EXPERIENCE_EVENT, _BEHAVIOR}
     if state.schema is not None:
         has = {str(state.schema.get("meta:class")), *map(str, state.schema.get("meta:extends") or ())}

@@ -1,4 +1,4 @@
-"""The changes to the dataset, and the refusal of a target that is not what the pipeline names."""
+"""The changes to the dataset, and the check that the pipeline's target in AEP is consistent."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from include.errors import ConfigError, DatasetMissing, SchemaError
 
 
 def require_target(state: AepState, requirements: SetupRequirements) -> None:
-    """Refuse a dataset of another schema, an id that AEP does not have, and titles that cannot be given.
+    """Refuse a dataset with another schema, a dataset id that AEP does not have, and titles that are in use.
 
     Raises:
-        ConfigError: the schema is missing, and the pipeline names nothing to compose it of.
-        SchemaError: the dataset has another schema, or a title is taken.
-        DatasetMissing: there is no dataset of the id that the pipeline names.
+        ConfigError: the schema is missing, and the pipeline has no field groups to create it from.
+        SchemaError: the dataset has another schema, or a title is in use.
+        DatasetMissing: no dataset has the id in the pipeline file.
     """
     target = requirements.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
         raise DatasetMissing(
-            f"AEP has no dataset of the id {target.dataset} in the AEP sandbox of connection {target.conn_id}.",
-            "Copy the id from Datasets in AEP again, or correct extra aep_sandbox of the connection; or write a name in "
-            "aep.dataset: setup then creates the dataset.",
+            f"AEP has no dataset with the id {target.dataset} in the AEP sandbox of connection {target.conn_id}.",
+            "Copy the id from Datasets in AEP again, or correct extra aep_sandbox of the connection. If aep.dataset is a name "
+            "instead, setup creates the dataset.",
         )
     schema_id = state.schema["$id"] if state.schema is not None else None
     if state.dataset is not None and state.dataset["schemaRef"]["id"] != schema_id:
         has = state.dataset["schemaRef"]["id"] or "none"
         raise SchemaError(
-            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: {has}, where aep.schema names "
-            f"{schema_id or 'a schema that AEP does not have'}. The schema of a dataset cannot be changed, by anyone.",
-            "Write the dataset's schema in aep.schema, by title or $id, or name another dataset in aep.dataset. Nothing "
+            f"Dataset {target.dataset!r} has another schema than {target.schema_name!r}: {has}, but aep.schema is "
+            f"{schema_id or 'a schema that AEP does not have'}. The schema of a dataset can never be changed.",
+            "Write the dataset's schema in aep.schema, by title or $id, or set another dataset in aep.dataset. Nothing "
             "was changed.",
         )
     if state.schema is None and requirements.group is None and not target.field_groups:
         raise ConfigError(
-            f"AEP has no schema {target.schema_name!r}, and pipeline {requirements.pipeline.name} names no field group of which "
-            "setup could compose it.",
-            "Correct aep.schema; or name in aep.field_groups what setup shall compose the schema of, or in "
-            "aep.field_group a file of include/pipelines/field_groups.",
+            f"AEP has no schema {target.schema_name!r}, and pipeline {requirements.pipeline.name} has no field groups from which "
+            "setup could create it.",
+            "Correct aep.schema. To let setup create the schema, add field groups to aep.field_groups, or set aep.field_group "
+            "to a file of include/pipelines/field_groups.",
         )
     new = [target.schema_name] if state.schema is None else []
     if requirements.group_title is not None and state.group is None:
@@ -57,9 +57,9 @@ def require_target(state: AepState, requirements: SetupRequirements) -> None:
 
 def _taken(title: str, holder: str) -> SchemaError:
     return SchemaError(
-        f"The title {title!r} cannot be given: AEP keeps titles unique over schemas, field groups, data types and "
+        f"The title {title!r} is in use: AEP requires unique titles across schemas, field groups, data types and "
         f"classes, and {holder} has it.",
-        "Choose another title in aep.schema or in the field group file; or ask a person who has the right Manage Schemas "
+        "Choose another title in aep.schema or in the field group file, or ask a user with the permission Manage Schemas "
         "in AEP to rename the other object.",
     )
 
@@ -67,7 +67,7 @@ def _taken(title: str, holder: str) -> SchemaError:
 def dataset_changes(
     state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
 ) -> Iterator[made.Change]:
-    """Yield the creation of the dataset, or what it lacks. ``tags``: see ``plan_setup``."""
+    """Yield the creation of the dataset, or its missing settings. ``tags``: see ``plan_setup``."""
     name, found = requirements.pipeline.aep.dataset, state.dataset
     profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
     what = f"dataset {name!r}"

@@ -1,7 +1,7 @@
-"""What a pipeline's field group file has in addition to AEP's, as a patch; what AEP forbids is refused.
+"""Compares a pipeline's field group file with AEP's field group, and returns the difference as a patch.
 
-AEP lets schemas only grow once a dataset uses them (EP:xdm/schema/composition.md#evolution), and a field that was
-changed before would still be another one to what is loaded: so what is no growth is refused at any time.
+Once a dataset uses a schema, AEP only allows additions (EP:xdm/schema/composition.md#evolution). Even before, a changed
+field would not match the loaded data. So every change that is not an addition is refused at any time.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints
 
 @dataclass(frozen=True)
 class FieldGroupPlan:
-    """``group_id`` is None where AEP has no field group of the title, and ``body`` is then what to create.
-    ``operations`` is JSON Patch that takes away no field: ``added`` tells the new fields with their types, ``relaxed``
-    the fields that take more than before, and how. ``kept`` are those that AEP has and the file lacks: they stay."""
+    """Without a field group of the title in AEP, ``group_id`` has the value None and ``body`` is the group to create.
+
+    ``operations`` is a JSON Patch that removes no field. ``added``: the new fields with their types. ``relaxed``: the
+    fields that accept more than before, and how. ``kept``: the fields that only AEP has; they are kept.
+    """
 
     title: str
     group_id: str | None
@@ -43,36 +45,39 @@ class FieldGroupPlan:
 
     @property
     def notes(self) -> list[str]:
-        """A sentence for each field that AEP alone has."""
-        return [f"AEP has a field {path} ({kind}) that the file lacks; it stays." for path, kind in self.kept]
+        """One sentence for each field that only AEP has."""
+        return [
+            f"AEP has a field {path} ({kind}) that is not in the file; it is kept."
+            for path, kind in self.kept
+        ]
 
 
 def read_field_group(name: str) -> dict[str, Any]:
-    """A field group file: ``title``, ``description`` and the ``properties`` below the tenant.
+    """Read a field group file: ``title``, ``description`` and the ``properties`` below the tenant.
 
     Raises:
-        ConfigError: there is no such file, or it is no field group.
+        ConfigError: the file is missing, or is not a field group.
     """
     path = FIELD_GROUPS / name
     if not path.is_file():
         raise ConfigError(
-            f"There is no file {name} in include/pipelines/field_groups.",
+            f"File {name} does not exist in include/pipelines/field_groups.",
             "Correct aep.field_group, or add the file.",
         )
     group = read_json(path)
     if not isinstance(group, dict) or not group.get("title") or not isinstance(group.get("properties"), dict):
-        raise ConfigError(f"{name} is no field group.", 'Expected {"title": …, "properties": {…}}.')
+        raise ConfigError(f"{name} is not a field group.", 'Use the form {"title": …, "properties": {…}}.')
     if wrong := [each for each in _names(group) if not _NAME.fullmatch(each)]:
         raise ConfigError(
             f"{name} has field names that AEP refuses: {', '.join(map(repr, wrong[:_MOST_FAULTS]))}.",
-            "A name begins with a letter and holds letters, digits, dashes and underscores; tenant and title are no part "
-            "of the file's properties.",
+            "A name begins with a letter and contains letters, digits, dashes and underscores. The file's properties do not "
+            "include the tenant or the title.",
         )
     return group
 
 
 def _names(node: Any) -> Iterator[str]:
-    """The names of all fields below a node."""
+    """Yield the names of all fields below a node."""
     if not isinstance(node, Mapping):
         return
     fields = node.get("properties")
@@ -90,12 +95,12 @@ def plan_field_group(
     tenant: str,
     of: str = EXPERIENCE_EVENT,
 ) -> FieldGroupPlan:
-    """Compare a field group file with AEP's field group ``found``, None where AEP has none; pure.
+    """Compare a field group file with AEP's field group ``found``, None where AEP has none; a pure function.
 
-    ``name`` is the file's, ``tenant`` the tenant's field with its underscore, ``of`` the class of the schema.
+    ``name`` is the file's name, ``tenant`` the tenant's field with its underscore, ``of`` the class of the schema.
 
     Raises:
-        SchemaError: a change is not growth; such fields are named with the reason.
+        SchemaError: a change is not an addition; the fields are named with the reasons.
     """
     title = str(file["title"])
     if found is None:
@@ -109,9 +114,9 @@ def plan_field_group(
             f"; and {len(changes.faults) - _MOST_FAULTS} more" if len(changes.faults) > _MOST_FAULTS else ""
         )
         raise SchemaError(
-            f"Field group {title!r} can only grow in AEP, but {name} changes it: "
+            f"Field group {title!r} can only be extended in AEP, but {name} changes it: "
             f"{'; '.join(changes.faults[:_MOST_FAULTS])}{more}.",
-            "Give what has changed a field of a new name, and keep the old one in the file.",
+            "Keep the old fields in the file, and add fields with new names for the changes.",
         )
     added_here = [_add(at, file["properties"], field.path) for field in changes.added]
     return FieldGroupPlan(
@@ -120,7 +125,7 @@ def plan_field_group(
         {},
         (*added_here, *(_relax(at, file["properties"], change) for change in changes.relaxed)),
         tuple((field.dotted, type_name(field)) for field in changes.added),
-        tuple((change.field.dotted, change.told) for change in changes.relaxed),
+        tuple((change.field.dotted, change.summary) for change in changes.relaxed),
         changes.kept,
     )
 
@@ -138,16 +143,16 @@ def _body(file: Mapping[str, Any], tenant: str, of: str) -> dict[str, Any]:
 
 
 def _tenant_part(group: Mapping[str, Any], tenant: str) -> tuple[str, Mapping[str, Any]]:
-    """Where in AEP's field group the tenant's fields are, as a JSON Pointer, and these fields."""
+    """Return the tenant's fields in AEP's field group, with their position as a JSON Pointer."""
     for name, definition in (group.get("definitions") or {}).items():
         fields = (definition.get("properties") or {}).get(tenant)
         if isinstance(fields, dict):
             return f"/definitions/{name}/properties/{tenant}/properties", fields.get("properties") or {}
     raise SchemaError(
-        f"Field group {group.get('title')!r} has no fields below {tenant} in AEP, where those of a pipeline's own field "
-        "group are.",
-        "Give the field group file another title: setup then creates a field group of its own. The one in AEP stays as it "
-        "is.",
+        f"Field group {group.get('title')!r} has no fields below {tenant} in AEP, which a pipeline's own field group "
+        "requires.",
+        "Give the field group file another title: setup then creates a new field group. The existing one is not "
+        "changed.",
     )
 
 
@@ -164,7 +169,7 @@ def _relax(at: str, properties: Mapping[str, Any], change: RelaxedConstraint) ->
 
 
 def _find(properties: Mapping[str, Any], path: Sequence[str]) -> tuple[str, Any]:
-    """Where a field is below ``…/properties``, as a JSON Pointer, and its definition."""
+    """Return a field's position below ``…/properties``, as a JSON Pointer, and its definition."""
     here: Any = {"properties": properties}
     pointer = ""
     for name in path:

@@ -1,8 +1,8 @@
-"""What has become of the fields of a field group: added, loosened, kept though unknown, or changed as AEP forbids.
+"""Compares the fields of two versions of a field group: added, relaxed, kept although unknown, or incompatible.
 
-A schema in use takes new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and
-fields that became less restrictive: values added to an enum or to the suggested values that are there, an enum given
-up (EP:xdm/ui/fields/enum.md#evolution). It takes no other type, and nothing that a row of before may not fit.
+A schema in use accepts new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and
+less restrictive fields: values added to an existing enum or to suggested values, or a removed enum
+(EP:xdm/ui/fields/enum.md#evolution). It accepts no other type, and no restriction that existing rows may violate.
 """
 
 from __future__ import annotations
@@ -20,18 +20,20 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RelaxedConstraint:
-    """``keyword`` of a field becomes ``value``, or is taken away where that is None."""
+    """``keyword`` of a field becomes ``value``; None: it is removed."""
 
     field: XdmField
     keyword: str
     value: Any
-    told: str
+    summary: str
 
 
 @dataclass(frozen=True)
 class FieldGroupEvolution:
-    """``added``: the topmost fields that are new. ``kept``: what only AEP has, as path and type. ``faults``: what AEP
-    forbids, or what would be narrower, one clause each."""
+    """``added``: the topmost new fields. ``kept``: the fields that only AEP has, as path and type.
+
+    ``faults``: incompatible or more restrictive changes, one clause each.
+    """
 
     added: tuple[XdmField, ...]
     relaxed: tuple[RelaxedConstraint, ...]
@@ -40,10 +42,10 @@ class FieldGroupEvolution:
 
 
 def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
-    """Compares the ``properties`` that shall be with those that AEP has.
+    """Compare the required ``properties`` with those that AEP has.
 
     Raises:
-        SchemaError: a field that both have is none of XDM, or refers to something.
+        SchemaError: a common field is not an XDM field, or contains a reference.
     """
     kept: list[tuple[str, str]] = []
     known = _common({"properties": ours}, {"properties": theirs}, (), kept)
@@ -57,12 +59,12 @@ def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
 
 
 def field_tree(properties: Json) -> XdmField:
-    """The fields as a tree, under a root without a name."""
+    """Return the fields as a tree, under a root without a name."""
     return XdmSchema({"type": "object", "properties": properties}).root
 
 
 def type_name(field: XdmField) -> str:
-    """A field's type, for people."""
+    """Return a field's type for display."""
     return (
         f"array of {type_name(field.item)}"
         if field.item and field.kind.value == "array"
@@ -71,7 +73,7 @@ def type_name(field: XdmField) -> str:
 
 
 def _common(ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]) -> dict[str, Any]:
-    """``theirs`` without what only AEP has: that may be anything, a reference too, and is nobody's business here."""
+    """Return ``theirs`` without the fields that only AEP has, which may be anything, including references."""
     found = dict(theirs)
     if isinstance(ours.get("properties"), Mapping) and isinstance(theirs.get("properties"), Mapping):
         found["properties"] = {}
@@ -102,7 +104,7 @@ def _inner(field: XdmField) -> dict[str, XdmField]:
 
 
 def _both(requirements: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
-    """Every field of one type in both, with what it is there."""
+    """Yield every field that has the same type on both sides, with its counterpart."""
     yield requirements, there
     known = _inner(there)
     for name, field in _inner(requirements).items():
@@ -131,18 +133,18 @@ def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstra
 
 
 def _more_suggested(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
-    """Suggested values, or the labels of an enum, that are new in a field that has some."""
+    """Yield the new suggested values, or enum labels, of a field that already has some."""
     ours, theirs = requirements.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or not theirs:
         return
     new = [value for value in ours if value not in theirs]
     if new:
         merged = {**theirs, **{value: ours[value] for value in new}}
-        yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} gets {', '.join(new)}")
+        yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} adds {', '.join(new)}")
 
 
 def _becomes(name: str, before: Any, after: Any) -> str:
-    return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is given up"
+    return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is removed"
 
 
 def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
@@ -155,7 +157,7 @@ def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
             if ours.get(name) != theirs.get(name) and not _is_more_permissive(
                 name, ours.get(name), theirs.get(name)
             ):
-                yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot get {ours.get(name, 'none')}"
+                yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot become {ours.get(name, 'unset')}"
         for name in sorted(field.required - known.required):
             yield f"{'.'.join((*field.path, name))} cannot become required: rows without it may be loaded"
 
@@ -166,20 +168,20 @@ _MORE_PERMISSIVE: Mapping[str, Callable[[Any, Any], bool]] = {
     "maximum": lambda ours, theirs: ours > theirs,
     "maxLength": lambda ours, theirs: ours > theirs,
     "enum": lambda ours, theirs: set(map(str, ours)) > set(map(str, theirs)),
-    # Whether one pattern takes all that another one does cannot be told.
+    # Whether one pattern accepts everything that another accepts cannot be determined.
     "pattern": lambda _, __: False,
 }
 
 
 def _is_more_permissive(name: str, ours: Any, theirs: Any) -> bool:
-    """Whether a constraint that AEP has takes more values now."""
+    """Return whether a constraint that AEP has becomes more permissive."""
     if name not in _MORE_PERMISSIVE or theirs is None:
         return False
     return ours is None or _MORE_PERMISSIVE[name](ours, theirs)
 
 
 def _same_type(requirements: XdmField, there: XdmField) -> bool:
-    """Of an integer AEP's answer, with ``meta:xdmType``, tells the size better than the bounds do in the file."""
+    """Return whether two types are equal; for integers, AEP's ``meta:xdmType`` is more exact than the file's bounds."""
     if requirements.kind is there.kind:
         return True
     both = (
@@ -192,12 +194,12 @@ def _same_type(requirements: XdmField, there: XdmField) -> bool:
 
 
 def _constraints(field: XdmField) -> dict[str, Any]:
-    """What restricts a field's values; not the bounds that its type has anyhow, which AEP writes out."""
+    """Return the constraints on a field's values, without the implicit bounds of its type, which AEP writes out."""
     found = {name: field.constraints[name] for name in _CONSTRAINTS if name in field.constraints}
     if isinstance(found.get("enum"), list):
         found["enum"] = sorted(found["enum"], key=str)
     for name, own in zip(("minimum", "maximum"), INTEGER_LIMITS.get(field.kind, ()), strict=False):
-        # AEP's int goes to 2^31 (EP:xdm/schema/field-constraints.md).
+        # AEP's int ends at 2^31 (EP:xdm/schema/field-constraints.md).
         if name in found and abs(abs(found[name]) - abs(own)) <= 1:
             del found[name]
     return found

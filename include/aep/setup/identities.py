@@ -1,4 +1,4 @@
-"""Which field of the schema holds each identity, and which of them cannot."""
+"""The schema field of each identity, and the refusal of fields that cannot hold one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from include.xdm.schema.xdm_schema import Kind
 
 
 def pointer_of(names: Names) -> str:
-    """A field's path as a descriptor writes it."""
+    """Return a field's path in the form of a descriptor."""
     return "/" + "/".join(names)
 
 
 def identity_fields(
     bound: MappingSet, identities: Iterable[str], marked: Mapping[Names, str]
 ) -> dict[str, Names]:
-    """Return the field of each identity that is mapped to one, by property (a computed one is in none); ``marked`` are the schema's identities.
+    """Return the field of each mapped identity, by property; a computed identity has none.
 
-    Of several fields one that is marked comes first, then the order of the mapping set.
+    ``marked``: the schema's identity fields. They come first, then the order of the mapping set decides.
 
     Raises:
-        SchemaError: an identity is mapped to fields that cannot hold one only.
+        SchemaError: an identity is mapped only to fields that cannot hold an identity.
     """
     found: dict[str, Names] = {}
     for source in identities:
@@ -45,9 +45,9 @@ def _flat(mappings: tuple[FieldMapping, ...]) -> Iterator[FieldMapping]:
 def _cannot(source: str, mapping: FieldMapping) -> str:
     where = write_path((*mapping.destination, *mapping.inside))
     if mapping.inside:
-        why = "which is inside an array or a map: an identity must be in one field that an event has once"
+        why = "which is inside an array or a map; an identity needs a field that an event has exactly once"
     else:
-        why = f"which is of type {mapping.field.kind.value}: AEP takes identities from string fields only"
+        why = f"which is of type {mapping.field.kind.value}; AEP accepts identities in string fields only"
     return f"Mapping {mapping.number} maps the identity {source} to {where}, {why}."
 
 
@@ -55,5 +55,5 @@ def _remedy(source: str, mapping: FieldMapping) -> str:
     kept = "an array or a map" if mapping.inside else f"a {mapping.field.kind.value}"
     return (
         f"Add a mapping of {source} to a string field outside arrays, which becomes the identity; the mapping to {kept} "
-        f"may stay. Or remove {source} from identities."
+        f"can stay. Or remove {source} from identities."
     )

@@ -1,4 +1,4 @@
-"""Identity namespaces that AEP lacks. They can never be deleted, so a code that may be a slip of the pen is refused."""
+"""Missing identity namespaces. They can never be deleted, so a code that may be a typo is refused."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _ALIKE = 0.85
 
 
 def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator[CreateNamespace]:
-    """Return a change for each namespace of ``identities`` that AEP lacks.
+    """Yield a change for each namespace of ``identities`` that AEP does not have.
 
     Raises:
-        ConfigError: AEP has one of nearly the same code, and ``aep.new_namespaces`` does not name the new one.
+        ConfigError: AEP has a similar code, and ``aep.new_namespaces`` does not contain the new one.
     """
     seen = set(state.namespaces)
     for source, code in requirements.pipeline.namespaces.items():
@@ -28,8 +28,8 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
             is_plain = source in requirements.pipeline.identity_properties
             written = near if is_plain else f"{{namespace: {near}, …}}"
             raise ConfigError(
-                f"AEP has no identity namespace {code!r}, but it has {near!r}; a namespace can never be deleted.",
-                f"Write identities: {{{source}: {written}}}; or, where a new one is meant, aep.new_namespaces: [{code}].",
+                f"AEP has no identity namespace {code!r}, but it has {near!r}. A namespace can never be deleted.",
+                f"Write identities: {{{source}: {written}}}. To create a new namespace, write aep.new_namespaces: [{code}].",
             )
         seen.add(code)
         yield CreateNamespace(
@@ -43,7 +43,7 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
 
 
 def _near(code: str, state: AepState) -> str | None:
-    """A namespace whose code differs in case only, or one of Adobe's that differs in a letter or two."""
+    """Return a namespace code that differs in case only, or a similar one of Adobe's."""
     for found in state.namespaces.values():
         if found.code.lower() == code.lower():
             return found.code

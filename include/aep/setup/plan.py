@@ -1,4 +1,4 @@
-"""The plan: every change that a pipeline needs in AEP, in order; or why it cannot succeed. Pure."""
+"""The plan: all changes that a pipeline needs in AEP, in order, or the reasons why it cannot succeed. Pure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Plan:
-    """``changes`` in the order in which they are made. ``notes``: what is left as it is, one sentence each.
+    """A plan. ``changes``: in the order of execution. ``notes``: what is not changed, one sentence each.
 
-    ``schema`` is the schema as it will be. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
+    ``schema`` is the future schema. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
     creates the object.
     """
 
@@ -45,7 +45,7 @@ class Plan:
     dataset_id: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
+        """Return the plan as ``--json`` prints it."""
         return {
             "pipeline": self.pipeline,
             "schema": self.schema_id or None,
@@ -58,14 +58,14 @@ class Plan:
 def plan_setup(
     state: AepState, requirements: SetupRequirements, tags: Mapping[str, str] | None = None
 ) -> Plan:
-    """Return every change in order, or every reason against them.
+    """Return every change in order, or raise with every reason against them.
 
-    ``tags``: the dataset's missing tags that say whose it is, each with a clause.
+    ``tags``: the dataset's missing ownership tags, each with a clause.
 
     Raises:
-        ConfigError: the pipeline file, its mapping or its identities cannot be as AEP is.
+        ConfigError: the pipeline file, its mapping or its identities conflict with AEP.
         SchemaError: schema, field groups, dataset or Profile contradict each other or the pipeline.
-        DatasetMissing: there is no dataset of the id that the pipeline names.
+        DatasetMissing: no dataset has the id in the pipeline file.
     """
     plan_errors = PlanErrors()
     plan_errors.gather(lambda: require_target(state, requirements))

@@ -1,4 +1,4 @@
-"""Why a plan cannot succeed: all reasons that do not follow from one another, in one error."""
+"""Collects the reasons why a plan cannot succeed; those that are independent are reported in one error."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _T = TypeVar("_T")
 
 
 class PlanErrors:
-    """Collects refusals, so that a person corrects a pipeline file once."""
+    """Collects errors, so that the user corrects a pipeline file once."""
 
     def __init__(self) -> None:
         self._found: list[PipelineError] = []
 
     def gather(self, decide: Callable[[], _T]) -> _T | None:
-        """Return what is decided, None where it is refused."""
+        """Return the result of ``decide``, or None where it raises."""
         try:
             return decide()
         except (ConfigError, SchemaError, DatasetMissing) as refusal:
@@ -25,12 +25,12 @@ class PlanErrors:
             return None
 
     def require_none(self) -> None:
-        """Raise what was refused.
+        """Raise the collected errors, if any.
 
         Raises:
-            ConfigError, SchemaError, DatasetMissing: the only refusal; a SchemaError for several.
+            ConfigError, SchemaError, DatasetMissing: the only error; a SchemaError for several.
         """
         if len(self._found) == 1:
             raise self._found[0]
         if self._found:
-            raise SchemaError(" ".join(map(str, self._found)), "Nothing was changed; correct all of them.")
+            raise SchemaError(" ".join(map(str, self._found)), "Nothing was changed. Correct all of them.")

@@ -1,7 +1,7 @@
-"""Whether schema and dataset are to be enabled for Profile, and where the one primary identity of every event is.
+"""Decides whether to enable schema and dataset for Profile, and where every event's primary identity is.
 
-Either the schema has a primary identity field, which every event then needs, and ``identityMap`` names no primary one;
-or it has none, and ``identityMap`` names exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
+Either the schema has a primary identity field, which every event then needs, and ``identityMap`` has no primary entry;
+or it has none, and ``identityMap`` has exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from include.xdm.schema.xdm_schema import ProfileUse
 
 @dataclass(frozen=True)
 class ProfilePlan:
-    """``use``: what Profile wants of the rows once the plan is executed; None where the dataset is not enabled.
+    """``use``: Profile's requirements for the rows after the plan; None where the dataset is not enabled.
 
     ``primary``: the property whose field becomes the schema's primary identity.
     """
@@ -35,11 +35,12 @@ class ProfilePlan:
 def plan_profile(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
-    """Decide about Profile. ``fields``: the field of each identity; ``has_map``: the schema will have the field group
-    IdentityMap.
+    """Return the plan for Profile.
+
+    ``fields``: the field of each identity; ``has_map``: the schema will have the field group IdentityMap.
 
     Raises:
-        ConfigError: the pipeline file contradicts AEP, or names a primary identity that cannot be one.
+        ConfigError: the pipeline file contradicts AEP, or its primary identity is not possible.
         SchemaError: an event would have no primary identity, or two.
     """
     target = requirements.pipeline.aep
@@ -49,47 +50,47 @@ def plan_profile(
         raise ConfigError(
             f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
             "profile: false.",
-            "Remove aep.profile, or write true; or name another dataset in aep.dataset. A person who has the right Manage "
+            "Remove aep.profile or set it to true, or set another dataset in aep.dataset. A user with the permission Manage "
             "Datasets can also disable the dataset for Profile in AEP.",
         )
     primary = _own_primary(state, requirements, fields)
     use = _use(state, requirements, fields, primary, has_map=has_map) if enabled or target.profile else None
-    wants = target.profile is True
+    enable = target.profile is True
     return ProfilePlan(
         use=use,
-        enable_schema=wants and not state.is_union,
-        enable_dataset=wants and bool(enabled_tags(tags)),
+        enable_schema=enable and not state.is_union,
+        enable_dataset=enable and bool(enabled_tags(tags)),
         primary=primary,
         notes=(*_primary_notes(state, requirements, fields), *_notes(state, requirements, use)),
     )
 
 
 def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names]) -> str | None:
-    """The property of ``aep.primary_identity``, unless the schema has a primary identity, which it keeps."""
+    """Return the property of ``aep.primary_identity``, unless the schema already has a primary identity, which it keeps."""
     name = requirements.pipeline.aep.primary_identity
     if name is None or state.primary is not None:
         return None
     if name not in fields:
         raise ConfigError(
-            f"aep.primary_identity names {name}, which no mapping maps to a field of its own in schema "
+            f"aep.primary_identity is {name}, but no mapping maps {name} to a separate field in schema "
             f"{requirements.pipeline.aep.schema_name!r}.",
-            f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then names the "
+            f"Map {name} to a string field of the schema, or remove aep.primary_identity: identityMap then contains the "
             "primary identity.",
         )
     marked = next((d for d in state.identities if names_of(d) == fields[name]), None)
     if marked is not None:
         raise SchemaError(
-            f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is an identity already, "
-            f"of namespace {namespace_of(marked)}, but not the primary one, which aep.primary_identity asks for.",
-            "Remove aep.primary_identity; or ask a person who has the right Manage Schemas to make the field the primary "
+            f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is already an identity "
+            f"of namespace {namespace_of(marked)}, but not the primary identity, as aep.primary_identity requires.",
+            "Remove aep.primary_identity, or ask a user with the permission Manage Schemas to make the field the primary "
             "identity in AEP's schema editor.",
         )
     if state.is_union:
         raise SchemaError(
-            f"Schema {requirements.pipeline.aep.schema_name!r} is enabled for Profile and takes the primary identity from "
-            f"identityMap; with {pointer_of(fields[name])} as its primary identity, events of other datasets would lose "
-            "theirs.",
-            "Remove aep.primary_identity, or give the pipeline a schema of its own.",
+            f"Schema {requirements.pipeline.aep.schema_name!r} is enabled for Profile with the primary identity in "
+            f"identityMap. With {pointer_of(fields[name])} as its primary identity, events of other datasets would have "
+            "no primary identity.",
+            "Remove aep.primary_identity, or give the pipeline its own schema.",
         )
     return name
 
@@ -110,9 +111,9 @@ def _use(
         return ProfileUse()
     schema = requirements.pipeline.aep.schema_name
     raise SchemaError(
-        f"Profile needs a primary identity in every event, but schema {schema!r} has neither a primary identity field nor "
-        "the field group IdentityMap.",
-        "Write IdentityMap in aep.field_groups; or name in aep.primary_identity one of identities that every event has "
+        f"Profile needs a primary identity in every event, but schema {schema!r} has no primary identity field and no "
+        "field group IdentityMap.",
+        "Add IdentityMap to aep.field_groups, or set aep.primary_identity to an entry of identities that every event has "
         "and that is mapped to a string field.",
     )
 
@@ -125,7 +126,7 @@ def _primary_notes(
         return []
     return [
         f"Schema {requirements.pipeline.aep.schema_name!r} keeps its primary identity {pointer_of(names_of(state.primary))} "
-        f"({namespace_of(state.primary)}); {name} becomes a further identity."
+        f"({namespace_of(state.primary)}); {name} becomes an additional identity."
     ]
 
 
@@ -133,20 +134,20 @@ def _notes(state: AepState, requirements: SetupRequirements, use: ProfileUse | N
     target, tags = requirements.pipeline.aep, state.dataset["tags"] if state.dataset is not None else {}
     if use is not None and target.profile is None:
         notes = [
-            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile): events are checked as Profile "
-            "wants them."
+            f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile): events are checked against "
+            "Profile's requirements."
         ]
         if not is_enabled(tags, PROFILE_TAGS[1]):
             notes.append(
                 f"Dataset {target.dataset!r} is not enabled for Identity Service (its tag unifiedIdentity), so its "
-                "identities are not linked; with aep.profile: true setup enables it."
+                "identities are not linked. With aep.profile: true, setup enables it."
             )
         return notes
     if use is not None and state.dataset is not None and enabled_tags(tags):
-        return [f"What dataset {target.dataset!r} holds already does not reach Profile; later batches do."]
+        return [f"Existing rows of dataset {target.dataset!r} do not reach Profile; later batches do."]
     if use is None and state.is_union:
         return [
-            f"Schema {target.schema_name!r} is enabled for Profile, dataset {target.dataset!r} is not: the pipeline file "
+            f"Schema {target.schema_name!r} is enabled for Profile, but dataset {target.dataset!r} is not: the pipeline file "
             "does not have aep.profile: true."
         ]
     return []

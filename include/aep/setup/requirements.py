@@ -1,4 +1,4 @@
-"""What a pipeline wants in AEP: its file, its field group file and its mapping, read once."""
+"""A pipeline's requirements for AEP: its file, its field group file and its mapping, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.xdm.mapping.mapping_file import read_mapping_file
 
 @dataclass(frozen=True)
 class SetupRequirements:
-    """``group``: the field group file; None where the pipeline names none. ``rows``: the mapping set's."""
+    """``group``: the field group file; None where the pipeline has none. ``rows``: those of the mapping set."""
 
     pipeline: Pipeline
     group: Mapping[str, Any] | None
@@ -21,10 +21,10 @@ class SetupRequirements:
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> SetupRequirements:
-        """Read the files that a pipeline names.
+        """Read the files that a pipeline refers to.
 
         Raises:
-            ConfigError: a file is not there, or is not what it should be.
+            ConfigError: a file is missing or invalid.
         """
         name = pipeline.aep.field_group
         return cls(

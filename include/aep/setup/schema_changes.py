@@ -1,4 +1,4 @@
-"""The changes to field group, schema and identities, and what is left as it is."""
+"""The changes to field group, schema and identities, and notes about what is not changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from include.xdm.mapping.destinations import Names
 
 
 def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
-    """Yield the change to the pipeline's own field group, if there is one."""
+    """Yield the change to the pipeline's own field group, if any."""
     if group is None:
         return
     if group.group_id is None:
@@ -26,11 +26,11 @@ def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
             body=group.body,
         )
     elif group.operations:
-        clauses = {"add to": group.added, "loosen in": group.relaxed}
+        clauses = {"add to": group.added, "relax constraints in": group.relaxed}
         whats = [
             f"{verb} field group {group.title!r}: {_counted(rows)}" for verb, rows in clauses.items() if rows
         ]
-        pasts = {"added to": group.added, "loosened in": group.relaxed}
+        pasts = {"added to": group.added, "relaxed constraints in": group.relaxed}
         dones = [
             f"{verb} field group {group.title!r}: {_listed(rows)}" for verb, rows in pasts.items() if rows
         ]
@@ -50,7 +50,7 @@ def _listed(fields: made.Details) -> str:
 def schema_changes(
     state: AepState, requirements: SetupRequirements, parts: tuple[str, ...], group: FieldGroupPlan | None
 ) -> Iterator[made.Change]:
-    """Yield the creation of the schema, or its extension by what it lacks."""
+    """Yield the creation of the schema, or its extension by missing parts."""
     title = requirements.pipeline.aep.schema_name
     own = group is not None and (group.group_id is None or group.group_id not in state.references)
     rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
@@ -86,7 +86,7 @@ def identity_changes(
     marked: Mapping[Names, str],
     profile: ProfilePlan,
 ) -> Iterator[made.Change]:
-    """Yield an identity descriptor for each field that holds an identity; a field has one only."""
+    """Yield an identity descriptor for each field that holds an identity; a field has at most one."""
     taken = set(marked)
     for source, names in fields.items():
         if names in taken:
@@ -106,7 +106,7 @@ def identity_changes(
 
 
 def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> Iterator[made.Change]:
-    """Yield the enabling of the schema for Profile, where it is wanted and missing."""
+    """Yield the enabling of the schema for Profile, where it is required and missing."""
     if profile.enable_schema:
         title = requirements.pipeline.aep.schema_name
         what = f"schema {title!r} for Profile"
@@ -116,11 +116,11 @@ def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> It
 def namespace_notes(
     requirements: SetupRequirements, fields: Mapping[str, Names], marked: Mapping[Names, str]
 ) -> Iterator[str]:
-    """Yield a sentence for each field that stays an identity of another namespace."""
+    """Yield a sentence for each field that remains an identity of another namespace."""
     for source, names in fields.items():
         code = requirements.pipeline.namespaces[source]
         if names in marked and marked[names] != code and not marked[names].isdecimal():
             yield (
-                f"Field {pointer_of(names)} of schema {requirements.pipeline.aep.schema_name!r} stays an identity of namespace "
-                f"{marked[names]}; identities has {code} for {source}, which identityMap names."
+                f"Field {pointer_of(names)} of schema {requirements.pipeline.aep.schema_name!r} remains an identity of namespace "
+                f"{marked[names]}; identities has {code} for {source}, which is used in identityMap."
             )

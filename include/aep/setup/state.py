@@ -1,4 +1,4 @@
-"""All of AEP's state that setup depends on, read before anything is decided and before anything is changed."""
+"""AEP's state that setup depends on, read before any decision and any change."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class AepState:
-    """AEP as it was read, for one pipeline.
+    """AEP's state for one pipeline.
 
-    ``schema`` and ``group`` are as they were written; None where they are missing. ``group``: the pipeline's own one.
-    ``named``: the ``$id``s that AEP has for each entry of ``aep.field_groups``. ``parts``: what the schema is or will be
-    composed of and what it is now, resolved, by ``$id``. ``titles``: who else has a title that is to be given.
+    ``schema`` and ``group`` (the pipeline's own field group) are as written; None where missing. ``named``: AEP's ``$id``s
+    for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future parts, resolved, by ``$id``.
+    ``titles``: the kinds of resources that already have a title that the plan needs.
     """
 
     tenant: str
@@ -66,10 +66,10 @@ class AepState:
 
 
 def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
-    """Read AEP; change nothing.
+    """Read AEP's state; this changes nothing.
 
     Raises:
-        SchemaError: there is no schema of the ``$id`` that the pipeline names.
+        SchemaError: no schema has the ``$id`` in the pipeline file.
         DatasetMissing: several datasets have the name.
     """
     registry, target = aep.registry, requirements.pipeline.aep
@@ -95,7 +95,7 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
 
 
 def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """By title or ``$id`` what AEP has; Adobe's titles are listed once, however many are named."""
+    """Return AEP's ``$id``s by title or ``$id``; Adobe's titles are listed only once."""
     found: dict[str, tuple[str, ...]] = {}
     lists: list[dict[str, list[str]]] = []
     for name in names:
@@ -109,12 +109,12 @@ def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[
 
 
 def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, Json]:
-    """The schema as it is, and what may be added to it; an ``$id`` that AEP does not have is left out."""
+    """Return the resolved schema and the parts that may be added to it; an unknown ``$id`` is omitted."""
     if state.schema is not None:
         requirements = [("schemas", str(state.schema["$id"]))]
     else:
         requirements = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
-    # Several field groups may have one title; their classes distinguish them.
+    # Several field groups may have the same title; their classes distinguish them.
     added = [each for found in state.named.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
@@ -123,6 +123,6 @@ def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, Json]:
     for kind, resource_id in requirements:
         try:
             found[resource_id] = registry.resolved(kind, resource_id)
-        except NotFound:  # the plan refuses it by name
+        except NotFound:  # the plan reports it by name
             continue
     return found

@@ -19,10 +19,10 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 class BucketStore:
     """The objects below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on).
 
-    ``patience_seconds``: how long a request is repeated while the store answers 5xx or cannot be reached.
+    ``patience_seconds``: how long a request is repeated while the store responds with 5xx or cannot be reached.
 
     Raises:
-        ConfigError: the store would be reached over plain HTTP, and the deployment does not allow it.
+        ConfigError: the endpoint uses plain HTTP, which the deployment does not allow.
     """
 
     def __init__(self, url: str, patience_seconds: float, **more: Any) -> None:
@@ -40,7 +40,7 @@ class BucketStore:
         return OpenedObject(int(found.meta["size"]), chunks, lambda: None)
 
     def create(self, key: str, body: bytes) -> bool:
-        """Put an object if there is none; return False where there is one."""
+        """Put an object unless it exists; return whether it was created."""
         try:
             self._store.put(key, body, mode="create", use_multipart=False)
         except AlreadyExistsError:
@@ -48,11 +48,11 @@ class BucketStore:
         return True
 
     def put(self, key: str, source: BinaryIO) -> None:
-        """Put an object, in place of one of the same key."""
+        """Put an object, replacing an existing one."""
         obstore.put(self._store, key, source)
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """List what is below a prefix, in the order of the keys within each page."""
+        """List the objects below a prefix, in the order of the keys within each page."""
         for page in self._store.list(prefix):
             for item in sorted(page, key=lambda each: str(each["path"])):
                 yield LakeObject(item["path"], item["size"], item["last_modified"])
@@ -63,7 +63,7 @@ class BucketStore:
         return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
 
     def head(self, key: str) -> LakeObject:
-        """Return size and time of an object."""
+        """Return the size and time of an object."""
         found = self._store.head(key)
         return LakeObject(key, found["size"], found["last_modified"])
 
@@ -72,5 +72,5 @@ class BucketStore:
         self._store.delete(key)
 
     def probe_read(self) -> None:
-        """List, as a stranger tries it."""
+        """List the store, to check access without credentials."""
         next(iter(self._store.list()), None)

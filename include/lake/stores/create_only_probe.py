@@ -1,4 +1,4 @@
-"""The proof that a store keeps create-only puts. The ledger's lock rests on them, so they are tried, not believed."""
+"""The check that a store enforces create-only puts. The ledger's lock depends on them, so they are tested."""
 
 from __future__ import annotations
 
@@ -9,30 +9,35 @@ from typing import Protocol
 from include.errors import LakeError, UnsafeStore
 
 PROBE_KEY = ".writable"
-"""One fixed key, never removed: the proof needs no right to delete. Earlier versions left an empty object there."""
+"""A fixed key that is never removed: the check needs no permission to delete. Earlier versions left an empty object."""
 _HINT = (
-    "Use a store that honours If-None-Match: * on PUT (AWS S3, GCS, Azure, a current MinIO), or remove what takes "
-    "the header away, such as a gateway or cache in front of it. Nothing may be loaded through this lake before."
+    "Use a store that supports If-None-Match: * on PUT (AWS S3, GCS, Azure, a current MinIO), or remove the gateway or "
+    "cache that drops the header. Do not load through this lake before."
 )
 _proven: set[tuple[int, str, str]] = set()
 
 
 class Store(Protocol):
-    """What the proof needs of a lake."""
+    """The part of a lake that the check needs."""
 
     url: str
 
-    def read(self, key: str) -> bytes | None: ...
-    def put_new(self, key: str, body: bytes) -> bool: ...
+    def read(self, key: str) -> bytes | None:
+        """Return an object's bytes, or None."""
+        ...
+
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Put an object unless it exists; return whether it was created."""
+        ...
 
 
 def prove_once(store: Store) -> None:
-    """Prove the store in this process unless that was done already.
+    """Check the store, once per process.
 
     Raises:
         UnsafeStore: see :func:`prove_create_only`.
     """
-    # A forked child proves again: a long-lived parent may have done so before the store was changed.
+    # A forked child checks again: a long-lived parent may have done so before the store was changed.
     key = (os.getpid(), store.url, os.environ.get("AWS_ENDPOINT_URL", ""))
     if key not in _proven:
         prove_create_only(store)
@@ -40,12 +45,12 @@ def prove_once(store: Store) -> None:
 
 
 def prove_create_only(store: Store) -> None:
-    """Put random values under the probe key and see that the first one stays.
+    """Put random values under the probe key, and check that the first value is kept.
 
     Raises:
-        UnsafeStore: the store accepted a second create-only put of one key, or changed the object all the same.
+        UnsafeStore: the store accepted a second create-only put of one key, or changed the object in spite of an error.
         LakeError: the store could not be read or written.
-        AccessDenied: the credential may not read or may not write.
+        AccessDenied: the credential lacks permission to read or write.
     """
     first = secrets.token_hex(16).encode()
     if store.read(PROBE_KEY) is None:
@@ -57,8 +62,8 @@ def prove_create_only(store: Store) -> None:
         kept = store.read(PROBE_KEY)
     if kept is None:
         raise LakeError(
-            f"The lake {store.url} has lost {PROBE_KEY} while create-only puts were tried.",
-            "Check that nothing removes objects of the lake, then run it again.",
+            f"{PROBE_KEY} disappeared from the lake {store.url} during the check of create-only puts.",
+            "Check that no other program removes objects of the lake, then run the command again.",
         )
     created = store.put_new(PROBE_KEY, secrets.token_hex(16).encode())
     stays = store.read(PROBE_KEY) == kept
@@ -68,13 +73,11 @@ def prove_create_only(store: Store) -> None:
             f"accepted a second create-only put of {PROBE_KEY} and {'kept the first' if stays else 'overwrote the'} value",
         )
     if not stays:
-        raise _unsafe(
-            store, f"refused a second create-only put of {PROBE_KEY} and changed the value all the same"
-        )
+        raise _unsafe(store, f"refused a second create-only put of {PROBE_KEY} but changed the value")
 
 
-def _unsafe(store: Store, did: str) -> UnsafeStore:
+def _unsafe(store: Store, behavior: str) -> UnsafeStore:
     return UnsafeStore(
-        f"The store of lake {store.url} does not keep create-only puts: it {did}. Two runs could load one day twice.",
+        f"The store of lake {store.url} does not enforce create-only puts: it {behavior}. Two runs could load the same day twice.",
         _HINT,
     )

@@ -1,4 +1,4 @@
-"""The endpoint of an S3 lake that is not AWS's own, and whether it may be reached without TLS."""
+"""The endpoint of an S3 lake outside AWS, and the check whether it may be used without TLS."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from include.redact import one_line
 
 PLAIN_HTTP_VARIABLE = "MIXPANEL_AEP_PLAIN_HTTP_LAKES"
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-"""What obstore reads; which of several wins is obstore's business, so that all of them are checked."""
+"""The variables that obstore reads. Their precedence is not documented, so all of them are checked."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def loopback_endpoint(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the environment names a stand-in for S3 on this machine, and no other endpoint."""
+    """Return whether the environment sets an S3 endpoint on this machine, and no other endpoint."""
     found = _endpoints(environment)
     return bool(found) and all(_host(url) in _LOOPBACK for url in found)
 
 
 def may_use_plain_http(lake: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the client of this lake may speak plain HTTP: to loopback, or where the deployment says so.
+    """Return whether the client of this lake may use plain HTTP: to loopback, or where the deployment allows it.
 
     Args:
         lake: the lake's address.
-        environment: that of this process if left out.
+        environment: by default that of this process.
 
     Raises:
         ConfigError: the endpoint is plain HTTP to another machine, and ``MIXPANEL_AEP_PLAIN_HTTP_LAKES`` does not list the
@@ -41,9 +41,9 @@ def may_use_plain_http(lake: str, environment: Mapping[str, str] | None = None) 
     listed = [entry.strip() for entry in given.get(PLAIN_HTTP_VARIABLE, "").split(",") if entry.strip()]
     if elsewhere and not any(is_below(lake, entry) for entry in listed):
         raise ConfigError(
-            f"The lake {lake} would be reached over plain HTTP at {one_line(_host(elsewhere[0]) or '', 100)}: events "
-            "would cross the network unencrypted.",
-            "Use an https:// endpoint. On a network that nobody else can read, list the lake in "
+            f"The lake {lake} would use plain HTTP to {one_line(_host(elsewhere[0]) or '', 100)}: events would cross the "
+            "network unencrypted.",
+            "Use an https:// endpoint. On a trusted network, list the lake in "
             f"{PLAIN_HTTP_VARIABLE} in the environment of every Airflow process.",
         )
     return True

@@ -1,4 +1,4 @@
-"""Who may enter a folder lake: modes and owners of its folders, as ``check`` reads them."""
+"""Checks who can enter a folder lake, by the modes and owners of its folders; ``check`` uses it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def require_private(root: Path) -> None:
-    """Refuse a folder lake that others of the machine may enter, own or put another folder in place of.
+    """Refuse a folder lake that other users of the machine can enter, own or replace.
 
     Raises:
         ConfigError: naming the folder, its mode or owner, and the command that corrects it.
@@ -24,15 +24,15 @@ def require_private(root: Path) -> None:
         found = folder.lstat()
         if found.st_uid != os.geteuid():
             raise ConfigError(
-                f"The folder {folder} of the lake belongs to the user with the number {found.st_uid}, not to this "
-                f"process's ({os.geteuid()}), so that its owner decides what is loaded.",
-                f"Run every task as one user, and as root: chown -R {os.geteuid()} {shlex.quote(str(root))}",
+                f"The folder {folder} of the lake belongs to the user with the number {found.st_uid}, not to the user of this "
+                f"process ({os.geteuid()}), so its owner could change the loaded data.",
+                f"Run all tasks as the same user. As root, run: chown -R {os.geteuid()} {shlex.quote(str(root))}",
             )
     mode = stat.S_IMODE(root.stat().st_mode)
     if mode & _OTHERS:
         can = "change and read" if mode & _OTHERS_WRITE else "enter"
         raise ConfigError(
-            f"Other users of this machine can {can} the lake's folder {root} (mode {mode:04o}), which holds personal "
+            f"Other users of this machine can {can} the lake's folder {root} (mode {mode:04o}), which contains personal "
             "data.",
             f"Run: chmod -R go-rwx {shlex.quote(str(root))}",
         )
@@ -40,7 +40,7 @@ def require_private(root: Path) -> None:
 
 
 def _inner(root: Path) -> Iterator[Path]:
-    """The folders directly in the lake: each belongs to a pipeline, or to all histories."""
+    """Yield the folders directly in the lake: those of pipelines, and that of all histories."""
     with os.scandir(root) as entries:
         yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
 
@@ -52,6 +52,6 @@ def _require_parents(root: Path) -> None:
         if is_open or found.st_uid not in (0, os.geteuid()):
             what = "lets every user of this machine rename it" if is_open else "belongs to another user"
             raise ConfigError(
-                f"The folder {folder}, in which the lake {root} lies, {what}: another folder could be put in its place.",
-                "Move the lake below a folder of the workers' user, or correct owner and mode of that folder.",
+                f"The folder {folder}, which contains the lake {root}, {what}: another folder could replace it.",
+                "Move the lake to a folder of the workers' user, or correct the owner and mode of that folder.",
             )

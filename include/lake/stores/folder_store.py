@@ -1,8 +1,8 @@
-"""A folder as a store of the lake: whole files or none, on disk before a put returns, readable by their owner alone.
+"""A folder as a store of the lake: files are written completely or not at all, synced to disk, and private to their owner.
 
-No symbolic link below the root is followed, by reading, writing, listing or removing: each part of a key is opened
-relative to the folder before it. A file is opened once, and what is read of it is of that one file. Reading creates
-nothing; the first put makes the root.
+No symbolic link below the root is followed when reading, writing, listing or removing: each part of a key is opened
+relative to the folder before it. A file is opened once, and all reads are from that open file. Reading creates no
+folder; the first put creates the root.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class FolderStore:
     """The files below ``root``.
 
     Raises:
-        OSError: from every method; also where the root is, or lies below, something else than a folder.
-        ForeignObject: from every method, where a key leads over a symbolic link, or to something else than a file.
+        OSError: from every method; also where the root, or a parent of it, is not a folder.
+        ForeignObject: from every method, where a key leads over a symbolic link, or not to a file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -47,14 +47,14 @@ class FolderStore:
         return OpenedObject(os.fstat(file.fileno()).st_size, _chunks(file), file.close)
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write a file if there is none of its name yet; return False where there is one."""
+        """Write a file unless it exists; return whether it was created."""
         with self._inside(key, make=True) as (folder, name):
             if _is_there(name, folder):
                 return False
             with _unfinished(name, folder) as (temporary, file):
                 file.write(body)
                 _sync_file(file)
-                try:  # fails where the name is taken: the file system decides who wins
+                try:  # fails where the name exists: the file system resolves the race
                     os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
                 except FileExistsError:
                     return False
@@ -62,7 +62,7 @@ class FolderStore:
         return True
 
     def put(self, key: str, source: BinaryIO) -> None:
-        """Copy a stream to a file, in place of one of the same name."""
+        """Copy a stream to a file, replacing an existing one."""
         with self._inside(key, make=True) as (folder, name):
             with _unfinished(name, folder) as (temporary, file):
                 shutil.copyfileobj(source, file, _COPY_BYTES)
@@ -71,7 +71,7 @@ class FolderStore:
             os.fsync(folder)
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """List the files below a folder in the order of their keys, without those that are being written."""
+        """List the files below a folder in the order of their keys, without unfinished files."""
         parts = [part for part in prefix.split("/") if part]
         with self._translated(prefix), open_folder(self.root, parts) as folder:
             yield from self._below(folder, "/".join(parts))
@@ -83,7 +83,7 @@ class FolderStore:
             return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def head(self, key: str) -> LakeObject:
-        """Return size and time of a file."""
+        """Return the size and time of a file."""
         with self._inside(key) as (folder, name):
             descriptor = open_file(name, folder)
             try:
@@ -97,21 +97,23 @@ class FolderStore:
             os.unlink(name, dir_fd=folder)
 
     def remove_unfinished(self, before: datetime) -> int:
-        """Remove what a process that died in the middle of a put has left; return how many files.
+        """Remove the temporary files of puts that a process crash interrupted; return their number.
 
-        Only names that a put gives to a file of ours: a key of ours, ``#`` and digits.
+        Only temporary names of this project's files are removed: a key of this project, ``#`` and digits.
         """
         removed = 0
         for found in self._unfinished_files():
             if found.modified < before:
-                with suppress(FileNotFoundError):  # its writer has just finished it
+                with suppress(FileNotFoundError):  # the writer finished it in the meantime
                     self.remove(found.key)
                     removed += 1
         return removed
 
     def _unfinished_files(self) -> Iterator[LakeObject]:
         root = self.root.resolve()
-        for folder, _, files, descriptor in os.fwalk(root) if root.is_dir() else ():  # which follows no links
+        for folder, _, files, descriptor in (
+            os.fwalk(root) if root.is_dir() else ()
+        ):  # os.fwalk follows no links
             above = Path(folder).relative_to(root)
             for name in files:
                 whole = unfinished_of((above / name).as_posix())
@@ -140,7 +142,7 @@ class FolderStore:
 
     @contextmanager
     def _inside(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """The folder in which a key's file is, opened, and the file's name."""
+        """Open the folder that contains a key's file; yield the folder's descriptor and the file's name."""
         *above, name = key_parts(key)
         with self._translated(key):
             if make:
@@ -154,14 +156,14 @@ class FolderStore:
             yield
         except ForeignEntry as entry:
             raise ForeignObject(
-                f"The lake file://{self.root} has a symbolic link, or something else than a file or folder, at "
-                f"{entry} ({key or 'its root'} leads there); the lake follows none.",
-                "Remove it. To have the lake elsewhere, name that folder as the lake, or mount it.",
+                f"The lake file://{self.root} has a symbolic link, or an entry that is not a file or folder, at "
+                f"{entry} (on the path to {key or 'its root'}); the lake does not follow links.",
+                "Remove it. To use another folder, set it as the lake, or mount it.",
             ) from None
 
 
 def key_parts(key: str) -> list[str]:
-    """The parts of a key; one that leads out of the lake is a defect, refused as obstore refuses it."""
+    """Return the parts of a key; a key that leads out of the lake is a bug, refused as obstore refuses it."""
     parts = key.split("/")
     if not all(part not in ("", ".", "..") for part in parts) or "\0" in key:
         raise ValueError(f"illegal character sequence in the key {key!r}")
@@ -197,7 +199,7 @@ def _is_link(name: str, folder: int) -> bool:
 
 @contextmanager
 def _unfinished(name: str, folder: int) -> Iterator[tuple[str, BinaryIO]]:
-    """A file next to the one of this name that no listing shows: its name ends with # and digits."""
+    """Yield a temporary file in the same folder that no listing shows: its name ends with # and digits."""
     temporary = f"{name}#{secrets.randbelow(10**18)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, _FILE_MODE, dir_fd=folder)

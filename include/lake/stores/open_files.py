@@ -1,4 +1,4 @@
-"""Opens folders and files step by step, relative to the folder before, so that no symbolic link is followed."""
+"""Opens folders and files step by step, each relative to its parent, so that no symbolic link is followed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pathlib import Path
 _FOLDER_MODE = 0o700
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _INNER = _FOLDER | os.O_NOFOLLOW
-# Without O_NONBLOCK the opening of a pipe would wait for its other end.
+# Without O_NONBLOCK, opening a pipe would wait for its other end.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ForeignEntry(Exception):
-    """A symbolic link, or something else than a file or folder, is where one of those has to be."""
+    """A symbolic link, or an entry that is not a file or folder, is in the place of one."""
 
 
 @contextmanager
 def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
-    """Open a folder below ``root``, which may itself lie behind links; yield its descriptor.
+    """Open a folder below ``root``, whose own path may contain links; yield its descriptor.
 
     Raises:
         ForeignEntry: one of ``parts`` is a symbolic link.
-        OSError: one of them is missing, or is not a folder.
+        OSError: one of ``parts`` is missing, or is not a folder.
     """
     with _opened(root, parts, make=False) as descriptor:
         yield descriptor
@@ -33,13 +33,13 @@ def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
 
 @contextmanager
 def make_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """Open a folder as :func:`open_folder` does; missing ones are made, mode 0700 whatever the umask."""
+    """Open a folder as :func:`open_folder` does, creating missing ones with mode 0700 for any umask."""
     with _opened(root, parts, make=True) as descriptor:
         yield descriptor
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and its missing parents, mode 0700 whatever the umask; existing ones keep their mode."""
+    """Create a folder and its missing parents with mode 0700 for any umask; existing ones keep their mode."""
     missing: list[Path] = []
     while not folder.is_dir():
         missing.append(folder)
@@ -50,7 +50,7 @@ def make_folder(folder: Path) -> None:
         except FileExistsError:
             if not path.is_dir():
                 raise NotADirectoryError(f"{path} is not a folder") from None
-            continue  # another process made it just now
+            continue  # another process created it in the meantime
         path.chmod(_FOLDER_MODE)
         sync_folder(path.parent)
 
@@ -59,7 +59,7 @@ def open_file(name: str, folder: int) -> int:
     """Open a file for reading; return its descriptor.
 
     Raises:
-        ForeignEntry: it is a symbolic link, or something else than a file.
+        ForeignEntry: the entry is a symbolic link, or not a file.
     """
     try:
         descriptor = os.open(name, _FILE, dir_fd=folder)
@@ -73,7 +73,7 @@ def open_file(name: str, folder: int) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's own entries to disk."""
+    """Write a folder's entries to disk."""
     descriptor = os.open(folder, _FOLDER)
     try:
         os.fsync(descriptor)
@@ -104,7 +104,7 @@ def _make(name: str, folder: int) -> None:
     try:
         os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
     except FileExistsError:
-        return  # whatever it is: opening it says so
+        return  # opening it checks its kind
     os.chmod(name, _FOLDER_MODE, dir_fd=folder)
     os.fsync(folder)
 

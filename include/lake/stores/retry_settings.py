@@ -1,4 +1,4 @@
-"""How long a lake's client waits for a store that answers 5xx, drops connections or cannot be reached."""
+"""How long a lake's client repeats requests to a store that responds with 5xx, drops connections or is unreachable."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 PATIENCE_VARIABLE = "MIXPANEL_AEP_LAKE_PATIENCE_SECONDS"
 PATIENCE_SECONDS = 180.0
-"""S3 may answer 503 Slow Down for a minute or two while it scales a prefix. A task that fails loses a try."""
+"""S3 may respond with 503 Slow Down for a minute or two while it scales a prefix. A failed task costs a try."""
 INTERACTIVE_SECONDS = 5.0
-"""A person can try again, and wants to know now."""
+"""For interactive callers, who can retry themselves."""
 _LONGEST_SECONDS = 240.0
-"""A repeated request is not signed again: a signature is valid for five minutes."""
+"""A repeated request is not signed again, and a signature is valid for five minutes."""
 _MOST_RETRIES = 1000
 
 
@@ -26,7 +26,7 @@ def patience_seconds(environment: Mapping[str, str] | None = None) -> float:
     """Return ``MIXPANEL_AEP_LAKE_PATIENCE_SECONDS``, or ``PATIENCE_SECONDS`` where it is not set.
 
     Raises:
-        ConfigError: it is not a number of seconds between 1 and 240.
+        ConfigError: the value is not a number of seconds between 1 and 240.
     """
     text = (os.environ if environment is None else environment).get(PATIENCE_VARIABLE, "")
     if not text:
@@ -38,7 +38,7 @@ def patience_seconds(environment: Mapping[str, str] | None = None) -> float:
     if not 1 <= seconds <= _LONGEST_SECONDS:
         raise ConfigError(
             f"{PATIENCE_VARIABLE} is not a number of seconds between 1 and {_LONGEST_SECONDS:g}.",
-            f"Correct it, or leave it out: {PATIENCE_SECONDS:g} seconds are the default.",
+            f"Correct it, or remove it; the default is {PATIENCE_SECONDS:g} seconds.",
         )
     return seconds
 

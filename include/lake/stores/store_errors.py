@@ -1,4 +1,4 @@
-"""What a store's exception means: one of our errors, without the store's own text."""
+"""Maps a store's exceptions to this project's errors, without the store's own text."""
 
 from __future__ import annotations
 
@@ -19,35 +19,36 @@ _CAUSES = (
     ("InvalidContentType", "its endpoint does not speak TLS"),
     ("NetworkUnreachable", "its endpoint cannot be reached from this machine"),
     ("HostUnreachable", "its endpoint cannot be reached from this machine"),
-    ("TimedOut", "its endpoint does not answer in time"),
-    ("kind: Timeout", "its endpoint does not answer in time"),
+    ("TimedOut", "its endpoint does not respond in time"),
+    ("kind: Timeout", "its endpoint does not respond in time"),
     ("ConnectionReset", "its endpoint closes connections"),
     ("IncompleteMessage", "its endpoint closes connections"),
     ("kind: Connect", "no connection to its endpoint can be opened"),
 )
-"""What obstore's text for a request without an answer says, and what it means."""
+"""Parts of obstore's text for a request without a response, and their meaning."""
 
 
 def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineError:
-    """The error for what the store of the lake at ``url`` did not do; ``key`` is empty where it is about all of it."""
+    """Return the error for a failed operation of the lake at ``url``; ``key`` is empty for the lake as a whole."""
+    place = f"{key} in the lake {url}" if key else f"the lake {url}"
     if any(code in str(error) for code in _CLOCK_CODES):
         return WrongClock(
-            f"The store of lake {url} does not accept the time of this worker's clock ({_cause(error)}).",
-            "Set the worker's clock (NTP): S3 accepts requests within 15 minutes of its own. The task may be run again.",
+            f"The store of lake {url} rejected the time of this worker's clock ({_cause(error)}).",
+            "Synchronize the worker's clock (NTP), then run the task again. S3 accepts a difference of up to 15 minutes.",
         )
     if forbids(error):
         return AccessDenied(
-            f"The lake {url} does not let this worker {verb} {key or 'anything'}.",
-            "Give its role that right (docs/security.md lists all that it needs); nothing was half written.",
+            f"This worker has no permission to {verb} {place}.",
+            "Grant its role that permission (docs/security.md lists all that it needs). No object was partially written.",
         )
     return LakeError(
-        f"The lake {url} cannot {verb} {key or 'anything'}: {_cause(error)}.",
-        "Check that the place exists, that it has room and that this worker may write there.",
+        f"Could not {verb} {place}: {_cause(error)}.",
+        "Check that the lake exists, that it has free space and that this worker may write to it.",
     )
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, without the store's own text: it quotes the answer, which may quote the request's headers."""
+    """Return the cause without the store's own text, which quotes the response and possibly the request's headers."""
     text, name = str(error), type(error).__name__
     if code := _CODE.search(text):
         return f"{name} ({code[1]})"
@@ -58,13 +59,13 @@ def _cause(error: Exception) -> str:
 
 
 def forbids(error: Exception) -> bool:
-    """Whether the store says that this worker may not; for a listing it has no exception of its own for that."""
+    """Return whether the store denies a permission; for a listing, obstore has no separate exception for that."""
     if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
         return True
-    # The answer to a deletion of several objects has its codes in the body.
+    # The response to a deletion of several objects has its codes in the body.
     return any(text in str(error) for text in ("status code: 401", "status code: 403", "AccessDenied"))
 
 
 def unsupported(error: Exception) -> bool:
-    """Whether the store answers that it does not implement the header of a create-only put."""
+    """Return whether the store reports that it does not implement the header of a create-only put."""
     return "NotImplemented" in str(error) or "status code: 501" in str(error)

@@ -200,9 +200,9 @@ def test_a_lower_limit_than_the_documented_one_is_seen_and_overcome(
         assert sorted(reader.ids(dataset, DAY, NEXT, prefix)) == sorted(
             (key, batch) for key in keys if key.startswith(prefix)
         )
-        with pytest.raises(LakeNotReadable, match=r"cut a result of \d+ rows after 30"):
+        with pytest.raises(LakeNotReadable, match=r"truncated a result of \d+ rows after 30"):
             reader.fingerprints(dataset, DAY, NEXT)
-        with pytest.raises(LakeNotReadable, match="cut a result"):
+        with pytest.raises(LakeNotReadable, match="truncated a result"):
             list(reader.ids(dataset, DAY, NEXT))
 
 

@@ -315,7 +315,7 @@ def test_a_real_host_is_spoken_to_with_verified_tls_only() -> None:
 )
 @pytest.mark.case("M15")
 def test_no_other_host_gets_a_password(host: str) -> None:
-    with pytest.raises(LakeNotReadable, match="nothing was sent there"):
+    with pytest.raises(LakeNotReadable, match="no data was sent to it"):
         found(host=host)
 
 

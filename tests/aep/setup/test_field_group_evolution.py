@@ -29,12 +29,12 @@ __all__ = ["aep", "pipeline", "url", "write"]
 
 LOOSENED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
     "more length": ({"code": {"type": "string", "maxLength": 20}}, "code", "maxLength 9 becomes 20", {"maxLength": 20}),
-    "any length": ({"code": {"type": "string"}}, "code", "maxLength 9 is given up", {"maxLength": None}),
+    "any length": ({"code": {"type": "string"}}, "code", "maxLength 9 is removed", {"maxLength": None}),
     "less length at least": (
         {"short": BASE["short"] | {"minLength": 1}}, "short", "minLength 2 becomes 1", {"minLength": 1},
     ),
     "no pattern": (
-        {"short": {"type": "string", "minLength": 2}}, "short", "pattern ^[a-z]+$ is given up", {"pattern": None},
+        {"short": {"type": "string", "minLength": 2}}, "short", "pattern ^[a-z]+$ is removed", {"pattern": None},
     ),
     "wider bounds": (
         {"ratio": {"type": "number", "minimum": -1, "maximum": 1}}, "ratio", "minimum 0 becomes -1", {"minimum": -1},
@@ -51,7 +51,7 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
     "any value": (
         {"plan": {"type": "string"}},
         "plan",
-        "enum ['free', 'paid'] is given up",
+        "enum ['free', 'paid'] is removed",
         {"enum": None, "meta:enum": {"free": "Free", "paid": "Paid"}},
     ),
     "more suggested values": (
@@ -69,7 +69,7 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
     ),
     "longer texts in a map": (
         {"labels": BASE["labels"] | {"additionalProperties": {"type": "string"}}},
-        "labels.*", "maxLength 5 is given up", {},
+        "labels.*", "maxLength 5 is removed", {},
     ),
     "required fields": (
         {"place": {"type": "object", "properties": PLACE}},
@@ -134,7 +134,7 @@ def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
     ]
     result = setup_pipeline(pipeline, aep)
     assert result.changes == [f"added to field group {title!r}: mixpanel.custom.more (string)"]
-    assert "AEP has a field mixpanel.custom.theirs (int) that the file lacks; it stays." in result.notes
+    assert "AEP has a field mixpanel.custom.theirs (int) that is not in the file; it is kept." in result.notes
     assert resolved(aep, result.schema_id, "theirs") == "int"
     assert resolved(aep, result.schema_id, "tags") == "array"
     again = setup_pipeline(pipeline, aep)

@@ -74,7 +74,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an enum where none was": (
         {"mood": {"type": "string", "enum": ["good"]}},
-        "custom.mood has enum unset in AEP and cannot get",
+        "custom.mood has enum unset in AEP and cannot become",
     ),
     "other values": (
         {"plan": {"type": "string", "enum": ["free", "dear", "dearer"]}},
@@ -133,7 +133,7 @@ def test_a_schema_that_lacks_the_field_group_gets_it(
 def test_a_file_that_is_no_field_group_is_told(pipeline: Pipeline, tmp_path: Path, write: Write) -> None:
     write({})
     (tmp_path / "shop.json").write_text("[]")
-    with pytest.raises(ConfigError, match=r"shop\.json is no field group"):
+    with pytest.raises(ConfigError, match=r"shop\.json is not a field group"):
         read_field_group("shop.json")
     with pytest.raises(ConfigError, match=r"no file other\.json"):
         read_field_group("other.json")

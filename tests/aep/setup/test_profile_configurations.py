@@ -74,7 +74,7 @@ def expected(case: Case) -> Outcome:
     if case.profile is False and case.dataset == "enabled":
         return "the pipeline file has profile: false"
     if case.schema == "union" and case.primary == "ours":
-        return "events of other datasets would lose theirs"
+        return "events of other datasets would have no primary identity"
     in_profile = case.profile is True or case.dataset == "enabled"
     if in_profile and case.primary == "none" and not case.has_map:
         return "Profile needs a primary identity in every event"

@@ -81,7 +81,7 @@ def test_an_own_field_group_for_another_class_is_refused(company: Company) -> No
     )
     company.apply(other)
     with pytest.raises(
-        SchemaError, match=r"is for schemas of https://ns\.adobe\.com/xdm/context/experienceevent, but schema"
+        SchemaError, match=r"is intended for https://ns\.adobe\.com/xdm/context/experienceevent, but schema"
     ):
         company.plan(company.pipeline([USER], group))
 
@@ -148,15 +148,15 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
         _dataset_without_the_schema, "", ("Dataset '{name}' has another schema than '{name}'",),
     ),
     "no such schema": (
-        lambda _: {}, "", ("AEP has no schema '{name}', and pipeline company names no field group",),
+        lambda _: {}, "", ("AEP has no schema '{name}', and pipeline company has no field groups",),
     ),
     "no such schema id": (
         lambda _: {"schema": "https://ns.adobe.com/acmesandbox/schemas/abc"}, "",
-        ("AEP has no schema of the id https://ns.adobe.com/acmesandbox/schemas/abc",),
+        ("AEP has no schema with the id https://ns.adobe.com/acmesandbox/schemas/abc",),
     ),
     "no such dataset id": (
         lambda _: {"dataset": "0123456789abcdef01234567", "field_groups": ["Web Details"]}, "",
-        ("AEP has no dataset of the id 0123456789abcdef01234567",),
+        ("AEP has no dataset with the id 0123456789abcdef01234567",),
     ),
     "no such field group": (
         lambda _: {"field_groups": ["Web Detail"]}, "", ("AEP has no field group 'Web Detail'",),
@@ -167,9 +167,9 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     ),
     "a field group of profiles": (
         lambda _: {"field_groups": ["Demographic Details"]}, "",
-        ("'Demographic Details' is for schemas of https://ns.adobe.com/xdm/context/profile", "context/experienceevent"),
+        ("'Demographic Details' is intended for https://ns.adobe.com/xdm/context/profile", "context/experienceevent"),
     ),
-    "a title that is taken": (_taken_title, "", ("The title '{name} g' cannot be given", "one of the fieldgroups has it")),
+    "a title that is taken": (_taken_title, "", ("The title '{name} g' is in use", "one of the fieldgroups has it")),
     "a mapping that does not fit": (
         lambda _: {"field_groups": ["Web Details"]}, "web.pages.URL",
         ("the schema has no field web.pages.URL; nearest is web.webPageDetails.URL",),
@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     ),
     "a primary identity without a field": (
         lambda _: {"field_groups": ["Web Details"], "primary_identity": "$user_id"}, "",
-        ("aep.primary_identity names $user_id, which no mapping maps to a field",),
+        ("aep.primary_identity is $user_id, but no mapping maps $user_id to a separate field",),
     ),
 }  # fmt: skip
 
@@ -273,7 +273,7 @@ def test_a_schema_keeps_its_primary_identity_and_ours_is_a_further_one(company: 
     result = company.apply(pipeline)
     assert f"marked /{company.tenant}/userId as identity MixpanelUser" in result.changes
     assert result.notes[0] == (
-        f"Schema {company.name!r} keeps its primary identity /{company.tenant}/crmId (CRMID); $user_id becomes a further "
+        f"Schema {company.name!r} keeps its primary identity /{company.tenant}/crmId (CRMID); $user_id becomes an additional "
         "identity."
     )
     primary = [
@@ -327,8 +327,8 @@ def test_a_dataset_that_the_company_enabled_gets_the_rules_of_profile(company: C
     assert (counts["valid"], counts["quarantined"]) == (1, 2)
     assert sorted(reason.split(" must")[0] for reason in reasons) == ["identityMap", "the event"]
     assert company.plan(pipeline).notes == (
-        f"Dataset {company.name!r} is enabled for Profile (its tag unifiedProfile): events are checked as Profile wants "
-        "them.",
+        f"Dataset {company.name!r} is enabled for Profile (its tag unifiedProfile): events are checked against Profile's "
+        "requirements.",
     )
 
 
@@ -351,7 +351,7 @@ def test_a_right_that_is_missing_is_named_and_the_next_run_continues(
     refuse(company, path, {"do": "answer", "status": 403, "body_json": {"title": "Forbidden"}})
     with pytest.raises(AccessDenied) as denied:
         company.apply(pipeline)
-    assert f"it needs the right {right!r}" in str(denied.value)
+    assert f"it needs the permission {right!r}" in str(denied.value)
     left = company.plan(pipeline).changes
     made = [change for change in plan.changes if change not in left]
     assert f"{len(made)} of {len(plan.changes)} changes were made" in str(denied.value)

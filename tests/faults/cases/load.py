@@ -150,6 +150,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L25", "the dataset's schema has grown since staging", "loaded all the same",
          (Go(run(until="stage")), Do("a new field", _grow)), ledger=ALL_OF_IT),
     Case("L26", "AEP takes the batch for a duplicate", "red at every try, no loop, and no second batch",
-         (forced({"outcome": "duplicate"}), *([Go(ends="red:BatchFailed", says="taken for a duplicate")] * 2)), finally_=None, active=0, lost=3,
+         (forced({"outcome": "duplicate"}), *([Go(ends="red:BatchFailed", says="considers it a duplicate")] * 2)), finally_=None, active=0, lost=3,
          ledger=ALL_OF_IT[:3]),
 )  # fmt: skip

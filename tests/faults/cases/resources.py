@@ -54,7 +54,7 @@ def _full_disks() -> Iterator[Case]:
     for name, step, folder, options in tries:
         error = "LakeError" if folder.startswith("lake") else "ScratchError"
         says = (
-            f"cannot write .*{folder.partition('/')[2]}"
+            f"Could not write .*{folder.partition('/')[2]}"
             if error == "LakeError"
             else "scratch.* (has no room|cannot be made)"
         )

@@ -109,7 +109,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
           Go(AGAIN, "red:LedgerContradicted", "ledger release"), FIRST_MAPPING, do("the record is removed", changing.remove_newest_record)),
          run=run(name="restored"), ledger=ALL_OF_IT, check=other_batch_is_open, left=frozenset({"scratch"})),
     Case("W15", "a second pipeline file names the same dataset", "red, names both pipelines; nothing is sent",
-         (Go(), do("a second pipeline", changing.second_pipeline, "second"), Go(AGAIN, "red:AnotherPipeline", "a dataset of its own"),
+         (Go(), do("a second pipeline", changing.second_pipeline, "second"), Go(AGAIN, "red:AnotherPipeline", "its own dataset"),
           Do("it is removed", lambda scenario: changing.second_pipeline(scenario, f"faults-{scenario.project_id}"))), run=run(name="first"), ledger=ALL_OF_IT),
     *(Case(f"W15/{name}", "a second pipeline in another installation, which shares only AEP, names the same dataset",
            "red, names what AEP holds and the way out", (Go(), do("a second pipeline", changing.rename_pipeline, "second"), SECOND_LAKE,

@@ -55,7 +55,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
 UNSAFE: list[tuple[Conditions, str]] = [
     ("stripped", "accepted a second create-only put of .writable and overwrote the value"),
     ("ignored", "accepted a second create-only put of .writable and kept the first value"),
-    ("overwritten", "refused a second create-only put of .writable and changed the value all the same"),
+    ("overwritten", "refused a second create-only put of .writable but changed the value"),
 ]
 
 
@@ -70,7 +70,7 @@ def test_a_store_that_does_not_keep_create_only_puts_is_refused_at_the_first_wri
         ).raise_for_status()
     proxy.conditions = conditions
     lake = Lake(s3)
-    with pytest.raises(UnsafeStore, match=f"The store of lake {s3} does not keep .*: it {did}") as refused:
+    with pytest.raises(UnsafeStore, match=f"The store of lake {s3} does not enforce .*: it {did}") as refused:
         lake.create("shop/2026-07-01/ledger/000001.json", b"claimed")
     assert "If-None-Match" in refused.value.hint
     assert lake.read("shop/2026-07-01/ledger/000001.json") is None, "nothing was written before the proof"
@@ -134,11 +134,11 @@ def forbidding(proxy: S3Proxy, forbids: Callable[[Request], bool]) -> Callable[[
 @pytest.mark.parametrize(
     ("forbids", "says"),
     [
-        (lambda request: request.method == "PUT", "lets this credential list and read, but not write"),
-        (lambda request: "list-type" in request.query, "does not let this worker list anything"),
+        (lambda request: request.method == "PUT", "may list and read .*, but not write"),
+        (lambda request: "list-type" in request.query, "no permission to list the lake"),
         (
             lambda request: request.method == "GET" and "list-type" not in request.query,
-            rf"does not let this worker read \{PROBE_KEY}",
+            rf"no permission to read \{PROBE_KEY}",
         ),
     ],
     ids=["read-only", "no-list", "no-read"],

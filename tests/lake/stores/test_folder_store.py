@@ -74,7 +74,7 @@ def test_a_put_that_fails_leaves_nothing(tmp_path: Path, put: str, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LakeError, match="cannot write a/b"):
+    with pytest.raises(LakeError, match="Could not write a/b"):
         lake.create("a/b", b"rows") if put == "create" else lake.upload("a/b", tmp_path / "source")
     assert [path for path in (tmp_path / "lake").rglob("*") if path.is_file()] == [
         tmp_path / "lake" / ".writable"

@@ -107,7 +107,7 @@ def test_an_export_that_breaks_off_publishes_nothing_and_the_next_one_does(lake:
         def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[Iterable[bytes]]:
             def lines() -> Iterator[bytes]:
                 yield from LINES
-                raise TruncatedExport("Mixpanel's answer broke off.")
+                raise TruncatedExport("Mixpanel's response is truncated.")
 
             yield lines()
 
@@ -125,7 +125,7 @@ def test_an_empty_day_is_an_export_of_no_rows(lake: Lake, tmp_path: Path) -> Non
 def test_a_day_that_is_not_over_is_not_asked_for(lake: Lake) -> None:
     client = Mixpanel(*LINES)
     midnight = datetime(2026, 7, 2, tzinfo=UTC)
-    with pytest.raises(PartitionNotClosed, match="Partition 2026-07-01 is not over in UTC"):
+    with pytest.raises(PartitionNotClosed, match="Partition 2026-07-01 has not ended in UTC"):
         export(workspace(lake, clock=frozen(midnight.replace(year=2026, day=1, hour=23))), client)
     assert client.asked == 0
     assert export(workspace(lake, clock=frozen(midnight)), client).rows == 4

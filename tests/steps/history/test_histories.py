@@ -75,7 +75,7 @@ def test_a_dataset_is_loaded_through_one_lake_only(loader: Loader, tmp_path: Pat
         if url.endswith("another"):
             ensure_lake_id(loader.lake)
         for replace in (False, True):
-            with pytest.raises(ForeignLake, match="was loaded through the lake of id"):
+            with pytest.raises(ForeignLake, match="was loaded through the lake with the id"):
                 loader.load("two", replace=replace)
     assert len(loader.active()) == first.active
 
@@ -167,12 +167,12 @@ def test_a_renamed_pipeline_continues_its_history_and_replaces_nothing_before_se
         again = loader.load("two")
         assert (again.batches, again.active) == (first.batches, first.active)
         assert "belongs to pipeline hostile" in caplog.text
-        with pytest.raises(AnotherPipeline, match=r"add rows and not replace.*formerly: hostile"):
+        with pytest.raises(AnotherPipeline, match=r"add rows .*replace.*formerly: hostile"):
             loader.load("three", replace=True)
         loader.pipeline = own if not tagged else loader.pipeline
         monkeypatch.undo()
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path / "renamed"))
-    with pytest.raises(AnotherPipeline, match=r"setup would give it .*formerly: hostile"):
+    with pytest.raises(AnotherPipeline, match=r"setup would reassign it .*formerly: hostile"):
         loader.setup()
     aep = loader.pipeline.aep.model_copy(update={"formerly": "hostile"})
     loader.pipeline = loader.pipeline.model_copy(update={"aep": aep})

@@ -174,7 +174,7 @@ def test_replacing_by_nothing_asks_a_person(late: Late) -> None:
     late.add("only-1", day=day)
     late.ingest(day, late.stage(day, "one"), "one")
     late.control(f"/mixpanel/projects/{late.project_id}/deletions", {"insert_ids": ["only-1"]})
-    with pytest.raises(Terminal, match="no valid event is left to replace what is active"):
+    with pytest.raises(Terminal, match="no valid event is left to replace the active rows"):
         late.ingest(day, late.stage(day, "two", replace=True), "two", replace=True)
 
 

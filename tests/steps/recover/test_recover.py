@@ -194,7 +194,7 @@ def test_another_project_cannot_recover_a_dataset(loaded: Recoverer, tmp_path: P
     with pytest.raises(AnotherSource):
         loaded.recover()
     loaded.aep.catalog.tag_dataset(dataset, {"mixpanel-aep/source": ["us/3000002"]})
-    with pytest.raises(AnotherSource, match=r"Batch \w+ .* holds events of Mixpanel project eu/3000001"):
+    with pytest.raises(AnotherSource, match=r"Batch \w+ .* contains events of Mixpanel project eu/3000001"):
         loaded.recover()
     written = [key for key in loaded.lake.keys("_histories") if "taken-over" not in key]
     assert (written, read_lake_id(loaded.lake)) == ([], None)
@@ -473,5 +473,5 @@ def test_the_old_lake_is_refused_once_another_was_rebuilt(loaded: Recoverer, tmp
     loaded.lake = Lake(f"file://{tmp_path}/another")
     assert loaded.recover().tagged
     loaded.lake = old
-    with pytest.raises(ForeignLake, match="was loaded through the lake of id"):
+    with pytest.raises(ForeignLake, match="was loaded through the lake with the id"):
         loaded.load(run="old")
