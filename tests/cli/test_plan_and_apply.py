@@ -74,7 +74,7 @@ def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_form
         assert (code, "belongs to pipeline mine" in text) == (1, True), text
         assert "write formerly: mine below aep in yours.yaml" in text
     code, text = cli("run", "yours", "2026-07-01", "--replace")
-    assert (code, "may add rows and not replace any" in text) == (1, True)
+    assert (code, "may add rows to it but not replace any" in text) == (1, True)
     assert "this run added 0" in cli("run", "yours", "2026-07-01")[1]
     change(yours, ("\naep:\n", "\naep:\n  formerly: mine\n"))
     assert "aep.formerly says; apply gives it" in cli("check", "yours")[1]

@@ -91,7 +91,10 @@ def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path:
 def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1
-    assert f"AEP calls batch {carried} success; released, its rows would be loaded a second time" in text
+    assert (
+        f"AEP reports the status of batch {carried} as success; after a release, its rows would be duplicated"
+        in text
+    )
     assert "The ledger of partition 2026-07-01 does not count on batch 01X" in cli(
         "ledger", "release", "hostile", DAY, "--batch", "01X", "--why", "no reason"
     )[1]  # fmt: skip

@@ -98,7 +98,6 @@ class ExportRequest:
         If the same lines were published before, in another order or another encoding, that export is returned, and no later
         step has to be repeated; ``with_files``: only if its file exists. If few lines differ from the newest whole export,
         only those are published, as a delta.
-
         """
         workspace = self.workspace
         suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
@@ -187,7 +186,6 @@ def latest_export(
     ``since``: only exports that were requested then or later. A refresh or a delta whose export was removed does not
     count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it are
     found (``include.steps.rewritten``).
-
     """
     lake, partition = workspace.lake, workspace.partition
     found = [

@@ -61,7 +61,6 @@ class OtherBatches:
 
         A crash leaves an open batch from this lake that no record names: no run can complete it without a record, so it is
         aborted. Of an open batch from another lake and ``own``, the older one continues.
-
         """
         for batch in seen:
             state = classify_status(batch.status)

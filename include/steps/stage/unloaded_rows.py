@@ -23,7 +23,6 @@ class UnloadedRows:
 
     Only necessary files are downloaded: without active loads no id is compared; if all mapped rows are valid, the list of the
     day's events names them; and rows of a delta's base are read only if one of them has to be loaded.
-
     """
 
     def __init__(

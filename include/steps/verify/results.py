@@ -48,7 +48,7 @@ class DayResult:
         if self.lost_from:
             parts.append(f"lost from {_named(self.lost_from)}")
         if self.strays:
-            parts.append(f"rows too many in {_named(self.strays)}")
+            parts.append(f"surplus rows in {_named(self.strays)}")
         return "; ".join(parts)
 
 

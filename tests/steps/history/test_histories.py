@@ -167,7 +167,7 @@ def test_a_renamed_pipeline_continues_its_history_and_replaces_nothing_before_se
         again = loader.load("two")
         assert (again.batches, again.active) == (first.batches, first.active)
         assert "belongs to pipeline hostile" in caplog.text
-        with pytest.raises(AnotherPipeline, match=r"add rows and not replace.*formerly: hostile"):
+        with pytest.raises(AnotherPipeline, match=r"add rows to it but not replace.*formerly: hostile"):
             loader.load("three", replace=True)
         loader.pipeline = own if not tagged else loader.pipeline
         monkeypatch.undo()

@@ -341,7 +341,7 @@ def test_a_batch_that_is_not_an_active_load_of_the_day_is_not_adopted(loaded: Re
         (other_producer, "of another producer"),
         (elsewhere, "in dataset"),
         (is_open, "loading, not active"),
-        ("01NOTHING", "knows no batch"),
+        ("01NOTHING", "does not list batch"),
     ):
         with pytest.raises(AmendmentRefused, match=why):
             loaded.adopt(batch)
@@ -435,7 +435,7 @@ def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanis
     other = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
     loaded.post(f"/aep/batches/{flying}", {"vanished": vanished})
     before = loaded.records(DAY)
-    with pytest.raises(AmendmentRefused, match=f"A run has batch {flying}"):
+    with pytest.raises(AmendmentRefused, match=f"A run has submitted batch {flying}"):
         loaded.adopt(other)
     assert flying in loaded.recover().refused[DAY]
     assert loaded.records(DAY) == before
