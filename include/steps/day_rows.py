@@ -1,4 +1,4 @@
-"""The rows of a day in an output of transform or validate: the rows of its base without superseded ones, and its own rows.
+"""The rows of a day in an output of transform or validate: rows of its base that are not superseded, and own rows.
 
 An output that is not a delta has only own rows, so that readers of a day need no special case.
 """
@@ -67,7 +67,7 @@ class DayRows:
         return pq.read_table(self.superseded_path, columns=["_id"])["_id"].combine_chunks()
 
     def files(self) -> list[RowFile]:
-        """Return the day's rows in files: files of the lake, or filtered copies in scratch of those with superseded rows."""
+        """Return the day's rows in files: files of the lake, or filtered copies if they have superseded rows."""
         base = self.base
         stored = list(zip(self.base_paths, base.files, strict=True)) if base is not None else []
         found = [self._without_superseded(path, file, number) for number, (path, file) in enumerate(stored)]

@@ -132,7 +132,7 @@ class _Previewer:
                 yield PreviewedEvent(raw, None, (REASONS.get(event["reason"], event["reason"]),))
 
     def _event_parser(self) -> EventParser:
-        """Return a parser that computes the ``_id`` of each line as transform does: rows are in another order than lines."""
+        """Return a parser that computes each line's ``_id`` as transform does: rows are in another order than lines."""
         source = self.place.pipeline.mixpanel
         return EventParser(
             project_id=self.source.project_id,

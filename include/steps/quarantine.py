@@ -85,8 +85,8 @@ def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> It
 def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[QuarantineFile, ...]:
     """Return the files of the day's newest outputs; files of replaced outputs do not count.
 
-    If validation refused the whole day, or AEP the batch, no manifest names the file. Then a file counts that was written
-    after the newest output of the previous step.
+    If validation refused the whole day, or AEP the batch, no manifest names the file. Then a file counts that was
+    written after the newest output of the previous step.
     """
     mapped = _newest(lake, partition, listing, "transform")
     valid = _newest(lake, partition, listing, "validate")

@@ -29,8 +29,8 @@ _Result = TypeVar("_Result")
 class DayRun:
     """The steps of one partition.
 
-    Each step finds its earlier output, also if a cleaning has removed the files: a loaded day needs none of them. If a step
-    has to read removed files, the outputs before it are created again, as far back as necessary.
+    Each step finds its earlier output, also if a cleaning has removed the files: a loaded day needs none of them. If a
+    step has to read removed files, the outputs before it are created again, as far back as necessary.
 
     ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
     in place of the active rows. ``on_step`` is called with the manifest of every step.

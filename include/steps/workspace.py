@@ -34,7 +34,7 @@ FORGOTTEN = "forgotten"
 
 @dataclass(frozen=True)
 class Output:
-    """The place of a step's output for some inputs; ``manifest`` is None if the output does not exist yet."""
+    """The place of a step's output for some inputs; ``manifest``: None if the output does not exist yet."""
 
     inputs: dict[str, str]
     digest: str
@@ -84,9 +84,9 @@ class Workspace:
     def find_output(self, step: Step, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
         """Return the output of a step for these inputs, or the place for it.
 
-        The manifest is also found if its files were removed: a loaded day does not need them. ``with_files``: the output will
-        be read, so an output without its files does not count, and its successor has another digest: its bytes may differ from
-        those of the removed files.
+        The manifest is also found if its files were removed: a loaded day does not need them. ``with_files``: the
+        output will be read, so an output without its files does not count, and its successor has another digest: its
+        bytes may differ from those of the removed files.
         """
         last: Output | None = None
         for generation in count(1):

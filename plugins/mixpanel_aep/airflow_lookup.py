@@ -86,8 +86,8 @@ def _ask(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T 
             clock.sleep(wait)
     raise SettingsUnavailable(
         f"Airflow could not report whether the {kind} {name!r} is set ({reason}).",
-        "Its API server, metadata database or secrets backend is unavailable, or AIRFLOW__CORE__FERNET_KEY is not the key that "
-        "encrypted the value. Nothing was done. Run the task again.",
+        "Its API server, metadata database or secrets backend is unavailable, or AIRFLOW__CORE__FERNET_KEY is not the "
+        "key that encrypted the value. Nothing was done. Run the task again.",
     )
 
 

@@ -48,7 +48,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _deployment() -> dict[str, Any]:
-    """Return what tasks need of Airflow itself. The database is read if this process can read it, as the scheduler does."""
+    """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
     from airflow import __version__
     from airflow.configuration import conf
     from sqlalchemy.exc import SQLAlchemyError

@@ -28,7 +28,7 @@ def validate_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> di
     if unknown:
         raise ConfigError(
             f"This run's conf has unknown keys: {one_line(', '.join(unknown), 200)}.",
-            f"Known keys: {', '.join(sorted(known))}." if known else "This DAG has no keys.",
+            f"Known keys: {', '.join(sorted(known))}." if known else "This DAG accepts no conf keys.",
         )
     return dict(conf)
 
@@ -97,8 +97,8 @@ def requested_refresh(context: Mapping[str, Any]) -> str | None:
 def refresh_name(context: Mapping[str, Any]) -> str:
     """Return the name of the refresh that this task requests: a new one each time the task is cleared.
 
-    A retry has the same name, so that it finds the export of the previous try. Clearing a task gives a new name, because
-    Airflow then raises the task's ``max_tries`` by the number of tries, and only then. The run's
+    A retry has the same name, so that it finds the export of the previous try. Clearing a task gives a new name,
+    because Airflow then raises the task's ``max_tries`` by the number of tries, and only then. The run's
     ``clear_number`` is unsuitable: it also changes when only a later task is cleared.
     """
     return f"{run_name(context)}/{context['ti'].max_tries}"

@@ -18,7 +18,7 @@ PROBLEM_KEY = "problem"
 
 @contextmanager
 def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
-    """Store a ``PipelineError`` in the task's XCom, and raise it; an exception that only defers the task is not a problem."""
+    """Store a ``PipelineError`` in the task's XCom, and raise it; a deferral is not a problem."""
     try:
         yield
     except PipelineError as error:

@@ -31,8 +31,8 @@ LARGEST_BYTES = 16 * 1024 * 1024
 """A report of some 5,000 expectations has 2 MB; a larger file is not a report of this project."""
 _LONGEST_RUN_ID = 250
 """Airflow's own limit."""
-# The page has Airflow's own origin, and others than Airflow's admins may write to the lake. `sandbox` gives any content a
-# separate origin, without scripts and forms.
+# The page has Airflow's own origin, and others than Airflow's admins may write to the lake. `sandbox` gives any content
+# a separate origin, without scripts and forms.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox",

@@ -66,7 +66,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     post(port, f"aep/batches/{carried}", {"status": "deleted"})
     code, text = cli("ledger", "show", "hostile", DAY)
     assert code == 0
-    assert re.search(rf"^ +4 +active .*{carried} +8 +not there$", text, re.M), text
+    assert re.search(rf"^ +4 +active .*{carried} +8 +not found$", text, re.M), text
     assert cli(*hint[1].split())[0] == 0
     code, text = cli("run", "hostile", DAY)
     assert code == 0, text
@@ -105,7 +105,7 @@ def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path:
     assert "mixpanel-aep recover" in cli("run", "hostile", DAY)[1]
     code, text = cli("recover", "hostile", "--why", "the disk broke")
     assert code == 0
-    assert text.splitlines()[0] == f"ok recover   {DAY}: {carried} known again"
+    assert text.splitlines()[0] == f"ok recover   {DAY}: {carried} recorded again"
     assert cli("verify", "hostile") == (0, f"{EQUAL}\n")
     code, text = cli("run", "hostile", DAY)
     assert code == 0

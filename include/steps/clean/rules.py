@@ -28,8 +28,9 @@ _LATER_FIRST = ("stage", "validate", "transform")
 def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> dict[OutputKey, str]:
     """Return the outputs whose files are not needed any more, each with the name of the setting that ends them.
 
-    Files of transform, validate and stage end ``superseded_days`` after the day was loaded. On a day that is not loaded,
-    they end that long after the same step created newer ones. An output never ends before the outputs that use it.
+    Files of transform, validate and stage end ``superseded_days`` after the day was loaded. On a day that is not
+    loaded, they end that long after the same step created newer ones. An output never ends before the outputs that use
+    it.
     """
     if day.has_unmoved_ledger:
         return {}
@@ -170,7 +171,7 @@ def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: d
 
 
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
-    """Return when a different export for the same request was published, after this one had been found for the last time."""
+    """Return when another export for the same request was published, after this one was last found."""
     request = _request(raw)
     rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [

@@ -25,8 +25,8 @@ _PROBE_DIGEST = "0" * 32
 class CleanResult:
     """What was done, or would be done.
 
-    ``ended``: outputs whose files a later cleaning removes, by setting; ``removed``: objects by kind; ``bytes``: of those
-    objects; ``days``: the affected days.
+    ``ended``: outputs whose files a later cleaning removes, by setting; ``removed``: objects by kind; ``bytes``: of
+    those objects; ``days``: the affected days.
     """
 
     ended: Counter[str] = field(default_factory=Counter)

@@ -26,8 +26,8 @@ class ComparedExport:
     """The result of a comparison.
 
     ``same``: an earlier export with exactly these lines. Otherwise, if few lines differ from the newest whole export,
-    that export is the ``base``, with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the sum
-    of the new export's lines, if it was computed; ``sums``: those of earlier exports, by digest.
+    that export is the ``base``, with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the
+    sum of the new export's lines, if it was computed; ``sums``: those of earlier exports, by digest.
     """
 
     same: Manifest | None = None
@@ -42,8 +42,8 @@ class ComparedExport:
 class ExportComparer:
     """Compares an export in ``scratch`` with ``earlier`` ones of the same request, newest first.
 
-    The newest whole export is read in parallel, and only lines that are not in the same order in both are hashed. Without
-    such a base, or if too much differs from it, every line is hashed if an earlier export has as many lines.
+    The newest whole export is read in parallel, and only lines that are not in the same order in both are hashed.
+    Without such a base, or if too much differs from it, every line is hashed if an earlier export has as many lines.
     ``sums``: the recorded sums of lines, by digest. ``with_files``: only an earlier export whose files are in the lake
     counts as the same.
     """

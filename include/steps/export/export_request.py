@@ -31,7 +31,7 @@ __all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 _SETTLED = "settled"
 """The refresh of a run after the day had settled that found an export from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
-"""An event may be missing from exports for this long after Mixpanel has processed it (observed; there is no SLA)."""
+"""An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,12 @@ class ExportRequest:
     ) -> Manifest:
         """Publish a finished export. ``requested_at``: the time before it was requested.
 
-        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had processed by
-        then, less its lag: later events may be in it or not. Its digest is that of its bytes.
+        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had
+        processed by then, less its lag: later events may be in it or not. Its digest is that of its bytes.
 
-        If the same lines were published before, in another order or another encoding, that export is returned, and no later
-        step has to be repeated; ``with_files``: only if its file exists. If few lines differ from the newest whole export,
-        only those are published, as a delta.
+        If the same lines were published before, in another order or another encoding, that export is returned, and no
+        later step has to be repeated; ``with_files``: only if its file exists. If few lines differ from the newest
+        whole export, only those are published, as a delta.
         """
         workspace = self.workspace
         suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
@@ -184,8 +184,8 @@ def latest_export(
     """Return the newest export for a request: what the last refresh found, also if that was an older export.
 
     ``since``: only exports that were requested then or later. A refresh or a delta whose export was removed does not
-    count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it are
-    found (``include.steps.rewritten``).
+    count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it
+    are found (``include.steps.rewritten``).
     """
     lake, partition = workspace.lake, workspace.partition
     found = [

@@ -1,7 +1,8 @@
 """Reads two exports of a day in parallel and skips lines that are in the same order in both, without hashing them.
 
 Mixpanel guarantees no order, but two exports often have the same order except for a few lines. Comparing bytes costs a
-tenth of hashing lines. Lines that are not skipped are hashed and compared as a set: the order never decides what differs.
+tenth of hashing lines. Lines that are not skipped are hashed and compared as a set: the order never decides what
+differs.
 """
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ def export_partition(
 ) -> Manifest:
     """Export the partition, or find it exported. ``counts``: ``exported`` lines.
 
-    ``refresh`` names a run that requests the current state of the day, regardless of earlier exports. The day is exported
-    once for each such name; if nothing changed, the existing manifest is returned. ``with_files``: the newest export will
-    be read, so the day is exported again if its file is not in the lake any more.
+    ``refresh`` names a run that requests the current state of the day, regardless of earlier exports. The day is
+    exported once for each such name; if nothing changed, the existing manifest is returned. ``with_files``: the newest
+    export will be read, so the day is exported again if its file is not in the lake any more.
 
     Raises:
         PartitionNotClosed: the day is not over in the project's zone.

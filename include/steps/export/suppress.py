@@ -43,7 +43,8 @@ class Suppressor:
     def without_forgotten(self, workspace: Workspace, raw: RawFile, path: Path) -> RawFile:
         """Return an export without the events of forgotten people; the same file if it has none.
 
-        ``path``: where the new file is written. The ``_id``s of the events are stored in the lake, for stage and verify.
+        ``path``: where the new file is written. The ``_id``s of the events are stored in the lake, for stage and
+        verify.
         """
         if not self.suppression:
             return raw

@@ -1,4 +1,4 @@
-"""Removes the rows of forgotten people from one day: rewritten files are published first, the old ones are removed last."""
+"""Removes the rows of forgotten people from one day: publishes rewritten files first, and removes the old ones last."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class DayForgetter:
         return chosen
 
     def _rewrite(self, export: Manifest, scratch: Path) -> None:
-        """Publish an export again without the people's lines, with the same time, so that the outputs from it stay the same."""
+        """Publish an export again without the people's lines, with the same time, so that its outputs stay the same."""
         place, folder = self.place, scratch / f"of-{export.digest}"
         folder.mkdir()
         lines = (line for line in read_day(place, export, folder) if not self.matcher.matches(line))

@@ -67,11 +67,12 @@ class Person:
 def find_person(
     given: GivenIds, lines: Callable[[], Iterable[bytes]], reader: PersonIdReader, most: int = MOST_ADDED
 ) -> Person:
-    """Add the ids that events show together with the given ones, until there are no further ones.
+    """Add the ids that events show together with the given ones, until no further ones appear.
 
     These are added: user ids in one event with a user id of the person, as a merge leaves them; devices of such events,
-    unless a user id of another person is seen on them; the user of a given device, if there is only one. ``lines``: reads
-    all raw events from the start; it is called once for each step of the search, so that memory does not grow with the lake.
+    unless a user id of another person is seen on them; the user of a given device, if there is only one. ``lines``:
+    reads all raw events from the start; it is called once for each step of the search, so that memory does not grow
+    with the lake.
 
     Raises:
         ConfigError: more than ``most`` ids would be added.

@@ -19,7 +19,7 @@ from include.xdm.events.person_ids import PersonMatcher
 
 
 class QuarantineMatcher:
-    """Decides whether a quarantined record belongs to forgotten people. ``user_namespaces``: the namespaces of user ids."""
+    """Decides whether a quarantined record belongs to forgotten people. ``user_namespaces``: those of user ids."""
 
     def __init__(self, matcher: PersonMatcher, user_namespaces: Iterable[str]) -> None:
         self._matcher, self._user_namespaces = matcher, frozenset(user_namespaces)

@@ -1,4 +1,4 @@
-"""Finds the rows of people to forget in the lake: reads raw events and quarantine; derived rows follow from the exports."""
+"""Finds the rows of people to forget in the lake: reads raw events and quarantine; exports show the derived rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class StoredDay:
         return manifests.load(self.lake, self.partition.manifest(*key))
 
     def has_unsearchable_rows(self) -> bool:
-        """Return whether there are rows without an export in the lake: their owners are unknown unless all rows are read."""
+        """Return whether rows without an export are in the lake: their owners are unknown unless all are read."""
         return any(not self._is_searched(key) for key, files in self.listing.files.items() if files)
 
     def _is_searched(self, key: OutputKey) -> bool:
@@ -84,7 +84,7 @@ class StoredDay:
 
 @dataclass
 class FoundDay:
-    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: events of others that name them."""
+    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: others' events with their ids."""
 
     stored: StoredDay
     raw: Counter[str] = field(default_factory=Counter)

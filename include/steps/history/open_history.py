@@ -71,8 +71,8 @@ def open_history(
 ) -> OpenedHistory:
     """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
 
-    It sends one request to AEP, and more only if ledgers of data version 5 or older are taken over. ``any_lake``: accept
-    that lake and dataset do not belong together, for ``recover``, which repairs that.
+    It sends one request to AEP, and more only if ledgers of data version 5 or older are taken over. ``any_lake``:
+    accept that lake and dataset do not belong together, for ``recover``, which repairs that.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
@@ -194,8 +194,8 @@ class _Takeover:
             return named == own
         if old[-1].kind == "empty" or not any(record.batch for record in old):
             return old[-1].kind == "empty"
-        # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The second
-        # is assumed if other days are in this dataset; then the run asks again, and a person decides.
+        # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The
+        # second is assumed if other days are in this dataset; then the run asks again, and a person decides.
         others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
         return any(self._dataset_of(self._old(other)) == own for other in others)
 

@@ -120,8 +120,8 @@ class BatchLoader:
     def _is_incomplete(self) -> bool:
         """Return whether a replacement with the same content repairs something.
 
-        It does if AEP refused rows that this run has not sent again, or if the last verification found rows of the active
-        batches lost or duplicated.
+        It does if AEP refused rows that this run has not sent again, or if the last verification found rows of the
+        active batches lost or duplicated.
         """
         from include.steps.verify.verified_days import read_verified
 
@@ -248,7 +248,8 @@ class BatchLoader:
             try:
                 return self._create_batch(number, replaces), True
             except AlreadyExists:
-                # A request whose response was lost created it. It is adopted if it is alive; otherwise its number is used up.
+                # A request whose response was lost created it. It is adopted if it is alive; otherwise its number is
+                # used up.
                 seen = self._others.seen(self.records)
                 if (lost := self._others.find_lost(seen, self._load_id(1), self.staged.content)) is not None:
                     return lost.id, False
@@ -353,8 +354,8 @@ class BatchLoader:
         found = self.aep.batches.find(batch)
         if found is not None and classify_status(found.status) is BatchState.UNKNOWN:
             return BatchUnconfirmed(
-                f"AEP reports an undocumented status, {found.status or 'nothing'}, for batch {batch} of partition {partition} "
-                "and did not accept its completion.",
+                f"AEP reports an undocumented status, {found.status or 'nothing'}, for batch {batch} of partition "
+                f"{partition} and did not accept its completion.",
                 "A retry of this run requests the status again. If it stays so for a day, contact Adobe about the batch.",
             )
         if found is None or classify_status(found.status) is not BatchState.GONE:

@@ -34,7 +34,8 @@ def record_active(work: BatchLoader, batch: str) -> None:
     rows, failed = (found.output_records, found.failed_records) if found else (None, None)
     if rows is None:
         raise Transient(
-            f"AEP reports batch {batch} of partition {work.workspace.partition} as succeeded, but not its number of rows yet.",
+            f"AEP reports batch {batch} of partition {work.workspace.partition} as succeeded, but not its number of "
+            "rows yet.",
             "A retry of this run requests it again.",
         )
     threshold = work.workspace.pipeline.aep.error_threshold_percent

@@ -98,8 +98,8 @@ def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[
 def _changed(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
     return BadManifest(
         f"{workspace.lake.uri(file.key)} {what}.",
-        "The file and its manifest were changed outside this pipeline; nothing was sent to AEP. Restore the day's folder from a "
-        "copy of the lake, or move it out of the lake and run the day again.",
+        "The file and its manifest were changed outside this pipeline; nothing was sent to AEP. Restore the day's "
+        "folder from a copy of the lake, or move it out of the lake and run the day again.",
     )
 
 

@@ -36,7 +36,7 @@ class OtherBatches:
         return Witness(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
     def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record of this project."""
+        """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record."""
         return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
     def find_lost(self, seen: Sequence[Batch], load_request: LoadId, content: str) -> Batch | None:
@@ -59,8 +59,8 @@ class OtherBatches:
     ) -> None:
         """Stop if two batches of the partition are, or could become, active at the same time.
 
-        A crash leaves an open batch from this lake that no record names: no run can complete it without a record, so it is
-        aborted. Of an open batch from another lake and ``own``, the older one continues.
+        A crash leaves an open batch from this lake that no record names: no run can complete it without a record, so it
+        is aborted. Of an open batch from another lake and ``own``, the older one continues.
         """
         for batch in seen:
             state = classify_status(batch.status)
@@ -97,8 +97,8 @@ class OtherBatches:
         if (record := next((r for r in reversed(records) if r.batch == batch.id), None)) is not None:
             was = {"failed": "failed", "gone": "gone", "active": "replaced"}.get(record.kind, "given up")
             return UnknownBatch(
-                f"Record {record.number} of the ledger of partition {day} marks batch {batch.id} as {was}, but AEP now reports "
-                f"it {status}.",
+                f"Record {record.number} of the ledger of partition {day} marks batch {batch.id} as {was}, but AEP now "
+                f"reports it as {status}.",
                 f"Nothing was loaded. Its rows may be duplicates: revert it in AEP. If they are not: {adopt}.",
             )
         return UnknownBatch(

@@ -1,6 +1,7 @@
 """A batch that became active without some of its rows: finds them, writes them to quarantine and prepares the record.
 
-The refused rows are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add reasons.
+The refused rows are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add
+reasons.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class PartialLoad:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
     def _read_back(self, db: Any) -> None:
-        """Fill ``found`` with the rows of the batch, which have to be exactly those that AEP counts and that were staged."""
+        """Fill ``found`` with the rows of the batch; check that AEP counts as many and that they were staged."""
         place, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
         try:

@@ -67,8 +67,8 @@ def ingest_partition(
 ) -> IngestResult | PendingBatch:
     """Process the partition as far as possible without waiting. Call it again later if it returns ``PendingBatch``.
 
-    Active rows stay as they are, and only the others are loaded, in a separate batch. ``replace``: all rows are loaded, and
-    AEP removes the active batches when the new one is active.
+    Active rows stay as they are, and only the others are loaded, in a separate batch. ``replace``: all rows are loaded,
+    and AEP removes the active batches when the new one is active.
 
     Raises:
         Conflict: another run is processing this partition.

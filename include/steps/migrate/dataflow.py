@@ -13,7 +13,7 @@ from include.xdm.mapping.mapping_file import current_row
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 _SECONDS_BELOW = 100_000_000_000
-"""An epoch time below this is in seconds: documents and samples have both (EP:sources/tutorials/api/create-flow-runs.md)."""
+"""A lower epoch time is in seconds: documents and samples have both (EP:sources/tutorials/api/create-flow-runs.md)."""
 _REGIONS = {"data-eu.mixpanel.com": "eu", "data-in.mixpanel.com": "in"}
 _UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate without an id lists those."
 
@@ -68,7 +68,7 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
     """Read a dataflow with its connections, its mapping set and its runs without changing anything.
 
     Raises:
-        NotFound: there is no dataflow of this id.
+        NotFound: no dataflow has this id.
         ConfigError: it is not a dataflow of Adobe's Mixpanel source, or a draft.
     """
     flow = aep.flows.dataflow(flow_id)

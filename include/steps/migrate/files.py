@@ -85,7 +85,8 @@ def find_identities(
 ) -> tuple[dict[str, str], bool]:
     """Return identities by property, and whether they come from the dataflow or are a default.
 
-    Identities are the properties that mappings or the schema's descriptors mark as such. A primary identity comes first.
+    Identities are the properties that mappings or the schema's descriptors mark as such. A primary identity comes
+    first.
     """
     by_path = {
         str(each.get("xdm:sourceProperty", "")).strip("/").replace("/", "."): each

@@ -27,8 +27,8 @@ class Switch:
 def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     """Return the switch day, from the schedule and the runs of a dataflow.
 
-    ``zone``: in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only if
-    the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
+    ``zone``: in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
+    if the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
     """
     done = _loaded(flow)
     gaps = _gaps(flow, zone)

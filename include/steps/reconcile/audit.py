@@ -36,6 +36,7 @@ class Audit:
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
+        """Return the missing days."""
         return tuple(day for day in self.days if day.is_missing)
 
     @property
@@ -69,8 +70,8 @@ class Audit:
         """
         if self.undated:
             raise DaysMissing(
-                f"AEP reports batches {', '.join(self.undated[:_MOST_NAMED])} as active. Their externalIds have this project's prefix "
-                "but name no day, so their rows may be duplicates.",
+                f"AEP reports batches {', '.join(self.undated[:_MOST_NAMED])} as active. Their externalIds have this "
+                "project's prefix but name no day, so their rows may be duplicates.",
                 f"mixpanel-aep verify {self.pipeline} reports which rows are; revert the batches in AEP.",
             )
         overdue = [day for day in self.missing if now - day.settled > timedelta(hours=grace_hours)]
@@ -108,8 +109,8 @@ def audit_days(
 ) -> Audit:
     """Compare every day's ledger with one listing of the dataset's batches.
 
-    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed as
-    outdated. If a ledger cannot be read, its day is missing.
+    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
+    as outdated. If a ledger cannot be read, its day is missing.
     """
     states = read_days(history)
     batches = {

@@ -66,6 +66,7 @@ class AuditedDay:
 
     @property
     def is_missing(self) -> bool:
+        """Return whether rows of the day are missing in AEP."""
         return self.status not in COMPLETE
 
     @property
@@ -91,6 +92,7 @@ def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdi
 
 
 def is_active(batch: Batch | None) -> bool:
+    """Return whether AEP shows a batch as active; None is not active."""
     return batch is not None and classify_status(batch.status) is BatchState.ACTIVE
 
 

@@ -63,8 +63,8 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
 
     Raises:
         AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
-            would be duplicated. A data lake that cannot be read does not prevent it; a batch that AEP shows as a load of
-            another day or dataset has no rows of this day.
+            would be duplicated. A data lake that cannot be read does not prevent it; a batch that AEP shows as a load
+            of another day or dataset has no rows of this day.
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
@@ -77,7 +77,8 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     is_of_day = found is None or found.dataset_id is None or is_load_of(ids.history, found, day)
     if found is not None and is_of_day and classify_status(found.status) not in _ENDED:
         raise AmendmentRefused(
-            f"AEP reports the status of batch {batch_id} as {found.status or 'nothing'}; after a release, its rows would be duplicated.",
+            f"AEP reports the status of batch {batch_id} as {found.status or 'nothing'}; after a release, its "
+            "rows would be duplicated.",
             _INSTEAD[classify_status(found.status)],
         )
     if is_of_day and (rows := _rows_shown(ids, batch_id)):
@@ -99,7 +100,8 @@ def _require_nothing_in_flight(
     found = aep.batches.find(str(flying.batch))
     if may_become_active(flying, found):
         raise AmendmentRefused(
-            f"A run has submitted batch {flying.batch} of partition {day} to AEP, and the ledger does not show its outcome.",
+            f"A run has submitted batch {flying.batch} of partition {day} to AEP, and the ledger does not show its "
+            "outcome.",
             "Run the day until AEP has decided that batch, or release it if AEP does not list it any more. Then try "
             "again.",
         )

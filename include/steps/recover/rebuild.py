@@ -83,8 +83,8 @@ def recover(
         except BadManifest as error:
             folder = history.lake.uri(history.ledger(day).prefix)
             result.refused[day] = f"{error} Move the folder {folder} out of the lake, then run recover again."
-    # Last, so that a partly rebuilt lake does not yet own the dataset. A lake without an id gets a new one: if the old lake
-    # still exists, its runs are refused from here on instead of loading in parallel.
+    # Last, so that a partly rebuilt lake does not yet own the dataset. A lake without an id gets a new one: if the old
+    # lake still exists, its runs are refused from here on instead of loading in parallel.
     own = ensure_lake_id(history.lake)
     if tagged_lake_id(dataset) != own:
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})

@@ -119,7 +119,7 @@ def stage_partition(
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> bool:
-    """Return whether the valid files are exactly what would be written; then the staged output names them without a copy."""
+    """Return whether the valid files are what would be written; then the staged output names them uncopied."""
     base = workspace.base_of(valid)
     most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
     return file_format == "parquet" and all(

@@ -19,10 +19,10 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows that are neither active nor withheld: DuckDB compares and spills ids; the wide rows are streamed in order.
+    """The valid rows that are not active or withheld: DuckDB compares and spills ids; the wide rows are streamed.
 
-    Only necessary files are downloaded: without active loads no id is compared; if all mapped rows are valid, the list of the
-    day's events names them; and rows of a delta's base are read only if one of them has to be loaded.
+    Only necessary files are downloaded: without active loads no id is compared; if all mapped rows are valid, the list
+    of the day's events names them; and rows of a delta's base are read only if one of them has to be loaded.
     """
 
     def __init__(
@@ -35,8 +35,11 @@ class UnloadedRows:
         scratch: Path,
         forgotten: Collection[str] = (),
     ) -> None:
-        """``active``: the loads to exclude; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless
-        the event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of people."""
+        """Compare the valid rows with the loads to exclude.
+
+        ``active``: these loads; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless the
+        event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of forgotten people.
+        """
         self._forgotten = forgotten
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._withheld, self._scratch = active, withheld, scratch
@@ -58,10 +61,12 @@ class UnloadedRows:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
-        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``); of rows that
-        are not returned, those of forgotten people are counted apart (``forgotten``). Where AEP has refused rows: how
-        many valid ones are not sent again (``withheld``)."""
+        """The counts of the comparison with the active rows; empty without active loads.
+
+        ``already_active``: valid rows that are active; ``changed``: those of them that have changed in Mixpanel since.
+        ``vanished``: active rows that Mixpanel no longer returns, without those of forgotten people, which are
+        ``forgotten``. ``withheld``, if AEP has refused rows: valid rows that are not sent again.
+        """
         if not self._active:
             return {}
         withheld = (

@@ -2,9 +2,10 @@
 
 1. ``read_blocks`` inflates the export and cuts it into blocks of whole lines.
 2. ``first_pass``: each process parses the blocks that it claims, converts their columns, and spills them by time of day.
-3. ``second_pass``: each process claims files; it de-duplicates, sorts, nests and writes one bucket at a time as Parquet.
+3. ``second_pass``: each process claims files, and de-duplicates, sorts, nests and writes a bucket at a time as Parquet.
 
-``step`` runs both passes (``passes``) and publishes the output; ``delta_mapping`` maps a refreshed day from the difference.
+``step`` runs both passes (``passes``) and publishes the output. ``delta_mapping`` maps a refreshed day from the
+difference.
 """
 
 from __future__ import annotations

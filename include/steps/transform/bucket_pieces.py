@@ -73,7 +73,7 @@ def _seconds(paths: Sequence[Path], schema: Any) -> tuple[int, int]:
 
 
 def _byte_of_id(table: Any, depth: int) -> Any:
-    """Return a byte of ``_id`` for each row: the first byte on the first level at which the second does not divide rows."""
+    """Return a byte of ``_id`` for each row: the first on the first level at which the second does not divide."""
     import numpy as np
 
     column = table["id"].combine_chunks()

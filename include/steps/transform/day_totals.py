@@ -101,7 +101,7 @@ class DayTotals:
         return +total
 
     def _at_most(self) -> Iterator[str]:
-        """Yield the counts that may still include a superseded row: of values that did not convert, or of dropped identities."""
+        """Yield the counts that may still include a superseded row: unconverted values or dropped identities."""
         compiled = self.job.compiled
         computed = {
             "not_converted": {leaf.name for leaf in compiled.computed},
@@ -115,7 +115,7 @@ class DayTotals:
                 yield name
 
     def _names(self) -> dict[str, Any]:
-        """Return events by name and unmapped properties. Of a list that does not have every name, the listed ones are counted."""
+        """Return events by name and unmapped properties. Of an incomplete list, the listed names are counted."""
         base = self.base.details
         partial = set(base.get("partial", ()))
         unmapped = base.get("unmapped", {})

@@ -24,8 +24,8 @@ def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
     """Return the kept rows of a piece and their order. ``table``: spilled rows, in one chunk.
 
     Of the rows with one ``_id``, the one that was processed last is kept; of several, the one with the smallest content
-    digest. Rows that are equal in both differ only in what Mixpanel rewrites. Then the smallest unmapped JSON decides and,
-    with ``compare_all``, every column, so that the order of an export never affects the result.
+    digest. Rows that are equal in both differ only in what Mixpanel rewrites. Then the smallest unmapped JSON decides
+    and, with ``compare_all``, every column, so that the order of an export never affects the result.
     """
     import numpy as np
 

@@ -70,7 +70,7 @@ class Evaluator:
         return pa.table({**made, **{name: rows[name] for name in self.expressions.columns}})
 
     def _evaluated(self, events: Any) -> Iterator[Any]:
-        """Yield tables of results, or the number of a row whose value makes the query fail: slices are halved until it is alone."""
+        """Yield tables of results, or the number of a row that makes the query fail: slices are halved to find it."""
         import duckdb
         import pyarrow as pa
 

@@ -40,8 +40,8 @@ class Parsed:
 def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
     """Read the blocks that this process claims; ``name`` distinguishes its files.
 
-    ``claim`` returns the number of the next block that no process has claimed. Every process decompresses the whole file,
-    which costs less than passing blocks between processes.
+    ``claim`` returns the number of the next block that no process has claimed. Every process decompresses the whole
+    file, which costs less than passing blocks between processes.
     """
     parser = _Parser(job, name)
     _keep_memory()

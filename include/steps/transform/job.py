@@ -21,8 +21,8 @@ _MEGABYTE = 1024 * 1024
 class Limits:
     """Sizes that limit memory, however large a day is. They affect the output, so they depend only on the code.
 
-    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: the target size of a bucket.
-    ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
+    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: the target size of a
+    bucket. ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
     ``file_rows``: the approximate maximum of a file; ``small_rows``: with fewer rows, all go into one file.
     """
 
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One transform. ``zone``: the zone of a project whose ``time`` is a wall clock, otherwise None. ``rows``: exported lines."""
+    """One transform. ``zone``: of a project whose ``time`` is a wall clock, or None. ``rows``: exported lines."""
 
     paths: tuple[Path, ...]
     scratch: Path

@@ -89,7 +89,7 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
 
 
 def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
-    """Return this process's share of the work, which stops soon after one of ``others`` ended: its part would be missing."""
+    """Return this process's share of the work; it stops soon after one of ``others`` ended."""
 
     def check() -> None:
         for process in others:
@@ -207,8 +207,8 @@ def upload_parts(
 def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
     """Return how many rows Mixpanel's compaction may merge into another row of their day.
 
-    It merges events with the same name, ``distinct_id`` and ``$insert_id``; the ``_id`` also includes the second. The numbers
-    are counted in as many passes as are needed to keep each in bounded memory.
+    It merges events with the same name, ``distinct_id`` and ``$insert_id``; the ``_id`` also includes the second. The
+    numbers are counted in as many passes as are needed to keep each in bounded memory.
     """
     import numpy as np
 

@@ -39,7 +39,8 @@ class Part:
 class WrittenPart:
     """The result of a part.
 
-    ``failed``: rows by code (``columns.code_of``); ``dropped``: identities by namespace and reason; ``rejected``: line numbers.
+    ``failed``: rows by code (``columns.code_of``); ``dropped``: identities by namespace and reason; ``rejected``: line
+    numbers.
     """
 
     number: int

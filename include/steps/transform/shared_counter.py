@@ -23,6 +23,7 @@ class SharedCounter:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def __call__(self) -> int:
+        """Return the next number."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             value = int.from_bytes(os.pread(self._file, _BYTES, 0), "big")
@@ -32,4 +33,5 @@ class SharedCounter:
         return value
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._file)

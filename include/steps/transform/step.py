@@ -41,7 +41,8 @@ def schema_and_mapping(
 
     Raises:
         DatasetMissing: the pipeline's dataset does not exist.
-        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is reported.
+        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is
+            reported.
     """
     bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
@@ -63,14 +64,14 @@ def transform_partition(
 
     ``with_files``: map it again if the files were removed from the lake.
 
-    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``. ``warnings``: how often a column was set to
-    null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those that are numbers.
+    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``. ``warnings``: how often a column was set
+    to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those that are numbers.
     ``dropped_identities``: how many values were not identities; the detail has them by namespace and reason
     (``include.xdm.identities.identity_rules``). Limits, if a day reaches them: ``merged_without_before`` (see
     ``EventParser``), and ``compacted_by_day``, the events that Mixpanel may merge into others of their day.
-    ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of every mapped row;
-    None without rows. ``details["partial"]`` names those of ``by_event`` and ``unmapped`` that do not have every name. Of
-    a delta of an export, only the differing lines are mapped if the output of its base decides the rest
+    ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of every mapped
+    row; None without rows. ``details["partial"]`` names those of ``by_event`` and ``unmapped`` that do not have every
+    name. Of a delta of an export, only the differing lines are mapped if the output of its base decides the rest
     (``include.steps.transform.delta_mapping``).
 
     Raises:
@@ -259,7 +260,7 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Return the numbers of exported events, of other lines, and of omitted ones; earlier versions counted them together."""
+    """Return the numbers of exported events, other lines and omitted ones; earlier versions have one sum."""
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}
 

@@ -1,4 +1,4 @@
-"""Finds the rows of a mapped day that added and removed lines supersede, by the rule of ``deduplicate.py``, from ids and digests.
+"""Finds the rows of a mapped day that added and removed lines supersede, by the rule of ``deduplicate``.
 
 Of the lines with one ``_id`` the one processed last is kept; of several, the one with the smallest content digest. The
 base's list of events has the kept row of every ``_id``, and the number of its lines.
@@ -42,7 +42,7 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """The result. ``rows``: removed rows of the base; ``losers``: ``_id``s of added rows that lose to the base (Arrow, 32 bytes).
+    """The result. ``rows``: removed rows of the base; ``losers``: ``_id``s of losing added rows (Arrow, 32 bytes).
 
     ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
     ``failed``: known counts by code of values of superseded rows that did not convert, without those of
@@ -62,7 +62,8 @@ def find_superseded(
 ) -> SupersededRows | None:
     """Compare spilled rows with the base's list of events; None if that cannot decide which row is kept.
 
-    ``compiled``: the mapping with which the rows were read. ``db``: a DuckDB without tables; it gets the view ``superseded_ids``.
+    ``compiled``: the mapping with which the rows were read. ``db``: a DuckDB without tables; it gets the view
+    ``superseded_ids``.
     """
     schema = spill_schema(compiled)
     for name, paths in (("added", added), ("removed", removed)):

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Worker:
-    """One process's share of a transform. ``name`` distinguishes its files; ``is_alone``: there is no other process.
+    """One process's share of a transform. ``name`` distinguishes its files; ``is_alone``: no other process works on it.
 
     ``check`` is called often, and raises if continuing is useless.
     """

@@ -1,7 +1,7 @@
 """The processes of a transform: this one, and additional ones that it starts, controls and ends.
 
-They are started as new programs, not forked: Arrow's threads do not survive a fork. Another process holds one end of two
-sockets; whenever this process ends, their other ends are closed and it ends itself.
+They are started as new programs, not forked: Arrow's threads do not survive a fork. Another process holds one end of
+two sockets; whenever this process ends, their other ends are closed and it ends itself.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ _WRITTEN_ROWS = 2_000
 
 
 class InvalidRows:
-    """The refused rows. ``rows``: how many; ``reasons``: rows by reason; ``examples``: some values by reason, if allowed."""
+    """The refused rows. ``rows``: how many; ``reasons``: rows by reason; ``examples``: values by reason, if allowed."""
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self.rows = 0
@@ -43,8 +43,8 @@ class InvalidRows:
     def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
 
-        ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of the file
-        before, and only the valid ones afterwards. Returns how many rows are valid.
+        ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of
+        the file before, and only the valid ones afterwards. Returns how many rows are valid.
         """
         import numpy as np
         import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Validates a partition: first every row, by columns; then the failing rows individually; then the partition as a whole."""
+"""Validates a partition: every row, by columns; then failing rows individually; then the partition as a whole."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ class PartitionValidator:
     def refuse_useless_mappings(self, mapped: Manifest) -> None:
         """Refuse a field that no value of a day fits, before anything is staged: its mapping is wrong.
 
-        A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted. This may
-        affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many values do not fit,
-        its base has shown that some do.
+        A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted.
+        This may affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many
+        values do not fit, its base has shown that some do.
         """
         if "not_converted" in mapped.details.get("at_most", ()):
             return

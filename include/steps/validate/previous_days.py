@@ -25,7 +25,7 @@ def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
 
 
 def events_of(manifest: Manifest, total: int) -> DayEvents:
-    """Return the events by name that a manifest lists. ``total``: all events, if the manifest does not contain that number."""
+    """Return the events by name that a manifest lists. ``total``: all events, if the manifest lacks it."""
     by_event = {str(name): int(count) for name, count in (manifest.details.get("by_event") or {}).items()}
     # Manifests of data version 6 and older list 500 names, without the number of events with other names.
     others = manifest.details.get("other_events", max(0, total - sum(by_event.values())))

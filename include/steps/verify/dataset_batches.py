@@ -82,14 +82,15 @@ class DatasetBatches:
         return found is not None and classify_status(found.status) in _MAY_SHOW_ROWS
 
     def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
-        """Return which batch of a day's ledger AEP shows for another day or dataset, so that it has no rows of this day."""
+        """Return which batch of a day's ledger AEP shows for another day or dataset."""
         for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
             if found is not None and not (listed and found.is_ours and found.day == day):
                 return (
                     f"the ledger names batch {found.id}, which in AEP is a load of {found.day or 'no day'} into dataset "
-                    f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} {day} --batch {found.id} --why TEXT"
+                    f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} "
+                    f"{day} --batch {found.id} --why TEXT"
                 )
         return None
 

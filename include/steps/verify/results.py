@@ -13,14 +13,14 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class DayResult:
-    """One day. ``day`` is None for batches of this project that name no day.
+    """One day. ``day``: None for batches of this project that name no day.
 
-    ``ids``: different ids that the ledger lists as active. ``lost``: those of them without a row in AEP.
-    ``deleted``: ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it
-    still holds. ``duplicate``: ids with several rows. ``phantom``: ids with a row that the ledger does not know.
+    ``ids``: different ids that the ledger lists as active. ``lost``: those of them without a row in AEP. ``deleted``:
+    ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it still
+    holds. ``duplicate``: ids with several rows. ``phantom``: ids with a row that the ledger does not know.
     ``lost_from``: lost ids by the batch that should hold them; ``strays``: surplus rows by their source batch.
-    ``refused``: rows that AEP has refused, by the ledger: in quarantine, so neither expected nor lost.
-    ``trouble``: why the day could not be compared.
+    ``refused``: rows that AEP has refused, by the ledger: in quarantine, so neither expected nor lost. ``trouble``: why
+    the day could not be compared.
     """
 
     day: date | None
@@ -134,8 +134,8 @@ class Verification:
             yield f"See mixpanel-aep ledger show {self.pipeline} {dated[0].day}."
         if any(day.strays for day in dated):
             yield (
-                "If AEP holds a valid batch that the ledger does not know, use mixpanel-aep ledger adopt. Revert any other batch "
-                "with surplus rows in AEP."
+                "If AEP holds a valid batch that the ledger does not know, use mixpanel-aep ledger adopt. Revert any other "
+                "batch with surplus rows in AEP."
             )
         if any(day.strays for day in self.differing if day.day is None):
             yield "A batch without a day cannot be adopted: revert it in AEP."

@@ -39,8 +39,8 @@ def verify(
 
     ``days``: those of them that were loaded. None: every loaded day, first those that changed since their last
     verification, then those whose verification is oldest, as long as queries took less than ``budget_seconds``.
-    ``on_progress`` is called with the number of finished days and the number of all days.
-    Results are written into the lake. If AEP's data lake cannot be read, the result contains the reason; no error is raised.
+    ``on_progress`` is called with the number of finished days and the number of all days. Results are written into the
+    lake. If AEP's data lake cannot be read, the result contains the reason; no error is raised.
 
     Raises:
         ServiceUnavailable: AEP could not be reached or does not respond.

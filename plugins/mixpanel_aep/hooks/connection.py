@@ -17,7 +17,9 @@ Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 class Mask(Protocol):
     """Airflow's ``mask_secret``."""
 
-    def __call__(self, secret: str) -> None: ...
+    def __call__(self, secret: str) -> None:
+        """Mask a secret in every log."""
+        ...
 
 
 def read_settings(
@@ -48,8 +50,8 @@ def read_settings(
 def tested_connection(conn_id: str) -> str:
     """Return the id of the connection whose Test button was pressed.
 
-    Airflow gives the hook a temporary id for the test, and does not pass on the real one: it is in the body of the request,
-    which the calling route holds. If the stack has no such route, ``conn_id`` is the real one.
+    Airflow gives the hook a temporary id for the test, and does not pass on the real one: it is in the body of the
+    request, which the calling route holds. If the stack has no such route, ``conn_id`` is the real one.
     """
     frame = inspect.currentframe()
     while frame is not None:

@@ -37,7 +37,8 @@ class TerminableOperator(BaseOperator):
         """End the task on SIGTERM: when a pod is evicted, or when a user clears or marks the task.
 
         Airflow continues the task after this unless an exception is raised, and sends SIGKILL a little later. The task
-        therefore ends here, in the same way as after a crash, which every step survives; Airflow retries it if tries remain.
+        therefore ends here, in the same way as after a crash, which every step survives; Airflow retries it if tries
+        remain.
         """
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
             raise SystemExit("The task was terminated. A retry reuses the completed work.")

@@ -22,7 +22,7 @@ _PLANS = 4
 
 
 class AepSetupOperator(TerminableOperator):
-    """Creates namespaces, field group, schema, identity descriptors and dataset of one pipeline; a second run changes nothing."""
+    """Creates namespaces, field group, schema, identity descriptors and dataset of one pipeline, if they are missing."""
 
     ui_color = "#f4f0fb"
 

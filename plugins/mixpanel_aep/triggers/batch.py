@@ -70,8 +70,8 @@ class BatchTrigger(BaseTrigger):
     def _poll(self) -> tuple[str, bool]:
         """Return the raw status, and whether access is denied.
 
-        An unreachable AEP shows nothing about the batch. Denied access is left to the operator, which creates its client from
-        the present connection.
+        An unreachable AEP shows nothing about the batch. Denied access is left to the operator, which creates its
+        client from the present connection.
         """
         from include.errors import PipelineError, Terminal
 
