@@ -113,7 +113,7 @@ def _end(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
         code = ExitCode.INTERRUPTED
     except (BrokenPipeError, typer.Exit, typer.BadParameter, typer.Abort):
         raise
-    except Exception as error:  # noqa: BLE001 - a person gets a sentence, and the traceback where they ask for it
+    except Exception as error:  # noqa: BLE001 - the user gets a sentence, and with --debug the traceback
         code = _report_defect(error, out, debug=debug)
     raise typer.Exit(int(code))
 

@@ -12,7 +12,7 @@ import typer
 from include.config.loader import pipeline_names, pipelines_folder
 
 MOST = 100_000
-"""The largest number that an option takes."""
+"""The largest number that an option accepts."""
 _LONGEST_REASON = 500
 
 
@@ -121,7 +121,7 @@ Pipelines = Annotated[
         metavar="FOLDER",
         help="The folder of the pipeline files.",
         default_factory=pipelines_folder,
-        show_default="MIXPANEL_AEP_PIPELINES, else include/pipelines",
+        show_default="MIXPANEL_AEP_PIPELINES, or include/pipelines",
     ),
 ]
 LakeUrl = Annotated[

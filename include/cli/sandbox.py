@@ -20,7 +20,7 @@ def add_sandbox(app: typer.Typer) -> None:
 
 
 def sandbox(context: typer.Context) -> None:
-    """Start local stand-ins for Mixpanel and AEP.
+    """Start the local sandbox: stand-ins for Mixpanel and AEP.
 
     No account and no network are needed. Options are passed on: --port, --state and others, see mixpanel-aep sandbox
     --help. Ctrl-C ends it. docs/sandbox.md describes its use.

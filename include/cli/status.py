@@ -109,17 +109,17 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
     if found:
         out.styled([("", "")])
     for first, last, state in found[:_MOST_GAPS]:
-        told = advice(by_day[last])
+        each = advice(by_day[last])
         span = str(first) if first == last else f"{first}..{last}"
-        out.print_status("no", state.value, f"{span}: {told.why}")
-        if told.what:
-            out.print_status("", "", f"{told.who}: {_command(told.what, told.form, name, first, last)}")
+        out.print_status("no", state.value, f"{span}: {each.why}")
+        if each.what:
+            out.print_status("", "", f"{each.who}: {_command(each.what, each.form, name, first, last)}")
     if len(found) > _MOST_GAPS:
         out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
 
 
 def _to_json(day: Day) -> dict[str, Any]:
-    counts, told = (day.facts.counts if day.facts else None), advice(day)
+    counts, each = (day.facts.counts if day.facts else None), advice(day)
     return {
         "day": day.day,
         "state": day.state.value,
@@ -128,7 +128,7 @@ def _to_json(day: Day) -> dict[str, Any]:
         "quarantined": counts.quarantined if counts else 0,
         "active": counts.active if counts else 0,
         "batches": [batch.id for batch in day.facts.batches] if day.facts else [],
-        "why": told.why,
-        "who": told.who,
-        "what": told.what,
+        "why": each.why,
+        "who": each.who,
+        "what": each.what,
     }

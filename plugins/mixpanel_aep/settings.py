@@ -155,7 +155,7 @@ def main(argv: list[str]) -> None:
     difference = compare(converted, existing(), overwrite=arguments.overwrite)
     load(difference)
     for line in difference.lines():
-        print(line)  # noqa: T201 - what a person at a terminal reads
+        print(line)  # noqa: T201 - output for a terminal
     if difference.kept and not arguments.overwrite:
         print("Airflow's entries were kept; --overwrite replaces them with those of the file.")  # noqa: T201
 

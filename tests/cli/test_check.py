@@ -75,7 +75,7 @@ def test_check_has_mixpanel_judge_where(cli: Cli, pipelines: Path) -> None:
     )
     code, text = cli("check", "shop")
     assert code == 0, text
-    assert "accepts where" in text
+    assert "accepts the filter where" in text
     path.write_text(path.read_text().replace('== \\"y\\"', "=== (").replace('== "y"', "=== ("))
     code, text = cli("check", "shop")
     assert code == 1

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.sandbox
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (("check", "nope"), "Pipeline 'nope' was not found.\nHint: Existing pipelines: adobe-tutorial, hostile, shop."),
+        (
+            ("check", "nope"),
+            "Pipeline 'nope' was not found.\nHint: Existing pipelines: adobe-tutorial, hostile, shop.",
+        ),
         (("discover", "shop"), "The lake has no exported day of pipeline shop."),
         (
             ("run", "shop", "2026-07-02", "2026-07-01"),

@@ -61,7 +61,7 @@ def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
     assert cli("lake", "sign", "hostile") == (
         1,
         "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
-        "Hint: Set it as the workers have it; docs/security.md says how.\n",
+        "Hint: Set it to the value that the workers use (docs/security.md).\n",
     )
     monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
     code, text = cli("run", "hostile", DAY)

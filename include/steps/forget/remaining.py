@@ -44,8 +44,8 @@ def remaining_work(forgetting: Forgetting, plan: ForgetPlan) -> Iterator[tuple[s
         yield "backups", "copies and snapshots of the lake's folder still contain the removed files."
     yield (
         "Airflow",
-        "nothing: logs, XCom and the database hold no rows. Files that preview or discover printed are where they were "
-        "put.",
+        "nothing: logs, XCom and the database hold no rows. Files with the output of preview or discover stay where "
+        "they were saved.",
     )
     yield from _warnings(forgetting.lake, plan)
 
@@ -72,6 +72,6 @@ def _warnings(lake: Lake, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
     if lake.signing_keys is None:
         yield (
             "key",
-            "the lake has no key, so that a reader of the lake can test whether an id that they know was forgotten "
+            "the lake has no key, so a reader of the lake who knows an id can test whether it was forgotten "
             "(docs/security.md).",
         )

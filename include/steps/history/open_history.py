@@ -195,7 +195,7 @@ class _Takeover:
         if old[-1].kind == "empty" or not any(record.batch for record in old):
             return old[-1].kind == "empty"
         # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The
-        # second is assumed if other days are in this dataset; then the run asks again, and a person decides.
+        # second is assumed if other days are in this dataset; then a retry repeats the request, and a person decides.
         others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
         return any(self._dataset_of(self._old(other)) == own for other in others)
 

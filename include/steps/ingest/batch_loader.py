@@ -202,7 +202,7 @@ class BatchLoader:
         active = active_records(self.records)
         if active and progress_of(self.records) != "none":
             newest = active[-1]
-            note = "nothing else is to be loaded"
+            note = "no further rows have to be loaded"
             self.record("active", str(newest.batch), counts=newest.counts, note=note)
 
     def create(self) -> None:

@@ -116,7 +116,9 @@ def record_failed(work: BatchLoader, batch: str) -> None:
     record = next(record for record in reversed(work.records) if record.batch == batch)
     kept = _keep_failed_rows(work, batch, record.staged)
     work.record("failed", batch, note=why, counts={"refused": kept})
-    if record.content == work.staged.content:  # else an earlier run's; this one's is still to come
+    if (
+        record.content == work.staged.content
+    ):  # otherwise it is an earlier run's batch, and this run still has to load its own
         named = bool(kept) or " at " in why or "rows" in why
         raise _refused(
             work,

@@ -89,7 +89,7 @@ class OtherBatches:
         adopt = f"mixpanel-aep ledger adopt {pipeline} {day} --batch {batch.id} --why TEXT"
         if batch.day is None:
             return UnknownBatch(
-                f"AEP holds batch {batch.id} ({status}), whose externalId has this project's prefix but no day: "
+                f"AEP holds batch {batch.id} ({status}), whose externalId has this project's prefix but names no day: "
                 f"its rows may belong to any day of pipeline {pipeline}.",
                 f"Nothing was loaded. mixpanel-aep verify {pipeline} reports which of its rows are duplicates. Revert the "
                 "batch in AEP, and load other rows under an externalId that does not start with mixpanel-aep-.",

@@ -58,7 +58,7 @@ def pipeline_text(
         f"  schema: {_quoted(str(dataset['schemaRef']['id']))}\n"
         + ("  profile: true\n" if profile and switch.in_place else "")
         + f"mapping: {options.name}.json\n"
-        "unmapped: drop   # as the dataflow; docs/discover.md says how to keep all properties\n"
+        "unmapped: drop   # as the dataflow; docs/discover.md describes how to keep all properties\n"
         f"identities: {json.dumps(dict(identities), ensure_ascii=False)}\n"
         + (
             f"quality: {{max_quarantined: {percent:g}%}}   # the dataflow's error threshold\n"

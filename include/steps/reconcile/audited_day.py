@@ -31,14 +31,14 @@ class Remedy(Enum):
     """The remedy for a missing day; a run may load only days with ``RUN`` and ``CORRECT``."""
 
     NONE = ""
-    RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that by itself"
+    RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that automatically"
     CORRECT = (
         "correct what AEP names as the reason (mixpanel-aep ledger show PIPELINE DAY), then run a backfill"
     )
-    WAIT = "wait until AEP has decided the batch; if it stays so for a day, ask Adobe about it"
+    WAIT = "wait until AEP has decided the batch; if it stays so for a day, contact Adobe about it"
     RELEASE = "mixpanel-aep ledger release PIPELINE DAY --batch ID --why TEXT, then run a backfill"
     REVERT = (
-        "mixpanel-aep verify PIPELINE DAY says which rows are there twice; revert the batch in AEP, or mixpanel-aep "
+        "mixpanel-aep verify PIPELINE DAY reports which rows are duplicates; revert the batch in AEP, or mixpanel-aep "
         "ledger adopt PIPELINE DAY --batch ID --why TEXT"
     )
     RECOVER = "mixpanel-aep recover PIPELINE DAY reads the day's ledger from AEP"

@@ -38,7 +38,7 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
     writer = _divide(job, folder, paths, depth)
     _remove(paths)
     for part in sorted(writer.rows):
-        # A part that holds all of them has one second, or one more byte of _id, in common: go one level deeper.
+        # A part that holds all of them has one second, or one more byte of _id, in common: divide it on the next level.
         inner = spilled_files(folder, part)
         yield from _pieces(job, inner, writer.rows[part], writer.bytes[part], depth + 1)
     folder.rmdir()

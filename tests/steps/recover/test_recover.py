@@ -463,7 +463,7 @@ def test_of_several_missing_batches_the_one_in_flight_is_written_first(
 
 def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Recoverer) -> None:
     flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
-    with pytest.raises(AmendmentRefused, match="an unknown word; released"):
+    with pytest.raises(AmendmentRefused, match="an unknown word; after a release"):
         loaded.release(flying)
 
 
