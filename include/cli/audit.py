@@ -92,14 +92,18 @@ def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
     spans: list[_Span] = []
     for day in days:
         before = spans[-1] if spans else None
-        if before is not None and (day.day - before.last).days == 1 and _trouble(day) == _trouble(before.day):
+        if (
+            before is not None
+            and (day.day - before.last).days == 1
+            and _problem_key(day) == _problem_key(before.day)
+        ):
             spans[-1] = replace(before, last=day.day)
         else:
             spans.append(_Span(day, day.day))
     return spans[::-1][:_MOST_LINES]
 
 
-def _trouble(day: AuditedDay) -> tuple[object, ...]:
+def _problem_key(day: AuditedDay) -> tuple[object, ...]:
     return day.status, day.reason, day.outdated
 
 

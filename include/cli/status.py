@@ -58,13 +58,13 @@ def status(project: Project, out: Output, *, months: Months = 12) -> None:
         headline = f"{named}: {outcome(days[0])}"
     out.title(headline)
     if days:
-        _say_advice(days[0], pipeline.name, out)
+        _print_advice(days[0], pipeline.name, out)
         _show_calendar(days, months, out)
         _show_gaps(days, pipeline.name, out)
     out.result({"pipeline": pipeline.name, "headline": headline, "days": [_to_json(day) for day in days]})
 
 
-def _say_advice(day: Day, name: str, out: Output) -> None:
+def _print_advice(day: Day, name: str, out: Output) -> None:
     found = advice(day)
     if found.why:
         out.print_status("!" if found.who != "Nobody" else "", "why", found.why)

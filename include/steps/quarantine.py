@@ -92,7 +92,7 @@ def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[Qu
     valid = _newest(lake, partition, listing, "validate")
     staged = _newest(lake, partition, listing, "stage")
     found: dict[str, str | None] = {
-        step: _named(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
+        step: _quarantine_key(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
     }
     if mapped is not None and (valid is None or valid.inputs["transform"] != mapped.digest):
         found["validate"] = _written_since(listing, "validate", mapped)
@@ -110,7 +110,7 @@ def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: str)
     return max(there, key=lambda manifest: manifest.created_at, default=None)
 
 
-def _named(manifest: Manifest | None) -> str | None:
+def _quarantine_key(manifest: Manifest | None) -> str | None:
     kept = manifest.details.get("quarantine") if manifest is not None else None
     return str(kept["key"]) if kept else None
 

@@ -63,19 +63,21 @@ class DayRun:
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
-        return self._done(export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh))
+        return self._report_step(
+            export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh)
+        )
 
     def transform(self, raw: Manifest) -> Manifest:
         """Map an export with the id recipe of the active rows."""
-        return self._done(self._reading(raw, self._transform))
+        return self._report_step(self._run_step(raw, self._transform))
 
     def validate(self, mapped: Manifest) -> Manifest:
         """Validate mapped rows."""
-        return self._done(self._reading(mapped, self._validate))
+        return self._report_step(self._run_step(mapped, self._validate))
 
     def stage(self, valid: Manifest) -> Manifest:
         """Stage the valid rows that are not active yet."""
-        return self._done(self._reading(valid, self._stage))
+        return self._report_step(self._run_step(valid, self._stage))
 
     def to_staged(self) -> Manifest:
         """Run the first four steps; return the staged manifest. The target is checked before an export is requested."""
@@ -84,7 +86,7 @@ class DayRun:
 
     def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
         """Load staged rows as far as possible without waiting."""
-        return self._reading(staged, self._ingest)
+        return self._run_step(staged, self._ingest)
 
     def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
         pipeline, day = self.workspace.pipeline, self.workspace.partition.day
@@ -105,7 +107,7 @@ class DayRun:
             self.workspace, staged, self.aep, self.history, self.run, replace=self.replace
         )
 
-    def _reading(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
+    def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
         """Return the result of a step; if files of its input were removed, run it on an input that is created again."""
         try:
             return step(read)
@@ -134,7 +136,7 @@ class DayRun:
         valid = self._with_files(workspace.require("validate", manifest.inputs["validate"]))
         return self._stage(valid, with_files=True)
 
-    def _done(self, manifest: Manifest) -> Manifest:
+    def _report_step(self, manifest: Manifest) -> Manifest:
         if self.on_step is not None:
             self.on_step(manifest)
         return manifest

@@ -41,14 +41,14 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     remove_abandoned(prefix)
     try:
         # The process id is for a person who finds the folder.
-        with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}_") as name, _owned(Path(name)):
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}_") as name, _locked(Path(name)):
             folder = Path(name)
             try:
                 yield folder
             except PipelineError:
                 raise
             except Exception as error:
-                trouble = _trouble(folder, error)
+                trouble = _folder_problem(folder, error)
                 if not trouble:
                     raise
     except OSError as error:
@@ -79,7 +79,7 @@ def remove_abandoned(prefix: str) -> int:
 
 
 @contextmanager
-def _owned(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder; a folder on a file system without locks never counts as abandoned."""
     unlocked = folder / f"{_OWNER}.new"
     with unlocked.open("wb") as file:
@@ -124,7 +124,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def _trouble(folder: Path, error: Exception) -> str:
+def _folder_problem(folder: Path, error: Exception) -> str:
     """Return the problem with the folder; empty if the error has another reason."""
     if not folder.is_dir():
         return "was removed while a step worked in it"

@@ -37,7 +37,7 @@ def read_variable(name: str, clock: Clock = SYSTEM_CLOCK) -> str | None:
         SettingsUnavailable: Airflow could not report whether it is set, after several tries.
         AccessDenied: this task may not read it in Airflow.
     """
-    return _ask("variable", name, lambda: Variable.get(name, default=None) or None, clock)
+    return _read_confirmed("variable", name, lambda: Variable.get(name, default=None) or None, clock)
 
 
 def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Any:
@@ -48,7 +48,7 @@ def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Any:
         SettingsUnavailable: Airflow could not report whether it exists, after several tries.
         AccessDenied: this task may not read it in Airflow.
     """
-    found = _ask("connection", conn_id, lambda: _connection(conn_id), clock)
+    found = _read_confirmed("connection", conn_id, lambda: _connection(conn_id), clock)
     if found is None:
         raise ConfigError(
             f"Airflow has no connection {conn_id!r}.",
@@ -65,7 +65,7 @@ def _connection(conn_id: str) -> Any:
         return None
 
 
-def _ask(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T | None:
+def _read_confirmed(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T | None:
     reason = ""
     for wait in (*_WAIT_SECONDS, None):
         try:
@@ -102,7 +102,7 @@ def _is_absent(kind: Kind, name: str) -> bool:
 
     for backend in ensure_secrets_backend_loaded():
         if isinstance(backend, ExecutionAPISecretsBackend):  # which turns every error into None
-            found = _ask_supervisor(kind, name)
+            found = _exists_in_api_server(kind, name)
         elif kind == "variable":
             found = bool(backend.get_variable(key=name))
         else:
@@ -112,7 +112,7 @@ def _is_absent(kind: Kind, name: str) -> bool:
     return True
 
 
-def _ask_supervisor(kind: Kind, name: str) -> bool:
+def _exists_in_api_server(kind: Kind, name: str) -> bool:
     """Return whether the API server has it, with the request of a task's secrets backend.
 
     The API server also returns "not found" when it cannot read its database, so a read of the database is forced.

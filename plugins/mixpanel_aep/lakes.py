@@ -72,9 +72,9 @@ def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
         ConfigError: with the name of the executor.
     """
     elsewhere = distributed_executors(conf.get("core", "executor"))
-    if not elsewhere or _says_shared(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
+    if not elsewhere or _is_yes(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
         return
-    if _says_shared(read_variable(SHARED_VARIABLE, clock)):
+    if _is_yes(read_variable(SHARED_VARIABLE, clock)):
         return
     raise ConfigError(
         f"The lake {url} is a folder of one machine, but the executor {', '.join(elsewhere)} may run tasks on several.",
@@ -99,5 +99,5 @@ def distributed_executors(setting: str) -> list[str]:
     return found
 
 
-def _says_shared(text: str | None) -> bool:
+def _is_yes(text: str | None) -> bool:
     return (text or "").strip().lower() in ("yes", "true", "1")

@@ -46,7 +46,7 @@ _HEADERS = {
 def report(dag_id: str, partition: date) -> StreamingResponse:
     """Return the newest report of a partition."""
     pipeline = _pipeline(dag_id)
-    with _sentences():
+    with _errors_as_responses():
         return _newest(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
 
 
@@ -78,7 +78,7 @@ def _pipeline(dag_id: str) -> Pipeline:
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
+def _errors_as_responses() -> Iterator[None]:
     """Return an error of the lake or its setting as a sentence: a viewer cannot correct it, but can report it."""
     try:
         yield

@@ -35,17 +35,20 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
     if day.has_unmoved_ledger:
         return {}
     there = {each.key: each for each in day.outputs if each.removed_at is None}
-    kept = _named_by_a_run(day, there)
+    kept = _used_by_unfinished_run(day, there)
     found: dict[OutputKey, str] = {}
     for step in _LATER_FIRST if retention.superseded_days is not None else ():
         least = timedelta(days=retention.superseded_days or 0)
         for output in _deltas_first(there, step):
-            if output.key not in kept | _held(there, found) and now - _spare_since(day, output) >= least:
+            if (
+                output.key not in kept | _needed_by_remaining(there, found)
+                and now - _unneeded_since(day, output) >= least
+            ):
                 found[output.key] = "superseded_days"
     for output in _deltas_first(there, "export"):
-        if output.key in kept or output.key in {_base_of(other) for other in _left(there, found)}:
+        if output.key in kept or output.key in {_base_of(other) for other in _remaining(there, found)}:
             continue
-        if setting := _ended_raw(day, output, retention, now):
+        if setting := _export_end_setting(day, output, retention, now):
             found[output.key] = setting
     return found
 
@@ -57,10 +60,10 @@ def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[Store
     )
 
 
-def _held(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
+def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
     """Return the inputs and bases of the outputs that stay."""
-    left = _left(there, ended)
-    return {key for each in left for key in (_made_of(each), _base_of(each)) if key is not None}
+    left = _remaining(there, ended)
+    return {key for each in left for key in (_input_of(each), _base_of(each)) if key is not None}
 
 
 def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
@@ -77,12 +80,12 @@ def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
     return [file for each in day.outputs if each.key in ended for file in each.files if file.key not in named]
 
 
-def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
+def _used_by_unfinished_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
     """Return the outputs that an unfinished run names or would find, with all their inputs.
 
     Of data version 5, also the staged rows that are the only list of a load's ids.
     """
-    roots = {("stage", digest) for records in day.ledgers if (digest := _flying(records))}
+    roots = {("stage", digest) for records in day.ledgers if (digest := _unfinished_staged_digest(records))}
     if _loaded_at(day) is None:
         roots |= {each.key for each in there.values() if _is_newest(day, each)}
     kept: set[OutputKey] = set()
@@ -92,7 +95,7 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
         if key in kept or key not in there:
             continue
         kept.add(key)
-        left += [before for before in (_made_of(there[key]), _base_of(there[key])) if before is not None]
+        left += [before for before in (_input_of(there[key]), _base_of(there[key])) if before is not None]
     without_ids = {
         ("stage", record.staged)
         for records in day.ledgers
@@ -102,7 +105,7 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
     return kept | without_ids
 
 
-def _flying(records: Sequence[LedgerRecord]) -> str | None:
+def _unfinished_staged_digest(records: Sequence[LedgerRecord]) -> str | None:
     """Return the staged digest that an unfinished run has written into the ledger."""
     if progress_of(list(records)) in ("none", "empty"):
         return None
@@ -117,12 +120,12 @@ def _loaded_at(day: DayContents) -> datetime | None:
     return max(datetime.fromisoformat(records[-1].at) for records in day.ledgers)
 
 
-def _spare_since(day: DayContents, output: StoredOutput) -> datetime:
+def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
     """Return since when no run needs an output of transform, validate or stage; for outputs that no run names."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
-    return min(_later(day, output), default=output.written)
+    return min(_newer_outputs_at(day, output), default=output.written)
 
 
 def _is_newest(day: DayContents, output: StoredOutput) -> bool:
@@ -131,10 +134,10 @@ def _is_newest(day: DayContents, output: StoredOutput) -> bool:
         return False
     if output.step == "export":
         return _superseded_at(day, output) is None
-    return not any(_later(day, output))
+    return not any(_newer_outputs_at(day, output))
 
 
-def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
+def _newer_outputs_at(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
     """Yield when newer outputs of the same step were written."""
     for other in day.outputs:
         is_rival = other.step == output.step and other.manifest is not None
@@ -142,7 +145,7 @@ def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
             yield other.written
 
 
-def _made_of(output: StoredOutput) -> OutputKey | None:
+def _input_of(output: StoredOutput) -> OutputKey | None:
     before = PREVIOUS_STEP.get(output.step)
     if before is None or output.manifest is None or before not in output.manifest.inputs:
         return None
@@ -154,11 +157,13 @@ def _base_of(output: StoredOutput) -> OutputKey | None:
     return (output.step, delta.base) if delta is not None else None
 
 
-def _left(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
+def _remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
     return [each for key, each in there.items() if key not in ended]
 
 
-def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: datetime) -> str | None:
+def _export_end_setting(
+    day: DayContents, raw: StoredOutput, retention: Retention, now: datetime
+) -> str | None:
     """Return the setting that ends an export which no unfinished run names."""
     if retention.superseded_days is not None:
         least = timedelta(days=retention.superseded_days)

@@ -85,7 +85,7 @@ class ExportRequest:
         """Return what the refresh of this name found; None if its export was removed."""
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
-        return _found(self.workspace, found["export"]) if found else None
+        return _existing_export(self.workspace, found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, refresh: str | None, requested_at: datetime, *, with_files: bool = False
@@ -105,7 +105,7 @@ class ExportRequest:
         seen_until = (requested_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = workspace.find_output("export", named, with_files=with_files)
-        if output.manifest is not None and _found(workspace, output.manifest.digest) is None:
+        if output.manifest is not None and _existing_export(workspace, output.manifest.digest) is None:
             output = workspace.find_output("export", named, with_files=True)
         done, compared = output.manifest, ComparedExport()
         if done is None:
@@ -198,11 +198,11 @@ def latest_export(
         for refresh in refreshes_of(lake, partition)
         if refresh.get("request") in requests and (since is None or _exported_at(refresh) >= since)
     ]
-    newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
+    newest_first = (_existing_export(workspace, digest) for _, digest in sorted(found, reverse=True))
     return next(filter(None, newest_first), None)
 
 
-def _found(workspace: Workspace, digest: str) -> Manifest | None:
+def _existing_export(workspace: Workspace, digest: str) -> Manifest | None:
     """Return an export with its base if both exist; a person may have removed a damaged one."""
     done = workspace.find("export", digest)
     if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:

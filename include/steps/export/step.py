@@ -61,7 +61,7 @@ def export_partition(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as answer:
             _require_closed(day, workspace, answer)
-            raw = _saved(answer, scratch / "events.jsonl.gz")
+            raw = _save(answer, scratch / "events.jsonl.gz")
         return export_request.publish(raw, refresh, requested_at, with_files=with_files)
 
 
@@ -71,7 +71,7 @@ def _require_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) ->
         require_closed_there(day, workspace.pipeline.mixpanel, answer.sent_at)
 
 
-def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
+def _save(answer: Iterable[bytes], path: Path) -> RawFile:
     """Save an export's bytes unchanged; of a sample, which is not a whole response, save its lines."""
     return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 

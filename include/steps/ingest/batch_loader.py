@@ -89,7 +89,7 @@ class BatchLoader:
         loader = cls(workspace, history, staged, aep, run, replace, records)
         if staged.inputs.get("history", history.target.digest) != history.target.digest:
             loader.restage()  # aep.dataset was changed since then: the ids of its loads belong to the other history
-        loader._let_others_finish()
+        loader._wait_for_other_claim()
         return loader
 
     @property
@@ -169,7 +169,7 @@ class BatchLoader:
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         """Write the next record. For a batch of an earlier run, it repeats what that run wrote."""
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
-        about = before.about() if before else _about(self.staged)
+        about = before.about() if before else _common_fields(self.staged)
         self.records = self.ledger.append(
             self.records,
             kind,
@@ -319,7 +319,7 @@ class BatchLoader:
             self.record("completing", batch)
             self.aep.batches.complete(batch)
         except RequestRefused:
-            if (overtaken := self._overtaken(batch)) is None:
+            if (overtaken := self._refusal_reason(batch)) is None:
                 raise
             raise overtaken from None
         self.committed = True
@@ -343,7 +343,7 @@ class BatchLoader:
             self._abort(batch)
             raise
 
-    def _overtaken(self, batch: str) -> PipelineError | None:
+    def _refusal_reason(self, batch: str) -> PipelineError | None:
         """Return why AEP may refuse a batch that was open a moment ago."""
         partition = self.workspace.partition
         if len(self.ledger.records()) > len(self.records):
@@ -365,24 +365,24 @@ class BatchLoader:
             "None of its rows are visible. A retry of this run creates a new batch.",
         )
 
-    def _let_others_finish(self) -> None:
+    def _wait_for_other_claim(self) -> None:
         """Wait while another run's claim is changing.
 
         Taking it over too early is safe: the ledger fences the other run out at its next write.
         """
         waited = 0.0
-        while self._others_claim() and waited < _PATIENCE_SECONDS:
+        while self._is_claimed_by_another_run() and waited < _PATIENCE_SECONDS:
             self.workspace.clock.sleep(_POLL_SECONDS)
             waited += _POLL_SECONDS
             seen, self.records = len(self.records), self.ledger.records()
             waited = 0.0 if len(self.records) > seen else waited
 
-    def _others_claim(self) -> bool:
+    def _is_claimed_by_another_run(self) -> bool:
         last = self.records[-1] if self.records else None
         return last is not None and last.kind in ("claimed", "created") and last.run != self.run
 
 
-def _about(staged: Manifest) -> dict[str, object]:
+def _common_fields(staged: Manifest) -> dict[str, object]:
     """Return the fields of every record that describe its rows."""
     ids = staged.details.get("ids")
     return {

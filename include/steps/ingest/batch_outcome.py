@@ -49,7 +49,7 @@ def record_active(work: BatchLoader, batch: str) -> None:
             "it loads the partition again.",
         )
     replaces = next(r.replaces for r in reversed(work.records) if r.batch == batch and r.kind == "created")
-    _require_gone(work, batch, replaces)
+    _require_replaced_gone(work, batch, replaces)
     fields: dict[str, object] = {"counts": {"active": rows}}
     earlier = None if replaces else refused_record(work.records)
     if found is not None and (refused or earlier is not None):
@@ -83,7 +83,7 @@ def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUn
     )
 
 
-def _require_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
+def _require_replaced_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
     """Check that the replaced batches are gone: while AEP still shows one, each of its rows is there twice."""
     for other in replaced:
         found = work.aep.batches.find(other)

@@ -85,7 +85,7 @@ def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[
         BadManifest: a file has rows of another day, or another number of rows.
     """
     for file, path in zip(staged.files, paths, strict=True):
-        rows, first, last = _seen(path)
+        rows, first, last = _rows_and_bounds(path)
         if rows != file.rows:
             raise _changed(workspace, file, f"has {rows} rows, but its manifest states {file.rows}")
         if workspace.pipeline.quality.severity.get("in_the_partition") == "warning" or not rows:
@@ -103,12 +103,12 @@ def _changed(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
     )
 
 
-def _seen(path: Path) -> tuple[int, datetime | None, datetime | None]:
+def _rows_and_bounds(path: Path) -> tuple[int, datetime | None, datetime | None]:
     """Return the number of rows and the bounds of their ``timestamp``; no bounds if a row has none."""
-    return _seen_in_json(path) if path.suffix == ".json" else _seen_in_parquet(path)
+    return _bounds_in_json(path) if path.suffix == ".json" else _bounds_in_parquet(path)
 
 
-def _seen_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
+def _bounds_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -128,7 +128,7 @@ class _Row(msgspec.Struct):
     timestamp: str = ""
 
 
-def _seen_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
+def _bounds_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
     decoder, rows, texts = msgspec.json.Decoder(_Row), 0, set[str]()
     first = last = None
     try:

@@ -72,8 +72,8 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
         ConfigError: it is not a dataflow of Adobe's Mixpanel source, or a draft.
     """
     flow = aep.flows.dataflow(flow_id)
-    source = aep.flows.source_connection(_only(flow, "sourceConnectionIds"))
-    target = aep.flows.target_connection(_only(flow, "targetConnectionIds"))
+    source = aep.flows.source_connection(_single_id(flow, "sourceConnectionIds"))
+    target = aep.flows.target_connection(_single_id(flow, "targetConnectionIds"))
     base = aep.flows.base_connection(str(source.get("baseConnectionId") or ""))
     params, schedule = _object(source, "params"), _object(flow, "scheduleParams")
     options = flow.get("options") if isinstance(flow.get("options"), dict) else {}
@@ -97,7 +97,7 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
     )
 
 
-def _only(flow: Mapping[str, Any], name: str) -> str:
+def _single_id(flow: Mapping[str, Any], name: str) -> str:
     found = flow.get(name)
     if not isinstance(found, list) or len(found) != 1:
         raise ConfigError(

@@ -36,8 +36,8 @@ def find_differences(
     """Return the differences; those that a person has to decide come first."""
     found = [
         *_decisions(flow, pipeline, switch, identities_found=identities_found, mapping_fault=mapping_fault),
-        *_built(flow, pipeline),
-        *_always(flow, pipeline, switch),
+        *_generated_field_differences(flow, pipeline),
+        *_general_differences(flow, pipeline, switch),
     ]
     order = ("decide", "different", "better")
     return sorted(found, key=lambda each: order.index(each.kind))
@@ -79,7 +79,7 @@ def _decisions(
         )
 
 
-def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
+def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
     """Compare ``_id`` and ``timestamp``, which the pipeline builds itself."""
     source = pipeline.mixpanel
     rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
@@ -103,7 +103,7 @@ def _why_differs(row: Mapping[str, Any] | None, name: str, rules: GeneratedField
     return ""
 
 
-def _always(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> Iterator[Difference]:
+def _general_differences(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> Iterator[Difference]:
     yield Difference(
         "different",
         "schedule",

@@ -48,10 +48,10 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
             return Switch(
                 end.date(), True, (f"The dataflow has ended with {end.date() - timedelta(days=1)}.",), gaps
             )
-        return _apart(flow, zone, f"The dataflow ended in the middle of {end.date()}.", gaps)
+        return _separate_dataset(flow, zone, f"The dataflow ended in the middle of {end.date()}.", gaps)
     midnight = _next_midnight(flow, zone, max(end_ms, int(now.timestamp() * 1000)))
     if midnight is None:
-        return _apart(flow, zone, "No run of the dataflow ends at midnight.", gaps)
+        return _separate_dataset(flow, zone, "No run of the dataflow ends at midnight.", gaps)
     after = midnight + timedelta(milliseconds=flow.period_ms or 0)
     return Switch(
         midnight.date(),
@@ -66,7 +66,7 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     )
 
 
-def _apart(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
+def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
     """Return a switch in which the pipeline loads everything into a new dataset, from the dataflow's first day on."""
     starts = [start for start, _ in _loaded(flow)]
     day = _local(min(starts, default=flow.start_ms), zone).date()

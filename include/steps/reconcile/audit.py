@@ -133,7 +133,7 @@ def audit_days(
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
             continue
         status, reason, remedy = judge_day(day, state, batches)
-        if status in COMPLETE and (strays := _strays(history, day, state, active[day])):
+        if status in COMPLETE and (strays := _surplus_batches(history, day, state, active[day])):
             status, remedy = DayStatus.UNKNOWN_BATCH, Remedy.REVERT
             reason = (
                 f"AEP reports batch {strays[0]} of the day as active, but the ledger does not; compare them with mixpanel-aep "
@@ -152,7 +152,7 @@ def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
     return [pipeline.start_date + timedelta(days=number) for number in range(count)]
 
 
-def _strays(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
+def _surplus_batches(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
     """Return active batches of this project that are not loads of the day by its ledger: their rows may be duplicates."""
     strays = set(active) - {load.batch for load in state.loads}
     if strays:  # a run may have ended since the index was read

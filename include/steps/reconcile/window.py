@@ -59,10 +59,10 @@ def late_beyond_window(
     with mixpanel.export(
         pipeline.start_date, last, events=source.events, where=where, time_in_ms=source.time_in_ms
     ) as lines:
-        return _not_seen(lake, pipeline, lines)
+        return _unseen_events(lake, pipeline, lines)
 
 
-def _not_seen(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[date, int]:
+def _unseen_events(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[date, int]:
     until: dict[date, datetime | None] = {}
     late: Counter[date] = Counter()
     for line in lines:

@@ -71,9 +71,9 @@ class AepIds:
             counts = {batch.id: self._read(db, day, batch) for batch in batches}
             self._require_once(db, day, records, batches, scratch)
             # A batch in flight comes first: a run that followed a later record would not see it.
-            flying = in_flight(records)
-            for batch in sorted(batches, key=lambda each: flying is None or each.id != flying.batch):
-                about = self._about(db, workspace, batch, scratch)
+            unfinished = in_flight(records)
+            for batch in sorted(batches, key=lambda each: unfinished is None or each.id != unfinished.batch):
+                about = self._batch_fields(db, workspace, batch, scratch)
                 records = self._write(ledger, records, batch, about, counts[batch.id])
         return records
 
@@ -117,7 +117,7 @@ class AepIds:
                 "a run then loads what is missing.",
             )
 
-    def _about(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+    def _batch_fields(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
         """Return the fields of the batch's records: its ids as a file, content and recipe by its tags."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")
@@ -161,10 +161,10 @@ class AepIds:
         return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 
-def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:
+def may_become_active(unfinished: LedgerRecord, found: Batch | None) -> bool:
     """Return whether a batch in flight, as AEP shows it now, is or may become active."""
     if found is None:  # the catalog may lag; a batch that AEP had reported as failed does not count
-        return flying.kind != "failed"
+        return unfinished.kind != "failed"
     return classify_status(found.status) not in (BatchState.REFUSED, BatchState.GONE)
 
 

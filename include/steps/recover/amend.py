@@ -94,13 +94,13 @@ def _require_nothing_in_flight(
     aep: AepClient, day: date, records: list[LedgerRecord], adopted: Batch
 ) -> None:
     """Refuse while another batch is in flight: a run continues with the last batch of the ledger and would not see it."""
-    flying = in_flight(records)
-    if flying is None or flying.batch == adopted.id:
+    unfinished = in_flight(records)
+    if unfinished is None or unfinished.batch == adopted.id:
         return
-    found = aep.batches.find(str(flying.batch))
-    if may_become_active(flying, found):
+    found = aep.batches.find(str(unfinished.batch))
+    if may_become_active(unfinished, found):
         raise AmendmentRefused(
-            f"A run has submitted batch {flying.batch} of partition {day} to AEP, and the ledger does not show its "
+            f"A run has submitted batch {unfinished.batch} of partition {day} to AEP, and the ledger does not show its "
             "outcome.",
             "Run the day until AEP has decided that batch, or release it if AEP does not list it any more. Then try "
             "again.",

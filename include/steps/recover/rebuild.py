@@ -147,13 +147,13 @@ class _Day:
 
     def _in_flight(self, records: list[LedgerRecord]) -> str | None:
         """Return why a batch at AEP would be lost: a run continues with the batch that the ledger names last."""
-        flying = in_flight(records)
-        if flying is None or flying.batch in {batch.id for batch in self.batches.active_of(self.day)}:
+        unfinished = in_flight(records)
+        if unfinished is None or unfinished.batch in {batch.id for batch in self.batches.active_of(self.day)}:
             return None
-        if not may_become_active(flying, self.batches.by_id.get(str(flying.batch))):
+        if not may_become_active(unfinished, self.batches.by_id.get(str(unfinished.batch))):
             return None
         return (
-            f"a run has submitted batch {flying.batch}, which AEP does not list as a load of this day. Run the day, or "
+            f"a run has submitted batch {unfinished.batch}, which AEP does not list as a load of this day. Run the day, or "
             "release it with mixpanel-aep ledger release; then run recover again."
         )
 

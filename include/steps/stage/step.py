@@ -96,10 +96,10 @@ def stage_partition(
         closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch, forgotten)) as unloaded,
     ):
         if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
-            files = _as_they_are(unloaded.day, digest)
+            files = _reuse_valid_files(unloaded.day, digest)
             _require_room(workspace, files)
         else:
-            files = _written(workspace, unloaded, scratch, digest)
+            files = _write_new_files(workspace, unloaded, scratch, digest)
         ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
         counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
     return workspace.publish(
@@ -129,7 +129,7 @@ def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> boo
     )
 
 
-def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
+def _reuse_valid_files(day: DayRows, digest: str) -> list[LakeFile]:
     """Return the valid files; files of a base with superseded rows are written again without them."""
     if day.manifest.delta is None:
         return list(day.manifest.files)
@@ -146,7 +146,9 @@ def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
     ]
 
 
-def _written(workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str) -> list[LakeFile]:
+def _write_new_files(
+    workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str
+) -> list[LakeFile]:
     """Write new files with the rows that are not active to the lake, and return them."""
     files: list[LakeFile] = []
     file_format = workspace.pipeline.aep.file_format

@@ -97,11 +97,11 @@ class UnloadedRows:
         if self._count("FROM unloaded") > own:
             self._number("base_rows", self.day.base_paths)
             self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
-            yield from self._chosen("base_rows", self.day.base_paths)
+            yield from self._not_excluded("base_rows", self.day.base_paths)
         if own:
-            yield from self._chosen("own_rows", self.day.own_paths)
+            yield from self._not_excluded("own_rows", self.day.own_paths)
 
-    def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
+    def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
         """Yield the rows of some files that are not excluded."""
         import numpy as np
         import pyarrow as pa

@@ -30,7 +30,7 @@ def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
     import numpy as np
 
     ids = _id_words(table)
-    losers, winners = _losers(table, ids[:, 0], compare_all)
+    losers, winners = _dropped_rows(table, ids[:, 0], compare_all)
     lines = np.ones(table.num_rows, np.int32)
     lines[list(winners)] = list(winners.values())
     kept = np.ones(table.num_rows, bool)
@@ -52,7 +52,7 @@ def _id_words(table: Any) -> Any:
     return data.astype(np.uint64).reshape(-1, 4)
 
 
-def _losers(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
+def _dropped_rows(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
     """Return the dropped rows, and the kept rows that replace others, with the number of rows of their ``_id``."""
     import numpy as np
 

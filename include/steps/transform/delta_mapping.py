@@ -80,7 +80,7 @@ class DeltaMapping:
                 if superseded is None:
                     return None
                 without = self._superseded_file(db, superseded.rows) if superseded.rows else None
-            _drop(added, superseded)
+            _drop_superseded(added, superseded)
             written = day.second_pass(added.job, others, added.found)
         if any(part.rejected for part in written):
             return None
@@ -92,7 +92,7 @@ class DeltaMapping:
         totals = DayTotals(
             self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
         )
-        return self._publishable(totals, written, left, without)
+        return self._manifest_fields(totals, written, left, without)
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
@@ -148,7 +148,7 @@ class DeltaMapping:
         folder = self.workspace.partition.output("transform", self.digest)
         return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
 
-    def _publishable(
+    def _manifest_fields(
         self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
     ) -> dict[str, Any]:
         """Return the manifest's fields."""
@@ -175,7 +175,7 @@ class DeltaMapping:
         return upload_file(self.workspace.lake, key, path, rows).model_dump()
 
 
-def _drop(added: _Lines, superseded: SupersededRows) -> None:
+def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
     """Remove the rows from the spill files that lose against rows of the base."""
     if not len(superseded.losers):
         return

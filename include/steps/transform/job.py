@@ -79,13 +79,13 @@ class Job:
         wanted = -(-self.rows // self.limits.bucket_rows)
         width = -(-_DAY_SECONDS // max(1, min(wanted, self.limits.most_buckets)))
         table = (np.arange(_DAY_SECONDS) // width).astype(np.int16)
-        for first, last in _turns(self.day, self.zone):
+        for first, last in _clock_changes(self.day, self.zone):
             together = (table >= table[first]) & (table <= table[last])
             table[together] = table[first]
         return table
 
 
-def _turns(day: date, zone: str | None) -> list[tuple[int, int]]:
+def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
     """Return the spans of seconds in which a later wall clock is not a later instant: when the clock is changed."""
     if zone is None:
         return []

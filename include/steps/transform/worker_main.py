@@ -24,7 +24,7 @@ def main(connection: int, life: int) -> None:
     response is ``(kind, value, log records)``.
     """
     sys.meta_path.insert(0, _WithoutPandas())
-    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
     records = _Records()
     logging.basicConfig(level=logging.INFO, handlers=[records])
     channel: Connection[Any, Any] = Connection(connection)
@@ -59,7 +59,7 @@ def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, Any]:
         return "failed", ("", f"{type(error).__name__} at {at}", "", None)
 
 
-def _end_with(life: int) -> None:
+def _end_when_closed(life: int) -> None:
     """End this process when the other end of a socket is closed: no process waits for its work any more."""
     with socket.socket(fileno=life) as other:
         other.recv(1)

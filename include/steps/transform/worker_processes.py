@@ -77,7 +77,7 @@ class WorkerProcess:
         try:
             self._connection.send(message)
         except OSError:
-            raise self._died() from None
+            raise self._failure() from None
 
     def receive(self) -> Any:
         """Wait for the response to the last message.
@@ -89,7 +89,7 @@ class WorkerProcess:
         try:
             kind, value, records = self._connection.recv()
         except (EOFError, OSError):
-            raise self._died() from None
+            raise self._failure() from None
         for name, level, text in records:
             logging.getLogger(name).log(level, "%s", text)
         if kind == "done":
@@ -103,7 +103,7 @@ class WorkerProcess:
             WorkerFailed: the process has ended.
         """
         if self._process.poll() is not None:
-            raise self._died()
+            raise self._failure()
 
     def end(self) -> None:
         """End the process immediately, if it has not ended."""
@@ -113,7 +113,7 @@ class WorkerProcess:
             self._process.kill()
         self._process.wait()
 
-    def _died(self) -> WorkerFailed:
+    def _failure(self) -> WorkerFailed:
         try:
             code = self._process.wait(10)
         except subprocess.TimeoutExpired:

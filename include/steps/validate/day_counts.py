@@ -83,13 +83,13 @@ def _keys(ids: Any) -> Any:
     sizes = pc.binary_length(ids).to_numpy(zero_copy_only=False)
     usual = sizes == _ID_BYTES
     keys = np.zeros(len(ids), np.uint64)
-    keys[usual] = _mixed(ids if usual.all() else ids.filter(usual))
+    keys[usual] = _hash_words(ids if usual.all() else ids.filter(usual))
     others = [] if usual.all() else ids.filter(~usual).to_pylist()
     keys[~usual] = np.array([hash(text) & 0xFFFFFFFFFFFFFFFF for text in others], np.uint64)
     return keys
 
 
-def _mixed(ids: Any) -> Any:
+def _hash_words(ids: Any) -> Any:
     """Return hashes of texts of 64 bytes, read from Arrow's buffer as eight words each."""
     import numpy as np
 

@@ -111,7 +111,7 @@ class PartitionValidator:
         columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
         self.specs = derive(self.schema, columns, _rules(self.workspace, self.now))
         self._require_columns({path[0] for path in columns})
-        with _loading():
+        with _preload_gx():
             screen = Screen(self.specs)
             for source in sources:
                 for chunk, views in row_chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
@@ -121,7 +121,7 @@ class PartitionValidator:
                         self.mapped_rows += chunk.num_rows
         suspects = screen.failed()
         for source, file in zip(sources, files, strict=True):
-            self._settle(source, file, suspects)
+            self._refuse_failing_rows(source, file, suspects)
         self._require_explained(suspects - self.failed.keys())
         if all(
             has_aep_form(source) or kept != file
@@ -129,7 +129,7 @@ class PartitionValidator:
         ):
             self.form = AEP_FORM
 
-    def _settle(self, source: Any, file: RowFile, suspects: set[int]) -> None:
+    def _refuse_failing_rows(self, source: Any, file: RowFile, suspects: set[int]) -> None:
         """Find the failing rows of a file; write it again without those that are refused."""
         import numpy as np
 
@@ -220,7 +220,7 @@ class PartitionValidator:
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
+def _preload_gx() -> Iterator[None]:
     """Load Great Expectations in a thread while this one reads columns with Arrow, which does not need the interpreter."""
     trouble: list[Exception] = []
 

@@ -88,11 +88,13 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
             "quarantined": validator.refused.rows,
             "warnings": (+validator.warned).total(),
         },
-        **_about(mapped, base, validator.valid, details),
+        **_manifest_details(mapped, base, validator.valid, details),
     )
 
 
-def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]) -> dict[str, Any]:
+def _manifest_details(
+    mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]
+) -> dict[str, Any]:
     """Return the details of the manifest; for a delta also the rows of its base that are not in the day."""
     if base is None:
         return {"details": details}

@@ -117,7 +117,7 @@ class DayComparer:
             unexpected = self.batches.unexpected(day, records)
             refused = refused_rows(records)
             if buckets or unexpected:
-                return replace(self._examine(db, day, records, buckets, unexpected), refused=refused)
+                return replace(self._compare_ids(db, day, records, buckets, unexpected), refused=refused)
             to_delete = int(db.execute(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}").fetchone()[0])
             count = sum(bucket.ids for bucket in expected.values())
             return DayResult(day, count, to_delete=to_delete, refused=refused)
@@ -126,7 +126,7 @@ class DayComparer:
     def _forgotten_days(self) -> set[date]:
         return forgotten_days(self.history.lake, self.history.source.project_id)
 
-    def _examine(
+    def _compare_ids(
         self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
     ) -> DayResult:
         """Read and compare the ids of the buckets that differ, and all ids of unexpected batches."""
