@@ -23,7 +23,7 @@ MEANINGS = {
     ExitCode.REFUSED: "Refused, or a check failed. A person has to act.",
     ExitCode.USAGE: "Wrong usage. Nothing was done.",
     ExitCode.DEFECT: "A defect of mixpanel-aep. --debug shows the traceback.",
-    ExitCode.TRY_AGAIN: "A service or the lake is unavailable, or another run is active. Try again later.",
+    ExitCode.TRY_AGAIN: "Service or lake unavailable, or another run active. Try again later.",
     ExitCode.INTERRUPTED: "Interrupted (Ctrl-C). The same command continues.",
 }
 

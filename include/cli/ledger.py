@@ -16,7 +16,7 @@ from include.lake.ledger import LedgerRecord
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.recover import AepIds, Writer, adopt, person, release
 
-_HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "refused", "in AEP")
+_HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "refused", "AEP says")
 
 
 def show(project: Project, out: Output, *, day: Day) -> None:
