@@ -1,8 +1,8 @@
-"""One daily DAG for every pipeline file: the last days again, because a day of Mixpanel is never quite over.
+"""One daily reconcile DAG for every pipeline file: it refreshes the last days, because events of a day may arrive late.
 
-What it does: asks Mixpanel for the last ``late_days`` days anew, in one export, and takes each of them through the
-steps. Rows that are active stay; those that are not are loaded beside them. It also ends batches that a crashed run
-left open, and tells which older days have changed.
+What it does: exports the last ``late_days`` days from Mixpanel again, in one export, and runs the steps for each of
+them. Active rows stay; rows that are not active are loaded in addition to them. It also aborts batches that a crashed
+run left open, and reports which older days have changed.
 """
 
 from __future__ import annotations
@@ -29,37 +29,39 @@ from mixpanel_aep.operators.reconcile import (
 )
 
 RUNBOOK = """
-### {name}: what came late
+### {name}: late events
 
-**When.** Daily, an hour after yesterday may be exported; {window} It can be run at any other time, and run twice it
-loads nothing twice. Clearing *look* with its downstream tasks asks Mixpanel again; clearing a *day* alone repeats it with
-what *look* has found.
+**When.** Daily, an hour after yesterday may be exported; {window} It can be run at any other time. A second run loads
+nothing twice. Clearing *look* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats it with
+the export of *look*.
 
-**What the tasks tell.** *day*: `late` rows were loaded beside the others; `vanished` ones are active in AEP and no
-longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` ones came back with
-other properties, and stay as they were loaded until then, too. *close*:
+**What the tasks report.** *day*: `late` rows were loaded in addition to the others; `vanished` rows are active in AEP and no
+longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` rows came back with
+other properties, and also stay as they were loaded until then. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
 *audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
 lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew
-them. *clean* removes copies that no load needs any more, and what is older than `retention` of the pipeline file keeps;
-it is skipped where the lake forbids it and the file says nothing of retention.
+them. *clean* removes copies that no load needs any more, and files older than `retention` of the pipeline file allows;
+it is skipped if the lake forbids removal and the pipeline file has no `retention`.
 
 | red task | what to do |
 |---|---|
-| look | as for *export* in *{dag_id}*: the first line of the log says it |
+| look | as for *export* in *{dag_id}*: read the first line of the log |
 | day | as for the step that the log names; the other days are not affected |
-| close | usually a right that the AEP credential lacks; nothing depends on it |
-| finish | it does nothing itself: it is red when a task before it is, and makes the run red |
-| clean | the lake's role may not remove objects (`docs/security.md`), or a manifest cannot be read; nothing depends on it |
+| close | usually the AEP credential lacks a permission; no other task depends on it |
+| finish | it does nothing itself: it fails if a task before it failed, so that the run fails |
+| clean | the lake's role may not remove objects (`docs/security.md`), or a manifest cannot be read; no other task depends on it |
 | audit | days are missing in AEP for longer than `missing_grace_hours`: its log names each with the reason; backfill them |
 """
 
 
 WINDOW = (
     "it exports the last {late_days} days of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
-    "the events that came late."
+    "the events that arrived late."
 )
-NO_WINDOW = "`late_days` is 0 in the pipeline file, so *look* exports no day again and *day* is skipped; *close* does its work."
+NO_WINDOW = (
+    "`late_days` is 0 in the pipeline file, so *look* refreshes no day and *day* is skipped; *close* runs."
+)
 
 
 def build(pipeline: Pipeline) -> DAG:
@@ -101,13 +103,13 @@ def build(pipeline: Pipeline) -> DAG:
         )
         audit = AuditOperator(task_id="audit", pipeline=pipeline, trigger_rule="all_done")
         clean = CleanOperator(task_id="clean", pipeline=pipeline, trigger_rule="all_done")
-        # Airflow takes the state of a run from its last tasks: this one makes it red when any task before it is.
+        # Airflow derives the state of a run from its last tasks: this one fails it if any task before it failed.
         finish = EmptyOperator(task_id="finish", trigger_rule="none_failed")
         days >> close >> audit >> clean
         [look, days, close, audit, clean] >> finish
     return dag
 
 
-pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py shows the faults of the others
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of the others
 for each in pipelines:
     globals()[each.reconcile_dag_id] = build(each)

@@ -1,15 +1,15 @@
-"""Makes what the pipelines need in AEP: identity namespaces, field groups, schemas, identities, datasets.
+"""Creates what the pipelines need in AEP: identity namespaces, field groups, schemas, identities, datasets.
 
-What it does: for every pipeline file, reads AEP's state, plans every change, and makes exactly these. When: once before
-a pipeline is unpaused, and again whenever a pipeline file or a field of a field group was added. Run twice it changes
-nothing. What it would do can be read before: ``mixpanel-aep plan PIPELINE``.
+What it does: for every pipeline file, reads AEP's state, plans every change, and applies exactly these changes. When:
+once before a pipeline is unpaused, and again whenever a pipeline file or a field of a field group was added. A second
+run changes nothing. ``mixpanel-aep plan PIPELINE`` shows the changes in advance.
 """
 
 from __future__ import annotations
 
 from include.version import require_package
 
-# Before the other imports: an older package may not have what they name.
+# Before the other imports: an older package may lack the names that they import.
 require_package(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -23,16 +23,18 @@ from mixpanel_aep.operators.setup import AepSetupOperator, shared_resources
 RUNBOOK = """
 ### Setup of the pipelines in AEP
 
-One task a pipeline file. It reads AEP's state, logs the plan with every change in order, and makes exactly these
+One task for each pipeline file. It reads AEP's state, logs the plan with every change in order, and applies exactly these
 changes: identity namespaces, field groups, schema, identities, Profile and dataset. `mixpanel-aep plan PIPELINE` shows the
-same plan before. Nothing is removed or restricted, so it can be run at any time; fields that only AEP has stay.
+same plan in advance. Nothing is removed or restricted, so it can be run at any time; fields that exist only in AEP stay.
 
-**Red?** The first line of the log says what is wrong and what to do. A plan that cannot succeed as a whole is refused
-before its first change. Where a right is missing the line names it; run the task again then: it continues with what is
-missing. `docs/setup.md` has the rights, and the changes that cannot be undone.
+**Red?** The first line of the log states what is wrong and what to do. A plan that cannot succeed as a whole is refused
+before its first change. If a permission is missing, the line names it; add it and run the task again: it continues with what is
+missing. `docs/setup.md` lists the permissions, and the changes that cannot be undone.
 """
 
-require_bundled_pipelines(__file__)  # here and not in the other DAG files, which go on with what is read
+require_bundled_pipelines(
+    __file__
+)  # only here: the other DAG files continue with the pipelines that can be read
 
 with DAG(
     "mixpanel_aep_setup",
@@ -54,7 +56,7 @@ with DAG(
     last: dict[tuple[str, str], AepSetupOperator] = {}
     for pipeline in load_pipelines():
         task = AepSetupOperator(task_id=pipeline.name, pipeline=pipeline, pool="aep_ingest")
-        # One after the other where they change the same field group, schema or dataset; the others at the same time.
+        # In sequence if they change the same field group, schema or dataset; the others in parallel.
         for shared in shared_resources(pipeline):
             if shared in last:
                 last[shared] >> task

@@ -1,14 +1,14 @@
-"""One weekly DAG for every pipeline file: what AEP's data lake holds, compared with the ledgers, as sets of ``_id``.
+"""One weekly verify DAG for every pipeline file: compares AEP's data lake with the ledgers, as sets of ``_id``.
 
-What it does: reads fingerprints of each day's ids from AEP's data lake, and ids where they differ. It writes nothing
-into AEP.
+What it does: reads fingerprints of each day's ids from AEP's data lake, and the ids if the fingerprints differ. It writes
+nothing into AEP.
 """
 
 from __future__ import annotations
 
 from include.version import require_package
 
-# Before the other imports: an older package may not have what they name.
+# Before the other imports: an older package may lack the names that they import.
 require_package(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -26,13 +26,13 @@ RUNBOOK = """
 then the days that were not verified for the longest time, as long as the queries of one run take less than
 {budget} seconds.
 
-**What it compares.** The `_id`s in AEP's data lake with those that the ledger calls active, by day. Rows of every batch
+**What it compares.** The `_id`s in AEP's data lake with those that the ledger lists as active, by day. Rows of every batch
 of this project count, whether or not a ledger knows it; rows of other producers are left out and counted.
 
 | task *verify* is | what it means, and what to do |
 |---|---|
-| green | the days that were compared are equal; the log has the counts |
-| red | rows are *lost*, *duplicate* or *phantom* (not known to the ledger): the log names days, counts and batches. `mixpanel-aep verify {name} DAY` compares a day again, `mixpanel-aep ledger show {name} DAY` shows what was loaded. Adopt a batch that is right, revert one that is not, run a day with lost rows again with *replace* in *{dag_id}* |
+| green | the compared days are equal; the log has the counts |
+| red | rows are *lost*, *duplicate* or *phantom* (not known to the ledger): the log names days, counts and batches. `mixpanel-aep verify {name} DAY` compares a day again, `mixpanel-aep ledger show {name} DAY` shows what was loaded. Adopt a valid batch, revert an invalid one, run a day with lost rows again with *replace* in *{dag_id}* |
 | skipped | not verified, with the reason: the credential lacks the permission *Manage Queries*, the organization lacks Query Service, or it was busy until the last try |
 """
 SCHEDULED = "On the schedule `{schedule}` (`verify.schedule` of the pipeline file)."
@@ -71,6 +71,6 @@ def build(pipeline: Pipeline) -> DAG:
     return dag
 
 
-pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py shows the faults of the others
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of the others
 for each in pipelines:
     globals()[each.verify_dag_id] = build(each)

@@ -1,14 +1,14 @@
 """One daily DAG for every pipeline file in ``include/pipelines``.
 
 What it does: export, transform, validate, stage and ingest one calendar day of a Mixpanel project. The day is the
-run's partition key. Every task can be run again at any time: what is done is found and not done again.
+run's partition key. Every task can be repeated at any time: finished work is found and not repeated.
 """
 
 from __future__ import annotations
 
 from include.version import require_package
 
-# Before the other imports: an older package may not have what they name.
+# Before the other imports: an older package may lack the names that they import.
 require_package(dags="0.1.0")
 
 import logging
@@ -34,19 +34,19 @@ it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** tri
 
 **Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
 active in AEP is never loaded twice. **Late events:** {late}. **Another mapping:** rows that are active
-stay as they were; trigger the day with *replace*, and AEP takes the old rows out when the new ones are in.
+stay as they were; trigger the day with *replace*, and AEP removes the old rows when the new ones are active.
 
 | red task | what it means | what to do |
 |---|---|---|
-| export | Mixpanel did not give the whole day, or not to these credentials | read the first line of the log; network and rate limits mend themselves by retry, credentials and region do not |
+| export | Mixpanel did not return the whole day, or not to these credentials | read the first line of the log; retries resolve network errors and rate limits, but not wrong credentials or a wrong region |
 | transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
 | validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, or allow more in `quality.max_quarantined`, then clear *transform* |
-| stage | the lake cannot be read or written | mend the lake, clear the task |
-| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is made while the first may still become active |
+| stage | the lake cannot be read or written | repair the lake, clear the task |
+| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is created while the first may still become active |
 """
 
 LATE = (
-    "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days by itself; for an older day "
+    "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days automatically; for an older day "
     "trigger it here with *Export the day again*"
 )
 NO_LATE = "`late_days` is 0, so *{pipeline.reconcile_dag_id}* loads none; trigger the day here with *Export the day again*"
@@ -58,16 +58,16 @@ PARAMS = {
     ),
     "reprocess": Param(
         "append", type="string", enum=["append", "replace"], title="What is active already",
-        description="append: stays as it is, and only events that are not active yet are loaded. "
-        "replace: is taken out by AEP when the day, mapped anew, is in; use it after a change of the mapping.",
+        description="append: it stays, and only events that are not active yet are loaded. "
+        "replace: AEP removes it when the newly mapped day is active; use it after a change of the mapping.",
     ),
     "export_again": Param(
         False, type="boolean", title="Export the day again",
-        description="Asks Mixpanel again, also where the day was exported before: for events that came late. "
-        "Clearing the task export of such a run asks once more; a retry does not.",
+        description="Exports the day from Mixpanel again even if it was exported before, for events that arrived late. "
+        "Clearing the task export of such a run exports again; a retry does not.",
     ),
 }  # fmt: skip
-"""What a person may ask of one run, in the trigger form."""
+"""The parameters of one run in the trigger form."""
 
 DEFAULTS = {
     "owner": "data-platform",
@@ -80,7 +80,7 @@ DEFAULTS = {
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """The DAG of one pipeline."""
+    """Return the DAG of one pipeline."""
     source = pipeline.mixpanel
     with DAG(
         pipeline.dag_id,
@@ -105,7 +105,7 @@ def build(pipeline: Pipeline) -> DAG:
         params=PARAMS,
         tags=["mixpanel", "aep", pipeline.name],
     ) as dag:  # fmt: skip
-        # A large day takes hours to export, and its settling is waited for without a worker slot.
+        # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
         export = MixpanelExportOperator(
             task_id="export", pipeline=pipeline, pool="mixpanel_export", execution_timeout=timedelta(hours=12)
         )
@@ -121,7 +121,7 @@ def build(pipeline: Pipeline) -> DAG:
 
 pipelines, faults = load_readable_pipelines()
 for fault in faults:
-    # A broken file must not stop the other pipelines; mixpanel_aep_setup.py shows it as an import error.
+    # A broken file must not stop the other pipelines; mixpanel_aep_setup.py reports it as an import error.
     logging.getLogger(__name__).error("%s", fault)
 for each in pipelines:
     globals()[each.dag_id] = build(each)

@@ -1,4 +1,4 @@
-"""The one file that Airflow's plugin loader reads."""
+"""The file that Airflow's plugin loader reads."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: everything that a person does with a pipeline, without Airflow."""
+"""The command line: every operation on a pipeline, without Airflow."""

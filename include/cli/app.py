@@ -28,12 +28,12 @@ from include.cli.exit_codes import help_lines
 from include.version import VERSION
 
 HELP = """Load a Mixpanel project's raw events into Adobe Experience Platform (AEP), one
-day at a time: the same work as the DAGs do, without a scheduler.
+day at a time: the same work as in the DAGs, without a scheduler.
 
 The lake is the first of: lake in the pipeline file, --lake, Airflow's variable
 mixpanel_aep_lake, MIXPANEL_AEP_LAKE, the project's folder lake. A connection is
 the first of: AIRFLOW_CONN_<ID> with JSON, --connections, Airflow, and
-airflow_settings.yaml where no Airflow is configured.
+airflow_settings.yaml if no Airflow is configured.
 """
 EPILOG = f"""\b
 Exit codes:

@@ -1,4 +1,4 @@
-"""Whether live events agree with ``time_is`` of the pipeline file."""
+"""Check whether live events agree with ``time_is`` of the pipeline file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAYS = 3
 
 
 def check_time(project: Project) -> str:
-    """Compare the times of live events with their arrival; return what they say.
+    """Compare the times of live events with their arrival; return the result as a sentence.
 
     Raises:
         ConfigError: they contradict the pipeline file.
@@ -22,14 +22,14 @@ def check_time(project: Project) -> str:
     evidence, place = _evidence(project)
     check_time_convention(evidence, source, project.pipeline.name)
     numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
-    lowest = evidence.lowest_hours  # None too where no difference is common
+    lowest = evidence.lowest_hours  # also None if no difference is common
     hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
     verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"
     return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
 
 
 def _evidence(project: Project) -> tuple[TimeEvidence, str]:
-    """What live events of the newest days in the lake say, else a sample of Mixpanel's."""
+    """Return the time evidence of live events of the newest days in the lake, or of a sample from Mixpanel."""
     evidence = TimeEvidence(project.pipeline.mixpanel.zone)
     days = project.exported_days(_DAYS)
     for day in days:
@@ -44,7 +44,7 @@ def _evidence(project: Project) -> tuple[TimeEvidence, str]:
 
 
 def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
-    """Sifts lines for their times alone; what belongs to another day is evidence as well."""
+    """Parse lines only for their times; events of other days are evidence as well."""
     source = project.pipeline.mixpanel
     event_parser = EventParser(
         project_id=project.mixpanel_settings.project_id,

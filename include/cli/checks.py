@@ -1,4 +1,4 @@
-"""What can be known to be wrong before the first day is loaded: one function a check, each returns a sentence."""
+"""The checks before the first day is loaded: one function for each, which returns a sentence."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 def _airflow(project: Project) -> str:
     if not project.airflow.is_here:
-        return "there is none on this machine: its version and its pools are not checked"
+        return "not found on this machine: its version and its pools are not checked"
     if project.lake_setting.is_given and project.connections is not None:
-        return "not asked, as --lake and --connections name all that it would be asked for"
+        return "not checked, because --lake and --connections replace its settings"
     return project.airflow.deployment.require_usable()
 
 
@@ -36,15 +36,15 @@ def _mixpanel(project: Project) -> str:
             f"Mixpanel does not show project {project.mixpanel_settings.project_id} to this account.",
             "Correct project_id and region of the connection, or give the account a role in the project.",
         )
-    sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not tell'}"
+    sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not report'}"
     if me.timezone in (None, source.timezone):
         return sentence
     if source.time_is == "project_local":
         raise ConfigError(
-            f"Mixpanel says that the project's zone is {me.timezone}, the pipeline file says {source.timezone}.",
+            f"Mixpanel reports the project's zone as {me.timezone}, but the pipeline file has {source.timezone}.",
             "Write timezone as Mixpanel shows it.",
         )
-    return f"{sentence}; the pipeline file says {source.timezone}, which changes nothing where time is UTC"
+    return f"{sentence}; the pipeline file has {source.timezone}, which changes nothing if time is UTC"
 
 
 def _events(project: Project) -> str:
@@ -57,10 +57,10 @@ def _events(project: Project) -> str:
         found = check_events(client, source, project.pipeline.start_date, last)
         sentence = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
         if found.unchecked:
-            sentence += f"; {len(found.unchecked)} were not asked for, to spare the export budget"
+            sentence += f"; {len(found.unchecked)} were not checked, to save the export budget"
     if source.where:
         check_where(client, source, last)
-        sentence += "; it accepts where"
+        sentence += "; it accepts the filter where"
     return sentence
 
 
@@ -71,7 +71,7 @@ def _aep(project: Project) -> str:
     tenant = aep.registry.tenant_id()
     found = aep.catalog.find_dataset(target.dataset)
     if found is None:
-        return f"tenant {tenant}; dataset {target.dataset!r} is not there yet, apply makes it"
+        return f"tenant {tenant}; dataset {target.dataset!r} does not exist yet, apply creates it"
     schema = aep.registry.find_schema(target.schema_name)
     if schema is None or found["schemaRef"]["id"] != schema["$id"]:
         raise ConfigError(
@@ -86,13 +86,13 @@ def _owner(project: Project) -> str:
     name = project.pipeline.aep.dataset
     dataset = project.aep.catalog.find_dataset(name)
     if dataset is None:
-        return f"dataset {name!r} is not there yet"
+        return f"dataset {name!r} does not exist yet"
     project.owner.require(dataset)
     check_lake_id(project.lake, dataset)
     project.owner.require_retagging(dataset, project.pipeline.aep.formerly)
     if (former := project.owner.former(dataset)) is not None:
         return (
-            f"dataset {name!r} is tagged with pipeline {former}, as aep.formerly says; apply gives it to this pipeline, "
+            f"dataset {name!r} is tagged with pipeline {former}, as set in aep.formerly; apply assigns it to this pipeline, "
             "and until then runs replace nothing"
         )
     if missing := project.owner.missing(dataset["tags"]):
@@ -105,23 +105,23 @@ def _setup(project: Project) -> str:
     missing = plan_setup(read_state(project.aep, wanted), wanted).changes
     if not missing:
         return "AEP has everything that the pipeline needs"
-    return f"AEP lacks what {len(missing)} changes make; plan shows them, apply makes them"
+    return f"AEP lacks what {len(missing)} changes create; plan shows them, apply makes them"
 
 
 def _lake(project: Project) -> str:
     lake = project.lake
     if not lake.exists:
-        return f"{lake.url} is not there yet; apply makes it. {_signing(lake)}"
+        return f"{lake.url} does not exist yet; apply creates it. {_signing(lake)}"
     if lake.root is not None:
         require_private(lake.root)
     lake.prove()
-    sentence = f"{lake.url} keeps create-only puts"
+    sentence = f"{lake.url} honours create-only puts"
     if lake.on_this_machine:
         return f"{sentence}; {_signing(lake)}"
     if lake.open_to_anyone():
         raise ConfigError(
-            f"Anyone can read the lake {lake.url}, and with it every event, without credentials.",
-            "Block public access of the bucket (docs/security.md says how it has to be).",
+            f"Anyone can read the lake {lake.url}, including every event, without credentials.",
+            "Block public access to the bucket (docs/security.md describes the settings).",
         )
     return f"{sentence}, and is not publicly readable; {_signing(lake)}"
 
@@ -131,7 +131,7 @@ def _signing(lake: Lake) -> str:
         read_lake_id(lake)
         return f"records are signed with the key {next(iter(lake.signing_keys.keys))}"
     return (
-        f"records are not signed, as {SEAL_ENVIRONMENT} is not set: what else writes there can have rows of its own "
+        f"records are not signed, because {SEAL_ENVIRONMENT} is not set: other writers to the lake can have their rows "
         "loaded"
     )
 
@@ -148,7 +148,7 @@ def _mapping(project: Project) -> str:
 
 
 def _schema(project: Project) -> XdmSchema | None:
-    """The schema as runs will take it: with what Profile wants, where the dataset is there."""
+    """Return the schema as runs use it: with Profile's requirements, if the dataset exists."""
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if dataset is not None:
@@ -160,17 +160,17 @@ def _schema(project: Project) -> XdmSchema | None:
 def _profile(project: Project) -> str:
     target = project.pipeline.aep
     dataset = project.aep.catalog.find_dataset(target.dataset)
-    wants = "has aep.profile: true" if target.profile else "does not have aep.profile: true"
+    requirement = "has aep.profile: true" if target.profile else "does not have aep.profile: true"
     if dataset is None:
-        return f"dataset {target.dataset!r} is not there yet, and the pipeline file {wants}"
+        return f"dataset {target.dataset!r} does not exist yet, and the pipeline file {requirement}"
     if not is_enabled(dataset["tags"]):
         more = "; apply enables it" if target.profile else ""
-        return f"dataset {target.dataset!r} is not enabled for Profile, and the pipeline file {wants}{more}"
+        return f"dataset {target.dataset!r} is not enabled for Profile, and the pipeline file {requirement}{more}"
     if target.profile is False:
         raise ConfigError(
             f"Dataset {target.dataset!r} is enabled for Profile (its tag unifiedProfile), but the pipeline file has "
             "profile: false.",
-            "Remove aep.profile, or write true; or choose a dataset that is not enabled.",
+            "Remove aep.profile or set it to true, or choose a dataset that is not enabled.",
         )
     use = dataset_schema(project.aep, dataset, profile=True).profile
     primary = (
@@ -196,4 +196,4 @@ CHECKS: Mapping[str, Callable[[Project], str]] = {
     "Profile": _profile,
     "time": check_time,
 }
-"""Every check, by what it is about, in the order in which they run. Each raises a ``PipelineError`` that says what is wrong."""
+"""Every check, by its subject, in the order in which they run. Each raises a ``PipelineError`` that describes the problem."""

@@ -1,4 +1,4 @@
-"""How a function becomes a command: common options, the pipeline that it works with, and what an error looks like."""
+"""Turns a function into a command: common options, the pipeline that it works with, and the output of errors."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _DEFECT_HINT = "Run the command again with --debug for the traceback, and report
 
 
 def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lake_last: bool = False) -> None:
-    """Add a command of one pipeline. ``function`` takes a ``Project`` and an ``Output``, and its own parameters.
+    """Add a command of one pipeline. ``function`` accepts a ``Project``, an ``Output`` and its own parameters.
 
-    ``lake_last``: the line that names the lake comes after all others. It returns the exit code (None: 0). Its help is the docstring, of which the first line is the summary.
+    ``lake_last``: the line that names the lake comes last. ``function`` returns the exit code (None: 0). Its docstring
+    is the help; the first line is the summary.
     """
 
     def command(**given: Any) -> None:
@@ -53,7 +54,7 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
 
 
 def add_command(app: typer.Typer, name: str, function: Function) -> None:
-    """Add a command without a pipeline. ``function`` takes an ``Output``, and its own parameters."""
+    """Add a command without a pipeline. ``function`` accepts an ``Output`` and its own parameters."""
 
     def command(**given: Any) -> None:
         out = Output(given.pop("json"))
@@ -91,13 +92,13 @@ def _parameter(name: str, kind: Any) -> inspect.Parameter:
 
 
 def _help(function: Function) -> str:
-    """The docstring as help: paragraphs, without what is for developers."""
+    """Return the docstring as help: its paragraphs, without the parts for developers."""
     text = inspect.getdoc(function) or ""
     return text.partition("\n\nRaises:")[0].replace("``", "")
 
 
 def _end(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
-    """Do the work of a command, and end it with its exit code; an error becomes a sentence and a hint.
+    """Run a command, and end it with its exit code; print an error as a sentence and a hint.
 
     Raises:
         typer.Exit: always.
@@ -108,11 +109,11 @@ def _end(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
     except (PipelineError, UnknownEnvironment) as error:
         code = _report(error, out, debug=debug)
     except KeyboardInterrupt:
-        print("Interrupted. What is done stays; the same command continues.", file=sys.stderr)
+        print("Interrupted. Finished work is kept; the same command continues.", file=sys.stderr)
         code = ExitCode.INTERRUPTED
     except (BrokenPipeError, typer.Exit, typer.BadParameter, typer.Abort):
         raise
-    except Exception as error:  # noqa: BLE001 - a person gets a sentence, and the traceback where they ask for it
+    except Exception as error:  # noqa: BLE001 - the user gets a sentence, and with --debug the traceback
         code = _report_defect(error, out, debug=debug)
     raise typer.Exit(int(code))
 
@@ -128,12 +129,12 @@ def _report(error: PipelineError | UnknownEnvironment, out: Output, *, debug: bo
 
 
 def _report_defect(error: Exception, out: Output, *, debug: bool) -> int:
-    """Name the class and the place of an error that is not foreseen; its text may hold a value."""
+    """Report the class and the place of an unexpected error; its text may contain a value."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "an unknown place"
-    sentence = f"mixpanel-aep failed on a defect of its own ({type(error).__name__} at {at})."
+    sentence = f"mixpanel-aep failed because of a defect ({type(error).__name__} at {at})."
     _print_error("Failed", error, sentence, _DEFECT_HINT, ExitCode.DEFECT, out, debug=debug)
     return ExitCode.DEFECT
 

@@ -1,4 +1,4 @@
-"""What a person reads: colours and wrapped tables in a terminal, plain text anywhere else."""
+"""The output for people: colours and wrapped tables in a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _LONGEST_WORD, _LEAST_WIDTH = 30, 12
 
 @dataclass
 class Output:
-    """Where a command prints. With ``json`` its standard output is one JSON object, and the lines for people are left out.
+    """Where a command prints. With ``json``, standard output is one JSON object, and the lines for people are omitted.
 
-    ``so_far``: what a command has done before an error ended it; it is printed with the error.
+    ``so_far``: the results of a command before an error ended it; they are printed with the error.
     """
 
     json: bool = False
@@ -70,15 +70,15 @@ class Output:
         _print_lines(console, made, aside=False)
 
     def result(self, value: Mapping[str, Any]) -> None:
-        """Print the result for a program, where one asked for it."""
+        """Print the result for a program, if one requested it."""
         if self.json:
             print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> None:
-    """Print a mark, what the line is about, and a sentence. ``aside``: on standard error.
+    """Print a mark, the subject of the line, and a sentence. ``aside``: on standard error.
 
-    In a terminal the sentence is wrapped at words; anywhere else it is one line, which grep finds.
+    In a terminal the sentence is wrapped at words; elsewhere it is one line, which grep finds.
     """
     console = Console(highlight=False, emoji=False, soft_wrap=True, stderr=aside)
     about = f"{what:<{_WHAT_WIDTH - 1}} "
@@ -89,7 +89,7 @@ def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> Non
 
 
 def say_error(text: str) -> None:
-    """Print a sentence on standard error, in a terminal wrapped at words."""
+    """Print a sentence on standard error, wrapped at words in a terminal."""
     for line in _wrapped(text, Console(stderr=True), 0):
         print(line, file=sys.stderr)
 
@@ -102,9 +102,9 @@ def _wrapped(text: str, console: Console, indent: int) -> list[str]:
 
 
 def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), aside: bool = False) -> None:
-    """Print rows in columns, each with a mark before it, as wide as the terminal: 80 columns where there is none.
+    """Print rows in columns, each after a mark, as wide as the terminal, or with 80 columns without a terminal.
 
-    What is too long for its column goes on below it.
+    A text that is too long for its column continues below it.
     """
     if not rows:
         return
@@ -112,7 +112,7 @@ def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (),
     console = Console(highlight=False, emoji=False, stderr=aside)
     cells = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, *([head] if head else []), strict=True)]
-    # What has no spaces, such as a day or a batch's id, is not broken where there is room for it.
+    # A text without spaces, such as a day or a batch's id, is not broken if there is room for it.
     whole = [
         width <= _LONGEST_WORD and not any(" " in cell for cell in column)
         for width, column in zip(widths, zip(*cells, strict=True), strict=True)
@@ -133,7 +133,7 @@ def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (),
 
 
 def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
-    """Print a table without the spaces that fill its lines."""
+    """Print a table without trailing spaces."""
     with console.capture() as captured:
         console.print(made)
     for line in captured.get().splitlines():
@@ -141,12 +141,13 @@ def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
 
 
 def counted(number: int, thing: str) -> str:
+    """Return a number and its noun, such as ``2 days``."""
     """Return ``1 event``, ``5,030 events``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def title(text: str) -> None:
-    """Print a sentence in bold, in a terminal wrapped at words."""
+    """Print a sentence in bold, wrapped at words in a terminal."""
     console = Console(highlight=False, emoji=False, soft_wrap=True)
     for line in _wrapped(one_line(text, _LONGEST), console, 0):
         console.print(f"[bold]{escape(line)}[/]")

@@ -8,7 +8,7 @@ from include.errors import Conflict, PipelineError, Transient
 
 
 class ExitCode(IntEnum):
-    """What a command's end means for the program that called it."""
+    """The meaning of a command's end for the program that called it."""
 
     OK = 0
     REFUSED = 1
@@ -22,14 +22,14 @@ MEANINGS = {
     ExitCode.OK: "Done, and all checks passed.",
     ExitCode.REFUSED: "Refused, or a check failed. A person has to act.",
     ExitCode.USAGE: "Wrong usage. Nothing was done.",
-    ExitCode.DEFECT: "A defect of mixpanel-aep itself. --debug shows the traceback.",
-    ExitCode.TRY_AGAIN: "A service, the lake or another run is in the way. Try again later.",
+    ExitCode.DEFECT: "A defect of mixpanel-aep. --debug shows the traceback.",
+    ExitCode.TRY_AGAIN: "Service or lake unavailable, or another run active. Try again later.",
     ExitCode.INTERRUPTED: "Interrupted (Ctrl-C). The same command continues.",
 }
 
 
 def exit_code_of(error: PipelineError) -> ExitCode:
-    """Return the code of a command that an error ended."""
+    """Return the exit code of a command that an error ended."""
     return ExitCode.TRY_AGAIN if isinstance(error, Transient | Conflict) else ExitCode.REFUSED
 
 

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, each read and checked in one way."""
+"""Arguments and options that several commands have, each with one parser and one check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from include.config.loader import pipeline_names, pipelines_folder
 
 MOST = 100_000
-"""The largest number that an option takes."""
+"""The largest number that an option accepts."""
 _LONGEST_REASON = 500
 
 
@@ -27,7 +27,7 @@ def parse_day(text: str) -> date:
     """Read a day such as 2026-07-01.
 
     Raises:
-        typer.BadParameter: it is not a day of that form.
+        typer.BadParameter: it does not have that form.
     """
     try:
         return date.fromisoformat(text)
@@ -39,7 +39,7 @@ def parse_days(text: str) -> DayRange:
     """Read a day, or a range such as 2026-07-01..2026-07-31.
 
     Raises:
-        typer.BadParameter: it is neither, or the last day is before the first.
+        typer.BadParameter: it has neither form, or the last day is before the first.
     """
     first, dots, last = text.partition("..")
     days = DayRange(parse_day(first), parse_day(last if dots else first))
@@ -51,7 +51,7 @@ def parse_days(text: str) -> DayRange:
 
 
 def days_of(given: DayRange | None) -> list[date] | None:
-    """Return every day of a range; None where no range is given."""
+    """Return every day of a range; None without a range."""
     if given is None:
         return None
     return [given.first + timedelta(days=number) for number in range((given.last - given.first).days + 1)]
@@ -98,11 +98,11 @@ OptionalDays = Annotated[
     ),
 ]
 Why = Annotated[
-    str, typer.Option("--why", metavar="TEXT", help="The reason, kept in the record.", parser=parse_reason)
+    str, typer.Option("--why", metavar="TEXT", help="The reason, stored in the record.", parser=parse_reason)
 ]
 OptionalWhy = Annotated[
     str | None,
-    typer.Option("--why", metavar="TEXT", help="The reason, kept in the records.", parser=parse_reason),
+    typer.Option("--why", metavar="TEXT", help="The reason, stored in the records.", parser=parse_reason),
 ]
 Batch = Annotated[str, typer.Option("--batch", metavar="ID", help="The batch's id in AEP.")]
 ShowValues = Annotated[
@@ -121,12 +121,12 @@ Pipelines = Annotated[
         metavar="FOLDER",
         help="The folder of the pipeline files.",
         default_factory=pipelines_folder,
-        show_default="MIXPANEL_AEP_PIPELINES, else include/pipelines",
+        show_default="MIXPANEL_AEP_PIPELINES, or include/pipelines",
     ),
 ]
 LakeUrl = Annotated[
     str | None,
-    typer.Option("--lake", metavar="URL", help="The lake, where the pipeline file does not name one."),
+    typer.Option("--lake", metavar="URL", help="The lake, if the pipeline file does not name one."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Debug = Annotated[

@@ -1,4 +1,4 @@
-"""Progress with rate and time left, in a terminal, of everything that takes longer than two seconds."""
+"""Progress with rate and remaining time, in a terminal, for everything that takes longer than two seconds."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from rich.progress import (
 from rich.text import Text
 
 AFTER_SECONDS = 2.0
-"""What ends sooner shows nothing."""
+"""Shorter work shows no progress."""
 
 
 class Meter:
-    """How far a piece of work has come. Without a total it shows a count and a rate, and no time left."""
+    """The progress of a piece of work. Without a total it shows a count and a rate, but no remaining time."""
 
     def __init__(self, progress: Progress, text: str, unit: str, total: float | None) -> None:
         self._progress = progress
         self._task = progress.add_task(text, total=total, unit=unit)
 
     def __call__(self, more: float = 1) -> None:
-        """Count what is done in addition."""
+        """Count additional progress."""
         self._progress.update(self._task, advance=more)
 
     def at(self, done: float, total: float | None = None) -> None:
-        """Set what is done, and of how much."""
+        """Set the progress, and the total."""
         self._progress.update(self._task, completed=done, total=total)
 
     def name(self, text: str) -> None:
-        """Set what is being done."""
+        """Set the description of the current work."""
         self._progress.update(self._task, description=text)
 
 
@@ -48,6 +48,7 @@ class _RateColumn(ProgressColumn):
     """``412/5,030 events, 206/s``."""
 
     def render(self, task: Task) -> Text:
+        """Return the rate as text."""
         unit = task.fields["unit"]
         if not unit:
             return Text("")
@@ -57,9 +58,10 @@ class _RateColumn(ProgressColumn):
 
 
 class _TimeColumn(TimeRemainingColumn):
-    """The time left; where that is not known, the time since the work began."""
+    """The remaining time; if it is unknown, the time since the work began."""
 
     def render(self, task: Task) -> Text:
+        """Return the remaining or elapsed time as text."""
         if task.total is None or task.time_remaining is None:
             return Text(str(timedelta(seconds=int(task.elapsed or 0))))
         return super().render(task) + Text(" left")
@@ -67,7 +69,7 @@ class _TimeColumn(TimeRemainingColumn):
 
 @contextmanager
 def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
-    """Show how far the work inside the block has come; nothing where standard error is not a terminal."""
+    """Show the progress of the work inside the block; show nothing if standard error is not a terminal."""
     console = Console(stderr=True)
     progress = Progress(
         SpinnerColumn(),
@@ -78,7 +80,7 @@ def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
         console=console,
         transient=True,
         disable=not console.is_terminal,
-        # What is printed on the way goes above the bar; a standard output that is a file stays one.
+        # Output during the work goes above the bar; redirected standard output stays redirected.
         redirect_stdout=sys.stdout.isatty(),
     )
     timer = threading.Timer(AFTER_SECONDS, progress.start)
@@ -97,7 +99,7 @@ def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
 
 @contextmanager
 def working(text: str) -> Iterator[Meter]:
-    """Show that something is going on, of which neither the size nor the rate is known."""
+    """Show that work is in progress whose size and rate are unknown."""
     with counting(text, None, "") as meter:
         yield meter
 

@@ -1,4 +1,4 @@
-"""What every command works with: the pipeline, its connections, its lake, and lines of raw events."""
+"""The inputs of every command: the pipeline, its connections, its lake, and lines of raw events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Project:
-    """A pipeline, and where its connections and its lake are. Mappings, field groups and names are the project's own."""
+    """A pipeline with its connections and its lake. Mappings, field groups and names are those of the project."""
 
     pipeline: Pipeline
     connections: Path | None
@@ -56,16 +56,18 @@ class Project:
 
     @classmethod
     def of(cls, pipeline: str, connections: Path | None, pipelines: Path, lake: str | None) -> Project:
-        """Return what the options name.
+        """Return the project that the options name.
 
         Raises:
-            ConfigError: there is no such pipeline, its file is wrong, or another pipeline is in its way.
-            SettingsUnavailable: Airflow on this machine could not be asked for the lake.
+            ConfigError: the pipeline was not found, its file is wrong, or it conflicts with another pipeline.
+            SettingsUnavailable: Airflow on this machine could not be read for the lake.
         """
         path = pipelines / f"{pipeline}.yaml"
         if not path.is_file():
             known = ", ".join(pipeline_names(pipelines))
-            raise ConfigError(f"There is no pipeline {pipeline!r}.", f"There are: {known or 'none'}.")
+            raise ConfigError(
+                f"Pipeline {pipeline!r} was not found.", f"Existing pipelines: {known or 'none'}."
+            )
         found = load_pipeline(path)
         for other in load_readable_pipelines(pipelines, but=path.stem)[0]:
             require_apart(*sorted((found, other), key=lambda each: each.name))
@@ -74,7 +76,8 @@ class Project:
 
     @property
     def lake(self) -> Lake:
-        # A command that a person waits for has a patience of its own.
+        """The pipeline's lake."""
+        # An interactive command has a separate retry policy.
         retry_policy = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
         return Lake(
             self.lake_setting.url,
@@ -84,55 +87,58 @@ class Project:
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
+        """The settings of the Mixpanel connection."""
         return MixpanelSettings.from_connection(**self._connection(self.pipeline.mixpanel.conn_id))
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        """A client that keeps to the project's budget of exports, which is in the lake, once that is there."""
+        """A client that keeps to the project's export budget, which is stored in the lake, if the lake exists."""
         settings, lake = self.mixpanel_settings, self.lake
         budget = ExportBudget(lake, settings.project_id) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.retry_policy or EXPORT_RETRY_POLICY)
 
     @property
     def aep(self) -> AepClient:
+        """A client of AEP."""
         settings = AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id))
         return AepClient(settings, self.clock, retry_policy=self.retry_policy)
 
     @property
     def owner(self) -> Ownership:
-        """Who asks for the pipeline's dataset."""
+        """The expected owner of the pipeline's dataset."""
         source = str(self.mixpanel_settings.source)
         return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
 
     @property
     def others(self) -> list[Pipeline]:
-        """The other pipelines whose files are right."""
+        """The other pipelines whose files are valid."""
         return load_readable_pipelines(self.pipelines, but=self.pipeline.name)[0]
 
     def workspace(self, day: date) -> Workspace:
+        """Return the workspace of a day."""
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 
     def newest_days(self, count: int) -> tuple[date, date]:
-        """The first and the last of the newest days that are over in the project's zone, and that the pipeline carries.
+        """Return the first and the last of the pipeline's newest days that are over in the project's zone.
 
         Raises:
-            ConfigError: there is none yet.
+            ConfigError: no day is over yet.
         """
         yesterday = self.clock.now().astimezone(self.pipeline.mixpanel.day_zone).date() - timedelta(days=1)
         last = min(yesterday, self.pipeline.end_date or yesterday)
         if last < self.pipeline.start_date:
             raise ConfigError(
                 f"No day of pipeline {self.pipeline.name} is over yet.",
-                "Set an earlier start_date in its file.",
+                "Set an earlier start_date in its pipeline file.",
             )
         return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
 
     def exported(self, day: date) -> Manifest | None:
-        """The day's newest export whose file is in the lake."""
+        """Return the day's newest export whose file is in the lake."""
         return self._newest_export(day)
 
     def exported_as_now(self, day: date) -> Manifest | None:
-        """The same, of those under the filter that the pipeline file has now."""
+        """Return the day's newest export under the pipeline file's present filter whose file is in the lake."""
         return self._newest_export(
             day, ExportRequest.of(self.workspace(day), self.mixpanel_settings.source).digests
         )
@@ -144,7 +150,7 @@ class Project:
         return next(filter(workspace.has_files, newest_first), None)
 
     def exported_days(self, most: int) -> list[date]:
-        """The newest days that were exported and whose exports are kept, newest first."""
+        """Return the newest days with exports in the lake, newest first."""
         found = map(read_key, self.lake.keys(self.pipeline.name))
         days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
         kept = (day for day in sorted(days, reverse=True) if self.exported(day) is not None)
@@ -152,7 +158,7 @@ class Project:
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
-        """The raw events of an exported day, as they came; their bytes are checked first."""
+        """Open the raw events of an exported day, unchanged; their bytes are verified first."""
         manifest = self.exported(day)
         if manifest is None:
             yield iter(())
@@ -162,14 +168,14 @@ class Project:
 
     @contextmanager
     def lines_of(self, day: date, export: Manifest) -> Iterator[Iterator[bytes]]:
-        """The raw events of an export, as they came; their bytes are checked first."""
+        """Open the raw events of an export, unchanged; their bytes are verified first."""
         workspace = self.workspace(day)
         with workspace.scratch() as scratch:
             yield read_day(workspace, export, scratch)
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:
-        """At most ``limit`` raw events of some days straight from Mixpanel, of the kinds that the pipeline asks for."""
+        """Request at most ``limit`` raw events of some days from Mixpanel, under the pipeline's filter."""
         source = self.pipeline.mixpanel
         with self.mixpanel.export(
             first,
@@ -182,7 +188,7 @@ class Project:
             yield islice(self._without_forgotten(lines), limit)
 
     def _without_forgotten(self, lines: Iterable[bytes]) -> Iterable[bytes]:
-        """Lines without those of people who are on the lake's suppression list."""
+        """Return the lines without those of people on the lake's suppression list."""
         found = Suppressor.of(self.lake, self.pipeline, self.mixpanel_settings.project_id)
         return (line for line in lines if not found.matcher.matches(line)) if found.suppression else lines
 

@@ -1,4 +1,4 @@
-"""``python -m include.cli.reference``: writes the generated part of ``docs/command-line.md``; ``--check`` compares it."""
+"""Writes the generated part of ``docs/command-line.md`` (``python -m include.cli.reference``); ``--check`` compares it."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ def exit_code_table() -> str:
 def generated() -> str:
     """Return the generated part of the page."""
     parts = [f"### {words}\n\n```text\n{own_help(words, command)}\n```\n" for words, command in commands()]
-    common = f"Every command of a pipeline has these options, too:\n\n```text\n{common_help()}\n```\n"
+    common = f"Every command of a pipeline also has these options:\n\n```text\n{common_help()}\n```\n"
     return f"## Exit codes\n\n{exit_code_table()}\n\n## All commands\n\n{common}\n" + "\n".join(parts)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the page, or with ``--check`` return 1 where it is not up to date."""
+    """Write the page; with ``--check`` return 1 if it is not up to date."""
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     made = f"{head}{BEGIN}\n\n{generated()}\n{END}{rest.partition(END)[2]}"

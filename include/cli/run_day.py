@@ -1,4 +1,4 @@
-"""The five steps of a day, with a line and a measure of progress for each; it waits for AEP."""
+"""Runs the five steps of a day, with a line and a progress bar for each, and waits for AEP."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class DaysRunner:
     replace: bool = False
 
     def run(self, day: date) -> dict[str, Any]:
-        """Run the five steps of a day; return what each of them counted, and the batches that are active."""
+        """Run the five steps of a day; return the counts of each step and the active batches."""
         project, out = self.project, self.out
-        place = project.workspace(day)  # refuses a day that is not the pipeline's
+        place = project.workspace(day)  # refuses a day outside the pipeline's bounds
         self._warn_if_not_settled(day)
         name, made = f"cli/{day}", dict[str, dict[str, int]]()
 
@@ -89,7 +89,7 @@ class DaysRunner:
             self.out.print_status(
                 "!",
                 "run",
-                f"{day} settles at {settled:%Y-%m-%d %H:%M} UTC: what Mixpanel receives until then may be missing; the "
+                f"{day} settles at {settled:%Y-%m-%d %H:%M} UTC: events that Mixpanel receives until then may be missing; the "
                 "first run after that exports the day again",
             )
 
@@ -98,13 +98,13 @@ class DaysRunner:
 def days_runner(
     project: Project, out: Output, days: int, *, again: bool = False, replace: bool = False
 ) -> Iterator[DaysRunner]:
-    """Run ``days`` days inside the block, with one measure of progress for all of them."""
+    """Run ``days`` days inside the block, with one progress bar for all of them."""
     with counting("Starting", days * len(STEPS), "steps") as meter:
         yield DaysRunner(project, out, meter, again, replace)
 
 
 def report(day: date, manifest: Manifest, out: Output) -> None:
-    """Print what a step counted."""
+    """Print the counts of a step."""
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
     out.print_status("ok", manifest.step, f"{day}: {counts or 'nothing'}")
     for sentence in dropped_sentences(manifest):
@@ -112,10 +112,10 @@ def report(day: date, manifest: Manifest, out: Output) -> None:
 
 
 def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output) -> IngestResult:
-    """Load staged rows and poll until AEP has finished; say every minute what AEP says of the batch.
+    """Load staged rows and poll until AEP has finished; print AEP's status of the batch every minute.
 
     Raises:
-        BatchStuck: it has not finished after six hours.
+        BatchStuck: AEP has not finished after six hours.
     """
     clock = project.clock
     deadline, said = clock.seconds() + _WATCH_SECONDS, clock.seconds()
@@ -126,7 +126,7 @@ def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output)
         if clock.seconds() > deadline:
             raise BatchStuck(
                 f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
-                "It may still become active. See what AEP says about it, then run the day again.",
+                "It may still become active. Check its status in AEP, then run the day again.",
             )
         if clock.seconds() - said >= _SAY_SECONDS:
             found, said = steps.aep.batches.find(result.batch_id), clock.seconds()

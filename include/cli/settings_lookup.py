@@ -1,8 +1,8 @@
-"""Where the lake and the connections come from: the same places, in the same order, as for Airflow's tasks.
+"""Finds the lake and the connections in the same places, in the same order, as Airflow's tasks.
 
 Lake: ``lake:`` of the pipeline file; ``--lake``; Airflow's variable ``mixpanel_aep_lake``; ``MIXPANEL_AEP_LAKE``; the
-project's folder. Connections: ``AIRFLOW_CONN_<ID>``; ``--connections``; Airflow; ``airflow_settings.yaml`` where there
-is no Airflow. Airflow is asked in a process of its own, and only where nothing before it answers.
+project's folder. Connections: ``AIRFLOW_CONN_<ID>``; ``--connections``; Airflow; without Airflow,
+``airflow_settings.yaml``. Airflow runs in a separate process, and only if no earlier place has the setting.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ _VARIABLE = "mixpanel_aep_lake"
 _OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
 _ANSWER_SECONDS = 120
 _ON_COMMAND_LINE = "--lake"
-_OTHERWISE = "Or name --lake and --connections yourself, as Airflow has them."
+_OTHERWISE = "Or set --lake and --connections to Airflow's values."
 
 
 @dataclass(frozen=True)
 class LakeSetting:
-    """The lake's URL, and which setting names it."""
+    """The lake's URL, and the setting that names it."""
 
     url: str
     origin: str
 
     @property
     def is_given(self) -> bool:
-        """Whether ``--lake`` names it."""
+        """Return whether ``--lake`` names it."""
         return self.origin == _ON_COMMAND_LINE
 
 
 @dataclass(frozen=True)
 class Airflow:
-    """The Airflow of this machine, asked once for the lake and ``conn_ids``."""
+    """The Airflow of this machine; the lake and ``conn_ids`` are read once."""
 
     conn_ids: tuple[str, ...]
 
     @property
     def is_here(self) -> bool:
-        """Whether an Airflow is installed and configured: ``airflow.cfg`` exists, or a variable ``AIRFLOW__...``."""
+        """Return whether an Airflow is installed and configured: ``airflow.cfg`` exists, or a variable ``AIRFLOW__...``."""
         home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
         configured = (home / "airflow.cfg").is_file() or any(
             name.startswith("AIRFLOW__") for name in os.environ
@@ -64,19 +64,22 @@ class Airflow:
 
     @property
     def lake(self) -> str | None:
+        """Return the lake in Airflow's variable, if it is set."""
         return self._answers["lake"] or None
 
     @property
     def lake_secret(self) -> str | None:
+        """Return the signing keys in Airflow's variable, if they are set."""
         return self._answers["lake_secret"] or None
 
     def connection(self, conn_id: str) -> Mapping[str, Any] | None:
+        """Return the fields of a connection, if it exists."""
         found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
         return found
 
     @property
     def deployment(self) -> AirflowDeployment:
-        """What tasks need of Airflow itself."""
+        """The settings of Airflow that tasks need."""
         found = self._answers
         return AirflowDeployment(
             found["airflow"], tuple(found["missing_pools"]), float(found["heartbeat_seconds"])
@@ -84,9 +87,10 @@ class Airflow:
 
     @cached_property
     def _answers(self) -> dict[str, Any]:
-        """
+        """Airflow's settings, read once.
+
         Raises:
-            SettingsUnavailable: Airflow could not say it; nothing is guessed then.
+            SettingsUnavailable: Airflow could not be read; no default is used then.
             ConfigError: the folder of the lake is not for several machines.
         """
         command = [sys.executable, "-m", "mixpanel_aep.cli_bridge", *self.conn_ids]
@@ -95,7 +99,7 @@ class Airflow:
             found = json.loads(done.stdout)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise SettingsUnavailable(
-                f"Airflow on this machine could not be asked for the lake and the connections ({type(error).__name__}).",
+                f"Airflow on this machine could not be read for the lake and the connections ({type(error).__name__}).",
                 f"`airflow db check` shows whether it works. {_OTHERWISE}",
             ) from None
         if "error" in found:
@@ -110,7 +114,7 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
 
     Raises:
         ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
-        SettingsUnavailable: Airflow, whose variable may name it, could not be asked.
+        SettingsUnavailable: Airflow, whose variable may name it, could not be read.
     """
     found = _lake_setting(pipeline, given, airflow)
     require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
@@ -120,8 +124,8 @@ def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSe
 def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
     if pipeline.lake and given and given.rstrip("/") != pipeline.lake.rstrip("/"):
         raise ConfigError(
-            f"The file of pipeline {pipeline.name} names the lake {pipeline.lake}, --lake another one.",
-            "Airflow's tasks use the file's: leave --lake out, or change the file.",
+            f"The file of pipeline {pipeline.name} sets the lake {pipeline.lake}, but --lake sets another one.",
+            "Airflow's tasks use the lake of the file. Omit --lake, or change the file.",
         )
     if pipeline.lake:
         return LakeSetting(pipeline.lake, "lake: of the pipeline file")
@@ -137,13 +141,13 @@ def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> La
 
 
 def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None:
-    """Return the keys that sign the lake's records, None where no setting has any.
+    """Return the keys that sign the lake's records; None if no setting has any.
 
-    For a lake that ``--lake`` names they are those of the environment; without them, records that are signed are refused.
+    For a lake from ``--lake`` they come from the environment; without them, signed records are refused.
 
     Raises:
-        ConfigError: a key is too short, or in another coding.
-        SettingsUnavailable: Airflow, whose variable may hold them, could not be asked.
+        ConfigError: a key is too short, or has another encoding.
+        SettingsUnavailable: Airflow, whose variable may hold them, could not be read.
     """
     found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
     if not found and not lake.is_given and airflow.is_here:
@@ -155,8 +159,8 @@ def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: 
     """Return a connection's fields, as the settings of both services read them.
 
     Raises:
-        ConfigError: there is none, or it cannot be read; its text is not in the message.
-        SettingsUnavailable: Airflow could not be asked.
+        ConfigError: it was not found or cannot be read; its text is not in the message.
+        SettingsUnavailable: Airflow could not be read.
     """
     found = _from_environment(conn_id)
     if found is None and given is None and airflow.is_here:
@@ -164,7 +168,7 @@ def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: 
         if found is None:
             raise ConfigError(
                 f"Airflow on this machine has no connection {conn_id!r}.",
-                "Create it under Admin > Connections, or name a file with --connections.",
+                "Create it under Admin > Connections, or pass a file with --connections.",
             )
     if found is None:
         found = _from_file(given or otherwise, conn_id)
@@ -188,27 +192,27 @@ def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
         found = json.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict):  # never with its text, which holds a secret
+    if not isinstance(found, dict):  # without its text, which contains a secret
         raise ConfigError(
-            f"The environment variable {name} is no JSON object.", "Write the connection as JSON."
+            f"The environment variable {name} is not a JSON object.", "Write the connection as JSON."
         )
     return found
 
 
 def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
     if not path.is_file():
-        raise ConfigError(f"There is no file {path.name} with connections.", "Name one with --connections.")
+        raise ConfigError(f"The connections file {path.name} was not found.", "Pass one with --connections.")
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = (data.get("airflow") or {}).get("connections") or []
         found = {str(row["conn_id"]): row for row in rows if row.get("conn_id")}
     except (yaml.YAMLError, ValueError, AttributeError, TypeError):
         raise ConfigError(
-            f"{path.name} holds no connections.", "It is written like airflow_settings.yaml."
+            f"{path.name} contains no connections.", "Write it in the format of airflow_settings.yaml."
         ) from None
     if conn_id not in found:
         raise ConfigError(
-            f"There is no connection {conn_id!r} in {path.name}.",
+            f"Connection {conn_id!r} was not found in {path.name}.",
             f"Add it there, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
         )
     return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
@@ -220,5 +224,5 @@ def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ConfigError(f"Connection {conn_id}: extra is no object.", "Write it as JSON.")
+        raise ConfigError(f"Connection {conn_id}: extra is not an object.", "Write it as JSON.")
     return found

@@ -1,6 +1,6 @@
-"""The rows of a day as an output of transform or validate holds them: its base's without the superseded ones, and its own.
+"""The rows of a day in an output of transform or validate: rows of its base that are not superseded, and own rows.
 
-An output that is not a delta has own rows alone, so that readers of a day need no other case.
+An output that is not a delta has only own rows, so that readers of a day need no special case.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RowFile(NamedTuple):
 
 @dataclass(frozen=True)
 class DayRows:
-    """The rows of an output. Files are downloaded into ``scratch`` when they are needed, and only once."""
+    """The rows of an output. Files are downloaded into ``scratch`` when they are needed, once."""
 
     workspace: Workspace
     manifest: Manifest
@@ -34,7 +34,7 @@ class DayRows:
 
     @cached_property
     def base(self) -> Manifest | None:
-        """The output whose rows are a part of the day."""
+        """The output whose rows are part of the day."""
         return self.workspace.base_of(self.manifest)
 
     @cached_property
@@ -44,12 +44,12 @@ class DayRows:
 
     @cached_property
     def base_paths(self) -> list[Path]:
-        """The files of the base, with the superseded rows."""
+        """The files of the base, including superseded rows."""
         return self.workspace.local_files(self.base, self._folder("base")) if self.base else []
 
     @cached_property
     def superseded_path(self) -> Path | None:
-        """The file of the ``_id``s of the base that are not rows of the day any more; None: all of them are."""
+        """The file with the ``_id``s of the base that are not rows of the day any more; None if all of them are."""
         delta = self.manifest.delta
         if delta is None or delta.without is None:
             return None
@@ -58,7 +58,7 @@ class DayRows:
 
     @cached_property
     def superseded(self) -> Any:
-        """Those ``_id``s, as an Arrow array."""
+        """The superseded ``_id``s, as an Arrow array."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -67,7 +67,7 @@ class DayRows:
         return pq.read_table(self.superseded_path, columns=["_id"])["_id"].combine_chunks()
 
     def files(self) -> list[RowFile]:
-        """The day's rows in files: those of the lake, and in place of those with superseded rows others in scratch."""
+        """Return the day's rows in files: files of the lake, or filtered copies if they have superseded rows."""
         base = self.base
         stored = list(zip(self.base_paths, base.files, strict=True)) if base is not None else []
         found = [self._without_superseded(path, file, number) for number, (path, file) in enumerate(stored)]
@@ -75,7 +75,7 @@ class DayRows:
         return [each for each in (*found, *(RowFile(path, f.rows, f) for path, f in own)) if each.rows]
 
     def base_tables(self) -> Iterator[Any]:
-        """Yield the base's rows that are rows of the day as Arrow tables, a row group at a time."""
+        """Yield the base's rows that still belong to the day, as Arrow tables, one per row group."""
         import pyarrow.compute as pc
 
         for table in row_groups(self.base_paths):
@@ -113,7 +113,7 @@ class DayRows:
 
 
 def rows_among(paths: Iterable[Path], ids: Any) -> Iterator[Any]:
-    """Yield the rows of Parquet files that have one of some ``_id``s, as Arrow tables."""
+    """Yield the rows of Parquet files whose ``_id`` is in ``ids``, as Arrow tables."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -126,7 +126,7 @@ def rows_among(paths: Iterable[Path], ids: Any) -> Iterator[Any]:
 
 
 def row_groups(paths: Iterable[Path]) -> Iterator[Any]:
-    """Yield the rows of Parquet files as Arrow tables, a row group at a time."""
+    """Yield the rows of Parquet files as Arrow tables, one per row group."""
     import pyarrow.parquet as pq
 
     for path in paths:

@@ -1,4 +1,4 @@
-"""DuckDB as the steps use it: sorts and joins spill to scratch, and nothing is printed."""
+"""DuckDB as the steps use it: sorts and joins spill to scratch, and no output is printed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compressed JSON Lines that are the same bytes whenever the same rows are written."""
+"""Compressed JSON Lines that have the same bytes whenever the same rows are written."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from pathlib import Path
 
 @contextmanager
 def gzip_writer(path: Path, *, append: bool = False) -> Iterator[gzip.GzipFile]:
-    """A gzip file whose header holds no time and no name; ``append`` adds a member to one that is there."""
+    """Open a gzip file whose header has no time and no name; ``append`` adds a member to an existing file."""
     with path.open("ab" if append else "wb") as raw, gzip.GzipFile("", "wb", 4, raw, mtime=0) as file:
         yield file

@@ -1,6 +1,6 @@
-"""Preview: some events of a day as they would be loaded, next to what Mixpanel sent; nothing is kept or sent.
+"""Preview: some events of a day as they would be loaded, next to what Mixpanel sent; nothing is stored or sent.
 
-The steps export, transform and validate work in a lake of their own, which is removed at the end.
+The steps export, transform and validate work in a temporary lake, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from include.xdm.mapping.mapping_set import MappingSet
 from include.xdm.schema.xdm_schema import XdmSchema
 
 MOST_EVENTS = 10_000
-"""A preview never reads more events than these."""
+"""The maximum number of events that a preview reads."""
 
 
 @dataclass(frozen=True)
 class PreviewedEvent:
-    """One event: as Mixpanel sent it, the row that AEP would get, and why it would not be sent."""
+    """One event: the event that Mixpanel sent, the row that AEP would get, and why it would not be sent."""
 
     raw: Any
     row: dict[str, Any] | None = None
@@ -48,7 +48,7 @@ class PreviewedEvent:
 
 @dataclass
 class Preview:
-    """What would become of a day's first events. ``read``: how many; ``refusal``: why none of them would be sent."""
+    """The result for a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
 
     day: date
     read: int = 0
@@ -132,7 +132,7 @@ class _Previewer:
                 yield PreviewedEvent(raw, None, (REASONS.get(event["reason"], event["reason"]),))
 
     def _event_parser(self) -> EventParser:
-        """The ``_id`` of each line, as transform makes it: rows are in another order than lines."""
+        """Return a parser that computes each line's ``_id`` as transform does: rows are in another order than lines."""
         source = self.place.pipeline.mixpanel
         return EventParser(
             project_id=self.source.project_id,
@@ -151,7 +151,7 @@ class _Previewer:
         return ""
 
     def _rows(self, mapped: Manifest) -> dict[str, dict[str, Any]]:
-        """The mapped rows by ``_id``, as AEP would get them in JSON."""
+        """Return the mapped rows by ``_id``, as AEP would get them in JSON."""
         import pyarrow.parquet as pq
 
         found = {}
@@ -171,7 +171,7 @@ class _Previewer:
 
 @dataclass(frozen=True)
 class _Lines:
-    """An exporter that has lines already."""
+    """An exporter of lines that were read before."""
 
     lines: Sequence[bytes]
 
@@ -185,7 +185,7 @@ def _reasons(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _read(line: bytes) -> Any:
-    """A line as JSON; as text where it is not JSON that can be read."""
+    """Return a line as JSON, or as text if it is not valid JSON."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""Quarantine: which events of which days were not sent, and why. Read from the lake; nothing is changed."""
+"""Quarantine: which events of which days were not sent, and why. It only reads the lake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class QuarantineFile:
 
 @dataclass
 class QuarantinedDay:
-    """The quarantined events of a day: what its newest outputs left out. ``reasons``: events by reason."""
+    """The quarantined events of a day, as left out by its newest outputs. ``reasons``: events by reason."""
 
     day: date
     files: tuple[QuarantineFile, ...] = ()
@@ -63,7 +63,7 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
 
 
 def reasons_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each reason of a record; no values."""
+    """Return a sentence for each reason of a record, without values."""
     if record.get("step") == "ingest":
         return ("AEP refused the row",)
     if "reasons" in record:
@@ -83,16 +83,16 @@ def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> It
 
 
 def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[QuarantineFile, ...]:
-    """The files of the day's newest outputs; those of outputs that newer ones have replaced do not count.
+    """Return the files of the day's newest outputs; files of replaced outputs do not count.
 
-    Where validation refused the whole day, or AEP the batch, no manifest names the file: one that was written after the
-    newest output of the step before it counts.
+    If validation refused the whole day, or AEP the batch, no manifest names the file. Then a file counts that was
+    written after the newest output of the previous step.
     """
     mapped = _newest(lake, partition, listing, "transform")
     valid = _newest(lake, partition, listing, "validate")
     staged = _newest(lake, partition, listing, "stage")
     found: dict[str, str | None] = {
-        step: _named(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
+        step: _quarantine_key(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
     }
     if mapped is not None and (valid is None or valid.inputs["transform"] != mapped.digest):
         found["validate"] = _written_since(listing, "validate", mapped)
@@ -110,7 +110,7 @@ def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: str)
     return max(there, key=lambda manifest: manifest.created_at, default=None)
 
 
-def _named(manifest: Manifest | None) -> str | None:
+def _quarantine_key(manifest: Manifest | None) -> str | None:
     kept = manifest.details.get("quarantine") if manifest is not None else None
     return str(kept["key"]) if kept else None
 

@@ -1,4 +1,4 @@
-"""Exports that were rewritten to forget a person: which one takes the place of which."""
+"""Exports that were rewritten to forget a person: which export replaces which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INSTEAD_OF = "instead_of"
 
 
 def rewritten_to(exports: Iterable[Manifest]) -> dict[str, str]:
-    """Return what exports were rewritten to in the end, by digest; others are not in it. They are the same answer."""
+    """Return the final replacement of each rewritten export, by digest. Both are the same response of Mixpanel."""
     instead = {str(each.details[INSTEAD_OF]): each.digest for each in exports if INSTEAD_OF in each.details}
     found = {}
     for first, last in instead.items():
@@ -22,6 +22,6 @@ def rewritten_to(exports: Iterable[Manifest]) -> dict[str, str]:
 
 
 def successor_among(exports: Iterable[Manifest], export: Manifest) -> Manifest:
-    """Return the export of some of a day that takes the place of one; that one where it was not rewritten."""
+    """Return the export among a day's ``exports`` that replaces ``export``; the same export if it was not rewritten."""
     found = {each.digest: each for each in exports}
     return found.get(rewritten_to(found.values()).get(export.digest, export.digest), export)

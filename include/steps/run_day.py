@@ -29,11 +29,11 @@ _Result = TypeVar("_Result")
 class DayRun:
     """The steps of one partition.
 
-    Each step finds what it made before, also where a cleaning has removed the files: a day that is loaded needs none of
-    them. Where a step has to read such files, the outputs before it are made again, as far back as they are removed.
+    Each step finds its earlier output, also if a cleaning has removed the files: a loaded day needs none of them. If a
+    step has to read removed files, the outputs before it are created again, as far back as necessary.
 
     ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
-    in place of what is active. ``on_step`` is called with the manifest of every step.
+    in place of the active rows. ``on_step`` is called with the manifest of every step.
     """
 
     workspace: Workspace
@@ -47,7 +47,7 @@ class DayRun:
 
     @cached_property
     def opened(self) -> OpenedHistory:
-        """The history of the pipeline's dataset; asked for once."""
+        """The history of the pipeline's dataset; opened once."""
         workspace = self.workspace
         opened = open_history(
             workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
@@ -58,32 +58,35 @@ class DayRun:
 
     @property
     def history(self) -> History:
+        """The opened history."""
         return self.opened.history
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
-        return self._done(export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh))
+        return self._report_step(
+            export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh)
+        )
 
     def transform(self, raw: Manifest) -> Manifest:
-        """Map an export with the id recipe of what is active."""
-        return self._done(self._reading(raw, self._transform))
+        """Map an export with the id recipe of the active rows."""
+        return self._report_step(self._run_step(raw, self._transform))
 
     def validate(self, mapped: Manifest) -> Manifest:
         """Validate mapped rows."""
-        return self._done(self._reading(mapped, self._validate))
+        return self._report_step(self._run_step(mapped, self._validate))
 
     def stage(self, valid: Manifest) -> Manifest:
         """Stage the valid rows that are not active yet."""
-        return self._done(self._reading(valid, self._stage))
+        return self._report_step(self._run_step(valid, self._stage))
 
     def to_staged(self) -> Manifest:
-        """The first four steps; returns the staged manifest. The target is checked before an export is requested."""
+        """Run the first four steps; return the staged manifest. The target is checked before an export is requested."""
         _ = self.opened
         return self.stage(self.validate(self.transform(self.export())))
 
     def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
-        """Load staged rows as far as it goes without waiting."""
-        return self._reading(staged, self._ingest)
+        """Load staged rows as far as possible without waiting."""
+        return self._run_step(staged, self._ingest)
 
     def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
         pipeline, day = self.workspace.pipeline, self.workspace.partition.day
@@ -104,18 +107,18 @@ class DayRun:
             self.workspace, staged, self.aep, self.history, self.run, replace=self.replace
         )
 
-    def _reading(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
-        """The result of a step that reads an output; if files of that are gone, of one that is made in its place."""
+    def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
+        """Return the result of a step; if files of its input were removed, run it on an input that is created again."""
         try:
             return step(read)
         except FilesRemoved as removed:
-            log.info("%s They are made again.", removed.sentence)
+            log.info("%s The files are created again.", removed.sentence)
             return step(self._with_files(read))
 
     def _with_files(self, manifest: Manifest) -> Manifest:
-        """An output in the lake with all files that later steps read: the one that was given, or one in its place.
+        """Return an output with all files that later steps read: the given one, or one that replaces it.
 
-        It is made of what is there now: of the newest export, under today's mapping and schema.
+        It is created from the newest export, under today's mapping and schema.
         """
         workspace = self.workspace
         if manifest.step == "export":
@@ -133,7 +136,7 @@ class DayRun:
         valid = self._with_files(workspace.require("validate", manifest.inputs["validate"]))
         return self._stage(valid, with_files=True)
 
-    def _done(self, manifest: Manifest) -> Manifest:
+    def _report_step(self, manifest: Manifest) -> Manifest:
         if self.on_step is not None:
             self.on_step(manifest)
         return manifest

@@ -1,8 +1,8 @@
-"""Scratch space on the worker's own disk: removed when a step ends, by the next run after a kill; its failures reported.
+"""Scratch space on the worker's disk: removed when a step ends, or by the next run after a kill; errors are reported.
 
-A process holds a lock on a file in each of its scratch folders. The kernel lets go of it when the process ends, however
-it ends, also where other containers with process ids of their own share the disk. So a folder whose lock can be taken
-has no owner any more.
+A process holds a lock on a file in each of its scratch folders. The kernel releases it whenever the process ends, also
+if other containers with separate process ids share the disk. A folder whose lock can be acquired therefore has no owner
+any more.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from include.errors import PipelineError, ScratchError
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LITTLE_BYTES = 1024 * 1024
-"""With less than that left, whatever a library says about the file that it could not write, this is why."""
+"""With less free space than this, lack of space is the reason for any library's error about writing a file."""
 _OWNER = ".owner"
-"""The file that is locked; folders without it are not ours."""
+"""The file that is locked; a folder without it does not belong to this project."""
 _held: set[str] = set()
-"""The folders of this process: a file system may grant a lock again to the process that holds it."""
+"""The folders of this process: a file system may grant a lock a second time to the process that holds it."""
 
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A new folder in ``TMPDIR``; those that killed processes have left there under the same prefix are removed.
+    """Create a folder in ``TMPDIR`` and remove it at the end; also remove those of killed processes with the same prefix.
 
     Raises:
-        ScratchError: it cannot be made; or what is done in it fails, and it is full or gone.
+        ScratchError: it cannot be created; or work in it fails because it is full or gone.
     """
     base = Path(tempfile.gettempdir())
     folder, trouble = base, ""
     remove_abandoned(prefix)
     try:
         # The process id is for a person who finds the folder.
-        with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}_") as name, _owned(Path(name)):
+        with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}_") as name, _locked(Path(name)):
             folder = Path(name)
             try:
                 yield folder
             except PipelineError:
                 raise
             except Exception as error:
-                trouble = _trouble(folder, error)
+                trouble = _folder_problem(folder, error)
                 if not trouble:
                     raise
     except OSError as error:
         if folder != base:
             raise
-        trouble = f"cannot be made: {error.strerror}"
+        trouble = f"cannot be created: {error.strerror}"
     if trouble:
-        # Without its cause: what DuckDB and Arrow say may quote a row.
+        # Without its cause: messages of DuckDB and Arrow may quote a row.
         raise ScratchError(
             f"The scratch folder {folder} {trouble}.",
-            "Make room there, or set TMPDIR to a larger disk; the task is retried, and begins this step anew.",
+            "Free some space there, or set TMPDIR to a larger disk. A retry of the task repeats this step.",
         )
 
 
 def remove_abandoned(prefix: str) -> int:
-    """Remove the scratch folders in ``TMPDIR`` whose process has ended; returns how many.
+    """Remove the scratch folders in ``TMPDIR`` whose process has ended; return their number.
 
-    Only folders of this user are touched. One that cannot be removed is left for the next run.
+    Only folders of this user are removed. A folder that cannot be removed is left for the next run.
     """
     removed = 0
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
@@ -79,13 +79,13 @@ def remove_abandoned(prefix: str) -> int:
 
 
 @contextmanager
-def _owned(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; one whose file system has no locks is never taken for abandoned."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; a folder on a file system without locks never counts as abandoned."""
     unlocked = folder / f"{_OWNER}.new"
     with unlocked.open("wb") as file:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
-            unlocked.rename(folder / _OWNER)  # only now: no process may see it without its lock
+            unlocked.rename(folder / _OWNER)  # only now, so that no process sees it without its lock
         _held.add(str(folder))
         try:
             yield
@@ -94,7 +94,7 @@ def _owned(folder: Path) -> Iterator[None]:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove an abandoned folder, its owner's file last: a folder of which something is left stays recognisable."""
+    """Remove an abandoned folder, the owner file last, so that a partly removed folder is still recognised."""
     with suppress(OSError):
         for path in folder.iterdir():
             if path.name == _OWNER:
@@ -115,15 +115,17 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
     try:
         if not entry.is_dir(follow_symlinks=False) or entry.stat(follow_symlinks=False).st_uid != os.getuid():
             return False
-        with (Path(entry.path) / _OWNER).open("r+b") as file:  # NFS locks what is open for writing
+        with (Path(entry.path) / _OWNER).open(
+            "r+b"
+        ) as file:  # NFS only locks files that are open for writing
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by its owner, removed by it just now, or not a folder of ours
+    except OSError:  # held by its owner, just removed by it, or not a folder of this project
         return False
     return True
 
 
-def _trouble(folder: Path, error: Exception) -> str:
-    """What is the matter with the folder; nothing, where the error is about something else."""
+def _folder_problem(folder: Path, error: Exception) -> str:
+    """Return the problem with the folder; empty if the error has another reason."""
     if not folder.is_dir():
         return "was removed while a step worked in it"
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

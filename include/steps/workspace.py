@@ -1,4 +1,4 @@
-"""Where a step works: its partition, the lake, the clock, and scratch space that is gone afterwards."""
+"""The workspace of a step: its partition, the lake, the clock, and scratch space that is removed afterwards."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from include.steps.scratch import scratch_folder
 from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 
 DATA_VERSION = 8
-"""Raise it when the same inputs give other rows: outputs of the old code are then made anew."""
+"""Increase it when the same inputs give other rows: outputs of the old code are then created again."""
 
 
 PREVIOUS_STEP: dict[Step, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
-"""The step that makes what a step reads; its digest is among the inputs under the step's name."""
+"""The step that creates the input of a step; its digest is among the inputs under the step's name."""
 FORGOTTEN = "forgotten"
-"""The ``setting`` in the record of a removal because a person was forgotten."""
+"""The ``setting`` in the record of a removal that was made because a person was forgotten."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a step's output of some inputs is, or is to be made (``manifest`` is None then)."""
+    """The place of a step's output for some inputs; ``manifest``: None if the output does not exist yet."""
 
     inputs: dict[str, str]
     digest: str
@@ -52,7 +52,7 @@ class Workspace:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: Pipeline, day: date, clock: Clock = SYSTEM_CLOCK) -> Workspace:
-        """The workspace of a day.
+        """Return the workspace of a day.
 
         Raises:
             ConfigError: the day is before the pipeline's start date or after its end date.
@@ -70,23 +70,23 @@ class Workspace:
         return cls(lake, pipeline, PartitionKey(pipeline.name, day), clock)
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """A local folder for large intermediate files (in ``TMPDIR``), removed at the end.
+        """Create a local folder for large intermediate files (in ``TMPDIR``), and remove it at the end.
 
         Raises:
-            ScratchError: it cannot be made, or it is full or gone when the step fails.
+            ScratchError: it cannot be created, or it is full or gone when the step fails.
         """
         return scratch_folder(f"mixpanel-aep-{self.pipeline.name}-")
 
     def find(self, step: Step, digest: str) -> Manifest | None:
-        """The step's manifest, or None when the step has not been done."""
+        """Return the step's manifest, or None if the step is not finished."""
         return manifests.load(self.lake, self.partition.manifest(step, digest))
 
     def find_output(self, step: Step, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
-        """The output that a step has made of these inputs, or the place for it.
+        """Return the output of a step for these inputs, or the place for it.
 
-        Where files were removed, the manifest is found all the same: a day that is loaded needs no more. ``with_files``:
-        the output is to be read, so that one without its files does not count, and its successor has another digest:
-        what is made again may differ in its bytes from what was removed.
+        The manifest is also found if its files were removed: a loaded day does not need them. ``with_files``: the
+        output will be read, so an output without its files does not count, and its successor has another digest: its
+        bytes may differ from those of the removed files.
         """
         last: Output | None = None
         for generation in count(1):
@@ -103,7 +103,7 @@ class Workspace:
         raise AssertionError("count does not end")
 
     def has_files(self, manifest: Manifest) -> bool:
-        """Whether all files of an output, and of its base, are there, and stay for as long as a step may take."""
+        """Return whether all files of an output, and of its base, exist and will not be removed during a step."""
         if self._is_removed(manifest.step, manifest.digest):
             return False
         if not all(self.lake.has(key) for key in manifest.keys):
@@ -114,36 +114,36 @@ class Workspace:
         return base is not None and self.has_files(base)
 
     def base_of(self, manifest: Manifest) -> Manifest | None:
-        """The output that a delta is based on; None: the output is the whole day.
+        """Return the output that a delta is based on; None: the output is the whole day.
 
         Raises:
-            BadManifest: it is not there.
+            BadManifest: it is missing.
         """
         return self.require(manifest.step, manifest.delta.base) if manifest.delta else None
 
     def _is_removed(self, step: Step, digest: str) -> bool:
-        """Whether a cleaning has removed the files of an output, or will soon."""
+        """Return whether a cleaning has removed the files of an output, or will soon."""
         return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: Step, digest: str) -> Manifest:
-        """The manifest that a later step builds on.
+        """Return the manifest that a later step builds on.
 
         Raises:
-            BadManifest: it is not there.
+            BadManifest: it is missing.
         """
         found = self.find(step, digest)
         if found is None:
             raise BadManifest(
-                f"There is no {step} output {digest} of partition {self.partition} in {self.lake.url}.",
+                f"The {step} output {digest} of partition {self.partition} was not found in {self.lake.url}.",
                 f"Clear the task {step} of this run, then this one.",
             )
         return found
 
     def publish(self, **fields: Any) -> Manifest:
-        """Makes a step's output real; returns the manifest that counts (see ``manifests.publish``).
+        """Publish a step's output; return the manifest that counts (see ``manifests.publish``).
 
         Raises:
-            FilesRemoved: a person was forgotten while the step ran, and may be in what it has made.
+            FilesRemoved: a person was forgotten while the step ran, and may be in its output.
         """
         self._require_not_forgotten(fields["step"], fields["inputs"])
         manifest = Manifest(
@@ -155,11 +155,11 @@ class Workspace:
         return manifests.publish(self.lake, self.partition, manifest)
 
     def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
-        """The manifest's own files on local disk, their bytes checked against it; of a delta they are not the day.
+        """Return the manifest's own files on local disk, with verified bytes; for a delta they are not the whole day.
 
         Raises:
             FilesRemoved: a cleaning has removed them, or they are missing.
-            BadManifest: a file is not what the manifest says.
+            BadManifest: a file differs from its manifest.
         """
         self._require_not_removed(manifest)
         return [
@@ -168,17 +168,17 @@ class Workspace:
         ]
 
     def local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
-        """A file of an output on local disk, at ``target``, its bytes checked as they were copied.
+        """Return a file of an output on local disk, at ``target``, with verified bytes.
 
         Raises:
             FilesRemoved: a cleaning has removed it, or it is missing.
-            BadManifest: it is not what the manifest says.
+            BadManifest: it differs from its manifest.
         """
         self._require_not_removed(manifest)
         return self._local_file(file, target, manifest)
 
     def _require_not_removed(self, manifest: Manifest) -> None:
-        # Also where they are still there: a cleaning removes them when this step may be in the middle of them.
+        # Also while the files still exist: a cleaning may remove them while this step reads them.
         if self._is_removed(manifest.step, manifest.digest):
             raise self._removed(manifest.step, manifest.digest)
 
@@ -194,7 +194,7 @@ class Workspace:
         return FilesRemoved(
             f"The files of the {step} output {digest} of partition {self.partition} are not in "
             f"{self.lake.url} any more.",
-            f"Clear the task {step} of this run and those after it: they are made again.",
+            f"Clear the task {step} of this run and those after it: they are created again.",
         )
 
     def _local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
@@ -206,26 +206,26 @@ class Workspace:
             raise self._removed(manifest.step, manifest.digest) from None
         if (found.bytes, found.sha256) != (file.bytes, file.sha256):
             raise BadManifest(
-                f"{self.lake.uri(file.key)} is not the file that its manifest describes.",
-                f"The file was changed; remove the folder and run {step_of(file.key)} again.",
+                f"{self.lake.uri(file.key)} differs from its manifest.",
+                f"The file was changed. Remove the folder and run {step_of(file.key)} again.",
             )
         return found.path
 
     def save_schema(self, schema: XdmSchema) -> None:
-        """Keeps the schema that a run uses, by digest, for every later step and for whoever asks later."""
+        """Store the schema that a run uses, by digest, for later steps and for inspection."""
         self.lake.create(schema_key(self.pipeline.name, schema.digest), schema.to_json())
 
     def schema(self, digest: str) -> XdmSchema:
-        """A schema that was saved.
+        """Return a stored schema.
 
         Raises:
-            BadManifest: it is not there, or not what its name says.
+            BadManifest: it is missing, or does not match its name.
         """
         key = schema_key(self.pipeline.name, digest)
         body = self.lake.read(key)
         if body is None:
             raise BadManifest(
-                f"There is no schema snapshot {self.lake.uri(key)}.", "Clear the task transform."
+                f"The schema snapshot {self.lake.uri(key)} was not found.", "Clear the task transform."
             )
         try:
             schema = parse_schema(body)
@@ -234,7 +234,7 @@ class Workspace:
             intact = False
         if not intact:
             raise BadManifest(
-                f"{self.lake.uri(key)} is not the schema that its name says.",
-                "Somebody changed it; remove it and clear the task transform.",
+                f"{self.lake.uri(key)} does not match the digest in its name.",
+                "The file was changed. Remove it and clear the task transform.",
             )
         return schema

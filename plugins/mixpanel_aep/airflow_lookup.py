@@ -1,8 +1,8 @@
-"""Variables and connections of Airflow, where "not set" and "cannot ask" are different answers.
+"""Reads variables and connections of Airflow, and distinguishes "not set" from "cannot be read".
 
-``Variable.get(..., default=None)`` and ``BaseHook.get_connection`` answer "not there" also when the API server, the
-database or a secrets backend could not be asked: a task that believed them took the project's own folder as its lake.
-So a "not there" is confirmed, by asking each place that Airflow reads and by looking at its errors.
+``Variable.get(..., default=None)`` and ``BaseHook.get_connection`` also return "not found" if the API server, the
+database or a secrets backend could not be reached: a task that trusted them would use the project's folder as its lake.
+A "not found" is therefore confirmed by a request to each place that Airflow reads, with its errors.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import AccessDenied, ConfigError, SettingsUnavailable
 
 LAKE_PREFIX = "mixpanel_aep"
-"""Where the names of this project's variables begin."""
+"""The prefix of this project's variables."""
 Kind = Literal["variable", "connection"]
 T = TypeVar("T")
 _WAIT_SECONDS = (1.0, 3.0, 9.0)
-"""Between four tries; Airflow's own client has repeated each request before it gives up."""
+"""The delays between four tries; Airflow's own client repeats each request before it gives up."""
 _NOT_FOUND = {"variable": ErrorType.VARIABLE_NOT_FOUND, "connection": ErrorType.CONNECTION_NOT_FOUND}
 
 
 def read_variable(name: str, clock: Clock = SYSTEM_CLOCK) -> str | None:
-    """Return a variable's text, None where it is not set or empty.
+    """Return a variable's text; None if it is not set or empty.
 
     Raises:
-        SettingsUnavailable: Airflow could not say whether it is set, also after some tries.
-        AccessDenied: Airflow does not let this task read it.
+        SettingsUnavailable: Airflow could not report whether it is set, after several tries.
+        AccessDenied: this task may not read it in Airflow.
     """
-    return _ask("variable", name, lambda: Variable.get(name, default=None) or None, clock)
+    return _read_confirmed("variable", name, lambda: Variable.get(name, default=None) or None, clock)
 
 
 def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Any:
     """Return a connection.
 
     Raises:
-        ConfigError: there is none of this id.
-        SettingsUnavailable: Airflow could not say whether there is one, also after some tries.
-        AccessDenied: Airflow does not let this task read it.
+        ConfigError: no connection has this id.
+        SettingsUnavailable: Airflow could not report whether it exists, after several tries.
+        AccessDenied: this task may not read it in Airflow.
     """
-    found = _ask("connection", conn_id, lambda: _connection(conn_id), clock)
+    found = _read_confirmed("connection", conn_id, lambda: _connection(conn_id), clock)
     if found is None:
         raise ConfigError(
             f"Airflow has no connection {conn_id!r}.",
@@ -65,17 +65,17 @@ def _connection(conn_id: str) -> Any:
         return None
 
 
-def _ask(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T | None:
+def _read_confirmed(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T | None:
     reason = ""
     for wait in (*_WAIT_SECONDS, None):
         try:
             found = ask()
             if found is not None or _is_absent(kind, name):
                 return found
-            reason = "its answers disagree"
+            reason = "its responses disagree"
         except AirflowSecretsBackendAccessDenied:
             raise AccessDenied(
-                f"Airflow does not let this task read the {kind} {name!r}.",
+                f"This task may not read the {kind} {name!r} in Airflow.",
                 "Give the task's team access to it, or correct the pipeline file.",
             ) from None
         except AirflowRuntimeError as error:
@@ -85,24 +85,24 @@ def _ask(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T 
         if wait is not None:
             clock.sleep(wait)
     raise SettingsUnavailable(
-        f"Airflow could not say whether the {kind} {name!r} is set ({reason}).",
-        "Its API server, metadata database or secrets backend is away, or AIRFLOW__CORE__FERNET_KEY is not the key that "
-        "encrypted the value. Nothing was done; the task may be run again.",
+        f"Airflow could not report whether the {kind} {name!r} is set ({reason}).",
+        "Its API server, metadata database or secrets backend is unavailable, or AIRFLOW__CORE__FERNET_KEY is not the "
+        "key that encrypted the value. Nothing was done. Run the task again.",
     )
 
 
 def _is_absent(kind: Kind, name: str) -> bool:
-    """Whether every place that Airflow reads says that it has none.
+    """Return whether every place that Airflow reads reports that it does not have it.
 
     Raises:
-        Exception: of a place that could not be asked.
+        Exception: the error of a place that could not be read.
     """
     from airflow.sdk.execution_time.secrets.execution_api import ExecutionAPISecretsBackend
     from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
     for backend in ensure_secrets_backend_loaded():
         if isinstance(backend, ExecutionAPISecretsBackend):  # which turns every error into None
-            found = _ask_supervisor(kind, name)
+            found = _exists_in_api_server(kind, name)
         elif kind == "variable":
             found = bool(backend.get_variable(key=name))
         else:
@@ -112,18 +112,18 @@ def _is_absent(kind: Kind, name: str) -> bool:
     return True
 
 
-def _ask_supervisor(kind: Kind, name: str) -> bool:
-    """Whether the API server has it, by the request that the secrets backend of a task makes.
+def _exists_in_api_server(kind: Kind, name: str) -> bool:
+    """Return whether the API server has it, with the request of a task's secrets backend.
 
-    The API server itself answers "not found" when it cannot read its database, so that it is made to read it.
+    The API server also returns "not found" when it cannot read its database, so a read of the database is forced.
 
     Raises:
-        AirflowRuntimeError: the API server gave another answer than "there it is" and "there is none".
+        AirflowRuntimeError: the API server returned neither "found" nor "not found".
     """
     from airflow.sdk.execution_time.comms import GetConnection, GetVariable, GetVariableKeys
 
-    # A list of names comes from the database alone and fails with it; read first, so that an outage that has just
-    # ended cannot pass for "not found".
+    # A list of names comes only from the database and fails with it. It is read first, so that an outage that has just
+    # ended cannot be mistaken for "not found".
     _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
     try:
         answer = _send(GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name))

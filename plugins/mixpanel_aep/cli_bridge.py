@@ -1,10 +1,10 @@
-"""Tells the command line what Airflow on this machine has: ``python -m mixpanel_aep.cli_bridge CONN_ID...``
+"""Reports to the command line what Airflow on this machine has: ``python -m mixpanel_aep.cli_bridge CONN_ID...``.
 
-The command line cannot import Airflow (nothing below include/ does) and must not guess: a lake or a project other than
-that of the tasks would load every event a second time. The answer is one JSON object on standard output:
+The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
+than that of the tasks, it would load every event a second time. The result is one JSON object on standard output:
 ``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}, "airflow": version,
 "missing_pools": [name], "heartbeat_seconds": number}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds
-secrets, so it is meant for a pipe alone.
+secrets, so it is only meant for a pipe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
     """Return the lake variable and the connections as Airflow's own processes see them.
 
     Raises:
-        PipelineError: Airflow could not say it, or the lake's folder is not for several machines.
+        PipelineError: Airflow could not report it, or the lake's folder is not for several machines.
     """
     from urllib.parse import urlsplit
 
@@ -48,7 +48,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _deployment() -> dict[str, Any]:
-    """What tasks need of Airflow itself. The database is read where this process has it, as the scheduler does."""
+    """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
     from airflow import __version__
     from airflow.configuration import conf
     from sqlalchemy.exc import SQLAlchemyError
@@ -60,15 +60,15 @@ def _deployment() -> dict[str, Any]:
         missing = missing_pools()
     except SQLAlchemyError as error:
         raise SettingsUnavailable(
-            f"Airflow's metadata database could not be asked for its pools ({type(error).__name__}).",
-            "`airflow db check` shows whether it works; `airflow db migrate` makes its tables.",
+            f"Airflow's metadata database could not be read for its pools ({type(error).__name__}).",
+            "`airflow db check` shows whether it works; `airflow db migrate` creates its tables.",
         ) from None
     heartbeat = conf.getfloat("workers", "min_heartbeat_interval")
     return {"airflow": __version__, "missing_pools": missing, "heartbeat_seconds": heartbeat}
 
 
 def main(conn_ids: Sequence[str]) -> None:
-    """Print the answer; whatever else is printed on the way goes to standard error."""
+    """Print the result; all other output is redirected to standard error."""
     out = os.dup(1)
     os.dup2(2, 1)
     # A process of this kind may read the metadata database, which a task may not.

@@ -1,4 +1,4 @@
-"""From our errors to Airflow's: what a retry cannot mend is not retried, and the log begins with the sentence."""
+"""Translates errors to Airflow's: what a retry cannot repair is not retried, and the log begins with the sentence."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ()) -> Iterator[None]:
-    """Turns a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through.
+    """Turn a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through.
 
-    Any other exception is a defect of ours. Its message may quote a row (DuckDB's and Arrow's do), so it is told by
-    its kind and its place alone.
+    Any other exception is a defect of this project. Its message may quote a row (DuckDB's and Arrow's do), so only its
+    class and its place are reported.
     """
     try:
         yield

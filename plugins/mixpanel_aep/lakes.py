@@ -1,4 +1,4 @@
-"""Which lake a pipeline has in this Airflow, and whether every task can reach the same one."""
+"""Finds the lake of a pipeline in this Airflow, and checks that every task can reach the same one."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
 
 
 def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
-    """Return the pipeline's lake: its own, else the Airflow variable, else ``default_lake()``.
+    """Return the pipeline's lake: its own, otherwise the one of the Airflow variable, otherwise ``default_lake()``.
 
     Raises:
-        SettingsUnavailable: Airflow could not say whether the variable is set; the default is not taken then.
+        SettingsUnavailable: Airflow could not report whether the variable is set; the default is not used then.
         ConfigError: the deployment does not allow it, or it is a folder and the executor may run tasks on several
             machines.
     """
@@ -40,7 +40,7 @@ def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
     """Return where the pipeline's lake is; the command line decides in the same order.
 
     Raises:
-        SettingsUnavailable: Airflow could not say whether the variable is set.
+        SettingsUnavailable: Airflow could not report whether the variable is set.
         ConfigError: the deployment does not allow this lake.
     """
     of_variable = None if pipeline.lake else read_variable(LAKE_VARIABLE, clock)
@@ -50,13 +50,13 @@ def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
 
 
 def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
-    """Return the keys that sign the lake's records, masked in every log from here on; None where there are none.
+    """Return the keys that sign the lake's records, masked in every log from here on; None without keys.
 
-    Those of the environment come first: a variable of the same name cannot add a key to them.
+    Keys of the environment come first: a variable of the same name cannot add a key to them.
 
     Raises:
-        SettingsUnavailable: Airflow could not say whether the variable is set.
-        ConfigError: a key is too short, or in another coding.
+        SettingsUnavailable: Airflow could not report whether the variable is set.
+        ConfigError: a key is too short, or has another encoding.
     """
     text = os.environ.get(SEAL_ENVIRONMENT) or read_variable(SEAL_VARIABLE, clock)
     for part in re.split(r"[,\s]+", text or ""):
@@ -66,15 +66,15 @@ def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
 
 
 def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Refuse a folder lake where tasks may run on several machines, unless a setting says that the folder is shared.
+    """Refuse a folder lake if tasks may run on several machines, unless a setting states that the folder is shared.
 
     Raises:
-        ConfigError: naming the executor.
+        ConfigError: with the name of the executor.
     """
     elsewhere = distributed_executors(conf.get("core", "executor"))
-    if not elsewhere or _says_shared(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
+    if not elsewhere or _is_yes(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
         return
-    if _says_shared(read_variable(SHARED_VARIABLE, clock)):
+    if _is_yes(read_variable(SHARED_VARIABLE, clock)):
         return
     raise ConfigError(
         f"The lake {url} is a folder of one machine, but the executor {', '.join(elsewhere)} may run tasks on several.",
@@ -87,17 +87,17 @@ def distributed_executors(setting: str) -> list[str]:
     """Return the executors of ``[core] executor`` that may run tasks on several machines, by their class names.
 
     The setting holds one or several, as class name, as module path, with an alias (``alias:path``) or for teams
-    (``team=One,Two;Three``). An unknown one counts: nothing is known of where it runs tasks.
+    (``team=One,Two;Three``). An unknown one counts, because it may run tasks anywhere.
     """
     found = []
     for entry in re.split(r"[,;]", setting):
         parts = [part.strip() for part in entry.rpartition("=")[2].split(":") if part.strip()]
-        paths = [part for part in parts if "." in part] or parts  # an alias has no dot and says nothing
+        paths = [part for part in parts if "." in part] or parts  # an alias has no dot and is irrelevant
         names = [path.rpartition(".")[2] for path in paths]
         if names and not _ONE_MACHINE & set(names):
             found.append(names[0])
     return found
 
 
-def _says_shared(text: str | None) -> bool:
+def _is_yes(text: str | None) -> bool:
     return (text or "").strip().lower() in ("yes", "true", "1")

@@ -1,8 +1,8 @@
-"""Links from a task to what it made: the batch in AEP, the report of its partition.
+"""Links from a task to its results: the batch in AEP, the report of its partition.
 
-Airflow's API server shows what a link that a plugin registers with its operators returns, instead of the text that the
-task has left in XCom, which others may edit. So a report's link is made of the task's identity alone, and a batch's link
-is shown only if it has the form that this project writes.
+Airflow's API server shows the link that a plugin registers with its operators, instead of the text that the task has
+left in XCom, which other users may edit. A report's link is therefore built from the task's identity alone, and a
+batch's link is shown only if it has the form that this project writes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _BATCH = re.compile(
 
 
 class BatchLink(BaseOperatorLink):
-    """The batch in AEP's own pages, or in the local sandbox."""
+    """The link to the batch in AEP's own pages, or in the local sandbox."""
 
     KEY = "batch_link"
     name = "AEP batch"
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """The operators that have it; imported late, because they import this module."""
+        """Return the operators that have it; imported late, because they import this module."""
         from mixpanel_aep.operators.ingest import AepIngestOperator
         from mixpanel_aep.operators.reconcile import ReconcileDayOperator
 
@@ -41,10 +41,11 @@ class BatchLink(BaseOperatorLink):
 
     @property
     def xcom_key(self) -> str:
+        """The XCom key of the link."""
         return self.KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the link that the task has left, if it is one."""
+        """Return the link that the task has left if it is valid."""
         if isinstance(operator, BaseOperator):  # in the task's own process
             text = BaseXCom.get_value(key=self.KEY, ti_key=ti_key)
         else:
@@ -55,7 +56,7 @@ class BatchLink(BaseOperatorLink):
 
     @staticmethod
     def is_link(text: object) -> bool:
-        """Whether a text that was read from XCom has the form of a batch's address."""
+        """Return whether a text from XCom has the form of a batch's address."""
         return isinstance(text, str) and _BATCH.fullmatch(text) is not None
 
     @staticmethod
@@ -68,13 +69,13 @@ class BatchLink(BaseOperatorLink):
 
 
 class ReportLink(BaseOperatorLink):
-    """The report page of the run's partition, served by the plugin to users who may see the DAG."""
+    """The link to the report page of the run's partition, which the plugin serves to users who may see the DAG."""
 
     name = "Report"
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """The operator that has it; imported late, because it imports this module."""
+        """Return the operator that has it; imported late, because it imports this module."""
         from mixpanel_aep.operators.validate import XdmValidateOperator
 
         return [XdmValidateOperator]

@@ -1,6 +1,6 @@
 """The size of a task's pod by its step, for the KubernetesExecutor: ``pod_mutation_hook`` of ``airflow_local_settings.py``.
 
-Airflow calls the hook for every pod before it is made. Pods of other DAGs are left as they are.
+Airflow calls the hook for every pod before it is created. Pods of other DAGs are not changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CONTAINER = "base"
 
 @dataclass(frozen=True)
 class PodSize:
-    """What a pod asks for, and the most that it gets, as Kubernetes writes them."""
+    """What a pod requests, and its limits, as Kubernetes writes them."""
 
     cpu: str
     memory: str
@@ -22,6 +22,7 @@ class PodSize:
     most_memory: str
 
     def resources(self) -> dict[str, dict[str, str]]:
+        """Return the requests and limits of the container."""
         return {
             "requests": {"cpu": self.cpu, "memory": self.memory},
             "limits": {"cpu": self.most_cpu, "memory": self.most_memory},
@@ -48,7 +49,7 @@ SIZES = {
 
 
 def pod_mutation_hook(pod: Any) -> None:
-    """Set requests and limits of the pod's main container, where it is for a task of this project."""
+    """Set requests and limits of the pod's main container, if it is for a task of this project."""
     labels = (pod.metadata.labels if pod.metadata else None) or {}
     dag, task = labels.get("dag_id", ""), labels.get("task_id", "")
     if not dag.startswith(_DAG_PREFIXES):

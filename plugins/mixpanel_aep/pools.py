@@ -1,6 +1,6 @@
-"""Adds the pools that are missing when a scheduler starts: Airflow leaves a task whose pool is missing waiting for ever.
+"""Adds missing pools when a scheduler starts: without its pool, a task waits for ever in Airflow.
 
-Only the scheduler's log would say so. A pool that is there keeps its slots, whatever they are.
+Only the scheduler's log would show it. An existing pool keeps its number of slots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_starting(component: Any) -> None:  # noqa: ARG001 - Airflow's name, and any component may do it
-    """Add what is missing; called when a scheduler, triggerer or DAG processor starts."""
+    """Add missing pools; called when a scheduler, triggerer or DAG processor starts."""
     for name in add_missing_pools():
         log.warning("Airflow had no pool %s: it was added with the slots of airflow_pools.yaml", name)
 
@@ -34,7 +34,7 @@ def missing_pools() -> list[str]:
 
 
 def add_missing_pools() -> list[str]:
-    """Add what is missing; return the names. Two schedulers may do it at once."""
+    """Add missing pools; return their names. Two schedulers may do it at the same time."""
     from airflow.models import Pool
 
     missing = missing_pools()

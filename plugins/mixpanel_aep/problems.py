@@ -1,4 +1,4 @@
-"""What a failed task leaves for the board: the sentence of its error and the hint, in XCom."""
+"""The problem that a failed task leaves in XCom for the board: the sentence of its error and the hint."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from include.errors import PipelineError, Throttled
 
 log = logging.getLogger(__name__)
 PROBLEM_KEY = "problem"
-"""Airflow removes a task's XCom when it begins another try, so that a retry that succeeds leaves none."""
+"""Airflow removes a task's XCom when it starts another try, so that a successful retry leaves no problem."""
 
 
 @contextmanager
 def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
-    """Leave a ``PipelineError`` in the task's XCom, and raise it; what only defers the task is not a problem."""
+    """Store a ``PipelineError`` in the task's XCom, and raise it; a deferral is not a problem."""
     try:
         yield
     except PipelineError as error:
@@ -30,5 +30,5 @@ def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
 def _push(context: Mapping[str, Any], problem: dict[str, str]) -> None:
     try:
         context["ti"].xcom_push(PROBLEM_KEY, problem)
-    except AirflowRuntimeError as error:  # the task fails for its own reason, which its log has too
-        log.warning("The problem was not kept for the board: %s", error.error.error.value)
+    except AirflowRuntimeError as error:  # the task fails for its own reason, which is also in its log
+        log.warning("The problem was not stored for the board: %s", error.error.error.value)

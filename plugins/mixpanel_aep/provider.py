@@ -1,4 +1,4 @@
-"""What Airflow learns of this package at start: its two connection types and their forms."""
+"""The description of this package for Airflow: its two connection types and their forms."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from include.version import VERSION
 
 _SANDBOX_FIELD = {
     "label": "Local sandbox",
-    "description": "Only for the stand-in of this project on this machine; host and port then say where it is.",
+    "description": "Only for the sandbox of this project on this machine; host and port are then its address.",
     "schema": {"type": ["boolean", "null"], "default": False},
 }
 
 
 def get_provider_info() -> dict[str, Any]:
-    """The provider's description, as ``airflow providers list`` shows it."""
+    """Return the provider's description, as ``airflow providers list`` shows it."""
     return {
         "package-name": "mixpanel-aep",
         "name": "Mixpanel to Adobe Experience Platform",
@@ -38,7 +38,7 @@ def _mixpanel() -> dict[str, Any]:
             },
             "region": {
                 "label": "Data residency",
-                "description": "Where the project's data lies; Mixpanel: Project settings, Overview.",
+                "description": "Where the project's data is stored; Mixpanel: Project settings, Overview.",
                 "schema": {"type": ["string", "null"], "enum": ["us", "eu", "in"], "default": "us"},
             },
             "sandbox": _SANDBOX_FIELD,
@@ -73,7 +73,7 @@ def _aep() -> dict[str, Any]:
             },
             "scopes": {
                 "label": "Scopes",
-                "description": "Comma-separated; empty for the ones that AEP's console gives.",
+                "description": "Comma-separated; empty for the default scopes of AEP's console.",
                 "schema": {"type": ["string", "null"]},
             },
             "query_account": {

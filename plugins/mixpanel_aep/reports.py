@@ -25,14 +25,14 @@ from mixpanel_aep.context import partition_of
 from mixpanel_aep.lakes import lake_url
 
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
-# Plugin apps are open to everyone unless they ask.
+# Plugin apps are open to everyone unless they require a permission.
 _may_read = Depends(requires_access_dag("GET"))
 LARGEST_BYTES = 16 * 1024 * 1024
-"""A report of some 5,000 expectations has 2 MB; what is larger is not one of ours."""
+"""A report of some 5,000 expectations has 2 MB; a larger file is not a report of this project."""
 _LONGEST_RUN_ID = 250
 """Airflow's own limit."""
-# The page is of Airflow's own origin, and the lake may be written by others than Airflow's admins: whatever lies there,
-# `sandbox` gives it an origin of its own, without scripts and forms.
+# The page has Airflow's own origin, and others than Airflow's admins may write to the lake. `sandbox` gives any content
+# a separate origin, without scripts and forms.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox",
@@ -44,9 +44,9 @@ _HEADERS = {
 
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
 def report(dag_id: str, partition: date) -> StreamingResponse:
-    """The newest report of a partition."""
+    """Return the newest report of a partition."""
     pipeline = _pipeline(dag_id)
-    with _sentences():
+    with _errors_as_responses():
         return _newest(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
 
 
@@ -57,11 +57,11 @@ def report_of_run(
     request: Request,
     session: SessionDep,
 ) -> RedirectResponse:
-    """The board's page with the report of a run's partition; a task's link names nothing but the task's run."""
+    """Return the board's page with the report of a run's partition; a task's link names only the task's run."""
     pipeline = _pipeline(dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
-        raise HTTPException(404, "This DAG has no such run.")
+        raise HTTPException(404, "This run of the DAG was not found.")
     try:
         partition = partition_of({"dag_run": run})
     except ConfigError as error:
@@ -73,13 +73,13 @@ def report_of_run(
 def _pipeline(dag_id: str) -> Pipeline:
     pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
-        raise HTTPException(404, f"There is no pipeline of DAG {dag_id}.")
+        raise HTTPException(404, f"No pipeline has the DAG {dag_id}.")
     return pipeline
 
 
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """What is wrong with the lake or its setting, as a sentence: a viewer cannot correct it, but can pass it on."""
+def _errors_as_responses() -> Iterator[None]:
+    """Return an error of the lake or its setting as a sentence: a viewer cannot correct it, but can report it."""
     try:
         yield
     except PipelineError as error:
@@ -98,7 +98,7 @@ def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
             raise HTTPException(404, f"Partition {partition} has no report any more.")
         if page.size > LARGEST_BYTES:
             raise HTTPException(
-                413, f"{newest.key} has {page.size} bytes, more than a report has; it is not shown."
+                413, f"{newest.key} has {page.size} bytes, more than a report can have; it is not shown."
             )
         headers = {**_HEADERS, "Content-Length": str(page.size)}
         keep = stack.pop_all()
@@ -108,7 +108,7 @@ def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
 
 
 def _body(page: OpenedObject) -> Iterator[bytes]:
-    """The page, and no byte more than it had when it was opened."""
+    """Yield the page, and no more bytes than it had when it was opened."""
     left = page.size
     for chunk in page.chunks:
         yield chunk[:left]

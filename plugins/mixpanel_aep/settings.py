@@ -1,9 +1,9 @@
-"""Add what a file in the Astro CLI's format holds (airflow_pools.yaml, airflow_settings.yaml) to a plain Airflow.
+"""Adds the entries of a file in the Astro CLI's format (airflow_pools.yaml, airflow_settings.yaml) to a plain Airflow.
 
 ``python -m mixpanel_aep.settings FILE [--overwrite] [--sandbox-port N] [--variable NAME=VALUE]``
 
-What Airflow has already is kept, unless ``--overwrite`` is given: the file may hold the demo's credentials, and Airflow
-those of production. An empty variable of the file never empties one of Airflow's, not even with ``--overwrite``.
+Existing entries of Airflow are kept, unless ``--overwrite`` is given: the file may hold the demo's credentials, and
+Airflow those of production. An empty variable of the file never clears one of Airflow's, not even with ``--overwrite``.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SINGULAR = {"connections": "connection", "pools": "pool", "variables": "variabl
 
 
 def convert(settings: Mapping[str, Any], sandbox_port: int | None = None) -> dict[str, _Rows]:
-    """The settings as ``airflow connections|pools|variables import`` read them; entries without a name are skipped.
+    """Return the settings as ``airflow connections|pools|variables import`` read them; entries without a name are skipped.
 
-    ``sandbox_port`` replaces the port of every connection that is to the local sandbox.
+    ``sandbox_port`` replaces the port of every connection to the local sandbox.
     """
     airflow = settings.get("airflow") or {}
     connections = {
@@ -71,14 +71,14 @@ def _connection(row: Mapping[str, Any], sandbox_port: int | None) -> dict[str, A
 
 @dataclass(frozen=True)
 class Difference:
-    """What a file has and Airflow has not (``added``), what both have (``kept``), by kind; ``replaced`` on request."""
+    """The entries that only the file has (``added``) or both have (``kept``), by kind; ``replaced`` on request."""
 
     added: Mapping[str, _Rows]
     replaced: Mapping[str, _Rows]
     kept: Mapping[str, list[str]]
 
     def lines(self) -> Iterator[str]:
-        """Return one line for each entry; it holds names and no values."""
+        """Return one line for each entry, with names and without values."""
         for verb, rows in (("added", self.added), ("replaced", self.replaced), ("kept", self.kept)):
             for kind, names in rows.items():
                 yield from (f"{verb:<9}{_SINGULAR[kind]} {name}" for name in names)
@@ -87,7 +87,7 @@ class Difference:
 def compare(
     converted: Mapping[str, _Rows], there: Mapping[str, Mapping[str, Any]], *, overwrite: bool
 ) -> Difference:
-    """Compare a file's entries with Airflow's, which are ``there``."""
+    """Compare a file's entries with Airflow's, which are in ``there``."""
     added: dict[str, _Rows] = {}
     replaced: dict[str, _Rows] = {}
     kept: dict[str, list[str]] = {}
@@ -155,9 +155,9 @@ def main(argv: list[str]) -> None:
     difference = compare(converted, existing(), overwrite=arguments.overwrite)
     load(difference)
     for line in difference.lines():
-        print(line)  # noqa: T201 - what a person at a terminal reads
+        print(line)  # noqa: T201 - output for a terminal
     if difference.kept and not arguments.overwrite:
-        print("Airflow's own were kept; --overwrite replaces them by the file's.")  # noqa: T201
+        print("Airflow's entries were kept; --overwrite replaces them with those of the file.")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ KEY_FORMAT = "%Y-%m-%d"
 
 
 class DailyPartitionTimetable(CronPartitionTimetable):
-    """At each midnight of a zone, the partition of the day that just ended.
+    """Creates, at each midnight of a zone, a run for the partition of the day that just ended.
 
-    Airflow's own offset steps back one cron tick. Where midnight does not exist on the spring day (Havana, Santiago,
-    Cairo, Beirut) that tick lies on the same day: one day would run twice and the day before it never. Here
-    calendar days are counted. Midnight and no other hour, because a backfill's bounds are midnights.
+    Airflow's own offset steps back one cron tick. If midnight does not exist on the spring day (Havana, Santiago,
+    Cairo, Beirut), that tick is on the same day: one day would run twice and the day before it never. This class
+    counts calendar days. It only uses midnight, because a backfill's bounds are midnights.
     """
 
     def __init__(self, timezone: Any, first_day: str = "", last_day: str = "") -> None:
@@ -27,13 +27,16 @@ class DailyPartitionTimetable(CronPartitionTimetable):
 
     @property
     def summary(self) -> str:
+        """The text of the schedule in Airflow's UI."""
         return f"daily, {self._timezone.name}"
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> DailyPartitionTimetable:
+        """Return the timetable from its serialised form."""
         return cls(parse_timezone(data["timezone"]), data.get("first_day", ""), data.get("last_day", ""))
 
     def serialize(self) -> dict[str, Any]:
+        """Return the serialised form."""
         from airflow.serialization.encoders import encode_timezone
 
         days = {"first_day": self._first_day, "last_day": self._last_day}
@@ -42,10 +45,10 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """From the first day to the last one, as far as they are given.
+        """Return the next run, from the first day to the last one, if they are set.
 
-        The midnight of a DAG's ``start_date`` belongs to the day before it. And a DAG's ``end_date`` would do more than
-        end the schedule: it lets later runs succeed without a task.
+        The midnight of a DAG's ``start_date`` belongs to the day before it. A DAG's ``end_date`` would do more than
+        end the schedule: later runs would succeed without a task.
         """
         info = super().next_dagrun_info_v2(last_dagrun_info=last_dagrun_info, restriction=restriction)
         if info is not None and str(info.partition_key) < self._first_day:

@@ -115,7 +115,7 @@ def test_every_setting_of_the_lake_is_the_same_for_both_and_says_where_it_is_fro
 def test_a_lake_on_the_command_line_that_contradicts_the_pipeline_file_is_refused() -> None:
     own = HOSTILE.model_copy(update={"lake": "s3://of/its-own"})
     assert find_lake(own, "s3://of/its-own/", fresh()).origin == "lake: of the pipeline file"
-    with pytest.raises(ConfigError, match="names the lake s3://of/its-own, --lake another one"):
+    with pytest.raises(ConfigError, match="sets the lake s3://of/its-own, but --lake sets another one"):
         find_lake(own, "s3://another", fresh())
     assert find_lake(HOSTILE, "s3://another", fresh()).origin == "--lake"
 

@@ -22,7 +22,7 @@ def test_check_refuses_a_zone_that_is_not_the_projects_where_time_is_local(cli: 
     change(pipelines / "adobe-tutorial.yaml", ("Pacific Standard Time", "Europe/Paris"))
     code, text = cli("check", "adobe-tutorial")
     assert code == 1
-    assert "Mixpanel says that the project's zone is America/Los_Angeles" in text
+    assert "Mixpanel reports the project's zone as America/Los_Angeles" in text
 
 
 def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) -> None:
@@ -75,7 +75,7 @@ def test_check_has_mixpanel_judge_where(cli: Cli, pipelines: Path) -> None:
     )
     code, text = cli("check", "shop")
     assert code == 0, text
-    assert "accepts where" in text
+    assert "accepts the filter where" in text
     path.write_text(path.read_text().replace('== \\"y\\"', "=== (").replace('== "y"', "=== ("))
     code, text = cli("check", "shop")
     assert code == 1

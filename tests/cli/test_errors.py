@@ -16,11 +16,14 @@ pytestmark = pytest.mark.sandbox
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (("check", "nope"), "There is no pipeline 'nope'.\nHint: There are: adobe-tutorial, hostile, shop."),
+        (
+            ("check", "nope"),
+            "Pipeline 'nope' was not found.\nHint: Existing pipelines: adobe-tutorial, hostile, shop.",
+        ),
         (("discover", "shop"), "The lake has no exported day of pipeline shop."),
         (
             ("run", "shop", "2026-07-02", "2026-07-01"),
-            "A run cannot end (2026-07-01) before it begins (2026-07-02).",
+            "The last day of the run (2026-07-01) is before the first (2026-07-02).",
         ),
         (("run", "shop", "2020-01-01"), "is before the start_date 2026-06-30"),
         (("run", "shop", "2026-07-03"), "is after the end_date 2026-07-02"),

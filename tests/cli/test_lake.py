@@ -26,7 +26,7 @@ def test_m18_check_of_a_lake_that_is_not_there_says_so_and_makes_nothing(cli: Cl
     code, text = cli("check", "hostile")
     assert code == 0
     assert line(text, "lake").startswith(
-        f"ok lake      file://{tmp_path}/lake is not there yet; apply makes it."
+        f"ok lake      file://{tmp_path}/lake does not exist yet; apply creates it."
     )
     assert not (tmp_path / "lake").exists()
 
@@ -40,7 +40,7 @@ def test_m18_check_refuses_a_lake_that_everyone_can_change(cli: Cli, tmp_path: P
 
 
 def test_m16_check_says_what_is_not_protected(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "records are not signed, as MIXPANEL_AEP_LAKE_SECRET is not set" in line(
+    assert "records are not signed, because MIXPANEL_AEP_LAKE_SECRET is not set" in line(
         cli("check", "hostile")[1], "lake"
     )
     monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
@@ -61,7 +61,7 @@ def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
     assert cli("lake", "sign", "hostile") == (
         1,
         "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
-        "Hint: Set it as the workers have it; docs/security.md says how.\n",
+        "Hint: Set it to the value that the workers use (docs/security.md).\n",
     )
     monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
     code, text = cli("run", "hostile", DAY)

@@ -133,12 +133,12 @@ def test_after_the_switch_no_day_is_missing_or_double(
 def test_a_dataflow_that_ends_within_a_day_is_not_continued_in_its_dataset(
     client: Client, migrate: Migrate, printed: Callable[..., Printed], pipelines: Path
 ) -> None:
-    """Its last day would be double in one dataset. In one of its own the pipeline loads every day once."""
+    """Its last day would be duplicated in one dataset. In a separate one the pipeline loads every day once."""
     flow, _ = start(client, NOON, frequency="hour", interval=15)
     end(client, flow, "2026-07-02T20:00:00Z")
     found = migrate(flow, "--name", "native", "--write", "--json").json
     assert (found["switch"]["in_place"], found["switch"]["day"]) == (False, "2026-06-30")
-    assert "The dataflow has ended in the middle of 2026-07-02" in found["switch"]["sentences"][0]
+    assert "The dataflow ended in the middle of 2026-07-02" in found["switch"]["sentences"][0]
     assert [change["kind"] for change in found["plan"]["changes"]].count("create_dataset") == 1
     use_the_shops_connection(pipelines)
     client.clock.reset()

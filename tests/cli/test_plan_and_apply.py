@@ -74,10 +74,10 @@ def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_form
         assert (code, "belongs to pipeline mine" in text) == (1, True), text
         assert "write formerly: mine below aep in yours.yaml" in text
     code, text = cli("run", "yours", "2026-07-01", "--replace")
-    assert (code, "may add rows and not replace any" in text) == (1, True)
+    assert (code, "may add rows to it but not replace any" in text) == (1, True)
     assert "this run added 0" in cli("run", "yours", "2026-07-01")[1]
     change(yours, ("\naep:\n", "\naep:\n  formerly: mine\n"))
-    assert "aep.formerly says; apply gives it" in cli("check", "yours")[1]
+    assert "set in aep.formerly; apply assigns it" in cli("check", "yours")[1]
     assert "yours, instead of mine" in cli("plan", "yours")[1]
     assert cli("apply", "yours")[0] == 0
     assert cli("run", "yours", "2026-07-01", "--replace")[0] == 0
@@ -95,5 +95,5 @@ def test_a_connection_in_the_environment_is_json_and_never_told(
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", "aep://login:p-secret-not-real@host")
     code, text = cli("plan", "shop")
     assert code == 1
-    assert "AIRFLOW_CONN_AEP_DEFAULT is no JSON object" in text
+    assert "AIRFLOW_CONN_AEP_DEFAULT is not a JSON object" in text
     assert "p-secret-not-real" not in text

@@ -66,7 +66,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     post(port, f"aep/batches/{carried}", {"status": "deleted"})
     code, text = cli("ledger", "show", "hostile", DAY)
     assert code == 0
-    assert re.search(rf"^ +4 +active .*{carried} +8 +not there$", text, re.M), text
+    assert re.search(rf"^ +4 +active .*{carried} +8 +not found$", text, re.M), text
     assert cli(*hint[1].split())[0] == 0
     code, text = cli("run", "hostile", DAY)
     assert code == 0, text
@@ -91,7 +91,10 @@ def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path:
 def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1
-    assert f"AEP calls batch {carried} success; released, its rows would be loaded a second time" in text
+    assert (
+        f"AEP reports the status of batch {carried} as success; after a release, its rows would be duplicated"
+        in text
+    )
     assert "The ledger of partition 2026-07-01 does not count on batch 01X" in cli(
         "ledger", "release", "hostile", DAY, "--batch", "01X", "--why", "no reason"
     )[1]  # fmt: skip
@@ -102,7 +105,7 @@ def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path:
     assert "mixpanel-aep recover" in cli("run", "hostile", DAY)[1]
     code, text = cli("recover", "hostile", "--why", "the disk broke")
     assert code == 0
-    assert text.splitlines()[0] == f"ok recover   {DAY}: {carried} known again"
+    assert text.splitlines()[0] == f"ok recover   {DAY}: {carried} recorded again"
     assert cli("verify", "hostile") == (0, f"{EQUAL}\n")
     code, text = cli("run", "hostile", DAY)
     assert code == 0

@@ -124,9 +124,9 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         succeeds=False, active=0, by_hand=(later(61),), cleared=8, says="no reason"),
 
     *(Row(f"code/{code}", _STATES, next_batches=_failed(code), raises=(BatchFailed,), succeeds=False, active=0, cleared=8,
-          says=rf": {code}\b.*\. Nothing of it is visible", requests={"create": 1}) for code in CODES if code != "140"),
+          says=rf": {code}\b.*\. None of its rows are visible", requests={"create": 1}) for code in CODES if code != "140"),
     Row("code/140", "KB:ka-26349", next_batches=_failed("140"), raises=(BatchFailed,), succeeds=False, active=0, cleared=0,
-        says="140: AEP considers it a duplicate.*under another batch: look there", requests={"create": 1}, ledger=_ALL[:3]),
+        says="140: AEP considers it a duplicate.*under another batch", requests={"create": 1}, ledger=_ALL[:3]),
     Row("code/a batch too large", "EP:ingestion/guardrails.md", settings={"most_batch_bytes": 100},
         raises=(BatchFailed,), succeeds=False, active=0),
     Row("code/several", _STATES, next_batches=_failed("106", "INGEST-1555-400"), raises=(BatchFailed,), succeeds=False, active=0,

@@ -133,7 +133,7 @@ def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
 
     monkeypatch.setattr(Uploader, "upload", abort_first)
     with pytest.raises(
-        Conflict, match=r"Batch .* of partition 2026-07-01 was ended in AEP while it was"
+        Conflict, match=r"Batch .* of partition 2026-07-01 was ended in AEP during the upload"
     ) as told:
         scenario.task()
     assert_explained(told.value)

@@ -177,7 +177,7 @@ def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
         lake.create(part, b"x")
         before = set(lake.keys(""))
         asked = pipeline(retention={"report_days": 1})
-        with pytest.raises(AccessDenied, match="does not let this worker remove objects") as refused:
+        with pytest.raises(AccessDenied, match="may not remove objects") as refused:
             clean(lake, asked, datetime.now(UTC) + timedelta(days=30))
         assert "docs/security.md" in refused.value.hint
         assert "canary" not in str(refused.value)

@@ -210,7 +210,7 @@ def test_m19_a_lake_without_the_right_to_remove_is_refused_before_anything_chang
 
     before = people.files()
     monkeypatch.setattr(Lake, "remove_object", denied)
-    with pytest.raises(AccessDenied, match="does not let this worker remove objects"):
+    with pytest.raises(AccessDenied, match="may not remove objects"):
         people.forget(ANNA)
     assert people.files() == before
 

@@ -109,7 +109,7 @@ def test_fewer_rows_than_were_staged_are_never_green(
 ) -> None:
     staged = hostile.stage(HOSTILE_DAY)
     more = staged.model_copy(update={"files": (staged.files[0].model_copy(update={"rows": 9}),)})
-    with pytest.raises(BadManifest, match="has 8 rows, where its manifest says 9"):
+    with pytest.raises(BadManifest, match="has 8 rows, but its manifest states 9"):
         hostile.ingest(HOSTILE_DAY, more)
     assert hostile.records(HOSTILE_DAY)[-1].kind == "claimed", "no batch was made"
     monkeypatch.setattr("include.steps.ingest.batch_loader.require_rows_of_day", lambda *_: None)
@@ -207,7 +207,7 @@ def test_a_success_without_counts_is_asked_again(
     staged, find = hostile.stage(HOSTILE_DAY), Batches.find
     with monkeypatch.context() as patch:
         patch.setattr(Batches, "find", lambda self, batch: replace(find(self, batch), output_records=None))
-        with pytest.raises(Transient, match="not yet with how many rows"):
+        with pytest.raises(Transient, match="not its number of rows yet"):
             hostile.ingest(HOSTILE_DAY, staged)
     assert hostile.ingest(HOSTILE_DAY, staged).active == 8
 

@@ -56,7 +56,7 @@ def test_a_folder_that_is_gone_is_told(base: Path) -> None:
         shutil.rmtree(folder)
         (folder / "more").write_text("x")
     shutil.rmtree(base)
-    with pytest.raises(ScratchError, match=f"{base} cannot be made: No such file"), scratch_folder("x-"):
+    with pytest.raises(ScratchError, match=f"{base} cannot be created: No such file"), scratch_folder("x-"):
         pytest.fail("there is no folder")
 
 

@@ -11,7 +11,7 @@ from include.cli.project import Project
 def apply(project: Project, out: Output) -> None:
     """Make in AEP the changes that plan shows.
 
-    Nothing is removed or restricted. Run twice, it changes nothing.
+    Nothing is removed or restricted. A second run changes nothing.
     """
     aep, owner = project.aep, project.owner
     with working("Reading AEP"):

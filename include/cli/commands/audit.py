@@ -1,4 +1,4 @@
-"""``audit``: every day from the pipeline's first to the last settled one is accounted for."""
+"""``audit``: account for every day from the pipeline's first to the last settled one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def audit(project: Project, out: Output) -> int:
 
     Each day's ledger is compared with AEP's own list of batches. Days that are
     missing, and days that were loaded under another filter, mapping, schema or
-    account of time, are listed. It fails as the DAG's audit does: when a day is
-    missing for longer than missing_grace_hours of the pipeline file.
+    time convention, are listed. It fails in the same case as the DAG's audit: a
+    day is missing for longer than missing_grace_hours of the pipeline file.
     """
     now = project.clock.now()
     with working("Comparing the ledgers with AEP"):
@@ -41,7 +41,7 @@ def audit(project: Project, out: Output) -> int:
         out.print_status("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
         out.print_status("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
     for batch in found.undated:
-        out.print_status("no", "audit", f"AEP calls batch {batch} of this project active, which names no day")
+        out.print_status("no", "audit", f"AEP lists active batch {batch} of this project, which names no day")
     problem: DaysMissing | None = None
     try:
         found.require_complete(now, project.pipeline.missing_grace_hours)
@@ -57,7 +57,7 @@ def audit(project: Project, out: Output) -> int:
 
 
 def audited(project: Project) -> tuple[History, Audit]:
-    """Return the history of the pipeline's dataset, and what AEP says of its days now."""
+    """Return the history of the pipeline's dataset, and the audit of its days by AEP's present state."""
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
     current = _current(project, aep, opened.dataset)
@@ -65,14 +65,14 @@ def audited(project: Project) -> tuple[History, Audit]:
 
 
 def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
-    """What shapes a day that would be loaded now."""
+    """Return digests of what shapes a day that would be loaded now."""
     schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
     return current_made_of(project.pipeline, mapping.digest, schema.digest)
 
 
 @dataclass(frozen=True)
 class _Span:
-    """Days that follow each other and have the same trouble. ``day``: the first of them."""
+    """Consecutive days with the same problem. ``day``: the first of them."""
 
     day: AuditedDay
     last: date
@@ -83,23 +83,27 @@ class _Span:
 
     @property
     def words(self) -> str:
-        """The days as words of ``mixpanel-aep run``."""
+        """Return the days as arguments of ``mixpanel-aep run``."""
         return str(self.last) if self.last == self.day.day else f"{self.day.day} {self.last}"
 
 
 def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
-    """The newest spans of some days, the newest first."""
+    """Return the newest spans of some days, newest first."""
     spans: list[_Span] = []
     for day in days:
         before = spans[-1] if spans else None
-        if before is not None and (day.day - before.last).days == 1 and _trouble(day) == _trouble(before.day):
+        if (
+            before is not None
+            and (day.day - before.last).days == 1
+            and _problem_key(day) == _problem_key(before.day)
+        ):
             spans[-1] = replace(before, last=day.day)
         else:
             spans.append(_Span(day, day.day))
     return spans[::-1][:_MOST_LINES]
 
 
-def _trouble(day: AuditedDay) -> tuple[object, ...]:
+def _problem_key(day: AuditedDay) -> tuple[object, ...]:
     return day.status, day.reason, day.outdated
 
 

@@ -1,4 +1,4 @@
-"""``check``: everything that can be known to be wrong before the first day is loaded."""
+"""``check``: find every error that can be detected before the first day is loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from include.http.request import INTERACTIVE
 def check(project: Project, out: Output) -> int:
     """Check the pipeline file, its mapping and both connections.
 
-    It also compares the times of live events with time_is. Every check runs, also after one that fails. Nothing is changed.
+    It also compares the times of live events with time_is. Every check runs, even after one that fails. Nothing is
+    changed.
     """
     project = replace(project, retry_policy=INTERACTIVE)
     pipeline = project.pipeline

@@ -1,4 +1,4 @@
-"""``clean``: remove from the lake what the pipeline's retention does not keep."""
+"""``clean``: remove files from the lake that the pipeline's retention ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would b
 
 
 def clean(project: Project, out: Output, *, dry_run: DryRun = False) -> None:
-    """Remove what the retention does not keep in the lake.
+    """Remove files from the lake that the retention ends.
 
     No connection is needed.
     """

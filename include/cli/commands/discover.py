@@ -1,4 +1,4 @@
-"""``discover``: which properties the data hold, and fields and mappings for those that have none."""
+"""``discover``: show the properties of the data, and propose fields and mappings for unmapped ones."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def discover(
 
 
 def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
-    """Fill a discovery; return where its lines are from. ``sample``: so many events straight from Mixpanel."""
+    """Fill a discovery; return the source of its lines. ``sample``: the number of events from Mixpanel."""
     if sample is not None:
         first, last = project.newest_days(count)
         with project.sample(first, last, sample) as lines, counting("Reading", sample, "events") as meter:
@@ -114,7 +114,7 @@ def _show(proposal: Proposal, out: Output) -> None:
         out.print_status(
             "!",
             "",
-            f"{proposal.nameless} properties have a name that no mapping can write; they stay unmapped",
+            f"{proposal.nameless} properties have a name that a mapping cannot contain; they stay unmapped",
         )
 
 
@@ -155,7 +155,7 @@ def _names_path(project: Project) -> Path:
 
 
 def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> list[Path]:
-    """The book first: whatever happens to the others, a field that was given stays given."""
+    """Write the names first, so that an assigned field stays assigned even if a later write fails."""
     pipeline = project.pipeline
     if pipeline.aep.field_group is None:
         raise ConfigError(
@@ -163,8 +163,8 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
         )
     if not pipeline.mapping.endswith(".json"):
         raise ConfigError(
-            f"discover writes mappings as JSON, but pipeline {pipeline.name} has {pipeline.mapping}.",
-            "Copy its mappings to a .json file of include/pipelines/mappings and write that in mapping.",
+            f"discover writes mappings as JSON, but pipeline {pipeline.name} uses {pipeline.mapping}.",
+            "Copy its mappings to a .json file in include/pipelines/mappings and set mapping to that file.",
         )
     group = plans.read_field_group(pipeline.aep.field_group)
     names, mapping = _names_path(project), mapping_file.MAPPINGS / pipeline.mapping
@@ -177,7 +177,7 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
 
 
 def _with_rows(path: Path, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> str:
-    """The mapping file with the rows it lacks at its end, a mapping a line."""
+    """Return the mapping file with the new rows at its end, one mapping per line."""
     data = json.loads(path.read_text(encoding="utf-8-sig"))
     there = {row["source"] for row in rows}
     listed = data["mappings"] if isinstance(data, dict) else data

@@ -79,8 +79,8 @@ def forget(
 ) -> None:
     """Remove people's rows from the lake and from later exports.
 
-    Without ids, it finishes what an earlier run began. docs/privacy.md says what
-    stays where, and what is left to do in Mixpanel and AEP.
+    Without ids, it finishes what an earlier run started. docs/privacy.md describes
+    which data stay, and what remains to be done in Mixpanel and AEP.
 
     Raises:
         ConfigError: the ids cannot be read, or the removal was not confirmed.
@@ -118,7 +118,7 @@ def _given_ids(distinct: list[str], users: list[str], devices: list[str], file: 
     if file is not None:
         read = _read_ids(file)
         if not read:
-            raise ConfigError("The identity file holds no id.", "Write one id a line.")
+            raise ConfigError("The identity file contains no id.", "Write one id per line.")
         distinct = [*distinct, *read]
     return GivenIds(frozenset(distinct), frozenset(users), frozenset(devices))
 
@@ -145,7 +145,7 @@ def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
     out.print_status(
         "",
         "ids",
-        f"{counts['ids_given']} given, {counts['ids_added']} added that events show together with them; "
+        f"{counts['ids_given']} given, {counts['ids_added']} added because events show them together; "
         f"{counts['shared_devices']} shared devices left out",
     )
     if list_ids:

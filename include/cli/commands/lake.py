@@ -1,4 +1,4 @@
-"""``lake sign``: what was in the lake before it had a key is listed, once, in a record that the key signs."""
+"""``lake sign``: list the records from before the lake had a key, once, in a record that the key signs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     second list needs --why.
 
     Raises:
-        ConfigError: there is no key.
-        AmendmentRefused: records were listed before, and no reason is given for more of them.
+        ConfigError: no key is set.
+        AmendmentRefused: records were listed before, and no reason is given for listing further ones.
     """
     lake = project.lake
     if lake.signing_keys is None:
         raise ConfigError(
-            f"{SEAL_ENVIRONMENT} is not set.", "Set it as the workers have it; docs/security.md says how."
+            f"{SEAL_ENVIRONMENT} is not set.", "Set it to the value that the workers use (docs/security.md)."
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:
@@ -39,8 +39,8 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
         for key in list(found)[:_MOST_NAMED]:
             out.print_status("!", "unsigned", lake.uri(key))
         raise AmendmentRefused(
-            f"{len(found)} records are not signed, though records were listed before: somebody wrote them without the key.",
-            "Find out who did. Only if they are right, list them too: mixpanel-aep lake sign "
+            f"{len(found)} records are not signed, although records were listed before: they were written without the key.",
+            "Find out who wrote them. Only if they are valid, list them too: mixpanel-aep lake sign "
             f"{project.pipeline.name} --why TEXT.",
         )
     at = project.clock.now().isoformat(timespec="seconds")
@@ -48,6 +48,6 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     out.print_status(
         "ok",
         "lake",
-        f"{len(found)} records from before the key are listed in {key}; nothing else unsigned is believed",
+        f"{len(found)} records from before the key are listed in {key}; other unsigned records are refused",
     )
     out.result({"listed": len(found), "inventory": key})

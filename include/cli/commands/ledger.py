@@ -1,4 +1,4 @@
-"""``ledger show``, ``adopt`` and ``release``: what a day's ledger says, and what a person writes into it."""
+"""``ledger show``, ``adopt`` and ``release``: show a day's ledger, and change it by hand."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     if not records:
         out.title(f"The ledger of {project.pipeline.name} {day} has no record.")
     for batch in unknown:
-        of = "of this day" if batch.day is not None else "of ours that names no day"
+        of = "of this day" if batch.day is not None else "of this project that names no day"
         out.print_status(
             "!", "unknown", f"AEP has batch {batch.id} {of} ({batch.status}), which no record names"
         )
@@ -64,7 +64,7 @@ def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: W
     out.result({"day": day, "batch": batch, "written": bool(written)})
     if not written:
         out.print_status(
-            "ok", "adopt", f"{day}: the ledger calls batch {batch} active already; nothing was written"
+            "ok", "adopt", f"{day}: the ledger lists batch {batch} as active already; nothing was written"
         )
         return
     out.print_status(
@@ -87,7 +87,7 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
 
 @contextmanager
 def _ids(project: Project, day: date, writer: Writer) -> Iterator[tuple[AepIds, AepClient]]:
-    """What AEP holds of the pipeline, for a change of the day's ledger."""
+    """Open AEP's ids of the pipeline, for a change of the day's ledger."""
     aep = project.aep
     opened = _open(project, aep, day)
     with aep.lake_reader(project.pipeline.verify.reader) as reader:
@@ -100,7 +100,7 @@ def _open(project: Project, aep: AepClient, day: date) -> OpenedHistory:
 
 def _status(aep: AepClient, batch: str) -> str:
     found = aep.batches.find(batch)
-    return "not there" if found is None else found.status or "nothing"
+    return "not found" if found is None else found.status or "nothing"
 
 
 def _row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""``migrate``: from a dataflow of Adobe's own Mixpanel source to a pipeline."""
+"""``migrate``: create a pipeline from a dataflow of Adobe's own Mixpanel source."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def migrate(
     connections: Connections = None,
     pipelines: Pipelines,
 ) -> None:
-    """Make a pipeline from a dataflow of Adobe's Mixpanel source.
+    """Create a pipeline from a dataflow of Adobe's Mixpanel source.
 
     It reads the dataflow, its connections, its mapping set and its runs through
-    Flow Service, and shows a pipeline file, the plan of changes in AEP, what
-    will be different, and the day to switch so that no day is missing or
-    double. Nothing in AEP is changed, and no file is written without --write.
+    Flow Service, and shows a pipeline file, the plan of changes in AEP, the
+    differences, and the day to switch so that no day is missing or duplicated.
+    Nothing in AEP is changed, and no file is written without --write.
     """
     airflow = Airflow((aep_connection,))
     fields = find_connection(aep_connection, connections, PROJECT / "airflow_settings.yaml", airflow)
@@ -97,12 +97,12 @@ def _write(found: Migration, paths: list[Path]) -> None:
     """Write both files, or neither.
 
     Raises:
-        ConfigError: one of them is there; nothing was written.
+        ConfigError: one of them exists; nothing was written.
     """
     for path in paths:
         if path.exists():
             raise ConfigError(
-                f"There is a file {path} already.", "Choose another --name. Nothing was written."
+                f"The file {path} already exists.", "Choose another --name. Nothing was written."
             )
     for path, text in zip(paths, (found.pipeline_text, found.mapping_text), strict=True):
         path.write_text(text, encoding="utf-8")
@@ -129,7 +129,7 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
     out.title("What will be different")
     for kind, mark in _MARKS.items():
         out.table(mark, [(each.about, each.sentence) for each in found.differences if each.kind == kind])
-    place = f"in dataset {found.dataset}" if found.switch.in_place else "in a dataset of its own"
+    place = f"in dataset {found.dataset}" if found.switch.in_place else "in a separate dataset"
     out.title(f"The pipeline's first day is {found.switch.day}, {place}")
     for number, sentence in enumerate(found.switch.sentences, 1):
         out.print_status("", "", f"{number}. {sentence}")
@@ -144,7 +144,9 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
 
 def _show_plan(found: Migration, out: Output) -> None:
     if found.plan is None:
-        out.print_status("!", "", found.plan_fault or "There is no plan before the mapping is corrected.")
+        out.print_status(
+            "!", "", found.plan_fault or "The plan is not available until the mapping is corrected."
+        )
         return
     for change in found.plan.changes:
         out.print_status("+", "", f"{change.what} (cannot be undone)" if change.permanent else change.what)

@@ -1,4 +1,4 @@
-"""``pipelines``: the pipeline files, and what each of them loads."""
+"""``pipelines``: list the pipeline files, and what each of them loads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pipelines(out: Output, *, pipelines: Pipelines) -> int:
     for fault in faults:
         out.print_status("no", "", str(fault))
     if not found and not faults:
-        out.title(f"{pipelines} has no pipeline files. Copy shop.yaml of include/pipelines there.")
+        out.title(f"{pipelines} has no pipeline files. Copy shop.yaml from include/pipelines into it.")
     out.result(
         {
             "folder": str(pipelines),

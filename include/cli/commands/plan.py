@@ -1,4 +1,4 @@
-"""``plan``: the changes that a pipeline needs in AEP, shown before they happen."""
+"""``plan``: show the changes that a pipeline needs in AEP before they are made."""
 
 from __future__ import annotations
 

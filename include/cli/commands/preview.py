@@ -1,4 +1,4 @@
-"""``preview``: events of a day next to the rows that AEP would get, and what would be quarantined."""
+"""``preview``: show events of a day next to the rows that AEP would get, and what would be quarantined."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ Events = Annotated[
 def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: Events = 1000) -> None:
     """Show events next to the rows that AEP would get.
 
-    Events are shown as Mixpanel sent them. It reads the pipeline file and the mapping as they are now, and the first
+    Events are shown as Mixpanel sent them. It reads the current pipeline file and mapping, and the first
     events of the day: from the lake if the day was exported under the same
-    filter, else from Mixpanel. What would be quarantined is shown with its
-    reasons. Nothing is kept or sent. The events are shown with their values.
+    filter, otherwise from Mixpanel. What would be quarantined is shown with its
+    reasons. Nothing is stored or sent. The events are shown with their values.
     """
     with working("Mapping some events"):
         schema, mapping = schema_and_mapping(project.pipeline, project.aep)
@@ -48,7 +48,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
 
 
 def _lines(project: Project, day: date, most: int) -> tuple[list[bytes], str]:
-    """The day's first events, and where they are from."""
+    """Return the day's first events and their source."""
     export = project.exported_as_now(day)
     if export is not None:
         with project.lines_of(day, export) as lines:
@@ -83,7 +83,7 @@ def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Outp
 
 
 def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
-    """A property next to each field that is filled from it; then the fields that are made otherwise."""
+    """Yield each property next to the fields that are filled from it; then the other fields."""
     targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
     for each in mapping.mappings:
         for source in each.sources:
@@ -105,7 +105,7 @@ def _line(path: Path, value: str) -> str:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Each value that is not an object, with the way to it."""
+    """Yield each value that is not an object, with its path."""
     inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         inner = enumerate(value)

@@ -1,4 +1,4 @@
-"""``quarantine list``, ``show`` and ``replay``: events that were not sent, why, and how they are loaded after all."""
+"""``quarantine list``, ``show`` and ``replay``: show events that were not sent, and load them after a correction."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Rows = Annotated[int, typer.Option("--rows", min=1, max=MOST, help="How many eve
 def list_days(project: Project, out: Output) -> None:
     """List the days with quarantined events, and their reasons.
 
-    Only the lake is read. A day that validation refused as a whole is listed,
-    too.
+    It only reads the lake. A day that validation refused as a whole is also
+    listed.
     """
     with working("Reading the quarantine"):
         days = quarantined_days(project.lake, project.pipeline.name)
@@ -42,7 +42,7 @@ def list_days(project: Project, out: Output) -> None:
 def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values: ShowValues = False) -> None:
     """Show the quarantined events of a day with their reasons.
 
-    Values are hidden, because they may be personal data: --show-values shows
+    Values are hidden because they may be personal data. --show-values shows
     them.
     """
     found = _day(project, day)
@@ -71,9 +71,9 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
     """Run days again so that quarantined events are loaded.
 
     Correct the mapping, the schema or the pipeline's quality limits first. The
-    days are mapped and validated again from the exports in the lake, and rows
-    that are valid now are added to what is active. The exit code is 1 while
-    events of these days remain in quarantine.
+    days are mapped and validated again from the exports in the lake, and valid
+    rows are added to the active ones. The exit code is 1 while events of these
+    days remain in quarantine.
     """
     days = _range(day, last)
     before = {each: _count(project, each) for each in days}
@@ -91,9 +91,9 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
 
 def _report(day: date, before: int, left: int, out: Output) -> None:
     if not before:
-        out.print_status("ok", "replay", f"{day}: no event was in quarantine")
+        out.print_status("ok", "replay", f"{day}: quarantine had no events")
     elif not left:
-        out.print_status("ok", "replay", f"{day}: none of {before:,} events is in quarantine any more")
+        out.print_status("ok", "replay", f"{day}: all {before:,} events have left quarantine")
     elif left < before:
         out.print_status("!", "replay", f"{day}: {left:,} of {before:,} events are still in quarantine")
     else:
@@ -108,7 +108,8 @@ def _report(day: date, before: int, left: int, out: Output) -> None:
 def _range(first: date, last: date | None) -> list[date]:
     if last is not None and last < first:
         raise ConfigError(
-            f"A replay cannot end ({last}) before it begins ({first}).", "Write the first day first."
+            f"The last day of the replay ({last}) is before the first ({first}).",
+            "Write the first day first.",
         )
     return days_of(DayRange(first, last or first)) or []
 

@@ -1,4 +1,4 @@
-"""``recover``: the ledgers of a lost lake, rebuilt from AEP."""
+"""``recover``: rebuild the ledgers of a lost lake from AEP."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from include.steps.recover import recover as recover_days
 def recover(project: Project, out: Output, *, days: OptionalDays = None, why: OptionalWhy = None) -> int:
     """Rebuild a lost lake's ledgers from AEP.
 
-    AEP's active batches of this project are what was loaded; runs that follow
-    load only what is missing. Without days: all days. Nothing in AEP is changed
-    but the dataset's tag with the id of the lake.
+    AEP's active batches of this project define what was loaded; later runs
+    load only what is missing. Without days: all days. The only change in AEP
+    is the dataset's tag with the id of the lake.
     """
     pipeline, aep = project.pipeline, project.aep
     source = project.mixpanel_settings.source
@@ -54,13 +54,13 @@ def recover(project: Project, out: Output, *, days: OptionalDays = None, why: Op
 
 def _report(found: Recovery, name: str, out: Output) -> None:
     for day, batches in sorted(found.written.items()):
-        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} known again")
+        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} recorded again")
     for day, batches in sorted(found.ended.items()):
-        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} gone in AEP, and so in the ledger")
+        out.print_status("ok", "recover", f"{day}: {', '.join(batches)} recorded as gone, as in AEP")
     for day, reason in sorted(found.refused.items()):
         out.print_status("no", "recover", f"{day}: {reason}")
     if found.tagged:
-        out.print_status("ok", "recover", "the dataset has the id of this lake now")
+        out.print_status("ok", "recover", "the dataset now has the id of this lake")
     if not (found.written or found.ended or found.refused or found.known):
         out.title("recover: AEP holds no batches of this pipeline for these days")
         return

@@ -1,4 +1,4 @@
-"""``run``: the five steps of days, without Airflow."""
+"""``run``: run the five steps of days, without Airflow."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from include.cli.run_day import days_runner
 from include.errors import ConfigError
 
 Again = Annotated[
-    bool, typer.Option("--again", help="Export the days again, also where they were exported before.")
+    bool, typer.Option("--again", help="Export the days again, even if they were exported before.")
 ]
 Replace = Annotated[
     bool,
     typer.Option(
-        "--replace", help="Load the days in place of what is active, after a change of the mapping."
+        "--replace", help="Load the days in place of the active rows, after a change of the mapping."
     ),
 ]
 
@@ -35,8 +35,8 @@ def run(
 ) -> None:
     """Load a day, or a range of days, and wait for AEP.
 
-    The steps are export, transform, validate, stage and ingest. What an earlier
-    run did is found and not done again, so a run can be repeated at any time.
+    The steps are export, transform, validate, stage and ingest. Finished work of
+    an earlier run is found and not repeated, so a run can be repeated at any time.
     """
     days = _days(day, last)
     results: list[dict[str, Any]] = []
@@ -51,6 +51,6 @@ def _days(first: date, last: date | None) -> list[date]:
     last = last or first
     if last < first:
         raise ConfigError(
-            f"A run cannot end ({last}) before it begins ({first}).", "Write the first day first."
+            f"The last day of the run ({last}) is before the first ({first}).", "Write the first day first."
         )
     return days_of(DayRange(first, last)) or []

@@ -1,4 +1,4 @@
-"""``sandbox``: the local stand-ins for Mixpanel and AEP, where they are installed."""
+"""``sandbox``: start the local sandbox of Mixpanel and AEP, if it is installed."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ _SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opt
 
 
 def add_sandbox(app: typer.Typer) -> None:
-    """Add the command, where the package of the sandbox is installed."""
+    """Add the command if the package of the sandbox is installed."""
     if find_spec(PACKAGE) is not None:
         app.command("sandbox", context_settings=_SETTINGS)(sandbox)
 
 
 def sandbox(context: typer.Context) -> None:
-    """Start local stand-ins for Mixpanel and AEP.
+    """Start the local sandbox: stand-ins for Mixpanel and AEP.
 
-    No account and no network are needed. Options are passed on: --port, --state and more, see mixpanel-aep sandbox
-    --help. It ends with Ctrl-C. docs/sandbox.md says how to use it.
+    No account and no network are needed. Options are passed on: --port, --state and others, see mixpanel-aep sandbox
+    --help. Ctrl-C ends it. docs/sandbox.md describes its use.
     """
-    # In a process of its own: nothing of the product imports the sandbox, which judges it.
+    # In a separate process: the product never imports the sandbox, which tests it.
     command = [sys.executable, "-m", PACKAGE, *context.args]
     with subprocess.Popen(command) as process:  # noqa: S603 - the interpreter that runs this
         before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         try:
             code = process.wait()
-        except KeyboardInterrupt:  # the sandbox gets it, too, and ends
+        except KeyboardInterrupt:  # the sandbox also receives it and ends
             code = process.wait()
         finally:
             signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""``status``: the state of every day in the terminal, as the board in Airflow shows it."""
+"""``status``: show the state of every day in the terminal, as the board in Airflow does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MARKS = {
     State.MISSING: ("M", "bold red"),
     State.NEVER_RUN: ("N", "bold red"),
 }
-"""A letter and a style for each state; days that are not complete have a capital."""
+"""A letter and a style for each state; days that are not complete have a capital letter."""
 _MOST_GAPS = 12
 _NUMBERS = "1   5    10   15   20   25   30"
 
@@ -40,9 +40,9 @@ Months = Annotated[int, typer.Option("--months", min=1, max=1200, help="How many
 def status(project: Project, out: Output, *, months: Months = 12) -> None:
     """Show the state of every day: yesterday first, then a calendar.
 
-    The ledgers are compared with AEP's own list of batches now. A day that is
+    The ledgers are compared with AEP's present list of batches. A day that is
     not complete has a capital letter, and its cause is listed below. The exit
-    code is 0 also where days are missing: audit is the command that fails then.
+    code is 0 even if days are missing; use audit to fail in that case.
     """
     now, pipeline = project.clock.now(), project.pipeline
     with working("Reading the ledgers and AEP"):
@@ -58,13 +58,13 @@ def status(project: Project, out: Output, *, months: Months = 12) -> None:
         headline = f"{named}: {outcome(days[0])}"
     out.title(headline)
     if days:
-        _say_advice(days[0], pipeline.name, out)
+        _print_advice(days[0], pipeline.name, out)
         _show_calendar(days, months, out)
         _show_gaps(days, pipeline.name, out)
     out.result({"pipeline": pipeline.name, "headline": headline, "days": [_to_json(day) for day in days]})
 
 
-def _say_advice(day: Day, name: str, out: Output) -> None:
+def _print_advice(day: Day, name: str, out: Output) -> None:
     found = advice(day)
     if found.why:
         out.print_status("!" if found.who != "Nobody" else "", "why", found.why)
@@ -73,7 +73,7 @@ def _say_advice(day: Day, name: str, out: Output) -> None:
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
-    """What to do, with the command that does it where the board has a form."""
+    """Return what to do, with the command that does it if the board has a form."""
     days = str(first) if first == last else f"{first} {last}"
     if form in ("run", "backfill"):
         return f"mixpanel-aep run {name} {days}"
@@ -83,7 +83,7 @@ def _command(text: str, form: str, name: str, first: date, last: date) -> str:
 
 
 def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
-    """A line a month, newest first, a letter a day."""
+    """Print one line for each month, newest first, with one letter for each day."""
     out.styled([("", f"\n{'':<9}{_NUMBERS}")])
     by_month = [(month, list(group)) for month, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}")]
     for month, group in by_month[:most]:
@@ -95,7 +95,7 @@ def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
             [("", f"{month:<9}"), *cells, ("", f"  {complete:>2} of {len(group):>2} days, {rows:,} rows")]
         )
     if len(by_month) > most:
-        out.styled([("", f"and {len(by_month) - most} months before: --months {len(by_month)}")])
+        out.styled([("", f"and {len(by_month) - most} earlier months: --months {len(by_month)}")])
     used = {day.state for day in days}
     legend = [
         (style, f"{letter} {state.value}") for state, (letter, style) in _MARKS.items() if state in used
@@ -109,17 +109,17 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
     if found:
         out.styled([("", "")])
     for first, last, state in found[:_MOST_GAPS]:
-        told = advice(by_day[last])
+        each = advice(by_day[last])
         span = str(first) if first == last else f"{first}..{last}"
-        out.print_status("no", state.value, f"{span}: {told.why}")
-        if told.what:
-            out.print_status("", "", f"{told.who}: {_command(told.what, told.form, name, first, last)}")
+        out.print_status("no", state.value, f"{span}: {each.why}")
+        if each.what:
+            out.print_status("", "", f"{each.who}: {_command(each.what, each.form, name, first, last)}")
     if len(found) > _MOST_GAPS:
         out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
 
 
 def _to_json(day: Day) -> dict[str, Any]:
-    counts, told = (day.facts.counts if day.facts else None), advice(day)
+    counts, each = (day.facts.counts if day.facts else None), advice(day)
     return {
         "day": day.day,
         "state": day.state.value,
@@ -128,7 +128,7 @@ def _to_json(day: Day) -> dict[str, Any]:
         "quarantined": counts.quarantined if counts else 0,
         "active": counts.active if counts else 0,
         "batches": [batch.id for batch in day.facts.batches] if day.facts else [],
-        "why": told.why,
-        "who": told.who,
-        "what": told.what,
+        "why": each.why,
+        "who": each.who,
+        "what": each.what,
     }

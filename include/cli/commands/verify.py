@@ -1,4 +1,4 @@
-"""``verify``: AEP's data lake compared with the ledgers, as sets of ``_id``."""
+"""``verify``: compare AEP's data lake with the ledgers, as sets of ``_id``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
     """Compare the rows in AEP with the ledgers, by _id.
 
     Rows may be lost, duplicate, or phantom (not known to the ledger). Without
-    days, they are chosen as the weekly task chooses them.
+    days, it selects them as the weekly task does.
     """
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
@@ -59,8 +59,8 @@ def _report(found: Verification, out: Output) -> None:
             "!", "verify", f"runs are loading {', '.join(map(str, found.postponed))}: not compared"
         )
     if found.left and found.is_verified:
-        reason = found.reason or "the budget is spent"
-        out.print_status("!", "verify", f"{found.left} days are left for the next time: {reason}")
+        reason = found.reason or "the time budget is used up"
+        out.print_status("!", "verify", f"{found.left} days are left for the next run: {reason}")
     if found.others:
         out.print_status("", "verify", f"{found.others} rows of other producers were left out")
     out.title(str(found))

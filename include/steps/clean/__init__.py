@@ -1,4 +1,4 @@
-"""Clean: the lake kept within its retention, without anything that a run, the audit or a later refresh cannot spare."""
+"""Clean: removes files that the retention settings end, but never what a run, the audit or a later refresh still needs."""
 
 from include.steps.clean.run import CleanResult, clean
 

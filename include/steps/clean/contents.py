@@ -1,4 +1,4 @@
-"""What the lake holds of one day of a pipeline: its outputs with their files, its ledgers, and what else may go."""
+"""What the lake holds of one day: its outputs with their files, its ledgers, and other removable objects."""
 
 from __future__ import annotations
 
@@ -25,41 +25,43 @@ OutputKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class StoredOutput:
-    """The folder of an output. Without a manifest it is what a run that crashed has left, or writes now."""
+    """The folder of an output. Without a manifest, it belongs to a crashed run or to a run that is writing now."""
 
     step: Step
     digest: str
     manifest: Manifest | None
     files: tuple[LakeObject, ...]
     written: datetime
-    """When its manifest was written, else its newest file."""
+    """When its manifest was written; without a manifest, the time of its newest file."""
     removed_at: datetime | None = None
-    """When a cleaning wrote down that its files go."""
+    """When a cleaning recorded that its files will be removed."""
 
     @property
     def key(self) -> OutputKey:
+        """Return the step and the digest of the output."""
         return self.step, self.digest
 
     @property
     def bytes(self) -> int:
+        """Return the size of all files of the output."""
         return sum(file.bytes for file in self.files)
 
 
 @dataclass(frozen=True)
 class DayContents:
-    """One day. ``ledgers``: of every history that the pipeline has loaded the day into; none of them is empty."""
+    """One day. ``ledgers``: those of every history into which the pipeline has loaded the day, without empty ones."""
 
     outputs: tuple[StoredOutput, ...] = ()
     ledgers: tuple[Sequence[LedgerRecord], ...] = ()
     refreshes: tuple[tuple[datetime, str], ...] = ()
-    """When a refresh found which export."""
+    """When a refresh found an export, and which one."""
     has_unmoved_ledger: bool = False
-    """Whether a ledger of data version 5 or older is there, and not in any history yet."""
+    """Whether a ledger of data version 5 or older exists that no history has taken over yet."""
 
 
 @dataclass
 class DayListing:
-    """What a listing shows of a day."""
+    """The objects of a day, as a listing of the lake shows them."""
 
     files: defaultdict[OutputKey, list[LakeObject]] = field(default_factory=lambda: defaultdict(list))
     manifests: set[OutputKey] = field(default_factory=set)
@@ -70,7 +72,7 @@ class DayListing:
 
 
 def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date, DayListing]:
-    """Every day of a pipeline in the lake, out of one listing; or ``only`` that day."""
+    """Return every day of a pipeline in the lake from one listing; with ``only``, that day alone."""
     days: defaultdict[date, DayListing] = defaultdict(DayListing)
     for found in lake.objects(PartitionKey(pipeline, only).prefix if only is not None else pipeline):
         key = read_key(found.key)
@@ -96,7 +98,7 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
 
 @dataclass(frozen=True)
 class ContentsReader:
-    """Reads days of a pipeline. ``bound``: the histories of the lake, each with the pipeline that began it."""
+    """Reads days of a pipeline. ``bound``: the histories of the lake, each with the pipeline that created it."""
 
     lake: Lake
     pipeline: str
@@ -104,14 +106,14 @@ class ContentsReader:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: str) -> ContentsReader:
-        """A reader of a lake as it is now."""
+        """Return a reader of the lake in its present state."""
         return cls(lake, pipeline, bound_pipelines(lake))
 
     def read(self, day: date, listing: DayListing) -> DayContents:
         """Read the manifests and ledgers of a day.
 
         Raises:
-            BadManifest: one of them cannot be read; a day that is not understood is not cleaned.
+            BadManifest: one of them cannot be read; such a day is not cleaned.
         """
         partition = PartitionKey(self.pipeline, day)
         keys = listing.manifests | listing.removals | listing.files.keys()
@@ -143,7 +145,7 @@ class ContentsReader:
             ) from None
 
     def _ledgers(self, day: date, outputs: Iterable[StoredOutput]) -> Iterator[Sequence[LedgerRecord]]:
-        """Of the histories that the pipeline began, and of those for which something of the day was staged."""
+        """Yield the ledgers of histories that the pipeline created, and of those for which rows of the day were staged."""
         targets = {target for target, pipeline in self.bound.items() if pipeline == self.pipeline}
         staged = (
             each.manifest.inputs.get("history") for each in outputs if each.manifest and each.step == "stage"

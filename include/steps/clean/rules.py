@@ -1,8 +1,8 @@
 """Which outputs of a day no run needs any more, and which of their files may be removed: pure functions.
 
-Files go in two steps, so that no run loses a file that it is reading. First a record next to the manifest says that they
-go; from then on every step that would read them makes them again instead. They are removed by a cleaning ``GRACE`` later,
-when every step that may have begun before has ended.
+Files are removed in two stages, so that no run loses a file that it is reading. First, a record next to the manifest
+states that the files will be removed; from then on, every step that would read them creates them again. A cleaning that
+runs at least ``GRACE`` later removes them: by then every step that may have started before has ended.
 """
 
 from __future__ import annotations
@@ -21,49 +21,53 @@ from include.steps.rewritten import rewritten_to
 from include.steps.workspace import PREVIOUS_STEP
 
 GRACE = timedelta(hours=18)
-"""Longer than any task of a DAG may run (12 hours)."""
+"""Longer than the longest task of a DAG (12 hours)."""
 _LATER_FIRST = ("stage", "validate", "transform")
 
 
 def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> dict[OutputKey, str]:
-    """The outputs whose files are not needed any more, each with the name of the setting that ends them.
+    """Return the outputs whose files are not needed any more, each with the name of the setting that ends them.
 
-    Files of transform, validate and stage end ``superseded_days`` after the day was loaded, or, on a day that is not
-    loaded, after the same step made newer ones. An output is never ended before what was made of it, or is based on it.
+    Files of transform, validate and stage end ``superseded_days`` after the day was loaded. On a day that is not
+    loaded, they end that long after the same step created newer ones. An output never ends before the outputs that use
+    it.
     """
     if day.has_unmoved_ledger:
         return {}
     there = {each.key: each for each in day.outputs if each.removed_at is None}
-    kept = _named_by_a_run(day, there)
+    kept = _used_by_unfinished_run(day, there)
     found: dict[OutputKey, str] = {}
     for step in _LATER_FIRST if retention.superseded_days is not None else ():
         least = timedelta(days=retention.superseded_days or 0)
         for output in _deltas_first(there, step):
-            if output.key not in kept | _held(there, found) and now - _spare_since(day, output) >= least:
+            if (
+                output.key not in kept | _needed_by_remaining(there, found)
+                and now - _unneeded_since(day, output) >= least
+            ):
                 found[output.key] = "superseded_days"
     for output in _deltas_first(there, "export"):
-        if output.key in kept or output.key in {_base_of(other) for other in _left(there, found)}:
+        if output.key in kept or output.key in {_base_of(other) for other in _remaining(there, found)}:
             continue
-        if setting := _ended_raw(day, output, retention, now):
+        if setting := _export_end_setting(day, output, retention, now):
             found[output.key] = setting
     return found
 
 
 def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[StoredOutput]:
-    """The outputs of a step, those that are based on others before these."""
+    """Return the outputs of a step; an output that is based on another one comes before its base."""
     return sorted(
         (each for each in there.values() if each.step == step), key=lambda each: _base_of(each) is None
     )
 
 
-def _held(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
-    """What the outputs that stay were made of or are based on."""
-    left = _left(there, ended)
-    return {key for each in left for key in (_made_of(each), _base_of(each)) if key is not None}
+def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
+    """Return the inputs and bases of the outputs that stay."""
+    left = _remaining(there, ended)
+    return {key for each in left for key in (_input_of(each), _base_of(each)) if key is not None}
 
 
 def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
-    """The files of ended outputs that no other output names, ``GRACE`` after that was written down."""
+    """Return the files of ended outputs that no other output names, ``GRACE`` after their end was recorded."""
     ended = {
         each.key for each in day.outputs if each.removed_at is not None and now - each.removed_at >= GRACE
     }
@@ -76,10 +80,12 @@ def removable_files(day: DayContents, now: datetime) -> list[LakeObject]:
     return [file for each in day.outputs if each.key in ended for file in each.files if file.key not in named]
 
 
-def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
-    """The outputs that an unfinished run names, or would find, with all that they were made of; and staged rows that
-    are the only list of a load's ids, as of data version 5."""
-    roots = {("stage", digest) for records in day.ledgers if (digest := _flying(records))}
+def _used_by_unfinished_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> set[OutputKey]:
+    """Return the outputs that an unfinished run names or would find, with all their inputs.
+
+    Of data version 5, also the staged rows that are the only list of a load's ids.
+    """
+    roots = {("stage", digest) for records in day.ledgers if (digest := _unfinished_staged_digest(records))}
     if _loaded_at(day) is None:
         roots |= {each.key for each in there.values() if _is_newest(day, each)}
     kept: set[OutputKey] = set()
@@ -89,7 +95,7 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
         if key in kept or key not in there:
             continue
         kept.add(key)
-        left += [before for before in (_made_of(there[key]), _base_of(there[key])) if before is not None]
+        left += [before for before in (_input_of(there[key]), _base_of(there[key])) if before is not None]
     without_ids = {
         ("stage", record.staged)
         for records in day.ledgers
@@ -99,8 +105,8 @@ def _named_by_a_run(day: DayContents, there: dict[OutputKey, StoredOutput]) -> s
     return kept | without_ids
 
 
-def _flying(records: Sequence[LedgerRecord]) -> str | None:
-    """The staged digest that an unfinished run has written into the ledger."""
+def _unfinished_staged_digest(records: Sequence[LedgerRecord]) -> str | None:
+    """Return the staged digest that an unfinished run has written into the ledger."""
     if progress_of(list(records)) in ("none", "empty"):
         return None
     flying = records[-1] if records[-1].kind == "claimed" else in_flight(records)
@@ -108,38 +114,38 @@ def _flying(records: Sequence[LedgerRecord]) -> str | None:
 
 
 def _loaded_at(day: DayContents) -> datetime | None:
-    """When the day was loaded as far as its ledgers say; None: a run has not ended, or none has loaded it."""
+    """Return when the day was loaded, by its ledgers; None if a run has not ended or no run has loaded the day."""
     if not day.ledgers or any(progress_of(list(records)) not in ("none", "empty") for records in day.ledgers):
         return None
     return max(datetime.fromisoformat(records[-1].at) for records in day.ledgers)
 
 
-def _spare_since(day: DayContents, output: StoredOutput) -> datetime:
-    """Since when no run needs an output of transform, validate or stage that is not named by a run."""
+def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
+    """Return since when no run needs an output of transform, validate or stage; for outputs that no run names."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
-    return min(_later(day, output), default=output.written)
+    return min(_newer_outputs_at(day, output), default=output.written)
 
 
 def _is_newest(day: DayContents, output: StoredOutput) -> bool:
-    """Whether the next run of a day that is not loaded would find this output."""
+    """Return whether the next run of a day that is not loaded would use this output."""
     if output.manifest is None:
         return False
     if output.step == "export":
         return _superseded_at(day, output) is None
-    return not any(_later(day, output))
+    return not any(_newer_outputs_at(day, output))
 
 
-def _later(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
-    """When newer outputs of the same step were written."""
+def _newer_outputs_at(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
+    """Yield when newer outputs of the same step were written."""
     for other in day.outputs:
         is_rival = other.step == output.step and other.manifest is not None
         if is_rival and (other.written, other.digest) > (output.written, output.digest):
             yield other.written
 
 
-def _made_of(output: StoredOutput) -> OutputKey | None:
+def _input_of(output: StoredOutput) -> OutputKey | None:
     before = PREVIOUS_STEP.get(output.step)
     if before is None or output.manifest is None or before not in output.manifest.inputs:
         return None
@@ -151,12 +157,14 @@ def _base_of(output: StoredOutput) -> OutputKey | None:
     return (output.step, delta.base) if delta is not None else None
 
 
-def _left(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
+def _remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
     return [each for key, each in there.items() if key not in ended]
 
 
-def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: datetime) -> str | None:
-    """The setting that ends an export which no unfinished run names."""
+def _export_end_setting(
+    day: DayContents, raw: StoredOutput, retention: Retention, now: datetime
+) -> str | None:
+    """Return the setting that ends an export which no unfinished run names."""
     if retention.superseded_days is not None:
         least = timedelta(days=retention.superseded_days)
         superseded = _superseded_at(day, raw) if raw.manifest is not None else raw.written
@@ -168,7 +176,7 @@ def _ended_raw(day: DayContents, raw: StoredOutput, retention: Retention, now: d
 
 
 def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
-    """When another answer to the same request came, after this one had been found for the last time."""
+    """Return when another export for the same request was published, after this one was last found."""
     request = _request(raw)
     rewritten = rewritten_to(each.manifest for each in day.outputs if each.manifest is not None)
     found = [
@@ -179,14 +187,14 @@ def _superseded_at(day: DayContents, raw: StoredOutput) -> datetime | None:
     digests = {digest for _, digest in found}
     found += [(at, digest) for at, digest in day.refreshes if digest in digests]
     found = [(at, rewritten.get(digest, digest)) for at, digest in found]
-    # Of two answers at the same moment the one that a run would take (``latest_export``) is the newer one.
+    # Of two exports with the same time, the one that a run would use (``latest_export``) counts as the newer one.
     this = rewritten.get(raw.digest, raw.digest)
     last = max(each for each in found if each[1] == this)
     return min((each[0] for each in found if each[1] != this and each > last), default=None)
 
 
 def _request(raw: StoredOutput) -> str | None:
-    """What was asked for; data version 5 and older did not name the region."""
+    """Return the digest of the export's request; data version 5 and older did not include the region."""
     if raw.manifest is None:
         return None
     asked = raw.manifest.details.get("request")

@@ -1,4 +1,4 @@
-"""One cleaning of a pipeline's part of the lake. It can be ended anywhere, and run again at any time."""
+"""One cleaning of a pipeline's part of the lake. It can be interrupted at any point and repeated at any time."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ _PROBE_DIGEST = "0" * 32
 
 @dataclass
 class CleanResult:
-    """What was done, or would be. ``ended``: outputs whose files go with a later cleaning, by setting; ``removed``:
-    objects by kind; ``bytes``: of those objects; ``days``: of which something was done."""
+    """What was done, or would be done.
+
+    ``ended``: outputs whose files a later cleaning removes, by setting; ``removed``: objects by kind; ``bytes``: of
+    those objects; ``days``: the affected days.
+    """
 
     ended: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
@@ -34,7 +37,7 @@ class CleanResult:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers for a summary."""
+        """Return the numbers for a summary."""
         return {
             "days": len(self.days),
             "ended_outputs": self.ended.total(),
@@ -52,7 +55,7 @@ class CleanResult:
 
 
 def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> CleanResult:
-    """Remove what the pipeline's retention does not keep. ``dry_run``: only count it.
+    """Remove what the pipeline's retention settings end. ``dry_run``: only count it.
 
     Raises:
         AccessDenied: the credential may not remove objects; nothing was changed.
@@ -70,7 +73,7 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
 
 
 def _may_hold_ended(listing: DayListing, retention: Retention) -> bool:
-    """Whether manifests and ledgers have to be read: not of days of which only one export is left, and is kept."""
+    """Return whether manifests and ledgers have to be read: not for days with a single export that is kept."""
     if any(key in listing.removals for key in listing.files):
         return True
     raw = [key for key in listing.files if key[0] == "export"]
@@ -93,7 +96,7 @@ class _Cleaning:
         """Remove objects that were written more than ``days`` ago."""
         for found in objects if days is not None else ():
             limit = self.now - timedelta(days=days or 0)
-            # Asked again: a run of the day may have written it since the listing.
+            # Check again: a run of the day may have written it since the listing.
             if found.modified <= limit and (self.dry_run or self.lake.modified(found.key) <= limit):
                 self._remove(day, found, kind)
 
@@ -108,7 +111,7 @@ class _Cleaning:
                 self._end(day, output, ended[output.key])
 
     def _end(self, day: date, output: StoredOutput, setting: str) -> None:
-        """Write down that the files of an output go."""
+        """Record that the files of an output will be removed."""
         self.result.ended[setting] += 1
         self.result.ended_bytes += output.bytes
         self.result.days.add(day)
@@ -135,7 +138,7 @@ class _Cleaning:
         failpoint("clean.remove.after")
 
     def _require_right(self) -> None:
-        """Try the right to remove, once."""
+        """Check once that the credential may remove objects."""
         if self._is_allowed:
             return
         require_right(
@@ -145,17 +148,17 @@ class _Cleaning:
 
 
 def require_right(lake: Lake, pipeline: str, otherwise: str = "") -> None:
-    """Try to remove an object that is not there: a store that forbids it says so before anything changes.
+    """Try to remove an object that does not exist: a store that forbids removal reports it before anything changes.
 
     Raises:
-        AccessDenied: the credential may not remove objects; ``otherwise`` follows the advice in its hint.
+        AccessDenied: the credential may not remove objects; ``otherwise`` is appended to the advice in its hint.
     """
     output = PartitionKey(pipeline, date.min).output("export", _PROBE_DIGEST)
     try:
         lake.remove_object(f"{output}/events.jsonl.gz")
     except AccessDenied:
         raise AccessDenied(
-            f"The lake {lake.url} does not let this worker remove objects, which this needs.",
-            "Give its role the right to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
+            f"This worker may not remove objects from the lake {lake.url}, but the operation requires it.",
+            "Allow its role to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
             f"(docs/security.md){otherwise}. Nothing was changed.",
         ) from None

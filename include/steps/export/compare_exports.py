@@ -1,4 +1,4 @@
-"""A new export compared with earlier ones: the same lines, a few others, or a day of its own."""
+"""Compares a new export with earlier ones: the same lines, a few other lines, or too many differences."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from include.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
 SMALL_LINES = 10_000
-"""An export of fewer lines is always kept whole: to process it costs hardly more than to process a delta."""
+"""A smaller export is always stored completely: processing it costs little more than processing a delta."""
 MOST_CHANGED = 0.1
-"""Where more of the base's lines than this are added and removed, the export is kept whole."""
+"""If more lines than this share of the base's lines are added and removed, the export is stored completely."""
 
 
 @dataclass
 class ComparedExport:
-    """What a comparison has found.
+    """The result of a comparison.
 
-    ``same``: an earlier export with exactly these lines. Else, where few lines differ from the newest whole export,
-    that is the ``base`` with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the sum of the
-    new export's lines, where it was needed; ``sums``: those of earlier exports, by digest.
+    ``same``: an earlier export with exactly these lines. Otherwise, if few lines differ from the newest whole export,
+    that export is the ``base``, with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the
+    sum of the new export's lines, if it was computed; ``sums``: those of earlier exports, by digest.
     """
 
     same: Manifest | None = None
@@ -40,12 +40,12 @@ class ComparedExport:
 
 @dataclass
 class ExportComparer:
-    """Compares an export in ``scratch`` with ``earlier`` ones of the same request, the newest first.
+    """Compares an export in ``scratch`` with ``earlier`` ones of the same request, newest first.
 
-    The newest whole one is read next to it, and only lines that are not in the same order in both are hashed. Without
-    such a base, and where too much differs from it, every line is hashed where an earlier export has as many lines.
-    ``sums``: the sums of lines that were recorded, by digest. ``with_files``: only an earlier export whose files are in
-    the lake is the same one.
+    The newest whole export is read in parallel, and only lines that are not in the same order in both are hashed.
+    Without such a base, or if too much differs from it, every line is hashed if an earlier export has as many lines.
+    ``sums``: the recorded sums of lines, by digest. ``with_files``: only an earlier export whose files are in the lake
+    counts as the same.
     """
 
     workspace: Workspace
@@ -56,7 +56,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Compare the export."""
+        """Return how the export compares with earlier ones."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:
@@ -72,7 +72,7 @@ class ExportComparer:
         return found
 
     def _difference(self, base: Manifest) -> ComparedExport:
-        """How the export differs from its base; nothing where too much does, or the base cannot be read."""
+        """Return how the export differs from its base; no base if too much differs or the base cannot be read."""
         paths = self._paths(base)
         if paths is None:
             return ComparedExport()
@@ -85,7 +85,7 @@ class ExportComparer:
         return ComparedExport(base=base, base_paths=paths, difference=found)
 
     def _base(self) -> Manifest | None:
-        """The newest whole export whose files are in the lake."""
+        """Return the newest whole export whose files are in the lake."""
         if self.raw.rows < SMALL_LINES:
             return None
         whole = (each for each in self.earlier if each.delta is None and each.rows)
@@ -96,9 +96,9 @@ class ExportComparer:
         return as_many and (not self.with_files or self.workspace.has_files(earlier))
 
     def _sum_of(self, earlier: Manifest, found: ComparedExport) -> str | None:
-        """The sum of an earlier export's lines; None where it is not known and its file cannot be read.
+        """Return the sum of an earlier export's lines; None if it is not known and its file cannot be read.
 
-        A delta is not read for it: the difference to its base names the same delta.
+        The files of a delta are not read for it: an equal difference to the base gives the same delta.
         """
         known = earlier.details.get("lines") or self.sums.get(earlier.digest)
         if known is not None:
@@ -109,11 +109,14 @@ class ExportComparer:
         return found.sums[earlier.digest]
 
     def _paths(self, earlier: Manifest) -> list[Path] | None:
-        """The files of an earlier export; None where one is damaged or missing."""
+        """Return the files of an earlier export; None if one is damaged or missing."""
         folder = self.scratch / f"earlier-{earlier.digest}"
         folder.mkdir(exist_ok=True)
         try:
             return self.workspace.local_files(earlier, folder)
         except (BadManifest, FilesRemoved, LakeError) as error:
-            log.warning("An earlier export cannot be compared, so this one is kept as another: %s", error)
+            log.warning(
+                "An earlier export cannot be read for comparison; the new export is stored as a different one: %s",
+                error,
+            )
             return None

@@ -1,4 +1,4 @@
-"""The raw events of a day as a delta: the lines that were added to an earlier export, and those that it lost."""
+"""The raw events of a day as a delta: the lines that were added to an earlier export, and those that were removed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def publish_delta(
     *,
     with_files: bool,
 ) -> Manifest:
-    """Publish an export as what differs from ``compared.base``, or find it published.
+    """Publish an export as its difference from ``compared.base``, or find it published.
 
-    It is named by its base and by its lines in any order. Counts are those of the whole day.
+    Its base and its lines, in any order, determine its digest. Counts are those of the whole day.
     """
     base, lines = compared.base, compared.difference
     assert base is not None  # a comparison without a base has no difference
@@ -64,7 +64,7 @@ def publish_delta(
             counts=raw.counts,
             **delta_fields(delta, details),
         )
-    except Conflict:  # another run has published the same lines, which name the output, in another order
+    except Conflict:  # another run published the same lines, and so the same digest, in another order
         return workspace.require("export", output.digest)
 
 
@@ -73,11 +73,11 @@ def _lines(paths: Iterable[Path], workspaces: Any) -> Iterator[bytes]:
 
 
 def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[bytes]:
-    """Yield the lines of an export, also of a delta: those of its base without the removed ones, then the added ones.
+    """Yield the lines of an export. For a delta: the base's lines without the removed ones, then the added lines.
 
     Raises:
         FilesRemoved: a file is not in the lake any more.
-        BadManifest: a file is not what its manifest describes.
+        BadManifest: a file differs from its manifest.
     """
     delta, base = raw.delta, workspace.base_of(raw)
     if delta is None or base is None:
@@ -92,7 +92,7 @@ def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[byt
     left = read_lines(removed)
     gone = next(left, None)
     for line in read_lines(paths):
-        # Removed lines are in the order of the base. A carriage return at their end may have been left out once more.
+        # Removed lines are in the order of the base. A carriage return at their end may be missing.
         if gone is not None and line.strip() == gone.strip():
             gone = next(left, None)
         else:
@@ -100,13 +100,13 @@ def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[byt
     if gone is not None:
         raise BadManifest(
             f"The export {raw.digest} of partition {workspace.partition} removes lines that its base does not have.",
-            "One of their files was changed; export the day again with export_again.",
+            "One of their files was changed. Export the day again with export_again.",
         )
     yield from read_lines(workspace.local_files(raw, scratch))
 
 
 def whole_file(workspace: Workspace, raw: Manifest, scratch: Path) -> list[Path]:
-    """Return files with all lines of an export on local disk; those of a delta are put together in one."""
+    """Return files with all lines of an export on local disk; the lines of a delta are combined in one file."""
     if raw.delta is None:
         return workspace.local_files(raw, scratch)
     folder = scratch / "parts-of-day"

@@ -1,4 +1,4 @@
-"""What Mixpanel is asked for a partition, and what it answered: kept by the question, whoever asks again."""
+"""The export request of a partition, and its exports: they are stored by request, whichever run sent it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from include.steps.workspace import Workspace
 __all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
-"""The look of a run after the day had settled, where its answer was one from before."""
+"""The refresh of a run after the day had settled that found an export from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
-"""An event may be missing from exports for so long after Mixpanel has processed it (observed; there is no SLA)."""
+"""An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What Mixpanel is asked for a partition; answers are kept by it."""
+    """The export request of a partition; its exports are stored by it."""
 
     workspace: Workspace
     project: Source
@@ -44,6 +44,7 @@ class ExportRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, project: Source) -> ExportRequest:
+        """Return the request of a workspace's pipeline and day, for a Mixpanel project."""
         source, day = workspace.pipeline.mixpanel, workspace.partition.day
         require_closed(day, source, workspace.clock.now())
         return cls(
@@ -61,11 +62,12 @@ class ExportRequest:
 
     @property
     def digest(self) -> str:
+        """Return the digest of the request."""
         return digest_of(self.request)
 
     @property
     def digests(self) -> tuple[str, str]:
-        """Also that of the same question in data version 5 and older, which did not name the region."""
+        """Return the request's digests: the current one, and that of data version 5 and older, without the region."""
         return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
 
     @property
@@ -75,25 +77,27 @@ class ExportRequest:
         return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
 
     def latest(self) -> Manifest | None:
-        """The newest answer; once the day has settled, of those that were requested since."""
+        """Return the newest export; once the day has settled, the newest of those requested since."""
         is_settled = self.workspace.clock.now() >= self.settled
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def refreshed_export(self, refresh: str) -> Manifest | None:
-        """What a look of this name has found; None where its export is gone."""
+        """Return what the refresh of this name found; None if its export was removed."""
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
-        return _found(self.workspace, found["export"]) if found else None
+        return _existing_export(self.workspace, found["export"]) if found else None
 
     def publish(
         self, raw: RawFile, refresh: str | None, requested_at: datetime, *, with_files: bool = False
     ) -> Manifest:
-        """Publish what an export returned. ``requested_at``: the moment before it was requested.
+        """Publish a finished export. ``requested_at``: the time before it was requested.
 
-        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had processed by then, less its lag: later events may be in it or not. It is named
-        by its bytes. Where the same lines were published before, in another order or another coding, that export is
-        returned, and nothing after it has to be done again; ``with_files``: only if its file is there. Where few lines
-        differ from the newest whole export, only those are published, as a delta.
+        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had
+        processed by then, less its lag: later events may be in it or not. Its digest is that of its bytes.
+
+        If the same lines were published before, in another order or another encoding, that export is returned, and no
+        later step has to be repeated; ``with_files``: only if its file exists. If few lines differ from the newest
+        whole export, only those are published, as a delta.
         """
         workspace = self.workspace
         suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
@@ -101,7 +105,7 @@ class ExportRequest:
         seen_until = (requested_at - _VISIBILITY_LAG).isoformat(timespec="milliseconds")
         named = {"export": "bytes", "asked": self.digest, "sha256": raw.sha256}
         output = workspace.find_output("export", named, with_files=with_files)
-        if output.manifest is not None and _found(workspace, output.manifest.digest) is None:
+        if output.manifest is not None and _existing_export(workspace, output.manifest.digest) is None:
             output = workspace.find_output("export", named, with_files=True)
         done, compared = output.manifest, ComparedExport()
         if done is None:
@@ -133,7 +137,7 @@ class ExportRequest:
                 details=self._details(seen_until, compared),
             )
         if not refresh and _requested_at(done) < self.settled <= requested_at:
-            refresh = _SETTLED  # the answer is one from before the day had settled: it counts from now on
+            refresh = _SETTLED  # the export is from before the day had settled: it counts from now on
         if refresh:
             self._record(refresh, done, seen_until, compared)
         return done
@@ -148,7 +152,7 @@ class ExportRequest:
         }
 
     def _record(self, refresh: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
-        """Keep what a refresh found, and the sums of lines that were computed for it."""
+        """Store what a refresh found, and the sums of lines that were computed for it."""
         workspace = self.workspace
         at = workspace.clock.now().isoformat(timespec="milliseconds")
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
@@ -177,10 +181,11 @@ class ExportRequest:
 def latest_export(
     workspace: Workspace, requests: Collection[str], since: datetime | None = None
 ) -> Manifest | None:
-    """The newest answer to a question: the last look's, also where it was an older one over again.
+    """Return the newest export for a request: what the last refresh found, also if that was an older export.
 
-    ``since``: of those that were requested then or later. A look or a delta whose export is gone is no answer. An export
-    that was rewritten to forget a person is still the answer, so that what was made of it is found (``include.steps.rewritten``).
+    ``since``: only exports that were requested then or later. A refresh or a delta whose export was removed does not
+    count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it
+    are found (``include.steps.rewritten``).
     """
     lake, partition = workspace.lake, workspace.partition
     found = [
@@ -193,12 +198,12 @@ def latest_export(
         for refresh in refreshes_of(lake, partition)
         if refresh.get("request") in requests and (since is None or _exported_at(refresh) >= since)
     ]
-    newest_first = (_found(workspace, digest) for _, digest in sorted(found, reverse=True))
+    newest_first = (_existing_export(workspace, digest) for _, digest in sorted(found, reverse=True))
     return next(filter(None, newest_first), None)
 
 
-def _found(workspace: Workspace, digest: str) -> Manifest | None:
-    """An export that is there, with its base; a person may have removed a damaged one."""
+def _existing_export(workspace: Workspace, digest: str) -> Manifest | None:
+    """Return an export with its base if both exist; a person may have removed a damaged one."""
     done = workspace.find("export", digest)
     if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
         return None
@@ -206,7 +211,7 @@ def _found(workspace: Workspace, digest: str) -> Manifest | None:
 
 
 def _requested_at(export: Manifest) -> datetime:
-    # Data version 5 and older stamped an export when it ended.
+    # Data version 5 and older recorded the end of an export as its time.
     stamped = export.details.get("seen_until")
     return (
         datetime.fromisoformat(stamped) + _VISIBILITY_LAG
@@ -225,8 +230,8 @@ def _exported_at(refresh: Mapping[str, Any]) -> datetime:
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Up to which moment of processing the partition's exports show every event; None: it was never exported."""
-    # Data version 5 and older stamped an export when it ended.
+    """Return up to which processing time the partition's exports show every event; None if it was never exported."""
+    # Data version 5 and older recorded the end of an export as its time.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
     moments += [str(refresh.get("seen_until", refresh["at"])) for refresh in refreshes_of(lake, partition)]
     return max(map(datetime.fromisoformat, moments), default=None)
@@ -235,9 +240,9 @@ def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
 def exports(
     lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
 ) -> Iterator[Manifest]:
-    """The partition's exports; with ``requests``, those that answer one of them.
+    """Yield the partition's exports; with ``requests``, those of one of these requests.
 
-    A delta whose base a person has removed is none.
+    A delta whose base a person has removed is left out.
     """
     there = {key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json")}
     for key in sorted(there):
@@ -249,5 +254,5 @@ def exports(
 
 
 def refreshes_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
-    """What the partition's refreshes found."""
+    """Return what the partition's refreshes found."""
     return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

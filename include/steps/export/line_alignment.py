@@ -1,7 +1,8 @@
-"""Two exports of a day read side by side: what stands in the same order in both is skipped without a digest.
+"""Reads two exports of a day in parallel and skips lines that are in the same order in both, without hashing them.
 
-Mixpanel promises no order, but two answers often have the same one but for a few lines. To compare bytes costs a tenth of
-hashing lines. What is not skipped is hashed and compared as a set, so that the order never decides what differs.
+Mixpanel guarantees no order, but two exports often have the same order except for a few lines. Comparing bytes costs a
+tenth of hashing lines. Lines that are not skipped are hashed and compared as a set: the order never decides what
+differs.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from include.mixpanel.raw_blocks import Block, read_blocks
 from include.steps.export.line_digests import DigestWriter, LineDigests
 
 _LOOKAHEAD_BYTES = 1024 * 1024
-"""So far a line is searched in the other export."""
+"""A line is searched within this many bytes of the other export."""
 _FREE_SEARCHES, _BYTES_PER_SEARCH = 100, 1024 * 1024
-"""A search costs about as much as to hash a thousand lines, so only so many are made for what was skipped."""
+"""A search costs about as much as hashing a thousand lines, so the skipped lines limit the number of searches."""
 
 
 def unaligned_lines(
@@ -33,7 +34,7 @@ def unaligned_lines(
 
 @dataclass
 class _Window:
-    """The next whole lines of an export. ``place``: of the first of them, from 0."""
+    """The next whole lines of an export. ``place``: the position of the first one, from 0."""
 
     blocks: Iterator[Block]
     left: DigestWriter
@@ -41,7 +42,7 @@ class _Window:
     place: int = 0
 
     def fill(self, size: int) -> bool:
-        """Read until the window has ``size`` bytes or the export ends; returns whether it has any."""
+        """Read until the window has ``size`` bytes or the export ends; return whether it has any."""
         parts = [self.data]
         while sum(map(len, parts)) < size and (block := next(self.blocks, None)) is not None:
             parts.append(block.data)
@@ -49,23 +50,23 @@ class _Window:
         return bool(self.data)
 
     def skip(self, size: int) -> None:
-        """Go on behind lines that the other export has, too."""
+        """Move past lines that the other export also has."""
         self.place += self.data.count(b"\n", 0, size)
         self.data = self.data[size:]
 
     def leave(self, size: int) -> None:
-        """Go on behind lines that the other export does not have here."""
+        """Move past lines that the other export does not have here."""
         lines = self.data[:size].split(b"\n")
         lines.pop()
         self.left.add(lines, self.place)
         self.skip(size)
 
     def line_end(self, start: int = 0) -> int:
-        """The end of the line that begins at ``start``, with its newline; 0 where none begins there."""
+        """Return the end of the line that begins at ``start``, including its newline; 0 if no line begins there."""
         return self.data.find(b"\n", start) + 1
 
     def find(self, line: bytes) -> int:
-        """Where a line begins in the window; 0: it is not there, or is the first one."""
+        """Return where a line begins in the window; 0 if it is missing or is the first one."""
         return self.data.find(b"\n" + line, 0, _LOOKAHEAD_BYTES) + 1
 
 
@@ -90,12 +91,12 @@ class _Alignment:
                 each.leave(len(each.data))
 
     def _fill(self) -> bool:
-        """Read on; returns whether both exports have lines left."""
+        """Read on; return whether both exports have lines left."""
         ours, theirs = (each.fill(_LOOKAHEAD_BYTES) for each in (self.ours, self.theirs))
         return ours and theirs
 
     def _differ(self) -> bool:
-        """Whether the first lines of the windows differ."""
+        """Return whether the first lines of the windows differ."""
         ours, theirs = self.ours, self.theirs
         return ours.data[: ours.line_end()] != theirs.data[: theirs.line_end()]
 
@@ -113,7 +114,7 @@ class _Alignment:
         theirs.skip(size)
 
     def _realign(self) -> None:
-        """Leave the lines out that keep the windows apart: a changed line, some that came, or some that are gone."""
+        """Leave out the lines that prevent alignment: a changed line, added lines or removed lines."""
         ours, theirs = self.ours, self.theirs
         end, other_end = ours.line_end(), theirs.line_end()
         next_end, next_other_end = ours.line_end(end), theirs.line_end(other_end)

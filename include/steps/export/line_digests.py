@@ -1,4 +1,4 @@
-"""What the lines of an export are, in whatever order they came: the same as those of another one, or how they differ."""
+"""Digests of the lines of an export, independent of their order: to find equal exports, and to compare different ones."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 from include.mixpanel.raw_blocks import read_blocks
 
 _WORDS = 8
-"""A SHA-256 is eight numbers of 32 bits, the first one the highest."""
+"""A SHA-256 is eight 32-bit numbers, the highest first."""
 _KEPT_BYTES = 16
-"""Of each SHA-256: two of ten million different lines have the same 128 bits with a probability of 2^-81."""
+"""Of each SHA-256: two of ten million different lines share these 128 bits with a probability of 2^-81."""
 _PASS_LINES = 1_500_000
-"""So many lines of an export are compared at once."""
+"""The number of lines of an export that are compared at once."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
 
 
 class LineSum:
-    """The sum of lines' SHA-256 modulo 2^256: equal for the same lines, each as often, in any order.
+    """The sum of the lines' SHA-256 modulo 2^256: equal for the same lines with the same frequencies, in any order.
 
-    Mixpanel promises no order. For other lines it is equal with a probability of 2^-256.
+    Mixpanel does not guarantee an order. For different lines the sums are equal with a probability of 2^-256.
     """
 
     def __init__(self) -> None:
         self._columns = [0] * _WORDS
 
     def add(self, lines: Iterable[bytes]) -> bytes:
-        """Add some lines; returns the first bytes of the SHA-256 of each, ``_KEPT_BYTES`` for a line."""
+        """Add lines; return the first ``_KEPT_BYTES`` of the SHA-256 of each line."""
         import numpy as np
 
         digests = b"".join([hashlib.sha256(line).digest() for line in lines])
@@ -40,14 +40,14 @@ class LineSum:
 
     @property
     def text(self) -> str:
-        """The sum as 64 hex digits."""
+        """Return the sum as 64 hex digits."""
         total = sum(column << 32 * place for place, column in enumerate(reversed(self._columns)))
         return f"{total % 2**256:064x}"
 
 
 @dataclass(frozen=True)
 class LineDigests:
-    """The digests of lines of an export in a scratch file, each with its place. ``sum``: see ``LineSum``."""
+    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``."""
 
     path: Path
     rows: int
@@ -55,7 +55,7 @@ class LineDigests:
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
-        """Read all lines of gzipped files. ``path``: of the scratch file."""
+        """Read all lines of gzipped files. ``path``: the scratch file."""
         with DigestWriter(path) as writer:
             for block in read_blocks(raw):
                 lines = block.data.split(b"\n")
@@ -64,7 +64,7 @@ class LineDigests:
         return writer.digests
 
     def chunks(self) -> Iterator[Any]:
-        """Yield arrays of three 64-bit numbers for each line: two of its digest, and its place from 0."""
+        """Yield arrays of three 64-bit numbers for each line: two of its digest, and its position from 0."""
         import numpy as np
 
         with self.path.open("rb") as file:
@@ -73,7 +73,7 @@ class LineDigests:
 
 
 class DigestWriter:
-    """Writes the digests of lines; ``digests`` are there when the context is left."""
+    """Writes the digests of lines; ``digests`` are complete when the context ends."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._sum, self._rows = path, LineSum(), 0
@@ -86,7 +86,7 @@ class DigestWriter:
         self._file.close()
 
     def add(self, lines: Sequence[bytes], place: int) -> None:
-        """Add lines that follow each other, the first one at ``place``."""
+        """Add consecutive lines, the first one at position ``place``."""
         import numpy as np
 
         records = np.empty((len(lines), 3), np.uint64)
@@ -103,21 +103,21 @@ class DigestWriter:
 
 @dataclass(frozen=True)
 class LineDifference:
-    """How lines differ from others: ascending places, from 0, of those ``removed`` from the old and ``added`` in the new."""
+    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export."""
 
     removed: Any
     added: Any
 
     @property
     def rows(self) -> int:
-        """How many lines differ."""
+        """Return how many lines differ."""
         return len(self.removed) + len(self.added)
 
 
 def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference | None:
-    """Return how lines differ, each as often as it is there; None where more than ``most`` do.
+    """Return how lines differ, counting repeated lines; None if more than ``most`` differ.
 
-    The digests are compared in as many passes as keep each in bounded memory.
+    The digests are compared in as many passes as are needed to keep each in bounded memory.
     """
     import numpy as np
 
@@ -135,7 +135,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
 
 
 def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
-    """The digests of one pass, and their places."""
+    """Return the digests of one pass, and their positions."""
     import numpy as np
 
     kept = [np.zeros((0, 3), np.uint64)]
@@ -146,7 +146,7 @@ def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
 
 
 def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
-    """The places of what is only in one of two parts, of what is there more often as many as that."""
+    """Return the positions of the digests that only one of two parts has; of repeated digests, the surplus."""
     import numpy as np
 
     (old, old_places), (new, new_places) = ours, theirs

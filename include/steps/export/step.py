@@ -1,4 +1,4 @@
-"""Export: one day of raw events, as Mixpanel sends them, proven whole before anything of it is published."""
+"""Export: one day of raw events, as Mixpanel sends them. Nothing is published before the export is proven complete."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ from include.steps.workspace import Workspace
 
 
 class Exporter(Protocol):
-    """What the step needs of a Mixpanel client: an export, or lines without their newline."""
+    """The part of a Mixpanel client that the step needs. An export is an iterable of lines without newlines."""
 
     def export(
         self, from_date: date, to_date: date, *, events: tuple[str, ...], where: str | None, time_in_ms: bool
-    ) -> AbstractContextManager[Iterable[bytes]]: ...
+    ) -> AbstractContextManager[Iterable[bytes]]:
+        """Open an export of some days."""
+        ...
 
 
 def export_partition(
@@ -34,16 +36,16 @@ def export_partition(
     refresh: str | None = None,
     with_files: bool = False,
 ) -> Manifest:
-    """Exports the partition, or finds it exported. ``counts``: ``exported`` lines.
+    """Export the partition, or find it exported. ``counts``: ``exported`` lines.
 
-    ``refresh`` names a run that wants to see the day as it is now, whatever was exported before: it is exported once for
-    every such name, and an answer that did not change is the manifest that is there. ``with_files``: the newest export
-    is to be read, and the day is exported again if its file is not in the lake any more.
+    ``refresh`` names a run that requests the current state of the day, regardless of earlier exports. The day is
+    exported once for each such name; if nothing changed, the existing manifest is returned. ``with_files``: the newest
+    export will be read, so the day is exported again if its file is not in the lake any more.
 
     Raises:
         PartitionNotClosed: the day is not over in the project's zone.
         WrongClock: it is not over by Mixpanel's clock.
-        TruncatedExport: Mixpanel's answer was not whole; nothing was published.
+        TruncatedExport: Mixpanel's response was incomplete; nothing was published.
     """
     export_request = ExportRequest.of(workspace, project)
     done = export_request.refreshed_export(refresh) if refresh else export_request.latest()
@@ -59,30 +61,31 @@ def export_partition(
             day, day, events=source.events, where=source.where, time_in_ms=source.time_in_ms
         ) as answer:
             _require_closed(day, workspace, answer)
-            raw = _saved(answer, scratch / "events.jsonl.gz")
+            raw = _save(answer, scratch / "events.jsonl.gz")
         return export_request.publish(raw, refresh, requested_at, with_files=with_files)
 
 
 def _require_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
-    """Refuse an answer that Mixpanel began to send before the day was over."""
+    """Refuse a response that Mixpanel began to send before the day was over."""
     if isinstance(answer, ExportStream):
         require_closed_there(day, workspace.pipeline.mixpanel, answer.sent_at)
 
 
-def _saved(answer: Iterable[bytes], path: Path) -> RawFile:
-    """An export's bytes as they came; of a sample, which is not a whole answer, its lines."""
+def _save(answer: Iterable[bytes], path: Path) -> RawFile:
+    """Save an export's bytes unchanged; of a sample, which is not a whole response, save its lines."""
     return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 
 
 def export_partitions(
     workspaces: Sequence[Workspace], project: Source, mixpanel: Exporter, refresh: str
 ) -> list[Manifest]:
-    """Looks again at days that follow each other, in one export of the whole range: of Mixpanel's 60 an hour it costs
-    one. Where a line does not tell its day, they are exported one by one instead.
+    """Refresh consecutive days with one export of the whole range.
+
+    It costs one of Mixpanel's 60 exports an hour. If a line does not show its day, the days are exported individually.
 
     Raises:
         PartitionNotClosed: one of the days is not over in the project's zone.
-        TruncatedExport: Mixpanel's answer was not whole; nothing was published.
+        TruncatedExport: Mixpanel's response was incomplete; nothing was published.
     """
     export_requests = {
         workspace.partition.day: ExportRequest.of(workspace, project) for workspace in workspaces
@@ -101,7 +104,7 @@ def export_partitions(
 def _export_range(
     export_requests: Mapping[date, ExportRequest], mixpanel: Exporter, refresh: str
 ) -> dict[date, Manifest] | None:
-    """The manifests of all days out of one export; None where a line belongs to none of them."""
+    """Return the manifests of all days from one export; None if a line belongs to none of them."""
     first, last = min(export_requests), max(export_requests)
     workspace = export_requests[first].workspace
     source = workspace.pipeline.mixpanel
@@ -115,7 +118,7 @@ def _export_range(
         ) as lines:
             _require_closed(last, workspace, lines)
             lost = False
-            for line in lines:  # read to its end all the same: what is not whole must be told first
+            for line in lines:  # read to the end: a truncated export must be reported first
                 day = stored_day(line, in_ms=source.time_in_ms)
                 if day in files:
                     files[day].write(line)

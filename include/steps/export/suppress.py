@@ -1,4 +1,4 @@
-"""Leaves the events of forgotten people out of what is exported, before anything of it is stored."""
+"""Removes the events of forgotten people from exports before anything is stored."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.person_ids import PersonIdReader, PersonMatcher
 
 _NO_LIMIT_MS = 2**62
-"""No event counts as one of the future."""
+"""With this limit no event counts as an event of the future."""
 
 
 @dataclass(frozen=True)
 class Suppressor:
-    """Recognizes the events of forgotten people by the ids that are hashed in the lake's suppression list."""
+    """Recognizes the events of forgotten people by the hashed ids in the lake's suppression list."""
 
     suppression: Suppression
     matcher: PersonMatcher
@@ -33,7 +33,7 @@ class Suppressor:
         """Read the list.
 
         Raises:
-            ConfigError: a part of it was made with a key that this process does not have.
+            ConfigError: a part of it was created with a key that this process does not have.
             BadManifest: it cannot be read.
         """
         found = read_suppression(lake, project_id)
@@ -41,9 +41,10 @@ class Suppressor:
         return cls(found, PersonMatcher(reader, found.is_user, found.is_device))
 
     def without_forgotten(self, workspace: Workspace, raw: RawFile, path: Path) -> RawFile:
-        """Return an export without the events of forgotten people; the same file where there are none.
+        """Return an export without the events of forgotten people; the same file if it has none.
 
-        ``path``: of the new file. The ``_id``s of the events are kept in the lake, for stage and verify.
+        ``path``: where the new file is written. The ``_id``s of the events are stored in the lake, for stage and
+        verify.
         """
         if not self.suppression:
             return raw
@@ -56,20 +57,20 @@ class Suppressor:
         return replace(kept, suppressed=left_out.lines)
 
     def require_current(self, lake: Lake) -> None:
-        """Refuse to publish what was filtered by an older list.
+        """Refuse to publish an export that was filtered with an older list.
 
         Raises:
-            Conflict: a person was forgotten in between.
+            Conflict: a person was forgotten in the meantime.
         """
         if newest_number(lake) != self.suppression.number:
             raise Conflict(
-                f"The suppression list of {lake.url} was changed while the day was exported.",
+                f"The suppression list of {lake.url} changed during the export of the day.",
                 "Nothing was published. Run the task again.",
             )
 
 
 class LeftOut:
-    """Counts the lines of a day that are left out, and collects their ``_id``s by every recipe: no lines are held."""
+    """Counts the lines of a day that are left out, and collects their ``_id``s by every recipe. It holds no lines."""
 
     def __init__(self, workspace: Workspace, project_id: int) -> None:
         self._workspace, self._project_id = workspace, project_id
@@ -98,12 +99,12 @@ class LeftOut:
                 yield line
 
     def add(self, line: bytes) -> None:
-        """Count a line that is left out. One that is not an event of the day has no ``_id``."""
+        """Count a line that is left out. A line that is not an event of the day has no ``_id``."""
         self.lines += 1
         found = (event_parser.event(1, line) for event_parser in self._sieves)
         self.ids.update(each.id.hex() for each in found if isinstance(each, ParsedEvent))
 
     def record(self) -> None:
-        """Keep the ``_id``s in the lake: AEP may still hold them."""
+        """Store the ``_id``s in the lake: AEP may still hold them."""
         place = self._workspace
         record_forgotten_ids(place.lake, self._project_id, place.partition.day, self.ids)

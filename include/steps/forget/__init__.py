@@ -1,4 +1,4 @@
-"""Forget: a person's rows are removed from the lake, and their ids are put on the suppression list."""
+"""Forget: removes a person's rows from the lake, and puts their ids on the suppression list."""
 
 from include.steps.forget.people import GivenIds, Person
 from include.steps.forget.run import ForgetPlan, Forgetting, Forgotten

@@ -1,4 +1,4 @@
-"""One day without the rows of forgotten people: what is rewritten is published first, what held them is removed last."""
+"""Removes the rows of forgotten people from one day: publishes rewritten files first, and removes the old ones last."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ VERSION = 1
 
 @dataclass
 class DayForgetter:
-    """Removes the people's rows of one day. Everything can be ended anywhere, and done again."""
+    """Removes the people's rows of one day. It can be interrupted at any point and repeated."""
 
     found: FoundDay
     reader: ContentsReader
@@ -41,7 +41,7 @@ class DayForgetter:
     quarantine: QuarantineMatcher
     clock: Clock
     removed: Counter[str] = field(default_factory=Counter)
-    """Objects by kind."""
+    """The removed objects, by kind."""
 
     @property
     def place(self) -> Workspace:
@@ -50,7 +50,7 @@ class DayForgetter:
         return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
 
     def require_quiet(self) -> None:
-        """Refuse a day that a run is loading.
+        """Refuse a day that another run is loading.
 
         Raises:
             Conflict: naming the run.
@@ -60,13 +60,13 @@ class DayForgetter:
             if progress_of(list(records)) == "waiting":
                 raise Conflict(
                     f"Run {records[-1].run} is loading partition {stored.day} of pipeline {stored.pipeline.name}, or was "
-                    "ended while it did.",
-                    "Wait until it has ended, or run the day again; then run this again. What was forgotten so far stays "
-                    "forgotten.",
+                    "interrupted while loading it.",
+                    "Wait until it has ended, or run the day again. Then run this command again. Days that are finished stay "
+                    "finished.",
                 )
 
     def forget(self) -> Counter[str]:
-        """Rewrite the day; returns how many objects were removed, by kind."""
+        """Rewrite the day; return how many objects were removed, by kind."""
         self.require_quiet()
         with self.place.scratch() as scratch:
             self._record_ids(scratch)
@@ -75,7 +75,7 @@ class DayForgetter:
                 self._rewrite(export, scratch)
             for key in self.found.quarantine:
                 rewrite_quarantine(self.place.lake, self.place.partition, key, self.quarantine, scratch)
-        # Twice: a step that began before the exports were ended may have published its output in between; one that
+        # Twice: a step that started before the exports were ended may have published its output in between. A step that
         # publishes later finds that its input was ended (``Workspace.publish``).
         for _ in range(2):
             contents = self._contents()
@@ -93,7 +93,7 @@ class DayForgetter:
         left_out.record()
 
     def _exports_to_end(self) -> set[str]:
-        """The exports with rows of the people, and those that are based on one."""
+        """Return the exports with rows of the people, and those that are based on one of them."""
         outputs = [each for each in self._contents().outputs if each.step == "export"]
         found = {each.digest for each in outputs if any(file.key in self.found.raw for file in each.files)}
         based = {
@@ -104,7 +104,7 @@ class DayForgetter:
         return found | based
 
     def _to_rewrite(self, ended: set[str]) -> list[Manifest]:
-        """Of each request the newest export that goes: the others are superseded, and nothing would read them."""
+        """Return the newest removed export of each request: the others are superseded and not read any more."""
         by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
         for each in self._contents().outputs:
             export = each.manifest if each.step == "export" and each.digest in ended else None
@@ -119,7 +119,7 @@ class DayForgetter:
         return chosen
 
     def _rewrite(self, export: Manifest, scratch: Path) -> None:
-        """Publish an export again without the people's lines, under the same moment: what is made of it stays the same."""
+        """Publish an export again without the people's lines, with the same time, so that its outputs stay the same."""
         place, folder = self.place, scratch / f"of-{export.digest}"
         folder.mkdir()
         lines = (line for line in read_day(place, export, folder) if not self.matcher.matches(line))
@@ -143,7 +143,7 @@ class DayForgetter:
         manifests.publish(place.lake, place.partition, manifest)
 
     def _end(self, outputs: Iterable[StoredOutput]) -> None:
-        """Write down that the files of outputs go; steps that need them make them again, from what was rewritten."""
+        """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""
         at = self.clock.now().isoformat(timespec="seconds")
         for output in outputs:
             if output.removed_at is not None or output.manifest is None:
@@ -155,7 +155,7 @@ class DayForgetter:
             failpoint("forget.end.after")
 
     def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
-        """Remove what held the people's rows; raw events last, because they say which days are still to be done."""
+        """Remove what held the people's rows; raw events last, because they show which days remain to be processed."""
         for step in DERIVED:
             self._remove(
                 "files", (file for each in contents.outputs if each.step == step for file in each.files)
@@ -181,7 +181,7 @@ class DayForgetter:
             self.removed[kind] += 1
 
     def _contents(self) -> DayContents:
-        """The day as it is now."""
+        """Return the day as the lake holds it now."""
         stored = self.found.stored
         listing = list_days(stored.lake, stored.pipeline.name, stored.day).get(stored.day)
         return self.reader.read(stored.day, listing) if listing is not None else DayContents()

@@ -1,4 +1,4 @@
-"""Which ids a person has: those that were given, and those that raw events show together with them."""
+"""Which ids a person has: the given ids, and those that raw events show together with them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from include.errors import ConfigError
 from include.xdm.events.person_ids import PersonIdReader, PersonIds
 
 MOST_ADDED = 1000
-"""More ids than that are not of one person: most likely a value that stands for "nobody" connects them."""
+"""One person does not have more ids than this: most likely a value that many people share connects them."""
 
 
 @dataclass(frozen=True)
 class GivenIds:
-    """What was given: ``distinct`` ids may be of users or of devices."""
+    """The ids that the caller gave. ``distinct``: ids of users or of devices."""
 
     distinct: frozenset[str] = frozenset()
     users: frozenset[str] = frozenset()
@@ -25,26 +25,26 @@ class GivenIds:
         return bool(self.distinct or self.users or self.devices)
 
     def cleaned(self, reader: PersonIdReader) -> GivenIds:
-        """Return the ids as events are read: without white space around them and without ``$device:``.
+        """Return the ids as events are read: without surrounding white space and without ``$device:``.
 
         Raises:
-            ConfigError: one is a placeholder, which many people share; it is not in the message.
+            ConfigError: an id is a placeholder, which many people share; its value is not in the message.
         """
         groups = [[reader.clean(each) for each in ids] for ids in (self.distinct, self.users, self.devices)]
         refused = sum(each is None for ids in groups for each in ids)
         if refused:
             raise ConfigError(
                 f"{refused} of the ids to forget are placeholders, such as an empty or zero id, which many people share.",
-                "Leave them out; docs/mapping.md lists them. identity_placeholders of the pipeline file can allow a value.",
+                "Omit them; docs/mapping.md lists them. identity_placeholders of the pipeline file can allow a value.",
             )
         return GivenIds(*(frozenset(filter(None, ids)) for ids in groups))
 
 
 @dataclass
 class Person:
-    """The ids of the people to forget. ``given``: how many there were; ``shared``: devices that others use too.
+    """The ids of the people to forget. ``given``: the number of given ids; ``shared``: devices that other people also use.
 
-    A shared device is not among ``devices`` unless it was given, and no id was added because of it.
+    A shared device is in ``devices`` only if it was given, and no id was added because of it.
     """
 
     users: set[str]
@@ -54,24 +54,25 @@ class Person:
 
     @classmethod
     def of(cls, given: GivenIds) -> Person:
-        """The ids as they were given."""
+        """Return the given ids without any others."""
         count = len(given.distinct | given.users | given.devices)
         return cls(set(given.distinct | given.users), set(given.distinct | given.devices), count)
 
     @property
     def added(self) -> int:
-        """How many ids were added to the given ones."""
+        """Return how many ids were added to the given ones."""
         return len(self.users | self.devices) - self.given
 
 
 def find_person(
     given: GivenIds, lines: Callable[[], Iterable[bytes]], reader: PersonIdReader, most: int = MOST_ADDED
 ) -> Person:
-    """Add the ids that events show together with the given ones, until there are no more.
+    """Add the ids that events show together with the given ones, until no further ones appear.
 
-    Added are: user ids in one event with a user id of the person, as a merge leaves them; devices of such events, unless
-    a user id of another person is seen on them; the user of a given device, where it is the only one. ``lines``: reads
-    all raw events again; it is called once for each step of the search, so that memory does not grow with the lake.
+    These are added: user ids in one event with a user id of the person, as a merge leaves them; devices of such events,
+    unless a user id of another person is seen on them; the user of a given device, if there is only one. ``lines``:
+    reads all raw events from the start; it is called once for each step of the search, so that memory does not grow
+    with the lake.
 
     Raises:
         ConfigError: more than ``most`` ids would be added.
@@ -83,8 +84,8 @@ def find_person(
         search.conclude()
         if search.person.added > most:
             raise ConfigError(
-                f"More than {most} ids are connected with the given ones, which is more than one person has.",
-                "A value that many people share may connect them: add it to identity_placeholders of the pipeline file, "
+                f"More than {most} ids are connected with the given ones. One person does not have so many.",
+                "A value that many people share may connect them. Add it to identity_placeholders of the pipeline file, "
                 "raise --most-ids, or use --no-expand.",
             )
     return search.person
@@ -95,7 +96,7 @@ def _read(lines: Iterable[bytes], reader: PersonIdReader) -> Iterator[PersonIds]
 
 
 class _Search:
-    """``candidates``: devices seen with the person, of which the users are to be counted in the next pass."""
+    """The state of a search. ``candidates``: devices of the person whose users are counted in the next pass."""
 
     def __init__(self, person: Person, given_devices: frozenset[str]) -> None:
         self.person = person
@@ -111,7 +112,7 @@ class _Search:
         self._watched = self._candidates | self._given_devices
 
     def see(self, ids: PersonIds) -> None:
-        """Take the ids of an event."""
+        """Process the ids of an event."""
         for device in (ids.devices | ids.users) & self._watched:
             self._owners[device] |= ids.users - {device}
         if not self.person.users.isdisjoint(ids.users):
@@ -119,7 +120,7 @@ class _Search:
             self._devices |= ids.devices
 
     def conclude(self) -> None:
-        """Add what the pass has shown, and begin the next one."""
+        """Add what the pass has shown, and start the next one."""
         person = self.person
         before = (len(person.users), len(person.devices), len(self._candidates))
         person.users |= self._users

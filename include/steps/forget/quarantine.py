@@ -1,4 +1,4 @@
-"""Quarantine without the rows of forgotten people: a file is written again with the rows that stay, under another name."""
+"""Removes the rows of forgotten people from quarantine: the remaining rows are written to a file with another name."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from include.xdm.events.person_ids import PersonMatcher
 
 
 class QuarantineMatcher:
-    """Decides whether a record of quarantine is of forgotten people. ``user_namespaces``: those of user ids."""
+    """Decides whether a quarantined record belongs to forgotten people. ``user_namespaces``: those of user ids."""
 
     def __init__(self, matcher: PersonMatcher, user_namespaces: Iterable[str]) -> None:
         self._matcher, self._user_namespaces = matcher, frozenset(user_namespaces)
 
     def matches(self, record: bytes) -> bool:
-        """Return whether a record holds an event of theirs, or names one of their user ids anywhere."""
+        """Return whether a record holds an event of the people, or contains one of their user ids anywhere."""
         try:
             found = json.loads(record)
         except ValueError:
@@ -37,7 +37,7 @@ class QuarantineMatcher:
         return self._names(found)
 
     def _names(self, record: Any) -> bool:
-        """Whether a mapped row names one of them. A device of theirs that another person used does not."""
+        """Return whether a mapped row names one of the people. A shared device does not identify them."""
         reader, matcher = self._matcher.reader, self._matcher
         values = [text for text in map(reader.clean, _texts(record)) if text]
         if any(map(matcher.is_user, values)):
@@ -53,7 +53,7 @@ class QuarantineMatcher:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text of a JSON value, also those of JSON that is in a text, such as unmapped properties."""
+    """Yield every text of a JSON value, including JSON inside a text, such as unmapped properties."""
     if isinstance(value, dict):
         for each in value.values():
             yield from _texts(each)
@@ -72,7 +72,7 @@ def _texts(value: Any) -> Iterator[str]:
 def rewrite_quarantine(
     lake: Lake, partition: PartitionKey, key: str, matcher: QuarantineMatcher, scratch: Path
 ) -> None:
-    """Publish the records of a file that stay, under a name that follows from them; the file itself stays for now."""
+    """Publish the remaining records of a file under a name derived from them; the original file is not removed yet."""
     lake.download(key, scratch / "quarantine.jsonl.gz")
     target, rows = scratch / "quarantine-kept.jsonl.gz", 0
     with gzip_writer(target, append=False) as file:
@@ -90,7 +90,7 @@ def stored_lines(lake: Lake, key: str, scratch: Path) -> Iterator[bytes]:
     """Yield the lines of a gzipped object.
 
     Raises:
-        BadManifest: it cannot be read to its end, so that it is not known whose events it holds.
+        BadManifest: it cannot be read to its end, so that the owners of its events are unknown.
     """
     path = scratch / "stored.gz"
     lake.download(key, path)
@@ -98,8 +98,8 @@ def stored_lines(lake: Lake, key: str, scratch: Path) -> Iterator[bytes]:
         yield from read_lines([path])
     except (EOFError, OSError, ValueError) as error:
         raise BadManifest(
-            f"{lake.uri(key)} cannot be read ({type(error).__name__}), so that it is not known whose events it holds.",
-            "Remove the folder in which it is, and run this again.",
+            f"{lake.uri(key)} cannot be read ({type(error).__name__}), so the owners of its events are unknown.",
+            "Remove the folder that contains it, and run this command again.",
         ) from None
     finally:
         path.unlink(missing_ok=True)

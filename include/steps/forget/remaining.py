@@ -1,4 +1,4 @@
-"""What forgetting a person leaves to do outside the lake. No sentence holds an id."""
+"""The work outside the lake that remains after a person was forgotten. No sentence contains an id."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from include.lake.lake import Lake
 from include.steps.forget.run import ForgetPlan, Forgetting
 
 GRACE_HOURS = 18
-"""Longer than any task of a DAG may run (12 hours)."""
+"""Longer than the longest task of a DAG (12 hours)."""
 
 
 def remaining_work(forgetting: Forgetting, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
-    """Yield where something is left to do, and what.
+    """Yield where work remains, and what it is.
 
     Source for AEP and Mixpanel: EP:hygiene/api/workorder.md, EP:privacy-service/api/privacy-jobs.md,
     MD:reference/gdpr-api.mdx.
@@ -22,30 +22,30 @@ def remaining_work(forgetting: Forgetting, plan: ForgetPlan) -> Iterator[tuple[s
     yield (
         "Mixpanel",
         "request the deletion of these distinct_ids (GDPR API, data-deletions/v3.0, with the OAuth token of an owner or "
-        "admin of the project). Until Mixpanel has deleted them, exports return them, and the lake drops them.",
+        "admin of the project). Until Mixpanel has deleted them, exports return them, and the pipeline drops them.",
     )
     yield (
         "AEP",
-        f"delete these ids in dataset {pipeline.aep.dataset!r}, in the namespaces {namespaces}: with Privacy Service for a "
-        "request of the person, else with a record delete of Data Lifecycle. A record delete finds a row by its primary "
-        "identity alone: name the device ids, too. mixpanel-aep verify counts what is not deleted yet.",
+        f"delete these ids in dataset {pipeline.aep.dataset!r}, in the namespaces {namespaces}. Use Privacy Service for a "
+        "request of the person, otherwise a record delete of Data Lifecycle. A record delete finds a row by its primary "
+        "identity only, so include the device ids. mixpanel-aep verify counts the rows that are not deleted yet.",
     )
     yield (
         "lake",
-        f"run this again, without ids, in {GRACE_HOURS} hours: a task that began before may have stored rows since.",
+        f"run this command again, without ids, in {GRACE_HOURS} hours: a task that started before may still store rows.",
     )
     if forgetting.lake.root is None:
         yield (
             "bucket",
-            "versions, soft-deleted objects, replicas and backups of the bucket still hold the removed files, until a "
-            "rule of its life cycle ends them.",
+            "versions, soft-deleted objects, replicas and backups of the bucket still contain the removed files, until a "
+            "lifecycle rule of the bucket removes them.",
         )
     else:
-        yield "backups", "copies and snapshots of the lake's folder still hold the removed files."
+        yield "backups", "copies and snapshots of the lake's folder still contain the removed files."
     yield (
         "Airflow",
-        "nothing: logs, XCom and the database hold no rows. Files that preview or discover printed are where they were "
-        "put.",
+        "nothing: logs, XCom and the database hold no rows. Files with the output of preview or discover stay where "
+        "they were saved.",
     )
     yield from _warnings(forgetting.lake, plan)
 
@@ -54,7 +54,7 @@ def _warnings(lake: Lake, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
     if plan.person.shared:
         yield (
             "devices",
-            f"{len(plan.person.shared)} devices are used by other people, too. Events on them with a user id of another "
+            f"{len(plan.person.shared)} devices are also used by other people. Events on them with a user id of another "
             "person stay, and so do events without a user id. To forget the latter, name a device with --device-id.",
         )
     mentions = sum(each.mentions for each in plan.days)
@@ -66,12 +66,12 @@ def _warnings(lake: Lake, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
     if plan.without_raw:
         yield (
             "days",
-            f"the ids seen on {plan.without_raw} days are not known: their raw events are not in the lake. If the person "
+            f"the ids seen on {plan.without_raw} days are unknown: their raw events are not in the lake. If the person "
             "has other ids there, give them as well.",
         )
     if lake.signing_keys is None:
         yield (
             "key",
-            "the lake has no key, so that a reader of the lake can test whether an id that they know was forgotten "
+            "the lake has no key, so a reader of the lake who knows an id can test whether it was forgotten "
             "(docs/security.md).",
         )

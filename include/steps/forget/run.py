@@ -1,7 +1,7 @@
-"""Forgetting people: what it would do, and doing it. It can be ended anywhere, and run again at any time.
+"""Forgets people: the plan, and its execution. It can be interrupted at any point and repeated at any time.
 
-The suppression list is written before anything is changed. From then on it says who is to be forgotten: a run that
-follows one that was killed finds all of their ids there, also those that were read from rows that are removed by then.
+The suppression list is written before anything is changed. From then on it records whom to forget: a run after one that
+was killed finds all ids there, including those that were read from rows that have been removed.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ _USER_PROPERTIES = ("$user_id", "distinct_id")
 
 @dataclass
 class ForgetPlan:
-    """Whom to forget, and what of the lake holds their rows. ``days``: those of which something goes.
+    """Whom to forget, and where the lake holds their rows. ``days``: the affected days.
 
-    ``searched``: days whose raw events were read; ``without_raw``: days of which no export is in the lake.
+    ``searched``: days whose raw events were read; ``without_raw``: days without an export in the lake.
     """
 
     person: Person
@@ -54,7 +54,7 @@ class ForgetPlan:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers for a summary."""
+        """Return the numbers for a summary."""
         derived = [file for each in self.days for file in each.stored.derived]
         return {
             "ids_given": self.person.given,
@@ -73,7 +73,7 @@ class ForgetPlan:
 
 @dataclass
 class Forgotten:
-    """What was done. ``removed``: objects by kind; ``number``: of the newest record of the suppression list."""
+    """The result. ``removed``: objects by kind; ``number``: the newest record of the suppression list."""
 
     plan: ForgetPlan
     number: int
@@ -81,14 +81,14 @@ class Forgotten:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers for a summary."""
+        """Return the numbers for a summary."""
         removed = {f"removed_{kind}": self.removed[kind] for kind in ("files", "quarantine", "reports")}
         return {**self.plan.counts, **removed}
 
 
 @dataclass(frozen=True)
 class Forgetting:
-    """Forgets people of a Mixpanel project in every pipeline of a lake that has exported it."""
+    """Forgets people of a Mixpanel project in every pipeline of a lake that has exported the project."""
 
     lake: Lake
     pipeline: Pipeline
@@ -96,16 +96,16 @@ class Forgetting:
     clock: Clock = SYSTEM_CLOCK
 
     def plan(self, given: GivenIds, *, expand: bool = True, most_added: int = MOST_ADDED) -> ForgetPlan:
-        """Find the people's ids and rows; nothing is changed. Without given ids, those of the suppression list.
+        """Find the people's ids and rows without changing anything. Without given ids, use those of the suppression list.
 
         Raises:
-            ConfigError: no id is given and none is on the list; one is a placeholder; too many are connected.
-            BadManifest: something of the lake cannot be read.
+            ConfigError: no id is given and the list is empty; an id is a placeholder; too many ids are connected.
+            BadManifest: an object of the lake cannot be read.
         """
         given, known = given.cleaned(self._reader), read_suppression(self.lake, self.project_id)
         if not given and not known:
             raise ConfigError(
-                "No id to forget was given, and nobody is on the suppression list.",
+                "No id to forget was given, and the suppression list is empty.",
                 "Give --distinct-id, --user-id, --device-id or --identity-file.",
             )
         days = [
@@ -159,7 +159,7 @@ class Forgetting:
         return Searcher(matcher, quarantine, mention_pattern(person.users | person.devices), scratch)
 
     def _matcher(self, person: Person, known: Suppression) -> PersonMatcher:
-        """Of the person, and of everybody who is on the list: an earlier run may have been ended before its time."""
+        """Return a matcher of the person and of everyone on the list: an earlier run may have been interrupted."""
         return PersonMatcher(
             self._reader,
             lambda value: value in person.users or known.is_user(value),
@@ -182,7 +182,7 @@ class Forgetting:
 
 
 def day_summary(found: FoundDay) -> dict[str, Any]:
-    """What a day holds of the people, for programs."""
+    """Return what a day holds of the people, for programs."""
     stored: StoredDay = found.stored
     return {
         "pipeline": stored.pipeline.name,

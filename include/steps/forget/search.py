@@ -1,4 +1,4 @@
-"""Where the lake holds rows of the people to forget: raw events and quarantine are read, rows made of them follow."""
+"""Finds the rows of people to forget in the lake: reads raw events and quarantine; exports show the derived rows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from include.steps.workspace import PREVIOUS_STEP
 from include.xdm.events.person_ids import PersonMatcher
 
 DERIVED: tuple[Step, ...] = ("stage", "validate", "transform")
-"""Steps whose rows can be made again from an export, later ones first."""
+"""Steps whose rows can be created again from an export, later ones first."""
 
 
 @dataclass(frozen=True)
 class StoredDay:
-    """A day of a pipeline in the lake. ``pipeline``: the settings under the name of the pipeline that wrote it."""
+    """A day of a pipeline in the lake. ``pipeline``: the settings, under the name of the pipeline that wrote it."""
 
     lake: Lake
     pipeline: Pipeline
@@ -36,26 +36,27 @@ class StoredDay:
 
     @property
     def partition(self) -> PartitionKey:
+        """Return the key of the day's partition."""
         return PartitionKey(self.pipeline.name, self.day)
 
     @property
     def raw(self) -> list[LakeObject]:
-        """The files of exports, also those that a crashed run has left."""
+        """Return the files of exports, including those of crashed runs."""
         return [file for key, files in self.listing.files.items() if key[0] == "export" for file in files]
 
     @property
     def derived(self) -> list[LakeObject]:
-        """The files of mapped, valid and staged rows."""
+        """Return the files of mapped, valid and staged rows."""
         return [file for key, files in self.listing.files.items() if key[0] != "export" for file in files]
 
     def manifest(self, key: OutputKey) -> Manifest | None:
-        """The manifest of an output."""
+        """Return the manifest of an output."""
         if key not in self.listing.manifests:
             return None
         return manifests.load(self.lake, self.partition.manifest(*key))
 
     def has_unsearchable_rows(self) -> bool:
-        """Whether there are rows whose export is not in the lake: nothing shows whose they are without reading them all."""
+        """Return whether rows without an export are in the lake: their owners are unknown unless all are read."""
         return any(not self._is_searched(key) for key, files in self.listing.files.items() if files)
 
     def _is_searched(self, key: OutputKey) -> bool:
@@ -63,7 +64,7 @@ class StoredDay:
         if step == "export":
             return True
         manifest = self.manifest(key)
-        if manifest is None:  # a run that crashed has left it, or writes it now
+        if manifest is None:  # left by a crashed run, or being written now
             return not self._has_forgotten()
         while manifest is not None and (before := PREVIOUS_STEP.get(manifest.step)) is not None:
             digest = manifest.inputs.get(before, "")
@@ -71,7 +72,7 @@ class StoredDay:
         return manifest is not None and self._has_rows(manifest)
 
     def _has_rows(self, export: Manifest) -> bool:
-        """Whether the files of an export are there, and those of its base."""
+        """Return whether the files of an export and those of its base are in the lake."""
         there = {file.key for file in self.raw}
         base = self.manifest(("export", export.delta.base)) if export.delta else None
         keys = export.keys | (base.keys if base else set())
@@ -83,7 +84,7 @@ class StoredDay:
 
 @dataclass
 class FoundDay:
-    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: events of others that name them."""
+    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: others' events with their ids."""
 
     stored: StoredDay
     raw: Counter[str] = field(default_factory=Counter)
@@ -94,12 +95,12 @@ class FoundDay:
 
     @property
     def is_affected(self) -> bool:
-        """Whether something of the day has to go."""
+        """Return whether something of the day has to be removed."""
         return bool(self.raw or self.quarantine or self.reports or self.is_unsearchable)
 
 
 def stored_days(lake: Lake, pipeline: Pipeline, *, all_pipelines: bool = True) -> Iterator[StoredDay]:
-    """Every day of every pipeline in the lake; of other pipelines their names are all that is known."""
+    """Yield every day of every pipeline in the lake; of other pipelines only the names are known."""
     names = [each for each in lake.folders("") if re.fullmatch(PIPELINE, each)]
     for name in names if all_pipelines else [pipeline.name]:
         named = pipeline if name == pipeline.name else pipeline.model_copy(update={"name": name})
@@ -108,7 +109,7 @@ def stored_days(lake: Lake, pipeline: Pipeline, *, all_pipelines: bool = True) -
 
 
 def is_of_project(stored: StoredDay, project_id: int) -> bool:
-    """Whether a day may hold events of a Mixpanel project: also where no manifest says of which they are."""
+    """Return whether a day may hold events of a Mixpanel project; true if no manifest names the project."""
     found = [stored.manifest(key) for key in sorted(stored.listing.manifests) if key[0] == "export"]
     projects = {int(each.details.get("project_id", project_id)) for each in found if each is not None}
     return not projects or project_id in projects
@@ -116,7 +117,7 @@ def is_of_project(stored: StoredDay, project_id: int) -> bool:
 
 @dataclass(frozen=True)
 class Searcher:
-    """Searches days. ``texts``: the ids as they were given and found, to count events of others that mention them."""
+    """Searches days. ``texts``: the given and found ids, to count events of others that mention them."""
 
     matcher: PersonMatcher
     quarantine: QuarantineMatcher
@@ -136,7 +137,7 @@ class Searcher:
             lines = stored_lines(stored.lake, file.key, self.scratch)
             if count := sum(map(self.quarantine.matches, lines)):
                 found.quarantine[file.key] = count
-        # A sample of values in a report may be of anybody of the day.
+        # A sample of values in a report may belong to anyone.
         has_rows = bool(found.raw or found.quarantine)
         found.reports = tuple(
             each for each in stored.listing.reports if has_rows or self._is_named(stored.lake, each)
@@ -156,12 +157,12 @@ def raw_lines(days: Iterable[StoredDay], scratch: Path) -> Iterator[bytes]:
 
 
 def mention_pattern(ids: Iterable[str]) -> re.Pattern[bytes] | None:
-    """An expression for JSON texts that are one of some ids; None where there are none."""
+    """Return an expression for JSON texts that equal one of the ids; None without ids."""
     found = [re.escape(each.encode("utf-8", "surrogatepass")) for each in sorted(ids)]
     return re.compile(b'"(?:%s)"' % b"|".join(found)) if found else None
 
 
 def _text_of(page: bytes) -> bytes:
-    """The text of a report, with blanks in place of markup."""
+    """Return the text of a report, with blanks in place of markup."""
     text = re.sub(r"<[^>]*>", " ", page.decode("utf-8", "replace"))
     return html.unescape(text).replace("(", " ").replace(")", " ").encode()

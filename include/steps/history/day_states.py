@@ -1,7 +1,7 @@
-"""The state of every day of a history, out of its ledgers: one listing, and only ledgers that changed are read.
+"""The state of every day of a history, from its ledgers. One listing is needed, and only changed ledgers are read.
 
-The index is a file that can be made again at any time: records are never changed, so a day whose newest record has the
-number that the index knows is as the index says.
+The index is a file that can be created again at any time. Records never change, so the index is valid for a day whose
+newest record has the number in the index.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Progress = Literal["none", "waiting", "failed", "empty", "unreadable"]
 
 
 class Load(msgspec.Struct, frozen=True):
-    """One batch that the ledger calls active."""
+    """A batch that the ledger lists as active."""
 
     batch: str
     rows: int
@@ -32,17 +32,17 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class DayState(msgspec.Struct, frozen=True):
-    """What a ledger says of a day: its newest record, the active loads, and what was begun after them."""
+    """The state of a day by its ledger: its newest record, the active loads, and what started after them."""
 
     number: int
     at: str
     loads: list[Load] = []
     progress: Progress = "none"
     """``waiting``: a run claimed the day or filled a batch and has not ended; ``failed``: AEP refused the last batch;
-    ``unreadable``: ``trouble`` says which record of the ledger cannot be read."""
+    ``unreadable``: ``trouble`` names the record of the ledger that cannot be read."""
     trouble: str = ""
     quarantined: int = 0
-    """Of a day without valid events: how many are in quarantine."""
+    """For a day without valid events: how many are in quarantine."""
     refused: int = 0
     """Rows that AEP has refused: in quarantine, and in no active batch."""
 
@@ -53,7 +53,7 @@ class _Index(msgspec.Struct):
 
 
 def read_days(history: History) -> dict[date, DayState]:
-    """The state of every day that has a ledger, by day."""
+    """Return the state of every day that has a ledger, by day."""
     key = history.key("index")
     body = read_index(history.lake, key)
     index = _read(body)
@@ -67,7 +67,7 @@ def read_days(history: History) -> dict[date, DayState]:
         else _read_state(history, date.fromisoformat(day), number)
         for day, number in sorted(newest.items())
     }
-    # A ledger that cannot be read may be mended under the same number.
+    # A ledger that cannot be read may be repaired under the same number.
     kept = {day: state for day, state in days.items() if state.progress != "unreadable"}
     if kept != index.days:
         replace_index(history.lake, key, msgspec.json.encode(_Index(days=kept)))
@@ -82,7 +82,7 @@ def _read_state(history: History, day: date, number: int) -> DayState:
 
 
 def state_of(records: list[LedgerRecord]) -> DayState:
-    """The state that a ledger's records describe."""
+    """Return the state that a ledger's records describe."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in active_records(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
@@ -93,7 +93,7 @@ def state_of(records: list[LedgerRecord]) -> DayState:
 
 
 def progress_of(records: list[LedgerRecord]) -> Progress:
-    """What was begun after the active loads and has not ended well."""
+    """Return what started after the active loads and has not succeeded."""
     last, flying = records[-1], in_flight(records)
     if last.kind == "claimed" or (flying is not None and flying.kind in ("created", "completing")):
         return "waiting"
@@ -103,7 +103,7 @@ def progress_of(records: list[LedgerRecord]) -> Progress:
 
 
 def _read(body: bytes | None) -> _Index:
-    """The stored index; an empty one where it is missing or cannot be read, which costs reading every ledger."""
+    """Return the stored index; an empty one if it is missing or unreadable, so that every ledger is read."""
     try:
         index = msgspec.json.decode(body or b"{}", type=_Index)
     except msgspec.MsgspecError:

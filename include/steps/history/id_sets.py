@@ -1,4 +1,4 @@
-"""The ``_id``s of a load: a Parquet file of its own, the only row data that a finished day still needs.
+"""The ``_id``s of a load in a separate Parquet file: the only row data that a finished day still needs.
 
 Columns: ``_id`` (text) and ``digest`` (64-bit integer: of the event as Mixpanel held it, NULL where that is unknown),
 in any order. A load of data version 5 or older has none; its ids are read from the staged files.
@@ -53,7 +53,7 @@ def copy_ids(
 def read_ids(
     db: Any, table: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
 ) -> None:
-    """Make the DuckDB table of the ``_id``s of some loads, with their digests.
+    """Create the DuckDB table of the ``_id``s of some loads, with their digests.
 
     Raises:
         BadManifest: a file of ids is missing or was changed.
@@ -69,7 +69,7 @@ def read_ids(
 def view_ids(
     db: Any, view: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
 ) -> None:
-    """Make a DuckDB view of the ``_id``s of some loads, with their digests: they are not copied.
+    """Create a DuckDB view of the ``_id``s of some loads, with their digests, without copying them.
 
     Raises:
         BadManifest: a file of ids is missing or was changed.
@@ -85,7 +85,7 @@ def view_ids(
 
 
 def register_ids(db: Any, view: str, ids: Iterable[str]) -> None:
-    """Make a DuckDB view of some ``_id``s."""
+    """Create a DuckDB view of some ``_id``s."""
     import pyarrow as pa
 
     db.register(view, pa.table({"_id": pa.array(sorted(ids), pa.string())}))
@@ -110,7 +110,7 @@ def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable
     staged = workspace.find("stage", record.staged)
     try:
         paths = workspace.local_files(staged, folder) if staged is not None else None
-    except FilesRemoved:  # by hand: a cleaning keeps them
+    except FilesRemoved:  # removed by hand: a cleaning keeps them
         paths = None
     if paths is None:
         raise BadManifest(
@@ -128,12 +128,12 @@ def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
         if file.key in workspace.lake.keys(file.key.rpartition("/")[0]):
             raise
         raise BadManifest(
-            f"{workspace.lake.uri(file.key)}, which the ledger names, is missing.",
+            f"The ledger names {workspace.lake.uri(file.key)}, but the file is missing.",
             f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
         ) from None
     if (found.bytes, found.sha256) != (file.bytes, file.sha256):
         raise BadManifest(
-            f"{workspace.lake.uri(file.key)} is not the file that the ledger names.",
+            f"{workspace.lake.uri(file.key)} differs from the file that the ledger names.",
             f"Read the ids from AEP: mixpanel-aep recover {workspace.pipeline.name} {workspace.partition}.",
         )
     return found.path

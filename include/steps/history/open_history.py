@@ -1,7 +1,7 @@
-"""Opens the history that a run works on: the dataset as AEP knows it now, the project, and what was loaded before.
+"""Opens the history that a run works on: the dataset in AEP's catalog, the Mixpanel project, and the earlier loads.
 
-Data version 5 and older kept a partition's ledger below the pipeline's name, for whatever dataset it was about. Such a
-ledger is taken over into the history of the dataset that AEP names for its batches, once, by the first run that needs it.
+Data version 5 and older stored a partition's ledger below the pipeline's name, whatever its dataset. The first run that
+needs such a ledger copies it into the history of the dataset that AEP names for its batches, once.
 """
 
 from __future__ import annotations
@@ -29,31 +29,33 @@ from include.lake.records import create_record, read_record
 
 log = logging.getLogger(__name__)
 _DAYS_ASKED = 10
-"""Of an old lake so many days, the newest first, are asked which dataset and project they are about."""
+"""This many days of an old lake, newest first, are checked for their dataset and project."""
 
 
 @dataclass(frozen=True)
 class OpenedHistory:
-    """A history, and the dataset as the catalog shows it. ``former``: the other pipeline that it belongs to by its tag or,
-    where it has none, by its first load."""
+    """A history, and its dataset in the catalog.
+
+    ``former``: the other pipeline that the dataset belongs to by its tag or, without a tag, by its first load.
+    """
 
     history: History
     dataset: Dataset
     former: str | None = None
 
     def require_may_replace(self, pipeline: str) -> None:
-        """Refuse to take active rows out of a dataset that belongs to another pipeline.
+        """Refuse to remove active rows from a dataset that belongs to another pipeline.
 
         Raises:
-            AnotherPipeline: naming both.
+            AnotherPipeline: with the names of both pipelines.
         """
         if self.former is None:
             return
         raise AnotherPipeline(
-            f"Dataset {self.dataset['name']!r} belongs to pipeline {self.former}, so that pipeline {pipeline} may add rows "
-            "and not replace any.",
+            f"Dataset {self.dataset['name']!r} belongs to pipeline {self.former}. Pipeline {pipeline} may add rows "
+            "to it but not replace any.",
             f"If {self.former} was renamed to {pipeline}, write formerly: {self.former} below aep in {pipeline}.yaml and "
-            f"run setup. Else give pipeline {pipeline} a dataset of its own. Nothing was sent.",
+            f"run setup. Otherwise give pipeline {pipeline} a separate dataset. Nothing was sent.",
         )
 
 
@@ -69,15 +71,15 @@ def open_history(
 ) -> OpenedHistory:
     """Open the history of the pipeline's dataset, ready for a partition, or with ``all_days`` for all of them.
 
-    One request to AEP, and more only where ledgers of data version 5 or older are taken over. ``any_lake``: also where
-    lake and dataset do not belong together, for ``recover``, which mends that.
+    It sends one request to AEP, and more only if ledgers of data version 5 or older are taken over. ``any_lake``:
+    accept that lake and dataset do not belong together, for ``recover``, which repairs that.
 
     Raises:
         DatasetMissing: AEP has no dataset of that name, or several.
         ForeignLake: the dataset was loaded through another lake.
         AnotherSource: the dataset holds events of another Mixpanel project.
         AnotherPipeline: another pipeline loads into it.
-        BatchUnconfirmed: AEP does not answer about a batch that an old ledger names.
+        BatchUnconfirmed: AEP does not respond about a batch that an old ledger names.
     """
     dataset = _require_dataset(lake, pipeline, aep)
     if not any_lake:
@@ -91,10 +93,10 @@ def open_history(
     bound = history.require_source()
     first = history.bound_pipeline()
     if first is not None and first != pipeline.name and first in neighbours:
-        # Also where the dataset has no tags: it was set up by an earlier version.
+        # Also if the dataset has no tags: it was set up by an earlier version.
         raise AnotherPipeline(
             f"Dataset {dataset['name']!r} is loaded by pipeline {first}, not by pipeline {pipeline.name}.",
-            f"Give pipeline {pipeline.name} a dataset of its own; if {first} was renamed, remove {first}.yaml.",
+            f"Give pipeline {pipeline.name} a separate dataset; if {first} was renamed, remove {first}.yaml.",
         )
     takeover = _Takeover(history, pipeline, aep)
     if day is not None:
@@ -111,7 +113,7 @@ def open_history(
 
 
 def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
-    """The pipeline's dataset; where it was renamed in AEP, its new name is in the error."""
+    """Return the pipeline's dataset; if it was renamed in AEP, the error contains its new name."""
     try:
         return aep.catalog.require_dataset(pipeline.aep.dataset)
     except DatasetMissing:
@@ -123,21 +125,21 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
                 raise DatasetMissing(
                     f"AEP has no dataset named {pipeline.aep.dataset!r}. Pipeline {pipeline.name} loaded into dataset "
                     f"{found['id']}, which AEP now calls {found['name']!r}.",
-                    "Write that name into aep.dataset. Setup would make a new, empty dataset.",
+                    "Write that name into aep.dataset. Setup would create a new, empty dataset.",
                 ) from None
         raise
 
 
 @dataclass(frozen=True)
 class _Takeover:
-    """The old ledgers of a pipeline, as far as they are about the history's dataset."""
+    """The old ledgers of a pipeline that are about the history's dataset."""
 
     history: History
     pipeline: Pipeline
     aep: AepClient
 
     def day(self, day: date) -> bool:
-        """Copy a day's old ledger into the history, unless that has been done; whether it belongs there."""
+        """Copy a day's old ledger into the history unless that is done; return whether it belongs there."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
         old = self._old(day)
         records = ledger.records()
@@ -152,7 +154,7 @@ class _Takeover:
             raise AnotherSource(
                 f"Partition {day} was loaded into dataset {self.history.target.dataset_id} from Mixpanel project "
                 f"{source}, but the connection names project {self.history.source}.",
-                "Correct the Mixpanel connection, or give this project a dataset of its own. Nothing was sent.",
+                "Correct the Mixpanel connection, or give this project a separate dataset. Nothing was sent.",
             )
         self.history.bind(self.pipeline.name, old[-1].at)
         for record in old[len(records) :]:
@@ -161,13 +163,13 @@ class _Takeover:
         return True
 
     def require_source(self) -> None:
-        """Bind a history that has no record yet by the newest old day that is about its dataset."""
+        """Bind a history without records to the source of the newest old day of its dataset."""
         for day in self._old_days()[:_DAYS_ASKED]:
             if self.day(day):
                 return
 
     def all_days(self) -> None:
-        """Take over every old day, once: the lake is listed for them only until that has been done."""
+        """Take over every old day, once; after that the lake is not listed for them again."""
         done = self.history.key(f"taken-over-{self.pipeline.name}")
         if read_record(self.history.lake, done) is None:
             for day in self._old_days():
@@ -186,19 +188,19 @@ class _Takeover:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).first_ledger, day).records()
 
     def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
-        """Whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""
+        """Return whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""
         own, named = self.history.target.dataset_id, self._dataset_of(old)
         if named is not None:
             return named == own
         if old[-1].kind == "empty" or not any(record.batch for record in old):
             return old[-1].kind == "empty"
-        # AEP knows none of its batches: they are about a dataset in another AEP sandbox, or AEP does not answer now.
-        # The latter, where other days are about this dataset; then the run asks again, and a person decides.
+        # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The
+        # second is assumed if other days are in this dataset; then a retry repeats the request, and a person decides.
         others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
         return any(self._dataset_of(self._old(other)) == own for other in others)
 
     def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:
-        """The dataset of the newest batch that AEP knows; None where it knows none of them.
+        """Return the dataset of the newest batch that AEP knows; None if it knows none of them.
 
         Raises:
             BatchUnconfirmed: AEP shows the batch without its dataset.
@@ -207,15 +209,15 @@ class _Takeover:
             found = self.aep.batches.find(batch)
             if found is not None and found.dataset_id is None:
                 raise BatchUnconfirmed(
-                    f"AEP does not say to which dataset batch {batch} belongs.",
-                    "It is asked again when this run is retried.",
+                    f"AEP does not show to which dataset batch {batch} belongs.",
+                    "A retry of this run requests it again.",
                 )
             if found is not None:
                 return found.dataset_id
         return None
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
-        """The project of which the day was exported, by its manifests; None where they are gone."""
+        """Return the project from which the day was exported, by its manifests; None without manifests."""
         digest: str | None = (active_records(old) or old)[-1].staged
         for step, before in (("stage", "validate"), ("validate", "transform"), ("transform", "export")):
             found = manifests.load(self.history.lake, partition.manifest(step, digest)) if digest else None
@@ -225,7 +227,7 @@ class _Takeover:
 
 
 def _is_copy(records: Sequence[LedgerRecord], old: Sequence[LedgerRecord]) -> bool:
-    """Whether a ledger begins with the records of the old one, as far as it goes."""
+    """Return whether a ledger begins with the records of the old one, as far as it goes."""
     return all(
         (one.kind, one.run, one.at) == (other.kind, other.run, other.at)
         for one, other in zip(records, old, strict=False)

@@ -1,4 +1,4 @@
-"""Where the rows of a load come from: which project, under which filter, mapping and schema, with which id recipe."""
+"""The origin of the rows of a load: the project, the filter, the mapping and schema, and the id recipe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.xdm.events.event_id import RECIPE
 
 
 def source_of(raw: Manifest) -> str:
-    """The project that an export is of, as ``region/project_id``; without the region in exports that lack it."""
+    """Return the project of an export as ``region/project_id``; without the region if the export lacks it."""
     region = raw.details.get("region")
     project = str(raw.details["project_id"])
     return f"{region}/{project}" if region else project
@@ -30,45 +30,45 @@ def require_exported_from(history: History, raw: Manifest) -> None:
     source = source_of(raw)
     if source not in (str(history.source), str(history.source.project_id)):
         raise AnotherSource(
-            f"The export of partition {raw.partition} is of Mixpanel project {source}, but the connection names "
+            f"The export of partition {raw.partition} belongs to Mixpanel project {source}, but the connection names "
             f"project {history.source}.",
             "Clear the task export of this run: the connection was changed after it. Nothing was sent.",
         )
 
 
 def filter_digest(pipeline: Pipeline) -> str:
-    """The digest of what is asked for: ``events`` and ``where``."""
+    """Return the digest of the filter: ``events`` and ``where``."""
     return digest_of({"events": sorted(pipeline.mixpanel.events), "where": pipeline.mixpanel.where or ""})
 
 
 def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
-    """Digests of the filter, the mapping, the schema and the account of time that shaped a day."""
+    """Return the digests of the filter, the mapping, the schema and the time convention of a day."""
     return current_made_of(pipeline, mapped.inputs["mapping"], mapped.inputs["schema"])
 
 
 def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether the same event becomes the same row: the same mapping, schema and account of time."""
+    """Return whether the same event becomes the same row: the same mapping, schema and time convention."""
     return all(one.get(name) == other.get(name) for name in ("mapping", "schema", "time"))
 
 
 def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
-    """The same digests for a day that would be loaded now; ``mapping`` and ``schema`` are digests."""
+    """Return the same digests for a day that would be loaded now; ``mapping`` and ``schema`` are digests."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
     return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}
 
 
 def recipe_for(records: Sequence[LedgerRecord], *, replace: bool) -> int:
-    """The id recipe of a partition: that of what is active, so that no event looks late because the recipe is newer.
+    """Return the id recipe of a partition: that of its active rows, so that a newer recipe makes no event look late.
 
-    Where nothing is active, and where everything is replaced, it is the current one.
+    If nothing is active, or everything is replaced, it is the current one.
     """
     active = [] if replace else active_records(records)
     return active[0].recipe if active else RECIPE
 
 
 def require_one_recipe(workspace: Workspace, active: Sequence[LedgerRecord], recipe: int) -> None:
-    """Refuse to compare ids that were made by different recipes.
+    """Refuse to compare ids that were computed by different recipes.
 
     Raises:
         Conflict: the day was loaded with another recipe after it was transformed.

@@ -1,4 +1,4 @@
-"""Reads the ``_id``s of one batch back from AEP's data lake."""
+"""Reads the ``_id``s of one batch from AEP's data lake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_back(
 ) -> int:
     """Insert a batch's rows as ``_id`` and batch into a DuckDB table; return how many there are.
 
-    First within the batch's day, which costs least; in the whole lake where AEP's catalog counts other rows.
+    It reads the batch's day first, which costs least, and the whole lake if AEP's catalog counts other rows.
     """
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), latest_instant(day, zone)

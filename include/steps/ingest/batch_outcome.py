@@ -1,4 +1,4 @@
-"""What becomes of a batch: active with the rows that were staged, or refused, and then why and which rows."""
+"""The outcome of a batch: active with the staged rows, or refused, with the reason and the refused rows."""
 
 from __future__ import annotations
 
@@ -23,32 +23,33 @@ from include.steps.workspace import Workspace
 
 
 def record_active(work: BatchLoader, batch: str) -> None:
-    """Write down that a batch is active, once active and refused rows are exactly those that were staged for it.
+    """Record that a batch is active, once active and refused rows are exactly those that were staged for it.
 
     Raises:
-        CountMismatch: AEP counts others, or refused more than the pipeline's error threshold.
+        CountMismatch: AEP counts other rows, or refused more than the pipeline's error threshold allows.
         LakeNotReadable: rows were refused, and AEP's data lake cannot be read to find out which.
-        Transient: it has not counted yet, or still shows what the batch replaces.
+        Transient: AEP has not counted the rows yet, or still shows the batches that this one replaces.
     """
     found, expected = work.aep.batches.find(batch), work.expected_rows(batch)
     rows, failed = (found.output_records, found.failed_records) if found else (None, None)
     if rows is None:
         raise Transient(
-            f"AEP says batch {batch} of partition {work.workspace.partition} succeeded, but not yet with how many rows.",
-            "This run asks again when it is retried.",
+            f"AEP reports batch {batch} of partition {work.workspace.partition} as succeeded, but not its number of "
+            "rows yet.",
+            "A retry of this run requests it again.",
         )
     threshold = work.workspace.pipeline.aep.error_threshold_percent
     refused = expected - rows
     if (failed or 0) != refused or refused * 100 > threshold * expected:
         allowed = f"; aep.error_threshold_percent allows {threshold:g} percent" if threshold else ""
         raise CountMismatch(
-            f"AEP says batch {batch} succeeded with {rows} rows and {failed or 0} failed ones, but "
+            f"AEP reports batch {batch} as succeeded with {rows} rows and {failed or 0} failed ones, but "
             f"{expected} were staged for partition {work.workspace.partition}{allowed}.",
-            "Compare the batch's failed rows with the staged files; then revert the batch in AEP, and clear the task: "
-            "the partition is loaded again.",
+            "Compare the batch's failed rows with the staged files. Then revert the batch in AEP, and clear the task: "
+            "it loads the partition again.",
         )
     replaces = next(r.replaces for r in reversed(work.records) if r.batch == batch and r.kind == "created")
-    _require_gone(work, batch, replaces)
+    _require_replaced_gone(work, batch, replaces)
     fields: dict[str, object] = {"counts": {"active": rows}}
     earlier = None if replaces else refused_record(work.records)
     if found is not None and (refused or earlier is not None):
@@ -60,77 +61,79 @@ def record_active(work: BatchLoader, batch: str) -> None:
 
 
 def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
-    """The error for a batch that AEP does not confirm: it is asked again, and then a person decides.
+    """Return the error for a batch that AEP does not confirm: a retry requests it again, and then a person decides.
 
-    ``status``: what AEP calls it; None where AEP does not list it.
+    ``status``: AEP's status of it; None if AEP does not list it.
     """
     pipeline, day = workspace.pipeline.name, workspace.partition
     if status is None or classify_status(status) is BatchState.REFUSED:
         hint = (
-            "If it stays so, look at the dataset in AEP, then write down what is true: mixpanel-aep ledger release "
+            "If it stays so, check the dataset in AEP, then record its real state: mixpanel-aep ledger release "
             f"{pipeline} {day} --batch {batch} --why TEXT makes the next run load those rows again."
         )
     else:
         hint = (
-            "If it stays so for a day, ask Adobe about the batch, or end it in AEP (abort it, or delete it); the next run "
+            "If it stays so for a day, contact Adobe about the batch, or end it in AEP (abort or delete it). The next run "
             "then loads its rows again."
         )
-    says = "does not list it" if status is None else f"calls it {status or 'nothing'}"
+    says = "does not list it" if status is None else f"reports its status as {status or 'nothing'}"
     return BatchUnconfirmed(
         f"The ledger of partition {day} names batch {batch}; AEP {says}.",
-        f"This run asks again when it is retried. {hint}",
+        f"A retry of this run requests it again. {hint}",
     )
 
 
-def _require_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
-    """While AEP still shows what a batch takes the place of, every row of it is there twice."""
+def _require_replaced_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
+    """Check that the replaced batches are gone: while AEP still shows one, each of its rows is there twice."""
     for other in replaced:
         found = work.aep.batches.find(other)
         if found is not None and classify_status(found.status) is not BatchState.GONE:
             raise Transient(
-                f"AEP still has batch {other} of partition {work.workspace.partition} as {found.status}, which "
-                f"batch {batch} replaces.",
-                "This run looks again when it is retried; if it stays so, revert the older batch in AEP.",
+                f"AEP still shows batch {other} of partition {work.workspace.partition} as {found.status}, although "
+                f"batch {batch} replaces it.",
+                "A retry of this run checks it again. If it stays so, revert the older batch in AEP.",
             )
 
 
 def record_failed(work: BatchLoader, batch: str) -> None:
-    """Writes down that AEP refused a batch, and keeps what it tells of the rows.
+    """Record that AEP refused a batch, and store what AEP reports about its rows.
 
     Raises:
-        BatchFailed: it held what this run wants to load.
+        BatchFailed: the batch held what this run has to load.
     """
     why, found = work.aep.batches.why_failed(batch), work.aep.batches.find(batch)
     if found is not None and found.is_duplicate:
-        # Not written down as failed: what follows such a record is a new batch of the same rows.
+        # Not recorded as failed: after such a record, a new batch of the same rows would follow.
         raise _refused(
             work,
             batch,
             why,
-            "Its rows should be active in AEP under another batch: look there. No new batch is made of them, however "
-            "often the task is cleared. If they are missing: mixpanel-aep ledger release "
-            f"{work.workspace.pipeline.name} {work.workspace.partition} --batch {batch} --why TEXT; the next run then "
+            "Its rows should be active in AEP under another batch; check there. No new batch is created from them, even "
+            "if the task is cleared again. If they are missing: mixpanel-aep ledger release "
+            f"{work.workspace.pipeline.name} {work.workspace.partition} --batch {batch} --why TEXT. The next run then "
             "loads the day.",
         )
     record = next(record for record in reversed(work.records) if record.batch == batch)
     kept = _keep_failed_rows(work, batch, record.staged)
     work.record("failed", batch, note=why, counts={"refused": kept})
-    if record.content == work.staged.content:  # else an earlier run's; this one's is still to come
+    if (
+        record.content == work.staged.content
+    ):  # otherwise it is an earlier run's batch, and this run still has to load its own
         named = bool(kept) or " at " in why or "rows" in why
         raise _refused(
             work,
             batch,
             why,
-            "Nothing of it is visible. Correct the mapping or the schema, then clear the task transform."
+            "None of its rows are visible. Correct the mapping or the schema, then clear the task transform."
             if named
-            else "Nothing of it is visible. AEP failed without naming a row; clear ingest once, then ask Adobe.",
+            else "None of its rows are visible. AEP failed without naming a row. Clear ingest once, then contact Adobe.",
         )
 
 
 def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
-    """Brings what AEP tells of the rows that it refused into quarantine, before AEP forgets it after 30 days.
+    """Store what AEP reports about the refused rows in quarantine, before AEP removes it after 30 days.
 
-    Where AEP does not tell it, the batch has failed all the same, and that is what has to be said.
+    If AEP reports nothing, the batch has failed nevertheless, and that error is raised.
     """
     kept = 0
     with work.workspace.scratch() as scratch:

@@ -1,5 +1,7 @@
-"""Compares what the lake says with what can be known elsewhere, before anything is changed in AEP: a ledger's record with
-its batch in AEP, and staged rows with their day. A record that is readable need not be true."""
+"""Compares records in the lake with other sources before anything is changed in AEP.
+
+A ledger's record is compared with its batch in AEP, and staged rows with their day: a readable record may be wrong.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ _LINES = 10_000
 
 
 def require_same_load(workspace: Workspace, history: History, batch: Batch, record: LedgerRecord) -> None:
-    """Compare a batch in AEP with the record of it, before it is trusted, completed, aborted or replaced.
+    """Compare a batch in AEP with its record, before it is trusted, completed, aborted or replaced.
 
     Raises:
         LedgerContradicted: it belongs to another dataset or day, holds other content or another number of rows, is
@@ -34,17 +36,17 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
     """
     pipeline, day = workspace.pipeline.name, workspace.partition.day
     hint = (
-        f"See mixpanel-aep ledger show {pipeline} {day}; restore the ledger from a copy, or move its folder out of the "
+        f"See mixpanel-aep ledger show {pipeline} {day}. Restore the ledger from a copy, or move its folder out of the "
         f"lake and run mixpanel-aep recover {pipeline} {day}."
     )
     if not is_load_of(history, batch, day):
         what = f"that batch is not a load of this partition into dataset {history.target.dataset_id}"
         hint = (
-            f"Nothing of this day is in it: mixpanel-aep ledger release {pipeline} {day} --batch {batch.id} --why TEXT, "
+            f"It contains no rows of this day: mixpanel-aep ledger release {pipeline} {day} --batch {batch.id} --why TEXT, "
             "then run the day again."
         )
     elif not _is_content_of(batch, record):
-        what = "that batch holds other content than the record says"
+        what = "that batch holds other content than recorded"
     elif record.kind == "active" and batch.output_records not in (None, record.counts.get("active")):
         what = f"that batch has {batch.output_records} rows, not {record.counts.get('active', 'a number')} as recorded"
     elif classify_status(batch.status) is BatchState.OPEN and batch.tag(LAKE_TAG) not in (
@@ -61,7 +63,7 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
 
 
 def is_load_of(history: History, batch: Batch, day: date) -> bool:
-    """Whether AEP says that a batch is this project's, of this day, in the history's dataset."""
+    """Return whether AEP shows a batch as this project's, of this day, in the history's dataset."""
     return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
 
 
@@ -75,44 +77,44 @@ def _is_content_of(batch: Batch, record: LedgerRecord) -> bool:
 
 
 def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[Path]) -> None:
-    """Compare staged files with what their manifest says, and their rows' ``timestamp`` with the partition's day.
+    """Compare staged files with their manifest, and the ``timestamp`` of their rows with the partition's day.
 
-    The rule of the day holds unless the pipeline calls ``in_the_partition`` a warning; then only rows are counted.
+    The day rule holds unless the pipeline sets ``in_the_partition`` to a warning; then only rows are counted.
 
     Raises:
         BadManifest: a file has rows of another day, or another number of rows.
     """
     for file, path in zip(staged.files, paths, strict=True):
-        rows, first, last = _seen(path)
+        rows, first, last = _rows_and_bounds(path)
         if rows != file.rows:
-            raise _changed(workspace, file, f"has {rows} rows, where its manifest says {file.rows}")
+            raise _changed(workspace, file, f"has {rows} rows, but its manifest states {file.rows}")
         if workspace.pipeline.quality.severity.get("in_the_partition") == "warning" or not rows:
             continue
         day, zone = workspace.partition.day, workspace.pipeline.mixpanel.day_zone
         if first is None or last is None or first < day_start(day, zone) or last >= latest_instant(day, zone):
-            raise _changed(workspace, file, f"has rows that are not of partition {day}")
+            raise _changed(workspace, file, f"has rows outside partition {day}")
 
 
 def _changed(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
     return BadManifest(
         f"{workspace.lake.uri(file.key)} {what}.",
-        "File and manifest were changed, not by this pipeline; nothing was sent to AEP. Restore the day's folder from a "
-        "copy of the lake, or move it out of the lake and run the day again.",
+        "The file and its manifest were changed outside this pipeline; nothing was sent to AEP. Restore the day's "
+        "folder from a copy of the lake, or move it out of the lake and run the day again.",
     )
 
 
-def _seen(path: Path) -> tuple[int, datetime | None, datetime | None]:
-    """The number of rows and the bounds of their ``timestamp``; no bounds where a row has none."""
-    return _seen_in_json(path) if path.suffix == ".json" else _seen_in_parquet(path)
+def _rows_and_bounds(path: Path) -> tuple[int, datetime | None, datetime | None]:
+    """Return the number of rows and the bounds of their ``timestamp``; no bounds if a row has none."""
+    return _bounds_in_json(path) if path.suffix == ".json" else _bounds_in_parquet(path)
 
 
-def _seen_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
+def _bounds_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     try:
-        # The column itself: statistics are whatever the file's writer says.
+        # Read the column itself: the statistics depend on the program that wrote the file.
         column = pq.ParquetFile(path).read(columns=["timestamp"])["timestamp"]
     except (pa.ArrowException, KeyError, OSError):
         return -1, None, None
@@ -126,7 +128,7 @@ class _Row(msgspec.Struct):
     timestamp: str = ""
 
 
-def _seen_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
+def _bounds_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
     decoder, rows, texts = msgspec.json.Decoder(_Row), 0, set[str]()
     first = last = None
     try:

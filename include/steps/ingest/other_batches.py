@@ -22,27 +22,27 @@ MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, B
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Looks for them, and says what follows."""
+    """Finds such batches, and decides what to do with them."""
 
     workspace: Workspace
     history: History
     aep: AepClient
 
     def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """The partition's batches that the ledger does not count on, as AEP shows them now."""
-        # One that was gone, replaced or refused may be there again: AEP may have been wrong about it.
+        """Return the partition's batches that the ledger does not count on, as AEP shows them now."""
+        # A batch that was gone, replaced or refused may be visible again: AEP may have reported it wrongly.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
         return Witness(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
     def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Those of ``seen`` whose rows are in AEP or may appear there without a further record of ours."""
+        """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record."""
         return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
     def find_lost(self, seen: Sequence[Batch], load_request: LoadId, content: str) -> Batch | None:
-        """A batch of this very content that may be or become active, and whose record was lost.
+        """Return a batch of exactly this content that is or may become active, and whose record was lost.
 
-        An open one is adopted only where it comes from this lake: another installation may be filling it.
+        An open batch is adopted only if it comes from this lake: another installation may be filling it.
         """
         for batch in seen:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
@@ -57,10 +57,10 @@ class OtherBatches:
     def require_none(
         self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
     ) -> None:
-        """Stop before two batches of the partition can be active at once, or where they are.
+        """Stop if two batches of the partition are, or could become, active at the same time.
 
-        An open batch from this lake that no record names is an orphan of a crash: no run can complete it without a
-        record, so it is aborted. Of an open batch from elsewhere and ``own`` the older one continues.
+        A crash leaves an open batch from this lake that no record names: no run can complete it without a record, so it
+        is aborted. Of an open batch from another lake and ``own``, the older one continues.
         """
         for batch in seen:
             state = classify_status(batch.status)
@@ -74,9 +74,9 @@ class OtherBatches:
                     continue
                 raise OpenBatchElsewhere(
                     f"AEP has an open batch {batch.id} of partition {self.workspace.partition} that this lake does "
-                    "not know: another installation is loading the day, or a run on another lake ended in a crash.",
-                    "Make sure that only one installation loads into this dataset; abort the batch in AEP if no run "
-                    "is filling it. Nothing of it is visible yet.",
+                    "not know: another installation is loading the day, or a run on another lake crashed.",
+                    "Make sure that only one installation loads into this dataset. Abort the batch in AEP if no run "
+                    "is filling it. None of its rows are visible yet.",
                 )
             raise self._unknown(batch, records)
 
@@ -89,21 +89,21 @@ class OtherBatches:
         adopt = f"mixpanel-aep ledger adopt {pipeline} {day} --batch {batch.id} --why TEXT"
         if batch.day is None:
             return UnknownBatch(
-                f"AEP holds batch {batch.id} ({status}), whose externalId begins as this project's do but names no day: "
-                f"its rows may be rows of any day of pipeline {pipeline}.",
-                f"Nothing was loaded. mixpanel-aep verify {pipeline} says which of its rows are there twice. Revert the "
-                "batch in AEP, and load rows of your own under an externalId that does not begin with mixpanel-aep-.",
+                f"AEP holds batch {batch.id} ({status}), whose externalId has this project's prefix but names no day: "
+                f"its rows may belong to any day of pipeline {pipeline}.",
+                f"Nothing was loaded. mixpanel-aep verify {pipeline} reports which of its rows are duplicates. Revert the "
+                "batch in AEP, and load other rows under an externalId that does not start with mixpanel-aep-.",
             )
         if (record := next((r for r in reversed(records) if r.batch == batch.id), None)) is not None:
             was = {"failed": "failed", "gone": "gone", "active": "replaced"}.get(record.kind, "given up")
             return UnknownBatch(
-                f"Record {record.number} of the ledger of partition {day} calls batch {batch.id} {was}; AEP now calls "
-                f"it {status}.",
-                f"Nothing was loaded. Its rows may be there twice: revert it in AEP. If they are not: {adopt}.",
+                f"Record {record.number} of the ledger of partition {day} marks batch {batch.id} as {was}, but AEP now "
+                f"reports it as {status}.",
+                f"Nothing was loaded. Its rows may be duplicates: revert it in AEP. If they are not: {adopt}.",
             )
         return UnknownBatch(
             f"AEP holds batch {batch.id} ({status}) of partition {day}, which the ledger in "
-            f"{self.workspace.lake.url} does not know: it was loaded from another lake, or this lake is an older copy.",
-            f"Nothing was loaded. Correct the lake's address; or read the ledger back from AEP: mixpanel-aep recover "
-            f"{pipeline} {day}; or this batch alone: {adopt}.",
+            f"{self.workspace.lake.url} does not contain: it was loaded from another lake, or this lake is an older copy.",
+            f"Nothing was loaded. Correct the lake's address, or read the ledger from AEP: mixpanel-aep recover "
+            f"{pipeline} {day}; or only this batch: {adopt}.",
         )

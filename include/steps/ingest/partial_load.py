@@ -1,6 +1,7 @@
-"""A batch that became active without some of its rows: which ones, into quarantine, and what the ledger says of them.
+"""A batch that became active without some of its rows: finds them, writes them to quarantine and prepares the record.
 
-Refused are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add reasons.
+The refused rows are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add
+reasons.
 """
 
 from __future__ import annotations
@@ -28,20 +29,20 @@ from include.steps.history.read_back import read_back
 from include.steps.ingest.batch_loader import BatchLoader
 
 _WRITTEN_ROWS = 2_000
-"""Rows that are Python objects at once."""
+"""The number of rows that are Python objects at the same time."""
 ACTIVE = "SELECT _id, digest FROM staged SEMI JOIN found USING (_id)"
 OWN_REFUSED = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
 REFUSED = f"{OWN_REFUSED} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
-"""What AEP has refused of the day and what is in no active batch. ``earlier``: the same before this batch."""
+"""The rows of the day that AEP has refused and that are in no active batch. ``earlier``: the same before this batch."""
 UNEXPECTED = """SELECT count(*) FROM (
     SELECT _id FROM found WHERE _id NOT IN (SELECT _id FROM staged)
     UNION ALL SELECT _id FROM found GROUP BY _id HAVING count(*) > 1)"""
-"""Rows of the batch that were not staged, and ids that it has several times."""
+"""Rows of the batch that were not staged, and ids that it contains several times."""
 
 
 @dataclass(frozen=True)
 class PartialLoad:
-    """An active batch, whose refused rows are settled before the ledger calls it active.
+    """An active batch, whose refused rows are settled before the ledger marks it as active.
 
     ``earlier``: what AEP had refused of the day before this batch, as ``refused_record`` returns it.
     """
@@ -56,13 +57,13 @@ class PartialLoad:
     def settle(self) -> dict[str, object]:
         """Write the quarantine and the sets of ids; return ``ids``, ``refused`` and ``counts`` of the active record.
 
-        Called again after a crash it writes the same.
+        Called again after a crash, it writes the same.
 
         Raises:
             CountMismatch: AEP's data lake holds other rows in the batch than its catalog counts, or rows that were not
                 staged.
             Transient: the data lake does not show all rows of the batch yet.
-            LakeNotReadable: the data lake cannot be read, so that nothing says which rows are active.
+            LakeNotReadable: the data lake cannot be read, so that the active rows are unknown.
         """
         place = self.work.workspace
         with place.scratch() as scratch, open_duckdb(scratch) as db:
@@ -97,7 +98,7 @@ class PartialLoad:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
     def _read_back(self, db: Any) -> None:
-        """Fill ``found`` with the rows of the batch, which have to be exactly those that AEP counts, and staged."""
+        """Fill ``found`` with the rows of the batch; check that AEP counts as many and that they were staged."""
         place, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
         try:
@@ -111,25 +112,25 @@ class PartialLoad:
             raise Transient(
                 f"AEP's data lake shows {rows} of the {self.rows} rows of batch {self.batch.id} of partition "
                 f"{place.partition}; {self.staged_rows - self.rows} others were refused.",
-                "Rows become visible some time after the batch is active: this run reads them again when it is retried.",
+                "Rows become visible some time after the batch is active. A retry of this run reads them again.",
             )
         (unexpected,) = db.execute(UNEXPECTED).fetchone()
         if rows > self.rows or unexpected:
             raise CountMismatch(
                 f"AEP counts {self.rows} active rows in batch {self.batch.id} of partition {place.partition}, but its data "
-                f"lake shows {rows}, of which {unexpected} were not staged or are there several times.",
-                "Ask Adobe about the batch; or revert it in AEP and clear the task: the partition is loaded again.",
+                f"lake shows {rows}, of which {unexpected} were not staged or are duplicates.",
+                "Contact Adobe about the batch, or revert it in AEP and clear the task: it loads the partition again.",
             )
 
     def _not_readable(self, error: LakeNotReadable) -> LakeNotReadable:
         refused = self.staged_rows - self.rows
         return LakeNotReadable(
             f"AEP refused {refused} of {self.staged_rows} rows of batch {self.batch.id} of partition "
-            f"{self.work.workspace.partition} ({self._listed}), and its data lake, which shows which ones, cannot be read: "
+            f"{self.work.workspace.partition} ({self._listed}). Its data lake, which shows which ones, cannot be read: "
             f"{error.sentence}",
             f"{error.hint} Or write verify.reader: data_access in the pipeline file. Then clear the task: the batch is "
             "not loaded again. Or revert the batch in AEP and remove aep.error_threshold_percent: then one invalid row "
-            "fails the batch, and nothing of it is visible.",
+            "fails the batch, and none of its rows become visible.",
         )
 
     @property
@@ -137,9 +138,9 @@ class PartialLoad:
         return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
 
     def _quarantine(self, db: Any, scratch: Path) -> None:
-        """Write each refused row with its reasons, before AEP forgets them after 30 days."""
+        """Write each refused row with its reasons, before AEP removes them after 30 days."""
         db.execute("CREATE TEMP TABLE why (_id VARCHAR, reason VARCHAR)")
-        with suppress(PipelineError):  # the rows are refused all the same
+        with suppress(PipelineError):  # the rows are refused with or without reasons
             insert_ids(db, "why", self.work.aep.batches.reasons_of_rows(self.batch.id))
         path = scratch / "refused.jsonl.gz"
         with gzip_writer(path) as file:
@@ -165,7 +166,7 @@ class PartialLoad:
         return dict(db.execute(query, [list(ids)]).fetchall())
 
     def _refused_rows(self, db: Any, scratch: Path) -> Iterator[dict[str, Any]]:
-        """The rows as they were staged."""
+        """Yield the rows as they were staged."""
         import pyarrow as pa
 
         place = self.work.workspace

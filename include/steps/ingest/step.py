@@ -1,7 +1,7 @@
-"""Ingest: the staged rows become active at AEP, each exactly once, whatever was interrupted before.
+"""Ingest: the staged rows become active in AEP, each exactly once, regardless of earlier interruptions.
 
-``decide`` says what to do next; this step does it, writes it into the ledger, and asks again. It never waits for AEP:
-when AEP is at work it says so, and whoever called looks again later.
+``decide`` returns the next action; this step executes it, records it in the ledger, and decides again. It never waits
+for AEP: while AEP is processing a batch, it returns that, and the caller polls later.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MANY_DECISIONS = 20
 
 @dataclass(frozen=True)
 class IngestResult:
-    """The partition is at AEP: ``active`` rows in ``batches``, oldest first; none for an empty day.
+    """The partition is in AEP: ``active`` rows in ``batches``, oldest first; none for an empty day.
 
-    ``loaded``: rows that were loaded for this staged content; ``late``: whether beside rows that were there already.
+    ``loaded``: rows that were loaded for this staged content; ``late``: whether other rows were active before.
     """
 
     batches: tuple[str, ...]
@@ -32,7 +32,7 @@ class IngestResult:
     loaded: int
     late: bool
     again: bool
-    """True when an earlier run had done it all."""
+    """True if an earlier run had completed the load."""
     refused: int = 0
     """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
     listed: tuple[str, ...] = ()
@@ -40,14 +40,17 @@ class IngestResult:
 
     @property
     def batch_id(self) -> str | None:
-        """The newest batch."""
+        """Return the newest batch."""
         return self.batches[-1] if self.batches else None
 
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """AEP is at work on the batch; look again later. ``committed``: this look filled and completed it, so that AEP has
-    just begun. Completing it once more does not count: a batch that stays open must not be watched for ever."""
+    """AEP is processing the batch; poll again later.
+
+    ``committed``: this call filled and completed it, so that AEP has just started. Completing it a second time does not
+    count: a batch that stays open must not be polled for ever.
+    """
 
     batch_id: str
     committed: bool = False
@@ -62,14 +65,14 @@ def ingest_partition(
     *,
     replace: bool = False,
 ) -> IngestResult | PendingBatch:
-    """Takes the partition as far as it goes without waiting. Call it again after a while when it is ``PendingBatch``.
+    """Process the partition as far as possible without waiting. Call it again later if it returns ``PendingBatch``.
 
-    Rows that are active already stay as they are, and only the others are loaded, in a batch of their own. ``replace``:
-    all rows are loaded, and AEP takes the batches that are active out when the new one is in.
+    Active rows stay as they are, and only the others are loaded, in a separate batch. ``replace``: all rows are loaded,
+    and AEP removes the active batches when the new one is active.
 
     Raises:
-        Conflict: another run is at work on this partition.
-        BatchFailed: AEP refused the batch; a retry makes a new one.
+        Conflict: another run is processing this partition.
+        BatchFailed: AEP refused the batch; a retry creates a new one.
         CountMismatch: AEP counts other rows than were staged.
         BatchUnconfirmed: AEP does not confirm now that a batch of the ledger exists and is active.
         UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
@@ -94,7 +97,7 @@ def ingest_partition(
             case Action.MARK_EMPTY:
                 work.mark_empty()
             case Action.MARK_GONE:
-                work.record("gone", batch, note="taken back in AEP")
+                work.record("gone", batch, note="reverted in AEP")
             case Action.RESTAGE:
                 work.restage()
             case Action.CREATE:
@@ -115,7 +118,10 @@ def ingest_partition(
                     decision.hint,
                 )
         again = again and decision.action in (Action.RESTAGE, Action.MARK_GONE)
-    raise Conflict(f"Partition {workspace.partition} changes faster than this run can follow.", "Retry it.")
+    raise Conflict(
+        f"Partition {workspace.partition} did not converge after repeated decisions; another run may be active.",
+        "Wait until the other run has ended, then retry.",
+    )
 
 
 def _ingested(work: BatchLoader, again: bool) -> IngestResult:

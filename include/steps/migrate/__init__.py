@@ -1,8 +1,8 @@
-"""Migrate: a pipeline file, a mapping and a day to switch, made from a dataflow of Adobe's own Mixpanel source.
+"""Migrate: creates a pipeline file, a mapping and a switch day from a dataflow of Adobe's own Mixpanel source.
 
 1. ``dataflow``: reads the dataflow, its connections, its mapping set and its runs from AEP.
-2. ``switch``: finds the first day that the pipeline loads, so that no day is missing or double.
-3. ``files``: makes the pipeline file and the mapping file.
+2. ``switch``: finds the first day that the pipeline loads, so that no day is missing or duplicated.
+3. ``files``: creates the pipeline file and the mapping file.
 4. ``differences``: what will be different, and what a person has to decide or to do.
 """
 

@@ -1,4 +1,4 @@
-"""A dataflow of Adobe's Mixpanel source as AEP shows it, read into the few facts that a migration needs."""
+"""Reads a dataflow of Adobe's Mixpanel source, and returns the facts that a migration needs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from include.xdm.mapping.mapping_file import current_row
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 _SECONDS_BELOW = 100_000_000_000
-"""An epoch time below it is in seconds: documents and samples have both (EP:sources/tutorials/api/create-flow-runs.md)."""
+"""A lower epoch time is in seconds: documents and samples have both (EP:sources/tutorials/api/create-flow-runs.md)."""
 _REGIONS = {"data-eu.mixpanel.com": "eu", "data-in.mixpanel.com": "in"}
 _UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate without an id lists those."
 
 
 @dataclass(frozen=True)
 class FlowRun:
-    """One run. ``window``: the span of time that it read, in epoch milliseconds, its end exclusive."""
+    """One run. ``window``: the time span that it read, in epoch milliseconds, its end exclusive."""
 
     id: str
     status: str
@@ -31,18 +31,18 @@ class FlowRun:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has succeeded; partly succeeded counts, too."""
+        """Return whether it has succeeded, fully or partly."""
         return self.status in ("success", "partialSuccess")
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it may still load what is in its window."""
+        """Return whether it may still load what is in its window."""
         return not self.is_done and self.status != "failed"
 
 
 @dataclass(frozen=True)
 class Dataflow:
-    """``period_ms``: None where it runs once. ``rows``: the mappings of its mapping set."""
+    """A dataflow. ``period_ms``: None if it runs once. ``rows``: the mappings of its mapping set."""
 
     id: str
     name: str
@@ -60,20 +60,20 @@ class Dataflow:
 
     @property
     def is_running(self) -> bool:
-        """Whether further runs will come."""
+        """Return whether further runs will come."""
         return self.state == "enabled" and self.period_ms is not None
 
 
 def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
-    """Read a dataflow with its connections, its mapping set and its runs; nothing is changed.
+    """Read a dataflow with its connections, its mapping set and its runs without changing anything.
 
     Raises:
-        NotFound: there is no dataflow of this id.
+        NotFound: no dataflow has this id.
         ConfigError: it is not a dataflow of Adobe's Mixpanel source, or a draft.
     """
     flow = aep.flows.dataflow(flow_id)
-    source = aep.flows.source_connection(_only(flow, "sourceConnectionIds"))
-    target = aep.flows.target_connection(_only(flow, "targetConnectionIds"))
+    source = aep.flows.source_connection(_single_id(flow, "sourceConnectionIds"))
+    target = aep.flows.target_connection(_single_id(flow, "targetConnectionIds"))
     base = aep.flows.base_connection(str(source.get("baseConnectionId") or ""))
     params, schedule = _object(source, "params"), _object(flow, "scheduleParams")
     options = flow.get("options") if isinstance(flow.get("options"), dict) else {}
@@ -97,11 +97,12 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
     )
 
 
-def _only(flow: Mapping[str, Any], name: str) -> str:
+def _single_id(flow: Mapping[str, Any], name: str) -> str:
     found = flow.get(name)
     if not isinstance(found, list) or len(found) != 1:
         raise ConfigError(
-            f"Dataflow {flow.get('id')} does not have one of {name}; it may be a draft.", _UNREADABLE
+            f"Dataflow {flow.get('id')} does not have exactly one entry in {name}; it may be a draft.",
+            _UNREADABLE,
         )
     return str(found[0])
 
@@ -112,7 +113,7 @@ def _object(entity: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _region(base: Mapping[str, Any]) -> str:
-    """Only the beta's base connections name a host; today's always read the US residency."""
+    """Return the region: only base connections of the beta name a host; the current ones always read the US residency."""
     host = str(_object(_object(base, "auth"), "params").get("host", ""))
     return _REGIONS.get(host.removeprefix("https://").strip("/").lower(), "us")
 

@@ -1,4 +1,4 @@
-"""What will be different from the dataflow, and what a person has to decide. Pure."""
+"""The differences from the dataflow, and what a person has to decide. Pure functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Kind = Literal["better", "different", "decide"]
 
 @dataclass(frozen=True)
 class Difference:
-    """``better``: nothing to do; ``different``: readers of the data may notice it; ``decide``: a person has to act."""
+    """A difference. ``better``: nothing to do; ``different``: readers may notice it; ``decide``: a person has to act."""
 
     kind: Kind
     about: str
@@ -33,11 +33,11 @@ def find_differences(
     identities_found: bool,
     mapping_fault: str,
 ) -> list[Difference]:
-    """Return the differences, what a person has to decide first."""
+    """Return the differences; those that a person has to decide come first."""
     found = [
         *_decisions(flow, pipeline, switch, identities_found=identities_found, mapping_fault=mapping_fault),
-        *_built(flow, pipeline),
-        *_always(flow, pipeline, switch),
+        *_generated_field_differences(flow, pipeline),
+        *_general_differences(flow, pipeline, switch),
     ]
     order = ("decide", "different", "better")
     return sorted(found, key=lambda each: order.index(each.kind))
@@ -66,7 +66,7 @@ def _decisions(
         yield Difference(
             "decide",
             "identities",
-            f"The dataflow has no identity. The pipeline file has {name} as namespace {code}; correct it before apply: "
+            f"The dataflow has no identity. The pipeline file sets {name} with namespace {code}. Correct it before apply: "
             "a namespace cannot be deleted.",
         )
     if switch.gaps:
@@ -79,8 +79,8 @@ def _decisions(
         )
 
 
-def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
-    """``_id`` and ``timestamp``, which the pipeline builds itself."""
+def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
+    """Compare ``_id`` and ``timestamp``, which the pipeline builds itself."""
     source = pipeline.mixpanel
     rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
     rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
@@ -89,7 +89,7 @@ def _built(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
         if why:
             yield Difference("different", name, why)
         else:
-            yield Difference("better", name, f"{name} is built by the pipeline, of the same values.")
+            yield Difference("better", name, f"The pipeline builds {name} from the same values.")
 
 
 def _why_differs(row: Mapping[str, Any] | None, name: str, rules: GeneratedFieldRules) -> str:
@@ -103,36 +103,36 @@ def _why_differs(row: Mapping[str, Any] | None, name: str, rules: GeneratedField
     return ""
 
 
-def _always(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> Iterator[Difference]:
+def _general_differences(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> Iterator[Difference]:
     yield Difference(
         "different",
         "schedule",
-        f"The dataflow runs {flow.frequency}. The pipeline loads a day once, {pipeline.settle_hours:g} hours after it has "
-        "ended in the project's zone.",
+        f"The dataflow runs {flow.frequency}. The pipeline loads a day once, {pipeline.settle_hours:g} hours after its "
+        "end in the project's zone.",
     )
     if switch.in_place:
         yield Difference(
             "different",
             "older days",
-            f"Rows from before {switch.day} stay as the dataflow loaded them: with their duplicates, and with other _ids.",
+            f"Rows from before {switch.day} stay as the dataflow loaded them, with their duplicates and different _ids.",
         )
     yield Difference(
         "better",
         "duplicates",
-        "An event is loaded once, however often Mixpanel returns it or a run is repeated.",
+        "An event is loaded once, even if Mixpanel returns it several times or a run is repeated.",
     )
     yield Difference(
         "better",
         "late events",
-        f"The last {pipeline.late_days} days are exported again every day; the dataflow reads each span of time once.",
+        f"The last {pipeline.late_days} days are exported again every day. The dataflow reads each time span once.",
     )
     yield Difference(
         "better",
         "refused events",
-        "Events that AEP would refuse are kept in quarantine with their reasons, and can be loaded later.",
+        "Events that AEP would refuse are stored in quarantine with their reasons, and can be loaded later.",
     )
     yield Difference(
         "different",
         "alerts",
-        "Alerts that are subscribed to in AEP for the dataflow do not cover the pipeline.",
+        "Alerts in AEP that are subscribed to the dataflow do not cover the pipeline.",
     )

@@ -1,4 +1,4 @@
-"""The pipeline file and the mapping file of a migration, as text. Pure."""
+"""The pipeline file and the mapping file of a migration, as text. Pure functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.dataprep.language.tree import LanguageError
 
 BUILT = ("_id", "timestamp")
-"""What the pipeline builds itself."""
+"""The fields that the pipeline builds itself."""
 _KNOWN = {"user_id": "$user_id", "device_id": "$device_id"}
 _DEFAULT_IDENTITY = {"distinct_id": "MixpanelUser"}
 
@@ -30,6 +30,7 @@ class MigrationOptions:
 
     @property
     def mixpanel_conn_id(self) -> str:
+        """Return the id of the pipeline's Mixpanel connection."""
         return f"mixpanel_{self.name.replace('-', '_')}"
 
 
@@ -42,11 +43,11 @@ def pipeline_text(
     *,
     profile: bool,
 ) -> str:
-    """Return the pipeline file. ``dataset``: Adobe's, with ``name`` and ``schemaRef``."""
+    """Return the pipeline file. ``dataset``: Adobe's dataset, with ``name`` and ``schemaRef``."""
     name = str(dataset["name"]) if switch.in_place else f"{dataset['name']} by day"
     percent = flow.partial_percent
     return (
-        f"# Made by mixpanel-aep migrate from Adobe's dataflow {flow.id}.\n"
+        f"# Created by mixpanel-aep migrate from Adobe's dataflow {flow.id}.\n"
         "mixpanel:\n"
         f"  conn_id: {options.mixpanel_conn_id}\n"
         f"  timezone: {_quoted(flow.timezone)}\n"
@@ -57,7 +58,7 @@ def pipeline_text(
         f"  schema: {_quoted(str(dataset['schemaRef']['id']))}\n"
         + ("  profile: true\n" if profile and switch.in_place else "")
         + f"mapping: {options.name}.json\n"
-        "unmapped: drop   # as the dataflow; docs/discover.md says how to keep all properties\n"
+        "unmapped: drop   # as the dataflow; docs/discover.md describes how to keep all properties\n"
         f"identities: {json.dumps(dict(identities), ensure_ascii=False)}\n"
         + (
             f"quality: {{max_quarantined: {percent:g}%}}   # the dataflow's error threshold\n"
@@ -69,22 +70,23 @@ def pipeline_text(
 
 
 def mapping_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the mapping file, a mapping a line, without what the pipeline builds itself."""
+    """Return the mapping file, one mapping per line, without the fields that the pipeline builds itself."""
     lines = ",\n".join(f"    {json.dumps(dict(row), ensure_ascii=False)}" for row in kept_rows(rows))
     return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'
 
 
 def kept_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the mappings of the dataflow that the pipeline needs, too."""
+    """Return the mappings of the dataflow that the pipeline also needs."""
     return [row for row in rows if row.get("destination") not in BUILT]
 
 
 def find_identities(
     rows: Sequence[Mapping[str, Any]], descriptors: Sequence[Mapping[str, Any]]
 ) -> tuple[dict[str, str], bool]:
-    """Return identities by property, and whether they are the dataflow's or a default.
+    """Return identities by property, and whether they come from the dataflow or are a default.
 
-    They are what mappings mark as identities, and fields that the schema's descriptors do. A primary identity is first.
+    Identities are the properties that mappings or the schema's descriptors mark as such. A primary identity comes
+    first.
     """
     by_path = {
         str(each.get("xdm:sourceProperty", "")).strip("/").replace("/", "."): each
@@ -104,7 +106,7 @@ def find_identities(
 
 
 def _property(row: Mapping[str, Any]) -> str | None:
-    """The property that a mapping takes as it is; ``data.user_id`` is Mixpanel's ``$user_id``."""
+    """Return the property that a mapping copies unchanged; ``data.user_id`` is Mixpanel's ``$user_id``."""
     if row.get("sourceType") != "ATTRIBUTE":
         return None
     try:
@@ -116,7 +118,7 @@ def _property(row: Mapping[str, Any]) -> str | None:
 
 
 def _code(namespace: Any) -> str | None:
-    """A descriptor's namespace, where it is a code: it may also be a number."""
+    """Return a descriptor's namespace if it is a code: it may also be a number."""
     return namespace if isinstance(namespace, str) and not namespace.isdecimal() else None
 
 

@@ -1,4 +1,4 @@
-"""One migration: what was read from AEP, and the files, the plan, the differences and the day that follow from it."""
+"""One migration: the facts that were read from AEP, and the resulting files, plan, differences and switch day."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Migration:
-    """``plan``: the changes in AEP that the pipeline needs; None where ``plan_fault`` says why there is none yet."""
+    """The result. ``plan``: the changes in AEP that the pipeline needs; None if ``plan_fault`` gives the reason."""
 
     pipeline: Pipeline
     pipeline_text: str
@@ -43,10 +43,10 @@ class Migration:
 
 
 def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, now: datetime) -> Migration:
-    """Make the files and the plan of a pipeline that continues a dataflow. Nothing is written or changed.
+    """Create the files and the plan of a pipeline that continues a dataflow, without writing or changing anything.
 
     Raises:
-        ConfigError: the dataset of the dataflow is gone, or its time zone is not known.
+        ConfigError: the dataset of the dataflow is gone, or its time zone is unknown.
     """
     dataset = aep.catalog.dataset(flow.dataset_id)
     if dataset is None:
@@ -62,7 +62,7 @@ def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, 
     def text_for(switch: Switch) -> str:
         return pipeline_text(flow, options, dataset, switch, identities, profile=profile)
 
-    # The zone in which days are counted is the pipeline's own, so that it is read before the switch is known.
+    # The pipeline counts days in its own zone, so the file is read before the switch day is known.
     first = _read(text_for(Switch(now.date(), True, ())), options.name)
     switch = find_switch(flow, first.mixpanel.day_zone, now)
     text = text_for(switch)
@@ -89,7 +89,7 @@ def _read(text: str, name: str) -> Pipeline:
     except ValueError as error:
         first = str(error).splitlines()
         raise ConfigError(
-            f"The dataflow cannot be written as a pipeline file: {' '.join(first[1:3]).strip()}",
+            f"The dataflow cannot be converted to a pipeline file: {' '.join(first[1:3]).strip()}",
             "Write a pipeline file by hand: copy include/pipelines/shop.yaml; README.md explains each key.",
         ) from None
 

@@ -1,4 +1,4 @@
-"""The day to switch: the first that the pipeline loads, so that no day is missing or double. Pure."""
+"""The switch day: the first day that the pipeline loads, so that no day is missing or duplicated. Pure functions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DAYS_AHEAD = 40
 
 @dataclass(frozen=True)
 class Switch:
-    """``day``: the pipeline's first. ``in_place``: whether it continues in Adobe's dataset, or needs one of its own.
+    """The switch. ``day``: the pipeline's first; ``in_place``: whether it continues in Adobe's dataset or needs a new one.
 
     ``sentences``: what to do, in order. ``gaps``: days that failed runs of the dataflow may have left incomplete.
     """
@@ -25,22 +25,22 @@ class Switch:
 
 
 def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
-    """Return the day to switch, from the schedule and the runs of a dataflow.
+    """Return the switch day, from the schedule and the runs of a dataflow.
 
-    ``zone``: in which the pipeline counts days. The dataflow's rows and the pipeline's can be in one dataset only where
-    the dataflow ends exactly at midnight: a day that both have loaded is double, and neither has the other's ``_id``s.
+    ``zone``: in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
+    if the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
     """
     done = _loaded(flow)
     gaps = _gaps(flow, zone)
     if at_work := [run for run in flow.runs if run.is_at_work]:
         wait = f"{len(at_work)} runs of the dataflow have not ended. Run mixpanel-aep migrate again when they have."
-        # What they may still load counts as loaded.
+        # Their windows count as loaded.
         runs = tuple(replace(run, status="success") if run.is_at_work else run for run in flow.runs)
         found = find_switch(replace(flow, runs=runs), zone, now)
         return replace(found, sentences=(wait, *found.sentences))
     if not done and not flow.is_running:
         day = _local(flow.start_ms, zone).date()
-        return Switch(day, True, ("The dataflow has loaded nothing, and no run of it will come.",), gaps)
+        return Switch(day, True, ("The dataflow has loaded nothing, and no further run is scheduled.",), gaps)
     end_ms = max((end for _, end in done), default=flow.start_ms)
     if not flow.is_running:
         end = _local(end_ms, zone)
@@ -48,10 +48,10 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
             return Switch(
                 end.date(), True, (f"The dataflow has ended with {end.date() - timedelta(days=1)}.",), gaps
             )
-        return _apart(flow, zone, f"The dataflow has ended in the middle of {end.date()}.", gaps)
+        return _separate_dataset(flow, zone, f"The dataflow ended in the middle of {end.date()}.", gaps)
     midnight = _next_midnight(flow, zone, max(end_ms, int(now.timestamp() * 1000)))
     if midnight is None:
-        return _apart(flow, zone, "No run of the dataflow ends at midnight.", gaps)
+        return _separate_dataset(flow, zone, "No run of the dataflow ends at midnight.", gaps)
     after = midnight + timedelta(milliseconds=flow.period_ms or 0)
     return Switch(
         midnight.date(),
@@ -60,30 +60,30 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
             f"Let the dataflow run until its run of {_utc(midnight)} UTC has succeeded: it ends with "
             f"{midnight.date() - timedelta(days=1)}.",
             f"Disable the dataflow before its next run, at {_utc(after)} UTC.",
-            "Run mixpanel-aep migrate again: it says whether the dataflow has ended at midnight.",
+            "Run mixpanel-aep migrate again: it reports whether the dataflow has ended at midnight.",
         ),
         gaps,
     )
 
 
-def _apart(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
-    """The pipeline loads everything into a dataset of its own, from the dataflow's first day on."""
+def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
+    """Return a switch in which the pipeline loads everything into a new dataset, from the dataflow's first day on."""
     starts = [start for start, _ in _loaded(flow)]
     day = _local(min(starts, default=flow.start_ms), zone).date()
     return Switch(
         day,
         False,
         (
-            f"{why} In one dataset that day would be double, so the pipeline gets a dataset of its own.",
+            f"{why} In one dataset that day would be duplicated, so the pipeline gets a separate dataset.",
             f"Load all days from {day} on; change start_date if you need fewer.",
-            "Let readers use the new dataset once mixpanel-aep audit finds no day missing; then disable the dataflow.",
+            "Switch readers to the new dataset once mixpanel-aep audit finds no missing day; then disable the dataflow.",
         ),
         gaps,
     )
 
 
 def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | None:
-    """The first midnight at which a run ends: a run's window ends at the moment for which it was scheduled."""
+    """Return the first midnight at which a run ends: a run's window ends at its scheduled time."""
     first = _local(after_ms, zone).date() + timedelta(days=1)
     for number in range(_DAYS_AHEAD):
         day = first + timedelta(days=number)
@@ -95,12 +95,12 @@ def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | 
 
 
 def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
-    """Days of windows that failed and that no successful run covers."""
+    """Return the days of windows that failed and that no successful run covers."""
     done = sorted(_loaded(flow))
     failed = [run.window for run in flow.runs if run.status == "failed" and run.window is not None]
     days: set[date] = set()
     for start, end in failed:
-        for done_start, done_end in done:  # what a later run has covered is no gap
+        for done_start, done_end in done:  # a time span that a later run covered is not a gap
             if done_start <= start < done_end:
                 start = done_end
         if start < end:
@@ -110,7 +110,7 @@ def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
 
 
 def _loaded(flow: Dataflow) -> list[tuple[int, int]]:
-    """The windows of runs that have succeeded."""
+    """Return the windows of runs that have succeeded."""
     return [run.window for run in flow.runs if run.is_done and run.window is not None]
 
 

@@ -1,4 +1,4 @@
-"""Audit: every day from the pipeline's first to the last settled one is accounted for, by AEP's own account."""
+"""Audit: accounts for every day from the pipeline's first to the last settled one, by the statuses in AEP."""
 
 from __future__ import annotations
 
@@ -32,28 +32,29 @@ class Audit:
     days: tuple[AuditedDay, ...]
     undated: tuple[str, ...] = ()
     statuses: Mapping[str, str] = field(default_factory=dict)
-    """AEP's own status of each of this project's batches, by id."""
+    """AEP's status of each of this project's batches, by id."""
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
+        """Return the missing days."""
         return tuple(day for day in self.days if day.is_missing)
 
     @property
     def outdated(self) -> tuple[AuditedDay, ...]:
-        """Days that were loaded under another filter, mapping, schema or account of time than today's."""
+        """Return the days that were loaded under another filter, mapping, schema or time convention than today's."""
         return tuple(day for day in self.days if day.outdated)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Days by status, active ``rows``, and rows that AEP has ``refused``."""
+        """Return the days by status, active ``rows``, and rows that AEP has ``refused``."""
         statuses = Counter(day.status.value for day in self.days)
         rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
         return {**dict(sorted(statuses.items())), **rows}
 
     def to_catch_up(self, count: int, now: datetime, but: Sequence[date] = ()) -> list[date]:
-        """Choose at most ``count`` missing days that a run may load: days that were never tried, the newest first.
+        """Choose at most ``count`` missing days that a run may load: first days that were never tried, newest first.
 
-        Of those that were tried before, each day's turn comes: what fails again and again does not keep others out.
+        Days that were tried before take turns, so that a day that fails repeatedly does not keep others out.
         """
         loadable = [day for day in reversed(self.missing) if day.is_loadable and day.day not in but]
         fresh = [day.day for day in loadable if day.reason == _NEVER_RUN]
@@ -62,16 +63,16 @@ class Audit:
         return [*fresh, *tried[turn:], *tried[:turn]][:count]
 
     def require_complete(self, now: datetime, grace_hours: float) -> None:
-        """Refuse days that are missing for longer than the grace.
+        """Refuse days that are missing for longer than the grace period.
 
         Raises:
-            DaysMissing: naming them, each with its reason, and what to do by reason.
+            DaysMissing: with the days, each with its reason, and what to do by reason.
         """
         if self.undated:
             raise DaysMissing(
-                f"AEP calls batches {', '.join(self.undated[:_MOST_NAMED])} active, whose externalIds are this project's "
-                "but name no day: their rows may be there twice.",
-                f"mixpanel-aep verify {self.pipeline} says which rows are; revert the batches in AEP.",
+                f"AEP reports batches {', '.join(self.undated[:_MOST_NAMED])} as active. Their externalIds have this "
+                "project's prefix but name no day, so their rows may be duplicates.",
+                f"mixpanel-aep verify {self.pipeline} reports which rows are; revert the batches in AEP.",
             )
         overdue = [day for day in self.missing if now - day.settled > timedelta(hours=grace_hours)]
         if not overdue:
@@ -86,7 +87,7 @@ class Audit:
 
 
 def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
-    """What to do, by reason."""
+    """Return what to do, by reason."""
     by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
     for day in days:
         by_remedy[day.remedy].append(str(day.day))
@@ -109,7 +110,7 @@ def audit_days(
     """Compare every day's ledger with one listing of the dataset's batches.
 
     ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
-    as outdated. A ledger that cannot be read makes its own day missing.
+    as outdated. If a ledger cannot be read, its day is missing.
     """
     states = read_days(history)
     batches = {
@@ -124,7 +125,7 @@ def audit_days(
         settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
         state = states.get(day)
         if state is None and active[day]:
-            reason = f"AEP calls batch {active[day][0]} of the day active, and the day has no ledger"
+            reason = f"AEP reports batch {active[day][0]} of the day as active, but the day has no ledger"
             days.append(AuditedDay(day, DayStatus.UNKNOWN_BATCH, reason, settled, remedy=Remedy.RECOVER))
             continue
         if state is None:
@@ -132,10 +133,10 @@ def audit_days(
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
             continue
         status, reason, remedy = judge_day(day, state, batches)
-        if status in COMPLETE and (strays := _strays(history, day, state, active[day])):
+        if status in COMPLETE and (strays := _surplus_batches(history, day, state, active[day])):
             status, remedy = DayStatus.UNKNOWN_BATCH, Remedy.REVERT
             reason = (
-                f"AEP calls batch {strays[0]} of the day active, the ledger does not; compare them with mixpanel-aep "
+                f"AEP reports batch {strays[0]} of the day as active, but the ledger does not; compare them with mixpanel-aep "
                 f"verify {pipeline.name} {day}"
             )
         rows = sum(load.rows for load in state.loads)
@@ -146,13 +147,13 @@ def audit_days(
 
 
 def expected_days(pipeline: Pipeline, now: datetime) -> list[date]:
-    """The days from the pipeline's first to the last settled one."""
+    """Return the days from the pipeline's first to the last settled one."""
     count = (last_settled_day(pipeline, now) - pipeline.start_date).days + 1
     return [pipeline.start_date + timedelta(days=number) for number in range(count)]
 
 
-def _strays(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
-    """Active batches of ours that are no loads of the day by its ledger: their rows may be there twice."""
+def _surplus_batches(history: History, day: date, state: DayState, active: Sequence[str]) -> list[str]:
+    """Return active batches of this project that are not loads of the day by its ledger: their rows may be duplicates."""
     strays = set(active) - {load.batch for load in state.loads}
     if strays:  # a run may have ended since the index was read
         strays -= {str(record.batch) for record in active_records(history.ledger(day).records())}
@@ -168,7 +169,7 @@ def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
-    """How far a day has come that has no ledger yet."""
+    """Return how far a day without a ledger has been processed."""
     partition = PartitionKey(pipeline.name, day)
     done = [
         step

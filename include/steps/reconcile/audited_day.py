@@ -1,4 +1,4 @@
-"""One day of the audit: what became of it, by its ledger and by AEP's account, and what to do about it."""
+"""One day of the audit: its status by its ledger and by AEP, and what to do about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.steps.history.day_states import DayState, Load
 
 
 class DayStatus(Enum):
-    """What became of a day."""
+    """The status of a day."""
 
     ACTIVE = "active"
     EMPTY = "empty"
@@ -28,17 +28,17 @@ class DayStatus(Enum):
 
 
 class Remedy(Enum):
-    """What helps a missing day; only ``RUN`` and ``CORRECT`` are days that a run may load."""
+    """The remedy for a missing day; a run may load only days with ``RUN`` and ``CORRECT``."""
 
     NONE = ""
-    RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that by itself"
+    RUN = "run a backfill; catch_up_days of the pipeline file lets reconcile do that automatically"
     CORRECT = (
         "correct what AEP names as the reason (mixpanel-aep ledger show PIPELINE DAY), then run a backfill"
     )
-    WAIT = "wait until AEP has decided the batch; if it stays so for a day, ask Adobe about it"
+    WAIT = "wait until AEP has decided the batch; if it stays so for a day, contact Adobe about it"
     RELEASE = "mixpanel-aep ledger release PIPELINE DAY --batch ID --why TEXT, then run a backfill"
     REVERT = (
-        "mixpanel-aep verify PIPELINE DAY says which rows are there twice; revert the batch in AEP, or mixpanel-aep "
+        "mixpanel-aep verify PIPELINE DAY reports which rows are duplicates; revert the batch in AEP, or mixpanel-aep "
         "ledger adopt PIPELINE DAY --batch ID --why TEXT"
     )
     RECOVER = "mixpanel-aep recover PIPELINE DAY reads the day's ledger from AEP"
@@ -51,7 +51,7 @@ Verdict = tuple[DayStatus, str, Remedy]
 
 @dataclass(frozen=True)
 class AuditedDay:
-    """One day. ``settled``: when it could first be exported; ``rows``: active in AEP."""
+    """One day. ``settled``: when it could first be exported; ``rows``: active rows in AEP."""
 
     day: date
     status: DayStatus
@@ -66,11 +66,12 @@ class AuditedDay:
 
     @property
     def is_missing(self) -> bool:
+        """Return whether rows of the day are missing in AEP."""
         return self.status not in COMPLETE
 
     @property
     def is_loadable(self) -> bool:
-        """Whether a run may load what is missing, without a person."""
+        """Return whether a run may load the missing rows without a person."""
         return self.remedy in (Remedy.RUN, Remedy.CORRECT)
 
 
@@ -91,28 +92,29 @@ def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdi
 
 
 def is_active(batch: Batch | None) -> bool:
+    """Return whether AEP shows a batch as active; None is not active."""
     return batch is not None and classify_status(batch.status) is BatchState.ACTIVE
 
 
 def _not_active(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
     found = batches.get(load.batch)
-    says = f"calls it {found.status or 'nothing'}" if found else "does not list it"
+    says = f"reports its status as {found.status or 'nothing'}" if found else "does not list it"
     is_part = any(is_active(batches.get(other.batch)) for other in state.loads)
     match classify_status(found.status) if found else None:
-        case BatchState.GONE:  # a run sees that and loads the rows again
+        case BatchState.GONE:  # a run detects this and loads the rows again
             remedy = Remedy.RUN
         case None | BatchState.REFUSED:
             remedy = Remedy.RELEASE
         case _:
             remedy = Remedy.WAIT
     status = DayStatus.PARTLY_LOADED if is_part else DayStatus.NOT_ACTIVE
-    return status, f"the ledger says that batch {load.batch} is active, AEP {says}", remedy
+    return status, f"the ledger shows batch {load.batch} as active, but AEP {says}", remedy
 
 
 def _progress(state: DayState) -> Verdict:
     if state.progress in ("waiting", "failed"):
         is_waiting = state.progress == "waiting"
-        reason = "a run has begun and not ended" if is_waiting else "AEP refused the last batch"
+        reason = "a run has started and not ended" if is_waiting else "AEP refused the last batch"
         remedy = Remedy.RUN if is_waiting else Remedy.CORRECT
         if state.loads:
             return DayStatus.PARTLY_LOADED, f"late rows are not loaded: {reason}", remedy
@@ -125,4 +127,4 @@ def _progress(state: DayState) -> Verdict:
         return DayStatus.QUARANTINED, reason, Remedy.NONE
     if state.progress == "empty":
         return DayStatus.EMPTY, "no events", Remedy.NONE
-    return DayStatus.NOT_ACTIVE, "its batch was taken back in AEP", Remedy.RUN
+    return DayStatus.NOT_ACTIVE, "its batch was reverted in AEP", Remedy.RUN

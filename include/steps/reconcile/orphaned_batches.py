@@ -1,4 +1,4 @@
-"""Sweep: open batches that no run will ever fill are ended, so that they do not lie about in AEP for days."""
+"""Aborts open batches that no run will ever fill, so that they do not stay in AEP for days."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_TAG
 
 OLD_ENOUGH = timedelta(hours=6)
-"""A run that created a batch a moment ago has not written so into its ledger yet."""
+"""A run that created a batch a moment ago may not have recorded it in its ledger yet."""
 
 
 def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> list[str]:
-    """Abort the orphans among the dataset's batches; returns their ids.
+    """Abort the orphans among the dataset's batches; return their ids.
 
-    An orphan is open (nothing of it is visible, and nothing will be without COMPLETE), was created by this project,
-    from this lake where the lake has an id, more than ``OLD_ENOUGH`` ago, and is not the batch that its partition's
-    ledger is about.
+    An orphan is open (its rows are not visible, and will not be without COMPLETE) and was created by this project, from
+    this lake if the lake has an id, more than ``OLD_ENOUGH`` ago. The ledger of its partition does not refer to it.
     """
     swept = []
     for batch in aep.catalog.open_batches(history.target.dataset_id):
@@ -40,5 +39,5 @@ def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> l
 
 
 def remove_unfinished_files(lake: Lake, now: datetime) -> int:
-    """Removes what died half written from a folder lake; how many files."""
+    """Remove partly written files of crashed processes from a folder lake; return their number."""
     return lake.remove_unfinished(now - OLD_ENOUGH)

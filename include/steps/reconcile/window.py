@@ -1,4 +1,4 @@
-"""Reconcile: which days are looked at again, and which older ones have changed beyond that window."""
+"""Reconcile: which days are refreshed, and which older days have changed beyond that window."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from include.steps.export.step import Exporter
 
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _SINCE = timedelta(days=7)
-"""How far back a late arrival is told of: a week of reconcile runs may fail before one goes unseen."""
+"""How far back late arrivals are reported: reconcile may fail for a week before one is missed."""
 
 
 def last_settled_day(pipeline: Pipeline, now: datetime) -> date:
-    """Return the last day of the pipeline that may be exported; it may lie before the pipeline's first day."""
+    """Return the last day of the pipeline that may be exported; it may be before the pipeline's first day."""
     last = now.astimezone(pipeline.mixpanel.day_zone).date() - timedelta(days=1)
     if pipeline.end_date is not None:
         last = min(last, pipeline.end_date)
@@ -47,7 +47,7 @@ def late_beyond_window(
 ) -> dict[date, int]:
     """Count the events of the days before ``before`` that their day's last export may not show.
 
-    One export asks for what Mixpanel processed lately; only days that were exported at all are counted.
+    One export requests what Mixpanel processed recently; only days that were exported before are counted.
     """
     last = before - timedelta(days=1)
     if last < pipeline.start_date:
@@ -59,10 +59,10 @@ def late_beyond_window(
     with mixpanel.export(
         pipeline.start_date, last, events=source.events, where=where, time_in_ms=source.time_in_ms
     ) as lines:
-        return _not_seen(lake, pipeline, lines)
+        return _unseen_events(lake, pipeline, lines)
 
 
-def _not_seen(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[date, int]:
+def _unseen_events(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[date, int]:
     until: dict[date, datetime | None] = {}
     late: Counter[date] = Counter()
     for line in lines:
@@ -77,6 +77,6 @@ def _not_seen(lake: Lake, pipeline: Pipeline, lines: Iterable[bytes]) -> dict[da
 
 
 def _processed_ms(line: bytes) -> int | None:
-    """``mp_processing_time_ms`` of a line; None where it has none that is a whole number."""
+    """Return the ``mp_processing_time_ms`` of a line; None if it is not a whole number."""
     text = property_text(line, "mp_processing_time_ms") or ""
     return int(text) if _WHOLE.fullmatch(text) else None

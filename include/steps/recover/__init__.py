@@ -1,4 +1,4 @@
-"""Recover: ledgers rebuilt from AEP, and the two changes of a ledger that only a person can decide."""
+"""Recover: rebuilds ledgers from AEP, and makes the two changes of a ledger that only a person can decide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``_id``s of batches, read back from AEP, and the ledger records that make such a batch known."""
+"""Reads the ``_id``s of batches from AEP, and writes the ledger records that make such a batch known."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 @dataclass(frozen=True)
 class Writer:
-    """Who writes records, and why: both are in every record."""
+    """The author of records, and the reason: both are in every record."""
 
     run: str
     """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""
@@ -49,13 +49,13 @@ class AepIds:
     writer: Writer
 
     def workspace(self, day: date) -> Workspace:
-        """The day's workspace, also of a day outside the pipeline's bounds."""
+        """Return the day's workspace, also for a day outside the pipeline's bounds."""
         return Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
 
     def make_known(self, day: date, batches: Sequence[Batch]) -> list[LedgerRecord]:
-        """Read the ids of active batches and write each as active; return the ledger.
+        """Read the ids of active batches and record each as active; return the ledger.
 
-        Interrupted, it continues where it stopped when it is called again.
+        If interrupted, the next call continues where it stopped.
 
         Raises:
             CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
@@ -70,38 +70,38 @@ class AepIds:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
             counts = {batch.id: self._read(db, day, batch) for batch in batches}
             self._require_once(db, day, records, batches, scratch)
-            # A batch in flight comes first: a run that followed a later record would forget it.
-            flying = in_flight(records)
-            for batch in sorted(batches, key=lambda each: flying is None or each.id != flying.batch):
-                about = self._about(db, workspace, batch, scratch)
+            # A batch in flight comes first: a run that followed a later record would not see it.
+            unfinished = in_flight(records)
+            for batch in sorted(batches, key=lambda each: unfinished is None or each.id != unfinished.batch):
+                about = self._batch_fields(db, workspace, batch, scratch)
                 records = self._write(ledger, records, batch, about, counts[batch.id])
         return records
 
     def record(
         self, ledger: Ledger, records: list[LedgerRecord], kind: Kind, batch: str | None, **fields: object
     ) -> list[LedgerRecord]:
-        """Write one record, with who and why."""
+        """Write one record, with author and reason."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return ledger.append(
             records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
         )
 
     def _read(self, db: Any, day: date, batch: Batch) -> int:
-        """Read a batch's ids."""
+        """Read a batch's ids; return their number."""
         rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
         if rows == batch.output_records:
             return rows
         counted = "does not count the" if batch.output_records is None else f"counts {batch.output_records}"
         raise CountMismatch(
             f"AEP {counted} rows in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
-            "Nothing was written about this day. Rows may become visible later: run it again. Where rows were "
+            "Nothing was recorded for this day. Rows may become visible later: run it again. If rows were "
             "deleted in AEP, run the day with reprocess: replace after the batch was reverted.",
         )
 
     def _require_once(
         self, db: Any, day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch], scratch: Path
     ) -> None:
-        """Refuse to call a day loaded whose events are in AEP twice: every run of it would be green."""
+        """Refuse to record a day as loaded whose events are in AEP twice: every run of it would succeed."""
         named = sorted(batch.id for batch in batches)
         rest = [record for record in active_records(records) if record.batch not in named]
         read_ids(db, "known", self.workspace(day), rest, scratch)
@@ -113,12 +113,12 @@ class AepIds:
             others = ", ".join([*named, *(str(record.batch) for record in rest)])
             raise AmendmentRefused(
                 f"{twice} events of partition {day} are active in AEP more than once, in batches {others}.",
-                "Nothing was written about this day. Revert in AEP the batch that repeats the others, then try again; "
-                "a run loads what is missing then.",
+                "Nothing was recorded for this day. Revert in AEP the batch that repeats the others, then try again; "
+                "a run then loads what is missing.",
             )
 
-    def _about(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
-        """What the records say of the batch: its ids as a file, content and recipe as its tags say."""
+    def _batch_fields(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+        """Return the fields of the batch's records: its ids as a file, content and recipe by its tags."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")
         query = f"SELECT DISTINCT _id, CAST(NULL AS BIGINT) AS digest FROM found WHERE batch = '{name}'"
@@ -139,14 +139,14 @@ class AepIds:
         about: dict[str, object],
         rows: int,
     ) -> list[LedgerRecord]:
-        """Write the records that lead to ``active``, as a run would have, from where they end."""
+        """Write the records that lead to ``active``, as a run would have, from the present end of the ledger."""
         newest = next((r for r in reversed(records) if r.batch == batch.id), None)
         before: list[Kind] = ["claimed", "created", "completing"]
         about = {**about, "counts": {"active": rows}}
         if newest is not None and newest.kind in before:
             before = before[before.index(newest.kind) + 1 :]
         elif newest is not None and newest.kind == "active":
-            before = []  # only its ids are written again
+            before = []  # only its ids are stored again
             if newest.refused is not None and newest.refused.key in self._keys_of_ids(newest.refused.key):
                 about |= {"counts": newest.counts, "refused": newest.refused, "made_of": newest.made_of}
         elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
@@ -161,21 +161,21 @@ class AepIds:
         return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 
-def may_become_active(flying: LedgerRecord, found: Batch | None) -> bool:
-    """Whether a batch in flight, as AEP shows it now, may be or become active."""
-    if found is None:  # the catalog may lag; one that AEP had called failed is none of these
-        return flying.kind != "failed"
+def may_become_active(unfinished: LedgerRecord, found: Batch | None) -> bool:
+    """Return whether a batch in flight, as AEP shows it now, is or may become active."""
+    if found is None:  # the catalog may lag; a batch that AEP had reported as failed does not count
+        return unfinished.kind != "failed"
     return classify_status(found.status) not in (BatchState.REFUSED, BatchState.GONE)
 
 
 def recipe_of(batch: Batch) -> int:
-    """The recipe of a batch's ids, by its tag; batches without one were made by recipe 1."""
+    """Return the recipe of a batch's ids, by its tag; batches without a tag have recipe 1."""
     text = batch.tag(RECIPE_TAG) or ""
     return int(text) if text.isdecimal() else 1
 
 
 def _require_one_recipe(day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch]) -> None:
-    """Runs compare ids only within a recipe, so that a day of two recipes could never be run again."""
+    """Refuse a day of two recipes: runs compare ids only within a recipe, so the day could never be run again."""
     recipes = {str(record.batch): record.recipe for record in active_records(records)}
     recipes |= {batch.id: recipe_of(batch) for batch in batches}
     if len(set(recipes.values())) > 1:

@@ -1,4 +1,4 @@
-"""Changes of a ledger that only a person can decide: a batch is adopted, or released."""
+"""Changes of a ledger that only a person can decide: a batch is adopted or released."""
 
 from __future__ import annotations
 
@@ -19,33 +19,35 @@ from include.steps.verify.compare_days import EVER
 _ENDED = (BatchState.REFUSED, BatchState.GONE)
 _INSTEAD = {
     BatchState.OPEN: "Abort it in AEP first; a run then loads its rows again.",
-    BatchState.COMMITTED: "AEP is at work on it: wait. If it stays so for a day, ask Adobe about the batch.",
-    BatchState.ACTIVE: "Run the day: it continues with that batch. To be rid of it, revert it in AEP; the next run then "
+    BatchState.COMMITTED: "AEP is processing it: wait. If it stays so for a day, contact Adobe about the batch.",
+    BatchState.ACTIVE: "Run the day: it continues with that batch. To remove it, revert it in AEP; the next run then "
     "loads its rows again.",
-    BatchState.UNKNOWN: "Wait until AEP has decided it. If it stays so for a day, delete the batch in AEP or ask Adobe "
+    BatchState.UNKNOWN: "Wait until AEP has decided it. If it stays so for a day, delete the batch in AEP or contact Adobe "
     "about it; then release it.",
 }
 
 
 def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerRecord]:
-    """Write down that an active batch of this project is a load of ``day``; return the new records.
+    """Record that an active batch of this project is a load of ``day``; return the new records.
 
-    Its ids are read from AEP; no record is returned where the ledger calls it active already.
+    Its ids are read from AEP; no record is returned if the ledger lists it as active already.
 
     Raises:
-        AmendmentRefused: AEP does not know it, does not call it active, it is not a load of this day, or a run has
+        AmendmentRefused: AEP does not list it, does not report it as active, it is not a load of this day, or a run has
             another batch at AEP.
         CountMismatch: AEP's data lake has other numbers of rows than AEP's catalog.
     """
     history = ids.history
     found = aep.batches.find(batch_id)
     if found is None:
-        raise AmendmentRefused(f"AEP knows no batch {batch_id}.", "Compare the id with the dataset in AEP.")
+        raise AmendmentRefused(
+            f"AEP does not list batch {batch_id}.", "Compare the id with the dataset in AEP."
+        )
     _require_load_of(history, found, day)
     if classify_status(found.status) is not BatchState.ACTIVE:
         raise AmendmentRefused(
-            f"AEP calls batch {batch_id} {found.status or 'nothing'}, not active.",
-            "Only what can be read from AEP's data lake can be adopted.",
+            f"AEP reports the status of batch {batch_id} as {found.status or 'nothing'}, not active.",
+            "Only a batch that can be read from AEP's data lake can be adopted.",
         )
     before = history.ledger(day).records()
     if any(record.batch == batch_id for record in active_records(before)):
@@ -57,12 +59,12 @@ def adopt(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> list[LedgerR
 
 
 def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerRecord:
-    """Write down that a batch of the ledger is gone, so that the next run loads its rows again.
+    """Record that a batch of the ledger is gone, so that the next run loads its rows again.
 
     Raises:
         AmendmentRefused: the ledger does not count on it, or AEP's catalog or its data lake shows it, so that its rows
-            would be there twice. A data lake that cannot be read hinders nothing; a batch that AEP calls a load of
-            another day or dataset has no rows of this day.
+            would be duplicated. A data lake that cannot be read does not prevent it; a batch that AEP shows as a load
+            of another day or dataset has no rows of this day.
     """
     ledger = ids.history.ledger(day)
     records = ledger.records()
@@ -75,13 +77,14 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
     is_of_day = found is None or found.dataset_id is None or is_load_of(ids.history, found, day)
     if found is not None and is_of_day and classify_status(found.status) not in _ENDED:
         raise AmendmentRefused(
-            f"AEP calls batch {batch_id} {found.status or 'nothing'}; released, its rows would be loaded a second time.",
+            f"AEP reports the status of batch {batch_id} as {found.status or 'nothing'}; after a release, its "
+            "rows would be duplicated.",
             _INSTEAD[classify_status(found.status)],
         )
     if is_of_day and (rows := _rows_shown(ids, batch_id)):
         raise AmendmentRefused(
-            f"AEP's data lake shows {rows} rows of batch {batch_id}; released, they would be loaded a second time.",
-            "Its catalog may show the batch again later: wait, or ask Adobe about the batch.",
+            f"AEP's data lake shows {rows} rows of batch {batch_id}; after a release, they would be duplicated.",
+            "The catalog may show the batch again later: wait, or contact Adobe about the batch.",
         )
     about = next(record for record in reversed(records) if record.batch == batch_id)
     return ids.record(ledger, records, "gone", batch_id, **about.about())[-1]
@@ -90,21 +93,22 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
 def _require_nothing_in_flight(
     aep: AepClient, day: date, records: list[LedgerRecord], adopted: Batch
 ) -> None:
-    """A run continues with the batch that the ledger names last: it would forget another one that may become active."""
-    flying = in_flight(records)
-    if flying is None or flying.batch == adopted.id:
+    """Refuse while another batch is in flight: a run continues with the last batch of the ledger and would not see it."""
+    unfinished = in_flight(records)
+    if unfinished is None or unfinished.batch == adopted.id:
         return
-    found = aep.batches.find(str(flying.batch))
-    if may_become_active(flying, found):
+    found = aep.batches.find(str(unfinished.batch))
+    if may_become_active(unfinished, found):
         raise AmendmentRefused(
-            f"A run has batch {flying.batch} of partition {day} at AEP, and its end is not in the ledger.",
-            "Run the day until AEP has decided that batch, or release it if AEP does not know it any more; then try "
+            f"A run has submitted batch {unfinished.batch} of partition {day} to AEP, and the ledger does not show its "
+            "outcome.",
+            "Run the day until AEP has decided that batch, or release it if AEP does not list it any more. Then try "
             "again.",
         )
 
 
 def _rows_shown(ids: AepIds, batch_id: str) -> int:
-    """How many rows of a batch AEP's data lake shows; 0 where it cannot be read."""
+    """Return how many rows of a batch AEP's data lake shows; 0 if it cannot be read."""
     with suppress(LakeNotReadable):
         found = ids.reader.fingerprints(ids.dataset, EVER.start, EVER.end, batches=[batch_id])
         return sum(bucket.rows for bucket in found.values())
@@ -118,5 +122,5 @@ def _require_load_of(history: History, batch: Batch, day: date) -> None:
         raise AmendmentRefused(
             f"Batch {batch.id} is not a load of partition {day} into dataset {history.target.dataset_id}: it is {what} "
             f"in dataset {batch.dataset_id or 'without a name'}, from {source or 'a source that no tag names'}.",
-            "Nothing was written. Compare day and batch id.",
+            "Nothing was recorded. Compare the day and the batch id.",
         )

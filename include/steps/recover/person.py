@@ -1,4 +1,4 @@
-"""Who changes a ledger by hand, for its records."""
+"""The person who changes a ledger by hand, for its records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import socket
 
 
 def person() -> str:
-    """The operating system's user and host, as ``user@host``."""
+    """Return the operating system's user and host, as ``user@host``."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user that has no name
+    except (OSError, KeyError):  # a container's user may have no name
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"

@@ -1,6 +1,6 @@
-"""Recover: ledgers and id sets that were lost with a lake, or are missing in an older copy, rebuilt from AEP.
+"""Recover: rebuilds from AEP the ledgers and id sets that were lost with a lake, or are missing in an older copy.
 
-AEP's active batches of this project are what was loaded. Runs that follow compare with them and load what is missing.
+AEP's active batches of this project define what was loaded. Later runs compare with them and load what is missing.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
 
 @dataclass
 class Recovery:
-    """What was done. ``written``: batches that are known now, by day; ``ended``: batches that AEP does not hold any more.
+    """The result. ``written``: batches that are known now, by day; ``ended``: batches that AEP does not hold any more.
 
-    ``refused``: days that were left as they are, each with its reason; ``known``: days that needed nothing.
+    ``refused``: days that were not changed, each with its reason; ``known``: days that needed no change.
     ``tagged``: whether the dataset has a new lake id.
     """
 
@@ -57,14 +57,14 @@ def recover(
     why: str = "the lake is rebuilt from AEP",
     on_progress: Callable[[int, int], object] | None = None,
 ) -> Recovery:
-    """Write what the history lacks of the active batches of ``days`` (None: all); then tie lake and dataset by id.
+    """Record the active batches of ``days`` (None: all) that the history lacks; then connect lake and dataset by id.
 
-    ``on_progress`` is called with the number of days that are done, and of how many.
+    ``on_progress`` is called with the number of finished days and the number of all days.
     ``history`` is opened without comparing lake ids (``open_history(..., any_lake=True)``).
 
     Raises:
         AnotherSource: batches of the dataset hold events of another Mixpanel project. Nothing was written.
-        LakeNotReadable, QueryServiceBusy: AEP's data lake cannot be read. It may be called again.
+        LakeNotReadable, QueryServiceBusy: AEP's data lake cannot be read. The call can be repeated.
         Conflict: a run wrote into a ledger at the same time.
     """
     batches = DatasetBatches.of(history, aep)
@@ -83,8 +83,8 @@ def recover(
         except BadManifest as error:
             folder = history.lake.uri(history.ledger(day).prefix)
             result.refused[day] = f"{error} Move the folder {folder} out of the lake, then run recover again."
-    # Last, so that a lake that is only partly rebuilt is not yet the dataset's. A lake without an id gets a new one: if
-    # the old lake was not lost after all, its runs are refused from here on, instead of loading beside this one's.
+    # Last, so that a partly rebuilt lake does not yet own the dataset. A lake without an id gets a new one: if the old
+    # lake still exists, its runs are refused from here on instead of loading in parallel.
     own = ensure_lake_id(history.lake)
     if tagged_lake_id(dataset) != own:
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
@@ -119,13 +119,13 @@ class _Day:
             self.result.known.append(self.day)
 
     def _contradiction(self, active: Sequence[LedgerRecord]) -> str | None:
-        """Why the day cannot be recovered now."""
+        """Return why the day cannot be recovered now."""
         undecided = [b for b in self.batches.of_day(self.day) if classify_status(b.status) in _UNDECIDED]
         if undecided:
             batch = undecided[0]
             return (
-                f"AEP has batch {batch.id} of the day as {batch.status or 'without a status'}: a run is loading it, or "
-                "ended in a crash. Wait until AEP has decided it, or abort it in AEP if it stays loading, then run "
+                f"AEP reports batch {batch.id} of the day as {batch.status or 'without a status'}: a run is loading it, or "
+                "a run crashed. Wait until AEP has decided it, or abort it in AEP if it stays loading, then run "
                 "recover again."
             )
         name = self.ids.pipeline.name
@@ -134,22 +134,26 @@ class _Day:
         for record in active:
             state, found = self._state(str(record.batch)), self.batches.by_id.get(str(record.batch))
             if state not in (BatchState.ACTIVE, BatchState.GONE):
-                says = "does not list it" if found is None else f"calls it {found.status or 'nothing'}"
+                says = (
+                    "does not list it"
+                    if found is None
+                    else f"reports its status as {found.status or 'nothing'}"
+                )
                 return (
-                    f"the ledger calls batch {record.batch} active, but AEP does not: it {says}. If it is gone for good: "
+                    f"the ledger lists batch {record.batch} as active, but AEP {says}. If the batch is permanently gone: "
                     f"mixpanel-aep ledger release {name} {self.day} --batch {record.batch} --why TEXT"
                 )
         return None
 
     def _in_flight(self, records: list[LedgerRecord]) -> str | None:
-        """Why a batch at AEP would be forgotten: a run continues with the batch that the ledger names last."""
-        flying = in_flight(records)
-        if flying is None or flying.batch in {batch.id for batch in self.batches.active_of(self.day)}:
+        """Return why a batch at AEP would be lost: a run continues with the batch that the ledger names last."""
+        unfinished = in_flight(records)
+        if unfinished is None or unfinished.batch in {batch.id for batch in self.batches.active_of(self.day)}:
             return None
-        if not may_become_active(flying, self.batches.by_id.get(str(flying.batch))):
+        if not may_become_active(unfinished, self.batches.by_id.get(str(unfinished.batch))):
             return None
         return (
-            f"a run has batch {flying.batch} at AEP, which does not list it as a load of this day. Run the day, or "
+            f"a run has submitted batch {unfinished.batch}, which AEP does not list as a load of this day. Run the day, or "
             "release it with mixpanel-aep ledger release; then run recover again."
         )
 
@@ -158,7 +162,7 @@ class _Day:
         return classify_status(found.status if found is not None else None)
 
     def _is_readable(self, record: LedgerRecord) -> bool:
-        """Whether the ids of a load are in the lake."""
+        """Return whether the ids of a load are in the lake."""
         place = self.ids.workspace(self.day)
         with place.scratch() as scratch, open_duckdb(scratch) as db:
             try:

@@ -1,4 +1,4 @@
-"""Stage: files exactly as AEP takes them: the valid files themselves, or new ones without the rows that are active."""
+"""Stage: files in the format that AEP accepts: the valid files themselves, or new files without the active rows."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ def stage_partition(
     replace: bool = False,
     with_files: bool = False,
 ) -> Manifest:
-    """Stage the valid rows that are not active at AEP yet, or find them staged; with ``replace`` all of them.
+    """Stage the valid rows that are not active in AEP yet, or find them staged; with ``replace`` all of them.
 
-    Rows that AEP has refused are not staged again while event, mapping and schema are the same.
-    ``counts``: ``staged``; where rows are active already, also ``already_active``, ``changed`` and ``vanished``, and
-    ``forgotten``; where AEP has refused rows, ``withheld``.
+    Rows that AEP has refused are not staged again while the event, the mapping and the schema are unchanged.
+    ``counts``: ``staged``; if rows are already active, also ``already_active``, ``changed`` and ``vanished``, and
+    ``forgotten``; if AEP has refused rows, ``withheld``.
     ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
     ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
-    ``with_files``: also where they were staged before, if those files are not in the lake any more.
+    ``with_files``: repeat the step if the files were removed from the lake.
 
     Raises:
         FilesRemoved: the valid rows are not in the lake any more.
         AnotherSource: the events are from another project than the history is bound to.
-        PayloadTooLarge: they are more than AEP takes in one batch.
+        PayloadTooLarge: the rows exceed AEP's limit for one batch.
     """
     mapped = workspace.require("transform", valid.inputs["transform"])
     raw = workspace.require("export", mapped.inputs["export"])
@@ -96,10 +96,10 @@ def stage_partition(
         closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch, forgotten)) as unloaded,
     ):
         if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
-            files = _as_they_are(unloaded.day, digest)
+            files = _reuse_valid_files(unloaded.day, digest)
             _require_room(workspace, files)
         else:
-            files = _written(workspace, unloaded, scratch, digest)
+            files = _write_new_files(workspace, unloaded, scratch, digest)
         ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
         counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
     return workspace.publish(
@@ -119,7 +119,7 @@ def stage_partition(
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> bool:
-    """Whether the valid files are what would be written: then the staged output names them, and nothing is copied."""
+    """Return whether the valid files are what would be written; then the staged output names them uncopied."""
     base = workspace.base_of(valid)
     most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
     return file_format == "parquet" and all(
@@ -129,8 +129,8 @@ def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> boo
     )
 
 
-def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
-    """The valid files; of a base, those with superseded rows are written again without them."""
+def _reuse_valid_files(day: DayRows, digest: str) -> list[LakeFile]:
+    """Return the valid files; files of a base with superseded rows are written again without them."""
     if day.manifest.delta is None:
         return list(day.manifest.files)
     folder = day.workspace.partition.output("stage", digest)
@@ -146,8 +146,10 @@ def _as_they_are(day: DayRows, digest: str) -> list[LakeFile]:
     ]
 
 
-def _written(workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str) -> list[LakeFile]:
-    """New files with the rows that are not active, in the lake."""
+def _write_new_files(
+    workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str
+) -> list[LakeFile]:
+    """Write new files with the rows that are not active to the lake, and return them."""
     files: list[LakeFile] = []
     file_format = workspace.pipeline.aep.file_format
     for path, rows in _write(unloaded.tables(), scratch, file_format):
@@ -168,7 +170,7 @@ def _publish_ids(
 
 
 def _already_loaded(workspace: Workspace, valid: Manifest, active: set[str]) -> Manifest | None:
-    """The staged output of these very rows, where it is active together with all that it was chosen to exclude."""
+    """Return the staged output of exactly these rows, if it and all loads that it excludes are active."""
     for digest in sorted(active):
         staged = workspace.find("stage", digest)
         if (
@@ -184,9 +186,9 @@ def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
     size = sum(file.bytes for file in files)
     if len(files) > MOST_FILES or size > MOST_BYTES:
         raise PayloadTooLarge(
-            f"Partition {workspace.partition} of {workspace.pipeline.name} is more than AEP takes in one batch: "
-            f"{len(files)} files of {size} bytes, where {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
-            "Stage Parquet if aep.format is json, or leave events out with mixpanel.events or mixpanel.where.",
+            f"Partition {workspace.partition} of {workspace.pipeline.name} exceeds AEP's limit for one batch: "
+            f"{len(files)} files of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
+            "Stage Parquet if aep.format is json, or exclude events with mixpanel.events or mixpanel.where.",
         )
 
 
@@ -211,7 +213,7 @@ _WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": AepParquetWrit
 
 
 def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
-    """Files of at least ``FILE_ROWS`` rows, the last one excepted, with their number of rows."""
+    """Yield files of at least ``FILE_ROWS`` rows, except for the last one, with their number of rows."""
     path, writer, rows = scratch / "staged", None, 0
     for table in tables:
         writer = writer or _WRITERS[file_format](path, table.schema)

@@ -1,4 +1,4 @@
-"""Which valid rows are still to be loaded: those whose ``_id`` is not in a batch that is active."""
+"""Selects the valid rows that are still to be loaded: those whose ``_id`` is not in an active batch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows that are neither active nor withheld: ids are compared in DuckDB, which spills them; the wide rows pass by in order.
+    """The valid rows that are not active or withheld: DuckDB compares and spills ids; the wide rows are streamed.
 
-    What is not needed is not downloaded: without active loads no id is compared, where all mapped rows are valid the
-    list of the day's events names them, and of the base of a delta no row is read unless one has to be loaded.
+    Only necessary files are downloaded: without active loads no id is compared; if all mapped rows are valid, the list
+    of the day's events names them; and rows of a delta's base are read only if one of them has to be loaded.
     """
 
     def __init__(
@@ -35,8 +35,11 @@ class UnloadedRows:
         scratch: Path,
         forgotten: Collection[str] = (),
     ) -> None:
-        """``active``: the loads to exclude; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless
-        the event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of people."""
+        """Compare the valid rows with the loads to exclude.
+
+        ``active``: these loads; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless the
+        event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of forgotten people.
+        """
         self._forgotten = forgotten
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
         self._active, self._withheld, self._scratch = active, withheld, scratch
@@ -47,21 +50,23 @@ class UnloadedRows:
 
     @property
     def listed_ids(self) -> LakeFile | None:
-        """The file that names exactly these rows already, if there is one."""
+        """Return the file that already names exactly these rows, if there is one."""
         is_list_of_day = self.mapped.delta is None and self._all_are_valid
         return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
 
     @property
     def is_everything(self) -> bool:
-        """Whether no valid row is active."""
+        """Return whether no valid row is active."""
         return not self._active or not (self.counts["already_active"] or self.counts.get("withheld"))
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Where something is active: how many valid rows are (``already_active``), how many of those have changed in
-        Mixpanel since (``changed``), and how many active rows Mixpanel no longer returns (``vanished``); of rows that
-        are not returned, those of forgotten people are counted apart (``forgotten``). Where AEP has refused rows: how
-        many valid ones are not sent again (``withheld``)."""
+        """The counts of the comparison with the active rows; empty without active loads.
+
+        ``already_active``: valid rows that are active; ``changed``: those of them that have changed in Mixpanel since.
+        ``vanished``: active rows that Mixpanel no longer returns, without those of forgotten people, which are
+        ``forgotten``. ``withheld``, if AEP has refused rows: valid rows that are not sent again.
+        """
         if not self._active:
             return {}
         withheld = (
@@ -80,7 +85,7 @@ class UnloadedRows:
         }
 
     def tables(self) -> Iterator[Any]:
-        """The rows as Arrow tables, at most a row group of the valid files at a time."""
+        """Yield the rows as Arrow tables, one row group of the valid files at a time at most."""
         if self.is_everything:
             yield from self.day.base_tables()
             yield from row_groups(self.day.own_paths)
@@ -92,12 +97,12 @@ class UnloadedRows:
         if self._count("FROM unloaded") > own:
             self._number("base_rows", self.day.base_paths)
             self.db.execute("DELETE FROM base_rows WHERE _id IN (SELECT _id FROM superseded)")
-            yield from self._chosen("base_rows", self.day.base_paths)
+            yield from self._not_excluded("base_rows", self.day.base_paths)
         if own:
-            yield from self._chosen("own_rows", self.day.own_paths)
+            yield from self._not_excluded("own_rows", self.day.own_paths)
 
-    def _chosen(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
-        """Those rows of some files that are not excluded."""
+    def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
+        """Yield the rows of some files that are not excluded."""
         import numpy as np
         import pyarrow as pa
 
@@ -151,14 +156,14 @@ class UnloadedRows:
 
     @property
     def _all_are_valid(self) -> bool:
-        """Whether all rows of the day are valid, so that transform's lists of events name the valid ones."""
+        """Return whether all rows of the day are valid, so that transform's lists of events name the valid ones."""
         lists = [each for each in (self.mapped, self._mapped_day.base) if each is not None]
         return self._valid.rows == self.mapped.rows and all(
             _events_of(each) is not None or not each.own_rows for each in lists
         )
 
     def _events_query(self, mapped: Manifest | None, rest: str = "") -> str:
-        """The query for all events of a transform's own rows, also those that validation refused."""
+        """Return the query for all events of a transform's own rows, including those that validation refused."""
         if mapped is None:
             return ""
         folder = self._scratch / f"events-{mapped.digest}"
@@ -171,7 +176,7 @@ class UnloadedRows:
         return f"SELECT _id, digest FROM ({found}){rest}"
 
     def _number(self, table: str, paths: Sequence[Path]) -> None:
-        """Make a table of the ids of some files with the numbers of their rows."""
+        """Create a table of the ids of some files with their row numbers."""
         self.db.execute(f"CREATE TEMP TABLE {table} (_id VARCHAR, number BIGINT)")
         for path in paths:
             self.db.execute(
@@ -187,7 +192,7 @@ class UnloadedRows:
 
 @dataclass
 class _Numbers:
-    """Ascending row numbers out of a query, taken as far as a row group reaches."""
+    """Ascending row numbers from a query, fetched up to the end of each row group."""
 
     db: Any
     query: str
@@ -197,7 +202,7 @@ class _Numbers:
         self.db.execute(self.query)
 
     def below(self, limit: int, first: int) -> list[int]:
-        """The numbers below ``limit`` that are left, counted from ``first``."""
+        """Return the remaining numbers below ``limit``, counted from ``first``."""
         found: list[int] = []
         while True:
             if not self._left:
@@ -218,7 +223,7 @@ def _view(db: Any, name: str, columns: str, paths: Sequence[Path]) -> None:
 
 
 def _select(columns: str, paths: Sequence[Path]) -> str:
-    """A query over Parquet files; of no files one without rows."""
+    """Return a query over Parquet files; without files, a query without rows."""
     if not paths:
         none = "NULL::VARCHAR AS _id, NULL::BIGINT AS digest"
         return f"SELECT {columns.replace('NULL::BIGINT AS ', '')} FROM (SELECT {none}) WHERE false"
@@ -227,6 +232,6 @@ def _select(columns: str, paths: Sequence[Path]) -> str:
 
 
 def _events_of(mapped: Manifest) -> LakeFile | None:
-    """The list of the events of a transform's own rows."""
+    """Return the list of the events of a transform's own rows."""
     listed = mapped.details.get("events")
     return LakeFile.model_validate(listed) if listed else None

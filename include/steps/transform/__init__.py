@@ -2,9 +2,10 @@
 
 1. ``read_blocks`` inflates the export and cuts it into blocks of whole lines.
 2. ``first_pass``: each process parses the blocks that it claims, converts their columns, and spills them by time of day.
-3. ``second_pass``: each process claims files; a bucket at a time is deduplicated, sorted, nested and written as Parquet.
+3. ``second_pass``: each process claims files, and de-duplicates, sorts, nests and writes a bucket at a time as Parquet.
 
-``step`` runs both passes (``passes``) and publishes the output; ``delta_mapping`` maps a refreshed day from what differs.
+``step`` runs both passes (``passes``) and publishes the output. ``delta_mapping`` maps a refreshed day from the
+difference.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["schema_and_mapping", "transform_partition"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for: the processes of a step start sooner without what only the first one needs."""
+    """Import a name on first use: the processes of a step start faster without what only the first one needs."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from include.steps.transform import step

@@ -1,4 +1,4 @@
-"""The rows of a bucket in pieces that fit into memory: rows with one ``_id`` in one piece, pieces in order."""
+"""Reads the rows of a bucket in pieces that fit into memory: rows with the same ``_id`` in one piece, pieces in order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from include.steps.transform.spill import SpillWriter, read_batches, spill_schem
 
 _PARTS = 64
 _DEEPEST = 30
-"""An ``_id`` has 32 bytes; rows that agree in more are one event, of which the first megabytes are enough to compare."""
+"""An ``_id`` has 32 bytes; rows that agree in more are one event, and its first megabytes are enough for a comparison."""
 
 
 def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[Any]:
-    """Yield the spilled rows of a bucket as Arrow tables; its files are removed.
+    """Yield the spilled rows of a bucket as Arrow tables, and remove its files.
 
-    A bucket that is too large is divided by seconds of the day, and a second that is too large by the bytes of ``_id``;
-    rows of one such second are then in the order of those bytes, and of their time only within a piece.
+    A bucket that is too large is divided by seconds of the day, and a second that is too large by the bytes of ``_id``.
+    The rows of such a second are then in the order of those bytes, and in the order of time only within a piece.
     """
     yield from _pieces(job, spilled_files(job.scratch, bucket), rows, size, 0)
 
@@ -38,7 +38,7 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
     writer = _divide(job, folder, paths, depth)
     _remove(paths)
     for part in sorted(writer.rows):
-        # A part that holds all of them has one second, or one more byte of _id, in common: go one level deeper.
+        # A part that holds all of them has one second, or one more byte of _id, in common: divide it on the next level.
         inner = spilled_files(folder, part)
         yield from _pieces(job, inner, writer.rows[part], writer.bytes[part], depth + 1)
     folder.rmdir()
@@ -73,7 +73,7 @@ def _seconds(paths: Sequence[Path], schema: Any) -> tuple[int, int]:
 
 
 def _byte_of_id(table: Any, depth: int) -> Any:
-    """A byte of ``_id`` for each row: the first on the first level on which the second does not divide rows."""
+    """Return a byte of ``_id`` for each row: the first on the first level at which the second does not divide."""
     import numpy as np
 
     column = table["id"].combine_chunks()

@@ -1,4 +1,4 @@
-"""What a transform says of a whole day: its base's counts without those of removed lines, and with those of added ones."""
+"""Totals of a delta's whole day: the base's counts without those of removed lines, plus those of added lines."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from include.steps.transform.second_pass import WrittenPart
 from include.steps.transform.superseded_rows import SupersededRows
 
 MOST_PROPERTIES = 500
-"""Names of unmapped properties that a manifest counts one by one."""
+"""The number of unmapped properties that a manifest counts individually."""
 _OF_ALL_ROWS = {
     "exported", "not_events", "suppressed", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
     "compacted_by_day",
 }  # fmt: skip
-"""Counts that are computed for the day; all others are of its lines."""
+"""Counts that are computed for the day; all others count its lines."""
 
 
 @dataclass(frozen=True)
 class DayTotals:
-    """The counts of a delta's day. ``raw``: the export; ``base``: the mapped base; ``job``: that of the added lines.
+    """The counts of a delta's day. ``raw``: the export; ``base``: the mapped base; ``job``: the job of the added lines.
 
-    ``named``: properties that the mapping names; None among them: all. ``written``: the delta's own rows.
+    ``named``: properties that the mapping names; None in it means all. ``written``: the delta's own rows.
     """
 
     raw: Manifest
@@ -42,7 +42,7 @@ class DayTotals:
     written: tuple[WrittenPart, ...]
 
     def counts(self, rows: int, compacted: int) -> dict[str, int]:
-        """Return the counts of a day of so many rows. ``compacted``: of the delta's own rows; the base adds its own."""
+        """Return the counts of a day with ``rows`` rows. ``compacted``: of the delta's own rows; the base adds its own."""
         before = self.base.counts
         lines = Counter({name: n for name, n in before.items() if name not in _OF_ALL_ROWS})
         lines.subtract(self.removed.counts)
@@ -63,9 +63,9 @@ class DayTotals:
         }
 
     def details(self) -> dict[str, Any]:
-        """Return what is counted by name.
+        """Return the counts by name.
 
-        ``at_most``: counts of which it is not known whether some superseded row is still in them.
+        ``at_most``: counts that may still include a superseded row.
         """
         at_most = [*self._at_most()]
         return {
@@ -101,7 +101,7 @@ class DayTotals:
         return +total
 
     def _at_most(self) -> Iterator[str]:
-        """The counts in which some superseded row may still be: its values that did not convert, or dropped identities."""
+        """Yield the counts that may still include a superseded row: unconverted values or dropped identities."""
         compiled = self.job.compiled
         computed = {
             "not_converted": {leaf.name for leaf in compiled.computed},
@@ -115,7 +115,7 @@ class DayTotals:
                 yield name
 
     def _names(self) -> dict[str, Any]:
-        """Events by name and unmapped properties. Of a list that does not have every name, the listed ones are counted."""
+        """Return events by name and unmapped properties. Of an incomplete list, the listed names are counted."""
         base = self.base.details
         partial = set(base.get("partial", ()))
         unmapped = base.get("unmapped", {})
@@ -139,14 +139,14 @@ class DayTotals:
 
 
 def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
-    """How many events have each property that no mapping names."""
+    """Return how many events have each property that no mapping names."""
     return {name: rows for name, rows in names.items() if name not in named and None not in named}
 
 
 def _changed(
     base: Mapping[str, int], added: Mapping[str, int], removed: Mapping[str, int], *, is_cut: bool
 ) -> dict[str, int]:
-    """Counts by name, the largest first."""
+    """Return counts by name, the largest first."""
     total = Counter(base)
     for changes, sign in ((added, 1), (removed, -1)):
         for name, count in changes.items():

@@ -1,4 +1,4 @@
-"""De-duplication and order of a piece: which rows stay, and in which order."""
+"""De-duplication and order of a piece: which rows are kept, and in which order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 class DeduplicatedRows:
     """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``.
 
-    ``lines``: for each row of the piece how many rows with its ``_id`` there are, where it stays.
+    ``lines``: for each kept row of the piece, the number of rows with its ``_id``.
     """
 
     rows: Any
@@ -21,16 +21,16 @@ class DeduplicatedRows:
 
 
 def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
-    """Return the order of a piece's rows. ``table``: spilled rows, in one chunk.
+    """Return the kept rows of a piece and their order. ``table``: spilled rows, in one chunk.
 
-    Of the rows with one ``_id`` the one processed last stays; of those the one with the smallest content digest. Rows
-    that are alike in that are alike in all but what Mixpanel rewrites: then the smallest unmapped JSON decides and, with
-    ``compare_all``, every column, so that the order of an export decides nothing that can be seen.
+    Of the rows with one ``_id``, the one that was processed last is kept; of several, the one with the smallest content
+    digest. Rows that are equal in both differ only in what Mixpanel rewrites. Then the smallest unmapped JSON decides
+    and, with ``compare_all``, every column, so that the order of an export never affects the result.
     """
     import numpy as np
 
     ids = _id_words(table)
-    losers, winners = _losers(table, ids[:, 0], compare_all)
+    losers, winners = _dropped_rows(table, ids[:, 0], compare_all)
     lines = np.ones(table.num_rows, np.int32)
     lines[list(winners)] = list(winners.values())
     kept = np.ones(table.num_rows, bool)
@@ -44,7 +44,7 @@ def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
 
 
 def _id_words(table: Any) -> Any:
-    """``_id`` as four big-endian numbers, which sort as its bytes do."""
+    """Return ``_id`` as four big-endian numbers, which sort as its bytes do."""
     import numpy as np
 
     column = table["id"].combine_chunks() if table["id"].num_chunks != 1 else table["id"].chunk(0)
@@ -52,8 +52,8 @@ def _id_words(table: Any) -> Any:
     return data.astype(np.uint64).reshape(-1, 4)
 
 
-def _losers(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
-    """The rows that go; and those that stay in place of others, with the number of rows of their ``_id``."""
+def _dropped_rows(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
+    """Return the dropped rows, and the kept rows that replace others, with the number of rows of their ``_id``."""
     import numpy as np
 
     order = np.argsort(first_words, kind="stable")
@@ -91,6 +91,6 @@ def _first(
     best = min(keys[place] for place in places)
     equal = [place for place in places if keys[place] == best]
     if len(equal) == 1 or not compare_all:
-        return equal[0]  # what is left to choose from looks the same
+        return equal[0]  # the remaining rows are equal
     rows = table.drop_columns(["line"]).take(suspects[equal]).to_pylist()
     return min(zip(map(repr, rows), equal, strict=True))[1]

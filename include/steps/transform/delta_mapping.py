@@ -1,8 +1,8 @@
-"""A day that differs from one that is mapped already: only the lines that differ are read.
+"""Maps a day that differs from an already mapped day: only the differing lines are read.
 
-What comes of it is the day that mapping all lines would give: the rows of the base without the superseded ones, and those
-of the added lines. Where ids and digests cannot decide which of two rows stays, ``map_delta`` says so, and all lines
-are read after all.
+The result is the day that mapping all lines would give: the rows of the base without the superseded ones, and those of
+the added lines. If ids and digests cannot decide which of two rows is kept, ``map_delta`` returns None, and all lines
+are read.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from include.steps.transform.worker_processes import wanted_processes, worker_pr
 from include.steps.workspace import Workspace
 
 _CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
-"""Why a line of the base may have been refused that would be mapped today, or the reverse."""
+"""The reasons why a line of the base may have been refused that would be mapped today, or the reverse."""
 _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Some lines of the day, read: ``found`` in their first pass, rows spilled in ``job.scratch``."""
+    """Some lines of the day after reading: ``found`` by their first pass, rows spilled in ``job.scratch``."""
 
     job: Job
     found: day.FirstPass
@@ -51,7 +51,7 @@ class _Lines:
 class DeltaMapping:
     """The transform of a delta. ``raw``: the export; ``base``: the mapped base, whose files are in the lake.
 
-    ``job``: as for all lines, without paths. ``named``: properties that the mapping names; None among them: all.
+    ``job``: as for all lines, without paths. ``named``: properties that the mapping names; None in it means all.
     """
 
     workspace: Workspace
@@ -62,7 +62,7 @@ class DeltaMapping:
     digest: str
 
     def run(self, check_unmapped: Any) -> dict[str, Any] | None:
-        """Map the lines; returns the manifest's fields, its files in the lake, or None where the base does not decide it.
+        """Map the lines; return the manifest's fields, with the files in the lake, or None if the base does not decide them.
 
         ``check_unmapped``: called with the counts of unmapped properties of the added lines.
 
@@ -80,7 +80,7 @@ class DeltaMapping:
                 if superseded is None:
                     return None
                 without = self._superseded_file(db, superseded.rows) if superseded.rows else None
-            _drop(added, superseded)
+            _drop_superseded(added, superseded)
             written = day.second_pass(added.job, others, added.found)
         if any(part.rejected for part in written):
             return None
@@ -92,7 +92,7 @@ class DeltaMapping:
         totals = DayTotals(
             self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
         )
-        return self._publishable(totals, written, left, without)
+        return self._manifest_fields(totals, written, left, without)
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
@@ -120,7 +120,7 @@ class DeltaMapping:
             db.close()
 
     def _events_of_base(self) -> list[Path] | None:
-        """The base's list of events, as files; None where the list is of an earlier version."""
+        """Return the base's list of events, as files; None if the list is of an earlier version."""
         import pyarrow.parquet as pq
 
         listed = self.base.details.get("events")
@@ -131,14 +131,14 @@ class DeltaMapping:
         return [path] if set(pq.read_schema(path).names) >= _EVENT_COLUMNS else None
 
     def _quarantine_of_base(self) -> list[Path] | None:
-        """The base's quarantine, as files; None where it was removed."""
+        """Return the base's quarantine, as files; None if it was removed."""
         kept = self.base.details["quarantine"]
         if not kept:
             return []
         target = self.job.scratch / "base-quarantine.jsonl.gz"
         try:
             return [self.workspace.local_file(LakeFile.model_validate(kept), target, self.base)]
-        except FilesRemoved:  # quarantine has an age of its own
+        except FilesRemoved:  # quarantine has a separate retention
             return None
 
     def _superseded_file(self, db: Any, rows: int) -> LakeFile:
@@ -148,10 +148,10 @@ class DeltaMapping:
         folder = self.workspace.partition.output("transform", self.digest)
         return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
 
-    def _publishable(
+    def _manifest_fields(
         self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
     ) -> dict[str, Any]:
-        """The manifest's fields."""
+        """Return the manifest's fields."""
         job = totals.job
         compacted = day.compacted_by_day(job, written)
         folder = self.workspace.partition.output("transform", self.digest)
@@ -167,7 +167,7 @@ class DeltaMapping:
         return {"files": files, "counts": totals.counts(rows, compacted), **delta_fields(delta, details)}
 
     def _quarantine(self, rows: int) -> dict[str, Any] | None:
-        """Upload the quarantine of the whole day: the base's records that are left, then those of added lines."""
+        """Upload the quarantine of the whole day: the remaining records of the base, then those of added lines."""
         if not rows:
             return None
         key = self.workspace.partition.quarantine("transform", self.digest)
@@ -175,8 +175,8 @@ class DeltaMapping:
         return upload_file(self.workspace.lake, key, path, rows).model_dump()
 
 
-def _drop(added: _Lines, superseded: SupersededRows) -> None:
-    """Take the rows out of the spill files that the base's rows beat."""
+def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
+    """Remove the rows from the spill files that lose against rows of the base."""
     if not len(superseded.losers):
         return
     for path in added.spilled:
@@ -189,9 +189,9 @@ def _drop(added: _Lines, superseded: SupersededRows) -> None:
 
 
 def _write_left(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
-    """Write the base's quarantine records without those of removed lines; returns how many are left.
+    """Write the base's quarantine records without those of removed lines; return how many remain.
 
-    None: a removed line is not among them.
+    None: one of the removed lines is missing from them.
     """
     gone: Counter[tuple[str, str]] = Counter()
     for each in removed.found.quarantined:
@@ -210,6 +210,6 @@ def _write_left(path: Path, quarantine: list[Path], removed: _Lines) -> int | No
 
 
 def _key(record: bytes) -> tuple[str, str]:
-    """A quarantine record's reason and line."""
+    """Return a quarantine record's reason and line."""
     body = msgspec.json.decode(record)
     return body["reason"], body.get("raw") or body["raw_base64"]

@@ -1,4 +1,4 @@
-"""Identities that were dropped: as a manifest keeps their counts, and as people read of them."""
+"""Dropped identities: their counts as a manifest stores them, and as sentences."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from include.lake.manifest import Manifest
 
 
 def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
-    """Return counts by namespace and reason as a manifest keeps them."""
+    """Return counts by namespace and reason in the form that a manifest stores."""
     found: dict[str, dict[str, int]] = {}
     for (namespace, reason), count in sorted((+counts).items()):
         found.setdefault(namespace, {})[reason] = count
@@ -17,7 +17,7 @@ def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
 
 
 def counted(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
-    """Return counts that a manifest keeps."""
+    """Return the counts from the form that a manifest stores."""
     return Counter(
         {(namespace, reason): n for namespace, reasons in kept.items() for reason, n in reasons.items()}
     )
@@ -26,7 +26,7 @@ def counted(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
 def dropped_by_reason(mapped: Manifest) -> dict[str, int]:
     """Return how many identities a transform dropped, by ``<namespace>: <reason>``.
 
-    ``mapped``: the transform's manifest; those of earlier versions count none.
+    ``mapped``: the transform's manifest; manifests of earlier versions have no such counts.
     """
     counts = counted(mapped.details.get("dropped_identities", {}))
     return {f"{namespace}: {reason}": count for (namespace, reason), count in counts.items()}

@@ -1,4 +1,4 @@
-"""Expressions: evaluated in DuckDB on the columns that they read, and no event stops the others."""
+"""Evaluates expressions in DuckDB on the columns that they read; one failing event does not affect the others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MOST_REJECTED = 1000
-"""Each costs a few dozen queries to find."""
+"""The maximum number of rejected events: finding each costs a few dozen queries."""
 
 
 @dataclass
 class Evaluator:
-    """Evaluates a mapping set's expressions. ``scratch``: where DuckDB spills; ``name`` sets its files apart."""
+    """Evaluates a mapping set's expressions. ``scratch``: where DuckDB spills; ``name`` distinguishes its files."""
 
     expressions: CompiledExpressions
     scratch: Path
@@ -45,7 +45,7 @@ class Evaluator:
         Columns: ``row``, and ``s<n>`` and ``x<n>`` for each leaf; a rejected row has none.
 
         Raises:
-            SchemaError: so many cannot that it is a mistake of the mapping set.
+            SchemaError: so many rows fail that the mapping set must be wrong.
         """
         import pyarrow as pa
 
@@ -58,7 +58,7 @@ class Evaluator:
         return (pa.concat_tables(found) if found else None), rejected
 
     def close(self) -> None:
-        """Closes the database."""
+        """Close the database."""
         if "_db" in self.__dict__:
             self._db.close()
 
@@ -70,11 +70,11 @@ class Evaluator:
         return pa.table({**made, **{name: rows[name] for name in self.expressions.columns}})
 
     def _evaluated(self, events: Any) -> Iterator[Any]:
-        """Tables of results; a row whose value makes the query fail is a number: the slice is halved until it is alone."""
+        """Yield tables of results, or the number of a row that makes the query fail: slices are halved to find it."""
         import duckdb
         import pyarrow as pa
 
-        # Not the errors of memory, disk or DuckDB itself: those are of no event's making.
+        # Errors of memory, disk or DuckDB itself are not included: no event causes them.
         data_errors = (
             duckdb.DataError, duckdb.InvalidInputException, pa.ArrowInvalid, UnicodeError,
         )  # fmt: skip
@@ -93,7 +93,7 @@ class Evaluator:
         yield int(events["row"][0].as_py())
 
     def _refuse(self, fault: str) -> None:
-        if not self.rejected:  # without the error's text, which may quote the value
+        if not self.rejected:  # without the error's text, which may contain the value
             log.warning(
                 "An event could not be mapped (%s). Such events are quarantined as unexpected_error.", fault
             )
@@ -101,6 +101,6 @@ class Evaluator:
         if self.rejected > MOST_REJECTED:
             raise SchemaError(
                 f"More than {MOST_REJECTED} events cannot be mapped at all ({fault}).",
-                "That is a mistake in the mapping set or in this program, not in the events: run preview, leave out "
+                "The cause is a mistake in the mapping set or in this program, not in the events. Run preview, remove "
                 "mappings until it works, and report the one that fails.",
             )

@@ -1,4 +1,4 @@
-"""The first pass: blocks of lines are read, converted, and spilled by bucket; what is refused goes to quarantine."""
+"""The first pass: reads and converts blocks of lines, and spills them by bucket; refused lines go to quarantine."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Parsed:
 
 
 def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
-    """Read the blocks that this process claims; ``name`` sets its files apart.
+    """Read the blocks that this process claims; ``name`` distinguishes its files.
 
-    ``claim`` gives the number of the next block that no process has taken. Every process inflates the whole file, which
-    costs less than to hand blocks over.
+    ``claim`` returns the number of the next block that no process has claimed. Every process decompresses the whole
+    file, which costs less than passing blocks between processes.
     """
     parser = _Parser(job, name)
     _keep_memory()
     was_enabled = gc.isenabled()
-    gc.disable()  # a block makes ten thousand objects, and no cycles
+    gc.disable()  # a block creates ten thousand objects, but no cycles
     try:
         wanted = claim()
         for block in read_blocks(job.paths):
@@ -61,9 +61,9 @@ def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
 
 
 def _keep_memory() -> None:
-    """Makes glibc keep some megabytes that are freed, rather than get each page from the system again for each block.
+    """Make glibc keep a few freed megabytes, so that it does not request each page from the system again for each block.
 
-    It keeps twice as much as the largest piece that was freed, up to 32 MB.
+    It keeps twice the size of the largest freed piece, up to 32 MB.
     """
     import numpy as np
 
@@ -106,7 +106,7 @@ class _Parser:
         self._by_event, self._names = NameCounter(), NameCounter()
 
     def block(self, block: Block) -> None:
-        """Reads one block."""
+        """Read one block."""
         lots, refused = self._reader.read(block.data, block.first_line)
         for rows in lots:
             try:
@@ -129,7 +129,7 @@ class _Parser:
         return record_batch(self._schema, self._job, rows, columns)
 
     def _one_by_one(self, block: Block, line_numbers: Iterable[int]) -> list[dict[str, Any]]:
-        """Converts the events of a block in which one cannot be converted; returns the records of those."""
+        """Convert the events of a block individually; return the records of those that cannot be converted."""
         self._builder.names.clear()
         lines = block.data.split(b"\n")
         refused = []
@@ -154,7 +154,7 @@ class _Parser:
         return refused
 
     def finish(self) -> Parsed:
-        """Ends the files and returns the counts."""
+        """Complete the files and return the counts."""
         self._spill.close()
         self.close()
         reasons = self._quarantine.reasons

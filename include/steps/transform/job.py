@@ -1,4 +1,4 @@
-"""What the processes of one transform have to know, and how its rows are divided."""
+"""The data that all processes of one transform need, and the division of its rows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes that bound memory, however large a day is. They shape the output, so they depend on nothing but the code.
+    """Sizes that limit memory, however large a day is. They affect the output, so they depend only on the code.
 
-    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: what a bucket should hold.
-    ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
-    ``file_rows``: about the most rows of a file; ``small_rows``: with fewer, all go into one file.
+    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: the target size of a
+    bucket. ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
+    ``file_rows``: the approximate maximum of a file; ``small_rows``: with fewer rows, all go into one file.
     """
 
     flush_rows: int = 20_000
@@ -40,7 +40,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One transform. ``zone``: of a project whose ``time`` is a wall clock, else None. ``rows``: lines of the export."""
+    """One transform. ``zone``: of a project whose ``time`` is a wall clock, or None. ``rows``: exported lines."""
 
     paths: tuple[Path, ...]
     scratch: Path
@@ -55,7 +55,7 @@ class Job:
     limits: Limits = Limits()
 
     def event_parser(self, log: EvidenceLog) -> EventParser:
-        """Return a new sieve for this day."""
+        """Return a new parser for this day."""
         return EventParser(
             project_id=self.project_id,
             day=self.day,
@@ -68,25 +68,25 @@ class Job:
 
     @property
     def midnight_seconds(self) -> int:
-        """The day's first ``time``, in seconds."""
+        """Return the day's first ``time``, in seconds."""
         return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
 
     @cached_property
     def bucket_of_second(self) -> Any:
-        """By second of the day the bucket, a number that grows with the instant (numpy, 16-bit integers)."""
+        """Return the bucket of each second of the day, a number that grows with the instant (numpy, 16-bit integers)."""
         import numpy as np
 
         wanted = -(-self.rows // self.limits.bucket_rows)
         width = -(-_DAY_SECONDS // max(1, min(wanted, self.limits.most_buckets)))
         table = (np.arange(_DAY_SECONDS) // width).astype(np.int16)
-        for first, last in _turns(self.day, self.zone):
+        for first, last in _clock_changes(self.day, self.zone):
             together = (table >= table[first]) & (table <= table[last])
             table[together] = table[first]
         return table
 
 
-def _turns(day: date, zone: str | None) -> list[tuple[int, int]]:
-    """Spans of seconds of the day in which a later wall clock is not a later instant: where the clock is changed."""
+def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
+    """Return the spans of seconds in which a later wall clock is not a later instant: when the clock is changed."""
     if zone is None:
         return []
     midnight, place = datetime(day.year, day.month, day.day), ZoneInfo(zone)  # noqa: DTZ001 - a wall clock
@@ -100,5 +100,5 @@ def _turns(day: date, zone: str | None) -> list[tuple[int, int]]:
             longest = max(longest, other - one)
     if not odd:
         return []
-    # Of a gap, the wall clocks after it are the same instants as those in it.
+    # After a gap, the wall clocks are the same instants as those inside it.
     return [(odd[0], min(odd[-1] + 59 + int(longest.total_seconds()), _DAY_SECONDS - 1))]

@@ -1,4 +1,4 @@
-"""Counts of names, bounded: a hostile day has as many names as events."""
+"""Bounded counts of names: a hostile day may have as many names as events."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LONGEST = 1000
 
 @dataclass
 class NameCounter:
-    """Counts names. Of more than ``most`` those with the smallest hashes stay, whose counts are exact.
+    """Counts names. If there are more than ``most``, those with the smallest hashes stay, and their counts are exact.
 
-    Which ones stay depends on the names alone, and not on the order or the process in which they were seen.
+    Which ones stay depends only on the names, not on the order or the process in which they were seen.
     """
 
     most: int = MOST_NAMES
@@ -23,19 +23,19 @@ class NameCounter:
     is_partial: bool = False
 
     def add(self, counts: Mapping[str, int]) -> None:
-        """Adds counts by name; a name longer than 1,000 characters is cut."""
+        """Add counts by name; a name longer than 1,000 characters is cut."""
         for name, count in counts.items():
             self.counts[name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"] += count
         if len(self.counts) > 2 * self.most:
             self._prune()
 
     def merge(self, other: NameCounter) -> None:
-        """Adds what another process counted."""
+        """Add what another process counted."""
         self.is_partial |= other.is_partial
         self.add(other.counts)
 
     def most_common(self) -> dict[str, int]:
-        """Return the counts, the largest first, those of one count by name."""
+        """Return the counts, the largest first; equal counts are in the order of their names."""
         if len(self.counts) > self.most:
             self._prune()
         found = sorted(

@@ -1,4 +1,4 @@
-"""From spilled columns to rows in the schema's shape."""
+"""Converts spilled columns to rows in the schema's shape."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Tree = dict[str, Any]
 def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any], identities: Any) -> Any:
     """Return spilled rows as an Arrow table with the schema's columns.
 
-    ``computed``: by leaf the expressions' columns; ``identities``: the column ``identityMap``.
+    ``computed``: the expressions' columns by leaf; ``identities``: the column ``identityMap``.
     """
     import pyarrow as pa
 
@@ -61,12 +61,12 @@ def _plant(tree: _Tree, path: Sequence[str], column: Any) -> None:
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):
-            raise TypeError(f"{name} is a leaf and a branch")  # bind() refuses such mapping sets
+            raise TypeError(f"{name} is a leaf and a branch")  # bind() rejects such mapping sets
     tree[path[-1]] = column
 
 
 def _nested(branch: Any) -> Any:
-    """A struct, null where nothing is in it: AEP takes no empty objects."""
+    """Return a struct that is null if all its fields are: AEP does not accept empty objects."""
     import numpy as np
     import pyarrow as pa
 

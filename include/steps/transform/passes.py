@@ -1,4 +1,4 @@
-"""One day's transform in its scratch folder: both passes, on all processes, and what they found together."""
+"""One day's transform in its scratch folder: both passes, on all processes, and their combined results."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FirstPass:
     evidence: list[tuple[int, int, int, str]] = field(default_factory=list)
 
     def add(self, parsed: Parsed) -> None:
-        """Adds what one process has read."""
+        """Add what one process has read."""
         self.rows += parsed.rows
         self.bytes += parsed.bytes
         self.counts += parsed.counts
@@ -61,7 +61,7 @@ class FirstPass:
         self.evidence += parsed.evidence
 
     def see(self, evidence: TimeEvidence) -> None:
-        """Shows the first live events of the day to ``evidence``."""
+        """Pass the first live events of the day to ``evidence``."""
         for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
             evidence.see(wall_ms, arrival_ms, library)
 
@@ -89,7 +89,7 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
 
 
 def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
-    """This process's share, which ends soon after one of ``others`` has ended: its part would be missing."""
+    """Return this process's share of the work; it stops soon after one of ``others`` ended."""
 
     def check() -> None:
         for process in others:
@@ -99,7 +99,7 @@ def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
 
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return by destination how many values did not convert, and how many of those are numbers."""
+    """Return by destination how many values did not convert, and how many of them are numbers."""
     codes = Counter[int]()
     for part in written:
         codes.update(part.failed)
@@ -153,7 +153,7 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
 class EventsFile:
     """A Parquet file of ``_id``, ``digest``, ``processed`` and ``lines`` of every row, in the order of the parts.
 
-    See ``EVENT_RECORD``. The last two say which row a line of a later export would take the place of.
+    See ``EVENT_RECORD``. The last two show which row a line of a later export would replace.
     """
 
     def __init__(self, job: Job, path: Path) -> None:
@@ -172,7 +172,7 @@ class EventsFile:
         self._file.close()
 
     def add(self, part: WrittenPart) -> None:
-        """Adds the rows of a part."""
+        """Add the rows of a part."""
         import numpy as np
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -189,7 +189,7 @@ class EventsFile:
 def upload_parts(
     workspace: Workspace, folder: str, job: Job, parts: Sequence[WrittenPart]
 ) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
-    """Upload the parts, each gone from scratch at once, and the list of their events."""
+    """Upload the parts, removing each from scratch immediately, and the list of their events."""
     if not parts:
         return (), None
     files, path = [], job.scratch / "events.parquet"
@@ -205,10 +205,10 @@ def upload_parts(
 
 
 def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
-    """Return how many rows Mixpanel's compaction may merge into another one of their day.
+    """Return how many rows Mixpanel's compaction may merge into another row of their day.
 
-    It merges events of one name, ``distinct_id`` and ``$insert_id``; our ``_id`` holds the second, too. The numbers are
-    counted in as many passes as keep each in bounded memory.
+    It merges events with the same name, ``distinct_id`` and ``$insert_id``; the ``_id`` also includes the second. The
+    numbers are counted in as many passes as are needed to keep each in bounded memory.
     """
     import numpy as np
 
@@ -221,7 +221,7 @@ def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
         for path in files:
             for chunk in _chunks(path):
                 held.append(chunk[(chunk % passes) == turn])
-        numbers = np.sort(np.concatenate(held))  # in a tenth of the time that np.unique takes
+        numbers = np.sort(np.concatenate(held))  # takes a tenth of the time of np.unique
         different += int(np.count_nonzero(numbers[1:] != numbers[:-1])) + min(len(numbers), 1)
     return total - different
 

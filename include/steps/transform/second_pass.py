@@ -1,4 +1,4 @@
-"""The second pass: the buckets of a part are de-duplicated, sorted, nested and written as one Parquet file."""
+"""The second pass: de-duplicates, sorts and nests the buckets of a part, and writes them as one Parquet file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from include.xdm.identities.identity_map import identity_map
 from include.xdm.mapping.compile import CompiledMapping
 
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
-"""The content digest, the moment of processing in ms, and how many lines of the day have the ``_id``."""
+"""The content digest, the processing time in ms, and the number of the day's lines with the ``_id``."""
 
 _DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
-"""Properties of which a dictionary of values would be as long as the column."""
+"""Properties whose dictionary of values would be as long as the column."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,11 @@ class Part:
 
 @dataclass
 class WrittenPart:
-    """What became of a part. ``failed``: by code (``columns.code_of``) how many rows; ``dropped``: identities by namespace
-    and reason; ``rejected``: line numbers."""
+    """The result of a part.
+
+    ``failed``: rows by code (``columns.code_of``); ``dropped``: identities by namespace and reason; ``rejected``: line
+    numbers.
+    """
 
     number: int
     path: Path
@@ -51,9 +54,9 @@ class WrittenPart:
 
 
 def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
-    """Return the parts of a day: as many buckets to a file as make files of about one size, by the rows alone."""
+    """Return the parts of a day: enough buckets per file to create files of about one size, based only on the rows."""
     limits, total = job.limits, sum(rows.values())
-    # An even number, so that two processes end together.
+    # An even number, so that two processes finish at the same time.
     files = 1 if total < limits.small_rows else 2 * -(-total // (2 * limits.file_rows))
     parts: list[list[tuple[int, int, int]]] = [[]]
     done = 0
@@ -66,7 +69,7 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the file of what ``events.parquet`` says of a part's rows, in their order: records of ``EVENT_RECORD``."""
+    """Return the file with the ``EVENT_RECORD``s of a part's rows, in their order, for ``events.parquet``."""
     return job.scratch / f"digests-{part}.bin"
 
 
@@ -107,12 +110,12 @@ class PartWriter:
         return written
 
     def close(self) -> None:
-        """Closes what the expressions needed."""
+        """Close the resources of the expressions."""
         if self._evaluator is not None:
             self._evaluator.close()
 
     def _kept(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
-        """The rows of a piece that are written, in tables of at most a row group."""
+        """Return the rows of a piece that are written, in tables of at most a row group."""
         import pyarrow as pa
 
         limits = self._job.limits
@@ -131,7 +134,7 @@ class PartWriter:
         return kept
 
     def _evaluated(self, rows: Any, written: WrittenPart) -> tuple[Any, Any]:
-        """The rows that their expressions can be evaluated for, and what those give."""
+        """Return the rows whose expressions can be evaluated, and the results."""
         import pyarrow as pa
 
         if self._evaluator is None:
@@ -144,7 +147,7 @@ class PartWriter:
         return rows, found
 
     def _computed(self, found: Any, written: WrittenPart) -> dict[int, Any]:
-        """By leaf the columns of expressions."""
+        """Return the columns of expressions by leaf."""
         made = {}
         for leaf in self._job.compiled.computed if found is not None else ():
             made[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
@@ -155,7 +158,7 @@ class PartWriter:
         return made
 
     def _identity_map(self, rows: Any, found: Any, written: WrittenPart) -> Any:
-        """The column ``identityMap``."""
+        """Return the column ``identityMap``."""
         compiled = self._job.compiled
         inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
         written.dropped += count_dropped(compiled.identities, inputs)
@@ -165,7 +168,7 @@ class PartWriter:
 
 
 def reads_processing(compiled: CompiledMapping) -> bool:
-    """Return whether a field can show what Mixpanel rewrites, which is no part of an event's content digest."""
+    """Return whether a field can show what Mixpanel rewrites, which is not part of an event's content digest."""
     names = {*compiled.whole, *compiled.read_properties}
     return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
 
@@ -211,7 +214,7 @@ class RowGroups:
             self._writer.close()
 
     def add(self, table: Any) -> None:
-        """Takes a table of at most a row group."""
+        """Add a table of at most a row group."""
         rows, size = (sum(getattr(held, name) for held in self._held) for name in ("num_rows", "nbytes"))
         if rows + table.num_rows > self._limits.group_rows or size + table.nbytes > self._limits.group_bytes:
             self._flush()

@@ -1,4 +1,4 @@
-"""Which process does what: a number that counts up, shared through a file."""
+"""Distributes work between processes: a number that counts up, shared through a file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ def own_counter() -> Callable[[], int]:
 
 
 class SharedCounter:
-    """A counter from 0 whose numbers are each given to one process; the file is empty at first."""
+    """A counter from 0 that gives each number to one process; the file is empty at first."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def __call__(self) -> int:
+        """Return the next number."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             value = int.from_bytes(os.pread(self._file, _BYTES, 0), "big")
@@ -32,4 +33,5 @@ class SharedCounter:
         return value
 
     def close(self) -> None:
+        """Close the file."""
         os.close(self._file)

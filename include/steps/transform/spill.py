@@ -1,7 +1,7 @@
-"""Spill files: what has been read of the events, by bucket, as Arrow record batches.
+"""Spill files: the parsed events, by bucket, as Arrow record batches.
 
-Each is compressed as a whole, after its length and that of its compressed bytes. Arrow's own compression takes each
-buffer by itself, which costs several times as much where a batch has hundreds of small ones.
+Each batch is compressed as a whole, after its length and its compressed length. Arrow's own compression handles each
+buffer separately, which costs several times as much if a batch has hundreds of small ones.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROW_COLUMNS = (
 )
 
 _CODEC = "lz4"
-"""zstd takes twice as long, and a third less space."""
+"""zstd takes twice as long and saves a third of the space."""
 _LENGTH_BYTES = 8
 
 
@@ -40,7 +40,7 @@ def spill_schema(compiled: CompiledMapping) -> Any:
 
     ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
     ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``c<n>``, the field of leaf n;
-    ``i<n>``, the text of identity n, and ``d<n>``, why it is not one by its type; the inputs of expressions; ``unmapped``.
+    ``i<n>``, the text of identity n, and ``d<n>``, why its type is unsuitable; the inputs of expressions; ``unmapped``.
     """
     import pyarrow as pa
 
@@ -102,7 +102,7 @@ def _failed(failed: dict[int, list[int]], count: int) -> Any:
 class SpillWriter:
     """Writes record batches to a file for each bucket, a few megabytes at a time.
 
-    ``rows`` and ``bytes``: by bucket what was written. ``name`` sets the files apart from those of other processes.
+    ``rows`` and ``bytes``: what was written, by bucket. ``name`` distinguishes the files from those of other processes.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class SpillWriter:
         self.bytes: Counter[int] = Counter()
 
     def write(self, batch: Any, size: int) -> None:
-        """Takes a record batch of about ``size`` bytes."""
+        """Add a record batch of about ``size`` bytes."""
         self._held.append(batch)
         self._held_rows += batch.num_rows
         self._held_bytes += size
@@ -125,7 +125,7 @@ class SpillWriter:
             self._flush()
 
     def close(self) -> None:
-        """Writes what is held and ends the files."""
+        """Write the buffered rows and complete the files."""
         self._flush()
         for file in self._files.values():
             file.close()

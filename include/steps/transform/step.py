@@ -1,4 +1,4 @@
-"""Transform: raw events become rows in the XDM schema's shape, each ``_id`` once; what cannot is quarantined."""
+"""Transform: raw events become rows in the XDM schema's shape, each ``_id`` once; other lines are quarantined."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ LIMITS = Limits()
 def schema_and_mapping(
     pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
 ) -> tuple[XdmSchema, MappingSet]:
-    """The dataset's schema as it is now, and the pipeline's mapping set checked against it; identities are checked, too.
+    """Return the dataset's current schema, and the pipeline's mapping set and identities, checked against it.
 
-    ``dataset``: as the catalog shows it; it is looked up where it is not given.
+    ``dataset``: as the catalog shows it; without it, it is requested from the catalog.
 
     Raises:
-        DatasetMissing: the pipeline's dataset is not there.
-        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is reported.
+        DatasetMissing: the pipeline's dataset does not exist.
+        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is
+            reported.
     """
     bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
@@ -59,23 +60,24 @@ def transform_partition(
     recipe: int = RECIPE,
     with_files: bool = False,
 ) -> Manifest:
-    """Maps an export, or finds it mapped; ``recipe`` is that of ``_id`` (``include.xdm.events.event_id``).
+    """Map an export, or find it mapped; ``recipe`` is that of ``_id`` (``include.xdm.events.event_id``).
 
-    ``with_files``: also where it was mapped before, if those files are not in the lake any more.
+    ``with_files``: map it again if the files were removed from the lake.
 
-    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``, and as ``warnings`` how often a column
-    was set to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those of them that
-    are numbers. As ``dropped_identities`` how many values were not identities; the detail has them by namespace and
-    reason (``include.xdm.identities.identity_rules``). Limits, where a day meets them: ``merged_without_before`` (see ``EventParser``),
-    and ``compacted_by_day``, the events that Mixpanel may merge into others of their day. ``details["events"]`` is a Parquet file with ``_id`` and
-    ``digest`` (``identity.content_digest``) of every mapped row; None where there are no rows. ``details["partial"]``
-    names those of ``by_event`` and ``unmapped`` that do not have every name. Of a delta of an export only the lines that
-    differ are mapped, where the output of its base decides the rest (``include.steps.transform.delta_mapping``).
+    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``. ``warnings``: how often a column was set
+    to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those that are numbers.
+    ``dropped_identities``: how many values were not identities; the detail has them by namespace and reason
+    (``include.xdm.identities.identity_rules``). Limits, if a day reaches them: ``merged_without_before`` (see
+    ``EventParser``), and ``compacted_by_day``, the events that Mixpanel may merge into others of their day.
+    ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of every mapped
+    row; None without rows. ``details["partial"]`` names those of ``by_event`` and ``unmapped`` that do not have every
+    name. Of a delta of an export, only the differing lines are mapped if the output of its base decides the rest
+    (``include.steps.transform.delta_mapping``).
 
     Raises:
         FilesRemoved: the export is not in the lake any more.
-        BadManifest: the recipe is of a newer version of this program.
-        SchemaError: the schema is not for events; or ``unmapped: fail``, and no mapping names some property.
+        BadManifest: the recipe belongs to a newer version of this program.
+        SchemaError: the schema is not for events; or ``unmapped: fail``, and a property has no mapping.
         WorkerFailed: a process of the step ended before its work was done.
     """
     _require_recipe(recipe)
@@ -110,7 +112,7 @@ def transform_partition(
 
 
 def _mapped_base(workspace: Workspace, raw: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
-    """What the base of a delta was mapped to, with otherwise the same inputs; its files may have been removed."""
+    """Return the mapped base of a delta with otherwise the same inputs; its files may have been removed."""
     if raw.delta is None:
         return None
     return workspace.find_output("transform", {**inputs, "export": raw.delta.base}).manifest
@@ -118,14 +120,14 @@ def _mapped_base(workspace: Workspace, raw: Manifest, inputs: Mapping[str, str])
 
 def _base_of(workspace: Workspace, raw: Manifest) -> Manifest:
     base = workspace.base_of(raw)
-    assert base is not None  # only deltas are mapped as such
+    assert base is not None  # only deltas are mapped this way
     return base
 
 
 def _find_delta(
     workspace: Workspace, base: Manifest | None, inputs: Mapping[str, str], *, with_files: bool
 ) -> Output | None:
-    """The output that is based on ``base``, or the place for it."""
+    """Return the output that is based on ``base``, or the place for it."""
     if base is None:
         return None
     return workspace.find_output("transform", {**inputs, "base": base.digest}, with_files=with_files)
@@ -140,12 +142,14 @@ def _delta(
     scratch: Path,
     digest: str,
 ) -> dict[str, Any] | None:
-    """The fields of a manifest that is based on another one; None where that does not decide what the day's rows are."""
+    """Return the fields of a manifest that is based on another one; None if the base does not decide the day's rows."""
     from include.steps.transform.delta_mapping import DeltaMapping
 
     job = _job(workspace, raw, mapping, recipe, scratch, ())
     of_base = _compiled(workspace.pipeline, mapping, _base_of(workspace, raw))
-    if of_base.expressions != job.compiled.expressions:  # they read the clock: every row is another one today
+    if (
+        of_base.expressions != job.compiled.expressions
+    ):  # expressions that read the clock give different rows today
         return None
     work = DeltaMapping(workspace, raw, base, job, mapping.named_properties, digest)
     return work.run(partial(_check_unmapped, workspace.pipeline))
@@ -154,7 +158,7 @@ def _delta(
 def _transformed(
     workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path, digest: str
 ) -> dict[str, Any]:
-    """The manifest's files, counts and details; the files are in the lake."""
+    """Return the manifest's files, counts and details; the files are in the lake."""
     from include.steps.transform import passes as day
     from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
     from include.steps.transform.worker_processes import wanted_processes, worker_processes
@@ -202,12 +206,12 @@ def _transformed(
 
 
 def _settings(pipeline: Pipeline) -> dict[str, Any]:
-    """What of a pipeline file shapes the rows."""
+    """Return the settings of a pipeline file that shape the rows."""
     return pipeline.model_dump(include={"mixpanel", "identities", "identity_placeholders", "unmapped"})
 
 
 def _first_pass_details(found: Any) -> dict[str, Any]:
-    """What the first pass has counted."""
+    """Return the counts of the first pass."""
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     names = sorted(name for name, is_partial in partial.items() if is_partial)
     return {
@@ -233,7 +237,7 @@ def _job(
         project_id=int(raw.details["project_id"]),
         day=workspace.partition.day,
         zone=source.zone.key if source.time_is == "project_local" else None,
-        # Not the clock's: what is made of the same export again has to be the same.
+        # Not the clock's time: the same export has to give the same output again.
         now_ms=int(datetime.fromisoformat(raw.created_at).timestamp() * 1000),
         time_in_ms=source.time_in_ms,
         recipe=recipe,
@@ -250,13 +254,13 @@ def _compiled(pipeline: Pipeline, mapping: MappingSet, raw: Manifest) -> Compile
 def _require_recipe(recipe: int) -> None:
     if recipe not in RECIPES:
         raise BadManifest(
-            f"This day's ids follow recipe {recipe}, which this version of mixpanel-aep does not know.",
-            "A newer version loaded the day; upgrade this one.",
+            f"This day's ids follow recipe {recipe}, which this version of mixpanel-aep does not support.",
+            "A newer version loaded the day. Upgrade this installation.",
         )
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Lines of an export that are events, others, and those that were left out; earlier versions did not count them apart."""
+    """Return the numbers of exported events, other lines and omitted ones; earlier versions have one sum."""
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}
 
@@ -272,7 +276,7 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
 def _quarantine(
     workspace: Workspace, digest: str, found: Any, rejected: Sequence[dict[str, Any]], path: Path
 ) -> dict[str, Any] | None:
-    """Uploads the quarantined lines, if any, and says where they are."""
+    """Upload the quarantined lines, if any, and return the description of their file."""
     from include.steps.transform import passes as day
 
     if not found.reasons:

@@ -1,7 +1,7 @@
-"""Which rows of a mapped day added and removed lines supersede, by the rule of ``deduplicate.py``, from ids and digests alone.
+"""Finds the rows of a mapped day that added and removed lines supersede, by the rule of ``deduplicate``.
 
-Of the lines with one ``_id`` the one processed last stays; of those the one with the smallest content digest. The base's
-list of events has the row that stayed of every ``_id``, and of how many lines it is.
+Of the lines with one ``_id`` the one processed last is kept; of several, the one with the smallest content digest. The
+base's list of events has the kept row of every ``_id``, and the number of its lines.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """``rows``: how many rows of the base go; ``losers``: ``_id``s of added rows that the base's beat (Arrow, 32 bytes).
+    """The result. ``rows``: removed rows of the base; ``losers``: ``_id``s of losing added rows (Arrow, 32 bytes).
 
     ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
-    ``failed``: counts by code of values of superseded rows that did not convert, as far as they are known: not those of
-    the ``unknown`` rows. ``dropped``: likewise by namespace and reason of their identities that are properties.
+    ``failed``: known counts by code of values of superseded rows that did not convert, without those of
+    the ``unknown`` rows. ``dropped``: the same by namespace and reason for identities that are properties.
     """
 
     rows: int
@@ -60,9 +60,10 @@ class SupersededRows:
 def find_superseded(
     db: Any, events: list[Path], added: list[Path], removed: list[Path], compiled: CompiledMapping
 ) -> SupersededRows | None:
-    """Compare spilled rows with the base's list of events; None where that cannot decide which row stays.
+    """Compare spilled rows with the base's list of events; None if that cannot decide which row is kept.
 
-    ``compiled``: what the rows were read for. ``db``: a DuckDB without tables, in which ``superseded_ids`` is a view afterwards.
+    ``compiled``: the mapping with which the rows were read. ``db``: a DuckDB without tables; it gets the view
+    ``superseded_ids``.
     """
     schema = spill_schema(compiled)
     for name, paths in (("added", added), ("removed", removed)):
@@ -97,9 +98,9 @@ def find_superseded(
 def _known_of_removed(
     db: Any, removed: list[Path], compiled: CompiledMapping
 ) -> tuple[Counter[int], Counter[tuple[str, str]]]:
-    """Failures and dropped identities of removed lines that were the only ones of their ``_id``.
+    """Return failures and dropped identities of removed lines that were the only ones of their ``_id``.
 
-    Which of others were counted is not known.
+    For other lines it is unknown which of them were counted.
     """
     codes: Counter[int] = Counter()
     dropped: Counter[tuple[str, str]] = Counter()
@@ -123,7 +124,7 @@ def _among(db: Any, rows: Any, condition: str) -> Any:
 
 
 def without_ids(path: Path, schema: Any, ids: Any) -> tuple[int, int]:
-    """Rewrite a spill file without some ids; returns how many rows and bytes it has lost."""
+    """Rewrite a spill file without some ids; return how many rows and bytes were removed."""
     import pyarrow.compute as pc
 
     target, rows, size = path.with_suffix(".left"), 0, 0

@@ -1,4 +1,4 @@
-"""The work of one process: it reads the blocks, and then writes the parts, that it claims."""
+"""The work of one process: reads the blocks that it claims, and then writes the parts that it claims."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Worker:
-    """One process's share of a transform. ``name`` sets its files apart; ``is_alone``: there is no other process.
+    """One process's share of a transform. ``name`` distinguishes its files; ``is_alone``: no other process works on it.
 
-    ``check`` is called often, and raises where it is useless to go on.
+    ``check`` is called often, and raises if continuing is useless.
     """
 
     job: Job
@@ -27,11 +27,11 @@ class Worker:
     check: Callable[[], object] = bool
 
     def parse(self) -> Parsed:
-        """Read the blocks that no other process reads."""
+        """Read the blocks that this process claims."""
         return self._claiming("blocks", lambda claim: parse(self.job, self.name, claim))
 
     def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
-        """Write the parts that no other process writes."""
+        """Write the parts that this process claims."""
         return self._claiming("parts", lambda claim: self._write(parts, claim))
 
     def _write(self, parts: Sequence[Part], claim: Callable[[], int]) -> list[WrittenPart]:

@@ -1,4 +1,4 @@
-"""The program of a process that helps with a transform."""
+"""The program of an additional process of a transform."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from include.steps.transform.worker import Worker
 
 
 def main(connection: int, life: int) -> None:
-    """Answer messages until the process that started this one is gone. Both arguments are file descriptors.
+    """Process messages until the process that started this one ends. Both arguments are file descriptors.
 
-    The first message is the job and this process's name; then each is ``("parse",)`` or ``("write", parts)``. An answer
-    is ``(kind, value, log records)``.
+    The first message is the job and this process's name. Each later one is ``("parse",)`` or ``("write", parts)``. A
+    response is ``(kind, value, log records)``.
     """
     sys.meta_path.insert(0, _WithoutPandas())
-    threading.Thread(target=_end_with, args=(life,), daemon=True).start()
+    threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
     records = _Records()
     logging.basicConfig(level=logging.INFO, handlers=[records])
     channel: Connection[Any, Any] = Connection(connection)
@@ -37,7 +37,7 @@ def main(connection: int, life: int) -> None:
 
 
 class _WithoutPandas(MetaPathFinder):
-    """Finds no pandas: pyarrow would import it, which takes longer than all else that this process imports."""
+    """Hides pandas: pyarrow would import it, which takes longer than all other imports of this process."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - its parameters
         if fullname == "pandas":
@@ -59,15 +59,15 @@ def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, Any]:
         return "failed", ("", f"{type(error).__name__} at {at}", "", None)
 
 
-def _end_with(life: int) -> None:
-    """Ends this process when the other end of a socket is closed: no process waits for its work any more."""
+def _end_when_closed(life: int) -> None:
+    """End this process when the other end of a socket is closed: no process waits for its work any more."""
     with socket.socket(fileno=life) as other:
         other.recv(1)
     os._exit(1)
 
 
 class _Records(logging.Handler):
-    """Keeps log records, for the process that has the task's log."""
+    """Collects log records for the process that has the task's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

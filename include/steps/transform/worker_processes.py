@@ -1,7 +1,7 @@
-"""The processes of a transform: this one, and others that it starts, feeds and ends.
+"""The processes of a transform: this one, and additional ones that it starts, controls and ends.
 
-They are started as new programs and not forked: Arrow's threads do not survive a fork. Another process holds one end of two sockets;
-when this process ends, however it ends, the other's ends are closed and it ends itself.
+They are started as new programs, not forked: Arrow's threads do not survive a fork. Another process holds one end of
+two sockets; whenever this process ends, their other ends are closed and it ends itself.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
-"""To start a process takes as long as to map about half of that."""
+"""Starting a process takes as long as mapping about half of that."""
 _ROOT = Path(__file__).parents[3]
 _START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker_main import main; main({connection}, {life})"
 
 
 def wanted_processes(rows: int) -> int:
-    """Return how many processes a day of so many rows gets: never more than there are cores.
+    """Return how many processes a day of so many rows uses: never more than there are cores.
 
     Raises:
         ConfigError: ``MIXPANEL_AEP_PROCESSES`` is not a whole number from 1 to 64.
@@ -50,7 +50,7 @@ def _cores() -> int:
 
 
 class WorkerProcess:
-    """Another process at work on a job."""
+    """An additional process that works on a job."""
 
     def __init__(self, job: Job, name: str) -> None:
         mine, its = socket.socketpair()
@@ -77,19 +77,19 @@ class WorkerProcess:
         try:
             self._connection.send(message)
         except OSError:
-            raise self._died() from None
+            raise self._failure() from None
 
     def receive(self) -> Any:
-        """Wait for the answer to the last message.
+        """Wait for the response to the last message.
 
         Raises:
-            PipelineError: what the process raised.
-            WorkerFailed: it has ended, or raised something else.
+            PipelineError: the error that the process raised.
+            WorkerFailed: it ended, or raised another error.
         """
         try:
             kind, value, records = self._connection.recv()
         except (EOFError, OSError):
-            raise self._died() from None
+            raise self._failure() from None
         for name, level, text in records:
             logging.getLogger(name).log(level, "%s", text)
         if kind == "done":
@@ -100,28 +100,28 @@ class WorkerProcess:
         """Raise if the process has ended.
 
         Raises:
-            WorkerFailed: it has.
+            WorkerFailed: the process has ended.
         """
         if self._process.poll() is not None:
-            raise self._died()
+            raise self._failure()
 
     def end(self) -> None:
-        """End the process, at once, if it has not ended."""
+        """End the process immediately, if it has not ended."""
         self._connection.close()
         self._life.close()
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
 
-    def _died(self) -> WorkerFailed:
+    def _failure(self) -> WorkerFailed:
         try:
             code = self._process.wait(10)
         except subprocess.TimeoutExpired:
             code = 0
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         return WorkerFailed(
-            f"A process of the transform step ended before its work was done ({how}).",
-            f"SIGKILL usually means that memory ran out: give the worker more, or set {VARIABLE}=1. The task is retried.",
+            f"A process of the transform step ended before its work was finished ({how}).",
+            f"SIGKILL usually means that memory ran out: give the worker more, or set {VARIABLE}=1. Airflow retries the task.",
         )
 
 
@@ -133,13 +133,13 @@ def _error(kind: str, sentence: str, hint: str, number: int | None) -> Exception
         return OSError(number, os.strerror(number))
     return WorkerFailed(
         f"A process of the transform step failed ({sentence}).",
-        "The task is retried; if it fails again, report it with the task's log.",
+        "Airflow retries the task. If it fails again, report it with the task's log.",
     )
 
 
 @contextmanager
 def worker_processes(job: Job, number: int) -> Iterator[list[WorkerProcess]]:
-    """Start ``number`` other processes; they are gone when the context is left, however it is left."""
+    """Start ``number`` additional processes, and end them when the context ends."""
     started: list[WorkerProcess] = []
     try:
         for n in range(1, number + 1):

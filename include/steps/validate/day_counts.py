@@ -1,4 +1,4 @@
-"""What is counted of the valid rows of a day while its columns pass by: hours, event names, and ids that stand twice."""
+"""Counts of a day's valid rows while its columns are read: by hour, by event name, and of duplicate ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORD_BYTES = 8
 
 
 class DayCounts:
-    """``by_hour`` and ``by_event`` of the rows that are added less those that are taken out; hours in UTC."""
+    """``by_hour`` and ``by_event`` of the added rows, less those that were removed; hours in UTC."""
 
     def __init__(self) -> None:
         self.by_hour: Counter[str] = Counter()
@@ -32,7 +32,7 @@ class DayCounts:
         self._ids.append(_keys(chunk.see(_ID).values))
 
     def take_out(self, refused: RowChunk) -> None:
-        """Count rows out again that were added before."""
+        """Subtract rows that were added before."""
         self._count(refused, -1)
 
     def _count(self, chunk: RowChunk, sign: int) -> None:
@@ -45,7 +45,7 @@ class DayCounts:
             name = datetime.fromtimestamp(entry["values"] * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
             self.by_hour[name] += sign * entry["counts"]
         names = chunk.see(_EVENT_TYPE).values
-        if pa.types.is_null(names.type):  # the schema or the mapping has no such column
+        if pa.types.is_null(names.type):  # the schema or the mapping does not have this column
             return
         for entry in pc.value_counts(names).to_pylist():
             self.by_event[str(entry["values"])] += sign * entry["counts"]
@@ -54,9 +54,9 @@ class DayCounts:
             self.by_event[str(None)] += sign * without
 
     def double_ids(self, valid_paths: Iterable[Path]) -> int:
-        """How many ``_id``s stand more than once in some Parquet files, all of whose rows were added.
+        """Return how many ``_id``s occur more than once in some Parquet files, all of whose rows were added.
 
-        Eight bytes are kept for each id; only ids that agree in them are compared.
+        Eight bytes are stored for each id; only ids that agree in them are compared.
         """
         import numpy as np
         import pyarrow.parquet as pq
@@ -76,21 +76,21 @@ class DayCounts:
 
 
 def _keys(ids: Any) -> Any:
-    """A number of 64 bits for each id of an Arrow array: equal ids have equal ones."""
+    """Return a 64-bit number for each id of an Arrow array: equal ids have equal numbers."""
     import numpy as np
     import pyarrow.compute as pc
 
     sizes = pc.binary_length(ids).to_numpy(zero_copy_only=False)
     usual = sizes == _ID_BYTES
     keys = np.zeros(len(ids), np.uint64)
-    keys[usual] = _mixed(ids if usual.all() else ids.filter(usual))
+    keys[usual] = _hash_words(ids if usual.all() else ids.filter(usual))
     others = [] if usual.all() else ids.filter(~usual).to_pylist()
     keys[~usual] = np.array([hash(text) & 0xFFFFFFFFFFFFFFFF for text in others], np.uint64)
     return keys
 
 
-def _mixed(ids: Any) -> Any:
-    """Of texts of 64 bytes, read from Arrow's buffer as eight words each."""
+def _hash_words(ids: Any) -> Any:
+    """Return hashes of texts of 64 bytes, read from Arrow's buffer as eight words each."""
     import numpy as np
 
     if not len(ids):

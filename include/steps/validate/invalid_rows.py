@@ -1,4 +1,4 @@
-"""The rows that validation refuses: into quarantine, each with its reasons, and out of the file that they were in."""
+"""Moves the rows that validation refuses into quarantine, each with its reasons, and out of their file."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 
 
 def reason_of(record: Mapping[str, Any]) -> Reason:
-    """Return the reason of a record that ``Reason.record`` made."""
+    """Return the reason of a record that ``Reason.record`` created."""
     limit = record["limit"]
     return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
 
 
 _EXAMPLES = 3
 _WRITTEN_ROWS = 2_000
-"""Rows that are Python objects at once."""
+"""The number of rows that are Python objects at the same time."""
 
 
 class InvalidRows:
-    """``rows``: how many; ``reasons``: rows by reason; ``examples``: some values by reason, where they may be shown."""
+    """The refused rows. ``rows``: how many; ``reasons``: rows by reason; ``examples``: values by reason, if allowed."""
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self.rows = 0
@@ -41,10 +41,10 @@ class InvalidRows:
         self._show_values = show_values
 
     def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
-        """Write the rows of an open Parquet file that are refused to quarantine, the others to ``target``.
+        """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
 
-        ``reasons``: the rows of the file that each refuses, as ascending arrays. ``counts`` hold all rows of the file
-        before, and the valid ones after. Returns how many rows stay.
+        ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of
+        the file before, and only the valid ones afterwards. Returns how many rows are valid.
         """
         import numpy as np
         import pyarrow as pa
@@ -52,7 +52,7 @@ class InvalidRows:
         writer = AepParquetWriter(target, source.schema_arrow)
         first = kept = 0
         with gzip_writer(self._path, append=True) as quarantine:
-            for number in range(source.num_row_groups):  # each of bounded bytes, as transform wrote it
+            for number in range(source.num_row_groups):  # each of limited size, as transform wrote it
                 table = source.read_row_group(number)
                 here = {
                     reason: rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(table))]
@@ -76,7 +76,7 @@ class InvalidRows:
         return kept
 
     def keep(self, records: Iterable[bytes]) -> None:
-        """Take quarantine records of rows that were refused before."""
+        """Add quarantine records of rows that were refused before."""
         with gzip_writer(self._path, append=True) as quarantine:
             for record in records:
                 quarantine.write(record)
@@ -103,7 +103,7 @@ class InvalidRows:
             quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _record(self, reason: Reason, row: dict[str, Any]) -> dict[str, Any]:
-        """A reason for quarantine; with the value only where the pipeline says so, and then in the report too."""
+        """Return a reason for quarantine; with the value, also in the report, only if the pipeline allows it."""
         if not self._show_values:
             return reason.record
         value: Any = row

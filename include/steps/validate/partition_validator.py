@@ -1,4 +1,4 @@
-"""The validation of a partition: every row, by columns; then what failed, row by row; then the partition as a whole."""
+"""Validates a partition: every row, by columns; then failing rows individually; then the partition as a whole."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form
 from include.xdm.schema.xdm_schema import XdmSchema
 
 _ENOUGH_ROWS = 10
-"""From how many rows on a field without any value is a mistake and no chance."""
+"""From this number of rows, a field without any value is a mistake and not a coincidence."""
 SCREENED_ROWS, EXPLAINED_ROWS = 100_000, 300_000
-"""So many rows are read at once, in whole row groups: a chunk that is looked at row by row costs a run of GX."""
+"""The number of rows to read at once, in whole row groups: a chunk that is checked row by row costs a run of GX."""
 
 
 @dataclass
@@ -43,33 +43,36 @@ class PartitionValidator:
     schema: XdmSchema
     scratch: Path
     now: datetime
-    """Before which every event must lie: when it was mapped. The clock's own time would give another verdict, and
-    another report, each time that the same rows are checked."""
+    """The limit for the time of every event: when it was mapped.
+
+    The clock's own time would give another verdict, and another report, each time the same rows are checked.
+    """
     specs: list[ExpectationSpec] = field(default_factory=list)
     failed: Counter[int] = field(default_factory=Counter)
     broken: list[Reason] = field(default_factory=list)
-    """What makes the partition as a whole red."""
+    """The constraints that the partition as a whole fails."""
     warned: Counter[Reason] = field(default_factory=Counter)
     counts: DayCounts = field(default_factory=DayCounts)
     by_event: DayEvents = field(default_factory=lambda: DayEvents({}))
     form: str | None = None
-    """``AEP_FORM`` where every valid file has it."""
+    """``AEP_FORM`` if every valid file has it."""
     mapped_rows: int = 0
     other_events: int = 0
     """Valid rows whose event names are not in ``counts``."""
     row_warned: Counter[Reason] = field(default_factory=Counter)
-    """What rows alone were warned about."""
+    """Warnings about individual rows only."""
     _kept: list[RowFile] = field(default_factory=list)
     """The valid files: those of transform, and those that were written again."""
     _valid_paths: list[Path] = field(default_factory=list)
 
     @cached_property
     def refused(self) -> InvalidRows:
-        """The rows that are not valid, and why."""
+        """The rows that are not valid, and the reasons."""
         return InvalidRows(self.scratch, show_values=self.workspace.pipeline.quality.show_values)
 
     @property
     def valid(self) -> int:
+        """The number of valid rows."""
         return self.mapped_rows - self.refused.rows
 
     @property
@@ -78,10 +81,10 @@ class PartitionValidator:
         return sum(each.rows for each in self._kept)
 
     def refuse_useless_mappings(self, mapped: Manifest) -> None:
-        """A field into which not one value of a day goes is mapped wrongly: reported before anything is staged.
+        """Refuse a field that no value of a day fits, before anything is staged: its mapping is wrong.
 
-        A number that its field cannot hold exactly, a fraction above all, stays in the unmapped JSON and is counted;
-        it may be true of every value of a day, and is not a mistake of the mapping. Where a delta cannot tell how many
+        A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted.
+        This may affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many
         values do not fit, its base has shown that some do.
         """
         if "not_converted" in mapped.details.get("at_most", ()):
@@ -95,20 +98,20 @@ class PartitionValidator:
         if never:
             raise SchemaError(
                 f"None of {mapped.rows} values of partition {self.workspace.partition} fits {', '.join(never)}.",
-                f"Map it to a field of another type in {self.workspace.pipeline.mapping}, or correct the field group.",
+                f"Map them to fields of another type in {self.workspace.pipeline.mapping}, or correct the field group.",
             )
 
     def run(self, files: Sequence[RowFile]) -> None:
         """Validate the rows of transform's files."""
         import pyarrow.parquet as pq
 
-        if not files:  # an empty day: nothing to check, and Great Expectations is not even loaded
+        if not files:  # an empty day has nothing to check, so Great Expectations is not loaded
             return
         sources = [pq.ParquetFile(file.path) for file in files]
         columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
         self.specs = derive(self.schema, columns, _rules(self.workspace, self.now))
         self._require_columns({path[0] for path in columns})
-        with _loading():
+        with _preload_gx():
             screen = Screen(self.specs)
             for source in sources:
                 for chunk, views in row_chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
@@ -118,7 +121,7 @@ class PartitionValidator:
                         self.mapped_rows += chunk.num_rows
         suspects = screen.failed()
         for source, file in zip(sources, files, strict=True):
-            self._settle(source, file, suspects)
+            self._refuse_failing_rows(source, file, suspects)
         self._require_explained(suspects - self.failed.keys())
         if all(
             has_aep_form(source) or kept != file
@@ -126,8 +129,8 @@ class PartitionValidator:
         ):
             self.form = AEP_FORM
 
-    def _settle(self, source: Any, file: RowFile, suspects: set[int]) -> None:
-        """Find the rows of a file that fail; write it again without those that are refused."""
+    def _refuse_failing_rows(self, source: Any, file: RowFile, suspects: set[int]) -> None:
+        """Find the failing rows of a file; write it again without those that are refused."""
         import numpy as np
 
         by_spec: dict[int, list[Any]] = {number: [] for number in sorted(suspects)}
@@ -158,7 +161,7 @@ class PartitionValidator:
             self._valid_paths.append(target)
 
     def _require_explained(self, numbers: set[int]) -> None:
-        """What a sample fails, and whose check has one expectation only, some row has to fail."""
+        """Check that a row fails each expectation that the sample fails and that is the only one of its check."""
         for number in sorted(numbers):
             view = self.specs[number].view
             if not any(
@@ -167,9 +170,9 @@ class PartitionValidator:
                 raise cannot_check(self.specs[number].name, self.specs[number].constraint)
 
     def run_partition(self, history: list[DayEvents], as_exported: DayEvents) -> None:
-        """The expectations of the whole; of an empty day the one that it may be empty, without GX.
+        """Check the expectations of the whole partition; for an empty day only whether it may be empty, without GX.
 
-        ``as_exported``: events by name as they came, for schemas that have no ``eventType``.
+        ``as_exported``: events by name as exported, for schemas without ``eventType``.
         """
         by_event = +self.counts.by_event
         self.row_warned = +self.warned
@@ -193,7 +196,7 @@ class PartitionValidator:
         self.specs += [each.spec for each in expectations]
 
     def upload(self, folder: str) -> tuple[LakeFile, ...]:
-        """The valid files: transform's own where all their rows are valid, and the others uploaded into ``folder``."""
+        """Return the valid files: transform's own if all their rows are valid, and the others uploaded into ``folder``."""
         files = []
         for number, kept in enumerate(self._kept):
             if kept.stored is not None:
@@ -211,14 +214,14 @@ class PartitionValidator:
         ]
         if missing:
             raise SchemaError(
-                f"Schema {self.schema.title!r} requires {', '.join(missing)}, which no row has.",
+                f"Schema {self.schema.title!r} requires {', '.join(missing)}, but no row has a value for it.",
                 "Add a mapping for it, or make the field optional in its field group.",
             )
 
 
 @contextmanager
-def _loading() -> Iterator[None]:
-    """Great Expectations is loaded in a thread while Arrow, which needs no interpreter, reads columns in this one."""
+def _preload_gx() -> Iterator[None]:
+    """Load Great Expectations in a thread while this one reads columns with Arrow, which does not need the interpreter."""
     trouble: list[Exception] = []
 
     def work() -> None:

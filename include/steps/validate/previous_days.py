@@ -1,4 +1,4 @@
-"""What the partitions before this one held, for expectations that compare a day with the days before it."""
+"""The contents of earlier partitions, for expectations that compare a day with the days before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from include.steps.workspace import Workspace
 
 
 def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
-    """Valid rows by event name of each of the ``days`` before the partition that has been validated and has some."""
+    """Return valid rows by event name for each of the ``days`` before the partition that is validated and not empty."""
     found = []
     for number in range(1, days + 1):
         day = PartitionKey(workspace.pipeline.name, workspace.partition.day - timedelta(days=number))
@@ -25,8 +25,8 @@ def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
 
 
 def events_of(manifest: Manifest, total: int) -> DayEvents:
-    """The events by name that a manifest lists. ``total``: of how many events, where the manifest does not say."""
+    """Return the events by name that a manifest lists. ``total``: all events, if the manifest lacks it."""
     by_event = {str(name): int(count) for name, count in (manifest.details.get("by_event") or {}).items()}
-    # Manifests of data version 6 and older list 500 names, and do not say how many events have others.
+    # Manifests of data version 6 and older list 500 names, without the number of events with other names.
     others = manifest.details.get("other_events", max(0, total - sum(by_event.values())))
     return DayEvents(by_event, int(others))

@@ -1,4 +1,4 @@
-"""The rows of Parquet files as chunks of bounded size: some row groups, and some of their columns, at a time."""
+"""Reads the rows of Parquet files in chunks of limited size: some row groups, and some of their columns, at a time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from include.quality.view import RowChunk, View
 from include.steps.validate.day_counts import COUNTED
 
 _CHUNK_BYTES = 512 * 1024 * 1024
-"""Of a chunk's columns, as Parquet counts them without compression."""
+"""The size of a chunk's columns, as Parquet counts them without compression."""
 _CHUNK_VIEWS = 32
-"""So many views are read at once, so that the width of a schema does not bring up the memory."""
+"""The number of views that are read at once, so that a wide schema does not increase memory."""
 
 
 def row_chunks(
     source: Any, views: Iterable[View], most_rows: int
 ) -> Iterator[tuple[RowChunk, frozenset[View]]]:
-    """The rows of an open Parquet file, some row groups and some views at a time, with the views that each chunk shows.
+    """Yield the rows of an open Parquet file, some row groups and views at a time, with the views of each chunk.
 
-    ``most_rows``: of a chunk, unless a single row group has more. What ``DayCounts`` counts is in one chunk.
+    ``most_rows``: of a chunk, unless a single row group has more. The views that ``DayCounts`` counts are in one chunk.
     """
     columns, first = ParquetColumns(source), 0
     others = sorted({*views} - {*COUNTED}, key=lambda view: (view.path, view.part.value))

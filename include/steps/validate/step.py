@@ -1,4 +1,4 @@
-"""Validate: every row against the expectations that follow from the XDM schema; failing rows go to quarantine."""
+"""Validate: checks every row against the expectations that follow from the XDM schema; failing rows go to quarantine."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from include.xdm.events.line_parser import REASONS
 from include.xdm.schema.xdm_schema import XdmSchema
 
 _MOST_EVENTS = 10_000
-"""Names of events that a manifest counts one by one; the events of all others are one number."""
+"""The number of event names that a manifest counts individually; all others are one number."""
 
 
 def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bool = False) -> Manifest:
-    """Validates mapped rows, or finds them validated. ``counts``: ``mapped = valid + quarantined``.
+    """Validate mapped rows, or find them validated. ``counts``: ``mapped = valid + quarantined``.
 
-    ``with_files``: also where they were validated before, if those files are not in the lake any more.
+    ``with_files``: validate them again if the files were removed from the lake.
 
     Raises:
         FilesRemoved: the mapped rows are not in the lake any more.
-        SchemaError: a field that every event needs is in no row at all, or a field's every value was left out.
-        PartitionRefused: the partition as a whole is not what is expected; the report says why.
-        TooManyQuarantined: more was refused, here and in transform, than the pipeline allows; the report says why.
+        SchemaError: no row has a field that every event needs, or every value of a field was dropped.
+        PartitionRefused: the partition as a whole does not meet the expectations; the report has the reason.
+        TooManyQuarantined: transform and this step refused more than the pipeline allows; the report has the reason.
     """
     quality = workspace.pipeline.quality
     inputs = {
@@ -88,12 +88,14 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
             "quarantined": validator.refused.rows,
             "warnings": (+validator.warned).total(),
         },
-        **_about(mapped, base, validator.valid, details),
+        **_manifest_details(mapped, base, validator.valid, details),
     )
 
 
-def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]) -> dict[str, Any]:
-    """The details of the manifest; those of a delta say what of its base is not in the day."""
+def _manifest_details(
+    mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the details of the manifest; for a delta also the rows of its base that are not in the day."""
     if base is None:
         return {"details": details}
     without = mapped.delta.without if mapped.delta else None
@@ -101,7 +103,7 @@ def _about(mapped: Manifest, base: Manifest | None, valid: int, details: dict[st
 
 
 def _details(validator: PartitionValidator) -> dict[str, Any]:
-    """What the verdict says by name; ``rows`` is what a refresh of the day adds its own rows to."""
+    """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
     by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
     return {
         "reasons": _by_sentence(validator.refused.reasons),
@@ -119,7 +121,7 @@ def _details(validator: PartitionValidator) -> dict[str, Any]:
 
 
 def _validated_base(workspace: Workspace, mapped: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
-    """What the base of mapped rows was validated to, by the same rules; its files may have been removed."""
+    """Return the validated base of mapped rows, with the same rules; its files may have been removed."""
     if mapped.delta is None:
         return None
     return workspace.find_output("validate", {**inputs, "transform": mapped.delta.base}).manifest
@@ -135,7 +137,7 @@ def _validator(
 def _validate_delta(
     day: DayRows, base: Manifest, schema: XdmSchema, scratch: Path
 ) -> PartitionValidator | None:
-    """The verdict on a day whose base is validated; None where the base does not tell enough, and all rows are read."""
+    """Return the verdict on a day with a validated base; None if the base is insufficient, so that all rows are read."""
     workspace, mapped = day.workspace, day.manifest
     if not workspace.has_files(base):
         return None
@@ -198,25 +200,25 @@ def _publish_report(
 
 
 def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
-    """Where the events are that transform and this step refuse."""
+    """Return where the events are that transform and this step refuse."""
     before = mapped.details.get("quarantine")
     own = [workspace.partition.quarantine("validate", digest)] if refused else []
     return [*([str(before["key"])] if before else []), *own]
 
 
 def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:
-    """The two ways in which a day of which every row could be checked is red all the same."""
+    """Refuse a day as a whole: if it does not meet the expectations, or if too many of its events were refused."""
     if validator.broken:
         constraints = sorted({reason.constraint for reason in validator.broken})
         raise PartitionRefused(
-            f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole is not what is "
-            f"expected: {', '.join(constraints)} ({validator.valid} valid events).",
-            f"Nothing was staged. Read {workspace.lake.uri(report)}; what is asked stands in the pipeline file's quality.",
+            f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole does not meet the "
+            f"expectations: {', '.join(constraints)} ({validator.valid} valid events).",
+            f"Nothing was staged. Read {workspace.lake.uri(report)}; quality in the pipeline file sets the limits.",
         )
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + validator.refused.rows
     allowed = workspace.pipeline.quality.max_quarantined
-    # Divided, not multiplied: 0.29 * 100 is less than 29 to a computer.
+    # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
     if not exported or refused / exported <= allowed:
         return
     reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(validator.refused.reasons))

@@ -1,6 +1,6 @@
-"""What the valid rows of a day's base add to the verdict on the day: counts, warnings and quarantine, without its rows.
+"""Adds the base's valid rows to the verdict on a day: counts, warnings and quarantine, without reading its rows.
 
-The base was validated before. Of its rows only those are read again that are not rows of the day any more.
+The base was validated before. Only those of its rows are read again that are not rows of the day any more.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 
 @dataclass(frozen=True)
 class ValidatedBase:
-    """``valid``: the validate output of the base of ``day``, which transform made. ``scratch``: for this alone."""
+    """``valid``: the validate output of the base of ``day``, which transform wrote. ``scratch``: an exclusive folder."""
 
     valid: Manifest
     day: DayRows
     scratch: Path
 
     def add_to(self, validator: PartitionValidator, superseded: PartitionValidator) -> bool:
-        """Add the base to the verdict on the own rows of the day; False where the base's output does not allow it.
+        """Add the base to the verdict on the day's own rows; return False if the base's output does not allow it.
 
-        ``superseded``: a validator that has seen no row.
+        ``superseded``: a validator that has not processed any row.
 
         Raises:
             FilesRemoved: files of the base's output are not in the lake any more.
@@ -61,11 +61,11 @@ class ValidatedBase:
         return True
 
     def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:
-        """Add the base's events by name; returns how many have names that are not counted one by one."""
+        """Add the base's events by name; return how many have names that are not counted individually."""
         others = int(self.valid.details.get("other_events", 0))
         listed = self.valid.details["by_event"]
         lost = Counter(gone)
-        if others:  # a name that is not listed may be one of those, so its events are not counted by it
+        if others:  # a name that is not listed may be one of these, so its events are not counted by name
             for counter, sign in ((by_event, 1), (lost, -1)):
                 for name in [name for name in counter if name not in listed]:
                     others += sign * counter.pop(name)
@@ -74,18 +74,18 @@ class ValidatedBase:
         return others
 
     def _quarantine(self) -> list[Path] | None:
-        """The base's quarantine, as files; None where it was removed."""
+        """Return the base's quarantine, as files; None if it was removed."""
         kept = self.valid.details["quarantine"]
         if not kept:
             return []
         target = self.scratch / "base-quarantine.jsonl.gz"
         try:
             return [self.day.workspace.local_file(LakeFile.model_validate(kept), target, self.valid)]
-        except FilesRemoved:  # quarantine has an age of its own
+        except FilesRemoved:  # quarantine has a separate retention
             return None
 
     def _left(self, quarantine: list[Path]) -> Iterator[bytes]:
-        """The base's quarantine records whose rows are rows of the day."""
+        """Yield the base's quarantine records whose rows are rows of the day."""
         gone = set(self.day.superseded.to_pylist()) if quarantine else set()
         for path in quarantine:
             with gzip.open(path) as file:
@@ -94,7 +94,7 @@ class ValidatedBase:
                         yield line
 
     def _superseded_file(self) -> RowFile | None:
-        """The base's rows that are not rows of the day any more, valid or not, in a file; None where there are none."""
+        """Return a file with the base's rows that are not rows of the day any more, valid or not; None without such rows."""
         if not len(self.day.superseded):
             return None
         path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None
@@ -109,7 +109,7 @@ class ValidatedBase:
 
 
 def warning_records(warned: Mapping[Reason, int]) -> list[dict[str, Any]]:
-    """Return warnings about rows as a manifest keeps them."""
+    """Return warnings about rows in the form that a manifest stores."""
     return [{**reason.record, "rows": count} for reason, count in warned.items() if count]
 
 

@@ -1,4 +1,4 @@
-"""Verify: what AEP's data lake holds, compared day by day with what the ledger says, as sets of ``_id``."""
+"""Verify: compares what AEP's data lake holds with the ledger, day by day, as sets of ``_id``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Compares days: 256 buckets each by their fingerprints, and ids only where a bucket differs.
+"""Compares days: 256 buckets each by their fingerprints, and ids only if a bucket differs.
 
-A row belongs to the day of its source batch. The fingerprints go by timestamp, which for a few rows is another day
+A row belongs to the day of its source batch. The fingerprints are by timestamp, which for a few rows is on another day
 (wall times that a clock skipped, rows that a mapping dated otherwise): such days are then compared batch by batch.
 """
 
@@ -51,7 +51,7 @@ SELECT batch, count(*) FROM (
 
 
 def window_of(pipeline: Pipeline, day: date) -> Window | None:
-    """The time of a day as the pipeline counts it, up to the next one; None for a day that its zone skipped."""
+    """Return the time of a day as the pipeline counts it, up to the next one; None for a day that its zone skipped."""
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
     return Window(start, end) if start < end else None
@@ -69,7 +69,7 @@ class DayComparer:
     clock: Clock
 
     def compare(self, days: Sequence[date]) -> list[DayResult]:
-        """Compare some days that lie close together; one query where they are equal.
+        """Compare days that are close together; with one query if they are equal.
 
         Raises:
             QueryServiceBusy, ServiceUnavailable, LakeNotReadable: as ``LakeReader`` describes.
@@ -82,9 +82,9 @@ class DayComparer:
         return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
     def compare_undated(self, days: Iterable[date]) -> DayResult | None:
-        """Count the rows of active batches of this project that name no day; None where there are none.
+        """Count the rows of active batches of this project that name no day; None without such batches.
 
-        ``days``: all that have a ledger. A row that one of their loads has is a duplicate, any other a phantom.
+        ``days``: all that have a ledger. A row that is also in one of their loads is a duplicate, any other a phantom.
         """
         undated = {batch.id for batch in self.batches.active_of(None)}
         if not undated:
@@ -92,7 +92,7 @@ class DayComparer:
         with self._tables() as (db, scratch):
             self._read(db, "", undated)
             for day in days:
-                with suppress(BadManifest):  # that day has a result of its own, which says so
+                with suppress(BadManifest):  # that day has a separate result, which reports it
                     self._read_ledger(db, day, self.history.ledger(day).records(), scratch)
                 db.execute("DELETE FROM expected WHERE _id NOT IN (SELECT _id FROM actual)")
             db.execute("INSERT INTO actual SELECT _id, batch, true FROM expected")
@@ -117,7 +117,7 @@ class DayComparer:
             unexpected = self.batches.unexpected(day, records)
             refused = refused_rows(records)
             if buckets or unexpected:
-                return replace(self._examine(db, day, records, buckets, unexpected), refused=refused)
+                return replace(self._compare_ids(db, day, records, buckets, unexpected), refused=refused)
             to_delete = int(db.execute(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}").fetchone()[0])
             count = sum(bucket.ids for bucket in expected.values())
             return DayResult(day, count, to_delete=to_delete, refused=refused)
@@ -126,17 +126,17 @@ class DayComparer:
     def _forgotten_days(self) -> set[date]:
         return forgotten_days(self.history.lake, self.history.source.project_id)
 
-    def _examine(
+    def _compare_ids(
         self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
     ) -> DayResult:
-        """Read the ids of the buckets that differ, and of unexpected batches all, and compare them."""
+        """Read and compare the ids of the buckets that differ, and all ids of unexpected batches."""
         own = {str(record.batch) for record in records if record.batch}
         own |= {batch.id for batch in self.batches.of_day(day)}
         if unexpected:
             self._read(db, "", unexpected)
             buckets |= {name for (name,) in db.execute(_PREFIXES).fetchall()}
         if any(len(name) != BUCKET_DIGITS or not name.isalnum() for name in buckets):
-            buckets = set()  # ids that this project does not make: all are read
+            buckets = set()  # ids that this project does not create: all are read
         self._read(db, buckets or "", own - unexpected)
         start, end = (f(day, self.pipeline.mixpanel.day_zone) for f in (day_start, latest_instant))
         others = self.batches.near(day) - own
@@ -161,7 +161,7 @@ class DayComparer:
 
     @contextmanager
     def _tables(self) -> Iterator[tuple[Any, Path]]:
-        """DuckDB with the two sets, which spill to disk."""
+        """Open a DuckDB with the two sets, which spill to disk."""
         place = Workspace(
             self.history.lake,
             self.pipeline,
@@ -187,7 +187,7 @@ def _sorted_ids(db: Any) -> Iterator[str]:
 
 
 def _result(db: Any, day: date | None, scope: str) -> DayResult:
-    """Compare the tables; of ``expected`` only the rows within ``scope``, which is what ``actual`` was read for."""
+    """Compare the tables; of ``expected`` only the rows within ``scope``, for which ``actual`` was read."""
     lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 
     def one(query: str) -> int:

@@ -18,19 +18,20 @@ _MAY_SHOW_ROWS = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
 
 @dataclass(frozen=True)
 class DatasetBatches:
-    """All batches of a dataset as the catalog shows them at one moment."""
+    """All batches of a dataset as the catalog shows them at one time."""
 
     all: tuple[Batch, ...]
     find: Callable[[str], Batch | None]
-    """Asks for one batch, also of another dataset."""
+    """Requests one batch, also of another dataset."""
 
     @classmethod
     def of(cls, history: History, aep: AepClient) -> DatasetBatches:
-        """List them."""
+        """Return the batches that the catalog lists now."""
         return cls(aep.catalog.batches_created_after(history.target.dataset_id, None), aep.batches.find)
 
     @cached_property
     def by_id(self) -> dict[str, Batch]:
+        """The batches by id."""
         return {batch.id: batch for batch in self.all}
 
     @cached_property
@@ -43,29 +44,29 @@ class DatasetBatches:
 
     @cached_property
     def days(self) -> set[date]:
-        """Days of which AEP holds an active batch of this project."""
+        """Return the days of which AEP holds an active batch of this project."""
         return {day for day in self._by_day if day is not None and self.active_of(day)}
 
     @cached_property
     def recorded_days(self) -> set[date]:
-        """Days of which AEP lists a batch of this project, whatever its status."""
+        """Return the days of which AEP lists a batch of this project, whatever its status."""
         return {day for day in self._by_day if day is not None}
 
     def of_day(self, day: date | None) -> list[Batch]:
-        """This project's batches of a day, whatever their status; None: those that name no day."""
+        """Return this project's batches of a day, whatever their status; None: those that name no day."""
         return self._by_day.get(day, [])
 
     def active_of(self, day: date | None) -> list[Batch]:
-        """This project's active batches of a day, oldest first."""
+        """Return this project's active batches of a day, oldest first."""
         return [batch for batch in self.of_day(day) if classify_status(batch.status) is BatchState.ACTIVE]
 
     def near(self, day: date) -> set[str]:
-        """This project's batches of a day and of the days before and after it."""
+        """Return this project's batches of a day and of the days before and after it."""
         around = (day + timedelta(days=offset) for offset in (-1, 0, 1))
         return {batch.id for each in around for batch in self.of_day(each)}
 
     def rows_of_others(self) -> int:
-        """Rows in active batches of other producers, as the catalog counts them."""
+        """Return the rows in active batches of other producers, as the catalog counts them."""
         return sum(
             batch.output_records or 0
             for batch in self.all
@@ -73,7 +74,7 @@ class DatasetBatches:
         )
 
     def is_loading(self, records: Sequence[LedgerRecord]) -> bool:
-        """Whether a run has a batch at AEP whose rows may appear before its ledger says so."""
+        """Return whether a run has a batch at AEP whose rows may appear before its ledger records them."""
         flying = in_flight(records)
         if flying is None or flying.kind == "failed":
             return False
@@ -81,19 +82,20 @@ class DatasetBatches:
         return found is not None and classify_status(found.status) in _MAY_SHOW_ROWS
 
     def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
-        """Which batch of a day's ledger is in AEP of another day or dataset: nothing of this day is in it."""
+        """Return which batch of a day's ledger AEP shows for another day or dataset."""
         for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
             if found is not None and not (listed and found.is_ours and found.day == day):
                 return (
                     f"the ledger names batch {found.id}, which in AEP is a load of {found.day or 'no day'} into dataset "
-                    f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} {day} --batch {found.id} --why TEXT"
+                    f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} "
+                    f"{day} --batch {found.id} --why TEXT"
                 )
         return None
 
     def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
-        """Active batches of a day that the ledger does not call active, or with another number of rows."""
+        """Return active batches of a day that the ledger does not list as active, or lists with another number of rows."""
         rows = {str(each.batch): each.counts.get("active") for each in active_records(records)}
         return {
             batch.id

@@ -1,4 +1,4 @@
-"""The result of a verification: counts by day, and the batches that rows came from. No ids."""
+"""The result of a verification: counts by day, and the batches that rows came from, without ids."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class DayResult:
-    """One day. ``day`` is None for batches of this project that name no day.
+    """One day. ``day``: None for batches of this project that name no day.
 
-    ``ids``: different ids that the ledger calls active. ``lost``: of these, how many have no row in AEP.
-    ``deleted``: ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it
-    still holds. ``duplicate``: how many ids have several rows. ``phantom``: how many ids have a row that the ledger does not know.
-    ``lost_from``: lost ids by the batch that should hold them; ``strays``: rows too many by their source batch.
-    ``refused``: rows that AEP has refused by the ledger: in quarantine, so neither expected nor lost.
-    ``trouble``: why the day could not be compared.
+    ``ids``: different ids that the ledger lists as active. ``lost``: those of them without a row in AEP. ``deleted``:
+    ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it still
+    holds. ``duplicate``: ids with several rows. ``phantom``: ids with a row that the ledger does not know.
+    ``lost_from``: lost ids by the batch that should hold them; ``strays``: surplus rows by their source batch.
+    ``refused``: rows that AEP has refused, by the ledger: in quarantine, so neither expected nor lost. ``trouble``: why
+    the day could not be compared.
     """
 
     day: date | None
@@ -37,6 +37,7 @@ class DayResult:
 
     @property
     def is_equal(self) -> bool:
+        """Return whether AEP holds exactly the expected rows of the day."""
         return not (self.lost or self.duplicate or self.phantom or self.trouble)
 
     def __str__(self) -> str:
@@ -47,7 +48,7 @@ class DayResult:
         if self.lost_from:
             parts.append(f"lost from {_named(self.lost_from)}")
         if self.strays:
-            parts.append(f"rows too many in {_named(self.strays)}")
+            parts.append(f"surplus rows in {_named(self.strays)}")
         return "; ".join(parts)
 
 
@@ -55,8 +56,8 @@ class DayResult:
 class Verification:
     """What was compared. ``others``: rows of other producers in the same days, which do not count.
 
-    ``postponed``: days that a run is loading now. ``left``: days for which the budget was too small.
-    ``reason``: why days were not compared; ``is_busy``: the reason passes by itself.
+    ``postponed``: days that a run is loading now. ``left``: days that the budget did not cover.
+    ``reason``: why days were not compared; ``is_busy``: the reason is temporary.
     """
 
     pipeline: str
@@ -69,16 +70,17 @@ class Verification:
 
     @property
     def is_verified(self) -> bool:
-        """Whether any day was compared."""
+        """Return whether any day was compared."""
         return bool(self.days)
 
     @property
     def differing(self) -> tuple[DayResult, ...]:
+        """Return the days with differences."""
         return tuple(day for day in self.days if not day.is_equal)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Sums over all days."""
+        """Return sums over all days."""
         return {
             "partitions": sum(day.day is not None for day in self.days),
             **{name: sum(getattr(day, name) for day in self.days) for name in (*_COUNTS, "refused")},
@@ -87,7 +89,7 @@ class Verification:
 
     @property
     def forgotten(self) -> dict[str, int]:
-        """Sums of what is counted of forgotten people; empty where there are none."""
+        """Return sums of the counts of forgotten people; empty without such people."""
         found = {name: sum(getattr(day, name) for day in self.days) for name in _OF_FORGOTTEN}
         return found if any(found.values()) else {}
 
@@ -110,10 +112,10 @@ class Verification:
         )
 
     def require_equal(self) -> None:
-        """Refuse a difference.
+        """Refuse any difference.
 
         Raises:
-            VerificationFailed: naming counts, days and batches.
+            VerificationFailed: with counts, days and batches.
         """
         differing = self.differing
         if not differing:
@@ -121,24 +123,24 @@ class Verification:
         named = "; ".join(map(str, differing[:_MOST_NAMED]))
         more = f"; and {len(differing) - _MOST_NAMED} more days" if len(differing) > _MOST_NAMED else ""
         raise VerificationFailed(
-            f"AEP does not hold what the ledger of pipeline {self.pipeline} says: {named}{more}.",
+            f"AEP does not hold what the ledger of pipeline {self.pipeline} records: {named}{more}.",
             " ".join([*self._remedies(), "Then run verify again."]),
         )
 
     def _remedies(self) -> Iterator[str]:
-        """What to do about the differences that there are."""
+        """Yield what to do about the differences."""
         dated = [day for day in self.differing if day.day is not None]
         if dated:
             yield f"See mixpanel-aep ledger show {self.pipeline} {dated[0].day}."
         if any(day.strays for day in dated):
             yield (
-                "A batch that AEP holds rightly and the ledger does not know: mixpanel-aep ledger adopt. Any other batch "
-                "with rows too many: revert it in AEP."
+                "If AEP holds a valid batch that the ledger does not know, use mixpanel-aep ledger adopt. Revert any other "
+                "batch with surplus rows in AEP."
             )
         if any(day.strays for day in self.differing if day.day is None):
             yield "A batch without a day cannot be adopted: revert it in AEP."
         if any(day.lost or day.duplicate for day in dated):
-            yield "For lost rows, or rows that are doubled within a load, run the day again with reprocess: replace."
+            yield "For lost rows, or duplicate rows within a load, run the day again with reprocess: replace."
 
 
 _COUNTS = ("ids", "lost", "duplicate", "phantom")

@@ -1,4 +1,4 @@
-"""The verification of a history: which days, in which order, within which budget."""
+"""The verification of a history: selects the days, their order and the budget."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def verify(
 ) -> Verification:
     """Compare the ``_id``s of days in AEP with those of the ledger, as sets.
 
-    ``days``: those of them that were loaded; None: every loaded day, those changed since their last verification
-    first, then those longest unverified, as long as queries took less than ``budget_seconds``.
-    ``on_progress`` is called with the number of days that are done, and of how many.
-    Results are written into the lake. What hinders reading AEP's data lake is a reason in the result, not an error.
+    ``days``: those of them that were loaded. None: every loaded day, first those that changed since their last
+    verification, then those whose verification is oldest, as long as queries took less than ``budget_seconds``.
+    ``on_progress`` is called with the number of finished days and the number of all days. Results are written into the
+    lake. If AEP's data lake cannot be read, the result contains the reason; no error is raised.
 
     Raises:
-        ServiceUnavailable: AEP could not be reached or does not answer.
+        ServiceUnavailable: AEP could not be reached or does not respond.
     """
     batches = DatasetBatches.of(history, aep)
     numbers = {day: state.number for day, state in read_days(history).items()}
@@ -74,7 +74,7 @@ class _Run:
             if (undated := self.comparer.compare_undated(sorted(self.numbers))) is not None:
                 self.results.append(undated)
             for chunk in _chunks(days):
-                # Where no query is run, the time that reading files takes counts.
+                # If no query is run, the time for reading files counts.
                 spent = self.comparer.reader.query_seconds or self.comparer.clock.seconds() - began
                 if self.budget_seconds is not None and left != list(days) and spent >= self.budget_seconds:
                     break
@@ -99,7 +99,7 @@ class _Run:
         )
 
     def _compare(self, days: list[date]) -> None:
-        """Compare some days; in halves where Query Service is busy, which it also says of a query that takes long."""
+        """Compare days; halve them if Query Service is busy, which it also reports for a query that takes long."""
         try:
             self._compare_together(days)
         except QueryServiceBusy:
@@ -113,7 +113,7 @@ class _Run:
         records, unreadable = self._ledgers(days)
         quiet = [day for day in records if not batches.is_loading(records[day])]
         found = {result.day: result for result in self.comparer.compare(quiet)} if quiet else {}
-        # What a run has changed since the batches were listed is no difference.
+        # A change by a run after the batches were listed is not a difference.
         changed = {day for day in quiet if len(history.ledger(day).records()) != self.numbers.get(day, 0)}
         results = [*unreadable, *(result for day, result in found.items() if day not in changed)]
         others = self._rows_of_others(quiet, records)
@@ -125,7 +125,7 @@ class _Run:
         self.others += others
 
     def _ledgers(self, days: Sequence[date]) -> tuple[dict[date, list[LedgerRecord]], list[DayResult]]:
-        """The ledgers of some days, and a result for each that cannot be read: one does not stop the others."""
+        """Return the ledgers of some days, and a result for each unreadable one: one does not stop the others."""
         records, unreadable = {}, []
         for day in days:
             try:
@@ -149,7 +149,7 @@ class _Run:
 
 
 def _chunks(days: Sequence[date]) -> Iterator[list[date]]:
-    """Days in groups that one query can answer: close together, in the order of the first of each."""
+    """Yield days in groups that one query can process: close together, in the order of the first day of each group."""
     left = list(days)
     while left:
         first = left[0]

@@ -1,4 +1,4 @@
-"""When each day was verified last, and at which record of its ledger: an index that can be made again."""
+"""When each day was verified last, and at which record of its ledger: an index that can be created again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VERSION = 1
 
 
 class VerifiedDay(msgspec.Struct, frozen=True):
-    """``at``: when, in ISO 8601; ``number``: the newest record of the ledger then."""
+    """A verification. ``at``: when, in ISO 8601; ``number``: the newest record of the ledger then."""
 
     at: str
     number: int
@@ -27,6 +27,7 @@ class VerifiedDay(msgspec.Struct, frozen=True):
 
     @property
     def is_equal(self) -> bool:
+        """Return whether the verification found no difference."""
         return not (self.lost or self.duplicate or self.phantom or self.trouble)
 
 
@@ -36,7 +37,7 @@ class _Index(msgspec.Struct):
 
 
 def read_verified(history: History) -> dict[date, VerifiedDay]:
-    """The last verification of each day; empty where the index is missing, unreadable or of another version."""
+    """Return the last verification of each day; empty if the index is missing, unreadable or of another version."""
     return {date.fromisoformat(day): found for day, found in _read(history).days.items()}
 
 
@@ -55,7 +56,7 @@ def write_verified(
 
 
 def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, VerifiedDay]) -> list[date]:
-    """Days in the order of their need: changed since their last verification or different then, then the oldest.
+    """Return days by urgency: changed since their last verification, or different then, then the oldest.
 
     ``numbers``: the newest record of each day's ledger, 0 for a day without one.
     """

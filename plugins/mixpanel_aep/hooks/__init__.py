@@ -1,1 +1,1 @@
-"""Hooks: from an Airflow connection to a client of include/."""
+"""Hooks: create the clients of include/ from Airflow connections."""

@@ -1,4 +1,4 @@
-"""Adobe Experience Platform, one AEP sandbox."""
+"""The hook for Adobe Experience Platform, one AEP sandbox."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class AepHook(BaseHook):
         self.aep_conn_id = aep_conn_id
 
     def settings(self) -> AepSettings:
-        """The connection, checked, and its secrets masked."""
+        """Return the connection's settings, checked, with masked secrets."""
         return read_settings(AepSettings, self.aep_conn_id, mask_secret)
 
     def get_conn(self) -> AepClient:
-        """A client whose bearer tokens are masked in logs as soon as they exist."""
+        """Return a client whose bearer tokens are masked in logs as soon as they exist."""
         return AepClient(self.settings(), on_secret=mask_secret)
 
     def test_connection(self) -> tuple[bool, str]:
-        """For the Test button: whether Adobe gives a token, and the AEP sandbox answers to it."""
+        """Test the connection for the Test button: Adobe issues a token, and the AEP sandbox accepts it."""
         name = tested_connection(self.aep_conn_id)
         try:
             settings = read_settings(AepSettings, self.aep_conn_id, mask_secret, name)
@@ -41,4 +41,4 @@ class AepHook(BaseHook):
             tenant = client.registry.tenant_id()
         except PipelineError as error:
             return failed_test(name, error)
-        return True, f"AEP lets this credential into sandbox {settings.aep_sandbox!r} of tenant {tenant!r}."
+        return True, f"AEP accepts this credential for sandbox {settings.aep_sandbox!r} of tenant {tenant!r}."

@@ -1,4 +1,4 @@
-"""From an Airflow connection to the validated settings of a client."""
+"""Converts an Airflow connection to the validated settings of a client."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 class Mask(Protocol):
     """Airflow's ``mask_secret``."""
 
-    def __call__(self, secret: str) -> None: ...
+    def __call__(self, secret: str) -> None:
+        """Mask a secret in every log."""
+        ...
 
 
 def read_settings(
     kind: type[Settings], conn_id: str, mask: Mask, name: str | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Settings:
-    """Return the connection's settings, checked; its secrets are masked in every log from here on.
+    """Return the connection's checked settings; its secrets are masked in every log from here on.
 
-    ``name``: what sentences call the connection, where it is not its id.
+    ``name``: the name of the connection in messages, if it differs from its id.
 
     Raises:
-        ConfigError: there is no such connection, or a field of it is wrong or unknown.
-        SettingsUnavailable: Airflow could not say whether there is one.
+        ConfigError: the connection was not found, or a field of it is wrong or unknown.
+        SettingsUnavailable: Airflow could not report whether it exists.
     """
     conn = read_connection(conn_id, clock)
     settings = kind.from_connection(
@@ -48,8 +50,8 @@ def read_settings(
 def tested_connection(conn_id: str) -> str:
     """Return the id of the connection whose Test button was pressed.
 
-    Airflow gives the hook a temporary id for the test, and passes the real one to nobody: it is in the body of the
-    request, which the route that called us holds. Where no such route is on the stack, ``conn_id`` is the real one.
+    Airflow gives the hook a temporary id for the test, and does not pass on the real one: it is in the body of the
+    request, which the calling route holds. If the stack has no such route, ``conn_id`` is the real one.
     """
     frame = inspect.currentframe()
     while frame is not None:
@@ -61,6 +63,6 @@ def tested_connection(conn_id: str) -> str:
 
 
 def failed_test(name: str, error: PipelineError) -> tuple[bool, str]:
-    """Return the answer of a Test button whose test failed; it names the connection."""
+    """Return the response of a Test button whose test failed; it names the connection."""
     text = str(error)
     return False, text if name in text else f"Connection {name}: {text}"

@@ -1,4 +1,4 @@
-"""Mixpanel, one project."""
+"""The hook for Mixpanel, one project."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class MixpanelHook(BaseHook):
         self.lake = lake
 
     def settings(self) -> MixpanelSettings:
-        """The connection, checked, and its secrets masked."""
+        """Return the connection's settings, checked, with masked secrets."""
         return read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret)
 
     def get_conn(self) -> MixpanelClient:
-        """A client; with a lake, exports keep to the project's budget of 60 an hour across all tasks."""
+        """Return a client; with a lake, all tasks together keep to the project's budget of 60 exports an hour."""
         settings = self.settings()
         budget = ExportBudget(self.lake, settings.project_id) if self.lake else None
         return MixpanelClient(settings, budget=budget)
 
     def test_connection(self) -> tuple[bool, str]:
-        """For the Test button: whether Mixpanel lets this account see this project, and the project's time zone."""
+        """Test the connection for the Test button: the account can see the project; also report the project's time zone."""
         name = tested_connection(self.mixpanel_conn_id)
         try:
             settings = read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret, name)
@@ -52,7 +52,7 @@ def _sentence(client: MixpanelClient, name: str) -> tuple[bool, str]:
     if not me.project_visible:
         return (
             False,
-            f"Mixpanel accepts the account of connection {name}, but the account does not see this project id in "
+            f"Mixpanel accepts the account of connection {name}, but the account cannot see this project id in "
             "this region.",
         )
     return (

@@ -1,1 +1,1 @@
-"""Operators: one for each step, each the story of its task."""
+"""Operators: one for each step."""

@@ -1,4 +1,4 @@
-"""What the five steps share: a pipeline, a partition, a lake, and errors that a person can read."""
+"""The common parts of the step operators: a pipeline, a partition, a lake, and readable errors."""
 
 from __future__ import annotations
 
@@ -34,19 +34,20 @@ class TerminableOperator(BaseOperator):
     """A task that SIGTERM ends."""
 
     def on_kill(self) -> None:
-        """Told to stop: by SIGTERM, when a pod is evicted, or when somebody clears the task or marks it.
+        """End the task on SIGTERM: when a pod is evicted, or when a user clears or marks the task.
 
-        Airflow goes on with the task after this unless something is raised, and SIGKILL comes a little later. So the
-        task ends here as by a crash, which every step survives, only tidily; Airflow retries it if it still may.
+        Airflow continues the task after this unless an exception is raised, and sends SIGKILL a little later. The task
+        therefore ends here, in the same way as after a crash, which every step survives; Airflow retries it if tries
+        remain.
         """
         if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
-            raise SystemExit("Told to stop: what is done so far is found when the task is run again.")
+            raise SystemExit("The task was terminated. A retry reuses the completed work.")
 
 
 class PipelineOperator(TerminableOperator):
-    """A task of a pipeline. A subclass tells its story in ``run_pipeline``; what it returns goes to XCom.
+    """A task of a pipeline. A subclass implements ``run_pipeline``; its result goes to XCom.
 
-    Where a service asks us to wait for long, or our own budget for it is used up, the task is deferred until then.
+    If a service requests a long wait, or the pipeline's own budget for it is used up, the task is deferred until then.
 
     :param pipeline: the pipeline file, read.
     """
@@ -58,6 +59,7 @@ class PipelineOperator(TerminableOperator):
         self.pipeline = pipeline
 
     def execute(self, context: Mapping[str, Any], event: Any = None) -> Any:  # noqa: ARG002
+        """Run the task, and translate its errors."""
         try:
             with translate_errors(leave=Throttled), keep_problem(context):
                 return self.run_pipeline(context)
@@ -66,10 +68,11 @@ class PipelineOperator(TerminableOperator):
             self.defer_until(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Any:
+        """Do the work of the task; implemented by subclasses."""
         raise NotImplementedError
 
     def defer_until(self, moment: datetime) -> NoReturn:
-        """Free the worker until ``moment``, or a few seconds longer."""
+        """Free the worker until ``moment`` or a few seconds later."""
         # A task that is resumed within [workers] min_heartbeat_interval of its deferral can lose a try.
         moment = max(moment, SYSTEM_CLOCK.now() + _SHORTEST_DEFERRAL)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
@@ -84,7 +87,7 @@ def day_run(
     refresh: str | None = None,
     replace: bool = False,
 ) -> DayRun:
-    """The steps of a partition, with clients made of the pipeline's connections."""
+    """Return the steps of a partition, with clients from the pipeline's connections."""
     from include.steps.run_day import DayRun
 
     mixpanel = MixpanelHook(pipeline.mixpanel.conn_id, workspace.lake)
@@ -94,22 +97,24 @@ def day_run(
 
 
 class PartitionOperator(PipelineOperator):
-    """A step of a pipeline, for one partition. A subclass tells its story in ``run_step``; XCom gets a summary."""
+    """A step of a pipeline, for one partition. A subclass implements ``run_step``; XCom gets a summary."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Run the step in the workspace of the run's partition."""
         return self.run_step(self.workspace(context), context)
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        """Do the work of the step; implemented by subclasses."""
         raise NotImplementedError
 
     def workspace(self, context: Mapping[str, Any]) -> Workspace:
-        """The run's partition in the pipeline's lake."""
+        """Return the workspace of the run's partition in the pipeline's lake."""
         workspace = Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
         self.log.info("Partition %s in the lake %s", workspace.partition, workspace.lake.url)
         return workspace
 
     def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
-        """The steps of the run's partition, as the run's conf wants them."""
+        """Return the steps of the run's partition, by the run's conf."""
         return day_run(
             self.pipeline,
             workspace,
@@ -119,16 +124,16 @@ class PartitionOperator(PipelineOperator):
         )
 
     def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:
-        """The digest that the step before has put into XCom; which output it names is read from the lake.
+        """Return the digest that the previous step has put into XCom; the output itself is read from the lake.
 
-        Zeros, which name no output, where XCom holds something else: anybody who may edit XCom can put it there.
+        If XCom holds something else, return zeros, which name no output: any user who may edit XCom can change it.
         """
         summary = context["ti"].xcom_pull(task_ids=task_id)
         digest = str(summary.get("digest")) if isinstance(summary, Mapping) else ""
         return digest if re.fullmatch(r"[0-9a-f]{32}", digest) else "0" * 32
 
     def summary(self, workspace: Workspace, manifest: Manifest) -> Summary:
-        """URIs and counts, never rows; logged in one line."""
+        """Return URIs and counts, never rows, and log them in one line."""
         counts = " ".join(f"{name}={number}" for name, number in manifest.counts.items())
         self.log.info("%s of partition %s: %s", manifest.step, manifest.partition, counts)
         uri = workspace.lake.uri(workspace.partition.manifest(manifest.step, manifest.digest))

@@ -1,4 +1,4 @@
-"""Clean: the lake kept within the pipeline's retention."""
+"""Clean: removes files from the lake by the pipeline's retention."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary
 
 
 class CleanOperator(PipelineOperator):
-    """Removes superseded copies and what is older than the pipeline file keeps; the only task that removes anything.
+    """Removes superseded copies and files beyond the pipeline's retention; the only task that removes anything.
 
-    Where the store forbids it, the task is skipped, unless the pipeline file has ``retention``.
+    If the store forbids it, the task is skipped, unless the pipeline file has ``retention``.
     """
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Clean the pipeline's part of the lake."""
         from include.steps.clean import clean
 
         validate_conf(context)

@@ -14,6 +14,7 @@ class MixpanelExportOperator(PartitionOperator):
     """Waits (deferred) until the day has settled, then exports it."""
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        """Export the partition once it has settled."""
         now, source = workspace.clock.now(), self.pipeline.mixpanel
         require_closed(workspace.partition.day, source, now)
         settled = settled_at(workspace.partition.day, source, self.pipeline.settle_hours)

@@ -1,4 +1,4 @@
-"""Ingest: the staged files into one AEP batch, watched (deferred) until it is active."""
+"""Ingest: loads the staged files as one AEP batch, and polls it (deferred) until it is active."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ if TYPE_CHECKING:
     from include.steps.run_day import DayRun
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
-"""The waits between polls before the task is deferred, 8 s in all. A small batch is active within seconds; and a task
-that is resumed within ``[workers] min_heartbeat_interval`` (5 s) of its deferral can lose a try: Airflow's supervisor
-may report the first part's end only then, and the scheduler takes it for the end of the second."""
+"""The waits between polls before the task is deferred, 8 s in all.
+
+A small batch is active within seconds. A task that is resumed within ``[workers] min_heartbeat_interval`` (5 s) of its
+deferral can lose a try: Airflow's supervisor may report the first part's end only then, and the scheduler mistakes it
+for the end of the second.
+"""
 _TRIGGER_POLL_SECONDS = 6.0
 """The trigger's first wait: longer than that interval, for the same reason."""
 _ENDED = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 
 
 def dataset_asset(pipeline: Pipeline) -> Asset:
-    """The asset that stands for the pipeline's dataset; its events carry the partition key and the counts."""
+    """Return the asset of the pipeline's dataset; its events have the partition key and the counts."""
     name = f"{pipeline.aep.conn_id}/{pipeline.aep.dataset}"
     return Asset(
         name=name,
@@ -57,16 +60,17 @@ class AepIngestOperator(PartitionOperator):
     def __init__(
         self, *, pipeline: Pipeline, watch_for: timedelta = timedelta(hours=6), **kwargs: Any
     ) -> None:
-        # A mapped task brings outlets of its own, if only an empty list: `partial` fills in every argument.
+        # A mapped task has its own outlets, even if only an empty list: `partial` fills in every argument.
         outlets = [*(kwargs.pop("outlets", None) or ()), dataset_asset(pipeline)]
         super().__init__(pipeline=pipeline, outlets=list(dict.fromkeys(outlets)), **kwargs)
         self.watch_for = watch_for
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        """Load the partition until it is active, or defer."""
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
     def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
-        """After the trigger: AEP is asked again, the event is only a wake-up call."""
+        """Continue after the trigger: the status is requested from AEP, the event only resumes the task."""
         with translate_errors(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
@@ -92,7 +96,7 @@ class AepIngestOperator(PartitionOperator):
             raise BatchStuck(
                 f"AEP has not finished batch {result.batch_id} of partition {workspace.partition} "
                 f"within {self.watch_for}.",
-                "It may still become active, so no second batch is made: look at it in AEP, then clear this task.",
+                "It may still become active, so no second batch is created. Check it in AEP, then clear this task.",
             )
         trigger = BatchTrigger(
             self.pipeline.aep.conn_id, result.batch_id, deadline, poll_seconds=_TRIGGER_POLL_SECONDS
@@ -101,7 +105,7 @@ class AepIngestOperator(PartitionOperator):
         raise AssertionError("defer does not return")
 
     def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
-        """The rows to load."""
+        """Return the staged rows to load."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _done(
@@ -129,7 +133,7 @@ class AepIngestOperator(PartitionOperator):
 def _ends_soon(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
     """Poll a batch that was just completed for a few seconds; return whether AEP has finished it.
 
-    Errors of the service end the polling only: the trigger goes on with it, and no try of the task is lost.
+    Errors of the service only end the polling: the trigger continues it, and the task loses no try.
     """
     for seconds in _POLL_SECONDS:
         workspace.clock.sleep(seconds)

@@ -1,4 +1,4 @@
-"""Reconcile: the last days looked at again, what came late loaded, what has vanished and what lies about told."""
+"""Reconcile: reloads recent days; reports deleted events and orphaned batches."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
-"""Under this key ``look`` leaves the name of its refresh in XCom: ``day`` reads that refresh, however often it is
-cleared, and only clearing ``look`` asks Mixpanel again."""
+"""The XCom key for the refresh name of ``look``.
+
+``day`` reads that refresh, however often it is cleared; only clearing ``look`` exports from Mixpanel again.
+"""
 
 
 class ReconcileRefreshOperator(PipelineOperator):
-    """Exports the days of the window again, in one request, and tells which they are."""
+    """Exports the days of the window again, in one request, and returns the days."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> list[str]:
+        """Refresh the days of the window, and select missing days to load."""
         from include.steps.export.step import export_partitions
         from include.steps.reconcile.window import days_to_reconcile
 
@@ -50,7 +53,7 @@ class ReconcileRefreshOperator(PipelineOperator):
         return [str(day) for day in sorted({*days, *late})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
-        """The missing days outside the window that this run is to load; those that need a person are logged."""
+        """Return the missing days outside the window that this run loads; those that need a person are logged."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.audit import audit_days
 
@@ -65,9 +68,9 @@ class ReconcileRefreshOperator(PipelineOperator):
 
 
 class ReconcileDayOperator(AepIngestOperator):
-    """Takes one day that was looked at again through transform, validate, stage and ingest.
+    """Runs transform, validate, stage and ingest for one refreshed day.
 
-    :param day: the partition; one of those that the look names.
+    :param day: the partition; one of those that ``look`` returned.
     """
 
     template_fields = ("day",)
@@ -77,18 +80,21 @@ class ReconcileDayOperator(AepIngestOperator):
         self.day = day
 
     def workspace(self, context: Mapping[str, Any]) -> Workspace:
+        """Return the workspace of the refreshed day."""
         validate_conf(context)
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
     def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
+        """Return the steps of the day, with the run's refresh."""
         return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
     def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+        """Return the staged rows of the refreshed day."""
         return steps.to_staged()
 
     @staticmethod
     def _refresh(context: Mapping[str, Any]) -> str:
-        """Return the name of the run's refresh; one that is not of this run was not left by ``look``."""
+        """Return the name of the run's refresh; another run's name was not left by ``look``."""
         name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
 
@@ -97,6 +103,7 @@ class AuditOperator(PipelineOperator):
     """Accounts for every day from the pipeline's first to the last settled one."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Audit all days, and fail if a day is missing for too long."""
         from include.steps.history.open_history import open_history
         from include.steps.history.provenance import current_made_of
         from include.steps.reconcile.audit import audit_days
@@ -128,7 +135,7 @@ class AuditOperator(PipelineOperator):
         }
 
     def _write_board_index(self, history: History, audit: Audit, now: datetime) -> None:
-        """Keep what the board shows; a board that is a day old must not fail the audit."""
+        """Write what the board shows; a board that is a day old must not fail the audit."""
         from include.board.index import write_board_index
 
         try:
@@ -138,9 +145,10 @@ class AuditOperator(PipelineOperator):
 
 
 class ReconcileCloseOperator(PipelineOperator):
-    """Ends orphaned batches, and tells which days beyond the window have changed."""
+    """Aborts orphaned batches, and reports which days beyond the window have changed."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Abort orphaned batches, remove unfinished files and count late events."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.orphaned_batches import abort_orphaned_batches, remove_unfinished_files
         from include.steps.reconcile.window import late_beyond_window, window_start
@@ -152,9 +160,9 @@ class ReconcileCloseOperator(PipelineOperator):
         history = open_history(lake, self.pipeline, aep, mixpanel.settings().source).history
         swept = abort_orphaned_batches(history, aep, now)
         for batch in swept:
-            self.log.info("Ended batch %s, which no run was going to fill", batch)
+            self.log.info("Aborted batch %s, which no run would have filled", batch)
         if unfinished := remove_unfinished_files(lake, now):
-            self.log.info("Removed %d files that were never written to their end", unfinished)
+            self.log.info("Removed %d partly written files of crashed processes", unfinished)
         first = window_start(self.pipeline, now)
         late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)
         for day, count in late.items():

@@ -1,4 +1,4 @@
-"""Setup: what a pipeline needs in AEP, made when it is missing."""
+"""Setup: creates what a pipeline needs in AEP."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from include.aep.setup.plan import Plan
 
 _PLANS = 4
-"""Each one after the first because another setup made the same namespace in the meantime."""
+"""The number of further plans, each because another setup created the same namespace concurrently."""
 
 
 class AepSetupOperator(TerminableOperator):
-    """Namespaces, field group, schema, identity descriptors and dataset of one pipeline; run twice changes nothing."""
+    """Creates namespaces, field group, schema, identity descriptors and dataset of one pipeline, if they are missing."""
 
     ui_color = "#f4f0fb"
 
@@ -31,6 +31,7 @@ class AepSetupOperator(TerminableOperator):
         self.pipeline = pipeline
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Plan the changes, log them and apply them."""
         from include.aep.ownership import Ownership
         from include.aep.setup import apply_plan, plan_pipeline
 
@@ -53,10 +54,12 @@ class AepSetupOperator(TerminableOperator):
                     if not remaining:
                         raise
                     self.log.info(
-                        "%s: %s Planning again, as another pipeline may have made it.", name, taken.sentence
+                        "%s: %s Planning again, as another pipeline may have created it.",
+                        name,
+                        taken.sentence,
                     )
         if not result.changes:
-            self.log.info("%s: everything is there, nothing was changed", name)
+            self.log.info("%s: AEP has everything; nothing was changed", name)
         return {"dataset": result.dataset_id, "schema": result.schema_id, "changes": result.changes}
 
     def _log_plan(self, plan: Plan) -> None:
@@ -68,9 +71,9 @@ class AepSetupOperator(TerminableOperator):
 
 
 def shared_resources(pipeline: Pipeline) -> set[tuple[str, str]]:
-    """Return what a pipeline's setup changes and another one's may change too; such pipelines are set up in turn.
+    """Return what a pipeline's setup changes and another one's may change too; such pipelines are set up in sequence.
 
-    Identity namespaces are not among them: they are only created, and one that exists by then is found by a second plan.
+    Identity namespaces are not included: they are only created, and a second plan finds an existing one.
     """
     target = pipeline.aep
     shared = {("dataset", target.dataset), ("schema", target.schema_name)}

@@ -1,4 +1,4 @@
-"""Transform: raw events into rows of the dataset's XDM schema."""
+"""Transform: converts raw events into rows of the dataset's XDM schema."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from mixpanel_aep.operators.base import PartitionOperator, Summary
 
 
 class XdmTransformOperator(PartitionOperator):
-    """Takes a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
+    """Stores a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        """Map the exported day, and log what did not convert."""
         raw = workspace.require("export", self.upstream_digest(context, "export"))
         manifest = self.steps(workspace, context).transform(raw)
         if nulled := manifest.details["not_converted"]:

@@ -1,4 +1,4 @@
-"""Validate: rows against the expectations that follow from the XDM schema."""
+"""Validate: checks rows against the expectations that follow from the XDM schema."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class XdmValidateOperator(PartitionOperator):
     operator_extra_links = (ReportLink(),)
 
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+        """Validate the mapped day."""
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         manifest = self.steps(workspace, context).validate(mapped)
         return {**self.summary(workspace, manifest), "report": workspace.lake.uri(manifest.details["report"])}

@@ -1,4 +1,4 @@
-"""Verify: AEP's data lake compared with a pipeline's ledgers."""
+"""Verify: compares AEP's data lake with a pipeline's ledgers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary
 
 
 class VerifyOperator(PipelineOperator):
-    """Compares the days that changed since their last verification, then those longest unverified.
+    """Compares the days that changed since their last verification, then those with the oldest verification.
 
     Green: they are equal. Red: rows are lost, duplicate or unknown. Skipped: AEP's data lake could not be read, or was
     busy until the last try.
     """
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Compare days, and fail if AEP and the ledgers differ."""
         from include.steps.history.open_history import open_history
         from include.steps.verify import verify
 
@@ -46,7 +47,7 @@ class VerifyOperator(PipelineOperator):
             self.log.error("%s", result)
         found.require_equal()
         if found.is_busy and not self._is_last_try(context):
-            raise QueryServiceBusy(found.reason, "What was compared so far is kept.")
+            raise QueryServiceBusy(found.reason, "The results so far were saved.")
         if not found.is_verified:
             raise AirflowSkipException(str(found))
         if found.reason:

@@ -1,1 +1,1 @@
-"""Triggers: they look at AEP, and never write."""
+"""Triggers: they poll AEP, and never write."""

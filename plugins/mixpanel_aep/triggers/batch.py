@@ -1,4 +1,4 @@
-"""Watches an AEP batch until it has ended or the deadline has passed."""
+"""Polls an AEP batch until it has ended or the deadline has passed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from include.redact import one_line
 
 _ENDS = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 _OPEN_SECONDS = 60.0
-"""A batch that stays open that long after COMPLETE has not been completed: the operator has to do something."""
+"""A batch that stays open for so long after COMPLETE has not been completed: the operator has to act."""
 
 
 class BatchTrigger(BaseTrigger):
-    """Only looks. ``deadline`` is in epoch seconds: a trigger moves between hosts, a countdown would start anew.
+    """Only polls. ``deadline`` is in epoch seconds: a trigger moves between hosts, where a countdown would restart.
 
-    The event holds the batch's last status; the operator asks AEP again and does not trust it.
+    The event has the batch's last status; the operator does not trust it and requests the status from AEP.
     """
 
     def __init__(self, aep_conn_id: str, batch_id: str, deadline: float, poll_seconds: float = 2.0) -> None:
@@ -32,6 +32,7 @@ class BatchTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class path and the arguments of the trigger."""
         return (
             "mixpanel_aep.triggers.batch.BatchTrigger",
             {
@@ -43,9 +44,10 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll until the batch has ended, the deadline has passed or access is denied."""
         wait, seen, started = self.poll_seconds, "", time.monotonic()
         while True:
-            # The operator has polled a moment ago, and a task that is resumed at once can lose a try (see there).
+            # The operator polled a moment ago, and a task that is resumed at once can lose a try (see there).
             await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
             wait = min(wait * 1.5, 30.0)
             status, locked_out = await asyncio.to_thread(self._poll)
@@ -66,8 +68,11 @@ class BatchTrigger(BaseTrigger):
         return AepHook(self.aep_conn_id).get_conn()
 
     def _poll(self) -> tuple[str, bool]:
-        """The raw status, and whether we are locked out. That AEP cannot be reached says nothing about the batch; that
-        it lets us in no more is for the operator to tell, whose client is made of what the connection holds by then."""
+        """Return the raw status, and whether access is denied.
+
+        An unreachable AEP shows nothing about the batch. Denied access is left to the operator, which creates its
+        client from the present connection.
+        """
         from include.errors import PipelineError, Terminal
 
         try:

@@ -56,7 +56,7 @@ def _full_disks() -> Iterator[Case]:
         says = (
             f"Could not write .*{folder.partition('/')[2]}"
             if error == "LakeError"
-            else "scratch.* (has no room|cannot be made)"
+            else "scratch.* (has no room|cannot be created)"
         )
         acts = (*_before(step), _full(folder, options), Go(run(until=step), f"again:{error}", says), _AGAIN)
         yield Case(f"R01/{name}", "disk full", _GREEN_LATER, acts, ledger=ALL_OF_IT)
@@ -132,7 +132,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("R05/Airflow", "SIGTERM to Airflow's worker", "the task ends at once and is retried",
               (f"{_AIRFLOW}::test_a_worker_is_told_to_stop_in_mid_step",)),
     Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
-         (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be made"), _AGAIN),
+         (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be created"), _AGAIN),
          ledger=ALL_OF_IT),
     Case("R06/meanwhile", "scratch is removed under a step", "told, with its name; the step begins anew", (Do("tidied up", _tidied),),
          ledger=ALL_OF_IT),

@@ -149,7 +149,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
       for code, status, ends in (("AccessDenied", 403, "red:AccessDenied"), ("NoSuchBucket", 404, "again:LakeError"),
                                  ("ExpiredToken", 400, "again:LakeError"), ("KMS.DisabledException", 400, "again:LakeError"))),
     Case("S11/overwritten", "a staged file is overwritten", "red before anything is sent; staged anew, it is loaded",
-         (_STAGED, _files(_replace), Go(ends="red:BadManifest", says="not the file that its manifest describes.*remove the folder"),
+         (_STAGED, _files(_replace), Go(ends="red:BadManifest", says="differs from its manifest.*Remove the folder"),
           _FILE_BY_HAND), ledger=ALL_OF_IT),
     Case("S11/deleted", "a staged file is deleted", "it is made again by the run that needs it", (_STAGED, _files(Path.unlink), Go()),
          ledger=ALL_OF_IT),

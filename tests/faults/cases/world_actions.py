@@ -93,7 +93,7 @@ def two_lakes_at_once(scenario: Scenario) -> None:
     expect(
         scenario.tried(run(name="two")),
         "again:OpenBatchElsewhere",
-        "abort the batch in AEP if no run is filling it",
+        "Abort the batch in AEP if no run is filling it",
     )
     changing.use_first_mapping(scenario)
     changing.use_lake(scenario)

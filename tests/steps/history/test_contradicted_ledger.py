@@ -122,7 +122,7 @@ def test_what_aep_calls_an_active_batch_is_named_and_release_only_where_it_works
     batch = str(loaded.records(DAY)[-1].batch)
     change = {"status": "deleted", "vanished": True} if status is None else {"status": status}
     loaded.post(f"/aep/batches/{batch}", change)
-    says = "does not list it" if status is None else f"calls it {status}"
+    says = "does not list it" if status is None else f"reports its status as {status}"
     with pytest.raises(BatchUnconfirmed, match=f"names batch {batch}; AEP {says}") as refused:
         loaded.load(run="again")
     assert ("ledger release" in refused.value.hint) == released

@@ -57,7 +57,9 @@ def test_a_batch_that_the_ledger_gave_up_is_active_after_its_successor(
 ) -> None:
     batch = happens(loaded)
     assert len(loaded.active()) > len(set(loaded.active()))
-    told = f"Record \\d+ of the ledger of partition {DAY} calls batch {batch} .* AEP now calls it success"
+    told = (
+        f"Record \\d+ of the ledger of partition {DAY} marks batch {batch} .* AEP now reports it as success"
+    )
     for refresh in (None, "look"):
         with pytest.raises(UnknownBatch, match=f"{told}.*revert it in AEP"):
             loaded.load(run="green?", refresh=refresh)

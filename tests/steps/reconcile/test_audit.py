@@ -75,7 +75,7 @@ def test_an_empty_day_is_accounted_for(audited: Audited) -> None:
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"status": "inactive"}, "calls it inactive"), ({"vanished": True}, "does not list it")],
+    [({"status": "inactive"}, "reports its status as inactive"), ({"vanished": True}, "does not list it")],
     ids=["taken back", "gone from the catalog"],
 )
 def test_what_aep_does_not_call_active_is_missing(

@@ -341,7 +341,7 @@ def test_a_batch_that_is_not_an_active_load_of_the_day_is_not_adopted(loaded: Re
         (other_producer, "of another producer"),
         (elsewhere, "in dataset"),
         (is_open, "loading, not active"),
-        ("01NOTHING", "knows no batch"),
+        ("01NOTHING", "does not list batch"),
     ):
         with pytest.raises(AmendmentRefused, match=why):
             loaded.adopt(batch)
@@ -365,7 +365,7 @@ def test_a_batch_that_aep_holds_is_not_released(
             loaded.advance(DAY, staged, "again")
     batch = loaded.records(DAY)[-1].batch
     before = loaded.records(DAY)
-    with pytest.raises(AmendmentRefused, match="a second time"):
+    with pytest.raises(AmendmentRefused, match="would be duplicated"):
         loaded.release(str(batch))
     assert loaded.records(DAY) == before
 
@@ -435,7 +435,7 @@ def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanis
     other = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
     loaded.post(f"/aep/batches/{flying}", {"vanished": vanished})
     before = loaded.records(DAY)
-    with pytest.raises(AmendmentRefused, match=f"A run has batch {flying}"):
+    with pytest.raises(AmendmentRefused, match=f"A run has submitted batch {flying}"):
         loaded.adopt(other)
     assert flying in loaded.recover().refused[DAY]
     assert loaded.records(DAY) == before
@@ -463,7 +463,7 @@ def test_of_several_missing_batches_the_one_in_flight_is_written_first(
 
 def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Recoverer) -> None:
     flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
-    with pytest.raises(AmendmentRefused, match="an unknown word; released"):
+    with pytest.raises(AmendmentRefused, match="an unknown word; after a release"):
         loaded.release(flying)
 
 

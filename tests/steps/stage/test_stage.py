@@ -220,7 +220,7 @@ def test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked(
     monkeypatch.setattr(stage, name, most)
     place = workspace(lake)
     with pytest.raises(
-        PayloadTooLarge, match="Partition 2026-07-01 of shop is more than AEP takes in one batch"
+        PayloadTooLarge, match=r"Partition 2026-07-01 of shop exceeds AEP.s limit for one batch"
     ):
         stage_partition(place, valid(place, tmp_path, 9))
     assert not [key for key in lake.keys(place.partition.step("stage")) if key.endswith("manifest.json")]

@@ -172,7 +172,9 @@ def test_a_process_that_is_killed_ends_the_step_with_a_sentence(
 
     monkeypatch.setattr(processes.WorkerProcess, "__init__", start_and_kill)
     lake = Lake(f"file://{tmp_path}/lake")
-    with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)\. .*memory"):
+    with pytest.raises(
+        WorkerFailed, match=r"ended before its work was finished \(signal SIGKILL\)\. .*memory"
+    ):
         transformed(workspace(lake), XDM, MAPPING, *day())
     assert not list(lake.keys("shop/2026-07-01/xdm"))
 
@@ -197,7 +199,7 @@ def test_a_process_that_is_killed_at_work_is_noticed_before_anything_else_is_don
 
     monkeypatch.setattr(processes.WorkerProcess, "__init__", start_and_keep)
     monkeypatch.setattr(Worker, work, kill_the_other)
-    with pytest.raises(WorkerFailed, match=r"ended before its work was done \(signal SIGKILL\)"):
+    with pytest.raises(WorkerFailed, match=r"ended before its work was finished \(signal SIGKILL\)"):
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
 
 

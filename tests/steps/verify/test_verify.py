@@ -120,7 +120,7 @@ def test_rows_of_a_batch_that_no_ledger_knows_are_found_with_their_batch(
     assert (found.lost, found.duplicate, found.phantom) == (0, 3, 2)
     assert found.strays == {batch: 5}
     with pytest.raises(
-        VerificationFailed, match=rf"duplicate 3, phantom 2; rows too many in batch {batch} \(5\)"
+        VerificationFailed, match=rf"duplicate 3, phantom 2; surplus rows in batch {batch} \(5\)"
     ):
         loaded.verify().require_equal()
 
