@@ -24,8 +24,8 @@ CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
     "S": (14, stage.CASES),
     "L": (26, load.CASES),
     "O": (21, (*orchestration.CASES, *refresh.CASES)),
-    "R": (8, resources.CASES),
-    "M": (18, malice.CASES),
+    "R": (9, resources.CASES),
+    "M": (19, malice.CASES),
     "W": (21, (*world.CASES, *world_of_days.CASES)),
 }
 """How many cases a chapter has, and which."""

@@ -9,6 +9,7 @@ from typing import Literal
 from include.aep.decide import active_records
 from include.steps.clean import clean
 from include.steps.export.step import export_partitions
+from include.steps.forget import Forgetting, GivenIds
 from include.steps.history.open_history import open_history
 from include.steps.history.provenance import filter_digest
 from include.steps.reconcile.audit import Audit, audit_days
@@ -18,7 +19,7 @@ from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import release
 from tests.support.pipeline_runner import PipelineRunner
 
-TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean"]
+TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean", "forget"]
 
 
 def setup(runner: PipelineRunner, run: str) -> None:
@@ -69,6 +70,13 @@ def clean_lake(runner: PipelineRunner, run: str) -> None:
     clean(runner.lake, runner.pipeline, runner.clock.now())
 
 
+def forget_person(runner: PipelineRunner, run: str) -> None:
+    """``mixpanel-aep forget``, for the person of all events."""
+    source = runner.source
+    forgetting = Forgetting(runner.lake, runner.pipeline, source.project_id, runner.clock)
+    forgetting.apply(forgetting.plan(GivenIds(frozenset({"u-1"}))), "a person")
+
+
 def _audited(runner: PipelineRunner) -> Audit:
     opened = open_history(runner.lake, runner.pipeline, runner.aep, runner.source, all_days=True)
     current = {"filter": filter_digest(runner.pipeline)}
@@ -82,4 +90,5 @@ TASKS: Mapping[TaskName, Callable[[PipelineRunner, str], None]] = {
     "recover": recover_lake,
     "release": release_batches,
     "clean": clean_lake,
+    "forget": forget_person,
 }

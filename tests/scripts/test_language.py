@@ -15,7 +15,9 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
 READ = (".py", ".md", ".sh", ".toml", ".yaml", ".j2", ".in", ".js", ".css", "Makefile", "Dockerfile", "run")
 # What others wrote, what is data, and this list.
-NOT_OURS = re.compile(r"docs/licences\.md|/standard/|/openapi/|tests/scripts/test_language\.py|\.pre-commit|LICENSE|requirements.*\.txt")
+NOT_OURS = re.compile(
+    r"docs/licences\.md|/standard/|/openapi/|tests/scripts/test_language\.py|\.pre-commit|LICENSE|requirements.*\.txt"
+)
 
 INSTEAD = {
     r"\b(?:is|are|was|were|be|been|being) told\b|\btold (?:as|apart|to|by)\b|\btells (?:its|no|the|that|what)\b": "reported, classified as, shows",
@@ -33,7 +35,9 @@ INSTEAD = {
     r"\bwhat is (?:asked|wanted)\b": "the request, the requirement",
     r"\blies? about\b|\blying about\b": "is left behind",
 }
-BANNED = re.compile("|".join(f"(?P<p{number}>{pattern})" for number, pattern in enumerate(INSTEAD)), re.IGNORECASE)
+BANNED = re.compile(
+    "|".join(f"(?P<p{number}>{pattern})" for number, pattern in enumerate(INSTEAD)), re.IGNORECASE
+)
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
@@ -67,7 +71,13 @@ def test_no_banned_phrasing() -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["The token is no token.", "It is told apart.", "Whoever reads this", "The file beside it", "an error more than that"],
+    [
+        "The token is no token.",
+        "It is told apart.",
+        "Whoever reads this",
+        "The file beside it",
+        "an error more than that",
+    ],
 )
 def test_the_list_finds_what_it_names(sentence: str) -> None:
     assert BANNED.search(sentence)

@@ -33,7 +33,7 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     out.table("", [_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
         if refused := record.counts.get("refused"):
-            out.say("!", "", f"{record.number}: AEP refused {refused} rows; they are in quarantine")
+            out.print_status("!", "", f"{record.number}: AEP refused {refused} rows; they are in quarantine")
         if record.note:
             out.print_status("", "", f"{record.number}: by {record.run}: {record.note}")
     if not records:

@@ -116,6 +116,17 @@ def _cleaned(scenario: Scenario) -> None:
     assert [step_of(key) for key in rows] == ["export"], rows
 
 
+def _forgetting(failpoints: str = "") -> Go:
+    """The command that forgets the person of all events."""
+    return Go(run(failpoints, name="forget", task="forget"), "died" if failpoints else "green")
+
+
+def _forgotten(scenario: Scenario) -> None:
+    """The lake holds no row of the day."""
+    rows = [key for key in scenario.lake.keys(scenario.partition().prefix) if key.endswith(".parquet")]
+    assert rows == [], rows
+
+
 CASES: tuple[Case | Elsewhere, ...] = (
     # Mounting needs a privilege that some machines do not give; the words of the errors are shown without it too.
     *(_full_disks() if can_mount() else ()),
@@ -140,6 +151,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
            (Go(), *(_cleaning(8, f"clean.end.{at}:{number}=exit") for at, number in (("before", 1), ("after", 1), ("before", 2))),
             _cleaning(8), *(_cleaning(9, f"clean.remove.{at}:1=exit") for at in ("before", "after")),
             Go(run(name="between", refresh=True)), _cleaning(9)), lake=lake, check=_cleaned, ledger=ALL_OF_IT)
+      for lake in ("disk", "s3")),
+    *(Case(f"R09/{lake}", "kill -9 while a person is forgotten", "the command ends it; what AEP holds stays known, once",
+           (Go(), *(_forgetting(f"forget.{point}=exit") for point in ("end.after:1", "end.after:2", "remove.before:1", "remove.before:2")),
+            _forgetting()), lake=lake, check=_forgotten, ledger=ALL_OF_IT)
       for lake in ("disk", "s3")),
     Case("R07", "a gzip bomb: 16 MB that are 16 GB", "red: ExportTooLarge, before it is unpacked", (Do("the bomb", _bombed),), ledger=ALL_OF_IT),
 )  # fmt: skip
