@@ -53,7 +53,7 @@ def no_canary_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 EXAMPLES: tuple[tuple[int, str, type[PipelineError], str, int], ...] = (
-    (401, '{"error_code":"401013"}', CredentialsRejected, "connection adobe .*401013", 2),
+    (401, '{"error_code":"401013"}', CredentialsRejected, "connection adobe.*401013", 2),
     (403, '{"error_code":"403010","message":"Oauth token is missing."}', CredentialsRejected, "Check for a proxy", 1),
     (403, '{"error_code":"403000","message":"Api Key is required"}', CredentialsRejected, "client id", 1),
     (403, '{"error_code":"403003"}', CredentialsRejected, "client id", 1),
