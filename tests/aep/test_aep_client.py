@@ -299,7 +299,7 @@ def test_a_dataset_is_found_by_its_exact_name_on_any_page(fake_clock: FakeClock,
         found = asked.catalog.require_dataset("Events 249")
         assert (found["id"], found["schemaRef"]["id"]) == ("d249", "s249")
         assert asked.catalog.find_dataset("events 249") is None
-        with pytest.raises(DatasetMissing, match=r"'Events'.*run the setup DAG"):
+        with pytest.raises(DatasetMissing, match=r"'Events'.*the setup DAG"):
             asked.catalog.require_dataset("Events")
         aep.datasets["again"] = {"name": "Events 7"}
         with pytest.raises(DatasetMissing, match="d7, again"):

@@ -264,7 +264,7 @@ def test_m10_a_name_that_leads_to_this_machine_is_told_nothing(
     with listening() as (port, heard):
         call = HttpRequest("GET", f"https://data.mixpanel.com:{port}/api/2.0/export", "export a day")
         with pytest.raises(
-            AddressRefused, match=r"The name data\.mixpanel\.com leads to 127\.0\.0\.1"
+            AddressRefused, match=r"The host name data\.mixpanel\.com resolves to 127\.0\.0\.1"
         ) as refused:
             client().send(call)
     assert heard == [b""]
