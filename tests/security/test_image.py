@@ -121,7 +121,7 @@ class Osv:
 
 
 def test_a_known_vulnerability_is_told_once_unless_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    audit = script("audit")
+    audit = script("audit_packages")
     monkeypatch.setattr(audit, "ACCEPTED", {"CVE-3": "the function is not called"})
     packages = {"one": ["1.0"], "two": ["2"]}
     assert list(audit.found(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
@@ -139,7 +139,7 @@ def test_without_the_database_the_audit_says_not_checked_and_passes(
             raise answer
         return answer
 
-    assert script("audit").main(ask) == 0
+    assert script("audit_packages").main(ask) == 0
     assert capsys.readouterr().out.startswith("audit: not checked, https://api.osv.dev/v1 did not respond")
 
 
@@ -148,7 +148,7 @@ def test_a_finding_fails_the_audit(capsys: pytest.CaptureFixture[str]) -> None:
         results = [{} for _ in body["queries"]] if body else []
         return {"results": [{"vulns": [{"id": "GHSA-9"}]}, *results[1:]]} if body else {"summary": "bad"}
 
-    assert script("audit").main(ask) == 1
+    assert script("audit_packages").main(ask) == 1
     assert "GHSA-9 bad" in capsys.readouterr().out
     assert "audit" in (ROOT / ".ci" / "run").read_text()
     assert sys.modules.get("licences")
