@@ -53,7 +53,7 @@ def no_canary_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 EXAMPLES: tuple[tuple[int, str, type[PipelineError], str, int], ...] = (
-    (401, '{"error_code":"401013"}', CredentialsRejected, "connection adobe .*401013", 2),
+    (401, '{"error_code":"401013"}', CredentialsRejected, "connection adobe.*401013", 2),
     (403, '{"error_code":"403010","message":"Oauth token is missing."}', CredentialsRejected, "Check for a proxy", 1),
     (403, '{"error_code":"403000","message":"Api Key is required"}', CredentialsRejected, "client id", 1),
     (403, '{"error_code":"403003"}', CredentialsRejected, "client id", 1),
@@ -299,7 +299,7 @@ def test_a_dataset_is_found_by_its_exact_name_on_any_page(fake_clock: FakeClock,
         found = asked.catalog.require_dataset("Events 249")
         assert (found["id"], found["schemaRef"]["id"]) == ("d249", "s249")
         assert asked.catalog.find_dataset("events 249") is None
-        with pytest.raises(DatasetMissing, match=r"'Events'.*setup DAG"):
+        with pytest.raises(DatasetMissing, match=r"'Events'.*the setup DAG"):
             asked.catalog.require_dataset("Events")
         aep.datasets["again"] = {"name": "Events 7"}
         with pytest.raises(DatasetMissing, match="d7, again"):

@@ -163,7 +163,7 @@ def test_lake_and_dataset_belong_together_or_a_person_is_told_what_to_do(
     elif tag is None:
         assert "Run setup" in refused.value.hint
     else:
-        assert f"of id {tag[:8]}, but" in refused.value.sentence
+        assert f"with the id {tag[:8]}, but" in refused.value.sentence
         assert f"has the id {own[:8]}" in refused.value.sentence
         assert "Loads through two lakes" in refused.value.hint
     assert (tag or own) not in str(refused.value), "ids are shortened"

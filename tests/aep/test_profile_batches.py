@@ -30,7 +30,7 @@ def test_more_than_ninety_batches_a_day_of_all_pipelines_are_a_warning(
     write(BASE)
     own = with_profile(pipeline, "own", late_days=5)
     other = with_profile(pipeline, "other", late_days=60, catch_up_days=24)
-    assert "make up to 91 batches a day" in notes(own, aep, other)
+    assert "create up to 91 batches a day" in notes(own, aep, other)
     assert "(other 85, own 6)" in notes(own, aep, other)
     assert "91 batches a day (other 85, own 6), more than the 90" in profile_batches(own, [other], aep)
     fewer = other.model_copy(update={"catch_up_days": 23})

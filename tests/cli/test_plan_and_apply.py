@@ -47,14 +47,14 @@ def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: 
     write(extra={"type": "string", "maxLength": 5}, spare={"type": "string"})
     assert cli("apply", "hostile")[0] == 0
     write(extra={"type": "string"})
-    title = "+            loosen in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
+    title = "+            relax constraints in field group 'Growing': 1 field (cannot be undone; from aep.field_group)"
     looser = "     mixpanel.custom.extra  maxLength 5 is removed"
     note = "!            AEP has a field mixpanel.custom.spare (string) that is not in the file; it is kept."
     assert cli("plan", "hostile") == (0, f"{title}\n{looser}\n{note}\n")
     code, text = cli("apply", "hostile")
     assert (code, text.splitlines()[1:]) == (0, [note])
     assert text.startswith(
-        "+            loosened in field group 'Growing': mixpanel.custom.extra (maxLength 5"
+        "+            relaxed constraints in field group 'Growing': mixpanel.custom.extra (maxLength 5"
     )
     assert cli("apply", "hostile") == (0, f"{note}\nAEP has everything. Nothing was changed.\n")
     assert cli("plan", "hostile") == (0, f"{note}\nAEP has everything. Nothing to do.\n")

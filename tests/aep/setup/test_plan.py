@@ -135,5 +135,5 @@ def test_a_file_that_is_no_field_group_is_told(pipeline: Pipeline, tmp_path: Pat
     (tmp_path / "shop.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"shop\.json is not a field group"):
         read_field_group("shop.json")
-    with pytest.raises(ConfigError, match=r"no file other\.json"):
+    with pytest.raises(ConfigError, match=r"other\.json does not exist"):
         read_field_group("other.json")
