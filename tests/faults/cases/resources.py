@@ -153,7 +153,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
             Go(run(name="between", refresh=True)), _cleaning(9)), lake=lake, check=_cleaned, ledger=ALL_OF_IT)
       for lake in ("disk", "s3")),
     *(Case(f"R09/{lake}", "kill -9 while a person is forgotten", "the command ends it; what AEP holds stays known, once",
-           (Go(), *(_forgetting(f"forget.{point}=exit") for point in ("end.after:1", "end.after:2", "remove.before:1", "remove.before:2")),
+           (Go(), *(_forgetting(f"forget.{point}=exit") for point in ("end.after:1", "end.after:1", "remove.before:1", "remove.before:1")),
             _forgetting()), lake=lake, check=_forgotten, ledger=ALL_OF_IT)
       for lake in ("disk", "s3")),
     Case("R07", "a gzip bomb: 16 MB that are 16 GB", "red: ExportTooLarge, before it is unpacked", (Do("the bomb", _bombed),), ledger=ALL_OF_IT),
