@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from include.errors import ConfigError
 
-CORRECT_IT = "Correct it under Admin > Connections; README.md lists where to find each value."
+CORRECT_IT = "Correct it under Admin > Connections; docs/own-project.md lists where to find each value."
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, Any], known: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from include.errors import ConfigError
-from include.http.address_ranges import Reach, reach
+from include.http.address_ranges import AddressScope, address_scope
 from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
 from include.steps.history.open_history import open_history
@@ -30,7 +30,7 @@ ADDRESSES = [
     for found in each
     if found.family.name in ("AF_INET", "AF_INET6")
     and "%" not in found.address
-    and reach(ip_address(found.address)) is Reach.INSIDE
+    and address_scope(ip_address(found.address)) is AddressScope.INSIDE
 ]
 
 

@@ -90,7 +90,7 @@ def _read(text: str, name: str) -> Pipeline:
         first = str(error).splitlines()
         raise ConfigError(
             f"The dataflow cannot be converted to a pipeline file: {' '.join(first[1:3]).strip()}",
-            "Write a pipeline file by hand: copy include/pipelines/shop.yaml; README.md explains each key.",
+            "Write a pipeline file by hand: copy include/pipelines/shop.yaml; docs/pipeline-file.md explains each key.",
         ) from None
 
 
