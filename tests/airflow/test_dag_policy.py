@@ -124,7 +124,7 @@ def test_dag_files_that_are_newer_than_the_package_are_refused_with_both_version
     (tmp_path / file.name).write_text(text)
     bag = DagBag(str(tmp_path))
     (error,) = bag.import_errors.values()
-    assert f"of version {newer}" in error.splitlines()[-1]
+    assert f"version {newer}" in error.splitlines()[-1]
     assert f"older version {VERSION}" in error.splitlines()[-1]
     assert bag.dags == {}
 

@@ -129,7 +129,7 @@ def test_m17_a_run_that_is_not_there_has_no_report(api: Api, root: Path, key: st
     answer = api.client.request(
         "GET", f"/mixpanel-aep/report/{DAG}", params={"run_id": key}, headers=token("viewer")
     )
-    assert (answer.status_code, answer.json()["detail"]) == (404, "This DAG has no such run.")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "This run of the DAG was not found.")
     assert not root.exists()
 
 

@@ -276,7 +276,7 @@ def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     asked = calls(hostile)
-    with pytest.raises(PipelineError, match=r"The lake file://.*/file/lake cannot") as refused:
+    with pytest.raises(PipelineError, match=r"lake file://.*/file/lake") as refused:
         hostile.lake = Lake(f"file://{tmp_path}/file/lake")
         hostile.export(HOSTILE_DAY)
     assert calls(hostile) == asked

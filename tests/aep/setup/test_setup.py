@@ -261,7 +261,7 @@ def test_a_computed_identity_is_in_the_map_alone(company: Company) -> None:
         "Email_LC_SHA256": [hashlib.sha256(b"ann@x.example").hexdigest()],
     }
     near = {"email": {**hashed, "namespace": "email"}}
-    with pytest.raises(ConfigError, match=r"Write identities: \{email: \{namespace: Email, …\}\}; or"):
+    with pytest.raises(ConfigError, match=r"Write identities: \{email: \{namespace: Email, …\}\}\."):
         company.plan(company.pipeline(rows, group, identities=near))
 
 

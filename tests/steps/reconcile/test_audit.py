@@ -182,7 +182,7 @@ def test_what_to_do_follows_from_the_reason() -> None:
     with pytest.raises(DaysMissing) as refused:
         Audit("shop", days).require_complete(NOW, 1)
     assert "For 2026-06-30, 2026-07-02: run a backfill" in refused.value.hint
-    assert "For 2026-07-01: mixpanel-aep verify shop 2026-07-01 says" in refused.value.hint
+    assert "For 2026-07-01: mixpanel-aep verify shop 2026-07-01 reports" in refused.value.hint
     with pytest.raises(DaysMissing) as refused:
         Audit("shop", days[1:2]).require_complete(NOW, 1)
     assert "backfill" not in refused.value.hint

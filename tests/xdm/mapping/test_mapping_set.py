@@ -264,8 +264,8 @@ def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
-    [(b"{", r"m\.json is not? JSON: "), (b"5", r"m\.json does not contain a list"), (b"{}", r"m\.json does not contain a list"),
-     (b"[5]", r"m\.json does not contain a list"), (b'{"mappings": {}}', r"m\.json does not contain a list"), (b"\xff", r"m\.json is not? JSON")],
+    [(b"{", r"m\.json is not valid JSON: "), (b"5", r"m\.json does not contain a list"), (b"{}", r"m\.json does not contain a list"),
+     (b"[5]", r"m\.json does not contain a list"), (b'{"mappings": {}}', r"m\.json does not contain a list"), (b"\xff", r"m\.json is not valid JSON")],
 )  # fmt: skip
 def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
     (tmp_path / "m.json").write_bytes(body)
