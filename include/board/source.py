@@ -57,7 +57,7 @@ class FactsReader:
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
-        """Return the moment up to which the index knows everything; None where there is no index.
+        """Return the moment up to which the index knows everything; None without an index.
 
         Raises:
             PipelineError: as for ``read``.

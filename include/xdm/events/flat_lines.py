@@ -127,7 +127,7 @@ class _Finder:
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
         self._spoil(escapes[is_odd])
         inner = escapes[escaped == _QUOTE] + 1
-        return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
+        return np.setdiff1d(quotes, inner, assume_unique=True), escapes
 
     def _spoil(self, places: Any) -> None:
         """Mark the lines at some places as not flat."""

@@ -77,7 +77,7 @@
       const run = made.dag_run_id;
       const { is_paused: isPaused } = await call("GET", `/dags/${dag}`);
       const what = run ? "The run is started." : `The backfill ${made.id} is started.`;
-      const waits = isPaused ? " The DAG is paused: it waits until somebody unpauses the DAG." : "";
+      const waits = isPaused ? " The DAG is paused: it waits until the DAG is unpaused." : "";
       const href = `${document.body.dataset.root}/dags/${dag}` + (run ? `/runs/${encodeURIComponent(run)}` : "/backfills");
       say(what + waits, { href, text: "Open it in Airflow" });
       watchUntil = Date.now() + WATCH_AFTER_START_MS;
@@ -89,7 +89,7 @@
     }
   };
 
-  // Only what the server has drawn is replaced: a form that somebody is filling in stays.
+  // Only what the server has drawn is replaced: a form that is being filled in stays.
   const refresh = async () => {
     const main = document.getElementById("main");
     if (main.querySelector("form :focus")) return;

@@ -43,7 +43,7 @@ class Portal:
     def value(self, number: int) -> str:
         """Return a parameter as SQL. Raises SqlError."""
         if not 1 <= number <= len(self.values):
-            raise SqlError(SYNTAX, f"there is no parameter ${number}")
+            raise SqlError(SYNTAX, f"parameter ${number} does not exist")
         return self.values[number - 1]
 
     def is_binary(self, column: int) -> bool:
