@@ -6,12 +6,14 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that break services, lakes and processes, compare with other programs, or measure: too long for `make test`.
 LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/sandbox/openapi/test_openapi_fuzz.py \
-	tests/sandbox/core/test_kill.py tests/airflow/test_partial_ingestion.py tests/aep/setup/test_profile_configurations.py \
+	tests/sandbox/core/test_kill.py \
+	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/aep/query_service/test_sql.py \
+	tests/airflow/test_partial_ingestion.py tests/aep/setup/test_profile_configurations.py \
 	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands migrate)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles)) \
-	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions clean/test_clean_sequences forget/test_forget \
+	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
 	history/test_contradicted_ledger history/test_histories ingest/test_late_and_replaced ingest/test_partial_ingestion \
-	recover/test_recover transform/test_delta_mapping transform/test_worker_processes))
+	recover/test_recover transform/test_delta_mapping transform/test_worker_processes verify/test_verify))
 # One more than the number of cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT

@@ -102,7 +102,7 @@ def test_an_airflow_that_lacks_something_is_refused_with_what_to_do() -> None:
     [
         (LakeSetting("s3://x", "Airflow's variable"), None, "no pool aep_query"),
         (LakeSetting("s3://x", "--lake"), None, "no pool aep_query"),
-        (LakeSetting("s3://x", "--lake"), Path("c.yaml"), "not asked"),
+        (LakeSetting("s3://x", "--lake"), Path("c.yaml"), "not checked"),
     ],
 )
 def test_check_asks_the_airflow_that_runs_the_tasks(

@@ -103,6 +103,7 @@ def test_every_check_is_told_though_one_refuses(
         "ok",
         "ok",
         "ok",
+        "ok",
         "no",
         "no",
         "no",

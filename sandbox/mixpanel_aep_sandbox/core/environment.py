@@ -15,7 +15,7 @@ def reason_not_to_start(environment: Mapping[str, str] | None = None) -> str | N
         return f"The sandbox does not start where {_VARIABLE} is production."
     if value not in ("", "development"):
         return (
-            f"{_VARIABLE} is {value[:40]!a}; the allowed values are production and development, written exactly so, "
-            "and without it development is assumed."
+            f"{_VARIABLE} is {value[:40]!a}; the allowed values are production and development, in this exact "
+            "spelling. The default is development."
         )
     return None
