@@ -67,7 +67,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
       for status, code, message, says, count in (
           (403, "403010", "Oauth token is missing.", "arrived without the token .*Check for a proxy", 1),
           (401, "401013", "Oauth token is not valid", "also after a refresh", 2),
-          (403, "403000", "Api Key is required", r"client id of connection aep_default \(HTTP 403, code 403000\)", 1),
+          (403, "403000", "Api Key is required", r"client id of connection aep_default .*\(HTTP 403, code 403000\)", 1),
           (403, "403003", "Api Key is invalid", r"client id .*403003.*Developer Console", 1),
           (403, "403025", "Profile is not valid", "extra org_id .*AEP-Default-All-Users", 1))),
     Row("gateway/400003", _GATEWAY, (_gateway(400, "400003", "Missing header"),), (RequestRefused,), succeeds=False,

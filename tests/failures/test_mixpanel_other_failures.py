@@ -143,7 +143,7 @@ def test_a_silent_connection_is_kept_open(wire: RawServer) -> None:
     """NAT forgets a connection on which nothing happens while a large export is prepared."""
     wire.pieces, wire.end = [HEAD + b"Content-Length: 5\r\n\r\n1"], "silence"
     with client(wire.url).export(DAY, DAY) as stream:
-        connection = stream._answer._response.raw._connection.sock
+        connection = stream._response._response.raw._connection.sock
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
