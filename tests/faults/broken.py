@@ -47,11 +47,11 @@ def insert_id_alone() -> None:
 def no_binding() -> None:
     """The ledger does not know which dataset it speaks for, and a batch's dataset is not compared."""
     from include.lake.history import History, Target
-    from include.steps.ingest.batch_loader import BatchLoader
+    from include.steps.ingest import batch_loader
 
     Target.digest = "0" * 32  # type: ignore[assignment]
     History.bound_source = lambda self: self.source  # type: ignore[method-assign]
-    BatchLoader._require_same_load = lambda self, batch: None  # type: ignore[method-assign]
+    batch_loader.require_same_load = lambda *given: None
 
 
 def one_ledger_for_all_datasets() -> None:
