@@ -41,8 +41,8 @@ Exit codes:
 """
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"mixpanel-aep {VERSION}")
         raise typer.Exit
 
