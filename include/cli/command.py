@@ -148,5 +148,5 @@ def _print_error(
     if hint:
         say_error(f"Hint: {hint}")
     if out.json:
-        error_fields = {"kind": type(error).__name__, "sentence": sentence, "hint": hint, "exit_code": int(code)}
-        out.result({**out.so_far, "error": error_fields})
+        fields = {"kind": type(error).__name__, "sentence": sentence, "hint": hint, "exit_code": int(code)}
+        out.result({**out.so_far, "error": fields})
