@@ -115,11 +115,15 @@ class AirflowApi:
             self.call("POST", "/backfills/dry_run", json=_backfill(dag_id, first, last))["total_entries"]
         )
 
+    def open_backfills(self, dag_id: str) -> list[int]:
+        """Return the ids of the backfills that Airflow has not completed: it allows one at a time per DAG."""
+        found = self.call("GET", "/backfills", params={"dag_id": dag_id})["backfills"]
+        return [int(each["id"]) for each in found if each["completed_at"] is None]
+
     def cancel_backfills(self, dag_id: str) -> None:
-        """Cancel backfills of an interrupted demo: Airflow allows one at a time per DAG."""
-        for backfill in self.call("GET", "/backfills", params={"dag_id": dag_id})["backfills"]:
-            if backfill["completed_at"] is None:
-                self.call("PUT", f"/backfills/{backfill['id']}/cancel")
+        """Cancel backfills of an interrupted demo."""
+        for backfill in self.open_backfills(dag_id):
+            self.call("PUT", f"/backfills/{backfill}/cancel")
 
     def backfill(self, dag_id: str, first: date, last: date) -> None:
         """Start a backfill of the partitions; both days included."""

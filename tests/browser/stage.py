@@ -83,9 +83,11 @@ class Stage:
         requests.post(f"{self.settings.sandbox_url}/_sandbox{path}", json=body, timeout=30).raise_for_status()
 
     def await_runs(self, dag_id: str = DAG) -> None:
-        """Return when no run of a DAG is at work."""
+        """Return when no run of a DAG is at work, and Airflow has completed its backfill: it does so some time later."""
         deadline = time.monotonic() + _RUN_SECONDS
-        while any(run["state"] in ("queued", "running") for run in self.api.runs(dag_id)):
+        while self.api.open_backfills(dag_id) or any(
+            run["state"] in ("queued", "running") for run in self.api.runs(dag_id)
+        ):
             assert time.monotonic() < deadline, f"a run of {dag_id} did not end"
             time.sleep(0.5)
 
