@@ -49,7 +49,7 @@ class PartitionNotClosed(Terminal):
 
 
 class WrongClock(Transient):
-    """This worker's clock differs from a service's by more than is safe; another worker's clock may be right."""
+    """The worker's clock differs from a service's by more than is safe; another worker's clock may be right."""
 
 
 class TruncatedExport(Transient):

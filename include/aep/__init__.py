@@ -1,0 +1,1 @@
+"""Adobe Experience Platform: settings, requests, batches, datasets and what its statuses mean."""

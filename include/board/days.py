@@ -62,6 +62,7 @@ class Run:
 
     @property
     def is_at_work(self) -> bool:
+        """Whether the run is queued or running."""
         return self.state in ("queued", "running")
 
 
@@ -117,14 +118,14 @@ def one_day(
 
 
 def _of_now(run: Run | None, facts: DayFacts | None) -> Run | None:
-    """The run, unless it failed before the ledger's newest record: a later run has done what it did not."""
+    """Return the run, or None if it failed before the ledger's newest record: a later run replaced it."""
     if run is None or run.state != "failed" or run.ended is None or facts is None or not facts.at:
         return run
     return run if run.ended >= datetime.fromisoformat(facts.at) else None
 
 
 def _verdict(facts: PipelineFacts, day: date, of_day: DayFacts | None) -> Verdict | None:
-    """The audit's verdict, as long as the day's ledger has not changed since."""
+    """Return the audit's verdict, as long as the day's ledger has not changed since."""
     verdict = facts.index.verdicts.get(str(day))
     known = facts.index.days.get(str(day))
     if verdict is None or (of_day is not None and (known is None or of_day.number > known.number)):

@@ -112,7 +112,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
 
 
 def _chain(history: History, partition: PartitionKey, staged: str) -> dict[str, Manifest]:
-    """The manifests of one load, by step, as far back as they are in the lake."""
+    """Return the manifests of one load by step, as far back as the lake has them."""
     found: dict[str, Manifest] = {}
     digest: str | None = staged
     for step, before in (*_CHAIN, ("export", "")):

@@ -47,7 +47,7 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
 
 
 def _lines(lake: Lake, key: str) -> Iterator[bytes]:
-    """The lines of a gzip file, as far as some megabytes reach."""
+    """Yield the lines in the first megabytes of a gzip file."""
     rest, size = b"", 0
     with lake.opened(key) as opened:
         if opened is None:

@@ -37,7 +37,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
     return f"Last day of the pipeline ({named})" if day == last else date_words(day)
 
 
-def outcome(day: Day) -> str:
+def outcome(day: Day) -> str:  # noqa: PLR0911  a sentence for each state
     """Return what became of a day, with its figures."""
     counts = day.facts.counts if day.facts else None
     match day.state:
@@ -70,7 +70,7 @@ def outcome(day: Day) -> str:
     return "not in AEP as it should be."
 
 
-def advice(day: Day) -> Advice:
+def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each state
     """Return why a day is as it is, and what to do about it."""
     if day.state is State.RUNNING:
         return Advice("A run is at work.", what="Wait until it has ended.")

@@ -134,7 +134,7 @@ class FactsReader:
             self._exports = self._budget.used(self._ticket)
 
     def _find_histories(self) -> list[History]:
-        """The pipeline's histories, the one of its dataset first: by the id that its file names, else the newest."""
+        """Return the pipeline's histories. The first has the dataset id of the pipeline file, or is the newest."""
         names = [self._pipeline.name, *filter(None, [self._pipeline.aep.formerly])]
         targets = [target for name in names for target in targets_of(self.lake, name)]
         # The source only matters where a history is bound, which the board never does.

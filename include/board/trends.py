@@ -75,7 +75,7 @@ def _hours(pipeline: Pipeline, day: date, at: str) -> float:
 
 
 def _schemas(days: Sequence[Day]) -> list[SchemaSpan]:
-    """The spans of days with one schema version, newest first."""
+    """Return the spans of days with one schema version, newest first."""
     found: list[SchemaSpan] = []
     for day in days:
         version = day.facts.schema_version if day.facts else ""

@@ -1,0 +1,1 @@
+"""The pipeline file and everything that is derived from it alone."""

@@ -1,4 +1,4 @@
-"""Splits a byte stream, received in pieces of any size, into lines at the byte ``\n`` only."""
+r"""Splits a byte stream, received in pieces of any size, into lines at the byte ``\n`` only."""
 
 from __future__ import annotations
 

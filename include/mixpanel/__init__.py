@@ -1,0 +1,1 @@
+"""Mixpanel's raw export: request, stream, completeness, and the meaning of ``time``."""

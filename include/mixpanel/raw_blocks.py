@@ -23,7 +23,7 @@ class Block(NamedTuple):
 
 
 def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Yield the lines of gzipped files; only the byte \\n ends a line, U+2028 and similar are text.
+    r"""Yield the lines of gzipped files; only the byte \\n ends a line, U+2028 and similar are text.
 
     A carriage return before the newline, a byte order mark before the first line and blank lines are removed.
     """

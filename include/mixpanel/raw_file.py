@@ -123,7 +123,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
-    """Yield the events of raw files, one line each, without the newline or CRLF.
+    r"""Yield the events of raw files, one line each, without the newline or CRLF.
 
     A byte order mark at the start of a file and blank lines are omitted. Only the byte ``\\n`` ends a line; U+2028 and
     similar characters are text.

@@ -1,0 +1,1 @@
+"""From Mixpanel events to XDM rows: schema, mapping, Data Prep expressions, conversion."""

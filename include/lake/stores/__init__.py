@@ -1,0 +1,1 @@
+"""One store interface over local folders, S3, GCS and Azure."""

@@ -1,0 +1,1 @@
+"""Exports one day from Mixpanel into the lake, as received."""

@@ -1,0 +1,1 @@
+"""Loads the staged files of a day into AEP as one batch."""

@@ -1,0 +1,1 @@
+"""Selects the rows that are not active in AEP and writes the files to upload."""

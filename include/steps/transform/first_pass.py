@@ -72,7 +72,7 @@ def _keep_memory() -> None:
 
 @dataclass
 class _Quarantine:
-    """The refused lines of one process, in their order: ``<line number>\\t<record>``, compressed."""
+    r"""The refused lines of one process, in their order: ``<line number>\\t<record>``, compressed."""
 
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,1 @@
+"""Checks the rows of a day against the schema; invalid rows go to quarantine."""

@@ -1,0 +1,1 @@
+"""AEP's Data Prep expression language, compiled to DuckDB."""

@@ -1,0 +1,1 @@
+"""Proposes schema fields and mappings from the properties of real events."""

@@ -1,4 +1,4 @@
-"""The reader of lines that are written again exactly as they were received, many lines at once.
+r"""The reader of lines that are written again exactly as they were received, many lines at once.
 
 Values are parsed, and written again where their text is needed. The result is exact if the written event is as long as
 the received one: every other spelling of a value is longer than that of ``msgspec``, and a duplicate key, a member that

@@ -1,0 +1,1 @@
+"""Which values of an event identify a person, and how they become ``identityMap``."""

@@ -1,0 +1,1 @@
+"""Mapping sets: reading them, checking them against a schema, and compiling them."""

@@ -1,0 +1,1 @@
+"""XDM schemas: resolving, reading as a tree, and finding fields."""

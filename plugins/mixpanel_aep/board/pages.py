@@ -71,6 +71,6 @@ def _environment() -> Environment:
 
 
 def _moment(value: datetime | str | None) -> str:
-    """A moment as ``2026-06-30 06:12 UTC``; empty where it is not known."""
+    """Return a time as ``2026-06-30 06:12 UTC``, or an empty text if it is unknown."""
     found = datetime.fromisoformat(value) if isinstance(value, str) and value else value
     return f"{found:%Y-%m-%d %H:%M} UTC" if isinstance(found, datetime) else ""

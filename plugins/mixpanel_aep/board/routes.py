@@ -47,7 +47,7 @@ RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
 
 @router.get("/static/{name}", dependencies=_may_read_dags)
 def static_file(name: str) -> Response:
-    """The style sheet and the script."""
+    """Return the style sheet or the script."""
     found = static(name)
     if found is None:
         raise HTTPException(404, "The board has no such file.")
@@ -56,7 +56,7 @@ def static_file(name: str) -> Response:
 
 @router.get("", dependencies=_may_read_dags)
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
-    """Every pipeline whose DAG the user may read, those that need attention first."""
+    """Show every pipeline whose DAG the user may read, those that need attention first."""
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
     shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
     views = pipeline_views(session, shown)
@@ -72,7 +72,7 @@ def of_dag(
     user: GetUserDep,
     span: Literal["90", "365", "all"] = "90",
 ) -> Response:
-    """A pipeline: its calendar and how it develops. Its reconcile and verify DAGs lead to it."""
+    """Show a pipeline: its calendar and its trends. Its reconcile and verify DAGs redirect to it."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
@@ -90,7 +90,7 @@ def of_dag(
 def of_day(
     dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep, first: date | None = None
 ) -> Response:
-    """A day: what became of its events, who was at work, and what to do next.
+    """Show a day: what became of its events, its runs, and what to do next.
 
     ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
     """
@@ -115,7 +115,7 @@ def of_day(
 
 @router.get("/report/{dag_id}/{day}", dependencies=_may_read)
 def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
-    """The quality report of a day, below what became of the day at AEP."""
+    """Show the quality report of a day, below the state of the day in AEP."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
@@ -128,7 +128,7 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
 
 @router.get("/run/{dag_id}", dependencies=_may_read)
 def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
-    """The day of a run; the run's tab leads here. A run of another DAG leads to its pipeline."""
+    """Redirect from a run to its day, for the run's tab. A run of another DAG leads to its pipeline."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
@@ -143,13 +143,13 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
 
 @router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
 def rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
-    """The first rows of a day's quarantine, without their values."""
+    """Show the first rows of a day's quarantine, without their values."""
     return _rows(request, dag_id, day, show_values=False)
 
 
 @router.get("/values/{dag_id}/{day}", dependencies=_may_see_values)
 def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
-    """The first rows of a day's quarantine with their values."""
+    """Show the first rows of a day's quarantine with their values."""
     return _rows(request, dag_id, day, show_values=True)
 
 
@@ -194,7 +194,7 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
 
 
 def _batch_link(links: dict[str, str], target: Target | None) -> str:
-    """The address of a batch without its id, or the one page of the local sandbox."""
+    """Return the address of a batch without its id, or the only page of the local sandbox."""
     local = next((link for link in links.values() if link.startswith("http://")), "")
     if local or target is None:
         return local

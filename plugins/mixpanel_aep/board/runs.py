@@ -109,7 +109,7 @@ def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
 
 
 def _problem(task_id: str, value: Any) -> Problem | None:
-    """What a task has left; others may edit XCom, so only two short texts are taken."""
+    """Return the problem that a task left in XCom. Users can edit XCom, so only two short texts are read."""
     if not isinstance(value, dict) or not isinstance(value.get("sentence"), str):
         return None
     hint = value.get("hint")

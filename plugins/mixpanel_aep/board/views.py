@@ -41,6 +41,7 @@ class PipelineView:
 
     @property
     def name_of_last(self) -> str:
+        """The headline's name for the last day, with its time zone."""
         if self.last is None:
             return f"The pipeline begins on {self.pipeline.start_date}"
         yesterday = self.now.astimezone(self.pipeline.mixpanel.day_zone).date().toordinal() - 1
@@ -48,14 +49,17 @@ class PipelineView:
 
     @property
     def outcome(self) -> str:
+        """What became of the last day, with its figures."""
         return outcome(self.last) if self.last else "it has no day yet."
 
     @property
     def advice(self) -> Advice:
+        """Why the last day is as it is, and what to do."""
         return advice(self.last) if self.last else Advice()
 
     @cached_property
     def gaps(self) -> list[tuple[date, date, State]]:
+        """Spans of consecutive days that are not complete in AEP: first day, last day, state."""
         return gaps(self.days)
 
     @cached_property
@@ -70,13 +74,16 @@ class PipelineView:
 
     @property
     def is_at_work(self) -> bool:
+        """Whether a run of a day is queued or running, or the lake is still being read."""
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
     def months(self, most: int | None = None) -> list[Month]:
+        """Return the calendar, newest month first; ``most`` limits the number of months."""
         return months(self.days, most)
 
     @property
     def newest_months(self) -> list[Month]:
+        """The months on the overview page."""
         return self.months(_OVERVIEW_MONTHS)
 
 

@@ -47,7 +47,7 @@ def limited(text: str) -> str:
 
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Return the Python expression that matches the same texts as the Java one.
+    r"""Return the Python expression that matches the same texts as the Java one.
 
     ``\\d``, ``\\w``, ``\\s`` and ignoring case apply to ASCII, and the dot does not match Java's line ends.
 
@@ -76,11 +76,7 @@ def _translated(pattern: str) -> str:
         if piece["quoted"] is not None:
             out.append(re.escape(piece["quoted"]))
         elif piece["sign"]:
-            ranges = _ranges(piece["property"] or piece["letter"])
-            negated = piece["sign"] == "P"
-            if inside and negated:
-                raise ValueError(f"{piece.group()} inside […] is not supported")
-            out.append(ranges if inside else f"[{'^' if negated else ''}{ranges}]")
+            out.append(_property(piece, inside))
         elif piece["escaped"]:
             out.append(_escaped(piece["escaped"], inside))
         elif piece["group"]:
@@ -98,6 +94,14 @@ def _translated(pattern: str) -> str:
         else:
             out.append(f"[^{_LINE_ENDS}]" if one == "." and not inside else str(one))
     return "".join(out)
+
+
+def _property(piece: re.Match[str], inside: int) -> str:
+    ranges = _ranges(piece["property"] or piece["letter"])
+    negated = piece["sign"] == "P"
+    if inside and negated:
+        raise ValueError(f"{piece.group()} inside […] is not supported")
+    return ranges if inside else f"[{'^' if negated else ''}{ranges}]"
 
 
 def _escaped(letter: str, inside: int) -> str:

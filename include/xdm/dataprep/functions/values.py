@@ -172,9 +172,7 @@ def whole(value: Json) -> int:
 
 def decode(kind: Type, value: str) -> Any:
     """Return an argument as a Python value, from the text in the query."""
-    if kind is Type.STRING:
-        return value
-    if value == "null":
+    if value == "null" and kind is not Type.STRING:
         return None
     match kind:
         case Type.DATE:

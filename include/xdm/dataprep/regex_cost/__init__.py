@@ -1,0 +1,1 @@
+"""Whether a regular expression may take exponential time."""

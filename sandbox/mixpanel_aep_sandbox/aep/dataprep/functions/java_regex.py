@@ -54,7 +54,7 @@ def _run(function: str, text: str, pattern: str, original: str) -> Any:
 
 
 def _stopped(pattern: str) -> str:
-    """Return the pattern with Java's dot, which matches no line end; RE2's matches all but ``\\n``."""
+    r"""Return the pattern with Java's dot, which matches no line end; RE2's matches all but ``\\n``."""
     return "".join(
         r"[^\n\r\x{85}\x{2028}\x{2029}]" if found[0] == "." else found[0]
         for found in _PARTS.finditer(pattern)

@@ -101,7 +101,7 @@ def _name(text: str, at: int) -> tuple[Token, int]:
 
 
 def escape(text: str, at: int) -> tuple[str, int]:
-    """Return the escaped character, and its end; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
+    r"""Return the escaped character, and its end; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
     if text.startswith("\\\\.", at):
         return ".", at + 3
     if at + 1 == len(text):

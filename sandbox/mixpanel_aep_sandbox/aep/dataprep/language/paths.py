@@ -1,4 +1,4 @@
-"""Paths of mappings: ``customer.emails[*].name``, ``list[0]``, ``street\\.name``, ``${First Name}``."""
+r"""Paths of mappings: ``customer.emails[*].name``, ``list[0]``, ``street\\.name``, ``${First Name}``."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 
 
 class EmptyHeader(Exception):
-    """ "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md)."""
+    """A CSV file's header has an empty name: "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md)."""
 
 
 def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:

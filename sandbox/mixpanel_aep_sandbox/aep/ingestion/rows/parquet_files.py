@@ -153,11 +153,7 @@ def _check(kind: Any, field: dict[str, Any], name: str) -> None:
     if types.is_null(kind):
         return
     if types.is_struct(kind) and target in ("object", "map"):
-        members = [kind.field(n) for n in range(kind.num_fields)]
-        if target == "object":
-            _check_members(members, field, f"{name}.")
-        for member in members if target == "map" else ():
-            _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
+        _check_struct(kind, field, name)
     elif types.is_map(kind) and target == "map" and _is_text(kind.key_type):
         _check(kind.item_type, field["additionalProperties"], f"{name}.*")
     elif types.is_map(kind) and target == "object" and _is_text(kind.key_type):
@@ -167,6 +163,15 @@ def _check(kind: Any, field: dict[str, Any], name: str) -> None:
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
     elif not _converts(kind, target):
         raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
+
+
+def _check_struct(kind: Any, field: dict[str, Any], name: str) -> None:
+    members = [kind.field(n) for n in range(kind.num_fields)]
+    if kind_of(field) == "object":
+        _check_members(members, field, f"{name}.")
+        return
+    for member in members:
+        _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
 
 
 def _converts(kind: Any, target: str) -> bool:

@@ -31,17 +31,21 @@ def _text(part: Part, moment: ZonedDateTime) -> str:
         return f"{moment.nanosecond:09d}".ljust(count, "0")[:count]
     if letter in "zZXxVO":
         return _zone(letter, count, at)
-    if letter in "ML" and count > 2:
+    if letter in "EGa" or (letter in "MLQq" and count > 2):
+        return _name(letter, count, at)
+    return str(_number(letter, at)).zfill(count)
+
+
+def _name(letter: str, count: int, at: datetime) -> str:
+    if letter in "ML":
         return named(MONTHS, at.month, count)
-    if letter in "Qq" and count > 2:
+    if letter in "Qq":
         return QUARTERS[quarter(at) - 1] if count == 4 else f"Q{quarter(at)}"
     if letter == "E":
         return named(DAYS, at.isoweekday(), count)
     if letter == "G":
         return ERAS[0] if count < 4 else ERAS[min(count - 3, 2)]
-    if letter == "a":
-        return "AM" if at.hour < 12 else "PM"
-    return str(_number(letter, at)).zfill(count)
+    return "AM" if at.hour < 12 else "PM"
 
 
 def _number(letter: str, at: datetime) -> int:
