@@ -1,4 +1,4 @@
-"""An Airflow without a scheduler: a test starts, resumes, clears and marks the tasks of real DAG runs one by one."""
+"""An Airflow without a scheduler: a test starts, resumes, clears and marks the tasks of real DAG runs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BUNDLE = "dags-folder"
 
 
 class AirflowStage(FaultEnvironment):
-    """Its datasets have the schema of the demo's mapping set, which a pipeline file can name."""
+    """Return a stage whose datasets have the schema of the demo's mapping set, which a pipeline file can name."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,7 +55,7 @@ class AirflowStage(FaultEnvironment):
 
 
 def connections(scenario: Scenario) -> dict[str, str]:
-    """The environment in which Airflow's processes reach the sandbox as this place."""
+    """Return the environment in which Airflow's processes reach the sandbox of this scenario."""
     changed = {"mixpanel_hostile": scenario.where.connection, "aep_default": scenario.where.aep_connection}
     found = {}
     for conn_id, changes in changed.items():
@@ -68,7 +68,7 @@ def connections(scenario: Scenario) -> dict[str, str]:
 
 @dataclass
 class Airflow:
-    """One pipeline's DAG as Airflow has parsed it, and the place into which it carries."""
+    """One pipeline's DAG as Airflow parsed it, and the scenario that it loads into."""
 
     scenario: Scenario
     folder: Path
@@ -79,7 +79,7 @@ class Airflow:
         self.parse()
 
     def parse(self) -> None:
-        """Writes the pipeline file as the place has it, and lets Airflow read the DAG file again."""
+        """Write the scenario's pipeline file and let Airflow read the DAG file again."""
         pipeline = self.scenario.pipeline.model_copy(update={"lake": self.scenario.where.lake})
         data = pipeline.model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)
         (self.folder / f"{pipeline.name}.yaml").write_text(yaml.safe_dump(data))
@@ -91,7 +91,7 @@ class Airflow:
         self.dag: Any = bag.dags[pipeline.dag_id]
 
     def run(self, name: str, day: date = DAYS[0], *, kind: str = "manual", **conf: Any) -> AirflowRun:
-        """A new run of a partition, as a person (``manual``) or the scheduler (``scheduled``) makes it."""
+        """Create a run of a partition as a person (``manual``) or the scheduler (``scheduled``) does."""
         run_id = f"{kind}__{name}"
         self.serialized().create_dagrun(
             run_id=run_id,
@@ -105,25 +105,25 @@ class Airflow:
         return AirflowRun(self, run_id)
 
     def runs(self) -> list[AirflowRun]:
-        """All runs that Airflow knows, oldest first."""
+        """Return all runs that Airflow knows, oldest first."""
         with create_session() as session:
             query = select(DagRun.run_id).where(DagRun.dag_id == self.dag.dag_id).order_by(DagRun.id)
             return [AirflowRun(self, run_id) for run_id in session.scalars(query)]
 
     def serialized(self) -> Any:
-        """The DAG as the scheduler knows it."""
+        """Return the DAG as the scheduler has it."""
         with create_session() as session:
             found = session.scalar(SerializedDagModel.latest_item_select_object(self.dag.dag_id))
             return found.dag
 
     def exact(self) -> None:
-        """Nothing is lost, twice or a phantom; the ledger is well formed, and nothing lies about."""
+        """Assert that no event is lost, duplicated or a phantom, that the ledger is valid, and that no files are left behind."""
         assert compared(self.scenario) == EXACT
         assert [fault for day in DAYS for fault in ledger_faults(self.scenario.records(day))] == []
         assert leftovers(self.scenario) == set()
 
     def written(self) -> list[str]:
-        """What was asked of AEP so far, other than questions."""
+        """Return the requests to AEP so far that are not reads."""
         entries = self.scenario.stage.get("/transcript")["entries"]
         return [
             f"{entry['method']} {entry['path']}"
@@ -133,20 +133,20 @@ class Airflow:
         ]
 
     def exports(self) -> int:
-        """How many exports of the place's project Mixpanel was asked for so far."""
+        """Return how many exports of the scenario's project Mixpanel was asked for."""
         entries = self.scenario.stage.get("/transcript")["entries"]
         project = f"project_id={self.scenario.project_id}"
         return sum(entry["path"].endswith("/export") and project in entry["query"] for entry in entries)
 
     def slow(self) -> None:
-        """AEP takes an hour over a batch, which ``an_hour_later`` is over."""
+        """Let AEP process a batch for an hour; ``an_hour_later`` ends that hour."""
         self.scenario.settings(batch_seconds=3600)
 
     def an_hour_later(self) -> None:
         self.scenario.stage.post("/clock", {"advance_seconds": 3700})
 
     def watching(self) -> AirflowRun:
-        """A run whose last task is deferred, because AEP is at work."""
+        """Create a run whose last task is deferred because AEP is processing the batch."""
         self.slow()
         run = self.run("scheduled").run_partition("stage")
         state = run.attempt("ingest")
@@ -156,7 +156,7 @@ class Airflow:
 
 @dataclass(frozen=True)
 class AirflowRun:
-    """A DAG run. What Airflow's worker does to a task happens in this process, through Airflow's own task runner."""
+    """A DAG run. Its tasks run in this process, through Airflow's own task runner."""
 
     airflow: Airflow
     run_id: str
@@ -179,14 +179,14 @@ class AirflowRun:
         return str(self.found(step).state or "none")
 
     def queue(self, step: str) -> TaskInstance:
-        """As the scheduler: the next try of a task, or the rest of one whose event has come."""
+        """Run the next try of a task, or resume it if its event has arrived, as the scheduler does."""
         task = self.found(step)
         resumed = task.state == TaskInstanceState.SCHEDULED
         self._set(step, state=TaskInstanceState.QUEUED, try_number=task.try_number + (0 if resumed else 1))
         return self.found(step)
 
     def attempt(self, step: str) -> str:
-        """As a worker; returns the task's state afterwards."""
+        """Run the task as a worker does, and return its state."""
         task = self.queue(step)
         names = ("task_id", "dag_id", "run_id", "try_number", "map_index")
         fields = {name: getattr(task, name) for name in names}
@@ -195,27 +195,27 @@ class AirflowRun:
         return self.state(step)
 
     def run_partition(self, until: str = "ingest") -> AirflowRun:
-        """All steps that have not succeeded yet."""
+        """Run all steps that have not succeeded yet."""
         for step in STEPS[: STEPS.index(until) + 1]:
             if self.state(step) != "success":
                 assert self.attempt(step) == "success", step
         return self
 
     def green(self) -> None:
-        """It goes to its end; then every event is active once, in one batch."""
+        """Run to the end; then assert that every event is active once, in one batch."""
         self.run_partition()
         self.airflow.exact()
         assert len(self.airflow.scenario.batches()) == 1
 
     def event(self, step: str, **payload: Any) -> None:
-        """As a triggerer whose trigger has fired, whatever became of the task meanwhile."""
+        """Report a trigger's event as a triggerer does, even if the task has changed in the meantime."""
         self.fire(self.found(step).trigger_id, payload)
 
     def fire(self, trigger_id: int | None, payload: Mapping[str, Any]) -> None:
         Trigger.submit_event(trigger_id, TriggerEvent(dict(payload)))  # type: ignore[arg-type,no-untyped-call]
 
     def clear(self, *steps: str) -> None:
-        """As a person in the UI."""
+        """Clear or mark tasks as a person does in the UI."""
         with create_session() as session:
             clear_task_instances([session.merge(self.found(step)) for step in steps], session)
 
@@ -225,13 +225,13 @@ class AirflowRun:
         )
 
     def xcom(self, step: str) -> dict[str, Any]:
-        """What the task's last try has returned."""
+        """Return the value that the task's last try returned."""
         with create_session() as session:
             query = select(XComModel).where(*self._xcom(step))
             return dict(XComModel.deserialize_value(session.scalars(query).one()))
 
     def tamper(self, step: str, value: Any) -> None:
-        """Somebody changes what a task has put into XCom."""
+        """Change a task's XCom as a user could."""
         with create_session() as session:
             body = XComModel.serialize_value(value)
             session.execute(update(XComModel).where(*self._xcom(step)).values(value=json.loads(body)))
@@ -251,7 +251,7 @@ class AirflowRun:
 
 
 def copy_database(target: Path, *, back: bool = False) -> None:
-    """Saves Airflow's metadata database, or puts what was saved back."""
+    """Save Airflow's metadata database, or restore the saved copy."""
     live = conf.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
     source, destination = (str(target), live) if back else (live, str(target))
     with sqlite3.connect(source) as one, sqlite3.connect(destination) as other:

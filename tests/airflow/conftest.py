@@ -1,4 +1,4 @@
-"""An Airflow of the tests' own: its home is a temporary folder, set before Airflow is imported."""
+"""A separate Airflow for the tests: its home is a temporary folder, set before Airflow is imported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ os.environ |= {
 
 @pytest.fixture(scope="session")
 def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStage]:
-    """A metadata database, and a sandbox for all runs of the tests of faults."""
+    """A metadata database and a sandbox for all fault tests."""
     from airflow.utils.db import initdb
 
     from mixpanel_aep_sandbox.core.server import SandboxServer
@@ -48,7 +48,7 @@ def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowS
     logging.disable(logging.WARNING)
     initdb()
     logging.disable(logging.NOTSET)
-    # The lakes are folders: nobody is behind the S3 that every stage has.
+    # The lakes are folders; the S3 address that every stage has is not served.
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server, proxied("http://127.0.0.1:9") as s3:
         yield AirflowStage(server.url, tmp_path_factory.mktemp("faults"), s3, {}, "")
 
@@ -69,13 +69,13 @@ def airflow(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Airflow]:
-    """A pipeline of the test's own, its project with three events, and its DAG."""
+    """A pipeline for one test: its project with three events, and its DAG."""
     from tests.airflow.airflow_runner import Airflow, connections
     from tests.faults.case import three
 
-    # Nobody is polite here: waiting for another run's claim would only take longer.
+    # Do not wait for another run's claim: it would only take longer.
     monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.0)
-    # Nor does AEP do anything here while a task polls it: the sandbox's clock is advanced afterwards.
+    # AEP does not progress while a task polls it; the test advances the sandbox's clock afterwards.
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)
     scenario = airflow_stage.scenario(

@@ -1,6 +1,6 @@
 """Airflow's own processes, which a test can stop and kill: a worker with its supervisor, and triggerers.
 
-One process imports everything; what it forks is as much a process as any other, and is there at once.
+One process imports everything and forks the others, so that they start at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HURRIED = {
 
 
 def wait_for(what: Callable[[], Any], seconds: float = _DEADLINE_SECONDS) -> Any:
-    """The first answer of ``what`` that is true."""
+    """Return the first true result of ``what``."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -39,7 +39,7 @@ def wait_for(what: Callable[[], Any], seconds: float = _DEADLINE_SECONDS) -> Any
 
 
 class Worker:
-    """A worker process. It runs one task at a time, in a process of the task's own, and answers how that ended."""
+    """A worker process. It runs one task at a time in a child process, and reports how the task ended."""
 
     def __init__(self) -> None:
         self._conn, theirs = _SPAWNING.Pipe()
@@ -48,23 +48,23 @@ class Worker:
         self._ready = False
 
     def start(self, run: AirflowRun, step: str, failpoints: str = "") -> None:
-        """Gives it a try of a task, which dies or stops at ``failpoints``."""
+        """Start a try of a task that dies or stops at ``failpoints``."""
         from airflow.executors.workloads.task import TaskInstanceDTO
 
         task = TaskInstanceDTO.model_validate(run.queue(step), from_attributes=True)
         self._send("task", (task.model_dump(mode="json"), {**os.environ, VARIABLE: failpoints}))
 
     def wait(self, seconds: float = _DEADLINE_SECONDS) -> int:
-        """The exit code of the task's process."""
+        """Return the exit code of the task's process."""
         return int(self._answer(seconds))
 
     def stopped_task(self) -> psutil.Process:
-        """The process of the task, once it has stopped at its failpoint."""
+        """Return the task's process once it has stopped at its failpoint."""
         return wait_for(self._stopped)
 
     @contextmanager
     def triggerer(self) -> Iterator[int]:
-        """A triggerer and what it starts: the id of their process group."""
+        """Start a triggerer and return the id of its process group."""
         self._send("triggerer", dict(os.environ))
         group = int(self._answer(_DEADLINE_SECONDS))
         try:
@@ -93,7 +93,7 @@ class Worker:
 
 
 def _serve(conn: Connection) -> None:
-    """The worker's own process."""
+    """Run the worker's own process."""
     os.environ.update(_HURRIED)
     from airflow.cli.commands import triggerer_command
     from airflow.executors.workloads.base import BundleInfo

@@ -28,7 +28,7 @@ _ACCOUNT = {"username": "tests.mp-service-account", "secret": "tests-not-real"}
 
 
 def free_ports() -> dict[str, int]:
-    """A free port for each of the demo's, all different."""
+    """Return a free port for each of the demo's ports, all different."""
     with ExitStack() as stack:
         sockets = {name: stack.enter_context(socket.socket()) for name in PORTS}
         for each in sockets.values():
@@ -38,7 +38,7 @@ def free_ports() -> dict[str, int]:
 
 @dataclass(frozen=True)
 class TestSettings(DemoSettings):
-    """The demo's Airflow, with other connections and pipelines."""
+    """The demo's Airflow with other connections and pipelines."""
 
     __test__ = False
     environment: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class TestSettings(DemoSettings):
 
 @dataclass(frozen=True)
 class Project:
-    """One pipeline of a running Airflow, its Mixpanel project and its AEP dataset, both of its own."""
+    """A pipeline of a running Airflow with its own Mixpanel project and AEP dataset."""
 
     name: str
     project_id: int
@@ -71,26 +71,26 @@ class Project:
         assert answer.ok, answer.text
 
     def add(self, day: date, *keys: str, **properties: Any) -> None:
-        """Events of noon of a day, named by their ``$insert_id``; Mixpanel has processed them now."""
+        """Add events at noon of a day, identified by ``$insert_id``, which Mixpanel processes now."""
         noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
         base = {"time": noon, "distinct_id": "u-1", "$user_id": "u-1"}
         events = [{"event": "Bought", "properties": base | {"$insert_id": key} | properties} for key in keys]
         self.post(f"/mixpanel/projects/{self.project_id}/events", {"events": events})
 
     def delete(self, *keys: str) -> None:
-        """Those events of which Mixpanel knows now are returned no longer."""
+        """Delete events in Mixpanel."""
         self.post(f"/mixpanel/projects/{self.project_id}/deletions", {"insert_ids": list(keys)})
 
     def active(self) -> list[str]:
-        """The ids of the rows that AEP shows, one entry for each row."""
+        """Return the ids of the rows in AEP, one entry for each row."""
         return sorted(identity for identity, _ in Sandbox(self.sandbox_url).active(self.dataset))
 
     def exports(self) -> int:
-        """How many exports of this project Mixpanel was asked for so far."""
+        """Return how many exports of this project Mixpanel was asked for."""
         return self._count("GET", "/api/2.0/export", project_id=str(self.project_id))
 
     def batches(self) -> int:
-        """How many batches were made so far, of all pipelines."""
+        """Return how many batches were created so far, for all pipelines."""
         return self._count("POST", "/data/foundation/import/batches")
 
     def _count(self, method: str, path: str, **query: str) -> int:
@@ -103,7 +103,7 @@ class Project:
         )
 
     def backfill(self) -> list[str]:
-        """All days of the pipeline, as a person starts it; the states of the runs."""
+        """Backfill all days of the pipeline as a person does, and return the states of the runs."""
         self.api.backfill(self.dag_id, self.days[0], self.days[-1])
         wait_for(lambda: len(self.api.runs(self.dag_id)) == len(self.days))
         return [self.finish(self.dag_id, run["dag_run_id"]) for run in self.api.runs(self.dag_id)]
@@ -120,23 +120,23 @@ class Project:
     def clear(
         self, dag_id: str, run_id: str, *tasks: str | tuple[str, int], downstream: bool = False
     ) -> None:
-        """As a person in the UI."""
+        """Clear a task as a person does in the UI."""
         body = {"dry_run": False, "dag_run_id": run_id, "task_ids": tasks, "only_failed": False,
                 "include_downstream": downstream}  # fmt: skip
         self.api.call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
 
     def finish(self, dag_id: str, run_id: str) -> str:
-        """Wait for the end of a run; its state."""
+        """Wait for the end of a run and return its state."""
         wait_for(lambda: self.api.run_state(dag_id, run_id) in ENDED)
         return self.api.run_state(dag_id, run_id)
 
     def tasks(self, run_id: str, dag_id: str | None = None) -> dict[str, dict[str, Any]]:
-        """The task instances of a run, by task id; a mapped one by what its label says."""
+        """Return the task instances of a run by task id; a mapped one by its label."""
         found = self.api.tasks(dag_id or self.reconcile_id, run_id)
         return {task["rendered_map_index"] or task["task_id"]: task for task in found}
 
     def result(self, run_id: str, day: date) -> dict[str, Any]:
-        """What the mapped task of a day has returned."""
+        """Return the result of a day's mapped task."""
         index = self.tasks(run_id)[str(day)]["map_index"]
         path = f"/dags/{self.reconcile_id}/dagRuns/{run_id}/taskInstances/day/xcomEntries/return_value"
         value = self.api.call("GET", path, params={"map_index": index})["value"]
@@ -144,7 +144,7 @@ class Project:
 
 
 def wait_for(what: Callable[[], Any], seconds: float = _DEADLINE_SECONDS) -> Any:
-    """The first answer of ``what`` that is true."""
+    """Return the first true result of ``what``."""
     deadline = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -154,9 +154,9 @@ def wait_for(what: Callable[[], Any], seconds: float = _DEADLINE_SECONDS) -> Any
 
 @contextmanager
 def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Iterator[dict[str, Project]]:
-    """Pipelines by name, with what their files say in addition; set up in AEP, their daily DAGs unpaused.
+    """Return pipelines by name with additional settings, set up in AEP, with unpaused daily DAGs.
 
-    Their days are past ones, and the scheduler makes no run of a daily DAG by itself.
+    Their days are in the past, so that the scheduler creates no run of a daily DAG.
     """
     last = datetime.now(UTC).date() - timedelta(days=2)
     days = (last - timedelta(days=1), last)
@@ -169,7 +169,7 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
                 f"{sandbox.url}/_sandbox/mixpanel/projects", json=body, timeout=30
             ).raise_for_status()
             _write(folder / "pipelines", name, days, pipelines[name])
-        # Only the processes of this Airflow see them.
+        # Only the processes of this Airflow see these files.
         services = Services(TestSettings("file", free_ports(), folder, environment))
         stack.callback(services.stop, patience_seconds=1.0)
         services.start_airflow()

@@ -1,4 +1,4 @@
-"""Runs in Airflow's metadata database that no scheduler has made, each with what a task has left in XCom."""
+"""Runs stored in Airflow's metadata database without a scheduler, each with the XCom of a task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixpanel_aep.problems import PROBLEM_KEY
 
 
 def add_run(dag_id: str, run_id: str, at: datetime, problem: Any = None, **fields: Any) -> None:
-    """Add a run that began and ended at one moment; ``problem``: what its task validate has left, if anything."""
+    """Add a run that began and ended at the same time; ``problem``: the XCom that task validate left, if any."""
     with create_session() as session:
         run = DagRun(dag_id=dag_id, run_id=run_id, run_type="manual", run_after=at, **fields)
         run.start_date = run.end_date = at
@@ -30,14 +30,14 @@ def add_run(dag_id: str, run_id: str, at: datetime, problem: Any = None, **field
 
 
 def remove_runs(run_ids: Sequence[str]) -> None:
-    """Remove runs and what their tasks have left."""
+    """Remove runs and the XCom of their tasks."""
     with create_session() as session:
         for model in (XComModel, DagRun):
             session.query(model).filter(model.run_id.in_(run_ids)).delete(synchronize_session=False)
 
 
 def _leave_xcom(row: tuple[Any, ...]) -> None:
-    """There is no task to which it belongs, so that it is not Airflow that writes it: SQLite would look for the task."""
+    """Written past Airflow because the XCom has no task instance: SQLite would check the foreign key."""
     live = conf.get("database", "sql_alchemy_conn").removeprefix("sqlite:///")
     with closing(sqlite3.connect(live)) as database, database:
         columns = "dag_run_id, task_id, key, dag_id, run_id, value, timestamp"

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class FakeTaskInstance:
-    """A task instance with an XCom store of its own. ``max_tries``: Airflow raises it when the task is cleared."""
+    """A task instance with its own XCom store. ``max_tries``: Airflow raises it when the task is cleared."""
 
     max_tries: int = 4
     try_number: int = 1
@@ -26,6 +26,6 @@ class FakeTaskInstance:
 def task_context(
     key: str | None = "2026-07-01", conf: Any = None, ti: FakeTaskInstance | None = None
 ) -> dict[str, Any]:
-    """The context of a task in run ``r`` of DAG ``d``."""
+    """Return the context of a task in run ``r`` of DAG ``d``."""
     run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
     return {"dag_run": run, "ti": ti or FakeTaskInstance()}

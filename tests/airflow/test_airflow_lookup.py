@@ -1,4 +1,4 @@
-"""Airflow's "not set" and "cannot ask" are different answers; a task never takes the default lake for the latter."""
+"""Airflow distinguishes "not set" from "unavailable"; a task never uses the default lake for the latter."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.airflow
 
 
 def comms(answers: list[Any]) -> SimpleNamespace:
-    """A supervisor that gives these answers, and the last one for ever; it lists the names of variables at any time."""
+    """A supervisor that gives these answers and then repeats the last one; it always lists the names of variables."""
 
     def send(message: Any) -> Any:
         if type(message).__name__ in ("GetVariableKeys", "MaskSecret"):
@@ -53,7 +53,7 @@ def error_answer(kind: str) -> Any:
     return ErrorResponse(error=ErrorType[kind])
 
 
-def test_an_answer_that_fails_for_a_while_is_asked_for_again_with_growing_waits(supervisor: Any) -> None:
+def test_a_temporary_failure_is_retried_with_increasing_waits(supervisor: Any) -> None:
     waits: list[float] = []
     supervisor(
         error_answer("API_SERVER_ERROR"),
@@ -69,7 +69,7 @@ def test_an_answer_that_fails_for_a_while_is_asked_for_again_with_growing_waits(
 @pytest.mark.parametrize(
     "answer", ["API_SERVER_ERROR", "GENERIC_ERROR", "CONNECTION_NOT_FOUND"], ids=lambda kind: kind.lower()
 )
-def test_what_is_not_a_not_found_is_an_outage(supervisor: Any, answer: str) -> None:
+def test_every_error_but_not_found_is_an_outage(supervisor: Any, answer: str) -> None:
     waits: list[float] = []
     supervisor(error_answer(answer))
     with pytest.raises(SettingsUnavailable, match=f"the variable 'some' is set \\({answer}\\)"):
@@ -78,7 +78,7 @@ def test_what_is_not_a_not_found_is_an_outage(supervisor: Any, answer: str) -> N
     assert issubclass(SettingsUnavailable, Transient)
 
 
-def test_a_connection_that_is_not_there_is_named_and_an_outage_is_not_that(supervisor: Any) -> None:
+def test_a_missing_connection_is_named_and_an_outage_is_reported_as_such(supervisor: Any) -> None:
     clock = Clock(sleep=lambda seconds: None)
     supervisor(error_answer("CONNECTION_NOT_FOUND"))
     with pytest.raises(ConfigError, match=r"Airflow has no connection 'mixpanel_x'\. Create it under Admin"):
@@ -88,7 +88,7 @@ def test_a_connection_that_is_not_there_is_named_and_an_outage_is_not_that(super
         lookup.read_connection("mixpanel_x", clock)
 
 
-def test_a_secrets_backend_that_is_away_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_secrets_backend_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.execution_time import context, supervisor
 
     class Vault:
@@ -121,13 +121,13 @@ def test_a_secrets_backend_that_is_away_is_an_outage(monkeypatch: pytest.MonkeyP
         ("LocalExecutor:acme.executors.Farm", ["Farm"]),
     ],
 )
-def test_every_executor_but_the_local_ones_may_run_tasks_elsewhere(
+def test_every_executor_except_the_local_ones_may_run_tasks_elsewhere(
     setting: str, elsewhere: list[str]
 ) -> None:
     assert distributed_executors(setting) == elsewhere
 
 
-def test_a_folder_lake_under_celery_is_refused_unless_it_is_said_to_be_shared(
+def test_a_folder_lake_under_celery_is_refused_unless_declared_as_shared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = PIPELINES["hostile"].model_copy(update={"lake": f"file://{tmp_path}/lake"})
@@ -148,7 +148,7 @@ def test_a_folder_lake_under_celery_is_refused_unless_it_is_said_to_be_shared(
     assert open_lake(bucket).url == "s3://bucket/lake"
 
 
-@pytest.mark.usefixtures("airflow_stage")  # Airflow looks for the connection in its database
+@pytest.mark.usefixtures("airflow_stage")  # Airflow reads the connection from its database
 @pytest.mark.parametrize(
     ("conn_id", "changed"), [("mixpanel_shop", {"project_id": 42}), ("aep_default", {"aep_sandbox": "none"})]
 )
@@ -176,7 +176,7 @@ def test_a_failed_test_names_the_connection_that_was_tested(
         assert conn_id in hook.test_connection()[1]
 
 
-def test_the_command_line_and_airflow_agree_on_the_order_of_the_lakes_settings(
+def test_the_command_line_and_airflow_agree_on_the_precedence_of_lake_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipeline = PIPELINES["hostile"]

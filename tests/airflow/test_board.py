@@ -1,4 +1,4 @@
-"""The board's routes: behind Airflow's login and permissions, escaped, read-only, and never an error without a sentence."""
+"""The board's routes: behind Airflow's login and permissions, escaped, read-only; every error has a sentence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def api() -> Api:
 
 @pytest.fixture(autouse=True)
 def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty lake, readers that know nothing yet, and a day on which the shop's 1 July was yesterday."""
+    """An empty lake, readers without cached facts, and a clock on which the shop's 1 July was yesterday."""
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
     monkeypatch.setattr(readers, "_readers", {})
     monkeypatch.setattr(views, "SYSTEM_CLOCK", Clock(NOW.timestamp))
@@ -50,7 +50,7 @@ def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def readable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """The DAGs that users may read."""
+    """Set the DAGs that users may read."""
     from airflow.api_fastapi.app import get_auth_manager
 
     found = {DAG, "mixpanel_to_aep_hostile"}
@@ -60,7 +60,7 @@ def readable(monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 @pytest.fixture
 def runs(api: Api) -> Iterator[Any]:
-    """Add a run of the shop to Airflow's database; it is gone afterwards."""
+    """Add a run of the shop to Airflow's database and remove it afterwards."""
     added: list[str] = []
 
     def add(run_id: str, state: str, problem: Any = None, key: str | None = str(DAY), **fields: Any) -> None:
@@ -72,13 +72,13 @@ def runs(api: Api) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_nobody_sees_anything_without_a_login(api: Api, page: str) -> None:
+def test_every_page_requires_a_login(api: Api, page: str) -> None:
     assert api.ask("GET", BOARD + page).status_code == 401
-    assert api.ask("GET", BOARD + page, token="forged").status_code == 403  # as Airflow's own API
+    assert api.ask("GET", BOARD + page, token="forged").status_code == 403  # As Airflow's own API does.
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "/static" not in page])
-def test_who_may_not_read_the_dag_sees_none_of_it(
+def test_a_user_without_read_permission_sees_nothing_of_the_dag(
     api: Api, readable: set[str], page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from airflow.api_fastapi.app import get_auth_manager
@@ -96,25 +96,25 @@ def test_the_overview_shows_the_readable_dags_only(api: Api, readable: set[str])
     assert "mixpanel_to_aep_hostile" in text and DAG not in text
 
 
-def test_values_need_more_rights_than_rows_and_rows_more_than_the_day(api: Api) -> None:
+def test_values_require_more_permissions_than_rows_and_rows_more_than_the_day(api: Api) -> None:
     expected = {"viewer": (200, 403, 403), "user": (200, 200, 403), "op": (200, 200, 200)}
     for role, statuses in expected.items():
         pages = (f"/{page}/{DAG}/{DAY}" for page in ("day", "rows", "values"))
         assert tuple(api.get(BOARD + page, role=role).status_code for page in pages) == statuses
 
 
-def test_the_board_has_no_route_that_could_write() -> None:
+def test_the_board_has_no_route_that_writes() -> None:
     assert {method for route in router.routes for method in route.methods} == {"GET"}  # type: ignore[attr-defined]
 
 
-def test_reading_makes_no_folder_in_the_lake(api: Api, scenario: Path, readable: set[str]) -> None:
+def test_reading_creates_no_folder_in_the_lake(api: Api, scenario: Path, readable: set[str]) -> None:
     for page in PAGES:
         assert api.get(BOARD + page, role="admin").status_code in (200, 303, 404)
     assert not scenario.exists()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file://x/y", "s3://u:p@b/x", "file:///etc/passwd/lake"])
-def test_a_wrong_lake_is_a_sentence(
+def test_an_invalid_lake_is_reported_in_one_sentence(
     api: Api, readable: set[str], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", url)
@@ -127,7 +127,7 @@ def test_a_wrong_lake_is_a_sentence(
     assert "u:p" not in answer.text
 
 
-def test_a_wrong_pipeline_file_is_a_sentence(
+def test_an_invalid_pipeline_file_is_reported_in_one_sentence(
     api: Api, readable: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.yaml").write_text("mixpanel: 1\n")
@@ -137,7 +137,9 @@ def test_a_wrong_pipeline_file_is_a_sentence(
     assert "A pipeline file cannot be read: bad.yaml" in answer.text
 
 
-def test_a_damaged_index_or_history_is_a_sentence(api: Api, readable: set[str], scenario: Path) -> None:
+def test_a_damaged_index_or_history_is_reported_in_one_sentence(
+    api: Api, readable: set[str], scenario: Path
+) -> None:
     folder = scenario / "_histories" / ("ab" * 16)
     folder.mkdir(parents=True)
     (folder / "history.json").write_text("not JSON")
@@ -149,20 +151,20 @@ def test_a_damaged_index_or_history_is_a_sentence(api: Api, readable: set[str], 
     "path",
     [f"/day/{DAG}/2020-01-01", "/day/other_dag/2026-07-01", "/dag/other_dag", f"/run/{DAG}?run_id=none"],
 )
-def test_what_is_not_there_is_a_sentence(api: Api, path: str) -> None:
+def test_a_missing_page_is_reported_in_one_sentence(api: Api, path: str) -> None:
     answer = api.get(BOARD + path, role="admin")
     assert answer.status_code == 404
     assert "This page cannot be shown" in answer.text
 
 
-def test_other_dags_of_a_pipeline_lead_to_it_where_its_own_rights_are_asked_for(api: Api) -> None:
+def test_other_dags_redirect_to_their_pipeline_which_checks_its_own_permissions(api: Api) -> None:
     answer = api.get(f"{BOARD}/dag/mixpanel_aep_reconcile_shop", role="viewer")
     assert (answer.status_code, answer.headers["location"]) == (303, f"{BOARD}/dag/{DAG}")
     for page in ("day", "report", "rows", "values"):
         assert api.get(f"{BOARD}/{page}/mixpanel_aep_reconcile_shop/{DAY}", role="admin").status_code == 404
 
 
-def test_a_day_leads_to_its_neighbours_and_not_out_of_the_pipeline(api: Api) -> None:
+def test_a_day_links_to_its_neighbours_within_the_pipeline(api: Api) -> None:
     texts = [
         api.get(f"{BOARD}/day/{DAG}/{day}", role="viewer").text for day in ("2026-06-30", DAY, "2026-07-02")
     ]
@@ -170,7 +172,7 @@ def test_a_day_leads_to_its_neighbours_and_not_out_of_the_pipeline(api: Api) -> 
     assert ["Day after" in text for text in texts] == [True, True, False]
 
 
-def test_a_board_that_cannot_be_written_does_not_fail_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_file_that_cannot_be_written_does_not_fail_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     from include.errors import LakeError
     from mixpanel_aep.operators.reconcile import AuditOperator
     from tests.support.pipeline_runner import PIPELINES
@@ -183,12 +185,12 @@ def test_a_board_that_cannot_be_written_does_not_fail_the_audit(monkeypatch: pyt
     AuditOperator(task_id="audit", pipeline=PIPELINES["shop"])._write_board_index(audit, audit, NOW)
 
 
-def test_the_form_for_several_days_has_the_span_that_was_followed(api: Api) -> None:
+def test_the_form_for_several_days_has_the_selected_span(api: Api) -> None:
     text = api.get(f"{BOARD}/day/{DAG}/{DAY}?first=2026-06-30", role="admin").text
     assert 'name="from" value="2026-06-30"' in text and f'name="to" value="{DAY}"' in text
 
 
-def test_a_run_leads_to_its_day_and_a_run_without_one_to_the_pipeline(api: Api, runs: Any) -> None:
+def test_a_run_redirects_to_its_day_and_a_run_without_a_day_to_the_pipeline(api: Api, runs: Any) -> None:
     runs("of-a-day", "success")
     runs("of-no-day", "success", key=None, conf={})
     targets = [
@@ -199,7 +201,7 @@ def test_a_run_leads_to_its_day_and_a_run_without_one_to_the_pipeline(api: Api, 
 
 
 @pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}"])
-def test_what_a_task_has_left_is_text_and_says_why(api: Api, runs: Any, evil: str) -> None:
+def test_a_problem_in_xcom_is_shown_as_text_with_its_reason(api: Api, runs: Any, evil: str) -> None:
     runs("failed", "failed", {"sentence": f"Refused {evil}.", "hint": f"Mend {evil}."})
     answer = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer")
     assert "not in AEP: the run failed in validate." in answer.text
@@ -208,12 +210,12 @@ def test_what_a_task_has_left_is_text_and_says_why(api: Api, runs: Any, evil: st
 
 
 @pytest.mark.parametrize("problem", ["text", {"sentence": 1}, {}, [], {"sentence": "x", "hint": ["y"]}])
-def test_what_is_no_problem_of_ours_is_no_error(api: Api, runs: Any, problem: Any) -> None:
+def test_other_xcom_is_ignored(api: Api, runs: Any, problem: Any) -> None:
     runs("failed", "failed", problem)
     assert api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer").status_code == 200
 
 
-def test_the_newest_run_and_those_at_work_decide(api: Api, runs: Any) -> None:
+def test_the_newest_run_and_active_runs_decide_the_state(api: Api, runs: Any) -> None:
     runs("first", "failed", {"sentence": "No.", "hint": ""})
     runs("second", "running", key=None, conf={"partition_date": str(DAY)})
     with create_session() as session:
@@ -226,7 +228,7 @@ def test_the_newest_run_and_those_at_work_decide(api: Api, runs: Any) -> None:
     assert State.RUNNING.value in api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer").text.lower()
 
 
-def test_every_page_keeps_to_itself_and_has_no_inline_code(api: Api, readable: set[str]) -> None:
+def test_every_page_loads_only_its_own_files_and_has_no_inline_code(api: Api, readable: set[str]) -> None:
     for page in ("", f"/dag/{DAG}", f"/day/{DAG}/{DAY}", f"/rows/{DAG}/{DAY}"):
         answer = api.get(BOARD + page, role="admin")
         policy = answer.headers["content-security-policy"]
@@ -236,7 +238,7 @@ def test_every_page_keeps_to_itself_and_has_no_inline_code(api: Api, readable: s
         assert not re.search(r"@import|url\(|https?:", (pages._HERE / "static" / name).read_text())
 
 
-def test_the_report_is_below_what_became_of_the_day(api: Api, scenario: Path) -> None:
+def test_the_report_is_below_the_outcome_of_the_day(api: Api, scenario: Path) -> None:
     page = scenario / PartitionKey("shop", DAY).report("ab" * 16)
     page.parent.mkdir(parents=True)
     page.write_text("<p>report</p>")
@@ -246,7 +248,7 @@ def test_the_report_is_below_what_became_of_the_day(api: Api, scenario: Path) ->
     assert api.get(source, role="viewer").text == "<p>report</p>"
 
 
-def test_airflow_shows_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:
+def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:
     plugins = api.get("/api/v2/plugins", role="admin").json()["plugins"]
     (ours,) = [each for each in plugins if each["name"] == "mixpanel_aep"]
     assert {each["destination"] for each in ours["external_views"]} == {"nav", "dag", "dag_run"}

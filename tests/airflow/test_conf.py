@@ -1,4 +1,4 @@
-"""What a run is asked by whoever may trigger it is checked by us too: Airflow lets keys pass that no param declares."""
+"""The conf of a run is validated here too: Airflow accepts keys that no param declares."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OPERATORS = [
 
 @pytest.fixture(autouse=True)
 def no_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """A run that is refused reads no connection: there is none to be read."""
+    """A refused run reads no connection; none is defined here."""
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
 
 
@@ -46,7 +46,7 @@ def context(conf: Any, key: str | None = "2026-07-01") -> dict[str, Any]:
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: f"M14-{operator.__name__}")
 @pytest.mark.parametrize("conf", [{"sql": "drop"}, {"lake": "file:///etc"}, {MEGABYTE: 1}, {"a\r\nb": MEGABYTE}],
                          ids=["sql", "lake", "megabyte", "line-break"])  # fmt: skip
-def test_a_key_that_nobody_knows_is_refused_by_every_task(operator: Any, conf: dict[str, Any]) -> None:
+def test_every_task_refuses_an_unknown_key(operator: Any, conf: dict[str, Any]) -> None:
     more = {"day": "2026-07-01"} if operator is ReconcileDayOperator else {}
     task = operator(task_id="step", pipeline=PIPELINES["hostile"], **more)
     with pytest.raises(AirflowFailException, match="This run's conf has unknown keys") as refused:
@@ -59,7 +59,7 @@ def test_a_key_that_nobody_knows_is_refused_by_every_task(operator: Any, conf: d
 @pytest.mark.parametrize(
     "operator", [ReconcileDayOperator, ReconcileCloseOperator, ReconcileRefreshOperator, AepSetupOperator]
 )
-def test_a_dag_that_takes_no_conf_does_not_look_as_if_it_did(operator: Any, key: str) -> None:
+def test_a_dag_without_conf_shows_no_conf_form(operator: Any, key: str) -> None:
     more = {"day": "2026-07-01"} if operator is ReconcileDayOperator else {}
     task = operator(task_id="step", pipeline=PIPELINES["hostile"], **more)
     with pytest.raises(AirflowFailException, match="This DAG accepts no conf keys"):
@@ -72,7 +72,7 @@ def test_a_dag_that_takes_no_conf_does_not_look_as_if_it_did(operator: Any, key:
      "\u0662026-07-01", True, ["2026-07-01"], {"a": 1}, MEGABYTE],
     ids=lambda day: f"M14-{str(day)[:12]!r}",
 )  # fmt: skip
-def test_a_day_has_one_spelling(day: Any) -> None:
+def test_a_day_has_one_notation(day: Any) -> None:
     for asked in (context({"partition_date": day}, key=None), context({}, key=day)):
         with pytest.raises(ConfigError, match="is not a valid day") as refused:
             partition_of(asked)
@@ -85,20 +85,20 @@ def test_a_day_has_one_spelling(day: Any) -> None:
     + [{"export_again": value} for value in ("yes", "", 0, 1, None, [], MEGABYTE)],
     ids=lambda conf: f"M14-{str(conf)[:30]}",
 )
-def test_a_value_of_another_kind_is_refused_and_not_told(conf: dict[str, Any]) -> None:
+def test_a_value_of_another_type_is_refused_and_not_repeated(conf: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="This run's") as refused:
         (should_replace(context(conf)), requested_refresh(context(conf)))
     assert len(str(refused.value)) < 200
 
 
-def test_a_conf_may_be_left_out() -> None:
+def test_conf_is_optional() -> None:
     assert validate_conf(context(None)) == validate_conf(context({})) == {}
     assert str(partition_of(context({"partition_date": "2026-07-01"}, key=None))) == "2026-07-01"
 
 
 @pytest.mark.case("M05")
-def test_no_task_renders_what_others_wrote() -> None:
-    """The one templated field is a day of our own making, which has to be a day again afterwards."""
+def test_no_task_renders_text_from_users() -> None:
+    """The only templated field is a day that this project formats, and it is validated again afterwards."""
     bag = DagBag(str(PROJECT / "dags"))
     templated = {
         (type(task).__name__, field)

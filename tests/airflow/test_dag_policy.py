@@ -1,4 +1,4 @@
-"""What Airflow does to every DAG, task and trigger before a line of ours runs: done here to all of them."""
+"""What Airflow does to every DAG, task and trigger before their code runs, applied to all of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ from mixpanel_aep.triggers.batch import BatchTrigger
 
 pytestmark = pytest.mark.airflow
 PROJECT = Path(__file__).parents[2]
-DAGS = dict(sorted(DagBag(str(PROJECT / "dags")).dags.items()))  # one order in every worker of a test run
+DAGS = dict(
+    sorted(DagBag(str(PROJECT / "dags")).dags.items())
+)  # The same order in every worker of a test run.
 TASKS = [pytest.param(task, id=f"{dag.dag_id}.{task.task_id}") for dag in DAGS.values() for task in dag.tasks]
 TRIGGERS = [BatchTrigger("aep_default", "01BATCH", 1_782_907_200.0, 6.0)]
 POOLS = {
@@ -41,8 +43,8 @@ POOLS = {
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_operator_can_be_made_as_a_worker_makes_it(task: Any) -> None:
-    """``partial`` hands the constructor every argument of BaseOperator, including those that nobody named."""
+def test_every_operator_can_be_constructed_as_a_worker_does(task: Any) -> None:
+    """``partial`` passes every argument of BaseOperator to the constructor, also those that were not given."""
     if isinstance(task, MappedOperator):
         values = dict.fromkeys(task.expand_input.value, "2026-07-01")
         made = task.unmap(values)
@@ -50,20 +52,20 @@ def test_every_operator_can_be_made_as_a_worker_makes_it(task: Any) -> None:
     else:
         made = task.prepare_for_execution()
     assert isinstance(made, BaseOperator)
-    # The scheduler knows the outlets of the task in the DAG, the worker those of the task that it makes of it.
+    # The scheduler knows the outlets of the task in the DAG; the worker knows those of the task that it unmaps.
     assert [outlet.uri for outlet in made.outlets] == [outlet.uri for outlet in task.outlets]
     for name in ("owner", "retries", "retry_delay", "execution_timeout", "pool", "trigger_rule"):
         assert getattr(made, name) == getattr(task, name), name
 
 
-def test_there_is_a_mapped_task_and_it_has_an_outlet() -> None:
+def test_there_is_a_mapped_task_with_an_outlet() -> None:
     mapped = [param.values[0] for param in TASKS if isinstance(param.values[0], MappedOperator)]
     assert {task.task_id for task in mapped} == {"day"}
     assert all(task.outlets for task in mapped)
 
 
 @pytest.mark.parametrize("dag", DAGS.values(), ids=DAGS)
-def test_every_dag_survives_its_way_to_the_scheduler_and_back(dag: Any) -> None:
+def test_every_dag_survives_serialization(dag: Any) -> None:
     text = DagSerialization.to_dict(dag)
     again = DagSerialization.from_dict(text)
     for name in ("dag_id", "doc_md", "catchup", "max_active_runs", "dagrun_timeout", "tags"):
@@ -79,7 +81,7 @@ def test_every_dag_survives_its_way_to_the_scheduler_and_back(dag: Any) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_task_has_an_owner_retries_a_timeout_and_a_pool_that_is_shipped(task: Any) -> None:
+def test_every_task_has_an_owner_retries_a_timeout_and_a_shipped_pool(task: Any) -> None:
     assert task.owner == "data-platform"
     assert task.retries >= 2
     assert timedelta() < task.execution_timeout <= timedelta(hours=12)
@@ -87,7 +89,7 @@ def test_every_task_has_an_owner_retries_a_timeout_and_a_pool_that_is_shipped(ta
 
 
 @pytest.mark.parametrize("dag", DAGS.values(), ids=DAGS)
-def test_every_dag_is_documented_and_ends(dag: Any) -> None:
+def test_every_dag_has_documentation_and_a_timeout(dag: Any) -> None:
     assert len(dag.doc_md) > 300
     assert "{" not in dag.doc_md, "a field that was not filled in"
     assert dag.dagrun_timeout
@@ -101,13 +103,13 @@ def trigger_classes() -> Iterator[type[BaseTrigger]]:
                 yield found
 
 
-def test_every_trigger_is_among_those_that_are_serialized_here() -> None:
+def test_every_trigger_is_covered_by_the_serialization_test() -> None:
     assert set(trigger_classes()) == {type(trigger) for trigger in TRIGGERS}
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: type(trigger).__name__)
-def test_every_trigger_survives_its_way_to_a_triggerer(trigger: BaseTrigger) -> None:
-    """Through the metadata database, as Airflow stores it; all that the constructor takes is there again."""
+def test_every_trigger_survives_serialization(trigger: BaseTrigger) -> None:
+    """Through the metadata database, as Airflow stores it; every argument of the constructor is restored."""
     stored = Trigger.from_object(trigger)
     again = import_string(stored.classpath)(**stored.kwargs)
     assert again.serialize() == trigger.serialize()
@@ -116,7 +118,7 @@ def test_every_trigger_survives_its_way_to_a_triggerer(trigger: BaseTrigger) -> 
 
 @pytest.mark.parametrize("newer", ["0.1.1", "0.10.0", "1.0.0"])
 @pytest.mark.parametrize("file", sorted((PROJECT / "dags").glob("*.py")), ids=lambda path: path.stem)
-def test_dag_files_that_are_newer_than_the_package_are_refused_with_both_versions(
+def test_dag_files_newer_than_the_package_are_refused_with_both_versions(
     tmp_path: Path, file: Path, newer: str
 ) -> None:
     text, changed = re.subn(rf'dags="{re.escape(VERSION)}"', f'dags="{newer}"', file.read_text())
@@ -129,7 +131,7 @@ def test_dag_files_that_are_newer_than_the_package_are_refused_with_both_version
     assert bag.dags == {}
 
 
-def test_the_version_is_checked_before_anything_else_is_imported(tmp_path: Path) -> None:
+def test_the_version_is_checked_before_other_imports(tmp_path: Path) -> None:
     for file in (PROJECT / "dags").glob("*.py"):
         head = file.read_text().partition("require_package(dags=")[0]
         assert re.findall(r"^(?:from|import) (\S+)", head, re.M) == ["__future__", "include.version"], (

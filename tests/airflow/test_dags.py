@@ -1,4 +1,4 @@
-"""Policy of the DAGs: they load, they explain themselves, they end, and they cost the scheduler little."""
+"""Policy of the DAGs: they load, have documentation and timeouts, and cost the scheduler little."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_dag_is_a_runbook(dags):
         assert named <= dags.keys(), "a DAG that there is"
 
 
-def test_every_task_retries_and_ends(dags):
+def test_every_task_has_retries_and_a_timeout(dags):
     for dag in dags.values():
         for task in dag.tasks:
             assert task.retries >= 2, task.task_id
@@ -64,7 +64,7 @@ def test_tasks_that_call_a_limited_service_have_a_pool(dags):
             assert pools["verify"] == "aep_query"
 
 
-def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, monkeypatch):
+def test_an_invalid_pipeline_file_affects_no_other_pipeline_and_is_shown(tmp_path, monkeypatch):
     good = (PROJECT / "include/pipelines/shop.yaml").read_text()
     (tmp_path / "good.yaml").write_text(good)
     (tmp_path / "broken.yaml").write_text(good.replace("late_days", "late_dais"))
@@ -77,9 +77,7 @@ def test_a_broken_pipeline_file_stops_no_other_pipeline_and_is_shown(tmp_path, m
     assert "broken.yaml:19 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
 
 
-def test_a_pipeline_without_late_days_has_its_reconcile_dag_and_says_that_it_loads_none(
-    tmp_path, monkeypatch
-):
+def test_a_pipeline_without_late_days_has_a_reconcile_dag_that_says_that_it_loads_none(tmp_path, monkeypatch):
     good = (PROJECT / "include/pipelines/shop.yaml").read_text()
     (tmp_path / "shop.yaml").write_text(re.sub(r"late_days: \d+", "late_days: 0", good))
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
@@ -95,7 +93,7 @@ def test_a_pipeline_without_late_days_has_its_reconcile_dag_and_says_that_it_loa
             assert "{" not in dag.doc_md, "a field that was not filled in"
 
 
-def test_a_pipeline_file_that_came_with_the_dag_files_and_is_not_read_is_shown(tmp_path):
+def test_a_pipeline_file_shipped_with_the_dag_files_but_not_read_is_shown(tmp_path):
     for folder in ("dags", "include/pipelines"):
         shutil.copytree(PROJECT / folder, tmp_path / folder)
     assert DagBag(str(tmp_path / "dags")).import_errors == {}
@@ -108,8 +106,8 @@ def test_a_pipeline_file_that_came_with_the_dag_files_and_is_not_read_is_shown(t
     assert "mixpanel_to_aep_shop" in bag.dags, "what is read goes on"
 
 
-def test_dag_files_import_in_a_third_of_airflows_own_time_and_load_no_heavy_library():
-    """Measured in one fresh interpreter, as a share of what Airflow itself takes: a slow machine is no failure."""
+def test_dag_files_import_in_a_third_of_airflows_own_time_without_heavy_libraries():
+    """Measured in one fresh interpreter as a share of Airflow's own time, so that a slow machine does not fail."""
     code = (
         "import sys, time, runpy\n"
         "begun = time.process_time()\n"
@@ -126,7 +124,7 @@ def test_dag_files_import_in_a_third_of_airflows_own_time_and_load_no_heavy_libr
     assert float(share) < 0.33
 
 
-def test_dag_files_read_no_connection_and_no_variable_when_they_are_parsed():
+def test_parsing_dag_files_reads_no_connection_and_no_variable():
     for path in (PROJECT / "dags").glob("*.py"):
         names = {
             node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)

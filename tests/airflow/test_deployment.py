@@ -1,4 +1,4 @@
-"""What a deployment may lack or have too old: pools, versions, pipelines that are set up at the same time."""
+"""What a deployment may lack or have in an old version: pools, versions; and pipelines set up concurrently."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pools() -> Iterator[Any]:
 
 
 @pytest.mark.airflow
-def test_a_component_that_starts_adds_the_missing_pools_and_leaves_the_others(pools: Any) -> None:
+def test_a_starting_component_adds_missing_pools_and_keeps_the_others(pools: Any) -> None:
     from airflow.jobs.job import Job
     from airflow.listeners.listener import get_listener_manager
 
@@ -51,7 +51,7 @@ def test_a_component_that_starts_adds_the_missing_pools_and_leaves_the_others(po
     manager = get_listener_manager()
     assert manager.has_listeners
     assert manager.pm.is_registered(mixpanel_aep.pools), "by the plugin"
-    Job()  # as the scheduler begins
+    Job()  # As the scheduler does at its start.
     found = {
         pool.name: (pools.get_pool(pool.name).slots, pools.get_pool(pool.name).description) for pool in POOLS
     }
@@ -61,7 +61,7 @@ def test_a_component_that_starts_adds_the_missing_pools_and_leaves_the_others(po
 
 
 @pytest.mark.airflow
-def test_the_command_line_hears_which_pools_are_missing(pools: Any) -> None:
+def test_the_command_line_reports_missing_pools(pools: Any) -> None:
     from airflow import __version__
 
     from mixpanel_aep.cli_bridge import _deployment
@@ -86,7 +86,7 @@ def test_files_and_dags_name_the_same_pools() -> None:
 
 
 @pytest.mark.unit
-def test_an_airflow_that_lacks_something_is_refused_with_what_to_do() -> None:
+def test_an_incomplete_airflow_is_refused_with_instructions() -> None:
     assert AirflowDeployment("3.3.2", (), 1.0).require_usable().startswith("version 3.3.2, with every pool")
     assert "MIN_HEARTBEAT_INTERVAL is 5: set it to 1" in AirflowDeployment("3.3.0", (), 5.0).require_usable()
     for version in ("3.2.1", "3.4.0", "2.11.0", "4.0.0"):
@@ -105,7 +105,7 @@ def test_an_airflow_that_lacks_something_is_refused_with_what_to_do() -> None:
         (LakeSetting("s3://x", "--lake"), Path("c.yaml"), "not checked"),
     ],
 )
-def test_check_asks_the_airflow_that_runs_the_tasks(
+def test_check_uses_the_airflow_that_runs_the_tasks(
     lake_setting: LakeSetting, connections: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {"airflow": "3.3.2", "missing_pools": ["aep_query"], "heartbeat_seconds": 1.0}
@@ -128,9 +128,7 @@ def test_the_supported_airflow_is_the_one_of_the_requirements() -> None:
 
 
 @pytest.mark.airflow
-def test_pipelines_that_share_nothing_are_set_up_at_the_same_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unrelated_pipelines_are_set_up_concurrently(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import runpy
 
     for name, dataset, group in (
@@ -157,7 +155,7 @@ def test_pipelines_that_share_nothing_are_set_up_at_the_same_time(
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("taken", [1, 3, 4])
-def test_a_namespace_that_another_setup_has_just_made_is_planned_again(
+def test_a_namespace_created_by_a_concurrent_setup_is_planned_again(
     taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import include.aep.setup as setup

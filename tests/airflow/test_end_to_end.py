@@ -84,7 +84,7 @@ def runner(
 
 @dataclass
 class Api:
-    """Airflow's API server, asked as a user of some role; as nobody without one."""
+    """Send a request to Airflow's API server as a user of a role, or without a user."""
 
     app: Any
     client: Any
@@ -118,7 +118,7 @@ def run(dag, conf: dict[str, str] | None = None) -> str:
 
 
 @pytest.mark.case("M07")
-def test_a_day_goes_through_airflow_and_again_changes_nothing(
+def test_a_day_is_loaded_through_airflow_and_a_second_run_changes_nothing(
     runner: PipelineRunner, dags, api: Api, tmp_path: Path, caplog, capfd
 ) -> None:
     assert run(dags["mixpanel_aep_setup"]) == "success"
@@ -139,15 +139,15 @@ def test_a_day_goes_through_airflow_and_again_changes_nothing(
 
 
 def assert_no_secret(lake: Path, *texts: str) -> None:
-    """Not in the lake, not in what was logged or printed, not in Airflow's home: its database and its logs."""
+    """Assert that no secret is in the lake, in logs or output, or in Airflow's home with its database and logs."""
     home = Path(os.environ["AIRFLOW_HOME"])
     with sqlite3.connect(home / "airflow.db") as database:
         for table in ("xcom", "serialized_dag", "dag_run", "task_instance"):
             (rows,) = database.execute(f"SELECT count(*) FROM {table}").fetchone()
             assert rows, f"nothing could have leaked into {table}"
     assert "exported=9" in "".join(texts), "the tasks' own log lines were heard"
-    # By another process: SQLite's locks are the process's, and closing a file of its database gives them up. The next
-    # process to open the database would take it for unused, and remove the log that this one goes on writing to.
+    # In another process: SQLite's locks belong to the process, and closing a database file releases them. The next
+    # process that opens the database would consider it unused and remove the log that this process still writes.
     copy = lake.with_name("airflow-home")
     subprocess.run(["cp", "-r", home, copy], check=True)
     assert find_canaries([lake, copy]) == []
@@ -170,7 +170,7 @@ def assert_report(page: Any) -> None:
 
 
 def our_routes(app: Any) -> list[tuple[str, str]]:
-    """Method and path of every route that the plugin has registered."""
+    """Return method and path of every route that the plugin registers."""
     from mixpanel_aep_plugin import MixpanelAepPlugin
 
     found = []
@@ -186,8 +186,8 @@ def our_routes(app: Any) -> list[tuple[str, str]]:
     return found
 
 
-def test_no_route_of_ours_answers_who_has_no_token_or_no_role(api: Api) -> None:
-    """Airflow mounts a plugin's app without any login before it."""
+def test_every_route_requires_a_token_and_a_role(api: Api) -> None:
+    """Airflow mounts a plugin's app without a login."""
     routes, dag_id = our_routes(api.app), "mixpanel_to_aep_hostile"
     board = ["", f"/dag/{dag_id}", f"/run/{dag_id}", "/static/{name}"]
     board += [f"/{page}/{dag_id}/2026-07-01" for page in ("day", "report", "rows", "values")]
@@ -209,14 +209,14 @@ def test_no_route_of_ours_answers_who_has_no_token_or_no_role(api: Api) -> None:
 @pytest.mark.parametrize(
     "partition", ["2026-13-01", "..", "2026-07-01%2F..", "%2e%2e", "x", "2026-07-01T01:00"]
 )
-def test_a_report_is_asked_for_by_a_day_and_nothing_else(api: Api, partition: str) -> None:
+def test_a_report_is_requested_by_its_day_only(api: Api, partition: str) -> None:
     answer = api.get(f"/mixpanel-aep/report/mixpanel_to_aep_hostile/{partition}", role="viewer")
     assert answer.status_code in (404, 422)
     assert answer.headers["Content-Type"].startswith("application/json")
 
 
 @pytest.mark.parametrize("dag_id", ["<script>alert(1)</script>", "mixpanel_aep_setup", "..%2f..%2fetc"])
-def test_what_is_no_pipeline_has_no_report(api: Api, dag_id: str) -> None:
+def test_an_unknown_pipeline_has_no_report(api: Api, dag_id: str) -> None:
     answer = api.get(f"/mixpanel-aep/report/{dag_id}/2026-07-01", role="admin")
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("application/json")
@@ -230,7 +230,7 @@ def test_what_is_no_pipeline_has_no_report(api: Api, dag_id: str) -> None:
     ids=["M14-word", "M14-number", "M14-text-for-a-flag", "M14-number-for-a-day", "M14-no-day", "M14-a-megabyte",
          "M14-list"],
 )  # fmt: skip
-def test_a_conf_of_other_types_starts_no_run(api: Api, conf: dict[str, Any]) -> None:
+def test_a_conf_with_wrong_types_starts_no_run(api: Api, conf: dict[str, Any]) -> None:
     """Airflow's own check of the declared params, through its API."""
     body = {"logical_date": None, "conf": conf}
     answer = api.ask("POST", "/api/v2/dags/mixpanel_to_aep_hostile/dagRuns", role="admin", json=body)

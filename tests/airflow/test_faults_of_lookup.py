@@ -1,4 +1,4 @@
-"""A task that cannot ask Airflow for its lake is retried and writes nowhere, through Airflow itself."""
+"""A task that cannot read its lake setting from Airflow is retried and writes nothing, through Airflow itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.airflow
 
 @contextmanager
 def table_away(name: str) -> Iterator[None]:
-    """Airflow's API server cannot read a table: it answers 500, as when its database is away."""
+    """Airflow's API server cannot read a table and answers 500, as when its database is unavailable."""
     with create_session() as session:
         session.execute(text(f"ALTER TABLE {name} RENAME TO {name}_away"))
     try:
@@ -32,7 +32,7 @@ def table_away(name: str) -> Iterator[None]:
 
 @pytest.fixture
 def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The default lake, into which nothing may be written; and no waiting between tries."""
+    """The default lake, which must stay empty; tries follow each other without a wait."""
     monkeypatch.setenv("MIXPANEL_AEP_LAKE", f"file://{tmp_path}/default-lake")
     monkeypatch.setattr(lookup, "_WAIT_SECONDS", (0.0, 0.0))
     return tmp_path / "default-lake"
@@ -40,7 +40,7 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def variable_lake(airflow: Airflow) -> Iterator[Airflow]:
-    """A pipeline whose file names no lake: the Airflow variable does."""
+    """A pipeline whose file names no lake; the Airflow variable does."""
     from airflow.models import Variable
 
     where = airflow.scenario.where
@@ -52,7 +52,7 @@ def variable_lake(airflow: Airflow) -> Iterator[Airflow]:
     Variable.delete(LAKE_VARIABLE)
 
 
-def test_a_task_that_cannot_ask_for_the_lake_is_retried_and_writes_nowhere(
+def test_a_task_that_cannot_read_its_lake_setting_is_retried_and_writes_nothing(
     variable_lake: Airflow, trap: Path
 ) -> None:
     run = variable_lake.run("scheduled")
@@ -63,7 +63,7 @@ def test_a_task_that_cannot_ask_for_the_lake_is_retried_and_writes_nowhere(
     assert not trap.exists()
 
 
-def test_a_variable_that_is_not_set_is_the_default_lake(variable_lake: Airflow, trap: Path) -> None:
+def test_an_unset_variable_means_the_default_lake(variable_lake: Airflow, trap: Path) -> None:
     from airflow.models import Variable
 
     Variable.delete(LAKE_VARIABLE)

@@ -32,7 +32,7 @@ FILE = PROJECT / "airflow_settings.yaml"
 
 @pytest.fixture
 def database(airflow_stage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Gives Airflow's database a variable or a connection, until the test ends."""
+    """Set an Airflow variable or connection in the database until the test ends."""
     from airflow.models import Connection, Variable
     from airflow.utils.session import create_session
     from sqlalchemy import delete
@@ -56,14 +56,14 @@ def fresh() -> Airflow:
     return Airflow(ASKED.conn_ids)
 
 
-def test_a_day_run_from_the_command_line_lies_in_the_lake_of_airflows_variable(
+def test_a_day_run_from_the_command_line_uses_the_lake_of_airflows_variable(
     database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without this the command line took its default folder, and the day was loaded a second time by Airflow."""
+    """Otherwise the command line used its default folder, and Airflow loaded the day a second time."""
     pipelines = shutil.copytree(FOLDER, tmp_path / "pipelines")
     monkeypatch.setenv("MIXPANEL_AEP_LAKE", f"file://{tmp_path}/default")
     monkeypatch.setenv("MIXPANEL_AEP_LAKES", f"file://{tmp_path}")
-    monkeypatch.setattr("include.cli.project.PROJECT", tmp_path)  # no airflow_settings.yaml there
+    monkeypatch.setattr("include.cli.project.PROJECT", tmp_path)  # There is no airflow_settings.yaml.
     with quick_sandbox(tmp_path / "sandbox") as server:
         rows = {
             name.removeprefix("AIRFLOW_CONN_").lower(): json.loads(text)
@@ -86,12 +86,12 @@ def test_a_day_run_from_the_command_line_lies_in_the_lake_of_airflows_variable(
     assert not (tmp_path / "default").exists()
 
 
-def test_every_setting_of_the_lake_is_the_same_for_both_and_says_where_it_is_from(
+def test_both_use_the_same_lake_settings_and_report_their_origin(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def both(pipeline: Any = HOSTILE) -> tuple[str, str]:
         found = find_lake(pipeline, None, fresh())
-        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # here Airflow's side may read the database
+        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # Here Airflow's side may read the database.
         assert lakes.lake_url(pipeline) == found.url
         return found.url.rpartition("/")[2], found.origin
 
@@ -112,7 +112,7 @@ def test_every_setting_of_the_lake_is_the_same_for_both_and_says_where_it_is_fro
     assert both(own) == ("its-own", "lake: of the pipeline file")
 
 
-def test_a_lake_on_the_command_line_that_contradicts_the_pipeline_file_is_refused() -> None:
+def test_a_lake_option_that_contradicts_the_pipeline_file_is_refused() -> None:
     own = HOSTILE.model_copy(update={"lake": "s3://of/its-own"})
     assert find_lake(own, "s3://of/its-own/", fresh()).origin == "lake: of the pipeline file"
     with pytest.raises(ConfigError, match="sets the lake s3://of/its-own, but --lake sets another one"):
@@ -120,7 +120,7 @@ def test_a_lake_on_the_command_line_that_contradicts_the_pipeline_file_is_refuse
     assert find_lake(HOSTILE, "s3://another", fresh()).origin == "--lake"
 
 
-def test_a_connection_is_airflows_and_never_the_demos_beside_an_airflow(database: Any) -> None:
+def test_connections_come_from_airflow_and_never_from_the_demo_if_airflow_is_present(database: Any) -> None:
     with pytest.raises(ConfigError, match="Airflow on this machine has no connection 'aep_default'"):
         find_connection("aep_default", None, FILE, fresh())
     database(
@@ -138,7 +138,7 @@ def test_a_connection_is_airflows_and_never_the_demos_beside_an_airflow(database
     )
 
 
-def test_an_airflow_that_cannot_be_asked_is_not_an_airflow_without_settings(
+def test_an_unavailable_airflow_is_not_an_airflow_without_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{PROJECT}:{PROJECT / 'plugins'}")
@@ -148,7 +148,7 @@ def test_an_airflow_that_cannot_be_asked_is_not_an_airflow_without_settings(
         find_lake(HOSTILE, None, fresh())
 
 
-def test_a_folder_under_celery_is_refused_on_the_command_line_too(
+def test_a_folder_lake_under_celery_is_also_refused_on_the_command_line(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
@@ -156,7 +156,7 @@ def test_a_folder_under_celery_is_refused_on_the_command_line_too(
         find_lake(HOSTILE, None, fresh())
 
 
-def test_without_an_airflow_the_settings_file_serves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_airflow_the_settings_file_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import os
 
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:

@@ -1,4 +1,4 @@
-"""What people, lost events and a lost database do to one run, through Airflow itself (chapter O of the matrix)."""
+"""What users, lost events and a lost database do to one run, through Airflow itself (chapter O of the matrix)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.airflow
 
 
 def test_an_event_is_not_trusted(airflow: Airflow) -> None:
-    """O09: what the event says is not what AEP says; and one that comes after the task was cleared wakes nobody."""
+    """O09: the event differs from AEP's status, and an event after the task was cleared has no effect."""
     run = airflow.watching()
     run.event("ingest", status="success", in_time=True)
     assert run.attempt("ingest") == "deferred"
@@ -29,7 +29,7 @@ def test_an_event_is_not_trusted(airflow: Airflow) -> None:
 
 
 def test_a_deferred_task_is_cleared_and_run_again(airflow: Airflow) -> None:
-    """L24: AEP is at work on the batch; another run of the task finds it."""
+    """L24: AEP is processing the batch; another run of the task finds it."""
     run = airflow.watching()
     before = airflow.written()
     run.clear("ingest")
@@ -39,7 +39,7 @@ def test_a_deferred_task_is_cleared_and_run_again(airflow: Airflow) -> None:
 
 
 def test_a_deferred_task_is_marked_failed(airflow: Airflow) -> None:
-    """L24: the batch is committed, so nothing is aborted, and nothing is recorded: the next run reads it off AEP."""
+    """L24: the batch is committed, so it is not aborted and nothing is recorded: the next run reads its status from AEP."""
     run, before = airflow.watching(), airflow.written()
     run.mark_failed("ingest")
     assert run.state("ingest") == "failed"
@@ -49,8 +49,8 @@ def test_a_deferred_task_is_marked_failed(airflow: Airflow) -> None:
     run.green()
 
 
-def test_airflow_forgets_and_the_ledger_knows(airflow: Airflow, tmp_path: Path) -> None:
-    """O10: the metadata database is yesterday's copy."""
+def test_a_restored_metadata_database_loads_nothing_twice(airflow: Airflow, tmp_path: Path) -> None:
+    """O10: the metadata database is a copy of yesterday."""
     copy_database(tmp_path / "yesterday.db")
     airflow.run("scheduled").run_partition()
     before = airflow.written()
@@ -74,7 +74,7 @@ def test_a_rerun_of_a_green_date_writes_nothing(airflow: Airflow) -> None:
 
 
 def test_xcom_is_not_trusted(airflow: Airflow) -> None:
-    """O18: what names no output of this partition is refused, whatever it is: another digest, a path, nothing."""
+    """O18: an XCom that names no output of this partition is refused: another digest, a path, an empty value."""
     run = airflow.run("scheduled").run_partition("stage")
     value = run.xcom("stage")
     for tampered in (
@@ -92,7 +92,7 @@ def test_xcom_is_not_trusted(airflow: Airflow) -> None:
 
 
 def test_only_the_transform_is_cleared(airflow: Airflow) -> None:
-    """O17: after the mapping changed. What follows keeps to what it was given, or is done anew; no row comes twice."""
+    """O17: after a change of the mapping. The following steps keep their inputs or run again; no row is duplicated."""
     run = airflow.run("scheduled").run_partition()
     given = run.xcom("transform")["digest"]
     changed = airflow.scenario.pipeline.model_copy(update={"unmapped": "drop"})
@@ -110,8 +110,8 @@ def test_only_the_transform_is_cleared(airflow: Airflow) -> None:
 
 
 @pytest.mark.parametrize("days", [1, 0, -900], ids=["tomorrow", "today", "before start_date"])
-def test_a_day_that_cannot_be_there(airflow: Airflow, days: int) -> None:
-    """O15: red at once, without a retry, and nobody is asked."""
+def test_an_impossible_day_is_refused(airflow: Airflow, days: int) -> None:
+    """O15: fails at once, without a retry or a request."""
     day = datetime.now(UTC).date() + timedelta(days=days)
     assert airflow.run("manual", day).attempt("export") == "failed"
     assert not list(airflow.scenario.lake.keys(f"{airflow.scenario.pipeline.name}/{day}"))
@@ -119,7 +119,7 @@ def test_a_day_that_cannot_be_there(airflow: Airflow, days: int) -> None:
 
 
 def test_a_run_whose_days_disagree_or_whose_day_is_after_the_end_is_refused(airflow: Airflow) -> None:
-    """O15: red at once, without a retry, and no service is asked."""
+    """O15: fails at once, without a retry or a request."""
     ends = airflow.scenario.pipeline.model_copy(update={"end_date": DAYS[0]})
     airflow.scenario.change(pipeline=ends)
     airflow.parse()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.airflow.scheduler import Project, running_airflow
 
-# One Airflow, so one worker of pytest-xdist.
+# They share one Airflow, therefore one worker of pytest-xdist.
 pytestmark = [pytest.mark.airflow, pytest.mark.xdist_group("scheduler")]
 PIPELINES = {"retried": {}, "late": {}, "quiet": {"late_days": 0, "missing_grace_hours": 240}}
 
@@ -21,7 +21,7 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Pro
 
 @pytest.fixture(scope="module")
 def retried(projects: dict[str, Project]) -> tuple[Project, str]:
-    """A reconcile run whose first export is cut off; Airflow waits half a minute before it tries again."""
+    """Start a reconcile run whose first export is truncated; Airflow waits half a minute before the retry."""
     project = projects["retried"]
     project.add(project.days[0], "a", "b")
     match = {"path": "/api/2.0/export", "query": f"project_id={project.project_id}"}
@@ -31,7 +31,7 @@ def retried(projects: dict[str, Project]) -> tuple[Project, str]:
 
 @pytest.fixture(scope="module")
 def reconciled(projects: dict[str, Project], retried: tuple[Project, str]) -> tuple[Project, str]:
-    """Two days that a backfill loaded, and the scheduler's reconcile run after one of them changed."""
+    """Return two days loaded by a backfill, and the scheduler's reconcile run after one of them changed."""
     project = projects["late"]
     first, last = project.days
     project.add(first, "a", "b", "c")
@@ -47,7 +47,7 @@ def reconciled(projects: dict[str, Project], retried: tuple[Project, str]) -> tu
     return project, run
 
 
-def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler(
+def test_late_changed_and_vanished_events_of_a_backfill_are_processed_by_the_scheduler(
     reconciled: tuple[Project, str],
 ) -> None:
     project, run = reconciled
@@ -64,7 +64,7 @@ def test_late_changed_and_vanished_events_of_a_backfill_go_through_the_scheduler
     assert len(active) == len(set(active)) == 7
 
 
-def test_a_cleared_day_repeats_itself_and_a_cleared_look_asks_mixpanel_again(
+def test_a_cleared_day_repeats_itself_and_a_cleared_refresh_exports_again(
     reconciled: tuple[Project, str],
 ) -> None:
     project, run = reconciled
@@ -93,7 +93,7 @@ def test_a_second_reconcile_run_changes_nothing(reconciled: tuple[Project, str])
     assert (project.active(), project.batches()) == (active, batches)
 
 
-def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
+def test_a_refresh_with_a_truncated_export_is_retried_and_loads_every_event_once(
     retried: tuple[Project, str],
 ) -> None:
     project, run = retried
@@ -103,7 +103,7 @@ def test_a_look_whose_export_was_cut_off_is_retried_and_loads_every_event_once(
     assert len(active) == len(set(active)) == 2
 
 
-def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
+def test_a_replaced_day_is_loaded_once_and_a_cleared_run_exports_it_again(
     retried: tuple[Project, str],
 ) -> None:
     project, loaded = retried
@@ -127,7 +127,9 @@ def test_a_replaced_day_is_there_once_and_a_cleared_run_exports_it_again(
     assert len(active) == len(set(active)) == 3
 
 
-def test_without_late_days_the_reconcile_dag_exports_no_day_and_closes(projects: dict[str, Project]) -> None:
+def test_without_late_days_the_reconcile_dag_exports_no_day_and_succeeds(
+    projects: dict[str, Project],
+) -> None:
     project = projects["quiet"]
     exports = project.exports()
     run = project.scheduled_reconcile()

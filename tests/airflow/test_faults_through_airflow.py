@@ -1,4 +1,4 @@
-"""Runs, backfills, triggerers and workers against each other, through Airflow itself (chapters O and R of the matrix)."""
+"""Concurrent runs, backfills, triggerers and workers, through Airflow itself (chapters O and R of the matrix)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ pytestmark = pytest.mark.airflow
 
 
 def test_a_killed_triggerer_is_replaced(airflow: Airflow, worker: Worker) -> None:
-    """O07: the trigger moves to another one, whose event is the only one."""
-    # Deferred before anybody beats: SQLite may refuse a request that writes while a triggerer does.
+    """O07: the trigger moves to another triggerer, whose event is the only one."""
+    # Defer before a triggerer sends heartbeats: SQLite may refuse a request that writes at the same time.
     run = airflow.watching()
     trigger_id = run.found("ingest").trigger_id
     with worker.triggerer() as first:
@@ -60,7 +60,7 @@ def _triggerer_of(trigger_id: int | None) -> int | None:
 
 
 def test_two_manual_runs_of_one_partition_at_once(airflow: Airflow, worker: Worker) -> None:
-    """O01: one is overtaken between its claim and its batch, is told so, and finds the work done when it is retried."""
+    """O01: one run is overtaken between its claim and its batch, reports this, and finds the work done when retried."""
     one, other = airflow.run("one").run_partition("stage"), airflow.run("other")
     worker.start(one, "ingest", "ledger.claimed.after:1=stop")
     overtaken = worker.stopped_task()
@@ -72,8 +72,8 @@ def test_two_manual_runs_of_one_partition_at_once(airflow: Airflow, worker: Work
     assert one.xcom("ingest")["again"] is True
 
 
-def test_a_backfill_races_the_scheduled_run(airflow: Airflow) -> None:
-    """O02 and O03: both watch the one batch. Of two backfills Airflow itself refuses the second."""
+def test_a_backfill_and_the_scheduled_run_load_one_day(airflow: Airflow) -> None:
+    """O02 and O03: both poll the one batch. Airflow itself refuses the second of two backfills."""
     airflow.slow()
     bounds = [datetime.combine(day, datetime.min.time(), UTC) for day in DAYS[:2]]
     for name in ("first", "second"):
@@ -99,7 +99,7 @@ def test_a_backfill_races_the_scheduled_run(airflow: Airflow) -> None:
 
 
 def test_two_triggerers_run_one_trigger(airflow: Airflow) -> None:
-    """O08: both only look, and of their two events one is used."""
+    """O08: both only poll, and one of their two events is used."""
     run, before = airflow.watching(), airflow.written()
     trigger_id = run.found("ingest").trigger_id
     kept = Trigger.bulk_fetch([trigger_id])[trigger_id]
@@ -122,10 +122,10 @@ def test_two_triggerers_run_one_trigger(airflow: Airflow) -> None:
 @pytest.mark.parametrize(
     ("step", "earlier", "point"), [("export", "", "export.piece"), ("ingest", "stage", "batch.upload.before")]
 )
-def test_a_worker_is_told_to_stop_in_mid_step(
+def test_a_worker_is_terminated_during_a_step(
     airflow: Airflow, worker: Worker, step: str, earlier: str, point: str
 ) -> None:
-    """R05: a pod's eviction. The task ends at once, tidily, and is retried."""
+    """R05: a pod's eviction. The task ends at once, cleans up, and is retried."""
     run = airflow.run("scheduled")
     if earlier:
         run.run_partition(earlier)
@@ -143,7 +143,7 @@ def test_a_worker_is_told_to_stop_in_mid_step(
 def test_a_retry_finds_the_refresh_of_its_run_and_a_cleared_run_asks_mixpanel_again(
     airflow: Airflow, worker: Worker
 ) -> None:
-    """The first try of *export* with ``export_again`` ends after its refresh was written down."""
+    """The first try of *export* with ``export_again`` ends after its refresh was recorded."""
     run = airflow.run("again", export_again=True)
     worker.start(run, "export", "look.after:1=stop")
     task = worker.stopped_task()
@@ -163,7 +163,7 @@ def test_a_retry_finds_the_refresh_of_its_run_and_a_cleared_run_asks_mixpanel_ag
     airflow.exact()
 
 
-def test_a_task_that_takes_too_long_is_told_as_that() -> None:
+def test_a_timeout_is_reported_as_a_timeout() -> None:
     """Airflow calls ``on_kill`` for a timeout too, and then raises it again."""
     operator = AepSetupOperator(task_id="setup", pipeline=PIPELINES["hostile"])
     with pytest.raises(SystemExit, match="The task was terminated"):
@@ -177,7 +177,7 @@ def test_a_task_that_takes_too_long_is_told_as_that() -> None:
 
 
 def test_two_pipelines_for_one_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """O16: refused when the DAGs are parsed, with both names; the first one stays."""
+    """O16: the second pipeline is refused when the DAGs are parsed, with both names; the first one stays."""
     data = PIPELINES["hostile"].model_dump(mode="json", by_alias=True, exclude={"name"}, exclude_none=True)
     for name in ("one", "other"):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(data))

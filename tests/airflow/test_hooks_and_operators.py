@@ -1,4 +1,4 @@
-"""Hooks build clients and mask secrets; operators defer and explain; the trigger only looks."""
+"""Hooks build clients and mask secrets, operators defer and translate errors, the trigger only polls."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         yield server.url
 
 
-def test_the_test_buttons_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_tests_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ok, sentence = MixpanelHook("mixpanel_adobe_tutorial").test_connection()
     assert ok
     assert "America/Los_Angeles" in sentence
@@ -77,7 +77,7 @@ def test_the_test_buttons_answer_in_one_sentence(url: str, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("hook", [MixpanelHook("mixpanel_shop"), AepHook("aep_default")])
-def test_the_test_buttons_keep_nobody_waiting_for_a_closed_port_and_name_it(
+def test_the_connection_tests_fail_fast_on_a_closed_port_and_name_it(
     hook: MixpanelHook | AepHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in connection_variables("http://127.0.0.1:1").items():
@@ -90,7 +90,7 @@ def test_the_test_buttons_keep_nobody_waiting_for_a_closed_port_and_name_it(
     assert len(waits) == 1
 
 
-def test_every_secret_is_masked_as_soon_as_it_exists(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_secret_is_masked_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
     monkeypatch.setattr(hooks.aep, "mask_secret", masked.append)
     monkeypatch.setattr(hooks.mixpanel, "mask_secret", masked.append)
@@ -109,18 +109,18 @@ def test_every_secret_is_masked_as_soon_as_it_exists(url: str, monkeypatch: pyte
         ("2026-07-01", {"partition": "x", "sql": "drop"}, "unknown keys: partition, sql"),
     ],
 )
-def test_a_run_that_names_no_day_is_told_so(key, conf, says) -> None:
+def test_a_run_without_a_day_is_refused_with_a_sentence(key, conf, says) -> None:
     with pytest.raises(ConfigError, match=says):
         partition_of(context(key, conf))
 
 
 @pytest.mark.parametrize("conf", [None, {}, {"partition_date": None}, {"partition_date": "2026-07-01"}])
-def test_the_partition_is_the_key_or_else_the_conf(conf: dict[str, Any] | None) -> None:
+def test_the_partition_is_the_key_or_the_conf(conf: dict[str, Any] | None) -> None:
     assert partition_of(context("2026-07-01", conf)) == DAY
     assert partition_of(context(None, {"partition_date": "2026-07-01"})) == DAY
 
 
-def test_a_key_and_a_partition_date_that_disagree_are_refused_with_both_days() -> None:
+def test_a_contradicting_key_and_partition_date_are_refused_with_both_days() -> None:
     asked = context("2026-07-01", {"partition_date": "2026-06-30"})
     with pytest.raises(ConfigError) as refused:
         partition_of(asked)
@@ -130,12 +130,12 @@ def test_a_key_and_a_partition_date_that_disagree_are_refused_with_both_days() -
         MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(asked)
 
 
-def test_a_run_for_a_day_after_the_end_date_is_refused(url: str) -> None:
+def test_a_run_of_a_day_after_the_end_date_is_refused(url: str) -> None:
     with pytest.raises(AirflowFailException, match="Partition 2026-08-01 is after the end_date 2026-07-31"):
         MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(context("2026-08-01"))
 
 
-def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> None:
+def test_a_retry_keeps_its_refresh_id_and_a_cleared_task_gets_a_new_one() -> None:
     asked = {"export_again": True}
     first = requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4)))
     assert requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4))) == first
@@ -150,14 +150,14 @@ def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> N
         (Conflict("a."), AirflowException),
     ],
 )
-def test_only_what_time_can_mend_is_retried(error, becomes) -> None:
+def test_only_errors_that_may_pass_are_retried(error, becomes) -> None:
     with pytest.raises(becomes) as raised, translate_errors():
         raise error
     assert type(raised.value) is becomes
 
 
 @time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)
-def test_a_day_that_has_ended_but_not_settled_is_waited_for_without_a_worker(url: str) -> None:
+def test_the_export_of_an_unsettled_day_defers(url: str) -> None:
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context())
@@ -165,13 +165,13 @@ def test_a_day_that_has_ended_but_not_settled_is_waited_for_without_a_worker(url
 
 
 @time_machine.travel(datetime(2026, 7, 1, 23, 59, tzinfo=UTC), tick=False)
-def test_a_day_that_is_not_over_is_refused_at_once(url: str) -> None:
+def test_a_day_that_has_not_ended_is_refused_at_once(url: str) -> None:
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
     with pytest.raises(AirflowFailException, match="Partition 2026-07-01 has not ended in UTC"):
         operator.execute(context())
 
 
-def test_a_used_up_budget_is_waited_for_without_a_worker(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exhausted_budget_defers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def used_up(self: object) -> None:
         raise Throttled("used up.", wait_seconds=600)
 
@@ -218,7 +218,7 @@ def test_the_trigger_serializes_its_init_and_reports_the_end(url: str, tmp_path:
     assert time.monotonic() - started >= 0.3, "it waits before its first poll"
 
 
-def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(
+def test_the_trigger_ends_at_its_deadline_also_when_aep_is_unavailable(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trigger = BatchTrigger("aep_default", "01NONE", deadline=time.time() + 0.3, poll_seconds=0.05)
@@ -226,8 +226,8 @@ def test_the_trigger_ends_at_its_deadline_also_when_aep_is_away(
     assert event.payload["in_time"] is False
 
 
-def test_the_trigger_ends_where_aep_lets_it_in_no_more(url: str) -> None:
-    """Say the secret was replaced while it watched: the operator looks again, with the connection as it is then."""
+def test_the_trigger_ends_when_aep_rejects_its_credentials(url: str) -> None:
+    """For example because the secret was replaced in the meantime: the operator polls with the current connection."""
     requests.post(
         f"{url}/_sandbox/aep/settings", json={"secrets": ["another"]}, timeout=10
     ).raise_for_status()
@@ -237,7 +237,7 @@ def test_the_trigger_ends_where_aep_lets_it_in_no_more(url: str) -> None:
 
 
 @pytest.mark.parametrize("operator", [XdmTransformOperator, AepIngestOperator])
-def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, operator: Any) -> None:
+def test_a_step_defers_while_aep_asks_to_wait(url: str, tmp_path: Path, operator: Any) -> None:
     pipeline = PIPELINES["hostile"]
     runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
     runner.setup()
@@ -252,7 +252,7 @@ def test_a_step_that_aep_puts_off_gives_its_worker_up(url: str, tmp_path: Path, 
     assert timedelta(seconds=800) < wait <= timedelta(seconds=900)
 
 
-def test_the_transform_tells_how_often_it_set_which_column_to_null(
+def test_transform_reports_how_often_it_set_which_column_to_null(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = PIPELINES["hostile"]
@@ -275,12 +275,14 @@ def test_the_transform_tells_how_often_it_set_which_column_to_null(
     assert any(f"warnings={counts['warnings']}" in text for text in told)
 
 
-def test_one_asset_stands_for_one_dataset() -> None:
+def test_one_asset_represents_one_dataset() -> None:
     assets = {dataset_asset(pipeline).uri for pipeline in PIPELINES.values()}
     assert len(assets) == len(PIPELINES)
 
 
-def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_reported_by_type_and_place_without_row_values(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     value = "kari@example.com"
     with (
         pytest.raises(AirflowException, match="A defect of mixpanel-aep: ValueError") as raised,
@@ -292,13 +294,11 @@ def test_a_defect_is_told_by_its_kind_and_place_and_quotes_no_row(caplog: pytest
 
 
 def reconcile_dag(pipeline: Pipeline) -> Any:
-    """The reconcile DAG of a pipeline for which there is no file."""
+    """Return the reconcile DAG of a pipeline without a file."""
     return runpy.run_path(str(PROJECT / "dags/mixpanel_aep_reconcile.py"))["build"](pipeline)
 
 
-def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
-    url: str, tmp_path: Path
-) -> None:
+def test_reconcile_refreshes_loads_late_events_and_reports_orphans(url: str, tmp_path: Path) -> None:
     pipeline = PIPELINES["hostile"].model_copy(update={"late_days": 2, "end_date": None})
     runner = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), pipeline)
     runner.setup()
@@ -336,13 +336,13 @@ def test_reconcile_looks_again_loads_what_came_late_and_tells_what_lies_about(
 @pytest.mark.parametrize(
     "conf", [{"reprocess": "all"}, {"reprocess": 1}, {"export_again": "yes"}, {"replace": True}]
 )
-def test_what_a_run_may_not_ask_is_refused(conf: dict[str, Any]) -> None:
+def test_an_invalid_conf_is_refused(conf: dict[str, Any]) -> None:
     asked = context(conf=conf)
     with pytest.raises(ConfigError, match="This run's"):
         (partition_of(asked), should_replace(asked), requested_refresh(asked))
 
 
-def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_asks_for_it(
+def test_a_lake_that_forbids_deletions_skips_cleaning_unless_the_pipeline_requires_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = f"file://{tmp_path}/lake"
@@ -371,7 +371,7 @@ def test_a_lake_that_forbids_removals_skips_the_cleaning_unless_the_pipeline_ask
     assert not Lake(lake).has(key)
 
 
-def test_what_a_run_asks_is_read_from_its_conf() -> None:
+def test_options_of_a_run_are_read_from_its_conf() -> None:
     assert (should_replace(context()), requested_refresh(context())) == (False, None)
     asked = context(conf={"reprocess": "replace", "export_again": True})
     assert (partition_of(asked), should_replace(asked), requested_refresh(asked)) == (DAY, True, "d/r/4")

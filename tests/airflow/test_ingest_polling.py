@@ -1,4 +1,4 @@
-"""A batch that becomes active at once is waited for in the task; any other one without a worker."""
+"""A task waits for a batch that becomes active quickly; otherwise it defers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipeline
 
 @pytest.fixture
 def waits(runner: PipelineRunner, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What the operator has waited; the sandbox's time passes, and nobody's else."""
+    """Record the operator's waits, which advance only the sandbox's clock."""
     waited: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -75,7 +75,7 @@ def test_a_batch_that_is_active_after_three_seconds_does_not_defer_its_task(
     advance = SYSTEM_CLOCK.sleep
 
     def sleep(seconds: float) -> None:
-        """The sandbox reads the rows in a thread of its own, in real time."""
+        """The sandbox reads the rows in its own thread, in real time."""
         advance(seconds)
         wait_for(lambda: sum(waits) < 3 or statuses(runner) == {"success"})
 
@@ -94,7 +94,7 @@ def test_a_batch_that_takes_longer_defers_its_task_after_eight_seconds(
     assert deferred.value.trigger.poll_seconds > HEARTBEAT_SECONDS
 
 
-def test_aep_that_cannot_be_reached_while_it_is_polled_costs_no_try(
+def test_an_unreachable_aep_during_polling_costs_no_try(
     runner: PipelineRunner, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(runner, "aep/settings", batch_seconds=60)
@@ -110,7 +110,7 @@ def test_aep_that_cannot_be_reached_while_it_is_polled_costs_no_try(
         ingest(runner)
 
 
-def test_no_deferral_is_shorter_than_a_supervisor_may_be_late(runner: PipelineRunner) -> None:
+def test_no_deferral_is_shorter_than_a_supervisors_delay(runner: PipelineRunner) -> None:
     with pytest.raises(TaskDeferred) as deferred:
         PipelineOperator(task_id="step", pipeline=PIPELINE).defer_until(SYSTEM_CLOCK.now())
     wait = deferred.value.trigger.moment - SYSTEM_CLOCK.now()

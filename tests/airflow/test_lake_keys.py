@@ -1,4 +1,4 @@
-"""The lake's keys as Airflow's tasks and the command line find them: the same ones, and never in a log."""
+"""The lake's signing keys as Airflow's tasks and the command line find them: the same keys, and never in a log."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ids(*texts: str) -> list[str]:
     return list(signing_keys.keys)
 
 
-def test_m16_the_environment_comes_before_the_variable(
+def test_m16_the_environment_has_precedence_over_the_variable(
     variables: dict[str, str], masked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a user who may edit variables could add a key."""
@@ -67,7 +67,7 @@ def test_m16_a_task_opens_the_lake_with_the_keys(
     assert list(lake.signing_keys.keys) == ids(ONE)
 
 
-def test_m16_a_variable_that_cannot_be_read_is_not_a_lake_without_keys(
+def test_m16_an_unreadable_variable_is_not_a_lake_without_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def away(message: Any) -> Any:

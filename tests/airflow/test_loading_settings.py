@@ -1,4 +1,4 @@
-"""Settings are added to an Airflow; what it has stays, unless a person asks for the opposite."""
+"""Settings are added to an Airflow; existing ones are kept unless overwriting is requested."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def clear() -> None:
 
 @pytest.fixture(autouse=True)
 def production(airflow_stage: Any) -> Iterator[None]:
-    """An Airflow in use: real credentials, a lake in a bucket, a pool of its own size."""
+    """Return an Airflow in use: real credentials, a lake in a bucket, a pool with another size."""
     from airflow.models import Connection, Pool, Variable
     from airflow.utils.session import create_session
 
@@ -95,7 +95,7 @@ def test_production_keeps_its_credentials_its_lake_and_its_pool(capsys: pytest.C
     assert "added" not in capsys.readouterr().out
 
 
-def test_overwriting_has_to_be_asked_for_and_empties_no_variable(capsys: pytest.CaptureFixture[str]) -> None:
+def test_overwriting_is_explicit_and_clears_no_variable(capsys: pytest.CaptureFixture[str]) -> None:
     settings.main([str(SETTINGS), "--overwrite"])
     found = state()
     assert found["aep_default"] == "demo-secret-not-real-0001"
@@ -104,7 +104,7 @@ def test_overwriting_has_to_be_asked_for_and_empties_no_variable(capsys: pytest.
     assert "replaced connection aep_default" in capsys.readouterr().out
 
 
-def test_a_variable_of_the_command_line_is_an_entry_like_any_other() -> None:
+def test_a_variable_for_the_command_line_is_treated_as_any_other() -> None:
     settings.main([str(POOLS), "--variable", "mixpanel_aep_lake=s3://other", "--variable", "another=1"])
     assert state()["mixpanel_aep_lake"] == "s3://production/lake"
     assert state()["another"] == "1"
@@ -112,7 +112,7 @@ def test_a_variable_of_the_command_line_is_an_entry_like_any_other() -> None:
     assert state()["mixpanel_aep_lake"] == "s3://other"
 
 
-def test_the_file_for_production_holds_the_demos_pools_and_nothing_else() -> None:
+def test_the_production_file_has_the_demos_pools_only() -> None:
     demo, production = (yaml.safe_load(path.read_text())["airflow"] for path in (SETTINGS, POOLS))
     assert production == {"pools": demo["pools"]}
     assert json.loads(json.dumps(settings.convert({"airflow": production})))["connections"] == {}

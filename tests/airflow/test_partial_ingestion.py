@@ -1,4 +1,4 @@
-"""A day of which AEP refuses a row goes through Airflow: the run is green, and says how many."""
+"""AEP refuses a row of a day in Airflow: the run is green and reports the count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failed task leaves for the board: the sentence and the hint of its error, and never another error in its place."""
+"""A failed task stores the sentence and the hint of its error for the board, and never hides that error by another one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.airflow
 
 
 class Task:
-    """A task instance that remembers its XCom, or cannot write it."""
+    """A task instance that stores its XCom, or fails to."""
 
     def __init__(self, *, fails: bool = False) -> None:
         self.fails = fails
@@ -27,26 +27,26 @@ class Task:
         self.xcom[key] = value
 
 
-def test_the_sentence_and_the_hint_are_left_and_the_error_is_raised() -> None:
+def test_sentence_and_hint_are_stored_and_the_error_is_raised() -> None:
     task = Task()
     with pytest.raises(ConfigError), keep_problem({"ti": task}):
         raise ConfigError("It is wrong.", "Correct it.")
     assert task.xcom == {PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it."}}
 
 
-def test_what_only_defers_a_task_is_no_problem() -> None:
+def test_a_deferral_is_not_a_problem() -> None:
     task = Task()
     with pytest.raises(Throttled), keep_problem({"ti": task}):
         raise Throttled("Wait.", wait_seconds=1)
     assert task.xcom == {}
 
 
-def test_the_error_is_raised_also_where_nothing_can_be_left() -> None:
+def test_the_error_is_raised_also_if_it_cannot_be_stored() -> None:
     with pytest.raises(ConfigError, match="It is wrong"), keep_problem({"ti": Task(fails=True)}):
         raise ConfigError("It is wrong.")
 
 
-def test_every_operator_keeps_its_problem() -> None:
+def test_every_operator_stores_its_problem() -> None:
     from include.config.loader import load_pipelines
     from mixpanel_aep.operators.base import PipelineOperator
 

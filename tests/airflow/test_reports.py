@@ -1,4 +1,4 @@
-"""The report's route and the links to it: read-only, bounded, and made of the task's identity alone."""
+"""The report's route and the links to it: read-only, bounded, and derived only from the task's identity."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_m17_the_newest_report_is_shown(api: Api, root: Path) -> None:
 
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
 def test_m17_no_symbolic_link_is_followed(api: Api, root: Path, tmp_path: Path, levels: int) -> None:
-    """A link in place of the page, or of a folder above it."""
+    """A link replaces the page or one of its parent folders."""
     secret = put(tmp_path / "elsewhere", b"AIRFLOW__API_AUTH__JWT_SECRET")
     page = root / PAGE
     scenario, target = (
@@ -71,7 +71,7 @@ def test_m17_no_symbolic_link_is_followed(api: Api, root: Path, tmp_path: Path, 
     assert "JWT" not in answer.text
 
 
-def test_m17_what_is_no_report_by_its_name_is_not_shown(api: Api, root: Path) -> None:
+def test_m17_a_file_with_another_name_is_not_shown(api: Api, root: Path) -> None:
     put(root, b"notes", PAGE.replace(".html", ".txt"))
     put(root, b"notes", f"hostile/2026-07-01/report/{'ab' * 16}/x.html")
     assert api.get(ROUTE, role="viewer").status_code == 404
@@ -79,7 +79,7 @@ def test_m17_what_is_no_report_by_its_name_is_not_shown(api: Api, root: Path) ->
 
 def test_m17_a_page_that_is_too_large_is_refused_unread(api: Api, root: Path) -> None:
     with put(root, b"").open("r+b") as file:
-        file.truncate(600 * 1024 * 1024)  # a hole: it takes no room
+        file.truncate(600 * 1024 * 1024)  # A sparse file occupies no space.
     import tracemalloc
 
     tracemalloc.start()
@@ -96,7 +96,7 @@ def test_m17_a_page_that_is_too_large_is_refused_unread(api: Api, root: Path) ->
     [("ftp://x", "has the unknown scheme"), ("file://x/y", "must be an absolute path"), ("s3://u:p@b/x", "contains more than"),
      ("file:///etc/passwd/lake", "Could not open")],
 )  # fmt: skip
-def test_m17_a_wrong_lake_is_a_sentence(
+def test_m17_an_invalid_lake_is_reported_in_one_sentence(
     api: Api, monkeypatch: pytest.MonkeyPatch, url: str, says: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", url)
@@ -106,7 +106,7 @@ def test_m17_a_wrong_lake_is_a_sentence(
     assert "u:p" not in answer.text
 
 
-def test_m17_reading_makes_no_folder(api: Api, root: Path) -> None:
+def test_m17_reading_creates_no_folder(api: Api, root: Path) -> None:
     assert api.get(ROUTE, role="viewer").status_code == 404
     assert not root.exists()
 
@@ -125,7 +125,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_m17_a_run_that_is_not_there_has_no_report(api: Api, root: Path, key: str) -> None:
+def test_m17_an_unknown_run_has_no_report(api: Api, root: Path, key: str) -> None:
     answer = api.client.request(
         "GET", f"/mixpanel-aep/report/{DAG}", params={"run_id": key}, headers=token("viewer")
     )
@@ -134,7 +134,7 @@ def test_m17_a_run_that_is_not_there_has_no_report(api: Api, root: Path, key: st
 
 
 @pytest.mark.parametrize("key", [*KEYS, "2026-07-01/..", "2026-07-01%00", "02026-07-01"])
-def test_m17_odd_days_and_dags_are_refused(api: Api, root: Path, key: str) -> None:
+def test_m17_invalid_days_and_dags_are_refused(api: Api, root: Path, key: str) -> None:
     from urllib.parse import quote
 
     for path in (f"{DAG}/{quote(key, safe='')}", f"{quote(key, safe='')}/2026-07-01"):
@@ -143,9 +143,7 @@ def test_m17_odd_days_and_dags_are_refused(api: Api, root: Path, key: str) -> No
 
 
 @pytest.mark.parametrize(("role", "status"), ROLES)
-def test_m17_every_role_may_ask_and_only_a_role_may(
-    api: Api, root: Path, role: str | None, status: int
-) -> None:
+def test_m17_every_role_and_only_a_role_may_read(api: Api, root: Path, role: str | None, status: int) -> None:
     for path in (ROUTE, f"/mixpanel-aep/report/{DAG}?run_id=x"):
         assert api.ask("GET", path, role=role).status_code == status
         assert api.ask("GET", path).status_code in (401, 403)
@@ -164,7 +162,7 @@ def token(role: str) -> dict[str, str]:
 
 @pytest.fixture
 def run_id() -> Iterator[str]:
-    """A run with a partition key."""
+    """Return a run with a partition key."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from airflow.utils.types import DagRunType
@@ -179,7 +177,7 @@ def run_id() -> Iterator[str]:
         session.delete(session.merge(run))
 
 
-def test_m17_a_link_leads_to_the_report_of_its_run(api: Api, root: Path, run_id: str) -> None:
+def test_m17_a_link_refers_to_the_report_of_its_run(api: Api, root: Path, run_id: str) -> None:
     from mixpanel_aep.links import ReportLink
 
     put(root, b"<p>the report</p>")
@@ -208,7 +206,7 @@ TRUE = [
 
 @pytest.fixture(scope="module")
 def task() -> Any:
-    """Tasks as the API server has them."""
+    """Return tasks as the API server has them."""
     from airflow.serialization.serialized_objects import DagSerialization
 
     dag = DagBag(str(PROJECT / "dags")).dags[DAG]
@@ -216,7 +214,7 @@ def task() -> Any:
 
 
 @pytest.mark.parametrize("text", [*FORGED, *TRUE])
-def test_m17_what_xcom_holds_is_no_link(task: Any, monkeypatch: pytest.MonkeyPatch, text: Any) -> None:
+def test_m17_xcom_is_not_used_as_a_link(task: Any, monkeypatch: pytest.MonkeyPatch, text: Any) -> None:
     from airflow.serialization.definitions.operatorlink import XComOperatorLink
 
     monkeypatch.setattr(XComOperatorLink, "get_link", lambda *args, **named: text)
@@ -229,7 +227,7 @@ def test_m17_what_xcom_holds_is_no_link(task: Any, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("url", [None, "http://127.0.0.1:8123"])
-def test_m17_a_batch_link_has_the_form_that_is_shown(url: str | None) -> None:
+def test_m17_a_batch_link_has_the_expected_form(url: str | None) -> None:
     from mixpanel_aep.links import _BATCH, BatchLink
 
     settings: Any = SimpleNamespace(sandbox_url=url, aep_sandbox="prod")

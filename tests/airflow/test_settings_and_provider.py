@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parents[2]
 SETTINGS = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
 
 
-def test_the_settings_hold_what_the_pipelines_name():
+def test_the_settings_have_what_the_pipelines_need():
     converted = convert(SETTINGS)
     assert {"aep_default", "mixpanel_shop", "mixpanel_hostile", "mixpanel_adobe_tutorial"} == set(
         converted["connections"]
@@ -28,7 +28,7 @@ def test_the_settings_hold_what_the_pipelines_name():
     assert "mixpanel_aep_lake" in converted["variables"]
 
 
-def test_another_sandbox_port_is_taken_by_sandbox_connections_only():
+def test_another_sandbox_port_changes_sandbox_connections_only():
     settings = {"airflow": {"connections": [
         {"conn_id": "a", "conn_type": "mixpanel", "conn_port": 1, "conn_extra": {"sandbox": True}},
         {"conn_id": "b", "conn_type": "mixpanel", "conn_port": 443, "conn_extra": '{"region": "us"}'},
@@ -38,7 +38,7 @@ def test_another_sandbox_port_is_taken_by_sandbox_connections_only():
     assert {name: row["port"] for name, row in connections.items()} == {"a": 9, "b": 443}
 
 
-def test_the_settings_hold_no_secret_that_could_be_real():
+def test_the_settings_contain_no_secret_that_could_be_real():
     text = (PROJECT / "airflow_settings.yaml").read_text()
     assert not re.search(r"AKIA|-----BEGIN|[0-9a-f]{32}", text)
     for row in SETTINGS["airflow"]["connections"]:
@@ -46,7 +46,7 @@ def test_the_settings_hold_no_secret_that_could_be_real():
         assert row["conn_host"] == "127.0.0.1"
 
 
-def test_the_provider_is_registered_and_fits_airflows_own_schema():
+def test_the_provider_is_registered_and_matches_airflows_schema():
     import airflow
 
     (entry,) = [
@@ -57,7 +57,7 @@ def test_the_provider_is_registered_and_fits_airflows_own_schema():
     jsonschema_rs.validate(schema, get_provider_info())
 
 
-def test_forms_show_the_fields_that_the_clients_know_and_no_other():
+def test_forms_show_exactly_the_fields_that_the_clients_use():
     from include.aep.settings import EXTRA_FIELDS as AEP_FIELDS
     from include.mixpanel.settings import EXTRA_FIELDS as MIXPANEL_FIELDS
 

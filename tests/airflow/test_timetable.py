@@ -1,4 +1,4 @@
-"""A scheduled year gives every calendar day of the zone once, also where midnight does not exist."""
+"""A scheduled year covers every calendar day of the zone once, also where midnight does not exist."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_day_of_a_year_is_scheduled_once_after_it_ended(zone):
 
 
 @pytest.mark.parametrize("zone", ZONES)
-def test_a_backfill_takes_both_its_ends(zone):
+def test_a_backfill_includes_both_ends(zone):
     timetable = DailyPartitionTimetable(zone)
     bounds = (pendulum.datetime(2026, 3, 1), pendulum.datetime(2026, 4, 30))
     keys = [
@@ -41,7 +41,7 @@ def test_a_backfill_takes_both_its_ends(zone):
     assert keys == [str(date(2026, 3, 1) + timedelta(days=n)) for n in range(61)]
 
 
-def test_it_survives_serialization():
+def test_the_timetable_survives_serialization():
     timetable = DailyPartitionTimetable("America/Havana", "2026-01-01", "2026-07-01")
     again = DailyPartitionTimetable.deserialize(timetable.serialize())
     assert (

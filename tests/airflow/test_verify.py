@@ -41,7 +41,7 @@ def test_the_task_is_green_with_its_counts(loaded: Verifier) -> None:
     assert run() == {"counts": counts, "rows_of_others": 0, "postponed": [], "left": 0}
 
 
-def test_the_task_fails_for_good_where_aep_holds_other_rows(loaded: Verifier) -> None:
+def test_the_task_fails_without_retry_if_aep_holds_other_rows(loaded: Verifier) -> None:
     batch = loaded.add_batch(OURS, [row("f" * 64, NOON)])
     with pytest.raises(
         AirflowFailException, match=rf"phantom 1; .*{batch} \(1\).*ledger show hostile 2026-07-01"
@@ -50,7 +50,7 @@ def test_the_task_fails_for_good_where_aep_holds_other_rows(loaded: Verifier) ->
 
 
 @pytest.mark.parametrize(("setting", "reason"), [("permission", "Manage Queries"), ("licence", "licence")])
-def test_the_task_is_skipped_with_the_reason_where_reading_is_not_allowed(
+def test_the_task_is_skipped_with_the_reason_if_reading_is_not_allowed(
     loaded: Verifier, setting: str, reason: str
 ) -> None:
     loaded.post("/aep/settings", {f"query_{setting}": "missing"})
@@ -58,8 +58,8 @@ def test_the_task_is_skipped_with_the_reason_where_reading_is_not_allowed(
         run()
 
 
-def test_a_busy_query_service_is_tried_again_and_at_last_skipped_but_never_failed(loaded: Verifier) -> None:
-    with loaded.aep.lake_reader() as other:  # takes the only session
+def test_a_busy_query_service_is_retried_and_finally_skipped(loaded: Verifier) -> None:
+    with loaded.aep.lake_reader() as other:  # Occupy the only session.
         other.rows_by_batch(
             loaded.aep.catalog.require_dataset(loaded.pipeline.aep.dataset), NOON, NOON.replace(hour=13)
         )
@@ -72,7 +72,7 @@ def test_a_busy_query_service_is_tried_again_and_at_last_skipped_but_never_faile
 
 
 @pytest.mark.parametrize(("schedule", "text"), [("null", "is null"), ('"30 3 * * 1"', "`30 3 * * 1`")])
-def test_the_schedule_is_the_pipeline_files(
+def test_the_schedule_comes_from_the_pipeline_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str, text: str
 ) -> None:
     good = (PROJECT / "include/pipelines/shop.yaml").read_text()

@@ -1,4 +1,4 @@
-"""The demo's client of Airflow repeats what a locked database rolled back, and nothing else."""
+"""The demo's Airflow client repeats only requests that a locked database rolled back."""
 
 from __future__ import annotations
 

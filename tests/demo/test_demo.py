@@ -1,4 +1,4 @@
-"""The demo's proof can fail: what is lost, doubled or made up is counted; and its settings are explained."""
+"""The demo's proof can fail: lost, duplicate and phantom rows are counted; and its settings are validated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def carried(tmp_path: Path) -> Iterator[PipelineRunner]:
 
 
 def load_behind_its_back(runner: PipelineRunner, file_format: str, body: bytes) -> None:
-    """A batch that no run of the pipeline made."""
+    """Add a batch that no run of the pipeline created."""
     aep = runner.aep
     dataset = aep.catalog.require_dataset(runner.pipeline.aep.dataset)["id"]
     batch = aep.batches.create(dataset, file_format, "somebody else's")
@@ -35,20 +35,20 @@ def load_behind_its_back(runner: PipelineRunner, file_format: str, body: bytes) 
 
 
 @pytest.mark.sandbox
-def test_a_batch_that_is_gone_is_a_loss(carried: PipelineRunner) -> None:
+def test_a_removed_batch_is_a_loss(carried: PipelineRunner) -> None:
     carried.aep.batches.revert(carried.result(DAY).batch)
     assert carried.compare(DAY) == Comparison(lost=8, duplicate=0, phantom=0)
 
 
 @pytest.mark.sandbox
-def test_rows_that_are_loaded_twice_are_duplicates(carried: PipelineRunner) -> None:
+def test_rows_loaded_twice_are_duplicates(carried: PipelineRunner) -> None:
     staged = carried.stage(DAY)
     load_behind_its_back(carried, "parquet", carried.lake.read(staged.files[0].key) or b"")
     assert carried.compare(DAY) == Comparison(lost=0, duplicate=8, phantom=0)
 
 
 @pytest.mark.sandbox
-def test_a_row_that_nobody_returned_is_a_phantom(carried: PipelineRunner) -> None:
+def test_a_row_that_mixpanel_did_not_return_is_a_phantom(carried: PipelineRunner) -> None:
     row = {"_id": "made-up", "timestamp": "2026-07-01T00:00:00Z"}
     load_behind_its_back(carried, "json", json.dumps(row).encode() + b"\n")
     assert carried.compare(DAY) == Comparison(lost=0, duplicate=0, phantom=1)
@@ -73,7 +73,7 @@ def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: PipelineRunne
         ({"SANDBOX_PORT": "70000"}, "SANDBOX_PORT=70000 is not a port; use a number from 1 to 65535."),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_sentence(env: dict[str, str], says: str) -> None:
+def test_an_invalid_setting_is_reported_in_one_sentence(env: dict[str, str], says: str) -> None:
     with pytest.raises(DemoError) as refused:
         DemoSettings.from_environment(env)
     assert str(refused.value) == says

@@ -1,4 +1,4 @@
-"""The demo's late events arrive once, on a day that its reconcile DAG exports again, as Mixpanel would return them."""
+"""The demo's late events arrive once, on a day that its reconcile DAG exports again, with realistic properties."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lines(url: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.sandbox
-def test_late_events_arrive_once_and_are_like_the_other_events_of_their_day(tmp_path: Path) -> None:
+def test_late_events_arrive_once_and_resemble_the_other_events_of_their_day(tmp_path: Path) -> None:
     with quick_sandbox(tmp_path) as server:
         before = lines(server.url)
         assert add_late_events(server.url, PROJECT_ID) == EVENTS == 12
@@ -42,14 +42,14 @@ def test_late_events_arrive_once_and_are_like_the_other_events_of_their_day(tmp_
 
 
 @pytest.mark.unit
-def test_the_reconcile_window_of_the_demo_is_what_the_demo_has_backfilled() -> None:
-    """Another window would load days that the demo's table does not show, or miss the late events."""
+def test_the_reconcile_window_of_the_demo_equals_its_backfill() -> None:
+    """Another window would load days outside the demo's table, or miss the late events."""
     days = days_to_reconcile(PIPELINES[PIPELINE], datetime.now(UTC))
     assert (days[0], days[-1]) == PARTITIONS[PIPELINE]
     assert DAY in days
 
 
 @pytest.mark.unit
-def test_the_demo_says_how_many_came_late_and_how_many_were_loaded() -> None:
+def test_the_demo_reports_how_many_late_events_arrived_and_were_loaded() -> None:
     assert str(LateEvents(12, 12, "dag")) == "late events: 12 arrived, 12 loaded by dag"
     assert "an earlier demo" in str(LateEvents(0, 0, "dag"))

@@ -1,4 +1,4 @@
-"""What the files of ``deploy/`` say: read once, for the tests beside this."""
+"""The contents of the files in ``deploy/``, read once for the tests in this folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def services(*names: str) -> dict[str, dict[str, Any]]:
-    """Services of compose files, later files over earlier ones as ``docker compose -f`` merges them."""
+    """Return the services of compose files; later files override earlier ones as ``docker compose -f`` merges them."""
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         for service, fields in load(name)["services"].items():
@@ -37,7 +37,7 @@ def services(*names: str) -> dict[str, dict[str, Any]]:
 
 
 def environment_of(service: dict[str, Any], secrets: dict[str, str]) -> dict[str, str]:
-    """A service's environment with what ``.env`` has: ``${NAME:?}`` and ``${NAME:-default}``."""
+    """Return a service's environment with the values of ``.env``: ``${NAME:?}`` and ``${NAME:-default}``."""
 
     def filled(match: re.Match[str]) -> str:
         name, default = match[1], match[2]
@@ -48,7 +48,7 @@ def environment_of(service: dict[str, Any], secrets: dict[str, str]) -> dict[str
 
 
 def values(*names: str) -> dict[str, Any]:
-    """Helm values, later files over earlier ones, maps merged and lists replaced."""
+    """Return Helm values; later files override earlier ones, maps are merged and lists replaced."""
     merged: dict[str, Any] = {}
     for name in names:
         merged = _merge(merged, load(name))

@@ -1,4 +1,4 @@
-"""The files of ``deploy/``: of a known form, naming only what exists, with versions that are pinned."""
+"""The files of ``deploy/`` are valid, refer only to what exists, and pin versions."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ COMPOSE = ["compose.yaml", "compose.sandbox.yaml"]
 _PROVIDER_SECTIONS = ("celery", "celery_broker_transport_options", "kubernetes_executor")
 
 
-def test_there_is_what_the_page_of_deployments_names() -> None:
+def test_the_files_that_the_deployment_page_names_exist() -> None:
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     assert [name for name in FILES if f"deploy/{name}" not in page] == []
 
 
 @pytest.mark.parametrize("name", COMPOSE)
-def test_compose_files_keep_to_the_compose_specification(name: str) -> None:
+def test_compose_files_match_the_compose_specification(name: str) -> None:
     folder = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
     schema = json.loads((folder / "compose-spec.json").read_text())
     found = [str(error) for error in jsonschema_rs.validator_for(schema).iter_errors(load(name))]
     assert found == []
 
 
-def test_what_a_service_waits_for_is_there_and_says_when_it_is_ready() -> None:
+def test_a_service_that_another_waits_for_exists_and_has_a_health_check() -> None:
     all_services = services(*COMPOSE)
     for name, service in all_services.items():
         for other, condition in service.get("depends_on", {}).items():
@@ -73,7 +73,7 @@ def test_the_image_has_the_airflow_that_the_lock_pins() -> None:
 
 
 def airflow_settings() -> list[tuple[str, str, str]]:
-    """(file, section, key) of every setting of Airflow that a file names, as a variable or in Helm's ``config``."""
+    """Return (file, section, key) of every Airflow setting in a file, as a variable or in Helm's ``config``."""
     found = [
         (path.name, match[1].lower(), match[2].lower())
         for path in [*(DEPLOY / name for name in FILES), *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,7 +86,7 @@ def airflow_settings() -> list[tuple[str, str, str]]:
 
 @pytest.mark.airflow
 @pytest.mark.parametrize(("file", "section", "key"), airflow_settings())
-def test_every_setting_is_one_of_airflow(file: str, section: str, key: str) -> None:
+def test_every_setting_exists_in_airflow(file: str, section: str, key: str) -> None:
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
 
@@ -96,12 +96,12 @@ def test_every_setting_is_one_of_airflow(file: str, section: str, key: str) -> N
         )
     ProvidersManager().initialize_providers_configuration()
     options = conf.configuration_description.get(section, {}).get("options", {})
-    # What this section holds is given to the broker's client as it is.
+    # This section is passed to the broker's client unchanged.
     assert key in options or section == "celery_broker_transport_options", f"[{section}] {key}"
 
 
 def commands() -> list[list[str]]:
-    """Every command of a Python module in the files, as a list of words."""
+    """Return every command of a Python module in the files, as a list of words."""
     found: list[Any] = [
         service.get(part) for service in services(*COMPOSE).values() for part in ("entrypoint", "command")
     ]
@@ -128,7 +128,7 @@ def test_the_images_own_files_are_copied() -> None:
         assert name not in kept_out
 
 
-def test_no_line_of_the_image_gives_code_to_the_runtime_user() -> None:
+def test_the_runtime_user_cannot_write_code_in_the_image() -> None:
     lines = text_of("Dockerfile").splitlines()
     users = [line.split()[1] for line in lines if line.startswith("USER ")]
     assert users[-1] == "airflow"
@@ -154,7 +154,7 @@ def test_a_message_is_not_delivered_again_while_its_task_runs() -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.endswith(".yaml")])
 def test_no_secret_is_in_a_file(name: str) -> None:
-    """A password of a compose file comes from the environment, but for those of the sandbox, which are made up."""
+    """Passwords of a compose file come from the environment, except the sandbox's invented ones."""
     for key, value in _leaves(yaml.safe_load(text_of(name))):
         if re.search(r"password|secret(?!Name|Key|s\b|_)|fernet|token", key, re.IGNORECASE) and isinstance(
             value, str
@@ -170,7 +170,7 @@ def _leaves(node: Any, key: str = "") -> list[tuple[str, Any]]:
     return [(key, node)]
 
 
-def test_every_secret_that_compose_needs_is_in_the_page() -> None:
+def test_every_secret_that_compose_needs_is_on_the_page() -> None:
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
     for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml")):
         assert f"{name}=" in page, name

@@ -1,4 +1,4 @@
-"""What the shipped environments mean to the project: lakes and sandboxes that are allowed, pods, buckets."""
+"""What the shipped environments mean to the project: allowed lakes and sandboxes, pods, buckets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def worker(*more: str, **given: str) -> dict[str, str]:
 
 
 @pytest.mark.unit
-def test_the_lake_of_the_compose_file_is_one_that_its_environment_allows() -> None:
+def test_the_lake_of_the_compose_file_is_allowed_by_its_environment() -> None:
     environment = worker()
     lake = environment["AIRFLOW_VAR_MIXPANEL_AEP_LAKE"]
     assert may_use_plain_http(lake, environment)
@@ -43,7 +43,7 @@ def test_the_lake_of_the_compose_file_is_one_that_its_environment_allows() -> No
 
 
 @pytest.mark.unit
-def test_the_sandbox_of_the_compose_files_is_spoken_to_and_only_outside_production(
+def test_the_sandbox_of_the_compose_files_is_allowed_only_outside_production(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     files = ("compose.sandbox.yaml",)
@@ -65,7 +65,7 @@ def test_the_sandbox_of_the_compose_files_is_spoken_to_and_only_outside_producti
 
 @pytest.mark.sandbox
 @pytest.mark.skipif(find_spec("boto3") is None, reason="the image has it")
-def test_the_buckets_of_the_compose_file_are_made_once() -> None:
+def test_the_buckets_of_the_compose_file_are_created_once() -> None:
     service = services("compose.yaml")["buckets"]
     with s3_server("another-bucket") as url:
         environment = {**environment_of(service, SECRETS), "AWS_ENDPOINT_URL": url}
@@ -90,7 +90,7 @@ def pod(dag: str, task: str) -> Any:
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("files", [["values.yaml"], ["values.yaml", "values-celery.yaml"]])
-def test_the_charts_local_settings_give_each_step_its_size(files: list[str]) -> None:
+def test_the_charts_local_settings_size_each_step(files: list[str]) -> None:
     names: dict[str, Any] = {}
     exec(compile(values(*files)["airflowLocalSettings"], "airflow_local_settings.py", "exec"), names)
     hook = names["pod_mutation_hook"]
@@ -105,7 +105,7 @@ def test_the_charts_local_settings_give_each_step_its_size(files: list[str]) -> 
 
 
 @pytest.mark.airflow
-def test_every_task_of_a_partition_has_a_size_of_its_own() -> None:
+def test_every_task_of_a_partition_has_its_own_size() -> None:
     from airflow.dag_processing.dagbag import DagBag
 
     from tests.deploy.shipped import ROOT
@@ -130,7 +130,7 @@ def test_a_worker_has_memory_for_as_many_tasks_as_it_runs() -> None:
 
 
 @pytest.mark.unit
-def test_a_pod_without_labels_is_left_alone() -> None:
+def test_a_pod_without_labels_is_unchanged() -> None:
     bare = pod("", "")
     bare.metadata.labels = None
     pod_mutation_hook(bare)

@@ -1,6 +1,6 @@
-"""``make test-distributed``: a backfill on two Celery workers, with faults on the way; the last line tells the sum.
+"""``make test-distributed``: a backfill on two Celery workers with faults; the last line has the total.
 
-``--days N``: partitions of each of the two pipelines (14). ``--no-faults``. ``--keep``: the logs stay when it fails.
+``--days N``: partitions of each of the two pipelines (14). ``--no-faults``. ``--keep``: keeps the logs after a failure.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BEGAN = time.monotonic()
 
 
 def main(arguments: list[str]) -> int:
-    """Run the cluster, the backfill and the faults, and compare; 0 only where nothing is lost, twice or a phantom."""
+    """Run the cluster, the backfill and the faults, and compare; return 0 only if no event is lost, duplicated or a phantom."""
     parser = argparse.ArgumentParser(prog="python -m tests.distributed", description=__doc__)
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--no-faults", action="store_true")
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         "--keep", action="store_true", help="keep logs, database and lake in a temporary folder"
     )
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started ends with this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Started processes end with this process.
     folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-cluster-"))
     try:
         with _running(folder, given.days, with_faults=not given.no_faults) as (cluster, world):
@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def _running(folder: Path, days: int, *, with_faults: bool) -> Iterator[tuple[Cluster, World]]:
-    """A cluster with two pipelines that are set up and unpaused; it ends with the block."""
+    """Yield a cluster with two pipelines that are set up and unpaused; it ends with the block."""
     ports = free_ports()
     world = World.of(f"http://127.0.0.1:{ports['SANDBOX_PORT']}", folder / "pipelines", days)
     world.write_pipelines()
@@ -88,7 +88,7 @@ def _running(folder: Path, days: int, *, with_faults: bool) -> Iterator[tuple[Cl
 
 
 def _prove(cluster: Cluster, world: World, *, with_faults: bool) -> int:
-    """Backfill both pipelines; print what each worker did, and the sum."""
+    """Backfill both pipelines; print what each worker did, and the total."""
     api, began = cluster.api, time.monotonic()
     dags = [world.pipeline(name).dag_id for name in world.names]
     for dag_id in dags:
@@ -156,7 +156,7 @@ def _all_ended(cluster: Cluster, dags: list[str], partitions: int) -> bool:
 
 
 def _red_tasks(cluster: Cluster, runs: list[tuple[str, str]]) -> str:
-    """The tasks of failed runs that failed, with the first error of their logs on the workers' disks."""
+    """Return the failed tasks of failed runs with the first error of their logs on the workers' disks."""
     red = [
         f"{task['task_id']} of {run_id} on {task['hostname']}, try {task['try_number']}"
         for dag_id, run_id in runs
@@ -168,7 +168,7 @@ def _red_tasks(cluster: Cluster, runs: list[tuple[str, str]]) -> str:
 
 
 def _patient(ask: Callable[[], list[dict[str, str]]]) -> list[dict[str, str]]:
-    """An answer of the API server, none while it or its database is restarted."""
+    """Return a response of the API server, or None while it or its database restarts."""
     try:
         return ask()
     except DemoError:

@@ -40,7 +40,7 @@ _PORTS = (
 )
 _START_SECONDS = 180.0
 _HURRIED = {
-    # Airflow's own waits, shortened: what they decide stays the same.
+    # Airflow's own waits, shortened: the decisions stay the same.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "45",
@@ -96,7 +96,7 @@ class Cluster:
         return AirflowApi(self.settings.airflow_url, self.settings.password)
 
     def start_stores(self) -> None:
-        """PostgreSQL, Redis, S3 and the sandbox."""
+        """Start PostgreSQL, Redis, S3 and the sandbox."""
         self._start_postgres()
         redis = self.folder / "redis"
         redis.mkdir(exist_ok=True)
@@ -119,7 +119,7 @@ class Cluster:
         requests.put(f"{self.settings.s3_url}/{BUCKET}", timeout=10).raise_for_status()
 
     def start_airflow(self, failpoints: Mapping[str, str]) -> None:
-        """Every component of Airflow; ``failpoints``: what the workers' tasks do, by worker."""
+        """Start every component of Airflow; ``failpoints``: what the workers' tasks do, by worker."""
         environment = self.environment()
         airflow = str(BIN / "airflow")
         done = subprocess.run(
@@ -136,7 +136,7 @@ class Cluster:
         self.processes.wait_for("Airflow is healthy", self._healthy, _START_SECONDS)
 
     def start_worker(self, name: str, failpoints: str = "") -> None:
-        """A Celery worker of two slots that shares neither home, working folder nor scratch disk with another one."""
+        """Start a Celery worker of two slots with its own home, working folder and scratch disk."""
         home = self.folder / name
         scratch = home / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ class Cluster:
         self._start(name, command, environment={**self.environment(), **own}, folder=home, restarts=False)
 
     def environment(self) -> dict[str, str]:
-        """What every component of this Airflow has in its environment."""
+        """Return the environment of every component of this Airflow."""
         postgres = f"airflow:{self.password}@127.0.0.1:{self.ports['POSTGRES_PORT']}/postgres"
         redis = f"redis://:{self.password}@127.0.0.1:{self.ports['REDIS_PORT']}/0"
         return {
@@ -169,7 +169,7 @@ class Cluster:
             "AIRFLOW__CELERY__BROKER_URL": redis,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{postgres}",
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "86400",
-            # A database or API server that is restarted is away for longer than three heartbeats of a second.
+            # A restarting database or API server is unavailable for longer than three heartbeats of a second.
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
             "AIRFLOW_VAR_MIXPANEL_AEP_LAKE": self.lake_url,
             "MIXPANEL_AEP_LAKE": self.lake_url,
@@ -229,7 +229,7 @@ class Cluster:
 
 
 def _unprivileged() -> int | None:
-    """The user of PostgreSQL, which refuses to run as root; None: this one."""
+    """Return the user for PostgreSQL, which refuses to run as root; None: the current one."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):

@@ -1,4 +1,4 @@
-"""What happens to the cluster while the backfill runs: each fault waits for its moment, and says what it has done."""
+"""Faults of the cluster during the backfill: each waits for its moment and reports what it did."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAILPOINTS = {"worker-1": IN_TRANSFORM, "worker-2": IN_INGEST}
 
 @dataclass(frozen=True)
 class Faults:
-    """The faults of one run; ``say`` prints a line for each that has happened."""
+    """The faults of one run; ``say`` prints a line for each."""
 
     cluster: Cluster
     runs: Callable[[], list[tuple[str, str]]]
@@ -42,7 +42,7 @@ class Faults:
         ]
 
     def kill_worker(self, name: str, step: str) -> None:
-        """SIGKILL of a worker and of its tasks, one of which has stopped at a point of ``step``; it comes back."""
+        """Kill a worker and its tasks, one of which has stopped at a point of ``step``, with SIGKILL; then restart it."""
         processes = self.cluster.processes
         processes.wait_for(f"a task of {name} stops in {step}", lambda: self._stopped(name), _MOMENT_SECONDS)
         running = [task["task_id"] for task in self._tasks(hostname=name, state="running")]
@@ -52,19 +52,19 @@ class Faults:
         self.say(f"{name} was killed in {step}, with {len(running)} tasks")
 
     def restart_redis(self) -> None:
-        """While tasks are queued: their messages are in its append-only file."""
+        """Restart Redis while tasks are queued: their messages are in its append-only file."""
         self._wait_for_tasks(1, "queued", "running")
         self.cluster.processes.restart("redis")
         self.say("Redis was restarted")
 
     def restart_postgres(self) -> None:
-        """Immediate shutdown, as by a crash; what depends on it ends or waits, and is started again."""
+        """Shut down at once, as in a crash; dependent processes end or wait, and are restarted."""
         self._wait_for_tasks(1, "running")
         self.cluster.processes.restart("postgres", signal.SIGKILL)
         self.say("PostgreSQL was killed and started again")
 
     def slow_s3_down(self) -> None:
-        """S3 answers every request with 503 Slow Down for half a minute."""
+        """Let S3 answer every request with 503 Slow Down for half a minute."""
         self._wait_for_tasks(2, "running")
         file, met = self.cluster.slow_down, self.cluster.slow_down.with_suffix(".met")
         file.touch()
@@ -78,13 +78,13 @@ class Faults:
         self.say(f"S3 answered 503 for {_SLOW_SECONDS:.0f} s, to {met.stat().st_size} requests")
 
     def kill_triggerer(self) -> None:
-        """SIGKILL while it polls batches of deferred tasks."""
+        """Kill the triggerer with SIGKILL while it polls batches of deferred tasks."""
         deferred = self._wait_for_tasks(1, "deferred")
         self.cluster.processes.restart("triggerer", signal.SIGKILL)
         self.say(f"the triggerer was killed with {deferred} deferred tasks")
 
     def restart_scheduler(self) -> None:
-        """SIGKILL, with tasks at work."""
+        """Kill the scheduler with SIGKILL while tasks run."""
         self._wait_for_tasks(1, "running", "queued")
         self.cluster.processes.restart("scheduler", signal.SIGKILL)
         self.say("the scheduler was killed and started again")

@@ -1,4 +1,4 @@
-"""The host name of a worker, as ``[core] hostname_callable``: several workers of one machine have names of their own."""
+"""The host name of a worker, as ``[core] hostname_callable``: workers on one machine have different names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of the operating system: where their programs are, installed by apt where they are missing."""
+"""PostgreSQL and Redis of the operating system: finds their programs, and installs missing ones with apt."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _POSTGRES_FOLDERS = "/usr/lib/postgresql/*/bin"
 
 
 class Missing(Exception):
-    """A program is missing, and cannot be installed here; one sentence that says what to do."""
+    """A program is missing and cannot be installed here; one sentence says what to do."""
 
 
 def find_programs() -> dict[str, Path]:
-    """Return where ``initdb``, ``postgres`` and ``redis-server`` are; what is missing is installed first.
+    """Return the folders of ``initdb``, ``postgres`` and ``redis-server``; missing ones are installed first.
 
     Raises:
         Missing: they cannot be installed by this user, on this system, or from here.
@@ -42,7 +42,7 @@ def _install(packages: list[str]) -> None:
         raise Missing(
             f"{names} missing: install it (Debian, as root: apt-get install -y --no-install-recommends {names})."
         )
-    # Debian starts neither: a policy for this one call keeps their services from starting.
+    # Debian must not start either of them: a policy for this one call keeps their services from starting.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (
         ["apt-get", "update", "-qq"],

@@ -1,4 +1,4 @@
-"""Processes of a cluster on one machine, each in a session of its own: started, killed, and restarted when they end."""
+"""Processes of a cluster on one machine, each in its own session: started, killed, and restarted when they end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DidNotHappen(Exception):
 
 @dataclass
 class Service:
-    """A program, and how it is started. ``restarts``: it is started again when it ends, as ``restart: always`` does."""
+    """A program and its command. ``restarts``: it is started again when it ends, as ``restart: always`` does."""
 
     name: str
     command: Sequence[str]
@@ -37,7 +37,7 @@ class Service:
 
     @property
     def members(self) -> list[psutil.Process]:
-        """The processes of its session that are alive."""
+        """Return the living processes of its session."""
         if self.process is None:
             return []
         return [
@@ -47,7 +47,7 @@ class Service:
 
 @dataclass
 class Processes:
-    """All processes that one run has started; it ends these and no others."""
+    """All processes that one run started; it ends only these."""
 
     logs: Path
     services: dict[str, Service] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Processes:
         return self.logs / f"{name}.log"
 
     def end(self, name: str, sign: signal.Signals = signal.SIGTERM) -> None:
-        """End a program with all that it started, and wait for it: SIGKILL at once, or after SIGTERM and a while."""
+        """End a program with all its child processes and wait: SIGKILL at once, or SIGTERM and SIGKILL after a delay."""
         service = self.services[name]
         members = service.members
         for each in [service.process] if sign is signal.SIGTERM and service.process else members:
@@ -90,7 +90,7 @@ class Processes:
         self.start(self.services[name])
 
     def tend(self) -> None:
-        """Start again what has ended by itself.
+        """Restart programs that ended.
 
         Raises:
             DidNotHappen: a program ended that is not to be restarted.
@@ -110,7 +110,7 @@ class Processes:
         return " | ".join(text.strip().splitlines()[-lines:])[-1500:] or "nothing"
 
     def wait_for(self, what: str, ready: Callable[[], Any], seconds: float) -> Any:
-        """Return the first answer of ``ready`` that is true, while programs that end are started again.
+        """Return the first true result of ``ready``, restarting programs that end.
 
         Raises:
             DidNotHappen: none was within ``seconds``.
@@ -124,7 +124,7 @@ class Processes:
         return found
 
     def stop_all(self) -> None:
-        """End everything at once: what they keep is thrown away."""
+        """End everything at once: the data is discarded."""
         members = [each for service in self.services.values() for each in service.members]
         for each in members:
             _send(each, signal.SIGKILL)

@@ -12,14 +12,14 @@ _BODY = b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>planned</Mes
 
 
 def slowed_down(app: Wsgi, while_there: Path) -> Wsgi:
-    """Return ``app``, in front of which the file decides."""
+    """Return ``app`` behind a switch: the file."""
 
     def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not while_there.exists():
             return app(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         with while_there.with_suffix(".met").open("ab") as file:
-            file.write(b".")  # how many requests met it
+            file.write(b".")  # The number of requests that were refused.
         start_response(
             "503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(_BODY)))]
         )

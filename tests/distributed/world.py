@@ -28,7 +28,7 @@ _PROJECTS = {"north": 7_200_001, "south": 7_200_002}
 
 @dataclass(frozen=True)
 class World:
-    """Pipelines by name, each over the same days; ``url``: the sandbox's."""
+    """Return pipelines by name, all over the same days; ``url``: the sandbox's."""
 
     url: str
     folder: Path
@@ -58,7 +58,7 @@ class World:
             (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(data))
 
     def connections(self) -> dict[str, str]:
-        """Airflow's connections as environment variables."""
+        """Return Airflow's connections as environment variables."""
         demo = connection_variables(self.url)
         mixpanel = json.loads(demo["AIRFLOW_CONN_MIXPANEL_SHOP"])
         mixpanel |= {"login": _ACCOUNT["username"], "password": _ACCOUNT["secret"]}
@@ -74,7 +74,7 @@ class World:
         }
 
     def fill(self, events_a_day: int, batch_seconds: float) -> None:
-        """Events of every day in Mixpanel; ``batch_seconds``: how long AEP takes for a batch, in real time."""
+        """Add events of every day to Mixpanel; ``batch_seconds``: how long AEP takes for a batch, in real time."""
         self._post("/aep/settings", {"batch_seconds": batch_seconds})
         for name, number in _PROJECTS.items():
             self._post(
@@ -86,7 +86,7 @@ class World:
                 )
 
     def compare(self, lake: Lake) -> tuple[Comparison, list[Verification]]:
-        """What Mixpanel returned against what AEP holds, and AEP's data lake against the ledgers, as sets of ``_id``."""
+        """Compare Mixpanel's responses with AEP, and AEP's data lake with the ledgers, as sets of ``_id``."""
         total, verified = Comparison(0, 0, 0), []
         for name in _PROJECTS:
             runner = self._runner(name, lake)
@@ -95,7 +95,7 @@ class World:
         return total, verified
 
     def active(self, name: str, lake: Lake) -> int:
-        """How many rows AEP shows of the pipeline's days."""
+        """Return how many rows AEP has of the pipeline's days."""
         return sum(self._runner(name, lake).result(day).active for day in self.days)
 
     def _runner(self, name: str, lake: Lake) -> PipelineRunner:
@@ -104,7 +104,7 @@ class World:
             {"project_id": _PROJECTS[name], "region": "us", "sandbox": True},
         )
         fields = {"login": _ACCOUNT["username"], "password": _ACCOUNT["secret"], "extra": extra}
-        # Of the demo's connections, whose fields are replaced here.
+        # From the demo's connections, whose fields are replaced here.
         source = pipeline.mixpanel.model_copy(update={"conn_id": "mixpanel_shop"})
         return PipelineRunner(
             self.url, lake, pipeline.model_copy(update={"mixpanel": source}), connection=fields

@@ -18,7 +18,7 @@ GROUPS = {errors.PipelineError, errors.Terminal, errors.Transient}
 
 
 def error_classes() -> Iterator[type[errors.PipelineError]]:
-    """Every class of include/errors.py, and those that other files of include/ derive from them."""
+    """Return every class of include/errors.py and the classes that other files derive from them."""
     listed = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
     yield from (kind for kind in listed if kind.__module__ == errors.__name__)
     names = {kind.__name__ for kind in listed}
@@ -46,7 +46,7 @@ def test_the_table_has_every_error_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", CLASSES)
-def test_the_table_says_whether_it_is_retried_and_what_to_do(name: str) -> None:
+def test_the_table_has_retry_and_remedy(name: str) -> None:
     retry, happened, remedy = ROWS[name]
     assert retry == ("yes" if issubclass(CLASSES[name], errors.Transient | errors.Conflict) else "no")
     assert len(happened) > 20

@@ -34,7 +34,7 @@ FIELDS = dict(keys(Pipeline))
 
 
 def written(key: str, field: FieldInfo) -> str:
-    """The default as the page writes it."""
+    """Return the default as the page writes it."""
     value: Any = field.default
     if field.is_required():
         return "required"

@@ -1,4 +1,4 @@
-"""The site has every page, its links lead somewhere, and nothing is loaded from another machine."""
+"""The site has every page, its links are valid, and it loads nothing from another machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def entries(nav: Any) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of the headings, as GitHub and the site make them."""
+    """Return the anchors of the headings, as GitHub and the site create them."""
     headings = re.findall(r"(?m)^#+ (.+)$", text)
     return {re.sub(r"\s", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in headings}
 
@@ -36,7 +36,7 @@ def test_the_navigation_has_every_page_once() -> None:
     assert SITE["strict"] is True
 
 
-def test_fonts_come_with_the_reader_s_machine() -> None:
+def test_fonts_come_from_the_readers_machine() -> None:
     assert SITE["theme"]["font"] is False
     assert "extra_javascript" not in SITE
 
@@ -64,5 +64,5 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         ('<script src="assets/a.js"><img src="images/a.png">', []),
     ],
 )
-def test_what_a_browser_would_load_from_elsewhere_is_found(html: str, found: list[str]) -> None:
+def test_files_that_a_browser_would_load_from_elsewhere_are_found(html: str, found: list[str]) -> None:
     assert loaded_from_elsewhere(html) == found

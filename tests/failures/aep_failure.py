@@ -1,4 +1,4 @@
-"""A failure on the way into AEP, as data."""
+"""A failure of a load into AEP, as data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAGED = 8
 
 
 def at(route: str, fault: Json) -> Json:
-    """``fault`` for the requests of one route."""
+    """Return ``fault`` for the requests of one route."""
     return {"match": ROUTES[route], **fault}
 
 
@@ -41,9 +41,9 @@ ROUTES: Mapping[str, Json] = {
 class AepFailure(Failure):
     """How AEP behaves, and what it holds in the end.
 
-    ``raises`` are the errors of a task's tries, each of which looks until AEP has finished. Between two looks the next
-    one of ``meanwhile`` happens. ``active``: the rows that AEP holds then; ``watching``: AEP has not finished, and no
-    look makes a second batch. ``cleared``: the rows that it holds after a person did ``by_hand`` and cleared the task.
+    ``raises`` are the errors of a task's tries, each of which polls until AEP has finished. Between two polls the next
+    item of ``meanwhile`` happens. ``active``: the rows that AEP holds then; ``watching``: AEP has not finished, and no
+    poll creates a second batch. ``cleared``: the rows that it holds after a person did ``by_hand`` and cleared the task.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -67,12 +67,12 @@ class AepFailure(Failure):
 
 
 def control(path: str, **body: Any) -> Json:
-    """Something that happens between two looks; ``{batch}`` in the path is the newest batch."""
+    """An action between two polls; ``{batch}`` in the path is the newest batch."""
     return {"path": path, "body": body}
 
 
 def becomes(status: str) -> Json:
-    """The batch is ``status`` from now on."""
+    """Set the batch to ``status``."""
     return control("/aep/batches/{batch}", status=status)
 
 

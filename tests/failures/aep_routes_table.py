@@ -1,4 +1,4 @@
-"""The same trouble on every route of ingest: ``<route>/<trouble>``."""
+"""The same fault on every route of ingest: ``<route>/<fault>``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WRONG_TYPES: dict[str, tuple[Any, ...]] = {
 
 
 def rows() -> Iterator[Row]:
-    """One row for each route and trouble."""
+    """Return one row for each route and fault."""
     for route in ON_THE_WAY:
         unavailable = IdentityServiceUnavailable if route == "token" else ServiceUnavailable
         yield _row(route, "busy once", answer(429, retry_after=3), waits=(3, 3))
@@ -107,7 +107,7 @@ def rows() -> Iterator[Row]:
             says="extra aep_sandbox",
             times=1,
         )
-    for route in ("create", "upload", "complete"):  # what was asked has been done, and nobody heard of it
+    for route in ("create", "upload", "complete"):  # The request was processed, but its response was lost.
         yield _passing(route, "done all the same", drop(after=True), ServiceUnavailable, adopts=True)
         yield _passing(
             route,
@@ -127,21 +127,21 @@ def _row(
     times: int | None = None,
     **more: Any,
 ) -> Row:
-    """``times``: how often the route is asked; where it is not told, that there is no second batch."""
+    """``times``: how often the route is requested. Other rows only require that there is no second batch."""
     if more.get("succeeds", True):
         requests = {} if route == "create" else {"create": 1}
     else:
         requests = {} if times is None else {route: times}
         more["active"] = (
             8 if route == "look" else 0
-        )  # AEP has finished all the same; nobody was let in to see it
+        )  # AEP finished nevertheless; the client could not read the status.
     return Row(f"{route}/{trouble}", _DOCS, (at(route, fault),), raises, requests=requests, **more)
 
 
 def _passing(
     route: str, trouble: str, fault: Json, unavailable: type[PipelineError], *, adopts: bool = False
 ) -> Row:
-    """What passes: asked again at once, unless a second batch could come of it; then the next try looks first."""
+    """A temporary fault: the request is repeated at once unless it could create a second batch; the next try polls first."""
     faults = (at(route, fault),)
     if route != "create":
         # The dataset's batches are listed before a batch is created, again before COMPLETE, and once the day is done.

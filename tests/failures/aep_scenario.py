@@ -1,4 +1,4 @@
-"""Where a row of the tables of AEP is carried out: its dataset, its ledger, its clock, and what AEP holds in the end."""
+"""Where a row of AEP's tables is executed: its dataset, its ledger, its clock, and what AEP holds in the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MOST_LOOKS = 6
 
 @dataclass
 class Template:
-    """A day that was staged once, the schema of the datasets into which the rows load it, and what Mixpanel returned."""
+    """A day that was staged once, the schema of the datasets that the rows load it into, and Mixpanel's response."""
 
     runner: PipelineRunner
     aep: AepClient
@@ -47,7 +47,7 @@ class Template:
 
     @classmethod
     def stage(cls, sandbox: Sandbox, folder: Path) -> Self:
-        """Carries the day as far as staging, in a lake of its own."""
+        """Process the day up to staging, in a separate lake."""
         runner = PipelineRunner(sandbox.url, Lake(f"file://{folder}"), PIPELINES["hostile"])
         runner.aep_connection = {"password": SECRETS["aep"]}
         setup_pipeline(runner.pipeline, runner.aep)
@@ -64,13 +64,13 @@ class Template:
         return self.aep.catalog.create_dataset(body)
 
     def delete_dataset(self, dataset_id: str) -> None:
-        """The sandbox shows each dataset with its batches: hundreds of them would make every row slower."""
+        """The sandbox lists each dataset's batches: hundreds of them would make every row slower."""
         url = f"{self.runner.url}/data/foundation/catalog/dataSets/{dataset_id}"
         requests.delete(url, headers=self.aep._http._headers(), timeout=20).raise_for_status()
 
 
 class AepScenario:
-    """A row's own ledger, clock and dataset. The lake is that of all rows: none changes what was staged."""
+    """A row's own ledger, clock and dataset. All rows share the lake: none changes the staged files."""
 
     def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template) -> None:
         self.row, self.sandbox, self.template, self.fake_clock = row, sandbox, template, FakeClock()
@@ -102,7 +102,7 @@ class AepScenario:
         )
 
     def _by_hand(self) -> Manifest:
-        """The row's own lines as a staged file: what validation would never let through."""
+        """Return the row's own lines as a staged file, which validation would refuse."""
         content = b"".join(line + b"\n" for line in self.row.lines)
         digest = hashlib.sha256(content).hexdigest()
         scenario = self.runner.workspace(DAY)
@@ -114,7 +114,7 @@ class AepScenario:
         return scenario.publish(step="stage", digest=digest[:32], inputs={}, files=files, counts={})
 
     def task(self) -> IngestResult | PendingBatch:
-        """One try of the task: it looks until AEP has finished, or has been watched for long."""
+        """Run one try of the task: it polls until AEP has finished, or until the polling limit."""
         for _ in range(_MOST_LOOKS):
             result = self.runner.advance(DAY, self.staged)
             if isinstance(result, IngestResult):
@@ -128,22 +128,22 @@ class AepScenario:
         self.sandbox.post(happening["path"].format(batch=batch), happening["body"])
 
     def asked(self) -> Counter[str]:
-        """How often each route was asked."""
+        """Return how often each route was requested."""
         return asked(self.sandbox.asked(lambda entries: asked(entries) >= Counter(self.row.requests)))
 
     def records(self) -> list[Any]:
-        """The day's ledger, without a request to AEP."""
+        """Return the day's ledger, without a request to AEP."""
         aep = self.template.aep
         target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
         return History(self.runner.lake, self.runner.source, target).ledger(DAY).records()
 
     def active(self) -> list[tuple[str, str]]:
-        """``_id`` and batch of every row that AEP holds."""
+        """Return ``_id`` and batch of every row that AEP holds."""
         kept = self.sandbox.lines("/aep/active", dataset=self.runner.pipeline.aep.dataset)
         return [(row["_id"], row["batch"]) for row in kept]
 
     def compared(self, active: list[tuple[str, str]]) -> Comparison:
-        """Returned, quarantined and active events, as sets."""
+        """Return returned, quarantined and active events, as sets."""
         results = [
             result_of(self.runner.lake, self.runner.workspace(DAY).partition, self.records(), Counter())
         ]
@@ -152,7 +152,7 @@ class AepScenario:
 
 
 class _Known(evidence.Sandbox):
-    """The sandbox's records as they were read a moment ago."""
+    """The sandbox's records as of the last read."""
 
     def __init__(self, returned: list[bytes], active: list[tuple[str, str]]) -> None:
         self._returned, self._active = returned, active
@@ -165,7 +165,7 @@ class _Known(evidence.Sandbox):
 
 
 def asked(entries: list[dict[str, Any]]) -> Counter[str]:
-    """How often each route was asked."""
+    """Return how often each route was requested."""
     return Counter(
         next((name for name, route in ROUTES.items() if _fits(route, entry)), "?") for entry in entries
     )

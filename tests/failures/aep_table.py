@@ -1,4 +1,4 @@
-"""What Adobe documents of batch ingestion, its gateway and its identity service, and what becomes of the day here.
+"""What Adobe documents of batch ingestion, its gateway and its identity service, and the outcome for the day.
 
 ``<chapter>/<case>``. Sources: ``EP`` experienceleague.adobe.com, Experience Platform; ``API`` the OpenAPI files of
 AdobeDocs/experience-platform-apis; ``KB`` Adobe's knowledge base.
@@ -182,7 +182,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     NotOurs("question/which batches have metrics", _STATES, "CSV, which has none, is never sent; counts/not yet is asked again"),
     NotOurs("question/how are batches deleted", _STATES, "the pipeline deletes nothing; batches.revert is the documented way"),
 
-    Elsewhere("person/aborts the batch", _STATES, "test_a_batch_that_is_ended_while_it_is_filled_is_made_anew"),
+    Elsewhere("person/aborts the batch", _STATES, "test_a_batch_that_is_aborted_during_upload_is_created_again"),
     Row("person/aborts the batch it watches", _STATES, settings={"batch_seconds": 30}, requests={"create": 2},
         meanwhile=(becomes("aborted"), later(60), later(60))),
     Elsewhere("person/reverts an active batch", _STATES, "test_a_batch_that_was_taken_back_in_aep_is_loaded_again"),

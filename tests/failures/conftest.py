@@ -1,4 +1,4 @@
-"""One sandbox for all rows of a module, in a thread, and credentials that nobody may read anywhere."""
+"""One sandbox for all rows of a module, in a thread, and credentials that must appear nowhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> Iterator[Sandbox]:
-    """The control plane; after each row no log may hold what nobody may read."""
+    """Yield the control plane; after each row no log may contain a secret."""
     caplog.set_level(logging.DEBUG)
     _sandbox.forget_requests()
     yield _sandbox

@@ -1,4 +1,4 @@
-"""Carries a row of the tables out: tries as Airflow makes them, and what every message and every day is held against."""
+"""Executes a row of the tables: tries as Airflow makes them, and the checks of every message and every day."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_MESSAGE = 700
 
 
 class Sandbox:
-    """What the tables ask of the sandbox's control plane."""
+    """The tables' client of the sandbox's control plane."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -46,7 +46,7 @@ class Sandbox:
         self.usual_settings()
 
     def usual_settings(self) -> None:
-        """Takes back what a row has changed of the sandbox's AEP side."""
+        """Undo a row's changes to the sandbox's AEP side."""
         self.post("/aep/settings", self._usual)
         self._changed.discard("/aep/settings")
 
@@ -55,7 +55,7 @@ class Sandbox:
         return self._ask("POST", path, json=body)
 
     def clear_up(self) -> None:
-        """Forgets the faults and settings of a row that had any."""
+        """Clear the faults and settings of a row that had any."""
         if "/faults" in self._changed:
             self._ask("DELETE", "/faults")
         if "/aep/settings" in self._changed:
@@ -71,11 +71,11 @@ class Sandbox:
         return (json.loads(text) for text in self.get(path, **query).content.split(b"\n") if text)
 
     def forget_requests(self) -> None:
-        """What was asked so far."""
+        """Return the requests so far."""
         self._seen = max((entry["n"] for entry in self._entries()), default=self._seen)
 
     def asked(self, enough: Callable[[list[dict[str, Any]]], bool] = bool) -> list[dict[str, Any]]:
-        """The services' requests since ``forget_requests``. One that nobody waits for any more is written down at its end."""
+        """Return the services' requests since ``forget_requests``. An abandoned request is recorded when it ends."""
         deadline = time.monotonic() + 5
         while True:
             found = [entry for entry in self._entries() if entry["service"] != "sandbox"]
@@ -93,7 +93,7 @@ class Sandbox:
 
 
 def tries(failure: Failure, work: Callable[[], T], fake_clock: FakeClock) -> T | None:
-    """``work`` as often as Airflow would do it; None where nothing mends it."""
+    """Run ``work`` as often as Airflow would; return None if no retry helps."""
     for number, expected in enumerate(failure.raises, 1):
         with pytest.raises(PipelineError) as told:
             work()
@@ -108,7 +108,7 @@ def tries(failure: Failure, work: Callable[[], T], fake_clock: FakeClock) -> T |
 
 
 def assert_explained(error: PipelineError) -> None:
-    """One sentence, a hint, and nothing that a log must not hold; nor in what hangs on to the error."""
+    """Assert that an error has one sentence and a hint, and contains no secret; nor do its causes."""
     text = str(error)
     assert error.sentence.endswith("."), text
     assert error.hint.endswith("."), text
@@ -137,7 +137,7 @@ def made(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
 
 
 def published_lines(lake: Lake, partition: PartitionKey) -> list[bytes] | None:
-    """What the export step has published; None for nothing. Nothing of a failed export lies beside it."""
+    """Return what the export step published, or None. Assert that a failed export leaves no files."""
     manifest = made(lake, partition).get("export")
     files = manifest.files if manifest else ()
     known = {file.key for file in files} | (
@@ -156,7 +156,7 @@ def published_lines(lake: Lake, partition: PartitionKey) -> list[bytes] | None:
 
 
 def reasons(lake: Lake, partition: PartitionKey) -> Counter[str]:
-    """Why events of a day are in quarantine."""
+    """Return why events of a day are in quarantine."""
     found = made(lake, partition)
     steps = [found[step] for step in ("transform", "validate") if step in found]
     return sum((Counter(manifest.details["reasons"]) for manifest in steps), Counter())

@@ -1,4 +1,4 @@
-"""A known failure as data, and the words in which the tables tell it."""
+"""A known failure as data, and the vocabulary of the tables."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CANARY_ROW, CANARY_BODY = "canary-row-4711", "canary-body-0815"
 class Failure:
     """What both tables have in common.
 
-    ``raises``: the error of each try of the step, in turn. After them the next try succeeds (``succeeds``), or nothing
-    mends it: a Terminal error, or the same error at every try.
+    ``raises``: the error of each try of the step, in order. After them the next try succeeds (``succeeds``), or no
+    retry helps: a Terminal error, or the same error at every try.
     """
 
     id: str
@@ -49,7 +49,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A failure that one run cannot show; ``test`` is the test of this folder that does."""
+    """A failure that one run cannot show; ``test`` names the test of this folder that shows it."""
 
     id: str
     source: str
@@ -58,7 +58,7 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class NotOurs:
-    """A failure that cannot meet this pipeline, and why."""
+    """A failure that cannot occur in this pipeline, and the reason."""
 
     id: str
     source: str
@@ -69,7 +69,7 @@ _NUMBERS = itertools.count(1)
 
 
 def event(name: str = "Purchase", *, at: float | None = NOON, **properties: Any) -> Json:
-    """An event for the sandbox; ``at`` is its ``time``, or None for none. A property given as None is left out."""
+    """Return an event for the sandbox; ``at`` is its ``time``, or None for none. A property given as None is omitted."""
     number = next(_NUMBERS)
     base = {"time": at, "distinct_id": "u-1", "$insert_id": f"i-{number}", "note": CANARY_ROW}
     return {
@@ -80,7 +80,7 @@ def event(name: str = "Purchase", *, at: float | None = NOON, **properties: Any)
 
 
 def line(content: bytes) -> Json:
-    """A line of an export that is sent exactly so."""
+    """Return a line of an export that is sent exactly as given."""
     return {"line_base64": base64.b64encode(content).decode(), "at": NOON * 1000, "processed_at": NOON * 1000}
 
 
@@ -88,31 +88,31 @@ THREE = (event("Viewed"), event("Added"), event("Purchase", Ærlig="Å\u2028“�
 
 
 def answer(status: int = 503, times: int | None = 1, **more: Any) -> Json:
-    """Another answer instead of the service's."""
+    """Replace the service's response."""
     given = {"body": CANARY_BODY} if not {"body", "body_json"} & more.keys() else {}
     return {"action": {"do": "answer", "status": status, **given, **more}, "times": times}
 
 
 def html(times: int | None = 1) -> Json:
-    """A gateway's page, with success."""
+    """Return a gateway's page with status 200."""
     return answer(200, times, body=f"<html><body>{CANARY_BODY}</body></html>")
 
 
 def drop(times: int | None = 1, *, after: bool = False, end: str = "reset") -> Json:
-    """The connection ends without an answer; ``after``: all the same it was done."""
+    """End the connection without a response; ``after``: the request is processed nevertheless."""
     return {"action": {"do": "drop", "after": after, "end": end}, "times": times}
 
 
 def cut(times: int | None = 1, **more: Any) -> Json:
-    """The body stops early."""
+    """End the body early."""
     return {"action": {"do": "cut", **more}, "times": times}
 
 
 def sentinel(text: str, **more: Any) -> Json:
-    """Mixpanel's word that the export died."""
+    """Return Mixpanel's line that reports a terminated export."""
     return {"action": {"do": "sentinel", "text": text, **more}}
 
 
 def alter(how: str, **more: Any) -> Json:
-    """The whole answer in an odd form."""
+    """Change the form of the whole response."""
     return {"action": {"do": "alter", "how": how, **more}}

@@ -1,4 +1,4 @@
-"""A failure on the way from Mixpanel, as data."""
+"""A failure of an export from Mixpanel, as data."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.failures.failure import DAY, NEXT_MORNING, THREE, Failure, Json
 
 @dataclass(frozen=True)
 class MixpanelFailure(Failure):
-    """What the project holds, how it is asked, and what is published.
+    """What the project holds, how it is requested, and what is published.
 
     ``exported``: lines published by the export step, over all days; None for nothing. ``active``: all five steps are
     run, and AEP then holds so many events; the others are in quarantine (``quarantined``: reason and count) or were
-    ``duplicates``. ``instants``: the timestamps at AEP. ``kept``: texts that stand in the rows at AEP.
+    ``duplicates``. ``instants``: the timestamps at AEP. ``kept``: texts in the rows at AEP.
     """
 
     holds: tuple[Json, ...] = THREE

@@ -1,7 +1,7 @@
-"""What Mixpanel's reference documents that it answers, what clients have seen it send, and what becomes of it here.
+"""Responses that Mixpanel's reference documents or that clients reported, and the outcome for the day.
 
 ``A``: the errors of the export API, docs.mixpanel.com/reference/raw-event-export. ``F``: forms of a day that broke
-other clients when they were tried. ``N``: what the network does.
+other clients. ``N``: faults of the network.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ ROWS: tuple[Row | Elsewhere, ...] = (
           exported=None) for status, error, count in ((401, CredentialsRejected, 1), (500, ServiceUnavailable, 6))),
     Row("N2/200", _SEEN, (answer(200, body="<p>", echo_authorization=True),), (NotAnExport,), requests=2),
     Row("N3", _SEEN, (drop(after=True),), requests=2),
-    Elsewhere("N4", _SEEN, "test_a_stream_that_drips_is_given_up"),
+    Elsewhere("N4", _SEEN, "test_a_very_slow_stream_times_out"),
     Row("N5", _SEEN, (cut(after_bytes=0, framing="content-length"),), requests=2),
     Row("N6", _SEEN, (answer(200, headers={"Content-Encoding": "br"}),), (NotAnExport,), says="Content-Encoding", requests=2),
     Row("N7", _SEEN, (answer(200, headers={"Content-Encoding": "gzip"}),), (TruncatedExport,), says="gzip data is invalid", requests=2),

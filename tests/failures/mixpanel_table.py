@@ -1,7 +1,7 @@
-"""What went wrong for others who export from Mixpanel, by the issues that they wrote, and what becomes of it here.
+"""Failures that users of other Mixpanel exporters reported in their issues, and the outcome for the day.
 
-Numbers are of this catalogue; ``+`` joins several that one day shows, ``/`` begins a variant. What Mixpanel's reference and its answers hold beside them is in
-``mixpanel_responses_table.py``.
+The numbers belong to this catalogue; ``+`` joins several that one day shows, ``/`` begins a variant. Failures from
+Mixpanel's reference and responses are in ``mixpanel_responses_table.py``.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("5", _ESTUARY + "3546", now="2025-06-14T08:00:00Z", exported=2,
         holds=(event(), event() | {"processed_at": MIDNIGHT * 1000 + 3 * 86_400_000})),
     Row("6", _ESTUARY + "3598", days=_FIVE_DAYS, now="2025-06-13T08:00:00Z", holds=(event(),), requests=5, exported=1, active=1),
-    Elsewhere("7", _ESTUARY + "2910", "test_a_day_is_never_in_memory"),
+    Elsewhere("7", _ESTUARY + "2910", "test_a_day_is_streamed_and_never_held_in_memory"),
     Row("8+24c", _ESTUARY + "1877, ak--47/mpMigrate#14", exported=5, active=4, duplicates=1, holds=(
         event("A", **{"$insert_id": "same"}), event("B", **{"$insert_id": "same"}), event("B", **{"$insert_id": "same"}),
         event("C", **{"$insert_id": None}), event("D", **{"$insert_id": None}))),
-    Elsewhere("10", _AIRBYTE + "62845", "test_a_day_is_never_in_memory"),
+    Elsewhere("10", _AIRBYTE + "62845", "test_a_day_is_streamed_and_never_held_in_memory"),
     Row("11", _AIRBYTE + "9410", (answer(429),), requests=2, waits=(2, 7)),
     Row("11/seconds", _AIRBYTE + "9410", (answer(429, retry_after=7),), requests=2, waits=(7, 7)),
     Row("11/a moment ago", _AIRBYTE + "9410", (answer(429, headers={"Retry-After": "Tue, 10 Jun 2025 08:00:00 GMT"}),),
@@ -98,7 +98,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("17", _AIRBYTE + "6075", project={"region": "eu"}, connection={"extra": {"region": "us"}}, raises=(WrongProject,),
         succeeds=False, says="is not in region us.* eu or in", exported=None),
     Row("18", _AIRBYTE + "27252", ({"match": {"path": "/api/query/*"}, **answer(402, None)},)),
-    Elsewhere("20", _AIRBYTE + "11251", "test_a_run_that_fails_leaves_what_was_there"),
+    Elsewhere("20", _AIRBYTE + "11251", "test_a_failed_run_keeps_the_previous_export"),
     Row("21", _AIRBYTE + "36724", holds=tuple(event(f"E{n}", utm_medium="mail", text="\u2028" * (n % 3)) for n in range(400)),
         exported=400),
     *(Row(f"22/{text}{suffix}", _UTILS + "5", (sentinel(text, **how),), (ExportTerminatedEarly,), says="terminated this export",
@@ -107,8 +107,8 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
       for suffix, how in {"": {}, " without newline": {"newline": False}, " in gzip": {"encoding": "gzip"},
                           " in half a line": {"mid_line": True}, " alone": {"after_lines": 0},
                           " in the middle": {"after_lines": 1, "rest": True}}.items()),
-    Elsewhere("23", _UTILS + "28", "test_a_day_is_never_in_memory"),
-    Elsewhere("23/pacing", _UTILS + "37", "test_more_days_than_an_hour_allows_are_never_turned_away"),
+    Elsewhere("23", _UTILS + "28", "test_a_day_is_streamed_and_never_held_in_memory"),
+    Elsewhere("23/pacing", _UTILS + "37", "test_more_days_than_the_hourly_limit_are_never_rejected"),
     Row("24", "keolo/mixpanel_client#49", ({"action": {"do": "delay", "delay_seconds": 0.3}},)),
     Row("24/longer than patience", "keolo/mixpanel_client#49", ({"action": {"do": "delay", "delay_seconds": 1.2}},),
         idle_seconds=0.6, requests=2),
@@ -138,7 +138,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         answer(400, None, body='{"request":"/x","error":"request failed with error: invalid project id for cluster."}'),)),
     Row("32", "mixpanel/mixpanel-python#110", connection={"extra": {"project_id": None}}, raises=(ConfigError,), succeeds=False,
         says="extra project_id must be the project's number", requests=0, exported=None),
-    Elsewhere("33", _EMBULK + "42", "test_a_day_is_never_in_memory"),
+    Elsewhere("33", _EMBULK + "42", "test_a_day_is_streamed_and_never_held_in_memory"),
     Row("34", _AIRBYTE + "58611", holds=tuple(event(at=MIDNIGHT + hour * 3600) for hour in range(24)), exported=24),
     NotOurs("35", _TAP + "24", "profiles and cohorts are not exported"),
     Row("36", _TAP + "40", holds=(event(at=NOON),), exported=1, active=1, instants=("2025-06-10T12:00:00Z",)),

@@ -1,4 +1,4 @@
-"""Every known failure of a load, through the real step: the rows are active once, or the task says why they are not."""
+"""Every known failure of a load, through the real step: the rows are active once, or the task reports why not."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ALL = [*aep_table.ROWS, *aep_routes_table.ROWS]
 ROWS = [row for row in ALL if isinstance(row, AepFailure)]
 
 
-def test_every_number_has_a_row_and_every_row_a_name_of_its_own() -> None:
+def test_every_number_has_a_row_and_row_names_are_unique() -> None:
     assert {row.id.partition("/")[0] for row in aep_table.ROWS} == set(aep_table.NUMBERS)
     assert {row.id.partition("/")[0] for row in aep_routes_table.ROWS} == set(aep_routes_table.ON_THE_WAY)
     assert [row for row, count in Counter(row.id for row in ALL).items() if count > 1] == []
 
 
-def test_what_is_shown_elsewhere_is_and_what_is_not_ours_says_why() -> None:
+def test_references_to_other_tests_are_valid_and_exclusions_have_a_reason() -> None:
     shown = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
     for row in ALL:
         assert not isinstance(row, Elsewhere) or f"\ndef {row.test}(" in shown, f"{row.id}: no {row.test}"
@@ -46,7 +46,7 @@ def template(_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Tem
 
 @pytest.fixture
 def arranged(sandbox: Sandbox, template: Template) -> Iterator[Callable[[AepFailure], AepScenario]]:
-    """Arranges a row, and clears up after it."""
+    """Prepare a row, and clean up after it."""
     places: list[AepScenario] = []
 
     def arrange(row: AepFailure) -> AepScenario:
@@ -64,7 +64,7 @@ def test_a_day_is_active_once_or_its_task_says_why_not(
     row: AepFailure, arranged: Callable[[AepFailure], AepScenario], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scenario = arranged(row)
-    if row.lines:  # rows that AEP refuses and this pipeline would not send
+    if row.lines:  # Rows that AEP refuses and that this pipeline would not send.
         monkeypatch.setattr(batch_loader, "require_rows_of_day", lambda *_: None)
     result = tries(row, scenario.task, scenario.fake_clock)
     counted = scenario.asked()
@@ -81,7 +81,7 @@ def test_a_day_is_active_once_or_its_task_says_why_not(
 
 
 def assert_active(scenario: AepScenario, rows: int) -> None:
-    """So many rows, none of them twice, none that was not staged; and all of them when it says so."""
+    """Assert the number of rows, that none is duplicated, and that all were staged."""
     active = scenario.active()
     assert (len(active), len({identity for identity, _ in active})) == (rows, rows)
     if not scenario.row.lines:
@@ -91,7 +91,7 @@ def assert_active(scenario: AepScenario, rows: int) -> None:
 
 
 def assert_cleared(scenario: AepScenario, rows: int) -> None:
-    """A person has read the message, does what it says and clears the task."""
+    """A person follows the message's hint and clears the task."""
     scenario.sandbox.post("/aep/settings", {"next_batches": []})
     for happening in scenario.row.by_hand:
         scenario.do(happening)
@@ -103,10 +103,10 @@ def assert_cleared(scenario: AepScenario, rows: int) -> None:
     assert_active(scenario, rows)
 
 
-def test_a_batch_that_stays_open_is_not_watched_for_ever(
+def test_polling_of_a_batch_that_stays_open_ends(
     arranged: Callable[[AepFailure], AepScenario],
 ) -> None:
-    """Say a gateway answers COMPLETE with 200: it is asked again, but no look begins the waiting anew."""
+    """For example, a gateway answers COMPLETE with 200: it is sent again, but no poll restarts the deadline."""
     row = AepFailure("", "", next_batches=({"outcome": "status", "status": "loading"},))
     scenario = arranged(row)
     looks = [scenario.runner.advance(DAY, scenario.staged) for _ in range(4)]
@@ -119,7 +119,7 @@ def test_a_batch_that_stays_open_is_not_watched_for_ever(
     assert scenario.asked()["create"] == 1
 
 
-def test_a_batch_that_is_ended_while_it_is_filled_is_made_anew(
+def test_a_batch_that_is_aborted_during_upload_is_created_again(
     arranged: Callable[[AepFailure], AepScenario], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person aborts it in AEP; the next try fills a new one."""
@@ -148,10 +148,8 @@ def test_every_documented_status_and_code_has_a_row() -> None:
     assert {f"code/{code}" for code in aep_table.CODES} <= ids
 
 
-def test_a_client_keeps_its_token_and_is_let_in_with_the_second_secret(
-    sandbox: Sandbox, template: Template
-) -> None:
-    """A credential may have two secrets while one replaces the other."""
+def test_a_client_keeps_its_token_and_uses_the_second_secret(sandbox: Sandbox, template: Template) -> None:
+    """A credential may have two secrets during a rotation."""
     sandbox.post("/aep/settings", {"secrets": [SECRETS["aep"], "the-next-secret"]})
     client = template.runner.aep
     client.registry.tenant_id()

@@ -1,4 +1,4 @@
-"""Promise 5, explained: wherever a client or a step gives up, it says what to do about it."""
+"""Promise 5, explained: every error of a client or a step says what to do."""
 
 from __future__ import annotations
 

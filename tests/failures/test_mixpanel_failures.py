@@ -38,14 +38,14 @@ ACCOUNT = "test.mp-service-account"
 _PROJECTS = itertools.count(5_000_001)
 
 
-def test_every_number_has_a_row_and_every_row_a_number_of_its_own() -> None:
+def test_every_number_has_a_row_and_row_numbers_are_unique() -> None:
     for table in TABLES:
         shown = {number for row in table.ROWS for number in row.id.partition("/")[0].split("+")}
         assert shown == set(table.NUMBERS)
     assert [row for row, count in Counter(row.id for row in ALL).items() if count > 1] == []
 
 
-def test_what_is_shown_elsewhere_is_and_what_is_not_ours_says_why() -> None:
+def test_references_to_other_tests_are_valid_and_exclusions_have_a_reason() -> None:
     here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     for row in ALL:
         if isinstance(row, Elsewhere):
@@ -101,7 +101,7 @@ class MixpanelScenario:
         )
 
     def run(self) -> None:
-        """What Airflow would run: one step, or all of them, for each day."""
+        """Run what Airflow would run: one step, or all of them, for each day."""
         for day in self.row.days:
             if self.row.active is None:
                 self.runner.export(day)
@@ -109,7 +109,7 @@ class MixpanelScenario:
                 self.runner.ingest(day, self.runner.stage(day))
 
     def returned(self) -> list[bytes]:
-        """The lines of the last whole export of each day, as the sandbox wrote them down."""
+        """Return the lines of the last complete export of each day, from the sandbox's log."""
         exports = {e["from_date"]: e["export"] for e in self._exports()}
         kept = self.sandbox.lines("/mixpanel/returned", project_id=self.project_id)
         return [_line(entry) for entry in kept if entry["export"] in exports.values()]
@@ -154,7 +154,7 @@ def test_a_day_is_published_whole_or_not_at_all_and_explained(
 
 
 def assert_arrived(scenario: MixpanelScenario) -> None:
-    """Every event that Mixpanel returned is active once, in quarantine, or a duplicate; and nothing else is active."""
+    """Assert that every event that Mixpanel returned is active once, in quarantine, or a duplicate, and no other event is active."""
     row, runner = scenario.row, scenario.runner
     results = [runner.result(day) for day in row.days]
     assert sum(result.active for result in results) == row.active

@@ -52,8 +52,8 @@ def sized(body: bytes) -> list[bytes]:
     return [HEAD + b"Content-Length: %d\r\n\r\n" % len(body), body]
 
 
-def test_a_day_is_never_in_memory(wire: RawServer, lake: Lake) -> None:
-    """40 MB of a day, in one answer."""
+def test_a_day_is_streamed_and_never_held_in_memory(wire: RawServer, lake: Lake) -> None:
+    """A day of 40 MB in one response."""
     block = ROW % (b"x" * 900) * 64
     count = 40_000_000 // len(block)
 
@@ -73,8 +73,8 @@ def test_a_day_is_never_in_memory(wire: RawServer, lake: Lake) -> None:
     assert peak < 6_000_000
 
 
-def test_a_run_that_fails_leaves_what_was_there(wire: RawServer, lake: Lake) -> None:
-    """Also when it asks another question: what was exported before is neither replaced nor taken for its answer."""
+def test_a_failed_run_keeps_the_previous_export(wire: RawServer, lake: Lake) -> None:
+    """Also when its request differs: the previous export is neither replaced nor used as its result."""
     wire.pieces = sized(ROW % b"first")
     first = export_partition(workspace(lake), SOURCE, client(wire.url))
     other = workspace(lake, mixpanel={"events": ["A"]})
@@ -89,7 +89,7 @@ def test_a_run_that_fails_leaves_what_was_there(wire: RawServer, lake: Lake) -> 
 def test_a_run_that_dies_before_its_manifest_has_published_nothing(
     wire: RawServer, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is in the lake, its manifest is not: the next run exports the day and publishes one of each."""
+    """The file is in the lake without its manifest: the next run exports the day and publishes one of each."""
     place = workspace(lake)
     wire.pieces = sized(ROW % b"a")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -104,11 +104,11 @@ def _die(*_args: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, lake: Lake) -> None:
-    """Mixpanel's own count is on: our tickets come before it, for every task and every try."""
+def test_more_days_than_the_hourly_limit_are_never_rejected(sandbox: Sandbox, lake: Lake) -> None:
+    """Mixpanel's own limit is on: the budget's tickets prevent reaching it, for every task and every try."""
 
     class Together(FakeClock):
-        """The sandbox's clock is ours."""
+        """The sandbox shares this test's clock."""
 
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
@@ -140,7 +140,7 @@ def test_more_days_than_an_hour_allows_are_never_turned_away(sandbox: Sandbox, l
 
 
 def test_a_silent_connection_is_kept_open(wire: RawServer) -> None:
-    """NAT forgets a connection on which nothing happens while a large export is prepared."""
+    """NAT drops an idle connection while a large export is prepared."""
     wire.pieces, wire.end = [HEAD + b"Content-Length: 5\r\n\r\n1"], "silence"
     with client(wire.url).export(DAY, DAY) as stream:
         connection = stream._response._response.raw._connection.sock
@@ -148,14 +148,14 @@ def test_a_silent_connection_is_kept_open(wire: RawServer) -> None:
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
 
 
-def test_a_stream_that_drips_is_given_up(wire: RawServer, lake: Lake) -> None:
-    """One byte at a time: no byte is late, and the day would take for ever."""
+def test_a_very_slow_stream_times_out(wire: RawServer, lake: Lake) -> None:
+    """One byte at a time: no byte is late, but the day would never end."""
 
     class Hurried(FakeClock):
         @property
         def clock(self) -> Clock:
             def seconds() -> float:
-                self.at += 4  # every look at the clock
+                self.at += 4  # every reading of the clock
                 return self.at
 
             return Clock(seconds=seconds, sleep=self.sleep)

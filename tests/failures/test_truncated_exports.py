@@ -1,4 +1,4 @@
-"""Promise 1 for every cut that a network can make: a day is published byte for byte whole, or not at all."""
+"""Promise 1 for every truncation that a network can cause: a day is published byte for byte whole, or not at all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CUTS = st.lists(st.integers(0, 10_000), max_size=4)
 
 @dataclass(frozen=True)
 class Sent:
-    """An answer as it goes over the wire, and whether it tells a client where it ends."""
+    """A response as sent over the wire, and whether a client can detect its end."""
 
     wire: bytes
     is_framed: bool
@@ -46,7 +46,7 @@ class Sent:
 
 @st.composite
 def answers(draw: st.DrawFn, events: list[bytes]) -> Sent:
-    """A day in any framing and any coding, in members and chunks of any size."""
+    """Generate a day in any framing and any coding, in members and chunks of any size."""
     body = b"".join(event + b"\n" for event in events)
     coding = draw(st.sampled_from(["plain", "gzip", "members"]))
     if coding != "plain":
@@ -82,7 +82,7 @@ def export(lake: Lake, url: str, idle_seconds: float) -> Manifest:
 
 @settings(max_examples=150)
 @given(st.data(), DAYS, st.sampled_from(["close"] * 4 + ["reset"] * 2 + ["silence"]))
-def test_what_is_cut_anywhere_is_never_published_as_a_whole_day(
+def test_a_truncated_day_is_never_published_as_complete(
     wire: RawServer, draw: st.DataObject, events: list[bytes], end: End
 ) -> None:
     sent = draw.draw(answers(events))
@@ -102,7 +102,7 @@ def test_what_is_cut_anywhere_is_never_published_as_a_whole_day(
 
 
 class Streaming(Mixpanel):
-    """Mixpanel's lines as a stream gives them that comes in ``chunks``."""
+    """Mixpanel's lines as a stream that arrives in ``chunks``."""
 
     def __init__(self, chunks: Iterable[bytes], **headers: str) -> None:
         super().__init__()

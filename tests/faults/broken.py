@@ -1,4 +1,4 @@
-"""Deliberate faults of the product, as a process can be given them before it works."""
+"""Deliberate bugs of the product, which a process can be given before it works."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def no_record_before_complete() -> None:
-    """COMPLETE is called without a word in the ledger."""
+    """COMPLETE is called without a ledger record."""
     from include.lake.ledger import Ledger
 
     append = Ledger.append
@@ -18,7 +18,7 @@ def no_record_before_complete() -> None:
 
 
 def truncated_gzip_is_whole() -> None:
-    """As requests and urllib3 do: a gzip stream without its end is taken for a complete one, whatever its last line is."""
+    """As requests and urllib3 do: a truncated gzip stream is accepted as complete, whatever its last line is."""
     from include.mixpanel.export_guard import ExportGuard
     from include.mixpanel.export_stream import ExportStream
 
@@ -27,7 +27,7 @@ def truncated_gzip_is_whole() -> None:
 
 
 def insert_id_alone() -> None:
-    """As the name suggests, and the documentation of other tools."""
+    """As the name suggests, and as the documentation of other tools says."""
     import hashlib
 
     import include.xdm.events.block_reader
@@ -45,7 +45,7 @@ def insert_id_alone() -> None:
 
 
 def no_binding() -> None:
-    """The ledger does not know which dataset it speaks for, and a batch's dataset is not compared."""
+    """The ledger does not know its dataset, and a batch's dataset is not compared."""
     from include.lake.history import History, Target
     from include.steps.ingest import batch_loader
 
@@ -55,14 +55,14 @@ def no_binding() -> None:
 
 
 def one_ledger_for_all_datasets() -> None:
-    """Only the target's digest is the same for all; what is written into the history still names its dataset."""
+    """Only the target's digest is the same for all; the history's contents still name its dataset."""
     from include.lake.history import Target
 
     Target.digest = "0" * 32  # type: ignore[assignment]
 
 
 def no_answer_is_active() -> None:
-    """A batch that AEP does not know counts as active: it was so when the ledger was written."""
+    """A batch that AEP does not know counts as active because it was when the record was written."""
     import include.aep.decide
 
     classify_status = include.aep.decide.classify_status
@@ -74,7 +74,7 @@ def no_answer_is_active() -> None:
 
 
 def audit_skips_a_day() -> None:
-    """One day is nobody's."""
+    """One day is never loaded."""
     import include.steps.reconcile.audit
 
     expected = include.steps.reconcile.audit.expected_days
@@ -84,14 +84,14 @@ def audit_skips_a_day() -> None:
 
 
 def witness_sees_nothing() -> None:
-    """What the ledger does not know is not there."""
+    """Batches that the ledger does not know are ignored."""
     from include.aep.witness import Witness
 
     Witness.batches = lambda self, day, known=(), named=(): []  # type: ignore[method-assign]
 
 
 def newest_recipe_for_all() -> None:
-    """Ids of a day are made by the newest recipe, whatever is active."""
+    """Ids of a day follow the newest recipe, whatever the active rows have."""
     import include.steps.run_day
     import include.steps.stage.step
     import include.xdm.events.event_id
@@ -102,14 +102,14 @@ def newest_recipe_for_all() -> None:
 
 
 def refused_rows_are_forgotten() -> None:
-    """What AEP leaves out of an active batch is counted, and nowhere else."""
+    """Rows that AEP drops from an active batch are counted, but not recorded."""
     from include.steps.ingest.partial_load import PartialLoad
 
     PartialLoad._quarantine = lambda self, db, scratch: None  # type: ignore[method-assign]
 
 
 def no_way_out() -> None:
-    """An error says what happened, and nothing about what to do."""
+    """An error says what happened, but not what to do."""
     from include.errors import PipelineError
 
     made = PipelineError.__init__

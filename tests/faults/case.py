@@ -1,4 +1,4 @@
-"""A case of the fault matrix, as data: what happens, in which order, and what is there in the end."""
+"""A case of the fault matrix, as data: what happens, in which order, and the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Go:
 
 @dataclass(frozen=True)
 class Together:
-    """Runs at the same time. Those that stop at a failpoint are woken in turn when the others have ended.
+    """Concurrent runs. Those that stop at a failpoint are resumed in order when the others have ended.
 
     ``between``: what happens after the first one has stopped.
     """
@@ -52,7 +52,7 @@ Act = Go | Together | Do
 
 @dataclass(frozen=True)
 class Case:
-    """``id``: of the matrix, and after a slash which variant. ``left``: what may lie about afterwards, by kind."""
+    """``id``: of the matrix, and after a slash the variant. ``left``: the kinds of things that may be left behind."""
 
     id: str
     fault: str
@@ -88,7 +88,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A case that other tests show, which ``make faults`` runs with it: ``tests`` are files, or node ids."""
+    """A case that other tests show, which ``make faults`` runs with it: ``tests`` are files or node ids."""
 
     id: str
     fault: str
@@ -101,19 +101,19 @@ class Elsewhere:
 
 
 def three(day: date = DAYS[0], prefix: str = "i") -> tuple[Json, ...]:
-    """Three events of a day."""
+    """Return three events of a day."""
     return tuple(
         event(name, day=day, key=f"{prefix}-{name}-{day}") for name in ("Viewed", "Added", "Purchase")
     )
 
 
 def run(failpoints: str = "", **more: Any) -> Run:
-    """The scheduled run, dying or stopping at ``failpoints``."""
+    """Return the scheduled run, which dies or stops at ``failpoints``."""
     return Run(failpoints=failpoints, **more)
 
 
 def dies(at: str, times: int = 1, **more: Any) -> Go:
-    """A try that dies the ``times``-th time that it comes to a failpoint."""
+    """Return a try that dies the ``times``-th time that it reaches a failpoint."""
     return Go(run(f"{at}:{times}=exit", **more), "died")
 
 

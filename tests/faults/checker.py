@@ -1,4 +1,4 @@
-"""The one checker: after every case, whatever happened in it, these sentences hold."""
+"""The one checker: these statements hold after every case."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SECONDS = re.compile(rb'"time": ?\d+')
 
 
 class _World(Sandbox):
-    """What Mixpanel holds now counts as well as what it has returned: a day that never ran is lost, not unknown."""
+    """Mixpanel's current events count in addition to the returned ones: a day that never ran is lost, not unknown."""
 
     def __init__(self, scenario: Scenario) -> None:
         super().__init__(scenario.stage.url)
@@ -53,7 +53,7 @@ class _World(Sandbox):
 
 
 def _newer_ids(scenario: Scenario, lines: Iterable[bytes]) -> dict[str, str]:
-    """The current ``_id`` of an event by the one that recipe 1 gave it, where a day was loaded with recipe 1."""
+    """Return the current ``_id`` of an event by its recipe 1 id, where a day was loaded with recipe 1."""
     if all(record.recipe == RECIPE for day in days_of(scenario) for record in scenario.records(day)):
         return {}
     found = {}
@@ -69,10 +69,10 @@ def _newer_ids(scenario: Scenario, lines: Iterable[bytes]) -> dict[str, str]:
 
 
 def compared(scenario: Scenario, *, read: bool = True) -> Comparison:
-    """At Mixpanel, quarantined, active at AEP: as sets of ``_id``, of all days.
+    """Return events at Mixpanel, in quarantine and active at AEP, as sets of ``_id`` of all days.
 
-    ``read``: what AEP holds is read through its data lake as well, as ``verify`` reads it, and must be what the
-    sandbox's own store holds.
+    ``read``: also read AEP's rows through its data lake, as ``verify`` does, and require that they equal the sandbox's
+    own store.
     """
     if read:
         mine, theirs = sorted(scenario.active()), sorted(scenario.read_lake())
@@ -87,19 +87,19 @@ def compared(scenario: Scenario, *, read: bool = True) -> Comparison:
 
 
 def days_of(scenario: Scenario) -> set[date]:
-    """The days that have anything in the lake."""
+    """Return the days that have objects in the lake."""
     parts = (key.split("/")[1] for key in scenario.lake.keys(f"{scenario.pipeline.name}/"))
     return {date.fromisoformat(part) for part in parts if re.fullmatch(r"\d{4}-\d{2}-\d{2}", part)}
 
 
 def unexplained(scenario: Scenario) -> list[End]:
-    """The tries that ended red without naming a cause and a way out."""
+    """Return the tries that ended red without a cause and a remedy."""
     ends = (End(**json.loads(path.read_text())) for path in sorted(scenario.folder.glob("*.end")))
     return [end for end in ends if end.is_unexplained]
 
 
 class Unexplained(AssertionError):
-    """Runs ended red without naming a cause and a way out."""
+    """Runs ended red without a cause and a remedy."""
 
     def __init__(self, ends: list[End]) -> None:
         super().__init__(ends)
@@ -107,13 +107,13 @@ class Unexplained(AssertionError):
 
 
 def require_explained(scenario: Scenario) -> None:
-    """Raise Unexplained where a try of the place ended red without a cause and a way out."""
+    """Raise Unexplained if a try of the scenario ended red without a cause and a remedy."""
     if ends := unexplained(scenario):
         raise Unexplained(ends)
 
 
 def ledger_faults(records: list[LedgerRecord]) -> list[str]:
-    """What is not well formed in a partition's ledger."""
+    """Return what is invalid in a partition's ledger."""
     faults, last, created = [], None, set()
     for record in records:
         if record.kind not in _AFTER[last]:
@@ -127,7 +127,7 @@ def ledger_faults(records: list[LedgerRecord]) -> list[str]:
 
 
 def leftovers(scenario: Scenario, days: tuple[date, ...] = DAYS) -> set[str]:
-    """What nobody will use any more: kinds of things, as a case names those that it leaves behind."""
+    """Return the kinds of things that are left behind and unused, as a case names them."""
     found = {_kind(key) for day in days for key in _unreferenced(scenario.lake, scenario.partition(day))}
     found |= {"open batch" for batch in scenario.batches() if batch["status"] == "loading"}
     if scenario.lake.root is not None:
@@ -160,5 +160,5 @@ def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
 
 
 def _kind(key: str) -> str:
-    """The folder of a partition that a key is in: ``raw``, ``xdm``, ``valid``, ``staged``, ``quarantine``, ``report``."""
+    """Return the folder of a partition that a key is in: ``raw``, ``xdm``, ``valid``, ``staged``, ``quarantine``, ``report``."""
     return key.split("/")[2]

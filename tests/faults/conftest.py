@@ -1,4 +1,4 @@
-"""One sandbox and one S3 stand-in for all cases of a worker; the last line of ``make faults``."""
+"""One sandbox and one S3 server for all cases of a worker; the last line of ``make faults``."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COUNTED = ("lost", "duplicate", "phantom", "unexplained")
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Proxy]:
-    """moto's server, behind a proxy that can misbehave."""
+    """moto's server behind a proxy that can inject faults."""
     with s3_server(BUCKET) as url, proxied(url) as proxy:
         yield proxy
 
 
 def environment(proxy: S3Proxy) -> dict[str, str]:
-    """Of a process that is to reach it."""
+    """The environment of a process that uses it."""
     return {
         "AWS_ENDPOINT_URL": proxy.url,
         "AWS_ACCESS_KEY_ID": AWS_KEY,
@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _Tally:
-    """Counts what the tests have shown, and says it in the last line."""
+    """Count the cases that the tests have shown, and print them in the last line."""
 
     def __init__(self) -> None:
         self.count: Counter[str] = Counter()

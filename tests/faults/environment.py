@@ -1,4 +1,4 @@
-"""Where places are made: a sandbox that all cases share, and S3."""
+"""Where scenarios are created: a sandbox that all cases share, and S3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.pipeline_runner import PipelineRunner
 
 @dataclass
 class FaultEnvironment:
-    """A sandbox, where it can make lakes, and the schema into whose datasets every case loads."""
+    """A sandbox, a place for lakes, and the schema of the datasets of every case."""
 
     url: str
     folder: Path
@@ -34,7 +34,7 @@ class FaultEnvironment:
         self.renew()
 
     def renew(self) -> None:
-        """Forgets all that was ever made, which every question to the sandbox would have to look through."""
+        """Discard everything that was created, which every request to the sandbox would have to search."""
         self.post("/reset", {})
         self.post("/aep/settings", {"batch_seconds": 0, "batches_per_minute": None, "secrets": [AEP_SECRET]})
         base = PipelineRunner(
@@ -55,7 +55,7 @@ class FaultEnvironment:
         return self._ask("GET", path, params=query)
 
     def clear_up(self) -> None:
-        """Forgets all faults and settings of a case."""
+        """Clear all faults and settings of a case."""
         self.s3.calm()
         self._ask("DELETE", "/faults")
         self._ask("POST", "/aep/settings", json={**self.settings, "next_batches": []})

@@ -1,4 +1,4 @@
-"""What became of a place: its records, its batches, its rows at AEP, and what it has left."""
+"""The outcome of a scenario: its records, its batches, its rows at AEP, and its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LakeKind = Literal["disk", "s3"]
 
 
 class Observation:
-    """A project, a dataset, a pipeline and a lake, to be asked."""
+    """A project, a dataset, a pipeline and a lake to observe."""
 
     stage: FaultEnvironment
     where: Where
@@ -44,14 +44,14 @@ class Observation:
 
     @property
     def history(self) -> History:
-        """What was loaded into this place's dataset."""
+        """The history of this scenario's dataset."""
         aep = self.runner.aep
         target = Target(aep.org_id, aep.aep_sandbox, self.dataset_id)
         return History(self.lake, self.runner.source, target)
 
     @cached_property
     def lake(self) -> Lake:
-        """Opened once: a store in S3 reads all certificates when it is."""
+        """Opened once: opening a store in S3 reads all certificates."""
         return Lake(self.where.lake)
 
     @property
@@ -68,11 +68,11 @@ class Observation:
         return [record.kind for record in self.records(day)]
 
     def active(self) -> list[tuple[str, str]]:
-        """``_id`` and batch of every row that is active."""
+        """Return ``_id`` and batch of every active row."""
         return self.active_in(self.pipeline.aep.dataset)
 
     def active_in(self, dataset: str) -> list[tuple[str, str]]:
-        """The same of another dataset, by its name or id."""
+        """Return the same of another dataset, by its name or id."""
         url, query = (
             f"{self.stage.url}/_sandbox/aep/active",
             {"dataset": dataset, "sandbox": self.aep_sandbox},
@@ -83,14 +83,14 @@ class Observation:
         return [(str(row["_id"]), str(row["batch"])) for row in rows]
 
     def read_lake(self) -> list[tuple[str, str]]:
-        """The same as AEP's Query Service shows it, over the wire, as ``verify`` reads it."""
+        """Return the same as AEP's Query Service returns it over the wire, as ``verify`` reads it."""
         aep = self.runner.aep
         dataset = aep.catalog.require_dataset(self.pipeline.aep.dataset)
         with aep.lake_reader() as reader:
             return list(reader.ids(dataset, EVER.start, EVER.end))
 
     def events_now(self) -> list[bytes]:
-        """The lines that Mixpanel would return now, of all days."""
+        """Return the lines that Mixpanel would return now, of all days."""
         url = f"{self.stage.url}/_sandbox/mixpanel/projects/{self.project_id}/events"
         query = {"from_date": "2026-01-01", "to_date": "2026-12-31"}
         answer = self.stage.session.get(url, params=query, timeout=30)
@@ -98,7 +98,7 @@ class Observation:
         return [line for line in answer.content.split(b"\n") if line]
 
     def batches(self) -> list[dict[str, Any]]:
-        """The batches of this dataset, as Catalog shows them."""
+        """Return the batches of this dataset, as Catalog lists them."""
         found = self.stage.get("/aep/batches", sandbox=self.aep_sandbox)["batches"]
         return [
             {"id": key, **body}
@@ -111,7 +111,7 @@ class Observation:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
 
     def leaks(self) -> list[object]:
-        """Secrets of its connections in anything that its runs have left or said."""
+        """Return the secrets of its connections that its runs left in files or output."""
         found: list[object] = list(find_canaries([self.folder]))
         if self.lake_kind == "s3":
             found += [

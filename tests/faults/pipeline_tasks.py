@@ -1,4 +1,4 @@
-"""What runs for a whole pipeline, as the setup DAG, the reconcile DAG and a person at the command line run it."""
+"""Tasks for a whole pipeline, as the setup DAG, the reconcile DAG and a person at the command line run them."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ TaskName = Literal["setup", "audit", "reconcile", "recover", "release", "clean",
 
 
 def setup(runner: PipelineRunner, run: str) -> None:
-    """The setup DAG."""
+    """Run the setup DAG's task."""
     runner.setup()
 
 
 def audit(runner: PipelineRunner, run: str) -> None:
-    """Reconcile's last task."""
+    """Run reconcile's last task."""
     now = runner.clock.now()
     _audited(runner).require_complete(now, runner.pipeline.missing_grace_hours)
 
 
 def reconcile(runner: PipelineRunner, run: str) -> None:
-    """Reconcile: the days of the window in one export, and the days that the audit calls missing, within the limit."""
+    """Run reconcile: the days of the window in one export, and the missing days of the audit, within the limit."""
     days = days_to_reconcile(runner.pipeline, runner.clock.now())
     if days:
         export_partitions([runner.workspace(day) for day in days], runner.source, runner.mixpanel, run)
@@ -45,7 +45,7 @@ def reconcile(runner: PipelineRunner, run: str) -> None:
 
 
 def recover_lake(runner: PipelineRunner, run: str) -> None:
-    """``mixpanel-aep recover``, where no batch is open any more."""
+    """Run ``mixpanel-aep recover`` when no batch is open any more."""
     aep = runner.aep
     opened = open_history(runner.lake, runner.pipeline, aep, runner.source, any_lake=True, all_days=True)
     with aep.lake_reader() as reader:
@@ -54,7 +54,7 @@ def recover_lake(runner: PipelineRunner, run: str) -> None:
 
 
 def release_batches(runner: PipelineRunner, run: str) -> None:
-    """``mixpanel-aep ledger release`` for every batch of a day that the catalog does not know."""
+    """Run ``mixpanel-aep ledger release`` for every batch of a day that the catalog does not know."""
     aep, day = runner.aep, date(2026, 7, 1)
     opened = open_history(runner.lake, runner.pipeline, aep, runner.source, day)
     with aep.lake_reader() as reader:
@@ -66,12 +66,12 @@ def release_batches(runner: PipelineRunner, run: str) -> None:
 
 
 def clean_lake(runner: PipelineRunner, run: str) -> None:
-    """Reconcile's task that removes what the retention does not keep."""
+    """Run reconcile's task that removes expired files."""
     clean(runner.lake, runner.pipeline, runner.clock.now())
 
 
 def forget_person(runner: PipelineRunner, run: str) -> None:
-    """``mixpanel-aep forget``, for the person of all events."""
+    """Run ``mixpanel-aep forget`` for the person of all events."""
     source = runner.source
     forgetting = Forgetting(runner.lake, runner.pipeline, source.project_id, runner.clock)
     forgetting.apply(forgetting.plan(GivenIds(frozenset({"u-1"}))), "a person")

@@ -1,4 +1,4 @@
-"""What the server of forked processes holds before the first one: all that a run needs, warm, and no thread."""
+"""What the server of forked processes loads before the first fork: everything that a run needs, and no thread."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ from include.quality.report import Report, render
 
 __all__ = ["duckdb", "include", "obstore", "pandas", "pyarrow", "tests"]
 
-# Great Expectations and Jinja compile on their first run, which every fork would do anew.
+# Great Expectations and Jinja compile on their first run, which every fork would repeat.
 failing(partition_expectations(PartitionFacts(1, 0, DayEvents({"Warm": 1})), [], {}, allow_empty=True))
 render(Report("warm", "", "", "", Counter(), {}, {}, [], {}, {}))

@@ -1,7 +1,6 @@
-"""One run of a partition as Airflow makes it, in a process of its own that can be killed for real.
+"""One run of a partition as Airflow makes it, in a separate process that can be killed.
 
-Processes are forked from a server that has imported everything and has done nothing: they start in milliseconds, and
-each is as much a process as any other.
+Processes are forked from a server that has imported everything and has done nothing else: they start in milliseconds.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ _DEADLINE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Where:
-    """Everything that a process has to know to find its pipeline, its lake and the services."""
+    """Everything that a process needs to find its pipeline, its lake and the services."""
 
     url: str
     lake: str
@@ -62,7 +61,7 @@ class Where:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def runner(self, ahead: float = 0.0) -> PipelineRunner:
-        """``ahead``: by how many seconds its clock is wrong."""
+        """``ahead``: how many seconds its clock is ahead."""
         hurried = FastClock(ahead)
         return PipelineRunner(
             self.url,
@@ -77,7 +76,7 @@ class Where:
 
 
 def one_row_a_file() -> None:
-    """Makes the smallest days be of several row groups and several files."""
+    """Split the smallest days into several row groups and files."""
     import include.steps.stage.step
     import include.steps.transform.step
     from include.steps.transform.job import Limits
@@ -88,11 +87,11 @@ def one_row_a_file() -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """A DAG run of a partition: its name, its Params, and at which failpoints its next try dies or stops.
+    """A DAG run of a partition: its name, its Params, and the failpoints at which its next try dies or stops.
 
-    ``task``: not a partition's steps but this task, about the whole pipeline.
-    ``polls``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
-    ``ahead``: by how many seconds the clock of its worker is wrong.
+    ``task``: a task of the whole pipeline in place of a partition's steps.
+    ``polls``: how often ingest polls AEP before it reports the batch as stuck, as the operator does after six hours.
+    ``ahead``: how many seconds the clock of its worker is ahead.
     """
 
     name: str = "scheduled"
@@ -122,7 +121,7 @@ class End:
 
     @property
     def is_unexplained(self) -> bool:
-        """Whether it ended red without a cause, or without a way out."""
+        """Whether it ended red without a cause or without a remedy."""
         return self.outcome == "defect" or (
             self.outcome in ("red", "again")
             and not (self.hint.strip() and self.text.strip() != self.hint.strip())
@@ -134,7 +133,7 @@ class End:
 
 @dataclass
 class FastClock:
-    """A clock on which waiting takes next to no time: what is waited for is asked for as often, only sooner."""
+    """A clock on which waiting takes almost no time: polls are as many as usual, only sooner."""
 
     ahead: float = 0.0
 
@@ -149,7 +148,7 @@ class FastClock:
 
 @dataclass
 class Tasks:
-    """What the tasks of a run that have succeeded put into XCom."""
+    """The XCom of a run's succeeded tasks."""
 
     path: Path
 
@@ -162,12 +161,12 @@ class Tasks:
         draft.replace(self.path)
 
     def clear(self, *steps: str) -> None:
-        """As somebody who clears tasks in the UI."""
+        """Clear tasks as a person does in the UI."""
         self.path.write_text(json.dumps({k: v for k, v in self.done().items() if k not in steps}))
 
 
 class Try:
-    """A process at work on a run."""
+    """A process that works on a run."""
 
     def __init__(self, where: Where, run: Run, number: int) -> None:
         folder = Path(where.folder)
@@ -180,10 +179,10 @@ class Try:
         self.process.start()
 
     def wait(self, seconds: float = _DEADLINE_SECONDS) -> End:
-        """How it ended.
+        """Return how it ended.
 
         Raises:
-            AssertionError: it did not, which nothing in this project may do.
+            AssertionError: it did not end.
         """
         self.process.join(seconds)
         if self.process.exitcode is None:
@@ -195,7 +194,7 @@ class Try:
         return End(**json.loads(self._end.read_text()))
 
     def wait_until_stopped(self, seconds: float = _DEADLINE_SECONDS) -> bool:
-        """Whether it came to the failpoint at which it stops; else it has ended."""
+        """Return whether it reached the failpoint at which it stops; otherwise it has ended."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             try:
@@ -221,8 +220,8 @@ class Try:
 
 
 def _carry(where: Where, run: Run, end: str, log: str) -> None:
-    """The process: its tries write what they did into ``end``, and everything they say into ``log``."""
-    gc.freeze()  # else the first collection touches, and so copies, all that is shared with the server
+    """Run in the process: write the results of the tries into ``end``, and all output into ``log``."""
+    gc.freeze()  # Otherwise the first garbage collection touches, and so copies, all memory shared with the server.
     with Path(log).open("ab", buffering=0) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -264,7 +263,7 @@ def _log_everything() -> None:
 
 
 def _steps(runner: PipelineRunner, run: Run, tasks: Tasks) -> None:
-    """The tasks that have not succeeded yet, one after the other, as the DAG has them."""
+    """Return the tasks that have not succeeded yet, in the order of the DAG."""
     workspace = runner.workspace(run.day)
     steps = runner.steps(run.day, run.name, run.name if run.refresh else None, replace=run.replace)
     done = tasks.done()

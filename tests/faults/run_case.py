@@ -1,4 +1,4 @@
-"""Plays a case, and holds what is left against what it promises."""
+"""Runs a case and compares the outcome with its promises."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ ALWAYS_LEFT = {"scratch"}
 
 
 def play(case: Case, scenario: Scenario) -> Comparison:
-    """The acts, then tries until the run ends; returns the three sets' sizes, beyond what the case
-    says is lost, after asserting all that it says."""
+    """Run the acts, then tries until the run ends, and assert every expectation of the case.
+
+    Returns:
+        The sizes of the three sets, beyond what the case declares as lost.
+    """
     scenario.add(*case.events)
     if case.scenario:
         scenario.change(**case.scenario)
@@ -38,7 +41,7 @@ def play(case: Case, scenario: Scenario) -> Comparison:
 
 
 def together(scenario: Scenario, act: Together) -> list[End]:
-    """Starts all, one after the other; wakes the stopped ones in turn when the others have ended."""
+    """Start all runs in order; resume the stopped ones in order when the others have ended."""
     tries = []
     for number, run in enumerate(act.runs):
         tries.append(scenario.start(run))

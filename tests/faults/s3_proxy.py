@@ -1,4 +1,4 @@
-"""S3 that misbehaves: a proxy before the stand-in, which also checks what S3 checks and the stand-in does not."""
+"""S3 with faults: a proxy before the S3 server that also checks what S3 checks and the server does not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OWN = {"content-length", "transfer-encoding", "connection", "date", "server"}
 class S3Fault:
     """What happens to the requests whose ``"METHOD target"`` matches; after ``skip`` of them, ``times`` times.
 
-    ``after``: it is done all the same. ``damage``: a byte of the body changes on its way. ``hold``: it hangs.
+    ``after``: the request is processed nevertheless. ``damage``: one byte of the body changes in transit. ``hold``: it hangs.
     """
 
     match: str
@@ -40,7 +40,7 @@ class S3Fault:
 
 @dataclass
 class S3Proxy:
-    """The address of the proxy, and what is planned."""
+    """The address of the proxy, and its planned faults."""
 
     behind: str
     url: str = ""
@@ -61,7 +61,7 @@ class S3Proxy:
         self.let_go.clear()
 
     def unfinished_uploads(self, lake: str) -> int:
-        """How many uploads of several parts below ``s3://bucket/prefix`` were begun and not ended."""
+        """Return how many multipart uploads below ``s3://bucket/prefix`` were begun and not completed."""
         bucket, _, prefix = lake.removeprefix("s3://").partition("/")
         answer = requests.get(f"{self.behind}/{bucket}?uploads", headers=SIGNED, timeout=10)
         answer.raise_for_status()

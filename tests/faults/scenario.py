@@ -1,4 +1,4 @@
-"""Where a case is played: its own Mixpanel project, dataset and lake, in a sandbox that all cases share."""
+"""Where a case runs: its own Mixpanel project, dataset and lake, in a sandbox that all cases share."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TRIES = 8
 def event(
     name: str = "Purchase", *, day: date = DAYS[0], key: str | None = None, **properties: Any
 ) -> dict[str, Any]:
-    """An event at noon of its day; ``key`` is its ``$insert_id``. A property given as None is left out."""
+    """Return an event at noon of its day; ``key`` is its ``$insert_id``. A property given as None is omitted."""
     at = NOON + 86_400 * (day - DAYS[0]).days
     base = {"time": at, "distinct_id": "u-1", "$user_id": "u-1", "$insert_id": key or f"i-{next(_NUMBERS)}"}
     given = {key: value for key, value in (base | properties).items() if value is not None}
@@ -40,7 +40,7 @@ def event(
 
 
 def base_pipeline() -> Pipeline:
-    """The pipeline that all cases start from."""
+    """Return the pipeline that all cases start from."""
     base = PIPELINES["hostile"]
     quality = base.quality.model_copy(update={"max_quarantined": 1.0, "history_days": 0})
     names = {"dataset": "Faults", "schema_name": "Faults", "field_group": str(_HERE / "field_group.json")}
@@ -49,10 +49,10 @@ def base_pipeline() -> Pipeline:
 
 
 class Scenario(Observation):
-    """A case's own project, dataset, pipeline and lake; starts runs and looks at what became of them.
+    """A case's own project, dataset, pipeline and lake; starts runs and observes their results.
 
-    ``like``: it begins with another place's project and a copy of its lake; the dataset is its own all the same.
-    ``tagged``: setup has given the lake its id and the dataset its tags; False: it was set up by an earlier version.
+    ``like``: it begins with a copy of another scenario's project and lake; the dataset is always its own.
+    ``tagged``: setup has given the lake its id and the dataset its tags; False: an earlier version set it up.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Scenario(Observation):
         self.dataset_id = self.create_dataset()
 
     def create_dataset(self) -> str:
-        """Create the pipeline's dataset with the tags that setup writes; its id."""
+        """Create the pipeline's dataset with the tags that setup writes, and return its id."""
         content_type = "application/vnd.adobe.xed+json;version=1"
         owner = Ownership(self.pipeline.name, self.lake, str(self.runner.source))
         return self.stage.aep.catalog.create_dataset(
@@ -117,15 +117,15 @@ class Scenario(Observation):
         return base.model_copy(update={"name": f"faults-{self.project_id}", **sections, **changes})
 
     def change(self, **fields: Any) -> None:
-        """Another pipeline file, connection, lake or limit from here on."""
+        """Use another pipeline file, connection, lake or limit from now on."""
         self.where = replace(self.where, **fields)
         self.forget_lake()
 
     def forget_lake(self) -> None:
-        """Opens the lake again when it is next asked for: it has another address, or its folder is another one."""
+        """Open the lake again at its next use, because its address or folder has changed."""
         self.__dict__.pop("lake", None)
 
-    # What happens outside.
+    # Events outside the runs.
 
     def add(self, *events: Mapping[str, Any]) -> None:
         self.stage.post(f"/mixpanel/projects/{self.project_id}/events", {"events": list(events)})
@@ -134,7 +134,7 @@ class Scenario(Observation):
         self.stage.post("/faults", dict(fault))
 
     def no_faults(self) -> None:
-        """All services behave again, and S3."""
+        """End the faults of all services and of S3."""
         self.stage.s3.calm()
         self.stage.session.delete(f"{self.stage.url}/_sandbox/faults", timeout=30).raise_for_status()
 
@@ -142,15 +142,15 @@ class Scenario(Observation):
         self.stage.post("/aep/settings", settings)
 
     def forced(self, *plans: Mapping[str, Any]) -> None:
-        """How the next batches of this dataset end."""
+        """Set how the next batches of this dataset end."""
         self.settings(next_batches=[{"dataset": self.dataset_id, **plan} for plan in plans])
 
     def batch_becomes(self, status: str) -> None:
-        """Somebody, or AEP itself, gives the newest batch another status."""
+        """Set another status of the newest batch, as a user or AEP could."""
         self.change_batch(status=status)
 
     def change_batch(self, batch: str | None = None, **fields: Any) -> None:
-        """Change a batch, the newest one where none is named."""
+        """Change a batch, by default the newest one."""
         found = batch or max(self.batches(), key=lambda batch: batch["created"])["id"]
         self.stage.post(f"/aep/batches/{found}", fields)
 
@@ -160,11 +160,11 @@ class Scenario(Observation):
         return Try(self.where, run, next(self._tries))
 
     def tried(self, run: Run) -> End:
-        """One try, to its end."""
+        """Run one try to its end."""
         return self.start(run).wait()
 
     def finish(self, run: Run, tries: int = _TRIES) -> End:
-        """Tries the run as Airflow would, without failpoints: again where that may help."""
+        """Try the run as Airflow would, without failpoints: again where a retry may help."""
         calm = replace(run, failpoints="")
         for _ in range(tries):
             end = self.tried(calm)
@@ -176,12 +176,12 @@ class Scenario(Observation):
         return Tasks(self.folder / f"{run.key}.xcom")
 
     def delete_dataset(self) -> None:
-        """As a person does in AEP."""
+        """Delete a batch as a person does in AEP."""
         headers = self.runner.aep._http._headers()
         url = f"{self.stage.url}/data/foundation/catalog/dataSets/{self.dataset_id}"
         self.stage.session.delete(url, headers=headers, timeout=30).raise_for_status()
 
     def discard(self) -> None:
-        """The dataset, which would make the next cases slower, and the folder."""
+        """Remove the folder and the dataset, which would slow down the next cases."""
         self.delete_dataset()
         shutil.rmtree(self.folder, ignore_errors=True)

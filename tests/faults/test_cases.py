@@ -1,4 +1,4 @@
-"""The fault matrix: every case is played with real processes and real deaths, and the same checker looks afterwards."""
+"""The fault matrix: every case runs with real processes that are really killed, and one checker checks them all."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sandbox
 PROJECT = Path(__file__).parents[2]
 
 
-def test_every_number_of_the_matrix_has_a_case_and_every_case_a_name_of_its_own() -> None:
+def test_every_number_of_the_matrix_has_a_case_with_a_unique_name() -> None:
     numbers = {
         f"{letter}{number:02}" for letter, (count, _) in CHAPTERS.items() for number in range(1, count + 1)
     }
@@ -31,7 +31,7 @@ def test_every_number_of_the_matrix_has_a_case_and_every_case_a_name_of_its_own(
     assert [name for name, count in Counter(case.id for case in ALL).items() if count > 1] == []
 
 
-def test_what_is_shown_elsewhere_is_there() -> None:
+def test_references_to_other_tests_are_valid() -> None:
     for case in SHOWN_ELSEWHERE:
         for test in case.tests:
             path, _, name = test.partition("::")
@@ -39,7 +39,7 @@ def test_what_is_shown_elsewhere_is_there() -> None:
             assert not name or f"\ndef {name.partition('[')[0]}(" in text, f"{case.id}: there is no {test}"
 
 
-def test_every_failpoint_is_died_at_by_a_case_or_a_random_plan() -> None:
+def test_every_failpoint_is_used_by_a_case_or_a_random_plan() -> None:
     source = "".join(path.read_text() for path in (PROJECT / "include").rglob("*.py"))
     written = {name for _, name in re.findall(r'[^"`]failpoint\((f?)"([a-z_.{}]+)"\)', source)}
     for hole, words in (("{manifest.step}", get_args(Step)), ("{kind}", get_args(Kind))):

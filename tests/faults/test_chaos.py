@@ -1,6 +1,6 @@
-"""Random plans of faults; one that fails is made smaller before it is told.
+"""Random plans of faults; a failing plan is reduced before it is reported.
 
-``PLANS`` says how many, ``SEED`` from which seed on, and ``MINUTES`` how long ``make faults`` may take in all.
+``PLANS``: how many. ``SEED``: the first seed. ``MINUTES``: how long ``make faults`` may take in total.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def test_a_random_plan(
 
 
 def _shrunk(plan: Plan, stage: FaultEnvironment, prepared: Prepared) -> Plan:
-    """Without every fault and run that it does not take."""
+    """Reduce the plan: remove every fault and run that the failure does not need."""
     for number in range(_MOST_SMALLER):
         for smaller in plan.smaller():
             try:

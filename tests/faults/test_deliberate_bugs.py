@@ -1,4 +1,4 @@
-"""The suite can fail: each deliberate fault of the product is caught, and the product itself passes."""
+"""The suite can fail: each deliberate bug of the product is caught, and the product itself passes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CUT = {"match": {"path": "/api/2.0/export"}, **cut(before_end_bytes=40, honest=
 
 
 def _case(name: str) -> Case:
-    """A case of the matrix."""
+    """Return a case of the matrix."""
     return next(case for case in CASES if case.id == name)
 
 
@@ -42,9 +42,9 @@ _UNAUDITED = replace(
 """The outage, without a word about which days the audit has to name."""
 _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
     (broken.no_record_before_complete, Case("overtaken", "two runs of one day", "each event once", (_OVERTAKEN,), active=4, batches=2),
-     # By the sets, or before them: the witness finds the batch that no record names.
+     # Found by the sets, or earlier: the witness finds the batch that no record names.
      "duplicate=|red:UnknownBatch, not green"),
-    # What is stored is cut, too, and its reader refuses it.
+    # The stored file is truncated too, and its reader refuses it.
     (broken.truncated_gzip_is_whole, Case("cut", "a gzip without its end", "the day whole", (fault(_CUT),), active=40,
                                           events=tuple(event(key=f"k{number}") for number in range(40))), "not green"),
     (broken.insert_id_alone, Case("ids", "two events share an $insert_id", "both", (), active=2,
@@ -61,7 +61,7 @@ _CASES: tuple[tuple[Callable[[], None], Case, str], ...] = (
 
 
 @pytest.mark.parametrize(("breaks", "case", "says"), _CASES, ids=[breaks.__name__ for breaks, _, _ in _CASES])
-def test_a_deliberate_fault_is_caught(
+def test_a_deliberate_bug_is_caught(
     breaks: Callable[[], None], case: Case, says: str, stage: FaultEnvironment
 ) -> None:
     play(case, _place(stage, "sound", case))

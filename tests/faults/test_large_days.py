@@ -1,6 +1,6 @@
 """R02 and R03: memory does not grow with the day, and time grows in proportion.
 
-``NIGHTLY=1`` plays the days of full size, 2 GB and 10^7 events, which take about an hour; ``NIGHTLY=0.1`` a tenth of them.
+``NIGHTLY=1`` runs the days of full size, 2 GB and 10^7 events, which take about an hour; ``NIGHTLY=0.1`` a tenth of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LINES = 1000
 
 @dataclass(frozen=True)
 class Cost:
-    """What a day cost its process."""
+    """The time and memory that a day cost its process."""
 
     events: int
     megabytes: float
@@ -40,7 +40,7 @@ class Cost:
 
 @contextmanager
 def mixpanel(events: int, padding: int) -> Iterator[int]:
-    """Sends a day of so many events, made as it is sent; the port."""
+    """Serve a generated day of so many events and return the port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -81,7 +81,7 @@ def _line(number: int, padding: int) -> bytes:
 
 
 def carried(scenario: Scenario, events: int, padding: int) -> Cost:
-    """The day as far as it needs memory: to its staged files."""
+    """Process the day up to its staged files, which is what needs memory."""
     with mixpanel(events, padding) as port:
         connection = {**scenario.where.connection, "host": "127.0.0.1", "port": port}
         scenario.change(connection=connection, environment={"MIXPANEL_AEP_MEMORY": f"{_MEGABYTES}MB"})
@@ -112,7 +112,7 @@ def _peak_megabytes(pid: int | None) -> float:
     [(int(_NIGHTLY * 10**6) or 5_000, 1900), (int(_NIGHTLY * 10**7) or 20_000, 20)],
     ids=["2 KB events", "small events"],
 )
-def test_a_large_day_costs_time_and_no_memory(stage: FaultEnvironment, events: int, padding: int) -> None:
+def test_a_large_day_takes_time_but_no_memory(stage: FaultEnvironment, events: int, padding: int) -> None:
     costs = []
     for name, number in (("small", events // 10), ("large", events)):
         scenario = stage.scenario(f"{name}-{padding}")

@@ -1,4 +1,4 @@
-"""What one day of three events cannot show of transform: days of odd length, and a large day with poison in it.
+"""What one day of three events cannot show of transform: days of odd length, and a large day with invalid events.
 
 ``NIGHTLY=1`` makes the large day a million events.
 """
@@ -45,12 +45,12 @@ ODD_DAYS = {
 
 @pytest.mark.sandbox
 def test_odd_days_hold_each_event_once(stage: FaultEnvironment) -> None:
-    """An event in every hour, in the first second and in the last: as many are active on each day, and all of them."""
+    """An event in every hour, in the first second and in the last: all of them are active, each on its day."""
     source = {"time_is": "project_local", "timezone": ZONE}
     scenario = stage.scenario("odd days", mixpanel=source, start_date=date(2024, 1, 1))
     stage.post("/mixpanel/projects", {"id": scenario.project_id, **source})
     instants = {day: _instants(*odd) for day, odd in ODD_DAYS.items()}
-    # With an id of its own each: in autumn the wall clock's reading, which is the event's time, comes twice.
+    # Each with its own id: in autumn the wall clock's reading, which is the event's time, occurs twice.
     scenario.add(*(
         {"event": "Odd", "at": at.isoformat(), "processed_at": at.isoformat(),
          "properties": {"distinct_id": "u", "$user_id": "u", "$insert_id": f"{at:%m%d-%H%M%S}",
@@ -71,8 +71,8 @@ def _instants(first: datetime, hours: int) -> list[datetime]:
 
 
 @pytest.mark.unit
-def test_poison_in_a_large_day_is_quarantined_in_flat_memory(tmp_path: Path) -> None:
-    """One quarantined row each; and the day takes hardly more memory than it does without them."""
+def test_invalid_events_in_a_large_day_are_quarantined_in_constant_memory(tmp_path: Path) -> None:
+    """One quarantined row each; and the day needs hardly more memory than it does without them."""
     found = {}
     for poison in (False, True):
         code = (
@@ -90,7 +90,7 @@ def test_poison_in_a_large_day_is_quarantined_in_flat_memory(tmp_path: Path) -> 
 
 
 def large_day(poison: bool, folder: str) -> None:
-    """Exports and transforms a large day, and tells what became of it; run in a process of its own."""
+    """Export and transform a large day and return the result; runs in a separate process."""
     scenario = workspace(Lake(f"file://{folder}/{poison}"))
     mapping = bind("test.json", [row("event", "eventType")], schema(), keep_unmapped=True)
     raw = export_partition(scenario, SOURCE, Large(poison))
@@ -101,7 +101,7 @@ def large_day(poison: bool, folder: str) -> None:
 
 
 class Large:
-    """A Mixpanel client whose day is never in memory; its poison is in the middle."""
+    """A Mixpanel client that streams its day; the invalid events are in the middle."""
 
     def __init__(self, poison: bool) -> None:
         self.poison = poison

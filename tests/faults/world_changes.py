@@ -1,4 +1,4 @@
-"""The world changes around a pipeline: another dataset, AEP sandbox or project, another lake, other people's hands."""
+"""Changes around a pipeline: another dataset, AEP sandbox, project or lake, and actions of other people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SINCE_VERSION_2 = {"ids", "refused", "recipe", "made_of", "history"}
 
 
 def use_dataset(scenario: Scenario, suffix: str = "") -> None:
-    """The pipeline file names another dataset, which setup makes; without a suffix its first one again."""
+    """Name another dataset in the pipeline file, which setup creates; without a suffix the first one again."""
     name = scenario.pipeline.aep.dataset.partition(" / ")[0] + (f" / {suffix}" if suffix else "")
     _change_pipeline(scenario, "aep", dataset=name)
     found = scenario.runner.aep.catalog.find_dataset(name)
@@ -29,7 +29,7 @@ def use_dataset(scenario: Scenario, suffix: str = "") -> None:
 
 
 def use_aep_sandbox(scenario: Scenario, name: str) -> None:
-    """The AEP connection names another AEP sandbox, in which setup makes what is missing."""
+    """Name another AEP sandbox in the AEP connection; setup creates what is missing there."""
     extra = {**scenario.where.aep_connection.get("extra", {}), "aep_sandbox": name}
     scenario.change(aep_connection={**scenario.where.aep_connection, "extra": extra})
     scenario.runner.setup()
@@ -37,13 +37,13 @@ def use_aep_sandbox(scenario: Scenario, name: str) -> None:
 
 
 def use_project(scenario: Scenario, **changes: Any) -> None:
-    """The Mixpanel connection names another project or region; without changes its first one again."""
+    """Name another project or region in the Mixpanel connection; without changes the first one again."""
     extra = {"project_id": scenario.project_id, "region": "us", **changes}
     scenario.change(connection={**scenario.where.connection, "extra": extra})
 
 
 def use_other_project(scenario: Scenario) -> None:
-    """The connection names another project, which its account may read, and whose day has events of its own."""
+    """Name another project in the connection, which its account may read and whose day has different events."""
     other = scenario.project_id + _OTHER
     account = {"username": ACCOUNT, "secret": MIXPANEL_SECRET}
     scenario.stage.post(
@@ -54,19 +54,19 @@ def use_other_project(scenario: Scenario) -> None:
 
 
 def use_other_region(scenario: Scenario) -> None:
-    """The connection names the same number in another region, where it is another company's project."""
+    """Name the same number in another region, where it is another company's project."""
     scenario.stage.post("/mixpanel/projects", {"id": scenario.project_id, "region": "eu"})
     use_project(scenario, region="eu")
 
 
 def use_first_project(scenario: Scenario) -> None:
-    """The connection is corrected."""
+    """Correct the connection."""
     scenario.stage.post("/mixpanel/projects", {"id": scenario.project_id, "region": "us"})
     use_project(scenario)
 
 
 def remake_dataset(scenario: Scenario) -> None:
-    """A person deletes the dataset and makes one of the same name, without the tags of the first."""
+    """Delete the dataset and create one of the same name, without the tags of the first."""
     scenario.delete_dataset()
     tagged, scenario.tagged = scenario.tagged, False
     scenario.dataset_id = scenario.create_dataset()
@@ -74,12 +74,12 @@ def remake_dataset(scenario: Scenario) -> None:
 
 
 def use_other_mapping(scenario: Scenario) -> None:
-    """The pipeline file drops what is not mapped: the same events make rows of other content."""
+    """Let the pipeline file drop unmapped properties: the same events become rows of other content."""
     scenario.change(pipeline=scenario.pipeline.model_copy(update={"unmapped": "drop"}))
 
 
 def use_first_mapping(scenario: Scenario) -> None:
-    """The pipeline file is as it was."""
+    """Restore the pipeline file."""
     scenario.change(pipeline=scenario.pipeline.model_copy(update={"unmapped": "keep"}))
 
 
@@ -89,7 +89,7 @@ def _change_pipeline(scenario: Scenario, section: str, **changes: Any) -> None:
 
 
 def use_lake(scenario: Scenario, suffix: str = "", *, copy: bool = False) -> None:
-    """Runs use another lake from here on, an empty one or a copy of what is there; without a suffix the first one."""
+    """Use another lake from now on, an empty one or a copy; without a suffix the first one."""
     before, first = scenario.lake, scenario.where.lake.partition("~")[0]
     scenario.change(lake=f"{first}~{suffix}" if suffix else first)
     if copy:
@@ -100,19 +100,19 @@ def use_lake(scenario: Scenario, suffix: str = "", *, copy: bool = False) -> Non
 
 
 def empty_lake(scenario: Scenario) -> None:
-    """The folder is lost, and an empty one is at the same address."""
+    """Replace the lost folder by an empty one at the same address."""
     root = _root(scenario)
     shutil.move(root, root.with_name(f"{root.name}.lost"))
     scenario.forget_lake()
 
 
 def copy_lake(scenario: Scenario, name: str = "older") -> None:
-    """A person copies the folder."""
+    """Copy the folder."""
     shutil.copytree(_root(scenario), _root(scenario).with_name(name))
 
 
 def restore_lake(scenario: Scenario, name: str = "older") -> None:
-    """The folder is replaced by a copy, at the same address."""
+    """Replace the folder by a copy, at the same address."""
     root = _root(scenario)
     shutil.rmtree(root)
     shutil.copytree(root.with_name(name), root)
@@ -120,7 +120,7 @@ def restore_lake(scenario: Scenario, name: str = "older") -> None:
 
 
 def find_lake(scenario: Scenario) -> None:
-    """The lost folder is back at its place."""
+    """Put the lost folder back in its place."""
     root = _root(scenario)
     shutil.rmtree(root)
     shutil.move(root.with_name(f"{root.name}.lost"), root)
@@ -133,17 +133,17 @@ def _root(scenario: Scenario) -> Path:
 
 
 def merge_identities(scenario: Scenario, old: str = "u-1", new: str = "u-merged", **how: Any) -> None:
-    """Mixpanel learns that two ids are one user: all rows of the old one come out under the new one."""
+    """Let Mixpanel merge two ids into one user: all rows of the old id are returned under the new one."""
     scenario.stage.post(f"/mixpanel/projects/{scenario.project_id}/rewrites", {"from": old, "to": new, **how})
 
 
 def hide_newest_batch(scenario: Scenario, *, hidden: bool = True) -> None:
-    """The catalog has lost the newest batch, or shows it again."""
+    """Let the catalog lose the newest batch, or show it again."""
     scenario.change_batch(vanished=hidden)
 
 
 def forge(scenario: Scenario, kind: str, batch: str, day: date = DAYS[0]) -> None:
-    """Somebody writes a record by hand that names a batch of another day or dataset."""
+    """Write a record by hand that names a batch of another day or dataset."""
     ledger = scenario.history.ledger(day)
     fields = ledger.records()[-1].model_dump(exclude=_OWN)
     record = LedgerRecord(
@@ -156,13 +156,13 @@ def forge(scenario: Scenario, kind: str, batch: str, day: date = DAYS[0]) -> Non
 
 
 def remove_newest_record(scenario: Scenario, day: date = DAYS[0]) -> None:
-    """The ledger is restored from a copy."""
+    """Restore the ledger from a copy."""
     ledger = scenario.history.ledger(day)
     (_root(scenario) / ledger.key(len(ledger.records()))).unlink()
 
 
 def as_version_5(scenario: Scenario, *days: date) -> None:
-    """The lake becomes what data version 5 wrote: ledgers below the pipeline's name, and no history."""
+    """Turn the lake into what data version 5 wrote: ledgers below the pipeline's name, and no history."""
     for day in days:
         for record in scenario.records(day):
             data = record.model_dump(mode="json", exclude=_SINCE_VERSION_2)
@@ -172,7 +172,7 @@ def as_version_5(scenario: Scenario, *days: date) -> None:
 
 
 def second_pipeline(scenario: Scenario, name: str) -> None:
-    """A second pipeline file names the same dataset; the first one's is still there."""
+    """Add a second pipeline file for the same dataset; the first one's still exists."""
     folder = scenario.folder / "pipelines"
     folder.mkdir(exist_ok=True)
     for each in (scenario.pipeline.name, name):
@@ -182,6 +182,6 @@ def second_pipeline(scenario: Scenario, name: str) -> None:
 
 
 def rename_pipeline(scenario: Scenario, name: str = "") -> None:
-    """The pipeline file gets another name; without one its first name again."""
+    """Rename the pipeline file; without a name back to its first name."""
     name = name or f"faults-{scenario.project_id}"
     scenario.change(pipeline=scenario.pipeline.model_copy(update={"name": name}))

@@ -29,7 +29,7 @@ def script(name: str) -> Any:
     return module
 
 
-def test_no_line_of_the_image_gives_code_to_the_runtime_user() -> None:
+def test_the_runtime_user_cannot_write_code_in_the_image() -> None:
     copies = re.findall(r"^COPY (.*)$", _DOCKERFILE, re.MULTILINE)
     assert copies
     assert not [line for line in copies if "--chown" in line and "--chown=root:" not in line]

@@ -36,24 +36,24 @@ _ODD = "a\u2028b\u0085c\u2029d\u0000e\u000bf"
 
 
 def line(text: str | bytes) -> Json:
-    """A line of the day's export that is sent exactly so."""
+    """Return a line of the day's export that is sent exactly as given."""
     content = text.encode() if isinstance(text, str) else text
     moment = {"at": NOON * 1000, "processed_at": NOON * 1000 + 7_200_000}
     return {"line_base64": base64.b64encode(content).decode(), **moment}
 
 
 def with_more(key: str, more: str) -> Json:
-    """An event whose properties end with ``more``."""
+    """Return an event whose properties end with ``more``."""
     return line(_ROW % (NOON, key, f",{more}"))
 
 
 def exporting(planned: Json) -> Do:
-    """``planned`` happens to exports alone."""
+    """Apply ``planned`` to export requests only."""
     return fault({"match": EXPORT, **planned})
 
 
 def connection(**fields: Any) -> Do:
-    """Somebody changes the Mixpanel connection; None takes a field back."""
+    """Change fields of the Mixpanel connection; None removes a field."""
 
     def change(scenario: Scenario) -> None:
         kept = {**scenario.where.connection, **fields}
@@ -112,12 +112,12 @@ def _the_number_is_left_out(scenario: Scenario) -> None:
 
 
 def _kept(scenario: Scenario, name: str) -> list[object]:
-    """What rows carry of a property beside the fields."""
+    """What rows contain of a property in addition to the mapped fields."""
     return [unmapped(row)[name] for row in rows(scenario) if name in unmapped(row)]
 
 
 def _cut(number: str, name: str, planned: Json, says: str, **more: Any) -> Case:
-    """An answer that is not whole: nothing of it is published, and the next try is green."""
+    """A response is incomplete: nothing of it is published, and the next try is green."""
     acts = (exporting(planned), Go(ends=_CUT, says=says))
     check = all_of(asked(2), outputs("export", 1))
     return Case(f"{number}/{name}", f"the answer is cut: {name}", "TruncatedExport; green after retry", acts,
@@ -125,7 +125,7 @@ def _cut(number: str, name: str, planned: Json, says: str, **more: Any) -> Case:
 
 
 def _refused(id: str, planned: Json, error: str, says: str, fault: str, expected: str) -> Case:
-    """An answer that another try does not mend: red at once, after one request."""
+    """A response that another try does not change: red at once, after one request."""
     acts = (exporting({**planned, "times": None}), Go(ends=f"red:{error}", says=says))
     check = all_of(asked(2), silent_about(CANARY_BODY))
     return Case(id, fault, expected, acts, finally_=f"red:{error}", check=check, **_MISSING)
@@ -174,7 +174,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E10", "empty body, 200", "success with 0 rows: no batch, the ledger says empty", (), events=(), ledger=("empty",), **_NOTHING),
     Case("E10/looked at again", "an empty day gets events later", "reconcile looks again and loads them",
          (Go(), add(*three())), events=(), run=Run("reconcile", refresh=True), ledger=("empty", *ALL_OF_IT), check=asked(2)),
-    # The day as a whole is refused by validate, which knows what is expected of it: there is no error of its own.
+    # Validate refuses the day as a whole because it knows the expected counts; export itself has no error for it.
     Case("E10/allow_empty: false", "empty body, 200, where no day may be empty", "red PartitionRefused, nothing is staged", (), events=(),
          pipeline={"quality": {"allow_empty": False}}, finally_="red:PartitionRefused", ledger=(), left=frozenset({"report"}),
          **_NOTHING),
@@ -187,7 +187,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E13", "JSON that is no object; properties missing; properties a list", "quarantine with reason and line number", (),
          events=(*three(), *map(line, ("99", "[1]", "null", '{"event":"A"}', '{"event":"A","properties":[]}'))), quarantined=5,
          check=all_of(refused("transform", not_an_event=5), counted("export", exported=4, not_events=4))),
-    # A number that JSON has is no fault: 2^63 fits no double, and is kept to the letter.
+    # A number that JSON allows is valid: 2^63 does not fit a double and is kept digit for digit.
     Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: what is no JSON is quarantined, large integers are kept", (),
          events=(*three(), with_more("d", '"x":1,"x":2'), with_more("n", '"x":NaN'), with_more("i", '"x":Infinity'),
                  with_more("b", f'"big":{2**63}'), with_more("h", '"huge":1e400')),
@@ -230,13 +230,13 @@ CASES: tuple[Case | Elsewhere, ...] = (
          scenario={"idle_seconds": 0.5}, check=asked(2)),
     Case("E22", "redirect to another address", "red RedirectRefused; nobody goes there, with credentials or without",
          (Do("a redirect", _redirected), Go(ends="red:RedirectRefused")), check=all_of(asked(2), _nobody_went_elsewhere)),
-    # Not even its first characters are told: they may be an event in another form.
+    # Not even the first characters are shown: they may be an event in another form.
     Case("E23", "an HTML page with 200", "NotAnExport, nothing of the page is told; green after retry",
          (exporting(html()), Go(ends="again:NotAnExport", says="a web page")), check=all_of(asked(2), silent_about(CANARY_BODY))),
     Case("E24", "two exports of a day differ: one event vanished, one came late", "the late one is loaded, the other is counted",
          (Go(), add(event(key="late")), Do("Mixpanel deletes an event", _deleted)), run=Run("reconcile", refresh=True), active=4, batches=2,
          check=all_of(counted("stage", staged=1, already_active=2, vanished=1), outputs("export", 2))),
-    # Exported rows hold no project id: whose they are is asked of the request, which always names the project.
+    # Exported rows contain no project id; the request, which always names the project, decides whose they are.
     Case("E25", "the project lives in another region", "red WrongProject, says what to change",
          (Do("the project is in the EU", _region), Go(ends="red:WrongProject", says="Set the region")), finally_="red:WrongProject",
          check=asked(2), **_MISSING),

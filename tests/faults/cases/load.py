@@ -36,12 +36,12 @@ _ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
 
 
 def _down(route: str, how: Json, ends: str = _AGAIN) -> tuple[Any, ...]:
-    """A route that fails for longer than a try lasts, and then works again."""
+    """A route fails for longer than a try lasts, and then works again."""
     return fault(at(route, {**how, "times": None})), Go(ends=ends), NO_FAULTS
 
 
 def _grow(scenario: Scenario) -> None:
-    """Somebody adds a field to the schema in AEP."""
+    """Add a field to the schema in AEP, as an administrator may."""
     group = scenario.stage.aep.registry.find_by_title("fieldgroups", "Fault fields")
     assert group is not None
     path = f"/definitions/customFields/properties/_acmesandbox/properties/mixpanel/properties/field_{scenario.project_id}"
@@ -53,7 +53,7 @@ def _grow(scenario: Scenario) -> None:
 
 
 def _refused_once(scenario: Scenario) -> None:
-    """The ledger says which row AEP refused, and how many."""
+    """Assert that the ledger says which row AEP refused, and how many."""
     (record,) = [each for each in scenario.records(DAYS[0]) if each.kind == "active"]
     assert record.counts == {"active": 2, "refused": 1}
     assert record.ids is not None and record.refused is not None
@@ -62,7 +62,7 @@ def _refused_once(scenario: Scenario) -> None:
 
 CASES: tuple[Case | Elsewhere, ...] = (
     Case("L01", "kill -9 before POST /batches", "nothing in AEP", (dies("batch.create.before"),), ledger=ALL_OF_IT),
-    # The batch is not orphaned: its externalId follows from the content, and finds it again.
+    # The batch is not orphaned: its externalId follows from the content, so the next run finds it.
     Case("L02", "POST succeeds, its answer is lost", "the batch is found again, filled and completed",
          (fault(at("create", drop(after=True))), Go(ends=_AGAIN)), ledger=ALL_OF_IT),
     Case("L03", "kill -9 after POST, before the ledger's record", "as L02", (dies("batch.create.after"),), ledger=ALL_OF_IT),
@@ -109,7 +109,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L16", "the batch fails", "red with AEP's reasons; the next run makes a new batch",
          (forced({"outcome": "failed", "errors": [{"code": "INGEST-1401-400", "description": "x", "rows": []}]}),
           Go(ends="red:BatchFailed", says="rows cannot be parsed")), batches=2, ledger=(*ALL_OF_IT[:3], "failed", *ALL_OF_IT)),
-    # Partial ingestion is off: a batch that is part of a day cannot be made whole beside it, only taken back.
+    # Partial ingestion is off: a batch with a part of a day cannot be completed by another batch, only removed.
     *(Case(f"L17/{name}", "the batch succeeds in part", "red with both counts; reverted by a person, the day is loaded anew",
            (forced({"outcome": "partial", "rows": 1, **more}), Go(ends="red:CountMismatch", says="2 rows .*3 were staged"),
             becomes("inactive")), batches=2, ledger=_TWICE)
@@ -136,7 +136,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L22", "success, but the counts differ", "red, with both counts; it stays red until a person has looked",
          (forced({"outcome": "partial", "rows": 2, "silent": True}), *([Go(ends="red:CountMismatch")] * 2)), finally_=None, active=1, lost=2,
          ledger=ALL_OF_IT[:3]),
-    # What was ended in AEP cannot become active any more: a new batch needs nobody's leave.
+    # A batch that was ended in AEP cannot become active any more, so a new batch needs no release.
     *(Case(f"L23/{status}", "somebody ends the batch in AEP", "a new batch; the ledger keeps both",
            (forced({"outcome": "stalled"}), Go(run(polls=2), "again:BatchStuck"), becomes(status)), batches=2, ledger=_TWICE)
       for status in ("aborted", "deleted")),
@@ -146,7 +146,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
               (f"{_ONE_RUN}::test_a_deferred_task_is_cleared_and_run_again",)),
     Elsewhere("L24/marked failed", "a deferred task is marked failed", "what was committed comes in; the next run records it",
               (f"{_ONE_RUN}::test_a_deferred_task_is_marked_failed",)),
-    # AEP's schemas only grow, so that what was staged still fits; what does not fit fails the batch, which is L16.
+    # AEP's schemas only grow, so staged files still fit; a file that does not fit fails the batch, which is L16.
     Case("L25", "the dataset's schema has grown since staging", "loaded all the same",
          (Go(run(until="stage")), Do("a new field", _grow)), ledger=ALL_OF_IT),
     Case("L26", "AEP takes the batch for a duplicate", "red at every try, no loop, and no second batch",

@@ -1,5 +1,6 @@
-"""M: malice and secrets. Shown by ``tests/security``, whose tests carry the numbers; beside them every case of the other
-chapters is searched for the canaries that its connections hold (M07)."""
+"""M: malice and secrets. Shown by ``tests/security``, whose tests have the numbers. Also, every case of the other
+chapters is searched for the canaries that its connections hold (M07).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     _shown("M01", "event names that look like paths", "never part of a key", "names_and_paths"),
     _shown("M02", "ids with /, .., ?, #, CRLF", "refused when the pipeline is read", "names_and_paths"),
     _shown("M03", "markup in values, names, reasons", "no raw tag on the report page", "pages_and_csv"),
-    # Rows leave as JSON Lines and Parquet, unchanged.
+    # Rows are sent as JSON Lines and Parquet, unchanged.
     _shown("M04", "formulas for spreadsheets", "no CSV is written", "pages_and_csv"),
     _shown("M05", "templates in values", "rendered by nobody", "templates_and_log_lines"),
     _shown(

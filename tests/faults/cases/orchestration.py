@@ -1,4 +1,4 @@
-"""O: runs that meet, die, sleep and come late."""
+"""O: runs that overlap, die, pause and start late."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _DEPLOYED = Do("newer code is deployed", lambda scenario: scenario.change(prepar
 
 
 def _late(*days: int) -> Do:
-    """Two events of each of these days come late."""
+    """Add two late events to each of these days."""
     return add(*(event("Late", day=DAYS[day], key=f"late-{day}-{n}") for day in days for n in (1, 2)))
 
 
 def _finished(*names: str, day: int = 1) -> Do:
-    """The runs of another day, to their ends."""
+    """Run the other day to its end."""
 
     def finish(scenario: Scenario) -> None:
         for name in names:
@@ -59,8 +59,8 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (Together(tuple(run(name=name, day=day) for name in ("one", "other") for day in DAYS[:2]), (_EITHER,) * 4),
           _finished("one", "other")), _TWO_DAYS, active=6, batches=2, check=_one_batch_a_day),
     Elsewhere("O03", "a backfill races the scheduled run", "both watch one batch; Airflow refuses a second backfill",
-              (f"{_RUNS}::test_a_backfill_races_the_scheduled_run",)),
-    # The claim is no lease: whoever comes next waits a little for it to move, and then takes over with the next number.
+              (f"{_RUNS}::test_a_backfill_and_the_scheduled_run_load_one_day",)),
+    # A claim does not expire: the next run waits briefly for progress and then takes over with the next number.
     *(Case(f"O04/{point}", "the holder of the claim dies", "the next run takes over, with a higher number; the first one's rest finds it done",
            (dies(point), Go(run(name="backfill"))), ledger=ledger)
       for point, ledger in (("ledger.claimed.after", _TAKEN_OVER), ("ledger.created.after", ALL_OF_IT))),
@@ -83,7 +83,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
               (f"{_RUNS}::test_two_triggerers_run_one_trigger",)),
     Elsewhere("O09", "the event is wrong, or comes after the task was cleared", "AEP is asked; the event is not trusted",
               (f"{_ONE_RUN}::test_an_event_is_not_trusted",)),
-    Elsewhere("O10", "the metadata database is yesterday's", "the ledger knows", (f"{_ONE_RUN}::test_airflow_forgets_and_the_ledger_knows",)),
+    Elsewhere("O10", "the metadata database is yesterday's", "the ledger knows", (f"{_ONE_RUN}::test_a_restored_metadata_database_loads_nothing_twice",)),
     *(Case(f"O11/{point}", "newer code is deployed in mid run", "outputs of the old code are left where they are, and made anew",
            (dies(point), _DEPLOYED), ledger=ALL_OF_IT)
       for point in ("manifest.export.after", "manifest.transform.after", "manifest.stage.after", "ledger.created.after")),
@@ -104,7 +104,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
               (f"{_LATE}::test_days_beyond_the_window_that_changed_are_told_once_they_were_exported",
                f"{_LATE}::test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is")),
     Elsewhere("O15", "the partition is in the future, today, or before start_date", "red at once; nobody is asked",
-              (f"{_ONE_RUN}::test_a_day_that_cannot_be_there",)),
+              (f"{_ONE_RUN}::test_an_impossible_day_is_refused",)),
     Elsewhere("O16", "two pipelines for one dataset", "refused at parse, with both names", (f"{_RUNS}::test_two_pipelines_for_one_dataset",)),
     Elsewhere("O17", "one task is cleared alone", "what follows keeps to its inputs, or is done anew; no row twice",
               (f"{_ONE_RUN}::test_only_the_transform_is_cleared",)),

@@ -1,4 +1,4 @@
-"""O21: a refresh that reads only the lines that differ dies on its way, and is run again."""
+"""O21: a refresh that reads only the different lines dies and is run again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _deleted(scenario: Scenario) -> None:
 
 
 def _only_differences(scenario: Scenario) -> None:
-    """The steps have read the new lines and the gone one, and say how many rows the day has."""
+    """Assert that the steps read the new and the removed lines, and count the day's rows."""
     found = {step: made(scenario, step) for step in _STEPS}
     assert all(manifest.delta is not None for manifest in found.values())
     assert [found[step].rows for step in _STEPS] == [4, 4, 4]
@@ -45,7 +45,7 @@ CASES: tuple[Case, ...] = (
            (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), dies(point, times, name="again", refresh=True)),
            scenario={"prepare": differences_alone}, run=_AGAIN, active=5, batches=2, ledger=ALL_OF_IT * 2, check=_only_differences)
       for name, point, times in _DEATHS),
-    # The one that is lost was returned by an export, and Mixpanel has deleted it since.
+    # The lost event was returned by an export, and Mixpanel has deleted it since.
     Case("O21/replaced", "the day is replaced after a refresh of a few lines", "all rows of the day, once, and none that is gone",
          (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), Go(_AGAIN)), scenario={"prepare": differences_alone},
          run=run(name="anew", replace=True), active=4, batches=3, ledger=ALL_OF_IT * 3, lost=1),

@@ -1,4 +1,4 @@
-"""R: what a worker runs out of, and what stops it."""
+"""R: exhausted resources of a worker, and signals that stop it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _before(step: str) -> tuple[Go, ...]:
 
 
 def _full(folder: str, options: str) -> Do:
-    """From now on every process has only this little room at a folder of the place, or of the partition."""
+    """Limit the space of every later process in a folder of the scenario or of the partition."""
 
     def change(scenario: Scenario) -> None:
         path = scenario.folder / folder.replace("lake/", f"lake/{scenario.partition().prefix}/")
@@ -63,7 +63,7 @@ def _full_disks() -> Iterator[Case]:
 
 
 def _evicted(scenario: Scenario, point: str) -> None:
-    """SIGTERM reaches the process while it is at a failpoint."""
+    """Send SIGTERM to the process while it is at a failpoint."""
     scenario.change(prepare=ends_when_told)
     one = scenario.start(run(f"{point}=stop"))
     assert one.wait_until_stopped()
@@ -73,7 +73,7 @@ def _evicted(scenario: Scenario, point: str) -> None:
 
 
 def _tidied(scenario: Scenario) -> None:
-    """Scratch is removed while a step works in it."""
+    """Remove the scratch folder while a step works in it."""
     one = scenario.start(run("lake.upload.before:2=stop"))
     assert one.wait_until_stopped()
     shutil.rmtree(scenario.folder / "scratch")
@@ -84,7 +84,7 @@ def _tidied(scenario: Scenario) -> None:
 
 
 def _bombed(scenario: Scenario) -> None:
-    """Mixpanel's answer is 16 GB of zeros in 16 MB."""
+    """Let Mixpanel's response be 16 GB of zeros in 16 MB."""
     member = gzip.compress(bytes(2**26))
     headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain"}
     mixpanel, before = (
@@ -103,13 +103,13 @@ _DAY_SECONDS = 86_400.0
 
 
 def _cleaning(days: float, failpoints: str = "", **more: Any) -> Go:
-    """A cleaning so many days later."""
+    """Clean so many days later."""
     ends = "died" if failpoints else "green"
     return Go(run(failpoints, name="cleaning", task="clean", ahead=days * _DAY_SECONDS, **more), ends)
 
 
 def _cleaned(scenario: Scenario) -> None:
-    """Of the day's rows the lake has the export alone."""
+    """Assert that the lake has only the export of the day's rows."""
     rows = [
         key for key in scenario.lake.keys(scenario.partition().prefix) if key.endswith((".parquet", ".gz"))
     ]
@@ -117,18 +117,18 @@ def _cleaned(scenario: Scenario) -> None:
 
 
 def _forgetting(failpoints: str = "") -> Go:
-    """The command that forgets the person of all events."""
+    """Run the command that forgets the person of all events."""
     return Go(run(failpoints, name="forget", task="forget"), "died" if failpoints else "green")
 
 
 def _forgotten(scenario: Scenario) -> None:
-    """The lake holds no row of the day."""
+    """Assert that the lake holds no row of the day."""
     rows = [key for key in scenario.lake.keys(scenario.partition().prefix) if key.endswith(".parquet")]
     assert rows == [], rows
 
 
 CASES: tuple[Case | Elsewhere, ...] = (
-    # Mounting needs a privilege that some machines do not give; the words of the errors are shown without it too.
+    # Mounting needs a privilege that some machines do not grant; the error messages are checked without it too.
     *(_full_disks() if can_mount() else ()),
     Elsewhere("R01", "disk full", _GREEN_LATER, ("tests/steps/test_scratch.py",)),
     Elsewhere("R02", "memory limit of 256 MB with a day of 2 GB", "completes; memory does not grow with the day",
@@ -141,7 +141,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
       for point, number in (("export.piece", 1), ("lake.upload.before", 1), ("lake.upload.before", 2), ("manifest.validate.before", 1),
                             ("manifest.stage.before", 1), ("batch.upload.before", 1), ("ledger.completing.after", 1))),
     Elsewhere("R05/Airflow", "SIGTERM to Airflow's worker", "the task ends at once and is retried",
-              (f"{_AIRFLOW}::test_a_worker_is_told_to_stop_in_mid_step",)),
+              (f"{_AIRFLOW}::test_a_worker_is_terminated_during_a_step",)),
     Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
          (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be created"), _AGAIN),
          ledger=ALL_OF_IT),

@@ -33,7 +33,7 @@ def _s3(match: str, status: int = 503, code: str = "SlowDown", **more: Any) -> D
 
 
 def _killed_at_part(scenario: Scenario) -> None:
-    """SIGKILL while the second part of an upload is on its way."""
+    """Kill the process with SIGKILL while the second part of an upload is being sent."""
     scenario.stage.s3.plan(S3Fault(_PART + "2", hold=True))
     attempt = scenario.start(run())
     assert scenario.stage.s3.held.wait(30)
@@ -42,7 +42,7 @@ def _killed_at_part(scenario: Scenario) -> None:
 
 
 def _staged(change: Callable[[Scenario, dict[str, Any]], object]) -> Do:
-    """Something happens to what was staged; ``change`` is given the manifest's text as an object."""
+    """Change the staged manifest; ``change`` receives its text as an object."""
 
     def how(scenario: Scenario) -> None:
         manifest = newest_manifests(scenario.lake, scenario.partition())["stage"]
@@ -52,7 +52,7 @@ def _staged(change: Callable[[Scenario, dict[str, Any]], object]) -> Do:
 
 
 def _files(change: Callable[[Path], object]) -> Do:
-    """Somebody does something to the staged file of a disk lake."""
+    """Change the staged file of a folder lake."""
 
     def how(scenario: Scenario, manifest: dict[str, Any]) -> None:
         assert scenario.lake.root is not None
@@ -76,14 +76,14 @@ def _manifest(make: Callable[[dict[str, Any]], str]) -> Do:
 
 
 def _output_removed(scenario: Scenario) -> None:
-    """A person does what the message says: the folder goes, and the task is cleared."""
+    """A person follows the message: removes the folder and clears the task."""
     assert scenario.lake.root is not None
     shutil.rmtree(scenario.lake.root / scenario.partition().step("stage"))
     scenario.tasks(run()).clear("stage")
 
 
 def _file_removed(scenario: Scenario) -> None:
-    """The same for a file, which the step that the message names has written."""
+    """The same for a file written by the step that the message names."""
     assert scenario.lake.root is not None
     (file,) = newest_manifests(scenario.lake, scenario.partition())["stage"].files
     shutil.rmtree((scenario.lake.root / file.key).parent)
@@ -115,7 +115,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          pipeline=_WRITES, ledger=ALL_OF_IT),
     Case("S01/after the file", "kill -9 after it", "no manifest; the rerun stages", (_VALID, dies("lake.upload.after")),
          pipeline=_WRITES, ledger=ALL_OF_IT),
-    # No key of ours can see the parts; the bucket's life cycle rule ends them (docs/security.md).
+    # The parts are invisible to list requests; the bucket's life cycle rule removes them (docs/security.md).
     Case("S01/between parts", "kill -9 between two parts of an upload", "no file, no manifest; the rerun stages",
          (_VALID, Do("SIGKILL in the second part", _killed_at_part)), _LARGE, "s3", pipeline=_WRITES, active=14, left=frozenset({"unfinished upload", "scratch"}),
          ledger=ALL_OF_IT),
@@ -132,7 +132,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("S05", "200 with an error in CompleteMultipartUpload", "no success", (
         _VALID, _s3(r"POST .*/staged/.*uploadId=", 200, "InternalError", times=99), Go(run(until="stage"), "again:LakeError"), NO_FAULTS),
         _LARGE, "s3", pipeline=_WRITES, active=14, ledger=ALL_OF_IT, left=frozenset({"unfinished upload"})),
-    # Each request carries the SHA-256 of its body, so that S3 itself refuses what is not what was sent.
+    # Each request contains the SHA-256 of its body, so that S3 itself refuses changed content.
     Case("S06", "a byte changes in transit", "S3 refuses it; again", (_VALID, _s3(_FILE, damage=True)), lake="s3", pipeline=_WRITES,
          ledger=ALL_OF_IT),
     Case("S07", "the manifest is there already, of the same content", "success",
@@ -163,7 +163,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("S14/public", "the bucket is public", "red on check",
               ("tests/lake/test_lake.py::test_a_bucket_that_a_stranger_may_list_or_read_is_noticed",
                "tests/cli/test_check_lake.py::test_check_refuses_a_lake_that_anyone_can_read")),
-    # S3 encrypts all that is put there. With which key is told by no answer that the pipeline's role may have.
+    # S3 encrypts all objects. The pipeline's role may not read which key was used.
     Elsewhere("S14/not encrypted", "the bucket has another key", "documented: the role, the bucket's policy and its life cycle",
               ("tests/security/test_policies.py",)),
 )  # fmt: skip

@@ -38,7 +38,7 @@ _TESTS = "tests/steps/transform/test_transform.py::"
 
 
 def at(time: str, key: str) -> Any:
-    """An event of the day's export whose ``time`` is exactly so."""
+    """Return an event of the day's export with exactly this ``time``."""
     return line(f'{{"event":"A","properties":{{"time":{time},"distinct_id":"u","$insert_id":"{key}"}}}}')
 
 
@@ -54,7 +54,7 @@ def _cleared(*steps: str) -> Do:
 
 
 def codes(*expected: str | None) -> Check:
-    """The codes that the rows at AEP carry."""
+    """Assert the codes that the rows at AEP have."""
 
     def check(scenario: Scenario) -> None:
         found = [
@@ -83,7 +83,7 @@ def _nobody_has_no_identity(scenario: Scenario) -> None:
 
 
 def upper_is_broken() -> None:
-    """A mistake in a function of ours, which one value of the day finds: the error that nobody has planned for."""
+    """A bug in a function of the product that one value of the day triggers: an unexpected error."""
 
     def broken(text: str) -> str:
         return {"a": "A", "b": "B"}[text]
@@ -130,7 +130,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("T06", "no $insert_id", "id from canonical content; identical twins collapse, counted apart", (),
          events=(event("Twin", **_NO_ID), event("Twin", **_NO_ID), event("Twin", amount=2, **_NO_ID)), active=2,
          check=counted("transform", duplicates=1, twins=1)),
-    # Documented use in Mixpanel: server-side events, ad spend. They were refused as no_identity once.
+    # Documented use in Mixpanel: server-side events, ad spend. Earlier versions refused them as no_identity.
     Case("T07", "missing, blank or null distinct_id", "loaded without an identity, which the rule identity counts", (),
          events=(*three(), *_NOBODY), active=6, check=_nobody_has_no_identity),
     Case("T08", "time in s, ms, as text, float, negative, year 1969, 2106, tomorrow's year", "seconds load; the others have a reason", (),
@@ -149,17 +149,17 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("T10", "DST days of 23 and 25 hours, leap day, year end", "each event in exactly one partition; sum over days = all",
               ("tests/faults/test_transform_cases.py::test_odd_days_hold_each_event_once",
                "tests/mixpanel/test_event_time.py::test_days_follow_each_other_without_a_hole")),
-    # Of 100 000 rows, where it takes what it takes in a million: the same day without the poison is what it is held against.
+    # With 100 000 rows, where memory is as with a million: compared with the same day without the poison.
     Elsewhere("T11", "poison values in a large day: 10 000 levels deep, a text of 5 MB", "one quarantined row each, no crash, memory flat",
-              ("tests/faults/test_transform_cases.py::test_poison_in_a_large_day_is_quarantined_in_flat_memory",)),
-    # The row is not lost to a mistake of ours: the field stays empty, the value is kept among the unmapped, and both are told.
+              ("tests/faults/test_transform_cases.py::test_invalid_events_in_a_large_day_are_quarantined_in_constant_memory",)),
+    # A bug does not lose the row: the field stays empty, the value is kept among the unmapped ones, and both are reported.
     Case("T12", "a function of the mapping raises an error that nobody has planned for, in one row",
          "the field is null and counted, the row loads, the log names function and error without the value", (),
          events=(event(code="a"), event(code="b"), event(code="canary-value")), pipeline={"mapping": _OTHER_MAPPING},
          scenario={"prepare": upper_is_broken}, check=_the_mistake_is_told_without_the_value),
     Case("T13", "unknown property, reserved name, property equal to an XDM path", "kept as it is; never in the place of a field of XDM", (),
          events=(*three(), event("Odd", key="odd", **_RESERVED)), active=4, check=_reserved_names_are_only_names),
-    # Every step takes the digest of the step before it, so there is no mix to refuse: a run ends with what it began with.
+    # Every step reads the digest of the step before it, so versions cannot mix: a run ends with its own inputs.
     Case("T14", "the mapping changes between transform and stage", "the run ends with the mapping that it began with", (
          Go(run(until="validate")), Do("another mapping", _another_mapping), Go()), events=(event(code="a"),), active=1,
          check=all_of(outputs("transform", 1), codes("a"))),

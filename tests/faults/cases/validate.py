@@ -17,7 +17,7 @@ _SCHEMA = "tests/xdm/schema/test_xdm_schema.py::"
 
 
 def _shares(bad: int) -> dict[str, Any]:
-    """A day of ten events, so many of them bad, where a fifth may be."""
+    """Return a day of ten events, so many of them invalid, where a fifth may be."""
     good = tuple(event("Good", key=f"good-{n}") for n in range(10 - bad))
     return {
         "events": (*good, *_TOO_LONG[:bad]),
@@ -27,7 +27,7 @@ def _shares(bad: int) -> dict[str, Any]:
 
 
 def expectations_are_broken() -> None:
-    """Great Expectations raises inside one metric, which it catches and tells in its result."""
+    """Great Expectations raises inside one metric; it catches the error and reports it in its result."""
     from great_expectations.execution_engine import PandasExecutionEngine
 
     def raising(*_args: object, **_more: object) -> None:
@@ -37,7 +37,7 @@ def expectations_are_broken() -> None:
 
 
 def _digest_of_another_day(scenario: Scenario) -> None:
-    """The XCom of the task validate holds what the same task of another day gave."""
+    """The XCom of the task validate holds the value of another day's task."""
     other = Run(day=DAYS[1])
     scenario.add(*three(DAYS[1]))
     assert str(scenario.tried(Run(day=DAYS[1], until="validate"))) == "green"
@@ -45,7 +45,7 @@ def _digest_of_another_day(scenario: Scenario) -> None:
 
 
 def _never_validated(scenario: Scenario) -> None:
-    """Somebody marks validate a success that never ran: stage is given what transform gave."""
+    """A user marks validate as success although it never ran: stage receives transform's XCom."""
     scenario.tasks(Run()).succeeded("validate", scenario.tasks(Run()).done()["transform"])
 
 
@@ -97,15 +97,15 @@ CASES: tuple[Case | Elsewhere, ...] = (
          check=same("validate", touched=False)),
     Case("V02/below", "reject share below the limit", "pass", (), active=9, **_shares(1)),
     Case("V02/at", "reject share at the limit", "pass", (), active=8, **_shares(2)),
-    # Quarantine is in no manifest of validate, which has published none: what was refused stays to be read, and is counted as lost.
+    # No manifest of validate names this quarantine because none was published: the rows stay readable and count as lost.
     Case("V02/above", "reject share above the limit", "red TooManyQuarantined with the top reasons", (
          Go(ends="red:TooManyQuarantined", says=r"3 of 10 events .*code must have at most 5 characters \(3\)"),),
          finally_="red:TooManyQuarantined", lost=10, left=frozenset({"report", "quarantine"}), check=outputs("validate", 0),
          **_NOTHING, **(_shares(3) | {"quarantined": 0})),
     Elsewhere("V03", "required XDM field missing in all rows", "red before anything is staged",
               (_STEPS + "test_a_field_that_every_event_needs_and_no_row_has_is_red_before_any_row_is_checked",)),
-    # Old data is validated anew under the new schema, whose digest is among the inputs: what no longer fits is quarantined
-    # with the field and its limit, and too much of it is red.
+    # Old data is validated again under the new schema, whose digest is among the inputs: rows that no longer fit are
+    # quarantined with the field and its limit, and too many of them fail the task.
     Elsewhere("V04", "schema gains a required field / narrows an enum / changes a type between runs",
               "expectations follow; rows that no longer fit are quarantined, their field named",
               (_STEPS + "test_expectations_follow_the_schema", "tests/quality/test_derive.py::test_a_new_required_field_is_expected_at_once",

@@ -1,4 +1,4 @@
-"""W, the first part: what a pipeline speaks to changes: target, source, lake, AEP's catalog."""
+"""W, the first part: changes of the services around a pipeline: target, source, lake, AEP's catalog."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from tests.faults.cases.world_actions import (
 from tests.faults.process_run import DAYS
 
 CASES: tuple[Case | Elsewhere, ...] = (
-    # The dataset and the AEP sandbox: another target is another history.
+    # The dataset and the AEP sandbox: another target has another history.
     *(Case(f"W01/{name}", "aep.dataset of the pipeline is changed to a new dataset", "everything is loaded into the new one",
            (Go(), NEW_DATASET), run=again, check=holds("", 3), ledger=ALL_OF_IT)
       for name, again in (("append", AGAIN), ("replace", REPLACE))),
@@ -111,7 +111,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (Do("two installations", two_lakes_at_once),), run=run(name="one"), ledger=ALL_OF_IT, **UNTAGGED),
     Case("W07/overtaken", "the other lake's batch becomes active between our listing and COMPLETE", "ours is ended, red with the way out",
          (Do("two installations", second_lake_overtakes),), run=run(name="two"), batches=2, ledger=ALL_OF_IT, **UNTAGGED),
-    # AEP forgets.
+    # AEP loses data.
     Case("W08/active", "AEP does not know a batch that the ledger calls active", "not green: unconfirmed, with the way out; audit names the day",
          (Go(), HIDDEN, Go(AGAIN, "again:BatchUnconfirmed", "ledger release"),
           Go(AUDIT, "red:DaysMissing", "does not list it"), SHOWN, Go(run(name="audited", task="audit"))), run=run(name="shown"),

@@ -1,4 +1,4 @@
-"""What the cases of the changing world do and ask: acts and checks by name."""
+"""Actions and checks by name for the cases with a changing environment."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LATE = add(event("Late", key="late"))
 
 
 def do(what: str, how: Any, *given: Any, **more: Any) -> Do:
-    """An act: ``how``, given the place and what else it needs."""
+    """Return an action: ``how``, given the scenario and its arguments."""
     return Do(what, lambda scenario: how(scenario, *given, **more))
 
 
@@ -58,7 +58,7 @@ REMADE = do("the dataset is made again", changing.remake_dataset)
 
 
 def holds(name: str, count: int) -> Check:
-    """Another dataset of this place holds so many rows, none twice; ``name`` is its suffix, empty for the first one."""
+    """Assert the rows of another dataset of this scenario, without duplicates; ``name`` is its suffix, empty for the first."""
 
     def check(scenario: Scenario) -> None:
         first = scenario.pipeline.aep.dataset.partition(" / ")[0]
@@ -69,7 +69,7 @@ def holds(name: str, count: int) -> Check:
 
 
 def prod_holds(count: int) -> Do:
-    """Back in the AEP sandbox prod, the dataset holds what it held."""
+    """Assert that the dataset is unchanged in the AEP sandbox prod."""
 
     def how(scenario: Scenario) -> None:
         changing.use_aep_sandbox(scenario, "prod")
@@ -79,13 +79,13 @@ def prod_holds(count: int) -> Do:
 
 
 def expect(end: End, outcome: str, says: str = "") -> None:
-    """A try ended so, and its error says so."""
+    """Assert how a try ended, and that its error has the text."""
     assert str(end) == outcome, end
     assert says in end.text, end
 
 
 def two_lakes_at_once(scenario: Scenario) -> None:
-    """Two installations that share only AEP load other content of one day at the same moment."""
+    """Two installations that share only AEP load different content of one day at the same time."""
     one = scenario.start(run("batch.upload.after:1=stop", name="one"))
     assert one.wait_until_stopped()
     changing.use_other_mapping(scenario)
@@ -102,7 +102,7 @@ def two_lakes_at_once(scenario: Scenario) -> None:
 
 
 def second_lake_overtakes(scenario: Scenario) -> None:
-    """The other installation comes between the creation of a batch and its COMPLETE, and sees nothing of it."""
+    """The other installation acts between the creation of a batch and its COMPLETE, and does not notice it."""
     one = scenario.start(run("batch.create.before:1=stop", name="one"))
     assert one.wait_until_stopped()
     changing.use_other_mapping(scenario)
@@ -117,14 +117,14 @@ def second_lake_overtakes(scenario: Scenario) -> None:
 
 
 def other_day(scenario: Scenario) -> str:
-    """Another day is loaded; its batch."""
+    """Load another day and return its batch."""
     end = scenario.finish(run(name="other", day=DAYS[1]))
     assert end.outcome == "green", end
     return str(scenario.records(DAYS[1])[-1].batch)
 
 
 def forge(kind: str) -> Do:
-    """A person writes a record by hand that names another day's batch."""
+    """Write a record by hand that names another day's batch."""
 
     def how(scenario: Scenario) -> None:
         changing.forge(scenario, kind, other_day(scenario))
@@ -133,7 +133,7 @@ def forge(kind: str) -> Do:
 
 
 def forge_of_open_batch(scenario: Scenario) -> None:
-    """A record written by hand names a batch that another dataset's run is filling."""
+    """Write a record by hand that names a batch that another dataset's run is filling."""
     changing.use_dataset(scenario, "other")
     expect(scenario.tried(run("ledger.created.after:1=exit", name="elsewhere")), "died")
     batch = str(scenario.records()[-1].batch)
@@ -142,13 +142,13 @@ def forge_of_open_batch(scenario: Scenario) -> None:
 
 
 def other_batch_is_open(scenario: Scenario) -> None:
-    """Nothing has ended the other dataset's batch."""
+    """Assert that the other dataset's batch was not ended."""
     changing.use_dataset(scenario, "other")
     assert [batch["status"] for batch in scenario.batches()] == ["loading"]
 
 
 def loaded(*days: date) -> Do:
-    """The runs of these days, to their green ends."""
+    """Run these days to their green ends."""
 
     def how(scenario: Scenario) -> None:
         for day in days:
@@ -158,7 +158,7 @@ def loaded(*days: date) -> Do:
 
 
 def reported(scenario: Scenario) -> None:
-    """Reconcile names the day whose export may not show the event."""
+    """Assert that reconcile names the day whose export may lack the event."""
     found = late_beyond_window(
         scenario.lake, scenario.pipeline, scenario.runner.mixpanel, DAYS[2], datetime.now(UTC)
     )
@@ -166,7 +166,7 @@ def reported(scenario: Scenario) -> None:
 
 
 def arrives(scenario: Scenario) -> None:
-    """Mixpanel processes an event of the first day now."""
+    """Let Mixpanel process an event of the first day now."""
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     scenario.add({**event("Late", key="late"), "processed_at": now_ms})
 
@@ -181,7 +181,7 @@ DURING_RECONCILE = Together(
 
 
 def conditions(conditions: Conditions) -> Do:
-    """What becomes of create-only puts from here on."""
+    """Set how create-only puts behave from now on."""
 
     def how(scenario: Scenario) -> None:
         scenario.stage.s3.conditions = conditions
@@ -190,19 +190,19 @@ def conditions(conditions: Conditions) -> Do:
 
 
 def plain(*, key: bool) -> tuple[Any, ...]:
-    """Three events that differ, with an ``$insert_id`` or without."""
+    """Return three different events, with or without an ``$insert_id``."""
     names = ("Viewed", "Added", "Purchase")
     without: dict[str, Any] = {"$insert_id": None}
     return tuple(event(name) if key else event(name, **without) for name in names)
 
 
 def still_same(scenario: Scenario) -> None:
-    """Nothing was written after the first load."""
+    """Assert that nothing was written after the first load."""
     assert scenario.kinds() == list(ALL_OF_IT)
 
 
 def begin_with_recipe_1(scenario: Scenario) -> None:
-    """A version that knew recipe 1 only loads the day."""
+    """Load the day with a version that knew recipe 1 only."""
     now = scenario.where.prepare
     scenario.change(prepare=recipe_1)
     expect(scenario.tried(run()), "green")
@@ -210,7 +210,7 @@ def begin_with_recipe_1(scenario: Scenario) -> None:
 
 
 def recipes(*recipes: int) -> Check:
-    """The recipes of the day's loads, oldest first."""
+    """Return the recipes of the day's loads, oldest first."""
 
     def check(scenario: Scenario) -> None:
         assert tuple(record.recipe for record in scenario.records() if record.kind == "active") == recipes
@@ -225,5 +225,5 @@ REPLACE = run(name="replace", replace=True)
 
 
 def expect_active(scenario: Scenario, count: int) -> None:
-    """AEP holds so many rows."""
+    """Assert the number of rows that AEP holds."""
     assert len(scenario.active()) == count

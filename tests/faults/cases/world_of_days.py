@@ -1,4 +1,4 @@
-"""W, the second part: what a pipeline speaks about changes: days, store, identities, ledgers, versions."""
+"""W, the second part: changes of the data itself: days, store, identities, ledgers, versions."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (Go(), do("an identity merge", changing.merge_identities, touches_processing=True)), plain(key=False), run=LOOK, check=still_same),
     Case("W12/before the first load", "the merge came before the first export, a second one after it", "nothing is loaded again",
          (MERGED, Go(), do("another merge", changing.merge_identities, "u-merged", "u-again")), plain(key=False), run=LOOK, check=still_same),
-    # A stated limit: such a row cannot be told from another user's event. It is counted.
+    # A documented limit: such a row cannot be distinguished from another user's event. It is counted.
     Case("W12/no before-id", "a merge leaves no id of before", "loaded under the new id, and counted as vanished under the old",
          (Go(), do("an identity merge", changing.merge_identities, keep_before=False)), plain(key=False), run=LOOK, active=6, batches=2,
          check=counted("stage", vanished=3)),
@@ -122,7 +122,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("W15/renamed, replace", "it replaces a day before setup has given it the dataset", "red, names the former owner and the word",
          (Go(), do("it is renamed", changing.rename_pipeline, "renamed"), Go(REPLACE, "red:AnotherPipeline", "formerly: "),
           do("it has its name again", changing.rename_pipeline)), run=AGAIN, ledger=ALL_OF_IT),
-    # What earlier versions wrote.
+    # Data that earlier versions wrote.
     Case("W16", "a lake of data version 5", "its ledgers are taken over; nothing is loaded twice", (Go(), OLD_FORMAT), run=AGAIN,
          ledger=ALL_OF_IT, **UNTAGGED),
     Case("W16/late events", "the same, and events came late", "only they are loaded", (Go(), OLD_FORMAT, LATE),

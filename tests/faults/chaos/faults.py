@@ -1,4 +1,4 @@
-"""What only the inside of a process can do to it: little room, few files, a polite end, newer code."""
+"""Faults inside a process: limited space, few file handles, termination, newer code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEW_MOUNTS, _NEW_USER, _PRIVATE = 0x20000, 0x10000000, 0x44000
 
 
 def mount(folder: Path, options: str) -> bool:
-    """A file system of its own at ``folder``, which this process alone sees; False where the machine forbids it."""
+    """Mount a file system at ``folder`` that only this process sees; return False if the machine forbids it."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_MOUNTS) and libc.unshare(_NEW_USER | _NEW_MOUNTS):
         return False
@@ -27,7 +27,7 @@ def mount(folder: Path, options: str) -> bool:
 
 
 def can_mount() -> bool:
-    """Whether this machine allows it; tried in a process of its own."""
+    """Return whether this machine allows it; tried in a separate process."""
     pid = os.fork()
     if not pid:
         os._exit(not mount(Path(tempfile.gettempdir()), "size=4k"))
@@ -43,7 +43,7 @@ def few_files() -> None:
 
 
 def differences_alone() -> None:
-    """A refresh reads only the lines that differ, however few lines the day has."""
+    """Let a refresh read only the different lines, however few lines the day has."""
     import include.steps.export.compare_exports
 
     include.steps.export.compare_exports.SMALL_LINES = 0
@@ -51,7 +51,7 @@ def differences_alone() -> None:
 
 
 def no_names() -> None:
-    """Name servers know nobody."""
+    """Let name servers know no host."""
 
     def nobody(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -60,21 +60,21 @@ def no_names() -> None:
 
 
 def no_scratch() -> None:
-    """Somebody's tidying has removed TMPDIR."""
+    """Remove TMPDIR, as a clean-up job could."""
     shutil.rmtree(tempfile.gettempdir())
 
 
 def ends_when_told() -> None:
-    """SIGTERM does what the operators' ``on_kill`` does."""
+    """Handle SIGTERM as the operators' ``on_kill`` does."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def newer_code() -> None:
-    """A version of the code that gives other rows for the same inputs."""
+    """Use a version of the code that produces other rows for the same inputs."""
     for name in ("transform", "validate", "stage"):
         vars(importlib.import_module(f"include.steps.{name}.step"))["DATA_VERSION"] = 1000
 
 
 def recipe_1() -> None:
-    """A version of the code that knew recipe 1 of the ids only."""
+    """Use a version of the code that knew only recipe 1 of the ids."""
     vars(importlib.import_module("include.steps.history.provenance"))["RECIPE"] = 1

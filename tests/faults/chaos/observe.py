@@ -1,4 +1,4 @@
-"""What else a case can ask of its place: of the requests, the manifests, the lake and the rows at AEP."""
+"""Observations of a scenario: its requests, manifests, lake and rows at AEP."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def all_of(*checks: Check) -> Check:
 
 
 def exports(scenario: Scenario) -> list[dict[str, Any]]:
-    """The exports that this place's project was asked for, in the transcript's words."""
+    """Return the exports that this project was asked for, from the transcript."""
     entries = scenario.stage.get("/transcript", path=EXPORT["path"])["entries"]
     return [entry for entry in entries if f"project_id={scenario.project_id}&" in entry["query"]]
 
 
 def asked(times: int) -> Check:
-    """Mixpanel was asked for the day exactly so often, all tries together."""
+    """Assert how often Mixpanel was asked for the day, in all tries together."""
 
     def check(scenario: Scenario) -> None:
-        # An answer that the client gave up is written down when the sandbox has noticed.
+        # A response that the client abandoned is recorded when the sandbox notices it.
         deadline = time.monotonic() + _NOTICED_SECONDS
         while len(found := exports(scenario)) < times and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -46,12 +46,12 @@ def asked(times: int) -> Check:
 
 
 def made(scenario: Scenario, step: str) -> Manifest:
-    """The newest manifest of a step."""
+    """Return the newest manifest of a step."""
     return newest_manifests(scenario.lake, scenario.partition())[step]
 
 
 def counted(step: str, **counts: int) -> Check:
-    """The step's newest manifest counts so many."""
+    """Assert a count in the step's newest manifest."""
 
     def check(scenario: Scenario) -> None:
         found = made(scenario, step).counts
@@ -61,7 +61,7 @@ def counted(step: str, **counts: int) -> Check:
 
 
 def refused(step: str, **reasons: int) -> Check:
-    """The step has quarantined for these reasons, so often, and for no other."""
+    """Assert the reasons and counts of the step's quarantine."""
 
     def check(scenario: Scenario) -> None:
         assert made(scenario, step).details["reasons"] == reasons
@@ -70,7 +70,7 @@ def refused(step: str, **reasons: int) -> Check:
 
 
 def outputs(step: str, count: int) -> Check:
-    """The step has published exactly so many outputs of the day."""
+    """Assert how many outputs of the day the step published."""
 
     def check(scenario: Scenario) -> None:
         keys = [
@@ -84,7 +84,7 @@ def outputs(step: str, count: int) -> Check:
 
 
 def rows(scenario: Scenario) -> list[dict[str, Any]]:
-    """The rows that AEP holds, as they were loaded."""
+    """Return the rows that AEP holds, as they were loaded."""
     query = {"dataset": scenario.pipeline.aep.dataset, "limit": "2000"}
     answer = scenario.stage.session.get(f"{scenario.stage.url}/_sandbox/aep/rows", params=query, timeout=30)
     answer.raise_for_status()
@@ -92,13 +92,13 @@ def rows(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 def unmapped(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that a row at AEP carries without a mapping; numbers with a point or an exponent as text."""
+    """Return a row's unmapped properties at AEP; numbers with a point or an exponent as text."""
     (tenant,) = (value for value in row.values() if isinstance(value, dict) and "mixpanel" in value)
     return dict(json.loads(tenant["mixpanel"].get("unmapped", "{}"), parse_float=str))
 
 
 def silent_about(*texts: str) -> Check:
-    """No try has said any of it."""
+    """Assert that no try printed any of the texts."""
 
     def check(scenario: Scenario) -> None:
         for text in texts:
@@ -108,7 +108,7 @@ def silent_about(*texts: str) -> Check:
 
 
 def remembered(step: str) -> Do:
-    """Notes what a step has put into the lake so far, for ``same``."""
+    """Remember what a step has put into the lake so far, for ``same``."""
 
     def remember(scenario: Scenario) -> None:
         (scenario.folder / f"{step}.remembered").write_text(json.dumps(_put(scenario, step)))
@@ -117,7 +117,7 @@ def remembered(step: str) -> Do:
 
 
 def same(step: str, *, touched: bool) -> Check:
-    """What was remembered is there with the same bytes; and unless it may be ``touched``, nobody has written it again."""
+    """Assert that the remembered objects have the same bytes and, unless ``touched``, were not rewritten."""
 
     def check(scenario: Scenario) -> None:
         before, now = json.loads((scenario.folder / f"{step}.remembered").read_text()), _put(scenario, step)
@@ -130,7 +130,7 @@ def same(step: str, *, touched: bool) -> Check:
 
 
 def _put(scenario: Scenario, step: str) -> dict[str, list[str]]:
-    """Digest and moment of every object of a step, its quarantine and its report."""
+    """Return digest and time of every object of a step, its quarantine and its report."""
     partition = scenario.partition(DAYS[0])
     folders = (partition.step(step), f"{partition.prefix}/quarantine", f"{partition.prefix}/report")
     found = {}

@@ -42,7 +42,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class KillAfter:
-    """SIGKILL, so long after an actor's first try began."""
+    """SIGKILL, some time after an actor's first try began."""
 
     actor: int
     seconds: float
@@ -50,14 +50,14 @@ class KillAfter:
 
 @dataclass(frozen=True)
 class Wire:
-    """A service misbehaves: a fault of the sandbox."""
+    """A fault of a sandbox service."""
 
     fault: Json
 
 
 @dataclass(frozen=True)
 class Storage:
-    """S3 misbehaves."""
+    """A fault of S3."""
 
     match: str
     status: int
@@ -74,7 +74,7 @@ class NextBatch:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody ends the newest batch in AEP, or takes an active one out."""
+    """A person ends the newest batch in AEP, or removes an active one."""
 
     seconds: float
 
@@ -98,10 +98,10 @@ Trouble = Kill | KillAfter | Wire | Storage | NextBatch | Person | Late
 
 @dataclass(frozen=True)
 class Plan:
-    """1 to 3 runs at the same time, on 3 partitions in one of two lakes, and 1 to 4 faults.
+    """1 to 3 concurrent runs on 3 partitions in one of two lakes, and 1 to 4 faults.
 
-    ``prepared``: the days were exported, transformed and validated before, and nothing comes late.
-    ``changes``: how the world changes when the runs have ended; each is healed before the next one.
+    ``prepared``: the days were exported, transformed and validated before, and no event is late.
+    ``changes``: changes of the environment when the runs have ended; each is reverted before the next one.
     """
 
     seed: int
@@ -116,12 +116,12 @@ class Plan:
 
     @property
     def days(self) -> set[date]:
-        """The days that are run, or to which an event comes late."""
+        """Return the days that are run or receive a late event."""
         late = {fault.day for fault in self.faults if isinstance(fault, Late)}
         return {actor.day for actor in self.actors} | late
 
     def smaller(self) -> Iterator[Plan]:
-        """The plans that lack one change, one fault, or one run."""
+        """Return the plans that lack one change, one fault, or one run."""
         for number in range(len(self.changes)):
             yield replace(self, changes=self.changes[:number] + self.changes[number + 1 :])
         for number in range(len(self.faults)):
@@ -132,11 +132,11 @@ class Plan:
 
 
 def plan_of(seed: int) -> Plan:
-    """The plan of a seed."""
+    """Return the plan of a seed."""
     dice = random.Random(seed)
     lake: LakeKind = "s3" if dice.random() < 0.15 else "disk"
     prepared = dice.random() < 0.7
-    # Mostly on one partition: that is where runs meet.
+    # Mostly on one partition, so that runs overlap.
     days = [DAYS[0]] * 6 + [DAYS[1]] * 2 + [DAYS[2]]
     actors = tuple(
         Run(
@@ -156,7 +156,7 @@ def plan_of(seed: int) -> Plan:
 
 
 def _changes(dice: random.Random, prepared: bool) -> tuple[Change, ...]:
-    """None, one or two; drawn last, so that what was drawn before stays what a seed has always meant."""
+    """None, one or two; drawn last, so that earlier draws of a seed stay the same."""
     possible = [change for change in get_args(Change) if not (prepared and change in _OF_THE_PROJECT)]
     return tuple(dice.sample(possible, dice.choice((0, 0, 0, 1, 1, 2))))
 

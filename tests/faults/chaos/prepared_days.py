@@ -16,7 +16,7 @@ _MOST_PLANS = 60
 
 
 class Prepared:
-    """One place for each set of days, made when it is first asked for; on a stage that is new from time to time."""
+    """One scenario for each set of days, created at first use, on a stage that is replaced from time to time."""
 
     def __init__(self, stage: FaultEnvironment) -> None:
         self._stage = stage
@@ -25,14 +25,14 @@ class Prepared:
         self._plans = 0
 
     def next_plan(self) -> None:
-        """Renews the stage where many plans have been carried out there."""
+        """Replace the stage after many plans."""
         self._plans = (self._plans + 1) % _MOST_PLANS
         if not self._plans:
             self._made.clear()
             self._stage.renew()
 
     def scenario(self, days: Iterable[date]) -> Scenario:
-        """A place to begin like, which holds these days and no other."""
+        """Return a scenario to copy that holds exactly these days."""
         key = frozenset(days)
         if key not in self._made:
             self._made[key] = self._make(key)
@@ -48,6 +48,6 @@ class Prepared:
 
 
 def fill(scenario: Scenario, days: Iterable[date]) -> None:
-    """Three events a day, one of them twice."""
+    """Return three events a day, one of them twice."""
     for day in days:
         scenario.add(*three(day), three(day)[0])

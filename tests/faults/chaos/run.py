@@ -1,4 +1,4 @@
-"""Carries a random plan out, mends everything as people would, and holds the sets against each other."""
+"""Runs a random plan, repairs everything as people would, and compares the sets."""
 
 from __future__ import annotations
 
@@ -49,11 +49,15 @@ class _Actor:
 
 
 def run_plan(plan: Plan, stage: FaultEnvironment, prepared: Prepared, name: str) -> Comparison:
-    """Raises AssertionError where a promise was broken; returns the sets' sizes."""
+    """Run a plan and return the sizes of the sets.
+
+    Raises:
+        AssertionError: a promise was broken.
+    """
     days = plan.days
     prepared.next_plan()
     scenario = stage.scenario(name, plan.lake, prepared.scenario(days) if plan.prepared else None)
-    scenario.change(prepare=differences_alone)  # as a refresh of a large day does
+    scenario.change(prepare=differences_alone)  # As a refresh of a large day does.
     try:
         if not plan.prepared:
             fill(scenario, days)
@@ -165,7 +169,7 @@ def _happens(happening: Person | Late, scenario: Scenario) -> None:
 
 
 def _mended(scenario: Scenario) -> None:
-    """Everything behaves again, and AEP brings what stalled to its end."""
+    """End all faults, and let AEP finish stalled batches."""
     scenario.no_faults()
     scenario.settings(batch_seconds=0, next_batches=[])
     for batch in scenario.batches():
@@ -174,11 +178,11 @@ def _mended(scenario: Scenario) -> None:
 
 
 def _heal(scenario: Scenario, days: set[date]) -> None:
-    """Each day that was touched is run until it is green."""
+    """Run each affected day until it is green."""
     for day in sorted(days):
         healing = Run(name="healing", day=day, refresh=True)
         end = scenario.finish(healing)
-        for _ in range(3):  # a person reads why, and clears the task
+        for _ in range(3):  # A person reads the reason and clears the task.
             if end.outcome == "green":
                 break
             assert end.error == "BatchFailed", end

@@ -1,4 +1,4 @@
-"""Between the runs of a random plan the world changes, runs meet it as it is, and people heal it."""
+"""Changes of the environment between the runs of a random plan, and their repair."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POLLS = 12
 
 @dataclass(frozen=True)
 class Turn:
-    """One change: where, on which days, and a name that no other change of the plan has."""
+    """One change: the scenario, its days, and a unique name."""
 
     scenario: Scenario
     days: Sequence[date]
@@ -25,7 +25,7 @@ class Turn:
     point: str | None
 
     def tries(self, step: str, *, refresh: bool = False, dies: bool = False) -> list[End]:
-        """One try of every day, in the world as it is; whatever it ends with has to be explained."""
+        """Run one try of every day in the changed environment; every failure must be explained."""
         name, failpoints = f"{step}-{self.name}", f"{self.point}:1=exit" if dies and self.point else ""
         runs = (
             Run(name=name, day=day, refresh=refresh, polls=_POLLS, failpoints=failpoints) for day in self.days
@@ -33,18 +33,18 @@ class Turn:
         return [self.scenario.tried(run) for run in runs]
 
     def expect(self, ends: Sequence[End], *allowed: str) -> None:
-        """Every try was green, died at a failpoint, or ended with one of these errors."""
+        """Assert that every try was green, died at a failpoint, or ended with one of these errors."""
         wrong = [end for end in ends if end.outcome not in ("green", "died") and end.error not in allowed]
         assert not wrong, wrong
 
 
 def turn(change: Change, scenario: Scenario, days: Sequence[date], name: str, point: str | None) -> None:
-    """Change the world, try every day in it, and heal it."""
+    """Change the environment, try every day in it, and repair it."""
     _TURNS[change](Turn(scenario, days, f"{change.replace(' ', '-')}-{name}", point))
 
 
 def _older_lake(turn: Turn) -> None:
-    """The lake is restored from a copy from before the newest runs."""
+    """The lake is restored from a copy older than the newest runs."""
     scenario, newest = turn.scenario, turn.scenario.where.lake
     changing.use_lake(scenario, f"older-{turn.name}", copy=True)
     older = scenario.where.lake
@@ -58,7 +58,7 @@ def _older_lake(turn: Turn) -> None:
 
 
 def _lost_lake(turn: Turn) -> None:
-    """An empty lake is in the place of the one that was lost."""
+    """An empty lake replaces the lost one."""
     changing.use_lake(turn.scenario, f"lost-{turn.name}")
     ends = turn.tries("lost")
     assert {end.error for end in ends} == {"ForeignLake"}, ends
@@ -66,7 +66,7 @@ def _lost_lake(turn: Turn) -> None:
 
 
 def _second_lake(turn: Turn) -> None:
-    """For a while runs use another lake, which has the id of another dataset's."""
+    """Runs temporarily use another lake, with the id of another dataset's lake."""
     newest = turn.scenario.where.lake
     changing.use_lake(turn.scenario, f"second-{turn.name}")
     ensure_lake_id(turn.scenario.lake)
@@ -76,7 +76,7 @@ def _second_lake(turn: Turn) -> None:
 
 
 def _dataset(turn: Turn) -> None:
-    """The pipeline names another dataset for a while: there, each day is loaded whole."""
+    """The pipeline temporarily names another dataset: each day is loaded there completely."""
     scenario, found = turn.scenario, turn.scenario.pipeline.aep.dataset.partition(" / ")[2]
     changing.use_dataset(scenario, turn.name)
     for day in turn.days:
@@ -89,7 +89,7 @@ def _dataset(turn: Turn) -> None:
 
 
 def _hidden_batch(turn: Turn) -> None:
-    """The catalog does not show the newest batch for a while."""
+    """The catalog temporarily hides the newest batch."""
     scenario, batches = turn.scenario, turn.scenario.batches()
     if not batches:
         return
@@ -100,7 +100,7 @@ def _hidden_batch(turn: Turn) -> None:
 
 
 def _merge(turn: Turn) -> None:
-    """Mixpanel learns that two ids are one user."""
+    """Mixpanel merges two ids into one user."""
     turn.expect(turn.tries("before"), *_OF_A_REFUSED_BATCH)
     changing.merge_identities(turn.scenario, "u-1", f"u-{turn.name}")
     before = sorted(turn.scenario.active())
@@ -109,7 +109,7 @@ def _merge(turn: Turn) -> None:
 
 
 def _during_export(turn: Turn) -> None:
-    """An event is processed while its day is exported."""
+    """An event is processed during the export of its day."""
     stops = Run(name=f"during-{turn.name}", day=turn.days[0], refresh=True, failpoints="export.piece:1=stop")
     attempt = turn.scenario.start(stops)
     if attempt.wait_until_stopped():
@@ -119,7 +119,7 @@ def _during_export(turn: Turn) -> None:
 
 
 def _recover(turn: Turn) -> None:
-    """A person ends what lies open, and rebuilds from AEP what the lake lacks."""
+    """A person ends open batches, and rebuilds missing parts of the lake from AEP."""
     aep, scenario = turn.scenario.runner.aep, turn.scenario
     for batch in aep.catalog.open_batches(scenario.dataset_id):
         aep.batches.abort(batch.id)
