@@ -58,6 +58,16 @@ def test_the_task_is_skipped_with_the_reason_where_reading_is_not_allowed(
         run()
 
 
+def test_the_task_is_skipped_with_the_reason_while_a_new_dataset_has_no_table(loaded: Verifier) -> None:
+    loaded.post("/aep/settings", {"query_table_seconds": 3600})
+    with pytest.raises(
+        AirflowSkipException, match=r"not verified: .*table of a new dataset appears some time"
+    ):
+        run()
+    loaded.post("/clock", {"advance_seconds": 3601})
+    assert run()["counts"]["ids"] == 8
+
+
 def test_a_busy_query_service_is_tried_again_and_at_last_skipped_but_never_failed(loaded: Verifier) -> None:
     with loaded.aep.lake_reader() as other:  # takes the only session
         other.rows_by_batch(
