@@ -37,7 +37,8 @@ the export of *look*.
 
 **What the tasks report.** *day*: `late` rows were loaded in addition to the others; `vanished` rows are active in AEP and no
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` rows came back with
-other properties, and also stay as they were loaded until then. *close*:
+other properties, and also stay as they were loaded until then; `forgotten` rows are of people who were removed with
+`mixpanel-aep forget`, and have to be deleted in AEP. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
 *audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
 lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew

@@ -38,7 +38,8 @@ class Catalog:
         if len(same) > 1:
             raise DatasetMissing(
                 f"AEP has {len(same)} datasets named {name!r}: {', '.join(dataset['id'] for dataset in same)}.",
-                "Rename all but one of these datasets in AEP.",
+                "Write the id of the correct one in aep.dataset, or ask a user with the permission Manage Datasets to rename "
+                "the others in AEP.",
             )
         return same[0] if same else None
 

@@ -39,14 +39,14 @@ class Ownership:
         """
         if dataset is None:
             return
-        source = _single(dataset["tags"], SOURCE_TAG)
+        source = _single(dataset["tags"], SOURCE_TAG, dataset["name"])
         if self.source is not None and source not in (None, self.source):
             raise AnotherSource(
                 f"Dataset {dataset['name']!r} is loaded from Mixpanel project {source} (its tag {SOURCE_TAG}), but "
                 f"pipeline {self.pipeline} reads project {self.source}.",
                 "Correct the Mixpanel connection, or give the pipeline its own dataset. Nothing was changed.",
             )
-        other = _single(dataset["tags"], PIPELINE_TAG)
+        other = _single(dataset["tags"], PIPELINE_TAG, dataset["name"])
         if other is not None and other in self.pipelines - {self.pipeline}:
             raise AnotherPipeline(
                 f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}), not to pipeline "
@@ -58,7 +58,7 @@ class Ownership:
 
     def former(self, dataset: Dataset | None) -> str | None:
         """Return the other pipeline in a dataset's tag; None where the tag is missing or names this pipeline."""
-        other = _single(dataset["tags"], PIPELINE_TAG) if dataset is not None else None
+        other = _single(dataset["tags"], PIPELINE_TAG, dataset["name"]) if dataset is not None else None
         return other if other != self.pipeline else None
 
     def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
@@ -111,8 +111,8 @@ class Ownership:
         return [f"tagged dataset {dataset['name']!r} with {name}: {what}" for name, what in clauses.items()]
 
 
-def _single(tags: Mapping[str, Any], name: str) -> str | None:
-    """Return the tag's only value; None where the tag is missing.
+def _single(tags: Mapping[str, Any], name: str, dataset: str = "") -> str | None:
+    """Return the tag's only value; None where the tag is missing. ``dataset``: its name, for the message.
 
     Raises:
         ForeignLake: the tag has several values.
@@ -120,7 +120,7 @@ def _single(tags: Mapping[str, Any], name: str) -> str | None:
     values = tags.get(name) or []
     if not isinstance(values, list) or len(values) > 1:
         raise ForeignLake(
-            f"The dataset's tag {name} has several values.",
-            "Keep the correct value in AEP and remove the others.",
+            f"Tag {name} of dataset {dataset!r} has the values {values}, but it must have exactly one.",
+            "A user with the permission Manage Datasets must remove the wrong values in AEP. Nothing was changed.",
         )
     return str(values[0]) if values else None

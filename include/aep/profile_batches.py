@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
+from include.aep.settings import AepSettings
 from include.config.model import Pipeline
+from include.errors import PipelineError
 
 MOST_BATCHES = 90
 """A day, for all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). AEP ingests more,
 but updates profiles and segments later."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The other pipelines of the installation whose connections have the same organization and AEP sandbox.
+
+    ``unread``: names of pipelines whose connection could not be read, so that their AEP sandbox is unknown.
+    """
+
+    pipelines: tuple[Pipeline, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, pipeline: Pipeline, others: Iterable[Pipeline], settings_of: Callable[[str], AepSettings]
+    ) -> Neighbours:
+        """Return the neighbours of a pipeline among ``others``. ``settings_of``: reads a connection by its id.
+
+        Raises:
+            PipelineError: the pipeline's own connection could not be read.
+        """
+        own = settings_of(pipeline.aep.conn_id)
+        sharing, unread = [], []
+        for other in others:
+            try:
+                same = other.aep.conn_id == pipeline.aep.conn_id or (
+                    _sandbox_of(settings_of(other.aep.conn_id)) == _sandbox_of(own)
+                )
+            except PipelineError:
+                unread.append(other.name)
+                continue
+            if same and other.name != pipeline.name:
+                sharing.append(other)
+        return cls(tuple(sharing), tuple(unread))
+
+
+def _sandbox_of(settings: AepSettings) -> tuple[str, str]:
+    return settings.org_id, settings.aep_sandbox
 
 
 def batches_a_day(pipeline: Pipeline) -> int:
@@ -18,9 +59,9 @@ def batches_a_day(pipeline: Pipeline) -> int:
     return 1 + pipeline.late_days + pipeline.catch_up_days
 
 
-def profile_batches(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> str:
+def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> str:
     """Return a clause about the batches of all pipelines that share the guardrail with a pipeline."""
-    total, named = _load(pipeline, others, aep)
+    total, named = _load(pipeline, neighbours, aep)
     verdict = f"more than the {MOST_BATCHES}" if total > MOST_BATCHES else f"of the {MOST_BATCHES}"
     return (
         f"pipelines create up to {total} batches a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
@@ -29,17 +70,16 @@ def profile_batches(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClie
 
 
 def profile_batch_notes(
-    pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient, *, has_history: bool
+    pipeline: Pipeline, neighbours: Neighbours, aep: AepClient, *, has_history: bool
 ) -> list[str]:
     """Return warnings about a pipeline whose dataset is enabled for Profile, or will be.
 
     ``has_history``: days may already be loaded, so that no initial backfill is expected.
     """
-    total, named = _load(pipeline, others, aep)
+    total, named = _load(pipeline, neighbours, aep)
     if total > MOST_BATCHES:
         return [
-            f"The pipelines of connection {pipeline.aep.conn_id} create up to {total} batches a day in datasets of AEP sandbox "
-            f"{aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
+            f"Pipelines create up to {total} batches a day in datasets of AEP sandbox {aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
             "batches reach profiles and segments later. Lower late_days or catch_up_days in the pipeline files."
         ]
     if has_history:
@@ -51,17 +91,17 @@ def profile_batch_notes(
     ]
 
 
-def _load(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> tuple[int, str]:
-    """Return the maximum of batches per day of the connection's pipelines, and a clause that names each pipeline."""
-    sharing = [other for other in others if _shares(pipeline, other, aep)]
+def _load(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> tuple[int, str]:
+    """Return the maximum of batches per day in an AEP sandbox, and a clause that names each pipeline."""
+    sharing = [other for other in neighbours.pipelines if _is_enabled(other, aep)]
     pipelines = sorted([pipeline, *sharing], key=lambda each: each.name)
     named = ", ".join(f"{each.name} {batches_a_day(each)}" for each in pipelines)
+    if neighbours.unread:
+        named += f"; not counted, because their connections cannot be read: {', '.join(neighbours.unread)}"
     return sum(map(batches_a_day, pipelines)), named
 
 
-def _shares(pipeline: Pipeline, other: Pipeline, aep: AepClient) -> bool:
-    """Return whether another pipeline loads into a dataset of the same connection that is or will be enabled for Profile."""
-    if other.name == pipeline.name or other.aep.conn_id != pipeline.aep.conn_id:
-        return False
+def _is_enabled(other: Pipeline, aep: AepClient) -> bool:
+    """Return whether a pipeline loads into a dataset that is or will be enabled for Profile."""
     found = None if other.aep.profile else aep.catalog.find_dataset(other.aep.dataset)
     return bool(other.aep.profile) or (found is not None and is_enabled(found["tags"]))

@@ -42,8 +42,8 @@ class SchemaRegistry:
         tenant = self._http.get((*_BASE, "stats"), "read the tenant id", Response.json_object).get("tenantId")
         if not isinstance(tenant, str) or not tenant:
             raise SchemaError(
-                "AEP returned no tenant id for the organization.",
-                "Check whether the organization is entitled to AEP.",
+                "AEP returned no tenant id for the organization of the connection.",
+                "Correct extra org_id of the connection, or ask Adobe whether the organization is entitled to AEP.",
             )
         self._tenant = tenant.removeprefix("_")
         return self._tenant
@@ -143,7 +143,7 @@ class SchemaRegistry:
                     continue
         raise SchemaError(
             f"The schema refers to {resource_id!r}, which is not in the Schema Registry.",
-            "Correct the field group or data type that refers to it.",
+            "A user with the permission Manage Schemas must correct the field group or data type that refers to it in AEP.",
         )
 
     def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:

@@ -180,7 +180,7 @@ def _profile(project: Project) -> str:
     )
     return (
         f"dataset {target.dataset!r} is enabled for Profile: events without {primary}, and events above "
-        f"{PROFILE_EVENT_BYTES} bytes, are quarantined; {profile_batches(project.pipeline, project.others, project.aep)}"
+        f"{PROFILE_EVENT_BYTES} bytes, are quarantined; {profile_batches(project.pipeline, project.neighbours(), project.aep)}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
+from include.aep.profile_batches import Neighbours
 from include.aep.settings import AepSettings
 from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, find_lake, find_signing_keys
 from include.clock import SYSTEM_CLOCK, Clock
@@ -69,9 +70,11 @@ class Project:
                 f"Pipeline {pipeline!r} was not found.", f"Existing pipelines: {known or 'none'}."
             )
         found = load_pipeline(path)
-        for other in load_readable_pipelines(pipelines, but=path.stem)[0]:
+        others = load_readable_pipelines(pipelines, but=path.stem)[0]
+        for other in others:
             require_apart(*sorted((found, other), key=lambda each: each.name))
-        airflow = Airflow((found.mixpanel.conn_id, found.aep.conn_id))
+        aep_connections = dict.fromkeys(each.aep.conn_id for each in (found, *others))
+        airflow = Airflow((found.mixpanel.conn_id, *aep_connections))
         return cls(found, connections, find_lake(found, lake, airflow), airflow, pipelines)
 
     @property
@@ -100,7 +103,7 @@ class Project:
     @property
     def aep(self) -> AepClient:
         """A client of AEP."""
-        settings = AepSettings.from_connection(**self._connection(self.pipeline.aep.conn_id))
+        settings = self._aep_settings(self.pipeline.aep.conn_id)
         return AepClient(settings, self.clock, retry_policy=self.retry_policy)
 
     @property
@@ -109,10 +112,10 @@ class Project:
         source = str(self.mixpanel_settings.source)
         return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
 
-    @property
-    def others(self) -> list[Pipeline]:
-        """The other pipelines whose files are valid."""
-        return load_readable_pipelines(self.pipelines, but=self.pipeline.name)[0]
+    def neighbours(self) -> Neighbours:
+        """Return the pipelines of the same AEP sandbox."""
+        others = load_readable_pipelines(self.pipelines, but=self.pipeline.name)[0]
+        return Neighbours.of(self.pipeline, others, self._aep_settings)
 
     def workspace(self, day: date) -> Workspace:
         """Return the workspace of a day."""
@@ -191,6 +194,9 @@ class Project:
         """Return the lines without those of people on the lake's suppression list."""
         found = Suppressor.of(self.lake, self.pipeline, self.mixpanel_settings.project_id)
         return (line for line in lines if not found.matcher.matches(line)) if found.suppression else lines
+
+    def _aep_settings(self, conn_id: str) -> AepSettings:
+        return AepSettings.from_connection(**self._connection(conn_id))
 
     def _connection(self, conn_id: str) -> dict[str, Any]:
         return find_connection(conn_id, self.connections, PROJECT / "airflow_settings.yaml", self.airflow)

@@ -26,6 +26,8 @@ from include.config.model import Pipeline
 from include.errors import AccessDenied, ConfigError, Conflict, Terminal, Throttled, Transient
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.steps.ingest.step import IngestResult
+from include.steps.workspace import Workspace
 from mixpanel_aep import hooks
 from mixpanel_aep.context import partition_of, requested_refresh, should_replace
 from mixpanel_aep.errors import translate_errors
@@ -331,6 +333,33 @@ def test_reconcile_refreshes_loads_late_events_and_reports_orphans(url: str, tmp
         }
         closed = ReconcileCloseOperator(task_id="close", pipeline=pipeline).execute(run)
         assert closed == {"swept": [], "late_beyond_window": {}}
+
+
+def test_ingest_reports_the_rows_of_forgotten_people_that_aep_still_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    log = SimpleNamespace(info=lambda text, *values: lines.append(text % values))
+    monkeypatch.setattr(AepIngestOperator, "log", log)
+    task = AepIngestOperator(task_id="ingest", pipeline=PIPELINES["hostile"])
+    event = SimpleNamespace(add_partitions=lambda key: None)
+    given: Any = {"outlet_events": {dataset_asset(PIPELINES["hostile"]): event}}
+    place = Workspace.of(Lake(f"file://{tmp_path}"), PIPELINES["hostile"], DAY)
+
+    def counts(**staged: int) -> Any:
+        manifest: Any = SimpleNamespace(
+            digest="d", counts={"staged": 0, "changed": 1, "vanished": 2, **staged}
+        )
+        return task._done(place, given, manifest, IngestResult(("b",), 5, 0, late=True, again=False))[
+            "counts"
+        ]
+
+    assert counts(forgotten=3)["forgotten"] == 3
+    assert "forgotten" not in counts()
+    assert [line.partition("1 changed, ")[2] for line in lines] == [
+        "2 vanished, 3 forgotten",
+        "2 vanished, 0 forgotten",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,16 @@ def test_the_task_is_skipped_with_the_reason_if_reading_is_not_allowed(
         run()
 
 
+def test_the_task_is_skipped_with_the_reason_while_a_new_dataset_has_no_table(loaded: Verifier) -> None:
+    loaded.post("/aep/settings", {"query_table_seconds": 3600})
+    with pytest.raises(
+        AirflowSkipException, match=r"not verified: .*table of a new dataset appears some time"
+    ):
+        run()
+    loaded.post("/clock", {"advance_seconds": 3601})
+    assert run()["counts"]["ids"] == 8
+
+
 def test_a_busy_query_service_is_retried_and_finally_skipped(loaded: Verifier) -> None:
     with loaded.aep.lake_reader() as other:  # Occupy the only session.
         other.rows_by_batch(

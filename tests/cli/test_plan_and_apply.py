@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.command_line import Cli, change
 
@@ -97,3 +98,23 @@ def test_a_connection_in_the_environment_is_json_and_never_told(
     assert code == 1
     assert "AIRFLOW_CONN_AEP_DEFAULT is not a JSON object" in text
     assert "p-secret-not-real" not in text
+
+
+def test_pipelines_of_one_aep_sandbox_share_its_batches_whatever_their_connections_are(
+    cli: Cli, pipelines: Path, connections: Path
+) -> None:
+    change(pipelines / "hostile.yaml", ("\naep:\n", "\naep:\n  profile: true\n"))
+    same, elsewhere, missing = (pipelines / f"{name}.yaml" for name in ("same", "elsewhere", "missing"))
+    for path in (same, elsewhere, missing):
+        own = yaml.safe_load((pipelines / "hostile.yaml").read_text())
+        own["aep"] |= {"conn_id": f"aep_{path.stem}", "dataset": path.stem}
+        path.write_text(yaml.safe_dump(own | {"late_days": 30, "catch_up_days": 58}))
+    rows = yaml.safe_load(connections.read_text())["airflow"]["connections"]
+    aep = next(row for row in rows if row["conn_id"] == "aep_default")
+    rows.append(aep | {"conn_id": "aep_same"})
+    rows.append(aep | {"conn_id": "aep_elsewhere", "conn_extra": aep["conn_extra"] | {"aep_sandbox": "dev"}})
+    connections.write_text(yaml.safe_dump({"airflow": {"connections": rows}}))
+    code, text = cli("plan", "hostile")
+    assert code == 0
+    assert "hostile 6, same 89; not counted, because their connections cannot be read: missing)" in text
+    assert "create up to 95 batches a day" in text

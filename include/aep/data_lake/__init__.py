@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from include.aep.data_lake.data_access import DataAccessReader
 from include.aep.data_lake.fingerprint import Bucket, bucket_of
+from include.aep.data_lake.query_errors import TableMissing
 from include.aep.data_lake.query_service import QueryServiceReader
 from include.aep.data_lake.reader import EVER, LakeReader, Window
 
-__all__ = ["EVER", "Bucket", "DataAccessReader", "LakeReader", "QueryServiceReader", "Window", "bucket_of"]
+__all__ = [
+    "EVER",
+    "Bucket",
+    "DataAccessReader",
+    "LakeReader",
+    "QueryServiceReader",
+    "TableMissing",
+    "Window",
+    "bucket_of",
+]

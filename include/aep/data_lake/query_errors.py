@@ -24,6 +24,10 @@ class LoginRefused(LakeNotReadable):
     """Query Service rejected a password; another login may succeed."""
 
 
+class TableMissing(LakeNotReadable):
+    """Query Service has no table for the dataset, which is normal for some time after its first batch."""
+
+
 def opening_error(error: psycopg.Error, kind: str) -> PipelineError:
     """Return the error for a session that could not be opened. libpq reports no SQLSTATE then, so the text decides."""
     message = str(error)[:_LONGEST_REASON]
@@ -43,7 +47,7 @@ def opening_error(error: psycopg.Error, kind: str) -> PipelineError:
     if _ALLOWED.search(message):
         return LakeNotReadable("Query Service denied access to this credential.", MANAGE_QUERIES)
     if _DATABASE.search(message):
-        return LakeNotReadable(
+        return TableMissing(
             "Query Service found no table in the AEP sandbox of the connection.",
             "Check extra aep_sandbox of the connection, and run the setup DAG, which creates the dataset.",
         )
@@ -67,7 +71,7 @@ def query_error(error: psycopg.Error, *, timed_out: bool) -> PipelineError:
     if state.startswith("53"):
         return QueryServiceBusy(f"Query Service is busy with other queries (SQLSTATE {state}).", _LATER)
     if state == "42P01":
-        return LakeNotReadable(
+        return TableMissing(
             "Query Service did not find the dataset's table (SQLSTATE 42P01).",
             "The table of a new dataset appears some time after its first batch. Check the dataset's tag adobe/pqs/table.",
         )

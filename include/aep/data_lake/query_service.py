@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
 from include.aep.data_lake.query_connection import QueryConnection
+from include.aep.data_lake.query_errors import TableMissing
 from include.aep.data_lake.reader import Window, in_order, prefixes_of, utc_text
 from include.aep.model import Dataset
 from include.errors import LakeNotReadable
@@ -223,12 +224,12 @@ def table_of(dataset: Dataset) -> str:
     """Return the name of the dataset's table in Query Service: the tag ``adobe/pqs/table``.
 
     Raises:
-        LakeNotReadable: the tag is missing, or is not a valid table name.
+        TableMissing: the tag is missing, or is not a valid table name.
     """
     values = dataset["tags"].get(TABLE_TAG)
     name = values[0] if isinstance(values, list) and values else None
     if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_]{1,255}", name):
-        raise LakeNotReadable(
+        raise TableMissing(
             f"The dataset has no table in Query Service: its tag {TABLE_TAG} is missing or invalid.",
             "Check the dataset's page in AEP under Datasets, which shows the table name.",
         )

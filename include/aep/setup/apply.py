@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.profile import is_enabled
-from include.aep.profile_batches import profile_batch_notes
+from include.aep.profile_batches import Neighbours, profile_batch_notes
 from include.aep.setup.changes import Change, ChangeContext
 from include.aep.setup.plan import Plan, plan_setup
 from include.aep.setup.requirements import SetupRequirements
@@ -32,11 +32,15 @@ class SetupResult:
 
 
 def plan_pipeline(
-    pipeline: Pipeline, aep: AepClient, owner: Ownership, others: Sequence[Pipeline] = ()
+    pipeline: Pipeline,
+    aep: AepClient,
+    owner: Ownership,
+    neighbours: Callable[[], Neighbours] = Neighbours,
 ) -> Plan:
     """Read AEP's state and return the plan; this changes nothing.
 
-    ``others``: the other pipelines of the installation, whose batches count toward the same Profile guardrail.
+    ``neighbours``: returns the pipelines of the same AEP sandbox, whose batches count toward the same guardrail; called
+        only for a dataset of Profile.
 
     Raises:
         ForeignLake, AnotherSource, AnotherPipeline: the dataset's tags name another owner; another pipeline is allowed
@@ -51,7 +55,7 @@ def plan_pipeline(
     plan = plan_setup(state, requirements, owner.missing(tags))
     if not pipeline.aep.profile and not is_enabled(tags):
         return plan
-    notes = profile_batch_notes(pipeline, others, aep, has_history=state.dataset is not None)
+    notes = profile_batch_notes(pipeline, neighbours(), aep, has_history=state.dataset is not None)
     return replace(plan, notes=(*plan.notes, *notes))
 
 

@@ -98,8 +98,9 @@ def require_class(state: AepState, part: str, name: str) -> None:
     raise SchemaError(
         f"Field group {name!r} is intended for {', '.join(_classes(state, part))}, but {_title(state)} has the class "
         f"{state.schema_class}.",
-        "Write a field group for events of that class in aep.field_groups. A user with the permission Manage Schemas can "
-        "also extend one of the company's own field groups to the class in AEP; Adobe's cannot be changed.",
+        "Write a field group for that class in aep.field_groups, or give the field group file of aep.field_group another "
+        "title. A user with the permission Manage Schemas can also extend one of the company's own field groups to the "
+        "class in AEP; Adobe's cannot be changed.",
     )
 
 

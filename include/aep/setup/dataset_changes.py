@@ -13,6 +13,13 @@ from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import AepState
 from include.errors import ConfigError, DatasetMissing, SchemaError
 
+_HOLDERS = {
+    "schemas": "a schema",
+    "fieldgroups": "a field group",
+    "datatypes": "a data type",
+    "classes": "a class",
+}
+
 
 def require_target(state: AepState, requirements: SetupRequirements) -> None:
     """Refuse a dataset with another schema, a dataset id that AEP does not have, and titles that are in use.
@@ -48,11 +55,11 @@ def require_target(state: AepState, requirements: SetupRequirements) -> None:
     new = [target.schema_name] if state.schema is None else []
     if requirements.group_title is not None and state.group is None:
         if requirements.group_title in new:
-            raise _taken(requirements.group_title, "the field group of the same file set")
+            raise _taken(requirements.group_title, "the field group file of the same pipeline")
         new.append(requirements.group_title)
     for title in new:
         if holders := state.titles.get(title):
-            raise _taken(title, " and ".join(f"one of the {kind}" for kind in holders))
+            raise _taken(title, " and ".join(_HOLDERS.get(kind, kind) for kind in holders))
 
 
 def _taken(title: str, holder: str) -> SchemaError:

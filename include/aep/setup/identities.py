@@ -52,7 +52,7 @@ def _cannot(source: str, mapping: FieldMapping) -> str:
 
 
 def _remedy(source: str, mapping: FieldMapping) -> str:
-    kept = "an array or a map" if mapping.inside else f"a {mapping.field.kind.value}"
+    kept = "an array or a map" if mapping.inside else f"the {mapping.field.kind.value} field"
     return (
         f"Add a mapping of {source} to a string field outside arrays, which becomes the identity; the mapping to {kept} "
         f"can stay. Or remove {source} from identities."

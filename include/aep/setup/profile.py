@@ -82,8 +82,8 @@ def _own_primary(state: AepState, requirements: SetupRequirements, fields: Mappi
         raise SchemaError(
             f"Field {pointer_of(fields[name])} of schema {requirements.pipeline.aep.schema_name!r} is already an identity "
             f"of namespace {namespace_of(marked)}, but not the primary identity, as aep.primary_identity requires.",
-            "Remove aep.primary_identity, or ask a user with the permission Manage Schemas to make the field the primary "
-            "identity in AEP's schema editor.",
+            "Remove aep.primary_identity, or ask a user with the permission Manage Identity Metadata to make the field the "
+            "primary identity in AEP's schema editor.",
         )
     if state.is_union:
         raise SchemaError(

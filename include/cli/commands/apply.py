@@ -15,7 +15,7 @@ def apply(project: Project, out: Output) -> None:
     """
     aep, owner = project.aep, project.owner
     with working("Reading AEP"):
-        found = plan_pipeline(project.pipeline, aep, owner, project.others)
+        found = plan_pipeline(project.pipeline, aep, owner, project.neighbours)
     with counting("Changing AEP", len(found.changes), "changes") as count:
 
         def done(change: Change) -> None:

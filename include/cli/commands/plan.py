@@ -11,7 +11,7 @@ from include.cli.project import Project
 def plan(project: Project, out: Output) -> None:
     """Show every change that apply would make. Send nothing."""
     with working("Reading AEP"):
-        found = plan_pipeline(project.pipeline, project.aep, project.owner, project.others)
+        found = plan_pipeline(project.pipeline, project.aep, project.owner, project.neighbours)
     out.result(found.to_json())
     _show(found, out)
     if not found.changes:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from include.aep.data_lake import TableMissing
 from include.aep.failure_reasons import listed_errors
 from include.aep.model import Batch
 from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transient
@@ -62,7 +63,7 @@ class PartialLoad:
         Raises:
             CountMismatch: AEP's data lake holds other rows in the batch than its catalog counts, or rows that were not
                 staged.
-            Transient: the data lake does not show all rows of the batch yet.
+            Transient: the data lake does not show the dataset's table or all rows of the batch yet.
             LakeNotReadable: the data lake cannot be read, so that the active rows are unknown.
         """
         place = self.work.workspace
@@ -106,6 +107,12 @@ class PartialLoad:
                 rows = read_back(
                     db, "found", reader, dataset, place.pipeline, place.partition.day, self.batch
                 )
+        except TableMissing as error:
+            raise Transient(
+                f"AEP refused {self.staged_rows - self.rows} of {self.staged_rows} rows of batch {self.batch.id} of partition "
+                f"{place.partition}, and it cannot be read yet which ones: {error.sentence}",
+                f"{error.hint} A retry of this run reads them again; the batch is not loaded again.",
+            ) from None
         except LakeNotReadable as error:
             raise self._not_readable(error) from None
         if rows < self.rows:

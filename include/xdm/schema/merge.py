@@ -112,8 +112,9 @@ def _text(value: Any) -> str:
 
 def _contradiction(place: str, keyword: str) -> SchemaError:
     return SchemaError(
-        f"Two parts of the schema contradict each other at {place}: no value can satisfy both in {keyword}.",
-        "Correct the field groups or data types that describe this field.",
+        f"Two parts of the schema contradict each other at {place.removeprefix('its root.')}: no value can satisfy both in {keyword}.",
+        "A user with the permission Manage Schemas must correct the field groups or data types that describe this field in "
+        "AEP.",
     )
 
 

@@ -188,12 +188,12 @@ def _field(path: tuple[str, ...], node: Any) -> XdmField:
     if len(path) > 60:
         raise SchemaError(
             f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…",
-            "Check the schema for a circular reference.",
+            "A user with the permission Manage Schemas must remove the circular reference in AEP.",
         )
     if not isinstance(node, Mapping):
         raise SchemaError(
             f"The schema has {node!r} at {'.'.join(path)}, where a field description is expected.",
-            "Correct the field in its field group.",
+            "A user with the permission Manage Schemas must correct the field in its field group in AEP.",
         )
     kind = _kind(path, node)
     children = {
@@ -246,7 +246,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
     except KeyError:
         raise SchemaError(
             f"Field {'.'.join(path)} of the schema has type {json_type!r}, which XDM does not have.",
-            "Correct the field in its field group.",
+            "A user with the permission Manage Schemas must correct the field in its field group in AEP.",
         ) from None
 
 

@@ -113,16 +113,19 @@ class AepIngestOperator(PartitionOperator):
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
         compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
+        forgotten = staged.counts.get("forgotten", 0)
         counts = {
             "staged": result.loaded, "active": result.active, "refused": result.refused, "late": late, **compared,
+            **({"forgotten": forgotten} if forgotten else {}),
         }  # fmt: skip
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: %d rows in %s, %d refused by AEP, %d late, %d changed, %d vanished",
+            "Partition %s %s: %d rows in %s, %d refused by AEP, %d late, %d changed, %d vanished, %d forgotten",
             workspace.partition, "was already active" if result.again else "is active", result.active,
             ", ".join(result.batches) or "no batch", result.refused, late, compared["changed"], compared["vanished"],
+            forgotten,
         )  # fmt: skip
         for listed in result.listed:
             self.log.warning("AEP lists errors on %s", listed)

@@ -33,6 +33,7 @@ class AepSetupOperator(TerminableOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan the changes, log them and apply them."""
         from include.aep.ownership import Ownership
+        from include.aep.profile_batches import Neighbours
         from include.aep.setup import apply_plan, plan_pipeline
 
         name = self.pipeline.name
@@ -42,8 +43,12 @@ class AepSetupOperator(TerminableOperator):
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
             others = load_readable_pipelines(but=name)[0]
+
+            def neighbours() -> Neighbours:
+                return Neighbours.of(self.pipeline, others, lambda conn_id: AepHook(conn_id).settings())
+
             for remaining in reversed(range(_PLANS)):
-                plan = plan_pipeline(self.pipeline, aep, owner, others)
+                plan = plan_pipeline(self.pipeline, aep, owner, neighbours)
                 self._log_plan(plan)
                 try:
                     result = apply_plan(

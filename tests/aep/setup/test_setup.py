@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
         lambda _: {"field_groups": ["Demographic Details"]}, "",
         ("'Demographic Details' is intended for https://ns.adobe.com/xdm/context/profile", "context/experienceevent"),
     ),
-    "a title that is taken": (_taken_title, "", ("The title '{name} g' is in use", "one of the fieldgroups has it")),
+    "a title that is taken": (_taken_title, "", ("The title '{name} g' is in use", "a field group has it")),
     "a mapping that does not fit": (
         lambda _: {"field_groups": ["Web Details"]}, "web.pages.URL",
         ("the schema has no field web.pages.URL; nearest is web.webPageDetails.URL",),

@@ -176,6 +176,18 @@ def test_a_data_lake_that_cannot_be_read_is_red_and_says_what_to_do(
     assert len(partial.batches()) == 1
 
 
+def test_a_new_dataset_without_a_table_is_waited_for(partial: Partial) -> None:
+    partial.control(NEXT, {"query_table_seconds": 3600})
+    staged = partial.stage(DAY)
+    partial.refuse(3)
+    with pytest.raises(Transient, match=r"3 of 8 rows .*42P01.*some time after its first batch.*A retry"):
+        partial.ingest(DAY, staged)
+    assert partial.newest_kind == "completing"
+    partial.control("/clock", {"advance_seconds": 3601})
+    done = partial.ingest(DAY, staged)
+    assert (done.active, done.refused, len(partial.batches())) == (5, 3, 1)
+
+
 def test_rows_that_are_not_visible_yet_are_waited_for(
     partial: Partial, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,7 +89,7 @@ def test_a_contradiction_is_reported_with_its_field(
 ) -> None:
     parts = [{"properties": {"_acme": object_of(list=array_of(each))}} for each in (one, other)]
     with pytest.raises(
-        SchemaError, match=rf"contradict each other at its root\._acme\.list\.\*: .* in {keyword}\."
+        SchemaError, match=rf"contradict each other at _acme\.list\.\*: .* in {keyword}\."
     ):
         resolve({"allOf": parts}, dict.__getitem__)
 

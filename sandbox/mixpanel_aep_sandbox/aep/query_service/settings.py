@@ -33,6 +33,8 @@ class QuerySettings:
     """A longer query ends with error 53400 (EP:query-service/guardrails.md: 10 minutes)."""
     query_takes_seconds: float = field(default=0.0, metadata=SECONDS)
     """Minimum duration of a query; with a frozen clock, it ends when the clock is advanced."""
+    query_table_seconds: float = field(default=0.0, metadata=SECONDS)
+    """Time from the first active batch of a dataset until queries find its table [I]."""
     query_rows: int | None = field(default=50_000, metadata=LIMIT)
     """Maximum rows of a result, which is cut without an error (EP:query-service/guardrails.md)."""
     query_explicit_limit: str = choice("honoured", "capped")

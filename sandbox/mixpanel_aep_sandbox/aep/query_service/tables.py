@@ -35,7 +35,7 @@ def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system
     """Create views of the tables that a query names, and return their names."""
     names, made = words(sql), []
     for table, dataset in tables_of(scope).items():
-        if table in names:
+        if table in names and _is_visible(scope, dataset):
             resolved = resolved_schema(scope, dataset)
             others = {name.lower() for name in resolved.get("properties", {})} - set(COLUMNS)
             narrow = not others & {name.lower() for name in names} and not _STAR.search(sql)
@@ -43,6 +43,15 @@ def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system
             _add_table(connection, source, table, with_system_columns)
             made.append(table)
     return made
+
+
+def _is_visible(scope: AepSandboxScope, dataset: str) -> bool:
+    """Return whether queries find the table of a dataset; only ``query_table_seconds`` delays it."""
+    delay = QuerySettings.of(scope.state).query_table_seconds
+    if not delay:
+        return True
+    finished = [int(batch["finished"]) for batch in active_batches(scope, dataset)]
+    return bool(finished) and scope.state.clock.seconds() * 1000 >= min(finished) + delay * 1000
 
 
 def remove_tables(connection: Any, tables: list[str]) -> None:

@@ -378,6 +378,20 @@ def test_psql_shows_rows(aep: AepSandbox, dataset: str) -> None:
     assert (done.returncode, done.stdout) == (0, "SET\na\n2\n"), done.stderr
 
 
+def test_the_table_of_a_new_dataset_appears_after_its_first_batch(
+    aep: AepSandbox, dataset: str, session: Connection
+) -> None:
+    aep.settings(query_table_seconds=60)
+    for expected in ("42P01", "42P01"):
+        with pytest.raises(psycopg.Error) as missing:
+            session.execute("select _id from shop_events_2026")
+        assert missing.value.sqlstate == expected
+        if not aep.active_ids(dataset):
+            aep.load(dataset, [row("a")])
+    aep.clock.advance(61)
+    assert session.execute("select _id from shop_events_2026").fetchall() == [("a",)]
+
+
 def test_nothing_is_left_when_the_sandbox_ends(tmp_path: Any) -> None:
     before = set(threading.enumerate())
     with SandboxServer(tmp_path) as server:
