@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown
+from mixpanel_aep_sandbox.aep.control.batch_page import batch_page, missing_page
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO_CLIENT_ID, DEMO_ORG
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
@@ -83,6 +84,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     add("GET", "/rows", _rows)
     add("GET", "/batches", _batches)
     add("POST", "/batches/{id}", _change_batch)
+    add("GET", "/batches/{id}/page", _batch_page)
     add("GET", "/profile", _profile)
     add("GET", "/queries", _queries)
     add("POST", "/query-credentials", _query_credential)
@@ -108,6 +110,17 @@ def _rows(call: ControlCall) -> Response:
 def _batches(call: ControlCall) -> Response:
     settle(call.scope)
     return JSONResponse({"batches": [shown(call.scope, batch) for _, batch in call.scope.items(BATCHES)]})
+
+
+def _batch_page(call: ControlCall) -> Response:
+    """Return a batch as a page. A link names the id alone, which is unique: all AEP sandboxes of the organization are searched."""
+    key, given = call.request.path_params["id"], call.scope
+    names = [given.name, *(name for name in AEP_SANDBOXES if name != given.name)]
+    for scope in (AepSandboxScope(call.state, given.org, name) for name in names):
+        settle(scope)
+        if (batch := scope.get(BATCHES, key)) is not None:
+            return batch_page(scope, batch)
+    return missing_page(key)
 
 
 def _change_batch(call: ControlCall) -> Response:

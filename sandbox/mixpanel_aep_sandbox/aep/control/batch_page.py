@@ -1,0 +1,108 @@
+"""A batch as a page for people: one self-contained HTML file without scripts, in place of the batch page of AEP's UI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from starlette.responses import HTMLResponse
+
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown, visible
+from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
+from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
+
+_MOST_ROWS = 20
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+_MEANINGS = {
+    "success": "Its rows are active: they can be read from the dataset.",
+    "failed": "None of its rows is active. AEP gives the reasons below.",
+    "loading": "Files are being uploaded. Nothing is active until the batch is completed.",
+    "aborted": "It was ended before it became active. None of its rows is active.",
+    "abandoned": "It was not completed in time. None of its rows is active.",
+    "inactive": "It was reverted or replaced. Its rows can no longer be read.",
+    "deleted": "It was deleted. Its rows can no longer be read.",
+}
+_AT_WORK = "AEP is processing it. None of its rows is active yet."
+
+
+def batch_page(scope: AepSandboxScope, batch: dict[str, Any]) -> HTMLResponse:
+    """Return the page of a batch."""
+    return HTMLResponse(render(scope, batch), headers=_HEADERS)
+
+
+def missing_page(key: str) -> HTMLResponse:
+    """Return the page for an id that no batch has, with status 404."""
+    return HTMLResponse(_template().render(batch=None, key=key), status_code=404, headers=_HEADERS)
+
+
+def render(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
+    """Return the page as HTML. The template escapes everything in it."""
+    body = shown(scope, batch)
+    dataset = scope.get(DATASETS, batch["dataset"])
+    return _template().render(
+        batch=body,
+        key=batch["id"],
+        aep_sandbox=scope.name,
+        meaning=_MEANINGS.get(batch["state"], _AT_WORK),
+        is_hidden=all(each["id"] != batch["id"] for each in visible(scope)),
+        dataset_id=batch["dataset"],
+        dataset=dataset["name"] if dataset else "",
+        files=_files(scope, batch),
+        rejected=list(islice(_rejected(scope, batch["id"]), _MOST_ROWS)),
+        most=_MOST_ROWS,
+    )
+
+
+def _files(scope: AepSandboxScope, batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return each file with its size and, once it was processed, its rows."""
+    counts = batch.get("files") or []
+    found = []
+    for number, file in enumerate(batch_files(scope, batch["id"])):
+        rows = counts[number] if number < len(counts) else {}
+        found.append({"path": file["path"], "size": file["size"], **rows})
+    return found
+
+
+def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the id and the errors of rejected rows, where the batch requested diagnostics; no other value of a row."""
+    path = result_path(scope, batch_id, "meta", "row_error_samples.json")
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            yield str(row.get("_id", "")), row["_errors"]
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["moment"] = _moment
+    environment.filters["number"] = lambda number: f"{number:,}"
+    environment.filters["text"] = _text
+    return environment.from_string((Path(__file__).parent / "batch_page.html.j2").read_text("utf-8"))
+
+
+def _moment(milliseconds: int) -> str:
+    """Epoch milliseconds as ``2026-06-30 06:12:05 UTC``."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _text(value: Any) -> str:
+    """The value of a tag: lists as words, other values as JSON."""
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
