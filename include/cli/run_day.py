@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -14,9 +14,11 @@ from include.cli.progress import Meter, counting
 from include.cli.project import Project
 from include.errors import BatchStuck
 from include.lake.manifest import Manifest
+from include.mixpanel.backfill_plan import Window
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.event_time import settled_at
 from include.mixpanel.export_stream import ExportStream
+from include.steps.export.window_export import FetchAhead
 from include.steps.ingest.step import IngestResult
 from include.steps.run_day import DayRun
 from include.steps.transform.dropped_identities import dropped_sentences
@@ -37,6 +39,8 @@ class DaysRunner:
     meter: Meter
     again: bool = False
     replace: bool = False
+    together: Window | None = None
+    """Days that the export may request together."""
 
     def run(self, day: date) -> dict[str, Any]:
         """Run the five steps of a day; return the counts of each step and the active batches."""
@@ -61,6 +65,7 @@ class DaysRunner:
             refresh=f"{name}/{project.clock.now().isoformat()}" if self.again else None,
             replace=self.replace,
             on_step=on_step,
+            ahead=FetchAhead(name, self.together) if self.together else None,
         )
         self.meter.name(f"{day} export")
         done = wait_for_aep(project, steps, steps.to_staged(), out)
@@ -96,11 +101,12 @@ class DaysRunner:
 
 @contextmanager
 def days_runner(
-    project: Project, out: Output, days: int, *, again: bool = False, replace: bool = False
+    project: Project, out: Output, days: Sequence[date], *, again: bool = False, replace: bool = False
 ) -> Iterator[DaysRunner]:
-    """Run ``days`` days inside the block, with one progress bar for all of them."""
-    with counting("Starting", days * len(STEPS), "steps") as meter:
-        yield DaysRunner(project, out, meter, again, replace)
+    """Run ``days`` inside the block, with one progress bar for all of them; consecutive days are exported together."""
+    together = Window(min(days), max(days)) if len(days) > 1 else None
+    with counting("Starting", len(days) * len(STEPS), "steps") as meter:
+        yield DaysRunner(project, out, meter, again, replace, together)
 
 
 def report(day: date, manifest: Manifest, out: Output) -> None:

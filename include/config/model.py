@@ -98,6 +98,8 @@ class MixpanelSource(_Section):
     events: tuple[str, ...] = ()
     where: str | None = None
     time_in_ms: bool = False
+    backfill_window_days: int = Field(30, ge=1, le=90)
+    """The most days that a backfill exports with one request; 1: every day has its own request."""
 
     @property
     def zone(self) -> ZoneInfo:

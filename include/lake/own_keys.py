@@ -20,6 +20,8 @@ _KEYS = (
     r"\.writable",
     r"mixpanel-aep\.json",
     r"_budget/mixpanel-\d{1,18}/\d{9,18}\.json",
+    r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/state\.json",
+    rf"_windows/{PIPELINE}/{DAY}_{DAY}/\d{{6,}}\.json",
     r"_signed/\d{6,}\.json",
     r"_suppressed/people/\d{6,}\.json",
     rf"_suppressed/ids/\d{{1,18}}/{DAY}/{DIGEST}\.json",

@@ -13,6 +13,7 @@ from include.errors import FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
 from include.steps.export.step import Exporter, export_partition
+from include.steps.export.window_export import FetchAhead
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.history.provenance import recipe_for
 from include.steps.ingest.step import IngestResult, PendingBatch, ingest_partition
@@ -33,7 +34,8 @@ class DayRun:
     step has to read removed files, the outputs before it are created again, as far back as necessary.
 
     ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
-    in place of the active rows. ``on_step`` is called with the manifest of every step.
+    in place of the active rows. ``on_step`` is called with the manifest of every step. ``ahead``: the
+    export may fetch other days of a backfill with the same request.
     """
 
     workspace: Workspace
@@ -44,6 +46,7 @@ class DayRun:
     refresh: str | None = None
     replace: bool = False
     on_step: Callable[[Manifest], object] | None = None
+    ahead: FetchAhead | None = None
 
     @cached_property
     def opened(self) -> OpenedHistory:
@@ -64,7 +67,9 @@ class DayRun:
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
         return self._report_step(
-            export_partition(self.workspace, self.source, self.mixpanel, refresh=self.refresh)
+            export_partition(
+                self.workspace, self.source, self.mixpanel, refresh=self.refresh, ahead=self.ahead
+            )
         )
 
     def transform(self, raw: Manifest) -> Manifest:

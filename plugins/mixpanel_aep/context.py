@@ -104,6 +104,11 @@ def refresh_name(context: Mapping[str, Any]) -> str:
     return f"{run_name(context)}/{context['ti'].max_tries}"
 
 
+def is_backfill(context: Mapping[str, Any]) -> bool:
+    """Return whether the run is one of a backfill, which needs many days."""
+    return bool(context["dag_run"].run_type == "backfill")
+
+
 def run_name(context: Mapping[str, Any]) -> str:
     """Return the name of the run for the ledger: the same for every try of one run."""
     run = context["dag_run"]

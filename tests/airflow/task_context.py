@@ -24,8 +24,11 @@ class FakeTaskInstance:
 
 
 def task_context(
-    key: str | None = "2026-07-01", conf: Any = None, ti: FakeTaskInstance | None = None
+    key: str | None = "2026-07-01",
+    conf: Any = None,
+    ti: FakeTaskInstance | None = None,
+    run_type: str = "manual",
 ) -> dict[str, Any]:
     """Return the context of a task in run ``r`` of DAG ``d``."""
-    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r")
+    run = SimpleNamespace(partition_key=key, conf=conf, dag_id="d", run_id="r", run_type=run_type)
     return {"dag_run": run, "ti": ti or FakeTaskInstance()}

@@ -52,6 +52,8 @@ KEYS = {
     f"_histories/{DIGEST}/ledger/2026-07-01/000001.json": False,
     f"_histories/{DIGEST}/ids/2026-07-01/{OTHER}.parquet": False,
     "_budget/mixpanel-4000001/000000001.json": False,
+    "_budget/mixpanel-4000001/state.json": False,
+    "_windows/shop/2026-07-01_2026-07-30/000001.json": False,
     "_suppressed/people/000001.json": False,
     f"_suppressed/ids/4000001/2026-07-01/{DIGEST}.json": False,
     LAKE_ID_KEY: False,

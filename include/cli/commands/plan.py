@@ -1,21 +1,96 @@
-"""``plan``: show the changes that a pipeline needs in AEP before they are made."""
+"""``plan``: show the changes that a pipeline needs in AEP before they are made, or the requests of a backfill."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
+from include.aep.profile import is_enabled
+from include.aep.profile_batches import MOST_BATCHES, batches_a_day, profile_batches
 from include.aep.setup import Change, Plan, plan_pipeline
-from include.cli.console import Output
+from include.cli.console import Output, counted
+from include.cli.options import DayRange, parse_days
 from include.cli.progress import working
 from include.cli.project import Project
+from include.steps.export.backfill import MOST_EXPORTS_AN_HOUR, BackfillPlan, backfill_plan
+
+Backfill = Annotated[
+    DayRange | None,
+    typer.Option(
+        "--backfill",
+        metavar="DAY..DAY",
+        help="Show the export requests of a backfill of these days instead.",
+        parser=parse_days,
+    ),
+]
 
 
-def plan(project: Project, out: Output) -> None:
-    """Show every change that apply would make. Send nothing."""
+def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
+    """Show every change that apply would make. Send nothing.
+
+    With --backfill, show which days each export request of a backfill fetches,
+    and what Mixpanel's and AEP's limits mean for it.
+    """
+    if backfill is not None:
+        _plan_backfill(project, out, backfill)
+        return
     with working("Reading AEP"):
         found = plan_pipeline(project.pipeline, project.aep, project.owner, project.neighbours)
     out.result(found.to_json())
     _show(found, out)
     if not found.changes:
         out.title("AEP has everything. Nothing to do.")
+
+
+def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
+    source = project.mixpanel_settings.source
+    with working("Reading the lake"):
+        found = backfill_plan(project.lake, project.pipeline, source, *days, project.clock)
+    for window, size in zip(found.windows, found.bytes_by_window, strict=True):
+        expected = f", about {size / 1e6:,.0f} MB compressed" if size else ""
+        out.print_status("+", "export", f"{window}: {counted(len(window), 'day')}{expected}")
+    for name, some in (
+        ("exported already", found.exported),
+        ("outside of the pipeline, or not settled yet", found.outside),
+    ):
+        if some:
+            out.print_status("", "", f"{counted(len(some), 'day')} {name}")
+    out.print_status("", "mixpanel", _requests_sentence(found))
+    batches = _batches_sentence(project, found)
+    if batches:
+        out.print_status("!", "aep", batches)
+    out.result(
+        {
+            "windows": [{"first": each.first, "last": each.last, "days": len(each)} for each in found.windows],
+            "requests": len(found.windows),
+            "days": found.days,
+            "exported": len(found.exported),
+            "outside": len(found.outside),
+            "hours_of_rate_limit": found.hours,
+        }
+    )  # fmt: skip
+
+
+def _requests_sentence(found: BackfillPlan) -> str:
+    return (
+        f"{counted(len(found.windows), 'request')} for {counted(found.days, 'day')}; Mixpanel allows "
+        f"{MOST_EXPORTS_AN_HOUR} an hour, so the limit adds {counted(int(found.hours), 'hour')}"
+    )
+
+
+def _batches_sentence(project: Project, found: BackfillPlan) -> str:
+    """Return what Adobe's guardrail for Profile means for the backfill; "" where it does not apply."""
+    pipeline, aep = project.pipeline, project.aep
+    dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
+    if not (pipeline.aep.profile or (dataset is not None and is_enabled(dataset["tags"]))):
+        return ""
+    left = max(1, MOST_BATCHES - batches_a_day(pipeline))
+    total = found.days + len(found.exported)
+    return (
+        f"the dataset is enabled for Profile: {profile_batches(pipeline, project.others, aep)}; "
+        f"{total:,} batches take {counted(-(-total // left), 'day')} at {left} a day"
+    )
 
 
 def _show(found: Plan, out: Output) -> None:

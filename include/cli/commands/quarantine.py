@@ -79,7 +79,7 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
     before = {each: _count(project, each) for each in days}
     results: list[dict[str, Any]] = []
     out.so_far = {"pipeline": project.pipeline.name, "days": results}
-    with days_runner(project, out, len(days)) as runner:
+    with days_runner(project, out, days) as runner:
         for each in days:
             done = runner.run(each)
             left = _count(project, each)

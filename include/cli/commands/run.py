@@ -41,7 +41,7 @@ def run(
     days = _days(day, last)
     results: list[dict[str, Any]] = []
     out.so_far = {"pipeline": project.pipeline.name, "days": results}
-    with days_runner(project, out, len(days), again=again, replace=replace) as runner:
+    with days_runner(project, out, days, again=again, replace=replace) as runner:
         for each in days:
             results.append(runner.run(each))
     out.result(out.so_far)

@@ -17,7 +17,14 @@ from include.config.model import Pipeline
 from include.errors import Throttled
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
-from mixpanel_aep.context import open_lake, partition_of, requested_refresh, run_name, should_replace
+from mixpanel_aep.context import (
+    is_backfill,
+    open_lake,
+    partition_of,
+    requested_refresh,
+    run_name,
+    should_replace,
+)
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
@@ -86,14 +93,21 @@ def day_run(
     *,
     refresh: str | None = None,
     replace: bool = False,
+    backfill: bool = False,
 ) -> DayRun:
-    """Return the steps of a partition, with clients from the pipeline's connections."""
+    """Return the steps of a partition, with clients from the pipeline's connections.
+
+    ``backfill``: the export may fetch other days with the same request.
+    """
+    from include.steps.export.window_export import FetchAhead
     from include.steps.run_day import DayRun
 
     mixpanel = MixpanelHook(pipeline.mixpanel.conn_id, workspace.lake)
     aep = AepHook(pipeline.aep.conn_id).get_conn()
     source = mixpanel.settings().source
-    return DayRun(workspace, source, mixpanel.get_conn(), aep, run, refresh=refresh, replace=replace)
+    ahead = FetchAhead(run) if backfill else None
+    client = mixpanel.get_conn()
+    return DayRun(workspace, source, client, aep, run, refresh=refresh, replace=replace, ahead=ahead)
 
 
 class PartitionOperator(PipelineOperator):
@@ -121,6 +135,7 @@ class PartitionOperator(PipelineOperator):
             run_name(context),
             refresh=requested_refresh(context),
             replace=should_replace(context),
+            backfill=is_backfill(context),
         )
 
     def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:

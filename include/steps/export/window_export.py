@@ -1,0 +1,182 @@
+"""Fetches the days of a backfill ahead: one export request for a window of days that are not exported yet."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from include.errors import LakeError, Terminal, Throttled, TruncatedExport
+from include.failpoint import failpoint
+from include.lake.keys import PartitionKey
+from include.lake.manifest import Manifest
+from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved, plan_windows
+from include.steps.export.export_request import ExportRequest
+from include.steps.export.range_export import RangeTooLarge, UnassignedLines, export_range
+from include.steps.export.window_lease import HeldLease, LeaseRecord, WindowLease
+
+if TYPE_CHECKING:
+    from include.steps.export.step import Exporter
+
+log = logging.getLogger(__name__)
+_POLL_SECONDS = 1.0
+_PATIENCE_SECONDS = 10.0
+_DEFERRAL_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class FetchAhead:
+    """How a day's export may fetch other days. ``run`` names the run, of which every try may continue its claim.
+
+    ``within``: the days that the caller is going to load; None: every day of the pipeline, which all have to be loaded.
+    """
+
+    run: str
+    within: Window | None = None
+    limits: WindowLimits = field(default_factory=WindowLimits)
+
+    def export(self, request: ExportRequest, mixpanel: Exporter) -> Manifest | None:
+        """Return the export of the request's day, fetched in a window by this or another run; None: export it alone.
+
+        Raises:
+            Throttled: another run exports days of the same part of the calendar now.
+            TruncatedExport: the response was incomplete; nothing was published, and a retry requests half as many days.
+        """
+        size = request.workspace.pipeline.mixpanel.backfill_window_days
+        if size == 1:
+            return None
+        windows = _Windows(request, replace(self, limits=self.limits.limited_to(size)), size)
+        return windows.export(mixpanel)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """The windows of the part of the calendar that contains the day of ``request``."""
+
+    request: ExportRequest
+    ahead: FetchAhead
+    size: int
+
+    def export(self, mixpanel: Exporter) -> Manifest | None:
+        lease, day = self._lease(self._cell), self.request.workspace.partition.day
+        while True:
+            before = self._wait_for_others(lease)
+            if before.number and (done := self.request.latest()) is not None:
+                return done  # another run exported the day
+            if before.most_days == 1 or (held := lease.claim(before, self.ahead.run)) is None:
+                if before.most_days == 1:
+                    return None
+                continue
+            failpoint("window.claimed")
+            window, requests = self._plan(held.record)
+            if window is None:
+                held.end(held.record.most_days, {})
+                return None
+            found = self._fetch(held, window, requests, mixpanel)
+            if found is not None:
+                return found[day]
+
+    @property
+    def _cell(self) -> Window:
+        place = self.request.workspace
+        return cell_of(place.partition.day, place.pipeline.start_date, self.size)
+
+    def _lease(self, cell: Window) -> WindowLease:
+        place = self.request.workspace
+        return WindowLease(place.lake, place.pipeline.name, cell, place.clock)
+
+    def _wait_for_others(self, lease: WindowLease) -> LeaseRecord:
+        """Return the newest record of the lease once no other run holds it."""
+        clock = self.request.workspace.clock
+        deadline = clock.seconds() + _PATIENCE_SECONDS
+        while (newest := lease.newest()).keeps_out(self.ahead.run, clock.seconds()):
+            if clock.seconds() >= deadline:
+                raise Throttled(
+                    f"Another run exports days from {lease.cell.first} to {lease.cell.last} with one request now.",
+                    f"Partition {self.request.workspace.partition} may be among them. The task continues automatically.",
+                    wait_seconds=_DEFERRAL_SECONDS,
+                )
+            clock.sleep(_POLL_SECONDS)
+        return newest
+
+    def _plan(self, record: LeaseRecord) -> tuple[Window | None, dict[date, ExportRequest]]:
+        """Return the window of the day, and the requests of its days; None: no other day is to be fetched with it."""
+        missing = self._missing()
+        limits = self.ahead.limits.limited_to(record.most_days or self.size)
+        day = self.request.workspace.partition.day
+        windows = plan_windows(missing, self._known_bytes(record), limits)
+        window = next((each for each in windows if day in each and len(each) > 1), None)
+        return window, {each: missing[each] for each in window.days} if window else {}
+
+    def _missing(self) -> dict[date, ExportRequest]:
+        """Return the requests of the days of this part of the calendar that may be exported and are not."""
+        place, cell, within = self.request.workspace, self._cell, self.ahead.within
+        missing = {place.partition.day: self.request}
+        last = place.pipeline.end_date or cell.last
+        for day in cell.days:
+            if day in missing or day > last or (within is not None and day not in within):
+                continue
+            if place.clock.now() < self._request_of(day).settled:
+                break
+            request = self._request_of(day)
+            if request.latest() is None:
+                missing[day] = request
+        return missing
+
+    def _request_of(self, day: date) -> ExportRequest:
+        place = self.request.workspace
+        partition = PartitionKey(place.pipeline.name, day)
+        return replace(
+            self.request,
+            workspace=replace(place, partition=partition),
+            request={**self.request.request, "day": str(day)},
+        )
+
+    def _known_bytes(self, record: LeaseRecord) -> Mapping[date, int]:
+        """Return the volumes known of this part of the calendar, else those of the parts before and after it."""
+        if record.bytes_of:
+            return record.bytes_of
+        step = timedelta(days=self.size)
+        beside = (Window(self._cell.first + step * n, self._cell.last + step * n) for n in (-1, 1))
+        return {day: count for cell in beside for day, count in self._lease(cell).newest().bytes_of.items()}
+
+    def _fetch(
+        self, held: HeldLease, window: Window, requests: Mapping[date, ExportRequest], mixpanel: Exporter
+    ) -> dict[date, Manifest] | None:
+        """Export the window; return None where its days have to be requested in another way."""
+        log.info("Exporting %s (%d days) with one request", window, len(window))
+        most_days, sizes = held.record.most_days, dict[date, int]()
+        try:
+            found = export_range(
+                requests,
+                mixpanel,
+                None,
+                most_bytes=self.ahead.limits.most_bytes,
+                on_progress=held.renew,
+            )
+            sizes = {day: sum(file.bytes for file in each.files) for day, each in found.items()}
+            return found
+        except (TruncatedExport, RangeTooLarge) as error:
+            most_days = halved(len(window))
+            log.info("The export of %s failed; the next window has at most %d days", window, most_days)
+            if isinstance(error, TruncatedExport):
+                raise
+        except (UnassignedLines, Terminal) as error:
+            # A fault of one day must not stop the others: each day alone shows its own error.
+            most_days = 1
+            log.info(
+                "The days of %s are exported individually: %s", window, str(error) or "a line has no day"
+            )
+        finally:
+            _end(held, most_days, sizes)
+        return None
+
+
+def _end(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
+    """End the claim; a lake that cannot be written may not replace the error that ended the export."""
+    try:
+        held.end(most_days, sizes)
+    except LakeError as error:
+        log.warning("The claim of a window was not ended; it expires: %s", error)

@@ -1,0 +1,332 @@
+"""One request for many days: each day becomes the export that it would have become alone, or nothing does."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import ExportTooLarge, PipelineError, Throttled, TruncatedExport
+from include.lake.lake import Lake
+from include.lake.manifest import Manifest
+from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of
+from include.mixpanel.export_stream import ExportStream
+from include.mixpanel.raw_file import read_lines
+from include.steps.export.backfill import backfill_plan
+from include.steps.export.step import export_partition
+from include.steps.export.window_export import FetchAhead
+from include.steps.export.window_lease import LEASE_SECONDS, WindowLease
+from include.steps.workspace import Workspace
+from tests.support.builders import SOURCE, event, line, pipeline, workspace
+from tests.support.export_streams import opened
+from tests.support.fake_clock import FakeClock
+
+pytestmark = pytest.mark.unit
+FIRST = date(2026, 3, 1)
+MONTH = [FIRST + timedelta(days=number) for number in range(30)]
+CHANGES: dict[str, Any] = {"start_date": "2026-03-01"}
+NOW = datetime(2026, 7, 3, tzinfo=UTC).timestamp()
+
+
+def lines_of(day: date, count: int = 3) -> list[bytes]:
+    """Events of a day, with characters that other tools take for line ends."""
+    noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
+    return [
+        line(event(time=noon + n, **{"$insert_id": f"{day}-{n}", "text": "a\u2028b"})) for n in range(count)
+    ]
+
+
+@dataclass
+class Project:
+    """A Mixpanel project: its lines by day; ``faults`` are raised by the next exports, after some lines."""
+
+    days: dict[date, list[bytes]]
+    faults: list[PipelineError | None] = field(default_factory=list)
+    asked: list[Window] = field(default_factory=list)
+    cut: bool = False
+    """The responses end in the middle of their gzip data."""
+
+    @contextmanager
+    def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[ExportStream]:
+        window = Window(from_date, to_date)
+        self.asked.append(window)
+        fault = self.faults.pop(0) if self.faults else None
+        if fault is not None:
+            raise fault
+        lines = [text for day in window.days for text in self.days.get(day, ())]
+        random.Random(1).shuffle(lines)  # rows come shard by shard
+        body = gzip.compress(b"".join(text + b"\n" for text in lines))
+        yield opened([body[:-20] if self.cut else body], Content_Encoding="gzip")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(f"file://{tmp_path}/lake")
+
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    return FakeClock(at=NOW)
+
+
+def place(lake: Lake, day: date, clock: FakeClock, **changes: Any) -> Workspace:
+    return workspace(lake, day, clock.clock, **{**CHANGES, **changes})
+
+
+def export(
+    lake: Lake, day: date, project: Project, clock: FakeClock, run: str = "dag/run", **changes: Any
+) -> Manifest:
+    """The export of a backfill's day."""
+    return export_partition(place(lake, day, clock, **changes), SOURCE, project, ahead=FetchAhead(run))
+
+
+def stored(lake: Lake, day: date, clock: FakeClock, manifest: Manifest, scratch: Path) -> list[bytes]:
+    scratch.mkdir(parents=True, exist_ok=True)
+    return list(read_lines(place(lake, day, clock).local_files(manifest, scratch)))
+
+
+def exported_days(lake: Lake) -> list[str]:
+    return sorted({key.split("/")[1] for key in lake.keys("shop") if key.endswith("/manifest.json")})
+
+
+def lease(lake: Lake, clock: FakeClock, day: date = FIRST) -> WindowLease:
+    return WindowLease(lake, "shop", cell_of(day, FIRST, 30), clock.clock)
+
+
+@pytest.mark.parametrize("lines", [0, 1, 40])
+def test_each_day_has_the_lines_and_counts_that_it_has_when_it_is_exported_alone(
+    tmp_path: Path, fake_clock: FakeClock, lines: int
+) -> None:
+    """Also where blank lines, CRLF and a missing last newline are in between."""
+    project = Project({day: lines_of(day, lines if day != MONTH[1] else 0) for day in MONTH[:7]})
+    together, alone = (Lake(f"file://{tmp_path}/{name}") for name in ("together", "alone"))
+    for day in MONTH[:7]:
+        fetched = export(together, day, project, fake_clock)
+        single = export_partition(place(alone, day, fake_clock), SOURCE, Project(project.days))
+        read = [
+            sorted(stored(lake, day, fake_clock, manifest, tmp_path / f"{n}-{day}"))
+            for n, (lake, manifest) in enumerate([(together, fetched), (alone, single)])
+        ]
+        assert read[0] == read[1] == sorted(project.days[day])
+        assert (fetched.counts, fetched.inputs, fetched.details) == (
+            single.counts,
+            single.inputs,
+            single.details,
+        )
+        again = export_partition(
+            place(together, day, fake_clock), SOURCE, Project(project.days), refresh="look"
+        )
+        assert again == fetched  # the same lines in another order and encoding are the same export
+    assert project.asked == [Window(MONTH[0], MONTH[6])]
+
+
+def test_a_month_takes_two_requests_because_the_first_one_shows_the_volume(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    for day in MONTH:
+        export(lake, day, project, fake_clock)
+    assert project.asked == [Window(MONTH[0], MONTH[6]), Window(MONTH[7], MONTH[29])]
+    for day in (MONTH[-1] + timedelta(days=1), MONTH[-1] + timedelta(days=9)):
+        export(lake, day, project, fake_clock)
+    assert [len(window) for window in project.asked] == [7, 23, 30]
+
+
+def test_volume_limits_the_windows(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day, 200) for day in MONTH})
+    first = export(lake, MONTH[0], project, fake_clock)
+    size = sum(file.bytes for file in first.files)
+    ahead = FetchAhead("dag/run", limits=WindowLimits(most_bytes=int(size * 3.5)))
+    for day in MONTH[7:13]:
+        export_partition(place(lake, day, fake_clock), SOURCE, project, ahead=ahead)
+    assert [len(window) for window in project.asked] == [7, 3, 3]
+
+
+def test_a_window_that_needs_too_much_scratch_is_halved_at_once(
+    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.steps.export.range_export._PROGRESS_LINES", 5_000)
+    noise = random.Random(7)
+    project = Project(
+        {
+            day: [
+                text.replace(b"Purchase", noise.randbytes(80).hex().encode()) for text in lines_of(day, 5_000)
+            ]
+            for day in MONTH[:7]
+        }
+    )
+    alone = export_partition(place(Lake(f"{lake.url}-other"), MONTH[0], fake_clock), SOURCE, project)
+    project.asked.clear()
+    limits = WindowLimits(most_bytes=4 * sum(file.bytes for file in alone.files))
+    export_partition(
+        place(lake, MONTH[0], fake_clock), SOURCE, project, ahead=FetchAhead("run", limits=limits)
+    )
+    assert [len(window) for window in project.asked] == [7, 3]
+    assert exported_days(lake) == [str(day) for day in MONTH[:3]]
+
+
+def test_a_truncated_window_publishes_nothing_and_the_retry_requests_half(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH}, cut=True)
+    for size in (7, 3, 1):
+        with pytest.raises(TruncatedExport):
+            export(lake, MONTH[0], project, fake_clock)
+        assert len(project.asked[-1]) == size
+        assert exported_days(lake) == []
+    project.cut = False
+    export(lake, MONTH[0], project, fake_clock)
+    assert project.asked[-1] == Window(MONTH[0], MONTH[0])
+    assert exported_days(lake) == [str(MONTH[0])]
+
+
+def test_an_exported_day_is_not_requested_again_and_bounds_the_window(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    export_partition(place(lake, MONTH[3], fake_clock), SOURCE, project)
+    export(lake, MONTH[0], project, fake_clock)
+    assert project.asked == [Window(MONTH[3], MONTH[3]), Window(MONTH[0], MONTH[2])]
+
+
+def test_days_outside_of_the_pipeline_and_unsettled_days_are_not_fetched(lake: Lake) -> None:
+    now = datetime(2026, 3, 6, 5, 0, tzinfo=UTC)  # the 5th settles at six
+    fake_clock = FakeClock(at=now.timestamp())
+    project = Project({day: lines_of(day) for day in MONTH})
+    export(lake, MONTH[0], project, fake_clock)
+    assert project.asked == [Window(MONTH[0], MONTH[3])]
+    other = Lake(f"{lake.url}-other")
+    export(other, MONTH[0], project, FakeClock(at=NOW), end_date="2026-03-02")
+    assert project.asked[1:] == [Window(MONTH[0], MONTH[1])]
+
+
+def test_a_scheduled_run_and_a_refresh_request_their_day_alone(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    export_partition(place(lake, MONTH[0], fake_clock), SOURCE, project)
+    ahead = FetchAhead("dag/run")
+    export_partition(place(lake, MONTH[1], fake_clock), SOURCE, project, refresh="again", ahead=ahead)
+    assert project.asked == [Window(day, day) for day in MONTH[:2]]
+    assert list(lake.keys("_windows")) == []
+
+
+def test_a_window_of_one_day_is_off(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    export(lake, MONTH[0], project, fake_clock, mixpanel={"backfill_window_days": 1})
+    assert project.asked == [Window(MONTH[0], MONTH[0])]
+    assert list(lake.keys("_windows")) == []
+
+
+def test_a_run_waits_for_the_window_that_another_one_fetches_and_then_finds_its_day(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+
+    class Slow(Project):
+        """While this export is sent, another run wants the second day."""
+
+        @contextmanager
+        def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[ExportStream]:
+            with pytest.raises(Throttled, match="Another run exports days") as throttled:
+                export(lake, MONTH[1], project, fake_clock, run="dag/second")
+            assert throttled.value.wait_seconds == 30
+            with super().export(from_date, to_date, **options) as stream:
+                yield stream
+
+    slow = Slow(project.days)
+    export(lake, MONTH[0], slow, fake_clock, run="dag/first")
+    assert sum(fake_clock.slept) == 10
+    export(lake, MONTH[1], project, fake_clock, run="dag/second")
+    assert (project.asked, len(slow.asked)) == ([], 1)
+
+
+def test_the_claim_of_a_dead_process_expires_and_its_own_run_need_not_wait(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    held = lease(lake, fake_clock)
+    assert held.claim(held.newest(), "dag/dead") is not None
+    with pytest.raises(Throttled):
+        export(lake, MONTH[0], project, fake_clock, run="dag/other")
+    fake_clock.at += LEASE_SECONDS
+    export(lake, MONTH[0], project, fake_clock, run="dag/other")
+    assert [len(window) for window in project.asked] == [7]
+    assert held.claim(held.newest(), "dag/dead") is not None
+    export(lake, MONTH[7], project, fake_clock, run="dag/dead")
+    assert [len(window) for window in project.asked] == [7, 23]
+
+
+def test_a_long_export_keeps_its_claim(lake: Lake, fake_clock: FakeClock) -> None:
+    held = lease(lake, fake_clock)
+    claim = held.claim(held.newest(), "dag/first")
+    assert claim is not None
+    for _ in range(50):
+        fake_clock.at += 50
+        claim.renew()
+    assert held.newest().keeps_out("dag/second", fake_clock.at)
+    assert held.claim(held.newest(), "dag/second") is not None  # only the caller decides that it may
+    assert held.newest().number == 2
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"\xff", b"[]", b'{"holder":"x","until":1e300,"most_days":0,"bytes":{}}']
+)
+def test_a_record_that_cannot_be_read_keeps_nobody_out(
+    lake: Lake, fake_clock: FakeClock, body: bytes
+) -> None:
+    lake.create("_windows/shop/2026-03-01_2026-03-30/000001.json", body)
+    project = Project({day: lines_of(day) for day in MONTH})
+    export(lake, MONTH[0], project, fake_clock)
+    assert [len(window) for window in project.asked] == [7]
+
+
+def test_a_line_without_a_day_makes_the_days_be_requested_individually(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    project.days[MONTH[2]].append(b"{}")
+    project.days[MONTH[2]].append(b'{"event":"no time","properties":{}}')
+    for day in MONTH[:4]:
+        export(lake, day, project, fake_clock)
+    assert [len(window) for window in project.asked] == [7, 1, 1, 1, 1]
+
+
+def test_a_terminal_error_of_one_day_does_not_stop_the_others(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH}, faults=[ExportTooLarge("A line is too long.")])
+    export(lake, MONTH[0], project, fake_clock)
+    assert [len(window) for window in project.asked] == [7, 1]
+
+
+def test_a_throttled_request_frees_the_claim_and_keeps_the_size(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH}, faults=[Throttled("Busy.", wait_seconds=60)])
+    with pytest.raises(Throttled):
+        export(lake, MONTH[0], project, fake_clock, run="dag/first")
+    export(lake, MONTH[0], project, fake_clock, run="dag/second")
+    assert [len(window) for window in project.asked] == [7, 7]
+
+
+def test_a_caller_can_bound_the_days(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    ahead = FetchAhead("cli", Window(MONTH[2], MONTH[4]))
+    export_partition(place(lake, MONTH[3], fake_clock), SOURCE, project, ahead=ahead)
+    assert project.asked == [Window(MONTH[2], MONTH[4])]
+
+
+def test_the_plan_of_a_backfill_names_the_windows_that_are_fetched(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    for day in (MONTH[3], MONTH[20]):
+        export_partition(place(lake, day, fake_clock), SOURCE, project)
+    project.asked.clear()
+    found = backfill_plan(
+        lake, pipeline(**CHANGES), SOURCE, FIRST - timedelta(days=2), MONTH[-1], fake_clock.clock
+    )
+    assert found.exported == (MONTH[3], MONTH[20])
+    assert len(found.outside) == 2
+    assert found.windows == (Window(MONTH[0], MONTH[2]), Window(MONTH[4], MONTH[19]), Window(MONTH[21], MONTH[29]))  # fmt: skip
+    assert all(size > 0 for size in found.bytes_by_window)
