@@ -129,6 +129,7 @@ def test_the_steps_can_be_listed() -> None:
         "rewritten",
         "run_day",
         "scratch",
+        "step",
         "workspace",
     }, "a new file in include/steps belongs to a step, or is needed by several of them"
     for step in STEPS:

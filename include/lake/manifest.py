@@ -20,7 +20,7 @@ from include.lake.records import create_record, read_record
 VERSION = 2
 """The newest supported version. Only deltas have it, because programs without support for deltas must not read them."""
 _DELTA_VERSION = 2
-Step = Literal["export", "transform", "validate", "stage"]
+StepName = Literal["export", "transform", "validate", "stage"]
 
 
 class _Record(BaseModel):
@@ -55,7 +55,7 @@ class Manifest(_Record):
     """
 
     version: int = 1
-    step: Step
+    step: StepName
     pipeline: str
     partition: str
     digest: str

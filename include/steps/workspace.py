@@ -17,7 +17,7 @@ from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key, step_of
 from include.lake.lake import Lake
-from include.lake.manifest import LakeFile, Manifest, Step, digest_of
+from include.lake.manifest import LakeFile, Manifest, StepName, digest_of
 from include.lake.records import read_record
 from include.steps.scratch import scratch_folder
 from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
@@ -26,7 +26,11 @@ DATA_VERSION = 8
 """Increase it when the same inputs give other rows: outputs of the old code are then created again."""
 
 
-PREVIOUS_STEP: dict[Step, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
+PREVIOUS_STEP: dict[StepName, StepName] = {
+    "transform": "export",
+    "validate": "transform",
+    "stage": "validate",
+}
 """The step that creates the input of a step; its digest is among the inputs under the step's name."""
 FORGOTTEN = "forgotten"
 """The ``setting`` in the record of a removal that was made because a person was forgotten."""
@@ -77,11 +81,11 @@ class Workspace:
         """
         return scratch_folder(f"mixpanel-aep-{self.pipeline.name}-")
 
-    def find(self, step: Step, digest: str) -> Manifest | None:
+    def find(self, step: StepName, digest: str) -> Manifest | None:
         """Return the step's manifest, or None if the step is not finished."""
         return manifests.load(self.lake, self.partition.manifest(step, digest))
 
-    def find_output(self, step: Step, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
+    def find_output(self, step: StepName, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
         """Return the output of a step for these inputs, or the place for it.
 
         The manifest is also found if its files were removed: a loaded day does not need them. ``with_files``: the
@@ -121,11 +125,11 @@ class Workspace:
         """
         return self.require(manifest.step, manifest.delta.base) if manifest.delta else None
 
-    def _is_removed(self, step: Step, digest: str) -> bool:
+    def _is_removed(self, step: StepName, digest: str) -> bool:
         """Return whether a cleaning has removed the files of an output, or will soon."""
         return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
-    def require(self, step: Step, digest: str) -> Manifest:
+    def require(self, step: StepName, digest: str) -> Manifest:
         """Return the manifest that a later step builds on.
 
         Raises:
@@ -182,7 +186,7 @@ class Workspace:
         if self._is_removed(manifest.step, manifest.digest):
             raise self._removed(manifest.step, manifest.digest)
 
-    def _require_not_forgotten(self, step: Step, inputs: Mapping[str, str]) -> None:
+    def _require_not_forgotten(self, step: StepName, inputs: Mapping[str, str]) -> None:
         before = PREVIOUS_STEP.get(step)
         if before is None or before not in inputs:
             return
@@ -190,7 +194,7 @@ class Workspace:
         if record is not None and json.loads(record).get("setting") == FORGOTTEN:
             raise self._removed(before, inputs[before])
 
-    def _removed(self, step: Step, digest: str) -> FilesRemoved:
+    def _removed(self, step: StepName, digest: str) -> FilesRemoved:
         return FilesRemoved(
             f"The files of the {step} output {digest} of partition {self.partition} are not in "
             f"{self.lake.url} any more.",

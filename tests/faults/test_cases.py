@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 
 from include.lake.ledger import Kind
-from include.lake.manifest import Step
+from include.lake.manifest import StepName
 from tests.faults.case import Case
 from tests.faults.chaos.plan import POINTS
 from tests.faults.checker import unexplained
@@ -42,7 +42,7 @@ def test_references_to_other_tests_are_valid() -> None:
 def test_every_failpoint_is_used_by_a_case_or_a_random_plan() -> None:
     source = "".join(path.read_text() for path in (PROJECT / "include").rglob("*.py"))
     written = {name for _, name in re.findall(r'[^"`]failpoint\((f?)"([a-z_.{}]+)"\)', source)}
-    for hole, words in (("{manifest.step}", get_args(Step)), ("{kind}", get_args(Kind))):
+    for hole, words in (("{manifest.step}", get_args(StepName)), ("{kind}", get_args(Kind))):
         written = {name.replace(hole, word) for name in written for word in words}
     died_at = {name for case in CASES for name in re.findall(r"([a-z_.]+):\d+=", repr(case.acts))}
     assert written - died_at - set(POINTS) == set()

@@ -15,7 +15,7 @@ from include.lake.history import bound_pipelines, ledger_of
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Manifest, Step
+from include.lake.manifest import Manifest, StepName
 from include.lake.records import read_record
 from include.steps.export.export_request import refreshes_of
 
@@ -27,7 +27,7 @@ OutputKey = tuple[str, str]
 class StoredOutput:
     """The folder of an output. Without a manifest, it belongs to a crashed run or to a run that is writing now."""
 
-    step: Step
+    step: StepName
     digest: str
     manifest: Manifest | None
     files: tuple[LakeObject, ...]
@@ -133,7 +133,7 @@ class ContentsReader:
         written = max(moments, default=removed)
         if written is None:
             raise AssertionError("an output has a manifest, a removal or a file")
-        return StoredOutput(cast("Step", step), digest, found, files, written, removed)
+        return StoredOutput(cast("StepName", step), digest, found, files, written, removed)
 
     def _removed_at(self, key: str) -> datetime:
         try:

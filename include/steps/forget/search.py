@@ -14,14 +14,14 @@ from include.config.model import Pipeline
 from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
-from include.lake.manifest import Manifest, Step
+from include.lake.manifest import Manifest, StepName
 from include.lake.own_keys import PIPELINE
 from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
 from include.steps.workspace import PREVIOUS_STEP
 from include.xdm.events.person_ids import PersonMatcher
 
-DERIVED: tuple[Step, ...] = ("stage", "validate", "transform")
+DERIVED: tuple[StepName, ...] = ("stage", "validate", "transform")
 """Steps whose rows can be created again from an export, later ones first."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ from include.aep.decide import active_records, refused_record
 from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
+from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.lake.suppression import forgotten_ids
 from include.quality.aep_json import iso, present
@@ -25,6 +27,7 @@ from include.steps.history.provenance import (
     source_of,
 )
 from include.steps.stage.unloaded_rows import UnloadedRows
+from include.steps.step import Made, Step, run_step
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, AepParquetWriter
 
@@ -56,73 +59,101 @@ def stage_partition(
         AnotherSource: the events are from another project than the history is bound to.
         PayloadTooLarge: the rows exceed AEP's limit for one batch.
     """
-    mapped = workspace.require("transform", valid.inputs["transform"])
-    raw = workspace.require("export", mapped.inputs["export"])
-    if history is not None:
+    return run_step(Stage.of(workspace, valid, history, replace=replace), with_files=with_files)
+
+
+@dataclass(frozen=True)
+class Stage(Step):
+    """The selection of the valid rows that are not in the ``active`` loads of a day."""
+
+    name = "stage"
+    workspace: Workspace
+    raw: Manifest
+    mapped: Manifest
+    valid: Manifest
+    history: History | None
+    active: Sequence[LedgerRecord]
+
+    @classmethod
+    def of(cls, workspace: Workspace, valid: Manifest, history: History | None, *, replace: bool) -> Stage:
+        """Read the manifests of the earlier steps, and the ledger."""
+        mapped = workspace.require("transform", valid.inputs["transform"])
+        raw = workspace.require("export", mapped.inputs["export"])
+        if history is None:
+            return cls(workspace, raw, mapped, valid, None, ())
         require_exported_from(history, raw)
-    records = history.ledger(workspace.partition.day).records() if history is not None else []
-    active = [] if replace else active_records(records)
-    excluded = {record.staged for record in active}
-    if not with_files and (loaded := _already_loaded(workspace, valid, excluded)) is not None:
-        return loaded
-    recipe = int(mapped.details.get("recipe", 1))
-    require_one_recipe(workspace, active, recipe)
-    file_format = workspace.pipeline.aep.file_format
-    inputs = {
-        "validate": valid.digest,
-        "beside": ",".join(sorted(excluded)),
-        "format": file_format,
-        "file_rows": str(FILE_ROWS),
-        "data_version": str(DATA_VERSION),
-    }
-    if history is not None:
-        inputs["history"] = history.target.digest
-    shaped = made_of(workspace.pipeline, mapped)
-    refused = refused_record(active)
-    if refused is not None:
-        inputs["refused"] = str(refused.ids and refused.ids.sha256)
-    withheld = [refused] if refused is not None and is_made_alike(refused.made_of, shaped) else []
-    output = workspace.find_output("stage", inputs, with_files=with_files)
-    if output.manifest is not None:
-        return output.manifest
-    digest = output.digest
-    forgotten = (
-        forgotten_ids(workspace.lake, int(raw.details["project_id"]), workspace.partition.day)
-        if active
-        else ()
-    )
-    with (
-        workspace.scratch() as scratch,
-        closing(UnloadedRows(workspace, mapped, valid, active, withheld, scratch, forgotten)) as unloaded,
-    ):
-        if unloaded.is_everything and _can_be_sent(workspace, valid, file_format):
-            files = _reuse_valid_files(unloaded.day, digest)
-            _require_room(workspace, files)
-        else:
-            files = _write_new_files(workspace, unloaded, scratch, digest)
-        ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
-        counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
-    return workspace.publish(
-        step="stage",
-        digest=digest,
-        inputs=output.inputs,
-        files=tuple(files),
-        counts=counts,
-        details={
-            "beside": sorted(excluded),
+        records = history.ledger(workspace.partition.day).records()
+        return cls(workspace, raw, mapped, valid, history, () if replace else active_records(records))
+
+    def existing(self) -> Manifest | None:
+        """Return the staged output of exactly these rows, if it and all loads that it excludes are active."""
+        for digest in self._excluded:
+            staged = self.workspace.find("stage", digest)
+            if (
+                staged is not None
+                and staged.inputs["validate"] == self.valid.digest
+                and set(staged.details.get("beside", ())) <= set(self._excluded)
+            ):
+                return staged
+        return None
+
+    def inputs(self) -> dict[str, str]:
+        """Return what determines the staged rows and their files."""
+        require_one_recipe(self.workspace, self.active, self._recipe)
+        refused = refused_record(self.active)
+        return {
+            "validate": self.valid.digest,
+            "beside": ",".join(self._excluded),
+            "format": self.workspace.pipeline.aep.file_format,
+            "file_rows": str(FILE_ROWS),
+            "data_version": str(DATA_VERSION),
+            **({"history": self.history.target.digest} if self.history is not None else {}),
+            **({"refused": str(refused.ids and refused.ids.sha256)} if refused is not None else {}),
+        }
+
+    def run(self, digest: str, scratch: Path) -> Made:
+        """Compare the valid rows with the active ones; write those that remain, or name the valid files."""
+        workspace, valid, history = self.workspace, self.valid, self.history
+        with closing(self._unloaded(scratch)) as unloaded:
+            if unloaded.is_everything and _can_be_sent(workspace, valid):
+                files = _reuse_valid_files(unloaded.day, digest)
+                _require_room(workspace, files)
+            else:
+                files = _write_new_files(workspace, unloaded, scratch, digest)
+            ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
+            counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
+        details = {
+            "beside": self._excluded,
             "ids": ids.model_dump() if ids else None,
-            "recipe": recipe,
-            "made_of": shaped,
-            "source": source_of(raw),
-        },
-    )
+            "recipe": self._recipe,
+            "made_of": made_of(workspace.pipeline, self.mapped),
+            "source": source_of(self.raw),
+        }
+        return Made(tuple(files), counts, details)
+
+    def _unloaded(self, scratch: Path) -> UnloadedRows:
+        workspace, refused = self.workspace, refused_record(self.active)
+        shaped = made_of(workspace.pipeline, self.mapped)
+        withheld = [refused] if refused is not None and is_made_alike(refused.made_of, shaped) else []
+        project_id, day = int(self.raw.details["project_id"]), workspace.partition.day
+        forgotten = forgotten_ids(workspace.lake, project_id, day) if self.active else ()
+        return UnloadedRows(workspace, self.mapped, self.valid, self.active, withheld, scratch, forgotten)
+
+    @property
+    def _excluded(self) -> list[str]:
+        """The staged outputs of the active loads."""
+        return sorted({record.staged for record in self.active})
+
+    @property
+    def _recipe(self) -> int:
+        return int(self.mapped.details.get("recipe", 1))
 
 
-def _can_be_sent(workspace: Workspace, valid: Manifest, file_format: str) -> bool:
+def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
     """Return whether the valid files are what would be written; then the staged output names them uncopied."""
     base = workspace.base_of(valid)
     most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
-    return file_format == "parquet" and all(
+    return workspace.pipeline.aep.file_format == "parquet" and all(
         each.details.get("form") == AEP_FORM and all(file.rows <= most for file in each.files)
         for each in (valid, base)
         if each is not None and (each is valid or each.files)
@@ -167,19 +198,6 @@ def _publish_ids(
     if (listed := unloaded.listed_ids) is not None:
         return copy_ids(listed, unloaded.mapped, history, workspace, digest, scratch)
     return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
-
-
-def _already_loaded(workspace: Workspace, valid: Manifest, active: set[str]) -> Manifest | None:
-    """Return the staged output of exactly these rows, if it and all loads that it excludes are active."""
-    for digest in sorted(active):
-        staged = workspace.find("stage", digest)
-        if (
-            staged is not None
-            and staged.inputs["validate"] == valid.digest
-            and set(staged.details.get("beside", ())) <= active
-        ):
-            return staged
-    return None
 
 
 def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:

@@ -18,9 +18,10 @@ from typing import Any
 import msgspec
 
 from include.errors import FilesRemoved
-from include.lake.manifest import Delta, LakeFile, Manifest, delta_fields, upload_file
+from include.lake.manifest import Delta, LakeFile, Manifest, upload_file
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.gzip_writer import gzip_writer
+from include.steps.step import Made
 from include.steps.transform import passes as day
 from include.steps.transform.day_totals import DayTotals, unmapped_counts
 from include.steps.transform.job import Job
@@ -61,8 +62,8 @@ class DeltaMapping:
     named: frozenset[str | None]
     digest: str
 
-    def run(self, check_unmapped: Any) -> dict[str, Any] | None:
-        """Map the lines; return the manifest's fields, with the files in the lake, or None if the base does not decide them.
+    def run(self, check_unmapped: Any) -> Made | None:
+        """Map the lines; return the output, with its files in the lake, or None if the base does not decide the rows.
 
         ``check_unmapped``: called with the counts of unmapped properties of the added lines.
 
@@ -92,7 +93,7 @@ class DeltaMapping:
         totals = DayTotals(
             self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
         )
-        return self._manifest_fields(totals, written, left, without)
+        return self._made(totals, written, left, without)
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
@@ -148,10 +149,9 @@ class DeltaMapping:
         folder = self.workspace.partition.output("transform", self.digest)
         return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
 
-    def _manifest_fields(
+    def _made(
         self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
-    ) -> dict[str, Any]:
-        """Return the manifest's fields."""
+    ) -> Made:
         job = totals.job
         compacted = day.compacted_by_day(job, written)
         folder = self.workspace.partition.output("transform", self.digest)
@@ -164,7 +164,7 @@ class DeltaMapping:
             **totals.details(),
         }
         delta = Delta(base=self.base.digest, rows=rows, without=without)
-        return {"files": files, "counts": totals.counts(rows, compacted), **delta_fields(delta, details)}
+        return Made(files, totals.counts(rows, compacted), details, delta)
 
     def _quarantine(self, rows: int) -> dict[str, Any] | None:
         """Upload the quarantine of the whole day: the remaining records of the base, then those of added lines."""

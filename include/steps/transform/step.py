@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -19,9 +20,10 @@ from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 from include.redact import one_line
 from include.steps.export.export_delta import whole_file
+from include.steps.step import Made, Step, run_step
 from include.steps.transform.dropped_identities import by_namespace
 from include.steps.transform.job import Job, Limits
-from include.steps.workspace import DATA_VERSION, Output, Workspace
+from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.events.event_id import RECIPE, RECIPES
 from include.xdm.identities.bind_identities import bind_identities
 from include.xdm.mapping.compile import CompiledMapping, compile_mapping
@@ -80,108 +82,61 @@ def transform_partition(
         SchemaError: the schema is not for events; or ``unmapped: fail``, and a property has no mapping.
         WorkerFailed: a process of the step ended before its work was done.
     """
-    _require_recipe(recipe)
-    schema.require_event()
-    pipeline = workspace.pipeline
-    inputs = {
-        "export": raw.digest,
-        "schema": schema.digest,
-        "mapping": mapping.digest,
-        "settings": digest_of(_settings(pipeline)),
-        "recipe": str(recipe),
-        "data_version": str(DATA_VERSION),
-    }
-    output = workspace.find_output("transform", inputs, with_files=with_files)
-    base = None if output.manifest else _mapped_base(workspace, raw, inputs)
-    as_delta = _find_delta(workspace, base, inputs, with_files=with_files)
-    found = output.manifest or (as_delta.manifest if as_delta else None)
-    if found is not None:
-        return found
-    workspace.save_schema(schema)
-    fields = None
-    if base is not None and as_delta is not None and workspace.has_files(base):
-        with workspace.scratch() as scratch:
-            fields = _delta(workspace, raw, base, mapping, recipe, scratch, as_delta.digest)
-    if fields is not None and as_delta is not None:
-        output = as_delta
-    else:
-        with workspace.scratch() as scratch:
-            fields = _transformed(workspace, raw, mapping, recipe, scratch, output.digest)
-    fields["details"]["schema_version"] = schema.version
-    return workspace.publish(step="transform", digest=output.digest, inputs=output.inputs, **fields)
+    return run_step(Transform(workspace, raw, schema, mapping, recipe), with_files=with_files)
 
 
-def _mapped_base(workspace: Workspace, raw: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
-    """Return the mapped base of a delta with otherwise the same inputs; its files may have been removed."""
-    if raw.delta is None:
-        return None
-    return workspace.find_output("transform", {**inputs, "export": raw.delta.base}).manifest
+@dataclass(frozen=True)
+class Transform(Step):
+    """The transform of an export."""
 
+    name = "transform"
+    workspace: Workspace
+    raw: Manifest
+    schema: XdmSchema
+    mapping: MappingSet
+    recipe: int
 
-def _base_of(workspace: Workspace, raw: Manifest) -> Manifest:
-    base = workspace.base_of(raw)
-    assert base is not None  # only deltas are mapped this way
-    return base
+    def inputs(self) -> dict[str, str]:
+        """Return what determines the rows."""
+        _require_recipe(self.recipe)
+        self.schema.require_event()
+        return {
+            "export": self.raw.digest,
+            "schema": self.schema.digest,
+            "mapping": self.mapping.digest,
+            "settings": digest_of(_settings(self.workspace.pipeline)),
+            "recipe": str(self.recipe),
+            "data_version": str(DATA_VERSION),
+        }
 
+    def base_inputs(self) -> dict[str, str] | None:
+        """Return the inputs of the mapped base of an export that is a delta."""
+        return {**self.inputs(), "export": self.raw.delta.base} if self.raw.delta else None
 
-def _find_delta(
-    workspace: Workspace, base: Manifest | None, inputs: Mapping[str, str], *, with_files: bool
-) -> Output | None:
-    """Return the output that is based on ``base``, or the place for it."""
-    if base is None:
-        return None
-    return workspace.find_output("transform", {**inputs, "base": base.digest}, with_files=with_files)
+    def run(self, digest: str, scratch: Path) -> Made:
+        """Map all lines of the export."""
+        from include.steps.transform import passes as day
+        from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
+        from include.steps.transform.worker_processes import wanted_processes, worker_processes
 
-
-def _delta(
-    workspace: Workspace,
-    raw: Manifest,
-    base: Manifest,
-    mapping: MappingSet,
-    recipe: int,
-    scratch: Path,
-    digest: str,
-) -> dict[str, Any] | None:
-    """Return the fields of a manifest that is based on another one; None if the base does not decide the day's rows."""
-    from include.steps.transform.delta_mapping import DeltaMapping
-
-    job = _job(workspace, raw, mapping, recipe, scratch, ())
-    of_base = _compiled(workspace.pipeline, mapping, _base_of(workspace, raw))
-    if (
-        of_base.expressions != job.compiled.expressions
-    ):  # expressions that read the clock give different rows today
-        return None
-    work = DeltaMapping(workspace, raw, base, job, mapping.named_properties, digest)
-    return work.run(partial(_check_unmapped, workspace.pipeline))
-
-
-def _transformed(
-    workspace: Workspace, raw: Manifest, mapping: MappingSet, recipe: int, scratch: Path, digest: str
-) -> dict[str, Any]:
-    """Return the manifest's files, counts and details; the files are in the lake."""
-    from include.steps.transform import passes as day
-    from include.steps.transform.day_totals import MOST_PROPERTIES, unmapped_counts
-    from include.steps.transform.worker_processes import wanted_processes, worker_processes
-
-    job = _job(workspace, raw, mapping, recipe, scratch, whole_file(workspace, raw, scratch))
-    pipeline = workspace.pipeline
-    with worker_processes(job, wanted_processes(raw.rows) - 1) as others:
-        found = day.first_pass(job, others)
-        evidence = TimeEvidence(pipeline.mixpanel.zone)
-        found.see(evidence)
-        check_time_convention(evidence, pipeline.mixpanel, pipeline.name)
-        unmapped = unmapped_counts(found.names.most_common(), mapping.named_properties)
-        _check_unmapped(pipeline, unmapped)
-        written = day.second_pass(job, others, found)
-    rejected = day.reject(job, found, written)
-    not_converted, inexact = day.not_converted(job, written)
-    dropped = sum((part.dropped for part in written), Counter())
-    compacted = day.compacted_by_day(job, written)
-    folder = workspace.partition.output("transform", digest)
-    files, events = day.upload_parts(workspace, folder, job, [part for part in written if part.rows])
-    return {
-        "files": files,
-        "counts": {
+        workspace, raw, pipeline = self.workspace, self.raw, self.workspace.pipeline
+        workspace.save_schema(self.schema)
+        job = self._job(scratch, whole_file(workspace, raw, scratch))
+        with worker_processes(job, wanted_processes(raw.rows) - 1) as others:
+            found = day.first_pass(job, others)
+            evidence = TimeEvidence(pipeline.mixpanel.zone)
+            found.see(evidence)
+            check_time_convention(evidence, pipeline.mixpanel, pipeline.name)
+            unmapped = unmapped_counts(found.names.most_common(), self.mapping.named_properties)
+            _check_unmapped(pipeline, unmapped)
+            written = day.second_pass(job, others, found)
+        rejected = day.reject(job, found, written)
+        not_converted, inexact = day.not_converted(job, written)
+        dropped = sum((part.dropped for part in written), Counter())
+        compacted = day.compacted_by_day(job, written)
+        folder = workspace.partition.output("transform", digest)
+        files, events = day.upload_parts(workspace, folder, job, [part for part in written if part.rows])
+        counts = {
             **_exported(raw),
             "mapped": sum(file.rows for file in files),
             "duplicates": sum(part.duplicates for part in written),
@@ -191,9 +146,9 @@ def _transformed(
             **({"dropped_identities": dropped.total()} if dropped else {}),
             **dict(sorted(found.counts.items())),
             **({"compacted_by_day": compacted} if compacted else {}),
-        },
-        "details": {
-            "recipe": recipe,
+        }
+        details = {
+            "recipe": self.recipe,
             "events": events.model_dump() if events else None,
             "quarantine": _quarantine(workspace, digest, found, rejected, scratch / "quarantine.jsonl.gz"),
             "not_converted": not_converted,
@@ -201,8 +156,46 @@ def _transformed(
             "dropped_identities": by_namespace(dropped),
             "unmapped": dict(islice(unmapped.items(), MOST_PROPERTIES)),
             **_first_pass_details(found),
-        },
-    }
+            "schema_version": self.schema.version,
+        }
+        return Made(files, counts, details)
+
+    def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
+        """Map the lines that differ from those of the base; None if the base does not decide the day's rows."""
+        from include.steps.transform.delta_mapping import DeltaMapping
+
+        self.workspace.save_schema(self.schema)
+        job = self._job(scratch, ())
+        of_base = self._compiled(self.workspace.require("export", base.inputs["export"]))
+        if of_base.expressions != job.compiled.expressions:
+            return None  # expressions that read the clock give different rows today
+        work = DeltaMapping(self.workspace, self.raw, base, job, self.mapping.named_properties, digest)
+        made = work.run(partial(_check_unmapped, self.workspace.pipeline))
+        if made is None:
+            return None
+        return replace(made, details={**made.details, "schema_version": self.schema.version})
+
+    def _job(self, scratch: Path, paths: Sequence[Path]) -> Job:
+        source = self.workspace.pipeline.mixpanel
+        return Job(
+            paths=tuple(paths),
+            scratch=scratch,
+            compiled=self._compiled(self.raw),
+            project_id=int(self.raw.details["project_id"]),
+            day=self.workspace.partition.day,
+            zone=source.zone.key if source.time_is == "project_local" else None,
+            # Not the clock's time: the same export has to give the same output again.
+            now_ms=int(datetime.fromisoformat(self.raw.created_at).timestamp() * 1000),
+            time_in_ms=source.time_in_ms,
+            recipe=self.recipe,
+            rows=self.raw.rows,
+            limits=LIMITS,
+        )
+
+    def _compiled(self, raw: Manifest) -> CompiledMapping:
+        pipeline = self.workspace.pipeline
+        identities = bind_identities(pipeline.identities, pipeline.identity_placeholders)
+        return compile_mapping(self.mapping, identities, now=raw.created_at)
 
 
 def _settings(pipeline: Pipeline) -> dict[str, Any]:
@@ -219,36 +212,6 @@ def _first_pass_details(found: Any) -> dict[str, Any]:
         "by_event": found.by_event.most_common(),
         **({"partial": names} if names else {}),
     }
-
-
-def _job(
-    workspace: Workspace,
-    raw: Manifest,
-    mapping: MappingSet,
-    recipe: int,
-    scratch: Path,
-    paths: Sequence[Path],
-) -> Job:
-    pipeline, source = workspace.pipeline, workspace.pipeline.mixpanel
-    return Job(
-        paths=tuple(paths),
-        scratch=scratch,
-        compiled=_compiled(pipeline, mapping, raw),
-        project_id=int(raw.details["project_id"]),
-        day=workspace.partition.day,
-        zone=source.zone.key if source.time_is == "project_local" else None,
-        # Not the clock's time: the same export has to give the same output again.
-        now_ms=int(datetime.fromisoformat(raw.created_at).timestamp() * 1000),
-        time_in_ms=source.time_in_ms,
-        recipe=recipe,
-        rows=raw.rows,
-        limits=LIMITS,
-    )
-
-
-def _compiled(pipeline: Pipeline, mapping: MappingSet, raw: Manifest) -> CompiledMapping:
-    identities = bind_identities(pipeline.identities, pipeline.identity_placeholders)
-    return compile_mapping(mapping, identities, now=raw.created_at)
 
 
 def _require_recipe(recipe: int) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from include.errors import PartitionRefused, TooManyQuarantined
-from include.lake.manifest import Delta, Manifest, delta_fields, digest_of
+from include.lake.manifest import Delta, Manifest, digest_of
 from include.quality.constraints import Reason
 from include.quality.report import Expectation, Report, render
 from include.steps.day_rows import DayRows, RowFile
+from include.steps.step import Made, Step, run_step
 from include.steps.transform.dropped_identities import dropped_by_reason
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.validate.previous_days import events_before, events_of
 from include.steps.validate.validated_base import ValidatedBase, warning_records
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.events.line_parser import REASONS
-from include.xdm.schema.xdm_schema import XdmSchema
 
 _MOST_EVENTS = 10_000
 """The number of event names that a manifest counts individually; all others are one number."""
@@ -37,69 +37,83 @@ def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bo
         PartitionRefused: the partition as a whole does not meet the expectations; the report has the reason.
         TooManyQuarantined: transform and this step refused more than the pipeline allows; the report has the reason.
     """
-    quality = workspace.pipeline.quality
-    inputs = {
-        "transform": mapped.digest,
-        "schema": mapped.inputs["schema"],
-        "quality": digest_of(
-            {**quality.model_dump(mode="json"), "profile": bool(workspace.pipeline.aep.profile)}
-        ),
-        "data_version": str(DATA_VERSION),
-    }
-    output = workspace.find_output("validate", inputs, with_files=with_files)
-    base = None if output.manifest else _validated_base(workspace, mapped, inputs)
-    as_delta = (
-        workspace.find_output("validate", {**inputs, "base": base.digest}, with_files=with_files)
-        if base is not None
-        else None
-    )
-    found = output.manifest or (as_delta.manifest if as_delta else None)
-    if found is not None:
-        return found
-    schema = workspace.schema(inputs["schema"])
-    with workspace.scratch() as scratch:
-        day = DayRows(workspace, mapped, scratch)
-        validator = _validate_delta(day, base, schema, scratch) if base is not None else None
-        if validator is not None and as_delta is not None:
-            output = as_delta
-        else:
-            base, validator = None, _validator(workspace, mapped, schema, scratch / "day")
-            validator.refuse_useless_mappings(mapped)
-            validator.run(day.files())
-        history = events_before(workspace, quality.history_days if validator.valid else 0)
+    return run_step(Validate(workspace, mapped), with_files=with_files)
+
+
+@dataclass(frozen=True)
+class Validate(Step):
+    """The validation of mapped rows."""
+
+    name = "validate"
+    workspace: Workspace
+    mapped: Manifest
+
+    def inputs(self) -> dict[str, str]:
+        """Return what determines the verdict."""
+        pipeline = self.workspace.pipeline
+        rules = {**pipeline.quality.model_dump(mode="json"), "profile": bool(pipeline.aep.profile)}
+        return {
+            "transform": self.mapped.digest,
+            "schema": self.mapped.inputs["schema"],
+            "quality": digest_of(rules),
+            "data_version": str(DATA_VERSION),
+        }
+
+    def base_inputs(self) -> dict[str, str] | None:
+        """Return the inputs of the validated base of mapped rows that are a delta."""
+        return {**self.inputs(), "transform": self.mapped.delta.base} if self.mapped.delta else None
+
+    def run(self, digest: str, scratch: Path) -> Made:
+        """Validate all rows of the day."""
+        validator = self._validator(scratch / "day")
+        validator.refuse_useless_mappings(self.mapped)
+        validator.run(DayRows(self.workspace, self.mapped, scratch).files())
+        return self._judge(validator, digest, None)
+
+    def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
+        """Validate the delta's own rows; None if the output of the base does not have the counts of the others."""
+        validator, superseded = (self._validator(scratch / name) for name in ("delta", "superseded"))
+        validator.refuse_useless_mappings(self.mapped)
+        day = DayRows(self.workspace, self.mapped, scratch)
+        own = zip(day.own_paths, self.mapped.files, strict=True)
+        validator.run([RowFile(path, file.rows, file) for path, file in own])
+        if not ValidatedBase(base, day, superseded.scratch).add_to(validator, superseded):
+            return None
+        return self._judge(validator, digest, base)
+
+    def _validator(self, scratch: Path) -> PartitionValidator:
+        scratch.mkdir()
+        schema = self.workspace.schema(self.mapped.inputs["schema"])
+        return PartitionValidator(
+            self.workspace, schema, scratch, datetime.fromisoformat(self.mapped.created_at)
+        )
+
+    def _judge(self, validator: PartitionValidator, digest: str, base: Manifest | None) -> Made:
+        workspace, mapped = self.workspace, self.mapped
+        history = events_before(workspace, workspace.pipeline.quality.history_days if validator.valid else 0)
         came = mapped.rows + mapped.counts.get("duplicates", 0)
         validator.run_partition(history, events_of(mapped, came))
-        report = _publish_report(workspace, output.digest, mapped, schema, validator, base)
+        report = _publish_report(workspace, digest, mapped, validator, base)
         details = {
-            "quarantine": validator.refused.upload(workspace, output.digest),
+            "quarantine": validator.refused.upload(workspace, digest),
             "report": report,
             **_details(validator),
         }
         _refuse(workspace, mapped, validator, report)
-        files = validator.upload(workspace.partition.output("validate", output.digest))
-    return workspace.publish(
-        step="validate",
-        digest=output.digest,
-        inputs=output.inputs,
-        files=files,
-        counts={
+        counts = {
             "mapped": mapped.rows,
             "valid": validator.valid,
             "quarantined": validator.refused.rows,
             "warnings": (+validator.warned).total(),
-        },
-        **_manifest_details(mapped, base, validator.valid, details),
-    )
+        }
+        files = validator.upload(workspace.partition.output("validate", digest))
+        return Made(files, counts, details, self._delta(base, validator.valid))
 
-
-def _manifest_details(
-    mapped: Manifest, base: Manifest | None, valid: int, details: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the details of the manifest; for a delta also the rows of its base that are not in the day."""
-    if base is None:
-        return {"details": details}
-    without = mapped.delta.without if mapped.delta else None
-    return delta_fields(Delta(base=base.digest, rows=valid, without=without), details)
+    def _delta(self, base: Manifest | None, valid: int) -> Delta | None:
+        """Return the relation to the base: rows of it that are not rows of the day are those of the mapped base."""
+        if base is None or self.mapped.delta is None:
+            return None
+        return Delta(base=base.digest, rows=valid, without=self.mapped.delta.without)
 
 
 def _details(validator: PartitionValidator) -> dict[str, Any]:
@@ -120,37 +134,6 @@ def _details(validator: PartitionValidator) -> dict[str, Any]:
     }
 
 
-def _validated_base(workspace: Workspace, mapped: Manifest, inputs: Mapping[str, str]) -> Manifest | None:
-    """Return the validated base of mapped rows, with the same rules; its files may have been removed."""
-    if mapped.delta is None:
-        return None
-    return workspace.find_output("validate", {**inputs, "transform": mapped.delta.base}).manifest
-
-
-def _validator(
-    workspace: Workspace, mapped: Manifest, schema: XdmSchema, scratch: Path
-) -> PartitionValidator:
-    scratch.mkdir()
-    return PartitionValidator(workspace, schema, scratch, datetime.fromisoformat(mapped.created_at))
-
-
-def _validate_delta(
-    day: DayRows, base: Manifest, schema: XdmSchema, scratch: Path
-) -> PartitionValidator | None:
-    """Return the verdict on a day with a validated base; None if the base is insufficient, so that all rows are read."""
-    workspace, mapped = day.workspace, day.manifest
-    if not workspace.has_files(base):
-        return None
-    validator, superseded = (
-        _validator(workspace, mapped, schema, scratch / name) for name in ("delta", "superseded")
-    )
-    validator.refuse_useless_mappings(mapped)
-    own = zip(day.own_paths, mapped.files, strict=True)
-    validator.run([RowFile(path, file.rows, file) for path, file in own])
-    known = ValidatedBase(base, day, superseded.scratch).add_to(validator, superseded)
-    return validator if known else None
-
-
 def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
     return {reason.sentence: count for reason, count in reasons.most_common()}
 
@@ -159,11 +142,10 @@ def _publish_report(
     workspace: Workspace,
     digest: str,
     mapped: Manifest,
-    schema: XdmSchema,
     validator: PartitionValidator,
     base: Manifest | None,
 ) -> str:
-    refused = validator.refused
+    refused, schema = validator.refused, validator.schema
     reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
     page = render(
         Report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.lake.manifest import Step
+from include.lake.manifest import StepName
 from tests.faults.case import ALL_OF_IT, Case, Do, Go, add, dies, run
 from tests.faults.chaos.faults import differences_alone
 from tests.faults.chaos.observe import made
@@ -10,7 +10,7 @@ from tests.faults.scenario import Scenario, event
 
 _AGAIN = run(name="again", refresh=True)
 _LATE = add(event("Late", key="late-1"), event("Late", key="late-2"))
-_STEPS: tuple[Step, ...] = ("export", "transform", "validate")
+_STEPS: tuple[StepName, ...] = ("export", "transform", "validate")
 
 
 def _deleted(scenario: Scenario) -> None:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Delta, LakeFile, Manifest, Step
+from include.lake.manifest import Delta, LakeFile, Manifest, StepName
 from include.steps.clean.contents import DayContents, StoredOutput
 from include.steps.clean.rules import GRACE, outputs_to_remove, removable_files
 
 pytestmark = pytest.mark.unit
 START = datetime(2026, 7, 2, tzinfo=UTC)
-BEFORE: dict[Step, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
-STEPS: tuple[Step, ...] = ("export", "transform", "validate", "stage")
+BEFORE: dict[StepName, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
+STEPS: tuple[StepName, ...] = ("export", "transform", "validate", "stage")
 WEEK = Retention(superseded_days=7)
 
 
@@ -29,7 +29,7 @@ def digest(step: str, number: int) -> str:
 
 
 def output(
-    step: Step,
+    step: StepName,
     number: int,
     days: float,
     made_of: int = 0,
