@@ -1,4 +1,4 @@
-"""A plan warns before pipelines make more batches a day than Adobe recommends for Profile."""
+"""A plan warns if pipelines create more batches a day than Adobe recommends for Profile."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_more_than_ninety_batches_a_day_of_all_pipelines_are_a_warning(
     assert "of the 90 that Adobe recommends" in profile_batches(own, [fewer], aep)
 
 
-def test_only_datasets_of_the_same_connection_that_are_enabled_count(
+def test_only_enabled_datasets_of_the_same_connection_count(
     aep: AepClient, pipeline: Pipeline, write: Write
 ) -> None:
     write(BASE)

@@ -88,7 +88,7 @@ def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path:
     )
 
 
-def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
+def test_a_batch_in_aep_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1
     assert (

@@ -107,7 +107,7 @@ def test_names_under_a_standard_object_follow_the_rules_too(aep: AepApp) -> None
     assert "not valid" in refused(aep, "fieldgroups", standard_extension("commerce", field=object_of("1st")))
 
 
-def test_items_of_one_array_from_two_field_groups_stand_together(aep: AepApp) -> None:
+def test_items_of_one_array_from_two_field_groups_are_merged(aep: AepApp) -> None:
     groups = [
         aep.field_group({"list": {"type": "array", "items": object_of(name)}}, f"Group {name}")["$id"]
         for name in ("one", "two")
