@@ -162,7 +162,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
               ("tests/steps/stage/test_stage.py::test_more_than_one_batch_may_hold_is_reported_before_a_request",)),
     Elsewhere("S14/public", "the bucket is public", "red on check",
               ("tests/lake/test_lake.py::test_a_publicly_readable_bucket_is_reported",
-               "tests/cli/test_check_lake.py::test_check_refuses_a_lake_that_anyone_can_read")),
+               "tests/cli/test_check_lake.py::test_check_refuses_a_publicly_readable_lake")),
     # S3 encrypts all objects. The pipeline's role may not read which key was used.
     Elsewhere("S14/not encrypted", "the bucket has another key", "documented: the role, the bucket's policy and its life cycle",
               ("tests/security/test_policies.py",)),

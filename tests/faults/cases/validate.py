@@ -131,7 +131,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("V09/changed rows", "the validated rows were changed afterwards", "stage refuses: their bytes are not the manifest's", (
          Go(run(until="validate")), Do("somebody changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
     Elsewhere("V10", "an expectation for every schema constraint", "each kind has a row that it catches, and that passes without it",
-              (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_catches",
-               _SUITE + "test_without_its_expectation_a_broken_row_passes",
-               _SUITE + "test_each_broken_constraint_is_caught_by_its_own_expectation_and_no_other")),
+              (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_detects",
+               _SUITE + "test_without_its_expectation_an_invalid_row_passes",
+               _SUITE + "test_each_violation_is_found_by_its_own_expectation_and_no_other")),
 )  # fmt: skip
