@@ -1,4 +1,4 @@
-"""Promises 2 and 5 at AEP: tokens, retries, and errors that say what to do and tell no secret."""
+"""Promises 2 and 5 at AEP: tokens, retries, and errors with a remedy and without secrets."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_every_row_of_both_tables_has_an_example() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "words", "attempts"), EXAMPLES)
-def test_a_refusal_becomes_its_error(
+def test_a_rejection_becomes_its_error(
     fake_clock: FakeClock,
     aep: FakeAep,
     status: int,
@@ -119,7 +119,7 @@ def test_a_refusal_becomes_its_error(
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "attempts"), IMS_EXAMPLES)
-def test_a_refusal_of_the_identity_service_becomes_its_error(
+def test_a_rejection_by_the_identity_service_becomes_its_error(
     fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], attempts: int
 ) -> None:
     with serve_http(script(Reply(status, body.encode()))) as served:
@@ -147,7 +147,9 @@ def test_a_refusal_of_the_identity_service_becomes_its_error(
         Reply(wire=b""),
     ],
 )
-def test_an_identity_service_that_talks_nonsense_is_unavailable(fake_clock: FakeClock, answer: Reply) -> None:
+def test_invalid_responses_of_the_identity_service_are_an_outage(
+    fake_clock: FakeClock, answer: Reply
+) -> None:
     with serve_http(script(answer)) as served:
         with pytest.raises(IdentityServiceUnavailable, match="identity service"):
             client(served, fake_clock).registry.tenant_id()
@@ -157,7 +159,7 @@ def test_an_identity_service_that_talks_nonsense_is_unavailable(fake_clock: Fake
 
 
 @pytest.mark.sandbox
-def test_one_token_serves_until_two_minutes_before_its_end(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_token_is_used_until_two_minutes_before_it_expires(fake_clock: FakeClock, aep: FakeAep) -> None:
     told: list[str] = []
     with serve_http(aep) as served:
         source = TokenSource(settings(served.url), fake_clock.clock, told.append)
@@ -175,9 +177,9 @@ def test_one_token_serves_until_two_minutes_before_its_end(fake_clock: FakeClock
 
 
 @pytest.mark.sandbox
-def test_a_short_or_endless_life_is_taken_for_what_it_can_be(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_short_or_excessive_lifetime_is_limited(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
-        for told, real in ((100, 50), (86_399_000, 86_400 - 120)):  # the second one is in milliseconds
+        for told, real in ((100, 50), (86_399_000, 86_400 - 120)):  # The second one is in milliseconds.
             aep.token_seconds = told
             source = TokenSource(settings(served.url), fake_clock.clock)
             first = source.token()
@@ -188,7 +190,7 @@ def test_a_short_or_endless_life_is_taken_for_what_it_can_be(fake_clock: FakeClo
 
 
 @pytest.mark.sandbox
-def test_a_token_that_is_refused_is_replaced_once(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_rejected_token_is_replaced_once(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.datasets["d1"] = {"name": "Events"}
     told: list[str] = []
     with serve_http(aep) as served:
@@ -204,7 +206,7 @@ def test_a_token_that_is_refused_is_replaced_once(fake_clock: FakeClock, aep: Fa
 
 
 @pytest.mark.sandbox
-def test_a_create_is_not_repeated_where_it_may_have_been_done(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_create_that_may_have_succeeded_is_not_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [lost_answer(aep, 1, method="POST", path="/import/batches")]
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
@@ -219,7 +221,7 @@ def test_a_create_is_not_repeated_where_it_may_have_been_done(fake_clock: FakeCl
 
 
 @pytest.mark.sandbox
-def test_a_create_that_never_left_is_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_create_that_was_never_sent_is_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         asked.identity._http._tokens.token()
@@ -230,7 +232,7 @@ def test_a_create_that_never_left_is_repeated(fake_clock: FakeClock, aep: FakeAe
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_create_that_was_turned_away_is_repeated(fake_clock: FakeClock, aep: FakeAep, status: int) -> None:
+def test_a_create_that_was_rejected_is_repeated(fake_clock: FakeClock, aep: FakeAep, status: int) -> None:
     aep.faults = [
         times(2, Reply(status, headers={"Retry-After": "9"}), method="POST", path="/import/batches")
     ]
@@ -240,7 +242,7 @@ def test_a_create_that_was_turned_away_is_repeated(fake_clock: FakeClock, aep: F
 
 
 @pytest.mark.sandbox
-def test_a_refused_token_does_not_make_two_batches(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_rejected_token_does_not_create_two_batches(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         asked.batches.create("d1", "parquet", "x-1")
@@ -250,7 +252,7 @@ def test_a_refused_token_does_not_make_two_batches(fake_clock: FakeClock, aep: F
 
 
 @pytest.mark.sandbox
-def test_what_a_batch_is_created_with(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_the_body_of_a_new_batch(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         asked.batches.create("d1", "json", "x-1", {"day": ["2026-07-01"]}, replaces=["01OLD"])
@@ -272,7 +274,7 @@ def test_what_a_batch_is_created_with(fake_clock: FakeClock, aep: FakeAep) -> No
 
 
 @pytest.mark.sandbox
-def test_complete_may_be_repeated_and_abort_has_its_time(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_complete_is_repeatable_and_abort_has_a_deadline(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         batch = asked.batches.create("d1", "parquet", "x-1")
@@ -309,7 +311,7 @@ def test_a_dataset_is_found_by_its_exact_name_on_any_page(fake_clock: FakeClock,
 
 
 @pytest.mark.sandbox
-def test_a_server_that_ignores_paging_does_not_hold_us_forever(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_server_that_ignores_paging_ends_the_listing(fake_clock: FakeClock, aep: FakeAep) -> None:
     page = Reply.json({f"d{n}": {"name": "Other"} for n in range(100)})
     aep.faults = [times(99, page, path="/dataSets")]
     with serve_http(aep) as served:
@@ -330,7 +332,7 @@ def test_batches_are_found_by_dataset_and_exact_external_id(fake_clock: FakeCloc
 
 
 @pytest.mark.sandbox
-def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_response_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, aep: FakeAep) -> None:
     def echo(request: Request) -> Reply | None:
         said = f'{{"detail":"{request.headers["Authorization"]} {request.body.decode()} {CLIENT_SECRET}"}}'
         if "/stats" in request.target:
@@ -353,7 +355,7 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: Fak
 
 
 @pytest.mark.unit
-def test_nobody_shows_the_credentials() -> None:
+def test_no_repr_shows_the_credentials() -> None:
     for thing in (settings(), settings("http://127.0.0.1:1")):
         assert CLIENT_SECRET not in repr(thing)
         assert ORG in repr(thing)
@@ -371,12 +373,12 @@ def test_nobody_shows_the_credentials() -> None:
         ("_acme.schemas.1", "/_acme.schemas.1"),
     ],
 )
-def test_a_name_stays_in_its_place(segment: str, path: str) -> None:
+def test_a_name_stays_one_path_segment(segment: str, path: str) -> None:
     assert join_path(segment) == path
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-def test_a_name_that_moves_is_refused(segment: str) -> None:
+def test_a_name_that_changes_the_path_is_refused(segment: str) -> None:
     with pytest.raises(RequestRefused):
         join_path("a", segment)

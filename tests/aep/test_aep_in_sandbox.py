@@ -1,4 +1,4 @@
-"""The client against the sandbox, which is written after Adobe's documentation and not after the client."""
+"""The client against the sandbox, which is written from Adobe's documentation and not from the client."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def aep(url: str) -> Iterator[AepClient]:
 
 @pytest.fixture(scope="module")
 def dataset_id(aep: AepClient) -> str:
-    """A namespace, a field group, a schema with an identity, and a dataset: all found again by name."""
+    """Create a namespace, a field group, a schema with an identity, and a dataset, and find each by name."""
     tenant = f"_{aep.registry.tenant_id()}"
     group = aep.registry.create("fieldgroups", field_group(tenant))
     schema = aep.registry.create(
@@ -92,7 +92,7 @@ def load(aep: AepClient, dataset_id: str, external_id: str, content: bytes) -> s
     return batch_id
 
 
-def test_what_setup_needs(aep: AepClient, dataset_id: str) -> None:
+def test_the_calls_of_setup(aep: AepClient, dataset_id: str) -> None:
     assert "ECID" in aep.identity.codes()
     aep.identity.create("ClientUser", "Client user", "Cross_device")
     assert "ClientUser" in aep.identity.codes()
@@ -118,7 +118,7 @@ def test_a_batch_from_creation_to_success(aep: AepClient, dataset_id: str, count
     assert [found.id for found in aep.batches.find_by_external_id(dataset_id, f"good-{count}")] == [batch_id]
 
 
-def test_a_batch_that_fails_says_why(aep: AepClient, dataset_id: str) -> None:
+def test_a_failed_batch_reports_its_reason(aep: AepClient, dataset_id: str) -> None:
     content = rows(2) + b'{"_id": "canary-e9"}\n'
     batch_id = load(aep, dataset_id, "bad", content)
     batch = aep.batches.find(batch_id)
@@ -129,7 +129,7 @@ def test_a_batch_that_fails_says_why(aep: AepClient, dataset_id: str) -> None:
     assert "canary" not in why
 
 
-def test_a_batch_may_be_given_up(aep: AepClient, dataset_id: str) -> None:
+def test_a_batch_can_be_aborted(aep: AepClient, dataset_id: str) -> None:
     batch_id = aep.batches.create(dataset_id, "parquet", "given-up")
     aep.batches.abort(batch_id)
     batch = aep.batches.find(batch_id)
@@ -137,7 +137,7 @@ def test_a_batch_may_be_given_up(aep: AepClient, dataset_id: str) -> None:
     assert batch.status == "aborted"
 
 
-def test_a_wrong_secret_is_told(url: str) -> None:
+def test_a_wrong_secret_is_reported(url: str) -> None:
     with pytest.raises(CredentialsRejected, match="client secret") as told:
         AepClient(settings(url, "canary-wrong")).registry.tenant_id()
     assert isinstance(told.value, PipelineError)
@@ -160,7 +160,7 @@ def test_an_unresolved_schema_is_resolved_as_the_registry_does(aep: AepClient, d
 @pytest.mark.parametrize(
     "foreign", ["https://ns.adobe.com/xdm/nowhere", "https://evil.example/x", "file:///etc/hosts"]
 )
-def test_what_the_registry_does_not_have_is_named_and_asked_of_nobody_else(
+def test_a_reference_missing_in_the_registry_is_named_and_not_requested_elsewhere(
     aep: AepClient, foreign: str
 ) -> None:
     with pytest.raises(SchemaError, match="which is not in the Schema Registry"):

@@ -1,4 +1,4 @@
-"""Registry, identities, diagnostics and the words for a batch's state."""
+"""Registry, identities, diagnostics and the statuses of a batch."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def aep() -> FakeAep:
 
 
 def registry(request: Request) -> Reply | None:
-    """As the Schema Registry: it refuses a look-up without a version, and lists two entries a page."""
+    """Answer as the Schema Registry: refuse a lookup without a version, and list two entries a page."""
     if "/schemaregistry/" not in request.target:
         return None
     accept, last = request.headers["Accept"], request.segments[-1]
@@ -85,7 +85,7 @@ def test_the_registry(fake_clock: FakeClock, aep: FakeAep) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_list_that_turns_in_a_circle_ends(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_paging_in_a_circle_ends(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(9, Reply.json({"results": [], "_page": {"next": "here"}}), path="/schemaregistry/")]
     with serve_http(aep) as served:
         assert client(served, fake_clock).registry.find_by_title("schemas", "x") is None
@@ -93,7 +93,7 @@ def test_a_list_that_turns_in_a_circle_ends(fake_clock: FakeClock, aep: FakeAep)
 
 
 @pytest.mark.sandbox
-def test_a_tenant_that_is_not_told_is_an_error(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_missing_tenant_is_an_error(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(1, Reply.json({}), path="/stats")]
     with serve_http(aep) as served, pytest.raises(SchemaError, match="tenant"):
         client(served, fake_clock).registry.tenant_id()
@@ -119,7 +119,7 @@ def test_namespaces(fake_clock: FakeClock, aep: FakeAep) -> None:
 
 
 def diagnostics(files: dict[str, list[bytes]]) -> Any:
-    """As Data Access: lists and files by their path, and 404 for what is not there."""
+    """Answer as Data Access: lists and files by their path, and 404 for others."""
 
     def answer(request: Request) -> Reply | None:
         if "/export/batches/" not in request.path:
@@ -135,7 +135,7 @@ def diagnostics(files: dict[str, list[bytes]]) -> Any:
 
 
 @pytest.mark.sandbox
-def test_why_a_batch_failed_in_codes_fields_and_counts(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_failed_batch_is_explained_by_codes_fields_and_counts(fake_clock: FakeClock, aep: FakeAep) -> None:
     canary = "canary person@example.com"
     failed = {
         "_validationErrors": [{"keyword": "required", "pointerToViolation": "#/_acme/id", "message": canary}]
@@ -170,7 +170,7 @@ def test_why_a_batch_failed_in_codes_fields_and_counts(fake_clock: FakeClock, ae
 
 
 @pytest.mark.sandbox
-def test_why_a_batch_failed_does_not_depend_on_the_diagnostics(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_the_reason_of_a_failure_does_not_require_diagnostics(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.batches["B1"] = {"status": "failed", "errors": [{"code": "106", "description": "x"}]}
     aep.batches["B2"] = {"status": "failed"}
     aep.faults = [times(99, Reply(403), path="/export/")]
@@ -181,7 +181,7 @@ def test_why_a_batch_failed_does_not_depend_on_the_diagnostics(fake_clock: FakeC
 
 
 @pytest.mark.sandbox
-def test_a_list_of_errors_that_breaks_off_says_so(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_truncated_list_of_errors_says_so(fake_clock: FakeClock, aep: FakeAep) -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{}\n{}"
     aep.faults = [times(1, Reply(wire=cut), path="/failed")]
     with serve_http(aep) as served, pytest.raises(ServiceUnavailable, match="is truncated"):
@@ -199,14 +199,14 @@ DOCUMENTED = {
 
 @pytest.mark.unit
 @pytest.mark.parametrize(("state", "statuses"), DOCUMENTED.items())
-def test_every_documented_status_has_an_outlook(state: BatchState, statuses: tuple[str, ...]) -> None:
+def test_every_documented_status_has_a_state(state: BatchState, statuses: tuple[str, ...]) -> None:
     for status in statuses:
         assert classify_status(status) is classify_status(status.upper()) is state
 
 
 @pytest.mark.unit
 @given(st.text())
-def test_any_other_status_is_unknown_and_no_end(status: str) -> None:
+def test_any_other_status_is_unknown_and_not_final(status: str) -> None:
     known = {word for words in DOCUMENTED.values() for word in words}
     if status.lower() not in known:
         assert classify_status(status) is BatchState.UNKNOWN
@@ -222,14 +222,14 @@ BATCH_FIELDS = st.sampled_from(["status", "externalId", "created", "relatedObjec
 
 @pytest.mark.unit
 @given(st.dictionaries(BATCH_FIELDS, JSON_VALUES))
-def test_a_batch_is_read_whatever_aep_says(body: dict[str, Any]) -> None:
+def test_a_batch_is_read_whatever_aep_returns(body: dict[str, Any]) -> None:
     batch = Batch.read("B1", body)
     assert batch.id == "B1"
     assert isinstance(batch.status, str)
 
 
 @pytest.mark.unit
-def test_a_batch_in_full() -> None:
+def test_a_complete_batch() -> None:
     body = {
         "status": "success",
         "externalId": "x-1",
@@ -265,15 +265,15 @@ ODD = [
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("look", LOOKUPS.values(), ids=LOOKUPS.keys())
-def test_no_odd_answer_looks_like_a_list_of_nothing(
+def test_no_malformed_response_is_read_as_an_empty_list(
     fake_clock: FakeClock, aep: FakeAep, look: Callable[[AepClient], object]
 ) -> None:
-    """What is taken for nothing is made: a second schema, a second batch of the same rows."""
+    """An empty list leads to a creation: a second schema, or a second batch of the same rows."""
     for odd in ODD:
         aep.faults = [times(99, odd, path="/data/")]
         with serve_http(aep) as served:
             if odd.body == b'{"error": "canary"}' and look in (LOOKUPS["schema"], LOOKUPS["resolved"]):
-                continue  # an object is an object
+                continue  # An object is valid here.
             with pytest.raises((ServiceUnavailable, SchemaError)) as told:
                 look(client(served, fake_clock))
         assert "canary" not in str(told.value)

@@ -1,4 +1,4 @@
-"""An AEP connection cannot be bent either."""
+"""An AEP connection reaches no other host, transport or header."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_scopes_as_list_or_text(scopes: object, read: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "host", ["platform.adobe.io.evil.example", "127.0.0.1", "ims-na1.adobelogin.com", "http://x"]
 )
-def test_no_other_host(host: str) -> None:
+def test_other_hosts_are_refused(host: str) -> None:
     with pytest.raises(ConfigError, match="host or port"):
         settings(host=host)
 
 
-def test_a_sandbox_is_here_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sandbox_must_be_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     extra = EXTRA | {"sandbox": True}
     made = settings(host="127.0.0.1", port=9, extra=extra)
     assert made.platform_url == made.ims_url == "http://127.0.0.1:9"
@@ -83,7 +83,7 @@ def test_a_sandbox_is_here_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"extra": EXTRA | {"endpoint_url": "http://x"}}, "endpoint_url"),
     ],
 )
-def test_a_wrong_field_is_named_and_not_shown(changes: dict[str, Any], field: str) -> None:
+def test_an_invalid_field_is_named_without_its_value(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as told:
         settings(**changes)
     assert field in str(told.value)

@@ -1,4 +1,4 @@
-"""Promises 1 and 2 for files: whatever is lost on the way, AEP ends up with the same bytes, once."""
+"""Promises 1 and 2 for files: whatever is lost in transit, AEP receives the same bytes, once."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def sent(served: HttpServer, method: str) -> list[Request]:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("size", [1, 99, 100, 101, 119, 120, 250])
-def test_every_size_arrives_whole(fake_clock: FakeClock, aep: FakeAep, size: int) -> None:
+def test_files_of_every_size_arrive_complete(fake_clock: FakeClock, aep: FakeAep, size: int) -> None:
     file = File(LARGE[:size])
     with serve_http(aep) as served:
         upload(served, fake_clock, file)
@@ -71,7 +71,7 @@ def test_every_size_arrives_whole(fake_clock: FakeClock, aep: FakeAep, size: int
 
 
 @pytest.mark.sandbox
-def test_a_name_may_hold_directories_and_nothing_else(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_name_may_contain_directories_only(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         upload(served, fake_clock, File(SMALL), "day=2026-07-01/a b?c#d.parquet")
         assert sent(served, "PUT")[0].path.endswith("/files/day%3D2026-07-01/a%20b%3Fc%23d.parquet")
@@ -94,7 +94,7 @@ TROUBLES: dict[str, Faults] = {
 
 
 def _revoked(aep: FakeAep, method: str) -> Fault:
-    """The token ends right before the second request of this kind."""
+    """Let the token expire before the second request of this kind."""
     seen = [0]
 
     def fault(request: Request) -> Reply | None:
@@ -123,7 +123,7 @@ def test_an_upload_is_repeated_with_the_same_bytes(
 
 
 @pytest.mark.sandbox
-def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_chunk_with_a_lost_response_is_not_sent_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [lost_answer(aep, 1, method="PATCH", path="/files/")]
     with serve_http(aep) as served:
         upload(served, fake_clock, File(LARGE))
@@ -134,7 +134,7 @@ def test_a_chunk_whose_answer_was_lost_is_not_sent_twice(fake_clock: FakeClock, 
 
 
 @pytest.mark.sandbox
-def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(
+def test_inconsistent_chunks_are_sent_again_once_in_smaller_parts(
     fake_clock: FakeClock, aep: FakeAep
 ) -> None:
     refused = Reply.json({"title": "BadRequestError"}, 400)
@@ -151,7 +151,7 @@ def test_chunks_that_do_not_fit_together_are_sent_once_more_and_smaller(
 
 
 @pytest.mark.sandbox
-def test_a_gateway_with_a_smaller_limit_gets_smaller_parts(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_gateway_with_a_lower_limit_gets_smaller_parts(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.most_bytes = 30
     with serve_http(aep) as served:
         upload(served, fake_clock, File(SMALL))
@@ -162,7 +162,7 @@ def test_a_gateway_with_a_smaller_limit_gets_smaller_parts(fake_clock: FakeClock
 
 
 @pytest.mark.sandbox
-def test_an_upload_ends_somewhere(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_an_upload_is_bounded(fake_clock: FakeClock, aep: FakeAep) -> None:
     for method, content, attempts in (("PUT", SMALL, 6), ("PATCH", LARGE, 3)):
         aep.faults = [times(99, Reply(500), method=method, path="/files/")]
         with serve_http(aep) as served:
@@ -173,7 +173,7 @@ def test_an_upload_ends_somewhere(fake_clock: FakeClock, aep: FakeAep) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_batch_that_is_gone_is_not_asked_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_missing_batch_is_not_requested_twice(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.faults = [times(99, Reply(404), path="/files/")]
     with serve_http(aep) as served:
         with pytest.raises(NotFound):
@@ -191,16 +191,14 @@ def test_an_empty_file_is_not_sent(fake_clock: FakeClock, aep: FakeAep) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("content", [SMALL, LARGE])
-def test_a_file_that_shrank_is_not_taken_for_whole(
-    fake_clock: FakeClock, aep: FakeAep, content: bytes
-) -> None:
+def test_a_file_that_shrank_is_an_error(fake_clock: FakeClock, aep: FakeAep, content: bytes) -> None:
     with serve_http(aep) as served, pytest.raises(LakeError, match="shorter than recorded"):
         upload(served, fake_clock, File(content), size=len(content) + 1)
     assert aep.files == {}
 
 
 @pytest.mark.sandbox
-def test_a_file_that_grew_is_sent_to_its_size(fake_clock: FakeClock, aep: FakeAep) -> None:
+def test_a_file_that_grew_is_sent_up_to_its_size(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
         upload(served, fake_clock, File(LARGE), size=90)
     assert aep.files["f.parquet"] == LARGE[:90]
@@ -208,7 +206,7 @@ def test_a_file_that_grew_is_sent_to_its_size(fake_clock: FakeClock, aep: FakeAe
 
 @pytest.mark.unit
 @given(st.binary(min_size=1, max_size=60), st.data())
-def test_a_part_is_its_range_in_any_reads(content: bytes, draw: st.DataObject) -> None:
+def test_a_part_is_its_range_however_it_is_read(content: bytes, draw: st.DataObject) -> None:
     start = draw.draw(st.integers(0, len(content) - 1))
     size = draw.draw(st.integers(1, len(content) - start))
     part = Part(io.BytesIO(content), start, size)
@@ -231,13 +229,13 @@ def test_a_part_is_its_range_in_any_reads(content: bytes, draw: st.DataObject) -
         ("nonsense", []),
     ],
 )
-def test_ranges_that_have_arrived(header: str, ranges: list[tuple[int, int]]) -> None:
+def test_ranges_received_by_aep(header: str, ranges: list[tuple[int, int]]) -> None:
     assert received_ranges({"Range": header}) == ranges
     assert received_ranges({}) == []
 
 
 class Gateway:
-    """AEP's files without a network: loses answers and parts as it is told, and takes no more than it can."""
+    """AEP's file upload without a network: loses responses and parts as planned, and accepts no more than its limit."""
 
     def __init__(self, troubles: list[str], most_bytes: int) -> None:
         self.troubles, self.most_bytes = troubles, most_bytes
@@ -298,7 +296,7 @@ class Gateway:
 def test_a_plan_covers_every_byte_once_for_any_size_and_any_limit(
     size: int, chunk_from: int, chunk: int, most_bytes: int, troubles: list[str]
 ) -> None:
-    """Or it ends in an error; never as if all were there."""
+    """Otherwise it ends in an error, never as if all were there."""
     content = bytes(number % 251 for number in range(size))
     gateway = Gateway(list(troubles), most_bytes)
     limits = UploadLimits(chunk_from_bytes=chunk_from, chunk_bytes=chunk)

@@ -1,4 +1,4 @@
-"""decide: the whole product of ledger and AEP; and whoever crashes whenever, no id is active twice, and none is lost."""
+"""decide() for every combination of ledger and AEP; whatever run crashes when, no id is active twice and none is lost."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def record(
 
 
 def tail(kind: str, content: str, batch: str = "B", replaces: tuple[str, ...] = ()) -> list[LedgerRecord]:
-    """A history that ends with ``kind``."""
+    """Return a ledger that ends with ``kind``."""
     before = {
         "claimed": [], "empty": [], "created": ["claimed"], "completing": ["claimed", "created"],
         "active": ["claimed", "created", "completing"], "failed": ["claimed", "created", "completing"],
@@ -111,14 +111,14 @@ def test_every_kind_of_record_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(("kind", "same", "status", "action"), PRODUCT)
-def test_the_whole_product(kind: str | None, same: bool, status: str | None, action: Action) -> None:
+def test_every_combination(kind: str | None, same: bool, status: str | None, action: Action) -> None:
     records = tail(kind, MINE if same else OTHER) if kind else []
     decision = decide(records, load_request(), {"B": status})
     assert decision.action is action
     assert decision.batch == (None if action in (A.CREATE, A.RESTAGE) else "B")
 
 
-# What is active already, whether the staged rows were chosen beside it, how many they are, and what to do.
+# What is active, whether the staged rows exclude it, how many they are, and the decision.
 EXCLUDED = [
     ([], (), 3, False, A.CREATE),
     ([], (), 0, False, A.MARK_EMPTY),
@@ -140,7 +140,7 @@ EXCLUDED = [
 
 
 @pytest.mark.parametrize(("active", "excluded_batches", "rows", "replace", "action"), EXCLUDED)
-def test_what_is_active_already_decides_what_is_loaded_beside_it(
+def test_active_rows_decide_what_is_loaded_in_addition(
     active: list[str], excluded_batches: tuple[str, ...], rows: int, replace: bool, action: Action
 ) -> None:
     records = [r for n, content in enumerate(active) for r in tail("active", content, f"B{n}")]
@@ -150,11 +150,11 @@ def test_what_is_active_already_decides_what_is_loaded_beside_it(
     assert (decision.reason != "") == (action is A.STOP)
 
 
-def test_an_empty_day_is_told_once() -> None:
+def test_an_empty_day_is_recorded_once() -> None:
     assert decide([record(1, "empty", OTHER)], load_request(rows=0), {}).action is A.DONE
 
 
-def test_an_open_batch_that_replaces_is_not_taken_for_one_that_does_not() -> None:
+def test_an_open_replacing_batch_is_not_confused_with_an_appending_one() -> None:
     before = tail("active", OTHER, "B1")
     for replaces, replace, action in (
         (("B1",), True, A.UPLOAD),
@@ -168,7 +168,7 @@ def test_an_open_batch_that_replaces_is_not_taken_for_one_that_does_not() -> Non
         )
 
 
-def test_what_is_loaded_is_what_was_neither_replaced_nor_taken_back() -> None:
+def test_loaded_rows_are_those_neither_replaced_nor_removed() -> None:
     records = [
         *tail("active", OTHER, "B1"), *tail("active", MINE, "B2"), record(9, "gone", OTHER, "B1"),
         *tail("failed", OTHER, "B3"), *tail("active", OTHER, "B4", ("B2",)), *tail("created", MINE, "B5"),
@@ -179,13 +179,13 @@ def test_what_is_loaded_is_what_was_neither_replaced_nor_taken_back() -> None:
 
 
 @pytest.mark.parametrize(("state", "status"), [(s, text) for s, texts in STATUSES.items() for text in texts])
-def test_a_status_is_read_in_any_case(state: BatchState, status: str | None) -> None:
+def test_a_status_is_case_insensitive(state: BatchState, status: str | None) -> None:
     assert classify_status(status) is state
     assert classify_status(status.upper() if status else status) is state
 
 
 @given(st.none() | st.text())
-def test_a_status_in_no_document_is_unknown(status: str | None) -> None:
+def test_an_undocumented_status_is_unknown(status: str | None) -> None:
     known = {text.lower() for text in EVERY_STATUS if text} - {"unheard of", "loadings", "success ", "0"}
     assert (classify_status(status) is O.UNKNOWN) == ((status or "").lower() not in known)
 
@@ -225,7 +225,7 @@ def test_nothing_is_created_while_a_batch_may_still_become_active(
 
 
 @given(RECORDS, WANTED, st.sampled_from(STATUSES[O.UNKNOWN]) | st.text().map(lambda text: f"x-{text}"))
-def test_an_unknown_status_is_never_an_end(
+def test_an_unknown_status_is_never_final(
     records: list[LedgerRecord], want: LoadRequest, status: str | None
 ) -> None:
     if records and records[-1].kind in ("created", "completing"):
@@ -236,7 +236,7 @@ def test_an_unknown_status_is_never_an_end(
 
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
-def test_a_partition_is_done_only_when_aep_calls_every_load_active(
+def test_a_partition_is_done_only_if_aep_reports_every_load_as_active(
     records: list[LedgerRecord], want: LoadRequest, statuses: dict[str, str | None]
 ) -> None:
     if decide(records, want, statuses).action is A.DONE:
@@ -244,7 +244,7 @@ def test_a_partition_is_done_only_when_aep_calls_every_load_active(
 
 
 @given(RECORDS, WANTED, st.dictionaries(st.sampled_from(["B0", "B1", "B2"]), STATUS))
-def test_rows_are_created_only_beside_exactly_what_is_active(
+def test_rows_are_created_only_if_they_exclude_exactly_the_active_ones(
     records: list[LedgerRecord], want: LoadRequest, statuses: dict[str, str | None]
 ) -> None:
     decision = decide(records, want, statuses)
@@ -259,14 +259,14 @@ def test_rows_are_created_only_beside_exactly_what_is_active(
 
 @dataclass
 class World:
-    """AEP and the ledger, as far as the commit protocol sees them. A content is the set of ids in it."""
+    """AEP and the ledger, as the commit protocol sees them. A content is the set of its ids."""
 
     records: list[LedgerRecord] = field(default_factory=list)
     batches: dict[str, tuple[str, frozenset[int], tuple[str, ...]]] = field(default_factory=dict)
     """Status, ids and predecessors by batch."""
 
     def committed(self) -> list[int]:
-        """The ids of every batch that is active or may still become so; predecessors of an active one are not."""
+        """Return the ids of every batch that is or may become active, except predecessors of an active one."""
         replaced = {
             b for s, _, before in self.batches.values() if classify_status(s) is O.ACTIVE for b in before
         }
@@ -276,7 +276,7 @@ class World:
             if classify_status(status) is O.ACTIVE
             or (
                 classify_status(status) is O.COMMITTED and not before
-            )  # one that replaces adds nothing until it does
+            )  # A replacing batch adds nothing until it is active.
         ]
         return [number for batch, ids in alive if batch not in replaced for number in ids]
 
@@ -308,7 +308,7 @@ def ids_of(content: str) -> frozenset[int]:
 def runner(
     world: World, valid: frozenset[int], replace: bool, blind: dict[str, str | None]
 ) -> Iterator[None]:
-    """One run, as ``include.steps.ingest.step`` goes; it can be interrupted, for ever or for a while, at each yield."""
+    """Run ``include.steps.ingest.step``'s sequence; it can be interrupted at each yield, for a while or for ever."""
     records = list(world.records)
 
     def write(kind: str, batch: str | None, what: str, replaces: tuple[str, ...] = ()) -> None:
@@ -390,11 +390,12 @@ TURNS = st.lists(
 
 @settings(max_examples=400)
 @given(TURNS)
-def test_three_runs_that_crash_and_overtake_each_other_load_each_id_once(
+def test_three_crashing_and_overlapping_runs_load_each_id_once(
     turns: list[tuple[Any, ...]],
 ) -> None:
-    """Late events come, days are replaced, a person takes batches back; AEP may refuse, abandon, dawdle or answer
-    nonsense: no id is ever in two batches that are active or may still become so."""
+    """Events arrive late, days are replaced, batches are removed; AEP refuses, abandons, delays or answers
+    nonsense: no id is ever in two batches that are or may become active.
+    """
     world, runs = World(), {}
     blind: dict[str, str | None] = {}
     for what, number, *values in turns:
@@ -415,10 +416,10 @@ def test_three_runs_that_crash_and_overtake_each_other_load_each_id_once(
 
 @settings(max_examples=150)
 @given(TURNS, st.sampled_from(DAYS[:4]))
-def test_after_any_history_one_undisturbed_run_completes_the_day(
+def test_one_undisturbed_run_completes_the_day_after_any_history(
     turns: list[tuple[Any, ...]], valid: frozenset[int]
 ) -> None:
-    """Nothing is lost for good: whatever happened before, every valid id is active in the end."""
+    """Nothing is lost: whatever happened before, every valid id is active in the end."""
     world, runs = World(), {}
     for what, number, *values in turns:
         batch = f"B{number % len(world.batches)}" if world.batches else None
@@ -442,7 +443,7 @@ def test_after_any_history_one_undisturbed_run_completes_the_day(
 
 
 def step_on(runs: dict[int, Iterator[None]], number: int, fresh: Iterator[None], steps: int) -> None:
-    """Some steps of a run that is under way, or of a fresh one."""
+    """Run some steps of a current run or of a new one."""
     run = runs.setdefault(number, fresh)
     try:
         for _ in range(steps):
@@ -452,8 +453,8 @@ def step_on(runs: dict[int, Iterator[None]], number: int, fresh: Iterator[None],
 
 
 @pytest.mark.parametrize("kind", ["created", "completing", "failed"])
-def test_a_batch_that_a_person_has_released_is_not_waited_for(kind: Kind) -> None:
-    """Also where AEP still does not answer about it; what was active before stays."""
+def test_a_released_batch_is_not_awaited(kind: Kind) -> None:
+    """Also if AEP still does not return it; rows that were active before stay active."""
     records = [*tail("active", OTHER, "B1"), record(5, "created", MINE, "B2")]
     if kind != "created":
         records.append(record(6, kind, MINE, "B2"))
@@ -477,9 +478,7 @@ def test_a_batch_that_a_person_has_released_is_not_waited_for(kind: Kind) -> Non
         (90, 0.0, Action.STOP),
     ],
 )
-def test_a_replacement_takes_out_no_more_rows_than_are_allowed(
-    rows: int, most: float, action: Action
-) -> None:
+def test_a_replacement_removes_no_more_rows_than_allowed(rows: int, most: float, action: Action) -> None:
     active = tail("active", OTHER)
     active[-1] = active[-1].model_copy(update={"counts": {"active": 100}})
     found = decide(active, LoadRequest(MINE, rows, replace=True, most_removed=most), {"B": "success"})
@@ -487,7 +486,7 @@ def test_a_replacement_takes_out_no_more_rows_than_are_allowed(
     assert bool(found.hint) == (action is Action.STOP)
 
 
-def test_the_same_content_is_loaded_again_only_where_aep_lost_rows_of_it() -> None:
+def test_the_same_content_is_loaded_again_only_if_aep_lost_its_rows() -> None:
     active = tail("active", MINE)
     for renew, action in ((False, Action.DONE), (True, Action.CREATE)):
         load_request = LoadRequest(MINE, 3, replace=True, renew=renew)

@@ -1,4 +1,4 @@
-"""Setup says on the dataset whose it is, and refuses one that belongs to another lake, project or pipeline."""
+"""Setup tags a dataset with its owner, and refuses one that belongs to another lake, project or pipeline."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def setup(
 
 
 def tags(runner: PipelineRunner) -> dict[str, Any]:
-    """Without Catalog's own, whose names begin with adobe."""
+    """Return the tags except Catalog's own, whose names begin with adobe."""
     found = runner.aep.catalog.require_dataset(PIPELINE.aep.dataset)["tags"]
     return {name: values for name, values in found.items() if not name.startswith("adobe/")}
 
 
 def changes_of(url: str) -> list[str]:
-    """What was asked of AEP other than reading."""
+    """Return the requests to AEP that are not reads."""
     entries = requests.get(f"{url}/_sandbox/transcript", timeout=10).json()["entries"]
     return [
         f"{entry['method']} {entry['path']}"
@@ -126,7 +126,7 @@ def test_setup_with_another_project_changes_nothing(runner: PipelineRunner, lake
     assert changes_of(url) == before
 
 
-def test_a_renamed_pipeline_keeps_its_dataset_and_a_second_pipeline_does_not_get_it(
+def test_a_renamed_pipeline_keeps_its_dataset_and_a_second_pipeline_is_refused(
     runner: PipelineRunner, lake: Lake
 ) -> None:
     setup(runner, lake)
@@ -145,7 +145,7 @@ def dataset_of(tag: str | None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("tag", "own"), list(product((None, ONE, OTHER), (None, ONE))))
-def test_lake_and_dataset_belong_together_or_a_person_is_told_what_to_do(
+def test_contradicting_lake_and_dataset_are_refused_with_instructions(
     lake: Lake, tag: str | None, own: str | None
 ) -> None:
     if own:
@@ -170,7 +170,7 @@ def test_lake_and_dataset_belong_together_or_a_person_is_told_what_to_do(
     return None
 
 
-def test_of_many_setups_at_once_one_gives_the_lake_its_id_and_all_get_it(lake: Lake) -> None:
+def test_concurrent_setups_give_the_lake_one_id(lake: Lake) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: ensure_lake_id(lake), range(8)))
     assert found == {read_lake_id(lake)}
@@ -186,7 +186,7 @@ def test_of_many_setups_at_once_one_gives_the_lake_its_id_and_all_get_it(lake: L
         (b'{"version": 2, "id": "later"}', "written by a newer version"),
     ],
 )
-def test_an_id_that_cannot_be_read_is_not_a_missing_one(lake: Lake, body: bytes, says: str) -> None:
+def test_an_unreadable_id_is_not_a_missing_one(lake: Lake, body: bytes, says: str) -> None:
     lake.create(LAKE_ID_KEY, body)
     for ask in (read_lake_id, ensure_lake_id):
         with pytest.raises(BadManifest, match=says):
@@ -194,6 +194,6 @@ def test_an_id_that_cannot_be_read_is_not_a_missing_one(lake: Lake, body: bytes,
 
 
 @pytest.mark.parametrize("values", [[ONE, OTHER], ["x"], "text"])
-def test_a_tag_that_is_not_one_id_is_refused(values: Any) -> None:
+def test_a_tag_that_is_not_exactly_one_id_is_refused(values: Any) -> None:
     with pytest.raises(ForeignLake, match="does not contain exactly one lake id"):
         tagged_lake_id({"name": "Events", "tags": {LAKE_TAG: values}})

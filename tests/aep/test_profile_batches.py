@@ -1,4 +1,4 @@
-"""A plan warns before pipelines make more batches a day than Adobe recommends for Profile."""
+"""A plan warns if pipelines create more batches a day than Adobe recommends for Profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promise 6, bounded: how large the lake of a loaded day is, as a multiple of what Mixpanel sent."""
+"""Promise 6, bounded: the size of a loaded day's lake, as a multiple of what Mixpanel sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL = 0.1
 """Manifests, ledgers, schemas and reports of a day of a few megabytes."""
 
 
-def test_the_lake_of_a_day_is_bounded_and_cleaned_it_is_the_export_and_the_ids() -> None:
+def test_the_lake_of_a_day_is_bounded_and_has_export_and_ids_after_cleaning() -> None:
     loaded, refreshed, replaced, cleaned = map(ratios, lake_growth(20_000).values())
     assert loaded["all"] < LOADED
     assert refreshed["all"] < loaded["all"] * (1 + REFRESHED)

@@ -1,4 +1,4 @@
-"""No step becomes much slower than it was: processor time against a baseline that reads the same file."""
+"""No step becomes much slower: processor time compared with a baseline that reads the same file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_step_reaches_its_share_of_the_baseline(found: dict[str, Measured], st
     assert ratio > MARGIN * CPU_TARGETS[step]
 
 
-def test_the_day_went_through_whole(found: dict[str, Measured]) -> None:
+def test_the_day_was_loaded_completely(found: dict[str, Measured]) -> None:
     assert found["baseline"].said["events"] == EVENTS
     assert found["export"].said["counts"] == {"exported": EVENTS}
     assert found["stage"].said["counts"]["staged"] == EVENTS

@@ -1,4 +1,4 @@
-"""What a step costs before its first event, and what the DAG files cost each time Airflow parses them."""
+"""The cost of a step before its first event, and of the DAG files at each parse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print(time.process_time() - began, len(dags))
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Measured]:
-    """Every step on a day of 100 events, and then the loaded day again, each in a process of its own."""
+    """Run every step on a day of 100 events, and then on the loaded day again, each in a separate process."""
     folder = tmp_path_factory.mktemp("tiny")
     VARIANTS["shipped"].write_files(folder)
     write_day(folder / "answer.gz", 100)

@@ -1,4 +1,4 @@
-"""A day of a schema with many constraints, as transform leaves it; ``python -m tests.benchmarks.wide_day`` validates it."""
+"""A day of a schema with many constraints, as transform writes it; ``python -m tests.benchmarks.wide_day`` validates it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from include.xdm.convert.aep_parquet import AepParquetWriter, aep_schema
 from include.xdm.schema.xdm_schema import XdmSchema
 from tests.support.builders import NOON, TENANT, document, exported, frozen, pipeline
 
-_KINDS: list[Callable[[int], dict[str, Any]]] = [  # of no constraint there are two
+_KINDS: list[Callable[[int], dict[str, Any]]] = [  # No two constraints are equal.
     lambda n: {"type": "string", "enum": [*(f"v{k}" for k in range(20)), str(n)]},
     lambda n: {"type": "string", "pattern": f"^v[0-9]{{1,{n + 2}}}$"},
     lambda n: {"type": "string", "maxLength": 9 + n},

@@ -1,4 +1,4 @@
-"""The state of a day follows from the ledger, the audit and the runs; the sentences say it without a doubt left."""
+"""The state of a day follows from the ledger, the audit and the runs; the board's sentences state it clearly."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ STATES: list[tuple[State, Day]] = [
 
 
 @pytest.mark.parametrize(("state", "found"), STATES)
-def test_a_day_has_the_state_that_its_ledger_its_audit_and_its_runs_give_it(state: State, found: Day) -> None:
+def test_the_state_of_a_day_follows_from_ledger_audit_and_runs(state: State, found: Day) -> None:
     assert found.state is state
 
 
-def test_a_verdict_does_not_count_once_the_ledger_has_grown() -> None:
+def test_a_verdict_is_outdated_once_the_ledger_has_grown() -> None:
     index = BoardIndex(
         days={str(DAY): known("failed")}, verdicts={str(DAY): Verdict("failed", "x", "CORRECT")}
     )
@@ -96,14 +96,14 @@ def test_the_first_line_answers_the_analyst() -> None:
 
 
 @pytest.mark.parametrize(("state", "found"), STATES)
-def test_every_day_that_is_not_complete_says_why_who_and_what(state: State, found: Day) -> None:
+def test_every_incomplete_day_has_a_reason_a_person_and_a_remedy(state: State, found: Day) -> None:
     said = advice(found)
     if state in (State.FAILED, State.MISSING, State.NEVER_RUN, State.LATE):
         assert said.why and said.what and said.who in (ENGINEER, ADOBE)
     assert outcome(found).endswith(".")
 
 
-def test_a_run_that_failed_before_the_day_was_loaded_is_history() -> None:
+def test_a_run_that_failed_before_the_day_was_loaded_is_ignored() -> None:
     before, after = (replace(run("failed"), ended=datetime(2026, 6, 30, hour, tzinfo=UTC)) for hour in (5, 7))
     assert advice(day(ACTIVE, before)).why == ""
     assert "failed" in advice(day(ACTIVE, after)).why
@@ -119,11 +119,11 @@ def test_a_failed_run_is_explained_by_its_task() -> None:
     assert advice(found).form == "run"
 
 
-def test_only_adobe_can_act_on_a_batch_that_is_not_decided() -> None:
+def test_only_adobe_can_act_on_an_undecided_batch() -> None:
     assert advice(day(ACTIVE, verdict=("not active in AEP", "WAIT"))).who == ADOBE
 
 
-def test_every_day_from_the_first_to_yesterday_is_there_once_the_newest_first() -> None:
+def test_every_day_from_the_first_to_yesterday_is_listed_newest_first() -> None:
     pipeline = SHOP.model_copy(update={"start_date": date(2026, 6, 1)})
     found = [each.day for each in all_days(pipeline, PipelineFacts(), {}, NOW)]
     assert found == [DAY - timedelta(days=count) for count in range(29)]
@@ -142,7 +142,7 @@ def test_gaps_are_spans_of_one_state() -> None:
     ]
 
 
-def test_a_run_at_work_counts_before_newer_runs_that_have_ended() -> None:
+def test_an_active_run_has_precedence_over_newer_ended_runs() -> None:
     at_work, failed, success = run("running"), run("failed"), run("success")
     assert newest_runs([failed, success]) == {DAY: success}
     assert newest_runs([at_work, failed]) == {DAY: at_work}
@@ -151,7 +151,7 @@ def test_a_run_at_work_counts_before_newer_runs_that_have_ended() -> None:
 def test_the_calendar_has_a_cell_a_day_with_its_figures() -> None:
     (month,) = months([day(DIRTY)])
     assert month.title == "June 2026"
-    assert month.cells[0].column == 1  # a Monday
+    assert month.cells[0].column == 1  # A Monday.
     assert cell_label(day(DIRTY)) == (
         "29 June 2026: quarantine; 5,030 exported, 4,930 active, 94 duplicates, 6 quarantined"
     )
@@ -165,7 +165,7 @@ def test_the_funnel_loses_no_event() -> None:
     assert funnel(day(None)) == []
 
 
-def test_the_funnel_shows_what_was_staged_and_refused() -> None:
+def test_the_funnel_shows_staged_and_refused_rows() -> None:
     refused = known("failed", counts=Counts(10, 2, 1, 7, staged=7))
     assert [part.count for part in funnel(day(refused))] == [10, 2, 1, 7, 0]
 
@@ -178,7 +178,7 @@ def test_a_chart_of_three_years_has_no_more_bars_than_a_screen_shows() -> None:
     assert chart("Nothing", [(DAY, 0.0)]) is None
 
 
-def test_a_property_keeps_the_first_day_on_which_it_was_seen() -> None:
+def test_a_property_keeps_the_day_of_its_first_appearance() -> None:
     days = {
         "2026-07-02": known("none", properties=("new", "old")),
         "2026-07-01": known("none", properties=("new",)),

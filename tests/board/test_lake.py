@@ -1,4 +1,4 @@
-"""What the board reads from a lake: a loaded day's true figures, with few reads and without a listing of the lake."""
+"""What the board reads from a lake: correct figures of a loaded day, with few reads and without listing the lake."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def audited(runner: PipelineRunner, now: datetime) -> Any:
 
 
 @pytest.mark.sandbox
-def test_the_facts_of_a_day_are_those_of_its_manifests_and_its_ledger(runner: PipelineRunner) -> None:
+def test_the_facts_of_a_day_come_from_its_manifests_and_its_ledger(runner: PipelineRunner) -> None:
     facts = read_facts(runner.history(DAY), "hostile", DAY)
     result = runner.result(DAY)
     assert facts is not None
@@ -64,7 +64,7 @@ def test_the_index_holds_every_day_and_what_aep_says_of_the_batches(runner: Pipe
 
 
 @pytest.mark.sandbox
-def test_a_page_costs_one_read_and_no_listing_while_nothing_changes(
+def test_an_unchanged_lake_costs_one_read_and_no_listing_per_page(
     runner: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     audited(runner, datetime.now(UTC))
@@ -81,19 +81,19 @@ def test_a_page_costs_one_read_and_no_listing_while_nothing_changes(
 
 
 @pytest.mark.sandbox
-def test_a_day_whose_run_ended_after_the_index_is_read_for_itself_once(runner: PipelineRunner) -> None:
+def test_a_day_newer_than_the_index_is_read_once(runner: PipelineRunner) -> None:
     audited(runner, datetime(2026, 1, 1, tzinfo=UTC))
     seconds = 1000.0
     reader = FactsReader(runner.lake, runner.pipeline, Clock(lambda: seconds))
     ended = {DAY: datetime.now(UTC)}
     found = reader.read(ended)
-    assert found.days[DAY].properties != ()  # the index keeps none with its days
+    assert found.days[DAY].properties != ()  # The index keeps none with its days.
     assert found.unread == frozenset()
     assert reader._wanted(ended) == []
 
 
 @pytest.mark.unit
-def test_without_a_history_nothing_is_known_and_nothing_fails(tmp_path: Path) -> None:
+def test_a_missing_history_is_not_an_error(tmp_path: Path) -> None:
     reader = FactsReader(Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"], SYSTEM_CLOCK)
     assert reader.listed_at() is None
     assert reader.read({DAY: datetime.now(UTC)}).days == {}
@@ -110,7 +110,7 @@ def quarantine(lake: Lake, folder: Path, *records: Any) -> str:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("show_values", [False, True])
-def test_values_are_hidden_unless_they_are_asked_for(tmp_path: Path, show_values: bool) -> None:
+def test_values_are_hidden_by_default(tmp_path: Path, show_values: bool) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     raw = json.dumps({"event": "Buy", "properties": {"email": "a@example.com"}})
     reason = {"field": "age", "expectation": "maximum", "limit": 9, "value": 12345}
@@ -125,11 +125,11 @@ def test_values_are_hidden_unless_they_are_asked_for(tmp_path: Path, show_values
     for value in ("a@example.com", "12345", "no JSON"):
         assert (value in text) is show_values
     assert (HIDDEN in text) is not show_values
-    assert "properties.email" in text  # names of fields are no values
+    assert "properties.email" in text  # Names of fields are not values.
 
 
 @pytest.mark.unit
-def test_only_quarantine_files_are_opened_and_no_more_rows_than_wanted(tmp_path: Path) -> None:
+def test_only_quarantine_files_are_opened_and_only_the_requested_rows_read(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     key = quarantine(lake, tmp_path, *[{"step": "transform", "raw": str(number)} for number in range(9)])
     assert len(first_rows(lake, [key], 4, show_values=False)) == 4

@@ -1,4 +1,4 @@
-"""Chromium and the Airflow that it visits: both are started once, and no request may leave this machine."""
+"""Chromium and its Airflow: both are started once, and no request may leave this machine."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitor:
-    """A browser with one user's login. ``left``: requests that were about to leave this machine."""
+    """A browser with one user's login. ``left``: requests that would have left this machine."""
 
     def __init__(self, stage: Stage, context: BrowserContext) -> None:
         self.stage, self.context = stage, context
@@ -69,7 +69,7 @@ class Visitor:
         return self
 
     def picture(self, name: str) -> None:
-        """Keep what the page shows, where ``SCREENSHOTS`` names a folder; no picture is larger than 200 kB."""
+        """Save a screenshot if ``SCREENSHOTS`` names a folder; it may have at most 200 kB."""
         image = self.page.screenshot(animations="disabled")
         assert len(image) < LARGEST_PICTURE_BYTES, name
         if folder := os.environ.get("SCREENSHOTS"):
@@ -91,7 +91,7 @@ class Visitor:
 
 @pytest.fixture
 def visit(stage: Stage, chromium: Browser) -> Iterator[Any]:
-    """Make a visitor: ``visit("viewer", width=390, theme="dark")``."""
+    """Return a function that creates a visitor: ``visit("viewer", width=390, theme="dark")``."""
     visitors: list[Visitor] = []
 
     def make(user: str = USER, *, width: int = 1280, theme: str = "light") -> Visitor:

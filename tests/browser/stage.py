@@ -1,4 +1,4 @@
-"""An Airflow with a sandbox of its own for the browser: one pipeline that loads, and nine with three years of days."""
+"""An Airflow with its own sandbox for the browser: one pipeline that loads, and nine with three years of days."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ start_date: {start}
 
 @dataclass(frozen=True)
 class BoardSettings(DemoSettings):
-    """The demo's settings with a second user, who may only read, and pipelines of the tests' own."""
+    """The demo's settings with a second, read-only user, and the tests' pipelines."""
 
     def airflow_environment(self) -> dict[str, str]:
         found = super().airflow_environment()
@@ -63,7 +63,7 @@ class BoardSettings(DemoSettings):
 
 @dataclass(frozen=True)
 class Stage:
-    """What the tests use of it."""
+    """What the tests use of the stage."""
 
     settings: BoardSettings
     api: AirflowApi
@@ -83,7 +83,7 @@ class Stage:
         requests.post(f"{self.settings.sandbox_url}/_sandbox{path}", json=body, timeout=30).raise_for_status()
 
     def await_runs(self, dag_id: str = DAG) -> None:
-        """Return when no run of a DAG is at work, and Airflow has completed its backfill: it does so some time later."""
+        """Wait until no run of a DAG is active and Airflow has completed its backfill, which takes longer."""
         deadline = time.monotonic() + _RUN_SECONDS
         while self.api.open_backfills(dag_id) or any(
             run["state"] in ("queued", "running") for run in self.api.runs(dag_id)
@@ -93,7 +93,7 @@ class Stage:
 
 
 def free_ports() -> dict[str, int]:
-    """Ports that are free now; all are held until the last one is found."""
+    """Return free ports; all are held until the last one is found."""
     sockets = {name: socket.socket() for name in PORTS}
     for each in sockets.values():
         each.bind(("127.0.0.1", 0))
@@ -104,7 +104,7 @@ def free_ports() -> dict[str, int]:
 
 
 def start(services: Services) -> Stage:
-    """Start everything, and load the days that the story begins with."""
+    """Start everything, and load the first days."""
     settings = services.settings
     assert isinstance(settings, BoardSettings)
     write_pipelines(settings)
@@ -132,7 +132,7 @@ def start(services: Services) -> Stage:
 
 
 def write_pipelines(settings: BoardSettings) -> None:
-    """The pipeline files, and what the lake knows of those that have loaded three years of days."""
+    """Write the pipeline files, and the index of those that have loaded three years of days."""
     folder = settings.folder / "pipelines"
     folder.mkdir(parents=True)
     (folder / f"{PIPELINE}.yaml").write_text(_YAML.format(name=PIPELINE, start=FIRST))
@@ -146,7 +146,7 @@ def write_pipelines(settings: BoardSettings) -> None:
 
 
 def old_index(start: date, number: int) -> BoardIndex:
-    """An index of three years of days, some of them quarantined, empty or late."""
+    """Return an index of three years of days, some of them quarantined, empty or late."""
     days = {}
     for count in range((YESTERDAY - start).days + 1):
         day = start + timedelta(days=count)
@@ -166,12 +166,12 @@ def old_index(start: date, number: int) -> BoardIndex:
 
 
 def replace_facts(facts: DayFacts, batches: tuple[BatchFacts, ...]) -> DayFacts:
-    """The facts with batches; without any the day is empty."""
+    """Return a day's facts with batches; without any the day is empty."""
     return msgspec.structs.replace(facts, batches=batches, progress="none" if batches else "empty")
 
 
 def _add_events(stage: Stage) -> None:
-    """Copies of events of the sandbox's own shop, moved to the last days."""
+    """Return copies of events of the sandbox's shop, moved to the last days."""
     place = f"/mixpanel/projects/{MIXPANEL_PROJECT}/events"
     answer = requests.get(
         f"{stage.settings.sandbox_url}/_sandbox{place}",
@@ -202,7 +202,7 @@ def _moved(model: Mapping[str, Any], noon: int, key: str) -> dict[str, Any]:
 
 
 def settings_in(folder: Path) -> BoardSettings:
-    """Settings of an Airflow in a folder that is not there yet."""
+    """Return settings of an Airflow in a folder that does not exist yet."""
     base = DemoSettings("file", free_ports(), folder)
     folder.mkdir(parents=True, exist_ok=True)
     return BoardSettings(base.lake, base.ports, base.folder)

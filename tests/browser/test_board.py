@@ -1,4 +1,4 @@
-"""The board in a real browser, in Airflow's own pages: the story of an analyst and of an engineer."""
+"""The board in a real browser, within Airflow's pages: the tasks of an analyst and of an engineer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def words(page: Any) -> str:
 
 
 def serious(page: Any) -> list[str]:
-    """What axe-core calls serious or critical."""
+    """Return the problems that axe-core calls serious or critical."""
     from axe_playwright_python.sync_playwright import Axe
 
     found = Axe().run(page).response["violations"]
@@ -79,7 +79,7 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
         assert "60 active" in str(cell.get_attribute("aria-label"))
 
 
-def test_a_run_that_was_started_in_airflows_own_form_is_on_the_board(visit: Any, stage: Stage) -> None:
+def test_a_run_started_in_airflows_own_form_is_on_the_board(visit: Any, stage: Stage) -> None:
     page = visit().page
     before = {run["dag_run_id"] for run in stage.api.runs(DAG)}
     page.goto(f"{stage.url}/dags/{DAG}")
@@ -98,7 +98,7 @@ def test_a_run_that_was_started_in_airflows_own_form_is_on_the_board(visit: Any,
     assert "complete in AEP" in day.locator(".headline").inner_text()
 
 
-def test_quarantined_events_are_shown_without_values_until_somebody_asks(visit: Any, stage: Stage) -> None:
+def test_quarantined_events_are_shown_without_values_by_default(visit: Any, stage: Stage) -> None:
     visitor = visit(theme="dark")
     page = visitor.page
     page.goto(stage.day(QUARANTINED))
@@ -112,7 +112,7 @@ def test_quarantined_events_are_shown_without_values_until_somebody_asks(visit: 
     assert "Broken 0" in page.content()
 
 
-def test_a_viewer_sees_the_days_and_starts_nothing(visit: Any, stage: Stage) -> None:
+def test_a_viewer_sees_the_days_and_cannot_start_runs(visit: Any, stage: Stage) -> None:
     page = visit(VIEWER).page
     page.goto(stage.day(QUARANTINED))
     assert "3 quarantined" in words(page)
@@ -123,7 +123,7 @@ def test_a_viewer_sees_the_days_and_starts_nothing(visit: Any, stage: Stage) -> 
         assert answer is not None and answer.status == 403
 
 
-def test_nobody_sees_the_board_without_a_login(stage: Stage) -> None:
+def test_the_board_requires_a_login(stage: Stage) -> None:
     for path in (
         "",
         f"/dag/{DAG}",
@@ -136,7 +136,7 @@ def test_nobody_sees_the_board_without_a_login(stage: Stage) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
+def test_axe_finds_no_serious_problem_and_no_text_is_cut_off(
     visit: Any, stage: Stage, theme: str, width: int
 ) -> None:
     visitor = visit(width=width, theme=theme)
@@ -158,7 +158,7 @@ def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
         visitor.picture("phone")
 
 
-def test_the_calendar_is_one_stop_of_the_tab_key_and_arrows_move_in_it(visit: Any, stage: Stage) -> None:
+def test_the_calendar_has_one_tab_stop_and_arrow_keys(visit: Any, stage: Stage) -> None:
     page = visit().page
     page.goto(f"{stage.board}/dag/{DAG}")
     assert page.locator("[data-calendar] a[tabindex='0']").count() == 1
@@ -169,7 +169,7 @@ def test_the_calendar_is_one_stop_of_the_tab_key_and_arrows_move_in_it(visit: An
 
 def test_ten_pipelines_of_three_years_are_painted_within_a_second(visit: Any, stage: Stage) -> None:
     page = visit().page
-    page.goto(stage.board)  # the first visitor after a start also fills the cache
+    page.goto(stage.board)  # The first visitor after a start also fills the cache.
     took: list[float] = []
     while len(took) < TRIES and min(took, default=PAINT_SECONDS) >= PAINT_SECONDS:
         page.goto(stage.board)

@@ -30,7 +30,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the project's pipelines with all that they name."""
+    """A copy of the project's pipelines with all files that they name."""
     copy = shutil.copytree(PIPELINES, tmp_path / "pipelines")
     monkeypatch.setattr(mapping_file, "MAPPINGS", copy / "mappings")
     monkeypatch.setattr(plans, "FIELD_GROUPS", copy / "field_groups")
@@ -49,7 +49,7 @@ def connections(tmp_path: Path, port: int) -> Path:
 
 @pytest.fixture
 def empty_sandbox(port: int) -> None:
-    """AEP is empty at first: a dataset that another test's lake has tagged would be refused, the lake being lost."""
+    """AEP is empty at first: a dataset tagged by another test's lake would be refused."""
     for path, body in (("reset", None), ("aep/settings", {"batch_seconds": 0})):
         requests.post(f"http://127.0.0.1:{port}/_sandbox/{path}", json=body, timeout=20).raise_for_status()
 
@@ -62,7 +62,7 @@ def printed(
     connections: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., Printed]:
-    """Runs a command with connections to the sandbox; the line that names the lake is checked, and taken off."""
+    """Return a function that runs a command, checks the line that names the lake, and removes it from the output."""
 
     def run(*argv: str, lake: str = f"file://{tmp_path}/lake") -> Printed:
         options = ["--connections", str(connections), "--pipelines", str(pipelines), "--lake", lake]
@@ -79,7 +79,7 @@ def printed(
 
 @pytest.fixture
 def cli(printed: Callable[..., Printed]) -> Cli:
-    """The same; returns the exit code and all that was printed, as a terminal shows it."""
+    """Return the same with the exit code and all output, as a terminal shows it."""
 
     def run(*argv: str, **given: str) -> tuple[int, str]:
         found = printed(*argv, **given)

@@ -1,4 +1,4 @@
-"""``audit`` and ``status``: is a day in AEP, all of it, and if not why."""
+"""``audit`` and ``status``: whether a day is completely in AEP, and if not why."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_first_line_says_whether_yesterday_is_complete(printed: Printing) ->
 
 
 @pytest.mark.usefixtures("loaded")
-def test_a_day_that_is_not_loaded_is_named_with_the_command_that_loads_it(printed: Printing) -> None:
+def test_an_unloaded_day_is_named_with_the_command_that_loads_it(printed: Printing) -> None:
     found = printed("status", "shop")
     assert found.out.startswith(
         "Last day of the pipeline (2 July 2026, UTC): not in AEP: no run has loaded it."
@@ -59,7 +59,7 @@ def test_a_day_that_is_not_loaded_is_named_with_the_command_that_loads_it(printe
 
 
 @pytest.mark.usefixtures("loaded")
-def test_a_batch_that_is_gone_in_aep_is_seen_at_once(printed: Printing, port: int) -> None:
+def test_a_batch_removed_in_aep_is_reported_at_once(printed: Printing, port: int) -> None:
     days = {day["day"]: day for day in printed("status", "shop", "--json").json["days"]}
     (batch,) = days["2026-07-01"]["batches"]
     post(port, f"aep/batches/{batch}", {"status": "deleted"})

@@ -18,21 +18,21 @@ from tests.support.pipeline_runner import CONNECTIONS
 pytestmark = pytest.mark.sandbox
 
 
-def test_check_refuses_a_zone_that_is_not_the_projects_where_time_is_local(cli: Cli, pipelines: Path) -> None:
+def test_check_refuses_a_wrong_zone_if_time_is_local(cli: Cli, pipelines: Path) -> None:
     change(pipelines / "adobe-tutorial.yaml", ("Pacific Standard Time", "Europe/Paris"))
     code, text = cli("check", "adobe-tutorial")
     assert code == 1
     assert "Mixpanel reports the project's zone as America/Los_Angeles" in text
 
 
-def test_check_refuses_a_field_group_that_is_no_file(cli: Cli, pipelines: Path) -> None:
+def test_check_refuses_a_field_group_without_a_file(cli: Cli, pipelines: Path) -> None:
     change(pipelines / "shop.yaml", ("field_group: shop.json", "field_group: shops.json"))
     code, text = cli("check", "shop")
     assert code == 1
     assert "no AEP       File shops.json does not exist in include/pipelines/field_groups." in text
 
 
-def test_check_names_an_event_that_mixpanel_does_not_have(cli: Cli, pipelines: Path, port: int) -> None:
+def test_check_names_an_unknown_event(cli: Cli, pipelines: Path, port: int) -> None:
     today = {"time": int(SYSTEM_CLOCK.seconds()) - 3600, "distinct_id": "u", "$insert_id": "today"}
     project = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
     requests.post(
@@ -68,7 +68,7 @@ def test_check_finds_a_rare_event_without_the_query_api(cli: Cli, pipelines: Pat
     )
 
 
-def test_check_has_mixpanel_judge_where(cli: Cli, pipelines: Path) -> None:
+def test_check_lets_mixpanel_validate_where(cli: Cli, pipelines: Path) -> None:
     path = pipelines / "shop.yaml"
     path.write_text(
         path.read_text().replace("events: [] ", 'where: \'properties["x"] == "y"\'\n  events: [] ')
@@ -84,7 +84,7 @@ def test_check_has_mixpanel_judge_where(cli: Cli, pipelines: Path) -> None:
     )
 
 
-def test_every_check_is_told_though_one_refuses(
+def test_every_check_is_reported_although_one_refuses(
     cli: Cli, pipelines: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = CONNECTIONS["aep_default"]
@@ -115,9 +115,7 @@ def test_every_check_is_told_though_one_refuses(
     assert "p-wrong-not-real" not in text
 
 
-def test_check_keeps_nobody_waiting_for_a_closed_port_and_names_it(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_check_fails_fast_on_a_closed_port_and_names_it(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     row = CONNECTIONS["mixpanel_shop"]
     closed = {name.removeprefix("conn_"): value for name, value in row.items() if name != "conn_id"} | {
         "port": 1

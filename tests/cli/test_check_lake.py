@@ -17,7 +17,7 @@ from tests.support.s3_server import s3_server
 pytestmark = pytest.mark.sandbox
 
 
-def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_refuses_a_publicly_readable_lake(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("apply", "shop")[0] == 0
     monkeypatch.setattr(Lake, "on_this_machine", False)
     monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)
@@ -26,9 +26,7 @@ def test_check_refuses_a_lake_that_anyone_can_read(cli: Cli, monkeypatch: pytest
     assert re.search(r"^no lake .*Anyone can read the lake file://", text, re.MULTILINE)
 
 
-def test_check_refuses_a_lake_that_other_users_can_enter_and_names_the_command(
-    cli: Cli, tmp_path: Path
-) -> None:
+def test_check_refuses_a_lake_open_to_other_users_and_names_the_command(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir(mode=0o755)
     (tmp_path / "lake").chmod(0o755)
     code, text = cli("check", "shop")
@@ -38,7 +36,7 @@ def test_check_refuses_a_lake_that_other_users_can_enter_and_names_the_command(
     assert cli("check", "shop")[0] == 0
 
 
-def test_check_refuses_a_store_that_does_not_keep_create_only_puts(
+def test_check_refuses_a_store_without_create_only_puts(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with s3_server("lake") as behind, proxied(behind) as s3:

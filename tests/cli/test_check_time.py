@@ -1,4 +1,4 @@
-"""``check`` compares the times of live events with ``time_is``; odd times stop no command."""
+"""``check`` compares the times of live events with ``time_is``; unusual times stop no command."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ODD_LINES = [
 ]
 
 
-def test_what_an_event_says_of_its_times_stops_neither_check_nor_preview_nor_discover(
+def test_unusual_event_times_stop_neither_check_nor_preview_nor_discover(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Project, "sample", lambda *arguments: nullcontext(iter(ODD_LINES)))
@@ -57,7 +57,7 @@ def test_what_an_event_says_of_its_times_stops_neither_check_nor_preview_nor_dis
     assert cli("discover", "hostile", "--export")[0] == 0
 
 
-def test_check_refuses_a_pipeline_whose_time_the_data_contradict(cli: Cli, pipelines: Path) -> None:
+def test_check_refuses_a_pipeline_that_contradicts_its_events(cli: Cli, pipelines: Path) -> None:
     change(pipelines / "shop.yaml", ("time_is: utc ", "time_is: project_local "))
     code, text = cli("check", "shop")
     assert code == 1

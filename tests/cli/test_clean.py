@@ -1,4 +1,4 @@
-"""``clean``: what the retention does not keep."""
+"""``clean``: removes expired files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.command_line import Cli, change
 pytestmark = pytest.mark.sandbox
 
 
-def test_a_lake_is_cleaned_and_an_export_that_is_gone_is_not_discovered(
+def test_a_lake_is_cleaned_and_a_removed_export_is_not_discovered(
     cli: Cli, pipelines: Path, tmp_path: Path
 ) -> None:
     change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))

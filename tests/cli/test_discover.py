@@ -12,10 +12,10 @@ from tests.support.command_line import Cli, Printing, change
 pytestmark = pytest.mark.sandbox
 
 
-def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
+def test_a_day_is_loaded_and_its_properties_discovered_planned_and_loaded(
     cli: Cli, printed: Printing, pipelines: Path
 ) -> None:
-    """The whole way of a person who sets a pipeline up, in one test, because each command builds on the last."""
+    """The complete way of setting up a pipeline in one test, because each command builds on the last."""
     change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))
     assert cli("apply", "shop")[0] == 0
     code, text = cli("plan", "shop")
@@ -52,14 +52,14 @@ def test_a_day_is_carried_and_what_it_holds_is_discovered_planned_and_loaded(
     assert row["_acmesandbox"]["mixpanel"]["custom"]["mp_event_size_1014d8bf"] > 0
 
 
-def test_values_are_shown_only_when_asked_for(cli: Cli) -> None:
+def test_values_are_shown_only_on_request(cli: Cli) -> None:
     code, hidden = cli("discover", "shop", "--export", "--limit", "200")
     assert code == 0
     assert "Berlin" not in hidden
     assert "Berlin" in cli("discover", "shop", "--export", "--limit", "200", "--show-values")[1]
 
 
-def test_a_mapping_that_is_a_bare_list_grows_and_stays_one(cli: Cli, pipelines: Path) -> None:
+def test_a_mapping_that_is_a_list_stays_a_list(cli: Cli, pipelines: Path) -> None:
     path = pipelines / "mappings" / "mixpanel-defaults.json"
     before = json.loads(path.read_text())["mappings"]
     path.write_text(json.dumps(before))

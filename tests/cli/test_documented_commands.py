@@ -1,4 +1,4 @@
-"""The commands of the documentation that need neither a placeholder nor a fault work as pasted, against the sandbox."""
+"""The documented commands that need neither a placeholder nor a fault work as pasted, against the sandbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.command_line import Printing
 from tests.support.documentation import ROOT, commands, pages
 
 pytestmark = pytest.mark.sandbox
-# They need a lost lake, a key, a batch that a ledger lacks, or a person to forget; tests of their own have these.
+# They need a lost lake, a key, a batch missing in a ledger, or a person to forget; other tests run these.
 NEEDS_MORE = ("recover", "lake", "ledger adopt", "ledger release", "forget", "sandbox", "migrate")
 PREPARATION = ("apply shop", "run shop 2026-06-30 2026-07-02")
 """What `make demo` has done before a reader comes to these commands."""
@@ -28,7 +28,7 @@ def executable() -> Iterator[str]:
                 yield line
 
 
-def test_every_command_that_needs_no_more_works_as_pasted(printed: Printing) -> None:
+def test_every_such_command_works_as_pasted(printed: Printing) -> None:
     lines = list(dict.fromkeys([*PREPARATION, *executable()]))
     assert len(lines) > 15
     for line in lines:
@@ -37,7 +37,7 @@ def test_every_command_that_needs_no_more_works_as_pasted(printed: Printing) -> 
 
 
 def contains(whole: Any, part: Any) -> bool:
-    """Whether an object has at least the members of another one."""
+    """Return whether an object has at least the members of another one."""
     if isinstance(part, dict):
         return isinstance(whole, dict) and all(
             name in whole and contains(whole[name], part[name]) for name in part
@@ -45,7 +45,7 @@ def contains(whole: Any, part: Any) -> bool:
     return bool(whole == part)
 
 
-def test_the_row_of_the_readme_is_one_of_the_shop(printed: Printing) -> None:
+def test_the_readmes_example_row_is_one_of_the_shop(printed: Printing) -> None:
     [block] = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert printed("apply", "shop").code == 0
     found = printed("preview", "shop", "2026-07-01", "--json")

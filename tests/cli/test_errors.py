@@ -29,7 +29,7 @@ pytestmark = pytest.mark.sandbox
         (("run", "shop", "2026-07-03"), "is after the end_date 2026-07-02"),
     ],
 )
-def test_a_refusal_is_a_sentence_and_exit_code_1(cli: Cli, argv: tuple[str, ...], sentence: str) -> None:
+def test_an_error_is_a_sentence_and_exit_code_1(cli: Cli, argv: tuple[str, ...], sentence: str) -> None:
     code, text = cli(*argv)
     assert code == 1
     assert sentence in text
@@ -81,7 +81,7 @@ def test_an_error_is_a_sentence_and_its_exit_code(
         assert "Traceback" in capsys.readouterr().err
 
 
-def test_an_error_is_json_too_with_what_was_done_before_it(printed: Printing) -> None:
+def test_an_error_in_json_includes_earlier_results(printed: Printing) -> None:
     assert printed("apply", "shop").code == 0
     found = printed("run", "shop", "2026-07-02", "2026-07-03", "--json")
     assert found.code == 1

@@ -1,4 +1,4 @@
-"""``forget``, as the person who runs it sees it: ids are printed only where they are asked for."""
+"""``forget``, as its user sees it: ids are printed only on request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAY = "2026-07-01"
 
 @pytest.fixture
 def loaded(cli: Cli, port: int, tmp_path: Path) -> Path:
-    """The folder of a lake with a day on which Anna was seen."""
+    """Return the folder of a lake with a day on which Anna was seen."""
     shown = {"time": NOON, "$device_id": ANNAS_PHONE}
     rows = [
         {"event": "Seen", "properties": {**shown, "$insert_id": "a1", "distinct_id": ANNA, "$user_id": ANNA}},
@@ -69,7 +69,7 @@ def test_m19_ids_come_from_standard_input_and_are_listed_on_request(
     assert named_in(loaded, [ANNA, ANNAS_PHONE]) == []
 
 
-def test_m19_without_ids_what_was_begun_is_finished(cli: Cli, loaded: Path) -> None:
+def test_m19_without_ids_an_unfinished_run_is_completed(cli: Cli, loaded: Path) -> None:
     code, text = cli("forget", "hostile", "--yes")
     assert code == 1
     assert "the suppression list is empty" in text

@@ -1,4 +1,4 @@
-"""``check`` and ``lake sign``, as the person who runs them sees a lake and its keys."""
+"""``check`` and ``lake sign``, as their users see a lake and its keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def line(text: str, what: str) -> str:
     return found[0]
 
 
-def test_m18_check_of_a_lake_that_is_not_there_says_so_and_makes_nothing(cli: Cli, tmp_path: Path) -> None:
+def test_m18_check_of_a_missing_lake_says_so_and_creates_nothing(cli: Cli, tmp_path: Path) -> None:
     code, text = cli("check", "hostile")
     assert code == 0
     assert line(text, "lake").startswith(
@@ -31,7 +31,7 @@ def test_m18_check_of_a_lake_that_is_not_there_says_so_and_makes_nothing(cli: Cl
     assert not (tmp_path / "lake").exists()
 
 
-def test_m18_check_refuses_a_lake_that_everyone_can_change(cli: Cli, tmp_path: Path) -> None:
+def test_m18_check_refuses_a_world_writable_lake(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake").chmod(0o777)
     code, text = cli("check", "hostile")
@@ -39,7 +39,7 @@ def test_m18_check_refuses_a_lake_that_everyone_can_change(cli: Cli, tmp_path: P
     assert "can change and read the lake's folder" in line(text, "lake")
 
 
-def test_m16_check_says_what_is_not_protected(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m16_check_reports_missing_protection(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "records are not signed, because MIXPANEL_AEP_LAKE_SECRET is not set" in line(
         cli("check", "hostile")[1], "lake"
     )
@@ -53,7 +53,7 @@ def test_m16_check_says_what_is_not_protected(cli: Cli, monkeypatch: pytest.Monk
     assert re.search(r"A key of MIXPANEL_AEP_LAKE_SECRET is (shorter|not )", text)
 
 
-def test_m16_a_lake_gets_a_key_when_days_are_loaded_already(
+def test_m16_a_lake_with_loaded_days_gets_a_key(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert cli("apply", "hostile")[0] == 0

@@ -1,4 +1,4 @@
-"""``migrate``: Adobe's own dataflow becomes a pipeline, and no day is missing or double after the switch."""
+"""``migrate``: Adobe's own dataflow becomes a pipeline, and no day is missing or duplicated after the switch."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def migrate(
 
 
 def start(client: Client, at: int, **schedule: object) -> tuple[str, str]:
-    """A dataflow of the shop's project from ``at`` (epoch seconds) on; its id and its dataset's."""
+    """Create a dataflow of the shop's project from ``at`` (epoch seconds) on; return its id and its dataset's."""
     schema = client.schema()
     dataset = client.add_dataset(schema=schema)
     body = client.flow_body(
@@ -85,9 +85,9 @@ def test_a_dataflow_is_found_read_and_shown(client: Client, migrate: Migrate, pi
 
 
 def end(client: Client, flow: str, at: str) -> None:
-    """Let a dataflow's runs happen until a moment, and disable it."""
+    """Let a dataflow run until a time, and disable it."""
     client.clock.set(at, freeze=True)
-    for _ in range(20):  # each look at the runs carries one of them further
+    for _ in range(20):  # Each read of the runs advances one of them.
         statuses = {run["metrics"]["statusSummary"]["status"] for run in client.runs(flow)}
     assert statuses == {"success"}
     client.ok("POST", f"/data/foundation/flowservice/flows/{flow}/action?op=DISABLE")
@@ -97,7 +97,7 @@ def use_the_shops_connection(pipelines: Path) -> None:
     change(pipelines / "native.yaml", ("conn_id: mixpanel_native", "conn_id: mixpanel_shop"))
 
 
-def test_after_the_switch_no_day_is_missing_or_double(
+def test_after_the_switch_no_day_is_missing_or_duplicated(
     client: Client, migrate: Migrate, printed: Callable[..., Printed], pipelines: Path
 ) -> None:
     """The dataflow loads 30 June and ends at midnight; the pipeline continues in its dataset with 1 July."""
@@ -130,7 +130,7 @@ def test_after_the_switch_no_day_is_missing_or_double(
     assert days <= {"2026-06-30", "2026-07-01", "2026-07-02"}
 
 
-def test_a_dataflow_that_ends_within_a_day_is_not_continued_in_its_dataset(
+def test_a_dataflow_that_ended_within_a_day_is_not_continued_in_its_dataset(
     client: Client, migrate: Migrate, printed: Callable[..., Printed], pipelines: Path
 ) -> None:
     """Its last day would be duplicated in one dataset. In a separate one the pipeline loads every day once."""
@@ -152,7 +152,7 @@ def test_a_dataflow_that_ends_within_a_day_is_not_continued_in_its_dataset(
     assert Counter(day["state"] for day in printed("status", "native", "--json").json["days"])["active"] >= 3
 
 
-def test_a_file_that_is_there_is_not_overwritten(client: Client, migrate: Migrate, pipelines: Path) -> None:
+def test_an_existing_file_is_not_overwritten(client: Client, migrate: Migrate, pipelines: Path) -> None:
     flow, _ = start(client, JUNE_30, frequency="day", interval=15)
     before = (pipelines / "shop.yaml").read_text()
     found = migrate(flow, "--name", "shop", "--write")

@@ -1,4 +1,4 @@
-"""``plan`` shows what ``apply`` makes."""
+"""``plan`` shows what ``apply`` creates."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_plan_and_apply_print_the_same_plan_as_json(cli: Cli) -> None:
     )
 
 
-def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: Path) -> None:
+def test_plan_reports_relaxed_constraints_and_fields_only_in_aep(cli: Cli, pipelines: Path) -> None:
     path = pipelines / "field_groups/mixpanel-defaults.json"
     group = json.loads(path.read_text()) | {"title": "Growing"}
 
@@ -61,7 +61,7 @@ def test_plan_tells_what_takes_more_and_what_aep_alone_has(cli: Cli, pipelines: 
     assert cli("plan", "hostile") == (0, f"{note}\nAEP has everything. Nothing to do.\n")
 
 
-def test_a_pipeline_of_another_folder_takes_no_rows_out_and_setup_names_the_former_owner(
+def test_a_pipeline_of_another_folder_removes_no_rows_and_setup_names_the_former_owner(
     cli: Cli, pipelines: Path
 ) -> None:
     """Two folders, one lake, one dataset."""
@@ -90,7 +90,7 @@ def test_plan_sends_nothing(cli: Cli) -> None:
     assert cli("plan", "adobe-tutorial") == first
 
 
-def test_a_connection_in_the_environment_is_json_and_never_told(
+def test_a_connection_in_the_environment_is_json_and_never_shown(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_AEP_DEFAULT", "aep://login:p-secret-not-real@host")

@@ -1,4 +1,4 @@
-"""``preview``: events next to their rows, and what would be quarantined; nothing is kept."""
+"""``preview``: events next to their rows, and future quarantine; nothing is stored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.command_line import Cli, Printing, change
 pytestmark = pytest.mark.sandbox
 
 
-def test_preview_shows_events_of_a_sample_and_keeps_nothing(printed: Printing, tmp_path: Path) -> None:
+def test_preview_shows_sample_events_and_stores_nothing(printed: Printing, tmp_path: Path) -> None:
     assert printed("apply", "hostile").code == 0
     found = printed("preview", "hostile", "2026-06-28", "--json", "--rows", "2").json
     (event,) = found["events"]
@@ -24,7 +24,7 @@ def test_preview_shows_events_of_a_sample_and_keeps_nothing(printed: Printing, t
     assert not list((tmp_path / "lake").rglob("manifest.json"))
 
 
-def test_both_sides_are_next_to_each_other_in_80_columns_with_the_reasons(cli: Cli) -> None:
+def test_both_sides_fit_into_80_columns_with_the_reasons(cli: Cli) -> None:
     assert cli("apply", "hostile")[0] == 0
     code, text = cli("preview", "hostile", "2026-07-01", "--rows", "3")
     assert code == 0

@@ -1,4 +1,4 @@
-"""What is printed fits the terminal."""
+"""Output fits the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.cli import progress
 pytestmark = pytest.mark.unit
 
 
-def test_columns_stay_in_line_beside_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_are_aligned_next_to_wide_characters(capsys: pytest.CaptureFixture[str]) -> None:
     printing.table("", [("価格", "1"), ("four", "2")])
     assert capsys.readouterr().out.splitlines() == ["   価格  1", "   four  2"]
 

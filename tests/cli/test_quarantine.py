@@ -1,4 +1,4 @@
-"""``quarantine list``, ``show`` and ``replay``: what was not sent, why, and how it is loaded after all."""
+"""``quarantine list``, ``show`` and ``replay``: what was not sent, why, and how to load it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY = "2026-07-01"
 
 
 def narrow(pipelines: Path, limit: int | None) -> None:
-    """Give the event's name a longest length in the field group; None: none."""
+    """Give the event's name a maximal length in the field group; None: no limit."""
     path = pipelines / "field_groups/mixpanel-defaults.json"
     group = json.loads(path.read_text()) | {"title": "Narrow"}
     field = group["properties"]["mixpanel"]["properties"]["event"]
@@ -46,7 +46,7 @@ def test_days_and_reasons_are_listed(printed: Printing) -> None:
 
 
 @pytest.mark.usefixtures("quarantined")
-def test_values_are_hidden_unless_they_are_asked_for(printed: Printing) -> None:
+def test_values_are_hidden_by_default(printed: Printing) -> None:
     hidden = printed("quarantine", "show", "hostile", DAY)
     assert hidden.code == 0
     assert "Event 1, refused by validate" in hidden.out

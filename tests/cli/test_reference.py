@@ -1,4 +1,4 @@
-"""The page of the command line, its help, its completion: as the commands are."""
+"""The page of the command line, its help and its completion match the commands."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_help_is_plain_text_of_80_columns(words: str, capfd: pytest.CaptureFixtu
     summary = text.splitlines()[2].strip()
     assert summary.endswith(".")
     assert main([*words.split(), "--help"]) == 0
-    # The sandbox, in a process of its own, shows the help of its own program.
+    # The sandbox, in a separate process, shows the help of its own program.
     assert (summary if words != "sandbox" else "--query-port") in capfd.readouterr().out
 
 
@@ -61,7 +61,7 @@ def test_the_first_help_fits_and_has_the_exit_codes(
         assert f"  {code.value:>5}  {text}" in lines
 
 
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"mixpanel-aep {VERSION}\n"
 

@@ -1,4 +1,4 @@
-"""A person who waits for AEP sees what AEP is doing."""
+"""A user who waits for AEP sees the batch's status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.steps.ingest.step import IngestResult, PendingBatch
 pytestmark = pytest.mark.unit
 
 
-def test_the_status_of_the_batch_is_said_every_minute(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_status_of_the_batch_is_printed_every_minute(capsys: pytest.CaptureFixture[str]) -> None:
     waited = [0.0]
     clock = Clock(lambda: waited[0], lambda seconds: waited.__setitem__(0, waited[0] + seconds))
     done = IngestResult(("B",), 1, 1, late=False, again=False)

@@ -1,4 +1,4 @@
-"""``sandbox``: the stand-ins start, and end with the command."""
+"""``sandbox``: the services start, and end with the command."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_sandbox_serves_and_ends_with_the_command(tmp_path: Path, how: signa
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["url"]
         assert requests.get(f"{url}/_sandbox/health", timeout=20).json()["status"] == "ok"
-        if how is signal.SIGINT:  # as a terminal sends it: to every process of the group
+        if how is signal.SIGINT:  # As a terminal sends it: to every process of the group.
             os.killpg(process.pid, how)
         else:
             process.send_signal(how)
@@ -40,7 +40,7 @@ def test_the_sandbox_serves_and_ends_with_the_command(tmp_path: Path, how: signa
         requests.get(f"{url}/_sandbox/health", timeout=5)
 
 
-def test_a_refusal_of_the_sandbox_is_the_commands(tmp_path: Path) -> None:
+def test_an_error_of_the_sandbox_is_the_commands(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "include.cli", "sandbox", "--port", "no"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

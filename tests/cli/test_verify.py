@@ -1,4 +1,4 @@
-"""verify, recover and ledger, as a person uses them."""
+"""verify, recover and ledger, as their users see them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EQUAL = "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 
 @pytest.fixture
 def carried(cli: Cli) -> str:
-    """The hostile project's day is loaded; the id of its batch."""
+    """Load the hostile project's day and return the id of its batch."""
     code, text = cli("apply", "hostile")
     assert code == 0, text
     code, text = cli("run", "hostile", DAY)
@@ -62,7 +62,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     assert hint is not None, text
     code, refused = cli(*hint[1].split())
     assert (code, "data lake shows 8 rows of batch" in refused) == (1, True)
-    # Vanished from the catalog alone: its rows are still there. From here on they are not.
+    # Deleted from the catalog only: its rows are still there. From here on they are not.
     post(port, f"aep/batches/{carried}", {"status": "deleted"})
     code, text = cli("ledger", "show", "hostile", DAY)
     assert code == 0
@@ -74,7 +74,7 @@ def test_a_lost_batch_is_shown_released_and_loaded_again(cli: Cli, carried: str,
     assert re.search(r"^ +5: by release/\S+@\S+: TEXT$", cli("ledger", "show", "hostile", DAY)[1], re.M)
 
 
-def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path: Path) -> None:
+def test_a_batch_without_a_record_is_shown(cli: Cli, carried: str, tmp_path: Path) -> None:
     assert "no record names" not in cli("ledger", "show", "hostile", DAY)[1]
     for ledger in (tmp_path / "lake").glob(f"_histories/*/ledger/{DAY}"):
         shutil.rmtree(ledger)
@@ -88,7 +88,7 @@ def test_a_batch_that_no_record_names_is_shown(cli: Cli, carried: str, tmp_path:
     )
 
 
-def test_a_batch_that_aep_holds_is_not_released(cli: Cli, carried: str) -> None:
+def test_a_batch_in_aep_is_not_released(cli: Cli, carried: str) -> None:
     code, text = cli("ledger", "release", "hostile", DAY, "--batch", carried, "--why", "no reason")
     assert code == 1
     assert (
@@ -125,5 +125,5 @@ def test_a_lost_lake_is_recovered_and_verified(cli: Cli, carried: str, tmp_path:
         ("ledger", "adopt", "hostile", "--batch", "01X", "--why", "x"),
     ],
 )
-def test_what_is_not_said_well_is_wrong_usage(cli: Cli, words: tuple[str, ...]) -> None:
+def test_invalid_options_are_wrong_usage(cli: Cli, words: tuple[str, ...]) -> None:
     assert cli(*words)[0] == 2

@@ -1,4 +1,4 @@
-"""A wrong pipeline file is refused with its name, its line and what to write instead; a right one is read."""
+"""An invalid pipeline file is refused with its name, its line and the correction; a valid one is read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write(folder: Path, name: str = "shop", text: str = GOOD, **replaced: str) -
 
 
 @pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
-def test_a_wrong_file_is_refused_with_the_sentence_in_its_first_line(path: Path) -> None:
+def test_an_invalid_file_is_refused_with_the_sentence_in_its_first_line(path: Path) -> None:
     sentence = path.read_text(encoding="utf-8").split("\n")[0].removeprefix("# ")
     with pytest.raises(ConfigError) as refused:
         load_pipeline(path)
@@ -45,17 +45,17 @@ def test_a_wrong_file_is_refused_with_the_sentence_in_its_first_line(path: Path)
     assert "?." not in str(refused.value)
 
 
-def test_there_are_wrong_files() -> None:
+def test_there_are_invalid_files() -> None:
     assert len(WRONG) > 25
 
 
-def test_every_pipeline_that_ships_is_right() -> None:
+def test_every_shipped_pipeline_is_valid() -> None:
     assert [pipeline.name for pipeline in load_pipelines(PIPELINES)] == sorted(
         p.stem for p in PIPELINES.glob("*.yaml")
     )
 
 
-def test_a_file_that_names_retention_asks_for_it_and_superseded_copies_have_a_default(tmp_path: Path) -> None:
+def test_retention_is_explicit_and_superseded_copies_have_a_default(tmp_path: Path) -> None:
     usual = load_pipeline(write(tmp_path))
     assert (usual.asks_for_retention, usual.retention.superseded_days, usual.retention.raw_days) == (
         False,
@@ -71,7 +71,7 @@ def test_a_file_that_names_retention_asks_for_it_and_superseded_copies_have_a_de
     )
 
 
-def test_a_right_file_has_its_defaults(tmp_path: Path) -> None:
+def test_a_valid_file_has_its_defaults(tmp_path: Path) -> None:
     pipeline = load_pipeline(write(tmp_path))
     assert (pipeline.name, pipeline.start_date) == ("shop", date(2026, 1, 1))
     assert (pipeline.unmapped, pipeline.quality.max_quarantined, pipeline.aep.file_format) == (
@@ -84,7 +84,7 @@ def test_a_right_file_has_its_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["0 12 * * 0", "*/15 0-6 1,15 * mon-fri", "5 4 * JAN-mar 7", "0 0 1-31/2 1 *"]
 )
-def test_a_cron_expression_is_taken_as_it_is(text: str) -> None:
+def test_a_cron_expression_is_kept_unchanged(text: str) -> None:
     assert cron(text.replace(" ", "  ")) == text
 
 
@@ -93,7 +93,7 @@ def test_a_cron_expression_is_taken_as_it_is(text: str) -> None:
     ["", "@weekly", "* * * *", "60 * * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "* * * * son", "5-1 * * * *",
      "*/0 * * * *", "1- * * * *", "1,,2 * * * *", "* * * * * *", "\u0663 * * * *"],
 )  # fmt: skip
-def test_what_airflow_would_refuse_is_not_a_cron_expression(text: str) -> None:
+def test_a_cron_expression_that_airflow_would_refuse_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cron expression"):
         cron(text)
 
@@ -104,8 +104,8 @@ def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
     assert load_pipeline(write(tmp_path, "other")).verify.schedule == "0 12 * * 0"
 
 
-def test_a_windows_time_zone_is_understood(tmp_path: Path) -> None:
-    """Adobe's own Mixpanel source spells zones that way."""
+def test_a_windows_time_zone_is_accepted(tmp_path: Path) -> None:
+    """Adobe's own Mixpanel source uses such names."""
     pipeline = load_pipeline(write(tmp_path, **{"Europe/Berlin": "Pacific Standard Time"}))
     assert pipeline.mixpanel.zone == ZoneInfo("America/Los_Angeles")
 
@@ -131,7 +131,7 @@ def test_equal_datasets_of_two_connections_are_two_datasets(tmp_path: Path) -> N
     assert len(load_pipelines(tmp_path)) == 2
 
 
-def test_one_wrong_file_does_not_take_the_others_down(tmp_path: Path) -> None:
+def test_one_invalid_file_does_not_affect_the_others(tmp_path: Path) -> None:
     write(tmp_path, "good")
     write(tmp_path, "bad", "mixpanel: 5")
     pipelines, faults = load_readable_pipelines(tmp_path)
@@ -140,7 +140,7 @@ def test_one_wrong_file_does_not_take_the_others_down(tmp_path: Path) -> None:
     assert "bad.yaml:1 mixpanel:" in str(faults[0])
 
 
-def test_every_wrong_file_is_named_at_once(tmp_path: Path) -> None:
+def test_every_invalid_file_is_named(tmp_path: Path) -> None:
     write(tmp_path, "one", "mixpanel: 5")
     write(tmp_path, "two", "aep: 5")
     with pytest.raises(ConfigError, match=r"one\.yaml.*two\.yaml"):
@@ -153,7 +153,7 @@ def test_the_folder_can_be_set_in_the_environment(tmp_path: Path, monkeypatch: p
     assert [pipeline.name for pipeline in load_pipelines()] == ["elsewhere"]
 
 
-def test_a_file_too_large_for_a_pipeline_is_not_even_read(tmp_path: Path) -> None:
+def test_a_file_too_large_for_a_pipeline_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"shop\.yaml is larger than 262144 bytes"):
         load_pipeline(write(tmp_path, text=GOOD + "#" * 300_000))
 
@@ -170,7 +170,7 @@ def test_a_file_too_large_for_a_pipeline_is_not_even_read(tmp_path: Path) -> Non
     ],
     ids=["utf-16", "latin-1", "deep", "bell", "tagged-date", "list-for-a-key"],
 )
-def test_bytes_that_are_no_yaml_are_a_fault_of_that_file(tmp_path: Path, body: bytes) -> None:
+def test_bytes_that_are_not_yaml_are_an_error_of_that_file(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "odd.yaml"
     path.write_bytes(body)
     with pytest.raises(ConfigError, match=r"odd\.yaml"):
@@ -178,7 +178,7 @@ def test_bytes_that_are_no_yaml_are_a_fault_of_that_file(tmp_path: Path, body: b
 
 
 @given(st.binary(max_size=200))
-def test_whatever_a_file_holds_the_fault_is_one_of_ours(
+def test_any_invalid_file_raises_one_of_our_errors(
     tmp_path_factory: pytest.TempPathFactory, body: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -191,12 +191,12 @@ def test_whatever_a_file_holds_the_fault_is_one_of_ours(
     ("written", "meant"),
     [("0.5%", 0.005), ("29%", 0.29), ("0.7%", 0.007), (" 1 % ", 0.01), (0.5, 0.5), (0, 0.0), ("100%", 1.0)],
 )
-def test_a_share_is_the_number_that_was_written(written: object, meant: float) -> None:
+def test_a_share_is_the_written_number(written: object, meant: float) -> None:
     assert share(written) == meant
 
 
 @pytest.mark.parametrize("written", ["101%", "-1%", "5", "%", "1%%", True, None, float("nan"), 1.01, "0x1%"])
-def test_what_is_no_share_is_refused(written: object) -> None:
+def test_an_invalid_share_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="write a share like"):
         share(written)
 

@@ -1,4 +1,4 @@
-"""Preparations on the Adobe side: datasets, batches and files, made by the documented calls."""
+"""Preparations on the Adobe side: datasets, batches and files, created by the documented calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIELDS: dict[str, Any] = {
 
 
 def row(number: int = 1, **fields: Any) -> dict[str, Any]:
-    """An ExperienceEvent; a field that is ``...`` is left out, one of FIELDS is put under the tenant."""
+    """Return an ExperienceEvent; a field that is ``...`` is omitted, one of FIELDS is put under the tenant."""
     made = {"_id": str(number), "timestamp": "2026-07-01T12:00:00Z"}
     made |= {name: value for name, value in fields.items() if name not in FIELDS}
     tenant = {name: value for name, value in fields.items() if name in FIELDS}
@@ -40,7 +40,7 @@ def row(number: int = 1, **fields: Any) -> dict[str, Any]:
 
 
 def ndjson(*rows: dict[str, Any] | str) -> bytes:
-    """JSON Lines; a text is a line as it is."""
+    """Return JSON Lines; a text is a line as it is."""
     return b"".join((each if isinstance(each, str) else json.dumps(each)).encode() + b"\n" for each in rows)
 
 
@@ -51,7 +51,7 @@ def dataset(client: DocumentedClient) -> None:
 
 
 def batch(**more: Any) -> Preparation:
-    """A dataset, unless there is one, and an open batch for it."""
+    """Create a dataset, unless there is one, and an open batch for it."""
 
     def prepare(client: DocumentedClient) -> None:
         if "dataset" not in client.names:
@@ -72,7 +72,7 @@ def act(action: str, batch_id: str = "<batch>") -> Call:
 
 
 def loaded(*rows: dict[str, Any] | str, **more: Any) -> Preparation:
-    """A batch of JSON Lines, completed, and waited for unless the clock has to move for that."""
+    """Complete a batch of JSON Lines, and wait for it unless the clock has to advance for that."""
 
     def prepare(client: DocumentedClient) -> None:
         sandbox: Any = client.sandbox
@@ -86,7 +86,7 @@ def loaded(*rows: dict[str, Any] | str, **more: Any) -> Preparation:
 
 
 def sent(*calls: Call) -> Preparation:
-    """Calls before, each of which succeeds."""
+    """Send preparatory calls, each of which must succeed."""
 
     def prepare(client: DocumentedClient) -> None:
         for call in calls:
@@ -96,7 +96,7 @@ def sent(*calls: Call) -> Preparation:
 
 
 def later(seconds: float) -> Preparation:
-    """The clock moves on; a token ends after a day, so there is a new one."""
+    """Advance the clock, and get a new token because a token expires after a day."""
 
     def prepare(client: DocumentedClient) -> None:
         client.sandbox.clock.advance(seconds)

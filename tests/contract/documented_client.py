@@ -1,4 +1,4 @@
-"""A client that knows the documents and nothing else, and remembers the ids that it was given."""
+"""A client that knows only the documents and remembers the ids that it received."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOW = "2026-07-02T12:00:00Z"
 
 
 class DocumentedClient:
-    """Sends calls with the credentials that the documents ask for, unless a call says otherwise."""
+    """Sends calls with the credentials that the documents require, unless a call says otherwise."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -30,19 +30,19 @@ class DocumentedClient:
             self.sandbox.url + url_of(call, self.names),
             json=filled(call.json, self.names),
             data=filled(call.data, self.names),
-            # None takes away what the library sends by itself, too.
+            # None also removes what the library sends by itself.
             headers=headers,
             timeout=60,
         )
 
     def fine(self, call: Call) -> Any:
-        """The JSON of an answer to a preparation, which has to succeed."""
+        """Return the JSON of a response to a preparation, which must succeed."""
         answer = self.send(call)
         assert answer.ok, f"{call.method} {call.path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
     def check(self, pair: Example) -> None:
-        """Prepares, asks and compares."""
+        """Prepare, send and compare."""
         if pair.settings:
             self.sandbox.control("POST", "/aep/settings", json=dict(pair.settings))
         for prepare in pair.given:
@@ -52,7 +52,7 @@ class DocumentedClient:
         assert not found, "\n".join([f"{pair.call.method} {answer.request.url}", *found])
 
     def renew(self) -> None:
-        """Credentials that are valid now."""
+        """Return currently valid credentials."""
         if isinstance(self.sandbox, AepSandbox):
             self.sandbox = AepSandbox(self.sandbox.url)
         self._credentials = self._documented_credentials()

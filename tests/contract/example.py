@@ -1,6 +1,6 @@
-"""A documented request and response as data, and what compares an answer with it.
+"""A documented request and response as data, and the comparison of a response with it.
 
-Text in ``<angle brackets>`` is the name of something that the preparation made: an id, a dataset, a batch.
+Text in ``<angle brackets>`` is the name of something that the preparation created: an id, a dataset, a batch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Preparation = Callable[["DocumentedClient"], None]
 
 @dataclass(frozen=True)
 class Call:
-    """What is sent. A header that is None is left out; ``query`` is encoded as a form."""
+    """The request. A header that is None is omitted; ``query`` is encoded as a form."""
 
     method: str
     path: str
@@ -58,7 +58,7 @@ class Has:
 
 @dataclass(frozen=True)
 class Text:
-    """A text in which the pattern is found."""
+    """A text that contains a match of the pattern."""
 
     pattern: str
 
@@ -72,20 +72,20 @@ class Lines:
 
 @dataclass(frozen=True)
 class Each:
-    """A list (or an object's values) that is not empty, each of which matches."""
+    """A non-empty list (or an object's values), all of whose items match."""
 
     wanted: Any
 
 
 @dataclass(frozen=True)
 class Is:
-    """What a function says yes to."""
+    """Anything that the function accepts."""
 
     true_of: Callable[[Any], bool]
 
 
 def filled(value: Any, names: Mapping[str, str]) -> Any:
-    """The value with every ``<name>`` replaced, at any depth."""
+    """Return the value with every ``<name>`` replaced, at any depth."""
     match value:
         case str():
             return re.sub(r"<(\w+)>", lambda found: names.get(found[1], found[0]), value)
@@ -102,13 +102,13 @@ def filled(value: Any, names: Mapping[str, str]) -> Any:
 
 
 def url_of(call: Call, names: Mapping[str, str]) -> str:
-    """Path and query; a name in the path is percent-encoded, as the documents do with ``$id``."""
+    """Return path and query; a name in the path is percent-encoded, as the documents do with ``$id``."""
     path: str = filled(call.path, {name: quote(value, safe="") for name, value in names.items()})
     return path + ("?" + urlencode(filled(dict(call.query), names)) if call.query else "")
 
 
 def differences(wanted: Any, found: Any, at: str = "body") -> list[str]:
-    """What the answer has otherwise than was wanted, a sentence each."""
+    """Return the differences between the response and the expected value, a sentence each."""
     match wanted:
         case None:
             return []
@@ -146,7 +146,7 @@ def _members(wanted: Mapping[str, Any], found: Mapping[str, Any], at: str) -> li
 
 
 def answer_differences(pair: Example, answer: requests.Response, names: Mapping[str, str]) -> list[str]:
-    """Status, headers and body against the pair."""
+    """Compare status, headers and body with the pair."""
     found = []
     if answer.status_code != pair.status:
         found.append(f"status: {answer.status_code} is not {pair.status}: {answer.text:.400}")
@@ -163,7 +163,7 @@ def _body(wanted: Any, answer: requests.Response) -> Any:
         case None:
             return None
         case Text() | str():
-            # Not answer.text: requests takes text without a charset for ISO-8859-1.
+            # Not answer.text: requests decodes text without a charset as ISO-8859-1.
             return answer.content.decode()
         case Lines():
             return [json.loads(line) for line in answer.content.split(b"\n") if line]

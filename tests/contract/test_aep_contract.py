@@ -1,4 +1,4 @@
-"""Every documented answer of Adobe IMS and AEP comes from the sandbox."""
+"""The sandbox gives every documented response of Adobe IMS and AEP."""
 
 from __future__ import annotations
 

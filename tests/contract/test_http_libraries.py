@@ -1,4 +1,4 @@
-"""What clients do of their own accord, in four of the usual libraries."""
+"""What four common client libraries do by themselves."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_every_client_looks_up_a_schema_by_its_encoded_id(get, aep_sandbox: AepS
 
 
 @pytest.mark.parametrize("form", ["application/vnd.adobe.xed+json;version=1", "application/vnd.adobe.xed+json ;  version=1", "Application/vnd.adobe.XED+json; version=1", "application/vnd.adobe.xed+json; version=1, */*;q=0.1"])  # fmt: skip
-def test_accept_is_read_as_http_says(form: str, aep_sandbox: AepSandbox) -> None:
+def test_accept_follows_the_http_standard(form: str, aep_sandbox: AepSandbox) -> None:
     path = f"{REGISTRY}/tenant/schemas/{quote(aep_sandbox.add_schema(), safe='')}"
     assert aep_sandbox.request("GET", path, headers={"Accept": form}).status_code == 200
 
@@ -79,20 +79,20 @@ def test_accept_is_read_as_http_says(form: str, aep_sandbox: AepSandbox) -> None
     [f"{REGISTRY}/stats", f"{CATALOG}/dataSets", f"{CATALOG}/batches", "/data/core/idnamespace/identities", "/data/foundation/flowservice/flows", "/data/foundation/flowservice/connections"],
 )  # fmt: skip
 @pytest.mark.parametrize("more", ["", "/", "?", "/?"])
-def test_a_slash_or_an_empty_query_at_the_end_makes_no_difference(
+def test_a_trailing_slash_or_an_empty_query_makes_no_difference(
     path: str, more: str, aep_sandbox: AepSandbox
 ) -> None:
     assert aep_sandbox.request("GET", path + more, allow_redirects=False).status_code == 200
 
 
 @pytest.mark.parametrize("action", ["COMPLETE", "complete", "Complete"])
-def test_an_action_is_taken_in_either_case(action: str, aep_sandbox: AepSandbox) -> None:
+def test_an_action_is_case_insensitive(action: str, aep_sandbox: AepSandbox) -> None:
     body = {"datasetId": aep_sandbox.add_dataset(), "inputFormat": {"format": "json"}}
     batch = aep_sandbox.request("POST", f"{IMPORT}/batches", json=body).json()["id"]
     assert aep_sandbox.request("POST", f"{IMPORT}/batches/{batch}?action={action}").content == b""
 
 
-def test_headers_that_nobody_asked_for_do_no_harm(aep_sandbox: AepSandbox) -> None:
+def test_additional_headers_do_no_harm(aep_sandbox: AepSandbox) -> None:
     extra = {
         "User-Agent": "stranger/1",
         "traceparent": "00-1-1-00",
@@ -105,7 +105,7 @@ def test_headers_that_nobody_asked_for_do_no_harm(aep_sandbox: AepSandbox) -> No
 
 
 @pytest.mark.parametrize("changed", [str.upper, str.lower, str.title])
-def test_names_of_headers_have_no_case(changed, aep_sandbox: AepSandbox) -> None:
+def test_header_names_are_case_insensitive(changed, aep_sandbox: AepSandbox) -> None:
     headers = {changed(name): value for name, value in aep_sandbox.headers().items()}
     assert requests.get(f"{aep_sandbox.url}{REGISTRY}/stats", headers=headers, timeout=60).status_code == 200
 
@@ -131,6 +131,6 @@ def test_a_connection_is_kept_for_many_requests(aep_sandbox: AepSandbox) -> None
 @pytest.mark.parametrize(
     "path", [f"{CATALOG}/dataSets", f"{CATALOG}/batches", "/data/foundation/flowservice/flows"]
 )
-def test_a_limit_that_is_none_is_refused(path: str, limit: str, aep_sandbox: AepSandbox) -> None:
+def test_an_invalid_limit_is_refused(path: str, limit: str, aep_sandbox: AepSandbox) -> None:
     answer = requests.get(aep_sandbox.url + path, {"limit": limit}, headers=aep_sandbox.headers(), timeout=60)
     assert answer.status_code == 400

@@ -1,4 +1,4 @@
-"""Every documented answer of Mixpanel comes from the sandbox."""
+"""The sandbox gives every documented response of Mixpanel."""
 
 from __future__ import annotations
 

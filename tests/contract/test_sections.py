@@ -1,4 +1,4 @@
-"""No section of the documentation is silently without its pairs."""
+"""No section of the documentation silently lacks pairs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def test_a_section_has_its_pairs_or_a_reason(section: str) -> None:
             assert reason and section not in FOUND
 
 
-def test_every_pair_is_of_a_known_section_and_has_a_name_of_its_own() -> None:
+def test_every_pair_has_a_known_section_and_a_unique_name() -> None:
     assert FOUND.keys() <= SECTIONS.keys()
     assert [name for name, times in Counter(pair.id for pair in MIXPANEL + AEP).items() if times > 1] == []

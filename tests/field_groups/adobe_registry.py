@@ -28,14 +28,14 @@ Json = dict[str, Any]
 
 @cache
 def documents() -> dict[str, Json]:
-    """What Adobe publishes, by ``$id``, in standard notation."""
+    """Return what Adobe publishes, by ``$id``, in standard notation."""
     found = json.loads(lzma.decompress(_FILE.read_bytes()))
-    # One of Adobe's ids ends with a slash, which no path of a request can say.
+    # One of Adobe's ids ends with a slash, which no request path can express.
     return {key: {**document, "$id": key} for document in found if (key := document["$id"].rstrip("/"))}
 
 
 def groups() -> list[str]:
-    """The ``$id``s of the field groups that are for events."""
+    """Return the ``$id``s of the field groups that are for events."""
     return [key for key, document in documents().items() if _is_group(document)]
 
 
@@ -45,7 +45,7 @@ def _is_group(document: Json) -> bool:
 
 @contextmanager
 def in_the_sandbox() -> Iterator[None]:
-    """Adobe's resources in every sandbox of this process, in place of the sandbox's own; classes and behaviors stay."""
+    """Replace the sandbox's own resources by Adobe's in every sandbox of this process; classes and behaviors stay."""
     known = standard_by_id()
     before = dict(known)
     stay = {key for key, body in before.items() if body["meta:resourceType"] in ("classes", "behaviors")}
@@ -80,7 +80,7 @@ def _resource(document: Json) -> Json:
 
 
 def _node(node: Any) -> Any:
-    """A node of a schema in Compatibility Mode."""
+    """Return a node of a schema in Compatibility Mode."""
     if not isinstance(node, dict):
         return node
     made: Json = {}
@@ -101,7 +101,7 @@ def _node(node: Any) -> Any:
 
 
 def _require(node: Json, path: list[str]) -> None:
-    """A member is required of the object that it moves into."""
+    """Require a member in the object that it moves into."""
     for part in path[:-1]:
         node = node.setdefault("properties", {}).setdefault(part, {"type": "object"})
     node.setdefault("required", []).append(path[-1])
@@ -119,7 +119,7 @@ def _properties(fields: Mapping[str, Any]) -> Json:
 
 
 def _path(name: str) -> list[str]:
-    """Where a field of standard notation is in Compatibility Mode."""
+    """Return the path of a standard field in Compatibility Mode."""
     if name.startswith(_OF_ADOBE):
         first, *rest = name.removeprefix(_OF_ADOBE).split("/")
         return [f"_{first}", *rest]

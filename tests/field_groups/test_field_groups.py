@@ -51,12 +51,12 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url
 
 
-def test_the_ten_are_there() -> None:
+def test_the_ten_exist() -> None:
     assert len([key for key in adobe.groups() if key in TEN]) == 10
 
 
 def rows_of(part: Mapping[str, Any], known: set[Path]) -> list[dict[str, str]]:
-    """A mapping to the first field that a value can fill, with what has to stand beside it; none where none can."""
+    """Return a mapping to the first field that a value can fill, with the mappings that it requires, or none."""
     fits = jsonschema_rs.Draft7Validator(
         {**part, "type": "object", "$schema": DRAFT}, validate_formats=True
     ).is_valid
@@ -69,7 +69,7 @@ def rows_of(part: Mapping[str, Any], known: set[Path]) -> list[dict[str, str]]:
 
 
 def _leaves(field: XdmField) -> Iterator[XdmField]:
-    """The fields that are no objects, first those outside arrays and maps."""
+    """Yield the fields that are not objects, first those outside arrays and maps."""
     inner = [*field.children.values(), *([field.item] if field.item else [])]
     for each in sorted(inner, key=lambda child: child.kind in (Kind.ARRAY, Kind.MAP)):
         if each.kind in SOURCES:
@@ -78,7 +78,7 @@ def _leaves(field: XdmField) -> Iterator[XdmField]:
 
 
 def _beside(schema: XdmSchema, field: XdmField) -> list[XdmField]:
-    """The required members of the objects that a field is in, and of those that are objects what they require."""
+    """Return the required members of the objects that contain a field, with the required members of objects among them."""
     found: dict[Path, XdmField] = {}
 
     def look(here: XdmField) -> None:
@@ -98,7 +98,7 @@ def _beside(schema: XdmSchema, field: XdmField) -> list[XdmField]:
 
 
 def _row(field: XdmField) -> dict[str, str] | None:
-    """A mapping; a constant where the schema takes certain texts only; None where the field holds no single value."""
+    """Return a mapping; a constant if the schema accepts only certain texts; None if the field holds no single value."""
     destination = ""
     for part in field.path:
         destination += "[0]" if part == "*" else f".{_named(part)}"
@@ -111,7 +111,7 @@ def _row(field: XdmField) -> dict[str, str] | None:
 
 
 def _instance(rows: list[dict[str, str]]) -> Any:
-    """The event that a mapping makes, as JSON."""
+    """Return the event that a mapping produces, as JSON."""
     made: dict[str, Any] = {}
     for row in rows:
         value = row["source"]
@@ -137,7 +137,7 @@ def _named(part: str) -> str:
 
 
 def composed(company: Company, group: str) -> tuple[Pipeline, list[dict[str, str]]]:
-    """A pipeline whose schema setup composes of the field group, with a mapping to fields of it."""
+    """Return a pipeline whose schema setup composes of the field group, with a mapping to its fields."""
     bare = XdmSchema(company.aep.registry.resolved("classes", EXPERIENCE_EVENT))
     known = {field.path for field in bare.root.walk()}
     part = company.aep.registry.resolved("fieldgroups", group)

@@ -1,4 +1,4 @@
-"""Promise 6, bounded, for whatever a server does with the end of its answer; and what a company's network adds."""
+"""Promise 6, bounded, whatever a server does at the end of its response; and the effects of a company's network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ask(url: str, clock: Clock | None = None, **retry_policy: float) -> bytes:
 
 
 def chunked(body: bytes, *, status: int = 200, pad: int = 0) -> bytes:
-    """An answer in chunks of one byte, their sizes written with ``pad`` zeros before them."""
+    """Return a response in chunks of one byte, their sizes written with ``pad`` leading zeros."""
     pieces = b"".join(b"%s1\r\n%c\r\n" % (b"0" * pad, byte) for byte in body)
     return b"HTTP/1.1 %d x\r\nTransfer-Encoding: chunked\r\n\r\n%s0\r\n\r\n" % (status, pieces)
 
@@ -59,7 +59,7 @@ _HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nConten
         _HINTS + b"HTTP/1.1 100 Continue\r\n\r\n" + _HINTS,
     ],
 )
-def test_a_1xx_is_not_an_answer(interim: bytes) -> None:
+def test_a_1xx_is_not_the_response(interim: bytes) -> None:
     with serve_http(script(Reply(wire=interim + _FINAL))) as served:
         assert ask(served.url) == b"ok"
         streamed = client(FakeClock().clock).stream(HttpRequest("GET", served.url, "answer"))
@@ -68,7 +68,7 @@ def test_a_1xx_is_not_an_answer(interim: bytes) -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("interim", [_HINTS, _HINTS * 1000], ids=["and then nothing", "without end"])
-def test_a_1xx_that_no_answer_follows_is_no_answer(interim: bytes) -> None:
+def test_a_1xx_without_a_response_is_an_error(interim: bytes) -> None:
     with (
         serve_http(script(Reply(wire=interim))) as served,
         pytest.raises(ServiceUnavailable, match="could not be reached"),
@@ -77,7 +77,7 @@ def test_a_1xx_that_no_answer_follows_is_no_answer(interim: bytes) -> None:
 
 
 class Hurried(FakeClock):
-    """A clock that moves four seconds whenever somebody looks at it."""
+    """A clock that advances four seconds at each reading."""
 
     @property
     def clock(self) -> Clock:
@@ -89,7 +89,7 @@ class Hurried(FakeClock):
 
 
 @pytest.mark.sandbox
-def test_a_byte_now_and_then_does_not_keep_us_forever() -> None:
+def test_a_slow_stream_times_out() -> None:
     with serve_http(script(Reply(wire=chunked(b"x" * 50)))) as served:
         assert ask(served.url) == b"x" * 50
         with pytest.raises(ServiceUnavailable, match=r"did not end within 60 s\."):
@@ -97,7 +97,7 @@ def test_a_byte_now_and_then_does_not_keep_us_forever() -> None:
 
 
 @pytest.mark.sandbox
-def test_nor_does_an_error_body() -> None:
+def test_a_slow_error_body_times_out() -> None:
     with (
         serve_http(script(Reply(wire=chunked(b'{"code":"ODD-1"}' + b" " * 500, status=418)))) as served,
         pytest.raises(RequestRefused, match="HTTP 418, code ODD-1"),
@@ -106,7 +106,7 @@ def test_nor_does_an_error_body() -> None:
 
 
 @pytest.mark.sandbox
-def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_response_does_not_exhaust_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.http.response._LARGEST_BODY_BYTES", 1000)
     with (
         serve_http(script(Reply(200, b"x" * 1001))) as served,
@@ -116,8 +116,8 @@ def test_an_answer_without_end_does_not_fill_the_memory(monkeypatch: pytest.Monk
 
 
 @pytest.mark.sandbox
-def test_a_chunk_size_that_is_cut_is_no_last_chunk() -> None:
-    """``00001`` cut after its first digit would read as the chunk of no bytes that ends an answer."""
+def test_a_truncated_chunk_size_is_not_the_last_chunk() -> None:
+    """``00001`` truncated after its first digit would be read as the empty chunk that ends a response."""
     whole = chunked(b"abc", pad=4)
     head = whole.index(b"\r\n\r\n") + 4
     for cut in range(head, whole.rindex(b"0\r\n\r\n") + 1):
@@ -129,7 +129,7 @@ def test_a_chunk_size_that_is_cut_is_no_last_chunk() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("size", [b"-1", b"+1", b"0x1", b"1_0", b"", b" 1", b"1" * 17])
-def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
+def test_an_invalid_chunk_size_is_an_error(size: bytes) -> None:
     wire = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\na\r\n0\r\n\r\n" % size
     with serve_http(script(Reply(wire=wire))) as served, pytest.raises(ServiceUnavailable):
         ask(served.url)
@@ -140,14 +140,14 @@ def test_a_chunk_size_that_is_none_breaks_the_answer(size: bytes) -> None:
     "proxy",
     ["proxy.example.com:3128", "socks5://p:1", "http://", "http://p:99999", "http://p:0", "file:///x"],
 )
-def test_a_proxy_that_is_no_address_is_named_and_not_shown(proxy: str) -> None:
+def test_an_invalid_proxy_is_named_without_its_value(proxy: str) -> None:
     with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not a valid proxy address") as told:
         NetworkSettings.of_environment({PROXY_VARIABLE: proxy})
     assert proxy not in told.value.sentence
 
 
 @pytest.mark.unit
-def test_what_surrounds_us_is_read_from_our_own_variables_alone(tmp_path: Path) -> None:
+def test_network_settings_are_read_only_from_our_own_variables(tmp_path: Path) -> None:
     others = {"HTTPS_PROXY": "http://p:1", "REQUESTS_CA_BUNDLE": "/etc/x", "CURL_CA_BUNDLE": "/etc/y"}
     assert NetworkSettings.of_environment(others) == NetworkSettings()
     own = {PROXY_VARIABLE: f" http://user:{CANARY}@p:1 ", CA_VARIABLE: str(tmp_path)}
@@ -159,7 +159,7 @@ def test_what_surrounds_us_is_read_from_our_own_variables_alone(tmp_path: Path) 
 
 
 @pytest.mark.unit
-def test_the_hint_follows_from_what_went_wrong() -> None:
+def test_the_hint_follows_from_the_cause() -> None:
     assert CA_VARIABLE in network_hint("SSLError", {})
     assert PROXY_VARIABLE in network_hint("ProxyError", {})
     assert "https_proxy names a proxy, but only MIXPANEL_AEP_PROXY is used" in network_hint(
@@ -171,7 +171,7 @@ def test_the_hint_follows_from_what_went_wrong() -> None:
 
 
 @pytest.mark.sandbox
-def test_https_goes_through_the_proxy_and_its_password_is_told_to_nobody(
+def test_https_uses_the_proxy_and_its_password_is_never_shown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -189,7 +189,7 @@ def test_https_goes_through_the_proxy_and_its_password_is_told_to_nobody(
 
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[str]:
-    """A server whose certificate nobody but ``ca.pem`` vouches for."""
+    """A server whose certificate is trusted only through ``ca.pem``."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -222,7 +222,7 @@ def secure(tmp_path: Path) -> Iterator[str]:
 
     class Server(HTTPServer):
         def handle_error(self, *args: object) -> None:
-            """A client that does not trust us goes away in the middle of the handshake."""
+            """A client that does not trust the certificate disconnects during the handshake."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
@@ -235,7 +235,7 @@ def secure(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.sandbox
-def test_a_companys_certificates_are_trusted_where_they_are_named(
+def test_a_companys_certificates_are_trusted_if_configured(
     secure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))

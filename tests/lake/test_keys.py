@@ -1,4 +1,4 @@
-"""Keys hold a pipeline's name, a day, a step and a digest; never a word of a customer."""
+"""Keys contain a pipeline's name, a day, a step and a digest, and never a customer's data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_layout_of_the_lake() -> None:
 
 
 @pytest.mark.parametrize("step", STEP_FOLDERS)
-def test_a_file_says_which_step_wrote_it(step: str) -> None:
+def test_a_file_shows_which_step_wrote_it(step: str) -> None:
     assert step_of(f"{KEY.output(step, DIGEST)}/part-00000.parquet") == step
 
 
@@ -30,7 +30,7 @@ def test_a_file_says_which_step_wrote_it(step: str) -> None:
 @pytest.mark.parametrize(
     "text", ["../../etc/passwd", "a/b", "CON", "", "Purchase", "ABCDEF" * 4, DIGEST + "\n", "\0" * 16]
 )
-def test_only_digests_enter_a_key(step: str, text: str) -> None:
+def test_only_digests_are_accepted_in_a_key(step: str, text: str) -> None:
     for make in (KEY.output, KEY.manifest, KEY.quarantine):
         with pytest.raises(ValueError, match="is not a digest"):
             make(step, text)
@@ -38,6 +38,6 @@ def test_only_digests_enter_a_key(step: str, text: str) -> None:
         schema_key("shop", text)
 
 
-def test_days_sort_as_their_keys_do() -> None:
+def test_days_sort_as_their_keys() -> None:
     days = [date(2026, 12, 31), date(999, 1, 1), date(2027, 1, 1)]
     assert [key.day for key in sorted(PartitionKey("shop", day) for day in days)] == sorted(days)

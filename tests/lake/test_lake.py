@@ -1,4 +1,4 @@
-"""The lake: one create-only put per key, whole objects or none, and a sentence when the store says no."""
+"""The lake: one create-only put per key, complete objects or none, and a sentence for every error of the store."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
     return Lake(f"file://{tmp_path}/lake" if request.param == "file" else request.getfixturevalue("s3"))
 
 
-def test_of_many_writers_of_one_key_exactly_one_wins(lake: Lake) -> None:
+def test_exactly_one_of_many_writers_of_a_key_wins(lake: Lake) -> None:
     start = threading.Barrier(8)
 
     def write(number: int) -> bool:
@@ -59,38 +59,38 @@ def test_of_many_writers_of_one_key_exactly_one_wins(lake: Lake) -> None:
     assert lake.read("a/b.json") == f"writer {won.index(True)}".encode()
 
 
-def test_what_was_created_is_never_overwritten(lake: Lake) -> None:
+def test_an_object_is_never_overwritten(lake: Lake) -> None:
     assert lake.create("a.json", b"first")
     assert not lake.create("a.json", b"second")
     assert lake.read("a.json") == b"first"
 
 
-def test_an_object_that_is_not_there_is_none_and_an_empty_one_is_not(lake: Lake) -> None:
+def test_a_missing_object_is_none_and_an_empty_one_is_not(lake: Lake) -> None:
     lake.create("empty", b"")
     assert lake.read("absent") is None
     assert lake.read("empty") == b""
 
 
-def test_a_file_comes_back_as_it_was_put(lake: Lake, tmp_path: Path) -> None:
+def test_a_file_is_read_as_it_was_put(lake: Lake, tmp_path: Path) -> None:
     source = tmp_path / "source"
-    source.write_bytes(os.urandom(6_000_000))  # more than one part of a multipart upload
+    source.write_bytes(os.urandom(6_000_000))  # More than one part of a multipart upload.
     lake.upload("day/part", source)
     assert lake.download("day/part", tmp_path / "far" / "target").sha256 == sha256_file(source)
 
 
-def test_keys_below_a_folder_are_listed_in_order_and_no_others(lake: Lake) -> None:
+def test_keys_below_a_folder_are_listed_in_order(lake: Lake) -> None:
     for key in ("p/2026-07-01/b", "p/2026-07-01/a", "p/2026-07-011/c", "p/2026-07-01/d/e"):
         lake.create(key, b"")
     assert list(lake.keys("p/2026-07-01")) == ["p/2026-07-01/a", "p/2026-07-01/b", "p/2026-07-01/d/e"]
     assert list(lake.keys("nowhere")) == []
 
 
-def test_an_object_knows_when_it_was_written(lake: Lake) -> None:
+def test_an_object_has_the_time_of_its_write(lake: Lake) -> None:
     lake.create("a", b"")
     assert lake.modified("a").tzinfo is not None
 
 
-def test_what_died_half_written_is_removed_from_a_folder_and_what_is_being_written_is_not(
+def test_abandoned_files_are_removed_from_a_folder_and_files_in_progress_are_not(
     tmp_path: Path,
 ) -> None:
     lake, now = Lake(f"file://{tmp_path}"), datetime.now(UTC)
@@ -107,16 +107,14 @@ def test_what_died_half_written_is_removed_from_a_folder_and_what_is_being_writt
 
 
 @pytest.mark.parametrize("look", ["download", "modified"])
-def test_a_missing_object_that_has_to_be_there_is_one_of_our_errors(
-    lake: Lake, look: str, tmp_path: Path
-) -> None:
+def test_a_missing_required_object_is_one_of_our_errors(lake: Lake, look: str, tmp_path: Path) -> None:
     with pytest.raises(
         LakeError, match=r"Could not read p/absent in the lake .*: \w+( \((NoSuchKey|HTTP 404)\))?\."
     ):
         lake.download("p/absent", tmp_path / "x") if look == "download" else lake.modified("p/absent")
 
 
-def test_a_bucket_that_is_not_there_is_named_without_a_secret(s3: str) -> None:
+def test_a_missing_bucket_is_named_without_a_secret(s3: str) -> None:
     absent = Lake("s3://no-such-bucket-at-all/lake")
     with pytest.raises(
         LakeError, match=r"Could not write \.writable in the lake s3://no-such-bucket-at-all/lake"
@@ -126,13 +124,13 @@ def test_a_bucket_that_is_not_there_is_named_without_a_secret(s3: str) -> None:
     assert SECRET not in repr(refused.getrepr(style="long"))
 
 
-def test_a_folder_that_cannot_be_made_is_named_before_anything_runs(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LakeError, match=r"Could not open the lake file://.*/file/lake"):
         Lake(f"file://{tmp_path}/file/lake")
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / "day").write_text("a file where a folder has to be")
@@ -142,26 +140,26 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         lake.upload("day/a", tmp_path / "lake" / "day")
 
 
-def test_a_lake_that_can_be_written_says_nothing(lake: Lake) -> None:
+def test_a_writable_lake_reports_nothing(lake: Lake) -> None:
     lake.check_writable()
     lake.check_writable()
 
 
 @pytest.mark.parametrize("url", ["ftp://x/y", "lake", "/tmp/lake", "http://x", "", "s4://bucket"])
-def test_a_lake_of_no_known_kind_is_refused(url: str) -> None:
+def test_an_unknown_kind_of_lake_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="has the unknown scheme"):
         Lake(url)
 
 
 @pytest.mark.parametrize("url", ["file://lake", "file://lake/sub", "file://"])
-def test_a_folder_lake_that_names_no_absolute_folder_is_refused(url: str) -> None:
+def test_a_folder_lake_without_an_absolute_path_is_refused(url: str) -> None:
     """file://lake/sub would be /sub: the first name of such a URL is a host."""
     with pytest.raises(ConfigError, match="three slashes"):
         Lake(url)
 
 
 @pytest.mark.parametrize(("lists", "reads"), [(True, True), (False, True), (True, False), (False, False)])
-def test_a_bucket_that_a_stranger_may_list_or_read_is_noticed(
+def test_a_publicly_readable_bucket_is_reported(
     lists: bool, reads: bool, moto: str, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def bucket(request: Request) -> Reply:
@@ -178,7 +176,7 @@ def test_a_bucket_that_a_stranger_may_list_or_read_is_noticed(
         assert Lake(s3).open_to_anyone() is (lists or reads)
 
 
-def test_a_worker_that_may_not_list_is_told_so(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_permission_to_list_is_reported(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_http(lambda request: Reply(403, b"<Error><Code>AccessDenied</Code></Error>")) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         with pytest.raises(AccessDenied, match="no permission to list a"):

@@ -1,4 +1,4 @@
-"""The ledger: one sequence of records, whoever writes; a writer that was overtaken changes nothing."""
+"""The ledger: one sequence of records for all writers; a writer that was overtaken changes nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_new_partition_has_no_records(ledger: Ledger) -> None:
     assert ledger.records() == []
 
 
-def test_a_writer_that_has_not_seen_the_newest_record_is_fenced_out(ledger: Ledger) -> None:
+def test_a_writer_that_missed_the_newest_record_is_fenced_out(ledger: Ledger) -> None:
     paused = ledger.append([], "claimed", run="one", **FIELDS)
     there = ledger.append(paused, "created", run="two", batch="B", **FIELDS)
     with pytest.raises(Conflict, match=r"Another run is loading partition 2026-07-01 \(record 2 "):
@@ -65,12 +65,12 @@ def test_a_writer_that_has_not_seen_the_newest_record_is_fenced_out(ledger: Ledg
     assert ledger.records() == there
 
 
-def test_a_write_whose_answer_was_lost_may_be_repeated(ledger: Ledger) -> None:
+def test_a_write_with_a_lost_response_may_be_repeated(ledger: Ledger) -> None:
     first = ledger.append([], "claimed", run="one", **FIELDS)
     assert ledger.append([], "claimed", run="one", **FIELDS) == first
 
 
-def test_of_many_claims_at_once_one_is_taken(ledger: Ledger) -> None:
+def test_exactly_one_of_many_concurrent_claims_wins(ledger: Ledger) -> None:
     start = threading.Barrier(6)
 
     def claim(run: int) -> bool:
@@ -105,14 +105,16 @@ def damage(edit: Callable[[dict[str, object]], object]) -> Callable[[Path], None
     ids=["empty", "cut", "bytes", "list", "kind", "text version", "null version", "more", "number"],
 )
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_damaged_record_stops_everything(ledger: Ledger, number: int, harm: Callable[[Path], None]) -> None:
+def test_a_damaged_record_stops_every_reader(
+    ledger: Ledger, number: int, harm: Callable[[Path], None]
+) -> None:
     three(ledger)
     harm(path_of(ledger, number))
     with pytest.raises(BadManifest, match=rf"2026-07-01/00000{number}\.json is not a readable ledger record"):
         ledger.records()
 
 
-def test_a_record_of_a_newer_version_is_named_as_that(ledger: Ledger) -> None:
+def test_a_record_of_a_newer_version_is_reported_as_such(ledger: Ledger) -> None:
     three(ledger)
     damage(lambda record: {**record, "version": 4, "more": 1})(path_of(ledger, 2))
     with pytest.raises(BadManifest, match="was written by a newer version of mixpanel-aep"):
@@ -120,15 +122,15 @@ def test_a_record_of_a_newer_version_is_named_as_that(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_record_missing_in_the_row_is_never_taken_for_the_end(ledger: Ledger, number: int) -> None:
-    """Taken for the end, the next run would create a second batch beside the one in record 3."""
+def test_a_missing_record_is_never_read_as_the_end(ledger: Ledger, number: int) -> None:
+    """Otherwise the next run would create a second batch in addition to the one in record 3."""
     three(ledger)
     path_of(ledger, number).unlink()
     with pytest.raises(BadManifest, match=rf"2026-07-01/00000{number}\.json is missing"):
         ledger.records()
 
 
-def test_a_stranger_beside_the_records_is_no_record(ledger: Ledger) -> None:
+def test_other_files_are_not_records(ledger: Ledger) -> None:
     written = three(ledger)
     path_of(ledger, 3).with_name("notes.txt").write_text("hello")
     assert ledger.records() == written
@@ -136,8 +138,8 @@ def test_a_stranger_beside_the_records_is_no_record(ledger: Ledger) -> None:
 
 @settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1), st.booleans()), max_size=25))
-def test_two_writers_interleaved_in_any_way_make_one_sequence(turns: list[tuple[int, bool]]) -> None:
-    """Each turn a writer looks or writes, from what it saw last; what it was told it wrote is there, in order."""
+def test_interleaved_writers_make_one_sequence(turns: list[tuple[int, bool]]) -> None:
+    """In each turn a writer reads, or writes after what it read; its successful writes are there, in order."""
     with TemporaryDirectory() as folder:
         ledger = ledger_in(Path(folder))
         seen: list[list[LedgerRecord]] = [[], []]

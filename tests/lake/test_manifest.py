@@ -41,7 +41,7 @@ def put(lake: Lake, body: bytes) -> str:
     return key
 
 
-def test_of_two_runs_that_made_the_same_the_first_manifest_stays(lake: Lake) -> None:
+def test_two_runs_with_the_same_output_share_the_first_manifest(lake: Lake) -> None:
     partition = workspace(lake).partition
     first = publish(lake, partition, manifest(created_at="first"))
     again = publish(lake, partition, manifest(created_at="second"))
@@ -49,7 +49,7 @@ def test_of_two_runs_that_made_the_same_the_first_manifest_stays(lake: Lake) -> 
     assert load(lake, partition.manifest("stage", DIGEST)) == first
 
 
-def test_of_many_runs_at_once_all_get_one_manifest(lake: Lake) -> None:
+def test_many_concurrent_runs_get_one_manifest(lake: Lake) -> None:
     partition, start = workspace(lake).partition, threading.Barrier(6)
 
     def run(number: int) -> Manifest:
@@ -68,7 +68,7 @@ def test_other_content_of_the_same_inputs_is_a_conflict_and_changes_nothing(lake
     assert load(lake, partition.manifest("stage", DIGEST)) == first
 
 
-def test_a_manifest_that_is_not_there_is_none(lake: Lake) -> None:
+def test_a_missing_manifest_is_none(lake: Lake) -> None:
     assert load(lake, workspace(lake).partition.manifest("stage", DIGEST)) is None
 
 
@@ -78,12 +78,12 @@ def test_a_manifest_that_is_not_there_is_none(lake: Lake) -> None:
      manifest().model_dump_json().encode()[:-40], manifest().model_dump_json().replace('"rows"', '"rowz"').encode()],
     ids=["empty", "cut", "null", "list", "bare", "bytes", "text version", "null version", "cut late", "other key"],
 )  # fmt: skip
-def test_a_damaged_manifest_is_never_taken_for_none(lake: Lake, body: bytes) -> None:
+def test_a_damaged_manifest_is_not_a_missing_one(lake: Lake, body: bytes) -> None:
     with pytest.raises(BadManifest, match=r"manifest\.json is not a readable manifest"):
         load(lake, put(lake, body))
 
 
-def test_a_manifest_of_a_newer_version_is_named_as_that(lake: Lake) -> None:
+def test_a_manifest_of_a_newer_version_is_reported_as_such(lake: Lake) -> None:
     data = {**json.loads(manifest().model_dump_json()), "version": 3, "more": {}}
     with pytest.raises(
         BadManifest, match=r"was written by a newer version of mixpanel-aep\. Upgrade mixpanel-aep"
@@ -106,7 +106,7 @@ def test_equal_files_are_equal_content_whatever_their_keys_and_order() -> None:
     st.dictionaries(st.text(max_size=5), st.text(max_size=5)),
     st.dictionaries(st.text(max_size=5), st.text(max_size=5)),
 )
-def test_a_digest_stands_for_its_parts_and_not_for_their_order(
+def test_a_digest_depends_on_its_parts_and_not_on_their_order(
     one: dict[str, str], other: dict[str, str]
 ) -> None:
     assert (digest_of(one) == digest_of(other)) == (one == other)
@@ -114,7 +114,7 @@ def test_a_digest_stands_for_its_parts_and_not_for_their_order(
 
 
 @pytest.mark.parametrize("change", ["other bytes", "shorter"])
-def test_a_file_that_somebody_changed_is_noticed(lake: Lake, tmp_path: Path, change: str) -> None:
+def test_a_changed_file_is_detected(lake: Lake, tmp_path: Path, change: str) -> None:
     place = workspace(lake)
     made = exported(place, line({"event": "A", "properties": {}}))
     path = lake.root / made.files[0].key
@@ -127,7 +127,7 @@ def test_a_file_that_somebody_changed_is_noticed(lake: Lake, tmp_path: Path, cha
         place.local_files(made, tmp_path)
 
 
-def test_a_file_that_somebody_removed_is_named(lake: Lake, tmp_path: Path) -> None:
+def test_a_removed_file_is_named(lake: Lake, tmp_path: Path) -> None:
     place = workspace(lake)
     made = exported(place, line({"event": "A", "properties": {}}))
     (lake.root / made.files[0].key).unlink()
@@ -138,7 +138,7 @@ def test_a_file_that_somebody_removed_is_named(lake: Lake, tmp_path: Path) -> No
     assert not place.has_files(made)
 
 
-def test_what_was_uploaded_is_described_as_it_is(lake: Lake, tmp_path: Path) -> None:
+def test_an_uploaded_file_is_described_correctly(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     file = upload_file(lake, "k", path, 7)
@@ -146,7 +146,7 @@ def test_what_was_uploaded_is_described_as_it_is(lake: Lake, tmp_path: Path) -> 
     assert file.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_a_step_before_that_is_missing_is_named_with_what_to_do(lake: Lake) -> None:
+def test_a_missing_output_of_the_step_before_is_named_with_a_remedy(lake: Lake) -> None:
     with pytest.raises(
         BadManifest,
         match=rf"The export output {DIGEST} of partition 2026-07-01 was not found.*Clear the task export",
@@ -154,7 +154,7 @@ def test_a_step_before_that_is_missing_is_named_with_what_to_do(lake: Lake) -> N
         workspace(lake).require("export", DIGEST)
 
 
-def test_a_schema_comes_back_from_its_snapshot(lake: Lake) -> None:
+def test_a_schema_is_restored_from_its_snapshot(lake: Lake) -> None:
     place, xdm = workspace(lake), schema()
     place.save_schema(xdm)
     assert place.schema(xdm.digest).document == xdm.document
@@ -176,5 +176,5 @@ def test_a_missing_schema_snapshot_is_named(lake: Lake) -> None:
         workspace(lake).schema(DIGEST)
 
 
-def test_the_project_is_part_of_what_an_export_was_made_of(lake: Lake) -> None:
+def test_the_project_is_an_input_of_an_export(lake: Lake) -> None:
     assert exported(workspace(lake)).details["project_id"] == PROJECT_ID

@@ -1,4 +1,4 @@
-"""The one deletion of the lake: what it can reach, who may call it, and a store that forbids it."""
+"""The lake's only deletion: what it can reach, who may call it, and a store that forbids it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIGEST, OTHER = "ab" * 16, "cd" * 16
 PLACE = PartitionKey("shop", date(2026, 7, 1))
 
 KEYS = {
-    # Every kind of key that a lake has: whether a cleaning may ever remove it.
+    # Every kind of key of a lake, and whether cleaning may remove it.
     f"{PLACE.output('export', DIGEST)}/events-0123456789abcdef.jsonl.gz": True,
     f"{PLACE.output('transform', DIGEST)}/part-00000.parquet": True,
     f"{PLACE.output('transform', DIGEST)}/events.parquet": True,
@@ -73,7 +73,7 @@ STRANGE = (
 
 
 @pytest.mark.parametrize(("key", "may"), [*KEYS.items(), *((key, False) for key in STRANGE)])
-def test_the_lake_removes_what_can_be_made_again_or_is_ended_by_a_retention_and_nothing_else(
+def test_the_lake_removes_only_what_can_be_recreated_or_has_expired(
     tmp_path: Path, key: str, may: bool
 ) -> None:
     found = read_key(key)
@@ -103,7 +103,7 @@ def test_only_cleaning_and_forgetting_remove_objects() -> None:
     assert callers == {"include/steps/clean", "include/steps/forget"}
 
 
-def test_only_one_place_of_the_lake_asks_a_store_to_delete() -> None:
+def test_only_one_function_of_the_lake_asks_a_store_to_delete() -> None:
     calls = [
         (path.name, node.lineno)
         for path in (ROOT / "include/lake").rglob("*.py")
@@ -130,7 +130,7 @@ def s3_lake(url: str, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return Lake(f"s3://{BUCKET}/{uuid4().hex}")
 
 
-def test_an_object_of_a_bucket_is_removed_and_one_that_is_not_there_is_removed_already(
+def test_an_object_of_a_bucket_is_removed_and_a_missing_one_counts_as_removed(
     moto: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, key = s3_lake(moto, monkeypatch), PLACE.report(DIGEST)
@@ -153,7 +153,7 @@ WHOLE = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>canary-t
 
 
 @pytest.mark.parametrize("each", [True, False])
-def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
+def test_a_store_that_forbids_deletions_is_named_and_nothing_changes(
     moto: str, monkeypatch: pytest.MonkeyPatch, each: bool
 ) -> None:
     def forbid(request: Request) -> Reply:
@@ -193,7 +193,9 @@ def test_a_store_that_forbids_removals_is_named_and_nothing_is_changed(
     assert part in listed
 
 
-def test_a_lake_with_nothing_to_remove_needs_no_right(moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_with_nothing_to_remove_needs_no_permission(
+    moto: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lake = s3_lake(moto, monkeypatch)
     lake.create(PLACE.report(DIGEST), b"x")
     monkeypatch.setattr(Lake, "remove_object", lambda *_: pytest.fail("nothing was due"))
@@ -201,7 +203,7 @@ def test_a_lake_with_nothing_to_remove_needs_no_right(moto: str, monkeypatch: py
     assert done.counts["days"] == 0
 
 
-def test_a_record_of_a_removal_that_cannot_be_read_stops_the_cleaning_of_its_day(tmp_path: Path) -> None:
+def test_an_unreadable_removal_record_stops_the_cleaning_of_its_day(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     lake.create(PLACE.removal("transform", DIGEST), b"half")
     lake.create(f"{PLACE.output('transform', DIGEST)}/part-00000.parquet", b"x")
@@ -209,8 +211,8 @@ def test_a_record_of_a_removal_that_cannot_be_read_stops_the_cleaning_of_its_day
         clean(lake, pipeline(), datetime.now(UTC))
 
 
-def test_a_day_of_which_only_the_export_is_left_is_not_read_again(tmp_path: Path) -> None:
-    """A cleaning costs what there is to clean, and one listing: these manifests could not be read."""
+def test_a_day_with_only_its_export_left_is_not_read_again(tmp_path: Path) -> None:
+    """The cost of cleaning is one listing and the work itself: these manifests are unreadable, and are not read."""
     lake = Lake(f"file://{tmp_path}/lake")
     for step in ("transform", "validate", "stage"):
         lake.create(PLACE.manifest(step, DIGEST), b"half")

@@ -1,4 +1,4 @@
-"""Signed records: what a writer without the key can and cannot do, and how keys are changed."""
+"""Signed records: what a writer without the key can and cannot do, and how keys are rotated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from include.lake.unsigned_records import has_inventory, unsigned_records, write
 from tests.support.s3_server import s3_server
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M16")]
-# The same in every worker of pytest-xdist: some are among the names of tests.
+# The same in every worker of pytest-xdist: some are part of test ids.
 ONE, TWO, THREE = (hashlib.sha256(name).hexdigest() for name in (b"one", b"two", b"three"))
 KEY = "shop/2026-07-01/looks/" + "ab" * 16 + ".json"
 BODY = b'{"export": "x"}'
@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> str:
     return f"file://{tmp_path}/lake"
 
 
-def test_m16_a_record_comes_back_as_it_was_written(url: str) -> None:
+def test_m16_a_record_is_read_as_it_was_written(url: str) -> None:
     lake = Lake(url, keys(ONE))
     assert create_record(lake, KEY, BODY)
     assert not create_record(lake, KEY, BODY)
@@ -63,7 +63,7 @@ def test_m16_any_object_is_signed_and_verified_by_its_bytes(
 
 
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3))
-def test_m16_no_byte_can_be_changed(place: int, change: bytes) -> None:
+def test_m16_every_changed_byte_is_detected(place: int, change: bytes) -> None:
     signing_keys = keys(ONE)
     signed = signing_keys.sign(KEY, BODY)
     place %= len(signed)
@@ -72,7 +72,7 @@ def test_m16_no_byte_can_be_changed(place: int, change: bytes) -> None:
     assert changed == signed or found.key_id is None or not signing_keys.verifies(KEY, found)
 
 
-def test_m16_a_record_holds_at_its_own_place_only(url: str) -> None:
+def test_m16_a_record_is_valid_only_at_its_own_key(url: str) -> None:
     lake, other = Lake(url, keys(ONE)), KEY.replace("2026-07-01", "2026-07-02")
     create_record(lake, KEY, BODY)
     lake.create(other, lake.read(KEY) or b"")
@@ -86,7 +86,7 @@ def test_m16_a_record_holds_at_its_own_place_only(url: str) -> None:
      b'{"export": "x",\n "signed": {"key": "' + b"0" * 16 + b'", "hmac": "' + b"0" * 64 + b'"}}',
      keys(TWO).sign(KEY, BODY), keys(ONE).sign(KEY, BODY) + b" ", keys(ONE).sign(KEY, b'{"export": "y"}')[:-70]],
 )  # fmt: skip
-def test_m16_what_was_not_signed_with_the_key_stops_with_a_sentence(url: str, forged: bytes) -> None:
+def test_m16_an_unsigned_record_is_refused_with_a_sentence(url: str, forged: bytes) -> None:
     lake = Lake(url, keys(ONE))
     lake.create(KEY, forged)
     with pytest.raises(ForgedRecord) as refused:
@@ -97,7 +97,7 @@ def test_m16_what_was_not_signed_with_the_key_stops_with_a_sentence(url: str, fo
     assert read_index(lake, KEY) is None, "what can be made again is made again"
 
 
-def test_m16_a_process_without_the_key_says_so_and_believes_nothing_that_is_signed(url: str) -> None:
+def test_m16_a_process_without_the_key_refuses_signed_records(url: str) -> None:
     create_record(Lake(url, keys(ONE)), KEY, BODY)
     for read in (read_record, read_index):
         with pytest.raises(ForgedRecord, match=r"is signed, but this process has no key") as refused:
@@ -105,7 +105,7 @@ def test_m16_a_process_without_the_key_says_so_and_believes_nothing_that_is_sign
         assert SEAL_ENVIRONMENT in refused.value.hint
 
 
-def test_m16_keys_are_changed_without_writing_a_record_again(url: str) -> None:
+def test_m16_keys_are_rotated_without_rewriting_records(url: str) -> None:
     create_record(Lake(url, keys(ONE)), KEY, BODY)
     later, last = Lake(url, keys(TWO, ONE)), Lake(url, keys(TWO))
     assert read_record(later, KEY) == BODY
@@ -124,12 +124,12 @@ RAW = hashlib.sha256(b"raw").digest()
     [RAW.hex(), RAW.hex().upper(), base64.b64encode(RAW).decode(), base64.urlsafe_b64encode(RAW).decode(),
      base64.b64encode(RAW).decode().rstrip("="), f" {RAW.hex()}\n"],
 )  # fmt: skip
-def test_m16_a_key_is_read_in_each_coding(text: str) -> None:
+def test_m16_a_key_is_read_in_each_encoding(text: str) -> None:
     assert list(keys(text).keys.values()) == [RAW]
 
 
 @pytest.mark.parametrize("text", [None, "", " ", ",", "\n"])
-def test_m16_no_key_is_no_key(text: str | None) -> None:
+def test_m16_an_empty_key_is_refused(text: str | None) -> None:
     assert SigningKeys.parse(text) is None
 
 
@@ -156,7 +156,7 @@ def test_m16_no_repr_and_no_record_shows_a_key(url: str) -> None:
     assert ONE.encode() not in (lake.read(KEY) or b"")
 
 
-def test_m16_the_environment_gives_every_lake_its_keys(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m16_every_lake_gets_its_keys_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SEAL_ENVIRONMENT, ONE)
     made = ensure_lake_id(Lake(url))
     assert read_lake_id(Lake(url, keys(ONE))) == made
@@ -164,7 +164,7 @@ def test_m16_the_environment_gives_every_lake_its_keys(url: str, monkeypatch: py
         read_lake_id(Lake(url, keys(TWO)))
 
 
-def test_m16_what_was_there_before_the_key_is_believed_once_it_is_listed(url: str) -> None:
+def test_m16_records_from_before_the_key_are_valid_once_listed(url: str) -> None:
     old, lake = Lake(url), Lake(url, keys(ONE))
     create_record(old, KEY, BODY)
     ensure_lake_id(old)
@@ -181,7 +181,7 @@ def test_m16_what_was_there_before_the_key_is_believed_once_it_is_listed(url: st
     assert unsigned_records(lake, (LAKE_ID_KEY, "_histories", "shop")) == {}
 
 
-def test_m16_a_listed_record_holds_with_its_content_and_at_its_place(url: str, tmp_path: Path) -> None:
+def test_m16_a_listed_record_is_valid_with_its_content_at_its_key(url: str, tmp_path: Path) -> None:
     old, lake = Lake(url), Lake(url, keys(ONE))
     create_record(old, KEY, BODY)
     write_inventory(lake, unsigned_records(lake, ("shop",)), "now", "me", "first")
@@ -194,7 +194,7 @@ def test_m16_a_listed_record_holds_with_its_content_and_at_its_place(url: str, t
 
 
 @pytest.mark.parametrize("forge", ["of another key", "unsigned", "moved"])
-def test_m16_an_inventory_that_was_forged_lists_nothing(url: str, tmp_path: Path, forge: str) -> None:
+def test_m16_a_forged_inventory_lists_nothing(url: str, tmp_path: Path, forge: str) -> None:
     old, lake = Lake(url), Lake(url, keys(ONE))
     create_record(old, KEY, BODY)
     found = unsigned_records(lake, ("shop",))
@@ -209,7 +209,7 @@ def test_m16_an_inventory_that_was_forged_lists_nothing(url: str, tmp_path: Path
 
 
 @pytest.mark.sandbox
-def test_m16_records_of_a_bucket_are_signed_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m16_records_of_a_bucket_are_signed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server("signed") as endpoint:
         for name, value in {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
                             "AWS_REGION": "eu-north-1"}.items():  # fmt: skip

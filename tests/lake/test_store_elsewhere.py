@@ -1,4 +1,4 @@
-"""A bucket behind an endpoint of the deployment's own: when it may lack TLS, how long its outages are waited for."""
+"""A bucket behind a custom endpoint: when it may lack TLS, and how long outages are awaited."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Proxy]:
 
 @pytest.mark.unit
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT", "AWS_ENDPOINT_URL_S3"])
-def test_plain_http_to_another_machine_is_refused_unless_the_deployment_lists_the_lake(variable: str) -> None:
+def test_plain_http_to_another_machine_is_refused_unless_the_lake_is_allowed(variable: str) -> None:
     for listed in ("", "s3://company-lake/mixpanel2", "s3://other", "s3://company-lake/mixpanel/eu", " , "):
         with pytest.raises(ConfigError, match=r"plain HTTP to minio\.internal\.example") as refused:
             may_use_plain_http(LAKE, {variable: ELSEWHERE, PLAIN_HTTP_VARIABLE: listed})
@@ -60,7 +60,7 @@ def test_a_lake_with_tls_or_on_this_machine_needs_no_permission() -> None:
 
 
 @pytest.mark.unit
-def test_the_more_specific_variable_hides_no_endpoint_of_another_machine() -> None:
+def test_the_more_specific_variable_does_not_hide_a_remote_endpoint() -> None:
     both = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "AWS_ENDPOINT_URL_S3": ELSEWHERE}
     assert not loopback_endpoint(both)
     assert loopback_endpoint({"AWS_ENDPOINT_URL": "http://127.0.0.1:9000"})
@@ -69,7 +69,7 @@ def test_the_more_specific_variable_hides_no_endpoint_of_another_machine() -> No
 
 
 @pytest.mark.sandbox
-def test_a_lake_over_plain_http_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lake_over_plain_http_is_refused_before_any_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", ELSEWHERE)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     with pytest.raises(ConfigError, match="events would cross the network unencrypted"):
@@ -89,7 +89,7 @@ CAUSES: dict[str, tuple[Callable[[], str], str]] = {
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("case", CAUSES)
-def test_an_endpoint_that_gives_no_answer_is_named_with_the_cause(
+def test_an_endpoint_without_a_response_is_named_with_the_cause(
     case: str, s3: S3Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint, cause = CAUSES[case]
@@ -107,9 +107,9 @@ def test_an_endpoint_without_tls_is_named_as_such(s3: S3Proxy, monkeypatch: pyte
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_store_that_is_away_for_a_while_costs_no_try(status: int, s3: S3Proxy, tmp_path: Path) -> None:
+def test_a_temporary_outage_of_the_store_costs_no_try(status: int, s3: S3Proxy, tmp_path: Path) -> None:
     source = tmp_path / "file"
-    source.write_bytes(b"x" * 6_000_000)  # several parts
+    source.write_bytes(b"x" * 6_000_000)  # Several parts.
     lake = Lake(f"{LAKE}/{uuid4().hex}", retry_policy=20)
     for match in ("PUT .*", "GET .*", "POST .*", "HEAD .*"):
         s3.plan(S3Fault(match, status=status, code="InternalError", times=3))
@@ -123,7 +123,7 @@ def test_a_store_that_is_away_for_a_while_costs_no_try(status: int, s3: S3Proxy,
 
 
 @pytest.mark.sandbox
-def test_a_store_that_stays_away_ends_the_wait_with_its_answer(s3: S3Proxy) -> None:
+def test_a_longer_outage_ends_with_the_stores_response(s3: S3Proxy) -> None:
     s3.plan(S3Fault(".*", code="SlowDown", times=10_000))
     began = time.monotonic()
     with pytest.raises(LakeError, match=r"\(SlowDown\)"):
@@ -132,8 +132,8 @@ def test_a_store_that_stays_away_ends_the_wait_with_its_answer(s3: S3Proxy) -> N
 
 
 @pytest.mark.unit
-def test_the_shipped_patience_outlasts_a_minute_of_503s() -> None:
-    """Played as object_store waits: each pause is random between the first one and ``base`` times the last, capped."""
+def test_the_shipped_retry_settings_outlast_a_minute_of_503s() -> None:
+    """Simulates object_store's backoff: each pause is random between the first one and ``base`` times the last, capped."""
     shipped = retry_config(PATIENCE_SECONDS)
     backoff, limit = shipped["backoff"], shipped["retry_timeout"].total_seconds()
     first, most = backoff["init_backoff"].total_seconds(), backoff["max_backoff"].total_seconds()
@@ -149,7 +149,7 @@ def test_the_shipped_patience_outlasts_a_minute_of_503s() -> None:
 
 
 @pytest.mark.unit
-def test_a_patience_that_is_none_is_refused() -> None:
+def test_invalid_retry_settings_are_refused() -> None:
     assert patience_seconds({}) == PATIENCE_SECONDS
     assert patience_seconds({PATIENCE_VARIABLE: "30"}) == 30
     for value in ("soon", "0", "-1", "3600", "nan"):

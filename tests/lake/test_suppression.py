@@ -1,4 +1,4 @@
-"""The suppression list: salted hashes, records that are never changed, and keys that may be replaced."""
+"""The suppression list: salted hashes, immutable records, and keys that may be replaced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_m19_ids_are_found_by_kind_and_project(lake: Lake) -> None:
     assert not read_suppression(lake, OTHER).is_user("anna")
 
 
-def test_m19_the_list_shows_no_id_and_not_the_same_hash_in_two_lakes(lake: Lake, tmp_path: Path) -> None:
+def test_m19_the_list_contains_no_id_and_other_hashes_in_other_lakes(lake: Lake, tmp_path: Path) -> None:
     another = Lake(f"file://{tmp_path}/other", lake.signing_keys)
     hashes = []
     for each in (lake, another):
@@ -56,7 +56,7 @@ def test_m19_the_list_shows_no_id_and_not_the_same_hash_in_two_lakes(lake: Lake,
     assert all(map(is_own_key, lake.keys(SUPPRESSION)))
 
 
-def test_m19_who_is_listed_is_not_listed_again_and_the_salt_stays(lake: Lake) -> None:
+def test_m19_a_listed_person_is_not_listed_again_and_the_salt_stays(lake: Lake) -> None:
     for users in (["anna"], ["anna"], ["anna", "bert"]):
         suppress(lake, PROJECT, users, [], **AT)
     assert newest_number(lake) == 2
@@ -66,13 +66,13 @@ def test_m19_who_is_listed_is_not_listed_again_and_the_salt_stays(lake: Lake) ->
     assert len(read_suppression(lake, PROJECT).secrets) == 1
 
 
-def test_m19_two_who_write_at_the_same_time(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m19_two_concurrent_writers(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.lake.suppression.create_record", lambda *_: False)
     with pytest.raises(Conflict):
         suppress(lake, PROJECT, ["anna"], [], **AT)
 
 
-def test_m19_a_replaced_key_is_kept_for_what_it_has_hashed(tmp_path: Path) -> None:
+def test_m19_a_replaced_key_is_kept_for_its_hashes(tmp_path: Path) -> None:
     url = f"file://{tmp_path}/lake"
     suppress(Lake(url, keys(ONE)), PROJECT, ["anna"], [], **AT)
     both = Lake(url, keys(TWO, ONE))
@@ -84,7 +84,7 @@ def test_m19_a_replaced_key_is_kept_for_what_it_has_hashed(tmp_path: Path) -> No
         read_suppression(Lake(url, keys(TWO)), PROJECT)
 
 
-def test_m19_a_list_from_before_the_key_is_believed_once_it_is_listed(tmp_path: Path) -> None:
+def test_m19_a_list_from_before_the_key_is_valid_once_listed(tmp_path: Path) -> None:
     url = f"file://{tmp_path}/lake"
     suppress(Lake(url), PROJECT, ["anna"], [], **AT)
     signed = Lake(url, keys(ONE))
@@ -95,14 +95,14 @@ def test_m19_a_list_from_before_the_key_is_believed_once_it_is_listed(tmp_path: 
 
 
 @pytest.mark.parametrize("body", [b"half", b"{}", b'{"version": 99, "project_id": 4000001, "key": null, "salt": "00", "hashes": []}'])  # fmt: skip
-def test_m19_a_record_that_cannot_be_read_is_not_taken_for_nobody(tmp_path: Path, body: bytes) -> None:
+def test_m19_an_unreadable_record_is_not_an_empty_list(tmp_path: Path, body: bytes) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     lake.create(f"{SUPPRESSION}/people/000001.json", body)
     with pytest.raises(BadManifest):
         read_suppression(lake, PROJECT)
 
 
-def test_m19_ids_of_forgotten_events_add_up(lake: Lake) -> None:
+def test_m19_ids_of_forgotten_events_accumulate(lake: Lake) -> None:
     record_forgotten_ids(lake, PROJECT, DAY, [])
     assert forgotten_days(lake, PROJECT) == set()
     for ids in (["a" * 64], ["b" * 64, "c" * 64], ["a" * 64]):

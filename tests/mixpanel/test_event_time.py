@@ -1,4 +1,4 @@
-"""Mixpanel's time: every event belongs to one partition, and its instant is the one at which it happened."""
+"""Mixpanel's time: every event belongs to one partition, and its timestamp is when it happened."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ZONES = sorted(available_timezones())
 DAYS = range(date(2010, 1, 1).toordinal(), date(2037, 12, 31).toordinal())
 HOUR = timedelta(hours=1)
 
-# True instant, zone, the time that a project_local export returns, its day in a utc project, its day in that one.
+# True instant, zone, the time that a project_local export returns, its day in a utc project, its day in that project.
 # Source: Mixpanel's time semantics, computed with zoneinfo.
 WORKED = [
     ("2026-07-01T12:00:00Z", "America/Los_Angeles", 1782907200, 1782882000, "2026-07-01", "2026-07-01"),
@@ -43,9 +43,9 @@ WORKED = [
     ("2026-03-08T10:00:00Z", "America/Los_Angeles", 1772964000, 1772938800, "2026-03-08", "2026-03-08"),
 ]
 
-# Rows that were published: time, $mp_api_timestamp_ms, zone, seconds between event and arrival.
+# Published rows: time, $mp_api_timestamp_ms, zone, seconds between event and arrival.
 PUBLISHED = [
-    (1652825148, 1652850348643, "America/Los_Angeles", 0.643),  # Adobe's own tutorial
+    (1652825148, 1652850348643, "America/Los_Angeles", 0.643),  # Adobe's own tutorial.
     (1652423938, 1652449138115, "America/Los_Angeles", 0.115),
     (1602611311, 1602625711874, "America/New_York", 0.874),
     (1648943376, 1648964977987, "America/Mexico_City", 1.987),
@@ -54,7 +54,7 @@ PUBLISHED = [
 
 
 def wall_ms(moment: datetime, zone: ZoneInfo) -> int:
-    """What a project_local project keeps of an instant."""
+    """Return what a project_local project stores of an instant."""
     wall = moment.astimezone(zone).replace(tzinfo=UTC)
     return (wall - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
@@ -65,7 +65,7 @@ def milliseconds(moment: datetime) -> int:
 
 @cache
 def transitions(name: str) -> tuple[datetime, ...]:
-    """The instants of the years of DAYS at which the zone's offset changes, to the minute."""
+    """Return the instants in the years of DAYS at which the zone's offset changes, to the minute."""
     zone, found = ZoneInfo(name), []
     begin, end = (datetime.fromordinal(day).replace(tzinfo=UTC) for day in (DAYS.start, DAYS.stop))
     while begin < end:
@@ -83,7 +83,7 @@ def transitions(name: str) -> tuple[datetime, ...]:
 
 @st.composite
 def zoned_instants(draw: st.DrawFn) -> tuple[ZoneInfo, datetime]:
-    """Any zone and an instant, half of them within a day of a change of that zone's clock."""
+    """Generate any zone and an instant, half of them within a day of a change of that zone's clock."""
     name = draw(st.sampled_from(ZONES))
     anywhere = st.datetimes(datetime(1990, 1, 1), datetime(2037, 12, 31), timezones=st.just(UTC))
     moment = draw(anywhere)
@@ -101,7 +101,7 @@ def test_worked_examples(instant: str, zone: str, seconds: int, local: int, day:
 
 
 @pytest.mark.parametrize(("local", "arrival_ms", "zone", "seconds"), PUBLISHED)
-def test_published_rows_arrive_just_after_they_happened(
+def test_published_rows_arrive_shortly_after_they_happened(
     local: int, arrival_ms: int, zone: str, seconds: float
 ) -> None:
     """Read as UTC, Adobe's own sample would be seven hours off."""
@@ -109,7 +109,7 @@ def test_published_rows_arrive_just_after_they_happened(
     assert (arrival_ms - happened.milliseconds) / 1000 == seconds
 
 
-FOLD = 1793496600_000  # 2026-11-01 01:30 in Los Angeles, twice
+FOLD = 1793496600_000  # 2026-11-01 01:30 in Los Angeles, twice.
 FIRST, SECOND = 1793521800_000, 1793525400_000
 
 
@@ -124,7 +124,7 @@ FIRST, SECOND = 1793521800_000, 1793525400_000
         (FIRST - 1, FIRST),
     ],
 )
-def test_in_the_fold_the_latest_reading_not_after_the_arrival_is_taken(
+def test_in_the_fold_the_latest_reading_before_the_arrival_is_used(
     arrival_ms: int | None, instant: int
 ) -> None:
     happened = event_time(FOLD, ZoneInfo("America/Los_Angeles"), arrival_ms)
@@ -135,7 +135,7 @@ def test_in_the_fold_the_latest_reading_not_after_the_arrival_is_taken(
     ("seconds", "day", "instant"),
     [(1772937000, "2026-03-08", "2026-03-08T10:30:00Z"), (1520735400, "2018-03-11", "2018-03-11T10:30:00Z")],
 )
-def test_a_wall_time_that_never_was_is_shifted_by_the_offset_before_the_gap(
+def test_a_skipped_wall_time_is_shifted_by_the_offset_before_the_gap(
     seconds: int, day: str, instant: str
 ) -> None:
     happened = event_time(seconds * 1000, ZoneInfo("America/Los_Angeles"))
@@ -143,7 +143,7 @@ def test_a_wall_time_that_never_was_is_shifted_by_the_offset_before_the_gap(
     assert happened == EventTime(date.fromisoformat(day), truth, TimeReading.GAP)
 
 
-def test_a_day_that_a_zone_never_had_is_still_a_partition() -> None:
+def test_a_day_that_a_zone_skipped_is_still_a_partition() -> None:
     """Samoa went from 29 to 31 December 2011."""
     zone, noon = ZoneInfo("Pacific/Apia"), milliseconds(datetime(2011, 12, 30, 12, tzinfo=UTC))
     assert event_time(noon, zone).day == date(2011, 12, 30)
@@ -162,12 +162,12 @@ def test_instant_to_wall_clock_and_back(zoned: tuple[ZoneInfo, datetime]) -> Non
 
 
 @given(zoned_instants(), st.none() | st.integers(0, 4_000_000_000_000))
-def test_every_wall_time_is_in_one_partition_and_no_other_day_can_claim_it(
+def test_every_wall_time_is_in_exactly_one_partition(
     zoned: tuple[ZoneInfo, datetime], arrival_ms: int | None
 ) -> None:
-    """Mixpanel returns a row for the day that its wall clock shows; gaps, folds and arrivals do not move it."""
+    """Mixpanel returns a row for the day of its wall clock; gaps, folds and arrivals do not move it."""
     zone, moment = zoned
-    shown = milliseconds(moment)  # any wall time, whether or not that zone's clock ever showed it
+    shown = milliseconds(moment)  # Any wall time, whether or not that zone's clock ever showed it.
     happened = event_time(shown, zone, arrival_ms)
     assert happened.day == moment.date()
     shown_again = datetime.fromtimestamp(happened.milliseconds / 1000, UTC).astimezone(zone)
@@ -187,17 +187,17 @@ def test_any_integer_is_an_instant_or_an_overflow(number: int, zone: str) -> Non
 def test_every_event_of_a_day_lies_between_its_start_and_its_latest_instant(
     zoned: tuple[ZoneInfo, datetime], arrival_ms: int | None
 ) -> None:
-    """Also where midnight is odd, and for wall times that the zone's clock never showed."""
+    """Also with unusual midnights, and for wall times that the zone's clock never showed."""
     zone, moment = zoned
     happened = event_time(milliseconds(moment), zone, arrival_ms)
     instant = datetime.fromtimestamp(happened.milliseconds / 1000, UTC)
     assert day_start(happened.day, zone) <= instant < latest_instant(happened.day, zone)
 
 
-def test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_its_instant() -> None:
+def test_every_transition_of_every_zone_keeps_partition_and_instant() -> None:
     """Around each change of each zone's clock since 2010, minute by minute: instant, wall clock, and back."""
     seen = 0
-    # Of zones with the same changes, of which most are other names of one place, one.
+    # One of the zones with the same changes, most of which are other names of one place.
     for name in {tuple(transitions(name)): name for name in ZONES}.values():
         zone = ZoneInfo(name)
         for change in transitions(name):
@@ -212,14 +212,14 @@ def test_every_transition_of_every_zone_keeps_each_event_in_one_partition_and_it
 
 
 @given(st.sampled_from(ZONES), st.sampled_from(DAYS), st.data())
-def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataObject) -> None:
-    """At each zone's own midnight, or where the clock jumps over it."""
+def test_a_day_ends_at_its_midnight(name: str, ordinal: int, data: st.DataObject) -> None:
+    """At each zone's own midnight, or where the clock skips it."""
     zone, day = ZoneInfo(name), date.fromordinal(ordinal)
     if transitions(name) and data.draw(st.booleans()):
         near = data.draw(st.sampled_from(transitions(name))).astimezone(zone).date()
         day = near + timedelta(days=data.draw(st.integers(-1, 1)))
     end = day_end(day, zone)
-    # No longer before: Casey's clock went back by three hours, from 02:00 to the day before, on 5 March 2010.
+    # Not earlier: Casey's clock went back by three hours, from 02:00 to the day before, on 5 March 2010.
     for step in (timedelta(microseconds=1), timedelta(minutes=1)):
         assert (end - step).astimezone(zone).date() <= day
     for step in (timedelta(microseconds=1), timedelta(minutes=1), HOUR, 3 * HOUR):
@@ -247,12 +247,12 @@ def test_a_day_ends_where_its_date_does(name: str, ordinal: int, data: st.DataOb
         ("Pacific/Kiritimati", "2026-12-31", "2026-12-31T10:00:00Z"),
     ],
 )
-def test_days_whose_midnight_is_odd(zone: str, day: str, end: str) -> None:
+def test_days_with_an_unusual_midnight(zone: str, day: str, end: str) -> None:
     assert day_end(date.fromisoformat(day), ZoneInfo(zone)) == datetime.fromisoformat(end)
 
 
 @given(st.sampled_from(ZONES), st.integers(DAYS.start, DAYS.stop - 30))
-def test_days_follow_each_other_without_a_hole(name: str, ordinal: int) -> None:
+def test_days_are_contiguous(name: str, ordinal: int) -> None:
     zone = ZoneInfo(name)
     ends = [day_end(date.fromordinal(ordinal + n), zone) for n in range(30)]
     assert ends == sorted(ends)
@@ -262,7 +262,7 @@ def test_days_follow_each_other_without_a_hole(name: str, ordinal: int) -> None:
 @pytest.mark.parametrize(
     ("time_is", "end"), [("utc", "2026-07-02T00:00:00Z"), ("project_local", "2026-07-02T07:00:00Z")]
 )
-def test_a_day_is_closed_where_the_project_counts_its_days(time_is: str, end: str) -> None:
+def test_a_day_is_settled_in_the_projects_zone(time_is: str, end: str) -> None:
     source = MixpanelSource.model_validate({"timezone": "America/Los_Angeles", "time_is": time_is})
     day, moment = date(2026, 7, 1), datetime.fromisoformat(end)
     require_closed(day, source, moment)

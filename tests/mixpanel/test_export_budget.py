@@ -23,7 +23,7 @@ ROUNDING = 1e-5
 
 
 def within_limits(moments: list[float]) -> bool:
-    """Whether no 61 requests lie within an hour and no 4 within a second."""
+    """Return whether no 61 requests are within an hour and no 4 within a second."""
     return all(
         later - earlier >= seconds - ROUNDING
         for count, seconds in ((60, 3600.0), (3, 1.0))
@@ -44,8 +44,8 @@ def lake(tmp_path: Path) -> Lake:
         max_size=90,
     )
 )
-def test_no_rolling_hour_or_second_holds_too_many(turns: list[tuple[int, float]]) -> None:
-    """Three instances, as three workers have them, ask in any order and at any pace."""
+def test_no_rolling_hour_or_second_exceeds_the_limit(turns: list[tuple[int, float]]) -> None:
+    """Three instances, as in three workers, request in any order and at any pace."""
     fake_clock = FakeClock()
     with TemporaryDirectory() as folder:
         lake = Lake(f"file://{folder}")
@@ -64,7 +64,7 @@ def test_no_rolling_hour_or_second_holds_too_many(turns: list[tuple[int, float]]
     assert within_limits(made)
 
 
-def test_workers_at_the_same_moment_get_different_tickets(lake: Lake) -> None:
+def test_concurrent_workers_get_different_tickets(lake: Lake) -> None:
     start = threading.Barrier(4)
     fake_clocks = [FakeClock() for _ in range(4)]
 
@@ -79,7 +79,7 @@ def test_workers_at_the_same_moment_get_different_tickets(lake: Lake) -> None:
     assert sum(clock.slept != [] for clock in fake_clocks) > 0
 
 
-def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> None:
+def test_a_short_wait_happens_here_and_a_long_one_is_returned(lake: Lake) -> None:
     fake_clock = FakeClock()
     budget = ExportBudget(lake, 7, fake_clock.clock)
     for _ in range(60):
@@ -97,7 +97,7 @@ def test_a_short_wait_is_waited_and_a_long_one_is_handed_back(lake: Lake) -> Non
     assert len(list(lake.keys("_budget/mixpanel-7"))) == 60
 
 
-def test_projects_have_budgets_of_their_own(lake: Lake) -> None:
+def test_each_project_has_its_own_budget(lake: Lake) -> None:
     for project in range(5):
         fake_clock = FakeClock()
         for _ in range(3):
@@ -105,7 +105,7 @@ def test_projects_have_budgets_of_their_own(lake: Lake) -> None:
         assert fake_clock.slept == []
 
 
-def test_the_first_export_waits_for_nothing(lake: Lake) -> None:
+def test_the_first_export_does_not_wait(lake: Lake) -> None:
     ExportBudget(lake, 1, frozen()).acquire()
     assert list(lake.keys("_budget")) == ["_budget/mixpanel-1/000000001.json"]
 
@@ -113,8 +113,8 @@ def test_the_first_export_waits_for_nothing(lake: Lake) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"[]", b'{"at":"soon"}', b'{"at":null}', b"\xff", b'{"at":1e400}']
 )
-def test_a_ticket_that_cannot_be_read_holds_nobody_up(lake: Lake, body: bytes) -> None:
-    """Where it should have, Mixpanel says so itself."""
+def test_an_unreadable_ticket_blocks_no_export(lake: Lake, body: bytes) -> None:
+    """If it should have, Mixpanel itself rejects the request."""
     for number in range(1, 61):
         lake.create(f"_budget/mixpanel-1/{number:09d}.json", body)
     lake.create("_budget/mixpanel-1/.DS_Store", b"")
@@ -124,7 +124,7 @@ def test_a_ticket_that_cannot_be_read_holds_nobody_up(lake: Lake, body: bytes) -
     assert "_budget/mixpanel-1/000000061.json" in lake.keys("_budget")
 
 
-def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_year(lake: Lake) -> None:
+def test_a_clock_a_year_ahead_does_not_block_the_others_for_a_year(lake: Lake) -> None:
     ahead = FakeClock(at=FakeClock().at + 365 * 86400)
     for _ in range(60):
         ExportBudget(lake, 1, ahead.clock).acquire()
@@ -134,12 +134,12 @@ def test_a_worker_whose_clock_is_a_year_ahead_does_not_stop_the_others_for_a_yea
 
 
 @pytest.mark.parametrize("tickets", [0, 1, 2, 7, 59, 60, 61, 100])
-def test_the_exports_of_the_last_hour_are_counted_without_a_listing(
+def test_the_exports_of_the_last_hour_are_counted_without_listing_all(
     lake: Lake, tickets: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 10_000_000.0
     budget = ExportBudget(lake, 1, Clock(lambda: now))
-    for number in range(1, tickets + 1):  # one a minute, so that the last sixty are of the last hour
+    for number in range(1, tickets + 1):  # One a minute, so that the last sixty are of the last hour.
         at = now - 60.0 * (tickets - number)
         lake.create(f"_budget/mixpanel-1/{number:09d}.json", b'{"at": %f}' % at)
     monkeypatch.setattr(Lake, "objects", lambda *_: pytest.fail("the lake was listed"))

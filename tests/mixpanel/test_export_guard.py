@@ -1,4 +1,4 @@
-"""Promise 1, complete: nothing partial looks whole, and no line is split, joined or changed on the way."""
+"""Promise 1, complete: a partial export never passes as complete, and no line is split, joined or changed."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_any_split_into_chunks_gives_the_same_lines(data: bytes, cuts: list[int]
     assert [*lines, splitter.finish()] == data.split(b"\n")
 
 
-def test_only_the_newline_byte_splits() -> None:
+def test_only_the_newline_byte_splits_lines() -> None:
     data = "a\u0085b\u2028c\u2029d\x0be\x0cf\x1cg\rh".encode()
     assert list(LineSplitter().feed(data + b"\n")) == [data]
 
 
-def test_a_line_without_end_does_not_fill_the_memory() -> None:
+def test_a_line_without_end_does_not_exhaust_memory() -> None:
     splitter = LineSplitter(longest_line_bytes=10)
     assert list(splitter.feed(b"0123456789\n01234")) == [b"0123456789"]
     with pytest.raises(ExportTooLarge, match="longer than 10 bytes"):
@@ -53,7 +53,7 @@ def test_a_line_without_end_does_not_fill_the_memory() -> None:
 
 
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.lists(st.integers(0, 10_000)))
-def test_gzip_of_several_members_in_any_pieces(members: list[bytes], cuts: list[int]) -> None:
+def test_gzip_with_several_members_in_any_pieces(members: list[bytes], cuts: list[int]) -> None:
     gunzip = GunzipStream()
     data = b"".join(gzip.compress(member) for member in members)
     assert b"".join(p for piece in pieces(data, cuts) for p in gunzip.feed(piece)) == b"".join(members)
@@ -61,7 +61,7 @@ def test_gzip_of_several_members_in_any_pieces(members: list[bytes], cuts: list[
 
 
 @given(st.binary(max_size=300), st.data())
-def test_a_gzip_that_is_cut_anywhere_is_not_finished(content: bytes, draw: st.DataObject) -> None:
+def test_a_gzip_truncated_anywhere_is_incomplete(content: bytes, draw: st.DataObject) -> None:
     data = gzip.compress(content)
     gunzip = GunzipStream()
     for _ in gunzip.feed(data[: draw.draw(st.integers(0, len(data) - 1))]):
@@ -69,7 +69,7 @@ def test_a_gzip_that_is_cut_anywhere_is_not_finished(content: bytes, draw: st.Da
     assert not gunzip.finished
 
 
-def test_zeros_after_the_last_member_are_padding_and_anything_else_is_damage() -> None:
+def test_zeros_after_the_last_member_are_padding_and_other_bytes_are_damage() -> None:
     padded = GunzipStream()
     assert b"".join(padded.feed(gzip.compress(b"x") + b"\0" * 512)) == b"x"
     assert padded.finished
@@ -79,7 +79,7 @@ def test_zeros_after_the_last_member_are_padding_and_anything_else_is_damage() -
 
 def test_flipped_bits_are_damage() -> None:
     data = bytearray(gzip.compress(ROW * 50))
-    data[-6] ^= 1  # in the checksum
+    data[-6] ^= 1  # In the checksum.
     with pytest.raises(TruncatedExport, match="damaged"):
         list(GunzipStream().feed(bytes(data)))
 
@@ -98,7 +98,7 @@ def test_a_gzip_bomb_is_refused_in_bounded_memory() -> None:
 @pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \n"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_bomb_of_blank_lines_is_refused_in_seconds(blank: bytes, zipped: bool) -> None:
-    """A gigabyte of newlines is a megabyte of gzip; what follows the first thousands is not even unpacked."""
+    """A gigabyte of newlines is a megabyte of gzip; everything after the first thousands stays compressed."""
     body = ROW + b"\n" + blank * 50_000_000
     wire = gzip.compress(body, 1) if zipped else body
     headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
@@ -108,13 +108,13 @@ def test_a_bomb_of_blank_lines_is_refused_in_seconds(blank: bytes, zipped: bool)
     assert time.process_time() - began < 3
 
 
-def test_a_blank_line_after_every_event_is_no_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_line_after_every_event_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.mixpanel.export_guard._MOST_BLANK", 2)
     assert len(list(opened([(ROW + b"\n\n") * 20]))) == 20
 
 
 @given(EVENTS, st.lists(st.integers(0, 10_000)), st.booleans())
-def test_a_whole_export_comes_out_as_it_went_in(events: list[bytes], cuts: list[int], zipped: bool) -> None:
+def test_a_complete_export_is_unchanged(events: list[bytes], cuts: list[int], zipped: bool) -> None:
     body = b"\n".join(events) + b"\n"
     wire = gzip.compress(body) if zipped else body
     headers: dict[str, Any] = {"Content_Encoding": "gzip"} if zipped else {}
@@ -126,7 +126,7 @@ def test_a_whole_export_comes_out_as_it_went_in(events: list[bytes], cuts: list[
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(EVENTS, st.data(), st.booleans())
-def test_bytes_that_are_cut_anywhere_are_never_whole(
+def test_bytes_truncated_anywhere_are_never_complete(
     events: list[bytes], draw: st.DataObject, zipped: bool
 ) -> None:
     body = b"\n".join(events) + b"\n"
@@ -142,7 +142,7 @@ def test_bytes_that_are_cut_anywhere_are_never_whole(
 
 
 @given(EVENTS, st.data())
-def test_a_cut_inside_the_last_line_shows_even_where_the_length_fits(
+def test_a_truncated_last_line_is_detected_although_the_length_matches(
     events: list[bytes], draw: st.DataObject
 ) -> None:
     body = b"\n".join(events)
@@ -151,7 +151,7 @@ def test_a_cut_inside_the_last_line_shows_even_where_the_length_fits(
         list(opened([cut], Content_Length=str(len(cut))))
 
 
-def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
+def test_a_gzip_truncated_before_it_was_measured_is_detected() -> None:
     cut = gzip.compress(b"\n".join([ROW] * 400) + b"\n")[:-9]
     with pytest.raises(TruncatedExport, match="its gzip data is incomplete"):
         list(opened([cut], Content_Length=str(len(cut)), Content_Encoding="gzip"))
@@ -170,24 +170,24 @@ def test_a_gzip_that_is_cut_before_it_was_measured_shows() -> None:
         {"Transfer_Encoding": "gzip, chunked"},
     ],
 )
-def test_an_answer_that_does_not_say_where_it_ends_is_never_whole(headers: dict[str, str]) -> None:
-    """Not even where its gzip ends: of several members the first ones look like that too."""
+def test_a_response_without_a_declared_end_is_never_complete(headers: dict[str, str]) -> None:
+    """Not even at the end of its gzip: the first of several members ends like that too."""
     for wire, more in ((ROW + b"\n", {}), (gzip.compress(ROW + b"\n"), {"Content_Encoding": "gzip"})):
         with pytest.raises(TruncatedExport, match="does not state its length"):
             list(opened([wire], is_framed=False, **headers, **more))
 
 
-def test_a_length_that_is_said_twice_is_one_length() -> None:
+def test_a_repeated_content_length_is_one_length() -> None:
     assert list(opened([ROW], Content_Length=f"{len(ROW)}, {len(ROW)}")) == [ROW]
 
 
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 206, 226])
-def test_only_a_200_is_a_whole_export(status: int) -> None:
+def test_only_status_200_is_a_complete_export(status: int) -> None:
     with pytest.raises(NotAnExport, match=f"HTTP {status}"):
         list(opened([ROW + b"\n"], status=status))
 
 
-def test_an_empty_answer_is_an_empty_day_if_it_says_so() -> None:
+def test_an_empty_response_is_an_empty_day_if_declared() -> None:
     plain: dict[str, Any] = {"Content_Length": "0"}
     for headers in (plain, plain | {"Content_Encoding": "gzip"}):
         stream = opened([], **headers)
@@ -232,7 +232,7 @@ SENTINELS = (
 
 @pytest.mark.parametrize("sentinel", SENTINELS)
 @pytest.mark.parametrize("place", ["last", "last without newline", "middle", "only"])
-def test_mixpanel_giving_up_is_heard_in_every_spelling(sentinel: bytes, place: str) -> None:
+def test_mixpanels_termination_line_is_detected_in_every_spelling(sentinel: bytes, place: str) -> None:
     body = {
         "last": ROW + b"\n" + sentinel + b"\n",
         "last without newline": ROW + b"\n" + sentinel,
@@ -256,7 +256,7 @@ def test_mixpanel_giving_up_is_heard_in_every_spelling(sentinel: bytes, place: s
         b"<html>export terminated early</html>",
     ],
 )
-def test_a_sentinel_that_is_glued_to_half_an_event_is_heard(sentinel: bytes) -> None:
+def test_a_termination_line_joined_to_half_an_event_is_detected(sentinel: bytes) -> None:
     with pytest.raises(ExportTerminatedEarly):
         list(opened([ROW + b'\n{"event":"B","properties":{"time":17829' + sentinel + b"\n" + ROW]))
 
@@ -271,7 +271,7 @@ def test_a_sentinel_that_is_glued_to_half_an_event_is_heard(sentinel: bytes) -> 
         b'{"properties":{},"error":"x","event":"B"}',
     ],
 )
-def test_an_event_may_say_whatever_it_likes(line: bytes) -> None:
+def test_an_event_may_contain_any_text(line: bytes) -> None:
     assert list(opened([line + b"\n" + ROW + b"\n" + line])) == [line, ROW, line]
 
 
@@ -290,7 +290,7 @@ def test_an_event_may_say_whatever_it_likes(line: bytes) -> None:
         b"plain words",
     ],
 )
-def test_a_line_in_the_middle_that_is_no_event_is_passed_on_to_quarantine(line: bytes) -> None:
+def test_an_invalid_line_in_the_middle_goes_to_quarantine(line: bytes) -> None:
     assert list(opened([ROW + b"\n" + line + b"\n" + ROW])) == [ROW, line, ROW]
 
 
@@ -305,7 +305,7 @@ def test_a_line_in_the_middle_that_is_no_event_is_passed_on_to_quarantine(line: 
         b'{"event":"A","properties":{"d":%s%s}}' % (b'{"a":[' * 5000, b"]}" * 5000),
     ],
 )
-def test_a_last_line_is_whole_even_where_its_values_are_unusable(line: bytes) -> None:
+def test_a_last_line_with_unusable_values_is_complete(line: bytes) -> None:
     assert list(opened([ROW + b"\n" + line])) == [ROW, line]
 
 
@@ -320,7 +320,7 @@ def test_a_last_line_is_whole_even_where_its_values_are_unusable(line: bytes) ->
         b'{"event":"A","properties":{"d":%s"%s}}' % (b'{"a":[' * 5000, b"]}" * 5000),
     ],
 )
-def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
+def test_an_invalid_last_line_does_not_prove_the_end(line: bytes) -> None:
     with pytest.raises(TruncatedExport, match="not a complete event"):
         list(opened([ROW + b"\n" + line + b"\n"]))
 
@@ -339,7 +339,7 @@ def test_a_last_line_that_is_no_event_ends_nothing(line: bytes) -> None:
         (b"unknown error", "is not a list of events"),
     ],
 )
-def test_a_200_that_holds_something_else_is_no_export(body: bytes, words: str) -> None:
+def test_a_200_with_another_body_is_not_an_export(body: bytes, words: str) -> None:
     with pytest.raises(NotAnExport, match=words):
         list(opened([body]))
 
@@ -353,22 +353,22 @@ def test_a_200_that_holds_something_else_is_no_export(body: bytes, words: str) -
         "Api error: canary",
     ],
 )
-def test_of_such_an_answer_nothing_is_told(answer: str) -> None:
-    """It may be the events in another form, or hold our own credentials."""
+def test_the_body_of_such_a_response_is_not_shown(answer: str) -> None:
+    """It may contain the events in another form, or our own credentials."""
     with pytest.raises(NotAnExport) as told:
         list(opened([answer.encode()]))
     assert "canary" not in str(told.value)
     assert "login page" in told.value.hint
 
 
-def test_an_encoding_that_was_not_asked_for_is_no_export() -> None:
+def test_an_encoding_that_was_not_requested_is_refused() -> None:
     with pytest.raises(NotAnExport, match="Content-Encoding"):
         list(opened([b"x"], Content_Encoding="br"))
     with pytest.raises(TruncatedExport, match="damaged"):
         list(opened([ROW], Content_Encoding="gzip"))
 
 
-def test_the_public_samples_survive(sample_lines: bytes) -> None:
+def test_the_public_samples_are_unchanged(sample_lines: bytes) -> None:
     buffer = io.BytesIO(gzip.compress(sample_lines))
     chunks = iter(lambda: buffer.read(7), b"")
     assert list(opened(chunks, Content_Encoding="gzip")) == sample_lines.rstrip(b"\n").split(b"\n")
@@ -376,11 +376,11 @@ def test_the_public_samples_survive(sample_lines: bytes) -> None:
 
 @pytest.fixture
 def sample_lines() -> bytes:
-    """Lines in the shape of real exports, with every separator that Unicode knows."""
+    """Generate lines in the form of real exports, with every separator of Unicode."""
     return b"\n".join([ROW, HOSTILE, ROW.replace(b'"u"', '"Ålesund “Mørk” ☕"'.encode())]) + b"\n"
 
 
-def test_every_error_of_the_stream_names_itself_and_a_next_step() -> None:
+def test_every_error_of_the_stream_has_a_name_and_a_remedy() -> None:
     for body in (b"terminated early", b"<html>", ROW[:-3], b"{}"):
         with pytest.raises(PipelineError) as told:
             list(opened([body]))

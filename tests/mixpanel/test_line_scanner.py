@@ -1,4 +1,4 @@
-"""Seeing lines in blocks gives the verdicts of seeing them one at a time, whatever comes in whatever pieces."""
+"""Scanning lines in blocks has the same result as scanning them individually, for any input in any pieces."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LINES = st.lists(ONE_LINE, max_size=40) | st.lists(
 
 
 def verdict(body: list[bytes], take: Callable[[LineScanner, bytes], object]) -> tuple[object, ...]:
-    """What becomes of an export: its counts, and the error with its place in the stream."""
+    """Return an export's counts, and the error with its place in the stream."""
     scan = LineScanner()
     number = 0
     try:
@@ -68,7 +68,7 @@ def test_blocks_and_single_lines_give_the_same_verdict(
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_line_is_seen_wherever_it_is_in_a_block(odd: bytes) -> None:
+def test_an_unusual_line_is_detected_anywhere_in_a_block(odd: bytes) -> None:
     for place in range(6):
         lines = [ROW] * 5
         lines.insert(place, odd)
@@ -77,13 +77,13 @@ def test_an_odd_line_is_seen_wherever_it_is_in_a_block(odd: bytes) -> None:
 
 
 @given(st.lists(st.integers(0, 700), max_size=12), st.integers(0, 700))
-def test_places_are_those_of_flatnonzero(true: list[int], size: int) -> None:
+def test_positions_equal_those_of_flatnonzero(true: list[int], size: int) -> None:
     found = np.zeros(size, bool)
     found[[place for place in true if place < size]] = True
     assert _places(found).tolist() == np.flatnonzero(found).tolist()
 
 
-def test_a_sentinel_at_the_end_of_a_large_block_is_heard() -> None:
+def test_a_termination_line_at_the_end_of_a_large_block_is_detected() -> None:
     scan = LineScanner()
     with pytest.raises(ExportTerminatedEarly):
         scan.scan(
@@ -91,8 +91,8 @@ def test_a_sentinel_at_the_end_of_a_large_block_is_heard() -> None:
         )
 
 
-def test_ordinary_lines_are_not_seen_one_at_a_time() -> None:
-    """It takes about a third of the time; on a busy machine two thirds."""
+def test_ordinary_lines_are_not_scanned_individually() -> None:
+    """It takes about a third of the time, on a busy machine two thirds."""
     block = (ROW.replace(b'"u"', b'"%s"' % (b"u" * 650)) + b"\n") * 300
     seconds = []
     for take in (LineScanner.scan, line_by_line):

@@ -1,4 +1,4 @@
-"""Promise 5, explained: every answer of Mixpanel's ends in the right error, after the right number of attempts."""
+"""Promise 5, explained: every response of Mixpanel becomes the right error, after the right number of attempts."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_every_row_of_the_table_has_an_example() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize(("status", "body", "error", "words", "attempts"), EXAMPLES)
-def test_a_refusal_becomes_its_error(
+def test_a_rejection_becomes_its_error(
     fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], words: str, attempts: int
 ) -> None:
     with serve_http(script(Reply(status, body.encode(), {"Location": "http://127.0.0.1:1/"}))) as served:
@@ -129,7 +129,7 @@ def test_a_refusal_becomes_its_error(
 
 
 @pytest.mark.sandbox
-def test_me_goes_by_the_same_table(fake_clock: FakeClock) -> None:
+def test_me_follows_the_same_table(fake_clock: FakeClock) -> None:
     for status, body, error, words, attempts in EXAMPLES:
         if error is PartitionNotClosed:
             continue
@@ -140,7 +140,7 @@ def test_me_goes_by_the_same_table(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_storm_that_passes_is_not_noticed(fake_clock: FakeClock) -> None:
+def test_temporary_errors_are_retried(fake_clock: FakeClock) -> None:
     storm = [Reply(status) for status in (500, 502, 503, 504, 429)]
     with serve_http(script(*storm, Reply(200, BODY))) as served:
         assert export(served, fake_clock) == [ROW] * 3
@@ -169,7 +169,7 @@ def test_a_storm_that_passes_is_not_noticed(fake_clock: FakeClock) -> None:
         ("Wed, 99 Jul 2026 12:00:30 GMT", None),
     ],
 )
-def test_retry_after_in_both_forms_and_in_none(header: str | None, seconds: float | None) -> None:
+def test_retry_after_in_both_forms_and_missing(header: str | None, seconds: float | None) -> None:
     assert retry_after_seconds(header, NOW) == seconds
 
 
@@ -182,8 +182,8 @@ def test_retry_after_in_both_forms_and_in_none(header: str | None, seconds: floa
         r"[A-Z][a-z]{2}, [0-9]{1,2} [A-Z][a-z]{2} [0-9]{2,5} [0-9:]{2,9} [-+A-Z0-9]{1,6}", fullmatch=True
     )
 )
-def test_whatever_a_header_says_the_wait_is_bounded(header: str) -> None:
-    """A client waits for two minutes at most; beyond them the task is put off, for an hour at most."""
+def test_the_wait_is_bounded_whatever_the_header(header: str) -> None:
+    """A client waits for two minutes at most; for longer waits, of up to an hour, the task defers."""
     asked = retry_after_seconds(header, NOW)
     assert asked is None or asked >= 0
     assert 1 <= deferral_seconds(asked) <= 3600
@@ -191,7 +191,7 @@ def test_whatever_a_header_says_the_wait_is_bounded(header: str) -> None:
 
 
 @pytest.mark.unit
-def test_nobody_is_put_off_for_a_year() -> None:
+def test_no_wait_takes_a_year() -> None:
     assert deferral_seconds(1e9) == deferral_seconds(float("9" * 400)) == 3600
     assert deferral_seconds(0) == 1
     assert deferral_seconds(None) == 60
@@ -204,7 +204,7 @@ def test_nobody_is_put_off_for_a_year() -> None:
     [("7", 7, 7), ("0", 1, 1), ("Wed, 01 Jul 2026 12:00:30 GMT", 30, 30), ("garbage", 2, 7)],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_it_waits_as_it_is_told(
+def test_the_client_waits_as_requested(
     fake_clock: FakeClock, header: str, low: float, high: float, status: int
 ) -> None:
     with serve_http(script(Reply(status, headers={"Retry-After": header}), Reply(200, BODY))) as served:
@@ -228,7 +228,7 @@ def test_a_long_wait_is_left_to_the_task(
 
 
 @pytest.mark.sandbox
-def test_a_redirect_is_not_followed_and_carries_nothing_away(fake_clock: FakeClock) -> None:
+def test_a_redirect_is_not_followed_and_gets_no_credentials(fake_clock: FakeClock) -> None:
     with serve_http(script(Reply(200, BODY))) as elsewhere:
         for status in (301, 302, 303, 307, 308):
             away = Reply(status, headers={"Location": f"{elsewhere.url}/api/2.0/export"})
@@ -238,7 +238,7 @@ def test_a_redirect_is_not_followed_and_carries_nothing_away(fake_clock: FakeClo
 
 
 @pytest.mark.sandbox
-def test_what_is_asked_of_mixpanel(
+def test_the_request_to_mixpanel(
     fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login thief password thief\n")
@@ -270,7 +270,7 @@ def test_what_is_asked_of_mixpanel(
 
 
 @pytest.mark.unit
-def test_a_question_that_makes_no_sense_is_not_asked() -> None:
+def test_an_invalid_request_is_not_sent() -> None:
     asked = MixpanelClient(MixpanelSettings("svc", SECRET, 1))
     with pytest.raises(RequestRefused, match="before it begins"), asked.export(DAY, date(2026, 6, 30)):
         pass
@@ -280,7 +280,7 @@ def test_a_question_that_makes_no_sense_is_not_asked() -> None:
 
 
 class Tickets:
-    """A budget that counts, and says no after a while."""
+    """A budget that counts, and is exhausted after some requests."""
 
     def __init__(self, left: int) -> None:
         self.left = left
@@ -293,7 +293,7 @@ class Tickets:
 
 
 @pytest.mark.sandbox
-def test_every_attempt_takes_a_ticket_and_none_is_made_without(fake_clock: FakeClock) -> None:
+def test_every_attempt_takes_a_ticket(fake_clock: FakeClock) -> None:
     tickets = Tickets(3)
     with serve_http(script(Reply(500))) as served:
         with pytest.raises(Throttled) as told:
@@ -331,7 +331,7 @@ CUTS = {
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS.keys())
-def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(fake_clock: FakeClock, cut: Reply) -> None:
+def test_a_truncated_export_is_an_error_and_not_retried_here(fake_clock: FakeClock, cut: Reply) -> None:
     with serve_http(script(cut)) as served:
         with pytest.raises(TruncatedExport):
             export(served, fake_clock)
@@ -351,7 +351,7 @@ def test_a_cut_export_is_never_whole_and_not_asked_for_again_here(fake_clock: Fa
         Reply(200, BODY, {"Content-Type": "text/plain; charset=ISO-8859-1"}),
     ],
 )
-def test_a_whole_export_is_whole_in_every_wrapping(fake_clock: FakeClock, reply: Reply) -> None:
+def test_a_complete_export_in_every_encoding(fake_clock: FakeClock, reply: Reply) -> None:
     with serve_http(script(reply)) as served:
         assert export(served, fake_clock) == [ROW] * 3
 
@@ -374,14 +374,14 @@ def test_an_empty_day(fake_clock: FakeClock) -> None:
         chunked(end=b""),
     ],
 )
-def test_what_breaks_before_the_first_byte_is_asked_for_again(fake_clock: FakeClock, early: Reply) -> None:
+def test_an_error_before_the_first_byte_is_retried(fake_clock: FakeClock, early: Reply) -> None:
     with serve_http(script(early, Reply(200, BODY))) as served:
         assert export(served, fake_clock) == [ROW] * 3
         assert len(served.requests) == 2
 
 
 @pytest.mark.sandbox
-def test_a_server_that_says_nothing_is_given_up(fake_clock: FakeClock) -> None:
+def test_a_silent_server_times_out(fake_clock: FakeClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = MixpanelSettings("svc", SECRET, 1, "us", f"http://127.0.0.1:{silent.getsockname()[1]}")
         asked = MixpanelClient(settings, fake_clock.clock, retry_policy=RetryPolicy(1, 0.05, attempts=2))
@@ -395,14 +395,14 @@ def test_a_server_that_says_nothing_is_given_up(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.sandbox
-def test_a_stream_that_all_but_stops_is_given_up() -> None:
+def test_a_very_slow_stream_times_out() -> None:
     fake_clock = FakeClock()
 
     class Slow(FakeClock):
         @property
         def clock(self) -> Any:
             def seconds() -> float:
-                self.at += 4  # every look at the clock: four seconds a chunk
+                self.at += 4  # Every reading of the clock: four seconds a chunk.
                 return self.at
 
             return type(fake_clock.clock)(seconds=seconds, sleep=self.sleep)
@@ -414,7 +414,7 @@ def test_a_stream_that_all_but_stops_is_given_up() -> None:
 
 
 @pytest.mark.sandbox
-def test_an_early_end_and_a_web_page_come_through_the_wire(fake_clock: FakeClock) -> None:
+def test_an_early_end_and_a_web_page_are_detected_over_the_wire(fake_clock: FakeClock) -> None:
     with (
         serve_http(script(Reply(200, BODY + b"terminated early\n"))) as served,
         pytest.raises(ExportTerminatedEarly),
@@ -429,7 +429,7 @@ def test_an_early_end_and_a_web_page_come_through_the_wire(fake_clock: FakeClock
 
 
 @pytest.mark.sandbox
-def test_a_stream_that_is_left_early_is_not_whole(fake_clock: FakeClock) -> None:
+def test_a_stream_that_is_closed_early_is_incomplete(fake_clock: FakeClock) -> None:
     with serve_http(script(Reply(200, BODY))) as served:
         with client(served, fake_clock).export(DAY, DAY) as stream:
             assert next(iter(stream)) == ROW
@@ -438,7 +438,7 @@ def test_a_stream_that_is_left_early_is_not_whole(fake_clock: FakeClock) -> None
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 429, 500])
-def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, status: int) -> None:
+def test_a_response_that_echoes_our_credentials_is_not_repeated(fake_clock: FakeClock, status: int) -> None:
     def echo(request: Request) -> Reply:
         said = f"<p>{request.headers['Authorization']} {SECRET} {request.headers['Authorization'][6:]}"
         return Reply(status, said.encode(), {"Location": f"http://127.0.0.1:1/?{SECRET}"})
@@ -457,7 +457,7 @@ def test_an_upstream_that_echoes_our_credentials_is_not_repeated(fake_clock: Fak
 
 
 @pytest.mark.sandbox
-def test_a_code_that_is_our_secret_is_not_told(fake_clock: FakeClock) -> None:
+def test_an_error_code_equal_to_our_secret_is_not_shown(fake_clock: FakeClock) -> None:
     words = r"HTTP 418, code \*\*\*"
     echo = Reply.json({"code": SECRET}, 418)
     with serve_http(script(echo)) as served, pytest.raises(RequestRefused, match=words) as told:
@@ -495,14 +495,14 @@ def test_cookies_are_not_kept(fake_clock: FakeClock) -> None:
 
 
 @pytest.mark.sandbox
-def test_me_that_is_no_json_is_asked_again(fake_clock: FakeClock) -> None:
+def test_me_is_retried_after_invalid_json(fake_clock: FakeClock) -> None:
     with serve_http(script(Reply(200, b"<html>"), Reply.json({"results": {}}))) as served:
         client(served, fake_clock).me()
         assert len(served.requests) == 2
 
 
 @pytest.mark.unit
-def test_of_an_error_body_only_a_code_is_ever_told() -> None:
+def test_only_a_code_of_an_error_body_is_shown() -> None:
     assert error_code('{"error_code":"403025","message":"secret"}') == ", code 403025"
     assert error_code('{"title":"BadRequestError"}') == ", code BadRequestError"
     assert error_code('{"title":"a person\'s name"}') == error_code("<html>") == error_code("") == ""

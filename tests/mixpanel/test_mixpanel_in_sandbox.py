@@ -1,4 +1,4 @@
-"""The client against the sandbox, which is written after Mixpanel's documentation and not after the client."""
+"""The client against the sandbox, which is written from Mixpanel's documentation and not from the client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(url: str, project: int, region: str, secret: str = data.SERVICE_ACCOU
     return MixpanelClient(MixpanelSettings(data.SERVICE_ACCOUNT, secret, project, region, url))
 
 
-def test_the_hostile_lines_come_as_they_are(url: str) -> None:
+def test_the_hostile_lines_are_unchanged(url: str) -> None:
     asked = client(url, data.HOSTILE_PROJECT_ID, "eu")
     with asked.export(date(2025, 5, 1), date(2026, 7, 1)) as stream:
         lines = list(stream)
@@ -43,7 +43,7 @@ def test_one_event_of_one_day(url: str) -> None:
         assert [line[:19] for line in stream] == [b'{"event":"Purchase"'] * 2
 
 
-def test_a_day_without_events_is_whole_and_empty(url: str) -> None:
+def test_a_day_without_events_is_complete_and_empty(url: str) -> None:
     with client(url, data.HOSTILE_PROJECT_ID, "eu").export(date(2024, 1, 1), date(2024, 1, 1)) as stream:
         assert list(stream) == []
     assert stream.whole
@@ -56,7 +56,7 @@ def test_me_knows_the_project(url: str) -> None:
     assert not client(url, 999, "us").me().project_visible
 
 
-def test_a_wrong_region_and_a_wrong_secret_are_told_apart(url: str) -> None:
+def test_a_wrong_region_and_a_wrong_secret_are_distinguished(url: str) -> None:
     with (
         pytest.raises(WrongProject, match="eu or in"),
         client(url, data.HOSTILE_PROJECT_ID, "us").export(date(2026, 7, 1), date(2026, 7, 1)),

@@ -1,4 +1,4 @@
-"""A connection cannot be bent: not to another host, not to another transport, not to an extra header."""
+"""A connection reaches no other host, transport or header."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ def test_a_region_decides_the_hosts(region: str) -> None:
     assert region not in made.other_regions.split(" or ")
 
 
-def test_the_own_host_may_be_written_down() -> None:
+def test_the_regions_host_may_be_written() -> None:
     assert settings(host="data-eu.mixpanel.com", port=443) == settings()
 
 
 @pytest.mark.parametrize(
     ("host", "port"),
     [
-        ("data.mixpanel.com", None),  # another region's
+        ("data.mixpanel.com", None),  # Another region's.
         ("169.254.169.254", None),
         ("localhost", 8080),
         ("http://data-eu.mixpanel.com", None),
         ("file:///etc/passwd", None),
         ("user@data-eu.mixpanel.com", None),
-        ("d\u0430ta-eu.mixpanel.com", None),  # a Cyrillic a
+        ("d\u0430ta-eu.mixpanel.com", None),  # A Cyrillic a.
         ("data-eu.mixpanel.com.evil.example", None),
         ("data-eu.mixpanel.com\r\nX-A: b", None),
         ("", 80),
         ("data-eu.mixpanel.com", 8443),
     ],
 )
-def test_no_other_host_or_port(host: str, port: int | None) -> None:
+def test_other_hosts_and_ports_are_refused(host: str, port: int | None) -> None:
     with pytest.raises(ConfigError, match="Connection shop has a host or port"):
         settings(host=host, port=port)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "::1", "[::1]"])
-def test_a_sandbox_is_on_this_machine(host: str) -> None:
+def test_a_sandbox_on_this_machine_is_accepted(host: str) -> None:
     made = settings(host=host, port=8123, extra=extra(sandbox=True))
     assert made.data_url == made.app_url == made.sandbox_url
     assert made.data_url.startswith("http://")
@@ -75,18 +75,18 @@ def test_a_sandbox_is_on_this_machine(host: str) -> None:
     ["10.0.0.1", "169.254.169.254", "data.mixpanel.com", "127.0.0.1.evil.example", "0.0.0.0", "0177.0.0.1",
      "::ffff:127.0.0.1", "localhost@evil.example", "localhost/x", "localhost\n", "", "http://localhost"],
 )  # fmt: skip
-def test_a_sandbox_is_nowhere_else(host: str) -> None:
+def test_a_sandbox_elsewhere_is_refused(host: str) -> None:
     with pytest.raises(ConfigError, match="sandbox"):
         settings(host=host, port=8123, extra=extra(sandbox=True))
 
 
 @pytest.mark.parametrize("port", [None, 0, -1, 65536])
-def test_a_sandbox_has_a_port(port: int | None) -> None:
+def test_a_sandbox_needs_a_port(port: int | None) -> None:
     with pytest.raises(ConfigError):
         settings(host="127.0.0.1", port=port, extra=extra(sandbox=True))
 
 
-def test_production_has_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_allows_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
     settings()
     with pytest.raises(ConfigError, match="this deployment as production"):
@@ -127,7 +127,7 @@ def test_an_unknown_extra_field_is_refused_by_name(key: str, near: str | None) -
         ({"extra": extra(sandbox=1)}, "sandbox"),
     ],
 )
-def test_a_wrong_field_is_named_and_not_shown(changes: dict[str, Any], field: str) -> None:
+def test_an_invalid_field_is_named_without_its_value(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(ConfigError) as told:
         settings(**changes)
     assert field in str(told.value)
@@ -136,7 +136,7 @@ def test_a_wrong_field_is_named_and_not_shown(changes: dict[str, Any], field: st
     assert "Evil" not in str(told.value)
 
 
-def test_text_is_understood_where_a_uri_gives_nothing_else() -> None:
+def test_text_values_are_accepted_because_a_uri_has_no_others() -> None:
     made = settings(extra={"region": "EU", "project_id": "2384945", "sandbox": "False"})
     assert made == settings()
     assert settings(extra={"project_id": "1"}).region == "us"

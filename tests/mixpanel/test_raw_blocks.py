@@ -42,7 +42,7 @@ def test_lines_are_the_same_in_blocks_of_any_size(
         assert expected[block.first_line - 1].strip() == block.data.split(b"\n")[0].strip()
 
 
-def test_a_line_ends_at_a_newline_and_at_nothing_else(tmp_path: Path) -> None:
+def test_only_a_newline_ends_a_line(tmp_path: Path) -> None:
     text = "a\u2028b\u0085c\x0bd\x0ce\rf".encode()
     path = tmp_path / "raw.gz"
     path.write_bytes(gzip.compress(text + b"\r\n" + text))
@@ -54,9 +54,7 @@ def test_a_line_ends_at_a_newline_and_at_nothing_else(tmp_path: Path) -> None:
     st.lists(st.dictionaries(st.text(max_size=3), st.integers(1, 5), max_size=9), max_size=9),
     st.integers(1, 4),
 )
-def test_names_that_are_counted_do_not_depend_on_who_counted_them(
-    parts: list[dict[str, int]], most: int
-) -> None:
+def test_names_are_counted_alike_by_both_counters(parts: list[dict[str, int]], most: int) -> None:
     alone, first, second = (NameCounter(most) for _ in range(3))
     for number, part in enumerate(parts):
         alone.add(part)

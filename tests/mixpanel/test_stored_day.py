@@ -1,4 +1,4 @@
-"""The day of a line, whatever the line is: a refresh of many days reads it of every one."""
+"""The day of a stored line, for any line: a refresh of many days reads it for every line."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.unit
 DEEP = b"[" * 1200 + b"]" * 1200
 
 
-def test_the_day_of_a_line_that_nests_too_deep_is_still_its_day() -> None:
-    """Else a single such event would turn one export of the whole range into one for each day."""
+def test_the_day_of_a_deeply_nested_line_is_still_its_day() -> None:
+    """Otherwise one such event would turn one export of the whole range into one for each day."""
     for before, after in (
         (b'"x":%s,' % DEEP, b""),
         (b"", b',"x":%s' % DEEP),
@@ -30,7 +30,7 @@ def test_the_day_of_a_line_that_nests_too_deep_is_still_its_day() -> None:
     assert stored_day(b'{"event":"A","properties":{"x":%s,"y":"\\"time\\":1"}}' % DEEP, in_ms=False) is None
 
 
-def test_when_a_line_was_processed_is_a_whole_number_or_nothing() -> None:
+def test_a_processing_time_is_an_integer_or_missing() -> None:
     line = b'{"event":"A","properties":{"mp_processing_time_ms":%s,"x":%s}}'
     for deep in (b"1", DEEP):
         assert _processed_ms(line % (b"17", deep)) == 17
@@ -49,7 +49,7 @@ VALUES = NUMBERS | st.sampled_from(
 
 
 @given(VALUES, VALUES, st.booleans())
-def test_whatever_a_line_holds_it_has_a_day_or_none(time: str, other: str, in_ms: bool) -> None:
+def test_any_line_has_a_day_or_none(time: str, other: str, in_ms: bool) -> None:
     line = (
         f'{{"event":"A","properties":{{"x":{other},"time":{time},"mp_processing_time_ms":{other}}}}}'.encode()
     )
@@ -67,7 +67,7 @@ def test_any_bytes_have_a_day_or_none(line: bytes) -> None:
         assert isinstance(property_text(wrapped, "time"), str | None)
 
 
-def test_the_first_and_the_last_day_of_all() -> None:
+def test_the_first_and_the_last_possible_day() -> None:
     line = b'{"properties":{"time":%d}}'
     assert stored_day(line % -62135596800, in_ms=False) == date.min
     assert stored_day(line % -62135596801, in_ms=False) is None

@@ -1,4 +1,4 @@
-"""A project's own events tell whether its time is UTC, and a pipeline file that says otherwise is refused."""
+"""A project's events show whether its time is UTC, and a contradicting pipeline file is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 
 pytestmark = pytest.mark.unit
 LA = "America/Los_Angeles"
-# Source: rows that were published, as `time`, `$mp_api_timestamp_ms` and the project's zone.
+# Source: published rows, as `time`, `$mp_api_timestamp_ms` and the project's zone.
 PUBLISHED = [
     (1652825148, 1652850348643, LA, 7.0),
     (1652423938, 1652449138115, LA, 7.0),
@@ -37,7 +37,7 @@ def evidence(zone: str, *rows: tuple[int, int], times: int = 30) -> TimeEvidence
 
 
 def of_libraries(zone: str, at: int = 1782907260, /, **libraries: tuple[int, float]) -> TimeEvidence:
-    """Events of libraries by name: how many, and how many hours after their ``time`` each arrived."""
+    """Return events by library name: how many, and how many hours after their ``time`` each arrived."""
     found = TimeEvidence(ZoneInfo(zone))
     for name, (rows, hours) in libraries.items():
         for _ in range(rows):
@@ -46,7 +46,7 @@ def of_libraries(zone: str, at: int = 1782907260, /, **libraries: tuple[int, flo
 
 
 @pytest.mark.parametrize(("wall", "arrival_ms", "zone", "hours"), PUBLISHED)
-def test_published_rows_of_old_projects_are_told_from_utc(
+def test_published_rows_of_old_projects_are_distinguished_from_utc(
     wall: int, arrival_ms: int, zone: str, hours: float
 ) -> None:
     found = evidence(zone, (wall, arrival_ms))
@@ -59,7 +59,7 @@ def test_published_rows_of_old_projects_are_told_from_utc(
     assert refused.value.hint.startswith("Set time_is: project_local in the pipeline file")
 
 
-def test_a_utc_project_is_told_from_an_old_one() -> None:
+def test_a_utc_project_is_distinguished_from_an_old_one() -> None:
     found = evidence(LA, (1782907260, 1782907262001))
     assert found.verdict == "utc"
     with pytest.raises(ConfigError, match="indicates utc in America/Los_Angeles"):
@@ -82,7 +82,7 @@ def test_late_events_change_nothing() -> None:
     ],
     ids=["nothing", "too few", "two opinions", "a zone at UTC", "a zone at UTC in winter"],
 )
-def test_where_the_events_do_not_tell_nothing_is_refused(found: TimeEvidence) -> None:
+def test_ambiguous_events_refuse_nothing(found: TimeEvidence) -> None:
     assert found.verdict is None
     for time_is in ("utc", "project_local"):
         check_time_convention(found, source(time_is, found.zone.key), "shop")
@@ -96,7 +96,7 @@ def test_where_the_events_do_not_tell_nothing_is_refused(found: TimeEvidence) ->
         min_size=40, max_size=60,
     ),
 )  # fmt: skip
-def test_a_project_is_never_told_to_be_what_it_is_not(
+def test_a_project_is_never_classified_wrongly(
     zone: str, is_utc: bool, events: list[tuple[int, int, int]]
 ) -> None:
     """Half of the events are live; the others come up to five days late."""
@@ -108,13 +108,13 @@ def test_a_project_is_never_told_to_be_what_it_is_not(
     assert found.verdict in (None, "utc" if is_utc else "project_local")
 
 
-NEW_YORK = "America/New_York"  # four hours behind UTC in summer
+NEW_YORK = "America/New_York"  # Four hours behind UTC in summer.
 
 
 @pytest.mark.parametrize(
     ("libraries", "verdict"),
     [
-        ({"dart": (100, 4), "web": (15, 0)}, None),  # one app of two sends its wall clock, and most events
+        ({"dart": (100, 4), "web": (15, 0)}, None),  # One of two apps sends its wall clock, and most events.
         ({"dart": (1000, 4), "web": (15, 0)}, None),
         ({"dart": (100, 4), "web": (1000, 0)}, "utc"),
         ({"dart": (15, 4), "web": (100, 0), "swift": (100, 0)}, "utc"),
@@ -123,8 +123,8 @@ NEW_YORK = "America/New_York"  # four hours behind UTC in summer
         (
             {"web": (900, 4), "dart": (100, 8)},
             "project_local",
-        ),  # an old project whose odd app is shifted twice
-        ({"web": (900, 4), "dart": (100, 0.5)}, None),  # nothing can arrive before Mixpanel shifts it
+        ),  # An old project with one app that is shifted twice.
+        ({"web": (900, 4), "dart": (100, 0.5)}, None),  # Nothing can arrive before Mixpanel shifts it.
         ({"web": (19, 0)}, None),
         ({"web": (19, 4)}, None),
         ({"web": (20, 4)}, "project_local"),
@@ -132,7 +132,7 @@ NEW_YORK = "America/New_York"  # four hours behind UTC in summer
     ],
     ids=str,
 )
-def test_a_few_odd_libraries_neither_block_a_pipeline_nor_decide_for_it(
+def test_a_few_unusual_libraries_neither_block_nor_decide(
     libraries: dict[str, tuple[int, float]], verdict: str | None
 ) -> None:
     found = of_libraries(NEW_YORK, **libraries)
@@ -147,8 +147,8 @@ def test_a_few_odd_libraries_neither_block_a_pipeline_nor_decide_for_it(
 
 
 @pytest.mark.parametrize("zone", [NEW_YORK, "Asia/Kolkata"])
-def test_where_every_event_is_late_nothing_is_refused(zone: str) -> None:
-    """Three to five hours late, an app that sends only when it is charged looks like an old project in New York."""
+def test_nothing_is_refused_if_every_event_is_late(zone: str) -> None:
+    """Three to five hours late, an app that sends only while it charges resembles an old project in New York."""
     found = TimeEvidence(ZoneInfo(zone))
     for number in range(400):
         found.see((1782907260 - 3 * 3600 - number * 18) * 1000, 1782907260_000, "swift")
@@ -158,35 +158,33 @@ def test_where_every_event_is_late_nothing_is_refused(zone: str) -> None:
 @pytest.mark.parametrize(
     ("zone", "at"),
     [
-        ("Europe/London", 1768478400),  # at UTC in winter
+        ("Europe/London", 1768478400),  # At UTC in winter.
         ("UTC", 1782907260),
         ("Atlantic/Reykjavik", 1782907260),
     ],
 )
-def test_where_the_zone_is_at_utc_there_is_nothing_to_decide(zone: str, at: int) -> None:
+def test_a_zone_at_utc_needs_no_decision(zone: str, at: int) -> None:
     assert of_libraries(zone, at, web=(500, 0)).verdict is None
 
 
-def test_on_a_day_of_two_offsets_an_old_project_is_still_one() -> None:
+def test_an_old_project_is_recognised_on_a_day_with_two_offsets() -> None:
     """8 March 2026 in New York: five hours before the change, four after it."""
     found = TimeEvidence(ZoneInfo(NEW_YORK))
     for number in range(300):
-        instant = 1772949600 + number * 240  # from one hour before the change
+        instant = 1772949600 + number * 240  # From one hour before the change.
         offset = 5 if instant < 1772953200 else 4
         found.see((instant - offset * 3600) * 1000, instant * 1000 + 900, "web")
     assert found.verdict == "project_local"
 
 
-def test_a_thousand_names_of_libraries_take_no_memory() -> None:
+def test_a_thousand_library_names_use_no_memory() -> None:
     found = of_libraries(NEW_YORK, **{f"library-{n}": (1, 0) for n in range(1000)})
     assert len(found.libraries) <= 101
     assert found.verdict == "utc"
 
 
 @given(st.integers(), st.integers(), st.text(max_size=3))
-def test_whatever_an_event_says_of_its_times_is_evidence_or_nothing(
-    wall_ms: int, arrival_ms: int, library: str
-) -> None:
+def test_any_time_property_is_evidence_or_ignored(wall_ms: int, arrival_ms: int, library: str) -> None:
     found = TimeEvidence(ZoneInfo(NEW_YORK))
     for arrival in (arrival_ms, arrival_ms * 10**6, -arrival_ms, 1782907260_000):
         for wall in (wall_ms, wall_ms * 10**6, 253402300799000):

@@ -1,4 +1,4 @@
-"""Expectations follow from the schema: a constraint more there is an expectation more here, and no code."""
+"""Expectations follow from the schema: each new constraint adds an expectation, without code."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def named(found: list[ExpectationSpec]) -> set[tuple[str, str]]:
     [
         (STRING, set()),
         ({"type": "string", "enum": ["a"]}, {"enum"}),
-        ({"type": "string", "meta:enum": {"a": "A"}}, set()),  # suggestions only
+        ({"type": "string", "meta:enum": {"a": "A"}}, set()),  # Suggestions only.
         ({"type": "string", "pattern": "^a", "minLength": 1, "maxLength": 3}, {"pattern", "minLength", "maxLength"}),
         ({"type": "string", "format": "hostname"}, {"format"}),
-        ({"type": "string", "minimum": 1, "multipleOf": 2}, set()),  # which say something of numbers only
+        ({"type": "string", "minimum": 1, "multipleOf": 2}, set()),  # They apply to numbers only.
         ({"type": "integer", "multipleOf": 2, "const": 4}, {"multipleOf", "const"}),
         ({"type": "number", "format": "email", "maxLength": 1}, set()),
         ({"type": "string", "oneOf": [{"minLength": 1}], "not": {"const": "x"}}, {"oneOf", "not"}),
@@ -65,7 +65,7 @@ def named(found: list[ExpectationSpec]) -> set[tuple[str, str]]:
     ],
 )  # fmt: skip
 def test_each_constraint_of_a_field_is_an_expectation(node: dict[str, Any], constraints: set[str]) -> None:
-    """Wherever the field stands."""
+    """Wherever the field is."""
     name = ".".join(IT)
     assert named(specs({IT}, it=node)) == {(name, constraint) for constraint in constraints}
     inside = {(f"{name}.*", constraint) for constraint in {*constraints, "type"}}
@@ -84,7 +84,9 @@ def test_each_constraint_of_a_field_is_an_expectation(node: dict[str, Any], cons
         ({**map_of(STRING), "patternProperties": {"a": {"minimum": 1}}}, {"patternProperties"}),
     ],
 )  # fmt: skip
-def test_so_is_each_constraint_of_an_array_or_a_map(node: dict[str, Any], constraints: set[str]) -> None:
+def test_each_constraint_of_an_array_or_a_map_is_an_expectation(
+    node: dict[str, Any], constraints: set[str]
+) -> None:
     name = ".".join(IT)
     found = named(specs({(*IT, "*")}, it=node)) - {(f"{name}.*", "type")}
     assert found == {(name, constraint) for constraint in constraints}
@@ -96,12 +98,12 @@ def test_every_event_needs_its_id_and_its_time_in_the_past() -> None:
     assert [spec.limit for spec in found if spec.constraint == "in_the_past"] == [NOW]
 
 
-def test_a_field_that_no_row_has_is_expected_nothing_of() -> None:
-    """An optional field that the schema gains changes nothing."""
+def test_a_field_without_values_has_no_expectations() -> None:
+    """An optional field added to the schema changes nothing."""
     assert named(specs({IT}, it=STRING, new={"type": "string", "enum": ["a"]})) == set()
 
 
-def test_a_field_required_inside_an_object_is_expected_where_the_object_is() -> None:
+def test_a_required_inner_field_is_expected_if_the_object_exists() -> None:
     inside = {"it": STRING, "place": object_of(required=["city"], city=STRING, zip=STRING)}
     column = (TENANT, "mixpanel", "place")
     expected = {(".".join((*column, "city")), "required_inside")}
@@ -123,12 +125,12 @@ def test_a_reason_names_field_and_limit_and_never_a_value() -> None:
 @pytest.mark.parametrize(
     "limits", [{"maximum": 2**53 + 1}, {"minimum": 0.5}, {"multipleOf": 0.1}, {"exclusiveMaximum": 3}]
 )
-def test_however_a_limit_is_checked_the_reason_has_it(limits: dict[str, Any]) -> None:
+def test_a_reason_has_the_limit_however_it_is_checked(limits: dict[str, Any]) -> None:
     (spec,) = [spec for spec in specs({IT}, it={"type": "number", **limits}) if spec.view.path == IT]
     assert (spec.constraint, spec.reason.limit) == next(iter(limits.items()))
 
 
-def test_every_expectation_stands_in_the_table() -> None:
+def test_every_expectation_is_in_the_table() -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     made = {
         constant.value
@@ -142,7 +144,7 @@ def test_every_expectation_stands_in_the_table() -> None:
     assert len(made) > 8
 
 
-def test_what_a_mapping_does_not_fill_inside_an_array_is_not_asked_for_unless_it_is_required() -> None:
+def test_unmapped_members_inside_an_array_are_expected_only_if_required() -> None:
     item = object_of(required=["a"], a={**NUMBER, "minimum": 1}, b={**STRING, "maxLength": 2})
     it = {"it": array_of(item)}
     name = ".".join(IT)

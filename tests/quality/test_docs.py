@@ -1,4 +1,4 @@
-"""docs/quality.md shows the table of constraints, and not an old one."""
+"""docs/quality.md has the current table of constraints."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table() -> list[str]:
     return [head, "|---|---|---|---|---|---|", *rows]
 
 
-def test_the_page_has_the_table_of_constraints_as_it_is() -> None:
+def test_the_page_has_the_current_table_of_constraints() -> None:
     text = PAGE.read_text(encoding="utf-8")
     shown = text[text.index("<!-- table:") : text.index("<!-- end of table")].splitlines()[1:]
     assert [line for line in shown if line] == table()

@@ -1,4 +1,4 @@
-"""A partition as a whole: its ids, its rows, and whether its events come in the shares of the days before."""
+"""A partition as a whole: its ids, its rows, and the shares of its events compared with earlier days."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ MONTH = [DayEvents({**USUAL, "View": 900 + n % 7}) for n in range(28)]
 def checked(
     by_event: Mapping[str, int], history: Sequence[DayEvents] = MONTH, *, double_ids: int = 0, others: int = 0
 ) -> dict[str, list[Reason]]:
-    """What fails, by constraint."""
+    """Return the failures, by constraint."""
     events = DayEvents(by_event, others)
     facts = PartitionFacts(events.total, double_ids, events)
     found = failing(partition_expectations(facts, history, {}, allow_empty=False))
     return {spec.constraint: reasons for spec, reasons in found}
 
 
-def test_a_day_like_those_before_it_passes_without_a_warning() -> None:
+def test_a_usual_day_passes_without_a_warning() -> None:
     assert checked(USUAL) == {}
 
 
@@ -57,18 +57,18 @@ def test_an_event_whose_share_is_unusual_is_a_warning(by_event: dict[str, int], 
     assert {reason.field for reason in found["event_share"]} >= odd
 
 
-def test_nothing_is_said_before_there_are_enough_days() -> None:
+def test_without_enough_days_nothing_is_reported() -> None:
     strange = {"Strange": 10}
     assert checked(strange, MONTH[: ENOUGH_DAYS - 1]) == {}
     assert checked(strange, MONTH[:ENOUGH_DAYS])
 
 
-def test_an_id_that_stands_twice_refuses_the_partition() -> None:
+def test_a_duplicate_id_refuses_the_partition() -> None:
     ((reason,),) = checked(USUAL, double_ids=1).values()
     assert (reason.constraint, reason.sentence) == ("id_unique", "_id must be unique")
 
 
-def test_an_empty_day_is_asked_for_rows_only_when_it_may_not_be_empty() -> None:
+def test_rows_are_required_only_of_a_day_that_must_not_be_empty() -> None:
     facts = PartitionFacts(0, 0, DayEvents({}))
     asked = [
         {e.spec.constraint for e in partition_expectations(facts, MONTH, {}, allow_empty=allowed)}
@@ -83,7 +83,7 @@ DAY = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 10_000), min_size=
 
 
 @given(st.lists(DAY, min_size=1, max_size=28), DAY)
-def test_a_usual_share_holds_the_mean_of_the_days_before(
+def test_a_usual_share_contains_the_mean_of_earlier_days(
     history: list[dict[str, int]], today: dict[str, int]
 ) -> None:
     events = DayEvents(today)
@@ -97,8 +97,8 @@ def test_a_usual_share_holds_the_mean_of_the_days_before(
         assert (low, high) == (approx(max(0, mean - width)), approx(min(1, mean + width)))
 
 
-def test_a_name_whose_count_on_some_day_is_unknown_is_not_judged() -> None:
-    """Of very many names a manifest lists the most frequent: the others are not taken for names that vanished."""
+def test_a_name_with_an_unknown_count_is_not_judged() -> None:
+    """A manifest lists only the most frequent of very many names: the others have not vanished."""
     rest = {name: count for name, count in USUAL.items() if name != "Purchase"}
     cut = [*MONTH[:-1], DayEvents(rest, others=90)]
     assert checked({**USUAL, "Purchase": 0}, cut) == {}
@@ -119,6 +119,6 @@ def test_five_thousand_names_are_compared_in_one_expectation_and_in_seconds() ->
     assert len(partition_expectations(facts, history, {}, allow_empty=True)) == 2
 
 
-def test_a_pipeline_may_name_exactly_the_rules_that_are_its_own() -> None:
+def test_a_pipeline_may_configure_exactly_its_own_rules() -> None:
     assert set(Rule.__args__) == OWN_RULES
     assert all(CONSTRAINTS[name].sentence for name in OWN_RULES)

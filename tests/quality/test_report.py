@@ -1,4 +1,4 @@
-"""The report page: everything escaped, nothing fetched, no row's value on it."""
+"""The report page: everything escaped, nothing fetched, no row value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOSTILE = [
 
 
 class Page(HTMLParser):
-    """The tags, attributes and texts of a page."""
+    """Collect the tags, attributes and texts of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 
 def full(text: str) -> Report:
-    """A report with ``text`` in every place that data can reach."""
+    """Return a report with ``text`` in every place that data can reach."""
     return Report(
         text, text, text, text, {**EMPTY.counts, "exported": 5, "refused": 2}, {text: 2}, {text: 3},
         [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: [text]},
@@ -53,7 +53,7 @@ def full(text: str) -> Report:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_names_are_text_and_nothing_else(text: str) -> None:
+def test_hostile_names_are_only_text(text: str) -> None:
     page, harmless = Page(render(full(text))), Page(render(full("harmless")))
     assert page.tags == harmless.tags
     assert [a for a in page.attributes if a not in harmless.attributes] == []
@@ -62,7 +62,7 @@ def test_hostile_names_are_text_and_nothing_else(text: str) -> None:
 
 
 @given(st.text())
-def test_any_name_is_text_and_nothing_else(text: str) -> None:
+def test_any_name_is_only_text(text: str) -> None:
     assert Page(render(full(text))).tags == Page(render(full("harmless"))).tags
 
 
@@ -105,7 +105,7 @@ def test_an_empty_day_says_so() -> None:
     assert "The day has no rows to check." in text
 
 
-def test_what_only_restates_a_type_is_folded_away_unless_it_failed() -> None:
+def test_type_checks_are_folded_unless_they_failed() -> None:
     def at_most(failed: int) -> str:
         limit = Expectation("age", "must be at most 9007199254740992", "critical", failed, restates=True)
         return render(
@@ -119,6 +119,6 @@ def test_what_only_restates_a_type_is_folded_away_unless_it_failed() -> None:
     assert "restate" not in shown and "9007199254740992" in shown
 
 
-def test_the_page_leads_to_the_quarantined_events() -> None:
+def test_the_page_links_to_the_quarantined_events() -> None:
     key = "shop/2026-07-01/quarantine/transform-ab.jsonl.gz"
     assert key in render(replace(EMPTY, reasons={"it has no time": 1}, quarantine=[key]))

@@ -1,4 +1,4 @@
-"""A constraint means the same on a field, in an array, in a map and in an object, and the same as to others.
+"""A constraint means the same on a field, in an array, in a map and in an object, and the same as elsewhere.
 
 Three judges: Great Expectations on columns, as validation runs it; Python's ``jsonschema``, an implementation of JSON
 Schema that this project does not use; and the sandbox's AEP, which refuses a whole batch for one row.
@@ -86,7 +86,7 @@ PLACES: dict[str, Any] = {
 
 
 def ours(node: dict[str, Any], kind: Any, values: list[Any]) -> set[int]:
-    """The positions that validation refuses."""
+    """Return the positions that validation refuses."""
     entries = [
         list(value.items()) if isinstance(value, dict) and pa.types.is_map(kind) else value
         for value in values
@@ -117,7 +117,7 @@ def sandbox_says(node: dict[str, Any], values: list[Any]) -> set[int]:
 
 
 def cases() -> Any:
-    """A type, limits for it, and values."""
+    """Generate a type, limits for it, and values."""
 
     def values(kind: str) -> st.SearchStrategy[list[Any]]:
         more = {
@@ -138,7 +138,7 @@ SLOW = settings(max_examples=6, deadline=None, suppress_health_check=list(Health
 
 @SLOW
 @given(cases(), st.sampled_from(sorted(PLACES)))
-def test_a_constraint_means_the_same_wherever_it_stands(case: tuple[str, Any, list[Any]], place: str) -> None:
+def test_a_constraint_means_the_same_in_every_place(case: tuple[str, Any, list[Any]], place: str) -> None:
     kind, limits, values = case
     node = {"type": kind, **limits}
     around, arrow, held = PLACES[place]
@@ -148,7 +148,7 @@ def test_a_constraint_means_the_same_wherever_it_stands(case: tuple[str, Any, li
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.parametrize("part", range(3))
-def test_every_keyword_means_what_another_implementation_of_json_schema_says(kind: str, part: int) -> None:
+def test_every_keyword_agrees_with_another_implementation_of_json_schema(kind: str, part: int) -> None:
     every = [*(OF_TEXTS if kind == "string" else OF_NUMBERS), *COMBINED]
     arrow, values = KINDS[kind]
     for limits in every[part::3]:
@@ -173,7 +173,7 @@ def test_no_value_passes_that_the_sandbox_refuses(kind: str, place: str) -> None
     arrow, values = KINDS[kind]
     around, outer, held = PLACES[place]
     if kind == "integer":
-        values = [value for value in values if abs(value) <= 2**31 - 1]  # more than the type holds
+        values = [value for value in values if abs(value) <= 2**31 - 1]  # More than the type holds.
     every = OF_TEXTS if kind == "string" else [*OF_NUMBERS, *(DECIMAL if kind == "number" else [])]
     placed = list(map(held, values))
     for limits in every:
@@ -198,7 +198,7 @@ MAPS: list[dict[str, Any]] = [
 @given(
     st.sampled_from(ARRAYS), st.lists(st.lists(st.sampled_from(["a", "b", "abc"]), min_size=1), min_size=1)
 )
-def test_keywords_of_arrays_mean_what_json_schema_says(limits: dict[str, Any], values: list[Any]) -> None:
+def test_keywords_of_arrays_agree_with_json_schema(limits: dict[str, Any], values: list[Any]) -> None:
     node = {**array_of({"type": "string"}), **limits}
     assert ours(node, pa.list_(pa.string()), values) == python_says(node, values)
 
@@ -211,7 +211,7 @@ def test_keywords_of_arrays_mean_what_json_schema_says(limits: dict[str, Any], v
         min_size=1,
     ),
 )
-def test_keywords_of_maps_mean_what_json_schema_says(limits: dict[str, Any], values: list[Any]) -> None:
+def test_keywords_of_maps_agree_with_json_schema(limits: dict[str, Any], values: list[Any]) -> None:
     node = {**map_of({"type": "string"}), **limits}
     assert ours(node, pa.map_(pa.string(), pa.string()), values) == python_says(node, values)
 
@@ -224,7 +224,7 @@ def test_keywords_of_maps_mean_what_json_schema_says(limits: dict[str, Any], val
         min_size=1,
     ),
 )
-def test_so_do_those_of_objects(limits: dict[str, Any], values: list[Any]) -> None:
+def test_keywords_of_objects_agree_with_json_schema(limits: dict[str, Any], values: list[Any]) -> None:
     text = {"type": "string"}
     node = {**object_of(a=text, b=text, abc=text), **limits}
     kind = pa.struct([(name, pa.string()) for name in ("a", "b", "abc")])

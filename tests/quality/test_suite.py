@@ -1,4 +1,4 @@
-"""Validation: each constraint of the schema catches the row that breaks it, alone; what cannot be checked is red."""
+"""Validation: each constraint of the schema detects the row that violates it; an impossible check is red."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 FIELDS: dict[str, dict[str, Any]] = {
     "enum": {"type": "string", "enum": ["a", "b"]},
     "pattern": {"type": "string", "pattern": "^[A-Z]{3}$"},
-    "letters": {"type": "string", "pattern": r"^\p{Lu}+$"},  # Python's own expressions do not have this one
+    "letters": {"type": "string", "pattern": r"^\p{Lu}+$"},  # Python's own expressions do not have this one.
     "ahead": {"type": "string", "pattern": "^(?!x).*(.)\\1$"},
     "minLength": {"type": "string", "minLength": 2},
     "maxLength": {"type": "string", "maxLength": 2},
@@ -160,7 +160,7 @@ def refused(specs: list[ExpectationSpec], rows: pa.Table) -> dict[int, list[tupl
 
 
 def broken_rows() -> tuple[pa.Table, dict[int, list[tuple[str, str]]]]:
-    """A good row, then one for each constraint that breaks this one alone; and what that is."""
+    """Yield a good row, then one for each constraint that violates only this one, with its name."""
     names = list(FIELDS)
     special = {
         "in_the_past": {"times": LATER + timedelta(seconds=1)}, "before the day": {"times": RULES.first - timedelta(milliseconds=1)},
@@ -185,19 +185,19 @@ def broken_rows() -> tuple[pa.Table, dict[int, list[tuple[str, str]]]]:
     return table(rows, **columns), expected | dict(enumerate(told, first))
 
 
-def test_each_broken_constraint_is_caught_by_its_own_expectation_and_no_other() -> None:
+def test_each_violation_is_found_by_its_own_expectation_and_no_other() -> None:
     rows, expected = broken_rows()
     assert refused(suite(), rows) == expected
 
 
 def catches(spec: ExpectationSpec, field: str, constraint: str) -> bool:
-    """Whether a reason of quarantine comes from this expectation."""
+    """Return whether a quarantine reason comes from this expectation."""
     return (spec.name.removeprefix(f"{TENANT}.mixpanel."), spec.constraint) == (field, constraint)
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_without_its_expectation_a_broken_row_passes(part: int) -> None:
-    """A mutation test: each expectation is taken out once, and the row that it alone catches gets through."""
+def test_without_its_expectation_an_invalid_row_passes(part: int) -> None:
+    """A mutation test: each expectation is removed once, and the row that only it detects passes."""
     rows, expected = broken_rows()
     alone = {row: why[0] for row, why in expected.items() if len(why) == 1 and row % 2 == part}
     left = [spec for spec in suite() if not any(catches(spec, *why) for why in alone.values())]
@@ -209,19 +209,19 @@ def test_without_its_expectation_a_broken_row_passes(part: int) -> None:
 
 
 def without_primary() -> dict[int, list[tuple[str, str]]]:
-    """What is refused where the last two rows have an identity, but not in the schema's primary identity field."""
+    """Return the refused rows where the last two have an identity, but not in the schema's primary identity field."""
     use = ProfileUse((TENANT, "mixpanel", "enum"), "CRMID")
     specs = derive(schema(**FIELDS).for_profile(use), COLUMNS, row_rules())
     there = [("Email", [{"id": "1"}])]
     return refused(specs, table([GOOD, {**GOOD, "enum": None}, None], identities=[None, there, there]))
 
 
-def test_in_a_profile_dataset_the_schemas_primary_identity_is_required_and_no_other_one() -> None:
+def test_a_profile_dataset_requires_only_the_schemas_primary_identity() -> None:
     assert without_primary() == {row: [("enum", "primary_identity")] for row in (1, 2)}
 
 
-def test_every_constraint_of_the_table_has_a_row_that_it_catches() -> None:
-    """Those of a whole partition are tested beside it."""
+def test_every_constraint_of_the_table_has_a_row_that_it_detects() -> None:
+    """Those of a whole partition have separate tests."""
     rows, _ = broken_rows()
     caught = {constraint for why in refused(suite(), rows).values() for _, constraint in why}
     caught |= {constraint for why in without_primary().values() for _, constraint in why}
@@ -246,17 +246,17 @@ def test_the_pipeline_may_choose_another_severity() -> None:
     assert {reason.constraint for reason in found.warned} == {"in_the_partition"}
 
 
-def test_a_row_that_breaks_several_constraints_is_told_all_of_them() -> None:
+def test_all_violations_of_a_row_are_reported() -> None:
     found = refused(suite(), table([GOOD, {**GOOD, **BAD}]))
     assert list(found) == [1]
     assert len(found[1]) == len(FIELDS)
 
 
-def test_nothing_is_expected_of_what_is_not_there() -> None:
+def test_missing_values_have_no_expectations() -> None:
     assert refused(suite(), table([{}, None, dict.fromkeys(GOOD), {"place": None, "minimum": 5}])) == {}
 
 
-def test_chunks_are_checked_alike_however_the_rows_are_cut() -> None:
+def test_the_size_of_chunks_does_not_matter() -> None:
     rows, expected = broken_rows()
     reasons = verdict(suite(), rows)
     assert reasons.refused.keys() == expected.keys()
@@ -266,8 +266,8 @@ def test_chunks_are_checked_alike_however_the_rows_are_cut() -> None:
     assert verdict(suite(), table([GOOD])) == Verdict()
 
 
-def test_rows_in_the_middle_of_a_larger_table_are_found_at_their_place() -> None:
-    """Arrow's slices share their buffers: offsets, of lists and maps above all, begin somewhere else."""
+def test_rows_in_the_middle_of_a_larger_table_are_found() -> None:
+    """Arrow's slices share their buffers: offsets, especially of lists and maps, begin elsewhere."""
     rows, _ = broken_rows()
     whole = verdict(suite(), rows).refused
     assert verdict(suite(), rows.slice(5, 20)).refused == {
@@ -289,7 +289,7 @@ FORMAT_EXAMPLES = {
 }  # fmt: skip
 
 
-def test_every_format_has_examples_and_tells_them_apart() -> None:
+def test_every_format_has_valid_and_invalid_examples() -> None:
     fields = {name.replace("-", "_"): {"type": "string", "format": name} for name in FORMAT_EXAMPLES}
     columns = {(TENANT, "mixpanel", name) for name in fields}
     rows, expected = [], {}
@@ -338,7 +338,7 @@ def test_an_expectation_that_cannot_be_checked_is_red(limits: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "limits", [{"minimum": "0"}, {"maximum": True}, {"multipleOf": 0}, {"multipleOf": "2"}]
 )
-def test_so_is_a_limit_of_a_number_that_is_not_one(limits: dict[str, Any]) -> None:
+def test_a_limit_that_is_not_a_number_is_red(limits: dict[str, Any]) -> None:
     with pytest.raises(ValidationBroken, match="could not be checked"):
         verdict(derive(schema(it={**NUMBER, **limits}), {IT}, row_rules()), one_value(1.0, pa.float64()))
 
@@ -356,7 +356,7 @@ def test_a_nested_schema_that_is_not_a_schema_is_red() -> None:
 
 
 def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tree refuses references already; this is the second lock on the same door."""
+    """The tree refuses references already; this is a second protection."""
     from include.quality.json_schema_expectation import validator
 
     asked: list[Any] = []
@@ -367,7 +367,7 @@ def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.Monkey
     assert asked == []
 
 
-def test_items_are_found_in_their_row_also_behind_arrays_and_maps_that_are_not_there_or_empty() -> None:
+def test_items_are_attributed_to_their_row_also_after_missing_or_empty_arrays_and_maps() -> None:
     rows = [
         {},
         None,
@@ -383,7 +383,7 @@ def test_items_are_found_in_their_row_also_behind_arrays_and_maps_that_are_not_t
     }  # fmt: skip
 
 
-def test_presence_is_looked_at_only_where_the_object_around_is() -> None:
+def test_presence_is_checked_only_if_the_parent_object_exists() -> None:
     chunk = RowChunk(table([GOOD, {**GOOD, "place": None}, None, {"place": {"city": None, "zip": "1"}}]))
     seen = chunk.see(View((TENANT, "mixpanel", "place", "city"), Part.PRESENCE))
     assert (seen.values.to_pylist(), seen.rows().tolist()) == ([True, False], [0, 3])
@@ -391,14 +391,14 @@ def test_presence_is_looked_at_only_where_the_object_around_is() -> None:
     assert (missing.values.to_pylist(), missing.rows().tolist()) == ([False, False], [0, 3])
 
 
-def test_a_value_without_its_nulls_is_the_same_value() -> None:
+def test_removing_nulls_does_not_change_a_value() -> None:
     moment = datetime(2026, 7, 1, tzinfo=UTC)
     value = {"a": None, "b": {"c": None, "d": [1, None, {"e": None}]}, "f": moment, "g": False, "h": 0}
     assert present(value) == {"b": {"d": [1, {}]}, "f": moment, "g": False, "h": 0}
 
 
-def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
-    """The first line of a red task's log is the cause: nothing may stand before it."""
+def test_the_librarys_own_messages_are_not_in_the_log() -> None:
+    """The first line of a red task's log is the cause: nothing may precede it."""
     code = (
         "import logging, sys\n"
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
@@ -410,7 +410,7 @@ def test_what_the_library_tells_of_itself_is_not_in_the_log() -> None:
 
 
 def wide(number: int) -> tuple[list[ExpectationSpec], pa.Table]:
-    """A schema with so many expectations, no two alike, and rows that fit it."""
+    """Return a schema with so many different expectations, and rows that satisfy it."""
     names = [f"f{n}" for n in range(number)]
     fields = {
         name: {
@@ -426,7 +426,7 @@ def wide(number: int) -> tuple[list[ExpectationSpec], pa.Table]:
 
 
 def test_the_cost_is_linear_in_the_number_of_expectations() -> None:
-    """Great Expectations copies the frame of a suite for each of its expectations: of one wide frame the square."""
+    """Great Expectations copies the frame of a suite for each of its expectations: quadratic for one wide frame."""
     verdict(*wide(8))
     seconds = {}
     for number in (100, 400):
@@ -437,7 +437,7 @@ def test_the_cost_is_linear_in_the_number_of_expectations() -> None:
     assert seconds[400] < 6 * seconds[100]
 
 
-def test_one_check_stands_for_all_expectations_of_a_column_where_that_means_the_same() -> None:
+def test_one_check_represents_all_equivalent_expectations_of_a_column() -> None:
     node = {
         "type": "string",
         "minLength": 1,
@@ -460,7 +460,7 @@ def test_one_check_stands_for_all_expectations_of_a_column_where_that_means_the_
     assert by_name["c"] == [{"minimum"}, {"maximum"}], "GX refuses a range that is empty"
 
 
-def test_what_is_asked_of_many_columns_alike_is_one_expectation_and_told_apart_again() -> None:
+def test_the_same_check_of_many_columns_is_one_expectation_with_separate_results() -> None:
     node = {"type": "string", "pattern": "^[a-z]$"}
     names = [f"f{n}" for n in range(50)]
     columns = [pa.array(["a", "A" if n in (3, 40) else "b", "é" if n == 40 else None]) for n in range(50)]
@@ -479,10 +479,10 @@ def test_what_is_asked_of_many_columns_alike_is_one_expectation_and_told_apart_a
     }  # fmt: skip
 
 
-def test_samples_are_judged_before_all_of_them_together_grow_too_large(
+def test_samples_are_judged_before_they_grow_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A schema of any width, whose columns hold distinct texts."""
+    """Return a schema of any width, whose columns hold distinct texts."""
     node = {"type": "string", "pattern": "^[a-z0-9]+$"}
     names = [f"f{n}" for n in range(20)]
     monkeypatch.setattr(suite_module, "_MOST_BYTES", 100_000)

@@ -1,4 +1,4 @@
-"""One sandbox for all tests of this folder, in a thread, made fresh before each test."""
+"""One sandbox for all tests of this folder, in a thread, reset before each test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]
 
 @pytest.fixture
 def sandbox(_server: SandboxServer) -> Sandbox:
-    """A fresh state, with the export limits of the demo projects switched off."""
+    """Return a reset state without the export limits of the demo projects."""
     found = Sandbox(_server)
     found.control("/reset")
     for project in (data.ADOBE_PROJECT_ID, data.HOSTILE_PROJECT_ID, data.SHOP_PROJECT_ID):

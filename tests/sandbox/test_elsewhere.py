@@ -1,4 +1,4 @@
-"""A sandbox on another machine than the tasks, as in a compose file: this machine's own private address stands for it."""
+"""A sandbox on another machine than the tasks, as in a compose file, represented by this machine's private address."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.skipif(not ADDRESSES, reason="this machine has no address of a private network")
-def test_a_listed_sandbox_of_another_address_is_loaded_into_and_verified(
+def test_a_listed_sandbox_at_another_address_is_loaded_into_and_verified(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     carrier = PipelineRunner(url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
@@ -63,7 +63,7 @@ def test_a_listed_sandbox_of_another_address_is_loaded_into_and_verified(
     carrier.ingest(DAY, carrier.stage(DAY))
     aep = carrier.aep
     opened = open_history(carrier.lake, carrier.pipeline, aep, carrier.source, all_days=True)
-    with aep.lake_reader("query_service") as reader:  # on a port of its own, at the same address
+    with aep.lake_reader("query_service") as reader:  # On its own port, at the same address.
         found = verify(opened.history, opened.dataset, reader, aep, carrier.pipeline, None, carrier.clock)
     assert found.is_verified
     assert not found.differing

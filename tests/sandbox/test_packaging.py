@@ -1,4 +1,4 @@
-"""The sandbox is a package of its own: it runs without the product, whose wheel and image do not contain it."""
+"""The sandbox is a separate package: it runs without the product, whose wheel and image do not contain it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def sandbox_wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def tops(wheel: zipfile.ZipFile) -> set[str]:
-    """The top-level folders of a wheel, without its metadata."""
+    """Return the top-level folders of a wheel, without its metadata."""
     return {top for name in wheel.namelist() if not (top := name.split("/")[0]).endswith(".dist-info")}
 
 
@@ -45,7 +45,7 @@ def metadata(wheel: zipfile.ZipFile, file: str) -> str:
     return wheel.read(name).decode()
 
 
-def test_the_products_wheel_holds_neither_the_sandbox_nor_the_demo(tmp_path: Path) -> None:
+def test_the_products_wheel_contains_neither_the_sandbox_nor_the_demo(tmp_path: Path) -> None:
     wheel = built(ROOT, tmp_path)
     assert tops(wheel) == {"include", "mixpanel_aep"}
     assert not [name for name in wheel.namelist() if "sandbox/" in name or "/demo/" in name]
@@ -53,7 +53,7 @@ def test_the_products_wheel_holds_neither_the_sandbox_nor_the_demo(tmp_path: Pat
     assert "Requires-Dist: mixpanel-aep-sandbox" not in metadata(wheel, "METADATA")
 
 
-def test_the_sandboxs_wheel_holds_every_file_of_its_package_and_nothing_else(
+def test_the_sandboxs_wheel_contains_exactly_its_package(
     sandbox_wheel: zipfile.ZipFile,
 ) -> None:
     assert tops(sandbox_wheel) == {"mixpanel_aep_sandbox"}
@@ -85,7 +85,7 @@ def test_the_sandbox_requires_what_it_imports(sandbox_wheel: zipfile.ZipFile) ->
             [each.name for each in node.names] if isinstance(node, ast.Import) else [node.module or ""]
         )
     }
-    # Pytest loads the plugin, and needs no requirement for that; tzdata is read by the standard library.
+    # Pytest loads the plugin, which needs no requirement; tzdata is read by the standard library.
     imported = names - set(sys.stdlib_module_names) - {"mixpanel_aep_sandbox", "pytest"}
     providers = packages_distributions()
     assert {canonicalize_name(providers[name][0]) for name in imported} == required - {"tzdata"}

@@ -1,4 +1,4 @@
-"""A sandbox whose credentials are canaries, and what the tests of secrets and of hostile days need beside it."""
+"""A sandbox whose credentials are canaries, and helpers for the tests of secrets and of hostile days."""
 
 from __future__ import annotations
 
@@ -51,20 +51,20 @@ class Running:
         self.control(f"/mixpanel/projects/{self.runner.project_id}/events", {"events": events})
 
     def rows(self) -> list[dict[str, Any]]:
-        """What is active in the dataset."""
+        """Return the active rows of the dataset."""
         where = {"dataset": self.runner.pipeline.aep.dataset}
         answer = requests.get(f"{self.url}/_sandbox/aep/rows", params=where, timeout=20)
         return [json.loads(line) for line in answer.content.split(b"\n") if line]
 
     def fresh(self, name: str) -> PipelineRunner:
-        """The same pipeline with a lake in which nothing is done yet."""
+        """Return the same pipeline with an empty lake."""
         self.runner.lake = Lake(f"file://{self.folder}/{name}")
         return self.runner
 
 
 @contextmanager
 def running(folder: Path, lake: str | None = None) -> Iterator[Running]:
-    """The hostile pipeline; both services let in whoever has the canaries, and nobody else."""
+    """Yield the hostile pipeline; both services accept only the canaries as credentials."""
     with quick_sandbox(folder / "sandbox") as server:
         project = PIPELINES["hostile"]
         runner = PipelineRunner(
@@ -82,7 +82,7 @@ def running(folder: Path, lake: str | None = None) -> Iterator[Running]:
 
 
 def let_in_canaries(url: str, project_id: int) -> None:
-    """Makes the canaries a sandbox's credentials; of AEP's the only ones."""
+    """Make the canaries a sandbox's credentials, for AEP the only ones."""
     account = {"username": MIXPANEL_USER, "secret": MIXPANEL_SECRET}
     for path, body in (
         ("/mixpanel/projects", {"id": project_id, "accounts": [account]}),
@@ -92,13 +92,13 @@ def let_in_canaries(url: str, project_id: int) -> None:
 
 
 def event(name: str, number: int = 0, **properties: Any) -> dict[str, Any]:
-    """An event at noon of DAY, unlike every other one with another ``number``."""
+    """Return an event at noon of DAY that is unique by its ``number``."""
     fixed = {"time": NOON + number, "distinct_id": f"u{number}", "$insert_id": f"{name[:8]!r}{number}"}
     return {"event": name, "properties": fixed | properties}
 
 
 def told(error: BaseException) -> str:
-    """Everything that an exception tells whoever prints it, and what hangs on it unseen."""
+    """Return everything that an exception and its causes show when printed."""
     texts = [str(error), repr(error), *traceback.format_exception(error)]
     seen: BaseException | None = error
     while seen is not None:
@@ -109,7 +109,7 @@ def told(error: BaseException) -> str:
 
 @contextmanager
 def all_logs() -> Iterator[io.StringIO]:
-    """What every logger says, down to DEBUG, as a log file would hold it and as data, exceptions with it."""
+    """Collect the records of every logger, down to DEBUG, as text and as data, with exceptions."""
     stream = io.StringIO()
 
     class _Everything(logging.StreamHandler[io.StringIO]):
@@ -139,7 +139,7 @@ def all_logs() -> Iterator[io.StringIO]:
 
 
 def download(lake: Lake, folder: Path) -> Path:
-    """A lake's objects as files, whatever kind it is of."""
+    """Return a lake's objects as files, for any kind of lake."""
     for key in lake.keys(""):
         path = folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,7 +148,7 @@ def download(lake: Lake, folder: Path) -> Path:
 
 
 def lake_texts(lake: Lake) -> dict[str, str]:
-    """What people read in a lake, by its key: manifests, ledger, reports, looks; the key itself is part of it."""
+    """Return what people read in a lake, by key: manifests, ledger, reports, refreshes; the key itself included."""
     return {
         key: key + "\n" + (lake.read(key) or b"").decode()
         for key in lake.keys("")

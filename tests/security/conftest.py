@@ -1,4 +1,4 @@
-"""A day of hostile names, carried through all five steps once for each module that looks at what became of it."""
+"""A day of hostile names, processed by all five steps once for each module that checks the result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.security.hostile_names import ALL
 
 @pytest.fixture(scope="module")
 def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A day whose events, properties and ids have every hostile name there is; ``said``: what was logged meanwhile."""
+    """A day whose events, properties and ids have every hostile name; ``said``: what was logged in the meantime."""
     with running(tmp_path_factory.mktemp("names")) as place:
         place.add(*(
             event(text, n, **{text: text, "distinct_id": text, "$insert_id": f"{n}{text}", "$user_id": text})
@@ -29,7 +29,7 @@ def carried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture
 def listener() -> Iterator[tuple[int, list[bytes]]]:
-    """A port of this machine on which another program listens, and what it was sent."""
+    """A port of this machine with another program, and what it received."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -41,18 +41,18 @@ def signing_keys(text: str = KEY) -> SigningKeys:
 
 @dataclass
 class Forged:
-    """A copy of the lake in which something was changed."""
+    """A copy of the lake with one change."""
 
     root: Path
     is_signed: bool = True
     """Whether changed records keep the signature that they had; False: it is taken off."""
 
     def one(self, pattern: str) -> Path:
-        """The last file of a pattern, in the order of names."""
+        """Return the last file of a pattern, in the order of names."""
         return sorted(path for path in self.root.glob(pattern) if path.is_file())[-1]
 
     def edit(self, pattern: str, change: Change) -> Path:
-        """Change a record; its signature stays as it was."""
+        """Change a record without updating its signature."""
         path = self.one(pattern)
         body = path.read_bytes()
         signed = split(body)
@@ -72,7 +72,7 @@ class Forged:
         return f"_histories/*/ledger/{day}/{number:06d}.json"
 
     def replace_file(self, old: Path, body: bytes, *patterns: str) -> None:
-        """Change a file, and its size and digest wherever records of these patterns name it."""
+        """Change a file, and its size and digest in all records of these patterns that name it."""
         key = old.relative_to(self.root).as_posix()
         found = {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
         old.write_bytes(body)
@@ -103,21 +103,21 @@ def _update(value: Any, key: str, found: dict[str, Any]) -> None:
 
 
 def dated_1999(table: Any) -> Any:
-    """The same rows in another year."""
+    """Return the same rows in another year."""
     place = table.schema.get_field_index("timestamp")
     moment = pa.scalar(datetime(1999, 1, 1, tzinfo=UTC), table.schema.field(place).type)
     return table.set_column(place, table.schema.field(place), pa.repeat(moment, table.num_rows))
 
 
 def other_ids(table: Any) -> Any:
-    """Other events of the same day."""
+    """Return other events of the same day."""
     place = table.schema.get_field_index("_id")
     return table.set_column(place, "_id", pa.array([f"{n:064x}" for n in range(table.num_rows)]))
 
 
 @dataclass
 class Finished:
-    """A sandbox and its lake, both as runs have left them."""
+    """A sandbox and its lake after some runs."""
 
     url: str
     folder: Path
@@ -135,14 +135,14 @@ class Finished:
         return PipelineRunner(self.url, self.lake(name), pipeline, clock=clock)
 
     def copy(self) -> tuple[str, Forged]:
-        """The name of a copy of the lake, and the copy."""
+        """Yield the name of a copy of the lake, and the copy."""
         self.number += 1
         name = f"copy-{self.number}"
         shutil.copytree(self.folder / "lake", self.folder / name)
         return name, Forged(self.folder / name)
 
     def aep(self) -> Any:
-        """All that AEP holds of the dataset: its batches with their statuses, and its rows."""
+        """Return all that AEP holds of the dataset: its batches with their statuses, and its rows."""
         runner = self.runner()
         dataset = runner.aep.catalog.require_dataset(runner.pipeline.aep.dataset)
         batches = runner.aep.catalog.batches_created_after(dataset["id"], None)
@@ -151,7 +151,7 @@ class Finished:
         return sorted((b.id, b.status, b.output_records) for b in batches), hashlib.sha256(rows).hexdigest()
 
     def act(self, name: str, acts: tuple[str, ...]) -> list[PipelineError]:
-        """Do all that a person or a DAG would do now; return the sentences. Whatever else is raised is a failure."""
+        """Run all that a person or a DAG would run now; return the sentences. Other exceptions are failures."""
         found = []
         for act in acts:
             try:
@@ -193,7 +193,7 @@ ACTS: dict[str, Callable[[PipelineRunner], object]] = {
 
 @contextmanager
 def finished(folder: Path, keys: SigningKeys | None) -> Iterator[Finished]:
-    """Days at every stage; with ``keys`` their records are signed."""
+    """Create days at every stage; with ``keys`` their records are signed."""
     with quick_sandbox(folder / "sandbox") as server:
         world = Finished(server.url, folder, keys)
         runner = world.runner()

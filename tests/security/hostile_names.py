@@ -1,4 +1,4 @@
-"""Names and values that somebody who may send events to a Mixpanel project can choose freely."""
+"""Names and values that a sender of events to a Mixpanel project can choose freely."""
 
 from __future__ import annotations
 

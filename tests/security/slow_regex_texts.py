@@ -1,6 +1,6 @@
-"""Texts on which a backtracking regular expression is slow, derived from the expression itself.
+"""Texts for which a backtracking regular expression is slow, derived from the expression itself.
 
-For each repetition: a text that leads there, what it repeats many times over, and an end that makes the match fail.
+For each repetition: a prefix that reaches it, many repetitions, and an end that makes the match fail.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _LITTLE_SECONDS = 0.02
 
 
 def slow_text(pattern: re.Pattern[Any], methods: tuple[str, ...], characters: int = 8000) -> str | None:
-    """Return the first text of which twice as much takes more than twice as long, in processor time; None: there is none."""
+    """Return the first text for which double length takes more than double processor time, or None."""
     for prefix, pump, end in sorted(set(attacks(pattern))):
         for name in methods:
             seconds = _Seconds(pattern, name, prefix, pump, end)
             once = seconds(characters)
-            if once < _LITTLE_SECONDS / 4:  # a square of it would take longer
+            if once < _LITTLE_SECONDS / 4:  # A square of it would take longer.
                 continue
             once, twice = min(once, seconds(characters)), min(seconds(2 * characters) for _ in range(2))
             if twice > _LITTLE_SECONDS and twice > 2.7 * once:
@@ -41,7 +41,7 @@ def slow_text(pattern: re.Pattern[Any], methods: tuple[str, ...], characters: in
 
 @dataclass(frozen=True)
 class _Seconds:
-    """How long one use of an expression takes for a text whose middle has so many characters."""
+    """Return how long one match takes for a text whose middle has so many characters."""
 
     pattern: re.Pattern[Any]
     method: str
@@ -89,7 +89,7 @@ def _repeated(items: Any, before: str, chance: random.Random) -> Iterator[tuple[
 
 
 def _pumps(items: Any, chance: random.Random) -> Iterator[str]:
-    """Yield what a repetition repeats: of a choice, each that there is."""
+    """Yield what a repetition repeats: every alternative of a choice."""
     kind, value = items[0] if len(items) == 1 else (None, None)
     if kind is code.SUBPATTERN:
         yield from _pumps(value[-1], chance)
@@ -107,7 +107,7 @@ def _sample(items: Any, chance: random.Random) -> str:
 
 
 def _one(kind: Any, value: Any, chance: random.Random) -> str:
-    """Return a text that an item of an expression matches; of what looks around, nothing."""
+    """Return a text that an item of an expression matches; nothing for lookarounds."""
     if kind is code.LITERAL:
         return chr(value)
     if kind is code.NOT_LITERAL:

@@ -1,4 +1,4 @@
-"""Credentials go to the services' own hosts and nowhere else: whatever a connection, a name server or an answer says."""
+"""Credentials are sent only to the services' own hosts, whatever a connection, a name server or a response says."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_m09_no_connection_names_another_host(service: str, host: str) -> None:
 @pytest.mark.case("M09")
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: f"M09-{host}")
-def test_m09_under_the_demo_flag_only_this_machine_is_a_host(service: str, host: str) -> None:
+def test_m09_the_demo_flag_allows_only_this_machine(service: str, host: str) -> None:
     if HOSTS[host] in ("localhost", "127.0.0.1", "::1"):
         made = SERVICES[service](host=HOSTS[host], port=8123, extra={"sandbox": True})
         assert made.sandbox_url in ("http://localhost:8123", "http://127.0.0.1:8123", "http://[::1]:8123")
@@ -94,7 +94,7 @@ ELSEWHERE = ["sandbox", "10.0.0.5", "sandbox.internal.example", "[fd00::5]"]
 @pytest.mark.case("M09")
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("host", ELSEWHERE)
-def test_m09_a_sandbox_of_another_machine_is_one_that_the_environment_lists(
+def test_m09_a_sandbox_on_another_machine_must_be_listed(
     service: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address: dict[str, Any] = {"host": host, "port": 8123, "extra": {"sandbox": True}}
@@ -121,7 +121,7 @@ def test_m09_a_sandbox_of_another_machine_is_one_that_the_environment_lists(
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("host", [f"{prefix}{domain}{dot}" for domain in REAL_SERVICES for prefix in ("", "data.", "X.Y.")
                                   for dot in ("", ".")])  # fmt: skip
-def test_m09_no_list_makes_a_sandbox_of_a_real_service(
+def test_m09_a_list_cannot_make_a_sandbox_of_a_real_service(
     service: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, f"http://{host}:8123")
@@ -131,10 +131,10 @@ def test_m09_no_list_makes_a_sandbox_of_a_real_service(
 
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
-def test_m10_a_name_that_is_not_listed_is_sent_nothing_wherever_it_leads(
+def test_m10_an_unlisted_name_receives_nothing_wherever_it_resolves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A listed sandbox has to be on this network: the name of one may not lead to the internet or to metadata."""
+    """A listed sandbox must be on this network: its name may not resolve to the internet or to metadata."""
     for peer in ("8.8.8.8", "169.254.169.254", "100.100.100.200", "2001:4860:4860::8888"):
         with pytest.raises(AddressRefused, match="is not a private address; no data was sent"):
             require_sandbox("sandbox", peer, listed=True)
@@ -155,9 +155,7 @@ def test_m10_a_name_that_is_not_listed_is_sent_nothing_wherever_it_leads(
 @pytest.mark.unit
 @pytest.mark.case("M09")
 @pytest.mark.parametrize("service", SERVICES)
-def test_m09_the_demo_flag_is_worth_nothing_in_production(
-    service: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_m09_the_demo_flag_has_no_effect_in_production(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIXPANEL_AEP_ENV", "production")
     with pytest.raises(ConfigError, match="this deployment as production"):
         SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True})
@@ -187,7 +185,7 @@ EXTRAS: dict[str, Any] = {
 @pytest.mark.case("M11")
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("key", EXTRAS, ids=lambda key: f"M11-{key}")
-def test_m11_an_extra_field_that_is_not_known_is_refused(service: str, key: str) -> None:
+def test_m11_an_unknown_extra_field_is_refused(service: str, key: str) -> None:
     with pytest.raises(ConfigError, match="has an unknown extra field") as refused:
         SERVICES[service](extra={key: EXTRAS[key]})
     assert "Known fields: " in str(refused.value)
@@ -217,7 +215,7 @@ def test_m10_a_redirect_is_not_followed(service: str, status: int) -> None:
 
 @contextmanager
 def listening() -> Iterator[tuple[int, list[bytes]]]:
-    """A port that takes one connection, and what has come over it by the end."""
+    """A port that accepts one connection, and what it received."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -232,11 +230,11 @@ def listening() -> Iterator[tuple[int, list[bytes]]]:
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
         yield server.getsockname()[1], heard
-        thread.join(5)  # every test has connected once by then
+        thread.join(5)  # Every test has connected once by then.
 
 
 def rebind(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """A name server that sends every name to one address."""
+    """A name server that resolves every name to one address."""
     real = socket.getaddrinfo
 
     def answer(host: str, port: int, *rest: Any, **more: Any) -> Any:
@@ -255,10 +253,10 @@ def client() -> HttpClient:
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("private", ["", "allow"])
-def test_m10_a_name_that_leads_to_this_machine_is_told_nothing(
+def test_m10_a_name_that_resolves_to_this_machine_receives_nothing(
     private: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The address that was connected to is looked at, not one that was asked for before or after."""
+    """The address of the open connection is checked, not an earlier or later lookup."""
     monkeypatch.setenv(PRIVATE_VARIABLE, private)
     rebind(monkeypatch, "127.0.0.1")
     with listening() as (port, heard):
@@ -273,8 +271,8 @@ def test_m10_a_name_that_leads_to_this_machine_is_told_nothing(
 
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
-def test_m10_a_proxy_of_the_operator_is_where_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy looks names up; its own address may be private, and nobody but the operator can name it."""
+def test_m10_an_operators_proxy_may_be_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy resolves names; its own address may be private, and only the operator can configure it."""
     with listening() as (port, heard):
         monkeypatch.setenv(PROXY_VARIABLE, f"http://127.0.0.1:{port}")
         with pytest.raises(PipelineError, match="could not be reached"):
@@ -322,7 +320,7 @@ def test_m10_some_addresses_are_never_a_service(peer: str) -> None:
 @pytest.mark.unit
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("peer", INSIDE)
-def test_m10_an_address_of_this_network_is_one_where_the_operator_says_so(peer: str) -> None:
+def test_m10_an_address_of_this_network_is_allowed_only_by_the_operator(peer: str) -> None:
     with pytest.raises(AddressRefused, match=PRIVATE_VARIABLE):
         require_public("platform.adobe.io", peer, private_network=False)
     require_public("platform.adobe.io", peer, private_network=True)
@@ -331,7 +329,7 @@ def test_m10_an_address_of_this_network_is_one_where_the_operator_says_so(peer: 
 @pytest.mark.unit
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("peer", PUBLIC)
-def test_m10_a_public_address_is_spoken_to(peer: str) -> None:
+def test_m10_a_public_address_is_allowed(peer: str) -> None:
     require_public("platform.adobe.io", peer, private_network=False)
     with pytest.raises(AddressRefused, match="not this machine"):
         require_sandbox("localhost", peer, listed=False)
@@ -339,7 +337,7 @@ def test_m10_a_public_address_is_spoken_to(peer: str) -> None:
 
 @pytest.mark.unit
 @pytest.mark.case("M10")
-def test_m10_without_tls_only_this_machine_is_spoken_to() -> None:
+def test_m10_without_tls_only_this_machine_is_allowed() -> None:
     for peer in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
         require_sandbox("localhost", peer, listed=False)
     others = (
@@ -358,7 +356,7 @@ def test_m10_without_tls_only_this_machine_is_spoken_to() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
-def test_m10_what_is_refused_is_closed() -> None:
+def test_m10_a_refused_connection_is_closed() -> None:
     def refuse(peer: str) -> None:
         raise AddressRefused("No.", "Never.")
 
@@ -372,7 +370,7 @@ def test_m10_what_is_refused_is_closed() -> None:
 @pytest.mark.unit
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("value", ["yes", "true", "1", "allow all"])
-def test_m10_the_operator_is_understood_or_told_so(value: str) -> None:
+def test_m10_an_invalid_operator_setting_is_reported(value: str) -> None:
     with pytest.raises(ConfigError, match=PRIVATE_VARIABLE):
         NetworkSettings.of_environment({PRIVATE_VARIABLE: value})
     assert NetworkSettings.of_environment({PRIVATE_VARIABLE: "Allow "}).private_network
@@ -382,7 +380,7 @@ def test_m10_the_operator_is_understood_or_told_so(value: str) -> None:
 @pytest.mark.sandbox
 @pytest.mark.case("M10")
 @pytest.mark.parametrize("inside", ["field", "items", "map"])
-def test_m10_a_schema_that_refers_elsewhere_fetches_nothing(inside: str) -> None:
+def test_m10_a_schema_reference_to_elsewhere_fetches_nothing(inside: str) -> None:
     with serve_http(script(Reply.json({"type": "string"}))) as elsewhere:
         reference = {"$ref": f"{elsewhere.url}/schema.json"}
         wrapped = {"field": reference, "items": array_of(reference), "map": map_of(reference)}[inside]

@@ -1,4 +1,4 @@
-"""The search finds every spelling in every kind of file, and nothing where there is nothing: else M07 proves nothing."""
+"""The search finds every spelling in every kind of file, and nothing in clean files; otherwise M07 proves nothing."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def test_every_spelling_of_every_secret_is_found(
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_what_is_made_at_run_time_is_found(name: str) -> None:
+def test_secrets_created_at_run_time_are_found(name: str) -> None:
     assert name in {canary for canary, _ in find_in(f"x {MADE[name]} y")}
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_pair_is_found_as_basic_authentication_writes_it(name: str) -> None:
+def test_a_pair_is_found_in_its_basic_authentication_form(name: str) -> None:
     token = base64.b64encode(PAIRS[name].encode()).decode()
     assert (name, "base64") in find_in(f'{{"header": "{token}"}}')
 
 
-def test_it_is_found_in_every_kind_of_file_and_in_a_name(tmp_path: Path) -> None:
+def test_a_secret_is_found_in_every_kind_of_file_and_in_a_name(tmp_path: Path) -> None:
     secret = CANARIES["AWS secret key"]
     lake = tmp_path / "lake" / "deep"
     lake.mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_clean_tree_is_clean(tmp_path: Path) -> None:
     assert find_canaries([tmp_path, tmp_path / "absent"]) == []
 
 
-def test_the_canaries_fit_the_connections_they_are_for() -> None:
+def test_the_canaries_are_valid_in_their_connections() -> None:
     mixpanel = MixpanelSettings(canaries.MIXPANEL_USER, canaries.MIXPANEL_SECRET, 1)
     aep = AepSettings(canaries.AEP_CLIENT, canaries.AEP_SECRET, "X@AdobeOrg", "prod")
     assert all(find_in(secret) for secret in (*mixpanel.secrets, *aep.secrets))

@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.unit, pytest.mark.case("M18")]
 ROOT = Path(__file__).parents[2]
 _DELETING = {"unlink", "rmtree", "rmdir", "remove_object", "remove_unfinished", "delete", "removedirs"}
 DELETES = {
-    # The lake: what a put of ours has left half written, and what the cleaning removes by its key.
+    # The lake: unfinished puts of this project, and what cleaning removes by its key.
     "include/lake/stores/folder_store.py": "a temporary name of its own; a key of ours and a number; a key that Lake has read",
     "include/lake/stores/bucket_store.py": "a key that Lake has read",
     "include/lake/lake.py": "which reads the key first",
     "include/steps/reconcile/orphaned_batches.py": "what a put has left",
     "include/steps/clean/run.py": "what the retention ends",
     "include/steps/forget/day.py": "what holds rows of forgotten people",
-    # A worker's own scratch, and files that a command has made.
+    # A worker's own scratch, and files that a command created.
     "include/steps/history/id_sets.py": "scratch",
     "include/steps/scratch.py": "scratch",
     "include/steps/stage/step.py": "scratch",
@@ -54,7 +54,7 @@ def test_m18_every_place_that_deletes_is_known() -> None:
     assert found - {name for name in found if name.startswith("scripts/demo/")} == set(DELETES)
 
 
-def test_m16_nothing_that_is_believed_is_read_or_written_past_its_signature() -> None:
+def test_m16_no_trusted_object_is_read_or_written_without_its_signature() -> None:
     found: defaultdict[str, set[str]] = defaultdict(set)
     for name, node, called in calls():
         of = ast.unparse(node.func.value)  # type: ignore[attr-defined]

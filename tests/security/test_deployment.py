@@ -1,4 +1,4 @@
-"""Where events and credentials go is decided by a deployment's environment, and a form chooses among it."""
+"""A deployment's environment decides where events and credentials go; a form selects among its choices."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ OUTSIDE = [
 @pytest.mark.unit
 @pytest.mark.parametrize("of_variable", [True, False], ids=["variable", "file"])
 @pytest.mark.parametrize("url", BELOW)
-def test_a_lake_of_the_list_or_below_one_is_allowed(url: str, of_variable: bool) -> None:
+def test_a_listed_lake_or_a_folder_below_one_is_allowed(url: str, of_variable: bool) -> None:
     require_allowed_lake(url, of_variable=of_variable, environment={LAKES_VARIABLE: LISTED})
 
 
@@ -162,7 +162,7 @@ def test_a_lake_outside_the_list_is_refused(url: str, of_variable: bool) -> None
 
 
 @pytest.mark.unit
-def test_without_a_list_a_form_of_production_names_no_other_lake_than_the_environment() -> None:
+def test_without_a_list_a_production_form_names_only_the_environments_lake() -> None:
     def refused(url: str, **environment: str) -> bool:
         try:
             require_allowed_lake(url, of_variable=True, environment={**PRODUCTION, **environment})
@@ -177,14 +177,14 @@ def test_without_a_list_a_form_of_production_names_no_other_lake_than_the_enviro
     assert not refused("s3://own/lake", **{VARIABLE_IN_ENVIRONMENT: "s3://own/lake"})
     assert not refused("s3://own/lake/part", MIXPANEL_AEP_LAKE="s3://own/lake")
     assert refused("s3://own/lakes", MIXPANEL_AEP_LAKE="s3://own/lake")
-    # What the deployment itself names needs no list: the pipeline file, the command line, the default.
+    # What the deployment itself configures needs no list: the pipeline file, the command line, the default.
     require_allowed_lake("s3://of/a/pipeline/file", of_variable=False, environment=PRODUCTION)
     # On a laptop a form is as trusted as the command line.
     require_allowed_lake("s3://mine/lake", of_variable=True, environment={})
 
 
 @pytest.mark.unit
-def test_a_list_holds_for_the_default_too() -> None:
+def test_a_list_applies_to_the_default_too() -> None:
     listed = {LAKES_VARIABLE: "s3://company/lake"}
     with pytest.raises(ConfigError, match="not allowed in this deployment"):
         require_allowed_lake(default_lake(), of_variable=False, environment=listed)
@@ -193,7 +193,9 @@ def test_a_list_holds_for_the_default_too() -> None:
 
 
 @pytest.mark.unit
-def test_the_command_line_takes_no_other_lake_of_a_variable_either(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_accepts_no_other_lake_from_a_variable_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
@@ -218,7 +220,7 @@ ADDRESSES: list[Callable[[int], str]] = [
 @pytest.mark.unit
 @pytest.mark.parametrize("service", SERVICES)
 @pytest.mark.parametrize("number", range(len(ADDRESSES)))
-def test_a_port_that_is_not_of_an_allowed_sandbox_is_sent_nothing(
+def test_a_port_outside_the_allowed_sandboxes_receives_nothing(
     service: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, ADDRESSES[number](8123))
@@ -231,7 +233,7 @@ def test_a_port_that_is_not_of_an_allowed_sandbox_is_sent_nothing(
 @pytest.mark.parametrize(
     "allowed", ["http://127.0.0.1:8123", "http://[::1]:1, http://127.0.0.1:8123/", "http://127.0.0.1:*"]
 )
-def test_an_allowed_sandbox_is_spoken_to(service: str, allowed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_allowed_sandbox_is_used(service: str, allowed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, allowed)
     assert (
         SERVICES[service](host="127.0.0.1", port=8123, extra={"sandbox": True}).sandbox_url
@@ -249,7 +251,7 @@ def test_without_a_list_development_may_use_any_sandbox_of_this_machine(
 
 
 @pytest.mark.unit
-def test_the_list_is_worth_nothing_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_has_no_effect_in_production(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, "http://127.0.0.1:*")
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
     with pytest.raises(ConfigError, match="this deployment as production"):
@@ -257,10 +259,10 @@ def test_the_list_is_worth_nothing_in_production(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.sandbox
-def test_a_changed_port_gives_the_stored_secret_to_no_listener(
+def test_a_changed_port_does_not_send_the_stored_secret_to_a_listener(
     listener: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the Test button and every task read a connection, whose port a form has changed."""
+    """As the Test button and every task read a connection whose port a form has changed."""
     from include.aep.client import AepClient
 
     port, heard = listener

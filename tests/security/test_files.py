@@ -1,4 +1,4 @@
-"""Files that configure the project can say what a pipeline is, and nothing else: they run nothing, and end."""
+"""Configuration files only describe pipelines: they execute nothing and are limited in size."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("tag", TAGS, ids=lambda tag: f"M12-{tag}")
-def test_m12_no_tag_makes_an_object(tag: str, tmp_path: Path) -> None:
+def test_m12_no_yaml_tag_creates_an_object(tag: str, tmp_path: Path) -> None:
     mark = tmp_path / "it-ran"
     with pytest.raises(ConfigError, match=r"shop\.yaml"):
         load_pipeline(write(tmp_path, GOOD + f"lake: {TAGS[tag].format(mark=mark)}\n"))
@@ -56,7 +56,7 @@ def test_m12_no_tag_makes_an_object(tag: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: f"M12-{bomb}")
-def test_m12_a_page_does_not_grow_to_gigabytes(bomb: str, tmp_path: Path) -> None:
+def test_m12_aliases_do_not_expand_to_gigabytes(bomb: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"shop\.yaml"):
         load_pipeline(write(tmp_path, BOMBS[bomb] + GOOD))
 
@@ -64,17 +64,17 @@ def test_m12_a_page_does_not_grow_to_gigabytes(bomb: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "text", ["mapping: other.json\n", "'mapping': other.json\n", "? mapping\n: other.json\n"]
 )
-def test_m12_a_key_is_there_once(text: str, tmp_path: Path) -> None:
+def test_m12_a_duplicate_key_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"has the duplicate key 'mapping'"):
         load_pipeline(write(tmp_path, GOOD + text))
 
 
-def test_m12_a_file_has_a_size(tmp_path: Path) -> None:
+def test_m12_the_size_of_a_file_is_limited(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="larger than"):
         load_pipeline(write(tmp_path, GOOD + "# " + "x" * 300_000))
 
 
-def test_m12_a_file_that_is_right_is_read(tmp_path: Path) -> None:
+def test_m12_a_valid_file_is_read(tmp_path: Path) -> None:
     assert load_pipeline(write(tmp_path, GOOD)).name == "shop"
 
 
@@ -90,7 +90,9 @@ JSON_FAULTS = {
 
 
 @pytest.mark.parametrize("fault", JSON_FAULTS, ids=lambda fault: f"M12-{fault}")
-def test_m12_the_json_beside_it_too(fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m12_the_same_holds_for_json_files(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text, says = JSON_FAULTS[fault]
     (tmp_path / "m.json").write_text(text)
     monkeypatch.setattr("include.aep.setup.field_group.FIELD_GROUPS", tmp_path)

@@ -1,5 +1,6 @@
-"""A writer of the lake can stop a day, and where there is a key no more: each kind of file is forged once, alone and with
-the record that names it. A run then stops with a sentence before anything changes in AEP, or is right all the same."""
+"""A writer of the lake can stop a day, but with a key no more: each kind of file is forged once, alone and with
+the record that names it. A run then stops with a sentence before anything changes in AEP, or its result is right.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,7 @@ class Case:
 
 
 def batch_of_other(forged: Forged) -> None:
-    """The ledger names another day's batch."""
+    """Let the ledger name another day's batch."""
     number = (forged.record(LOADED, n) for n in (2, 3, 4))
     batch = _json(forged.one(forged.record(OTHER, 4)))["batch"]
     for record in number:
@@ -49,7 +50,7 @@ def batch_of_other(forged: Forged) -> None:
 
 
 def add_record(forged: Forged, **fields: object) -> None:
-    """A record more, after the last one."""
+    """Add a record after the last one."""
     last = forged.one(f"_histories/*/ledger/{LOADED}/*.json")
     number = int(last.stem) + 1
     shutil.copy(last, last.with_name(f"{number:06d}.json"))
@@ -57,7 +58,7 @@ def add_record(forged: Forged, **fields: object) -> None:
 
 
 def first_record(forged: Forged, day: object, **fields: object) -> None:
-    """A ledger for a day that has none."""
+    """Write a ledger for a day that has none."""
     last = forged.one(f"_histories/*/ledger/{LOADED}/*.json")
     target = last.parents[1] / str(day) / "000001.json"
     target.parent.mkdir()
@@ -75,7 +76,7 @@ def hidden(forged: Forged) -> None:
 
 
 def swap(forged: Forged, one: str, other: str) -> None:
-    """A true record in the place of another."""
+    """Put a valid record in the place of another."""
     shutil.copy(forged.one(other), forged.one(one))
 
 
@@ -118,7 +119,7 @@ VALID_LIST = f"hostile/{VALID}/valid/*/manifest.json"
 MAPPED_LIST = f"hostile/{VALID}/xdm/*/manifest.json"
 LEDGER = f"_histories/*/ledger/{LOADED}/"
 CASES = {
-    # The ledger: which batches are the day's, and how many rows they have.
+    # The ledger: which batches belong to the day, and how many rows they have.
     "another day's batch": Case(batch_of_other, LOADS, RED),
     "a batch that AEP does not know": Case(lambda f: f.set(f"{LEDGER}000004.json", batch="01K" + "X" * 23), LOADS, RED),
     "another content": Case(lambda f: f.set(f"{LEDGER}000004.json", content="ab" * 16), LOADS, RED),
@@ -188,16 +189,16 @@ CASES = {
     ),
     "ids alone": Case(lambda f: spoil(f, f"_histories/*/ids/{LOADED}/*"), ("run", "refresh"), HARMLESS, HARMLESS),
     "an XDM schema": Case(lambda f: f.one("hostile/schemas/*").write_text("{}"), ("run",), HARMLESS, HARMLESS),
-    # What says whose the lake is.
+    # Records of the lake's owner.
     "the lake's id": Case(lambda f: f.set("mixpanel-aep.json", id="ab" * 16), LOADS, RED),
     "no lake id": Case(lambda f: f.one("mixpanel-aep.json").unlink(), LOADS, RED, RED),
     "another project of a history": Case(lambda f: f.set("_histories/*/history.json", project_id=7), LOADS, RED),
     "another dataset of a history": Case(lambda f: f.set("_histories/*/history.json", dataset_id="7"), LOADS, RED),
-    # Refreshes: which export is the newest answer.
+    # Refreshes: which export is the newest response.
     "a refresh that names no digest": Case(lambda f: refreshed(f, export="../../x"), ("run",), RED),
     "a refresh that names no export": Case(lambda f: refreshed(f, export="ab" * 16), ("run",), HARMLESS),
     "a refresh without a time": Case(lambda f: refreshed(f, at="yesterday"), ("run",), RED),
-    # What can be made again: read, changed or not, it never decides alone.
+    # Caches that can be recreated: read, changed or not, they never decide alone.
     "an index that cannot be read": Case(lambda f: index(f, "index", "{"), ("audit",), HARMLESS, HARMLESS),
     "an index of nothing": Case(lambda f: index(f, "index", '{"version": 1}'), ("audit",), HARMLESS, HARMLESS),
     "a listing of nothing": Case(lambda f: index(f, "batches", '{"version": 1}'), LOADS, HARMLESS, HARMLESS),
@@ -236,26 +237,24 @@ def judge(world: Finished, case: Case, expected: str, *, is_signed: bool) -> Non
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_m16_without_a_key_what_a_writer_changes_is_compared_with_aep(plain: Finished, case: str) -> None:
+def test_m16_without_a_key_a_writers_changes_are_compared_with_aep(plain: Finished, case: str) -> None:
     if CASES[case].plain != OPEN:
         judge(plain, CASES[case], CASES[case].plain, is_signed=False)
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["signature kept", "signature taken off"])
 @pytest.mark.parametrize("case", CASES)
-def test_m16_with_a_key_no_record_that_a_writer_changes_is_believed(
-    signed: Finished, case: str, keeps: bool
-) -> None:
+def test_m16_with_a_key_no_changed_record_is_accepted(signed: Finished, case: str, keeps: bool) -> None:
     judge(signed, CASES[case], CASES[case].signed, is_signed=keeps)
 
 
-def test_m16_what_a_writer_can_do_without_a_key_is_on_the_page() -> None:
+def test_m16_what_a_writer_can_do_without_a_key_is_documented() -> None:
     page = " ".join((Path(__file__).parents[2] / "docs/security.md").read_text(encoding="utf-8").split())
     for name in (name for name, case in CASES.items() if case.plain == OPEN):
         assert f"*{name}*" in page
 
 
-def test_m16_every_kind_of_file_of_a_lake_is_forged_and_known_by_its_name(plain: Finished) -> None:
+def test_m16_every_kind_of_file_of_a_lake_is_forged_and_recognised(plain: Finished) -> None:
     keys = [key for key in plain.lake().keys("") if key != ".writable"]
     assert [key for key in keys if not is_own_key(key)] == []
     assert {_kind(key) for key in keys} == {

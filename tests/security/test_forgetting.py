@@ -1,4 +1,4 @@
-"""A person who is forgotten is nowhere in the lake any more, whatever happened before, in between and after."""
+"""A forgotten person is nowhere in the lake any more, whatever happened before, in between and after."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ OTHER_KEY = hashlib.sha256(b"other").hexdigest()
 
 
 class Killed(BaseException):
-    """What ends a process; no ``except Exception`` sees it."""
+    """The end of a process, which no ``except Exception`` catches."""
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def people(tmp_path: Path) -> People:
     return found
 
 
-def test_m19_no_place_of_the_lake_names_the_person_any_more(people: People) -> None:
+def test_m19_no_file_of_the_lake_contains_the_person_any_more(people: People) -> None:
     before = {key.split("/")[2] for key, _ in named_in(people.root, ANNAS)}
     assert before >= {"raw", "xdm", "valid", "quarantine"}
     done = people.forget(ANNA)
@@ -83,7 +83,7 @@ def test_m19_later_exports_and_refreshes_drop_the_person(people: People) -> None
     assert named_in(people.root, ANNAS) == []
 
 
-def test_m19_a_device_that_another_person_gets_later_is_not_theirs(people: People) -> None:
+def test_m19_a_device_with_a_later_owner_is_not_theirs(people: People) -> None:
     people.forget(ANNA)
     people.days[later(2)] = [
         happened("c1", "cnry-carla", ANNAS_PHONE, day=later(2)),
@@ -92,8 +92,8 @@ def test_m19_a_device_that_another_person_gets_later_is_not_theirs(people: Peopl
     assert people.export(later(2)).counts == {"exported": 1, "suppressed": 1}
 
 
-def test_m19_a_day_keeps_its_answer_so_that_what_was_made_of_it_is_found(tmp_path: Path) -> None:
-    """Whichever of the two digests is the greater one: both exports have the same moment."""
+def test_m19_a_day_keeps_its_export_so_that_later_outputs_are_found(tmp_path: Path) -> None:
+    """Whichever of the two digests is greater: both exports have the same time."""
     for number in range(8):
         lines = [happened(f"a{number}", ANNA), happened(f"b{number}", BERT)]
         people = People(f"file://{tmp_path}/{number}", None, {DAY: lines})
@@ -109,7 +109,7 @@ def test_m19_a_dry_run_changes_nothing(people: People) -> None:
     assert people.files() == before
 
 
-def test_m19_a_day_without_the_person_is_left_alone(people: People) -> None:
+def test_m19_a_day_without_the_person_is_unchanged(people: People) -> None:
     people.days[later(3)] = [happened("b9", BERT, day=later(3))]
     people.make(later(3))
     prefix = f"shop/{later(3)}/"
@@ -129,7 +129,7 @@ def test_m19_without_people_to_forget_an_export_keeps_its_bytes(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_m19_every_write_and_removal_may_be_the_last_one(people: People, tmp_path: Path, after: bool) -> None:
-    """The process is killed at each change of the lake; then the command is run again, without ids where they are listed."""
+    """The process is killed at each change of the lake; then the command runs again, without ids if they are listed."""
     number, is_killed = 0, True
     while is_killed:
         copy = People(f"file://{tmp_path}/{number}", people.signing_keys, people.days)
@@ -148,7 +148,7 @@ def test_m19_every_write_and_removal_may_be_the_last_one(people: People, tmp_pat
 
 
 def killed(number: int, act: Callable[[], Any], *, after: bool) -> bool:
-    """Whether the process was killed at its ``number``-th change of the lake."""
+    """Return whether the process was killed at its ``number``-th change of the lake."""
     left = count(number, -1)
 
     def change_of(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,7 +173,7 @@ def killed(number: int, act: Callable[[], Any], *, after: bool) -> bool:
     return False
 
 
-def test_m19_a_step_that_runs_meanwhile_publishes_nothing_of_the_person(people: People) -> None:
+def test_m19_a_concurrent_step_publishes_nothing_of_the_person(people: People) -> None:
     raw = people.export(DAY)
     people.forget(ANNA)
     with pytest.raises(FilesRemoved):
@@ -182,9 +182,7 @@ def test_m19_a_step_that_runs_meanwhile_publishes_nothing_of_the_person(people: 
         )
 
 
-def test_m19_an_export_that_runs_meanwhile_is_not_published(
-    people: People, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_m19_a_concurrent_export_is_not_published(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     people.days[later(2)] = [happened("a7", ANNA, day=later(2)), happened("b5", BERT, day=later(2))]
     upload = Lake.upload
 
@@ -202,7 +200,7 @@ def test_m19_an_export_that_runs_meanwhile_is_not_published(
     assert people.export(later(2)).counts == {"exported": 1, "suppressed": 1}
 
 
-def test_m19_a_lake_without_the_right_to_remove_is_refused_before_anything_changes(
+def test_m19_a_lake_without_permission_to_delete_is_refused_before_a_change(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object) -> None:
@@ -225,7 +223,7 @@ def test_m19_a_process_without_the_key_of_the_list_exports_nothing(people: Peopl
         people.export(DAY, "look")
 
 
-def test_m19_after_the_key_was_changed_both_parts_of_the_list_hold(people: People) -> None:
+def test_m19_after_a_key_rotation_both_parts_of_the_list_are_valid(people: People) -> None:
     people.forget(ANNA)
     old = signing_keys()
     new = signing_keys(OTHER_KEY)
@@ -237,7 +235,7 @@ def test_m19_after_the_key_was_changed_both_parts_of_the_list_hold(people: Peopl
     assert named_in(people.root, [*ANNAS, BERT]) == []
 
 
-def test_m19_a_record_of_the_list_that_is_missing_stops_exports(people: People) -> None:
+def test_m19_a_missing_record_of_the_list_stops_exports(people: People) -> None:
     people.forget(ANNA)
     people.forget(BERT)
     (people.root / "_suppressed/people/000001.json").unlink()
@@ -245,7 +243,7 @@ def test_m19_a_record_of_the_list_that_is_missing_stops_exports(people: People) 
         people.export(DAY, "look")
 
 
-def test_m19_deltas_and_older_exports_are_forgotten_too(
+def test_m19_deltas_and_older_exports_are_rewritten_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compare_exports, "SMALL_LINES", 0)
@@ -263,7 +261,7 @@ def test_m19_deltas_and_older_exports_are_forgotten_too(
     assert named_in(people.root, ANNAS) == []
 
 
-def test_m19_unreadable_lines_with_an_id_go_too(tmp_path: Path) -> None:
+def test_m19_unreadable_lines_with_an_id_are_removed_too(tmp_path: Path) -> None:
     broken = happened("a1", ANNA)[:-9] + b'"'
     people = People(f"file://{tmp_path}/lake", None, {DAY: [broken, happened("b1", BERT)]})
     people.make(DAY)
@@ -272,7 +270,7 @@ def test_m19_unreadable_lines_with_an_id_go_too(tmp_path: Path) -> None:
     assert people.kept() == ["b1"]
 
 
-def test_m19_events_of_others_that_mention_the_person_are_counted_and_stay(tmp_path: Path) -> None:
+def test_m19_events_of_others_that_mention_the_person_are_counted_and_kept(tmp_path: Path) -> None:
     people = People(f"file://{tmp_path}/lake", None, {DAY: [happened("b1", BERT, invited_by=ANNA)]})
     people.make(DAY)
     assert people.plan(ANNA).counts["mentions"] == 0, "no row of the day has to go"
@@ -313,7 +311,7 @@ EVENTS = st.lists(
 
 
 def theirs(events: list[tuple[str | None, str | None, str | None, int]], person: str) -> set[int]:
-    """Which events are a person's, found in another way: by the sets of users of each device."""
+    """Return a person's events by another algorithm: the sets of users of each device."""
     events = [
         (None if user == "undefined" else user, device, before, day) for user, device, before, day in events
     ]
@@ -341,7 +339,7 @@ def theirs(events: list[tuple[str | None, str | None, str | None, int]], person:
 
 @settings(max_examples=10, deadline=None)
 @given(EVENTS, st.booleans())
-def test_m19_exactly_the_persons_events_go(events: list[Any], is_refreshed: bool) -> None:
+def test_m19_exactly_the_persons_events_are_removed(events: list[Any], is_refreshed: bool) -> None:
     days: defaultdict[date, list[bytes]] = defaultdict(list)
     for number, (user, device, before, day) in enumerate(events):
         more = {"$distinct_id_before_identity": before} if before else {}
@@ -365,13 +363,13 @@ def test_m19_exactly_the_persons_events_go(events: list[Any], is_refreshed: bool
         assert named_in(people.root, [each for each in (*USERS, *DEVICES) if each not in still]) == []
 
 
-def test_m19_a_shared_device_is_forgotten_only_by_name(people: People) -> None:
+def test_m19_a_shared_device_is_forgotten_only_if_it_is_named(people: People) -> None:
     assert people.plan(ANNA).person.shared == {SHARED}
     people.forget(ANNA, SHARED)
     assert people.kept() == ["b1", "b2", "b3", "b4"]
 
 
-def test_m19_in_a_bucket_as_in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_m19_a_bucket_behaves_as_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server("lake-of-people") as url:
         environment = {
             "ENDPOINT_URL": url,

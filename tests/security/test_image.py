@@ -1,4 +1,4 @@
-"""The image: whose its files are, what it is made of, under which licences and with which known vulnerabilities."""
+"""The image: the owner of its files, its packages, their licences and their known vulnerabilities."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_runtime_user_cannot_write_code_in_the_image() -> None:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users may enter, as they may not pytest's."""
+    """A folder that other users may enter, unlike pytest's."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -48,7 +48,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_the_runtime_user_adds_files_and_changes_no_code(open_folder: Path) -> None:
-    """The Dockerfile's own commands, on a folder as a runtime image leaves it: everything is astro's."""
+    """Run the Dockerfile's own commands on a folder as a runtime image leaves it: owned by astro."""
     (command,) = re.findall(r"^RUN (find (?:.*\\\n)*.*)$", _DOCKERFILE, re.MULTILINE)
     home = open_folder / "airflow"
     for name in ("include/a.py", "dags/a.py", "plugins/p/a.py", "logs/old.log", "pyproject.toml"):
@@ -60,7 +60,7 @@ def test_the_runtime_user_adds_files_and_changes_no_code(open_folder: Path) -> N
         os.chown(path, runtime_user, 0, follow_symlinks=False)
         if not path.is_symlink():
             path.chmod(0o777)
-    # The user astro exists in the image alone.
+    # The user astro exists only in the image.
     script_text = command.replace("chown astro:0", f"chown {runtime_user}:0").replace("\\\n", " ")
     subprocess.run(["bash", "-ec", script_text], cwd=home, check=True)
     attempts = """
@@ -85,7 +85,7 @@ def test_every_package_of_the_image_has_a_known_licence() -> None:
     assert script("licences").faults() == []
 
 
-def test_a_page_of_licences_that_is_not_that_of_the_lock_is_noticed(tmp_path: Path) -> None:
+def test_a_licence_page_that_differs_from_the_lock_is_detected(tmp_path: Path) -> None:
     licences = script("licences")
     (tmp_path / "docs").mkdir()
     (tmp_path / "requirements.txt").write_text(
@@ -102,7 +102,7 @@ def test_a_page_of_licences_that_is_not_that_of_the_lock_is_noticed(tmp_path: Pa
 
 
 class Osv:
-    """OSV's answers: package one has a vulnerability, another one that was withdrawn, and one that is accepted."""
+    """Return OSV's responses: package one has a vulnerability, another one a withdrawn one, and one an accepted one."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -120,7 +120,9 @@ class Osv:
         }[path]
 
 
-def test_a_known_vulnerability_is_told_once_unless_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_known_vulnerability_is_reported_once_unless_it_is_accepted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     audit = script("audit_packages")
     monkeypatch.setattr(audit, "ACCEPTED", {"CVE-3": "the function is not called"})
     packages = {"one": ["1.0"], "two": ["2"]}
@@ -131,7 +133,7 @@ def test_a_known_vulnerability_is_told_once_unless_it_is_accepted(monkeypatch: p
     "answer", [requests.ConnectionError("no network"), requests.Timeout("slow"), {"results": []}, {}, None, "<html>"],
     ids=["unreachable", "slow", "too few", "another object", "null", "a page"],
 )  # fmt: skip
-def test_without_the_database_the_audit_says_not_checked_and_passes(
+def test_without_the_database_the_audit_reports_not_checked_and_passes(
     answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def ask(path: str, body: Any) -> Any:

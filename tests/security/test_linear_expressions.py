@@ -1,4 +1,4 @@
-"""What a customer's event says is matched in a time that is linear in its length, or not matched at all."""
+"""Texts of a customer's events are matched in linear time, or not at all."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
 _SCANS = {"search", "finditer", "findall", "sub", "split"}
 _METHODS = {"match", "fullmatch", *_SCANS}
-# Read from the project's own files, never from an event, an answer or a header.
+# Read from the project's own files, never from an event, a response or a header.
 OWN_FILES = {"include/config/model.py", "include/failpoint.py"}
 
 
@@ -42,7 +42,7 @@ def files() -> list[Path]:
 
 
 def expressions() -> dict[str, tuple[re.Pattern[Any], tuple[str, ...]]]:
-    """Every regular expression of the product, and how it is used: those with a name, and those written in a call."""
+    """Return every regular expression of the product and its use: named ones, and those written in a call."""
     found: dict[str, tuple[re.Pattern[Any], tuple[str, ...]]] = {}
     for path in files():
         calls = [
@@ -82,7 +82,7 @@ def test_the_expressions_of_the_product_are_found() -> None:
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
-def test_twice_the_text_takes_twice_the_time(name: str) -> None:
+def test_double_length_takes_double_time(name: str) -> None:
     pattern, methods = EXPRESSIONS[name]
     assert slow_text(pattern, methods) is None
 
@@ -91,12 +91,12 @@ def test_twice_the_text_takes_twice_the_time(name: str) -> None:
     ("expression", "method"),
     [(r"([0-9]+\.?[0-9]*)", "fullmatch"), (rb'"(?:[^"\\]|\\.)*"', "finditer"), ("[ab]+c", "finditer")],
 )  # fmt: skip
-def test_a_slow_expression_is_noticed(expression: Any, method: str) -> None:
+def test_a_slow_expression_is_detected(expression: Any, method: str) -> None:
     assert slow_text(re.compile(expression), (method,), 2500)
 
 
 def ratio(call: Callable[[str], object], make: Callable[[int], str], length: int) -> float:
-    """How much longer four times the text takes, at best of three."""
+    """Return how much longer four times the text takes, the best of three."""
 
     def seconds(text: str) -> float:
         began = time.process_time()
@@ -124,7 +124,7 @@ PARTS = ["a", "a.", "a@", "@", '"', "a-", "1", "1:", "%20", "/", " ", "("]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_format_of_the_schema_is_judged_in_linear_time(name: str) -> None:
+def test_a_format_of_the_schema_is_checked_in_linear_time(name: str) -> None:
     judge = validator(f'{{"format":"{name}"}}').is_valid
     for part in PARTS:
         for end in ("", "@", "@a.example", "!"):
@@ -143,8 +143,8 @@ def test_a_format_of_the_schema_is_judged_in_linear_time(name: str) -> None:
         r"^([a-z]+)*@x$",
     ],
 )
-def test_a_pattern_of_the_schema_takes_no_more_than_its_share(pattern: str) -> None:
-    """jsonschema-rs gives up a match that goes back too often; without the limit these take years."""
+def test_a_pattern_of_the_schema_is_limited_in_time(pattern: str) -> None:
+    """jsonschema-rs stops a match that backtracks too often; without the limit these take years."""
     judge = validator(json.dumps({"pattern": pattern})).is_valid
     began = time.process_time()
     for length in (30, 1000, 20_000):
@@ -163,12 +163,12 @@ def test_a_pattern_of_the_schema_takes_no_more_than_its_share(pattern: str) -> N
     ],
     ids=["digits", "digits-dot", "number", "spaces", "open-string"],
 )  # fmt: skip
-def test_a_value_is_read_in_linear_time(call: Callable[[str], object], make: Callable[[int], str]) -> None:
+def test_a_value_is_parsed_in_linear_time(call: Callable[[str], object], make: Callable[[int], str]) -> None:
     assert ratio(call, make, 20_000) < 10
 
 
 @pytest.mark.parametrize("function", [explode, extract_regex, matches_regex])
-def test_an_expression_of_a_mapping_set_is_tried_on_a_text_of_bounded_length(function: Any) -> None:
+def test_an_expression_of_a_mapping_set_is_matched_on_a_bounded_text(function: Any) -> None:
     assert function("a" * MOST_CHARACTERS, "a+") is not None
     with pytest.raises(ValueError, match="too many for a regular expression"):
         function("a" * (MOST_CHARACTERS + 1), "a+")
@@ -190,7 +190,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("pattern", EXPLODES)
 def test_an_expression_that_may_take_exponentially_long_is_refused(pattern: str) -> None:
-    """Of a mapping set, or of a property: ``one =~ other`` takes it from an event."""
+    """Of a mapping set, or of a property: ``one =~ other`` reads it from an event."""
     with pytest.raises(ValueError, match="may take exponentially long"):
         compiled(pattern)
     assert contained('"a"', '"a"')
@@ -199,7 +199,7 @@ def test_an_expression_that_may_take_exponentially_long_is_refused(pattern: str)
 
 
 @pytest.mark.parametrize("pattern", HARMLESS)
-def test_an_expression_that_does_not_is_taken(pattern: str) -> None:
+def test_a_harmless_expression_is_accepted(pattern: str) -> None:
     found = compiled(pattern)
     for part in ("a", "1", "ab", "a,", "a1.", "aB", "A/", "http://"):
         began = time.process_time()
@@ -207,12 +207,12 @@ def test_an_expression_that_does_not_is_taken(pattern: str) -> None:
         assert time.process_time() - began < 0.1
 
 
-def test_loops_of_a_graph() -> None:
+def test_cycles_of_a_graph() -> None:
     steps = {1: [2], 2: [3, 4], 3: [1], 4: [5], 5: [5, 6], 6: [7], 7: [], 8: [8, 1]}
     assert sorted(map(sorted, loops(steps))) == [[1, 2, 3], [5], [8]]
 
 
-def test_a_header_is_read_up_to_a_length() -> None:
+def test_the_length_of_a_header_is_limited() -> None:
     from datetime import UTC, datetime
 
     assert retry_after_seconds("1" * 65, datetime(2026, 7, 1, tzinfo=UTC)) is None

@@ -1,4 +1,4 @@
-"""Keys in the lake and addresses at the services are made of our own words: no name that others choose enters them."""
+"""Keys in the lake and addresses of the services consist of our own words: they contain no name that others choose."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEY = re.compile(
 
 @pytest.mark.sandbox
 @pytest.mark.case("M01")
-def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) -> None:
+def test_m01_every_key_of_the_lake_consists_of_our_own_words(carried: Running) -> None:
     keys = list(carried.runner.lake.keys(""))
     assert len(keys) > 8
     assert [key for key in keys if not KEY.fullmatch(key)] == []
@@ -50,8 +50,8 @@ def test_m01_every_key_of_the_lake_is_made_of_our_own_words(carried: Running) ->
 @pytest.mark.sandbox
 @pytest.mark.case("M01")
 @pytest.mark.parametrize("name", PATHS, ids=lambda name: f"M01-{name}")
-def test_m01_an_event_of_a_hostile_name_arrives_under_that_name(carried: Running, name: str) -> None:
-    """Refusing it would lose it; it is only never taken for more than a text."""
+def test_m01_an_event_with_a_hostile_name_arrives_under_that_name(carried: Running, name: str) -> None:
+    """Refusing it would lose it; it is only never used as more than a text."""
     lake = carried.runner.lake
     (raw,) = [key for key in lake.keys("") if "/raw/" in key and key.endswith(".jsonl.gz")]
     names = [
@@ -77,7 +77,7 @@ def test_m02_a_pipelines_name_is_a_plain_word(name: str) -> None:
 @pytest.mark.unit
 @pytest.mark.case("M02")
 @pytest.mark.parametrize("file", ["A.yaml", "a b.yaml", "a?b.yaml", "a\nb.yaml", "-.yaml"])
-def test_m02_a_file_of_another_name_is_refused(file: str, tmp_path: Path) -> None:
+def test_m02_a_file_with_another_name_is_refused(file: str, tmp_path: Path) -> None:
     text = "mixpanel: {timezone: UTC, time_is: utc}\naep: {dataset: a, schema: a}\nmapping: a.json\nidentities: {a: A}\n"
     (tmp_path / file).write_text(text + "start_date: 2026-01-01\n")
     with pytest.raises(ConfigError, match="name") as refused:
@@ -119,7 +119,7 @@ def test_m02_a_mapping_is_a_file_of_its_folder(value: str) -> None:
 
 @pytest.mark.unit
 @pytest.mark.case("M02")
-def test_m02_a_title_may_hold_what_a_person_writes() -> None:
+def test_m02_a_title_may_contain_any_text_that_a_person_writes() -> None:
     title = "Mixpanel / Événements? #1 (EU) & 'more'"
     assert pipeline(aep={"dataset": title, "schema": title}).aep.dataset == title
     assert Pipeline.model_validate(pipeline().model_dump(by_alias=True)) == pipeline()
@@ -128,7 +128,7 @@ def test_m02_a_title_may_hold_what_a_person_writes() -> None:
 @pytest.mark.unit
 @pytest.mark.case("M02")
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-def test_m02_a_segment_that_clients_resolve_is_refused(segment: str) -> None:
+def test_m02_a_path_segment_that_clients_resolve_is_refused(segment: str) -> None:
     with pytest.raises(RequestRefused, match="segment of a URL path"):
         join_path("a", segment)
 
@@ -136,7 +136,7 @@ def test_m02_a_segment_that_clients_resolve_is_refused(segment: str) -> None:
 @pytest.mark.sandbox
 @pytest.mark.case("M02")
 @pytest.mark.parametrize("name", ["a/b", "a?b=c", "a#b", "a\r\nX-Evil: 1", "a%2Fb", "\u0430", "a b"])
-def test_m02_an_id_at_a_service_is_one_segment_whatever_it_holds(name: str) -> None:
+def test_m02_an_id_at_a_service_is_one_segment_whatever_it_contains(name: str) -> None:
     from include.aep.settings import AepSettings
     from include.aep.token_source import TokenSource
 
@@ -156,8 +156,8 @@ def test_m02_an_id_at_a_service_is_one_segment_whatever_it_holds(name: str) -> N
 @pytest.mark.unit
 @pytest.mark.case("M01")
 @pytest.mark.parametrize("key", ["../outside", "a/../../outside"])
-def test_m01_the_lake_itself_leads_nowhere_else(key: str, tmp_path: Path) -> None:
-    """The second wall: no key of ours looks like this, and obstore would not go there."""
+def test_m01_the_lake_itself_does_not_leave_its_folder(key: str, tmp_path: Path) -> None:
+    """A second protection: no key of this project has this form, and obstore would not follow it."""
     lake = Lake(f"file://{tmp_path}/lake")
     with pytest.raises(ValueError, match="illegal character sequence"):
         lake.create(key, b"x")

@@ -1,4 +1,4 @@
-"""What others named is text on a page and never a part of it; and no file is written that a spreadsheet would run."""
+"""Names that others chose are text on a page and never markup; and no file is written that a spreadsheet would execute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CSV_WRITERS = {"writer", "DictWriter", "to_csv", "write_csv", "save_csv"}
 
 
 def report(text: str) -> Report:
-    """A report with ``text`` in every place that a name, a reason or a value can reach."""
+    """Return a report with ``text`` in every place that a name, a reason or a value can reach."""
     counts = {"exported": 5, "duplicates": 0, "quarantined": 1, "refused": 2, "valid": 2}
     return Report(
         text, text, text, text, counts, {text: 2}, {text: 3}, [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5},
@@ -48,7 +48,9 @@ def test_m03_markup_is_text_wherever_it_comes_from(name: str) -> None:
     page, plain = render(report(MARKUP[name])), render(report("plain"))
     assert tags(page) == tags(plain)
     assert MARKUP[name] not in page or not set(MARKUP[name]) & set("<>\"'&")
-    assert Page(page).attributes == Page(plain).attributes  # in none, where `javascript:` needs no tag
+    assert (
+        Page(page).attributes == Page(plain).attributes
+    )  # In no attribute, where `javascript:` needs no tag.
 
 
 @pytest.mark.sandbox
@@ -62,7 +64,7 @@ def test_m03_every_page_in_the_lake_of_a_hostile_day_has_our_tags_only(carried: 
         attributes = Page(page).attributes
         assert {name for _, name, _ in attributes} <= _OUR_ATTRIBUTES
         assert not [value for _, _, value in attributes if any(text in value for text in MARKUP.values())]
-    # It is there, as text: the page shows the names of events.
+    # It is there as text: the page shows the names of events.
     assert "&lt;" in pages[0]
 
 
@@ -71,7 +73,7 @@ def test_m03_every_page_in_the_lake_of_a_hostile_day_has_our_tags_only(carried: 
 @pytest.mark.parametrize(
     "path", ["/_sandbox/aep/batches", "/_sandbox/mixpanel/returned", "/_sandbox/transcript"]
 )
-def test_m03_what_the_sandbox_shows_of_data_is_no_page(carried: Running, path: str) -> None:
+def test_m03_data_shown_by_the_sandbox_is_not_a_page(carried: Running, path: str) -> None:
     answer = requests.get(carried.url + path, timeout=20)
     assert answer.headers["Content-Type"].partition(";")[0] in ("application/json", "application/x-ndjson")
 
@@ -83,8 +85,8 @@ def python_files(*folders: str) -> Iterator[Path]:
 
 @pytest.mark.unit
 @pytest.mark.case("M04")
-def test_m04_no_csv_is_written_anywhere() -> None:
-    """A cell that begins with = + - @ is a formula to a spreadsheet. Rows leave as JSON Lines and Parquet."""
+def test_m04_no_csv_is_written() -> None:
+    """A spreadsheet treats a cell that begins with = + - @ as a formula. Rows are sent as JSON Lines and Parquet."""
     found = []
     for path in python_files("include", "plugins", "dags"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -114,8 +116,8 @@ def _of_another_library(node: ast.AST) -> bool:
 
 @pytest.mark.sandbox
 @pytest.mark.case("M04")
-def test_m04_a_formula_arrives_as_the_text_that_it_is(carried: Running) -> None:
-    """Nothing is put before it: what would defuse it in a spreadsheet would change it in AEP."""
+def test_m04_a_formula_arrives_unchanged_as_text(carried: Running) -> None:
+    """Nothing is prefixed: a change for spreadsheets would change the value in AEP."""
     names = {row["eventType"] for row in carried.rows()}
     assert set(FORMULAS.values()) <= names
     keys = list(carried.runner.lake.keys(""))

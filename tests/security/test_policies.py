@@ -1,4 +1,4 @@
-"""The policies of ``docs/security.md`` are JSON, and say what the page says of them."""
+"""The policies of ``docs/security.md`` are valid JSON, and match the page's description."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_role_may_read_write_and_list_below_one_prefix_and_delete_nothing() 
     assert all("PREFIX" in json.dumps(s) for s in statements(_ROLE))
 
 
-def test_the_bucket_refuses_plain_http_and_overwriting_what_is_published() -> None:
+def test_the_bucket_refuses_plain_http_and_overwriting_published_objects() -> None:
     plain, overwriting = statements(_BUCKET)
     assert (plain["Effect"], plain["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert (overwriting["Effect"], overwriting["Condition"]) == (
@@ -49,12 +49,12 @@ def test_the_bucket_refuses_plain_http_and_overwriting_what_is_published() -> No
     }
 
 
-def test_unfinished_uploads_are_ended() -> None:
+def test_unfinished_uploads_are_removed() -> None:
     assert _LIFE_CYCLE["Rules"][0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
 
 
 def may_delete(key: str) -> bool:
-    """What IAM says of a deletion: ``*`` stands for any characters, slashes too, and a denial comes first."""
+    """Evaluate a deletion as IAM does: ``*`` stands for any characters, slashes too, and a denial comes first."""
     said = {
         statement["Effect"]
         for statement in statements(_CLEANING)
@@ -66,11 +66,11 @@ def may_delete(key: str) -> bool:
 
 
 @pytest.mark.parametrize(("key", "may"), KEYS.items())
-def test_the_cleaning_may_delete_what_the_lake_removes_and_no_other_kind_of_key(key: str, may: bool) -> None:
+def test_cleaning_may_delete_only_the_keys_that_the_lake_removes(key: str, may: bool) -> None:
     assert may_delete(key) is may
 
 
-def test_the_cleaning_has_no_other_right() -> None:
+def test_cleaning_has_no_other_permission() -> None:
     allowed = [s["Action"] for s in statements(_CLEANING) if s["Effect"] == "Allow"]
     assert allowed == ["s3:DeleteObject"]
     for key in (

@@ -1,4 +1,4 @@
-"""docs/privacy.md: every place of the lake is in the table, and ends as the table says."""
+"""docs/privacy.md: every kind of key of the lake is in the table, with how it is removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = {"PIPELINE": PIPELINE, "DAY": DAY, "DIGEST": DIGEST, "TARGET": DIGEST, "
 
 
 def rows() -> list[tuple[str, re.Pattern[str], set[str], str]]:
-    """Of the first table: pattern, expression, settings that end it, and what ``forget`` does."""
+    """Yield rows of the first table: pattern, expression, settings that remove it, and what ``forget`` does."""
     table = PAGE.partition("<!-- places -->")[2].strip().partition("\n\n")[0]
     found = []
     for text in table.splitlines()[2:]:
@@ -35,7 +35,7 @@ def rows() -> list[tuple[str, re.Pattern[str], set[str], str]]:
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if is_own_key(key)])
-def test_m19_every_key_has_one_row_that_says_how_it_ends(key: str) -> None:
+def test_m19_every_key_has_one_row_with_its_removal(key: str) -> None:
     (row,) = [row for row in rows() if row[1].fullmatch(key)]
     found = read_key(key)
     is_removable = found is not None and found.is_removable
@@ -48,6 +48,6 @@ def test_m19_the_settings_are_those_of_the_pipeline_file() -> None:
     assert set().union(*(row[2] for row in rows())) == set(Retention.model_fields)
 
 
-def test_m19_every_row_is_of_a_place_that_there_is() -> None:
+def test_m19_every_row_is_about_an_existing_kind_of_key() -> None:
     unused = [row[0] for row in rows() if not any(row[1].fullmatch(key) for key in KEYS)]
     assert unused == ["_signed/*.json"], "of which the list of removable keys has none"

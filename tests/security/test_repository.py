@@ -1,4 +1,4 @@
-"""The repository itself: no secret in it, nothing that runs what it reads, and locks that hold."""
+"""The repository itself: no secret in it, no code that executes data, and locks with hashes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SETTINGS = (
 
 
 def tracked() -> list[Path]:
-    """The files of the repository; where it is none, such as in an archive, all that are not made."""
+    """Return the files of the repository; outside of one, such as in an archive, all that are not generated."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False).stdout
     names = [ROOT / name for name in listed.decode().split("\0") if name]
     made = {".venv", ".venv-cluster", ".git", ".run", "lake", "__pycache__", ".tools"}
@@ -49,12 +49,12 @@ def tracked() -> list[Path]:
 
 
 def secrets_in(text: str, *, settings: bool = False) -> list[str]:
-    """What kinds of secret a text seems to hold."""
+    """Return the kinds of secret that a text seems to contain."""
     found = [kind for kind, pattern in SECRETS.items() if re.search(pattern, text)]
     return found + (["a long random word"] if settings and re.search(IN_SETTINGS, text) else [])
 
 
-def test_no_file_of_the_repository_holds_a_secret() -> None:
+def test_no_file_of_the_repository_contains_a_secret() -> None:
     settings = {path for pattern in SETTINGS for path in ROOT.glob(pattern)}
     assert len(settings) > 5
     found = {}
@@ -80,7 +80,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize("kind", SECRETS)
-def test_the_scan_finds_what_it_looks_for(kind: str) -> None:
+def test_the_scan_finds_known_secrets(kind: str) -> None:
     assert secrets_in(f"x = '{PLANTED[kind]}'") == [kind]
 
 
@@ -89,12 +89,12 @@ def test_the_scan_finds_what_it_looks_for(kind: str) -> None:
     [canaries.FERNET_KEY, canaries.AWS_SECRET, "0123456789abcdef" * 2, "A" * 40],
     ids=lambda s: s[:8],
 )
-def test_in_settings_whatever_is_long_and_random_is_found(secret: str) -> None:
+def test_in_settings_any_long_random_text_is_found(secret: str) -> None:
     assert secrets_in(f"conn_password: {secret}\n", settings=True)
     assert secrets_in("conn_password: demo-secret-not-real-0000\n", settings=True) == []
 
 
-def test_what_holds_secrets_is_not_taken_into_the_repository_or_an_image() -> None:
+def test_files_with_secrets_are_excluded_from_repository_and_image() -> None:
     assert {".env", "*.pem"} <= set((ROOT / ".gitignore").read_text().split())
     assert {".env", ".git", "airflow_settings.yaml", ".run"} <= set(
         (ROOT / ".dockerignore").read_text().split()
@@ -104,7 +104,7 @@ def test_what_holds_secrets_is_not_taken_into_the_repository_or_an_image() -> No
     ]
 
 
-def test_the_image_is_made_of_hashed_locks_and_runs_as_nobody_special() -> None:
+def test_the_image_uses_hashed_locks_and_an_unprivileged_user() -> None:
     lines = [
         line.strip() for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")
     ]
@@ -118,7 +118,7 @@ def test_the_image_is_made_of_hashed_locks_and_runs_as_nobody_special() -> None:
     assert [line for line in lines if line.startswith("USER ")][-1] == "USER astro"
 
 
-def test_the_lock_keeps_known_faults_out() -> None:
+def test_the_lock_excludes_known_vulnerabilities() -> None:
     lock = (ROOT / "requirements.txt").read_text()
     pins = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE))
     assert tuple(map(int, pins["great-expectations"].split("."))) >= (1, 18, 1)
@@ -177,7 +177,7 @@ def findings(tree: ast.AST, name: str) -> Iterator[str]:
                 yield f"{argument}={bad}"
 
 
-def test_nothing_runs_what_it_reads() -> None:
+def test_no_code_executes_data() -> None:
     found = {}
     for folder in ("include", "plugins", "dags", "sandbox", "scripts"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -192,11 +192,11 @@ def test_nothing_runs_what_it_reads() -> None:
     ["import pickle", "from marshal import loads", "eval('1')", "exec('1')", "yaml.load(x, Loader=y)", "os.system('x')",
      "run(x, shell=True)", "requests.get(x, verify=False)", "from importlib import import_module"],
 )  # fmt: skip
-def test_the_look_finds_what_it_looks_for(code: str) -> None:
+def test_the_check_finds_known_patterns(code: str) -> None:
     assert list(findings(ast.parse(code), "x.py"))
 
 
-def test_the_demos_credentials_are_the_sandboxs_and_show_it() -> None:
+def test_the_demos_credentials_are_the_sandboxs_and_recognisable() -> None:
     rows = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
     assert rows
     for row in rows:

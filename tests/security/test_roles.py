@@ -1,4 +1,4 @@
-"""What each role of Airflow may do, asked of Airflow's own API server; ``docs/security.md`` has the same table."""
+"""What each role of Airflow may do, according to Airflow's own API server; ``docs/security.md`` has the same table."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ACTIONS: dict[str, list[tuple[str, str, Any]]] = {
 
 @dataclass
 class Api:
-    """Airflow's API server with this project's plugin."""
+    """Start Airflow's API server with this project's plugin."""
 
     client: Any
 
@@ -102,7 +102,7 @@ def api() -> Iterator[Api]:
 
 
 def documented() -> dict[str, dict[str, bool]]:
-    """The table of roles in the documentation: action, then role, then whether it may."""
+    """Return the table of roles in the documentation: action, then role, then whether it may."""
     section = _PAGE.partition("<!-- roles -->")[2].partition("\n\n")[0]
     head, _, *rows = re.findall(r"^\|(.*)\|$", section, re.MULTILINE)
     roles = [cell.strip() for cell in head.split("|")][1:]
@@ -119,7 +119,7 @@ def test_the_documentation_names_every_role_and_action() -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_may_do_what_the_documentation_says_and_no_more(api: Api, role: str) -> None:
+def test_a_role_may_do_exactly_what_the_documentation_says(api: Api, role: str) -> None:
     for action, requests in ACTIONS.items():
         for method, path, body in requests:
             status = api.ask(method, path, body, role=role).status_code
@@ -138,7 +138,7 @@ def test_no_role_sees_the_configuration(api: Api) -> None:
         assert api.ask("GET", "/api/v2/config", role=role).status_code == 403
 
 
-def test_no_role_is_shown_a_secret_of_a_connection(api: Api) -> None:
+def test_no_role_sees_a_secret_of_a_connection(api: Api) -> None:
     api.ask("POST", "/api/v2/connections", _CONNECTION, role="admin")
     try:
         for role in ROLES:
@@ -149,12 +149,12 @@ def test_no_role_is_shown_a_secret_of_a_connection(api: Api) -> None:
 
 
 @pytest.mark.parametrize("role", ["op", "admin"])
-def test_a_lake_that_a_form_names_is_refused_unless_the_environment_allows_it(
+def test_a_lake_set_in_a_form_is_refused_unless_the_environment_allows_it(
     api: Api, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mixpanel_aep.lakes import open_lake
 
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # here this process may read the database
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # Here this process may read the database.
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
@@ -180,7 +180,7 @@ CONNECTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", CONNECTIONS)
 @pytest.mark.parametrize("role", ["op", "admin"])
-def test_a_changed_connection_that_is_tested_gives_its_stored_secret_to_no_listener(
+def test_testing_a_changed_connection_sends_its_stored_secret_to_no_listener(
     api: Api, kind: str, role: str, listener: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SANDBOXES_VARIABLE, "http://127.0.0.1:8765")

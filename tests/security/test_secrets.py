@@ -1,4 +1,4 @@
-"""No secret is in what a run leaves behind or says, whether it succeeds or a service throws our headers back at us."""
+"""A run leaves no secret in files or output, whether it succeeds or a service echoes our headers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_m07_the_five_steps_leave_no_secret_behind(
     s3: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The lake is an S3, so that its keys are at work too; everything is found in it again as files."""
+    """The lake is in S3, so that its keys are used too; all objects are searched as files."""
     with running(tmp_path, s3) as place, all_logs() as logs:
         place.runner.setup()
         result = place.runner.run_partition(DAY)
@@ -71,8 +71,8 @@ def test_m07_the_five_steps_leave_no_secret_behind(
 
 
 @pytest.mark.case("M07")
-def test_m07_what_is_searched_for_was_at_work(tmp_path: Path) -> None:
-    """The same run with other credentials ends at the door: the canaries are what opens it."""
+def test_m07_the_searched_secrets_were_used(tmp_path: Path) -> None:
+    """The same run with other credentials is refused: only the canaries are accepted."""
     with running(tmp_path) as place:
         place.runner.connection = {"login": canaries.MIXPANEL_USER, "password": "another"}
         with pytest.raises(PipelineError, match="rejected the service account"):
@@ -104,7 +104,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.parametrize(
     ("status", "body"), list(zip(STATUSES, cycle(["<html>", '{"title": "no"}', ""]), strict=False))
 )
-def test_m08_an_answer_that_echoes_our_credentials_is_not_quoted(
+def test_m08_a_response_that_echoes_our_credentials_is_not_quoted(
     place: Running, step: str, status: int, body: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     match, act = STEPS[step]
@@ -124,8 +124,8 @@ def test_m08_an_answer_that_echoes_our_credentials_is_not_quoted(
 @pytest.mark.case("M08")
 @pytest.mark.parametrize("key", ["code", "error_code", "title"])
 @pytest.mark.parametrize("status", [400, 401, 403, 500])
-def test_m08_a_secret_in_the_place_of_a_code_is_not_told(key: str, status: int) -> None:
-    """Of an error's body nothing is told but its code; here the code is the secret."""
+def test_m08_a_secret_in_the_place_of_an_error_code_is_not_shown(key: str, status: int) -> None:
+    """Only the code of an error body is shown; here the code is the secret."""
     settings = MixpanelSettings(canaries.MIXPANEL_USER, canaries.PROJECT_SECRET, 1)
 
     def echo(request: Request) -> Reply:
@@ -141,7 +141,7 @@ def test_m08_a_secret_in_the_place_of_a_code_is_not_told(key: str, status: int) 
 
 @pytest.mark.case("M08")
 def test_m08_a_secret_in_a_fact_is_masked() -> None:
-    """Whatever a table's sentence is filled with, the service's secrets are taken out of it."""
+    """The service's secrets are removed from every value that fills a table's sentence."""
     secret = canaries.AEP_SECRET
     service = Service("The service", (SERVER,), {"conn_id": f"a {secret} b"}, lambda: (secret,), dict)
     with (
@@ -155,7 +155,7 @@ def test_m08_a_secret_in_a_fact_is_masked() -> None:
 
 
 @pytest.mark.case("M08")
-@pytest.mark.parametrize("status", [400, 403, 404, 409])  # of a 500 obstore makes ten attempts
+@pytest.mark.parametrize("status", [400, 403, 404, 409])  # obstore makes ten attempts after a 500.
 def test_m08_an_object_store_that_echoes_our_headers_is_not_quoted(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -200,7 +200,7 @@ def test_m08_an_object_store_that_echoes_our_headers_is_not_quoted(
     ids=lambda url: url.partition(":")[0],
 )
 def test_m07_a_lakes_address_with_a_secret_is_refused_and_not_shown(url: str) -> None:
-    """It would be told in every manifest, log line and summary."""
+    """It would be shown in every manifest, log line and summary."""
     with pytest.raises(ConfigError, match="lake") as refused:
         Lake(url)
     assert find_in(told(refused.value)) == []
@@ -223,10 +223,10 @@ def nested(levels: int) -> list[Any]:
 
 @pytest.mark.case("M13")
 @pytest.mark.parametrize("share", [1.0, 0.0], ids=["green", "red"])
-def test_m13_what_is_personal_stays_in_the_data(
+def test_m13_personal_data_stays_in_the_data(
     tmp_path: Path, share: float, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """In rows and in quarantine, of which a person asks; not in manifests, ledger, report, logs, errors and names."""
+    """In rows and in quarantine, which are shown on request; not in manifests, ledger, report, logs, errors and names."""
     email, ip, phone, name = PII.values()
     with running(tmp_path) as place, all_logs() as logs:
         quality = place.runner.pipeline.quality.model_copy(update={"max_quarantined": share})
@@ -255,8 +255,8 @@ def test_m13_what_is_personal_stays_in_the_data(
 
 
 @pytest.mark.case("M07")
-def test_m07_nothing_shows_a_secret_by_its_repr() -> None:
-    """A traceback with locals, a debugger or an f-string prints objects as they show themselves."""
+def test_m07_no_repr_shows_a_secret() -> None:
+    """A traceback with locals, a debugger or an f-string prints objects by their repr."""
     mixpanel = MixpanelSettings(canaries.MIXPANEL_USER, canaries.MIXPANEL_SECRET, 1)
     aep = AepSettings(canaries.AEP_CLIENT, canaries.AEP_SECRET, "X@AdobeOrg", "prod")
     proxy = f"http://proxy:{quote(canaries.PROXY_PASSWORD, safe='')}@proxy.example.com:3128"

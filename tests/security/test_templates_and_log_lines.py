@@ -1,4 +1,4 @@
-"""A name is never taken for a template, and never makes a second log line or steers a terminal."""
+"""A name is never rendered as a template, and never adds a log line or controls a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_m05_a_template_in_a_name_is_a_name(name: str) -> None:
 
 @pytest.mark.unit
 @pytest.mark.case("M05")
-def test_m05_the_examples_would_be_rendered_by_somebody() -> None:
+def test_m05_the_examples_are_valid_templates() -> None:
     from jinja2 import Environment
 
     assert Environment().from_string("{{ 7 * 191 }}").render() == "1337"
@@ -47,7 +47,7 @@ def test_m05_the_examples_would_be_rendered_by_somebody() -> None:
 
 @pytest.mark.sandbox
 @pytest.mark.case("M05")
-def test_m05_a_day_of_templates_arrives_to_the_letter(carried: Running) -> None:
+def test_m05_a_day_of_templates_arrives_verbatim(carried: Running) -> None:
     rows = carried.rows()
     assert set(TEMPLATES.values()) <= {row["eventType"] for row in rows}
     assert "1337" not in str(rows)
@@ -56,7 +56,7 @@ def test_m05_a_day_of_templates_arrives_to_the_letter(carried: Running) -> None:
 @pytest.mark.unit
 @pytest.mark.case("M06")
 @pytest.mark.parametrize("name", LOG_LINES, ids=lambda name: f"M06-{name}")
-def test_m06_an_error_stays_on_its_line(name: str) -> None:
+def test_m06_an_error_is_one_line(name: str) -> None:
     for kind in (PipelineError, ConfigError, Terminal):
         error = kind(f"Event {LOG_LINES[name]} is odd.", f"Look at {LOG_LINES[name]}.")
         for text in (str(error), error.sentence, error.hint):
@@ -67,14 +67,14 @@ def test_m06_an_error_stays_on_its_line(name: str) -> None:
 
 @pytest.mark.unit
 @pytest.mark.case("M06")
-def test_m06_an_error_ends() -> None:
+def test_m06_the_length_of_an_error_is_limited() -> None:
     assert len(str(PipelineError("x" * 10_000_000, "y" * 10_000_000))) < 50_000
 
 
 @pytest.mark.unit
 @pytest.mark.case("M06")
-def test_m06_every_hostile_property_that_is_told_is_told_in_one_line(tmp_path: Path) -> None:
-    """``unmapped: fail`` names the properties that nobody mapped: the one error that quotes what a customer wrote."""
+def test_m06_a_hostile_property_name_is_reported_in_one_line(tmp_path: Path) -> None:
+    """``unmapped: fail`` names the unmapped properties: the only error that quotes what a customer wrote."""
     lake = Lake(f"file://{tmp_path}/lake")
     for number, text in enumerate(ALL.values()):
         place = workspace(lake, unmapped="fail", name=f"p{number}")
@@ -87,7 +87,7 @@ def test_m06_every_hostile_property_that_is_told_is_told_in_one_line(tmp_path: P
 @pytest.mark.unit
 @pytest.mark.case("M06")
 @pytest.mark.parametrize("name", LOG_LINES, ids=lambda name: f"M06-{name}")
-def test_m06_a_terminal_is_not_steered(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_m06_a_terminal_is_not_controlled(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = LOG_LINES[name]
     print_status("ok", "x", text)
     table("+", [("a", text), ("b", "c")])
@@ -100,7 +100,7 @@ def test_m06_a_terminal_is_not_steered(name: str, capsys: pytest.CaptureFixture[
 
 @pytest.mark.sandbox
 @pytest.mark.case("M06")
-def test_m06_no_hostile_name_is_in_a_log_line_at_all(carried: Running) -> None:
+def test_m06_no_hostile_name_is_in_a_log_line(carried: Running) -> None:
     assert "HTTP/1.1" in carried.said
     assert [name for name, text in ALL.items() if len(text) > 4 and text in carried.said] == []
     assert not (_ENDS_OR_STEERS - {"\n"}) & set(carried.said)

@@ -1,7 +1,7 @@
 """A page in a browser on this machine changes nothing in the sandbox, in the demo's S3 and in the demo's Airflow.
 
-Pages may send requests anywhere, and read the answers only of their own origin. By DNS rebinding a page makes its own
-name lead to this machine, and the sandbox is of its origin then.
+Pages may send requests anywhere, but read only the responses of their own origin. By DNS rebinding a page's own name
+resolves to this machine, and the sandbox belongs to its origin then.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def test_a_page_of_another_origin_changes_nothing(client: TestClient, page: str,
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("path", ["/_sandbox/reset", "/ims/token/v3", "/_sandbox/health"])
-def test_no_page_is_given_permission_beforehand(client: TestClient, path: str) -> None:
+def test_no_page_gets_permission_by_a_preflight(client: TestClient, path: str) -> None:
     asked = {"origin": "http://evil.example", "access-control-request-method": "POST",
              "access-control-request-headers": "content-type,x-sandbox-client"}  # fmt: skip
     answer = client.options(path, headers=asked)
@@ -98,9 +98,7 @@ def test_no_page_is_given_permission_beforehand(client: TestClient, path: str) -
         {"content-type": "Multipart/Form-Data; boundary=x"},
     ],
 )
-def test_what_a_form_of_an_old_browser_sends_does_not_reach_the_control_plane(
-    client: TestClient, sent: Headers
-) -> None:
+def test_forms_of_old_browsers_do_not_reach_the_control_plane(client: TestClient, sent: Headers) -> None:
     answer = client.post("/_sandbox/reset", headers=sent, content=b"a=b")
     assert (answer.status_code, "X-Sandbox-Client" in answer.json()["error"]) == (403, True)
     assert (
@@ -123,7 +121,7 @@ CLIENTS: dict[str, Headers] = {
 
 @pytest.mark.sandbox
 @pytest.mark.parametrize("name", CLIENTS)
-def test_clients_are_not_hindered(client: TestClient, name: str) -> None:
+def test_other_clients_are_unaffected(client: TestClient, name: str) -> None:
     content = b"{}" if "content-type" in CLIENTS[name] else b""
     for method, path in CHANGES[1:]:
         if not path.startswith("/_sandbox/mixpanel"):
@@ -136,13 +134,13 @@ def test_clients_are_not_hindered(client: TestClient, name: str) -> None:
 @pytest.mark.parametrize(
     "host", ["platform.adobe.io", "ims-na1.adobelogin.com", "anything.example:80", "192.0.2.7"]
 )
-def test_the_services_serve_clients_by_any_name(client: TestClient, host: str) -> None:
+def test_the_services_answer_clients_under_any_name(client: TestClient, host: str) -> None:
     answer = client.post("/ims/token/v3", data={"grant_type": "x"}, headers={"host": host})
     assert answer.status_code in (400, 401), "the service answered, not the guard"
 
 
 def wsgi(**environ: str) -> tuple[str, list[str]]:
-    """What the S3 stand-in's guard answers, and whether the application behind it was called."""
+    """Return the response of the S3 server's guard, and whether the application behind it was called."""
     called: list[str] = []
     said: list[str] = []
 
@@ -164,19 +162,19 @@ def wsgi(**environ: str) -> tuple[str, list[str]]:
         {"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_HOST": "localhost"}, {"HTTP_HOST": ""},
     ],
 )  # fmt: skip
-def test_the_demos_s3_takes_nothing_of_a_page(environ: dict[str, str]) -> None:
+def test_the_demos_s3_accepts_nothing_from_a_page(environ: dict[str, str]) -> None:
     assert wsgi(**environ) == ("403 Forbidden", [])
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize("host", ["127.0.0.1:8766", "localhost:8766", "[::1]:8766", "LOCALHOST"])
-def test_the_demos_s3_serves_its_clients(host: str) -> None:
+def test_the_demos_s3_answers_its_clients(host: str) -> None:
     assert wsgi(HTTP_HOST=host) == ("200 OK", ["called"])
 
 
 @pytest.mark.unit
-def test_the_demos_airflow_asks_for_a_login_with_a_password_of_its_own(tmp_path: Path) -> None:
-    """A page that has the origin of this Airflow, by DNS rebinding, has no token of it."""
+def test_the_demos_airflow_requires_a_login_with_its_own_password(tmp_path: Path) -> None:
+    """A page with the origin of this Airflow, by DNS rebinding, has no token for it."""
     settings = [DemoSettings("file", PORTS, tmp_path / name) for name in ("one", "two")]
     environment = settings[0].airflow_environment()
     assert environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"

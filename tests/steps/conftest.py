@@ -1,4 +1,4 @@
-"""What the tests of the steps share."""
+"""Fixtures for the tests of the steps."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def nobody_waits_for_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that waits for another one's claim would wait in real time here, and find what it finds without waiting."""
+    """Skip waiting for another run's claim, which would take real time here."""
     monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""Workers and deployments that do not agree: clocks hours apart, and two installations at work on one day."""
+"""Workers and deployments that disagree: clocks hours apart, and two installations on one day."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Clock:
 
 @contextmanager
 def mixpanel(sent_at: datetime | None) -> Iterator[MixpanelClient]:
-    """A Mixpanel whose clock shows ``sent_at``."""
+    """Return a Mixpanel whose clock shows ``sent_at``."""
 
     def answer(request: Request) -> Reply:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n" % len(LINE)
@@ -64,15 +64,15 @@ def mixpanel(sent_at: datetime | None) -> Iterator[MixpanelClient]:
 @pytest.mark.parametrize(
     ("sent_at", "accepted"),
     [
-        (datetime(2026, 7, 1, 21, tzinfo=UTC), False),  # the worker is three hours ahead
+        (datetime(2026, 7, 1, 21, tzinfo=UTC), False),  # The worker is three hours ahead.
         (datetime(2026, 6, 1, tzinfo=UTC), False),
         (datetime(2026, 7, 1, 23, 54, tzinfo=UTC), False),
-        (datetime(2026, 7, 1, 23, 58, tzinfo=UTC), True),  # as clocks differ anywhere
+        (datetime(2026, 7, 1, 23, 58, tzinfo=UTC), True),  # A usual difference of clocks.
         (datetime(2026, 7, 2, 6, tzinfo=UTC), True),
-        (None, True),  # a gateway may leave it out
+        (None, True),  # A gateway may omit it.
     ],
 )
-def test_a_worker_whose_clock_is_ahead_publishes_no_part_of_a_day(
+def test_a_worker_with_a_fast_clock_publishes_no_part_of_a_day(
     sent_at: datetime | None, accepted: bool, many: bool, tmp_path: Path
 ) -> None:
     pipeline = PIPELINES["hostile"]
@@ -94,7 +94,7 @@ def test_a_worker_whose_clock_is_ahead_publishes_no_part_of_a_day(
 
 
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "RequestExpired"])
-def test_a_store_that_does_not_accept_the_clock_is_not_called_a_missing_right(
+def test_a_clock_error_of_the_store_is_not_reported_as_a_missing_permission(
     code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -109,7 +109,7 @@ def test_a_store_that_does_not_accept_the_clock_is_not_called_a_missing_right(
 
 @pytest.mark.parametrize("hours", [-7, 7])
 def test_a_day_of_workers_with_clocks_hours_apart_is_loaded_once(hours: int, tmp_path: Path) -> None:
-    """Each step by another worker than the one before; then again by the other one."""
+    """Each step on another worker than the step before; then again on the other one."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = Lake(f"file://{tmp_path}/lake")
         right = PipelineRunner(server.url, lake, PIPELINES["hostile"])
@@ -127,7 +127,7 @@ def test_a_day_of_workers_with_clocks_hours_apart_is_loaded_once(hours: int, tmp
 
 
 def until_done(load: Callable[[], Any]) -> list[PipelineError]:
-    """What a deployment's task meets until it is green, as Airflow repeats it."""
+    """Return the errors of a deployment's task until it is green, as Airflow repeats it."""
     met: list[PipelineError] = []
     for _ in range(20):
         try:
@@ -144,7 +144,7 @@ def until_done(load: Callable[[], Any]) -> list[PipelineError]:
 def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
     names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scheduled runs of two Airflows can have the same id: then neither sees that the other is another one."""
+    """Scheduled runs of two Airflows can have the same id, so neither recognises the other."""
     monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.5)
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = f"file://{tmp_path}/lake"
@@ -153,7 +153,7 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
         start, one_at_a_time = threading.Barrier(len(names)), threading.Lock()
 
         def staged(place: PipelineRunner) -> Manifest:
-            with one_at_a_time:  # Great Expectations is for one thread of a process
+            with one_at_a_time:  # Great Expectations supports one thread of a process.
                 return place.stage(DAY)
 
         def work(place: PipelineRunner, run: str) -> list[PipelineError]:
@@ -169,7 +169,7 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
         assert len({record.batch for record in installations[0].records(DAY) if record.kind == "active"}) == 1
 
 
-def test_two_deployments_with_a_lake_each_do_not_both_load_into_a_dataset(tmp_path: Path) -> None:
+def test_two_deployments_with_separate_lakes_do_not_both_load_into_a_dataset(tmp_path: Path) -> None:
     with quick_sandbox(tmp_path / "sandbox") as server:
         one, other = (
             PipelineRunner(server.url, Lake(f"file://{tmp_path}/{name}"), PIPELINES["hostile"])

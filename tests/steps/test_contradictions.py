@@ -1,4 +1,4 @@
-"""What a hostile tester found: a run, an audit or a recovery that was green, or red without a way out."""
+"""Contradictions that made a run, an audit or a recovery green, or red without a remedy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY, NEXT = date(2026, 7, 1), date(2026, 7, 2)
 
 
 class Breaker(Recoverer):
-    """The hostile project, in a world that changes."""
+    """The hostile project in a changing environment."""
 
     def audited(self, day: date = DAY) -> AuditedDay:
         opened = open_history(self.lake, self.pipeline, self.aep, self.source, all_days=True)
@@ -46,7 +46,7 @@ PIPELINE = PIPELINES["hostile"].model_copy(update={"start_date": date(2026, 6, 3
 
 @pytest.fixture
 def untagged(tmp_path: Path) -> Iterator[Breaker]:
-    """Set up by an earlier version: neither the lake nor the dataset has an id of the lake."""
+    """Return a project set up by an earlier version: neither the lake nor the dataset has an id of the lake."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         made = Breaker(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
         setup_pipeline(made.pipeline, made.aep)
@@ -59,7 +59,7 @@ def loaded(tmp_path: Path) -> Iterator[Breaker]:
         yield Breaker(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINE)
 
 
-def test_replacing_a_day_by_nothing_ends(loaded: Breaker) -> None:
+def test_an_empty_replacement_ends(loaded: Breaker) -> None:
     loaded.aep.batches.revert(str(loaded.records(DAY)[-1].batch))
     loaded.pipeline = loaded.pipeline.model_copy(
         update={"mixpanel": loaded.pipeline.mixpanel.model_copy(update={"where": "1 == 2"})}
@@ -79,7 +79,7 @@ def test_another_project_is_refused_where_only_aep_is_shared(untagged: Breaker, 
     assert untagged.active() == before
 
 
-def test_an_old_ledger_whose_batch_aep_does_not_show_is_not_loaded_a_second_time(untagged: Breaker) -> None:
+def test_an_old_ledger_with_a_batch_missing_in_aep_is_not_loaded_twice(untagged: Breaker) -> None:
     untagged.late("next", NEXT)
     untagged.load(DAY, NEXT)
     batch, history = str(untagged.records(DAY)[-1].batch), untagged.history(DAY)
@@ -98,7 +98,7 @@ def test_an_old_ledger_whose_batch_aep_does_not_show_is_not_loaded_a_second_time
     untagged.check(9)
 
 
-def test_a_day_of_which_nothing_is_left_to_load_is_not_missing_for_ever(loaded: Breaker) -> None:
+def test_a_day_with_nothing_left_to_load_is_not_missing_for_ever(loaded: Breaker) -> None:
     """AEP refused late rows, and then Mixpanel no longer returns them."""
     loaded.late("late-1")
     loaded.post("/aep/settings", {"next_batches": [{"outcome": "failed"}]})
@@ -114,8 +114,8 @@ def test_a_day_of_which_nothing_is_left_to_load_is_not_missing_for_ever(loaded: 
     loaded.check(8)
 
 
-def test_an_active_batch_that_the_ledger_does_not_know_is_seen_by_the_audit(loaded: Breaker) -> None:
-    """A run that has nothing to create does not look for one."""
+def test_an_active_batch_unknown_to_the_ledger_is_found_by_the_audit(loaded: Breaker) -> None:
+    """A run without a batch to create does not search for one."""
     assert loaded.audited().status is DayStatus.ACTIVE
     batch = loaded.add_batch(OURS, [row(key, NOON) for key in loaded.ids()])
     found = loaded.audited()
@@ -139,10 +139,10 @@ def test_a_batch_that_repeats_active_rows_is_not_adopted_or_recovered(
     loaded.check(8)
 
 
-def test_a_ledger_with_a_hole_does_not_stop_the_recovery_of_other_days(
+def test_a_ledger_with_a_gap_does_not_stop_the_recovery_of_other_days(
     loaded: Breaker, tmp_path: Path
 ) -> None:
-    """The lake was lost while a run went on writing."""
+    """The lake was lost while a run continued to write."""
     loaded.late("next", NEXT)
     loaded.load(NEXT)
     folder = tmp_path / "lake" / loaded.history(DAY).ledger(DAY).prefix
@@ -157,7 +157,7 @@ def test_a_ledger_with_a_hole_does_not_stop_the_recovery_of_other_days(
 
 
 @pytest.mark.parametrize("until_ms", [-1, 9_999_999_999_999, 9_999_999_999_999_999, 10**30])
-def test_a_damaged_listing_does_not_blind_the_witness(loaded: Breaker, until_ms: int) -> None:
+def test_a_damaged_listing_does_not_disable_the_witness(loaded: Breaker, until_ms: int) -> None:
     loaded.late("late-1")
     batch = loaded.add_batch(OURS, [row("f" * 64, NOON)])
     key = loaded.history(DAY).key("batches")
@@ -166,8 +166,8 @@ def test_a_damaged_listing_does_not_blind_the_witness(loaded: Breaker, until_ms:
         loaded.load(run="again", refresh="again")
 
 
-def test_a_refused_batch_that_is_active_after_all_is_found_before_the_next_one(loaded: Breaker) -> None:
-    """AEP called it failed, another batch was loaded in its place, and then AEP has both."""
+def test_a_refused_batch_that_becomes_active_is_found_before_the_next_one(loaded: Breaker) -> None:
+    """AEP reported it as failed, another batch was loaded instead, and then AEP has both."""
     loaded.late("late-1")
     loaded.post("/aep/settings", {"next_batches": [{"outcome": "failed"}]})
     with pytest.raises(BatchFailed):

@@ -1,4 +1,4 @@
-"""The day to switch from a dataflow of Adobe's source, what it has left open, and what is read from its mapping set."""
+"""The day to switch from a dataflow of Adobe's source, its unfinished windows, and the mapping read from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = {"sourceType": "ATTRIBUTE", "source": "data.distinct_id", "destination": "
 
 
 def run(start: int, end: int, status: str = "success") -> FlowRun:
-    """A run whose window is in hours after midnight of 30 June."""
+    """Return a run whose window is in hours after midnight of 30 June."""
     return FlowRun(f"{start}", status, (MIDNIGHT + start * HOUR, MIDNIGHT + end * HOUR), (f"b{start}",), 10)
 
 
@@ -35,14 +35,14 @@ def flow(
     )  # fmt: skip
 
 
-def test_a_running_dataflow_is_to_end_at_the_next_midnight() -> None:
+def test_a_running_dataflow_should_end_at_the_next_midnight() -> None:
     found = find_switch(flow(run(0, 57)), ZoneInfo("UTC"), NOW)
     assert (found.day, found.in_place) == (date(2026, 7, 3), True)
     assert "run of 2026-07-03 00:00 UTC" in found.sentences[0]
     assert "next run, at 2026-07-03 01:00 UTC" in found.sentences[1]
 
 
-def test_midnight_is_that_of_the_zone_in_which_days_are_counted() -> None:
+def test_midnight_is_in_the_zone_of_the_days() -> None:
     found = find_switch(flow(run(0, 57)), ZoneInfo("America/Los_Angeles"), NOW)
     assert (found.day, found.in_place) == (date(2026, 7, 3), True)
     assert "run of 2026-07-03 07:00 UTC" in found.sentences[0]
@@ -50,25 +50,27 @@ def test_midnight_is_that_of_the_zone_in_which_days_are_counted() -> None:
     assert not find_switch(flow(run(0, 57)), ZoneInfo("Asia/Kolkata"), NOW).in_place
 
 
-def test_a_dataflow_that_has_ended_at_midnight_is_continued_with_that_day() -> None:
+def test_a_dataflow_that_ended_at_midnight_is_continued_with_that_day() -> None:
     found = find_switch(flow(run(0, 30), run(30, 48), state="disabled"), ZoneInfo("UTC"), NOW)
     assert (found.day, found.in_place) == (date(2026, 7, 2), True)
 
 
 @pytest.mark.parametrize("runs", [(run(0, 47),), (run(5, 20), run(20, 47))])
-def test_one_that_has_ended_within_a_day_is_not_continued_in_its_dataset(runs: tuple[FlowRun, ...]) -> None:
+def test_a_dataflow_that_ended_within_a_day_is_not_continued_in_its_dataset(
+    runs: tuple[FlowRun, ...],
+) -> None:
     found = find_switch(flow(*runs, state="disabled"), ZoneInfo("UTC"), NOW)
     assert (found.day, found.in_place) == (date(2026, 6, 30), False)
     assert "in the middle of 2026-07-01" in found.sentences[0]
 
 
-def test_a_run_at_work_may_still_load_its_window() -> None:
+def test_an_active_run_may_still_load_its_window() -> None:
     found = find_switch(flow(run(0, 48), run(48, 50, "inProgress"), state="disabled"), ZoneInfo("UTC"), NOW)
     assert not found.in_place
     assert found.sentences[0].startswith("1 runs of the dataflow have not ended")
 
 
-def test_the_days_of_failed_runs_are_gaps_unless_a_later_run_has_covered_them() -> None:
+def test_days_of_failed_runs_are_gaps_unless_a_later_run_covers_them() -> None:
     failed, again = run(20, 28, "failed"), run(20, 28)
     assert find_switch(flow(run(0, 20), failed), ZoneInfo("UTC"), NOW).gaps == (
         date(2026, 6, 30),
@@ -85,8 +87,8 @@ def test_a_dataflow_that_never_ran_is_continued_from_its_start() -> None:
 @given(
     hours=st.integers(1, 24 * 40), start=st.integers(0, 23), period=st.integers(1, 60), disabled=st.booleans()
 )
-def test_in_one_dataset_no_day_has_rows_of_both(hours: int, start: int, period: int, disabled: bool) -> None:
-    """Whatever the schedule: before the day to switch every window has ended, and none reaches into it."""
+def test_no_day_of_a_dataset_has_rows_of_both(hours: int, start: int, period: int, disabled: bool) -> None:
+    """For any schedule: before the day to switch every window has ended, and none reaches into it."""
     ends = range(start + period, start + period * (hours // period + 2), period)
     runs = [run(end - period, end) for end in ends]
     state = "disabled" if disabled else "enabled"
@@ -111,7 +113,7 @@ def descriptor(path: str, namespace: Any, *, primary: bool = False) -> dict[str,
     }
 
 
-def test_identities_are_those_of_the_schema_and_of_the_mapping_set_the_primary_one_first() -> None:
+def test_identities_come_from_schema_and_mapping_set_with_the_primary_one_first() -> None:
     user = {"sourceType": "ATTRIBUTE", "source": "data.user_id", "destination": "_acme.user"}
     email = {**user, "source": "data.email", "destination": "_acme.email", "identity": "Email"}
     found = find_identities(
@@ -123,6 +125,6 @@ def test_identities_are_those_of_the_schema_and_of_the_mapping_set_the_primary_o
     assert find_identities([ROW], [descriptor("/_acme/distinct_id", "4711")])[1] is False
 
 
-def test_what_the_pipeline_builds_is_not_in_the_mapping_file() -> None:
+def test_fields_that_the_pipeline_builds_are_not_in_the_mapping_file() -> None:
     text = mapping_text([{**ROW, "destination": "_id"}, ROW, {**ROW, "destination": "timestamp"}])
     assert text.count("sourceType") == 1

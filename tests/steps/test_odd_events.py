@@ -1,4 +1,4 @@
-"""What Mixpanel does to events, and what apps send, through all five steps: every event is active, and once."""
+"""Unusual events of Mixpanel and of apps, through all five steps: every event is active, and once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_ID: dict[str, Any] = {"$insert_id": None}
 
 
 class Project(PipelineRunner):
-    """A project and a dataset that nothing else uses."""
+    """A project and a dataset for one test."""
 
     def control(self, path: str, body: Any) -> None:
         answer = requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20)
@@ -90,7 +90,7 @@ def event(name: str = "Viewed", **properties: Any) -> dict[str, Any]:
 
 
 def raw(content: bytes) -> dict[str, Any]:
-    """A line that is exported exactly so."""
+    """Return a line that is exported exactly as given."""
     return {"line_base64": base64.b64encode(content).decode(), "at": NOON * 1000, "processed_at": NOON * 1000}
 
 
@@ -107,7 +107,7 @@ def test_an_event_without_insert_id_stays_one_when_its_user_logs_in(project: Pro
     assert project.compare(DAY) == EXACT
 
 
-def test_two_users_events_that_are_equal_otherwise_stay_two_when_they_become_one_user(
+def test_equal_events_of_two_users_stay_two_when_the_users_are_merged(
     project: Project,
 ) -> None:
     project.hold(*(event(distinct_id=f"$device:d-{n}", **NO_ID) for n in (1, 2)))
@@ -118,14 +118,14 @@ def test_two_users_events_that_are_equal_otherwise_stay_two_when_they_become_one
     assert len(set(project.active())) == 2
 
 
-def test_a_merge_that_leaves_no_id_from_before_is_a_limit_that_is_counted(project: Project) -> None:
+def test_a_merge_that_keeps_no_earlier_id_is_a_documented_limit_and_counted(project: Project) -> None:
     project.hold(event(distinct_id="$device:d-1", **NO_ID))
     project.load("one")
     project.merge("$device:d-1", "user-9", keep_before=False)
     assert project.load("two") == {"staged": 1, "already_active": 0, "vanished": 1, "changed": 0}
 
 
-def test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for(project: Project) -> None:
+def test_an_event_without_insert_id_stays_one_when_milliseconds_are_requested(project: Project) -> None:
     project.hold(event(**NO_ID), event("Other", **NO_ID, time=NOON + 0.25), event())
     assert project.load("one")["staged"] == 3
     source = project.pipeline.mixpanel.model_copy(update={"time_in_ms": True})
@@ -134,7 +134,7 @@ def test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for(pr
 
 
 @pytest.mark.parametrize("time_is", ["utc", "project_local"])
-def test_an_arrival_that_is_no_date_stops_no_day(project: Project, time_is: str) -> None:
+def test_an_invalid_arrival_time_stops_no_day(project: Project, time_is: str) -> None:
     zone = {"time_is": time_is, "timezone": "America/New_York"}
     project.control("/mixpanel/projects", {"id": PROJECT, **zone})
     source = project.pipeline.mixpanel.model_copy(update=zone)
@@ -158,7 +158,7 @@ def test_an_arrival_that_is_no_date_stops_no_day(project: Project, time_is: str)
     assert (mapped.counts["mapped"], mapped.counts["quarantined"]) == (9, 0)
 
 
-def test_a_refresh_of_a_range_copes_with_an_event_that_nests_too_deep(project: Project) -> None:
+def test_a_refresh_of_a_range_accepts_a_deeply_nested_event(project: Project) -> None:
     deep = b"[" * 1200 + b"]" * 1200
     project.hold(event(), raw(b'{"event":"Deep","properties":{"time":%d,"x":%s}}' % (NOON, deep)))
     days = [DAY, DAY + timedelta(1)]
@@ -203,8 +203,8 @@ def test_for_profile_an_event_without_identity_is_quarantined(project: Project) 
     assert valid.details["reasons"] == {"identityMap must contain an identity": 1}
 
 
-def test_an_app_that_sends_fractions_of_a_second_is_loaded_to_the_millisecond(project: Project) -> None:
-    """mixpanel-swift#648. The default mapping puts `time` into a whole number, where a fraction does not fit."""
+def test_fractions_of_a_second_are_loaded_to_the_millisecond(project: Project) -> None:
+    """mixpanel-swift#648. The default mapping puts `time` into an integer, which has no fraction."""
     body = b'{"event":"E","properties":{"time":%d.%03d9,"distinct_id":"u%d","$insert_id":"i%d"}}'
     project.hold(*(raw(body % (NOON, n * 77, n, n)) for n in range(12)))
     assert project.load("one")["staged"] == 12
@@ -213,7 +213,7 @@ def test_an_app_that_sends_fractions_of_a_second_is_loaded_to_the_millisecond(pr
     assert project.compare(DAY) == EXACT
 
 
-def test_lines_that_are_not_events_are_quarantined_and_are_not_exported_events(project: Project) -> None:
+def test_lines_that_are_not_events_are_quarantined_and_not_counted_as_events(project: Project) -> None:
     project.hold(event(), raw(b"99"), raw(b'{"note":"x"}'), raw(b'{"event":"A","properties":[]}'))
     project.hold(event(**{"$insert_id": "i-9", "time": NOON + 1}))
     exported = project.export(DAY)

@@ -1,4 +1,4 @@
-"""The mappings that ship, each end to end: a schema of Adobe's standard field groups, a day, and the rows in AEP."""
+"""The shipped mappings, each end to end: a schema of Adobe's standard field groups, a day, and the rows in AEP."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def in_aep(made: PipelineRunner) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("mapping", sorted(READY))
-def test_a_day_of_the_shop_goes_through_whole(url: str, tmp_path: Path, mapping: str) -> None:
+def test_a_day_of_the_shop_is_loaded_completely(url: str, tmp_path: Path, mapping: str) -> None:
     made = runner(url, tmp_path, mapping)
     mapped, loaded = load(made)
     print(mapped.counts, mapped.details["not_converted"], mapped.details["unmapped"])
@@ -119,7 +119,7 @@ OTHER = event("Signed Up", **{"$insert_id": "other", "name": "Ann", "price": 3})
 
 
 def columns(row: dict[str, Any]) -> dict[str, Any]:
-    """A row without what every row has."""
+    """Return a row without the fields that every row has."""
     left_out = ("_id", "timestamp", "identityMap", "producedBy")
     return {name: value for name, value in row.items() if name not in left_out and not name.startswith("_")}
 
@@ -169,7 +169,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def test_a_mapping_that_includes_both_fills_the_fields_of_both(url: str, tmp_path: Path) -> None:
+def test_a_mapping_that_includes_two_others_fills_the_fields_of_both(url: str, tmp_path: Path) -> None:
     rows = {name: read_mapping_file(f"{name}.json") for name in ("web", "commerce")}
     for name, mappings in rows.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(mappings))
@@ -185,7 +185,7 @@ def test_a_mapping_that_includes_both_fills_the_fields_of_both(url: str, tmp_pat
 
 @pytest.mark.parametrize("mapping", sorted(EXPECTED))
 def test_each_property_is_in_its_standard_field(url: str, tmp_path: Path, mapping: str) -> None:
-    """What does not fit a field, and the country's name above all, stays in the unmapped JSON."""
+    """Values that do not fit a field, such as the country's name, stay in the unmapped JSON."""
     mixpanel = MixpanelSandbox(url)
     project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
     mixpanel.add_events(project, PAGE, CLICK, VIEWED, BOUGHT, OTHER)
@@ -204,7 +204,7 @@ def test_each_property_is_in_its_standard_field(url: str, tmp_path: Path, mappin
     assert unmapped["bought"]["Cart"] == BOUGHT["properties"]["Cart"]
 
 
-def test_the_defaults_keep_every_property_in_a_field_of_our_own(url: str, tmp_path: Path) -> None:
+def test_the_defaults_keep_every_property_in_a_custom_field(url: str, tmp_path: Path) -> None:
     mixpanel = MixpanelSandbox(url)
     project = mixpanel.add_project(timezone="Europe/Berlin", time_is="utc")
     mixpanel.add_events(project, PAGE)

@@ -1,4 +1,4 @@
-"""A hostile day that is refreshed from what differs alone, through all steps, cleanings and replacements."""
+"""A hostile day refreshed from its differences only, through all steps, cleanings and replacements."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def deltas(project: AgingProject) -> set[str]:
 
 
 def refresh(project: AgingProject, name: str) -> int:
-    """Refresh the day; returns how many rows were loaded."""
-    time.sleep(0.005)  # manifests are in the order of their milliseconds
+    """Refresh the day and return how many rows were loaded."""
+    time.sleep(0.005)  # Manifests are in the order of their milliseconds.
     return project.load(name, refresh=True).loaded
 
 
 def require_verified(project: AgingProject) -> None:
-    """What AEP's data lake holds is what the ledger says."""
+    """Assert that AEP's data lake equals the ledger."""
     aep = project.aep
     opened = open_history(project.lake, project.pipeline, aep, project.source, all_days=True)
     with aep.lake_reader() as reader:
@@ -52,7 +52,7 @@ def require_verified(project: AgingProject) -> None:
         ).require_equal()
 
 
-def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: AgingProject) -> None:
+def test_only_late_and_deleted_events_of_a_hostile_day_are_read(project: AgingProject) -> None:
     first = project.load("one")
     exported = newest(project)["export"].rows
     project.add("late-1", "late-2")
@@ -77,7 +77,7 @@ def test_late_and_deleted_events_of_a_hostile_day_are_read_alone(project: AgingP
     assert project.compare(DAY).lost == 1, "the deleted event, which an export had returned"
 
 
-def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: AgingProject) -> None:
+def test_the_inputs_of_a_delta_are_cleaned_with_it_and_recreated_from_raw(project: AgingProject) -> None:
     project.load("one")
     project.add("late-1")
     refresh(project, "two")
@@ -102,7 +102,7 @@ def test_what_a_delta_needs_is_cleaned_with_it_and_made_again_from_raw(project: 
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_base_that_a_person_removed_is_not_missed(project: AgingProject, step: str) -> None:
+def test_a_base_removed_by_a_person_is_not_needed(project: AgingProject, step: str) -> None:
     first = project.load("one")
     base = newest(project)[step]
     project.add("late-1")
@@ -116,7 +116,7 @@ def test_a_base_that_a_person_removed_is_not_missed(project: AgingProject, step:
     assert project.compare(DAY) == EXACT
 
 
-def test_users_that_mixpanel_merged_are_a_change_and_not_other_events(project: AgingProject) -> None:
+def test_merged_users_are_a_change_and_not_other_events(project: AgingProject) -> None:
     project.add("merged-1", "merged-2")
     first = project.load("one")
     rewrites = {"from": "u", "to": "u-merged"}

@@ -40,13 +40,13 @@ def calls(runner: PipelineRunner) -> Counter[str]:
     return Sandbox(runner.url).calls()
 
 
-def test_a_hostile_day_arrives_whole_and_once(hostile: PipelineRunner) -> None:
+def test_a_hostile_day_arrives_complete_and_once(hostile: PipelineRunner) -> None:
     result = hostile.run_partition(HOSTILE_DAY)
     assert (result.exported, result.duplicates, result.quarantined, result.active) == (9, 1, 0, 8)
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: PipelineRunner) -> None:
+def test_a_second_run_requests_nothing_new(hostile: PipelineRunner) -> None:
     before = hostile.run_partition(HOSTILE_DAY)
     asked = calls(hostile)
     assert hostile.run_partition(HOSTILE_DAY) == before
@@ -55,7 +55,7 @@ def test_running_it_again_asks_mixpanel_and_aep_for_nothing_new(hostile: Pipelin
     assert kinds == ["claimed", "created", "completing", "active"]
 
 
-def test_setup_run_twice_changes_nothing(hostile: PipelineRunner) -> None:
+def test_a_second_setup_changes_nothing(hostile: PipelineRunner) -> None:
     assert hostile.setup() == []
 
 
@@ -71,7 +71,7 @@ def test_adobes_sample_keeps_its_instants(server: SandboxServer, tmp_path: Path)
     assert runner.compare(TUTORIAL_DAY) == NONE
 
 
-def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: PipelineRunner) -> None:
+def test_an_empty_day_is_an_explicit_result_without_a_batch(hostile: PipelineRunner) -> None:
     day = date(2026, 6, 30)
     result = hostile.ingest(day, hostile.stage(day))
     assert (result.batch_id, result.active) == (None, 0)
@@ -79,17 +79,17 @@ def test_an_empty_day_is_an_explicit_verdict_and_no_batch(hostile: PipelineRunne
     assert [r.kind for r in hostile.records(day)] == ["empty"]
 
 
-def test_json_lines_are_taken_as_parquet_is(hostile: PipelineRunner) -> None:
+def test_json_lines_are_accepted_as_parquet_is(hostile: PipelineRunner) -> None:
     aep = hostile.pipeline.aep.model_copy(update={"file_format": "json"})
     hostile.pipeline = hostile.pipeline.model_copy(update={"aep": aep})
     assert hostile.run_partition(HOSTILE_DAY).active == 8
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
+def test_the_sandbox_refuses_what_disabled_validation_lets_through(
     server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The sandbox is not the pipeline's accomplice: it checks the uploaded bytes with its own code."""
+    """The sandbox is independent of the pipeline: it checks the uploaded bytes with its own code."""
     from include.quality.suite import Screen
 
     rows = [{"source": "event", "destination": "_{TENANT_ID}.mixpanel.currency"}]
@@ -104,7 +104,7 @@ def test_the_sandbox_refuses_what_our_own_validation_was_made_to_overlook(
     assert runner.records(day)[-1].kind == "failed"
 
 
-def test_fewer_rows_than_were_staged_are_never_green(
+def test_fewer_rows_than_staged_are_never_green(
     hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = hostile.stage(HOSTILE_DAY)
@@ -117,7 +117,7 @@ def test_fewer_rows_than_were_staged_are_never_green(
         hostile.ingest(HOSTILE_DAY, more)
 
 
-def test_other_content_of_an_active_partition_is_not_loaded_beside_it(hostile: PipelineRunner) -> None:
+def test_other_content_of_an_active_partition_is_not_loaded_in_addition(hostile: PipelineRunner) -> None:
     hostile.run_partition(HOSTILE_DAY)
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
     assert hostile.ingest(HOSTILE_DAY, hostile.stage(HOSTILE_DAY)).again
@@ -141,7 +141,7 @@ def test_a_run_that_died_before_complete_is_continued_with_the_same_batch(
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_a_batch_whose_id_was_lost_is_found_again(
+def test_a_batch_with_a_lost_id_is_found_again(
     hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from include.steps.ingest.batch_loader import BatchLoader
@@ -160,8 +160,8 @@ def test_a_batch_whose_id_was_lost_is_found_again(
     assert calls(hostile)["batch"] == 1
 
 
-def test_a_batch_that_was_taken_back_in_aep_is_loaded_again(hostile: PipelineRunner) -> None:
-    """Also with other content: that is how a corrected mapping reaches a day that was loaded before."""
+def test_a_batch_removed_in_aep_is_loaded_again(hostile: PipelineRunner) -> None:
+    """Also with other content: this is how a corrected mapping reaches a loaded day."""
     first = hostile.run_partition(HOSTILE_DAY)
     hostile.aep.batches.revert(first.batch)
     hostile.pipeline = hostile.pipeline.model_copy(update={"unmapped": "drop"})
@@ -170,7 +170,7 @@ def test_a_batch_that_was_taken_back_in_aep_is_loaded_again(hostile: PipelineRun
     assert hostile.compare(HOSTILE_DAY) == NONE
 
 
-def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile: PipelineRunner) -> None:
+def test_corrected_content_is_loaded_after_aep_refused_the_batch_before(hostile: PipelineRunner) -> None:
     settings = {"next_batches": [{"outcome": "failed"}], "batch_seconds": 60}
     requests.post(f"{hostile.url}/_sandbox/aep/settings", json=settings, timeout=10).raise_for_status()
     died_watching = hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY), "run that died watching")
@@ -197,7 +197,7 @@ def test_corrected_content_is_loaded_though_aep_refused_the_batch_before(hostile
     ]
 
 
-def test_a_success_without_counts_is_asked_again(
+def test_a_success_without_counts_is_polled_again(
     hostile: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from dataclasses import replace
@@ -212,7 +212,7 @@ def test_a_success_without_counts_is_asked_again(
     assert hostile.ingest(HOSTILE_DAY, staged).active == 8
 
 
-def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: PipelineRunner) -> None:
+def test_a_new_batch_is_filled_before_the_catalog_lists_it(hostile: PipelineRunner) -> None:
     lag = {"catalog_lag_seconds": 3600}
     requests.post(f"{hostile.url}/_sandbox/aep/settings", json=lag, timeout=10).raise_for_status()
     hostile.advance(HOSTILE_DAY, hostile.stage(HOSTILE_DAY))
@@ -221,7 +221,7 @@ def test_a_new_batch_is_filled_though_the_catalog_does_not_know_it_yet(hostile: 
 
 
 def _die(*_args: object, **_kwargs: object) -> None:
-    """What no handler of the product catches, as a kill would be."""
+    """An exception that no handler of the product catches, as a kill."""
     raise KeyboardInterrupt
 
 
@@ -233,7 +233,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_mixpanel_connections_are_named_in_one_sentence(hostile: PipelineRunner, name: str) -> None:
+def test_invalid_mixpanel_connections_are_named_in_one_sentence(hostile: PipelineRunner, name: str) -> None:
     changes, says, names = WRONG[name]
     hostile.connection = changes
     with pytest.raises(Terminal, match=f"(?i){says}") as refused:
@@ -271,7 +271,7 @@ def test_an_unknown_dataset_is_named_with_what_to_do(server: SandboxServer, tmp_
     assert_readable(refused.value, runner)
 
 
-def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
+def test_a_read_only_lake_is_named_before_a_request_to_mixpanel(
     hostile: PipelineRunner, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -284,7 +284,7 @@ def test_a_lake_that_cannot_be_written_is_named_before_mixpanel_is_asked(
 
 
 def assert_readable(error: PipelineError, runner: PipelineRunner) -> None:
-    """One line, no secret, and nothing half-published."""
+    """Assert one line, no secret, and nothing partly published."""
     text = str(error)
     assert "\n" not in text
     assert "Traceback" not in text

@@ -1,4 +1,4 @@
-"""What goes wrong with scratch space is told as that, and everything else as what it is."""
+"""Errors of the scratch space are reported as such, and other errors unchanged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_removed_whatever_happens(base: Path) -> None:
+def test_scratch_is_always_removed(base: Path) -> None:
     with pytest.raises(TruncatedExport, match="cut"), scratch_folder("x-") as folder:
         (folder / "half").write_text("x")
         raise TruncatedExport("cut.")
@@ -33,17 +33,17 @@ def test_it_is_removed_whatever_happens(base: Path) -> None:
     assert list(base.iterdir()) == []
 
 
-def test_a_full_disk_is_told_with_its_place_and_bytes(base: Path) -> None:
+def test_a_full_disk_is_reported_with_its_place_and_bytes(base: Path) -> None:
     with pytest.raises(ScratchError, match=rf"{base}/x-\w+ has no room: 3 bytes are in it"), scratch_folder("x-") as folder:  # fmt: skip
         (folder / "some").write_bytes(b"abc")
         raise OSError(errno.ENOSPC, "No space left on device")
     assert list(base.iterdir()) == []
 
 
-def test_a_library_that_calls_a_full_disk_something_else_is_understood(
+def test_a_full_disk_is_recognised_in_a_librarys_own_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """DuckDB's own exception is no OSError, and its words may quote a row."""
+    """DuckDB's exception is not an OSError, and its message may quote a row."""
     monkeypatch.setattr(scratch, "_LITTLE_BYTES", 1 << 60)
     with pytest.raises(ScratchError, match="has no room") as raised, scratch_folder("x-"):
         raise RuntimeError("could not write kari@example.com")
@@ -51,7 +51,7 @@ def test_a_library_that_calls_a_full_disk_something_else_is_understood(
     assert raised.value.__cause__ is None
 
 
-def test_a_folder_that_is_gone_is_told(base: Path) -> None:
+def test_a_removed_folder_is_reported(base: Path) -> None:
     with pytest.raises(ScratchError, match="was removed while a step worked in it"), scratch_folder("x-") as folder:  # fmt: skip
         shutil.rmtree(folder)
         (folder / "more").write_text("x")
@@ -60,7 +60,7 @@ def test_a_folder_that_is_gone_is_told(base: Path) -> None:
         pytest.fail("there is no folder")
 
 
-def test_other_errors_stay_what_they_are() -> None:
+def test_other_errors_are_unchanged() -> None:
     for error in (ValueError("a defect"), OSError(errno.EACCES, "denied"), KeyError("x")):
         with pytest.raises(type(error)) as raised, scratch_folder("x-"):
             raise error
@@ -78,7 +78,7 @@ with scratch_folder("x-") as folder:
 """
 
 
-def test_what_a_killed_process_left_is_removed_by_the_next_run_and_a_live_one_is_left_alone(
+def test_scratch_of_a_killed_process_is_removed_by_the_next_run_and_of_a_living_one_is_not(
     base: Path,
 ) -> None:
     environment = {**os.environ, "TMPDIR": str(base), "PYTHONPATH": str(Path(scratch.__file__).parents[2])}
@@ -104,7 +104,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_run_and_a_live_one_is
             holder.communicate()
 
 
-def test_only_folders_that_a_step_made_are_removed(base: Path) -> None:
+def test_only_folders_created_by_a_step_are_removed(base: Path) -> None:
     for name in ("x-anything", "x-linked"):
         (base / name).mkdir()
     (base / "x-anything" / "kept").write_text("x")
@@ -118,16 +118,18 @@ def test_only_folders_that_a_step_made_are_removed(base: Path) -> None:
     assert remove_abandoned("y") == 1
 
 
-def test_a_process_leaves_its_own_folders_alone_also_where_a_lock_is_granted_to_it_twice(
+def test_a_process_keeps_its_own_folders_although_it_gets_a_lock_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As NFS does, whose locks belong to processes."""
+    """As on NFS, whose locks belong to processes."""
     monkeypatch.setattr(scratch.fcntl, "flock", lambda *_: None)
     with scratch_folder("x-") as outer, scratch_folder("x-") as inner:
         assert (outer.is_dir(), inner.is_dir()) == (True, True)
 
 
-def test_what_cannot_be_removed_stays_recognisable(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_cannot_be_removed_stay_recognisable(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (base / "x-1" / "inner").mkdir(parents=True)
     (base / "x-1" / ".owner").write_text("")
 

@@ -1,4 +1,4 @@
-"""For tests of cleaning: a project whose days pass at will, and what its lake holds."""
+"""For tests of cleaning: a project whose time can be advanced, and the contents of its lake."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AgingProject(PipelineRunner):
         self.clock = Clock(seconds=lambda: time.time() + self.ahead["seconds"])
 
     def wait(self, **spans: float) -> None:
-        """Let time pass."""
+        """Advance the time."""
         self.ahead["seconds"] += timedelta(**spans).total_seconds()
 
     def keep(self, **days: Any) -> None:
@@ -45,11 +45,11 @@ class AgingProject(PipelineRunner):
         self.pipeline = self.pipeline.model_copy(update={"retention": Retention(**days)})
 
     def remap(self, unmapped: str) -> None:
-        """Change the mapping: what becomes of unmapped properties."""
+        """Change the mapping: the handling of unmapped properties."""
         self.pipeline = self.pipeline.model_copy(update={"unmapped": unmapped})
 
     def add(self, *keys: str, day: date = DAY) -> None:
-        """Add events that come late."""
+        """Add late events."""
         at = NOON + 86_400 * (day - DAY).days
         rows = [
             {
@@ -67,7 +67,7 @@ class AgingProject(PipelineRunner):
     def load(
         self, run: str, *, day: date = DAY, refresh: bool = False, replace: bool = False
     ) -> IngestResult:
-        """All five steps."""
+        """Run all five steps."""
         staged = self.stage(day, run if refresh else None, replace=replace)
         return self.ingest(day, staged, run, replace=replace)
 
@@ -75,22 +75,22 @@ class AgingProject(PipelineRunner):
         return clean(self.lake, self.pipeline, self.clock.now(), dry_run=dry_run)
 
     def clean_for_good(self) -> None:
-        """Two cleanings, a day apart: the second removes what the first ended."""
+        """Clean twice, a day apart: the second cleaning removes what the first announced."""
         self.clean()
         self.wait(days=1)
         self.clean()
 
     def calls(self) -> dict[str, int]:
-        """Exports and batches that were asked for so far."""
+        """Return the exports and batches requested so far."""
         return dict(Sandbox(self.url).calls())
 
     def steps_with_files(self, day: date = DAY) -> set[str]:
-        """The steps of which the lake has a file of rows."""
+        """Return the steps with a file of rows in the lake."""
         found = (read_key(key) for key in self.lake.keys(f"{self.pipeline.name}/{day}"))
         return {key.step for key in found if key is not None and key.kind is KeyKind.OUTPUT_FILE}
 
     def protected(self) -> dict[str, str]:
-        """A digest of every object that no cleaning may touch, by key; without indices, which are written again."""
+        """Return a digest of every object that cleaning must not touch, by key; without indices, which are rewritten."""
         root = Path(str(self.lake.root))
         return {
             key: hashlib.sha256((root / key).read_bytes()).hexdigest()
@@ -100,13 +100,13 @@ class AgingProject(PipelineRunner):
         }
 
     def control(self, path: str, body: Any) -> None:
-        """Ask the sandbox's control plane."""
+        """Send a request to the sandbox's control plane."""
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
 
 
 @contextmanager
 def aging_project(folder: Path) -> Iterator[AgingProject]:
-    """A project in a sandbox of its own, set up, with its lake at ``folder/lake``."""
+    """A project in a separate sandbox, set up, with its lake at ``folder/lake``."""
     with quick_sandbox(folder / "sandbox") as server:
         project = AgingProject(server.url, Lake(f"file://{folder}/lake"), PIPELINES["hostile"])
         # A plan exports more often than Mixpanel allows within the real hour that it takes.

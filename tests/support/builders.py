@@ -61,7 +61,7 @@ IDENTITY_MAP = {
 
 
 def frozen(moment: datetime = LATER) -> Clock:
-    """A clock that stands still and whose waiting takes no time."""
+    """A frozen clock whose waits take no time."""
     return Clock(seconds=moment.timestamp, sleep=lambda seconds: None)
 
 
@@ -78,7 +78,7 @@ def object_of(required: Sequence[str] = (), **properties: Any) -> dict[str, Any]
 
 
 def document(required: Sequence[str] = (), **fields: Any) -> dict[str, Any]:
-    """A resolved event schema whose tenant has ``mixpanel`` with ``fields`` and the unmapped JSON."""
+    """Return a resolved event schema whose tenant has ``mixpanel`` with ``fields`` and the unmapped JSON."""
     mixpanel = object_of(required, **fields, unmapped=STRING)
     return {
         "$id": "https://ns.adobe.com/acme/schemas/1",
@@ -102,14 +102,14 @@ def schema(required: Sequence[str] = (), **fields: Any) -> XdmSchema:
 
 
 def row(source: str, destination: str) -> dict[str, str]:
-    """A row of a mapping set; a destination without a dot lies below the tenant."""
+    """Return a row of a mapping set; a destination without a dot is below the tenant."""
     if destination not in ("eventType", "producedBy") and not destination.startswith("_"):
         destination = f"_{{TENANT_ID}}.mixpanel.{destination}"
     return {"sourceType": "ATTRIBUTE", "source": source, "destination": destination}
 
 
 def pipeline(**changes: Any) -> Pipeline:
-    """A pipeline of a ``utc`` project; ``mixpanel``, ``aep`` and ``quality`` are merged, the rest replaced."""
+    """Return a pipeline of a ``utc`` project; ``mixpanel``, ``aep`` and ``quality`` are merged, other keys replaced."""
     data: dict[str, Any] = {
         "name": "shop",
         "mixpanel": {"timezone": "Europe/Berlin", "time_is": "utc"},
@@ -124,7 +124,7 @@ def pipeline(**changes: Any) -> Pipeline:
 
 
 def identities(**namespaces: Any) -> tuple[BoundIdentity, ...]:
-    """Identities by name: a namespace, or what a pipeline file may say of one."""
+    """Return identities by name: a namespace, or another value that a pipeline file may have."""
     return bind_identities(
         {
             name: IdentitySource.model_validate(said if isinstance(said, dict) else {"namespace": said})
@@ -138,19 +138,19 @@ def workspace(lake: Lake, day: date = DAY, clock: Clock | None = None, **changes
 
 
 def event(name: str = "Purchase", **properties: Any) -> dict[str, Any]:
-    """An event at noon of DAY; a property given as None is left out."""
+    """Return an event at noon of DAY; a property given as None is omitted."""
     base = {"time": NOON, "distinct_id": "u-1", "$insert_id": "i-1", "$user_id": "u-1"}
     merged = {**base, **properties}
     return {"event": name, "properties": {key: value for key, value in merged.items() if value is not None}}
 
 
 def line(value: Any) -> bytes:
-    """An event as Mixpanel writes it: compact, not escaped."""
+    """Return an event as Mixpanel writes it: compact, not escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
 class Mixpanel:
-    """A Mixpanel client that has ``lines`` to give, and notes how often it was asked."""
+    """A Mixpanel client that returns ``lines`` and counts its requests."""
 
     def __init__(self, *lines: bytes) -> None:
         self.lines = lines
@@ -169,13 +169,13 @@ def exported(place: Workspace, *lines: bytes) -> Manifest:
 def transformed(
     place: Workspace, xdm: XdmSchema, rows: Sequence[Mapping[str, Any]], *lines: bytes
 ) -> Manifest:
-    """Export and transform of ``lines`` with the mapping set ``rows``."""
+    """Export and transform ``lines`` with the mapping set ``rows``."""
     mapping = bind("test.json", list(map(dict, rows)), xdm, keep_unmapped=place.pipeline.unmapped == "keep")
     return transform_partition(place, exported(place, *lines), xdm, mapping)
 
 
 def table(place: Workspace, manifest: Manifest, scratch: Path) -> Any:
-    """The rows of a step's Parquet output, as one Arrow table."""
+    """Return the rows of a step's Parquet output, as one Arrow table."""
     (path,) = place.local_files(manifest, scratch)
     return pq.read_table(path)
 
@@ -185,14 +185,14 @@ def rows(place: Workspace, manifest: Manifest, scratch: Path) -> list[dict[str, 
 
 
 def quarantined(place: Workspace, manifest: Manifest) -> list[dict[str, Any]]:
-    """A step's quarantine records."""
+    """Return a step's quarantine records."""
     kept = manifest.details["quarantine"]
     body = place.lake.read(kept["key"]) if kept else None
     return [json.loads(text) for text in gzip.decompress(body).split(b"\n") if text] if body else []
 
 
 def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, **counts: int) -> Manifest:
-    """A transform's manifest with rows that no transform would make, so that validation has its say."""
+    """Return a transform's manifest with rows that transform never writes, for tests of validation."""
     place.save_schema(xdm)
     path = scratch / "by-hand.parquet"
     pq.write_table(arrow, path)
@@ -209,11 +209,11 @@ def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, 
 
 
 def row_rules(**changes: Any) -> RowRules:
-    """The rules for the rows of DAY in a ``utc`` project, seen from LATER."""
+    """Return the rules for the rows of DAY in a ``utc`` project, at LATER."""
     first = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
     return RowRules(**{"now": LATER, "first": first, "latest": first + timedelta(days=1), **changes})
 
 
 def instants(number: int) -> list[datetime]:
-    """``number`` instants of DAY, one a minute."""
+    """Return ``number`` instants of DAY, one a minute."""
     return [datetime.fromtimestamp(NOON, UTC) + timedelta(minutes=n) for n in range(number)]

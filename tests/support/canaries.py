@@ -1,6 +1,6 @@
-"""Secrets that nobody else has, in every spelling in which they could come to light, and a search for them in files.
+"""Unique secrets, every spelling in which they could appear, and a search for them in files.
 
-``find_canaries([lake, logs])`` is for every test that leaves files behind: a list that is not empty names a leak.
+``find_canaries([lake, logs])`` is for every test that leaves files behind: a non-empty list names a leak.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 MIXPANEL_USER = "canary-user.1f9d.mp-service-account"
-# Of characters that every encoding spells in its own way: a search for the plain text alone finds little.
+# Characters that every encoding writes differently: a search for the plain text alone finds little.
 MIXPANEL_SECRET = 'cnry"Mp/8+k\\Z&7<q=Xw%3A'
 PROJECT_SECRET = "cnry0ddc0ffee" + "5eca11ab1e5ca1ab1e5"
 AEP_CLIENT = "cnry-client-77aa"
 AEP_SECRET = 'p8e-cnry+V4"n/T&9<r=Yd\\6'
 PROXY_PASSWORD = "cnry-pr0xy+p/4"
-# In two pieces: the scan of the repository looks for such keys too.
+# In two pieces, because the scan of the repository searches for such keys too.
 AWS_KEY = "AK" + "IACNRYQ7T3X9WZ5LB2"
 AWS_SECRET = "cnryAwS/k3Y+qz8Lm2Vb5Nx7Rt1Yp4Wd6Hs9Jf0G"
 AWS_TOKEN = "FwoGcnryZXIvYXdzE/J8a+session=="
@@ -70,7 +70,7 @@ PATTERNS = {
 
 
 def spellings(secret: str) -> dict[str, str]:
-    """How a secret may be written, by the name of the encoding; the same text only once, under its first name."""
+    """Return the spellings of a secret by the name of the encoding; each text only once, under its first name."""
     in_json = json.dumps(secret)[1:-1]
     body = secret.encode()
     written = {
@@ -97,7 +97,7 @@ def spellings(secret: str) -> dict[str, str]:
 def _base64(body: bytes) -> dict[str, str]:
     whole = body[
         : len(body) // 3 * 3
-    ]  # the rest is spelled together with what follows: `secret:` begins as `secret` does
+    ]  # The rest is encoded together with what follows: `secret:` begins as `secret` does.
     return {
         "base64": base64.b64encode(whole).decode(),
         "base64 for URLs": base64.urlsafe_b64encode(whole).decode(),
@@ -106,7 +106,7 @@ def _base64(body: bytes) -> dict[str, str]:
 
 @cache
 def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
-    """One expression for everything, and what each of its groups is."""
+    """Return one expression for everything, and the meaning of each of its groups."""
     named: dict[str, tuple[str, str]] = {}
     parts: list[bytes] = []
 
@@ -116,7 +116,7 @@ def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
         parts.append(b"(?P<%s>%s)" % (group.encode(), expression))
 
     for canary, secret in CANARIES.items():
-        # The longest first: of two that begin alike the expression takes the one that comes first.
+        # The longest first: of two words with the same beginning the expression matches the first one.
         for spelling, text in sorted(spellings(secret).items(), key=lambda item: -len(item[1])):
             add(canary, spelling, re.escape(text.encode()))
     for canary, pair in PAIRS.items():
@@ -129,7 +129,7 @@ def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
 
 @cache
 def _quick() -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
-    """What the expression of ``_search`` finds: words, and patterns."""
+    """Return what the expression of ``_search`` finds: words, and patterns."""
     words = [text for secret in CANARIES.values() for text in spellings(secret).values()]
     words += [text for pair in PAIRS.values() for text in _base64(pair.encode()).values()]
     return tuple(word.encode() for word in words), re.compile(
@@ -138,11 +138,11 @@ def _quick() -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
 
 
 def find_in(data: bytes | str) -> list[tuple[str, str]]:
-    """(canary, spelling) of everything in ``data``, each once."""
+    """Yield (canary, spelling) of everything in ``data``, each once."""
     expression, named = _search()
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     needles, patterns = _quick()
-    # An expression of hundreds of words is tried at every byte; looking for each word alone is a hundred times quicker.
+    # An expression of hundreds of words is tried at every byte; searching for each word is a hundred times faster.
     if not any(needle in raw for needle in needles) and not patterns.search(raw):
         return []
     found = dict.fromkeys(named[str(match.lastgroup)] for match in expression.finditer(raw))
@@ -150,8 +150,8 @@ def find_in(data: bytes | str) -> list[tuple[str, str]]:
 
 
 def find_canaries(paths: Iterable[Path]) -> list[Leak]:
-    """Every canary in the files and below the folders of ``paths``: in their names, their bytes, and what gzip and
-    Parquet make of these. What is not there is no leak.
+    """Return every canary in the files and below the folders of ``paths``: in their names, their bytes, and what gzip and
+    Parquet make of these. Missing paths are skipped.
     """
     return [leak for root in paths for path in _files(root) for leak in _leaks(path)]
 
@@ -174,7 +174,7 @@ def _leaks(path: Path) -> Iterator[Leak]:
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         body = path.read_bytes()
-    except FileNotFoundError:  # a file of a process that is still at work
+    except FileNotFoundError:  # A file of a process that is still running.
         return
     yield "", body
     if body[:2] == b"\x1f\x8b":
@@ -184,7 +184,7 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _gunzip(body: bytes) -> bytes:
-    """As far as it goes: one that was cut is searched too."""
+    """Decompress as far as possible: a truncated file is searched too."""
     whole = io.BytesIO()
     with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
         try:
@@ -196,7 +196,7 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def _parquet(body: bytes) -> bytes:
-    """All values as JSON, the file's own metadata before them."""
+    """Return all values as JSON, the file's own metadata first."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -204,7 +204,7 @@ def _parquet(body: bytes) -> bytes:
         table = pq.read_table(pa.BufferReader(body))
     except (
         pa.ArrowException
-    ):  # of a process that died while it wrote it: its bytes were searched, and that is all it has
+    ):  # From a process that died while it wrote: its bytes were searched, and there is no more.
         return b""
     rows = json.dumps(table.to_pylist(), ensure_ascii=False, default=str)
     return (str(table.schema.metadata) + rows).encode("utf-8", "surrogatepass")

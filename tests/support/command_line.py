@@ -1,4 +1,4 @@
-"""What the tests of the command line share."""
+"""Helpers for the tests of the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Cli = Callable[..., tuple[int, str]]
 
 
 class Printed(NamedTuple):
-    """What a command left: its exit code, standard output and standard error."""
+    """The result of a command: its exit code, standard output and standard error."""
 
     code: int
     out: str
@@ -21,7 +21,7 @@ class Printed(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The one JSON object on standard output."""
+        """Return the one JSON object on standard output."""
         return json.loads(self.out)
 
 
@@ -29,7 +29,7 @@ Printing = Callable[..., Printed]
 
 
 def change(path: Path, *changes: tuple[str, str]) -> None:
-    """Replace texts in a file; each of them must be there."""
+    """Replace texts in a file; each of them must occur."""
     text = path.read_text()
     for old, new in changes:
         assert old in text

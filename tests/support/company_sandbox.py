@@ -1,4 +1,4 @@
-"""A company's AEP in a sandbox: schemas, datasets and identities as its people made them, and a pipeline that meets them."""
+"""A company's AEP in a sandbox: existing schemas, datasets and identities, and a pipeline that uses them."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Company:
         return f"_{self.aep.registry.tenant_id()}"
 
     def group(self, title: str, fields: Mapping[str, Any]) -> str:
-        """A field group below the tenant; returns its ``$id``."""
+        """Create a field group below the tenant and return its ``$id``."""
         custom = {self.tenant: {"type": "object", "properties": fields}}
         body = {
             "title": f"{self.name} {title}",
@@ -74,7 +74,7 @@ class Company:
         return str(self.aep.registry.create("fieldgroups", body)["$id"])
 
     def event_class(self) -> str:
-        """A class of the company for events, which unlike Adobe's has no ``identityMap``; returns its ``$id``."""
+        """Create a custom class for events, which unlike Adobe's has no ``identityMap``; return its ``$id``."""
         custom = {self.tenant: {"type": "object", "properties": {"kind": STRING}}}
         body = {
             "title": f"{self.name} class",
@@ -85,7 +85,7 @@ class Company:
         return str(self.aep.registry.create("classes", body)["$id"])
 
     def schema(self, *parts: str, of: str = EVENT, title: str = "") -> str:
-        """A schema of a class for events; returns its ``$id``."""
+        """Create a schema of a class for events and return its ``$id``."""
         all_of = [{"$ref": part} for part in (of, *parts)]
         body = {"title": f"{self.name}{title}", "type": "object", "allOf": all_of}
         return str(self.aep.registry.create("schemas", body)["$id"])
@@ -99,7 +99,7 @@ class Company:
             self.aep.identity.create(code, code, "CROSS_DEVICE")
 
     def mark(self, schema_id: str, path: str, code: str, *, primary: bool) -> None:
-        """An identity descriptor."""
+        """Create an identity descriptor."""
         self.namespace(code)
         self.aep.registry.create_descriptor(
             {
@@ -118,7 +118,7 @@ class Company:
         self.aep.registry.patch("schemas", schema_id, [union])
 
     def pipeline(self, rows: Sequence[Mapping[str, Any]], group: Any = None, **more: Any) -> Pipeline:
-        """A pipeline of the company; ``aep``: keys of that section; ``group``: the own field group file's contents."""
+        """Return a pipeline of the company; ``aep``: keys of that section; ``group``: contents of its field group file."""
         mapping = self.folder / f"{self.name}.json"
         mapping.write_text(json.dumps(list(rows)))
         section = {"dataset": self.name, "schema": self.name, **more.pop("aep", {})}
@@ -146,7 +146,7 @@ class Company:
         return setup_pipeline(pipeline, self.aep)
 
     def events(self, *properties: Mapping[str, Any]) -> None:
-        """Events of noon in the Mixpanel project of the connection, in place of all that it had."""
+        """Replace the events of the connection's Mixpanel project by events at noon."""
         project = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
         self.control("mixpanel/projects", {"id": project, "limits": {"enabled": False}})
         self.control(
@@ -159,7 +159,7 @@ class Company:
         self.control(f"mixpanel/projects/{project}/events", {"events": events})
 
     def load(self, pipeline: Pipeline) -> tuple[dict[str, int], list[str]]:
-        """All five steps of the day; the counts of validate, and why it refused rows."""
+        """Run all five steps of the day; return the counts of validate, and its reasons."""
         steps = self.runner(pipeline)
         raw = steps.export(DAY, self.name)
         mapped = steps.transform(DAY, raw)
@@ -168,7 +168,7 @@ class Company:
         return dict(valid.counts), list(valid.details["reasons"])
 
     def rows(self) -> list[dict[str, Any]]:
-        """The active rows of the dataset."""
+        """Return the active rows of the dataset."""
         params = {"dataset": self.name, "limit": 100}
         text = requests.get(f"{self.url}/_sandbox/aep/rows", params=params, timeout=20).text
         return [json.loads(line) for line in text.splitlines()]
@@ -178,7 +178,7 @@ class Company:
         assert answer.ok, answer.text
 
     def writes(self) -> list[str]:
-        """What AEP was sent since the last call, other than requests to read."""
+        """Return the requests to AEP since the last call, except reads."""
         answer = requests.get(f"{self.url}/_sandbox/transcript", {"since": self.seen}, timeout=10)
         entries = answer.json()["entries"]
         self.seen = entries[-1]["n"] if entries else self.seen

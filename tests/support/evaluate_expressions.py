@@ -25,12 +25,12 @@ FAILS = "<fails>"
 
 
 def evaluate(db: Any, expressions: Sequence[str], properties: str = "{}") -> list[Any]:
-    """What each expression gives for one event: the JSON value, or FAILS."""
+    """Return the result of each expression for one event: the JSON value, or FAILS."""
     return evaluate_all(db, expressions, [properties])[0]
 
 
 def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> list[list[Any]]:
-    """What each expression gives for each event; ``events`` are the JSON texts of their properties."""
+    """Return the result of each expression for each event; ``events`` are the JSON texts of their properties."""
     field = XdmField(("it",), Kind.STRING, {})
     leaves = {
         n: FieldMapping("EXPRESSION", ("it",), field, expression=check(parse(text)))
@@ -51,7 +51,7 @@ def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> 
 
 
 def _events(computed: Computed, events: Sequence[str]) -> Any:
-    """The columns that expressions read, of events that are given as the JSON texts of their properties."""
+    """Return the columns that expressions read, of events given as the JSON texts of their properties."""
     properties = [
         msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw])
         for text in events
@@ -69,7 +69,7 @@ def _value(text: str | None, failed: bool) -> Any:
 
 
 def register_functions(db: Any, functions: Sequence[Function]) -> None:
-    """Registers functions on a connection that may know others of their names."""
+    """Register functions on a connection that may have others of the same names."""
     known = {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
     for function in functions:
         if function.sql_name in known:

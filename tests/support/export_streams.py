@@ -1,4 +1,4 @@
-"""Streams for tests without a network: an export that comes in any pieces, under any headers."""
+"""Streams for tests without a network: an export in any pieces, with any headers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVENTS = st.lists(
 
 
 class Raw:
-    """A body that comes as its chunks do."""
+    """A body that arrives in the given chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._left = filter(None, chunks)
@@ -37,7 +37,7 @@ class Raw:
 
 
 class Response:
-    """An answer that nobody has to close."""
+    """A response that needs no closing."""
 
     def __init__(self, status: int, chunks: Iterable[bytes], headers: dict[str, str]) -> None:
         self.status_code, self.raw, self.headers = status, Raw(chunks), urllib3.HTTPHeaderDict(headers)
@@ -49,7 +49,7 @@ class Response:
 def opened(
     chunks: Iterable[bytes], *, is_framed: bool = True, status: int = 200, **headers: Any
 ) -> ExportStream:
-    """An export; in chunks, where neither another framing nor none is asked for."""
+    """Return an export, by default in chunks."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if is_framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
         named["Transfer-Encoding"] = "chunked"

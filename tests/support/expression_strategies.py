@@ -1,4 +1,4 @@
-"""Hypothesis strategies: typed expressions over all functions, and events whose values are as odd as Mixpanel's."""
+"""Hypothesis strategies: typed expressions over all functions, and events with unusual values."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _without_absent(event: dict[str, object]) -> str:
 
 
 def _any_of(name: str) -> st.SearchStrategy[object]:
-    """Mostly what its name promises; anything else, or nothing, now and then."""
+    """Generate mostly the type of its name, and sometimes another value or none."""
     usual = _SHAPES.get(name, SCALARS)
     return st.one_of(usual, usual, usual, VALUES, st.just(_ABSENT))
 
@@ -95,7 +95,7 @@ _READ_PARTS = [*_DATE_PARTS, "quarter", "dy", "week", "dw", "hh12", "SSS"]
 
 
 def literal(text: str) -> str:
-    """A text as a constant of the language."""
+    """Return a text as a constant of the language."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else _escape(c) for c in escaped) + '"'
 
@@ -116,7 +116,7 @@ ATTRIBUTES = st.sampled_from(NAMES).map(attribute) | st.sampled_from(
 
 @cache
 def expressions(kind: Type, depth: int = 3) -> st.SearchStrategy[str]:
-    """Expressions that ``kind`` can be made of."""
+    """Generate expressions of the type ``kind``."""
     leaves = _leaves(kind)
     if depth == 0:
         return leaves
@@ -125,7 +125,7 @@ def expressions(kind: Type, depth: int = 3) -> st.SearchStrategy[str]:
 
 
 def _leaves(kind: Type) -> st.SearchStrategy[str]:
-    """Constants of the type; attributes, whose type only the row knows."""
+    """Generate constants of the type; attributes, whose type only the row knows."""
     texts, numbers = TEXTS.map(literal), NUMBERS.map(json.dumps)
     constants: dict[Type, st.SearchStrategy[str]] = {
         Type.STRING: texts,
@@ -173,7 +173,7 @@ def argument(function: Function, parameter: Parameter, depth: int) -> st.SearchS
 
 
 def write(function: Function, arguments: list[str]) -> str:
-    """A call as it is written: function, method or operator."""
+    """Return a call as written: function, method or operator."""
     name = function.name
     if name == "[...]":
         return f"[{', '.join(arguments)}]"

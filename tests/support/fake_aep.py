@@ -1,4 +1,4 @@
-"""A small AEP that keeps what it is given, checks what it is asked, and fails when it is told to."""
+"""A small AEP that stores what it receives, validates requests, and fails as planned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def small_limits() -> UploadLimits:
 
 @dataclass
 class FakeAep:
-    """Answers as the documentation says; ``faults`` are asked first and may answer, or cut, instead."""
+    """Answer as documented; ``faults`` come first and may answer, or disconnect, instead."""
 
     token_seconds: float = 86399
     tokens: list[str] = field(default_factory=list)
@@ -97,7 +97,7 @@ class FakeAep:
         if request.segments[-1] != "dataSets":
             found = {key: body for key, body in self.datasets.items() if key == request.segments[-1]}
             return Reply.json(found, 200 if found else 404)
-        name = request.query["name"].lower()  # looser than exact: the client has to look for itself
+        name = request.query["name"].lower()  # Less strict than exact: the client has to check for itself.
         return self._page(request, {k: v for k, v in self.datasets.items() if name in v["name"].lower()})
 
     def _catalog_batches(self, request: Request) -> Reply:
@@ -170,7 +170,7 @@ class FakeAep:
 
 
 def times(count: int, reply: Reply, *, method: str = "", path: str = "") -> Fault:
-    """Answers the first ``count`` requests that fit with ``reply``."""
+    """Answer the first ``count`` matching requests with ``reply``."""
     left = [count]
 
     def fault(request: Request) -> Reply | None:
@@ -183,7 +183,7 @@ def times(count: int, reply: Reply, *, method: str = "", path: str = "") -> Faul
 
 
 def lost_answer(aep: FakeAep, count: int, *, method: str, path: str) -> Fault:
-    """The first ``count`` requests that fit are done, and nobody hears of it."""
+    """Process the first ``count`` matching requests, but lose their responses."""
     left = [count]
 
     def fault(request: Request) -> Reply | None:

@@ -1,4 +1,4 @@
-"""A clock for tests, whose time passes only while a test or the code under test sleeps."""
+"""A clock for tests whose time passes only while a test or the code under test sleeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from include.clock import Clock
 
 @dataclass
 class FakeClock:
-    """``at``: the time now, in epoch seconds; ``slept``: the seconds of every sleep, in order."""
+    """``at``: the current time, in epoch seconds; ``slept``: the seconds of every sleep, in order."""
 
     at: float = 1_782_907_200.0  # 2026-07-01T12:00:00Z
     slept: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Fixtures for a field group that grows: a pipeline of a test's own in a sandbox, and its field group file."""
+"""Fixtures for a field group that grows: a test's own pipeline in a sandbox, and its field group file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
 def write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Callable[[dict[str, Any]], None]:
-    """Writes the pipeline's field group file, with ``custom`` as the fields of an object beside the shop's own."""
+    """Write the pipeline's field group file, with ``custom`` as the fields of an additional object."""
     monkeypatch.setattr(plans, "FIELD_GROUPS", tmp_path)
 
     def write(custom: dict[str, Any], **more: Any) -> None:
@@ -80,6 +80,6 @@ def resolved(aep: AepClient, schema_id: str, *path: str) -> str | None:
 
 
 def group_plan(pipeline: Pipeline, aep: AepClient) -> plans.FieldGroupPlan | None:
-    """What the plan does to the pipeline's own field group; None where it changes nothing."""
+    """Return what the plan does to the pipeline's own field group, or None."""
     plan = plan_pipeline(pipeline, aep, Ownership(pipeline.name))
     return next((each.plan for each in plan.changes if isinstance(each, changes.GrowFieldGroup)), None)

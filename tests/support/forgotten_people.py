@@ -47,7 +47,7 @@ ANNA, ANNAS_PHONE, BERT, SHARED = "cnry-anna", "cnry-annas-phone", "cnry-bert", 
 def happened(
     key: str, user: str | None, device: str | None = None, day: date = DAY, **properties: Any
 ) -> bytes:
-    """An event as Mixpanel returns it; without a user it is anonymous."""
+    """Return an event as Mixpanel returns it; without a user it is anonymous."""
     anonymous = f"$device:{device}" if device else None
     named = {"$user_id": user, "$device_id": device, "distinct_id": user or anonymous}
     at = NOON + 86_400 * (day - DAY).days
@@ -55,7 +55,7 @@ def happened(
 
 
 def ticking() -> Clock:
-    """A clock that goes on by a second each time that it is read."""
+    """A clock that advances one second at each reading."""
     seconds = count(int((LATER + timedelta(days=7)).timestamp()))
     return Clock(seconds=lambda: float(next(seconds)), sleep=lambda _: None)
 
@@ -84,7 +84,7 @@ class People:
         return export_partition(self.place(day), SOURCE, Mixpanel(*self.days[day]), refresh=refresh)
 
     def make(self, day: date = DAY, refresh: str | None = None) -> Manifest:
-        """Export to stage."""
+        """Run export to stage."""
         raw = self.export(day, refresh)
         mapping = bind("test.json", [dict(each) for each in MAPPING], XDM, keep_unmapped=True)
         mapped = transform_partition(self.place(day), raw, XDM, mapping)
@@ -102,7 +102,7 @@ class People:
         return forgetting.apply(forgetting.plan(GivenIds(frozenset(ids)), **more), "test/me@here")
 
     def kept(self) -> list[str]:
-        """The ``$insert_id``s of all raw events in the lake, each as often as it is there."""
+        """Return the ``$insert_id``s of all raw events in the lake, with duplicates."""
         found = []
         for path in sorted(self.root.glob("*/*/raw/*/*.jsonl.gz")):
             found += [
@@ -113,7 +113,7 @@ class People:
         return sorted(found)
 
     def files(self) -> dict[str, bytes]:
-        """Every file of the lake."""
+        """Return every file of the lake."""
         return {
             path.relative_to(self.root).as_posix(): path.read_bytes()
             for path in sorted(self.root.rglob("*"))
@@ -122,7 +122,7 @@ class People:
 
 
 def named_in(root: Path, ids: Sequence[str]) -> list[tuple[str, str]]:
-    """The files of a lake that hold an id: in their names, their bytes, and what gzip and Parquet make of these."""
+    """Return the files of a lake that contain an id: in their names, their bytes, and what gzip and Parquet make of these."""
     return [
         (path.relative_to(root).as_posix(), each)
         for path in sorted(root.rglob("*"))

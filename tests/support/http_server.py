@@ -1,4 +1,4 @@
-"""A tiny HTTP server for tests that need answers no honest server gives: cut, garbled, or out of turn."""
+"""A small HTTP server for tests that need invalid responses: truncated, garbled, or out of order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 @dataclass
 class Request:
-    """What arrived."""
+    """A received request."""
 
     method: str
     target: str
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Reply:
-    """What is answered. ``wire``: exactly these bytes and then the end of the connection."""
+    """A response. ``wire``: exactly these bytes and then the end of the connection."""
 
     status: int = 200
     body: bytes = b""
@@ -53,7 +53,7 @@ Handler = Callable[[Request], Reply]
 
 
 class HttpServer:
-    """A running server, and the requests it has seen."""
+    """A running server, and the requests that it received."""
 
     def __init__(self, handle: Handler) -> None:
         self.requests: list[Request] = []
@@ -69,7 +69,7 @@ class HttpServer:
             def do(self) -> None:
                 size = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(size)
-                if len(body) < size:  # the client went away: half a request is none
+                if len(body) < size:  # The client disconnected: half a request is ignored.
                     self.close_connection = True
                     return
                 request = Request(self.command, self.path, self.headers, body)
@@ -108,7 +108,7 @@ class HttpServer:
 
 @contextmanager
 def serve_http(handle: Handler) -> Iterator[HttpServer]:
-    """A server on a free loopback port; a handler's own mistake fails the test."""
+    """Start a server on a free loopback port; an error of a handler fails the test."""
     served = HttpServer(handle)
     try:
         yield served
@@ -119,6 +119,6 @@ def serve_http(handle: Handler) -> Iterator[HttpServer]:
 
 
 def script(*replies: Reply) -> Handler:
-    """Answers with ``replies`` in turn, and with the last one from then on."""
+    """Answer with ``replies`` in order, and with the last one from then on."""
     left = list(replies)
     return lambda request: left.pop(0) if len(left) > 1 else left[0]

@@ -1,4 +1,4 @@
-"""The rows that a mapping set makes of lines, by the code that a day goes through, without its files."""
+"""The rows that a mapping set makes of lines, computed by the code for a day, without its files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.evaluate_expressions import register_functions
 
 
 def job(compiled: CompiledMapping, **changes: Any) -> Job:
-    """A job for lines of DAY."""
+    """Return a job for lines of DAY."""
     fields: dict[str, Any] = {
         "paths": (), "scratch": Path("/nonexistent"), "compiled": compiled, "project_id": PROJECT_ID, "day": DAY,
         "zone": None, "now_ms": int(LATER.timestamp() * 1000), "time_in_ms": False, "recipe": 2, "rows": 1,
@@ -34,7 +34,7 @@ def job(compiled: CompiledMapping, **changes: Any) -> Job:
 
 
 def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
-    """The events of lines, none of which may be refused, in lots. ``by_places``: also with ``FlatReader``."""
+    """Return the events of lines, none of which may be refused, in groups. ``by_places``: also with ``FlatReader``."""
     log = EvidenceLog()
     reader = BlockReader(job(NOTHING).event_parser(log), log)
     if not by_places:
@@ -45,7 +45,7 @@ def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
 
 
 class SharedDatabase(Evaluator):
-    """Evaluates on a connection that other tests use as well."""
+    """Evaluate on a connection that other tests use as well."""
 
     def __init__(self, expressions: CompiledExpressions, db: Any) -> None:
         super().__init__(expressions, Path("/nonexistent"), "test")
@@ -56,10 +56,10 @@ class SharedDatabase(Evaluator):
 def mapped_rows(
     db: Any, compiled: CompiledMapping, lines: Sequence[bytes], ignored: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """A row for each line, in order, with ``failed`` and ``inexact``: the fields whose values did not convert.
+    """Return a row for each line, in order, with ``failed`` and ``inexact``: the fields whose values did not convert.
 
-    ``ignored``: properties that count as mapped whole. Lines are read together, one by one, and without a look at the
-    places of their values, with one result.
+    ``ignored``: properties that count as mapped whole. Lines are read together, individually, and without the positions
+    of their values, with one result.
     """
     compiled = replace(
         compiled, whole={**compiled.whole, **{name: () for name in ignored if name not in compiled.whole}}

@@ -1,4 +1,4 @@
-"""Mapping sets at random, and what it is for two rows made by one to agree."""
+"""Random mapping sets, and the comparison of two rows made with one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PATHS = st.sampled_from(
 
 
 def mappings() -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Mapping sets whose destinations do not meet: at most one mapping, or one group of them, for each field."""
+    """Generate mapping sets with disjoint destinations: at most one mapping, or one group of them, for each field."""
     attributes = [st.builds(row, PATHS, st.just(name)) for name in FIELDS if name != "deep"]
     formulas = [
         st.builds(row, expressions(kind, 1).filter(partial(fits, name)), st.just(name)).map(_formula)
@@ -92,7 +92,7 @@ def can_be_right(expression: str) -> bool:
         check(parse(expression))
     except LanguageError:
         return False
-    # Random there, made of the event's id here; and a JSON text with a number that no double is, which stays text here.
+    # Random there, derived from the event's id here; and a JSON text with a number beyond a double, which stays text here.
     return "uuid" not in expression and not ("json_to_object" in expression and "1e999" in expression)
 
 
@@ -102,7 +102,7 @@ def fits(name: str, expression: str) -> bool:
 
 
 def as_json(value: Any) -> Any:
-    """A value of a row as XDM's JSON, without what is null."""
+    """Return a value of a row as XDM's JSON, without nulls."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds")
     if isinstance(value, date):
@@ -115,10 +115,10 @@ def as_json(value: Any) -> Any:
 
 
 def agree(name: str, one: Any, other: Any, failed: bool) -> bool:
-    """Equal, or apart where the two are meant to be.
+    """Return whether rows are equal, or differ where they are meant to.
 
     Here a value converts exactly or not at all, and one that is refused there may be kept: an array as its text, the
-    items that do fit. A bare number is no date here, because Mixpanel's are seconds; there it is milliseconds. A
+    items that do fit. A bare number is not a date here, because Mixpanel's are seconds; there it is milliseconds. A
     single value mapped to an object is nothing here; there it becomes the member of its own name.
     """
     kind = FIELDS[name]
@@ -134,8 +134,9 @@ def agree(name: str, one: Any, other: Any, failed: bool) -> bool:
 
 
 def alike(one: Any, other: Any) -> bool:
-    """Equal, but for how a number is spelled that has become a text: here as the sifted event has it; and for the
-    members of an object that hold more digits than a double keeps."""
+    """Return whether values are equal, except for the spelling of a number that became a text, and for the
+    members of an object with more digits than a double keeps.
+    """
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(alike, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
@@ -148,7 +149,7 @@ def alike(one: Any, other: Any) -> bool:
 
 
 def beyond(value: Any) -> bool:
-    """A number with more digits than the field keeps, or written as none that XDM has."""
+    """A number with more digits than the field keeps, or not a number of XDM."""
     return isinstance(value, int | float) and (
         not math.isfinite(value) or abs(value) > 2**53 or value == int(value)
     )

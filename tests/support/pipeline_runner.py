@@ -1,4 +1,4 @@
-"""Carries partitions of the demo's pipelines through all five steps without Airflow, against a sandbox."""
+"""Runs partitions of the demo's pipelines through all five steps without Airflow, against a sandbox."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PIPELINES = {pipeline.name: pipeline for pipeline in load_pipelines()}
 
 @dataclass
 class PipelineRunner:
-    """A pipeline, its lake, and clients that speak to the sandbox at ``url``."""
+    """A pipeline, its lake, and clients of the sandbox at ``url``."""
 
     url: str
     lake: Lake
@@ -106,7 +106,7 @@ class PipelineRunner:
     def steps(
         self, day: date, run: str = "test/run", refresh: str | None = None, *, replace: bool = False
     ) -> DayRun:
-        """The steps of a day, as a new process makes them."""
+        """Return the steps of a day, as a new process creates them."""
         place = self.workspace(day)
         return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=refresh, replace=replace)
 
@@ -114,7 +114,7 @@ class PipelineRunner:
         return self.steps(day).history
 
     def records(self, day: date) -> list[LedgerRecord]:
-        """The day's ledger."""
+        """Return the day's ledger."""
         return self.history(day).ledger(day).records()
 
     def export(self, day: date, refresh: str | None = None) -> Manifest:
@@ -124,19 +124,19 @@ class PipelineRunner:
         return self.steps(day, replace=replace).transform(raw)
 
     def stage(self, day: date, refresh: str | None = None, *, replace: bool = False) -> Manifest:
-        """Export to stage."""
+        """Run export to stage."""
         return self.steps(day, refresh=refresh, replace=replace).to_staged()
 
     def advance(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
     ) -> IngestResult | PendingBatch:
-        """One look of ingest."""
+        """Run one poll of ingest."""
         return self.steps(day, run, replace=replace).ingest(staged)
 
     def ingest(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
     ) -> IngestResult:
-        """Looks until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
+        """Poll until AEP has finished; the sandbox finishes at once (``batch_seconds`` 0)."""
         for _ in range(10):
             result = self.advance(day, staged, run, replace=replace)
             if isinstance(result, IngestResult):
@@ -144,7 +144,7 @@ class PipelineRunner:
         raise AssertionError("AEP did not finish")
 
     def run_partition(self, day: date) -> PartitionResult:
-        """All five steps; what became of the partition."""
+        """Run all five steps and return the outcome of the partition."""
         self.ingest(day, self.stage(day))
         return self.result(day)
 
@@ -173,7 +173,7 @@ def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
 
 @contextmanager
 def loaded_sandbox(folder: Path, *days: date) -> Iterator[SandboxServer]:
-    """A quick sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
+    """A fast sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
 
     It is a copy: the days are loaded once in each process, not once in each test.
     """

@@ -1,4 +1,4 @@
-"""A server that writes any bytes and ends as it is told: what no HTTP library would send."""
+"""A server that writes any bytes and disconnects as planned, which no HTTP library would do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class RawServer:
-    """Answers every request with ``pieces``, ``pause`` seconds apart, and then ends the connection, or says no more."""
+    """Answer every request with ``pieces``, ``pause`` seconds apart, and then disconnect, or stay silent."""
 
     def __init__(self) -> None:
         self.pieces: Iterable[bytes] = ()
@@ -55,14 +55,14 @@ class RawServer:
             if self.pause:
                 time.sleep(self.pause)
         if self.end == "silence":
-            connection.recv(1)  # until the client has had enough
+            connection.recv(1)  # Until the client gives up.
         elif self.end == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
 
 
 @contextmanager
 def serve_raw() -> Iterator[RawServer]:
-    """A ``RawServer`` on a free loopback port."""
+    """Start a ``RawServer`` on a free loopback port."""
     wire = RawServer()
     try:
         yield wire

@@ -1,4 +1,4 @@
-"""Two ways to refresh a day: from the lines that differ alone, and from all of them. Both have to give the same day."""
+"""Two ways to refresh a day: from the different lines only, and from all lines. Both must produce the same day."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HISTORY = Target("org@AdobeOrg", "prod", "dataset-1")
 
 @dataclass
 class Refreshed:
-    """A lake in which a day is loaded and refreshed. ``as_delta``: from what differs, however small the day is."""
+    """A lake in which a day is loaded and refreshed. ``as_delta``: from the difference, however small the day is."""
 
     folder: Path
     as_delta: bool
@@ -53,7 +53,7 @@ class Refreshed:
         return workspace(Lake(f"file://{self.folder}"), quality=QUALITY, identities=self.identities)
 
     def mapped(self, lines: Sequence[bytes]) -> tuple[Manifest, Manifest]:
-        """Export and transform the day as it is now."""
+        """Export and transform the current day."""
         self.refreshes += 1
         with pytest.MonkeyPatch.context() as patch:
             if self.as_delta:
@@ -67,11 +67,11 @@ class Refreshed:
         return validate_partition(self.place, mapped)
 
     def staged(self, valid: Manifest, active: Mapping[str, int] | None) -> Manifest:
-        """Stage what is not ``active``: ids with the digests of their events. None: there is no history."""
+        """Stage the rows that are not ``active``: ids with the digests of their events. None: without a history."""
         return stage_partition(self.place, valid, self._history(active) if active is not None else None)
 
     def rows(self, manifest: Manifest) -> dict[str, dict[str, Any]]:
-        """The rows of a day by ``_id``, which has to be unique."""
+        """Return the rows of a day by ``_id``, which must be unique."""
         with TemporaryDirectory() as folder:
             day = DayRows(self.place, manifest, Path(folder))
             tables = [*day.base_tables(), *row_groups(day.own_paths)]
@@ -86,7 +86,7 @@ class Refreshed:
         return by_id
 
     def events(self, mapped: Manifest) -> dict[str, int]:
-        """The digests of the day's events by ``_id``."""
+        """Return the digests of the day's events by ``_id``."""
         base = self.place.base_of(mapped)
         with TemporaryDirectory() as folder:
             gone = set(DayRows(self.place, mapped, Path(folder)).superseded.to_pylist())
@@ -95,7 +95,7 @@ class Refreshed:
         return found | self._listed(mapped)
 
     def ids(self, staged: Manifest) -> dict[str, int]:
-        """The ids of a load as the history keeps them."""
+        """Return the ids of a load as the history stores them."""
         kept = staged.details["ids"]
         return self._table(LakeFile.model_validate(kept)) if kept else {}
 
@@ -109,7 +109,7 @@ class Refreshed:
         return dict(zip(table["_id"].to_pylist(), table["digest"].to_pylist(), strict=True))
 
     def _history(self, active: Mapping[str, int]) -> History:
-        """A history of its own in which one load is active."""
+        """Return a separate history with one active load."""
         number = self.refreshes * 1000 + len(list(self.place.lake.keys("_histories")))
         history = History(self.place.lake, SOURCE, Target("org@AdobeOrg", "prod", f"dataset-{number}"))
         if active:
@@ -126,7 +126,7 @@ class Refreshed:
 
 
 def records(place: Workspace, manifest: Manifest) -> Counter[str]:
-    """The quarantine of a day without the numbers of lines, which are those of a file of the export."""
+    """Return the quarantine of a day without line numbers, which depend on the file of the export."""
     kept = manifest.details["quarantine"]
     found = quarantined(place, manifest)
     assert len(found) == (kept["rows"] if kept else 0)
@@ -134,7 +134,7 @@ def records(place: Workspace, manifest: Manifest) -> Counter[str]:
 
 
 def require_same_mapping(one: Refreshed, other: Refreshed, found: Manifest, expected: Manifest) -> None:
-    """``found`` is the transform's output of the same day as ``expected``, in its rows and in all that it says."""
+    """Assert that ``found`` is the transform's output of the same day as ``expected``, in its rows and its manifest."""
     at_most = found.details.get("at_most", ())
     estimates = {"not_converted": "warnings", "dropped_identities": "dropped_identities"}
     left_out = {"compacted_by_day", *(estimates[name] for name in at_most)}
@@ -154,7 +154,7 @@ def require_same_mapping(one: Refreshed, other: Refreshed, found: Manifest, expe
 
 
 def require_same_validation(one: Refreshed, other: Refreshed, found: Manifest, expected: Manifest) -> None:
-    """``found`` is validate's output of the same day as ``expected``."""
+    """Assert that ``found`` is validate's output of the same day as ``expected``."""
     assert found.counts == expected.counts
     assert one.rows(found) == other.rows(expected)
     assert records(one.place, found) == records(other.place, expected)
@@ -168,7 +168,7 @@ def require_same_validation(one: Refreshed, other: Refreshed, found: Manifest, e
 def require_same_stage(
     one: Refreshed, other: Refreshed, found: Manifest, expected: Manifest, active: Mapping[str, int] | None
 ) -> None:
-    """Both days stage the same rows in addition to ``active`` ones."""
+    """Assert that both days stage the same rows in addition to ``active`` ones."""
     ours, theirs = one.staged(found, active), other.staged(expected, active)
     assert ours.counts == theirs.counts
     assert one.rows(ours) == other.rows(theirs)

@@ -1,4 +1,4 @@
-"""An S3 of the tests' own: moto's server on a free loopback port, with an empty bucket."""
+"""An S3 for tests: moto's server on a free loopback port, with an empty bucket."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/
 @contextmanager
 def s3_server(bucket: str) -> Iterator[str]:
     """Its address, for ``AWS_ENDPOINT_URL``."""
-    # S3 alone: moto's own server looks through all of AWS at each request, to tell for which service it is.
+    # Only S3: moto's own server searches all of AWS at each request for the requested service.
     application = create_backend_app("s3")
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -1,4 +1,4 @@
-"""The verdict of validation on Arrow tables, for tests: the chunks screened together, then what failed row by row."""
+"""The result of validation on Arrow tables, for tests: the chunks screened together, then failures row by row."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from include.quality.view import RowChunk
 
 @dataclass(frozen=True)
 class Verdict:
-    """For each refused row, by position over all chunks, why; and how many rows were only warned about, by reason."""
+    """The reasons of each refused row, by position over all chunks; and the number of warnings, by reason."""
 
     refused: dict[int, list[Reason]] = field(default_factory=dict)
     warned: Counter[Reason] = field(default_factory=Counter)
 
 
 def verdict(specs: Sequence[ExpectationSpec], *tables: Any) -> Verdict:
-    """What becomes of the rows of some chunks."""
+    """Validate the rows of some chunks."""
     screen, chunks = Screen(specs), [RowChunk(table) for table in tables]
     for chunk in chunks:
         screen.add(chunk, screen.views)

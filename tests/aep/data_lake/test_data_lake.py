@@ -1,4 +1,4 @@
-"""What AEP's data lake holds is read as it is: over the real wire of the sandbox's Query Service, and by files."""
+"""Reading AEP's data lake: over the Postgres wire of the sandbox's Query Service, and from files."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def reader(request: pytest.FixtureRequest, client: AepClient) -> Iterator[LakeRe
         yield found
 
 
-def test_a_day_is_what_was_loaded(client: AepClient, sandbox: AepSandbox, reader: LakeReader) -> None:
+def test_a_day_equals_what_was_loaded(client: AepClient, sandbox: AepSandbox, reader: LakeReader) -> None:
     mine = [event_id(n) for n in range(300)]
     twice = mine[:20]
     dataset, (first, second) = dataset_of(
@@ -97,7 +97,9 @@ def test_a_day_is_what_was_loaded(client: AepClient, sandbox: AepSandbox, reader
     )
 
 
-def test_several_days_are_read_at_once(client: AepClient, sandbox: AepSandbox, reader: LakeReader) -> None:
+def test_several_days_are_read_with_one_query(
+    client: AepClient, sandbox: AepSandbox, reader: LakeReader
+) -> None:
     days = {f"day {n}": Window(DAY + timedelta(days=n), DAY + timedelta(days=n + 1)) for n in range(4)}
     dataset, _ = dataset_of(
         client, sandbox, [row(event_id(n), DAY + timedelta(hours=12 * n)) for n in range(6)]
@@ -122,8 +124,8 @@ ids_of_rows = st.lists(
 )
 
 
-def test_a_fingerprint_here_is_the_fingerprint_in_the_lake(client: AepClient, sandbox: AepSandbox) -> None:
-    """For ids of any kind, repeated ones included."""
+def test_the_local_fingerprint_equals_the_one_in_the_lake(client: AepClient, sandbox: AepSandbox) -> None:
+    """For ids of any kind, including duplicates."""
     key = sandbox.add_dataset("Shop events")
     dataset = client.catalog.require_dataset("Shop events")
     with client.lake_reader() as reader:
@@ -144,19 +146,19 @@ def test_a_fingerprint_here_is_the_fingerprint_in_the_lake(client: AepClient, sa
 
 
 @given(ids_of_rows)
-def test_ids_in_order_need_no_memory_and_have_the_same_fingerprint(keys: list[str]) -> None:
+def test_ordered_ids_need_no_memory_and_have_the_same_fingerprint(keys: list[str]) -> None:
     assert bucket_of(sorted(keys), is_sorted=True) == bucket_of(keys)
     assert sum(bucket.rows for bucket in bucket_of(keys).values()) == len(keys)
     assert sum(bucket.ids for bucket in bucket_of(keys).values()) == len(set(keys))
 
 
-def test_ids_that_are_not_in_order_are_refused() -> None:
+def test_unordered_ids_are_refused() -> None:
     with pytest.raises(ValueError, match="ascending"):
         bucket_of(["b" * 64, "a" * 64], is_sorted=True)
 
 
 @given(ids_of_rows, st.data())
-def test_a_lost_a_doubled_and_a_foreign_row_change_the_fingerprint(
+def test_a_lost_duplicate_or_foreign_row_changes_the_fingerprint(
     keys: list[str], data: st.DataObject
 ) -> None:
     before = bucket_of(keys)
@@ -175,7 +177,7 @@ def test_bucket_counts_are_plain_numbers() -> None:
 
 
 @pytest.mark.parametrize("most", [2, 7, 100])
-def test_every_row_is_listed_though_a_result_holds_few(
+def test_every_row_is_listed_although_a_result_is_limited(
     client: AepClient, sandbox: AepSandbox, most: int
 ) -> None:
     keys = [event_id(n) for n in range(40)] + [event_id(0)]
@@ -188,10 +190,8 @@ def test_every_row_is_listed_though_a_result_holds_few(
         assert list(reader.ids(dataset, DAY, NEXT, ())) == []
 
 
-def test_a_lower_limit_than_the_documented_one_is_seen_and_overcome(
-    client: AepClient, sandbox: AepSandbox
-) -> None:
-    """The server cuts without an error: no cut result is taken for the whole."""
+def test_a_lower_limit_than_documented_is_detected(client: AepClient, sandbox: AepSandbox) -> None:
+    """The server truncates without an error: a truncated result is never accepted as complete."""
     keys = [event_id(n) for n in range(200)]
     dataset, (batch,) = dataset_of(client, sandbox, [row(key) for key in keys])
     with client.lake_reader() as reader:
@@ -206,7 +206,7 @@ def test_a_lower_limit_than_the_documented_one_is_seen_and_overcome(
             list(reader.ids(dataset, DAY, NEXT))
 
 
-def test_more_rows_of_one_id_than_a_result_holds_are_listed(client: AepClient, sandbox: AepSandbox) -> None:
+def test_more_rows_of_one_id_than_a_result_allows_are_listed(client: AepClient, sandbox: AepSandbox) -> None:
     keys = [event_id(1)] * 20 + [event_id(2)] * 15
     dataset, (batch,) = dataset_of(client, sandbox, [row(key) for key in keys])
     with client.lake_reader(limits=QueryLimits(rows=10)) as reader:
@@ -233,7 +233,7 @@ def test_windows_have_a_zone_and_do_not_overlap(
         reader.fingerprints_of(dataset, {"a": Window(DAY, NEXT), "b": Window(DAY + timedelta(hours=1), NEXT)})
 
 
-def test_a_day_of_another_zone_is_read_by_its_own_bounds(
+def test_a_day_in_another_zone_is_read_by_its_own_bounds(
     reader: LakeReader, client: AepClient, sandbox: AepSandbox
 ) -> None:
     zone = timezone(timedelta(hours=9))
@@ -249,7 +249,7 @@ def test_a_day_of_another_zone_is_read_by_its_own_bounds(
     assert found == bucket_of([event_id(1), event_id(2)])
 
 
-def test_a_batch_can_be_read_whatever_its_times_are(
+def test_a_batch_is_read_whatever_its_timestamps(
     reader: LakeReader, client: AepClient, sandbox: AepSandbox
 ) -> None:
     moments = [datetime(1971, 1, 1, tzinfo=UTC), DAY, NEXT]
@@ -259,7 +259,7 @@ def test_a_batch_can_be_read_whatever_its_times_are(
     assert sorted(found) == sorted((event_id(n), first) for n in range(3))
 
 
-def test_files_of_a_batch_give_every_id(client: AepClient, sandbox: AepSandbox) -> None:
+def test_files_of_a_batch_contain_every_id(client: AepClient, sandbox: AepSandbox) -> None:
     keys = [event_id(n) for n in range(5)]
     _, (batch,) = dataset_of(client, sandbox, [row(key) for key in [*keys, keys[0]]])
     with client.lake_reader("data_access") as reader:

@@ -1,4 +1,4 @@
-"""Why the lake could not be read is said in one sentence: busy is retried, missing rights are named, nothing leaks."""
+"""Errors of reading the lake have one sentence: busy is retried, missing permissions are named, no secret is shown."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def dataset(client: AepClient) -> Dataset:
 
 
 def refusal(reader: LakeReader, dataset: Dataset, kind: type[PipelineError]) -> PipelineError:
-    """The error of a query, which leaks neither a token nor a password, also not by what caused it."""
+    """Return the error of a query, and assert that it and its causes contain no token or password."""
     with pytest.raises(kind) as caught:
         reader.fingerprints(dataset, DAY, NEXT)
     told = repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__)
@@ -85,11 +85,11 @@ def refusal(reader: LakeReader, dataset: Dataset, kind: type[PipelineError]) -> 
     return caught.value
 
 
-def test_busy_is_transient_and_missing_rights_are_not() -> None:
+def test_busy_is_transient_and_missing_permissions_are_not() -> None:
     assert issubclass(QueryServiceBusy, Transient) and issubclass(LakeNotReadable, Terminal)
 
 
-def test_another_session_makes_it_busy_until_it_ends(
+def test_another_session_makes_the_service_busy_until_it_ends(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
     with client.lake_reader() as reader:
@@ -100,7 +100,9 @@ def test_another_session_makes_it_busy_until_it_ends(
     await_queries(sandbox, sessions=0)
 
 
-def test_another_query_makes_it_busy(client: AepClient, sandbox: AepSandbox, dataset: Dataset) -> None:
+def test_another_query_makes_the_service_busy(
+    client: AepClient, sandbox: AepSandbox, dataset: Dataset
+) -> None:
     sandbox.settings(query_sessions=None, query_over_concurrency="refused", query_takes_seconds=100)
     sandbox.clock.freeze()
     with connect(sandbox) as other, client.lake_reader() as reader:
@@ -111,7 +113,7 @@ def test_another_query_makes_it_busy(client: AepClient, sandbox: AepSandbox, dat
         query.end()
 
 
-def test_a_query_over_ten_minutes_is_busy_and_the_session_goes_on(
+def test_a_query_over_ten_minutes_is_busy_and_the_session_continues(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
     sandbox.settings(query_limit_seconds=0)
@@ -127,7 +129,7 @@ def test_a_query_ends_at_our_own_deadline(
 ) -> None:
     sandbox.settings(query_takes_seconds=10_000)
     if not server_knows:
-        sandbox.clock.freeze()  # by which the session's timeout does not pass
+        sandbox.clock.freeze()  # It does not advance the session's timeout.
     started = time.monotonic()
     with client.lake_reader(limits=QueryLimits(statement_seconds=2)) as reader:
         refusal(reader, dataset, QueryServiceBusy)
@@ -137,9 +139,7 @@ def test_a_query_ends_at_our_own_deadline(
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
 
-def test_the_time_that_queries_take_is_counted(
-    client: AepClient, sandbox: AepSandbox, dataset: Dataset
-) -> None:
+def test_the_duration_of_queries_is_counted(client: AepClient, sandbox: AepSandbox, dataset: Dataset) -> None:
     sandbox.settings(query_takes_seconds=0.2)
     with client.lake_reader() as reader:
         assert reader.query_seconds == 0
@@ -148,7 +148,7 @@ def test_the_time_that_queries_take_is_counted(
 
 
 @pytest.mark.parametrize("setting", ["query_permission", "query_licence"])
-def test_missing_permission_or_licence_is_named(
+def test_a_missing_permission_or_licence_is_named(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset, setting: str
 ) -> None:
     sandbox.settings(**{setting: "missing"})
@@ -157,7 +157,7 @@ def test_missing_permission_or_licence_is_named(
 
 
 @pytest.mark.parametrize("setting", ["query_permission", "query_licence"])
-def test_a_permission_that_ends_before_the_session_begins_is_named(
+def test_a_permission_revoked_before_the_session_begins_is_named(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset, setting: str
 ) -> None:
     known = known_logins(client)
@@ -170,7 +170,7 @@ def known_logins(client: AepClient) -> list[Login]:
     return logins(client._settings, client._http, client._tokens)
 
 
-def test_the_credential_is_used_where_tokens_are_refused(
+def test_the_credential_is_used_where_tokens_are_rejected(
     sandbox: AepSandbox, client: AepClient, dataset: Dataset
 ) -> None:
     made = sandbox.add_query_credential()
@@ -191,7 +191,7 @@ def test_the_credential_is_used_where_tokens_are_refused(
     other.close()
 
 
-def test_the_credentials_fields_are_checked_and_secret() -> None:
+def test_the_credentials_fields_are_validated_and_secret() -> None:
     held = replace(SETTINGS, query_account="ACCOUNT@techacct.adobe.com", query_secret="a-secret-credential")
     assert "a-secret-credential" in held.secrets and "a-secret-credential" not in repr(held)
     for account, secret in (
@@ -211,7 +211,7 @@ def test_the_credentials_fields_are_checked_and_secret() -> None:
     assert AepSettings.from_connection(**given, extra=empty).query_secret is None
 
 
-def test_a_session_that_breaks_is_transient_and_opened_again(
+def test_a_broken_session_is_transient_and_reopened(
     client: AepClient, server: SandboxServer, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
     with client.lake_reader() as reader:
@@ -221,13 +221,13 @@ def test_a_session_that_breaks_is_transient_and_opened_again(
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
 
-def test_a_port_that_nobody_listens_on_is_transient(client: AepClient, dataset: Dataset) -> None:
+def test_a_closed_port_is_transient(client: AepClient, dataset: Dataset) -> None:
     closed = [replace(login, port=1) for login in known_logins(client)]
     with QueryServiceReader(QueryConnection(lambda: closed, SYSTEM_CLOCK)) as reader:
         refusal(reader, dataset, ServiceUnavailable)
 
 
-def test_a_table_that_is_not_there_is_named(client: AepClient, dataset: Dataset) -> None:
+def test_a_missing_table_is_named(client: AepClient, dataset: Dataset) -> None:
     with client.lake_reader() as reader:
         renamed = cast(Dataset, {**dataset, "tags": {"adobe/pqs/table": ["nope"]}})
         assert "42P01" in str(refusal(reader, renamed, LakeNotReadable))
@@ -236,7 +236,7 @@ def test_a_table_that_is_not_there_is_named(client: AepClient, dataset: Dataset)
 @pytest.mark.parametrize(
     "tag", [None, [], [7], ["x; drop table y"], ['a"b'], ["A"], [""], "text", ["x" * 300]]
 )
-def test_a_table_is_called_only_by_a_plain_name(dataset: Dataset, tag: object) -> None:
+def test_a_table_name_must_be_plain(dataset: Dataset, tag: object) -> None:
     tags = {} if tag is None else {"adobe/pqs/table": tag}
     with pytest.raises(LakeNotReadable, match="adobe/pqs/table"):
         table_of(cast(Dataset, {**dataset, "tags": tags}))
@@ -246,7 +246,7 @@ def test_a_table_is_called_only_by_a_plain_name(dataset: Dataset, tag: object) -
 def test_without_tls_no_password_is_sent_to_a_real_host(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
-    """The sandbox's port has no TLS, as a machine in the middle would pretend."""
+    """The sandbox's port has no TLS, as an attacker in the middle would pretend."""
     [login] = known_logins(client)
     real = replace(login, host="demo.platform-query.adobe.io", certificates=certifi.where())
     with QueryServiceReader(QueryConnection(lambda: [real], SYSTEM_CLOCK)) as reader:
@@ -254,7 +254,7 @@ def test_without_tls_no_password_is_sent_to_a_real_host(
 
 
 class OneAnswer:
-    """AEP's answer to the request for connection parameters."""
+    """Return AEP's response to the request for connection parameters."""
 
     def __init__(self, **body: object) -> None:
         self.body = {
@@ -290,7 +290,7 @@ def found(
 
 
 @pytest.mark.case("M15")
-def test_a_real_host_is_spoken_to_with_verified_tls_only() -> None:
+def test_a_real_host_requires_verified_tls() -> None:
     [login] = found()
     given = login.parameters()
     assert (given["sslmode"], given["sslrootcert"]) == ("verify-full", certifi.where())
@@ -314,20 +314,20 @@ def test_a_real_host_is_spoken_to_with_verified_tls_only() -> None:
     ],
 )
 @pytest.mark.case("M15")
-def test_no_other_host_gets_a_password(host: str) -> None:
+def test_other_hosts_get_no_password(host: str) -> None:
     with pytest.raises(LakeNotReadable, match="no data was sent to it"):
         found(host=host)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "0.0.0.0"])
 @pytest.mark.case("M15")
-def test_a_real_name_that_leads_into_this_network_is_refused(address: str) -> None:
+def test_a_real_name_that_resolves_to_this_network_is_refused(address: str) -> None:
     with pytest.raises(AddressRefused):
         found(address)
 
 
 @pytest.mark.case("M15")
-def test_the_environment_changes_neither_address_nor_tls(
+def test_environment_variables_change_neither_address_nor_tls(
     client: AepClient, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (
@@ -344,7 +344,7 @@ def test_the_environment_changes_neither_address_nor_tls(
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
 
-def test_a_sandbox_is_on_this_machine() -> None:
+def test_a_sandbox_must_be_on_this_machine() -> None:
     local = replace(SETTINGS, sandbox_url="http://127.0.0.1:1")
     with pytest.raises(AddressRefused):
         found("192.147.130.1", local, host="example.com")
@@ -355,7 +355,7 @@ def test_a_sandbox_is_on_this_machine() -> None:
 @pytest.mark.parametrize(
     "body", [{"port": "80"}, {"port": 0}, {"port": None}, {"port": True}, {"dbName": ""}], ids=repr
 )
-def test_parameters_that_are_none_are_transient(body: dict[str, object]) -> None:
+def test_invalid_parameters_are_transient(body: dict[str, object]) -> None:
     with pytest.raises(ServiceUnavailable):
         found(**body)
 
@@ -376,7 +376,7 @@ def test_a_retired_data_access_is_named(client: AepClient, sandbox: AepSandbox, 
 
 
 @pytest.mark.parametrize("honest", [True, False], ids=["whole by its framing", "cut"])
-def test_a_file_that_breaks_off_is_transient(
+def test_a_truncated_file_is_transient(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset, honest: bool
 ) -> None:
     sandbox.plan_fault(
@@ -388,10 +388,10 @@ def test_a_file_that_breaks_off_is_transient(
         assert len(reader.fingerprints(dataset, DAY, NEXT)) == 1
 
 
-def test_a_file_of_another_kind_is_not_passed_over(
+def test_a_file_of_another_format_is_an_error(
     client: AepClient, sandbox: AepSandbox, dataset: Dataset
 ) -> None:
-    """Rows that cannot be read must not look like rows that are lost."""
+    """Unreadable rows must not be reported as lost rows."""
     listed = {"data": [{"name": "_SUCCESS"}, {"name": "part-0.csv"}], "_page": {"limit": 100, "count": 2}}
     sandbox.plan_fault(
         "answer", path_regex=r"/data/foundation/export/files/", status=200, body_json=listed, times=None

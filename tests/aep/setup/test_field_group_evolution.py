@@ -1,4 +1,4 @@
-"""What AEP allows beside new fields: a field that takes more than before; and what AEP alone has, stays."""
+"""Changes that AEP allows in addition to new fields: relaxed constraints; fields that exist only in AEP are kept."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
 
 
 @pytest.mark.parametrize(("change", "name", "told", "now"), LOOSENED.values(), ids=LOOSENED.keys())
-def test_what_becomes_less_restrictive_is_sent_and_taken_by_a_schema_in_use(
+def test_relaxed_constraints_are_accepted_for_a_schema_in_use(
     aep: AepClient, pipeline: Pipeline, write: Write, change: dict[str, Any], name: str, told: str, now: Any
 ) -> None:
     """EP:xdm/ui/fields/enum.md#evolution: an existing field can only be made less restrictive."""
@@ -102,9 +102,7 @@ def test_what_becomes_less_restrictive_is_sent_and_taken_by_a_schema_in_use(
     assert setup_pipeline(pipeline, aep).changes == []
 
 
-def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
-    aep: AepClient, pipeline: Pipeline, write: Write
-) -> None:
+def test_a_field_added_in_aep_is_reported_and_kept(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     write(BASE)
     setup_pipeline(pipeline, aep)
     assert group_plan(pipeline, aep) is None
@@ -143,9 +141,7 @@ def test_a_field_that_somebody_added_in_aep_is_told_and_stays(
     assert (again.changes, len(again.notes)) == ([], 5)
 
 
-def test_a_new_value_of_an_enum_comes_with_its_label(
-    aep: AepClient, pipeline: Pipeline, write: Write
-) -> None:
+def test_a_new_enum_value_has_its_label(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     write(BASE)
     setup_pipeline(pipeline, aep)
     labels = {"free": "Free of charge", "team": "Team"}

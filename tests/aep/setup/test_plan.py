@@ -1,4 +1,4 @@
-"""A field group in AEP grows with its file, and what would change it is refused before anything is sent."""
+"""A field group in AEP grows with its file; other changes are refused before any request that writes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sandbox
 __all__ = ["aep", "pipeline", "url", "write"]
 
 
-def test_new_fields_are_added_wherever_they_are(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
+def test_new_fields_are_added_at_any_level(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     write(BASE)
     setup_pipeline(pipeline, aep)
     grown = deepcopy(BASE)
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("change", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_growth_is_refused_before_anything_is_sent(
+def test_changes_other_than_growth_are_refused_before_a_write(
     aep: AepClient, pipeline: Pipeline, write: Write, change: dict[str, Any], reason: str
 ) -> None:
     write(BASE)
@@ -108,18 +108,14 @@ def test_what_is_no_growth_is_refused_before_anything_is_sent(
     assert aep.registry.find_by_title("fieldgroups", title) == before
 
 
-def test_what_only_tells_people_something_is_no_change(
-    aep: AepClient, pipeline: Pipeline, write: Write
-) -> None:
+def test_changed_descriptions_are_ignored(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     write(BASE)
     setup_pipeline(pipeline, aep)
     write(BASE | {"code": BASE["code"] | {"title": "Code", "description": "What it is"}})
     assert setup_pipeline(pipeline, aep).changes == []
 
 
-def test_a_schema_that_lacks_the_field_group_gets_it(
-    aep: AepClient, pipeline: Pipeline, write: Write
-) -> None:
+def test_a_schema_without_the_field_group_gets_it(aep: AepClient, pipeline: Pipeline, write: Write) -> None:
     event = "https://ns.adobe.com/xdm/context/experienceevent"
     title = pipeline.aep.schema_name
     aep.registry.create("schemas", {"title": title, "type": "object", "allOf": [{"$ref": event}]})
@@ -130,7 +126,9 @@ def test_a_schema_that_lacks_the_field_group_gets_it(
     assert setup_pipeline(pipeline, aep).changes == []
 
 
-def test_a_file_that_is_no_field_group_is_told(pipeline: Pipeline, tmp_path: Path, write: Write) -> None:
+def test_a_file_that_is_not_a_field_group_is_refused(
+    pipeline: Pipeline, tmp_path: Path, write: Write
+) -> None:
     write({})
     (tmp_path / "shop.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"shop\.json is not a field group"):

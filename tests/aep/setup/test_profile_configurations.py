@@ -54,13 +54,13 @@ def cases() -> list[Case]:
         (True, False), (True, False, None),
     ):  # fmt: skip
         if schema == "new" and (dataset != "none" or primary in ("own", "both") or not has_map):
-            continue  # a new schema has no dataset and no identities, and setup puts identityMap into it
+            continue  # A new schema has no dataset and no identities, and setup adds identityMap to it.
         if dataset == "enabled" and schema != "union":
-            continue  # AEP refuses it
+            continue  # AEP refuses it.
         if schema == "union" and not has_map and primary in ("ours", "none"):
-            continue  # AEP refuses to enable it
+            continue  # AEP refuses to enable it.
         if profile is False and dataset == "plain":
-            continue  # as when the file does not say anything
+            continue  # As without the key.
         found.append(Case(schema, primary, dataset, has_map, profile))
     return found
 
@@ -70,7 +70,7 @@ Outcome = tuple[str, ...] | str
 
 
 def expected(case: Case) -> Outcome:
-    """The rules as the documentation tells them, in another order than the code has them."""
+    """Return the documented rules, in another order than the code has them."""
     if case.profile is False and case.dataset == "enabled":
         return "the pipeline file has profile: false"
     if case.schema == "union" and case.primary == "ours":
@@ -102,7 +102,7 @@ def done(plan: Plan) -> tuple[str, ...]:
 
 
 def made(company: Company, case: Case) -> Any:
-    """The company's AEP for a case, and the pipeline."""
+    """Return the company's AEP for a case, and the pipeline."""
     target: dict[str, Any] = {} if case.profile is None else {"profile": case.profile}
     if case.primary in ("ours", "both"):
         target["primary_identity"] = "$user_id"

@@ -1,4 +1,4 @@
-"""Setup meets a company's AEP: what it refuses it refuses before its first change, and what it makes it makes once."""
+"""Setup in a company's AEP: errors are found before the first change, and every change is made once."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def test_a_schema_is_composed_of_field_groups_by_title_and_id(company: Company) 
     assert row[company.tenant] == {"userId": "u1", "crmId": "c"}
 
 
-def test_a_schema_of_a_class_of_the_company_gets_the_own_field_group(company: Company) -> None:
+def test_a_schema_of_a_custom_class_gets_a_field_group_for_it(company: Company) -> None:
     company.schema(of=company.event_class())
     pipeline = company.pipeline([USER], own(company))
     assert f"added the field group to schema {company.name!r}" in company.apply(pipeline).changes
     assert company.plan(pipeline).changes == ()
 
 
-def test_an_own_field_group_for_another_class_is_refused(company: Company) -> None:
+def test_a_field_group_for_another_class_is_refused(company: Company) -> None:
     company.schema(of=company.event_class())
     group = own(company)
     other = company.pipeline(
@@ -86,7 +86,7 @@ def test_an_own_field_group_for_another_class_is_refused(company: Company) -> No
         company.plan(company.pipeline([USER], group))
 
 
-def test_a_schema_that_is_there_gets_the_field_groups_that_it_lacks(company: Company) -> None:
+def test_an_existing_schema_gets_the_missing_field_groups(company: Company) -> None:
     company.schema(WEB)
     pipeline = company.pipeline(
         [TYPE], own(company), aep={"field_groups": ["Web Details", "Commerce Details"]}
@@ -190,7 +190,7 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("make", "mapped", "parts"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_cannot_succeed_is_refused_before_the_first_change(
+def test_an_impossible_plan_is_refused_before_the_first_change(
     company: Company, make: Any, mapped: str, parts: tuple[str, ...]
 ) -> None:
     rows = {
@@ -209,7 +209,7 @@ def test_what_cannot_succeed_is_refused_before_the_first_change(
     assert company.writes() == []
 
 
-def test_all_reasons_against_a_plan_are_told_at_once(company: Company) -> None:
+def test_all_errors_of_a_plan_are_reported_together(company: Company) -> None:
     company.dataset(company.schema(title=" other"))
     target = {"field_groups": ["Web Detail"]}
     pipeline = company.pipeline([TYPE], own(company), aep=target, identities={"$user_id": "ecid"})
@@ -231,7 +231,7 @@ def test_a_field_name_that_aep_refuses_is_refused_before(company: Company, name:
 
 
 @pytest.mark.parametrize("code", ["ecid", "Emails", "PHONE"])
-def test_a_namespace_that_may_be_a_slip_of_the_pen_wants_a_word(company: Company, code: str) -> None:
+def test_a_namespace_that_may_be_misspelled_needs_confirmation(company: Company, code: str) -> None:
     target = {"field_groups": ["Web Details"]}
     pipeline = company.pipeline([TYPE], aep=target, identities={"$user_id": code})
     with pytest.raises(
@@ -242,8 +242,8 @@ def test_a_namespace_that_may_be_a_slip_of_the_pen_wants_a_word(company: Company
     assert company.plan(meant).changes[0].what == f"create identity namespace {code}"
 
 
-def test_a_computed_identity_is_in_the_map_alone(company: Company) -> None:
-    """The field of the raw address is not the hashed identity."""
+def test_a_computed_identity_is_only_in_the_identity_map(company: Company) -> None:
+    """The field with the raw address is not the hashed identity."""
     hashed = {"namespace": "Email_LC_SHA256", "value": "sha256(lower(properties.email))"}
     rows = [USER, attribute("properties.email", "_{TENANT_ID}.email")]
     group = {"title": f"{company.name} own", "properties": {"userId": STRING, "email": STRING}}
@@ -265,7 +265,7 @@ def test_a_computed_identity_is_in_the_map_alone(company: Company) -> None:
         company.plan(company.pipeline(rows, group, identities=near))
 
 
-def test_a_schema_keeps_its_primary_identity_and_ours_is_a_further_one(company: Company) -> None:
+def test_a_schema_keeps_its_primary_identity_and_gets_ours_as_secondary(company: Company) -> None:
     schema = company.schema(company.group("g", {"userId": STRING, "crmId": STRING}))
     company.mark(schema, f"/{company.tenant}/crmId", "CRMID", primary=True)
     rows = [USER, attribute("properties.crm", "_{TENANT_ID}.crmId")]
@@ -282,7 +282,7 @@ def test_a_schema_keeps_its_primary_identity_and_ours_is_a_further_one(company: 
     assert primary == [f"/{company.tenant}/crmId"]
 
 
-def test_every_event_has_the_schemas_primary_identity_and_the_identity_map_names_none(
+def test_events_use_the_schemas_primary_identity_and_none_in_the_identity_map(
     company: Company,
 ) -> None:
     schema = company.schema(company.group("g", {"crmId": STRING}))
@@ -301,7 +301,7 @@ def test_every_event_has_the_schemas_primary_identity_and_the_identity_map_names
     assert primaries == [False]
 
 
-def test_without_a_primary_identity_field_every_event_names_exactly_one_in_the_identity_map(
+def test_without_a_primary_identity_field_the_identity_map_has_exactly_one(
     company: Company,
 ) -> None:
     pipeline = company.pipeline(
@@ -317,7 +317,7 @@ def test_without_a_primary_identity_field_every_event_names_exactly_one_in_the_i
         assert sum(bool(i["primary"]) for each in row["identityMap"].values() for i in each) == 1
 
 
-def test_a_dataset_that_the_company_enabled_gets_the_rules_of_profile(company: Company) -> None:
+def test_a_dataset_enabled_by_the_company_follows_the_rules_of_profile(company: Company) -> None:
     schema = company.schema(company.group("g", {"text": STRING}), IDENTITY_MAP)
     company.enable(schema)
     company.dataset(schema, tags=ENABLED)
@@ -342,7 +342,7 @@ RIGHTS = {
 
 
 @pytest.mark.parametrize(("path", "right"), RIGHTS.items(), ids=[path.rpartition("/")[2] for path in RIGHTS])
-def test_a_right_that_is_missing_is_named_and_the_next_run_continues(
+def test_a_missing_permission_is_named_and_the_next_run_continues(
     company: Company, path: str, right: str
 ) -> None:
     code = f"N{abs(hash(company.name)) % 10**9}"
@@ -360,7 +360,7 @@ def test_a_right_that_is_missing_is_named_and_the_next_run_continues(
 
 
 @pytest.mark.parametrize("path", RIGHTS, ids=[path.rpartition("/")[2] for path in RIGHTS])
-def test_a_change_whose_answer_is_lost_is_not_made_twice(company: Company, path: str) -> None:
+def test_a_change_with_a_lost_response_is_not_repeated(company: Company, path: str) -> None:
     code = f"L{abs(hash(company.name)) % 10**9}"
     pipeline = company.pipeline([USER], own(company), aep={"profile": True}, identities={"$user_id": code})
     planned = company.plan(pipeline).changes
@@ -378,12 +378,12 @@ def test_a_change_whose_answer_is_lost_is_not_made_twice(company: Company, path:
 
 
 def line_of(kind: str) -> str:
-    """Where a change of a kind is sent."""
+    """Return the path to which a kind of change is sent."""
     words = {"namespace": 0, "field_group": 1, "create_schema": 2, "mark": 3, "create_dataset": 4}
     return next((list(RIGHTS)[place] for word, place in words.items() if word in kind), "")
 
 
 def refuse(company: Company, path: str, action: dict[str, Any], times: int = 1) -> None:
-    """The next writes of this path go wrong."""
+    """Let the next writes to this path fail."""
     match = {"service": "aep", "method": "POST", "path": path}
     company.control("faults", {"match": match, "action": action, "times": times})

@@ -1,4 +1,4 @@
-"""What a plan costs in addition to AEP's own answers: seconds at most, for the largest schemas and the worst mappings."""
+"""The cost of a plan in addition to AEP's responses: at most seconds, for the largest schemas and worst mappings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_plan_for_thirty_field_groups_takes_seconds_at_most(company: Company) 
     assert took < _PLAN_SECONDS
 
 
-def test_a_hundred_wrong_paths_are_refused_in_seconds(tmp_path: Path) -> None:
+def test_a_hundred_invalid_paths_are_refused_in_seconds(tmp_path: Path) -> None:
     """Measured: 0.3 s of processor time."""
     members = {f"fieldNumber{n}": STRING for n in range(50)}
     wide = schema(**{f"group{n}": object_of(**members) for n in range(_FIELDS // 50)})

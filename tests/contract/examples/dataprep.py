@@ -1,4 +1,4 @@
-"""Data Prep: mapping sets, and what their expressions give (section 7)."""
+"""Data Prep: mapping sets, and the results of their expressions (section 7)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def gives(expression: str, value: Any, field: str = "text") -> Example:
 
 
 def fails(expression: str) -> Example:
-    """The column is null, with a warning; the row goes on."""
+    """The column is null, with a warning; the row is kept."""
     wanted = [
         Has(
             {

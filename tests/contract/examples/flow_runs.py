@@ -1,4 +1,4 @@
-"""Runs of a dataflow, and what the Mixpanel source gives its users (aep 1.6, 1.7 and 12)."""
+"""Runs of a dataflow, and the results of the Mixpanel source (aep 1.6, 1.7 and 12)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LAKE_ROWS = Call("GET", "/_sandbox/aep/active?org=DEMO0000@AdobeOrg&sandbox=prod
 
 
 def ran(schedule: dict[str, Any], seconds: float, *calls: Call) -> Preparation:
-    """A dataflow whose first runs are due and done; the last run is ``run``, its batch ``batch``."""
+    """Create a dataflow whose first runs are due and done; the last run is ``run``, its batch ``batch``."""
 
     def prepare(client: DocumentedClient) -> None:
         flowing(schedule)(client)
@@ -40,7 +40,7 @@ def ran(schedule: dict[str, Any], seconds: float, *calls: Call) -> Preparation:
 
 
 def runs_done(client: DocumentedClient, seconds: float) -> None:
-    """The clock moves on, and the runs that are due by then are done."""
+    """Advance the clock, and finish the runs that are due by then."""
     later(seconds)(client)
     for run in client.fine(RUNS)["items"]:
         client.names["run"] = run["id"]
@@ -50,7 +50,7 @@ def runs_done(client: DocumentedClient, seconds: float) -> None:
 
 
 def with_mappings(*mappings: dict[str, Any], **options: Any) -> Preparation:
-    """A dataflow with backfill whose mapping set is this one, after its first run."""
+    """Create a dataflow with backfill and this mapping set, after its first run."""
 
     def prepare(client: DocumentedClient) -> None:
         chain(client)
@@ -69,7 +69,7 @@ def with_mappings(*mappings: dict[str, Any], **options: Any) -> Preparation:
 
 
 def refused_by_mixpanel(client: DocumentedClient) -> None:
-    """A dataflow whose account has a password that is wrong by now, and its failed run."""
+    """Create a dataflow whose account has an outdated password, and its failed run."""
     flowing(BACKFILL)(client)
     [account] = client.fine(Call("GET", f"{BASE}/connections/<base>"))["items"]
     client.names["etag"] = account["etag"]
@@ -79,7 +79,7 @@ def refused_by_mixpanel(client: DocumentedClient) -> None:
 
 
 def emptied(client: DocumentedClient) -> None:
-    """The project has no events any more."""
+    """Delete the project's events."""
     MixpanelSandbox(client.sandbox.url).delete_events(int(client.names["project"]), purged_at=NOW)
 
 

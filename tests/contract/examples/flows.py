@@ -18,7 +18,7 @@ FLOW_SPEC = "6499120c-0b15-42dc-936e-847ea3c24d72"
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 MADE = Has({"id": Text(f"^{UUID}$"), "etag": Text(r'^"')})
 DAY = 86400
-START = 1782993600  # the client's now
+START = 1782993600  # The client's current time.
 
 
 def spec(number: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ def flow(schedule: dict[str, Any] | None = None, mode: dict[str, str] | None = N
 
 
 def project(client: DocumentedClient) -> None:
-    """A project whose clock is Pacific time, with two events of the day before."""
+    """Create a project whose clock is Pacific time, with two events of the day before."""
     mixpanel = MixpanelSandbox(client.sandbox.url)
     number = mixpanel.add_project(timezone="America/Los_Angeles")
     events = [
@@ -107,7 +107,7 @@ MAPPINGS = [
 
 
 def chain(client: DocumentedClient) -> None:
-    """Everything that a dataflow needs."""
+    """Create everything that a dataflow needs."""
     based(client)
     sandbox: Any = client.sandbox
     client.names["schema"] = sandbox.add_schema({"text": {"type": "string"}, "count": {"type": "integer"}})

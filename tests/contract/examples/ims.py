@@ -1,4 +1,4 @@
-"""Adobe IMS and what Adobe's gateway refuses (sections 2.1 to 2.3, and their lines of 11b)."""
+"""Adobe IMS and what Adobe's gateway rejects (sections 2.1 to 2.3, and their lines of 11b)."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _SECRETS = "/console/organizations/<org_number>/credentials/<credential>/secrets
 
 
 def token(path: str = "/ims/token/v3", **form: Any) -> Call:
-    """A token request; a field that is None is left out."""
+    """Return a token request; a field that is None is omitted."""
     sent = {name: value for name, value in {**FORM, **form}.items() if value is not None}
     return Call("POST", path, data=sent, headers=NO_HEADERS)
 
 
 def stats(**headers: Any) -> Call:
-    """A request that only has to get past the gateway; ``x_api_key=None`` leaves ``x-api-key`` out."""
+    """Return a request that only has to pass the gateway; ``x_api_key=None`` omits ``x-api-key``."""
     return Call("GET", STATS, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
@@ -46,7 +46,7 @@ def expired(client: DocumentedClient) -> None:
 
 
 def console(client: DocumentedClient) -> None:
-    """The credential may manage its own secrets, and a token with the scopes for that."""
+    """Let the credential manage its own secrets, and get a token with the scopes for that."""
     scope = f"{SCOPE},read_client_secret,manage_client_secrets"
     made = client.sandbox.control(
         "POST", "/ims/credentials", json={"client_id": FORM["client_id"], "scope": scope}
@@ -56,7 +56,7 @@ def console(client: DocumentedClient) -> None:
 
 
 def rotated(client: DocumentedClient) -> None:
-    """A second secret, and the first one removed."""
+    """Add a second secret and remove the first one."""
     console(client)
     [old] = client.fine(secrets("GET"))["client_secrets"]
     client.names["new_secret"] = client.fine(secrets("POST"))["client_secret"]

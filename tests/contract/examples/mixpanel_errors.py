@@ -1,4 +1,4 @@
-"""Mixpanel's refusals, limits, late and changed rows (sections 1.4 to 2.5)."""
+"""Mixpanel's errors, limits, late and changed rows (sections 1.4 to 2.5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ME = Call("GET", "/api/app/me")
 
 
 def fault(do: str, **action: Any) -> Preparation:
-    """What Mixpanel does on its own account, done to the next export."""
+    """Let Mixpanel's own faults affect the next export."""
     return lambda client: client.sandbox.plan_fault(do, path=EXPORT, **action) and None
 
 
@@ -32,7 +32,7 @@ def at(when: str) -> Preparation:
 
 
 def asked(times: int, seconds_between: float, project_fields: dict[str, Any] | None = None) -> Preparation:
-    """A project with Mixpanel's limits and so many exports of it before."""
+    """Create a project with Mixpanel's limits and a number of earlier exports."""
 
     def prepare(client: DocumentedClient) -> None:
         project(event(), limited=True, **(project_fields or {}))(client)
@@ -54,7 +54,7 @@ def with_account(**more: Any) -> Preparation:
 
 
 def done(method: str, *args: Any, **named_args: Any) -> Preparation:
-    """A change by the control plane to the project, such as a merge of identities."""
+    """Change the project by the control plane, such as a merge of identities."""
     return lambda client: getattr(client.sandbox, method)(int(client.names["project"]), *args, **named_args)
 
 

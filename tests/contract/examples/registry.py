@@ -61,7 +61,7 @@ def made(client: DocumentedClient) -> None:
 
 
 def used(client: DocumentedClient) -> None:
-    """The same, with a dataset in which is a row."""
+    """Create the same with a dataset that contains a row."""
     made(client)
     sandbox: Any = client.sandbox
     client.names["dataset"] = sandbox.add_dataset(schema=client.names["schema"])
@@ -97,7 +97,7 @@ def problem(status: int, title: str, detail: str) -> Has:
 
 
 def field(definition: dict[str, Any], name: str = "x") -> Call:
-    """A field more in the field group."""
+    """Add a field to the field group."""
     return patch("fieldgroups/<group>", "add", f"{AT}/{name}", definition)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of rows, and where their errors are found (sections 5.6 to 5.11, and the row outcomes of 11b)."""
+"""The outcome of rows, and where their errors are found (sections 5.6 to 5.11, and the row outcomes of 11b)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def shown(status: str, **more: Any) -> dict[str, Any]:
 
 
 def code(*codes: str) -> Has:
-    """Errors among which are these codes."""
+    """Return errors that include these codes."""
     return Has([Has({"code": each}) for each in codes])
 
 
@@ -40,7 +40,7 @@ def metrics(inputs: int, outputs: int, failed: int) -> Has:
 
 
 def ended(*files: tuple[str, bytes], **more: Any) -> Preparation:
-    """A batch of these files, completed and at its end."""
+    """Create a batch of these files, and complete it."""
 
     def prepare(client: DocumentedClient) -> None:
         batch(**more)(client)
@@ -54,7 +54,7 @@ def ended(*files: tuple[str, bytes], **more: Any) -> Preparation:
 
 
 def first(call: Call, *path: str | int, name: str) -> Preparation:
-    """Remembers a member of an answer."""
+    """Remember a member of a response."""
 
     def prepare(client: DocumentedClient) -> None:
         found = client.fine(call)

@@ -159,10 +159,10 @@ CASES: tuple[Case | Elsewhere, ...] = (
                                ("no JSON", "not a readable manifest", lambda m: "<html>"),
                                ("newer", "newer version", lambda m: json.dumps({**m, "version": 99})))),
     Elsewhere("S13", "more than 25,000 files or 1 TB", "red before AEP is asked",
-              ("tests/steps/stage/test_stage.py::test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked",)),
+              ("tests/steps/stage/test_stage.py::test_more_than_one_batch_may_hold_is_reported_before_a_request",)),
     Elsewhere("S14/public", "the bucket is public", "red on check",
-              ("tests/lake/test_lake.py::test_a_bucket_that_a_stranger_may_list_or_read_is_noticed",
-               "tests/cli/test_check_lake.py::test_check_refuses_a_lake_that_anyone_can_read")),
+              ("tests/lake/test_lake.py::test_a_publicly_readable_bucket_is_reported",
+               "tests/cli/test_check_lake.py::test_check_refuses_a_publicly_readable_lake")),
     # S3 encrypts all objects. The pipeline's role may not read which key was used.
     Elsewhere("S14/not encrypted", "the bucket has another key", "documented: the role, the bucket's policy and its life cycle",
               ("tests/security/test_policies.py",)),

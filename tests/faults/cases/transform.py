@@ -126,7 +126,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          events=({**event(key="k", code="new"), "processed_at": (NOON + 9000) * 1000}, event(key="k", code="old")), active=1,
          check=all_of(counted("transform", duplicates=1), codes("new"))),
     Elsewhere("T05/a tie", "as T05, processed in the same millisecond", "the tie is broken by canonical bytes",
-              (_TESTS + "test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order",)),
+              (_TESTS + "test_duplicates_processed_together_are_chosen_by_their_bytes_not_by_their_order",)),
     Case("T06", "no $insert_id", "id from canonical content; identical twins collapse, counted apart", (),
          events=(event("Twin", **_NO_ID), event("Twin", **_NO_ID), event("Twin", amount=2, **_NO_ID)), active=2,
          check=counted("transform", duplicates=1, twins=1)),
@@ -148,7 +148,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          finally_="red:TooManyQuarantined", active=0, batches=0, quarantined=1, lost=3, left=frozenset({"report"})),
     Elsewhere("T10", "DST days of 23 and 25 hours, leap day, year end", "each event in exactly one partition; sum over days = all",
               ("tests/faults/test_transform_cases.py::test_odd_days_hold_each_event_once",
-               "tests/mixpanel/test_event_time.py::test_days_follow_each_other_without_a_hole")),
+               "tests/mixpanel/test_event_time.py::test_days_are_contiguous")),
     # With 100 000 rows, where memory is as with a million: compared with the same day without the poison.
     Elsewhere("T11", "poison values in a large day: 10 000 levels deep, a text of 5 MB", "one quarantined row each, no crash, memory flat",
               ("tests/faults/test_transform_cases.py::test_invalid_events_in_a_large_day_are_quarantined_in_constant_memory",)),

@@ -103,16 +103,16 @@ CASES: tuple[Case | Elsewhere, ...] = (
          finally_="red:TooManyQuarantined", lost=10, left=frozenset({"report", "quarantine"}), check=outputs("validate", 0),
          **_NOTHING, **(_shares(3) | {"quarantined": 0})),
     Elsewhere("V03", "required XDM field missing in all rows", "red before anything is staged",
-              (_STEPS + "test_a_field_that_every_event_needs_and_no_row_has_is_red_before_any_row_is_checked",)),
+              (_STEPS + "test_a_required_field_without_values_fails_before_rows_are_checked",)),
     # Old data is validated again under the new schema, whose digest is among the inputs: rows that no longer fit are
     # quarantined with the field and its limit, and too many of them fail the task.
     Elsewhere("V04", "schema gains a required field / narrows an enum / changes a type between runs",
               "expectations follow; rows that no longer fit are quarantined, their field named",
               (_STEPS + "test_expectations_follow_the_schema", "tests/quality/test_derive.py::test_a_new_required_field_is_expected_at_once",
-               _STEPS + "test_a_field_that_takes_none_of_a_days_values_is_named_before_anything_is_staged")),
+               _STEPS + "test_a_field_that_accepts_none_of_a_days_values_is_named_before_staging")),
     Elsewhere("V05", "schema gains an optional field", "green, no code change", (_STEPS + "test_expectations_follow_the_schema",)),
     Elsewhere("V06", "schema unreadable, cyclic $ref, remote $ref", "red; no network fetch of $ref",
-              (_SCHEMA + "test_what_xdm_does_not_have_is_named_with_its_path", _SCHEMA + "test_a_schema_that_contains_itself_is_refused",
+              (_SCHEMA + "test_what_xdm_does_not_support_is_named_with_its_path", _SCHEMA + "test_a_schema_that_contains_itself_is_refused",
                _SCHEMA + "test_a_schema_without_fields_is_refused", "tests/lake/test_manifest.py::test_a_damaged_schema_snapshot_is_named",
                _SUITE + "test_a_reference_inside_a_schema_is_never_fetched")),
     Case("V07", "zero rows", "an explicit verdict with a report, not a vacuous pass", (), events=(), ledger=("empty",),
@@ -131,7 +131,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("V09/changed rows", "the validated rows were changed afterwards", "stage refuses: their bytes are not the manifest's", (
          Go(run(until="validate")), Do("somebody changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
     Elsewhere("V10", "an expectation for every schema constraint", "each kind has a row that it catches, and that passes without it",
-              (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_catches",
-               _SUITE + "test_without_its_expectation_a_broken_row_passes",
-               _SUITE + "test_each_broken_constraint_is_caught_by_its_own_expectation_and_no_other")),
+              (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_detects",
+               _SUITE + "test_without_its_expectation_an_invalid_row_passes",
+               _SUITE + "test_each_violation_is_found_by_its_own_expectation_and_no_other")),
 )  # fmt: skip

@@ -140,7 +140,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("W18/replaced", "the same, and the day is replaced", "the day has the current recipe", (BEGUN, Go(LOOK)), plain(key=False), run=REPLACE,
          batches=2, ledger=ALL_OF_IT * 2, check=recipes(1, 2)),
     Elsewhere("W19", "time_in_ms is switched on", "events without an $insert_id keep their ids",
-              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_milliseconds_are_asked_for",)),
+              ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_milliseconds_are_requested",)),
     Elsewhere("W20", "an event comes back with other properties", "not loaded again, and counted as changed",
               ("tests/steps/test_odd_events.py::test_an_event_without_insert_id_stays_one_when_its_user_logs_in",)),
     Elsewhere("W21", "days settle later than the window is long", "the window counts back from the last settled day",

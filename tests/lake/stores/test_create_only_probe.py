@@ -1,4 +1,4 @@
-"""Create-only puts are proven before the first write: a store that only says that it keeps them is refused."""
+"""Create-only puts are verified before the first write: a store that ignores the condition is refused."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ UNSAFE: list[tuple[Conditions, str]] = [
 
 @pytest.mark.parametrize(("conditions", "did"), UNSAFE)
 @pytest.mark.parametrize("used_before", [False, True])
-def test_a_store_that_does_not_keep_create_only_puts_is_refused_at_the_first_write(
+def test_a_store_that_ignores_create_only_puts_is_refused_at_the_first_write(
     proxy: S3Proxy, s3: str, conditions: Conditions, did: str, used_before: bool
 ) -> None:
     if used_before:
@@ -77,9 +77,7 @@ def test_a_store_that_does_not_keep_create_only_puts_is_refused_at_the_first_wri
 
 
 @pytest.mark.parametrize("conditions", [conditions for conditions, _ in UNSAFE])
-def test_an_upload_is_refused_as_well(
-    proxy: S3Proxy, s3: str, conditions: Conditions, tmp_path: Path
-) -> None:
+def test_an_upload_is_refused_too(proxy: S3Proxy, s3: str, conditions: Conditions, tmp_path: Path) -> None:
     proxy.conditions = conditions
     (tmp_path / "part").write_bytes(b"rows")
     with pytest.raises(UnsafeStore):
@@ -92,7 +90,7 @@ def test_a_store_that_does_not_implement_the_header_is_named(proxy: S3Proxy, s3:
         Lake(s3).create("a", b"")
 
 
-def test_a_safe_store_passes_the_proof_again_and_again(lake: Lake) -> None:
+def test_a_safe_store_passes_the_probe_repeatedly(lake: Lake) -> None:
     lake.prove()
     first = lake.read(PROBE_KEY)
     lake.prove()
@@ -101,13 +99,13 @@ def test_a_safe_store_passes_the_proof_again_and_again(lake: Lake) -> None:
     assert sorted(lake.keys("")) == [PROBE_KEY, "a"]
 
 
-def test_the_empty_object_of_an_earlier_version_serves_the_proof(lake: Lake) -> None:
+def test_the_empty_object_of_an_earlier_version_serves_the_probe(lake: Lake) -> None:
     assert lake.put_new(PROBE_KEY, b"")
     lake.prove()
     assert lake.read(PROBE_KEY) == b""
 
 
-def test_the_proof_is_made_once_for_all_writes_of_a_process(proxy: S3Proxy, s3: str) -> None:
+def test_the_probe_runs_once_for_all_writes_of_a_process(proxy: S3Proxy, s3: str) -> None:
     asked: list[str] = []
     handle = proxy.handle
 
@@ -143,7 +141,7 @@ def forbidding(proxy: S3Proxy, forbids: Callable[[Request], bool]) -> Callable[[
     ],
     ids=["read-only", "no-list", "no-read"],
 )
-def test_a_credential_without_a_right_is_named_by_the_right_that_it_lacks(
+def test_a_missing_permission_is_named(
     proxy: S3Proxy, s3: str, monkeypatch: pytest.MonkeyPatch, forbids: Callable[[Request], bool], says: str
 ) -> None:
     with serve_http(forbidding(proxy, forbids)) as served:
@@ -153,7 +151,7 @@ def test_a_credential_without_a_right_is_named_by_the_right_that_it_lacks(
 
 
 def test_no_step_loads_through_a_store_that_overwrites(proxy: S3Proxy, s3: str, tmp_path: Path) -> None:
-    """The way that loaded ids twice: two runs, each of which wins every create-only put."""
+    """Two runs that both win every create-only put would load the ids twice."""
     from datetime import date
 
     from tests.support.pipeline_runner import PipelineRunner, quick_sandbox

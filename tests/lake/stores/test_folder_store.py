@@ -1,4 +1,4 @@
-"""A folder lake: readable by its owner alone whatever the umask, on disk before a put returns, whole or not at all."""
+"""A folder lake: readable by its owner only whatever the umask, on disk before a put returns, complete or absent."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def modes(root: Path) -> dict[str, int]:
 
 
 @pytest.mark.usefixtures("umask")
-def test_only_the_owner_can_read_what_was_put(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_a_stored_object(tmp_path: Path) -> None:
     root, source = tmp_path / "far" / "lake", tmp_path / "source"
     source.touch()
     source.chmod(0o644)
@@ -51,7 +51,7 @@ def test_only_the_owner_can_read_what_was_put(tmp_path: Path) -> None:
     require_private(root)
 
 
-def test_a_lake_of_an_earlier_version_is_read_as_it_is_and_its_mode_reported(tmp_path: Path) -> None:
+def test_a_lake_of_an_earlier_version_is_read_and_its_mode_reported(tmp_path: Path) -> None:
     old = tmp_path / "lake" / "shop" / "2026-07-01" / "raw"
     old.mkdir(parents=True)
     (tmp_path / "lake").chmod(0o755)
@@ -81,8 +81,8 @@ def test_a_put_that_fails_leaves_nothing(tmp_path: Path, put: str, monkeypatch: 
     ]
 
 
-def test_what_a_put_returns_after_is_on_disk_with_every_folder_that_leads_to_it(tmp_path: Path) -> None:
-    """Traced in a process of its own: file, then name, then folder; and each new folder in its parent."""
+def test_a_put_returns_after_the_object_and_its_folders_are_on_disk(tmp_path: Path) -> None:
+    """Traced in a separate process: file, then name, then folder; and each new folder in its parent."""
     script = """
 import os, sys
 from pathlib import Path
@@ -109,7 +109,7 @@ print("; ".join(calls))
     )
 
 
-def test_a_name_that_is_being_written_is_not_listed(tmp_path: Path) -> None:
+def test_an_object_that_is_being_written_is_not_listed(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     lake.create("a/b", b"")
     (tmp_path / "lake" / "a" / "c#123456789012345678").write_bytes(b"half")

@@ -1,4 +1,4 @@
-"""A folder lake follows no symbolic link, removes nothing that is not ours, and makes nothing by being read."""
+"""A folder lake follows no symbolic link, removes only this project's files, and creates nothing when read."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ def test_m18_no_component_of_a_key_may_be_a_link(tmp_path: Path, act: str, level
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "folder"])
-def test_m18_what_is_no_file_is_not_opened(
+def test_m18_only_regular_files_are_opened(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The opening of a pipe would wait for ever."""
+    """Opening a pipe would block for ever."""
     lake, page = Lake(f"file://{tmp_path}/lake"), tmp_path / "lake" / KEY
     page.parent.mkdir(parents=True)
     if kind == "pipe":
@@ -69,7 +69,7 @@ def test_m18_what_is_no_file_is_not_opened(
     elif kind == "folder":
         page.mkdir()
     else:
-        monkeypatch.chdir(page.parent)  # an address is short
+        monkeypatch.chdir(page.parent)  # The address of a socket is limited in length.
         with socket.socket(socket.AF_UNIX) as bound:
             bound.bind(page.name)
     with pytest.raises(PipelineError):
@@ -95,7 +95,7 @@ def test_m18_a_key_stays_in_the_lake(tmp_path: Path, act: str, key: str) -> None
 
 
 @pytest.mark.parametrize("act", ["read", "has", "keys", "folders", "objects", "remove_unfinished", "exists"])
-def test_m18_reading_makes_no_folder(tmp_path: Path, act: str) -> None:
+def test_m18_reading_creates_no_folder(tmp_path: Path, act: str) -> None:
     lake = Lake(f"file://{tmp_path}/far/lake")
     found = {
         "read": lambda: lake.read(KEY), "has": lambda: lake.has(KEY), "keys": lambda: list(lake.keys("")),
@@ -106,7 +106,7 @@ def test_m18_reading_makes_no_folder(tmp_path: Path, act: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_m18_the_root_itself_may_lie_behind_a_link(tmp_path: Path) -> None:
+def test_m18_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "lake").symlink_to(tmp_path / "disk")
     lake = Lake(f"file://{tmp_path}/lake")
@@ -114,7 +114,7 @@ def test_m18_the_root_itself_may_lie_behind_a_link(tmp_path: Path) -> None:
     assert list(lake.keys("")) == [".writable", KEY]
 
 
-def test_m18_a_file_is_read_as_it_was_opened(tmp_path: Path) -> None:
+def test_m18_an_opened_file_stays_the_same_file(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     lake.create(KEY, b"checked")
     with lake.opened(KEY) as page:
@@ -123,7 +123,7 @@ def test_m18_a_file_is_read_as_it_was_opened(tmp_path: Path) -> None:
         assert (page.size, b"".join(page.chunks)) == (7, b"checked")
 
 
-def test_m18_a_download_is_a_copy_and_its_digest_is_of_what_was_copied(tmp_path: Path) -> None:
+def test_m18_a_download_is_a_copy_with_the_digest_of_the_copy(tmp_path: Path) -> None:
     lake = Lake(f"file://{tmp_path}/lake")
     lake.create(KEY, b"abc")
     copied = lake.download(KEY, tmp_path / "copy")
@@ -142,7 +142,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("name", [*OWN, *FOREIGN])
-def test_m18_the_sweeper_removes_what_a_put_of_ours_left_and_nothing_else(tmp_path: Path, name: str) -> None:
+def test_m18_the_sweeper_removes_only_unfinished_puts_of_this_project(tmp_path: Path, name: str) -> None:
     lake, now = Lake(f"file://{tmp_path}"), datetime.now(UTC)
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,13 +165,13 @@ def test_m18_the_sweeper_follows_no_link(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_m18_every_key_of_ours_is_known_as_ours(key: str) -> None:
+def test_m18_every_key_of_this_project_is_recognised(key: str) -> None:
     assert is_own_key(key)
     assert unfinished_of(f"{key}#7") == key
 
 
 @pytest.mark.parametrize("key", STRANGE)
-def test_m18_no_other_key_is(key: str) -> None:
+def test_m18_other_keys_are_not_recognised(key: str) -> None:
     assert not is_own_key(key)
 
 

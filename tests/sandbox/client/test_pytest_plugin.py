@@ -1,4 +1,4 @@
-"""The pytest fixtures, as a stranger uses them: in a folder of their own, without product and Airflow, on several processes."""
+"""The pytest fixtures, as another project uses them: in a separate folder, without product and Airflow, in parallel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCKED = ("airflow", "include", "mixpanel_aep")
 
 
 def strangers_run(folder: Path, *options: str) -> str:
-    """pytest's output in a folder that knows nothing of this project, where neither Airflow nor the product can be imported."""
+    """Return pytest's output in a folder outside this project, where neither Airflow nor the product can be imported."""
     (folder / "blocked").mkdir()
     for name in BLOCKED:
         (folder / "blocked" / f"{name}.py").write_text("raise ImportError('not installed')\n", "utf-8")
@@ -56,7 +56,7 @@ def test_the_documented_example_runs_in_parallel_without_product_and_airflow(tmp
     assert f"{count} passed" in strangers_run(tmp_path, "-n", "2")
 
 
-def test_each_test_may_have_a_server_of_its_own(tmp_path: Path) -> None:
+def test_each_test_may_have_its_own_server(tmp_path: Path) -> None:
     (tmp_path / "test_scope.py").write_text(
         "import pytest\n\nseen = set()\n\n\n@pytest.mark.parametrize('n', [1, 2])\n"
         "def test_server(n, mixpanel_aep_server, aep_sandbox, mixpanel_sandbox):\n"
@@ -68,7 +68,7 @@ def test_each_test_may_have_a_server_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_nothing_of_one_test_reaches_the_next(
+def test_tests_do_not_share_state(
     number: int, mixpanel_sandbox: MixpanelSandbox, aep_sandbox: AepSandbox
 ) -> None:
     assert aep_sandbox.faults() == [] and mixpanel_sandbox.transcript() == []
@@ -98,7 +98,7 @@ def test_projects_accounts_and_events(mixpanel_sandbox: MixpanelSandbox) -> None
     assert mixpanel_sandbox.returned() == []
 
 
-def test_a_clock_of_its_own(mixpanel_sandbox: MixpanelSandbox) -> None:
+def test_a_test_has_its_own_clock(mixpanel_sandbox: MixpanelSandbox) -> None:
     clock, then = mixpanel_sandbox.clock, datetime(2026, 7, 1, tzinfo=UTC)
     clock.set(then, freeze=True)
     clock.advance(90)
@@ -119,7 +119,7 @@ def test_batches_end_as_planned(aep_sandbox: AepSandbox) -> None:
     assert AepSandbox(aep_sandbox.url, "dev").batches() == []
 
 
-def test_an_error_names_what_was_asked_and_answered(aep_sandbox: AepSandbox) -> None:
+def test_an_error_has_request_and_response(aep_sandbox: AepSandbox) -> None:
     with pytest.raises(SandboxError, match=r"GET /data/foundation/catalog/batches/none: 404 .*none"):
         aep_sandbox.batch("none")
     with pytest.raises(SandboxError, match=r"POST /_sandbox/faults: 422 .*action"):
@@ -136,7 +136,7 @@ def _completed(aep_sandbox: AepSandbox) -> str:
     return batch
 
 
-def test_faults_meet_the_service_they_are_planned_for(
+def test_faults_affect_the_service_they_are_planned_for(
     aep_sandbox: AepSandbox, mixpanel_sandbox: MixpanelSandbox
 ) -> None:
     aep_sandbox.plan_fault("answer", status=503, times=None)

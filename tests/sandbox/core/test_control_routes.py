@@ -48,11 +48,11 @@ class TestClock:
         assert abs(self.epoch(sandbox, reset=True) - time.time()) < 5
 
     @pytest.mark.parametrize("moment", ["2026-07-01", "2026-07-01T02:00:00+02:00", 1782864000, 1782864000000])
-    def test_times_as_people_write_them(self, sandbox: Sandbox, moment: str | int) -> None:
+    def test_common_notations_of_a_time(self, sandbox: Sandbox, moment: str | int) -> None:
         assert self.epoch(sandbox, set=moment, freeze=True) == 1782864000
 
     @pytest.mark.parametrize("change", [{"set": "noon"}, {"set": True}, {"sett": 1}, {"freeze": "maybe"}])
-    def test_anything_else_is_refused(self, sandbox: Sandbox, change: dict[str, Any]) -> None:
+    def test_other_values_are_refused(self, sandbox: Sandbox, change: dict[str, Any]) -> None:
         answer = sandbox.session.post(f"{sandbox.url}/_sandbox/clock", json=change, timeout=9)
         assert answer.status_code == 422
         assert answer.json()["error"].startswith("body.")
@@ -61,9 +61,7 @@ class TestClock:
         "change",
         [{"set": "0999-01-01"}, {"set": "2200-01-01"}, {"advance_seconds": 1e300}, {"advance_seconds": -3e9}],
     )
-    def test_a_time_that_no_service_could_count_with_is_refused(
-        self, sandbox: Sandbox, change: dict[str, Any]
-    ) -> None:
+    def test_a_time_out_of_range_is_refused(self, sandbox: Sandbox, change: dict[str, Any]) -> None:
         before = self.epoch(sandbox, set="2026-07-01", freeze=True)
         answer = sandbox.session.post(f"{sandbox.url}/_sandbox/clock", json=change, timeout=9)
         assert answer.status_code == 422
@@ -72,7 +70,7 @@ class TestClock:
 
 
 class TestTranscript:
-    def test_an_export_is_written_down_without_secrets(self, sandbox: Sandbox) -> None:
+    def test_an_export_is_recorded_without_secrets(self, sandbox: Sandbox) -> None:
         sandbox.lines(HOSTILE, "2026-07-01")
         [entry] = sandbox.transcript(service="mixpanel")
         assert entry.pop("n") > 0
@@ -92,7 +90,7 @@ class TestTranscript:
             "rows": 9,
         }
 
-    def test_no_secret_ever(self, sandbox: Sandbox) -> None:
+    def test_no_secret_is_recorded(self, sandbox: Sandbox) -> None:
         sandbox.get(
             "/ims/token?client_secret=CANARY&grant_type=x&access_token=CANARY", auth=("CANARY", "CANARY")
         )
@@ -104,7 +102,7 @@ class TestTranscript:
         assert "grant_type=x" in text
         assert "CANARY" not in text
 
-    def test_unknown_routes_are_501_and_written_down(self, sandbox: Sandbox) -> None:
+    def test_unknown_routes_are_501_and_recorded(self, sandbox: Sandbox) -> None:
         answer = sandbox.get("/api/query/retention")
         assert answer.status_code == 501
         assert answer.json() == {"error": "The sandbox does not know GET /api/query/retention."}
@@ -121,7 +119,7 @@ class TestTranscript:
         assert [entry["path"] for entry in sandbox.transcript(path="*/b")] == ["/ims/b"]
         assert [entry["path"] for entry in sandbox.transcript(path="/data")] == ["/data/a", "/data/c"]
 
-    def test_a_client_that_leaves_got_no_whole_answer(self, sandbox: Sandbox) -> None:
+    def test_a_client_that_disconnects_got_no_complete_response(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "drip", "bytes_at_a_time": 50_000, "every_seconds": 0.05})
         with sandbox.export(SHOP, "2026-06-01", stream=True) as answer:
             next(answer.raw.stream(1000))
@@ -134,7 +132,7 @@ class TestTranscript:
 
 
 class TestProjects:
-    def test_a_project_is_made_and_changed_field_by_field(self, sandbox: Sandbox) -> None:
+    def test_a_project_is_created_and_changed_field_by_field(self, sandbox: Sandbox) -> None:
         sandbox.project(7, name="Seven", timezone="Asia/Kolkata", secret="hidden")
         sandbox.project(7, region="in", limits={"per_hour": 5})
         found = {p["id"]: p for p in sandbox.control("/mixpanel/projects", method="GET")}[7]
@@ -145,7 +143,7 @@ class TestProjects:
         sandbox.control("/mixpanel/projects/7", method="DELETE")
         assert 7 not in {p["id"] for p in sandbox.control("/mixpanel/projects", method="GET")}
 
-    def test_a_project_of_a_forgotten_id_begins_empty(self, sandbox: Sandbox) -> None:
+    def test_a_project_with_a_reused_id_begins_empty(self, sandbox: Sandbox) -> None:
         accounts = [{"username": "x", "secret": "s"}]
         for project in (7, 8):
             sandbox.project(project, accounts=accounts, limits={"per_hour": 1})
@@ -178,7 +176,7 @@ class TestProjects:
             [],
         ],
     )
-    def test_a_project_that_is_not_understood(self, sandbox: Sandbox, project: Any) -> None:
+    def test_an_invalid_project_is_refused(self, sandbox: Sandbox, project: Any) -> None:
         answer = sandbox.session.post(f"{sandbox.url}/_sandbox/mixpanel/projects", json=project, timeout=9)
         assert answer.status_code == 422
         assert "error" in answer.json()
@@ -206,7 +204,7 @@ class TestProjects:
             b'{"lines":["{}"]}',
         ],
     )
-    def test_events_that_are_not_understood_leave_nothing(self, sandbox: Sandbox, body: bytes) -> None:
+    def test_invalid_events_change_nothing(self, sandbox: Sandbox, body: bytes) -> None:
         url = f"{sandbox.url}/_sandbox/mixpanel/projects/{SHOP}/events"
         answer = sandbox.session.post(url, data=body, timeout=9)
         assert answer.status_code == 422
@@ -214,7 +212,7 @@ class TestProjects:
         unknown = sandbox.session.post(url.replace(str(SHOP), "99"), data=body, timeout=9)
         assert unknown.status_code == 404
 
-    def test_lines_are_put_back_in_the_exports_form(self, sandbox: Sandbox) -> None:
+    def test_lines_are_restored_in_the_exports_form(self, sandbox: Sandbox) -> None:
         lines = data.HOSTILE_EVENTS.read_text("utf-8").split("\n")[:-1]
         sandbox.project(7, accounts=[{"username": ACCOUNT[0], "secret": ACCOUNT[1]}])
         answer = sandbox.add(7, lines=lines)
@@ -224,7 +222,7 @@ class TestProjects:
             HOSTILE, "2025-01-01", "2026-07-31"
         )
 
-    def test_events_tell_what_an_export_would_return(self, sandbox: Sandbox) -> None:
+    def test_events_list_what_an_export_would_return(self, sandbox: Sandbox) -> None:
         seen = sandbox.get(
             f"/_sandbox/mixpanel/projects/{HOSTILE}/events?from_date=2026-07-01&to_date=2026-07-01"
         )
@@ -232,7 +230,7 @@ class TestProjects:
         assert len(sandbox.control("/mixpanel/exports", method="GET")) == 1
 
 
-def test_reset_makes_a_fresh_state(sandbox: Sandbox) -> None:
+def test_reset_creates_a_fresh_state(sandbox: Sandbox) -> None:
     sandbox.project(7)
     sandbox.add(SHOP, {"event": "A", "at": "2026-09-01"})
     sandbox.fault({"do": "answer", "status": 418}, times=None)
@@ -262,7 +260,7 @@ class TestLoopback:
         assert is_loopback((address, 1)) is inside
         assert not is_loopback(None)
 
-    def test_a_stranger_is_kept_out_of_the_control_plane_only(self, tmp_path: Path) -> None:
+    def test_a_remote_client_is_refused_by_the_control_plane_only(self, tmp_path: Path) -> None:
         app = build_app(SandboxState(Store(tmp_path)))
 
         async def ask(path: str, method: str = "GET") -> httpx.Response:
@@ -278,7 +276,7 @@ class TestLoopback:
 
 
 class TestHost:
-    """A web page that has its own name lead to 127.0.0.1 comes from loopback, and sends its own name as Host."""
+    """A web page whose name resolves to 127.0.0.1 connects from loopback, and sends its own name as Host."""
 
     def status(self, url: str, target: str, *hosts: str, method: str = "GET") -> tuple[int, bytes]:
         place = urlsplit(url)
@@ -303,7 +301,7 @@ class TestHost:
             "Sandbox",
         ],
     )
-    def test_a_name_of_loopback_or_one_named_at_start_is_answered(self, host: str) -> None:
+    def test_loopback_names_and_configured_names_are_answered(self, host: str) -> None:
         with SandboxServer(host_names=["sandbox"]) as server:
             assert self.status(server.url, "/_sandbox/health", host)[0] == 200
 
@@ -314,7 +312,7 @@ class TestHost:
             "localhost@evil.example", "192.0.2.7", "0.0.0.0", "[2001:db8::1]", "", "localhost, evil.example",
         ],
     )  # fmt: skip
-    def test_another_name_is_refused_in_a_sentence_and_nothing_is_done(self, host: str) -> None:
+    def test_another_name_is_refused_with_a_sentence_and_changes_nothing(self, host: str) -> None:
         with SandboxServer() as server:
             requests.post(
                 f"{server.url}/_sandbox/clock", json={"set": "2026-07-01", "freeze": True}, timeout=10
@@ -335,11 +333,11 @@ class TestHost:
             status, body = self.status(server.url, "/_sandbox/health", "evil.example")
             assert (status, "--host-name" in json.loads(body)["error"]) == (421, True)
 
-    def test_the_name_in_the_target_counts_as_the_host(self) -> None:
+    def test_the_name_in_the_request_target_is_the_host(self) -> None:
         with SandboxServer() as server:
             assert self.status(server.url, "http://evil.example/_sandbox/health", "localhost")[0] == 421
 
-    def test_the_services_answer_by_any_name(self) -> None:
+    def test_the_services_answer_under_any_name(self) -> None:
         with SandboxServer() as server:
             assert self.status(server.url, "/api/app/me", "mixpanel.com")[0] == 401
 
@@ -365,7 +363,7 @@ class TestProcess:
         address = ("127.0.0.1", int(line["url"].rsplit(":", 1)[1]))
         hang = {"action": {"do": "hang"}, "match": {"path": "/x"}}
         with httpx.Client() as client, socket.create_connection(address, timeout=5) as hanging:
-            # Neither a connection that stays open nor an answer that never ends may keep the process.
+            # Neither an open connection nor an endless response may keep the process alive.
             assert client.post(line["url"] + "/_sandbox/faults", json=hang).status_code == 200
             hanging.sendall(b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n")
             assert hanging.recv(100).startswith(b"HTTP/1.1 501")
@@ -382,7 +380,7 @@ class TestProcess:
         assert errors == "The sandbox does not start where MIXPANEL_AEP_ENV is production.\n"
         assert not (tmp_path / "s").exists()
 
-    def test_a_taken_port_is_one_sentence(self, tmp_path: Path) -> None:
+    def test_a_used_port_is_reported_in_one_sentence(self, tmp_path: Path) -> None:
         with socket.socket() as other:
             other.bind(("127.0.0.1", 0))
             other.listen()
@@ -393,7 +391,7 @@ class TestProcess:
         assert errors.count("\n") == 1
         assert port in errors
 
-    def test_state_is_kept_over_a_restart(self, tmp_path: Path) -> None:
+    def test_the_state_survives_a_restart(self, tmp_path: Path) -> None:
         with SandboxServer(tmp_path) as server:
             first = Sandbox(server)
             first.control("/clock", {"set": "2026-07-01", "freeze": True})
@@ -413,7 +411,7 @@ class TestProcess:
             numbers = [entry["n"] for entry in second.transcript()]
             assert numbers == list(range(1, count + 4))
 
-    def test_heavy_libraries_are_not_loaded_to_start(self) -> None:
+    def test_heavy_libraries_are_not_imported_at_start(self) -> None:
         code = (
             "import sys, mixpanel_aep_sandbox.core.server\n"
             "print([name for name in ('pandas', 'pyarrow', 'duckdb', 'great_expectations') if name in sys.modules])"

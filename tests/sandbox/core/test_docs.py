@@ -1,4 +1,4 @@
-"""docs/sandbox.md: every command works as pasted, every action and setting is described, and no table is stale."""
+"""docs/sandbox.md: every command works as pasted, every action and setting is described, and tables are current."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_every_command_works_as_pasted(sandbox: Sandbox, command: str) -> None:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", here], capture_output=True, text=True, timeout=60
     )
-    assert done.returncode in (0, 23), done.stdout + done.stderr  # 23: `head` had enough
+    assert done.returncode in (0, 23), done.stdout + done.stderr  # 23: `head` has read enough.
     assert done.stdout.strip()
 
 
-def test_every_action_is_told_with_an_example_that_is_taken(sandbox: Sandbox) -> None:
+def test_every_action_is_described_with_a_valid_example(sandbox: Sandbox) -> None:
     schemas = document()["components"]["schemas"]
     told = {example["do"]: example for example in examples()}
     assert set(told) == set(schemas["control_action"]["discriminator"]["mapping"])
@@ -56,7 +56,7 @@ def test_every_action_is_told_with_an_example_that_is_taken(sandbox: Sandbox) ->
             assert option in section("Faults"), f"{do}: {option}"
 
 
-def test_every_setting_is_told(sandbox: Sandbox) -> None:
+def test_every_setting_is_described(sandbox: Sandbox) -> None:
     adobes = set(sandbox.control("/aep/settings", method="GET")) - {"next_batches"}
     for name in adobes | set(sandbox.control("/mixpanel/projects", method="GET")[0]["switches"]):
         assert f"| `{name}` |" in section("Where the documentation leaves it open"), name

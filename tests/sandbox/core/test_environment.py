@@ -1,4 +1,4 @@
-"""The sandbox and the product read the kind of deployment alike, each with code of its own."""
+"""The sandbox and the product read the kind of deployment alike, each with its own code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_an_unknown_value_is_refused_in_the_same_words(value: str) -> None:
     assert reason_not_to_start({ENVIRONMENT_VARIABLE: value}) == str(refused.value)
 
 
-def test_it_starts_everywhere_but_in_production() -> None:
+def test_the_sandbox_starts_everywhere_except_in_production() -> None:
     assert reason_not_to_start({ENVIRONMENT_VARIABLE: "production"})
     for environment in ({}, {ENVIRONMENT_VARIABLE: ""}, {ENVIRONMENT_VARIABLE: "development"}):
         assert reason_not_to_start(environment) is None and not is_production(environment)

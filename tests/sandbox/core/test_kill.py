@@ -1,4 +1,4 @@
-"""A sandbox that is killed in the midst of writing: what it answered is there, and nothing is there by half."""
+"""A sandbox that is killed while it writes: confirmed writes are stored, and nothing is stored partially."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Caller:
         self._complete(batch, rows)
 
     def _large_batch(self) -> None:
-        """In chunks, the last one first."""
+        """Upload in chunks, the last one first."""
         batch, rows = self._new(), [uuid.uuid4().hex for _ in range(50)]
         path, content = self._file(batch), _content(rows)
         self.aep.request("POST", f"{path}?action=INITIALIZE")
@@ -89,7 +89,7 @@ def _content(ids: list[str]) -> bytes:
     return b"".join(json.dumps({"_id": key, "timestamp": f"{DAY}T12:00:00Z"}).encode() + b"\n" for key in ids)
 
 
-def test_what_was_answered_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_confirmed_writes_survive_a_kill(tmp_path: Path) -> None:
     told: list[Caller] = []
     with process(tmp_path) as (_, url):
         project, dataset = MixpanelSandbox(url).add_project(), AepSandbox(url).add_dataset()
@@ -142,19 +142,19 @@ def look(url: str, told: list[Caller], project: int, dataset: str) -> None:
     assert [entry["n"] for entry in entries] == list(range(1, len(entries) + 1))
 
 
-def test_a_line_that_was_cut_off_is_no_part_of_the_transcript(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_not_part_of_the_transcript(tmp_path: Path) -> None:
     (tmp_path / "transcript.jsonl").write_bytes(b'{"n": 1, "service": "aep", "path": "/"}\n{"n": 2, "servi')
     transcript = Transcript(tmp_path)
     assert [entry["n"] for entry in transcript.entries()] == [1]
     assert (tmp_path / "transcript.jsonl").read_bytes().endswith(b"}\n")
 
 
-def test_a_reset_that_was_cut_off_is_finished_at_the_next_start(tmp_path: Path) -> None:
+def test_an_interrupted_reset_is_completed_at_the_next_start(tmp_path: Path) -> None:
     with SandboxServer(tmp_path) as server:
         sandbox = MixpanelSandbox(server.url)
         project = sandbox.add_project()
         sandbox.add_events(project, {"event": "A", "at": DAY})
-        # As if the process had ended there: the documents are gone, the events are not.
+        # As if the process had ended there: the documents are deleted, the events are not.
         server.state.on_reset.insert(0, _cut_off)
         with pytest.raises(SandboxError):
             sandbox.reset()

@@ -1,4 +1,4 @@
-"""Many at once, and much at once."""
+"""Many concurrent requests, and large ones."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_hundred_requests_at_a_time(aep_sandbox: AepSandbox, mixpanel_sandbox:
 
 
 def peak_mib(pid: int) -> float:
-    """The most memory that a process has had so far."""
+    """Return the peak memory of a process."""
     [line] = [
         line for line in Path(f"/proc/{pid}/status").read_text().split("\n") if line.startswith("VmHWM")
     ]
@@ -65,7 +65,7 @@ def peak_mib(pid: int) -> float:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
-def test_an_upload_and_an_export_cost_no_memory(tmp_path: Path) -> None:
+def test_an_upload_and_an_export_use_no_memory(tmp_path: Path) -> None:
     def content() -> Iterator[bytes]:
         for number in range(64):
             row = json.dumps({"_id": str(number), "timestamp": f"{DAY}T00:00:00Z"}).encode()

@@ -1,4 +1,4 @@
-"""Requests that no client of good manners sends: each gets a clean answer, and never a trace."""
+"""Unusual and invalid requests: each gets a proper response without a stack trace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOST = "host: localhost\r\n"
 
 
 def answer(sandbox: Sandbox, request: str | bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of the only request on a connection."""
+    """Return status, headers and body of the only request on a connection."""
     parts = urlsplit(sandbox.url)
     sent = request.encode("latin-1") if isinstance(request, str) else request
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as wire:
@@ -56,7 +56,7 @@ def test_head_has_the_status_of_a_get_and_no_body(sandbox: Sandbox, path: str) -
 @pytest.mark.parametrize(
     "line", ["OPTIONS *", "OPTIONS /_sandbox/health", "BREW /coffee", "TRACE /", "CONNECT a:1"]
 )
-def test_what_is_not_served_is_told_with_501(sandbox: Sandbox, line: str) -> None:
+def test_an_unknown_route_is_501(sandbox: Sandbox, line: str) -> None:
     status, _, body = answer(sandbox, f"{line} HTTP/1.1\r\n{HOST}connection: close\r\n\r\n")
     assert (status, json.loads(body)) == (501, {"error": f"The sandbox does not know {line}."})
 
@@ -68,7 +68,7 @@ def test_an_absolute_target_is_served_as_a_proxy_would(sandbox: Sandbox) -> None
     assert sandbox.transcript(service="mixpanel")[-1]["path"] == "/api/2.0/export"
 
 
-def test_an_absolute_target_names_the_host(sandbox: Sandbox) -> None:
+def test_an_absolute_target_determines_the_host(sandbox: Sandbox) -> None:
     """The US project is unknown to the EU's host, whatever the Host header says (RFC 9112, 3.2.2)."""
     query = "project_id=3000002&from_date=2026-06-01&to_date=2026-06-01"
     basic = "authorization: Basic demo.5a4d00.mp-service-account:demo-secret-not-real-0000\r\n"
@@ -80,7 +80,7 @@ def test_an_absolute_target_names_the_host(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("host", ["[", "[::1", "x:99999", "x:port"])
 @pytest.mark.parametrize("path", ["/data/foundation/catalog/batches", "/_sandbox/", "/nowhere", "http://[/"])
-def test_a_host_that_is_none_is_refused(sandbox: Sandbox, host: str, path: str) -> None:
+def test_an_invalid_host_is_refused(sandbox: Sandbox, host: str, path: str) -> None:
     sent = f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
     assert answer(sandbox, sent)[0] == 400
 
@@ -88,14 +88,14 @@ def test_a_host_that_is_none_is_refused(sandbox: Sandbox, host: str, path: str) 
 @pytest.mark.parametrize(
     "headers", ["x-big: " + "a" * 1_000_000, "\r\n".join(f"x-{n}: 1" for n in range(20_000))]
 )
-def test_headers_beyond_all_measure_are_refused(sandbox: Sandbox, headers: str) -> None:
+def test_too_large_headers_are_refused(sandbox: Sandbox, headers: str) -> None:
     assert answer(sandbox, f"GET /_sandbox/health HTTP/1.1\r\n{HOST}{headers}\r\n\r\n")[0] in (400, 431)
 
 
 @pytest.mark.parametrize(
     "path", ["/%", "/%zz", "/%00", "/a%2fb", "/%c3%28", "/%ed%a0%80", "/\\..", "//", "/.%2e/"]
 )
-def test_a_path_may_hold_anything(sandbox: Sandbox, path: str) -> None:
+def test_a_path_may_contain_any_byte(sandbox: Sandbox, path: str) -> None:
     for prefix in (
         "",
         "/api/2.0/export",
@@ -123,7 +123,7 @@ def test_a_path_may_hold_anything(sandbox: Sandbox, path: str) -> None:
         b"POST /_sandbox/clock HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
-def test_what_is_no_http_is_refused(sandbox: Sandbox, sent: bytes) -> None:
+def test_invalid_http_is_refused(sandbox: Sandbox, sent: bytes) -> None:
     assert 400 <= answer(sandbox, sent)[0] < 502
 
 
@@ -131,14 +131,14 @@ def test_what_is_no_http_is_refused(sandbox: Sandbox, sent: bytes) -> None:
     "body",
     [b"{", b"\xff", b"[" * 100_000, b"1" * 5000, b'{"set": 1e999}', b'{"advance_seconds": NaN}', b"null"],
 )
-def test_a_body_that_is_no_json_is_told_in_a_sentence(sandbox: Sandbox, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_refused_with_a_sentence(sandbox: Sandbox, body: bytes) -> None:
     kind = {"content-type": "application/json"}
     for path in ("clock", "faults"):
         got = sandbox.session.post(f"{sandbox.url}/_sandbox/{path}", data=body, headers=kind, timeout=20)
         assert got.status_code in (400, 422) and got.json()["error"].endswith("."), path
 
 
-def test_a_fault_of_the_sandbox_itself_is_told_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_reported_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_url: str) -> str:
         raise KeyError("a secret")
 

@@ -1,4 +1,4 @@
-"""What ``python -m mixpanel_aep_sandbox`` tells a stranger."""
+"""What ``python -m mixpanel_aep_sandbox`` shows a new user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 COMMAND = [sys.executable, "-m", "mixpanel_aep_sandbox"]
 
 
-def test_help_says_what_it_is_and_where_to_read_on() -> None:
+def test_help_describes_the_program_and_links_the_documentation() -> None:
     done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
     text = " ".join(done.stdout.split())
@@ -37,7 +37,7 @@ def test_help_says_what_it_is_and_where_to_read_on() -> None:
         assert part in text
 
 
-def test_a_person_at_a_terminal_is_shown_address_and_credentials(tmp_path: Path) -> None:
+def test_at_a_terminal_address_and_credentials_are_shown(tmp_path: Path) -> None:
     master, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, "--state", str(tmp_path)], stdout=subprocess.PIPE, stderr=terminal, text=True

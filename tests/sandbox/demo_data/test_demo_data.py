@@ -1,4 +1,4 @@
-"""The demo data: the same bytes everywhere, and all that real events do to a careless reader."""
+"""The demo data: the same bytes everywhere, with the irregularities of real events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW_MS = 1_795_392_000_000  # 2026-11-23
 
 @cache
 def everything() -> tuple[Row, ...]:
-    """Every third day, which is enough of each kind."""
+    """Every third day, which contains enough of each kind."""
     return tuple(row for day in DAYS for row in shop.rows(day))
 
 
@@ -53,7 +53,7 @@ def test_a_day_has_always_the_same_bytes(day: int, expected: str) -> None:
     assert digest(day) == expected
 
 
-def test_a_day_is_made_alone_in_another_process() -> None:
+def test_a_day_is_generated_alone_in_another_process() -> None:
     code = (
         "import hashlib\nfrom mixpanel_aep_sandbox.demo_data import shop\n"
         "print(hashlib.sha256(b'\\n'.join(r.line for r in shop.rows(20620))).hexdigest())"
@@ -69,9 +69,10 @@ def test_a_day_is_made_alone_in_another_process() -> None:
         assert found.stdout.strip() == digest(20620)
 
 
-def test_a_day_is_made_quickly() -> None:
+def test_a_day_is_generated_quickly() -> None:
     """In little more time than its lines take to be read and written as JSON, however busy the machine is: no day
-    is made of the days before it, and no row of all rows before."""
+    is generated from the days before it, and no row from all rows before.
+    """
     lines = [row.line for row in shop.rows(20610)]
 
     def make() -> None:
@@ -99,18 +100,18 @@ def test_about_5000_events_a_day_and_none_outside() -> None:
     assert shop.rows(FIRST - 1) == shop.rows(LAST + 1) == []
 
 
-def test_a_row_says_what_its_line_says() -> None:
+def test_a_row_equals_its_line() -> None:
     for row in everything()[::101]:
         assert row_of(row.line) == row._replace(time_ms=row.time_ms // 1000 * 1000)
 
 
-def test_all_is_in_the_past_and_known_to_mixpanel_after_it_happened() -> None:
+def test_all_events_are_in_the_past_and_processed_after_they_happened() -> None:
     for row in everything():
         assert row.time_ms < row.processed_ms < NOW_MS
     assert all(line["properties"]["mp_processing_time_ms"] < NOW_MS for line in parsed())
 
 
-def test_one_to_three_percent_are_sent_twice() -> None:
+def test_one_to_three_percent_are_duplicates() -> None:
     keys = Counter(
         (row.event, row.distinct_id, row.time_ms // 1000, row.insert_id)
         for row in everything()
@@ -120,7 +121,7 @@ def test_one_to_three_percent_are_sent_twice() -> None:
     assert 0.01 < again / len(everything()) < 0.03
 
 
-def test_some_copies_differ_in_their_place() -> None:
+def test_some_duplicates_differ_in_their_place() -> None:
     places: dict[Any, set[Any]] = {}
     for row in everything():
         if row.insert_id and b"$city" in row.line:
@@ -129,7 +130,7 @@ def test_some_copies_differ_in_their_place() -> None:
     assert sum(len(cities) > 1 for cities in places.values()) > 20
 
 
-def test_events_come_late_up_to_five_days_and_a_few_much_later() -> None:
+def test_events_are_up_to_five_days_late_and_a_few_much_later() -> None:
     day_ms = 86_400_000
     mobile = [row.processed_ms - row.time_ms for row in everything() if b'"mp_lib":"swift"' in row.line]
     assert max(mobile) < 5.1 * day_ms
@@ -206,7 +207,7 @@ def test_samples_are_there() -> None:
     )
 
 
-def test_dice_fall_the_same_way_forever() -> None:
+def test_seeded_random_numbers_never_change() -> None:
     rng = SeededRandom("x")
     rolled = (rng.below(1000), rng.between(-5, 5), rng.hex(8), rng.base36(6), rng.uuid())
     assert rolled == (749, 1, "55e29045", "jcgffx", "8a1ac2b8-8d4c-4c59-a099-8081176d9e88")

@@ -1,4 +1,4 @@
-"""What a fault does to a body is the same however the body comes in pieces, and no body is ever held as a whole."""
+"""A fault changes a body alike for any sizes of its pieces, and no body is held in memory as a whole."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def pieces(body: bytes, cuts: list[int]) -> list[bytes]:
 
 
 def passed(body: bytes, cuts: list[int], change: Filter) -> bytes:
-    """What comes out, read as the middleware reads it."""
+    """Return the filtered body, read as the middleware reads it."""
 
     async def run() -> bytes:
         async def source() -> AsyncIterator[bytes]:
@@ -58,7 +58,7 @@ def passed(body: bytes, cuts: list[int], change: Filter) -> bytes:
 
 
 @given(BODY, CUTS, st.integers(0, 60))
-def test_a_cut_is_a_beginning(body: bytes, cuts: list[int], count: int) -> None:
+def test_a_truncated_body_is_a_prefix(body: bytes, cuts: list[int], count: int) -> None:
     assert passed(body, cuts, FirstBytes(count)) == body[:count]
     assert passed(body, cuts, AllBut(count)) == body[: max(0, len(body) - count)]
     assert passed(body, cuts, FirstLines(count)) == b"".join(body.splitlines(True)[:count]) or b"\r" in body
@@ -67,7 +67,7 @@ def test_a_cut_is_a_beginning(body: bytes, cuts: list[int], count: int) -> None:
 
 
 @given(BODY, CUTS, st.none() | st.integers(0, 9), st.booleans(), st.booleans())
-def test_the_word_stands_where_it_was_planned(
+def test_the_termination_line_is_at_its_planned_place(
     body: bytes, cuts: list[int], after: int | None, mid_line: bool, rest: bool
 ) -> None:
     action = Sentinel(text="!", after_lines=after, mid_line=mid_line, rest=rest)
@@ -105,7 +105,7 @@ def test_gzip_in_one_stream_or_in_members(body: bytes, cuts: list[int], members:
 
 
 @given(BODY, CUTS, st.integers(0, 40))
-def test_a_beginning_is_looked_at_and_nothing_is_lost(body: bytes, cuts: list[int], size: int) -> None:
+def test_only_the_beginning_is_inspected_and_nothing_is_lost(body: bytes, cuts: list[int], size: int) -> None:
     async def run() -> tuple[bytes, bytes]:
         async def source() -> AsyncIterator[bytes]:
             for piece in pieces(body, cuts):
@@ -121,12 +121,12 @@ def test_a_beginning_is_looked_at_and_nothing_is_lost(body: bytes, cuts: list[in
 
 
 @given(CUTS)
-def test_a_text_with_the_end_of_line_missing_gets_one(cuts: list[int]) -> None:
+def test_a_missing_line_end_is_added(cuts: list[int]) -> None:
     assert passed(b"a\nb", cuts, SentinelLine(b"!", None, mid_line=False, rest=False)) == b"a\nb\n!"
 
 
 class _Endless:
-    """A service whose answer would take all memory; counts what it was asked for."""
+    """A service with a response of unlimited size that counts how much of it was requested."""
 
     PIECE = b"x" * 65_535 + b"\n"
 
@@ -142,7 +142,7 @@ class _Endless:
 
 
 class _Connection:
-    """A client that takes what it is given, and how far the service was ahead of it."""
+    """A client that reads all it gets, and how far the service was ahead of it."""
 
     def __init__(self, service: _Endless) -> None:
         self.service, self.taken, self.ahead = service, 0, 0
@@ -184,7 +184,7 @@ class _Connection:
     ],
 )
 def test_a_fault_streams(tmp_path: Path, action: dict[str, Any], all_of_it: bool) -> None:
-    """The service is never more than a few pieces ahead, and stops when nothing more is needed."""
+    """The service is never more than a few pieces ahead, and stops when no more is needed."""
     service = _Endless(400)
     connection = _Connection(service)
     store = Store(tmp_path)
@@ -199,11 +199,11 @@ def test_a_fault_streams(tmp_path: Path, action: dict[str, Any], all_of_it: bool
     asyncio.run(FaultMiddleware(service, plan)(scope, receive, connection.send))
     store.close()
     assert service.made == 400 if all_of_it else service.made < 200
-    # "Half" has to look two megabytes ahead to know that the body is a large one.
+    # "Half" needs two megabytes of look-ahead to know that the body is a large one.
     assert connection.ahead <= (40 if action == {"do": "cut"} else 8)
 
 
-def test_what_is_taken_from_a_broken_service_is_its_error(tmp_path: Path) -> None:
+def test_an_error_of_the_service_is_passed_on(tmp_path: Path) -> None:
     async def broken(scope: Any, receive: Any, send: Callable[[Any], Any]) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x", "more_body": True})

@@ -1,4 +1,4 @@
-"""Planned misbehaviour: every way in which an answer can be late, broken, or a lie."""
+"""Planned faults: every way in which a response can be late, damaged or wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPORT = {"path": "/api/2.0/export"}
 
 
 def split(raw: bytes) -> tuple[dict[str, str], bytes]:
-    """Headers (the status line under '') and everything after them."""
+    """Return the headers (the status line under '') and the bytes after them."""
     head, _, rest = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     return {"": first, **dict(line.lower().split(": ", 1) for line in lines)}, rest
@@ -61,7 +61,7 @@ class TestCut:
         assert rest == whole[:1000]
 
     @pytest.mark.parametrize("framing", ["chunked", "content-length", "close"])
-    def test_honest_framing_of_a_gzip_without_its_trailer(
+    def test_correct_framing_of_a_gzip_without_its_trailer(
         self, sandbox: Sandbox, whole: bytes, framing: str
     ) -> None:
         action = {"do": "cut", "before_end_bytes": 8, "framing": framing, "honest": True}
@@ -76,7 +76,7 @@ class TestCut:
 
     @pytest.mark.parametrize("framing", ["chunked", "content-length"])
     @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-    def test_a_client_that_looks_is_told(self, sandbox: Sandbox, framing: str, encoding: str) -> None:
+    def test_a_client_that_checks_detects_it(self, sandbox: Sandbox, framing: str, encoding: str) -> None:
         sandbox.fault({"do": "cut", "framing": framing, "encoding": encoding}, match=EXPORT)
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             sandbox.export(HOSTILE, DAY)
@@ -87,7 +87,7 @@ class TestCut:
             line + b"\n" for line in whole.split(b"\n")[:3]
         )
 
-    def test_after_nothing(self, sandbox: Sandbox) -> None:
+    def test_after_zero_bytes(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "cut", "after_bytes": 0}, match=EXPORT)
         headers, rest = export_raw(sandbox)
         assert headers[""] == "HTTP/1.1 200 OK"
@@ -115,13 +115,13 @@ class TestCut:
             for _ in range(20):
                 wire.sendall(b"still there")
 
-    def test_a_weight_of_zero_asks_for_no_gzip(self, sandbox: Sandbox, whole: bytes) -> None:
+    def test_a_weight_of_zero_requests_no_gzip(self, sandbox: Sandbox, whole: bytes) -> None:
         sandbox.fault({"do": "cut", "after_bytes": 50, "honest": True}, match=EXPORT)
         answer = sandbox.export(HOSTILE, DAY, headers={"accept-encoding": "gzip;q=0"})
         assert (answer.content, "content-encoding" in answer.headers) == (whole[:50], False)
 
     @pytest.mark.parametrize("framing", ["chunked", "content-length", "close"])
-    def test_half_of_it_if_nothing_is_said(self, sandbox: Sandbox, whole: bytes, framing: str) -> None:
+    def test_half_of_it_by_default(self, sandbox: Sandbox, whole: bytes, framing: str) -> None:
         sandbox.fault({"do": "cut", "framing": framing, "honest": True, "encoding": "identity"}, match=EXPORT)
         assert sandbox.export(HOSTILE, DAY).content == whole[: len(whole) // 2]
 
@@ -145,7 +145,7 @@ class TestSilence:
         [entry] = sandbox.transcript(path="/api/2.0/export", since=1)[-1:]
         assert (entry["status"], entry["bytes"], entry["whole"]) == (200, 500, False)
 
-    def test_it_ends(self, sandbox: Sandbox) -> None:
+    def test_the_silence_ends(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "hang", "after_bytes": 500, "seconds": 0.2}, match=EXPORT)
         start = time.monotonic()
         export_raw(sandbox)
@@ -206,12 +206,12 @@ class TestAnswers:
         moment = parsedate_to_datetime(sandbox.export(HOSTILE, DAY).headers["retry-after"])
         assert 25 < moment.timestamp() - time.time() < 31
 
-    def test_an_error_dressed_as_success(self, sandbox: Sandbox) -> None:
+    def test_an_error_with_status_200(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "answer", "status": 200, "body_json": {"error": "x"}}, match=EXPORT)
         answer = sandbox.export(HOSTILE, DAY)
         assert (answer.status_code, answer.json()) == (200, {"error": "x"})
 
-    def test_nothing_at_all(self, sandbox: Sandbox) -> None:
+    def test_an_empty_response(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "answer", "status": 200}, match=EXPORT)
         answer = sandbox.export(HOSTILE, DAY)
         assert (answer.status_code, answer.content) == (200, b"")
@@ -227,12 +227,12 @@ class TestAnswers:
         answer = sandbox.get("/api/2.0/export", allow_redirects=False)
         assert (answer.status_code, answer.headers["location"]) == (307, "http://127.0.0.1:9/x")
 
-    def test_a_client_that_still_sends_gets_the_answer(self, sandbox: Sandbox) -> None:
+    def test_a_client_that_still_sends_gets_the_response(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "answer", "status": 503}, match={"path": "/data/*"})
         answer = sandbox.session.put(f"{sandbox.url}/data/x", data=b"x" * 5_000_000, timeout=9)
         assert answer.status_code == 503
 
-    def test_no_content_has_none(self, sandbox: Sandbox) -> None:
+    def test_no_content_has_no_body(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "answer", "status": 204, "body": "text"})
         answer = sandbox.get("/api/app/me")
         assert (answer.status_code, answer.content) == (204, b"")
@@ -251,7 +251,9 @@ class TestAnswers:
             {"body_json": float("nan")},
         ],
     )
-    def test_what_would_break_the_answer_is_refused(self, sandbox: Sandbox, action: dict[str, Any]) -> None:
+    def test_faults_that_would_break_the_response_are_refused(
+        self, sandbox: Sandbox, action: dict[str, Any]
+    ) -> None:
         body = json.dumps({"action": {"do": "answer", **action}})
         kind = {"content-type": "application/json"}
         url = f"{sandbox.url}/_sandbox/faults"
@@ -271,7 +273,7 @@ class TestSentinel:
     )
     @pytest.mark.parametrize("newline", [True, False])
     @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-    def test_rows_then_the_word(
+    def test_rows_then_the_termination_line(
         self, sandbox: Sandbox, whole: bytes, text: str, newline: bool, encoding: str
     ) -> None:
         sandbox.fault(
@@ -297,7 +299,7 @@ class TestSentinel:
 
 
 class TestOddForms:
-    def test_they_hold_every_row(self, sandbox: Sandbox, whole: bytes) -> None:
+    def test_they_contain_every_row(self, sandbox: Sandbox, whole: bytes) -> None:
         rows = whole.split(b"\n")[:-1]
         same = ("gzip_members", "close_delimited", "content_length")
         for how in ("bom", "crlf", "blank_lines", "no_final_newline", *same):
@@ -317,7 +319,7 @@ class TestOddForms:
         assert gzip.decompress(packed) == whole
 
     @pytest.mark.parametrize("gzipped", [False, True])
-    def test_a_whole_body_that_ends_with_the_connection(
+    def test_a_complete_body_that_ends_with_the_connection(
         self, sandbox: Sandbox, whole: bytes, gzipped: bool
     ) -> None:
         sandbox.fault({"do": "alter", "how": "close_delimited"}, match=EXPORT)
@@ -328,14 +330,14 @@ class TestOddForms:
         assert [entry["whole"] for entry in sandbox.transcript(path="/api/2.0/export")] == [True, True]
         assert len(sandbox.control("/mixpanel/exports", method="GET")) == 2
 
-    def test_a_whole_body_with_its_length(self, sandbox: Sandbox, whole: bytes) -> None:
+    def test_a_complete_body_with_its_length(self, sandbox: Sandbox, whole: bytes) -> None:
         sandbox.fault({"do": "alter", "how": "content_length", "encoding": "identity"}, match=EXPORT)
         answer = sandbox.export(HOSTILE, DAY)
         assert int(answer.headers["content-length"]) == len(whole)
         assert "transfer-encoding" not in answer.headers
         assert answer.content == whole
 
-    def test_no_utf8(self, sandbox: Sandbox) -> None:
+    def test_invalid_utf8(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "alter", "how": "invalid_utf8"}, match=EXPORT)
         with pytest.raises(UnicodeDecodeError):
             sandbox.export(HOSTILE, DAY).content.decode("utf-8")
@@ -361,7 +363,7 @@ class TestPlan:
             ({}, "/anything", "/_sandbox/health"),
         ],
     )
-    def test_what_it_meets(
+    def test_which_requests_are_affected(
         self, sandbox: Sandbox, match: dict[str, str], hit: str | None, missed: str | None
     ) -> None:
         sandbox.fault({"do": "answer", "status": 418}, match=match, times=None)
@@ -376,13 +378,13 @@ class TestPlan:
         [fault] = sandbox.control("/faults", method="GET")
         assert (fault["met"], fault["happened"]) == (6, 2)
 
-    def test_one_at_a_time_the_oldest_first(self, sandbox: Sandbox) -> None:
+    def test_the_oldest_fault_is_used_first(self, sandbox: Sandbox) -> None:
         first = sandbox.fault({"do": "answer", "status": 418})
         second = sandbox.fault({"do": "answer", "status": 419})
         assert [self.ask(sandbox, "/x") for _ in range(3)] == [418, 419, 501]
         assert [entry["fault"] for entry in sandbox.transcript(path="/x")] == [first, second, None]
 
-    def test_forgetting(self, sandbox: Sandbox) -> None:
+    def test_clearing(self, sandbox: Sandbox) -> None:
         first = sandbox.fault({"do": "answer", "status": 418}, times=None)
         sandbox.fault({"do": "answer", "status": 419}, times=None)
         sandbox.control(f"/faults/{first}", method="DELETE")
@@ -404,12 +406,12 @@ class TestPlan:
             {},
         ],
     )
-    def test_a_plan_that_is_not_understood(self, sandbox: Sandbox, fault: dict[str, Any]) -> None:
+    def test_an_invalid_plan_is_refused(self, sandbox: Sandbox, fault: dict[str, Any]) -> None:
         answer = sandbox.session.post(f"{sandbox.url}/_sandbox/faults", json=fault, timeout=9)
         assert answer.status_code == 422
         assert re.match(r"body\.\S+: .+\.$", answer.json()["error"])
 
-    def test_the_connection_is_usable_after_a_fault_that_ends_well(self, sandbox: Sandbox) -> None:
+    def test_the_connection_stays_usable_after_a_complete_response(self, sandbox: Sandbox) -> None:
         sandbox.fault({"do": "answer", "status": 503, "body": "busy"}, match=EXPORT, times=3)
         with socket.create_connection(("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1])), timeout=5) as wire:
             for _ in range(3):

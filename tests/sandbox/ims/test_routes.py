@@ -29,7 +29,7 @@ def test_token_as_documented(aep: AepApp) -> None:
     assert aep.http.post("/ims/token/v2", data=FORM).status_code == 200
 
 
-def test_every_token_is_new_and_good(aep: AepApp) -> None:
+def test_every_token_is_new_and_valid(aep: AepApp) -> None:
     first, second = aep.token(), aep.token()
     assert first != second
     for token in (first, second):
@@ -60,7 +60,7 @@ def test_json_body_is_refused(aep: AepApp) -> None:
     assert "application/x-www-form-urlencoded" in response.text
 
 
-def test_token_ends_by_the_sandbox_clock(aep: AepApp) -> None:
+def test_a_token_expires_by_the_sandbox_clock(aep: AepApp) -> None:
     aep.ok("GET", f"{REGISTRY}/stats")
     aep.state.clock.advance(86398)
     aep.ok("GET", f"{REGISTRY}/stats")
@@ -69,7 +69,7 @@ def test_token_ends_by_the_sandbox_clock(aep: AepApp) -> None:
     assert (response.status_code, response.json()["error_code"]) == (401, "401013")
 
 
-def test_a_token_that_has_ended_when_it_comes(aep: AepApp) -> None:
+def test_a_token_that_is_expired_when_issued(aep: AepApp) -> None:
     aep.http.post("/_sandbox/aep/settings", json={"token_seconds": 0})
     answer = aep.http.post("/ims/token/v3", data=FORM).json()
     assert answer["expires_in"] == 0
@@ -77,7 +77,7 @@ def test_a_token_that_has_ended_when_it_comes(aep: AepApp) -> None:
     assert aep.request("GET", f"{REGISTRY}/stats", headers=ended).status_code == 401
 
 
-def test_tokens_can_be_taken_back(aep: AepApp) -> None:
+def test_tokens_can_be_revoked(aep: AepApp) -> None:
     assert aep.http.delete("/_sandbox/ims/tokens").json() == {"forgotten": 1}
     assert aep.request("GET", f"{REGISTRY}/stats").status_code == 401
     aep.ok("GET", f"{REGISTRY}/stats", headers={"Authorization": f"Bearer {aep.token()}"})
@@ -85,13 +85,15 @@ def test_tokens_can_be_taken_back(aep: AepApp) -> None:
 
 @pytest.mark.parametrize("change", [{"client_id": "unknown"}, {"client_secret": "wrong"}])
 @pytest.mark.parametrize("status", [400, 401])
-def test_the_status_of_a_refused_client_is_a_switch(aep: AepApp, change: dict[str, str], status: int) -> None:
+def test_the_status_for_a_rejected_client_is_a_switch(
+    aep: AepApp, change: dict[str, str], status: int
+) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"refusal_status": 500}).status_code == 400
     aep.http.post("/_sandbox/aep/settings", json={"refusal_status": status})
     assert aep.http.post("/ims/token/v3", data={**FORM, **change}).status_code == status
 
 
-def test_exchange_of_a_jwt_is_refused_in_a_sentence(aep: AepApp) -> None:
+def test_exchange_of_a_jwt_is_refused_with_a_sentence(aep: AepApp) -> None:
     answer = aep.http.post("/ims/exchange/jwt", data={"client_id": "x", "jwt_token": "y"})
     assert answer.status_code == 400 and "deprecated" in answer.json()["error_description"]
 
@@ -125,7 +127,7 @@ def test_secrets_are_rotated_through_the_console(aep: AepApp) -> None:
     assert left["uuid"] == new["uuid"] and "client_secret" not in left
 
 
-def test_the_console_knows_nobody_elses_credential(aep: AepApp) -> None:
+def test_the_console_knows_only_the_callers_credential(aep: AepApp) -> None:
     assert console(aep, "GET", path="23294/credentials/1").status_code == 404
     assert console(aep, "GET", path="1/credentials/436084").status_code == 404
     assert aep.http.get("/console/organizations/23294/credentials/436084/secrets").status_code == 403
@@ -154,7 +156,7 @@ def test_another_client_of_another_organization(aep: AepApp) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"client_id": ""}, {"client_id": "a", "secrets": []}, {"client_id": "a", "more": 1}, [], 3]
 )
-def test_credentials_that_make_no_sense(aep: AepApp, body: Any) -> None:
+def test_invalid_credentials_are_refused(aep: AepApp, body: Any) -> None:
     assert aep.http.post("/_sandbox/ims/credentials", json=body).status_code == 422
 
 
@@ -169,7 +171,7 @@ def test_ims_that_answers_with_a_page_or_late(sandbox: Sandbox) -> None:
     assert late.status_code == 200 and late.elapsed.total_seconds() > 0.05
 
 
-def test_two_secrets_are_good_while_one_is_changed(aep: AepApp) -> None:
+def test_two_secrets_are_valid_during_a_rotation(aep: AepApp) -> None:
     old, new = FORM["client_secret"], "demo-secret-not-real-0002"
     aep.http.post("/_sandbox/aep/settings", json={"secrets": [old, new]})
     assert [
@@ -193,7 +195,7 @@ def test_throttling(aep: AepApp) -> None:
     assert aep.http.post("/ims/token/v3", data=FORM).status_code == 200
 
 
-def test_a_token_is_good_after_a_restart_and_is_kept_nowhere(tmp_path: Path) -> None:
+def test_a_token_is_valid_after_a_restart_and_stored_nowhere(tmp_path: Path) -> None:
     with aep_app(tmp_path) as first:
         token = first.headers["Authorization"]
     kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())

@@ -20,7 +20,7 @@ ADMIN = ("boss", "s")
 
 @pytest.fixture
 def new(sandbox: Sandbox) -> Sandbox:
-    """A project where the demo account is an analyst, ``boss`` an admin here and of the organisation."""
+    """A project where the demo account is an analyst, and ``boss`` is an admin of project and organisation."""
     accounts = [
         {"username": ACCOUNT[0], "secret": ACCOUNT[1]},
         {"username": "boss", "secret": "s", "role": "admin", "organization_role": "admin"},
@@ -52,13 +52,13 @@ def refused(answer: requests.Response, status: int) -> None:
 class TestAccess:
     PATHS = ("/annotations", "/annotations/tags", "/schemas", "/schemas/event", "/workspaces/public")
 
-    def test_nobody_and_a_project_secret_are_401(self, new: Sandbox) -> None:
+    def test_no_credentials_and_a_project_secret_are_401(self, new: Sandbox) -> None:
         new.project(NEW, secret="abc")
         for path in ["/api/app/me", ACCOUNTS, *(PROJECT + path for path in self.PATHS)]:
             refused(ask(new, path, auth=None), 401)
             refused(ask(new, path, auth=("abc", "")), 401)
 
-    def test_a_bearer_token_is_taken(self, new: Sandbox) -> None:
+    def test_a_bearer_token_is_accepted(self, new: Sandbox) -> None:
         new.project(NEW, accounts=[{"username": "b", "secret": "s", "bearer": "made-up"}])
         headers = {"authorization": "Bearer made-up"}
         for path in self.PATHS:
@@ -72,7 +72,7 @@ class TestAccess:
         refused(ask(new, PROJECT + "/annotations", auth=("old", "s")), status)
         assert new.export(NEW, "2026-01-01", auth=("old", "s")).status_code == 400
 
-    def test_another_project_is_403_and_no_number_404(self, new: Sandbox) -> None:
+    def test_another_project_is_403_and_an_invalid_number_404(self, new: Sandbox) -> None:
         new.project(99)
         for path in self.PATHS:
             refused(ask(new, f"/api/app/projects/99{path}"), 403)
@@ -85,7 +85,7 @@ class TestAccess:
         refused(answer, 400)
         assert answer.json()["error"].endswith("invalid project id for cluster.")
 
-    def test_only_an_analyst_may_change_something(self, new: Sandbox) -> None:
+    def test_only_an_analyst_may_change_resources(self, new: Sandbox) -> None:
         reader = ("reader", "s")
         for method, path in (
             ("POST", "/annotations"),
@@ -105,7 +105,7 @@ class TestAccess:
     @pytest.mark.parametrize(
         "body", [b"", b"{", b"[]", b"\xff", b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\\ud800"}', b"[" * 99_999]
     )
-    def test_a_body_that_is_no_object_is_400(self, new: Sandbox, body: bytes) -> None:
+    def test_a_body_that_is_not_an_object_is_400(self, new: Sandbox, body: bytes) -> None:
         for path in ("/annotations", "/annotations/tags", "/schemas", "/schemas/event/x"):
             refused(ask(new, PROJECT + path, "POST", data=body), 400)
         for path in ("", "/add-to-project", "/remove-from-project"):
@@ -124,7 +124,7 @@ class TestAnnotations:
         body = {"date": "2026-06-01 12:00:00", "description": "é", **fields}
         return told(new, PROJECT + "/annotations", "POST", 201, json=body)["results"]
 
-    def test_the_life_of_one(self, new: Sandbox) -> None:
+    def test_create_read_change_delete(self, new: Sandbox) -> None:
         tag = told(new, PROJECT + "/annotations/tags", "POST", json={"name": "t"})
         made = self.made(new, tags=[tag["id"]])
         assert made == {
@@ -146,13 +146,13 @@ class TestAnnotations:
             refused(ask(new, one, method, json={}), 404)
         assert self.made(new)["id"] > made["id"]
 
-    def test_the_project_is_told_as_clients_want_it_or_not_as_documented(self, new: Sandbox) -> None:
+    def test_the_project_is_named_as_clients_expect_or_as_documented(self, new: Sandbox) -> None:
         self.made(new)
         new.project(NEW, switches={"annotation_entry": "documented"})
         [entry] = told(new, PROJECT + "/annotations")["results"]
         assert set(entry) == {"date", "description", "id", "user", "tags"}
 
-    def test_from_and_to_are_both_included(self, new: Sandbox) -> None:
+    def test_both_ends_are_included(self, new: Sandbox) -> None:
         for day in (
             "2026-05-31 23:59:59",
             "2026-06-01 00:00:00",
@@ -183,11 +183,11 @@ class TestAnnotations:
             {"date": "2026-06-01 12:00:00", "description": "x", "id": 3},
         ],
     )
-    def test_what_is_not_understood_is_400(self, new: Sandbox, body: dict[str, Any]) -> None:
+    def test_invalid_parameters_are_400(self, new: Sandbox, body: dict[str, Any]) -> None:
         refused(ask(new, PROJECT + "/annotations", "POST", json=body), 400)
         assert told(new, PROJECT + "/annotations")["results"] == []
 
-    def test_the_control_plane_adds_some(self, new: Sandbox) -> None:
+    def test_the_control_plane_adds_annotations(self, new: Sandbox) -> None:
         items = {"items": [{"date": "2026-06-01 12:00:00", "description": "x"}]}
         new.control(f"/mixpanel/projects/{NEW}/annotations", items)
         assert [note["description"] for note in told(new, PROJECT + "/annotations")["results"]] == ["x"]
@@ -256,7 +256,7 @@ class TestLexicon:
             {"entries": [{"entityType": "event", "name": "x", "schemaJson": {"properties": {"p": {}}}}]},
         ],
     )
-    def test_what_is_not_understood_is_400(self, new: Sandbox, body: dict[str, Any]) -> None:
+    def test_invalid_parameters_are_400(self, new: Sandbox, body: dict[str, Any]) -> None:
         refused(ask(new, PROJECT + "/schemas", "POST", json=body), 400)
 
     @pytest.mark.parametrize(
@@ -269,11 +269,11 @@ class TestLexicon:
             {"metadata": {"com.mixpanel": {"hidden": "yes"}}},
         ],
     )
-    def test_a_schema_that_is_none_is_400(self, new: Sandbox, schema: dict[str, Any]) -> None:
+    def test_an_invalid_schema_is_400(self, new: Sandbox, schema: dict[str, Any]) -> None:
         refused(ask(new, PROJECT + "/schemas/event/x", "POST", json=schema), 400)
         refused(ask(new, PROJECT + "/schemas/group/x", "POST", json={}), 400)
 
-    def test_five_a_minute_for_the_whole_organisation(self, new: Sandbox) -> None:
+    def test_five_requests_a_minute_for_the_whole_organisation(self, new: Sandbox) -> None:
         new.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         new.project(NEW, lexicon_limits={"enabled": True, "retry_after": True})
         paths = [PROJECT + "/schemas", f"/api/app/projects/{SHOP}/schemas"]
@@ -328,7 +328,7 @@ class TestServiceAccounts:
         ]
         assert {account["target_type"] for account in found} == {"individual"}
 
-    def test_who_is_no_admin_may_not_look(self, new: Sandbox) -> None:
+    def test_only_an_admin_may_read(self, new: Sandbox) -> None:
         for auth in (ACCOUNT, ("reader", "s")):
             refused(ask(new, ACCOUNTS, auth=auth), 403)
             refused(ask(new, PROJECT + "/service-accounts", auth=auth), 403)
@@ -337,7 +337,7 @@ class TestServiceAccounts:
         new.project(97, organization_id=5)
         refused(ask(new, "/api/app/organizations/5/service-accounts", auth=ADMIN), 403)
 
-    def test_one_is_made_used_moved_and_deleted(self, new: Sandbox) -> None:
+    def test_create_use_move_delete(self, new: Sandbox) -> None:
         body = {"username": "Night job!", "role": "consumer", "projects": [{"id": NEW, "role": "analyst"}]}
         body |= {"expires": "2030-01-01T00:00:00Z"}
         made = told(new, ACCOUNTS, "POST", 201, auth=ADMIN, json=body)["results"]
@@ -372,5 +372,5 @@ class TestServiceAccounts:
             ("/remove-from-project", {"projects": [{"id": NEW, "service_account_ids": "x"}]}, 400),
         ],
     )
-    def test_what_is_not_understood(self, new: Sandbox, path: str, body: Any, status: int) -> None:
+    def test_invalid_parameters(self, new: Sandbox, path: str, body: Any, status: int) -> None:
         refused(ask(new, ACCOUNTS + path, "POST", auth=ADMIN, json=body), status)

@@ -1,4 +1,4 @@
-"""Who may export: spellings of credentials, projects, regions, limits, and what ``/me`` tells."""
+"""Who may export: notations of credentials, projects, regions, limits, and the response of ``/me``."""
 
 from __future__ import annotations
 
@@ -39,24 +39,26 @@ def encoded(text: str) -> str:
         f"basic {encoded(f'{USER}:{SECRET}')}",
     ],
 )
-def test_a_service_account_is_taken_in_base64_and_as_plain_text(sandbox: Sandbox, authorization: str) -> None:
+def test_a_service_account_is_accepted_in_base64_and_as_plain_text(
+    sandbox: Sandbox, authorization: str
+) -> None:
     assert ask(sandbox, authorization).status_code == 200
 
 
 @pytest.mark.parametrize("spelling", ["{b64}", "{b64colon}", "{plain}", "{plain}:"])
 @pytest.mark.parametrize("project", [None, SHOP])
 @pytest.mark.parametrize("secret", ["0123456789abcdef0123456789abcdef", "bm90IHdoYXQgaXQgc2VlbXM="])
-def test_a_project_secret_is_taken_with_and_without_colon(
+def test_a_project_secret_is_accepted_with_and_without_colon(
     sandbox: Sandbox, spelling: str, project: int | None, secret: str
 ) -> None:
-    """Also when the plain text happens to be base64 of something else."""
+    """Also if the plain text happens to be base64 of something else."""
     sandbox.project(SHOP, secret=secret)
     text = spelling.format(b64=encoded(secret), b64colon=encoded(f"{secret}:"), plain=secret)
     assert ask(sandbox, f"Basic {text}", project).status_code == 200
     assert ask(sandbox, f"Basic {text}", ADOBE).status_code == 401
 
 
-def test_a_bearer_token_is_taken(sandbox: Sandbox) -> None:
+def test_a_bearer_token_is_accepted(sandbox: Sandbox) -> None:
     account = {"username": "b", "secret": "s", "bearer": "made-up-token"}
     sandbox.project(SHOP, accounts=[account])
     assert ask(sandbox, "Bearer made-up-token").status_code == 200
@@ -78,14 +80,14 @@ def test_a_bearer_token_is_taken(sandbox: Sandbox) -> None:
         f"Basic {encoded(':')}",
     ],
 )
-def test_anything_else_is_401(sandbox: Sandbox, authorization: str | None) -> None:
+def test_other_credentials_are_401(sandbox: Sandbox, authorization: str | None) -> None:
     answer = ask(sandbox, authorization)
     assert answer.status_code == 401
     assert "Unauthorized" in answer.json()["error"]
     assert SECRET not in answer.text
 
 
-def test_a_service_account_without_project_id_is_told_that_its_secret_is_wrong(sandbox: Sandbox) -> None:
+def test_a_service_account_without_project_id_gets_an_error_about_its_secret(sandbox: Sandbox) -> None:
     answer = sandbox.export(None, DAY)
     assert answer.status_code == 401
     assert "invalid project secret" in answer.json()["error"]
@@ -135,7 +137,7 @@ class TestLimits:
         sandbox.control("/clock", {"advance_seconds": 1})
         assert [sandbox.export(SHOP, DAY).status_code for _ in range(4)] == [200, 200, 200, 429]
 
-    def test_sixty_an_hour_and_what_is_refused_does_not_count(self, sandbox: Sandbox) -> None:
+    def test_sixty_an_hour_and_rejected_requests_do_not_count(self, sandbox: Sandbox) -> None:
         sandbox.project(SHOP, limits={"enabled": True, "retry_after": True})
         sandbox.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         for _ in range(60):
@@ -152,7 +154,7 @@ class TestLimits:
         sandbox.control("/clock", {"advance_seconds": 3000})
         assert sandbox.export(SHOP, DAY).status_code == 200
 
-    def test_so_many_at_a_time(self, sandbox: Sandbox) -> None:
+    def test_the_limit_of_concurrent_exports(self, sandbox: Sandbox) -> None:
         sandbox.project(SHOP, limits={"enabled": True, "concurrent": 1})
         sandbox.add(SHOP, *[{"line": "x", "at": "2026-08-01"}] * 10)
         sandbox.fault(
@@ -173,7 +175,7 @@ class TestLimits:
         assert "retry-after" not in refused.headers
         assert answers == [200]
 
-    def test_an_export_that_hangs_is_still_one_of_them(self, sandbox: Sandbox) -> None:
+    def test_a_hanging_export_counts(self, sandbox: Sandbox) -> None:
         sandbox.project(SHOP, limits={"enabled": True, "concurrent": 1})
         sandbox.fault({"do": "hang", "after_lines": 1}, match={"query": "limit=2"})
         hanging = _another(sandbox).export(SHOP, "2026-06-01", limit=2, stream=True)
@@ -191,7 +193,7 @@ class TestLimits:
 
 
 class TestMe:
-    def test_it_tells_projects_with_their_zones(self, sandbox: Sandbox) -> None:
+    def test_me_lists_projects_with_their_zones(self, sandbox: Sandbox) -> None:
         results = sandbox.get("/api/app/me", auth=ACCOUNT).json()["results"]
         assert results["projects"][str(ADOBE)] == {
             "name": "Adobe tutorial",

@@ -1,4 +1,4 @@
-"""Profiles: pages and sessions, filters, cohorts, and what profiles have."""
+"""Profiles: pages and sessions, filters, cohorts, and the properties of profiles."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_documented_shape(new: Sandbox) -> None:
 
 
 class TestPages:
-    def test_all_profiles_come_once_over_all_pages(self, sandbox: Sandbox) -> None:
+    def test_all_profiles_are_returned_once_over_all_pages(self, sandbox: Sandbox) -> None:
         """The demo shop's customers; only the first page has the total."""
         sandbox.control("/clock", {"set": "2026-07-03"})
         first = ask(sandbox, SHOP).json()
@@ -76,7 +76,7 @@ class TestPages:
         assert more["results"] == [] or len(more["results"]) < 1000
         assert len(found) == len(set(found)) == first["total"] > 2000
 
-    def test_the_size_of_a_page_is_the_projects(self, new: Sandbox) -> None:
+    def test_the_page_size_is_a_setting_of_the_project(self, new: Sandbox) -> None:
         new.project(NEW, engage_page_size=2)
         first = ask(new, page_size=1).json()
         assert (first["page_size"], len(first["results"]), first["total"]) == (2, 2, 3)
@@ -85,7 +85,7 @@ class TestPages:
         new.project(NEW, switches={"engage_page_size": "honoured"})
         assert len(ask(new, page_size=1).json()["results"]) == 1
 
-    def test_a_session_keeps_what_its_first_page_found(self, new: Sandbox) -> None:
+    def test_a_session_keeps_the_result_of_its_first_page(self, new: Sandbox) -> None:
         new.project(NEW, engage_page_size=1)
         session_id = ask(new).json()["session_id"]
         new.control(SHELF + "/profiles", method="DELETE")
@@ -93,7 +93,7 @@ class TestPages:
         assert ids(new) == []
         assert ask(new, session_id=session_id, page=0).json()["total"] == 3
 
-    def test_a_page_without_the_query_it_belongs_to_is_refused(self, new: Sandbox) -> None:
+    def test_a_page_with_another_query_is_refused(self, new: Sandbox) -> None:
         session_id = ask(new, where='properties["n"] > 1').json()["session_id"]
         for form in ({"session_id": session_id, "page": 1}, {"session_id": "1-UNKNOWN", "page": 1}):
             answer = ask(new, **form)
@@ -127,7 +127,7 @@ class TestFilters:
             ({"as_of_timestamp": "1780000000"}, ["ann", "Ö\u2028", 4]),
         ],
     )
-    def test_who_is_found(self, new: Sandbox, form: dict[str, str], found: list[Any]) -> None:
+    def test_which_profiles_match(self, new: Sandbox, form: dict[str, str], found: list[Any]) -> None:
         assert ids(new, **form) == found
 
     def test_a_member_without_a_profile_has_no_properties(self, new: Sandbox) -> None:
@@ -138,8 +138,8 @@ class TestFilters:
         rows = ask(new, output_properties='["n", "missing"]').json()["results"]
         assert [row["$properties"] for row in rows] == [{"n": 5}, {"n": 7.5}, {"n": 9}]
 
-    def test_a_client_may_send_json_beside_the_query(self, new: Sandbox) -> None:
-        """The filter in the body, all else in the query."""
+    def test_a_client_may_send_json_in_addition_to_the_query(self, new: Sandbox) -> None:
+        """The filter in the body, other parameters in the query."""
         params = {"project_id": NEW, "page_size": 1000}
         for cohort in ('{"id":1}', {"id": 1}):
             body = {"filter_by_cohort": cohort, "output_properties": ["n"]}
@@ -168,7 +168,7 @@ class TestFilters:
             {"behaviors": "1", "filter_by_cohort": '{"id":1}'},
         ],
     )
-    def test_what_is_not_understood_is_400(self, new: Sandbox, form: dict[str, str]) -> None:
+    def test_invalid_parameters_are_400(self, new: Sandbox, form: dict[str, str]) -> None:
         answer = ask(new, **form)
         assert answer.status_code == 400
         assert answer.json()["error"]
@@ -177,7 +177,7 @@ class TestFilters:
         assert ask(new, behaviors="[]").status_code == 501
 
 
-def test_what_profiles_have(new: Sandbox) -> None:
+def test_the_properties_of_profiles(new: Sandbox) -> None:
     answer = new.get(ENGAGE + "/properties", params={"project_id": NEW, "limit": 2000}, auth=ACCOUNT).json()
     assert answer["status"] == "ok"
     assert answer["results"] == {
@@ -220,7 +220,7 @@ def test_a_customer_has_a_profile_from_the_sign_up_on(sandbox: Sandbox) -> None:
 
 
 class TestControl:
-    def test_the_same_id_replaces_and_all_can_go(self, new: Sandbox) -> None:
+    def test_the_same_id_replaces_and_all_can_be_deleted(self, new: Sandbox) -> None:
         new.control(SHELF + "/profiles", {"items": [{"distinct_id": "ann", "properties": {"n": 1}}]})
         shown = {str(p["distinct_id"]): p for p in new.control(SHELF + "/profiles", method="GET")}
         assert shown["ann"]["properties"] == {"n": 1}
@@ -242,9 +242,7 @@ class TestControl:
             ("schemas", {"entityType": "group", "name": "x", "schemaJson": {}}),
         ],
     )
-    def test_what_is_not_understood_leaves_nothing(
-        self, new: Sandbox, path: str, item: dict[str, Any]
-    ) -> None:
+    def test_invalid_profiles_change_nothing(self, new: Sandbox, path: str, item: dict[str, Any]) -> None:
         before = new.control(f"{SHELF}/{path}", method="GET")
         body = json.dumps({"items": [item]})
         answer = new.session.post(f"{new.url}/_sandbox{SHELF}/{path}", data=body, timeout=9)

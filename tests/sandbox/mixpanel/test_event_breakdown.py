@@ -33,7 +33,7 @@ def told(sandbox: Sandbox, path: str, **params: Any) -> Any:
 
 @pytest.fixture
 def new(sandbox: Sandbox) -> Sandbox:
-    """A project whose today is 1 July 2026, with three kinds of events."""
+    """A project whose current day is 1 July 2026, with three kinds of events."""
     sandbox.control("/clock", {"set": "2026-07-01T12:00:00Z", "freeze": True})
     account = {"username": ACCOUNT[0], "secret": ACCOUNT[1]}
     sandbox.project(NEW, accounts=[account], query_limits={"enabled": False})
@@ -82,7 +82,7 @@ class TestNames:
         [{}, {"type": "x"}, {"type": "general", "limit": 0}, {"type": "general", "limit": "x"}]
         + [{"type": "general", "limit": limit} for limit in (5001, "9" * 5000, "-1", "1.0")],
     )
-    def test_what_is_not_understood_is_400(self, new: Sandbox, params: dict[str, Any]) -> None:
+    def test_invalid_parameters_are_400(self, new: Sandbox, params: dict[str, Any]) -> None:
         answer = ask(new, NAMES, **params)
         assert answer.status_code == 400
         assert answer.json()["request"].startswith(NAMES)
@@ -117,10 +117,10 @@ class TestProperties:
         }
         assert told(new, TOP, event="nothing") == {}
 
-    def test_what_every_event_has_is_never_listed(self, new: Sandbox) -> None:
+    def test_common_properties_are_never_listed(self, new: Sandbox) -> None:
         assert not {"$insert_id", "time", "distinct_id"} & told(new, TOP, limit=5000).keys()
 
-    def test_values_as_texts_the_most_frequent_first(self, new: Sandbox) -> None:
+    def test_values_as_texts_with_the_most_frequent_first(self, new: Sandbox) -> None:
         assert told(new, VALUES, name="plan") == ["pro", "free"]
         assert told(new, VALUES, name="plan", event="Seldom") == ["free"]
         assert told(new, VALUES, name="n") == ["0", "1", "2"]
@@ -140,7 +140,7 @@ class TestProperties:
         new.control("/clock", {"set": "2026-07-20", "freeze": True})
         assert sum(b'"often"' in line for line in new.lines(NEW, "2026-06-30")) == 0
 
-    def test_the_shop_tells_what_it_exports(self, sandbox: Sandbox) -> None:
+    def test_the_shop_lists_what_it_exports(self, sandbox: Sandbox) -> None:
         sandbox.control("/clock", {"set": "2026-06-02T06:00:00Z", "freeze": True})
         lines = sandbox.lines(SHOP, "2026-06-01", "2026-06-02")
         params = {"project_id": SHOP, "limit": 5000}
@@ -182,7 +182,7 @@ class TestFunnels:
             did("backwards", "A", "2026-06-02T10:00:00Z"),
         )
 
-    def test_each_day_counts_who_entered_on_it(self, new: Sandbox) -> None:
+    def test_each_day_counts_the_users_who_entered_on_it(self, new: Sandbox) -> None:
         found = self.funnel(new)
         assert found["meta"] == {"dates": ["2026-06-01", "2026-06-02", "2026-06-03"]}
         day = found["data"]["2026-06-01"]
@@ -224,7 +224,7 @@ class TestFunnels:
             ({"on": 'properties["x"]'}, 501),
         ],
     )
-    def test_what_is_not_understood(self, new: Sandbox, params: dict[str, Any], status: int) -> None:
+    def test_invalid_parameters(self, new: Sandbox, params: dict[str, Any], status: int) -> None:
         dates = {"from_date": "2026-06-01", "to_date": "2026-06-03"}
         assert ask(new, self.QUERY, **{"funnel_id": 5, **dates, **params}).status_code == status
 

@@ -21,7 +21,7 @@ def utc(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-def test_hostile_lines_come_out_byte_for_byte(sandbox: Sandbox) -> None:
+def test_hostile_lines_are_exported_byte_for_byte(sandbox: Sandbox) -> None:
     found = sandbox.lines(HOSTILE, "2025-01-01", "2026-07-31")
     assert sorted(found) == sorted(data.HOSTILE_EVENTS.read_bytes().split(b"\n")[:-1])
     assert found != data.HOSTILE_EVENTS.read_bytes().split(b"\n")[:-1]
@@ -36,7 +36,7 @@ def test_adobe_lines_keep_their_values_and_lose_only_white_space(sandbox: Sandbo
 
 
 def test_a_day_of_a_project_local_project_is_a_day_on_its_wall_clock(sandbox: Sandbox) -> None:
-    # 1652825148 read as UTC is 2022-05-17 22:05, which is what the wall in Los Angeles showed;
+    # 1652825148 read as UTC is 2022-05-17 22:05, which is the wall-clock time in Los Angeles;
     # the instant itself was 2022-05-18 05:05 UTC.
     assert [json.loads(line)["properties"]["time"] for line in sandbox.lines(ADOBE, "2022-05-17")] == [
         1652825148
@@ -59,7 +59,7 @@ def test_a_day_of_a_project_local_project_is_a_day_on_its_wall_clock(sandbox: Sa
         ("2026-11-01T09:30:00Z", "America/Los_Angeles", 1793496600, "2026-11-01"),
     ],
 )
-def test_an_instant_is_stored_as_the_reading_of_the_wall_clock(
+def test_an_instant_is_stored_as_its_wall_clock_time(
     sandbox: Sandbox, instant: str, zone: str, stored: int, day: str
 ) -> None:
     sandbox.control("/clock", {"set": "2026-11-23T00:00:00Z"})
@@ -69,7 +69,7 @@ def test_an_instant_is_stored_as_the_reading_of_the_wall_clock(
     assert json.loads(line)["properties"]["time"] == stored
 
 
-def test_from_and_to_are_both_included(sandbox: Sandbox) -> None:
+def test_both_ends_are_included(sandbox: Sandbox) -> None:
     sandbox.project(NEW, accounts=[_account()])
     for moment in (
         "2026-05-31T23:59:59Z",
@@ -82,14 +82,14 @@ def test_from_and_to_are_both_included(sandbox: Sandbox) -> None:
     assert found == {"2026-06-01T00:00:00Z", "2026-06-02T23:59:59Z"}
 
 
-def test_rows_are_not_in_the_order_of_time_and_come_the_same_way_twice(sandbox: Sandbox) -> None:
+def test_rows_are_not_ordered_by_time_but_always_in_the_same_order(sandbox: Sandbox) -> None:
     first = sandbox.lines(SHOP, "2026-06-03")
     times = [json.loads(line)["properties"]["time"] for line in first]
     assert times != sorted(times)
     assert first == sandbox.lines(SHOP, "2026-06-03")
 
 
-def test_days_are_mixed_up_too(sandbox: Sandbox) -> None:
+def test_days_are_mixed_too(sandbox: Sandbox) -> None:
     lines = sandbox.lines(SHOP, "2026-06-01", "2026-06-04")
     days = [json.loads(line)["properties"]["time"] // 86400 for line in lines]
     assert len(set(days)) == 4
@@ -121,18 +121,18 @@ def test_added_numbers_keep_their_text(sandbox: Sandbox) -> None:
     assert b'"n":{"x":[1.50,2E3]},' + tail in line
 
 
-def test_texts_come_as_raw_utf8_however_they_were_added(sandbox: Sandbox) -> None:
+def test_texts_are_exported_as_raw_utf8_however_they_were_added(sandbox: Sandbox) -> None:
     sandbox.project(NEW, accounts=[_account()])
     properties = {"time": utc("2026-07-01T10:00"), "distinct_id": "Åse", "æ": ["ø", "\x00\u2028"]}
-    sandbox.add(NEW, {"event": "Kjøp ☕", "properties": properties})  # as ASCII, with escapes
+    sandbox.add(NEW, {"event": "Kjøp ☕", "properties": properties})  # As ASCII, with escapes.
     (line,) = sandbox.lines(NEW, "2026-07-01")
-    # What is below the space must be escaped.
+    # Control characters must be escaped.
     assert '"event":"Kjøp ☕"'.encode() in line
     assert '"distinct_id":"Åse"'.encode() in line
     assert '"æ":["ø","\\u0000\u2028"]'.encode() in line
 
 
-def test_a_raw_line_is_sent_as_it_is(sandbox: Sandbox) -> None:
+def test_a_raw_line_is_exported_unchanged(sandbox: Sandbox) -> None:
     sandbox.project(NEW, accounts=[_account()])
     sandbox.add(NEW, {"line": 'no json "at all', "at": "2026-06-01"})
     sandbox.add(NEW, {"line_base64": "//4=", "at": "2026-06-01", "copies": 2})
@@ -148,7 +148,7 @@ class TestForm:
         assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "0")
         assert answer.headers["content-type"] == "text/plain"
 
-    def test_gzip_only_when_asked_for(self, sandbox: Sandbox) -> None:
+    def test_gzip_only_on_request(self, sandbox: Sandbox) -> None:
         plain = sandbox.export(SHOP, "2026-06-01", headers={"accept-encoding": "identity"})
         packed = sandbox.export(SHOP, "2026-06-01", headers={"accept-encoding": "deflate, gzip"}, stream=True)
         assert "content-encoding" not in plain.headers
@@ -173,7 +173,7 @@ class TestForm:
             ("*", False),
         ],
     )
-    def test_a_weight_of_zero_asks_for_no_gzip(self, sandbox: Sandbox, asked: str, packed: bool) -> None:
+    def test_a_weight_of_zero_requests_no_gzip(self, sandbox: Sandbox, asked: str, packed: bool) -> None:
         answer = sandbox.export(SHOP, "2026-06-01", headers={"Accept-Encoding": asked})
         assert ("content-encoding" in answer.headers) is packed
 
@@ -215,7 +215,7 @@ class TestForm:
 
 
 class TestVisibility:
-    def test_rows_show_from_their_processing_on(self, sandbox: Sandbox) -> None:
+    def test_rows_are_visible_from_their_processing_on(self, sandbox: Sandbox) -> None:
         sandbox.project(NEW, accounts=[_account()])
         sandbox.add(NEW, {"event": "Late", "at": "2026-06-01T10:00Z", "processed_at": "2026-06-04T08:00:00Z"})
         sandbox.control("/clock", {"set": "2026-06-04T07:59:59Z", "freeze": True})
@@ -223,7 +223,7 @@ class TestVisibility:
         sandbox.control("/clock", {"advance_seconds": 1})
         assert len(sandbox.lines(NEW, "2026-06-01")) == 1
 
-    def test_a_row_may_show_later_than_it_was_processed(self, sandbox: Sandbox) -> None:
+    def test_a_row_may_become_visible_later_than_it_was_processed(self, sandbox: Sandbox) -> None:
         sandbox.project(NEW, accounts=[_account()])
         late = {"event": "L", "at": "2026-06-01", "processed_at": "2026-06-01", "visible_at": "2026-06-02"}
         sandbox.add(NEW, late)
@@ -269,7 +269,7 @@ class TestRefusals:
             ({"time_in_ms": "maybe"}, "time_in_ms"),
         ],
     )
-    def test_what_is_not_understood_is_400(self, sandbox: Sandbox, query: dict[str, str], text: str) -> None:
+    def test_invalid_parameters_are_400(self, sandbox: Sandbox, query: dict[str, str], text: str) -> None:
         asked = {"project_id": SHOP, "from_date": "2026-06-01", "to_date": "2026-06-01", **query}
         answer = sandbox.get("/api/2.0/export", params=asked, auth=ACCOUNT)
         assert answer.status_code == 400
@@ -302,7 +302,7 @@ class TestRefusals:
         assert answer.status_code == 501
 
 
-def test_a_scaled_shop_has_more_visits_and_no_event_twice(sandbox: Sandbox) -> None:
+def test_a_scaled_shop_has_more_visits_and_no_duplicates(sandbox: Sandbox) -> None:
     once = sandbox.lines(SHOP, "2026-06-01")
     sandbox.project(SHOP, scale=3)
     thrice = sandbox.lines(SHOP, "2026-06-01")

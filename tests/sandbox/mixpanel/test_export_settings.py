@@ -1,4 +1,4 @@
-"""The export where a project's plan, roles, classified data, and what Mixpanel's documents leave open decide."""
+"""The export where a project's plan, roles, classified data, or gaps in Mixpanel's documents decide."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class TestRoles:
         assert new.session.post(new.url + "/_sandbox/mixpanel/projects", json=body).status_code == 422
 
     @pytest.mark.parametrize("role", ["owner", "analyst"])
-    def test_classified_data_are_403_or_left_out(self, new: Sandbox, role: str) -> None:
-        """What Mixpanel does is not known; no default role has access, not even the owner's."""
+    def test_classified_data_are_403_or_omitted(self, new: Sandbox, role: str) -> None:
+        """Mixpanel's behaviour is unknown; no default role has access, not even the owner's."""
         accounts = [{"username": "x", "secret": "s", "role": role}]
         accounts += [{"username": "may", "secret": "s", "role": "classified"}]
         new.project(NEW, accounts=accounts, classified_properties=["email", "a"])
@@ -84,7 +84,7 @@ class TestPlan:
 
 class TestForm:
     @pytest.mark.parametrize("first", ["2026-7-1", "2026-07-02"])
-    def test_refusals_can_be_the_sentence_alone(self, new: Sandbox, first: str) -> None:
+    def test_errors_can_be_the_sentence_alone(self, new: Sandbox, first: str) -> None:
         as_json = new.export(NEW, first)
         new.project(NEW, switches={"export_errors": "text"})
         as_text = new.export(NEW, first)
@@ -117,7 +117,7 @@ class TestForm:
         assert sandbox.lines(HOSTILE, "2026-07-01", workspace_id="77", **old) == plain
         assert sandbox.get("/api/2.0/export", params={**old, "from_date": DAY}).status_code == 401
 
-    def test_a_slash_at_the_end_changes_nothing(self, sandbox: Sandbox) -> None:
+    def test_a_trailing_slash_changes_nothing(self, sandbox: Sandbox) -> None:
         params = {"project_id": HOSTILE, "from_date": "2026-07-01", "to_date": "2026-07-01"}
         assert (
             sandbox.get("/api/2.0/export/", params=params, auth=ACCOUNT).content
@@ -126,8 +126,8 @@ class TestForm:
 
 
 class TestWhere:
-    def test_time_in_an_expression_is_the_stored_reading_or_the_instant(self, new: Sandbox) -> None:
-        """Of an old project it is not known which."""
+    def test_time_in_an_expression_is_the_stored_value_or_the_instant(self, new: Sandbox) -> None:
+        """For an old project it is unknown which."""
         new.project(NEW, time_is="project_local", timezone="America/Los_Angeles")
         new.add(NEW, {"event": "noon UTC", "at": "2026-06-01T12:00:00Z"})
         early = 'properties["$time"] < datetime("2026-06-01T06:00:00")'
@@ -145,7 +145,7 @@ class TestWhere:
         new.project(NEW, switches={"where_processing_ms": 1000})
         assert len(new.lines(NEW, DAY, where=where)) == 1
 
-    def test_the_profile_of_whoever_did_it(self, new: Sandbox) -> None:
+    def test_the_profile_of_the_events_user(self, new: Sandbox) -> None:
         shelf = f"/mixpanel/projects/{NEW}/profiles"
         new.control(shelf, {"items": [{"distinct_id": "ann", "properties": {"$email": "ann@a.example"}}]})
         for who in ("ann", "bob"):
@@ -157,7 +157,7 @@ class TestWhere:
 
 
 class TestHistory:
-    def test_rows_may_come_later_than_they_were_processed(self, new: Sandbox) -> None:
+    def test_rows_may_become_visible_later_than_they_were_processed(self, new: Sandbox) -> None:
         """One probe saw all of them after 45 minutes; Mixpanel promises nothing."""
         new.project(NEW, switches={"visibility_delay_seconds": 2700})
         new.add(NEW, {"event": "E", "at": "2026-07-01T11:00Z", "processed_at": "2026-07-01T11:30:00Z"})
@@ -166,7 +166,7 @@ class TestHistory:
         assert len(new.lines(NEW, "2026-07-01")) == 1
 
     @pytest.mark.parametrize("touches", [False, True])
-    def test_a_merge_may_touch_the_time_of_processing(self, new: Sandbox, touches: bool) -> None:
+    def test_a_merge_may_change_the_processing_time(self, new: Sandbox, touches: bool) -> None:
         new.add(
             NEW, {"event": "E", "at": DAY, "processed_at": DAY, "properties": {"distinct_id": "$device:1"}}
         )
@@ -198,7 +198,7 @@ class TestHistory:
         b'{"event":"\\ud83d","at":"2026-06-01"}',
     ],
 )
-def test_what_no_export_could_hold_is_refused(new: Sandbox, event: bytes) -> None:
+def test_values_that_no_export_could_contain_are_refused(new: Sandbox, event: bytes) -> None:
     """Times beyond any calendar, a billion copies, half a surrogate pair."""
     url = f"{new.url}/_sandbox/mixpanel/projects/{NEW}/events"
     answer = new.session.post(url, data=b'{"events":[' + event + b"]}", timeout=9)

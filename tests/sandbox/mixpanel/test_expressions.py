@@ -45,7 +45,7 @@ EVENT: dict[str, Any] = {
         ('properties["$time"]>datetime(1782907200)', False),
         ('event["$time"] >= datetime("2026-07-01T12:00:00")', True),
         ('event["$time"] < datetime("2026-07-01T12:00:00Z")', False),
-        # Filtering on time itself matches nothing, and so does its opposite.
+        # Filtering on time itself matches nothing, and neither does its opposite.
         ('properties["time"] > 0', False),
         ('properties["$distinct_id"] == "u-1"', True),
         ('properties["$event_name"] == "Purchase"', True),
@@ -93,7 +93,7 @@ EVENT: dict[str, Any] = {
         ("properties['quo\"te'] == 1", True),
         ('properties["quo\\"te"] == 1', True),
         ('"x" < "y"', True),
-        # A date property is a text; compared with datetime() it is a moment.
+        # A date property is a text; compared with datetime() it is a time.
         ('properties["seen"] >= datetime("2026-07-01T12:00:00")', True),
         ('properties["seen"] > datetime(1782907200)', False),
         ('datetime("2026-07-02") > properties["seen"]', True),
@@ -117,7 +117,7 @@ def test_an_expression(expression: str, expected: bool) -> None:
     ],
     ids=["or", "sum", "minus", "not"],
 )
-def test_a_long_expression_is_no_deep_one(expression: str) -> None:
+def test_a_long_expression_is_not_a_deep_one(expression: str) -> None:
     """The documentation tells clients to combine queries."""
     assert parse(expression)(EVENT) is True
 
@@ -144,7 +144,7 @@ def test_a_long_expression_is_no_deep_one(expression: str) -> None:
         "\\",
     ],
 )
-def test_what_is_not_understood_is_refused(expression: str) -> None:
+def test_invalid_expressions_are_refused(expression: str) -> None:
     with pytest.raises(WhereError):
         parse(expression)
 

@@ -1,6 +1,6 @@
-"""What went wrong for users of Mixpanel's export, report by report: how the sandbox makes it, and what arrives.
+"""Problems that users of Mixpanel's export reported: how the sandbox reproduces each, and what a client receives.
 
-Each report has its number in the list of them; a bare socket reads the answers (``tests/support/sandbox/raw_socket.py``).
+The numbers are those of the list of reports; a bare socket reads the responses (``tests/support/sandbox/raw_socket.py``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EXPORT = {"path": "/api/2.0/export"}
 def arrived(
     sandbox: Sandbox, first: str = DAY, last: str = "", *, seconds: float = 5, headers: str = "", **query: Any
 ) -> RawResponse:
-    """An export of the test's project."""
+    """Return an export of the test's project."""
     asked = {"project_id": NEW, "from_date": first, "to_date": last or first, **query}
     target = "/api/2.0/export?" + urlencode(
         {name: value for name, value in asked.items() if value is not None}
@@ -66,7 +66,7 @@ def report(*numbers: str) -> Callable[[Report], Report]:
 
 @pytest.fixture
 def new(sandbox: Sandbox) -> Sandbox:
-    """An empty project on a July day of 2026, and a client that may do everything."""
+    """An empty project on a July day of 2026, and a client with all permissions."""
     sandbox.control("/clock", {"set": "2026-07-15T12:00:00Z", "freeze": True})
     account = {"username": ACCOUNT[0], "secret": ACCOUNT[1]}
     sandbox.project(NEW, accounts=[account], limits={"enabled": False})
@@ -81,11 +81,11 @@ ALL = [
 
 
 @pytest.mark.parametrize("number", ALL)
-def test_a_report_can_be_made_again(new: Sandbox, number: str) -> None:
+def test_a_report_can_be_reproduced(new: Sandbox, number: str) -> None:
     REPORTS[number](new)
 
 
-def test_no_report_is_forgotten() -> None:
+def test_every_report_has_a_reproduction() -> None:
     assert set(REPORTS) == set(ALL)
 
 
@@ -102,7 +102,7 @@ def _separators(sandbox: Sandbox) -> None:
 
 @report("4")
 def _order_and_damage(sandbox: Sandbox) -> None:
-    """Rows that are not in the order of their time; a damaged name in addition to the clean one."""
+    """Rows that are not ordered by their time; a damaged name in addition to the clean one."""
     hours = [event(distinct_id=f"u{n}", at=f"{DAY}T{n:02}:00:00Z") for n in range(24)]
     sandbox.add(NEW, *hours, event(**{"insert_id": 1, "insert_id\ufffd": 2}))
     found = properties(arrived(sandbox))
@@ -113,7 +113,7 @@ def _order_and_damage(sandbox: Sandbox) -> None:
 
 @report("5", "15", "45")
 def _late(sandbox: Sandbox) -> None:
-    """A row of three days ago, and one of 150 days ago, that arrive while the client has gone on."""
+    """A row of three days ago, and one of 150 days ago, that arrive after the client has read these days."""
     for days in (3, 150):
         day = (date(2026, 7, 15) - timedelta(days)).isoformat()
         assert arrived(sandbox, day).body == b""
@@ -126,7 +126,7 @@ def _late(sandbox: Sandbox) -> None:
 
 @report("6")
 def _empty_days(sandbox: Sandbox) -> None:
-    """Five days in the middle without a row: 200, and nothing."""
+    """Five days in the middle without a row: 200 with an empty body."""
     sandbox.add(NEW, event(at="2026-06-01T01:00Z"), event(at="2026-06-07T01:00Z"))
     bodies = [arrived(sandbox, f"2026-06-{day:02}") for day in range(1, 8)]
     assert [len(found.lines) for found in bodies] == [1, 0, 0, 0, 0, 0, 1]
@@ -135,7 +135,7 @@ def _empty_days(sandbox: Sandbox) -> None:
 
 @report("7", "10", "33")
 def _large(sandbox: Sandbox) -> None:
-    """More than anybody should hold: it comes in pieces, and the service does not run ahead of its reader."""
+    """More than fits into memory: it is streamed, and the service is not ahead of its reader."""
     sandbox.project(SHOP, scale=50)
     query = {"project_id": SHOP, "from_date": DAY, "to_date": DAY}
     with sandbox.get("/api/2.0/export", params=query, auth=ACCOUNT, stream=True) as answer:
@@ -149,7 +149,7 @@ def _large(sandbox: Sandbox) -> None:
 
 @report("8", "24c")
 def _keys(sandbox: Sandbox) -> None:
-    """One ``$insert_id`` for two names; one key twice; no ``$insert_id`` at all: all of them come."""
+    """One ``$insert_id`` for two names; a duplicate key; a missing ``$insert_id``: all of them are exported."""
     same = {"distinct_id": "u", "$insert_id": "i"}
     sandbox.add(NEW, {**event("A", **same), "copies": 2}, event("B", **same), event("A", distinct_id="u"))
     found = properties(arrived(sandbox))
@@ -159,7 +159,7 @@ def _keys(sandbox: Sandbox) -> None:
 
 @report("9")
 def _case(sandbox: Sandbox) -> None:
-    """Names that differ in case only: together, and each alone."""
+    """Names that differ only in case: together, and each alone."""
     sandbox.add(NEW, event(username=1, userName=2), event(username=3), event(userName=4))
     found = properties(arrived(sandbox))
     assert [row.keys() & {"username", "userName"} for row in found] == [
@@ -202,14 +202,14 @@ def _edges(sandbox: Sandbox) -> None:
 
 @report("14")
 def _again(sandbox: Sandbox) -> None:
-    """The same day again is the same bytes."""
+    """The same day again has the same bytes."""
     sandbox.add(NEW, *[event(distinct_id=f"u{n}") for n in range(20)])
     assert arrived(sandbox) == arrived(sandbox)
 
 
 @report("16")
 def _tomorrow(sandbox: Sandbox) -> None:
-    """Tomorrow in the project's zone, though not in UTC."""
+    """Tomorrow in the project's zone, but not in UTC."""
     sandbox.control("/clock", {"set": "2026-07-02T05:00:00Z", "freeze": True})
     sandbox.project(NEW, timezone="America/Los_Angeles")
     found = arrived(sandbox, "2026-07-02")
@@ -228,7 +228,7 @@ def _region(sandbox: Sandbox) -> None:
 
 @report("18")
 def _plan(sandbox: Sandbox) -> None:
-    """No Query API, and the export works."""
+    """Without the Query API, the export works."""
     sandbox.project(NEW, query_api=False)
     for path in ("/api/query/cohorts/list", "/api/2.0/engage", "/api/2.0/events/properties/top"):
         assert sandbox.get(path, params={"project_id": NEW}, auth=ACCOUNT).status_code == 402
@@ -247,7 +247,7 @@ def _unlisted(sandbox: Sandbox) -> None:
 
 @report("20", "44")
 def _in_the_middle(sandbox: Sandbox) -> None:
-    """The second of three requests fails; the reply of the third is lost, though Mixpanel has done its part."""
+    """The second of three requests fails; the response to the third is lost although Mixpanel processed it."""
     sandbox.add(NEW, event())
     sandbox.fault({"do": "answer", "status": 502}, match=EXPORT, skip=1)
     sandbox.fault({"do": "drop", "after": True}, match=EXPORT, skip=2)
@@ -258,7 +258,7 @@ def _in_the_middle(sandbox: Sandbox) -> None:
 
 @report("21")
 def _count(sandbox: Sandbox) -> None:
-    """What was sent is written down, line for line, to be counted against what a client has."""
+    """Sent lines are recorded, to be compared with what a client has."""
     sandbox.add(NEW, *[event(distinct_id=f"u{n}", text="\u2028") for n in range(30)])
     found = arrived(sandbox)
     assert [entry["line"].encode() for entry in sandbox.returned(project_id=NEW)] == found.lines
@@ -266,7 +266,7 @@ def _count(sandbox: Sandbox) -> None:
 
 @report("22", "28")
 def _terminated(sandbox: Sandbox) -> None:
-    """All spellings, with and without a line feed, plain and in gzip; and an error dressed as success."""
+    """All spellings, with and without a line feed, plain and gzipped; and an error with status 200."""
     sandbox.add(NEW, {**event(), "copies": 5})
     rows = arrived(sandbox).body
     for text in ("terminated early", "export terminated early", "[terminated early]"):
@@ -293,7 +293,7 @@ def _hour(sandbox: Sandbox) -> None:
 
 @report("24", "38")
 def _silence(sandbox: Sandbox) -> None:
-    """Nothing, not even a status, for longer than a client's patience; or a status and nothing more."""
+    """No status for longer than a client's timeout; or a status and no body."""
     sandbox.fault({"do": "delay", "delay_seconds": 0.5}, match=EXPORT)
     assert arrived(sandbox, seconds=0.2).ended == "open"
     sandbox.fault({"do": "hang", "after_bytes": 0}, match=EXPORT)
@@ -303,7 +303,7 @@ def _silence(sandbox: Sandbox) -> None:
 
 @report("24b", "35", "46")
 def _profiles(sandbox: Sandbox) -> None:
-    """Pages of profiles: lost parameters, too many readers, and more than a page of them."""
+    """Pages of profiles: lost parameters, too many readers, and several pages."""
     people = [{"distinct_id": f"u{n}", "properties": {"n": n}} for n in range(30)]
     sandbox.control(f"/mixpanel/projects/{NEW}/profiles", {"items": people})
     sandbox.project(NEW, engage_page_size=10)
@@ -323,7 +323,7 @@ def _profiles(sandbox: Sandbox) -> None:
 
 @report("25")
 def _windows(sandbox: Sandbox) -> None:
-    """Which days were asked for is written down: windows that overlap show."""
+    """Requested days are recorded: overlapping windows are visible."""
     arrived(sandbox, "2026-06-05", "2026-06-06")
     arrived(sandbox, "2026-06-06", "2026-06-07")
     asked = sandbox.control("/mixpanel/exports", method="GET")
@@ -419,7 +419,7 @@ def _half_closed(sandbox: Sandbox) -> None:
 
 @report("40")
 def _while_it_ran(sandbox: Sandbox) -> None:
-    """A row that shows between two requests, though it was processed before the first one."""
+    """A row that becomes visible between two requests although it was processed before the first one."""
     row = {**event(), "processed_at": "2026-07-15T11:00:00Z", "visible_at": "2026-07-15T12:00:30Z"}
     sandbox.add(NEW, row)
     until = 'properties["mp_processing_time_ms"] <= 1784116800000'
@@ -431,7 +431,7 @@ def _while_it_ran(sandbox: Sandbox) -> None:
 
 @report("41")
 def _every_byte(sandbox: Sandbox) -> None:
-    """The last line cut at every byte, with a framing that says nothing of it."""
+    """The last line truncated at every byte, with a framing that hides it."""
     sandbox.add(NEW, event("A"), event("B"))
     whole = arrived(sandbox).body
     for count in range(1, len(whole.split(b"\n")[1]) + 2):
@@ -452,7 +452,7 @@ def _kolkata(sandbox: Sandbox) -> None:
 
 @report("43")
 def _gap(sandbox: Sandbox) -> None:
-    """A wall clock's reading that never was: half past two when the clocks went forward."""
+    """A skipped wall-clock time: half past two when the clocks went forward."""
     sandbox.project(NEW, time_is="project_local", timezone="America/Los_Angeles")
     sandbox.add(NEW, {"event": "E", "properties": {"time": 1520735400}})
     assert properties(arrived(sandbox, "2018-03-11"))[0]["time"] == 1520735400
@@ -469,7 +469,7 @@ def _server(sandbox: Sandbox) -> None:
 
 @report("gzip")
 def _gzip(sandbox: Sandbox) -> None:
-    """Without its trailer; in several members; cut with the framing of each kind."""
+    """Without its trailer; in several members; truncated with each kind of framing."""
     sandbox.add(NEW, *[event(distinct_id=f"u{n}", text="x" * n) for n in range(50)])
     rows = arrived(sandbox).body
     asked = "accept-encoding: gzip\r\n"
@@ -493,7 +493,7 @@ def _gzip(sandbox: Sandbox) -> None:
 
 @report("ends")
 def _ends(sandbox: Sandbox) -> None:
-    """A body that ends with the connection, whole or not; no line feed at the end; odd ends of lines; no UTF-8."""
+    """A body that ends with the connection, complete or not; no final line feed; unusual line ends; invalid UTF-8."""
     sandbox.add(NEW, event("A"), event("B"))
     rows = arrived(sandbox).body
     sandbox.fault({"do": "cut", "before_end_bytes": 9, "framing": "close"}, match=EXPORT)
@@ -517,7 +517,7 @@ def _ends(sandbox: Sandbox) -> None:
 
 @report("times")
 def _times(sandbox: Sandbox) -> None:
-    """A ``time`` that is a float, a text, in milliseconds, or missing: lines that are sent exactly so."""
+    """A ``time`` that is a float, a text, in milliseconds, or missing: lines that are sent unchanged."""
     own = b'"distinct_id":"u","mp_processing_time_ms":1780308000000}}'
     odd = [b'"time":1780308000.5,', b'"time":"1780308000",', b'"time":1780308000000,', b""]
     lines = [b'{"event":"E","properties":{' + each + own for each in odd]

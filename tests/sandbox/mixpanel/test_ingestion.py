@@ -1,4 +1,4 @@
-"""What Mixpanel's own SDKs send comes out of the export again, and what is wrong is refused in the documented words."""
+"""Events sent by Mixpanel's own SDKs are exported again, and invalid ones are refused with the documented errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @pytest.fixture
 def mixpanel(sandbox: Sandbox) -> Sandbox:
-    """A project with a token, whose account is an admin; the clock stands still."""
+    """A project with a token, whose account is an admin; the clock is frozen."""
     sandbox.control("/clock", {"set": NOW, "freeze": True})
     account = {"username": ACCOUNT[0], "secret": ACCOUNT[1], "role": "admin"}
     off = {"enabled": False}
@@ -57,7 +57,7 @@ def b64(value: Any) -> str:
 
 
 def python_sdk(sandbox: Sandbox, endpoint: str, message: Any, query: Any = None, auth: Any = None) -> Any:
-    """What ``mixpanel.Consumer.send`` does."""
+    """Send as ``mixpanel.Consumer.send`` does."""
     params = {"data": json.dumps(message, separators=(",", ":")), "verbose": 1, "ip": 0}
     answer = post(sandbox, endpoint, params=query or {}, data=params, auth=auth).json()
     if answer["status"] != 1:
@@ -66,7 +66,7 @@ def python_sdk(sandbox: Sandbox, endpoint: str, message: Any, query: Any = None,
 
 
 class TestSdks:
-    """Each sends one event, which is then exported."""
+    """Each SDK sends one event, which is then exported."""
 
     def sent(self, sandbox: Sandbox, how: str) -> requests.Response:
         one = event()
@@ -156,7 +156,7 @@ class TestSdks:
         answer = mixpanel.session.options(mixpanel.url + "/track", headers=headers, timeout=20)
         assert (answer.status_code, answer.headers["access-control-allow-headers"]) == (204, "content-type")
 
-    def test_the_transcript_keeps_no_event(self, mixpanel: Sandbox) -> None:
+    def test_the_transcript_contains_no_event(self, mixpanel: Sandbox) -> None:
         mixpanel.get("/track", params={"data": b64(event()), "ip": 1})
         entry = mixpanel.transcript(path="/track")[-1]
         assert (entry["service"], entry["project"], entry["rows"]) == ("mixpanel", NEW, 1)
@@ -176,7 +176,7 @@ class TestTrack:
             ("text", "not an object"),
         ],
     )
-    def test_an_event_that_is_not_taken(self, mixpanel: Sandbox, wrong: Any, says: str) -> None:
+    def test_an_invalid_event(self, mixpanel: Sandbox, wrong: Any, says: str) -> None:
         assert post(mixpanel, "/track", json=[wrong]).text == "0"
         verbose = post(mixpanel, "/track?verbose=1", json=wrong).json()
         assert verbose["status"] == 0 and says in verbose["error"]
@@ -191,7 +191,7 @@ class TestTrack:
         assert (strict.status_code, strict.json()["failed_records"][0]["index"]) == (400, 1)
         assert len(exported(mixpanel)) == 2
 
-    def test_an_unknown_token_is_not_said_to_be_unknown(self, mixpanel: Sandbox) -> None:
+    def test_an_unknown_token_is_not_reported(self, mixpanel: Sandbox) -> None:
         assert post(mixpanel, "/track", json=[event(token="f" * 32)]).text == "1"
         assert exported(mixpanel) == []
 
@@ -201,7 +201,7 @@ class TestTrack:
             assert len(exported(mixpanel)) == rows
         assert exported(mixpanel)[0]["properties"]["$mp_api_endpoint"] == "api-js.mixpanel.com"
 
-    def test_what_an_event_need_not_have(self, mixpanel: Sandbox) -> None:
+    def test_optional_fields_of_an_event(self, mixpanel: Sandbox) -> None:
         bare = event(distinct_id=..., time=..., **{"$insert_id": ...})
         with_device = event("Device", distinct_id=..., **{"$device_id": "d1"})
         with_user = event("User", distinct_id=..., **{"$device_id": "d1", "$user_id": "u1"})
@@ -211,7 +211,7 @@ class TestTrack:
         assert found["Sign up"]["distinct_id"]
         assert (found["Device"]["distinct_id"], found["User"]["distinct_id"]) == ("$device:d1", "u1")
 
-    def test_what_mixpanel_makes_of_values(self, mixpanel: Sandbox) -> None:
+    def test_conversions_of_values(self, mixpanel: Sandbox) -> None:
         post(mixpanel, "/track", json=[
             event(time=NOW_S + 60, ip="1.2.3.4", long="é" * 300, deep={"a": ["x" * 256]}, big=3928097563762691601),
             event("Gone", **{"$ignore": True}),
@@ -247,7 +247,7 @@ class TestTrack:
             ({"data": gzip.compress(b" " * 10_485_761), "headers": {**JSON, "Content-Encoding": "gzip"}}, 413, "10485760 bytes"),
         ],
     )  # fmt: skip
-    def test_what_is_no_data(self, mixpanel: Sandbox, options: Any, status: int, says: str) -> None:
+    def test_invalid_data(self, mixpanel: Sandbox, options: Any, status: int, says: str) -> None:
         answer = post(mixpanel, "/track?verbose=1", **options)
         assert (answer.status_code, says in answer.json()["error"]) == (status, True), answer.text
 
@@ -259,7 +259,7 @@ class TestImport:
         given: dict[str, Any] = {"params": self.QUERY, "json": list(records), "auth": ACCOUNT, **options}
         return post(sandbox, "/import", **given)
 
-    def test_the_documented_answer(self, mixpanel: Sandbox) -> None:
+    def test_the_documented_response(self, mixpanel: Sandbox) -> None:
         old = event(
             "Old", time=1618716477000, token=..., **{"$insert_id": "29fc2962-6d9c-455d-95ad-95b84f09b9e4"}
         )
@@ -307,7 +307,7 @@ class TestImport:
     )
 
     @pytest.mark.parametrize(("record", "field", "says"), BAD)
-    def test_what_is_wrong_with_an_event(self, mixpanel: Sandbox, record: Any, field: str, says: str) -> None:
+    def test_errors_of_an_event(self, mixpanel: Sandbox, record: Any, field: str, says: str) -> None:
         answer = self.sent(mixpanel, event(), record)
         body = answer.json()
         assert (answer.status_code, body["code"], body["status"]) == (400, 400, "Bad Request")
@@ -316,14 +316,14 @@ class TestImport:
         assert (failed["index"], failed["field"]) == (1, field) and says in failed["message"]
         assert body["num_records_imported"] == 1 and len(exported(mixpanel)) == 1
 
-    def test_a_text_that_is_no_utf8(self, mixpanel: Sandbox) -> None:
+    def test_a_text_with_invalid_utf8(self, mixpanel: Sandbox) -> None:
         body = json.dumps([event(), event(utm_source="\ud800")]).encode()
         raw = json.dumps([event(utm_source="@")]).encode().replace(b"@", b"\xff")
         for each in (body, raw):
             (failed,) = self.sent(mixpanel, json=None, data=each, headers=JSON).json()["failed_records"]
             assert failed["message"] == "'properties.utm_source' is invalid: string should be valid utf8"
 
-    def test_what_is_fine_although_it_looks_odd(self, mixpanel: Sandbox) -> None:
+    def test_unusual_but_valid_events(self, mixpanel: Sandbox) -> None:
         fine = [
             event(distinct_id=""),
             event(distinct_id=7),
@@ -333,7 +333,7 @@ class TestImport:
         ]
         assert self.sent(mixpanel, *fine).json()["num_records_imported"] == len(fine)
 
-    def test_without_strict_what_is_wrong_is_left_out_silently(self, mixpanel: Sandbox) -> None:
+    def test_without_strict_invalid_events_are_skipped_silently(self, mixpanel: Sandbox) -> None:
         answer = self.sent(mixpanel, event(), 7, params={"strict": 0, "project_id": NEW})
         assert answer.json() == {"code": 200, "num_records_imported": 1, "status": "OK"}
 
@@ -373,11 +373,11 @@ class TestImport:
         assert self.sent(mixpanel, *many[:2000]).json()["num_records_imported"] == 2000
         assert len(exported(mixpanel)) == 2000
 
-    def test_another_regions_host(self, mixpanel: Sandbox) -> None:
+    def test_the_host_of_another_region(self, mixpanel: Sandbox) -> None:
         answer = self.sent(mixpanel, event(), headers={"Host": "api-eu.mixpanel.com"})
         assert answer.status_code == 400 and "cluster" in answer.json()["error"]
 
-    def test_the_same_event_again_is_exported_twice_and_counted_once(self, mixpanel: Sandbox) -> None:
+    def test_a_repeated_event_is_exported_twice_and_counted_once(self, mixpanel: Sandbox) -> None:
         for plan in ("free", "paid"):
             self.sent(mixpanel, event(plan=plan), event("Other", plan=plan, **{"$insert_id": f"id-{plan}"}))
             mixpanel.control("/clock", {"advance_seconds": 1})
@@ -489,7 +489,7 @@ class TestProfiles:
             ({"$set": {"a": "x" * 1_100_000}}, "larger than 1048576 bytes"),
         ],
     )
-    def test_updates_that_are_not_taken(self, mixpanel: Sandbox, update: Any, says: str) -> None:
+    def test_invalid_updates(self, mixpanel: Sandbox, update: Any, says: str) -> None:
         assert self.update(mixpanel, update).text == "0"
         assert says in self.update(mixpanel, update, verbose=1).json()["error"]
         strict = self.update(mixpanel, {"$set": {"a": 1}}, update, strict=1)
@@ -518,7 +518,7 @@ OPERATIONS = st.sampled_from(
         }
     )
 )
-def test_any_record_has_a_fault_or_none(record: Any) -> None:
+def test_any_record_has_an_error_or_none(record: Any) -> None:
     fault = import_fault(record, NOW_S * 1000)
     assert fault is None or fault.message
 
@@ -526,7 +526,7 @@ def test_any_record_has_a_fault_or_none(record: Any) -> None:
 @given(
     properties=st.dictionaries(st.sampled_from("abc"), VALUES), updates=st.dictionaries(OPERATIONS, VALUES)
 )
-def test_an_update_without_a_fault_can_be_applied_to_any_profile(properties: Any, updates: Any) -> None:
+def test_a_valid_update_can_be_applied_to_any_profile(properties: Any, updates: Any) -> None:
     record = {"$token": TOKEN, "$distinct_id": "ann", **updates}
     if update_fault(record, group=False) is None:
         before = json.dumps(properties)

@@ -1,4 +1,4 @@
-"""What Mixpanel does to stored events: identity merges, deletions, compaction; and what was returned when."""
+"""Changes of stored events: identity merges, deletions, compaction; and the log of returned rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def properties(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 class TestRewrite:
-    def test_an_id_is_switched_at_its_time_and_the_old_one_kept_beside_it(self, sandbox: Sandbox) -> None:
+    def test_an_id_changes_at_its_time_and_the_old_one_is_kept_in_addition(self, sandbox: Sandbox) -> None:
         before = sandbox.lines(SHOP, DAY)
         anonymous = next(
             p["distinct_id"] for p in properties(before) if p["distinct_id"].startswith("$device:")
@@ -45,7 +45,7 @@ class TestRewrite:
         ]
         assert same[0] == same[1]
 
-    def test_all_other_bytes_stay(self, sandbox: Sandbox) -> None:
+    def test_other_bytes_are_unchanged(self, sandbox: Sandbox) -> None:
         before = set(sandbox.lines(HOSTILE, "2025-05-01", "2026-07-02"))
         path = f"/mixpanel/projects/{HOSTILE}/rewrites"
         sandbox.control(path, {"from": "u-77", "to": "u-78", "keep_before": False})
@@ -57,7 +57,7 @@ class TestRewrite:
 
 
 class TestDeletion:
-    def test_rows_go_and_new_imports_stay(self, sandbox: Sandbox) -> None:
+    def test_rows_are_deleted_and_new_imports_stay(self, sandbox: Sandbox) -> None:
         before = sandbox.lines(SHOP, DAY)
         sandbox.control(f"{RULES}/deletions", {"events": ["Searched"], "from_date": DAY, "to_date": DAY})
         after = sandbox.lines(SHOP, DAY)
@@ -67,7 +67,7 @@ class TestDeletion:
         sandbox.add(SHOP, {"event": "Searched", "at": f"{DAY}T10:00:00Z"})
         assert len(sandbox.lines(SHOP, DAY)) == len(after) + 1
 
-    def test_everything_given_must_fit(self, sandbox: Sandbox) -> None:
+    def test_all_conditions_must_match(self, sandbox: Sandbox) -> None:
         row = next(p for p in properties(sandbox.lines(SHOP, DAY)) if "$insert_id" in p)
         gone = {"insert_ids": [row["$insert_id"]], "distinct_ids": ["unknown"]}
         before = sandbox.lines(SHOP, DAY)
@@ -139,12 +139,12 @@ class TestReturned:
             (2, "2026-06-03", "1"),
         ]
 
-    def test_lines_that_are_no_utf8_come_as_base64(self, sandbox: Sandbox) -> None:
+    def test_lines_with_invalid_utf8_are_base64(self, sandbox: Sandbox) -> None:
         sandbox.add(SHOP, {"line_base64": "//4=", "at": "2026-08-01"})
         sandbox.lines(SHOP, "2026-08-01")
         assert sandbox.returned() == [{"export": 1, "line_base64": "//4="}]
 
-    def test_what_was_returned_does_not_change_with_the_events(self, sandbox: Sandbox) -> None:
+    def test_the_log_does_not_change_with_the_events(self, sandbox: Sandbox) -> None:
         lines = sandbox.lines(HOSTILE, "2026-07-01")
         sandbox.control(f"/mixpanel/projects/{HOSTILE}/deletions", {})
         assert sandbox.lines(HOSTILE, "2026-07-01") == []
@@ -163,7 +163,7 @@ class TestReturned:
             ({"do": "delay", "delay_seconds": 0.01}, True),
         ],
     )
-    def test_broken_exports_do_not_count(
+    def test_truncated_exports_do_not_count(
         self, sandbox: Sandbox, action: dict[str, Any], counts: bool
     ) -> None:
         sandbox.fault(action, match={"service": "mixpanel"})

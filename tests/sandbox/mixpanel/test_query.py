@@ -1,4 +1,4 @@
-"""What all parts of the Query API share: both families of paths, who is let in, the plan, and the limits."""
+"""What all parts of the Query API share: both families of paths, permissions, the plan, and the limits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def ask(
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_both_families_and_both_methods_say_the_same(sandbox: Sandbox, path: str) -> None:
-    """On a project with little in it: the shop's funnel reads two weeks of events each time."""
+def test_both_families_and_both_methods_agree(sandbox: Sandbox, path: str) -> None:
+    """In a project with few events: the shop's funnel reads two weeks of events each time."""
     account = {"username": ACCOUNT[0], "secret": ACCOUNT[1]}
     sandbox.project(NEW, query_limits={"enabled": False}, accounts=[account])
     shelf = f"/mixpanel/projects/{NEW}"
@@ -66,23 +66,23 @@ def test_both_families_and_both_methods_say_the_same(sandbox: Sandbox, path: str
     assert len(bodies) == 1
 
 
-def test_the_body_wins_over_the_query(sandbox: Sandbox) -> None:
+def test_the_body_has_precedence_over_the_query(sandbox: Sandbox) -> None:
     both = {"params": {"project_id": 99}, "data": {"project_id": SHOP}}
     assert ask(sandbox, LIST, "POST", **both).status_code == 200
     assert ask(sandbox, LIST, "POST", params={"project_id": SHOP}, json={"project_id": 99}).status_code == 403
 
 
 @pytest.mark.parametrize("body", [b"[1]", b'"x"', b"\xff\xfe", b"{", b"[" * 100_000, b"null", b"7"])
-def test_a_body_that_is_neither_json_nor_a_form_says_nothing(sandbox: Sandbox, body: bytes) -> None:
+def test_a_body_that_is_neither_json_nor_a_form_is_ignored(sandbox: Sandbox, body: bytes) -> None:
     assert ask(sandbox, LIST, "POST", data=body).status_code == 200
 
 
 class TestAccess:
-    def test_nobody_is_401(self, sandbox: Sandbox) -> None:
+    def test_no_credentials_are_401(self, sandbox: Sandbox) -> None:
         assert ask(sandbox, LIST, auth=None).status_code == 401
         assert ask(sandbox, LIST, auth=("a", "b")).json() == {"error": "Unauthorized"}
 
-    def test_a_project_secret_is_taken_with_and_without_project_id(self, sandbox: Sandbox) -> None:
+    def test_a_project_secret_is_accepted_with_and_without_project_id(self, sandbox: Sandbox) -> None:
         sandbox.control("/clock", {"set": "2026-07-05"})
         sandbox.project(SHOP, secret="0123456789abcdef0123456789abcdef")
         basic = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
@@ -90,7 +90,7 @@ class TestAccess:
             headers = {"authorization": f"Basic {basic}"}
             assert ask(sandbox, LIST, project=project, auth=None, headers=headers).status_code == 200
 
-    def test_a_project_secret_opens_nothing_from_the_day_of_its_retirement_on(self, sandbox: Sandbox) -> None:
+    def test_a_project_secret_is_refused_from_its_retirement_on(self, sandbox: Sandbox) -> None:
         sandbox.project(SHOP, secret="abc")
         sandbox.control("/clock", {"set": "2027-03-02T23:59:59Z", "freeze": True})
         assert ask(sandbox, LIST, auth=("abc", "")).status_code == 200
@@ -99,7 +99,7 @@ class TestAccess:
         sandbox.project(SHOP, secret_until=None)
         assert ask(sandbox, LIST, auth=("abc", "")).status_code == 200
 
-    def test_a_service_account_without_project_id_is_told_that_its_secret_is_wrong(
+    def test_a_service_account_without_project_id_gets_an_error_about_its_secret(
         self, sandbox: Sandbox
     ) -> None:
         answer = ask(sandbox, LIST, project=None)
@@ -107,7 +107,7 @@ class TestAccess:
         assert "invalid project secret" in answer.json()["error"]
 
     @pytest.mark.parametrize("project", ["x", "-1", "1.5", "٣", "9" * 5000])
-    def test_an_id_that_is_none_is_400(self, sandbox: Sandbox, project: Any) -> None:
+    def test_an_invalid_id_is_400(self, sandbox: Sandbox, project: Any) -> None:
         assert ask(sandbox, LIST, project=project).status_code == 400
 
     def test_another_project_is_403(self, sandbox: Sandbox) -> None:
@@ -148,7 +148,7 @@ class TestAccess:
 
 
 class TestLimits:
-    def test_sixty_an_hour_apart_from_exports(self, sandbox: Sandbox) -> None:
+    def test_sixty_an_hour_in_addition_to_exports(self, sandbox: Sandbox) -> None:
         sandbox.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         assert {ask(sandbox, LIST).status_code for _ in range(60)} == {200}
         refused = [ask(sandbox, LIST) for _ in range(2)]
@@ -164,8 +164,8 @@ class TestLimits:
         sandbox.control("/clock", {"advance_seconds": 3600})
         assert ask(sandbox, LIST).status_code == 200
 
-    def test_what_counts_and_what_does_not(self, sandbox: Sandbox) -> None:
-        """401, 402 and 429 do not; what fails while it runs does; further pages of profiles do not."""
+    def test_which_requests_count(self, sandbox: Sandbox) -> None:
+        """401, 402 and 429 do not; requests that fail while they run do; further pages of profiles do not."""
         sandbox.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         sandbox.project(SHOP, query_limits={"per_hour": 3})
         first = ask(sandbox, "/api/query/engage").json()

@@ -1,4 +1,4 @@
-"""The document that describes the sandbox's routes: it is valid, it is whole, and people can read it."""
+"""The OpenAPI document of the sandbox: it is valid, complete and readable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.sandbox
 
 
 def served(folder: Path) -> set[tuple[str, str]]:
-    """Method and path of every route of the app: without the slash at the end, without the HEAD of a GET."""
+    """Return method and path of every route of the app, without a trailing slash, without the HEAD of a GET."""
     state = SandboxState(Store(folder))
     app: Any = build_app(state)
     while not hasattr(app, "routes"):
@@ -46,7 +46,7 @@ def served(folder: Path) -> set[tuple[str, str]]:
 
 
 def shape(path: str) -> str:
-    """A path without the names of its parameters."""
+    """Return a path without the names of its parameters."""
     return re.sub(r"{[^}]*}", "{}", path)
 
 
@@ -63,13 +63,13 @@ def test_the_document_is_valid_openapi() -> None:
     OpenAPIV31SpecValidator(document()).validate()
 
 
-def test_every_route_is_described_and_nothing_else(tmp_path: Path) -> None:
+def test_exactly_the_existing_routes_are_described(tmp_path: Path) -> None:
     app, paper = served(tmp_path), described()
     assert not paper - app, "described, but not served"
     assert not app - paper, "served, but not described"
 
 
-def test_every_operation_says_what_it_does_and_what_it_answers() -> None:
+def test_every_operation_has_a_description_and_responses() -> None:
     for path, item in document()["paths"].items():
         for method in item.keys() & set(METHODS):
             operation = item[method]
@@ -80,7 +80,7 @@ def test_every_operation_says_what_it_does_and_what_it_answers() -> None:
             )
 
 
-def test_what_two_fragments_say_about_the_same_is_refused() -> None:
+def test_contradicting_fragments_are_refused() -> None:
     one = {"paths": {"/a": {"get": {"responses": {"200": {"description": "ok"}}}}}}
     other = {"paths": {"/a": {"get": {"responses": {"204": {"description": "ok"}}}}}}
     with pytest.raises(ValueError, match=r"other.yaml, /a: get is described twice"):
@@ -89,7 +89,7 @@ def test_what_two_fragments_say_about_the_same_is_refused() -> None:
         merge([("one", {"path": {}})])
 
 
-def test_an_operation_has_what_its_fragment_says_once_for_all() -> None:
+def test_an_operation_inherits_from_its_fragment() -> None:
     common = {"parameters": [{"name": "x"}], "responses": {"400": {"description": "no"}}}
     fragment = {
         "tags": [{"name": "A"}],
@@ -113,7 +113,7 @@ def test_the_document_is_served(sandbox: Sandbox) -> None:
     assert answer.json() == document()
 
 
-def test_faults_are_described_as_they_are_taken() -> None:
+def test_faults_are_described_as_they_are_accepted() -> None:
     schemas = document()["components"]["schemas"]
     assert set(schemas["control_fault"]["properties"]) == set(Fault.model_fields)
     assert set(schemas["control_match"]["properties"]) == set(Match.model_fields)

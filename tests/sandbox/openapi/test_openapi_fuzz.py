@@ -1,4 +1,4 @@
-"""Whatever is sent to a route: never a 500, and the answer is one that the document describes.
+"""Any request to any route: never a 500, and a response that the document describes.
 
 The same requests every time; ``FUZZ_EXAMPLES=200`` sends others, and more of them.
 """
@@ -42,7 +42,7 @@ CHECKS = [
 ]
 EXAMPLES = os.environ.get("FUZZ_EXAMPLES")
 MODES = [HypothesisTestMode.EXAMPLES, HypothesisTestMode.FUZZING]
-if EXAMPLES:  # every boundary of every parameter: many, whatever the number of examples
+if EXAMPLES:  # Every boundary of every parameter: many, whatever the number of examples.
     MODES.append(HypothesisTestMode.COVERAGE)
 SETTINGS = settings(
     max_examples=int(EXAMPLES or 3),
@@ -84,7 +84,7 @@ def test_no_request_breaks_a_route(label: str, server: SandboxServer) -> None:
     statuses: dict[int, int] = defaultdict(int)
 
     def send(case: schemathesis.Case) -> None:
-        fits = case.meta is not None and case.meta.generation.mode.is_positive  # until something is changed
+        fits = case.meta is not None and case.meta.generation.mode.is_positive  # Until something is changed.
         case.path_parameters = {
             name: seeded.filled(value) for name, value in (case.path_parameters or {}).items()
         }
@@ -97,7 +97,7 @@ def test_no_request_breaks_a_route(label: str, server: SandboxServer) -> None:
 
     config = HypothesisTestConfig(project=schema.config, modes=MODES, settings=SETTINGS)
     create_test(operation=OPERATIONS[label], test_func=send, config=config)()
-    # Refusals alone would prove little.
+    # Error responses alone would prove little.
     assert (min(statuses) < 400) == (label not in REFUSED), dict(statuses)
 
 
@@ -124,7 +124,7 @@ TWISTS: list[Callable[[Any], Any]] = [
 
 
 def twisted(value: Any, twist: Callable[[Any], Any]) -> Any:
-    """A body each of whose values is another one."""
+    """Yield a body with one of its values replaced."""
     if isinstance(value, dict):
         value = {key: twist(twisted(each, twist)) for key, each in value.items()}
     elif isinstance(value, list):
@@ -134,7 +134,7 @@ def twisted(value: Any, twist: Callable[[Any], Any]) -> Any:
 
 @pytest.fixture
 def no_collection() -> Iterator[None]:
-    """What other tests left is not collected in the depth of nested brackets, where its finalizers have no stack left."""
+    """Objects of other tests are not collected inside nested brackets, where their finalizers have too little stack."""
     gc.collect()
     gc.disable()
     yield
@@ -144,7 +144,7 @@ def no_collection() -> Iterator[None]:
 @pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize("label", [label for label, operation in OPERATIONS.items() if operation.body])
 def test_no_body_breaks_a_route(label: str, server: SandboxServer) -> None:
-    """What no generator of JSON makes: half of a surrogate pair, numbers without end, brackets without end."""
+    """Texts that no JSON generator produces: half a surrogate pair, endless numbers, endless brackets."""
     seeded, (method, path) = FuzzDocument(server.url), label.split(" ")
     seeded.renew()
     good = seeded.filled(BODIES.get(path, {}))

@@ -1,4 +1,4 @@
-"""Promise 6, bounded: the lake is kept within its retention, and no promise about a day is broken by that."""
+"""Promise 6, bounded: the lake is kept within its retention without breaking a promise about a day."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def project(tmp_path: Path) -> Iterator[AgingProject]:
         yield found
 
 
-def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project: AgingProject) -> None:
+def test_copies_of_a_loaded_day_are_removed_in_two_steps_and_the_day_stays_green(
+    project: AgingProject,
+) -> None:
     first = project.load("one")
     project.wait(days=6)
     assert project.clean().counts["days"] == 0
@@ -52,7 +54,7 @@ def test_copies_of_a_loaded_day_go_in_two_steps_and_the_day_stays_green(project:
     assert project.compare(DAY) == EXACT
 
 
-def test_late_events_are_loaded_beside_a_day_whose_copies_are_gone(project: AgingProject) -> None:
+def test_late_events_are_loaded_into_a_day_whose_copies_were_removed(project: AgingProject) -> None:
     first = project.load("one")
     project.wait(days=8)
     project.clean_for_good()
@@ -67,7 +69,7 @@ def test_late_events_are_loaded_beside_a_day_whose_copies_are_gone(project: Agin
     assert project.compare(DAY) == EXACT
 
 
-def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(project: AgingProject) -> None:
+def test_a_steps_missing_input_is_recreated_from_raw_without_an_export(project: AgingProject) -> None:
     first = project.load("one")
     project.wait(days=8)
     project.clean_for_good()
@@ -85,7 +87,7 @@ def test_what_a_step_has_to_read_is_made_again_from_raw_without_an_export(projec
     assert project.compare(DAY) == EXACT
 
 
-def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(project: AgingProject) -> None:
+def test_a_removed_export_is_repeated_only_when_it_is_needed(project: AgingProject) -> None:
     project.keep(raw_days=10)
     first = project.load("one")
     project.wait(days=11)
@@ -108,9 +110,7 @@ def test_an_export_that_is_gone_is_made_again_only_when_it_has_to_be_read(projec
 
 
 @pytest.mark.parametrize("folders", [("xdm",), ("valid", "staged"), ("raw", "xdm", "valid", "staged")])
-def test_files_that_a_person_removed_are_made_again_too(
-    project: AgingProject, folders: tuple[str, ...]
-) -> None:
+def test_files_removed_by_a_person_are_recreated_too(project: AgingProject, folders: tuple[str, ...]) -> None:
     first = project.load("one")
     for folder in folders:
         for path in Path(str(project.lake.root)).glob(f"hostile/{DAY}/{folder}/*/*"):
@@ -123,7 +123,7 @@ def test_files_that_a_person_removed_are_made_again_too(
     assert project.compare(DAY) == EXACT
 
 
-def test_what_an_unfinished_run_names_stays_however_old_it_is(project: AgingProject) -> None:
+def test_outputs_of_an_unfinished_run_stay_whatever_their_age(project: AgingProject) -> None:
     project.keep(raw_days=1, quarantine_days=1, report_days=1)
     staged = project.stage(DAY)
     project.wait(days=100)
@@ -138,7 +138,7 @@ def test_what_an_unfinished_run_names_stays_however_old_it_is(project: AgingProj
     assert project.load("two").again
 
 
-def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: AgingProject) -> None:
+def test_the_newest_outputs_of_an_unloaded_day_stay(project: AgingProject) -> None:
     project.stage(DAY)
     old = set(project.lake.keys(f"hostile/{DAY}/xdm"))
     project.remap("drop")
@@ -154,8 +154,8 @@ def test_of_a_day_that_is_not_loaded_the_newest_outputs_stay(project: AgingProje
     assert project.calls()["export"] == calls["export"]
 
 
-def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(project: AgingProject) -> None:
-    """The task ingest is given the digest of rows that were staged before the cleaning."""
+def test_a_task_cleared_much_later_recreates_its_input(project: AgingProject) -> None:
+    """The task ingest gets the digest of rows that were staged before the cleaning."""
     first = project.load("one")
     project.remap("drop")
     staged = project.stage(DAY, replace=True)
@@ -167,7 +167,7 @@ def test_a_task_that_was_cleared_long_after_makes_again_what_it_is_to_load(proje
     assert project.compare(DAY) == EXACT
 
 
-def test_a_cleaning_that_ends_anywhere_is_ended_by_the_next_one(
+def test_an_interrupted_cleaning_is_completed_by_the_next_one(
     project: AgingProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = project.load("one")
@@ -186,7 +186,7 @@ def test_a_cleaning_that_ends_anywhere_is_ended_by_the_next_one(
 
 
 def _dies_after(project: AgingProject, monkeypatch: pytest.MonkeyPatch, method: str, calls: int) -> bool:
-    """Clean; whether the process was ended at a call of a method of the lake, after so many of them."""
+    """Clean; return whether the process ended at a call of a lake method, after a number of them."""
     left, plain = [calls], getattr(Lake, method)
 
     def dying(self: Lake, *args: object) -> object:
@@ -204,7 +204,7 @@ def _dies_after(project: AgingProject, monkeypatch: pytest.MonkeyPatch, method: 
     return False
 
 
-def test_quarantine_and_reports_go_by_their_age_and_only_where_the_file_says_so(
+def test_quarantine_and_reports_expire_only_if_the_pipeline_file_says_so(
     project: AgingProject,
 ) -> None:
     project.load("one")
@@ -233,7 +233,7 @@ def test_without_a_retention_nothing_is_removed(project: AgingProject) -> None:
     assert set(project.lake.keys("")) == before
 
 
-def test_the_outputs_of_another_pipeline_are_not_touched(project: AgingProject) -> None:
+def test_the_outputs_of_another_pipeline_stay(project: AgingProject) -> None:
     project.load("one")
     root = Path(str(project.lake.root))
     shutil.copytree(root / "hostile", root / "hostile-2")
@@ -245,7 +245,7 @@ def test_the_outputs_of_another_pipeline_are_not_touched(project: AgingProject) 
     assert {key for key in project.lake.keys("") if not key.startswith("hostile/")} == before
 
 
-def test_days_are_cleaned_each_by_its_own_load(project: AgingProject) -> None:
+def test_each_day_is_cleaned_by_its_own_load(project: AgingProject) -> None:
     project.load("one")
     project.wait(days=7)
     later = DAY + timedelta(days=1)

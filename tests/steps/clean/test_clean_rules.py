@@ -1,4 +1,4 @@
-"""Which outputs and files of a day may go: for every mixture of outputs, loads and ages."""
+"""Which outputs and files of a day may be removed: for every combination of outputs, loads and ages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def output(
     removed: float | None = None,
     based_on: int | None = None,
 ) -> StoredOutput:
-    """An output with one file, or naming the file of what it was made of."""
+    """Return an output with one file, or one that names the file of its input."""
     written = START + timedelta(days=days)
     key = f"shop/2026-07-01/{step}/{digest(step, number)}/file"
     named = f"shop/2026-07-01/{BEFORE[step]}/{digest(BEFORE[step], made_of)}/file" if shared else key
@@ -77,25 +77,25 @@ CHAIN = tuple(output(step, 0, 0) for step in STEPS)
 
 
 def ended(day: DayContents, days: float, retention: Retention = WEEK) -> set[str]:
-    """The steps whose outputs end, each with the number of its output."""
+    """Return the steps whose outputs are removed, each with the number of its output."""
     found = outputs_to_remove(day, retention, START + timedelta(days=days))
     return {f"{step} {key[1]}" for step, key in found}
 
 
-def test_a_week_counts_from_the_load_and_not_from_when_the_rows_were_made() -> None:
+def test_the_retention_counts_from_the_load_and_not_from_the_output() -> None:
     day = DayContents(CHAIN, (loaded(0, 30),))
     assert ended(day, 36.9) == set()
     assert ended(day, 37) == {"transform 0", "validate 0", "stage 0"}
 
 
-def test_an_output_stays_as_long_as_what_was_made_of_it() -> None:
+def test_an_output_stays_as_long_as_its_results() -> None:
     later = output("stage", 1, 30, made_of=0)
     day = DayContents((*CHAIN, later), (loaded(0, 1),))
     assert ended(day, 36) == {"stage 0"}
     assert ended(day, 37) == {"transform 0", "validate 0", "stage 0", "stage 1"}
 
 
-def test_an_export_ends_a_week_after_a_newer_answer_to_the_same_request() -> None:
+def test_an_export_expires_a_week_after_a_newer_response() -> None:
     other = replace(output("export", 2, 0), manifest=output("export", 2, 0).manifest.model_copy(update={"inputs": {"request": "other"}}))  # type: ignore[union-attr]  # fmt: skip
     outputs = (output("export", 0, 0), output("export", 1, 10), other)
     day = DayContents(outputs, (loaded(0, 10),))
@@ -105,7 +105,7 @@ def test_an_export_ends_a_week_after_a_newer_answer_to_the_same_request() -> Non
     assert ended(found_again, 19) == {"export 1"}, "the newest answer was the older export over again"
 
 
-def test_what_a_refresh_is_based_on_stays_as_long_as_the_refresh() -> None:
+def test_the_base_of_a_refresh_stays_as_long_as_the_refresh() -> None:
     refreshed = (
         output("export", 1, 10, based_on=0), output("transform", 1, 10, 1, based_on=0),
         output("validate", 1, 10, 1, based_on=0), output("stage", 1, 10, 1),
@@ -133,7 +133,7 @@ def test_what_a_refresh_is_based_on_stays_as_long_as_the_refresh() -> None:
     assert ended(loaded_late, 25, by_age) == {"export 0", "export 1"}
 
 
-def test_the_export_ends_by_its_own_age_only_where_the_day_is_loaded() -> None:
+def test_an_export_expires_by_its_own_age_only_if_the_day_is_loaded() -> None:
     raw = Retention(raw_days=30, superseded_days=None)
     assert ended(DayContents(CHAIN, (loaded(0, 0),)), 29.9, raw) == set()
     assert ended(DayContents(CHAIN, (loaded(0, 0),)), 30, raw) == {"export 0"}
@@ -157,11 +157,11 @@ def test_rows_that_are_the_only_list_of_a_loads_ids_stay_for_ever() -> None:
     assert "stage 0" in ended(replace(day, ledgers=(replaced,)), 4000)
 
 
-def test_a_ledger_that_no_history_has_yet_keeps_everything() -> None:
+def test_a_ledger_without_a_history_keeps_everything() -> None:
     assert ended(DayContents(CHAIN, (), has_unmoved_ledger=True), 4000) == set()
 
 
-def test_what_a_crashed_run_left_without_a_manifest_ends_by_its_age() -> None:
+def test_files_of_a_crashed_run_expire_by_their_age() -> None:
     left = replace(output("transform", 5, 3), manifest=None)
     for day in (DayContents((*CHAIN, left)), DayContents((*CHAIN, left), (loaded(0, 0),))):
         assert "transform 5" not in ended(day, 9.9)
@@ -171,7 +171,7 @@ def test_what_a_crashed_run_left_without_a_manifest_ends_by_its_age() -> None:
 
 @st.composite
 def days(draw: st.DrawFn) -> DayContents:
-    """Any mixture of outputs, made of each other or of what is not there, and of any ledger."""
+    """Generate any combination of outputs, with existing or missing inputs, and any ledger."""
     age = st.floats(0, 40)
     outputs: dict[tuple[str, str], StoredOutput] = {}
     for step in STEPS:
@@ -211,7 +211,7 @@ RETENTIONS = st.builds(
 
 
 @given(days(), RETENTIONS, st.floats(40, 90))
-def test_nothing_ends_before_its_time_or_before_what_was_made_of_it(
+def test_nothing_is_removed_before_its_time_or_before_its_results(
     day: DayContents, retention: Retention, at: float
 ) -> None:
     now = START + timedelta(days=at)
@@ -235,7 +235,7 @@ def test_nothing_ends_before_its_time_or_before_what_was_made_of_it(
 
 
 @given(days(), RETENTIONS, st.floats(40, 90))
-def test_what_the_newest_record_of_a_run_in_progress_names_stays_with_all_it_was_made_of(
+def test_the_outputs_of_a_run_in_progress_stay_with_all_their_inputs(
     day: DayContents, retention: Retention, at: float
 ) -> None:
     ends = outputs_to_remove(day, retention, START + timedelta(days=at))
@@ -252,7 +252,7 @@ def test_what_the_newest_record_of_a_run_in_progress_names_stays_with_all_it_was
 
 
 @given(days(), st.floats(0, 90))
-def test_files_go_only_after_the_grace_and_where_no_output_that_stays_names_them(
+def test_files_are_removed_only_after_the_grace_period_if_no_output_names_them(
     day: DayContents, at: float
 ) -> None:
     now = START + timedelta(days=at)
@@ -266,7 +266,7 @@ def test_files_go_only_after_the_grace_and_where_no_output_that_stays_names_them
 
 
 @given(days(), st.integers(1, 20))
-def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayContents, least: int) -> None:
+def test_a_loaded_day_finally_has_only_its_newest_exports(day: DayContents, least: int) -> None:
     loaded_day = replace(day, ledgers=(loaded(0, 20),), has_unmoved_ledger=False)
     retention, now = Retention(superseded_days=least), START + timedelta(days=40 + least)
     ends = outputs_to_remove(loaded_day, retention, now)
@@ -287,8 +287,8 @@ def test_a_day_that_is_loaded_ends_up_with_its_newest_exports_alone(day: DayCont
 
 
 @pytest.mark.parametrize("numbers", [(0, 1), (1, 0)], ids=["digest after", "digest before"])
-def test_an_export_that_was_rewritten_to_forget_a_person_is_the_same_answer(numbers: tuple[int, int]) -> None:
-    """It has the moment of the export that it replaces; neither that one nor a refresh that found it supersedes it."""
+def test_an_export_rewritten_to_forget_a_person_is_the_same_response(numbers: tuple[int, int]) -> None:
+    """It has the time of the export that it replaces; neither that one nor a refresh that found it supersedes it."""
     first, rewritten = (output("export", number, 0) for number in numbers)
     assert rewritten.manifest is not None
     instead = rewritten.manifest.model_copy(update={"details": {"instead_of": first.digest}})

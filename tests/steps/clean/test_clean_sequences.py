@@ -1,4 +1,4 @@
-"""Any sequence of runs, refreshes, replacements, changes of the mapping, deaths and cleanings keeps every promise."""
+"""Any sequence of runs, refreshes, replacements, mapping changes, crashes and cleanings keeps every promise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST_DAY = date(2025, 6, 1)
 
 @dataclass
 class Played:
-    """A day of the project, and what a run has left in the middle."""
+    """A day of the project, and the results of an interrupted run."""
 
     project: AgingProject
     day: date
@@ -53,7 +53,7 @@ class Played:
         self.held.remove(name)
 
     def active(self) -> list[str]:
-        """The ``$insert_id``s of the day's events that are active at AEP, each as often as it is."""
+        """Return the ``$insert_id``s of the day's active events at AEP, with duplicates."""
         sandbox, project_id = Sandbox(self.project.url), self.project.project_id
         names = {
             line_id(project_id, line): json.loads(line)["properties"]["$insert_id"]
@@ -69,7 +69,7 @@ class Played:
         self.project.load(self.name(), day=self.day, refresh=refresh, replace=replace)
 
     def begin(self, *, replace: bool = False) -> None:
-        """A run that ends before its last task, which may be cleared at any time later."""
+        """Run all but the last task, which may be cleared at any later time."""
         self.staged.append((self.project.stage(self.day, self.name(), replace=replace), replace))
 
     def end(self) -> None:
@@ -81,7 +81,7 @@ class Played:
         self.project.remap("drop" if self.project.pipeline.unmapped == "keep" else "keep")
 
     def clean(self) -> None:
-        """Nothing that is protected is changed; what is due is gone after the second time."""
+        """Assert that cleaning changes nothing protected, and has removed what is due after its second run."""
         before = self.project.protected()
         self.project.clean()
         assert before.items() <= self.project.protected().items()
@@ -124,7 +124,7 @@ days = count()
 
 @settings(max_examples=PLANS)
 @given(plan=st.lists(st.sampled_from(sorted(ACTIONS)), min_size=8, max_size=16))
-def test_every_plan_ends_with_every_promise_kept(project: AgingProject, plan: list[str]) -> None:
+def test_every_plan_keeps_every_promise(project: AgingProject, plan: list[str]) -> None:
     played = Played(project, FIRST_DAY + timedelta(days=next(days)))
     note(str(played.day))
     played.event()

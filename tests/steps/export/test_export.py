@@ -1,4 +1,4 @@
-"""Export: the bytes as they came, proven whole before anything is published, and once."""
+"""Export: the bytes as received, verified as complete before they are published, and once."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def published(lake: Lake) -> list[str]:
     return [key for key in lake.keys("shop") if not key.startswith("shop/schemas")]
 
 
-def test_the_bytes_are_kept_as_they_came(lake: Lake, tmp_path: Path) -> None:
+def test_the_bytes_are_kept_as_received(lake: Lake, tmp_path: Path) -> None:
     made = export(workspace(lake), Mixpanel(*LINES))
     assert content(workspace(lake), made, tmp_path) == b"".join(text + b"\n" for text in LINES)
     assert (made.counts, made.rows) == ({"exported": 1, "not_events": 3}, 4)
 
 
-def test_running_it_again_asks_nobody(lake: Lake) -> None:
+def test_a_second_run_sends_no_request(lake: Lake) -> None:
     first = export(workspace(lake), Mixpanel(*LINES))
     again = Mixpanel(b"something else")
     assert export(workspace(lake), again) == first
@@ -76,10 +76,10 @@ def test_running_it_again_asks_nobody(lake: Lake) -> None:
     "changes", [{"events": ["Purchase"]}, {"where": 'properties["x"] == 1'}, {"time_in_ms": True}]
 )
 @pytest.mark.parametrize("lines", [LINES, []], ids=["a day", "an empty day"])
-def test_another_question_is_asked_anew_and_then_known_too(
+def test_a_changed_request_is_sent_and_then_known_too(
     lake: Lake, changes: dict[str, Any], lines: list[bytes]
 ) -> None:
-    """Also when Mixpanel's answer is the same."""
+    """Also if Mixpanel's response is the same."""
     export(workspace(lake), Mixpanel(*lines))
     client = Mixpanel(*lines)
     other = workspace(lake, mixpanel=changes)
@@ -87,7 +87,7 @@ def test_another_question_is_asked_anew_and_then_known_too(
     assert (client.asked, export(other, client), client.asked) == (1, made, 1)
 
 
-def test_the_client_is_asked_for_the_day_and_what_the_pipeline_wants(lake: Lake) -> None:
+def test_the_request_has_the_day_and_the_pipelines_filter(lake: Lake) -> None:
     asked: list[Any] = []
 
     class Asked(Mixpanel):
@@ -101,7 +101,7 @@ def test_the_client_is_asked_for_the_day_and_what_the_pipeline_wants(lake: Lake)
     assert asked == [(DAY, DAY, {"events": ("B", "A"), "where": "x", "time_in_ms": True})]
 
 
-def test_an_export_that_breaks_off_publishes_nothing_and_the_next_one_does(lake: Lake) -> None:
+def test_a_truncated_export_publishes_nothing_and_the_next_one_does(lake: Lake) -> None:
     class Broken(Mixpanel):
         @contextmanager
         def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[Iterable[bytes]]:
@@ -117,12 +117,12 @@ def test_an_export_that_breaks_off_publishes_nothing_and_the_next_one_does(lake:
     assert export(workspace(lake), Mixpanel(*LINES)).rows == 4
 
 
-def test_an_empty_day_is_an_export_of_no_rows(lake: Lake, tmp_path: Path) -> None:
+def test_an_empty_day_is_an_export_without_rows(lake: Lake, tmp_path: Path) -> None:
     made = export(workspace(lake), Mixpanel())
     assert (made.rows, made.counts, content(workspace(lake), made, tmp_path)) == (0, {"exported": 0}, b"")
 
 
-def test_a_day_that_is_not_over_is_not_asked_for(lake: Lake) -> None:
+def test_a_day_that_has_not_ended_is_not_requested(lake: Lake) -> None:
     client = Mixpanel(*LINES)
     midnight = datetime(2026, 7, 2, tzinfo=UTC)
     with pytest.raises(PartitionNotClosed, match="Partition 2026-07-01 has not ended in UTC"):
@@ -131,9 +131,7 @@ def test_a_day_that_is_not_over_is_not_asked_for(lake: Lake) -> None:
     assert export(workspace(lake, clock=frozen(midnight)), client).rows == 4
 
 
-def test_a_lake_that_cannot_be_written_is_noticed_before_mixpanel_is_asked(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_lake_is_detected_before_the_request(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise LakeError("The lake cannot write.")
 
@@ -150,8 +148,8 @@ def test_two_exports_of_the_same_lines_are_one_output_byte_for_byte(tmp_path: Pa
     assert (one.digest, one.content, one.files) == (two.digest, two.content, two.files)
 
 
-def test_other_lines_are_another_output_and_the_newest_one_counts(lake: Lake) -> None:
-    """A later export, say of a reconcile, stands beside the first; what came first is not overwritten."""
+def test_different_lines_are_another_output_and_the_newest_one_counts(lake: Lake) -> None:
+    """A later export, for example of a reconcile run, is stored in addition to the first, which is not overwritten."""
     hands = FakeClock(at=workspace(lake).clock.seconds())
     first = export(workspace(lake, clock=hands.clock), Mixpanel(*LINES))
     hands.at += 60
@@ -178,7 +176,7 @@ def test_a_day_after_the_pipeline_ends_is_refused(lake: Lake) -> None:
 
 
 class Answering(Mixpanel):
-    """A Mixpanel whose answer has this body, gzipped in members or not at all."""
+    """Return a Mixpanel whose response has this body, gzipped in members or not at all."""
 
     def __init__(self, *members: bytes, plain: bool = False) -> None:
         super().__init__()
@@ -196,7 +194,7 @@ TEXT = b"\xef\xbb\xbf" + b"\r\n".join([ROWS[0], b"", *ROWS[1:], LINES[1]])
 
 
 @pytest.mark.parametrize("members", [(TEXT,), (TEXT[:70], b"", TEXT[70:])], ids=["one member", "members"])
-def test_what_mixpanel_gzipped_is_stored_byte_for_byte(lake: Lake, members: tuple[bytes, ...]) -> None:
+def test_mixpanels_gzip_is_stored_byte_for_byte(lake: Lake, members: tuple[bytes, ...]) -> None:
     client = Answering(*members)
     client.body += gzip.compress(b"\n" + ROWS[0], mtime=7)
     made = export(workspace(lake), client)
@@ -205,14 +203,14 @@ def test_what_mixpanel_gzipped_is_stored_byte_for_byte(lake: Lake, members: tupl
     assert (file.sha256, file.bytes) == (hashlib.sha256(client.body).hexdigest(), len(client.body))
 
 
-def test_what_came_plain_is_stored_gzipped_and_otherwise_as_it_came(lake: Lake, tmp_path: Path) -> None:
+def test_a_plain_response_is_stored_gzipped_and_otherwise_unchanged(lake: Lake, tmp_path: Path) -> None:
     made = export(workspace(lake), Answering(TEXT + b"\n", ROWS[0], plain=True))
     assert content(workspace(lake), made, tmp_path) == TEXT + b"\n" + ROWS[0]
     assert made.counts == {"exported": 5, "not_events": 1}
 
 
 def test_the_padding_of_a_gzip_is_not_stored(lake: Lake) -> None:
-    """Other readers may take it for a damaged member."""
+    """Other readers may report it as a damaged member."""
     client = Answering(ROWS[0] + b"\n")
     member, client.body = client.body, client.body + b"\0" * 512
     assert lake.read(export(workspace(lake), client).files[0].key) == member
@@ -225,14 +223,14 @@ def test_readers_get_clean_lines(lake: Lake, tmp_path: Path) -> None:
     assert made.rows == len(lines)
 
 
-def test_an_empty_answer_is_a_gzip_of_nothing(lake: Lake) -> None:
+def test_an_empty_response_is_an_empty_gzip(lake: Lake) -> None:
     client = Answering()
     client.headers["Content_Length"] = "0"
     made = export(workspace(lake), client)
     assert (made.rows, gzip.decompress(lake.read(made.files[0].key) or b"x")) == (0, b"")
 
 
-def test_a_refresh_of_a_small_day_hashes_lines_only_where_their_number_is_the_same(
+def test_a_refresh_of_a_small_day_hashes_lines_only_if_their_number_is_equal(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[int] = []
@@ -255,14 +253,14 @@ def test_a_refresh_of_a_small_day_hashes_lines_only_where_their_number_is_the_sa
     assert refresh("3", *reversed(ROWS)) == first
     assert hashed == [4, 4]
     assert refresh("4", ROWS[1], ROWS[0], *ROWS[2:]) == first
-    assert hashed == [4, 4, 4]  # the first one's sum is on record now
+    assert hashed == [4, 4, 4]  # The first one's sum is recorded now.
     changed = refresh("5", *ROWS[:3], ROWS[0])
     assert changed not in (first, later)
     assert refresh("6", ROWS[0], *ROWS[:3]) == changed
     assert len([key for key in published(lake) if key.endswith("/manifest.json")]) == 3
 
 
-def test_an_export_of_the_code_before_is_recognised(lake: Lake, tmp_path: Path) -> None:
+def test_an_export_of_the_previous_version_is_recognised(lake: Lake, tmp_path: Path) -> None:
     """It wrote its own gzip and named the export by the sum of its lines."""
     place = workspace(lake)
     first = export_partition(place, SOURCE, Mixpanel(*ROWS))
@@ -275,7 +273,7 @@ def test_an_export_of_the_code_before_is_recognised(lake: Lake, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("damage", [b"", b"not gzip", None], ids=["empty", "other bytes", "missing"])
-def test_an_earlier_export_that_is_damaged_does_not_stop_a_refresh(lake: Lake, damage: bytes | None) -> None:
+def test_a_damaged_earlier_export_does_not_stop_a_refresh(lake: Lake, damage: bytes | None) -> None:
     place = workspace(lake)
     first = export_partition(place, SOURCE, Answering(b"\n".join(ROWS)), refresh="1")
     file = (lake.root or Path()) / first.files[0].key
@@ -289,7 +287,7 @@ def test_an_earlier_export_that_is_damaged_does_not_stop_a_refresh(lake: Lake, d
 
 @pytest.fixture
 def few_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refresh keeps what differs, however small the day is."""
+    """Let a refresh store the difference, however small the day is."""
     monkeypatch.setattr(compare_exports, "SMALL_LINES", 0)
     monkeypatch.setattr(compare_exports, "MOST_CHANGED", 0.5)
 
@@ -301,7 +299,7 @@ def refreshed(place: Workspace, name: str, *lines: bytes) -> Manifest:
 MANY = [line(event(**{"$insert_id": f"m-{n}"})) for n in range(10)]
 
 
-def test_a_refresh_keeps_the_lines_that_differ_and_counts_the_day(
+def test_a_refresh_stores_the_different_lines_and_counts_the_day(
     lake: Lake, tmp_path: Path, few_differ: None
 ) -> None:
     ticks = itertools.count(LATER.timestamp())
@@ -327,7 +325,7 @@ def test_a_refresh_keeps_the_lines_that_differ_and_counts_the_day(
     assert newest.delta.base == whole.digest, "the newest whole export"
 
 
-def test_two_refreshes_at_once_that_find_the_same_lines_are_one(
+def test_two_concurrent_refreshes_with_the_same_lines_are_one(
     lake: Lake, few_differ: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = workspace(lake)
@@ -343,7 +341,7 @@ def test_two_refreshes_at_once_that_find_the_same_lines_are_one(
     assert refreshed(place, "3", ROWS[1], *MANY, ROWS[0]) == found
 
 
-def test_an_export_whose_base_was_changed_is_not_read(lake: Lake, tmp_path: Path, few_differ: None) -> None:
+def test_an_export_with_a_changed_base_is_not_read(lake: Lake, tmp_path: Path, few_differ: None) -> None:
     place = workspace(lake)
     base = refreshed(place, "1", *MANY)
     found = refreshed(place, "2", *MANY[1:])
@@ -352,9 +350,7 @@ def test_an_export_whose_base_was_changed_is_not_read(lake: Lake, tmp_path: Path
         list(read_day(place, found, tmp_path))
 
 
-def test_a_day_whose_base_is_gone_is_exported_again_when_it_is_to_be_read(
-    lake: Lake, few_differ: None
-) -> None:
+def test_a_day_with_a_missing_base_is_exported_again_when_it_is_read(lake: Lake, few_differ: None) -> None:
     place = workspace(lake)
     base = refreshed(place, "1", *MANY)
     found = refreshed(place, "2", *MANY, ROWS[0])

@@ -1,4 +1,4 @@
-"""What differs between two exports is found exactly, whatever their order, and however much of it is skipped."""
+"""The difference of two exports is exact, whatever their order, and however many lines are skipped."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def edited(lines: Sequence[bytes], edits: Sequence[tuple[str, int]], *, shuffled
 def found(
     old: Sequence[bytes], new: Sequence[bytes], *, aligned: bool
 ) -> tuple[Counter[bytes], Counter[bytes], int]:
-    """The lines that are found removed and added, and how many were hashed."""
+    """Return the removed and added lines, and how many were hashed."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         paths = [write_lines(folder / f"{n}.gz", lines).path for n, lines in enumerate((old, new))]
@@ -66,7 +66,7 @@ def found(
 
 @settings(max_examples=150)
 @given(LINES, EDITS, st.booleans(), st.booleans(), st.integers(1, 3))
-def test_what_differs_is_the_difference_of_the_lines_each_as_often_as_it_is_there(
+def test_the_difference_of_lines_is_exact_with_duplicates(
     old: list[bytes], edits: list[tuple[str, int]], shuffled: bool, aligned: bool, pass_lines: int
 ) -> None:
     new = edited(old, edits, shuffled=shuffled)
@@ -94,8 +94,8 @@ def test_lines_in_the_same_order_are_not_hashed(edits: list[tuple[str, int]], ha
     assert rows == hashed
 
 
-def test_exports_in_another_order_cost_few_searches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then every line is hashed, and hardly anything is spent before."""
+def test_exports_in_another_order_need_few_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every line is then hashed, after almost no other work."""
     searches: list[bytes] = []
     find = line_alignment._Window.find
     monkeypatch.setattr(
@@ -106,7 +106,7 @@ def test_exports_in_another_order_cost_few_searches(monkeypatch: pytest.MonkeyPa
     assert len(searches) <= 2 * (line_alignment._FREE_SEARCHES + 1)
 
 
-def test_more_differences_than_wanted_are_not_told_apart(tmp_path: Path) -> None:
+def test_more_differences_than_the_limit_are_not_listed(tmp_path: Path) -> None:
     paths = [write_lines(tmp_path / f"{n}.gz", [b"%d" % m for m in range(n * 5, 10)]).path for n in (0, 1)]
     old, new = (LineDigests.of([path], tmp_path / f"{path.name}.bin") for path in paths)
     assert difference(old, new, 4) is None

@@ -1,4 +1,4 @@
-"""An export from before its day had settled is no answer after it; one whose files a person has removed is none at all."""
+"""An export from before its day settled is not reused afterwards; one whose files a person removed is not reused at all."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def breaker(tmp_path: Path) -> Iterator[Breaker]:
         yield made
 
 
-def test_a_run_after_the_day_has_settled_exports_it_again(breaker: Breaker) -> None:
+def test_a_run_after_the_day_settled_exports_it_again(breaker: Breaker) -> None:
     early = breaker.export(DAY)
     assert breaker.export(DAY) == early
     breaker.late("second", DAY)
@@ -45,7 +45,7 @@ def test_a_run_after_the_day_has_settled_exports_it_again(breaker: Breaker) -> N
     assert [breaker.records(DAY)[-1].counts["active"], breaker.export(DAY).counts["exported"]] == [1, 2]
 
 
-def test_the_same_answer_counts_from_then_on(breaker: Breaker) -> None:
+def test_the_same_response_counts_from_then_on(breaker: Breaker) -> None:
     early = breaker.export(DAY)
     breaker.clock = at(LATER)
     assert breaker.export(DAY) == early
@@ -54,8 +54,8 @@ def test_the_same_answer_counts_from_then_on(breaker: Breaker) -> None:
 
 
 @pytest.mark.parametrize("removed", ["first", "second"])
-def test_an_export_that_a_person_has_removed_is_no_answer(breaker: Breaker, removed: str) -> None:
-    """A refresh has found it damaged, and the error said to remove its folder; it may be the base of a delta."""
+def test_an_export_that_a_person_removed_is_not_reused(breaker: Breaker, removed: str) -> None:
+    """A refresh found it damaged, and the error said to remove its folder; it may be the base of a delta."""
     early = breaker.export(DAY)
     breaker.clock = at(LATER)
     breaker.late("second", DAY)
@@ -70,7 +70,7 @@ def test_an_export_that_a_person_has_removed_is_no_answer(breaker: Breaker, remo
     assert len(breaker.ids(DAY)) == 2
 
 
-def test_the_answer_of_a_delta_whose_base_was_removed_is_published_again(
+def test_the_response_of_a_delta_with_a_removed_base_is_published_again(
     breaker: Breaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("include.steps.export.compare_exports.SMALL_LINES", 0)

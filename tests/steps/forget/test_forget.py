@@ -1,4 +1,4 @@
-"""A loaded day of which a person was forgotten stays a loaded day: nothing is exported, loaded or missed because of it."""
+"""After a person is forgotten, a loaded day stays loaded: nothing is exported, loaded or reported as lost because of it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ ANNAS = (ANNA, ANNAS_PHONE)
 
 
 class Loaded(AgingProject):
-    """A project whose days are loaded, and people are forgotten."""
+    """A project with loaded days, in which people are forgotten."""
 
     def happen(self, *events: tuple[str, str | None, str | None]) -> None:
-        """Events by key, user and device."""
+        """Return events by key, user and device."""
         rows = [
             {
                 "event": "Seen",
@@ -96,7 +96,7 @@ def test_a_later_run_of_the_day_exports_and_loads_nothing(project: Loaded) -> No
     assert project.steps_with_files() == {"export"}, "nothing was mapped again"
 
 
-def test_a_refresh_stores_nothing_of_the_person_and_counts_them_apart(project: Loaded) -> None:
+def test_a_refresh_stores_nothing_of_the_person_and_counts_the_events_separately(project: Loaded) -> None:
     first = project.load("one")
     project.forget(ANNA)
     staged = project.stage(DAY, "look")
@@ -109,7 +109,7 @@ def test_a_refresh_stores_nothing_of_the_person_and_counts_them_apart(project: L
     assert named_in(project.root, ANNAS) == []
 
 
-def test_rows_are_made_again_without_an_export_and_without_the_person(project: Loaded) -> None:
+def test_rows_are_recreated_without_an_export_and_without_the_person(project: Loaded) -> None:
     first = project.load("one")
     project.forget(ANNA)
     calls = project.calls()["export"]
@@ -120,7 +120,7 @@ def test_rows_are_made_again_without_an_export_and_without_the_person(project: L
     assert named_in(project.root, ANNAS) == []
 
 
-def test_a_day_that_is_not_loaded_yet_is_loaded_without_the_person(project: Loaded) -> None:
+def test_an_unloaded_day_is_loaded_without_the_person(project: Loaded) -> None:
     staged = project.stage(DAY)
     project.forget(ANNA)
     calls = project.calls()["export"]
@@ -131,7 +131,7 @@ def test_a_day_that_is_not_loaded_yet_is_loaded_without_the_person(project: Load
     assert project.verify().forgotten == {}
 
 
-def test_verify_counts_what_aep_still_holds_and_what_it_has_deleted(project: Loaded) -> None:
+def test_verify_counts_what_aep_still_holds_and_what_it_deleted(project: Loaded) -> None:
     project.load("one")
     project.happen(("a3", ANNA, None), ("a4", ANNA, None))
     late = project.load("two", refresh=True)
@@ -141,12 +141,12 @@ def test_verify_counts_what_aep_still_holds_and_what_it_has_deleted(project: Loa
     assert found.counts["ids"] == ids
     assert found.forgotten == {"deleted": 0, "to_delete": 4}
     assert "of forgotten people 0 are deleted in AEP, 4 are not deleted yet" in str(found)
-    project.aep.batches.revert(late.batches[-1])  # these rows are the person's alone
+    project.aep.batches.revert(late.batches[-1])  # These rows are the person's only.
     found = project.verify()
     assert (found.counts["lost"], found.forgotten) == (0, {"deleted": 2, "to_delete": 2})
 
 
-def test_a_row_of_another_person_that_is_gone_is_lost_all_the_same(project: Loaded) -> None:
+def test_a_missing_row_of_another_person_is_still_lost(project: Loaded) -> None:
     project.load("one")
     project.happen(("a3", ANNA, None), ("b2", BERT, None))
     late = project.load("two", refresh=True)
@@ -156,7 +156,7 @@ def test_a_row_of_another_person_that_is_gone_is_lost_all_the_same(project: Load
         project.verify()
 
 
-def test_a_batch_that_was_taken_back_is_loaded_again_without_the_person(project: Loaded) -> None:
+def test_a_removed_batch_is_loaded_again_without_the_person(project: Loaded) -> None:
     first = project.load("one")
     project.forget(ANNA)
     project.aep.batches.revert(first.batches[0])
@@ -166,7 +166,7 @@ def test_a_batch_that_was_taken_back_is_loaded_again_without_the_person(project:
     assert named_in(project.root, ANNAS) == []
 
 
-def test_cleaning_keeps_what_was_rewritten_for_as_long_as_an_export_stays(project: Loaded) -> None:
+def test_cleaning_keeps_rewritten_exports_as_long_as_others(project: Loaded) -> None:
     project.load("one")
     project.forget(ANNA)
     files = [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")]
@@ -182,7 +182,7 @@ def test_cleaning_keeps_what_was_rewritten_for_as_long_as_an_export_stays(projec
     assert [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")] == files
 
 
-def test_days_that_are_recovered_from_aep_bring_no_row_back(project: Loaded) -> None:
+def test_days_recovered_from_aep_restore_no_row(project: Loaded) -> None:
     project.load("one")
     project.forget(ANNA)
     for path in sorted(project.root.glob("_histories/*/ledger/*/*.json")):
@@ -194,7 +194,7 @@ def test_days_that_are_recovered_from_aep_bring_no_row_back(project: Loaded) -> 
     assert named_in(project.root, ANNAS) == []
 
 
-def test_a_day_that_a_run_is_loading_is_refused_with_the_run(
+def test_a_day_that_is_being_loaded_is_refused_with_the_run(
     project: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = project.stage(DAY)
@@ -214,7 +214,7 @@ def test_a_day_that_a_run_is_loading_is_refused_with_the_run(
     assert named_in(project.root, ANNAS) == []
 
 
-def test_two_people_one_after_the_other(project: Loaded) -> None:
+def test_two_people_in_succession(project: Loaded) -> None:
     first = project.load("one")
     project.forget(ANNA)
     project.forget(BERT)

@@ -1,4 +1,4 @@
-"""Records that say what AEP does not, and rows that AEP lost: each is seen by run, audit and verify, with a way out."""
+"""Records that contradict AEP, and rows that AEP lost: run, audit and verify each report them with a remedy."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def name_in_ledger(breaker: Breaker, kind: str, batch: str) -> None:
 
 @pytest.mark.parametrize("kind", ["active", "completing"])
 @pytest.mark.parametrize("other", ["day", "dataset"])
-def test_a_record_that_names_a_batch_of_elsewhere_is_seen_and_released(
+def test_a_record_with_a_batch_of_another_dataset_is_reported_and_released(
     loaded: Breaker, kind: str, other: str
 ) -> None:
     own = loaded.pipeline
@@ -71,7 +71,7 @@ def test_a_record_that_names_a_batch_of_elsewhere_is_seen_and_released(
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "ids of another day"])
-def test_a_ledger_that_cannot_be_read_stops_its_own_day_only(loaded: Breaker, damage: str) -> None:
+def test_an_unreadable_ledger_stops_only_its_own_day(loaded: Breaker, damage: str) -> None:
     loaded.late("next", NEXT)
     loaded.load(NEXT)
     assert loaded.lake.root is not None
@@ -91,7 +91,7 @@ def test_a_ledger_that_cannot_be_read_stops_its_own_day_only(loaded: Breaker, da
     assert loaded.audited().status is DayStatus.ACTIVE
 
 
-def test_a_day_of_which_verify_found_rows_lost_is_replaced_once(loaded: Breaker) -> None:
+def test_a_day_with_rows_that_verify_found_lost_is_replaced_once(loaded: Breaker) -> None:
     (first,) = {str(record.batch) for record in loaded.records(DAY) if record.batch}
     number = len(loaded.records(DAY))
     history = loaded.history(DAY)
@@ -105,7 +105,7 @@ def test_a_day_of_which_verify_found_rows_lost_is_replaced_once(loaded: Breaker)
     loaded.check(8)
 
 
-def test_a_verification_from_before_the_newest_load_replaces_nothing(loaded: Breaker) -> None:
+def test_a_verification_older_than_the_newest_load_replaces_nothing(loaded: Breaker) -> None:
     history, number = loaded.history(DAY), len(loaded.records(DAY))
     write_verified(history, [DayResult(DAY, lost=3)], {DAY: number - 1}, "2026-07-05T00:00:00+00:00")
     assert loaded.ingest(DAY, loaded.stage(DAY, replace=True), "r", replace=True).again
@@ -116,7 +116,7 @@ def test_a_verification_from_before_the_newest_load_replaces_nothing(loaded: Bre
     ("status", "released"),
     [("quarantining", False), ("loading", False), ("staging", False), ("failed", True), (None, True)],
 )
-def test_what_aep_calls_an_active_batch_is_named_and_release_only_where_it_works(
+def test_an_active_batch_is_named_and_release_is_advised_only_where_it_works(
     loaded: Breaker, status: str | None, released: bool
 ) -> None:
     batch = str(loaded.records(DAY)[-1].batch)
@@ -137,7 +137,7 @@ def test_what_aep_calls_an_active_batch_is_named_and_release_only_where_it_works
     assert "Run the day" not in kept.value.hint
 
 
-def test_a_replacement_by_much_fewer_rows_asks_a_person(loaded: Breaker) -> None:
+def test_a_replacement_by_much_fewer_rows_needs_confirmation(loaded: Breaker) -> None:
     for number in range(40):
         loaded.late(f"late-{number}")
     loaded.load(run="late", refresh="late")
@@ -156,7 +156,7 @@ def test_a_replacement_by_much_fewer_rows_asks_a_person(loaded: Breaker) -> None
     assert loaded.ingest(DAY, staged, "meant", replace=True).active == 1
 
 
-def test_a_day_whose_events_are_all_in_quarantine_is_not_called_empty(loaded: Breaker) -> None:
+def test_a_day_with_all_events_in_quarantine_is_not_called_empty(loaded: Breaker) -> None:
     properties = {"time": str(1_782_907_200 + 2 * 86_400), "distinct_id": "u", "$insert_id": "i"}
     event = {"event": "E", "properties": properties}
     loaded.post(f"/mixpanel/projects/{loaded.project_id}/events", {"events": [event]})

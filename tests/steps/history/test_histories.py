@@ -1,4 +1,4 @@
-"""A history belongs to one source and one target, and AEP has the last word about it."""
+"""A history belongs to one source and one target, and AEP decides what it holds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Loader(PipelineRunner):
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
 
     def active(self) -> list[str]:
-        """The ``_id``s that AEP holds, each as often as it is there."""
+        """Return the ``_id``s that AEP holds, with duplicates."""
         return [identity for identity, _ in Sandbox(self.url).active(self.pipeline.aep.dataset)]
 
     def with_dataset(self, name: str) -> None:
@@ -55,7 +55,7 @@ class Loader(PipelineRunner):
 
 @pytest.fixture
 def untagged(tmp_path: Path) -> Iterator[Loader]:
-    """Set up by an earlier version: neither the lake nor the dataset has an id of the lake."""
+    """Return a project set up by an earlier version: neither the lake nor the dataset has an id of the lake."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         made = Loader(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
         setup_pipeline(made.pipeline, made.aep)
@@ -80,7 +80,7 @@ def test_a_dataset_is_loaded_through_one_lake_only(loader: Loader, tmp_path: Pat
     assert len(loader.active()) == first.active
 
 
-def test_another_dataset_is_another_history_in_which_nothing_is_loaded(loader: Loader) -> None:
+def test_another_dataset_has_an_empty_history(loader: Loader) -> None:
     first = loader.load()
     loader.with_dataset("Another dataset")
     assert loader.load("two").active == first.active
@@ -102,7 +102,7 @@ def test_another_aep_sandbox_is_another_history(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("tagged", [True, False])
-def test_a_dataset_never_gets_the_events_of_another_project(untagged: Loader, tagged: bool) -> None:
+def test_a_dataset_never_receives_events_of_another_project(untagged: Loader, tagged: bool) -> None:
     loader = untagged
     if tagged:
         loader.setup()
@@ -124,7 +124,7 @@ def test_an_export_of_another_project_is_not_staged(untagged: Loader) -> None:
         loader.steps(DAY).stage(valid)
 
 
-def test_a_batch_that_aep_does_not_know_is_not_success(loader: Loader) -> None:
+def test_a_batch_unknown_to_aep_is_not_success(loader: Loader) -> None:
     (batch,) = loader.load().batches
     loader.post(f"/aep/batches/{batch}", {"vanished": True})
     with pytest.raises(BatchUnconfirmed, match=rf"{batch}.*ledger release hostile 2026-07-01"):
@@ -135,7 +135,7 @@ def test_a_batch_that_aep_does_not_know_is_not_success(loader: Loader) -> None:
 
 def test_a_second_lake_does_not_load_what_aep_holds(untagged: Loader, tmp_path: Path) -> None:
     loader, first = untagged, untagged.load()
-    # Other content than the first lake's, as after a change of the mapping: the same content would be adopted.
+    # Other content than the first lake's, as after a mapping change: the same content would be adopted.
     loader.pipeline = loader.pipeline.model_copy(update={"unmapped": "drop"})
     loader.lake = Lake(f"file://{tmp_path}/another")
     with pytest.raises(UnknownBatch, match=rf"{first.batches[0]}.*recover hostile 2026-07-01"):
@@ -155,7 +155,7 @@ def test_a_lake_restored_from_an_older_copy_adopts_the_same_content(untagged: Lo
 def test_a_renamed_pipeline_continues_its_history_and_replaces_nothing_before_setup_has_retagged_it(
     untagged: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another file of another folder may be the owner's: only a person knows whether it was renamed."""
+    """A file in another folder may be the owner's: only a person knows whether it was renamed."""
     loader = untagged
     first = loader.load()
     for tagged in (False, True):
@@ -180,7 +180,7 @@ def test_a_renamed_pipeline_continues_its_history_and_replaces_nothing_before_se
     assert loader.load("four", replace=True).again
 
 
-def test_a_dataset_that_was_renamed_in_aep_is_named(loader: Loader) -> None:
+def test_a_dataset_renamed_in_aep_is_named(loader: Loader) -> None:
     loader.load()
     dataset = loader.aep.catalog.require_dataset(loader.pipeline.aep.dataset)
     path = ("data", "foundation", "catalog", "dataSets", dataset["id"])
@@ -193,8 +193,8 @@ def test_a_dataset_that_was_renamed_in_aep_is_named(loader: Loader) -> None:
 
 
 @pytest.mark.parametrize("tagged", [True, False])
-def test_two_pipelines_do_not_load_into_one_dataset(untagged: Loader, tagged: bool) -> None:
-    """Whose files differ in the connection's name, so that nothing shows it when they are parsed."""
+def test_two_pipelines_cannot_load_into_one_dataset(untagged: Loader, tagged: bool) -> None:
+    """Their files differ in the connection's name, so that parsing does not detect it."""
     loader = untagged
     if tagged:
         loader.setup()
@@ -229,10 +229,10 @@ def test_an_open_batch_of_another_installation_stops_the_run(loader: Loader) -> 
     assert loader.load("two").active == 8
 
 
-def test_of_two_open_batches_the_older_one_continues(
+def test_the_older_of_two_open_batches_continues(
     untagged: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two installations that share nothing but AEP create a batch of the same day at the same moment."""
+    """Two installations that share only AEP create a batch of the same day at the same time."""
     loader = untagged
     from include.steps.ingest.batch_loader import BatchLoader
     from include.steps.ingest.other_batches import OtherBatches
@@ -259,7 +259,7 @@ def test_of_two_open_batches_the_older_one_continues(
     assert len(loader.active()) == len(set(loader.active())) == 8
 
 
-def test_a_lost_answer_does_not_use_up_the_day_where_external_ids_are_unique(
+def test_a_lost_response_does_not_block_the_day_where_external_ids_are_unique(
     loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from include.aep.batches import Batches
@@ -334,8 +334,8 @@ def test_the_history_names_its_source_and_target(loader: Loader) -> None:
     assert {record.history for record in loader.records(DAY)} == {history.target.digest}
 
 
-def test_a_green_day_again_asks_aep_for_little(loader: Loader) -> None:
-    """Every step is a process of its own and asks for the dataset; ingest also for each active batch, and for new ones."""
+def test_a_repeated_green_day_sends_few_requests_to_aep(loader: Loader) -> None:
+    """Every step is a separate process that requests the dataset; ingest also each active batch, and new ones."""
     loader.load()
     before = requests.get(f"{loader.url}/_sandbox/transcript", timeout=20).json()["entries"]
     assert loader.load("two").again
@@ -346,8 +346,8 @@ def test_a_green_day_again_asks_aep_for_little(loader: Loader) -> None:
     assert {entry["method"] for entry in after if "ims" not in entry["path"]} == {"GET"}
 
 
-def test_a_day_keeps_the_id_recipe_it_was_begun_with_until_it_is_replaced(loader: Loader) -> None:
-    """An event without $insert_id has other ids under recipe 1 and 2: a new recipe alone makes nothing look late."""
+def test_a_day_keeps_its_id_recipe_until_it_is_replaced(loader: Loader) -> None:
+    """An event without $insert_id has other ids in recipe 1 and 2: a new recipe alone makes no event late."""
     loader.post(
         f"/mixpanel/projects/{loader.project_id}/events",
         {"events": [{"event": "Old SDK", "properties": {"time": 1782907200, "distinct_id": "u", "n": 1}}]},
@@ -364,7 +364,7 @@ def test_a_day_keeps_the_id_recipe_it_was_begun_with_until_it_is_replaced(loader
     assert loader.load("four").again
 
 
-def test_what_changed_in_mixpanel_is_counted_and_not_loaded_again(loader: Loader) -> None:
+def test_changes_in_mixpanel_are_counted_and_not_loaded_again(loader: Loader) -> None:
     path = f"/mixpanel/projects/{loader.project_id}/events"
     event = {
         "event": "E",

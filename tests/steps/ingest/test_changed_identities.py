@@ -1,4 +1,4 @@
-"""Other rules for identities, and what is active: a day is not loaded a second time, and a replay brings its new rows."""
+"""Changed identity rules and active rows: a day is not loaded a second time, and a replacement loads its new rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EVENTS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[PipelineRunner]:
-    """A project whose identities are an ECID and a device's id."""
+    """A project whose identities are an ECID and a device id."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         mixpanel = MixpanelSandbox(server.url)
         project = mixpanel.add_project(timezone="UTC", time_is="utc")
@@ -53,7 +53,7 @@ def made(tmp_path: Path) -> Iterator[PipelineRunner]:
 
 
 def identities(runner: PipelineRunner) -> list[str]:
-    """The primary identities of all active rows, as ``<namespace> <id>``; an event without one gives nothing."""
+    """Return the primary identities of all active rows, as ``<namespace> <id>``; an event without one adds nothing."""
     dataset = runner.aep.catalog.require_dataset(runner.pipeline.aep.dataset)["id"]
     return sorted(
         f"{namespace} {item['id']}"
@@ -67,7 +67,7 @@ def identities(runner: PipelineRunner) -> list[str]:
 WITHOUT_JUNK = [f"ECID {ECID}", "MixpanelDevice d-2", "MixpanelDevice kiosk"]
 
 
-def test_only_identities_arrive_and_the_next_one_is_primary(made: PipelineRunner) -> None:
+def test_only_valid_identities_arrive_and_the_next_one_is_primary(made: PipelineRunner) -> None:
     assert made.run_partition(DAY).active == len(EVENTS)
     assert identities(made) == WITHOUT_JUNK
     steps = made.steps(DAY)
@@ -82,7 +82,7 @@ def test_only_identities_arrive_and_the_next_one_is_primary(made: PipelineRunner
 def test_a_new_data_version_loads_nothing_a_second_time(
     made: PipelineRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outputs of the version before are made again; what is active is known by ``_id``."""
+    """Outputs of the previous version are recreated; active rows are recognised by ``_id``."""
     with monkeypatch.context() as before:
         for module in (transform, validate, stage):
             before.setattr(module, "DATA_VERSION", transform.DATA_VERSION - 1)
@@ -92,7 +92,7 @@ def test_a_new_data_version_loads_nothing_a_second_time(
     assert [record.kind for record in made.records(DAY)].count("created") == 1
 
 
-def test_other_placeholders_change_what_is_active_only_when_the_day_is_replaced(made: PipelineRunner) -> None:
+def test_changed_placeholders_affect_active_rows_only_when_the_day_is_replaced(made: PipelineRunner) -> None:
     made.run_partition(DAY)
     said = IdentityPlaceholders(values=("kiosk",), allow=("undefined",))
     made.pipeline = made.pipeline.model_copy(update={"identity_placeholders": said})

@@ -1,4 +1,4 @@
-"""Late events are loaded beside what is active, days are replaced in one go, and orphans are ended."""
+"""Late events are added to the active ones, days are replaced in one batch, and orphans are aborted."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def late(tmp_path: Path) -> Iterator[Late]:
         yield runner
 
 
-def test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is(late: Late) -> None:
+def test_only_late_events_are_added_to_active_ones(late: Late) -> None:
     first = late.load("one")
     late.add("late-1", "late-2")
     second = late.load("two")
@@ -83,14 +83,14 @@ def test_late_events_are_loaded_beside_what_is_active_and_nothing_else_is(late: 
     assert late.load("four", refresh=False).again
 
 
-def test_without_a_new_look_a_partition_is_what_it_was(late: Late) -> None:
+def test_without_a_refresh_a_partition_is_unchanged(late: Late) -> None:
     first = late.load("one")
     late.add("late-1")
     assert late.load("two", refresh=False).active == first.active
     assert late.kinds() == ["claimed", "created", "completing", "active"]
 
 
-def test_an_empty_day_that_gets_events_later_is_loaded_then(late: Late) -> None:
+def test_an_empty_day_with_later_events_is_loaded_then(late: Late) -> None:
     day = DAY + timedelta(days=9)
     empty = late.ingest(day, late.stage(day, "one"), "one")
     assert (empty.active, empty.batches, late.kinds(day)) == (0, (), ["empty"])
@@ -99,7 +99,7 @@ def test_an_empty_day_that_gets_events_later_is_loaded_then(late: Late) -> None:
     assert late.compare(DAY, day) == EXACT
 
 
-def test_what_mixpanel_deletes_stays_and_is_counted_until_the_day_is_replaced(late: Late) -> None:
+def test_events_deleted_in_mixpanel_stay_and_are_counted_until_the_day_is_replaced(late: Late) -> None:
     late.add("gone-1", "stays-1")
     first = late.load("one")
     late.control(f"/mixpanel/projects/{late.project_id}/deletions", {"insert_ids": ["gone-1"]})
@@ -111,7 +111,7 @@ def test_what_mixpanel_deletes_stays_and_is_counted_until_the_day_is_replaced(la
     assert set(late.active().values()) == set(replaced.batches)
 
 
-def test_another_mapping_leaves_active_rows_alone_until_the_day_is_replaced(late: Late) -> None:
+def test_a_changed_mapping_keeps_active_rows_until_the_day_is_replaced(late: Late) -> None:
     first = late.load("one")
     late.pipeline = late.pipeline.model_copy(update={"unmapped": "drop"})
     assert late.load("two").batches == first.batches
@@ -123,7 +123,7 @@ def test_another_mapping_leaves_active_rows_alone_until_the_day_is_replaced(late
     assert late.compare(DAY) == EXACT
 
 
-def test_a_replacement_that_aep_refuses_leaves_the_old_batches_active(late: Late) -> None:
+def test_a_replacement_that_aep_refuses_keeps_the_old_batches_active(late: Late) -> None:
     first = late.load("one")
     late.add("late-1")
     second = late.load("two")
@@ -138,8 +138,8 @@ def test_a_replacement_that_aep_refuses_leaves_the_old_batches_active(late: Late
     assert late.compare(DAY) == EXACT
 
 
-def test_rows_that_a_corrected_mapping_lets_through_are_appended(late: Late) -> None:
-    """Quarantine is replayed by running the day again: only those that pass now are loaded."""
+def test_rows_that_a_corrected_mapping_accepts_are_added(late: Late) -> None:
+    """Quarantine is replayed by running the day again: only rows that are valid now are loaded."""
     late.add("late-1")
     quality = late.pipeline.quality.model_copy(
         update={"severity": {"identity": "critical"}, "max_quarantined": 1.0}
@@ -157,7 +157,7 @@ def test_rows_that_a_corrected_mapping_lets_through_are_appended(late: Late) -> 
     assert late.compare(DAY) == EXACT
 
 
-def test_a_batch_taken_back_in_aep_is_loaded_again_and_the_others_are_not(late: Late) -> None:
+def test_only_the_batch_removed_in_aep_is_loaded_again(late: Late) -> None:
     first = late.load("one")
     late.add("late-1")
     second = late.load("two")
@@ -169,7 +169,7 @@ def test_a_batch_taken_back_in_aep_is_loaded_again_and_the_others_are_not(late: 
     assert late.compare(DAY) == EXACT
 
 
-def test_replacing_by_nothing_asks_a_person(late: Late) -> None:
+def test_an_empty_replacement_needs_confirmation(late: Late) -> None:
     day = DAY + timedelta(days=9)
     late.add("only-1", day=day)
     late.ingest(day, late.stage(day, "one"), "one")
@@ -178,9 +178,7 @@ def test_replacing_by_nothing_asks_a_person(late: Late) -> None:
         late.ingest(day, late.stage(day, "two", replace=True), "two", replace=True)
 
 
-def test_the_rows_that_aep_refuses_are_kept_with_its_reasons(
-    late: Late, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_that_aep_refuses_are_kept_with_its_reasons(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
     late.control("/aep/settings", {"next_batches": [{"outcome": "failed"}]})
     rows = [b'{"_id": "1", "_validationErrors": [{"keyword": "enum"}]}', b'{"_errors": [{"code": "1401"}]}']
     monkeypatch.setattr(Batches, "failed_rows", lambda self, batch: iter(rows))
@@ -209,11 +207,11 @@ def test_a_range_is_exported_in_one_request_and_each_day_gets_its_own_lines(late
     assert late.compare(*days).duplicate == 0
 
 
-def test_lines_that_do_not_tell_their_day_are_exported_day_by_day(late: Late) -> None:
+def test_lines_without_a_readable_day_are_exported_day_by_day(late: Late) -> None:
     days = [DAY, DAY + timedelta(days=1)]
 
     class Odd:
-        """A client whose range holds a line without a time."""
+        """Return a client whose range holds a line without a time."""
 
         def __init__(self) -> None:
             self.ranges: list[tuple[date, date]] = []
@@ -241,7 +239,7 @@ def test_the_day_of_a_line_is_the_one_mixpanel_returns_it_for() -> None:
         assert stored_day(line, in_ms=False) is None
 
 
-def test_the_window_ends_with_the_last_day_that_has_settled(late: Late) -> None:
+def test_the_window_ends_with_the_last_settled_day(late: Late) -> None:
     pipeline = late.pipeline.model_copy(update={"late_days": 3, "settle_hours": 6.0, "end_date": None})
     for hour, last in ((5, date(2026, 6, 29)), (6, date(2026, 6, 30))):
         days = days_to_reconcile(pipeline, datetime(2026, 7, 1, hour, tzinfo=UTC))
@@ -250,7 +248,7 @@ def test_the_window_ends_with_the_last_day_that_has_settled(late: Late) -> None:
     assert days_to_reconcile(started, datetime(2026, 7, 1, 12, tzinfo=UTC)) == [date(2026, 6, 30)]
 
 
-def test_days_beyond_the_window_that_changed_are_told_once_they_were_exported(late: Late) -> None:
+def test_changed_days_beyond_the_window_are_reported_if_they_were_exported(late: Late) -> None:
     old, never = DAY, DAY + timedelta(days=2)
     late.export(old)
     now = datetime.now(UTC)
@@ -262,8 +260,8 @@ def test_days_beyond_the_window_that_changed_are_told_once_they_were_exported(la
     assert told == {old: 2}
 
 
-def test_only_orphans_are_swept(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An orphan is open, ours, old, and not the batch that its partition's ledger is about."""
+def test_only_orphans_are_aborted(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An orphan is open, created by this project, old, and not the batch of its partition's ledger."""
     aep = late.aep
     dataset = aep.catalog.require_dataset(late.pipeline.aep.dataset)["id"]
 

@@ -1,4 +1,4 @@
-"""A batch belongs to the content that it was made of, also when a later run with other content finds it."""
+"""A batch belongs to the content that it was created for, also when a later run with other content finds it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.sandbox
 DAY = date(2026, 7, 1)
 
 
-def test_a_batch_committed_by_an_earlier_run_is_never_taken_for_another_content(
+def test_a_batch_committed_by_an_earlier_run_is_never_used_for_other_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The earlier run died after COMPLETE; meanwhile the mapping changed, the number of rows did not."""
+    """The earlier run died after COMPLETE; since then the mapping changed and the number of rows did not."""
 
     def complete_and_die(batches: Batches, batch: str) -> None:
         real(batches, batch)

@@ -1,4 +1,4 @@
-"""Rows that AEP refuses although our checks pass them are in quarantine and not active, and a later run may send them."""
+"""Rows that AEP refuses although they passed validation are in quarantine and not active; a later run may send them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEXT = "/aep/settings"
 
 
 class Partial(Late):
-    """A pipeline with an error threshold, whose next batch AEP refuses some rows of."""
+    """Return a pipeline with an error threshold, some rows of whose next batch AEP refuses."""
 
     def with_aep(self, **changes: Any) -> None:
         self.pipeline = self.pipeline.model_copy(update={"aep": self.pipeline.aep.model_copy(update=changes)})
@@ -46,7 +46,7 @@ class Partial(Late):
             recover(steps.history, steps.opened.dataset, reader, self.aep, self.pipeline)
 
     def quarantine(self) -> list[dict[str, Any]]:
-        """The refused rows that are in quarantine now, of all loads."""
+        """Return the refused rows that are in quarantine, of all loads."""
         found = []
         for key in self.lake.keys(self.workspace(DAY).partition.prefix):
             if "/quarantine/ingest-" in key:
@@ -127,7 +127,7 @@ def test_refused_rows_are_not_sent_again_with_late_ones(partial: Partial) -> Non
     assert partial.compare(DAY) == EXACT
 
 
-def test_another_mapping_sends_the_refused_rows_again(partial: Partial) -> None:
+def test_a_changed_mapping_sends_the_refused_rows_again(partial: Partial) -> None:
     partial.refuse(3)
     partial.load("one", refresh=False)
     partial.pipeline = partial.pipeline.model_copy(update={"unmapped": "drop"})
@@ -138,7 +138,7 @@ def test_another_mapping_sends_the_refused_rows_again(partial: Partial) -> None:
     assert partial.load("three", refresh=False).again
 
 
-def test_a_replacement_sends_the_refused_rows_again_once_in_each_run(partial: Partial) -> None:
+def test_a_replacement_sends_the_refused_rows_once_in_each_run(partial: Partial) -> None:
     partial.refuse(3)
     partial.load("one", refresh=False)
     partial.refuse(2)
@@ -151,14 +151,14 @@ def test_a_replacement_sends_the_refused_rows_again_once_in_each_run(partial: Pa
     assert partial.compare(DAY) == EXACT
 
 
-def test_rows_that_are_lost_without_being_refused_are_never_green(partial: Partial) -> None:
+def test_rows_lost_without_being_refused_are_never_green(partial: Partial) -> None:
     partial.control(NEXT, {"next_batches": [{"outcome": "partial", "rows": 2, "silent": True}]})
     with pytest.raises(CountMismatch, match="6 rows and 0 failed ones, but 8 were staged"):
         partial.ingest(DAY, partial.stage(DAY))
     assert partial.newest_kind == "completing"
 
 
-def test_a_data_lake_that_cannot_be_read_is_red_and_says_what_to_do(
+def test_an_unreadable_data_lake_fails_with_a_remedy(
     partial: Partial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     staged = partial.stage(DAY)
@@ -244,7 +244,7 @@ def test_verify_and_audit_count_the_refused_rows_and_miss_none(partial: Partial)
     assert audit.counts["refused"] == 3
 
 
-def test_recover_keeps_what_the_ledger_knows_of_refused_rows(partial: Partial) -> None:
+def test_recover_keeps_the_ledgers_refused_rows(partial: Partial) -> None:
     partial.refuse(3)
     partial.load("one", refresh=False)
     before = partial.newest
@@ -257,7 +257,7 @@ def test_recover_keeps_what_the_ledger_knows_of_refused_rows(partial: Partial) -
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_after_a_ledger_was_lost_the_refused_rows_are_sent_again(partial: Partial, replace: bool) -> None:
+def test_after_a_lost_ledger_the_refused_rows_are_sent_again(partial: Partial, replace: bool) -> None:
     partial.refuse(3)
     partial.load("one", refresh=False)
     shutil.rmtree(Path(str(partial.lake.root), partial.history(DAY).ledger(DAY).prefix))
@@ -274,7 +274,7 @@ def test_after_a_ledger_was_lost_the_refused_rows_are_sent_again(partial: Partia
     lost=st.sets(st.integers(0, 30)),
     strays=st.lists(st.integers(0, 35), max_size=3),
 )
-def test_active_and_refused_are_the_staged_rows_and_nothing_is_in_both(
+def test_staged_rows_are_either_active_or_refused(
     staged: set[int], earlier: set[int], lost: set[int], strays: list[int]
 ) -> None:
     with duckdb.connect() as db:
@@ -299,7 +299,7 @@ def test_active_and_refused_are_the_staged_rows_and_nothing_is_in_both(
         assert (unexpected == 0) == (set(found) <= staged and len(found) == len(set(found)))
 
 
-def test_errors_on_a_successful_batch_are_reported_without_values(partial: Partial) -> None:
+def test_errors_of_a_successful_batch_are_reported_without_values(partial: Partial) -> None:
     errors = [{"code": "INGEST-1555-400", "description": "canary-value", "recordCount": 2}]
     partial.control(NEXT, {"next_batches": [{"outcome": "success", "errors": errors}]})
     done = partial.ingest(DAY, partial.stage(DAY))

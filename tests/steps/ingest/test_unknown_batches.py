@@ -1,4 +1,4 @@
-"""A day that is done is not green while AEP holds a batch of ours that its ledger does not count on."""
+"""A finished day is not green while AEP holds a batch of this project that the day's ledger does not count."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def loaded(tmp_path: Path) -> Iterator[Breaker]:
 
 
 def failed_before_its_successor(breaker: Breaker) -> str:
-    """AEP calls a batch of late rows failed, and a later one of the same rows is active."""
+    """AEP reports a batch of late rows as failed, and a later batch of the same rows is active."""
     breaker.late("late-1")
     staged = breaker.stage(DAY, "late")
     breaker.post("/aep/settings", {"next_batches": [{"outcome": "status", "status": "failed"}]})
@@ -40,7 +40,7 @@ def failed_before_its_successor(breaker: Breaker) -> str:
 
 
 def released_without_query_service(breaker: Breaker) -> str:
-    """The catalog does not list a batch, a person releases it, its rows are loaded again, and it is there again."""
+    """The catalog does not list a batch; a person releases it, its rows are loaded again, and it reappears."""
     batch = str(breaker.records(DAY)[-1].batch)
     breaker.post("/aep/settings", {"query_licence": "missing"})
     breaker.post(f"/aep/batches/{batch}", {"vanished": True})
@@ -52,7 +52,7 @@ def released_without_query_service(breaker: Breaker) -> str:
 
 
 @pytest.mark.parametrize("happens", [failed_before_its_successor, released_without_query_service])
-def test_a_batch_that_the_ledger_gave_up_is_active_after_its_successor(
+def test_an_abandoned_batch_becomes_active_after_its_successor(
     loaded: Breaker, happens: Callable[[Breaker], str]
 ) -> None:
     batch = happens(loaded)
@@ -68,7 +68,7 @@ def test_a_batch_that_the_ledger_gave_up_is_active_after_its_successor(
     assert len(loaded.active()) == len(set(loaded.active()))
 
 
-def test_an_unknown_batch_stops_a_day_that_is_done_and_one_that_is_empty(loaded: Breaker) -> None:
+def test_an_unknown_batch_stops_a_finished_day_and_an_empty_one(loaded: Breaker) -> None:
     loaded.load(EMPTY)
     assert loaded.records(EMPTY)[-1].kind == "empty"
     for day in (DAY, EMPTY):
@@ -79,7 +79,7 @@ def test_an_unknown_batch_stops_a_day_that_is_done_and_one_that_is_empty(loaded:
         loaded.load(day, run="after")
 
 
-def test_a_batch_of_ours_without_a_day_stops_every_run(loaded: Breaker) -> None:
+def test_a_batch_of_this_project_without_a_day_stops_every_run(loaded: Breaker) -> None:
     batch = loaded.add_batch("mixpanel-aep-manual-fix", [row(loaded.ids()[0], NOON), row("f" * 64, NOON)])
     for day in (DAY, EMPTY):
         with pytest.raises(UnknownBatch, match=f"{batch} .*names no day.*[Rr]evert"):

@@ -1,4 +1,4 @@
-"""Audit: no day is silently missing, and AEP has the last word about every one."""
+"""Audit: no day is silently missing, and AEP decides about every one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def audited(tmp_path: Path) -> Iterator[Audited]:
 
 
 def test_days_that_never_ran_are_missing_and_named(audited: Audited) -> None:
-    """The scheduler was off: Airflow makes no runs for the days before the last one."""
+    """The scheduler was off: Airflow creates no runs for the days before the last one."""
     audited.load(date(2026, 7, 1))
     audited.export(date(2026, 7, 2))
     assert audited.statuses() == [
@@ -78,9 +78,7 @@ def test_an_empty_day_is_accounted_for(audited: Audited) -> None:
     [({"status": "inactive"}, "reports its status as inactive"), ({"vanished": True}, "does not list it")],
     ids=["taken back", "gone from the catalog"],
 )
-def test_what_aep_does_not_call_active_is_missing(
-    audited: Audited, change: dict[str, object], reason: str
-) -> None:
+def test_a_day_not_active_in_aep_is_missing(audited: Audited, change: dict[str, object], reason: str) -> None:
     day = date(2026, 7, 1)
     audited.load(day)
     batch = audited.records(day)[-1].batch
@@ -89,7 +87,7 @@ def test_what_aep_does_not_call_active_is_missing(
     assert (found.status, reason in found.reason) == (DayStatus.NOT_ACTIVE, True)
 
 
-def test_a_batch_that_is_not_finished_is_waiting_and_a_refused_one_failed(audited: Audited) -> None:
+def test_an_unfinished_batch_is_waiting_and_a_refused_one_failed(audited: Audited) -> None:
     day = date(2026, 7, 1)
     requests.post(
         f"{audited.url}/_sandbox/aep/settings", json={"batch_seconds": 3600}, timeout=20
@@ -109,7 +107,7 @@ def test_days_of_another_filter_are_listed_and_not_red(audited: Audited) -> None
     audit.require_complete(NOW, 0)
 
 
-def test_the_index_reads_only_ledgers_that_changed(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_reads_only_changed_ledgers(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
     day = date(2026, 7, 1)
     audited.load(day)
     history = audited.history(day)
@@ -126,7 +124,7 @@ def test_the_index_reads_only_ledgers_that_changed(audited: Audited, monkeypatch
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"version": 99}', b'{"days": {"x": 1}}'])
-def test_a_damaged_index_is_made_again(audited: Audited, damage: bytes) -> None:
+def test_a_damaged_index_is_recreated(audited: Audited, damage: bytes) -> None:
     day = date(2026, 7, 1)
     audited.load(day)
     history = audited.history(day)
@@ -161,7 +159,7 @@ def audited_day(number: int, status: DayStatus, remedy: Remedy, reason: str = "r
     return AuditedDay(day, status, reason, NOW - timedelta(days=30), remedy=remedy)
 
 
-def test_days_that_need_a_person_or_fail_again_and_again_keep_no_other_day_from_its_turn() -> None:
+def test_days_that_need_a_person_or_fail_repeatedly_do_not_block_others() -> None:
     days = [audited_day(number, DayStatus.NEVER_RUN, Remedy.RUN, "never run") for number in range(2)]
     days += [audited_day(number, DayStatus.FAILED, Remedy.CORRECT) for number in range(2, 6)]
     days += [audited_day(number, DayStatus.UNKNOWN_BATCH, Remedy.REVERT) for number in range(6, 9)]
@@ -173,7 +171,7 @@ def test_days_that_need_a_person_or_fail_again_and_again_keep_no_other_day_from_
     assert tried.to_catch_up(9, NOW, [day.day for day in days]) == []
 
 
-def test_what_to_do_follows_from_the_reason() -> None:
+def test_the_remedy_follows_from_the_reason() -> None:
     days = (
         audited_day(0, DayStatus.NEVER_RUN, Remedy.RUN),
         audited_day(1, DayStatus.UNKNOWN_BATCH, Remedy.REVERT),
@@ -188,7 +186,7 @@ def test_what_to_do_follows_from_the_reason() -> None:
     assert "backfill" not in refused.value.hint
 
 
-def test_days_that_were_loaded_under_another_account_of_time_are_listed(audited: Audited) -> None:
+def test_days_loaded_with_another_time_convention_are_listed(audited: Audited) -> None:
     day = date(2026, 7, 1)
     audited.load(day)
     local = {"time_is": "project_local", "timezone": "America/New_York"}
@@ -198,7 +196,7 @@ def test_days_that_were_loaded_under_another_account_of_time_are_listed(audited:
 
 
 def test_an_old_lake_is_audited_as_a_new_one(tmp_path: Path) -> None:
-    """Data version 5 and older kept ledgers below the pipeline's name, and nothing said for which dataset."""
+    """Data version 5 and older kept ledgers below the pipeline's name, and did not record the dataset."""
     with quick_sandbox(tmp_path / "sandbox") as server:
         pipeline = PIPELINES["hostile"].model_copy(update={"start_date": FIRST, "end_date": None})
         runner = Audited(server.url, Lake(f"file://{tmp_path}/lake"), pipeline)

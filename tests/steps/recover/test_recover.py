@@ -1,4 +1,4 @@
-"""Recover rebuilds a lost lake from AEP; adopt and release write into a ledger what a person has decided."""
+"""Recover rebuilds a lost lake from AEP; adopt and release write a person's decision into a ledger."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Recoverer(Verifier):
             return change(ids, aep, day, batch)
 
     def lose_lake(self, tmp_path: Path) -> None:
-        """The folder is gone, and a new one takes its place."""
+        """Replace the lost folder by a new one."""
         shutil.rmtree(tmp_path / "lake")
         self.lake = Lake(f"file://{tmp_path}/lake")
 
@@ -66,11 +66,11 @@ class Recoverer(Verifier):
         return [key for key, _ in Sandbox(self.url).active(self.pipeline.aep.dataset)]
 
     def late(self, name: str, day: date = DAY) -> None:
-        """An event that Mixpanel gets after its day was loaded."""
+        """Add an event that Mixpanel gets after its day was loaded."""
         self.add_event(name, int(NOON.replace(month=day.month, day=day.day).timestamp()))
 
     def check(self, ids: int) -> None:
-        """AEP holds so many ids, each once, and the ledgers say so."""
+        """Assert that AEP holds so many ids, each once, as the ledgers say."""
         assert (len(self.active()), len(set(self.active()))) == (ids, ids)
         found = self.verify()
         found.require_equal()
@@ -85,7 +85,7 @@ def loaded(tmp_path: Path) -> Iterator[Recoverer]:
 
 @pytest.fixture
 def several(loaded: Recoverer) -> Recoverer:
-    """Days of one event stand before and after the hostile one."""
+    """Days of one event precede and follow the hostile one."""
     for day in (DAYS[0], DAYS[2]):
         loaded.late(f"of-{day}", day)
         loaded.load(day)
@@ -93,7 +93,7 @@ def several(loaded: Recoverer) -> Recoverer:
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
-def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_what_is_missing(
+def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_the_missing_rows(
     several: Recoverer, tmp_path: Path, reader: Reader
 ) -> None:
     before, identity = sorted(several.active()), read_lake_id(several.lake)
@@ -116,7 +116,7 @@ def test_a_lost_lake_is_rebuilt_and_runs_load_exactly_what_is_missing(
     assert all(record.note for record in several.records(DAYS[0]))
 
 
-def test_a_lake_that_is_an_older_copy_gets_what_it_lacks_and_keeps_what_it_has(
+def test_an_older_copy_of_a_lake_is_completed_and_keeps_its_contents(
     loaded: Recoverer, tmp_path: Path
 ) -> None:
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
@@ -136,7 +136,7 @@ def test_a_lake_that_is_an_older_copy_gets_what_it_lacks_and_keeps_what_it_has(
     loaded.check(8 + 3)
 
 
-def test_recover_again_writes_nothing(loaded: Recoverer, tmp_path: Path) -> None:
+def test_a_second_recover_writes_nothing(loaded: Recoverer, tmp_path: Path) -> None:
     assert loaded.recover().known == [DAY]
     loaded.lose_lake(tmp_path)
     assert list(loaded.recover().written) == [DAY]
@@ -147,10 +147,10 @@ def test_recover_again_writes_nothing(loaded: Recoverer, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("writes", range(5))
-def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
+def test_recover_killed_at_any_write_completes_when_run_again(
     loaded: Recoverer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
-    """Four records; then the lake's id."""
+    """Four records, then the lake's id."""
     loaded.lose_lake(tmp_path)
     left, append = [writes], Ledger.append
 
@@ -176,7 +176,7 @@ def test_recover_that_was_killed_at_any_write_ends_well_when_it_is_run_again(
     loaded.check(9)
 
 
-def test_a_lake_with_an_id_of_its_own_becomes_the_datasets_lake(loaded: Recoverer, tmp_path: Path) -> None:
+def test_a_lake_with_its_own_id_becomes_the_datasets_lake(loaded: Recoverer, tmp_path: Path) -> None:
     loaded.lose_lake(tmp_path)
     identity = ensure_lake_id(loaded.lake)
     with pytest.raises(ForeignLake):
@@ -219,7 +219,7 @@ def test_a_day_with_an_undecided_batch_is_refused_and_the_others_are_recovered(
     loaded.check(8)
 
 
-def test_a_day_whose_ledger_and_aep_contradict_each_other_is_refused(loaded: Recoverer) -> None:
+def test_a_day_whose_ledger_contradicts_aep_is_refused(loaded: Recoverer) -> None:
     batch = loaded.records(DAY)[-1].batch
     loaded.post(f"/aep/batches/{batch}", {"vanished": True})
     loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
@@ -239,7 +239,7 @@ def test_lost_ids_are_read_back_from_aep(loaded: Recoverer, tmp_path: Path) -> N
     loaded.check(9)
 
 
-def test_of_a_replaced_day_only_what_is_active_is_recovered(loaded: Recoverer, tmp_path: Path) -> None:
+def test_only_active_batches_of_a_replaced_day_are_recovered(loaded: Recoverer, tmp_path: Path) -> None:
     loaded.late("late-1")
     staged = loaded.stage(DAY, "replace", replace=True)
     (batch,) = loaded.ingest(DAY, staged, "replace", replace=True).batches
@@ -251,7 +251,7 @@ def test_of_a_replaced_day_only_what_is_active_is_recovered(loaded: Recoverer, t
     assert copy.is_dir()
 
 
-def test_a_copy_from_before_a_replacement_learns_what_it_replaced(loaded: Recoverer, tmp_path: Path) -> None:
+def test_a_copy_from_before_a_replacement_gets_the_replacement(loaded: Recoverer, tmp_path: Path) -> None:
     first = loaded.records(DAY)[-1].batch
     shutil.copytree(tmp_path / "lake", tmp_path / "copy")
     loaded.late("late-1")
@@ -265,10 +265,10 @@ def test_a_copy_from_before_a_replacement_learns_what_it_replaced(loaded: Recove
     loaded.check(9)
 
 
-def test_rows_that_the_lake_does_not_show_are_not_taken_for_never_loaded(
+def test_rows_missing_in_the_data_lake_are_not_assumed_unloaded(
     loaded: Recoverer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger with too few ids would let a run load the others a second time."""
+    """With too few ids in the ledger a run would load the others a second time."""
     from include.aep.data_lake import QueryServiceReader
 
     real = QueryServiceReader.ids
@@ -287,7 +287,7 @@ def test_rows_that_the_lake_does_not_show_are_not_taken_for_never_loaded(
     loaded.check(8)
 
 
-def test_two_writers_do_not_write_one_ledger(loaded: Recoverer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_writers_cannot_write_one_ledger(loaded: Recoverer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
     read = AepIds._read
 
@@ -304,7 +304,7 @@ def test_two_writers_do_not_write_one_ledger(loaded: Recoverer, monkeypatch: pyt
     loaded.check(9)
 
 
-def test_an_adopted_batch_is_excluded_from_what_is_loaded(loaded: Recoverer) -> None:
+def test_an_adopted_batch_is_excluded_from_the_next_load(loaded: Recoverer) -> None:
     loaded.late("late-1")
     mapped = loaded.transform(DAY, loaded.export(DAY, "look"))
     staged = loaded.steps(DAY, refresh="look").stage(loaded.steps(DAY).validate(mapped))
@@ -322,7 +322,7 @@ def test_an_adopted_batch_is_excluded_from_what_is_loaded(loaded: Recoverer) -> 
     assert {(r.run, r.note) for r in loaded.records(DAY) if r.batch == batch} == {("test/me@here", "because")}
 
 
-def test_a_batch_that_is_not_an_active_load_of_the_day_is_not_adopted(loaded: Recoverer) -> None:
+def test_only_an_active_load_of_the_day_is_adopted(loaded: Recoverer) -> None:
     ours = f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1"
     other_day = loaded.add_batch(ours.replace(str(DAY), "2026-07-02"), [row("f" * 64, NOON)])
     other_producer = loaded.add_batch("theirs", [row("e" * 64, NOON)])
@@ -349,7 +349,7 @@ def test_a_batch_that_is_not_an_active_load_of_the_day_is_not_adopted(loaded: Re
 
 
 @pytest.mark.parametrize("state", ["open", "committed", "active"])
-def test_a_batch_that_aep_holds_is_not_released(
+def test_a_batch_in_aep_is_not_released(
     loaded: Recoverer, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     if state != "active":
@@ -374,8 +374,8 @@ def dies(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_batch_in_flight_that_is_gone_can_be_released(loaded: Recoverer) -> None:
-    """A run waits for it for ever otherwise."""
+def test_a_missing_batch_in_flight_can_be_released(loaded: Recoverer) -> None:
+    """Otherwise a run waits for it for ever."""
     loaded.late("late-1")
     staged = loaded.stage(DAY, "again")
     loaded.post("/aep/settings", {"next_batches": [{"outcome": "status", "status": "staging"}]})
@@ -390,7 +390,7 @@ def test_a_batch_in_flight_that_is_gone_can_be_released(loaded: Recoverer) -> No
     loaded.check(9)
 
 
-def test_a_released_batch_that_is_there_again_is_found_and_not_loaded_twice(loaded: Recoverer) -> None:
+def test_a_released_batch_that_reappears_is_found_and_not_loaded_twice(loaded: Recoverer) -> None:
     """Without the permission to read the data lake a person can be wrong about a batch."""
     batch = str(loaded.records(DAY)[-1].batch)
     loaded.post("/aep/settings", {"query_permission": "missing"})
@@ -417,7 +417,7 @@ def test_ids_of_two_recipes_are_not_mixed_in_a_day(loaded: Recoverer, tmp_path: 
 
 
 def left_at_aep(loaded: Recoverer, plan: dict[str, Any]) -> str:
-    """A run has completed a batch of late rows, and ended before AEP decided it."""
+    """A run completed a batch of late rows, and ended before AEP decided it."""
     loaded.late("late-1")
     staged = loaded.stage(DAY, "again")
     loaded.post("/aep/settings", {"next_batches": [plan]})
@@ -429,8 +429,8 @@ STAGING = {"outcome": "status", "status": "staging"}
 
 
 @pytest.mark.parametrize("vanished", [False, True])
-def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanished: bool) -> None:
-    """A later record about another batch would let it become active unseen, and its rows be loaded twice."""
+def test_a_batch_of_a_current_run_is_not_released(loaded: Recoverer, vanished: bool) -> None:
+    """A later record about another batch would let it become active unnoticed, and its rows be loaded twice."""
     flying = left_at_aep(loaded, STAGING)
     other = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
     loaded.post(f"/aep/batches/{flying}", {"vanished": vanished})
@@ -445,7 +445,7 @@ def test_a_batch_that_a_run_has_at_aep_is_not_forgotten(loaded: Recoverer, vanis
     loaded.check(10)
 
 
-def test_of_several_missing_batches_the_one_in_flight_is_written_first(
+def test_the_missing_batch_in_flight_is_recorded_first(
     loaded: Recoverer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
@@ -461,14 +461,14 @@ def test_of_several_missing_batches_the_one_in_flight_is_written_first(
     loaded.check(10)
 
 
-def test_a_batch_with_a_status_that_is_in_no_document_is_not_released(loaded: Recoverer) -> None:
+def test_a_batch_with_an_undocumented_status_is_not_released(loaded: Recoverer) -> None:
     flying = left_at_aep(loaded, {"outcome": "status", "status": "an unknown word"})
     with pytest.raises(AmendmentRefused, match="an unknown word; after a release"):
         loaded.release(flying)
 
 
-def test_the_old_lake_is_refused_once_another_was_rebuilt(loaded: Recoverer, tmp_path: Path) -> None:
-    """The lake was not lost, only its address mistyped: from now on one of the two must not load."""
+def test_the_old_lake_is_refused_after_another_was_rebuilt(loaded: Recoverer, tmp_path: Path) -> None:
+    """The lake was not lost; its address was mistyped: from now on one of the two must not load."""
     old = loaded.lake
     loaded.lake = Lake(f"file://{tmp_path}/another")
     assert loaded.recover().tagged

@@ -1,4 +1,4 @@
-"""Stage: files exactly as AEP takes them, named by what is in them, and the same whenever they are made."""
+"""Stage: files in AEP's form, named by their content, and reproducible."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def table(number: int = 2) -> pa.Table:
-    """Full rows and empty ones, in turn; the others are not nullable, as when a day is full of them."""
+    """Return full and empty rows in turn; the others are not nullable, as on a day full of them."""
     tenant = [{"mixpanel": FULL} if n % 2 == 0 else None for n in range(number)]
     made = pa.table({
         "_id": [f"{n:064x}" for n in range(number)],
@@ -113,13 +113,13 @@ def test_parquet_is_written_as_aep_reads_it(lake: Lake, tmp_path: Path) -> None:
     assert b"ARROW:schema" not in (file.metadata.metadata or {})
 
 
-def test_parquet_holds_the_rows_that_were_valid(lake: Lake, tmp_path: Path) -> None:
+def test_parquet_holds_the_valid_rows(lake: Lake, tmp_path: Path) -> None:
     place = workspace(lake)
     (path,) = place.local_files(staged(place, tmp_path, 5), tmp_path)
     assert pq.read_table(path).to_pylist() == table(5).to_pylist()
 
 
-def test_json_lines_hold_no_nulls_and_times_as_aep_writes_them(lake: Lake, tmp_path: Path) -> None:
+def test_json_lines_have_no_nulls_and_times_in_aeps_form(lake: Lake, tmp_path: Path) -> None:
     (path,) = in_json(lake).local_files(staged(in_json(lake), tmp_path), tmp_path)
     body = path.read_bytes()
     first, second = (json.loads(text) for text in body.split(b"\n")[:-1])
@@ -136,7 +136,7 @@ def test_json_lines_hold_no_nulls_and_times_as_aep_writes_them(lake: Lake, tmp_p
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "json"])
-def test_running_it_again_does_nothing(
+def test_a_second_run_does_nothing(
     lake: Lake, tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = workspace(lake, aep={"format": file_format})
@@ -147,9 +147,7 @@ def test_running_it_again_does_nothing(
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "json"])
-def test_files_are_named_by_their_bytes_and_equal_whenever_they_are_made(
-    tmp_path: Path, file_format: str
-) -> None:
+def test_files_are_named_by_their_bytes_and_reproducible(tmp_path: Path, file_format: str) -> None:
     made = []
     for name in ("one", "two"):
         place = workspace(Lake(f"file://{tmp_path}/{name}"), aep={"format": file_format})
@@ -165,7 +163,7 @@ def test_files_are_named_by_their_bytes_and_equal_whenever_they_are_made(
 @pytest.mark.parametrize(
     ("number", "files"), [(1, [1]), (6, [6]), (7, [6, 1]), (12, [6, 6]), (13, [6, 6, 1])]
 )
-def test_a_large_day_is_several_files_and_no_row_is_lost(
+def test_a_large_day_becomes_several_files_without_losing_rows(
     lake: Lake,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -192,13 +190,13 @@ def test_an_empty_day_stages_no_file(lake: Lake, tmp_path: Path, file_format: st
     assert (made.files, made.rows, made.counts) == ((), 0, {"staged": 0})
 
 
-def test_the_format_is_part_of_what_was_made(lake: Lake, tmp_path: Path) -> None:
+def test_the_format_is_part_of_the_digest(lake: Lake, tmp_path: Path) -> None:
     made = valid(workspace(lake), tmp_path)
     parquet, lines = stage_partition(workspace(lake), made), stage_partition(in_json(lake), made)
     assert parquet.digest != lines.digest
 
 
-def test_rows_that_somebody_changed_are_not_staged(lake: Lake, tmp_path: Path) -> None:
+def test_changed_rows_are_not_staged(lake: Lake, tmp_path: Path) -> None:
     made = valid(workspace(lake), tmp_path)
     (lake.root / made.files[0].key).write_bytes(b"PAR1")
     with pytest.raises(BadManifest):
@@ -207,13 +205,13 @@ def test_rows_that_somebody_changed_are_not_staged(lake: Lake, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("value", [Decimal(1), b"bytes", object()])
-def test_what_has_no_json_form_is_no_json_by_chance(value: Any) -> None:
+def test_values_without_a_json_form_are_refused(value: Any) -> None:
     with pytest.raises(AttributeError):
         iso(value)
 
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 2), ("MOST_BYTES", 1000)])
-def test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked(
+def test_more_than_one_batch_may_hold_is_reported_before_a_request(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
 ) -> None:
     monkeypatch.setattr(stage, "FILE_ROWS", 3)
@@ -227,7 +225,7 @@ def test_more_than_aep_takes_in_one_batch_is_told_before_aep_is_asked(
 
 
 def as_aep_takes_it(place: Workspace, scratch: Path, *parts: int, form: str | None = AEP_FORM) -> Manifest:
-    """A validated day of files in AEP's form, one for each number of rows; all mapped rows are valid."""
+    """Return a validated day of files in AEP's form, one for each number of rows; all mapped rows are valid."""
     raw = place.publish(
         step="export",
         digest="ef" * 16,
@@ -262,7 +260,7 @@ def as_aep_takes_it(place: Workspace, scratch: Path, *parts: int, form: str | No
 HISTORY = Target("org", "prod", "dataset")
 
 
-def test_valid_files_in_aeps_form_are_staged_as_they_are_and_not_even_read(
+def test_valid_files_in_aeps_form_are_staged_unread(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = workspace(lake)
@@ -287,7 +285,7 @@ def test_valid_files_in_aeps_form_are_staged_as_they_are_and_not_even_read(
 
 
 @pytest.mark.parametrize("change", ["another form", "json", "too many rows"])
-def test_files_that_aep_would_not_take_so_are_written_again(
+def test_files_in_another_form_are_rewritten(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     place = in_json(lake) if change == "json" else workspace(lake)
@@ -299,7 +297,7 @@ def test_files_that_aep_would_not_take_so_are_written_again(
     assert not {file.key for file in done.files} & {file.key for file in made.files}
 
 
-def test_rows_that_are_active_are_left_out_of_files_that_would_else_be_staged_as_they_are(
+def test_active_rows_are_removed_from_files_that_would_otherwise_be_reused(
     lake: Lake, tmp_path: Path
 ) -> None:
     place, history = workspace(lake), History(lake, SOURCE, HISTORY)

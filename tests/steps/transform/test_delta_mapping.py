@@ -1,4 +1,4 @@
-"""Promises 1 to 3 for a refresh: the lines that differ give the day that all lines give, row by row and in its counts."""
+"""Promises 1 to 3 for a refresh: the different lines produce the day that all lines produce, in rows and counts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def made(
     name: str = "Purchase",
     kind: str = "plain",
 ) -> bytes:
-    """A line of a day that has few of everything, so that lines meet."""
+    """Generate a line of a day with few different values, so that lines collide."""
     cities: list[Any] = ["Oslo", "too long for its field", 5]
     properties: dict[str, Any] = {
         "$insert_id": f"i-{key}",
@@ -77,7 +77,7 @@ CHANGES = st.tuples(st.lists(st.booleans(), max_size=12), st.lists(LINES, max_si
 
 
 def later(lines: Sequence[bytes], change: tuple[list[bool], list[bytes], random.Random]) -> list[bytes]:
-    """A later answer: some lines are gone, some came, some stand there once more, in another order."""
+    """Generate a later response: some lines are removed, added or repeated, in another order."""
     gone, come, dice = change
     left = [each for number, each in enumerate(lines) if not (number < len(gone) and gone[number])]
     left += come + (dice.sample(list(lines), 1) if lines and dice.random() < 0.3 else [])
@@ -87,7 +87,7 @@ def later(lines: Sequence[bytes], change: tuple[list[bool], list[bytes], random.
 
 @settings(max_examples=40)
 @given(st.lists(LINES, max_size=12), st.lists(CHANGES, min_size=2, max_size=2))
-def test_a_refresh_maps_the_day_that_all_of_its_lines_are(first: list[bytes], changes: list[Any]) -> None:
+def test_a_refresh_maps_the_same_day_as_all_of_its_lines(first: list[bytes], changes: list[Any]) -> None:
     with TemporaryDirectory() as folder:
         routes = Refreshed(Path(folder, "delta"), True), Refreshed(Path(folder, "whole"), False)
         for route in routes:
@@ -144,7 +144,7 @@ UNDECIDED = {
 
 
 @pytest.mark.parametrize("case", [*DECIDED, *UNDECIDED])
-def test_what_a_few_lines_change_is_read_off_them_alone(tmp_path: Path, case: str) -> None:
+def test_a_change_of_a_few_lines_reads_only_these(tmp_path: Path, case: str) -> None:
     first, second = {**DECIDED, **UNDECIDED}[case]
     routes = Refreshed(tmp_path / "delta", True), Refreshed(tmp_path / "whole", False)
     for route in routes:
@@ -158,7 +158,7 @@ def test_what_a_few_lines_change_is_read_off_them_alone(tmp_path: Path, case: st
 NAMED = {"MixpanelUser": {"placeholder": 2}, "MixpanelCity": {"blocked": 1, "wrong_type": 1}}
 
 
-def test_what_a_removed_line_dropped_is_counted_no_more_and_the_report_shows_what_is_left(
+def test_values_dropped_from_a_removed_line_are_no_longer_counted_or_reported(
     tmp_path: Path,
 ) -> None:
     route = Refreshed(tmp_path, True)
@@ -174,7 +174,7 @@ def test_what_a_removed_line_dropped_is_counted_no_more_and_the_report_shows_wha
     assert '<td>MixpanelUser: placeholder</td><td class="n">2</td>' in report
 
 
-def test_what_the_expression_of_a_removed_line_dropped_may_be_counted_still(tmp_path: Path) -> None:
+def test_values_dropped_by_an_expression_of_a_removed_line_may_still_be_counted(tmp_path: Path) -> None:
     """Removed lines are not evaluated."""
     computed = {
         "$user_id": "MixpanelUser",
@@ -198,7 +198,7 @@ ACTIVE = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)
 
 @settings(max_examples=6)
 @given(st.lists(LINES, max_size=9), CHANGES, CHANGES, ACTIVE)
-def test_a_refresh_validates_and_stages_the_day_that_all_of_its_lines_are(
+def test_a_refresh_validates_and_stages_the_same_day_as_all_of_its_lines(
     first: list[bytes], change: Any, again: Any, active: list[tuple[bool, bool]]
 ) -> None:
     with TemporaryDirectory() as folder:

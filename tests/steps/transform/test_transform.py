@@ -1,4 +1,4 @@
-"""Transform: every exported line is a row, a counted duplicate, or in quarantine; run again it is the same bytes."""
+"""Transform: every exported line is a row, a counted duplicate, or in quarantine; a second run writes the same bytes."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def defaults() -> XdmSchema:
-    """The schema that setup makes of Mixpanel's default properties."""
+    """Return the schema that setup creates from Mixpanel's default properties."""
     group = json.loads((ROOT / "include/pipelines/field_groups/mixpanel-defaults.json").read_text())
     body = document()
     body["properties"][TENANT] = {"type": "object", "properties": group["properties"]}
@@ -86,7 +86,7 @@ def test_a_row_has_the_shape_of_the_schema(lake: Lake, tmp_path: Path) -> None:
     assert json.loads(inside["unmapped"]) == kept
 
 
-def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     first = transformed(workspace(lake), XDM, MAPPING, line(event()))
     monkeypatch.setattr(
         "include.steps.transform.passes.first_pass", lambda *args: pytest.fail("it worked again")
@@ -100,7 +100,7 @@ def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPat
      (XDM, MAPPING, {"identities": {"$device_id": "D"}}), (XDM, MAPPING, {"mixpanel": {"time_is": "project_local"}})],
     ids=["schema", "mapping", "unmapped", "identities", "time_is"],
 )  # fmt: skip
-def test_whatever_shapes_a_row_shapes_the_digest(
+def test_every_input_of_a_row_changes_the_digest(
     lake: Lake, xdm: XdmSchema, mapping: Any, changes: dict[str, Any]
 ) -> None:
     body = line(event(**{"$city": "Oslo", "quantity": 1}))
@@ -122,14 +122,14 @@ def test_exact_duplicates_collapse_and_are_counted(lake: Lake) -> None:
     }
 
 
-def test_events_without_insert_id_that_are_the_same_to_the_byte_are_counted_apart(lake: Lake) -> None:
+def test_identical_events_without_insert_id_are_counted_separately(lake: Lake) -> None:
     twin = line(event(**{"$insert_id": None}))
     made = transformed(workspace(lake), XDM, MAPPING, twin, twin, line(event()), line(event()))
     assert (made.counts["duplicates"], made.counts["twins"], made.counts["mapped"]) == (2, 1, 2)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_one_event_sent_twice_the_one_processed_last_stays(lake: Lake, tmp_path: Path, order: int) -> None:
+def test_the_last_processed_of_two_duplicates_stays(lake: Lake, tmp_path: Path, order: int) -> None:
     sent = [
         line(event(**{"$city": city, "mp_processing_time_ms": at}))
         for city, at in (("Oslo", 9), ("Bergen", 10), ("Moss", None))
@@ -140,7 +140,7 @@ def test_of_one_event_sent_twice_the_one_processed_last_stays(lake: Lake, tmp_pa
     assert made.counts["duplicates"] == 2
 
 
-def test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order(tmp_path: Path) -> None:
+def test_duplicates_processed_together_are_chosen_by_their_bytes_not_by_their_order(tmp_path: Path) -> None:
     sent = [line(event(**{"$city": city, "mp_processing_time_ms": 9})) for city in ("Oslo", "Bergen", "Moss")]
     found = {
         rows(place, transformed(place, XDM, MAPPING, *turned), tmp_path)[0][TENANT]["mixpanel"]["city"]
@@ -150,7 +150,7 @@ def test_equally_late_duplicates_are_chosen_by_their_bytes_not_by_their_order(tm
     assert len(found) == 1
 
 
-def test_quarantine_says_why_and_where_and_keeps_the_line(lake: Lake) -> None:
+def test_quarantine_has_the_reason_the_place_and_the_line(lake: Lake) -> None:
     lines = [line(event()), b"not json", line(event(time=NOON - 86400)), b"\xff"]
     made = transformed(workspace(lake), XDM, MAPPING, *lines)
     assert made.counts["quarantined"] == 3
@@ -170,7 +170,7 @@ def test_a_day_without_quarantine_has_no_quarantine_file(lake: Lake) -> None:
     assert [key for key in lake.keys("shop") if "quarantine" in key] == []
 
 
-def test_an_empty_day_is_a_transform_of_no_rows(lake: Lake) -> None:
+def test_an_empty_day_is_a_transform_without_rows(lake: Lake) -> None:
     made = transformed(workspace(lake), XDM, MAPPING)
     assert (made.files, made.rows) == ((), 0)
     assert made.counts == {
@@ -208,7 +208,7 @@ def test_expressions_are_mapped_and_their_failures_are_counted_by_field(lake: La
     assert made.counts["warnings"] == 1
 
 
-def test_a_property_that_an_expression_reads_has_a_mapping(lake: Lake, tmp_path: Path) -> None:
+def test_a_property_read_by_an_expression_counts_as_mapped(lake: Lake, tmp_path: Path) -> None:
     names = ("time", "distinct_id", "$insert_id", "$user_id")
     mapping = [
         row(f"concat({', '.join(f'properties.{name}' for name in names)})", "city")
@@ -236,7 +236,7 @@ def test_unmapped_fail_names_the_properties(lake: Lake) -> None:
     assert [key for key in lake.keys("shop/2026-07-01/xdm") if "manifest" in key] == []
 
 
-def test_an_export_that_somebody_changed_is_not_transformed(lake: Lake) -> None:
+def test_a_changed_export_is_not_transformed(lake: Lake) -> None:
     made = exported(workspace(lake), line(event()))
     (lake.root / made.files[0].key).write_bytes(b"changed")
     with pytest.raises(BadManifest, match="differs from its manifest"):
@@ -267,7 +267,7 @@ def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake,
 
 
 def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
-    """The published ``_id`` and digest of every mapped row."""
+    """Return the published ``_id`` and digest of every mapped row."""
     kept = made.details["events"]
     if kept is None:
         return []
@@ -278,7 +278,7 @@ def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
     return list(zip(*table.select(["_id", "digest"]).to_pydict().values(), strict=True))
 
 
-def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> None:
+def test_the_digests_of_a_day_show_which_events_changed(tmp_path: Path) -> None:
     def of(name: str, *events: dict[str, Any]) -> dict[str, int]:
         place = workspace(Lake(f"file://{tmp_path}/{name}"))
         return dict(digests(place, transformed(place, XDM, MAPPING, *map(line, events))))
@@ -296,8 +296,8 @@ def test_the_digests_of_a_day_show_which_events_have_changed(tmp_path: Path) -> 
     assert sum(changed[identity] != digest for identity, digest in before.items()) == 1
 
 
-def test_the_list_of_events_says_how_many_lines_each_row_is_of_and_when_it_was_processed(lake: Lake) -> None:
-    """By which a refresh knows which rows its lines take the place of."""
+def test_the_list_of_events_has_the_lines_and_processing_time_of_each_row(lake: Lake) -> None:
+    """A refresh uses it to find the rows that its lines replace."""
     moments = {"a": [3, 9, 5], "b": [7], "c": [None, 2]}
     events = [
         event(**{"$insert_id": key, "mp_processing_time_ms": at})
@@ -317,7 +317,7 @@ def test_a_day_without_rows_has_no_digests(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("insert_id", ["i-1", None])
-def test_a_day_keeps_the_recipe_that_it_is_given(lake: Lake, tmp_path: Path, insert_id: str | None) -> None:
+def test_a_day_keeps_the_given_recipe(lake: Lake, tmp_path: Path, insert_id: str | None) -> None:
     place, mapping = workspace(lake), bind("test.json", MAPPING, XDM, keep_unmapped=True)
     raw = exported(place, line(event(**{"$insert_id": insert_id})))
     made = {recipe: transform_partition(place, raw, XDM, mapping, recipe=recipe) for recipe in (1, 2)}
@@ -331,7 +331,7 @@ def test_a_day_keeps_the_recipe_that_it_is_given(lake: Lake, tmp_path: Path, ins
 
 
 def fragile(select: Callable[[str], str]) -> Callable[..., CompiledMapping]:
-    """A compiler whose query of expressions is changed."""
+    """A compiler with a changed query of expressions."""
 
     def compiler(*arguments: Any, **more: Any) -> CompiledMapping:
         made = compile_mapping(*arguments, **more)
@@ -344,17 +344,17 @@ def fragile(select: Callable[[str], str]) -> Callable[..., CompiledMapping]:
 UPPER = [MAPPING[0], {**row("upper(properties.$city)", "city"), "sourceType": "EXPRESSION"}]
 
 
-def test_a_value_that_makes_the_query_fail_is_quarantined_and_the_others_are_mapped(
+def test_a_value_that_fails_the_query_is_quarantined_and_the_others_are_mapped(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """DuckDB ends a whole query for one value; the event is found and the day goes on."""
+    """DuckDB ends a whole query for one value; the event is found and the day continues."""
     fails = "CASE WHEN a0 LIKE '%canary%' THEN error(a0)::BIGINT ELSE row END AS row"
     changed = fragile(lambda select: select.replace("SELECT row, ", f"SELECT {fails}, ", 1))
     monkeypatch.setattr("include.steps.transform.step.compile_mapping", changed)
     assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, UPPER)
 
 
-def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_mapped(
+def test_a_value_that_fails_a_converter_is_quarantined_and_the_others_are_mapped(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from_values = ColumnConverter.from_values
@@ -367,7 +367,7 @@ def test_a_value_on_which_a_converter_fails_is_quarantined_and_the_others_are_ma
     monkeypatch.setattr(ColumnConverter, "from_values", failing)
     monkeypatch.setattr(
         "include.xdm.convert.column_builder.flat_columns", lambda *_: {}
-    )  # else no converter is asked
+    )  # Otherwise no converter is called.
     assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
 
 
@@ -391,7 +391,7 @@ def assert_two_of_a_hundred_are_quarantined(
     assert "canary" not in caplog.text
 
 
-def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
+def test_a_mapping_that_fails_for_every_event_stops_early(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("include.steps.transform.evaluator.MOST_REJECTED", 3)
@@ -404,9 +404,9 @@ def test_a_mapping_that_fails_for_every_event_is_a_mistake_and_is_found_soon(
     assert "canary" not in str(told.value)
 
 
-def test_what_a_day_cannot_know_better_is_counted(lake: Lake) -> None:
-    """Compaction merges by the day and our key holds the second; some merges leave no id from before."""
-    sent = [event(time=NOON + n) for n in (0, 1, 1, 2)]  # the third is a duplicate of the second
+def test_documented_limits_are_counted(lake: Lake) -> None:
+    """Compaction merges by day and our key has seconds; some merges keep no earlier id."""
+    sent = [event(time=NOON + n) for n in (0, 1, 1, 2)]  # The third is a duplicate of the second.
     sent += [event("Other"), event(distinct_id="u-2")]
     merged = [event("Merged", **{"$insert_id": f"{n}", "$is_reshuffled": True}) for n in range(2)]
     merged[0]["properties"]["$distinct_id_before_identity"] = "anon"
@@ -435,7 +435,7 @@ EVENTS = st.builds(
 @settings(max_examples=12)
 @given(st.lists(EVENTS | GARBAGE, max_size=60))
 def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
-    """exported + not_events = duplicates + quarantined + mapped, each id once, none that Mixpanel did not return."""
+    """exported + not_events = duplicates + quarantined + mapped, each id once, and none that Mixpanel did not return."""
     with TemporaryDirectory() as folder:
         place = workspace(Lake(f"file://{folder}/lake"))
         made = transformed(place, XDM, MAPPING, *lines)
@@ -491,7 +491,7 @@ LIMITS = [
 
 
 def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large days are mapped a piece at a time; which piece a row is in decides nothing."""
+    """Large days are mapped in pieces, and the piece of a row does not matter."""
     lines = [
         line(event(time=NOON + n % 3 * 7200, **{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3]}))
         for n in range(30)
@@ -507,14 +507,14 @@ def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("day", [date(2025, 11, 2), date(2026, 3, 8)], ids=["autumn", "spring"])
-def test_rows_are_in_order_where_the_clock_is_changed(
+def test_rows_are_ordered_across_a_clock_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date
 ) -> None:
-    """Buckets are cut by the wall clock; where it goes back, or leaves an hour out, that is not the order of instants."""
+    """Buckets are cut by the wall clock, whose order differs from that of instants at a clock change."""
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
     sent = []
     for n in range(0, 86_400, 600):
-        for later in (0, 3600):  # the hour that comes twice is known by the arrival
+        for later in (0, 3600):  # The arrival distinguishes the repeated hour.
             arrival = (midnight + n + 7 * 3600 + later) * 1000
             more = {"$insert_id": f"{n}-{later}", "$mp_api_timestamp_ms": arrival}
             sent.append(line(event(time=midnight + n, **more)))
@@ -528,10 +528,10 @@ def test_rows_are_in_order_where_the_clock_is_changed(
     assert made.counts["time_fold" if day.month == 11 else "time_gap"] == 12
 
 
-def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_anything_is_published(
+def test_a_day_that_contradicts_the_pipelines_time_convention_is_refused_before_publishing(
     lake: Lake,
 ) -> None:
-    """Rows of an old project in Los Angeles, which reached Mixpanel seven hours after their wall clock's reading."""
+    """Rows of an old project in Los Angeles, which reached Mixpanel seven hours after their wall-clock time."""
     arrival = {"mp_lib": "web", "$mp_api_timestamp_ms": (NOON + 7 * 3600) * 1000 + 500}
     rows = [line(event(**arrival, **{"$insert_id": f"{n}"})) for n in range(30)]
     wrong = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "utc"})
@@ -542,7 +542,7 @@ def test_a_day_that_contradicts_how_the_pipeline_reads_time_is_refused_before_an
     assert transformed(right, schema(), [row("event", "eventType")], *rows).rows == 30
 
 
-def test_events_and_properties_without_a_mapping_are_counted_by_name(lake: Lake) -> None:
+def test_unmapped_events_and_properties_are_counted_by_name(lake: Lake) -> None:
     rows = [line(event(currency="NOK", **{"$insert_id": "1"})), line(event("View", page="x", currency="SEK"))]
     made = transformed(
         workspace(lake), schema(currency=STRING), [row("properties.currency", "currency")], *rows

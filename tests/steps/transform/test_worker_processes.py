@@ -1,4 +1,4 @@
-"""Transform on several processes: the same bytes as on one; and none of them outlives the step, however it ends."""
+"""Transform in several processes: the same bytes as in one, and none of them outlives the step."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SMALL = Limits(
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Small sizes, cores enough, and a scratch folder that must be empty at the end."""
+    """Small sizes, enough cores, and a scratch folder that must be empty at the end."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -77,7 +77,7 @@ def no_process_stays(scratch: Path) -> Iterator[None]:
 
 
 def day() -> list[bytes]:
-    """Some blocks of lines: duplicates, odd ones, refused ones, values that do not fit, and many of one second."""
+    """Return blocks of lines: duplicates, unusual and refused ones, values that do not fit, and many of one second."""
     made = []
     for n in range(4000):
         extra: dict[str, Any] = {
@@ -101,7 +101,7 @@ def day() -> list[bytes]:
 
 
 def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes this process begin each pass after another one has taken something."""
+    """Let this process begin each pass after another one has taken work."""
 
     def patient(work: Callable[..., Any], what: str) -> Callable[..., Any]:
         def waits(self: Worker, *arguments: Any) -> Any:
@@ -136,7 +136,7 @@ def test_any_number_of_processes_writes_the_same_bytes(
 def test_rows_do_not_depend_on_the_order_of_the_export(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does it matter of which size blocks, pieces and row groups are."""
+    """The sizes of blocks, pieces and row groups do not matter either."""
     monkeypatch.setenv(processes.VARIABLE, "1")
     lines, found = day(), []
     for number, limits in enumerate([SMALL, Limits()]):
@@ -160,7 +160,7 @@ def rows_of(place: Any, made: Any, tmp_path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_process_that_is_killed_ends_the_step_with_a_sentence(
+def test_a_killed_process_ends_the_step_with_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
@@ -180,7 +180,7 @@ def test_a_process_that_is_killed_ends_the_step_with_a_sentence(
 
 
 @pytest.mark.parametrize("work", ["parse", "write"])
-def test_a_process_that_is_killed_at_work_is_noticed_before_anything_else_is_done(
+def test_a_process_killed_at_work_is_detected_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: str
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
@@ -203,7 +203,7 @@ def test_a_process_that_is_killed_at_work_is_noticed_before_anything_else_is_don
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, *day())
 
 
-def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_another_process_is_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(processes.VARIABLE, "2")
     send = processes.WorkerProcess.send
     monkeypatch.setattr(
@@ -220,7 +220,7 @@ def test_what_another_process_raises_is_raised_here(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "65", ""])
-def test_a_wrong_number_of_processes_is_explained(
+def test_an_invalid_number_of_processes_is_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
     monkeypatch.setenv(processes.VARIABLE, number)
@@ -228,7 +228,7 @@ def test_a_wrong_number_of_processes_is_explained(
         transformed(workspace(Lake(f"file://{tmp_path}/lake")), XDM, MAPPING, line(event()))
 
 
-def test_a_small_day_gets_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_day_uses_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(processes, "_cores", lambda: 8)
     assert [processes.wanted_processes(rows) for rows in (0, 1000, 100_000, 10**7)] == [1, 1, 1, 2]
@@ -237,7 +237,7 @@ def test_a_small_day_gets_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_process_outlives_a_step_that_is_killed(tmp_path: Path, number: signal.Signals) -> None:
+def test_no_process_outlives_a_killed_step(tmp_path: Path, number: signal.Signals) -> None:
     code = (
         "import sys; from tests.steps.transform.test_worker_processes import *; processes._ROWS_FOR_ANOTHER = 1; "
         "processes._cores = lambda: 2; lines = day() * 40; "

@@ -1,4 +1,4 @@
-"""Validate: failing rows go to quarantine with their reasons; too many of them are red, and nothing is staged."""
+"""Validate: invalid rows go to quarantine with their reasons; too many of them fail the step, and nothing is staged."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def page(place: Workspace, manifest: Manifest) -> str:
     return body.decode()
 
 
-def test_failing_rows_are_quarantined_with_reasons_and_the_others_go_on(lake: Lake, tmp_path: Path) -> None:
+def test_invalid_rows_are_quarantined_with_reasons_and_the_others_pass(lake: Lake, tmp_path: Path) -> None:
     made = validated(lenient(lake), *lines("NOK", "nok", None, "€"))
     assert made.counts == {"mapped": 4, "valid": 2, "quarantined": 2, "warnings": 0}
     passed = [found[TENANT]["mixpanel"]["currency"] for found in rows(lenient(lake), made, tmp_path)]
@@ -109,10 +109,10 @@ def test_failing_rows_are_quarantined_with_reasons_and_the_others_go_on(lake: La
     assert made.details["reasons"] == {f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$": 2}
 
 
-def test_a_row_whose_required_column_a_failing_transform_left_null_is_quarantined(
+def test_a_row_with_a_required_column_nulled_by_a_failing_transform_is_quarantined(
     lake: Lake, tmp_path: Path
 ) -> None:
-    """EP:data-prep/troubleshooting-guide.md: the column is null, the row goes on, unless the column is required."""
+    """EP:data-prep/troubleshooting-guide.md: the column is null and the row is kept, unless the column is required."""
     xdm = schema(("amount",), amount=INT, other=INT)
     mapping = [
         {**row("to_integer(properties.amount)", field), "sourceType": "EXPRESSION"}
@@ -133,7 +133,7 @@ def test_a_row_whose_required_column_a_failing_transform_left_null_is_quarantine
     ]
 
 
-def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped = transformed(lenient(lake), XDM, MAPPING, *lines("NOK", "nok"))
     first = validate_partition(lenient(lake), mapped)
     monkeypatch.setattr(PartitionValidator, "run", lambda *args: pytest.fail("it worked again"))
@@ -166,9 +166,7 @@ def test_rows_are_checked_in_chunks_and_none_is_lost(
         ("100%", 4, True),
     ],
 )
-def test_below_and_at_the_limit_is_green_and_above_is_red(
-    lake: Lake, share: str, bad: int, passes: bool
-) -> None:
+def test_up_to_the_limit_is_green_and_above_is_red(lake: Lake, share: str, bad: int, passes: bool) -> None:
     place, mapped = lenient(lake, share), (lines(*["nok"] * bad, *["NOK"] * (4 - bad)))
     if passes:
         assert validated(place, *mapped).counts["quarantined"] == bad
@@ -181,10 +179,10 @@ def test_below_and_at_the_limit_is_green_and_above_is_red(
     ("share", "refused", "exported"),
     [("29%", 29, 100), ("0.7%", 7, 1000), ("0.1%", 3, 3000), ("57%", 57, 100)],
 )
-def test_at_the_limit_is_green_whatever_the_number(
+def test_exactly_the_limit_is_green_for_any_number(
     lake: Lake, share: str, refused: int, exported: int
 ) -> None:
-    """0.29 * 100 is 28.999999999999996 to a computer."""
+    """0.29 * 100 is 28.999999999999996 in floating point."""
     place = lenient(lake, share)
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
@@ -197,7 +195,7 @@ def test_at_the_limit_is_green_whatever_the_number(
             validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
 
 
-def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) -> None:
+def test_too_many_invalid_rows_are_reported_with_reasons_and_stop_the_day(lake: Lake) -> None:
     place = lenient(lake, "0.5%")
     with pytest.raises(TooManyQuarantined) as refused:
         validated(place, *lines("nok", "x", "NOK"), b"no json")
@@ -217,19 +215,19 @@ def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) ->
         validated(place, *lines("nok", "x", "NOK"), b"no json")
 
 
-def test_what_transform_quarantined_counts_too(lake: Lake) -> None:
+def test_rows_quarantined_by_transform_count_too(lake: Lake) -> None:
     with pytest.raises(TooManyQuarantined, match=r"2 of 3 events .*: not_json \(2\)"):
         validated(lenient(lake, "50%"), *lines("NOK"), b"no json", b"{")
 
 
-def test_an_empty_day_is_an_explicit_verdict(lake: Lake) -> None:
+def test_an_empty_day_is_an_explicit_result(lake: Lake) -> None:
     made = validated(workspace(lake))
     assert (made.rows, made.files) == (0, ())
     assert made.counts == {"mapped": 0, "valid": 0, "quarantined": 0, "warnings": 0}
     assert "The day has no rows to check." in page(workspace(lake), made)
 
 
-def test_an_empty_day_flows_through_without_great_expectations(tmp_path: Path) -> None:
+def test_an_empty_day_is_validated_without_great_expectations(tmp_path: Path) -> None:
     code = (
         "import sys; from tests.steps.validate.test_validate import *; from include.steps.stage.step import stage_partition; "
         "place = workspace(Lake('file://' + sys.argv[1])); "
@@ -241,16 +239,16 @@ def test_an_empty_day_flows_through_without_great_expectations(tmp_path: Path) -
     assert done.stdout == "0 False\n", done.stderr
 
 
-def test_a_day_of_which_every_row_is_refused_has_no_file(lake: Lake) -> None:
+def test_a_day_with_only_invalid_rows_has_no_file(lake: Lake) -> None:
     made = validated(lenient(lake), *lines("x", "y"))
     assert (made.files, made.counts["valid"]) == ((), 0)
 
 
-def test_a_field_that_every_event_needs_and_no_row_has_is_red_before_any_row_is_checked(lake: Lake) -> None:
+def test_a_required_field_without_values_fails_before_rows_are_checked(lake: Lake) -> None:
     document = dict(XDM.document)
     document["required"] = ["_id", "timestamp", "eventType"]
     xdm, place = XdmSchema(document), lenient(lake)
-    mapping = bind("test.json", MAPPING[1:], XDM, keep_unmapped=True)  # which refuses the stricter schema
+    mapping = bind("test.json", MAPPING[1:], XDM, keep_unmapped=True)  # The stricter schema refuses it.
     mapped = transform_partition(place, export_of(place, *lines("NOK")), xdm, mapping)
     with pytest.raises(
         SchemaError, match="Schema 'Events' requires eventType, but no row has a value for it"
@@ -280,8 +278,8 @@ def test_an_expectation_that_cannot_be_checked_publishes_nothing(lake: Lake) -> 
     assert list(lake.keys("shop/2026-07-01/valid")) == []
 
 
-def test_rows_that_no_transform_makes_are_caught(lake: Lake, tmp_path: Path) -> None:
-    """A row without its id or in the future does not get past validation, whoever made it."""
+def test_rows_that_transform_never_writes_are_detected(lake: Lake, tmp_path: Path) -> None:
+    """A row without its id or in the future does not pass validation, whatever wrote it."""
     arrow = pa.table({
         "_id": ["a", None, "c"],
         "timestamp": pa.array([*instants(2), lenient(lake).clock.now()], pa.timestamp("us", "UTC")),
@@ -301,7 +299,7 @@ def test_rows_that_no_transform_makes_are_caught(lake: Lake, tmp_path: Path) -> 
     assert told == [["required", "required"], ["in_the_past", "in_the_partition"]]
 
 
-def test_the_report_has_counts_and_reasons_and_no_value_of_a_row(lake: Lake) -> None:
+def test_the_report_has_counts_and_reasons_and_no_row_value(lake: Lake) -> None:
     hostile = "<script>alert(1)</script>"
     bodies = [
         *lines("NOK", "NOK", name=hostile),
@@ -318,7 +316,7 @@ def test_the_report_has_counts_and_reasons_and_no_value_of_a_row(lake: Lake) -> 
     assert "07-01 12:00" in html
 
 
-def test_leaf_paths_name_what_expectations_are_derived_for() -> None:
+def test_leaf_paths_are_those_with_derived_expectations() -> None:
     arrow = pa.schema([
         ("a", pa.struct([("b", pa.struct([("c", pa.string())])), ("d", pa.list_(pa.struct([("e", pa.int8())])))])),
         ("m", pa.map_(pa.string(), pa.string())),
@@ -326,7 +324,7 @@ def test_leaf_paths_name_what_expectations_are_derived_for() -> None:
     assert leaf_paths(arrow) == [("a", "b", "c"), ("a", "d", "*", "e"), ("m", "*")]
 
 
-def test_a_day_that_may_not_be_empty_is_red_with_its_rule(lake: Lake) -> None:
+def test_an_empty_day_that_must_not_be_empty_fails_with_its_rule(lake: Lake) -> None:
     place = workspace(lake, quality={"allow_empty": False})
     with pytest.raises(
         PartitionRefused, match=r"as a whole does not meet the expectations: rows \(0 valid events\)"
@@ -335,14 +333,14 @@ def test_a_day_that_may_not_be_empty_is_red_with_its_rule(lake: Lake) -> None:
     assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
 
 
-def test_an_id_that_stands_twice_stages_nothing(lake: Lake, tmp_path: Path) -> None:
+def test_a_duplicate_id_stages_nothing(lake: Lake, tmp_path: Path) -> None:
     twice = pa.table({"_id": ["a", "a"], "timestamp": pa.array(instants(2), pa.timestamp("us", "UTC"))})
     with pytest.raises(PartitionRefused, match="id_unique") as refused:
         validate_partition(lenient(lake), mapped_by_hand(lenient(lake), schema(), twice, tmp_path))
     assert ".html" in refused.value.hint
 
 
-def test_a_field_that_takes_none_of_a_days_values_is_named_before_anything_is_staged(
+def test_a_field_that_accepts_none_of_a_days_values_is_named_before_staging(
     lake: Lake, tmp_path: Path
 ) -> None:
     xdm = schema(currency={"type": "boolean"})
@@ -361,10 +359,10 @@ def fractions(lake: Lake, kind: dict[str, Any], values: Sequence[Any]) -> Manife
 
 
 @pytest.mark.parametrize("kind", [LONG, INT, BYTE], ids=["long", "int", "byte"])
-def test_a_day_of_fractions_in_a_whole_number_is_loaded_and_counted(
+def test_a_day_of_fractions_in_an_integer_field_is_loaded_and_counted(
     lake: Lake, tmp_path: Path, kind: dict[str, Any]
 ) -> None:
-    """That is true of every value of an app, and no mistake of the mapping; the digits stay among the unmapped."""
+    """This can be true of every value of an app without a mapping error; the digits stay among the unmapped ones."""
     mapped = fractions(lake, kind, [n + 0.25 for n in range(12)])
     assert mapped.details["not_converted"] == mapped.details["inexact"] == {f"{TENANT}.mixpanel.quantity": 12}
     made = validate_partition(lenient(lake), mapped)
@@ -386,21 +384,21 @@ def test_a_day_of_fractions_in_a_whole_number_is_loaded_and_counted(
     ],
     ids=["too large", "more digits than a double has", "a text", "an exponent", "an array"],
 )
-def test_so_is_a_day_of_numbers_that_a_field_cannot_hold(
+def test_a_day_of_numbers_beyond_a_fields_range_is_loaded_and_counted(
     lake: Lake, kind: dict[str, Any], value: Any
 ) -> None:
     assert validate_partition(lenient(lake), fractions(lake, kind, [value] * 12)).counts["valid"] == 12
 
 
 @pytest.mark.parametrize("other", ["many", True, {"a": 1}])
-def test_a_field_into_which_no_value_goes_is_still_refused_where_they_are_not_numbers(
+def test_a_field_without_any_converted_value_is_refused_if_they_are_not_numbers(
     lake: Lake, other: Any
 ) -> None:
     with pytest.raises(SchemaError, match="None of 12 values"):
         validate_partition(lenient(lake), fractions(lake, INT, [other] * 12))
 
 
-def test_a_day_unlike_those_before_it_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
+def test_an_unusual_day_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
     for number in range(1, 9):
         day = DAY - timedelta(days=number)
         place = workspace(lake, day)
@@ -420,7 +418,7 @@ def test_a_day_unlike_those_before_it_is_a_warning_in_manifest_and_report(lake: 
     assert validated(off, *lines(*["NOK"] * 40, name="View")).counts["warnings"] == 0
 
 
-def test_values_are_told_only_where_the_pipeline_says_so(lake: Lake) -> None:
+def test_values_are_shown_only_if_the_pipeline_allows_it(lake: Lake) -> None:
     for show, told in ((False, 0), (True, 1)):
         place = workspace(lake, quality={"max_quarantined": 1, "show_values": show})
         made = validated(place, *lines(SECRET))
@@ -431,7 +429,7 @@ def test_values_are_told_only_where_the_pipeline_says_so(lake: Lake) -> None:
 
 
 def several_files(place: Workspace, scratch: Path, *parts: pa.Table, form: bool = True) -> Manifest:
-    """A transform's manifest whose files hold the parts, in row groups of two rows."""
+    """Return a transform's manifest whose files hold the parts, in row groups of two rows."""
     xdm = schema(currency=CURRENCY, method={"type": "string", "enum": ["email", "apple"]})
     place.save_schema(xdm)
     folder, files = place.partition.output("transform", "ab" * 16), []
@@ -459,7 +457,7 @@ def part(first: int, *currencies: str | None, ids: Sequence[str] = ()) -> pa.Tab
     })  # fmt: skip
 
 
-def test_files_without_a_refused_row_are_published_as_they_are(
+def test_files_without_an_invalid_row_are_published_unchanged(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refused_rows, "_WRITTEN_ROWS", 1)
@@ -492,9 +490,7 @@ def test_files_without_a_refused_row_are_published_as_they_are(
     assert ">7<" in page(place, made)
 
 
-def test_files_of_another_form_are_published_as_they_are_and_said_to_be_of_another(
-    lake: Lake, tmp_path: Path
-) -> None:
+def test_files_of_another_form_are_published_unchanged_and_marked(lake: Lake, tmp_path: Path) -> None:
     mapped = several_files(lenient(lake), tmp_path, part(0, "NOK"), form=False)
     made = validate_partition(lenient(lake), mapped)
     assert (made.files, made.details["form"]) == (mapped.files, None)
@@ -506,7 +502,7 @@ def test_files_of_another_form_are_published_as_they_are_and_said_to_be_of_anoth
 
 
 @pytest.mark.parametrize(("currency", "stands"), [("NOK", "twice"), ("x", "once")])
-def test_an_id_that_stands_in_two_files_is_found_unless_one_of_the_rows_is_refused(
+def test_a_duplicate_id_in_two_files_is_found_unless_one_row_is_invalid(
     lake: Lake, tmp_path: Path, currency: str, stands: str
 ) -> None:
     for number, same in enumerate(("5" * 64, "short", "")):
@@ -521,17 +517,17 @@ def test_an_id_that_stands_in_two_files_is_found_unless_one_of_the_rows_is_refus
             validate_partition(place, mapped)
 
 
-def test_a_row_that_a_sample_does_not_explain_is_red(
+def test_a_sample_failure_that_no_row_explains_is_red(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What fails as a sample has to fail as a row: a day of which nothing was refused must not be published."""
+    """A failing sample must fail as a row: a day without invalid rows must not be published then."""
     monkeypatch.setattr(partition_validator, "failing_rows", lambda *args: {})
     mapped = several_files(lenient(lake), tmp_path, part(0, "x"))
     with pytest.raises(ValidationBroken, match="could not be checked"):
         validate_partition(lenient(lake), mapped)
 
 
-def test_when_great_expectations_cannot_be_loaded_the_step_says_so(
+def test_an_error_while_loading_great_expectations_is_reported(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> None:
@@ -542,13 +538,13 @@ def test_when_great_expectations_cannot_be_loaded_the_step_says_so(
         validate_partition(lenient(lake), several_files(lenient(lake), tmp_path, part(0, "NOK")))
 
 
-def test_a_day_of_very_many_event_names_is_listed_whole_and_above_the_cap_warns_of_nothing(
+def test_a_day_of_many_event_names_is_listed_up_to_the_cap_without_warnings(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validate, "_MOST_EVENTS", 20)
     for number in range(8, -1, -1):
         place = workspace(lake, DAY - timedelta(days=number), quality={"max_quarantined": "100%"})
-        # The most frequent one stays; which of the rare ones are listed changes from day to day.
+        # The most frequent one stays; the listed rare ones change from day to day.
         bodies = [
             line(event(name, time=NOON - 86400 * number, **{"$insert_id": f"{n}-{name}"}))
             for name in ["Top", *(f"Rare {(n * 7 + number) % 40}" for n in range(40))]
@@ -569,6 +565,8 @@ def test_a_day_of_very_many_event_names_is_listed_whole_and_above_the_cap_warns_
     ],
     ids=["an old manifest that was cut", "an old one that was not", "one that says it"],
 )
-def test_how_many_events_a_manifest_does_not_list(lake: Lake, details: dict[str, Any], others: int) -> None:
+def test_events_that_a_manifest_does_not_list_are_counted(
+    lake: Lake, details: dict[str, Any], others: int
+) -> None:
     made = validated(workspace(lake)).model_copy(update={"details": details})
     assert events_of(made, 10) == DayEvents(details["by_event"], others)

@@ -1,4 +1,4 @@
-"""Verify compares what AEP's data lake holds with what the ledger says, as sets of ids, day by day."""
+"""Verify compares AEP's data lake with the ledger, as sets of ids, day by day."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Verifier(PipelineRunner):
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
 
     def add_batch(self, external_id: str, rows: list[dict[str, Any]], recipe: int = 2) -> str:
-        """A batch that some other installation, or a person, has loaded."""
+        """Add a batch of another installation or person."""
         batches, dataset = self.aep.batches, self.dataset_id
         batch = batches.create(dataset, "json", external_id, {RECIPE_TAG: [str(recipe)]})
         body = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
@@ -75,13 +75,13 @@ class Verifier(PipelineRunner):
         return batch
 
     def add_event(self, name: str, seconds: int) -> None:
-        """An event that reaches Mixpanel after its day was loaded."""
+        """Add an event that reaches Mixpanel after its day was loaded."""
         properties = {"time": seconds, "distinct_id": "late", "$insert_id": name}
         body = {"events": [{"event": "Late", "properties": properties, "processed_at": 1_783_000_000_000}]}
         self.post(f"/mixpanel/projects/{self.project_id}/events", body)
 
     def ids(self, day: date = DAY) -> list[str]:
-        """The ids of the day's staged rows."""
+        """Return the ids of the day's staged rows."""
         from scripts.demo.evidence import Sandbox
 
         batches = {record.batch for record in self.records(day)}
@@ -90,7 +90,7 @@ class Verifier(PipelineRunner):
 
 @pytest.fixture
 def loaded(tmp_path: Path) -> Iterator[Verifier]:
-    """The hostile project's day, loaded."""
+    """Load the hostile project's day."""
     with loaded_sandbox(tmp_path, DAY) as server:
         yield Verifier(server.url, Lake(f"file://{tmp_path}/lake"), PIPELINES["hostile"])
 
@@ -104,14 +104,14 @@ OURS = f"mixpanel-aep-hostile-{DAY}-{'a' * 16}-1"
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
-def test_a_day_that_aep_holds_as_it_was_loaded_is_equal(loaded: Verifier, reader: Any) -> None:
+def test_a_day_held_by_aep_as_loaded_is_equal(loaded: Verifier, reader: Any) -> None:
     found = loaded.verify(reader=reader)
     assert str(found) == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
     found.require_equal()
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
-def test_rows_of_a_batch_that_no_ledger_knows_are_found_with_their_batch(
+def test_rows_of_a_batch_unknown_to_the_ledgers_are_found_with_their_batch(
     loaded: Verifier, reader: Any
 ) -> None:
     twice = loaded.ids()[:3]
@@ -126,7 +126,7 @@ def test_rows_of_a_batch_that_no_ledger_knows_are_found_with_their_batch(
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
-def test_rows_that_aep_does_not_hold_any_more_are_lost(loaded: Verifier, reader: Any) -> None:
+def test_rows_that_aep_no_longer_holds_are_lost(loaded: Verifier, reader: Any) -> None:
     (batch,) = {record.batch for record in loaded.records(DAY) if record.batch}
     loaded.aep.batches.revert(str(batch))
     (found,) = loaded.verify(reader=reader).days
@@ -135,21 +135,21 @@ def test_rows_that_aep_does_not_hold_any_more_are_lost(loaded: Verifier, reader:
 
 
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
-def test_rows_of_other_producers_are_left_out_and_counted(loaded: Verifier, reader: Any) -> None:
+def test_rows_of_other_producers_are_excluded_and_counted(loaded: Verifier, reader: Any) -> None:
     loaded.add_batch("their own name", [row(key, NOON) for key in ["e" * 64, loaded.ids()[0]]])
     found = loaded.verify(reader=reader)
     found.require_equal()
     assert found.others == 2
 
 
-def test_late_rows_in_a_batch_of_their_own_are_equal(loaded: Verifier) -> None:
+def test_late_rows_in_a_separate_batch_are_equal(loaded: Verifier) -> None:
     loaded.add_event("late-1", int(NOON.timestamp()))
     loaded.load(run="again", refresh="again")
     assert str(loaded.verify()) == "verify: 1 partitions, 9 ids, lost 0, duplicate 0, phantom 0"
 
 
-def test_a_row_that_a_batch_of_another_day_repeats_is_a_duplicate(loaded: Verifier) -> None:
-    """Fingerprints go by timestamp and the ledger by batch: both days differ, and the row counts where it belongs."""
+def test_a_row_repeated_by_a_batch_of_another_day_is_a_duplicate(loaded: Verifier) -> None:
+    """Fingerprints use timestamps and the ledger batches: both days differ, and the row counts on its own day."""
     later = loaded.add_batch(OURS.replace(str(DAY), "2026-07-02"), [row(loaded.ids()[0], NOON)])
     found = {result.day: result for result in loaded.verify().days}
     assert (found[DAY].lost, found[DAY].duplicate, found[DAY].phantom) == (0, 1, 0)
@@ -164,7 +164,7 @@ def test_rows_far_from_their_day_are_found_by_their_batch(loaded: Verifier) -> N
     assert (found.phantom, found.strays) == (1, {batch: 1})
 
 
-def test_rows_of_a_batch_of_ours_that_names_no_day_are_duplicate_or_phantom(loaded: Verifier) -> None:
+def test_rows_of_a_batch_of_ours_without_a_day_are_duplicate_or_phantom(loaded: Verifier) -> None:
     batch = loaded.add_batch("mixpanel-aep-", [row(key, NOON) for key in ["f" * 64, *loaded.ids()[:2]]])
     found = loaded.verify()
     assert [(r.day, r.duplicate, r.phantom, dict(r.strays)) for r in found.differing] == [
@@ -204,7 +204,7 @@ def test_a_load_without_a_file_of_ids_is_compared_by_its_staged_rows(loaded: Ver
     assert str(loaded.verify()) == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 
 
-def test_a_day_whose_ids_are_lost_is_red_and_names_the_way_out(loaded: Verifier) -> None:
+def test_a_day_with_lost_ids_is_red_and_names_the_remedy(loaded: Verifier) -> None:
     ids = loaded.records(DAY)[-1].ids
     assert ids is not None
     (Path(loaded.lake.url.removeprefix("file://")) / ids.key).unlink()
@@ -212,10 +212,10 @@ def test_a_day_whose_ids_are_lost_is_red_and_names_the_way_out(loaded: Verifier)
         loaded.verify().require_equal()
 
 
-def test_a_day_that_a_run_is_loading_is_no_difference(
+def test_a_day_that_is_being_loaded_is_not_a_difference(
     loaded: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run has not yet written down that its batch is active."""
+    """The run has not recorded yet that its batch is active."""
     loaded.add_event("late-1", int(NOON.timestamp()))
     staged = loaded.stage(DAY, "again")
 
@@ -233,10 +233,10 @@ def test_a_day_that_a_run_is_loading_is_no_difference(
     assert loaded.verify().counts["ids"] == 9
 
 
-def test_a_day_that_changes_while_it_is_compared_is_no_difference(
+def test_a_day_that_changes_during_the_comparison_is_not_a_difference(
     loaded: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run begins after the ledger was read, and ends before AEP's data lake is."""
+    """The run begins after the ledger was read, and ends before AEP's data lake is read."""
     from include.aep.data_lake import QueryServiceReader
 
     real = QueryServiceReader.fingerprints_of
@@ -259,7 +259,7 @@ def test_a_day_that_changes_while_it_is_compared_is_no_difference(
 @pytest.mark.parametrize(
     ("setting", "reason"), [("query_permission", "Manage Queries"), ("query_licence", "licence")]
 )
-def test_without_permission_or_licence_nothing_is_green_or_red(
+def test_without_permission_or_licence_verify_is_neither_green_nor_red(
     loaded: Verifier, setting: str, reason: str
 ) -> None:
     loaded.aep.batches.revert(str(loaded.records(DAY)[-1].batch))
@@ -271,7 +271,7 @@ def test_without_permission_or_licence_nothing_is_green_or_red(
     assert loaded.verify(reader="data_access").counts["lost"] == 8
 
 
-def test_a_busy_query_service_keeps_what_was_compared_before(
+def test_a_busy_query_service_keeps_earlier_results(
     loaded: Verifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number, day in enumerate((20, 30)):
@@ -292,11 +292,11 @@ def test_a_busy_query_service_keeps_what_was_compared_before(
     found = loaded.verify()
     assert (found.is_verified, found.is_busy, found.left) == (True, True, 2)
     assert list(read_verified(loaded.history(DAY))) == [date(2026, 6, 20)]
-    # The two days of the second query were asked for one by one, as a query of fewer days takes less time.
+    # The two days of the second query were requested individually because a query of fewer days takes less time.
     assert asked == [1, 2, 1]
 
 
-def test_days_that_changed_come_first_and_the_budget_ends_a_run(loaded: Verifier) -> None:
+def test_changed_days_come_first_and_the_budget_ends_a_run(loaded: Verifier) -> None:
     days = [date(2026, 6, 10), date(2026, 6, 20), DAY]
     loaded.load(*days[:2])
     assert [result.day for result in loaded.verify(budget_seconds=3600).days] == days
@@ -307,7 +307,7 @@ def test_days_that_changed_come_first_and_the_budget_ends_a_run(loaded: Verifier
     assert ([result.day for result in found.days], found.left) == ([DAY], 2)
 
 
-def test_what_differed_is_compared_again_each_time(loaded: Verifier) -> None:
+def test_a_day_that_differed_is_compared_again_each_time(loaded: Verifier) -> None:
     loaded.load(date(2026, 6, 20))
     batch = loaded.add_batch(OURS, [row("f" * 64, NOON)])
     assert loaded.verify().differing
@@ -322,7 +322,7 @@ days = st.dates(date(2026, 1, 1), date(2026, 1, 9))
 
 @pytest.mark.unit
 @given(st.dictionaries(days, st.integers(0, 3)), st.dictionaries(days, st.integers(0, 3)), st.sets(days))
-def test_every_day_has_its_turn_and_changed_ones_come_first(
+def test_every_day_gets_its_turn_and_changed_ones_come_first(
     numbers: dict[date, int], verified: dict[date, int], different: set[date]
 ) -> None:
     known = {
@@ -343,7 +343,7 @@ pairs = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("XY")), ma
 @pytest.mark.unit
 @given(pairs, pairs, pairs)
 @settings(max_examples=60, deadline=None)
-def test_the_counts_are_those_of_the_sets(
+def test_the_counts_equal_those_of_the_sets(
     ledger: list[tuple[str, str]], own: list[tuple[str, str]], other: list[tuple[str, str]]
 ) -> None:
     import duckdb
@@ -362,7 +362,7 @@ def test_the_counts_are_those_of_the_sets(
     assert found.lost == len(wanted - held - set(foreign))
     assert found.phantom == len(held - wanted)
     assert found.duplicate == sum(count > 1 for count in rows.values())
-    # Every row too many has a batch, and no other row has.
+    # Every surplus row has a batch, and no other row has.
     assert sum(found.strays.values()) == sum(
         count - (key in wanted) for key, count in rows.items() if count > (key in wanted)
     )

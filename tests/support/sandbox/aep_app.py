@@ -1,4 +1,4 @@
-"""A client for tests of the sandbox's Adobe half: plain requests against an app of only its two routers."""
+"""A client for tests of the sandbox's Adobe side: plain requests to an app with only its two routers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class AepApp:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """The AEP sandbox that it calls, from within."""
+        """Return the AEP sandbox that it calls, as stored."""
         return AepSandboxScope(self.state, DEMO_ORG, self.headers["x-sandbox-name"])
 
     def token(self, **form: str) -> str:
@@ -128,7 +128,7 @@ class AepApp:
         return self.request("POST", f"{REGISTRY}/tenant/descriptors", json=body)
 
     def ready(self) -> str:
-        """Field group, schema and dataset, whose id it returns; the first dataset is called Events."""
+        """Create field group, schema and dataset, and return the dataset's id; the first dataset is called Events."""
         self._made += 1
         number = "" if self._made == 1 else f" {self._made}"
         group = self.field_group(title=f"Fields{number}")["$id"]
@@ -157,7 +157,7 @@ class AepApp:
         return dict(self.ok("GET", f"{CATALOG}/batches/{batch}")[batch])
 
     def load(self, dataset: str, content: bytes, file_format: str = "json", **more: Any) -> dict[str, Any]:
-        """One batch of one file, to its end."""
+        """Create one batch of one file, and wait for its end."""
         batch = self.create(dataset, file_format, **more)
         assert self.put(batch, dataset, content).status_code == 201
         assert self.act(batch, "COMPLETE").status_code == 200
@@ -193,7 +193,7 @@ def field_group(fields: dict[str, Any], title: str = "Fields") -> dict[str, Any]
 
 
 def row(key: str = "1", **fields: Any) -> dict[str, Any]:
-    """An event in XDM, with these fields of the tenant."""
+    """Return an event in XDM, with these fields of the tenant."""
     body: dict[str, Any] = {"_id": f"id{key}", "timestamp": "2024-05-01T10:00:00.123Z"}
     return {**body, "_acmesandbox": fields} if fields else body
 
@@ -207,7 +207,7 @@ def aep_app(folder: Path, **settings: Any) -> Iterator[AepApp]:
     state = SandboxState(Store(folder), Settings(**{"batch_seconds": 0.0, **settings}))
     caller = AepApp(state)
     try:
-        with caller.http:  # one event loop for all requests, not one for each
+        with caller.http:  # One event loop for all requests, not one for each.
             yield caller
     finally:
         state.store.close()

@@ -1,4 +1,4 @@
-"""Trees as text again, with brackets around everything that could need them; and trees at random."""
+"""Converts trees to text, with brackets wherever they may be needed; and generates trees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One expression, one row, one value: as the tests of the language ask."""
+"""One expression, one row, one value, for the tests of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain HTTP against the running sandbox, with the bodies that Adobe's Mixpanel tutorial prints."""
+"""Plain HTTP requests to the running sandbox, with the bodies of Adobe's Mixpanel tutorial."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ COMPLETED = [
 
 
 class Client(AepSandbox):
-    """One caller; ``ok`` and ``refused`` send a request and look at what comes back."""
+    """One caller; ``ok`` and ``refused`` send a request and check its response."""
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
         """Like ``request``, whatever the answer is."""

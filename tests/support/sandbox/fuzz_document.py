@@ -1,4 +1,4 @@
-"""The document with marks where ids of resources belong, and a sandbox that puts the ids there."""
+"""The document with marks where ids of resources belong, and a sandbox that replaces the marks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _GATEWAYS = ("x-sandbox-name", "x-sandbox-id", "x-request-id")
 
 
 class FuzzDocument:
-    """``seeded["dataset"]`` makes a dataset when it is first asked for; ``renew`` forgets all."""
+    """``seeded["dataset"]`` creates a dataset at its first use; ``renew`` discards all."""
 
     def __init__(self, url: str) -> None:
         self.aep, self.mixpanel, self.console = AepSandbox(url), MixpanelSandbox(url), AepSandbox(url)
@@ -34,7 +34,7 @@ class FuzzDocument:
         self._ids.clear()
         self.console.reset()
         self.aep.reset()
-        self.mixpanel.add_project(data.SHOP_PROJECT_ID)  # it is there; now without limits
+        self.mixpanel.add_project(data.SHOP_PROJECT_ID)  # It exists; now without limits.
 
     def __getitem__(self, kind: str) -> str:
         if kind not in self._ids:
@@ -42,7 +42,7 @@ class FuzzDocument:
         return self._ids[kind]
 
     def headers(self, path: str, number: int) -> dict[str, str]:
-        """What the service of a path asks for, and what its ``number``-th request accepts."""
+        """Return the headers that the service of a path requires, and what its ``number``-th request accepts."""
         if path.startswith("/data/"):
             accepted = ACCEPTED.get(path, ["*/*"])
             return self.aep.headers(Accept=accepted[number % len(accepted)])
@@ -55,7 +55,7 @@ class FuzzDocument:
         return {}
 
     def filled(self, value: Any) -> Any:
-        """A value with the ids in the place of their marks, and in the places that are known by name."""
+        """Return a value with ids in place of their marks, and in the places known by name."""
         if isinstance(value, dict):
             return {
                 _shown(key): self[NAMED[key]]
@@ -70,14 +70,14 @@ class FuzzDocument:
 
 
 def kinds(path: str) -> Iterator[tuple[str, str | None]]:
-    """Name of each parameter that follows a segment of the path, and which seed stands there, if it is known."""
+    """Return the name of each path parameter, and its seed, if there is one."""
     for segment, name in re.findall(r"([^/{}]+)/{([^}]*)}", path):
         known = (seeds[segment] for start, seeds in PLACES if path.startswith(start) and segment in seeds)
         yield name, next(known, None)
 
 
 def with_marks() -> dict[str, Any]:
-    """The document, with marks for the parameters of its paths, and with good bodies as examples."""
+    """Return the document, with marks for the path parameters, and with valid bodies as examples."""
     whole = _with_hidden_examples(copy.deepcopy(document()))
     for path, item in whole["paths"].items():
         stands_for = dict(kinds(path))
@@ -106,7 +106,7 @@ def _with_hidden_examples(value: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """An example whose ``$ref`` nobody takes for a reference of the document's own."""
+    """An example whose ``$ref`` must not be read as a reference of the document."""
     if isinstance(value, dict):
         return {_MARK + key if key == "$ref" else key: _hidden(each) for key, each in value.items()}
     return [_hidden(each) for each in value] if isinstance(value, list) else value
@@ -117,7 +117,7 @@ def _shown(key: str) -> str:
 
 
 def _accepted() -> dict[str, list[str]]:
-    """The examples of each path's Accept header: OpenAPI has it that nobody looks at it."""
+    """Return examples of each path's Accept header, which OpenAPI tools ignore."""
     whole = document()
     found = {}
     for path, item in whole["paths"].items():

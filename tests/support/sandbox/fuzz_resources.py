@@ -1,4 +1,4 @@
-"""What is put into a sandbox before it is fuzzed: one resource of each kind, and a good body for each POST."""
+"""What a sandbox contains before it is fuzzed: one resource of each kind, and a valid body for each POST."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FLOW_SPEC = "6499120c-0b15-42dc-936e-847ea3c24d72"
 
 
 def the(kind: str) -> str:
-    """The mark that stands for a seed's id until there is one."""
+    """Return the mark that stands for a seed's id until it exists."""
     return f"seeded-{kind}"
 
 
@@ -172,7 +172,7 @@ Make = Callable[["FuzzDocument"], str]
 def _made(path: str, name: str = "id") -> Make:
     def make(seeded: FuzzDocument) -> str:
         body = seeded.filled(BODIES[path])
-        if "title" in body:  # no two resources of the Registry have one
+        if "title" in body:  # No two resources of the Registry have the same one.
             body["title"] += " (seed)"
         return str(seeded.aep.request("POST", path, json=body).json()[name])
 
@@ -189,7 +189,7 @@ def _alt_id(path: str) -> Make:
 
 
 def _batch(seeded: FuzzDocument) -> str:
-    """One good row and one bad one."""
+    """Return one good row and one bad one."""
     rows = [{"_id": "1", "timestamp": f"{DAY}T00:00:00Z"}, {"_id": "2"}]
     return str(seeded.aep.load(seeded["dataset"], rows, partialIngestionPercent=60)["id"])
 
@@ -217,7 +217,7 @@ def _mapping(seeded: FuzzDocument) -> str:
 
 
 def _union(seeded: FuzzDocument) -> str:
-    """The union of the schemas that are enabled for Profile, as soon as there is one."""
+    """Return the union of the schemas that are enabled for Profile, once it exists."""
     path = f"{REGISTRY}/tenant/descriptors"
     seeded.aep.request("POST", path, json={**seeded.filled(BODIES[path]), "xdm:isPrimary": True})
     enable = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]

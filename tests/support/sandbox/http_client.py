@@ -1,4 +1,4 @@
-"""What tests ask of a running sandbox, on its Mixpanel side and its control plane."""
+"""Requests of the tests to a running sandbox: its Mixpanel side and its control plane."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACCOUNT = (data.SERVICE_ACCOUNT, data.SERVICE_ACCOUNT_SECRET)
 
 
 class Sandbox:
-    """What a test asks of the running server."""
+    """A client of the running server."""
 
     def __init__(self, server: SandboxServer) -> None:
         self.url = server.url
@@ -28,7 +28,7 @@ class Sandbox:
         return self.session.get(self.url + path, timeout=20, **options)
 
     def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
-        """A request to the control plane that must succeed; returns its JSON."""
+        """Send a request to the control plane that must succeed, and return its JSON."""
         answer = self.session.request(method, f"{self.url}/_sandbox{path}", json=body, timeout=20)
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -36,7 +36,7 @@ class Sandbox:
     def export(
         self, project: int | None, first: str, last: str | None = None, **options: Any
     ) -> requests.Response:
-        """``GET /api/2.0/export``; ``auth`` and ``headers`` go to requests, everything else into the query."""
+        """Send ``GET /api/2.0/export``; ``auth`` and ``headers`` are passed to requests, other arguments are the query."""
         given = {name: options.pop(name) for name in ("auth", "headers", "stream") if name in options}
         query = {"project_id": project, "from_date": first, "to_date": last or first, **options}
         return self.get("/api/2.0/export", params=query, **{"auth": ACCOUNT, **given})
@@ -64,7 +64,7 @@ class Sandbox:
         return [json.loads(line) for line in text.split(b"\n")[:-1]]
 
     def raw_export(self, project: int, first: str, last: str, *, gzipped: bool = False) -> bytes:
-        """Everything that the server writes on one connection, until it ends; OSError for a reset."""
+        """Return everything that the server writes on one connection, until it ends. Raises OSError for a reset."""
         query = urlencode({"project_id": project, "from_date": first, "to_date": last})
         return self.raw(f"/api/2.0/export?{query}", "accept-encoding: gzip\r\n" if gzipped else "")
 

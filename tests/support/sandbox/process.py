@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own, as anybody starts it."""
+"""The sandbox in a separate process, as a user starts it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def process(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sandbox in a process of its own, and its address."""
+    """A sandbox in a separate process, and its address."""
     command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         try:

@@ -1,4 +1,4 @@
-"""A session of Query Service, opened as its parameters say."""
+"""A session of Query Service, opened with its parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def connect(aep: AepSandbox, **other: Any) -> Connection:
-    """``other``: libpq's parameters that differ from those that AEP names."""
+    """``other``: libpq's parameters that differ from those of AEP."""
     place = aep.query_parameters()
     given = {
         "host": place["host"],
@@ -45,14 +45,14 @@ class BackgroundQuery:
             self.error = error
 
     def end(self) -> BackgroundQuery:
-        """Waits for it."""
+        """Wait for it."""
         self._thread.join(30)
         assert not self._thread.is_alive(), "the query has not ended"
         return self
 
 
 def await_queries(aep: AepSandbox, **wanted: int) -> None:
-    """Until so many ``sessions``, ``running`` and ``waiting`` queries are there."""
+    """Wait until there are so many ``sessions``, ``running`` and ``waiting`` queries."""
     deadline = time.monotonic() + 30
     while True:
         counts = aep.control("GET", "/aep/queries")

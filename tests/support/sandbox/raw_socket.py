@@ -1,4 +1,4 @@
-"""Answers as a bare socket reads them, so that no library repairs them on the way."""
+"""Responses as a bare socket reads them, so that no library repairs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.sandbox.http_client import ACCOUNT, Sandbox
 class RawResponse(NamedTuple):
     """What came over the wire, and how it ended: ``whole``, ``cut``, ``inside`` (a chunk), ``reset``, ``open``, ``closed``.
 
-    ``open``: in silence; ``closed``: with the connection, so that nobody can tell whether something is missing.
+    ``open``: in silence; ``closed``: with the connection, so that a truncation cannot be detected.
     """
 
     status: int

@@ -1,4 +1,4 @@
-"""Parquet in AEP's form is written, and every other form is recognised."""
+"""Parquet in AEP's form is written, and other forms are recognised."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(path: Path, table: pa.Table = IN_FORM, **more: Any) -> pq.ParquetFil
     return pq.ParquetFile(path)
 
 
-def test_what_the_writer_writes_has_the_form_and_the_same_rows(tmp_path: Path) -> None:
+def test_the_writer_writes_aeps_form_with_the_same_rows(tmp_path: Path) -> None:
     writer = AepParquetWriter(tmp_path / "a.parquet", ROWS.schema)
     writer.write(ROWS)
     writer.close()
@@ -56,7 +56,7 @@ def test_every_other_form_is_recognised(tmp_path: Path, change: dict[str, Any]) 
     assert not has_aep_form(written(tmp_path / "a.parquet", **change))
 
 
-def test_so_is_what_duckdb_writes(tmp_path: Path) -> None:
+def test_duckdbs_form_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     arrow = IN_FORM  # noqa: F841 - DuckDB reads it by its name
     duckdb.sql("SELECT * FROM arrow").write_parquet(str(path), compression="snappy")

@@ -1,6 +1,6 @@
-"""Two readings of Data Prep's documentation agree: the mapping query in DuckDB, and the sandbox's interpreter.
+"""Two implementations of Data Prep's documentation agree: the DuckDB query and the sandbox's interpreter.
 
-``MAPPING_EXAMPLES`` is how many mapping sets, and how many lists of expressions, are made; the suite makes few.
+``MAPPING_EXAMPLES``: how many mapping sets, and how many lists of expressions, are generated; few by default.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def by_the_oracle(expression: str, properties: dict[str, Any]) -> Any:
 
 
 def in_properties(node: Node) -> Node:
-    """An expression over a row's columns as one over an event's properties."""
+    """Return an expression over a row's columns as one over an event's properties."""
     if isinstance(node, Attribute) and node.path[0] not in ROOTS and node.path != ("type",):
         return Attribute(("properties", *node.path))
     if isinstance(node, Call):
@@ -92,7 +92,7 @@ def test_every_documented_example_has_its_documented_value(db: Any, monkeypatch:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 is neither 1.0 nor true."""
+    """Return whether values are equal as JSON: 1 is neither 1.0 nor true."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
@@ -105,7 +105,7 @@ def same(one: Any, other: Any) -> bool:
     ["get_url_host(properties.a)"], ['{"a": "https://exa\\tmple.com/x"}', '{"a": "https://example.com/x"}']
 )
 @example(["size_of(now())", "size_of(properties.a)"], ['{"a": "2026-07-01T00:00:00Z"}'])
-def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str]) -> None:
+def test_both_evaluate_an_expression_alike(db: Any, texts: list[str], events: list[str]) -> None:
     texts = list(filter(can_be_right, texts))
     if not texts:
         return
@@ -124,7 +124,7 @@ def test_an_expression_has_one_value(db: Any, texts: list[str], events: list[str
     ['{"obj": {"b": 9007199254740993, "type": "x"}}', '{"obj": {"a": 1, "b": 2.5}, "a": "y"}'],
 )
 @example([row("event", "o")], ['{"a": "y"}'])
-def test_a_mapping_set_makes_one_row(db: Any, rows: list[dict[str, Any]], events: list[str]) -> None:
+def test_both_map_an_event_alike(db: Any, rows: list[dict[str, Any]], events: list[str]) -> None:
     xdm = schema(**FIELDS)
     lines = [line(event(**json.loads(text))) for text in events]
     made = mapped(db, xdm, rows, *lines)
@@ -145,6 +145,6 @@ def test_a_mapping_set_makes_one_row(db: Any, rows: list[dict[str, Any]], events
             assert agree(name, one, other, name in wrong), (name, rows, text, one, other)
 
 
-def test_enough_was_compared() -> None:
+def test_enough_cases_were_compared() -> None:
     assert compared["values"] > EXAMPLES
     assert compared["fields"] > EXAMPLES

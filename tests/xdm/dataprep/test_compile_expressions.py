@@ -1,4 +1,4 @@
-"""Expressions and arrays through the mapping query: a failing transform nulls its column alone, and loses nothing."""
+"""Expressions and arrays in the mapping query: a failing transform nulls only its column, and loses nothing."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ VALUES: list[tuple[dict[str, Any], str, str, Any]] = [
 ]  # fmt: skip
 
 
-def test_what_becomes_of_an_expression(db: Any) -> None:
+def test_the_result_of_an_expression(db: Any) -> None:
     for node, source, text, value in VALUES:
         made = one(db, schema(it=node), [formula(source, "it")], f'"x":{text}')
         assert (source, made["it"].get("it"), made["failed"]) == (source, value, [])
@@ -76,7 +76,7 @@ FAILING = [
 ]  # fmt: skip
 
 
-def test_a_failing_transform_nulls_its_column_alone_and_the_property_stays(db: Any) -> None:
+def test_a_failing_transform_nulls_only_its_column_and_keeps_the_property(db: Any) -> None:
     for node, source, text in FAILING:
         rows = [formula(source, "it"), row("properties.y", "other")]
         made = one(db, schema(it=node, other=STRING), rows, f'"x":{text},"y":"there"')
@@ -97,7 +97,7 @@ def test_a_failing_transform_nulls_its_column_alone_and_the_property_stays(db: A
         ("false && to_integer('a') > 0", "false"),
     ],
 )
-def test_what_is_not_chosen_does_not_fail(db: Any, source: str, value: str) -> None:
+def test_a_branch_that_is_not_chosen_does_not_fail(db: Any, source: str, value: str) -> None:
     made = one(db, schema(it=STRING), [formula(source, "it")], '"x":1')
     assert (made["it"], made["failed"]) == ({"it": value}, [])
 
@@ -117,12 +117,12 @@ def test_what_is_not_chosen_does_not_fail(db: Any, source: str, value: str) -> N
         "contains_key('properties.x') && properties.x / 0 == 1",
     ],
 )
-def test_a_failure_inside_makes_the_whole_fail(db: Any, source: str) -> None:
+def test_an_inner_failure_fails_the_whole_expression(db: Any, source: str) -> None:
     made = one(db, schema(it=STRING), [formula(source, "it")], '"x":1')
     assert (made["it"], made["failed"]) == ({}, ["_acme.mixpanel.it"])
 
 
-def test_properties_may_be_called_anything_in_an_expression(db: Any) -> None:
+def test_properties_in_an_expression_may_have_any_name(db: Any) -> None:
     fields = {f"it{number}": name for number, name in enumerate(ODD_NAMES)}
     rows = [formula(f"upper(properties.${{{name}}})", field) for field, name in fields.items()]
     text = ",".join(f"{json.dumps(name)}:{json.dumps('v' + field)}" for field, name in fields.items())
@@ -130,19 +130,19 @@ def test_properties_may_be_called_anything_in_an_expression(db: Any) -> None:
     assert made["it"] == {field: f"V{field.upper()}" for field in fields}
 
 
-def test_a_text_and_a_number_are_told_apart(db: Any) -> None:
+def test_a_text_and_a_number_are_distinguished(db: Any) -> None:
     rows = [formula("properties.a + properties.a", "a"), formula("properties.b + properties.b", "b")]
     assert one(db, schema(a=STRING, b=STRING), rows, '"a":5,"b":"5"')["it"] == {"a": "10", "b": "55"}
 
 
-def test_a_key_is_there_whatever_its_value(db: Any) -> None:
+def test_a_key_exists_whatever_its_value(db: Any) -> None:
     rows = [formula(f"contains_key({path})", field) for field, path in
             {"a": "'properties.x.y'", "b": "properties.x.z", "c": "'data.os'", "d": "event"}.items()]  # fmt: skip
     made = one(db, schema(**dict.fromkeys("abcd", BOOLEAN)), rows, '"x":{"y":null},"$os":""')
     assert made["it"] == {"a": True, "b": False, "c": True, "d": True}
 
 
-def test_a_random_id_is_the_same_in_every_run_and_another_one_in_every_place(db: Any) -> None:
+def test_a_random_id_is_the_same_in_every_run_and_different_in_every_field(db: Any) -> None:
     rows = [formula("uuid()", "a"), formula("uuid()", "b"), formula("concat(guid(), '-', guid())", "c")]
     first, again = (one(db, schema(a=STRING, b=STRING, c=STRING), rows, '"x":1')["it"] for _ in range(2))
     assert first == again
@@ -154,7 +154,7 @@ def test_a_random_id_is_the_same_in_every_run_and_another_one_in_every_place(db:
 CART = '"Cart":[{"Brand":"Puma","Price":30,"Tags":["a","b"]},{"Brand":"Adidas","Price":15.5},{"Brand":"Nike","Price":"x"}]'
 
 
-def test_the_items_of_an_array_are_mapped_one_by_one(db: Any) -> None:
+def test_the_items_of_an_array_are_mapped_individually(db: Any) -> None:
     rows = [row("properties.Cart[*].Brand", "items[*].sku"), row("properties.Cart[*].Price", "items[*].price"),
             row("properties.Cart[*].Tags", "items[*].tags"), row("properties.Cart[*].Brand", "brands"),
             row("properties.Cart[1].Brand", "second")]  # fmt: skip
@@ -182,10 +182,8 @@ STATIC = {"sourceType": "STATIC"}
     ],
     ids=["a value", "a constant in a list", "an expression", "a constant"],
 )
-def test_one_value_goes_into_every_item_that_there_is(
-    db: Any, more: dict[str, str], given: dict[str, Any]
-) -> None:
-    """Whichever comes first in the mapping set; an event without items gets none."""
+def test_one_value_is_copied_into_every_item(db: Any, more: dict[str, str], given: dict[str, Any]) -> None:
+    """Whatever the order of mappings; an event without items gets none."""
     item = object_of(name=STRING, sku=STRING, price=NUMBER, tags=array_of(STRING))
     for rows in permutations([row("properties.Cart[*].Brand", "items[*].name"), more]):
         xdm = schema(items=array_of(item))
@@ -197,7 +195,7 @@ def test_one_value_goes_into_every_item_that_there_is(
         assert one(db, xdm, list(rows), '"currency":"EUR"')["it"] == {}
 
 
-def test_one_value_goes_into_the_items_of_items(db: Any) -> None:
+def test_one_value_is_copied_into_the_items_of_items(db: Any) -> None:
     order = object_of(lines=array_of(object_of(sku=STRING, currency=STRING)))
     rows = [row("properties.currency", "orders[*].lines[*].currency"), row("properties.orders[*].lines[*].id", "orders[*].lines[*].sku")]  # fmt: skip
     text = '"currency":"EUR","orders":[{"lines":[{"id":1},{"id":2}]},{}]'
@@ -225,7 +223,7 @@ def test_one_value_becomes_an_array_of_one(
     assert one(db, schema(list=array_of(STRING)), [mapping], text)["it"].get("list") == list_
 
 
-def test_arrays_inside_arrays_go_in_step(db: Any) -> None:
+def test_arrays_inside_arrays_are_mapped_in_step(db: Any) -> None:
     order = object_of(lines=array_of(object_of(sku=STRING)))
     rows = [row("properties.orders[*].lines[*].id", "orders[*].lines[*].sku")]
     made = one(
@@ -237,7 +235,7 @@ def test_arrays_inside_arrays_go_in_step(db: Any) -> None:
     assert made["it"]["orders"] == [{"lines": [{"sku": "1"}, {"sku": "2"}]}, {"lines": [{"sku": "3"}]}]
 
 
-def test_places_in_arrays_and_maps_are_filled(db: Any) -> None:
+def test_positions_in_arrays_and_maps_are_filled(db: Any) -> None:
     rows = [row("properties.a", "list[1]"), {**row("first", "list[0]"), "sourceType": "STATIC"}, formula("upper(properties.a)", "list[2]"),
             row("properties.a", "map.key"), formula("size_of(properties.a)", "map.size"), row("properties.a", "objects[0].sku")]  # fmt: skip
     xdm = schema(list=array_of(STRING), map=map_of(STRING), objects=array_of(ITEM))
@@ -250,7 +248,7 @@ def test_places_in_arrays_and_maps_are_filled(db: Any) -> None:
     assert one(db, xdm, [rows[0], rows[3]], '"b":1')["it"] == {}
 
 
-def test_what_is_no_array_is_one_of_one_item(db: Any) -> None:
+def test_a_single_value_is_treated_as_an_array_of_one(db: Any) -> None:
     """A property that is a list in some events is a single object in others."""
     rows = [row("properties.Cart[*].Brand", "items[*].sku")]
     for text, items in {
@@ -271,7 +269,7 @@ def test_adobes_sample_of_a_value_that_becomes_an_object(db: Any) -> None:
     assert made["it"]["pi"] == [{"names": {"name": "John Smith"}}, {"names": {"name": "Jane Smith"}}]
 
 
-def test_an_object_is_copied_by_its_names_and_a_mapping_of_ones_own_comes_first(db: Any) -> None:
+def test_an_object_is_copied_by_names_and_explicit_mappings_win(db: Any) -> None:
     """EP:data-prep/functions.md#object-copy has this example."""
     place = object_of(addrLine1=STRING, city=STRING, state=STRING, geo=object_of(lat=NUMBER))
     rows = [row("properties.address", "addr"), row("properties.address.line1", "addr.addrLine1")]
@@ -287,8 +285,8 @@ def test_an_object_is_copied_by_its_names_and_a_mapping_of_ones_own_comes_first(
 
 
 @pytest.mark.parametrize("source", ["properties.nowhere", "nullify()", "properties.address * 2"])
-def test_a_field_with_a_mapping_of_its_own_is_never_copied_along(db: Any, source: str) -> None:
-    """nullify() is for a field that shall not be copied (EP:data-prep/functions.md); the unmapped JSON has it."""
+def test_a_field_with_its_own_mapping_is_never_copied(db: Any, source: str) -> None:
+    """nullify() marks a field that must not be copied (EP:data-prep/functions.md); the unmapped JSON keeps it."""
     rows = [row("properties.address", "addr"), formula(source, "addr.state")]
     text = '"address":{"city":"San Jose","state":false}'
     made = one(db, schema(addr=object_of(city=STRING, state=STRING)), rows, text)
@@ -316,7 +314,7 @@ INNER = [
 
 
 @pytest.mark.parametrize("node", SCALARS, ids=json.dumps)
-def test_a_value_converts_alike_alone_and_in_an_object_mapped_whole(db: Any, node: dict[str, Any]) -> None:
+def test_a_value_converts_alike_alone_and_within_a_copied_object(db: Any, node: dict[str, Any]) -> None:
     xdm = schema(alone=object_of(a=node), whole=object_of(a=node))
     rows = [row("properties.obj.a", "alone.a"), row("properties.obj", "whole")]
     lines = [properties_line(f'"obj":{{"a":{text}}}') for text in INNER]

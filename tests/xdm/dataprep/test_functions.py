@@ -1,4 +1,4 @@
-"""Every function gives what Adobe's documentation says it gives."""
+"""Every function returns what Adobe's documentation says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_every_documented_example_gives_the_documented_result(db: Any) -> None:
     assert given == dict(examples)
 
 
-def test_the_page_has_the_table_that_the_functions_make() -> None:
+def test_the_page_has_the_generated_table_of_functions() -> None:
     """Otherwise: python -m include.xdm.dataprep.functions.docs_table"""
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_tables(page)

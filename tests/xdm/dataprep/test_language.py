@@ -1,4 +1,4 @@
-"""The expression language: what is one has the tree that JEXL gives it, what is none gets one clear sentence."""
+"""The expression language: a valid expression has JEXL's tree, an invalid one gets one clear sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.unit
         ("007", "7"),
     ],
 )  # fmt: skip
-def test_what_an_expression_means(text: str, meaning: str) -> None:
+def test_the_meaning_of_an_expression(text: str, meaning: str) -> None:
     assert parse(text) == parse(meaning)
 
 
@@ -109,7 +109,7 @@ def test_names_and_constants(text: str, node: object) -> None:
         ("'" + "a" * 4096 + "'", "it has 4098 characters; Data Prep accepts at most 4096"),
     ],
 )  # fmt: skip
-def test_what_is_no_expression_is_told_where(text: str, sentence: str) -> None:
+def test_an_invalid_expression_is_reported_with_its_position(text: str, sentence: str) -> None:
     with pytest.raises(LanguageError) as refused:
         parse(text)
     assert str(refused.value) == sentence
@@ -143,7 +143,7 @@ def test_what_is_no_expression_is_told_where(text: str, sentence: str) -> None:
         ("fpid_to_ecid('x')", "the function fpid_to_ecid is not supported: Adobe does not publish how it computes an ECID from a first-party id"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_right_in_any_row_is_told_at_once(text: str, sentence: str) -> None:
+def test_an_expression_wrong_for_every_row_is_refused_at_once(text: str, sentence: str) -> None:
     with pytest.raises(LanguageError) as refused:
         check(parse(text))
     assert str(refused.value) == sentence
@@ -160,7 +160,7 @@ def test_what_cannot_be_right_in_any_row_is_told_at_once(text: str, sentence: st
         ("decode(event, 'a', 1, 'b', 2)", Type.INTEGER), ("decode(event, 'a', 1, 'none')", Type.ANY), ("max(now(), date(event))", Type.DATE),
     ],
 )  # fmt: skip
-def test_types_are_known_before_any_row_is_read(text: str, kind: Type) -> None:
+def test_types_are_known_before_a_row_is_read(text: str, kind: Type) -> None:
     assert check(parse(text)).type is kind
 
 

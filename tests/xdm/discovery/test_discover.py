@@ -1,4 +1,4 @@
-"""Discovery: whatever the order and the split of the data, a property has one field, and keeps it."""
+"""Discovery: for any order and split of the data, a property gets one field and keeps it."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def discovered(*events: dict[str, Any]) -> Discovery:
 
 
 def fields(*events: dict[str, Any]) -> dict[str, str]:
-    """Source to the type proposed for it."""
+    """Return the type proposed for each source."""
     given = propose_fields(discovered(*events), NamesBook()).book.given
     return {s: str(g.definition.get("format") or g.definition["type"]) for s, g in given.items()}
 
 
 def schema(proposal: Proposal) -> XdmSchema:
-    """What the registry would resolve for a field group with the proposal."""
+    """Return what the registry would resolve for a field group with the proposal."""
     tenant = {"type": "object", "properties": proposal.field_group({})["properties"]}
     return XdmSchema({"meta:tenantNamespace": "_t", "type": "object", "properties": {"_t": tenant}})
 
@@ -87,7 +87,7 @@ def test_the_order_of_events_changes_nothing(events: list[dict[str, Any]], rando
 
 @given(EVENTS, st.integers(0, 6))
 @settings(max_examples=50)
-def test_parts_of_the_data_merge_into_the_whole(events: list[dict[str, Any]], at: int) -> None:
+def test_partial_results_merge_into_the_whole(events: list[dict[str, Any]], at: int) -> None:
     merged = discovered(*events[:at])
     merged.merge(discovered(*events[at:]))
     assert merged == discovered(*events)
@@ -95,7 +95,7 @@ def test_parts_of_the_data_merge_into_the_whole(events: list[dict[str, Any]], at
 
 @given(st.lists(EVENTS, min_size=1, max_size=4))
 @settings(max_examples=50)
-def test_later_data_never_change_a_field_that_was_given(runs: list[list[dict[str, Any]]]) -> None:
+def test_later_data_never_change_an_assigned_field(runs: list[list[dict[str, Any]]]) -> None:
     book = NamesBook()
     for events in runs:
         proposal = propose_fields(discovered(*events), book)
@@ -105,10 +105,10 @@ def test_later_data_never_change_a_field_that_was_given(runs: list[list[dict[str
 
 @given(st.lists(EVENTS, min_size=1, max_size=3))
 @settings(max_examples=50)
-def test_what_is_proposed_in_any_number_of_runs_fits_its_own_field_group(
+def test_proposals_of_any_number_of_runs_fit_their_own_field_group(
     runs: list[list[dict[str, Any]]],
 ) -> None:
-    """No two sources fill one field, none lies inside another, every type is one of XDM."""
+    """No two sources fill one field, none is inside another, and every type is one of XDM."""
     proposal = Proposal(NamesBook())
     for events in runs:
         proposal = propose_fields(discovered(*events), proposal.book)
@@ -117,12 +117,12 @@ def test_what_is_proposed_in_any_number_of_runs_fits_its_own_field_group(
 
 @given(st.sets(NAMES, max_size=20))
 @example({"username", "userName", "user_name", "user name", "$user_name"})
-def test_no_two_names_get_one_field_even_where_case_is_ignored(names: set[str]) -> None:
+def test_no_two_names_get_one_field_even_if_case_is_ignored(names: set[str]) -> None:
     assert len({field_name(name).lower() for name in names}) == len(names)
 
 
 @given(st.text())
-def test_a_field_name_is_one_that_xdm_takes(name: str) -> None:
+def test_a_field_name_is_valid_in_xdm(name: str) -> None:
     made = field_name(name)
     assert made.replace("_", "").isalnum()
     assert made.isascii()
@@ -136,7 +136,7 @@ def test_a_proposed_source_names_its_property(name: str) -> None:
     assert parse_path(source) == ("properties", name)
 
 
-def test_a_name_that_looks_like_a_marked_one_is_marked_too() -> None:
+def test_a_name_that_resembles_a_marked_one_is_marked_too() -> None:
     assert field_name(field_name("$os")) != field_name("$os")
 
 
@@ -166,19 +166,19 @@ def test_a_name_that_looks_like_a_marked_one_is_marked_too() -> None:
         ([{"a": {"": 1}}], "string"),
     ],
 )
-def test_a_type_holds_every_value_that_was_seen(values: list[Any], expected: str) -> None:
+def test_a_type_holds_every_observed_value(values: list[Any], expected: str) -> None:
     found = fields(*({"x": value} for value in values))
     assert set(found.values()) == {expected}
 
 
-def test_digits_that_a_double_does_not_keep_make_a_string() -> None:
+def test_digits_beyond_a_double_require_a_string() -> None:
     found = Discovery()
     found.see([b'{"event":"e","properties":{"x":0.1234567890123456789,"y":1e400,"z":1.50}}'])
     given = propose_fields(found, NamesBook()).book.given
     assert [entry.definition["type"] for entry in given.values()] == ["string", "string", "number"]
 
 
-def test_nothing_is_proposed_for_what_never_held_a_value() -> None:
+def test_nothing_is_proposed_for_properties_without_values() -> None:
     assert fields({"a": None, "b": "", "c": [], "d": {}, "e": [None], "f": {"g": None}}) == {}
 
 
@@ -198,13 +198,13 @@ def test_a_list_of_flat_objects_has_a_field_for_each_member() -> None:
     assert fields({"cart": [{"sku": {"a": 1}}]}) == {"properties.cart": "string"}
 
 
-def test_a_new_member_of_an_object_is_added_beside_the_others() -> None:
+def test_a_new_member_of_an_object_is_added() -> None:
     first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
     then = propose_fields(discovered({"a": {"b": 2, "c": "x"}}), first.book)
     assert then.new == ["properties.a.c"]
 
 
-def test_data_that_no_longer_fit_are_told() -> None:
+def test_data_that_no_longer_fit_are_reported() -> None:
     first = propose_fields(discovered({"a": 1, "b": {"c": 1}, "d": "x"}), NamesBook())
     then = propose_fields(discovered({"a": "one", "b": "two", "d": 3}), first.book)
     assert then.new == []
@@ -216,7 +216,7 @@ def test_data_that_no_longer_fit_are_told() -> None:
 
 @pytest.mark.parametrize("first", [{"a": 1}, [{"a": 1}]])
 @pytest.mark.parametrize("then", [{"b": 1}, [{"b": 1}], "x", ["x"], [{"b": {}}]])
-def test_what_was_opened_one_way_is_never_opened_another_way(first: Any, then: Any) -> None:
+def test_an_object_is_never_opened_in_two_ways(first: Any, then: Any) -> None:
     each = "[*]" if isinstance(first, list) else ""
     book = propose_fields(discovered({"o": first}), NamesBook()).book
     proposal = propose_fields(discovered({"o": then}), book)
@@ -226,7 +226,7 @@ def test_what_was_opened_one_way_is_never_opened_another_way(first: Any, then: A
     assert bool(proposal.differing) == (not same_way)
 
 
-def test_what_a_person_has_mapped_stays_as_it_is() -> None:
+def test_a_persons_mapping_is_kept() -> None:
     rows = [
         {"sourceType": "ATTRIBUTE", "source": "properties.a", "destination": "x"},
         {"sourceType": "ATTRIBUTE", "source": "data.b", "destination": "x"},
@@ -237,12 +237,12 @@ def test_what_a_person_has_mapped_stays_as_it_is() -> None:
     assert proposal.new == ["properties.d"]
 
 
-def test_a_mapping_of_the_book_does_not_hide_its_property() -> None:
+def test_a_mapping_of_the_assigned_fields_does_not_hide_its_property() -> None:
     first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
     assert mapped_properties(first.rows(), first.book) == set()
 
 
-def test_a_field_group_keeps_what_it_has() -> None:
+def test_a_field_group_keeps_its_fields() -> None:
     proposal = propose_fields(discovered({"a": 1}), NamesBook())
     made = proposal.field_group(
         {"title": "t", "properties": {"mixpanel": {"type": "object", "properties": {"e": 1}}}}
@@ -256,7 +256,7 @@ def test_the_empty_name_stays_unmapped_and_is_counted() -> None:
     assert (proposal.new, proposal.nameless) == ([], 1)
 
 
-def test_lines_that_are_no_events_are_counted() -> None:
+def test_lines_that_are_not_events_are_counted() -> None:
     found = Discovery()
     deep = b'{"event":"e","properties":{"a":' + b"[" * 1000 + b"]" * 1000 + b"}}"
     found.see(
@@ -266,11 +266,11 @@ def test_lines_that_are_no_events_are_counted() -> None:
     propose_fields(found, NamesBook())
 
 
-def test_shapes_do_not_tell_values() -> None:
+def test_shapes_show_no_values() -> None:
     assert shape_of("Ann.Lee+42@example.com 10:30 #7é") == "a.a+9@a.a 9:9 ?x"
 
 
-def test_the_book_is_read_as_it_was_written(tmp_path: Any) -> None:
+def test_the_assigned_fields_are_read_as_written(tmp_path: Any) -> None:
     book = propose_fields(discovered({"$a": 1, "b": [{"c": "x"}]}), NamesBook()).book
     (tmp_path / "p.json").write_bytes(book.to_json())
     assert read_names(tmp_path / "p.json") == book

@@ -1,4 +1,4 @@
-"""What discovery proposes takes every value that was discovered, exactly: nothing is left out, nothing is rounded."""
+"""Proposed fields accept every discovered value exactly: nothing is omitted or rounded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def discovered(*events: dict[str, Any]) -> Discovery:
 
 
 def custom(db: Any, *events: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: F811
-    """What becomes of events under the mapping that is proposed for them."""
+    """Return events as mapped by the mapping that is proposed for them."""
     proposal = propose_fields(discovered(*events), NamesBook())
     fields = proposal.field_group({})["properties"]["mixpanel"]["properties"]
     rows = mapped(
@@ -68,7 +68,7 @@ def test_every_value_is_in_its_field_exactly(db: Any) -> None:  # noqa: F811
             assert found[field_name(name)] == expected(name, values[n]), (name, n)
 
 
-def test_members_of_objects_are_in_fields_of_their_own(db: Any) -> None:  # noqa: F811
+def test_members_of_objects_have_their_own_fields(db: Any) -> None:  # noqa: F811
     (first, second) = custom(db, {"o": {"A b": {"c": 1}, "d": "x"}}, {"o": {"d": "y"}})
     assert first["o"][field_name("A b")]["c"] == 1
     assert (first["o"]["d"], second["o"]["d"]) == ("x", "y")
@@ -80,7 +80,7 @@ def test_a_list_of_objects_stays_in_step(db: Any) -> None:  # noqa: F811
     assert found["cart"] == [{"sku": "a", price: 1.5}, {"sku": "b", price: None}, {"sku": None, price: 2.0}]
 
 
-def test_what_has_no_field_type_is_one_json_text(db: Any) -> None:  # noqa: F811
+def test_values_without_a_field_type_become_one_json_text(db: Any) -> None:  # noqa: F811
     many = {f"k{n}": n for n in range(60)}
     (found,) = custom(db, {"many": many, "odd": [1, "a", [2]], "deep": {"b": {"c": {"d": {"e": 1}}}}})
     assert json.loads(found["many"]) == many

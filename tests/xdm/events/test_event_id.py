@@ -1,4 +1,4 @@
-"""An event's `_id`: the same for ever, and never the same for two events."""
+"""An event's `_id`: always the same, and never the same for two events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PROPERTIES = st.dictionaries(TEXT, TEXT, max_size=3)
 
 
 def test_the_id_of_a_known_event_never_changes() -> None:
-    """What is active in AEP has this id; another one for the same event would be the event a second time."""
+    """Active rows in AEP have this id; another one would load the event a second time."""
     known = event_id(1234567, "Purchase", "u-1001", 1782907260, "0m5q10ooiui3hwc2")
     assert known == "f9960a6a3c9ccba88a898b223e38574feb973a54f71673bed5dc3125081dd381"
     parts = '[1234567,"Purchase","u-1001",1782907260,"0m5q10ooiui3hwc2"]'
@@ -41,7 +41,7 @@ def test_the_id_of_a_known_event_without_insert_id_never_changes() -> None:
 
 
 @given(KEYS, KEYS)
-def test_no_choice_of_texts_makes_two_events_alike(
+def test_no_choice_of_texts_makes_two_events_equal(
     one: tuple[int, str, str, int, str], other: tuple[int, str, str, int, str]
 ) -> None:
     assert (event_id(*one) == event_id(*other)) == (one == other)
@@ -58,7 +58,7 @@ def test_the_border_between_two_texts_matters(texts: list[str], data: st.DataObj
 
 
 @given(PROPERTIES, PROPERTIES)
-def test_an_event_without_insert_id_is_its_properties_in_any_order(
+def test_an_event_without_insert_id_is_identified_by_its_properties_in_any_order(
     one: dict[str, str], other: dict[str, str]
 ) -> None:
     mine = event_id_without_insert_id(1, "A", one)
@@ -67,15 +67,15 @@ def test_an_event_without_insert_id_is_its_properties_in_any_order(
 
 
 @given(KEYS)
-def test_an_id_can_stand_in_a_uri_reference(key: tuple[int, str, str, int, str]) -> None:
+def test_an_id_is_valid_in_a_uri_reference(key: tuple[int, str, str, int, str]) -> None:
     """AEP's `_id` is one; SHA-256 in hex is 64 harmless characters."""
     made = event_id(*key)
     assert len(made) == 64
     assert set(made) <= set("0123456789abcdef")
 
 
-# What is active in AEP was given these ids. A recipe that gives another one loads the same event a second time: whoever
-# changes a value here has to make a new recipe instead.
+# Active rows in AEP have these ids. A recipe that produces others loads the same events a second time:
+# do not change a value here, add a new recipe.
 GOLDEN = {
     "with $insert_id": (
         event_id(4_000_001, "Purchase", "u-1", 1782907200, "i-1"),
@@ -109,7 +109,7 @@ def test_an_id_never_changes(made: str, golden: str) -> None:
     assert made == golden
 
 
-def test_the_recipes_are_known_by_number() -> None:
+def test_recipes_are_found_by_number() -> None:
     assert (RECIPES, RECIPE) == ((1, 2), 2)
 
 
@@ -123,7 +123,7 @@ REWRITTEN = sorted(MERGE_PROPERTIES | PROCESSING_PROPERTIES | {"time"})
 
 
 @given(KEYS, PROPERTIES, st.dictionaries(st.sampled_from(REWRITTEN), TEXT))
-def test_what_mixpanel_rewrites_or_adds_does_not_change_an_id(
+def test_values_that_mixpanel_rewrites_or_adds_do_not_change_an_id(
     key: tuple[int, str, str, int, str], properties: dict[str, str], rewritten: dict[str, str]
 ) -> None:
     project, event, distinct_id, seconds, _ = key
@@ -132,7 +132,7 @@ def test_what_mixpanel_rewrites_or_adds_does_not_change_an_id(
 
 
 @given(KEYS, PROPERTIES, KEYS, PROPERTIES)
-def test_in_recipe_2_two_events_that_differ_stay_two(
+def test_different_events_stay_different_in_recipe_2(
     one: tuple[int, str, str, int, str],
     mine: dict[str, str],
     other: tuple[int, str, str, int, str],
@@ -161,7 +161,7 @@ JSON_TEXTS = st.dictionaries(
 
 
 @given(JSON_TEXTS, JSON_TEXTS, st.integers(0, 2), st.integers(0, 2))
-def test_equal_content_has_equal_digests_and_a_change_shows(
+def test_equal_content_has_equal_digests_and_a_change_is_visible(
     one: dict[str, str], other: dict[str, str], at: int, later: int
 ) -> None:
     for properties in (one, other):

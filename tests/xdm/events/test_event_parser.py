@@ -1,4 +1,4 @@
-"""Sifting: every line is an event or is kept in quarantine with its reason; nothing of an event is changed."""
+"""Parsing: every line is an event or is in quarantine with its reason, and no value of an event is changed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def event_parser(**changes: Any) -> EventParser:
 
 
 def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[ParsedEvent | dict[str, Any]]:
-    """What the reader of whole blocks makes of lines, in their order."""
+    """Return the block reader's results for lines, in their order."""
     log = EvidenceLog()
     lots, refused = BlockReader(event_parser(**{**changes, "evidence": log}), log).read(
         b"".join(b + b"\n" for b in bodies), 1
@@ -68,7 +68,7 @@ def sifted_events(rows: EventRows) -> list[ParsedEvent]:
 
 
 def seen_as(found: ParsedEvent | dict[str, Any]) -> Any:
-    """A verdict that can be compared."""
+    """Return a comparable result."""
     if isinstance(found, dict):
         return found
     return found._replace(properties=[(name, bytes(text)) for name, text in found.properties.items()])
@@ -78,7 +78,7 @@ ORDINARY = line(event("Before", **{"$insert_id": "before"}))
 
 
 def assert_read_alike(body: bytes, **changes: Any) -> None:
-    """Blocks are read as lines are: alone, and among others."""
+    """Return the result of a line read as a block, alone and among others."""
     if body and b"\n" not in body:
         bodies = [ORDINARY, body, ORDINARY]
         one_by_one = event_parser(**{**changes, "evidence": EvidenceLog()})
@@ -101,7 +101,7 @@ def kept(body: bytes, **changes: Any) -> ParsedEvent:
 
 
 def unmapped(parsed: ParsedEvent, mapped: Iterable[str] = ()) -> str:
-    """The unmapped JSON of an event, where a mapping set takes some properties whole."""
+    """Return an event's unmapped JSON where a mapping set copies some properties whole."""
     compiled = replace(NOTHING, whole=dict.fromkeys(mapped, ()), unmapped=("_acme", "unmapped"))
     properties, _ = by_shape([parsed.properties], is_raw=True)
     (text,) = ColumnBuilder(compiled).build([parsed.event], properties).unmapped.to_pylist()
@@ -168,7 +168,7 @@ REFUSED: list[tuple[str, str, bytes]] = [
     ("time_out_of_range", "time", line(event(time=10**17))),
     ("time_out_of_range", "time", raw_line(b"").replace(b",}", b"}").replace(str(NOON).encode(), b"1e400")),
     ("time_in_the_future", "time", line(event(time=NOON + 40 * 86400))),
-    ("time_in_the_future", "time", line(event(time=4291747200))),  # 2106
+    ("time_in_the_future", "time", line(event(time=4291747200))),  # The year 2106.
     ("wrong_partition", "time", line(event(time=NOON - 86400))),
     ("wrong_partition", "time", line(event(time=NOON + 43200))),
     ("wrong_partition", "time", line(event(time=-1))),
@@ -179,7 +179,7 @@ REFUSED: list[tuple[str, str, bytes]] = [
 @pytest.mark.parametrize(
     ("reason", "field", "body"), REFUSED, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_a_line_that_cannot_be_mapped_is_kept_with_its_reason(reason: str, field: str, body: bytes) -> None:
+def test_an_invalid_line_is_kept_with_its_reason(reason: str, field: str, body: bytes) -> None:
     record = one(body)
     assert isinstance(record, dict)
     assert (record["step"], record["reason"], record["field"], record["line_number"]) == (
@@ -193,8 +193,8 @@ def test_a_line_that_cannot_be_mapped_is_kept_with_its_reason(reason: str, field
     json.dumps(record)
 
 
-def test_lines_that_are_short_of_content_hide_no_double_key() -> None:
-    """A block is proven ordinary by its length; what one line lacks must not make up for what another one has."""
+def test_incomplete_lines_hide_no_duplicate_key() -> None:
+    """A block is accepted by its length; what one line lacks must not compensate for another one's surplus."""
     short = b'{"event":"A","properties":{"time":%d}}' % NOON
     bodies = [*[short] * 6, raw_line(b'"x":1,"x":2'), ORDINARY]
     expected = list(map(seen_as, event_parser(evidence=EvidenceLog()).parse(bodies)))
@@ -224,7 +224,7 @@ def test_every_reason_has_a_line() -> None:
         (f"{NOON // 100}.00E2", NOON * 1000),
     ],
 )
-def test_seconds_are_taken_with_and_without_fraction_rounded_down(
+def test_seconds_are_accepted_with_and_without_fraction_and_rounded_down(
     time: float | str, milliseconds: int
 ) -> None:
     body = line(event(time=0)).replace(b'"time":0', f'"time":{time}'.encode())
@@ -232,13 +232,13 @@ def test_seconds_are_taken_with_and_without_fraction_rounded_down(
 
 
 @pytest.mark.parametrize("time", [NOON * 1000 + 7, NOON * 1000 + 7.0])
-def test_milliseconds_are_taken_where_they_are_declared(time: float) -> None:
+def test_milliseconds_are_accepted_where_declared(time: float) -> None:
     parsed = kept(line(event(time=time)), time_in_ms=True)
     assert parsed.timestamp_ms == NOON * 1000 + 7
     assert parsed.id == kept(line(event(time=NOON))).id, "the same event has the same id in either unit"
 
 
-def test_seconds_where_milliseconds_are_declared_are_not_taken_for_1970() -> None:
+def test_seconds_where_milliseconds_are_declared_are_not_dates_in_1970() -> None:
     assert one(line(event(time=NOON)), time_in_ms=True)["reason"] == "wrong_partition"
 
 
@@ -247,12 +247,12 @@ def test_seconds_where_milliseconds_are_declared_are_not_taken_for_1970() -> Non
     [({"distinct_id": "u-1"}, "u-1"), ({"distinct_id": "new", "$distinct_id_before_identity": "u-1"}, "u-1"),
      ({"distinct_id": "u-1", "$distinct_id_before_identity": ""}, "u-1"), ({"distinct_id": 1001}, "1001")],
 )  # fmt: skip
-def test_the_id_is_made_of_the_distinct_id_as_ingested(properties: dict[str, Any], distinct: str) -> None:
-    """Mixpanel rewrites distinct_id when it learns who somebody is; the event stays the same event."""
+def test_the_id_uses_the_distinct_id_as_ingested(properties: dict[str, Any], distinct: str) -> None:
+    """Mixpanel rewrites distinct_id when it identifies a user; the event stays the same event."""
     assert kept(line(event(**properties))).id.hex() == event_id(PROJECT_ID, "Purchase", distinct, NOON, "i-1")
 
 
-def test_one_insert_id_on_two_events_is_two_events() -> None:
+def test_two_events_with_one_insert_id_are_two_events() -> None:
     ids = {
         kept(line(event(name, **more))).id
         for name, more in (("A", {}), ("B", {}), ("A", {"time": NOON + 1}), ("A", {"distinct_id": "v"}))
@@ -261,8 +261,8 @@ def test_one_insert_id_on_two_events_is_two_events() -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, "", " \u2003"])
-def test_an_event_without_distinct_id_is_an_event_of_nobody(nothing: str | None) -> None:
-    """Server-side events and ad spend have none; whether that is right is for the rule ``identity`` to say."""
+def test_an_event_without_distinct_id_is_accepted(nothing: str | None) -> None:
+    """Server-side events and ad spend have none; the rule ``identity`` decides whether that is valid."""
     assert kept(line(event(distinct_id=nothing))).id.hex() == event_id(
         PROJECT_ID, "Purchase", "", NOON, "i-1"
     )
@@ -286,7 +286,7 @@ MERGED = {"distinct_id": "user-9", "$distinct_id_before_identity": "u-1", "$is_r
     ],
     ids=["a merge", "processing", "forwarding", "an empty $insert_id"],
 )
-def test_without_insert_id_what_mixpanel_rewrites_changes_nothing(rewritten: dict[str, Any]) -> None:
+def test_without_insert_id_rewritten_properties_do_not_matter(rewritten: dict[str, Any]) -> None:
     before = event(**NO_ID, price=1)
     after = {**before, "properties": {**before["properties"], **rewritten}}
     assert kept(line(after)).id == kept(line(before)).id
@@ -294,15 +294,15 @@ def test_without_insert_id_what_mixpanel_rewrites_changes_nothing(rewritten: dic
     assert len(ids) == 2, "recipe 1 took everything, and days that began with it keep it"
 
 
-def test_without_insert_id_time_in_ms_changes_nothing() -> None:
+def test_without_insert_id_time_in_ms_does_not_matter() -> None:
     in_seconds = kept(line(event(**NO_ID)))
     in_ms = kept(line(event(**NO_ID, time=NOON * 1000 + 999)), time_in_ms=True)
     assert in_ms.id == in_seconds.id
     assert in_ms.content == in_seconds.content
 
 
-def test_without_insert_id_two_users_events_that_are_equal_otherwise_stay_two() -> None:
-    """Also when both have become one user since."""
+def test_without_insert_id_equal_events_of_two_users_stay_two() -> None:
+    """Also after the users were merged."""
     ids = {
         kept(line(event(**NO_ID, distinct_id="user-9", **{"$distinct_id_before_identity": who}))).id
         for who in ("$device:a", "$device:b")
@@ -310,13 +310,13 @@ def test_without_insert_id_two_users_events_that_are_equal_otherwise_stay_two() 
     assert len(ids) == 2
 
 
-def test_a_merge_that_leaves_no_id_from_before_is_another_event() -> None:
-    """A limit: of such an event nothing says under which id it was ingested."""
+def test_after_a_merge_without_an_earlier_id_it_is_another_event() -> None:
+    """A limit: such an event does not say under which id it was ingested."""
     ids = {kept(line(event(**more, distinct_id=who))).id for more in ({}, NO_ID) for who in ("u-1", "user-9")}
     assert len(ids) == 4
 
 
-def test_without_insert_id_every_property_counts() -> None:
+def test_without_insert_id_every_property_matters() -> None:
     ids = {
         kept(line(event(**{"$insert_id": None}, **more))).id
         for more in ({}, {"x": 1}, {"x": 1.0}, {"x": "1"}, {"x": None})
@@ -324,7 +324,7 @@ def test_without_insert_id_every_property_counts() -> None:
     assert len(ids) == 4
 
 
-def test_without_insert_id_the_order_of_properties_does_not_count() -> None:
+def test_without_insert_id_the_order_of_properties_does_not_matter() -> None:
     made = event(**{"$insert_id": None, "x": 1})
     turned = {**made, "properties": dict(reversed(made["properties"].items()))}
     assert kept(line(made)).id == kept(line(turned)).id
@@ -332,7 +332,7 @@ def test_without_insert_id_the_order_of_properties_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(("later", "instant"), [(0, 1793521800), (3600, 1793525400)])
-def test_in_a_fold_the_arrival_chooses_and_it_is_counted(later: int, instant: int) -> None:
+def test_in_a_fold_the_arrival_decides_and_the_row_is_counted(later: int, instant: int) -> None:
     parser = event_parser(
         day=date(2026, 11, 1), wall_clock_zone=ZoneInfo("America/Los_Angeles"),
         now_ms=int(datetime(2027, 1, 1, tzinfo=UTC).timestamp() * 1000),
@@ -351,7 +351,7 @@ def test_a_row_in_a_gap_is_counted() -> None:
     assert parser.counts == {"time_gap": 1}
 
 
-def test_in_a_zone_east_of_utc_time_may_be_after_the_arrival() -> None:
+def test_east_of_utc_time_may_be_after_the_arrival() -> None:
     """A real row: 17:30 in Kolkata is noon in UTC; `time` is read five and a half hours ahead of its arrival."""
     row = event(time=1768498200, **{"$mp_api_timestamp_ms": 1768478437493})
     parsed = kept(line(row), day=date(2026, 1, 15), wall_clock_zone=ZoneInfo("Asia/Kolkata"))
@@ -396,7 +396,7 @@ def test_the_twelve_hostile_lines_are_eleven_events() -> None:
         ("weird \u2028 name", '"длинное имя":"да"'),
     ],
 )
-def test_unmapped_properties_are_kept_to_the_letter(event_name: str, text: str) -> None:
+def test_unmapped_properties_are_kept_verbatim(event_name: str, text: str) -> None:
     rows = [parsed_at_its_day(body) for body in hostile()]
     (found, *_) = [row for row in rows if isinstance(row, ParsedEvent) and row.event == event_name]
     assert text in unmapped(found)
@@ -416,7 +416,7 @@ def test_nulls_empty_texts_and_mapped_properties_are_not_kept_twice() -> None:
         b'"back\\\\slash":null', b'"a":"\\ud800"', "\"é\":\"\u2028\"".encode(), b'"":1', b'"a":9007199254740993',
     ],
 )  # fmt: skip
-def test_a_frequent_shape_is_read_and_kept_as_a_line_alone_is(text: bytes) -> None:
+def test_a_frequent_shape_is_read_as_a_single_line_is(text: bytes) -> None:
     body = raw_line(text)
     alone = seen_as(one(body))
     found = in_a_block([ORDINARY, *[body] * 20])[1:]
@@ -442,7 +442,7 @@ def test_names_of_unmapped_properties_are_counted() -> None:
     assert builder.names == {"a": 2, "b": 1}
 
 
-def test_a_depth_that_is_allowed_is_allowed_and_brackets_in_texts_do_not_count() -> None:
+def test_the_maximal_depth_is_accepted_and_brackets_in_texts_do_not_count() -> None:
     assert kept(line(event(note=deep(60))))
     assert kept(line(event(note='[{"' * 100)))
     assert kept(raw_line(b'"x":"' + b'\\"[{' * 100 + b'"'))
@@ -460,7 +460,7 @@ JSON = st.recursive(
     st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]),
     st.booleans(),
 )
-def test_any_json_object_of_properties_is_kept_as_it_is(
+def test_any_json_object_of_properties_is_kept_verbatim(
     properties: dict[str, Any], separators: tuple[str, str], escaped: bool
 ) -> None:
     whole = {**properties, "time": NOON, "distinct_id": "u"}
@@ -482,7 +482,7 @@ MUTATIONS: list[Callable[[bytes, int, int], bytes]] = [
 
 
 @given(st.sampled_from(hostile()), st.sampled_from(MUTATIONS), st.integers(0, 1300), st.integers(0, 255))
-def test_any_damage_to_a_line_ends_in_an_event_or_in_quarantine(
+def test_a_damaged_line_is_an_event_or_in_quarantine(
     body: bytes, mutate: Callable[[bytes, int, int], bytes], at: int, byte: int
 ) -> None:
     parsed = one(mutate(body, at, byte))
@@ -490,11 +490,11 @@ def test_any_damage_to_a_line_ends_in_an_event_or_in_quarantine(
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_end_in_quarantine(body: bytes) -> None:
+def test_random_bytes_are_quarantined(body: bytes) -> None:
     assert one(body)["line_number"] == 1
 
 
-def test_events_of_an_sdk_are_asked_how_the_project_keeps_time_and_imports_are_not() -> None:
+def test_sdk_events_show_the_time_convention_and_imports_do_not() -> None:
     live = {"mp_lib": "web", "$mp_api_timestamp_ms": NOON * 1000 + 500}
     rows = [
         event(**live),
@@ -508,7 +508,7 @@ def test_events_of_an_sdk_are_asked_how_the_project_keeps_time_and_imports_are_n
     assert asked.by_event == {"Purchase": 4}
 
 
-# Values that break arithmetic, dates and parsers: where one of them stands in any property that Mixpanel adds, the line
+# Values that break arithmetic, dates and parsers: with one of them in any property that Mixpanel adds, the line
 # is an event or has a reason.
 BREAKING = st.sampled_from([
     b"0", b"-0", b"-1", b"1.5", b"-1.5e-9", b"1e400", b"-1e400", b"1e-400", b"1e99999999999999999999", b"9" * 19, b"9" * 400,
@@ -529,7 +529,7 @@ ZONES = [None, ZoneInfo("America/New_York"), ZoneInfo("Asia/Kolkata"), ZoneInfo(
     st.sampled_from(ZONES), st.booleans(), st.sampled_from([1, 2]),
     st.sampled_from([DAY, date(1, 1, 1), date(9999, 12, 31), date(1970, 1, 1), date(1969, 12, 31)]),
 )  # fmt: skip
-def test_whatever_a_property_holds_the_line_is_an_event_or_has_a_reason(
+def test_a_line_with_any_property_value_is_an_event_or_has_a_reason(
     properties: dict[str, bytes], zone: ZoneInfo | None, in_ms: bool, recipe: int, day: date
 ) -> None:
     texts = {"time": b"%d" % NOON, "distinct_id": b'"u"', "mp_lib": b'"web"', **properties}
@@ -548,7 +548,7 @@ def test_whatever_a_property_holds_the_line_is_an_event_or_has_a_reason(
 
 @pytest.mark.parametrize("arrival", [NOON * 1_000_000, -NOON * 1000, 253402300799000, 10**17])
 @pytest.mark.parametrize("zone", ZONES)
-def test_an_arrival_that_is_no_date_stops_nothing(arrival: int, zone: ZoneInfo | None) -> None:
+def test_an_invalid_arrival_time_stops_nothing(arrival: int, zone: ZoneInfo | None) -> None:
     body = line(event(mp_lib="unity", **{"$mp_api_timestamp_ms": arrival}))
     parser = event_parser(wall_clock_zone=zone, evidence=TimeEvidence(ZoneInfo("America/New_York")))
     assert len([row for row in parser.parse([body, body]) if isinstance(row, ParsedEvent)]) == 2
@@ -558,10 +558,10 @@ def test_an_arrival_that_is_no_date_stops_nothing(arrival: int, zone: ZoneInfo |
 @pytest.mark.parametrize(
     "broken", ["parse_line", "event_time", "content_digest", "event_id", "string_of", "is_live"]
 )
-def test_an_error_that_nobody_foresees_ends_with_its_row(
+def test_an_unexpected_error_affects_only_its_row(
     broken: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Class and place of the error are in the log once; its text, which may quote the row, is not."""
+    """Class and place of the error are logged once; its text, which may quote the row, is not."""
     good, calls = getattr(event_parsing, broken), iter([0, 1, 1, 0, 0, 0] + [0] * 99)
 
     def fails(*arguments: Any) -> Any:
@@ -582,7 +582,7 @@ def test_an_error_that_nobody_foresees_ends_with_its_row(
     assert "canary" not in caplog.text
 
 
-def test_a_shortage_of_memory_is_not_a_rows_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_memory_is_not_attributed_to_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: Any) -> Any:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""Flat lines: which ones are, where their values are, and that their rows are those of the slower reader."""
+"""Flat lines: which lines are flat, where their values are, and that their rows equal those of the slower reader."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ COMPILED = replace(
 
 
 def raw(text: str, name: str = "a") -> bytes:
-    """A line with a property of which the JSON text is given."""
+    """Return a line with a property whose JSON text is given."""
     return FLAT[:-2] + f',"{name}":{text}'.encode() + b"}}"
 
 
 def spilled(
     lines: Sequence[bytes], *, by_places: bool, compiled: CompiledMapping = COMPILED
 ) -> dict[str, Any]:
-    """What is kept of the rows of lines, and counted."""
+    """Return the rows of lines, and their counts."""
     log = EvidenceLog()
     reader = BlockReader(job(compiled).event_parser(log), log)
     if not by_places:
@@ -80,7 +80,7 @@ def assert_read_alike(lines: Sequence[bytes]) -> None:
         "123456789012345678",
     ],
 )  # fmt: skip
-def test_what_is_written_as_mixpanel_writes_it_is_flat(text: str) -> None:
+def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
     found = find_flat_lines(FLAT + b"\n" + raw(text) + b"\n")
     assert found is not None and found.places.tolist() == [0, 1]
     members = found.members.only(found.members.row == 1)
@@ -104,13 +104,13 @@ def test_what_is_written_as_mixpanel_writes_it_is_flat(text: str) -> None:
         b'{"event":"A","properties":{}}', b'{"event":"A\\"B","properties":{"time":1}}',
     ],
 )  # fmt: skip
-def test_no_other_line_is_and_those_next_to_it_are(body: bytes) -> None:
+def test_other_lines_are_not_flat_and_their_neighbours_are(body: bytes) -> None:
     found = find_flat_lines(b"\n".join((FLAT, body, FLAT, b"")))
     assert found is not None and found.places.tolist() == [0, 2]
     assert find_flat_lines(body + b"\n") is None
 
 
-def test_in_a_block_that_is_not_utf_8_no_line_is() -> None:
+def test_no_line_of_a_block_with_invalid_utf_8_is_flat() -> None:
     assert find_flat_lines(FLAT + b"\n" + raw('"b"').replace(b'"b"', b'"\xff"') + b"\n") is None
 
 
@@ -131,7 +131,7 @@ NAMES = st.sampled_from([
         max_size=6,
     )
 )
-def test_rows_are_those_of_the_slower_reader(events: list[tuple[dict[str, Any], str]]) -> None:
+def test_rows_equal_those_of_the_slower_reader(events: list[tuple[dict[str, Any], str]]) -> None:
     times = event()["properties"]["time"]
     bodies = [
         json.dumps(
@@ -147,21 +147,21 @@ def test_rows_are_those_of_the_slower_reader(events: list[tuple[dict[str, Any], 
 @pytest.mark.parametrize(
     "time", ["null", '"1"', "1.5", "0", "99999999999", str(event()["properties"]["time"])]
 )
-def test_a_time_is_judged_alike(time: str) -> None:
+def test_times_are_parsed_alike(time: str) -> None:
     body = b'{"event":"A","properties":{"time":%b,"$insert_id":"1"}}' % time.encode()
     assert_read_alike([FLAT, body, FLAT])
 
 
 @pytest.mark.parametrize("odd", [0.0, 0.1])
-def test_the_benchmarks_day_is_read_alike_and_is_flat(odd: float) -> None:
-    assert DAY.isoformat() == "2026-07-01"  # the benchmark's
+def test_the_benchmarks_day_is_flat_and_read_alike(odd: float) -> None:
+    assert DAY.isoformat() == "2026-07-01"  # The benchmark's.
     block = next(iter(benchmark_lines(300, odd=odd)))
     assert_read_alike(block.split(b"\n")[:-1])
     found = find_flat_lines(block)
     assert found is not None and len(found.places) == (300 if not odd else 270)
 
 
-def test_other_lines_are_read_some_at_a_time_and_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_lines_are_read_in_groups_and_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     block = next(iter(benchmark_lines(40, odd=0.5)))
     lines = [*block.split(b"\n")[:-1], b"no line", raw("1e5")]
     expected = spilled(lines, by_places=False)

@@ -1,4 +1,4 @@
-"""Whose event a line is: the ids in it, by kind, however they are written."""
+"""The person ids in a line, by kind, in any JSON notation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_m19_an_id_is_found_however_it_is_escaped(value: str, ascii_only: bool) 
 
 
 @pytest.mark.parametrize("broken", [b"", b"[]", b'{"event":"E"}', b'{"properties":[]}', b"{" * 5000, b'{"properties":{"distinct_id":"\xff'])  # fmt: skip
-def test_m19_what_is_not_an_event_has_no_ids_but_tokens(broken: bytes) -> None:
+def test_m19_a_line_that_is_not_an_event_has_only_tokens(broken: bytes) -> None:
     assert READER.of_line(broken) is None
     matcher = PersonMatcher(READER, lambda value: value == "anna", lambda value: False)
     assert not matcher.matches(broken)

@@ -1,4 +1,4 @@
-"""Identities of events: computed or read, with a state each; what is dropped is counted and the next one is primary."""
+"""Identities of events: computed or read, each with a state; dropped ones are counted and the next one is primary."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def lake(tmp_path: Path) -> Lake:
 def mapped(
     lake: Lake, tmp_path: Path, said: dict[str, Any], *events: dict[str, Any], **more: Any
 ) -> tuple[Manifest, list[Any]]:
-    """The manifest, and the identity maps by ``$insert_id``; an event is given by its properties."""
+    """Return the manifest, and the identity maps by ``$insert_id``; an event is given by its properties."""
     lines = [
         line(event(**{"$insert_id": f"{n:03d}", "$user_id": None, "distinct_id": None, **each}))
         for n, each in enumerate(events)
@@ -70,7 +70,7 @@ JUNK: list[Any] = [
 ]
 
 
-def test_what_is_not_an_identity_is_counted_and_the_next_one_is_primary(lake: Lake, tmp_path: Path) -> None:
+def test_an_invalid_identity_is_counted_and_the_next_one_is_primary(lake: Lake, tmp_path: Path) -> None:
     events = [{"$user_id": junk, "$device_id": f"dev-{n}"} for n, junk in enumerate(JUNK)]
     made, found = mapped(
         lake, tmp_path, TWO, *events, {"$device_id": "dev"}, {"$user_id": "", "$device_id": "dev"}
@@ -86,7 +86,7 @@ def test_what_is_not_an_identity_is_counted_and_the_next_one_is_primary(lake: La
     assert dropped_sentences(made)[0] == "1 values are not identities of MixpanelUser: blank"
 
 
-def test_an_ecid_that_is_none_gives_way_to_the_device(lake: Lake, tmp_path: Path) -> None:
+def test_an_invalid_ecid_falls_back_to_the_device(lake: Lake, tmp_path: Path) -> None:
     good = "83238819066235616291057085344313877718"
     events = [{"ecid": value, "$device_id": "d1"} for value in (good, "123", good[:-1] + "X")]
     made, found = mapped(lake, tmp_path, {"ecid": "ECID", "$device_id": "MixpanelDevice"}, *events)
@@ -142,7 +142,7 @@ def test_identities_can_be_computed(lake: Lake, tmp_path: Path) -> None:
     }
 
 
-def test_identities_have_a_state_each(lake: Lake, tmp_path: Path) -> None:
+def test_each_identity_has_a_state(lake: Lake, tmp_path: Path) -> None:
     said = {
         "$user_id": {"namespace": "User", "authenticated_state": "authenticated"},
         "$device_id": "Device",
@@ -182,13 +182,13 @@ def test_identities_have_a_state_each(lake: Lake, tmp_path: Path) -> None:
         ({"authenticated_state": "1 + 1"}, "authenticated_state is of type number"),
     ],
 )  # fmt: skip
-def test_an_expression_that_gives_no_identity_is_refused_by_name(said: dict[str, Any], message: str) -> None:
+def test_an_expression_of_another_type_is_refused_by_name(said: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         identities(email={"namespace": "Email", **said})
 
 
 def test_rules_change_the_output_and_never_the_id(lake: Lake, tmp_path: Path) -> None:
-    """What the identity map holds is not part of an event's ``_id`` or of its content digest."""
+    """The identity map's contents are not part of an event's ``_id`` or of its content digest."""
     made, ids = [], []
     for more in (
         {},
@@ -204,7 +204,7 @@ def test_rules_change_the_output_and_never_the_id(lake: Lake, tmp_path: Path) ->
     assert ids[0] == ids[1] == ids[2]
 
 
-def test_a_pipeline_file_writes_an_identity_short_or_in_full() -> None:
+def test_a_pipeline_file_may_write_an_identity_short_or_in_full() -> None:
     short = pipeline(identities={"$user_id": "User", "e": HASHED})
     full = pipeline(
         identities={"$user_id": {"namespace": "User", "authenticated_state": STATES[0]}, "e": HASHED}
@@ -216,7 +216,7 @@ def test_a_pipeline_file_writes_an_identity_short_or_in_full() -> None:
     assert isinstance(short, Pipeline)
 
 
-def test_the_field_of_a_property_that_an_identity_is_computed_from_is_not_that_identity() -> None:
-    """Setup would else mark the field of the raw address as an identity of hashed ones."""
+def test_the_source_field_of_a_computed_identity_is_not_that_identity() -> None:
+    """Otherwise setup would mark the field of the raw address as an identity of hashed ones."""
     made = pipeline(identities={"$user_id": "User", "email": HASHED})
     assert made.identity_properties == ("$user_id",)

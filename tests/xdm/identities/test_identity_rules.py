@@ -32,7 +32,7 @@ HASH = hashlib.sha256(b"ann@x.example").hexdigest()
 
 
 def column(rules: IdentityRules, *values: Any) -> list[tuple[str | None, str | None]]:
-    """Identities and reasons of JSON values, as a column of a day is read."""
+    """Return identities and reasons of JSON values, as a column of a day is read."""
     raw = [
         value
         if isinstance(value, msgspec.Raw)
@@ -82,14 +82,14 @@ def test_a_value_is_an_identity_or_has_one_reason(namespace: str, raw: str, expe
     assert column(identity_rules(namespace, DEFAULT), msgspec.Raw(raw.encode())) == [wanted]
 
 
-def test_every_case_in_one_column_gives_what_it_gives_alone() -> None:
+def test_a_column_of_all_cases_equals_the_single_results() -> None:
     raw = [msgspec.Raw(text.encode()) for namespace, text, _ in CASES if namespace == "User"]
     rules = identity_rules("User", DEFAULT)
     assert column(rules, *raw) == [column(rules, each)[0] for each in raw]
 
 
 def slow(text: str, namespace: str, said: IdentityPlaceholders) -> tuple[str | None, str | None]:
-    """The table, read for one text, without the code of the project."""
+    """Apply the table to one text, without the code of the project."""
     gone = {chr(n) for n in range(0x3001) if chr(n).isspace()} | set(
         "\0\xad\u180e\u200b\u200c\u200d\u2060\ufeff"
     )
@@ -178,7 +178,7 @@ JSON = st.recursive(
 
 
 @given(st.lists(JSON, max_size=6))
-def test_a_column_of_any_json_gives_what_each_value_gives_alone(values: list[Any]) -> None:
+def test_a_column_of_any_json_equals_the_single_results(values: list[Any]) -> None:
     rules = identity_rules("User", DEFAULT)
     found = column(rules, *values)
     assert found == [column(rules, value)[0] for value in values]
@@ -190,7 +190,7 @@ def test_a_column_of_any_json_gives_what_each_value_gives_alone(values: list[Any
             assert identity == str(value)
 
 
-def test_all_white_space_of_unicode_is_blank() -> None:
+def test_all_unicode_white_space_is_blank() -> None:
     spaces = {chr(n) for n in range(0x110000) if chr(n).isspace()}
     assert spaces <= set(BLANKS)
 
@@ -214,15 +214,15 @@ def test_a_pipeline_file_extends_replaces_or_switches_off_the_placeholders(
     assert column(rules, "null", "\t", "x" * 1025) == [(None, "blocked"), (None, "blank"), (None, "too_long")]
 
 
-def test_the_page_has_the_rules_and_the_ready_mappings() -> None:
+def test_the_page_has_the_rules_and_the_shipped_mappings() -> None:
     """Otherwise: python -m include.xdm.mapping.docs_page"""
     page = PAGE.read_text(encoding="utf-8")
     assert page == with_tables(page)
     assert all(f"| `{reason}` | " in page for reason in REASONS)
 
 
-def test_a_text_that_has_a_reason_already_is_not_an_identity() -> None:
-    """A column that a field has converted holds the JSON of a list as text."""
+def test_a_text_that_already_has_a_reason_is_not_an_identity() -> None:
+    """A column that a field converted holds the JSON of a list as text."""
     given = IdentityTexts(
         pa.array(['["a"]', "b", "null"]), pa.array([REASONS.index("wrong_type"), None, None], pa.int8())
     )

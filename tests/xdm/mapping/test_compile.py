@@ -1,4 +1,4 @@
-"""Conversion loses nothing: a value is in its field exactly, or it is counted and stays in the unmapped JSON."""
+"""Conversion loses nothing: a value is in its field exactly, or is counted and stays in the unmapped JSON."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def mapped(
     *lines: bytes,
     identities: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows that a mapping set makes of lines; each with ``it``: the tenant's fields, unmapped JSON read."""
+    """Return the rows that a mapping set makes of lines; each with ``it``: the tenant's fields, unmapped JSON parsed."""
     mapping = bind("test.json", rows, xdm, keep_unmapped=True)
     compiled = compile_mapping(mapping, bound(**(identities or IDENTITIES)))
     made = mapped_rows(db, compiled, lines, sorted(BASE))
@@ -73,7 +73,7 @@ def properties_line(raw: str) -> bytes:
     return line(event()).replace(b'"distinct_id"', f'{raw},"distinct_id"'.encode())
 
 
-# Type, JSON text of the property, value of the field (FAILS: none, counted, kept as unmapped; None: nothing there).
+# Type, JSON text of the property, value of the field (FAILS: counted and kept as unmapped; None: missing).
 LONGEST = "9007199254740992"
 CONVERSIONS: list[tuple[dict[str, Any], str, Any]] = [
     (STRING, '"a"', "a"), (STRING, '""', None), (STRING, "null", None), (STRING, "5", "5"), (STRING, "1.5", "1.5"),
@@ -134,7 +134,7 @@ TYPES = list(dict.fromkeys(json.dumps(node) for node, _, _ in CONVERSIONS))
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_what_becomes_of_a_value(db: Any, kind: str) -> None:
+def test_the_result_of_a_value(db: Any, kind: str) -> None:
     node = json.loads(kind)
     cases = [(text, value) for other, text, value in CONVERSIONS if other == node]
     lines = [properties_line(f'"x":{text}') for text, _ in cases]
@@ -151,7 +151,7 @@ def test_what_becomes_of_a_value(db: Any, kind: str) -> None:
     assert found == expected
 
 
-# What the schema has no room for inside an array or a map: the field holds the rest, the unmapped JSON all of it.
+# Values inside an array or a map that the schema does not allow: the field holds the rest, the unmapped JSON all of it.
 PARTIAL: list[tuple[dict[str, Any], str, Any]] = [
     (array_of(object_of(a=INT)), '[{"a":1,"more":"x"}]', [{"a": 1}]),
     (array_of(object_of(a=INT, b=STRING)), '[{"a":"not","b":"x"}]', [{"a": None, "b": "x"}]),
@@ -163,7 +163,7 @@ PARTIAL: list[tuple[dict[str, Any], str, Any]] = [
 
 
 @pytest.mark.parametrize(("node", "text", "value"), PARTIAL)
-def test_what_does_not_fit_inside_is_counted_and_kept(
+def test_inner_values_that_do_not_fit_are_counted_and_kept(
     db: Any, node: dict[str, Any], text: str, value: Any
 ) -> None:
     (made,) = mapped(db, schema(it=node), [row("properties.x", "it")], properties_line(f'"x":{text}'))
@@ -175,14 +175,14 @@ def test_what_does_not_fit_inside_is_counted_and_kept(
 @pytest.mark.parametrize(
     "text", ['[{"a":1,"b":null}]', '[{"a":1,"b":""},{}]', '[{"a":1,"more":null}]', '[{"a":1,"more":{}}]']
 )
-def test_nothing_and_emptiness_inside_are_no_loss(db: Any, text: str) -> None:
+def test_inner_nulls_and_empty_values_are_not_losses(db: Any, text: str) -> None:
     node = array_of(object_of(a=INT, b=STRING))
     (made,) = mapped(db, schema(it=node), [row("properties.x", "it")], properties_line(f'"x":{text}'))
     assert made["it"] == {"it": [{"a": 1, "b": None}]}
     assert (made["failed"], made["unmapped"]) == ([], None)
 
 
-def test_a_property_deep_inside_is_found_and_the_rest_stays(db: Any) -> None:
+def test_a_deeply_nested_property_is_found_and_the_rest_is_kept(db: Any) -> None:
     rows = [
         row("properties.shipping.address.city", "it"),
         row(r"properties.shipping.a\.b", "dot"),
@@ -195,14 +195,14 @@ def test_a_property_deep_inside_is_found_and_the_rest_stays(db: Any) -> None:
 
 
 @pytest.mark.parametrize("text", ['"{abc"', '"[abc"', '"{}"', "5", "[]", '{"b":1}', '{"a":null}'])
-def test_nothing_deep_inside_is_nothing(db: Any, text: str) -> None:
+def test_a_missing_nested_property_is_missing(db: Any, text: str) -> None:
     (made,) = mapped(db, schema(it=STRING), [row("properties.x.a", "it")], properties_line(f'"x":{text}'))
     assert (made["it"], made["failed"]) == ({}, [])
     assert json.loads(made["unmapped"]) == {"x": json.loads(text)}
 
 
-def test_names_that_differ_in_case_only_are_two_properties(db: Any) -> None:
-    """A real project has userName beside username, and Id beside id."""
+def test_names_that_differ_only_in_case_are_two_properties(db: Any) -> None:
+    """A real project has both userName and username, and both Id and id."""
     rows = [row("properties.userName", "a"), row("properties.username", "b"), row("properties.USERNAME", "c")]
     xdm = schema(a=STRING, b=STRING, c=INT)
     (made,) = mapped(
@@ -223,7 +223,7 @@ def test_names_that_differ_in_case_only_are_two_properties(db: Any) -> None:
         ('"browser":"A","$browser":null', "A", None),
     ],
 )
-def test_of_two_places_the_first_is_taken_and_the_other_is_not_lost(
+def test_the_first_of_two_sources_is_used_and_the_other_is_kept(
     db: Any, text: str, it: str, kept: Any
 ) -> None:
     """`data.browser` of Adobe's tutorial is `browser` or `$browser`."""
@@ -232,12 +232,12 @@ def test_of_two_places_the_first_is_taken_and_the_other_is_not_lost(
     assert (json.loads(made["unmapped"]) if made["unmapped"] else None) == kept
 
 
-def test_the_place_that_did_not_convert_is_the_one_that_is_kept(db: Any) -> None:
+def test_the_source_that_did_not_convert_is_kept(db: Any) -> None:
     (made,) = mapped(db, schema(it=INT), [row("data.width", "it")], properties_line('"$width":"wide"'))
     assert (json.loads(made["unmapped"]), made["failed"]) == ({"$width": "wide"}, ["_acme.mixpanel.it"])
 
 
-def test_a_property_called_event_name_is_not_lost_behind_the_event(db: Any) -> None:
+def test_a_property_named_event_name_is_not_hidden_by_the_event(db: Any) -> None:
     (made,) = mapped(
         db, schema(it=STRING), [row("data.event_name", "it")], properties_line('"event_name":"mine"')
     )
@@ -245,7 +245,7 @@ def test_a_property_called_event_name_is_not_lost_behind_the_event(db: Any) -> N
     assert json.loads(made["unmapped"]) == {"event_name": "mine"}
 
 
-def test_a_property_passed_over_here_and_carried_there_is_not_kept_twice(db: Any) -> None:
+def test_a_property_used_in_one_field_only_is_not_kept_twice(db: Any) -> None:
     rows = [row("data.os", "a"), row("properties.$os", "b")]
     (made,) = mapped(db, schema(a=STRING, b=STRING), rows, properties_line('"os":"A","$os":"B"'))
     assert (made["it"], made["unmapped"]) == ({"a": "A", "b": "B"}, None)
@@ -269,7 +269,7 @@ def test_constants_and_the_event_are_mapped(db: Any) -> None:
     assert made["it"] == {"it": 5, "b": "it's"}
 
 
-def test_an_event_that_fills_no_field_has_no_empty_object(db: Any) -> None:
+def test_an_event_without_mapped_fields_has_no_empty_object(db: Any) -> None:
     (made,) = mapped(db, schema(it=INT), [row("properties.x", "it")], line(event()))
     assert made[TENANT] is None
 
@@ -290,7 +290,7 @@ ODD_NAMES = [
 ]
 
 
-def test_a_property_may_be_called_anything(db: Any) -> None:
+def test_a_property_may_have_any_name(db: Any) -> None:
     fields = {f"it{number}": name for number, name in enumerate(ODD_NAMES)}
     rows = [row(f"properties.${{{name}}}", field) for field, name in fields.items()]
     good, bad = (line(event(**dict.fromkeys(ODD_NAMES, value))) for value in (7, "seven"))
@@ -324,7 +324,7 @@ def item(identity: str, primary: bool = True) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_the_identity_map(db: Any, properties: dict[str, Any], expected: Any) -> None:
-    """The first identity that is there is the primary one; AEP blocks null, anonymous, invalid and over 1024."""
+    """The first existing identity is primary; AEP blocks null, anonymous, invalid and longer than 1024."""
     assert identity_map(db, **properties) == expected
 
 
@@ -334,7 +334,7 @@ def test_exactly_one_identity_is_primary(db: Any) -> None:
 
 
 @given(st.text(), st.text())
-def test_no_text_is_code(text: str, name: str) -> None:
+def test_no_text_becomes_code(text: str, name: str) -> None:
     assert quote(text)[1:-1].replace("''", "").count("'") == 0
     assert ident(name)[1:-1].replace('""', "").count('"') == 0
 
@@ -388,8 +388,8 @@ def nonempty(value: Any) -> bool:
 
 @settings(max_examples=15)
 @given(st.lists(st.tuples(st.sampled_from([*KINDS, "other"]), JSON), min_size=1, max_size=60))
-def test_any_property_of_any_type_is_carried_or_kept(db: Any, values: list[tuple[str, Any]]) -> None:
-    """No value breaks a day, and each that is there is in its field or in the unmapped JSON."""
+def test_any_property_of_any_type_is_mapped_or_kept(db: Any, values: list[tuple[str, Any]]) -> None:
+    """No value breaks a day, and each is in its field or in the unmapped JSON."""
     made = mapped(db, schema(**KINDS), ANY_ROWS, *(line(event(**{name: value})) for name, value in values))
     for (name, value), found in zip(values, made, strict=True):
         carried = name in found["it"] and f"_acme.mixpanel.{name}" not in found["failed"]

@@ -1,4 +1,4 @@
-"""What a mapping set costs follows the mapping: a schema's other fields cost nothing, however many there are."""
+"""The cost of a mapping set follows the mapping: other fields of a schema cost nothing, however many there are."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MOST_BYTES = 1_000_000
 
 
 def wide(fields: int) -> dict[str, Any]:
-    """An object with so many leaf fields, as Adobe Analytics' field groups have them."""
+    """Return an object with so many leaf fields, as in Adobe Analytics' field groups."""
     described = {"description": "a field that no mapping names " * 3}
     events = {
         f"event{n}": object_of(id={**STRING, **described}, value={**NUMBER, **described})
@@ -60,7 +60,7 @@ def compiled_of(xdm: XdmSchema, *rows: dict[str, str]) -> CompiledMapping:
 
 
 def seconds(work: Any) -> float:
-    """Processor time of the quickest of several runs."""
+    """Return the processor time of the fastest of several runs."""
     took = []
     for _ in range(5):
         began = time.process_time()
@@ -101,22 +101,22 @@ def cost_of_rows(compiled: CompiledMapping) -> float:
     return seconds(build)
 
 
-def test_an_item_with_three_thousand_fields_costs_what_a_small_one_does() -> None:
+def test_an_item_with_three_thousand_fields_costs_as_much_as_a_small_one() -> None:
     small, large = (compiled_of(schema(items=array_of(wide(n))), *ITEM_ROWS) for n in (6, 3293))
     assert len(pickle.dumps(large)) == len(pickle.dumps(small)) < MOST_BYTES
     assert spill_schema(large).equals(spill_schema(small))
-    # On a busy machine one of two runs may take twice as long: what costs more does so every time.
+    # On a busy machine one of two runs may take twice as long; a real increase appears every time.
     assert any(cost_of_rows(large) < 1.5 * cost_of_rows(small) for _ in range(5))
 
 
-def test_the_type_of_an_array_has_the_members_that_are_mapped() -> None:
+def test_the_type_of_an_array_has_the_mapped_members() -> None:
     compiled = compiled_of(schema(items=array_of(wide(3293))), *ITEM_ROWS)
     (found,) = [field.type for field in spill_schema(compiled) if field.name == "c0"]
     members = pa.struct([("SKU", pa.string()), ("event1", pa.struct([("value", pa.float64())]))])
     assert found == pa.list_(pa.field("element", members))
 
 
-def test_four_arrays_in_one_another_are_compiled_flat() -> None:
+def test_four_nested_arrays_are_compiled_flat() -> None:
     def nested(fields: int) -> XdmSchema:
         node: dict[str, Any] = wide(fields)
         for _ in range(4):
@@ -164,8 +164,8 @@ def test_names_that_differ_in_case_are_two_members() -> None:
 @pytest.mark.parametrize(
     "digits", ["883406386745030.3", "0.1234567890123456789", "1e-400", "1.10", "-0", "1E5", "9" * 5000]
 )
-def test_digits_stay_as_they_came(digits: str) -> None:
-    """In a text, inside an array of texts, and put back where they do not fit; also next to ordinary values."""
+def test_digits_are_kept_verbatim(digits: str) -> None:
+    """In a text, inside an array of texts, and restored where they do not fit; also next to ordinary values."""
     fields = {"text": STRING, "texts": array_of(STRING), "date": DATE_TIME}
     rows = [row("properties.p", "text"), row("properties.l", "texts"), row("properties.d", "date")]
     raw = line(event()).replace(
@@ -178,7 +178,7 @@ def test_digits_stay_as_they_came(digits: str) -> None:
     assert made[0]["failed"] == ["_acme.mixpanel.date"]
 
 
-def test_the_rules_of_identities_cost_less_than_reading_their_values() -> None:
+def test_identity_rules_cost_less_than_reading_their_values() -> None:
     """A column at a time: 20,000 different identities, half of them with Mixpanel's prefix."""
     column = [
         msgspec.Raw(f'"{"$device:" * (n % 2)}{n * 7919:032x}-26011f51"'.encode()) for n in range(20_000)

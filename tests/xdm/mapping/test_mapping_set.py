@@ -1,4 +1,4 @@
-"""A mapping set of Data Prep: what AEP takes we take, and every fault of one is told at once."""
+"""A mapping set of Data Prep: what AEP accepts is accepted, and all errors of a set are reported together."""
 
 from __future__ import annotations
 
@@ -105,14 +105,14 @@ def sources(text: str) -> tuple[tuple[str, ...], ...]:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_wrong_row_is_named(fault: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_row_is_named(fault: dict[str, Any], sentence: str) -> None:
     assert (
         faults(row("event", "eventType"), fault)
         == f"Mapping shop.json does not fit schema 'Events': mapping 2: {sentence}."
     )
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     told = faults(row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city"))
     assert [part.split(":")[0] for part in told.split("mapping ")[1:]] == [
         "1",
@@ -122,8 +122,8 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
-def test_destinations_that_differ_in_case_only_are_two_fields() -> None:
-    """Adobe's own place context has POIID beside poiID."""
+def test_destinations_that_differ_only_in_case_are_two_fields() -> None:
+    """Adobe's own place context has both POIID and poiID."""
     rows = [row("event", "city"), row("properties.y", "City")]
     bound = bind("x", rows, schema(city=STRING, City=STRING), keep_unmapped=True)
     assert [m.destination[-1] for m in bound.mappings] == ["city", "City"]
@@ -136,8 +136,8 @@ def test_a_destination_inside_another_one_is_refused() -> None:
     assert "mapping 2: it is inside the destination of mapping 1" in told
 
 
-def test_a_required_field_that_nothing_fills_is_missing() -> None:
-    """What the pipeline builds itself counts as there, and an object that no mapping fills need not be there."""
+def test_a_required_field_without_a_mapping_is_missing() -> None:
+    """Fields that the pipeline builds count as filled, and an object without mappings may be missing."""
     inner = object_of(("street",), street=STRING, zip=STRING)
     xdm = schema(("city",), city=STRING, home=inner, work=inner)
     told = faults(row("properties.zip", "home.zip"), xdm=xdm)
@@ -150,7 +150,7 @@ def test_a_required_field_that_nothing_fills_is_missing() -> None:
     assert bind("x", filled, xdm, keep_unmapped=True)
 
 
-def test_a_copied_object_does_not_take_the_place_of_the_unmapped() -> None:
+def test_a_copied_object_does_not_replace_the_unmapped_properties() -> None:
     copied = [{**row("properties.all", "x"), "destination": f"{TENANT}.mixpanel"}]
     for keep in (True, False):
         filled = {m.field.dotted for m in bind("x", copied, XDM, keep_unmapped=keep).mappings}
@@ -158,7 +158,7 @@ def test_a_copied_object_does_not_take_the_place_of_the_unmapped() -> None:
         assert f"{TENANT}.mixpanel.place.city" in filled
 
 
-def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
+def test_unmapped_keep_needs_a_field() -> None:
     from tests.support.builders import document
 
     body = document()
@@ -166,7 +166,7 @@ def test_unmapped_keep_needs_a_field_to_keep_it_in() -> None:
     assert "unmapped: keep needs a string field _acme.mixpanel.unmapped" in faults(xdm=XdmSchema(body))
 
 
-def test_the_tenant_may_be_written_as_adobes_documentation_does() -> None:
+def test_the_tenant_may_be_written_as_in_adobes_documentation() -> None:
     written, named = (
         bind("x", [{"source": "event", "destination": f"{tenant}.mixpanel.city"}], XDM, keep_unmapped=False)
         for tenant in ("_{TENANT_ID}", TENANT)
@@ -194,7 +194,7 @@ def test_the_tenant_may_be_written_as_adobes_documentation_does() -> None:
         (r"properties.back\\slash", (("properties", "back\\slash"),)),
     ],
 )
-def test_where_a_source_is_looked_for(text: str, expected: tuple[tuple[str, ...], ...]) -> None:
+def test_the_places_where_a_source_is_found(text: str, expected: tuple[tuple[str, ...], ...]) -> None:
     assert sources(text) == expected
 
 
@@ -204,7 +204,7 @@ def test_where_a_source_is_looked_for(text: str, expected: tuple[tuple[str, ...]
      (True, BOOLEAN, True), ("maybe", BOOLEAN, False), ("2026-07-01", DATE, True), ("1 July", DATE, False),
      ("2026-07-01T00:00:00Z", DATE_TIME, True), ("mixpanel", STRING, True)],
 )  # fmt: skip
-def test_a_constant_has_to_be_a_value_of_its_field(source: Any, kind: dict[str, Any], good: bool) -> None:
+def test_a_constant_must_be_a_value_of_its_field(source: Any, kind: dict[str, Any], good: bool) -> None:
     constant = {**row(source, "it"), "sourceType": "STATIC"}
     if good:
         assert bind("x", [constant], schema(it=kind), keep_unmapped=True).mappings[0].constant == str(
@@ -230,14 +230,14 @@ def test_any_name_without_a_brace_can_be_written_in_braces(names: list[str]) -> 
 
 
 @given(st.text())
-def test_any_text_is_a_path_or_a_fault(text: str) -> None:
+def test_any_text_is_a_path_or_an_error(text: str) -> None:
     try:
         assert all(parse_path(text))
     except ValueError as fault:
         assert str(fault).startswith("path ")
 
 
-def test_a_mapping_set_is_another_one_when_a_row_is() -> None:
+def test_a_mapping_set_changes_when_a_row_does() -> None:
     rows = [row("event", "city")]
     digests = {
         bind("x", listed, XDM, keep_unmapped=keep).digest
@@ -248,7 +248,7 @@ def test_a_mapping_set_is_another_one_when_a_row_is() -> None:
     assert bind("y", rows, XDM, keep_unmapped=True).digest in digests
 
 
-def test_a_property_taken_apart_is_no_property_taken_whole() -> None:
+def test_a_property_mapped_in_parts_is_not_mapped_whole() -> None:
     """shipping.address.city is mapped; the rest of shipping must stay in the unmapped JSON."""
     listed = [row("properties.shipping.address.city", "city"), row("properties.$os", "os")]
     assert bind("x", listed, XDM, keep_unmapped=True).whole_properties == {"$os"}
@@ -267,13 +267,13 @@ def test_a_mapping_file_is_a_set_or_its_list(tmp_path: Path, form: str) -> None:
     [(b"{", r"m\.json is not valid JSON: "), (b"5", r"m\.json does not contain a list"), (b"{}", r"m\.json does not contain a list"),
      (b"[5]", r"m\.json does not contain a list"), (b'{"mappings": {}}', r"m\.json does not contain a list"), (b"\xff", r"m\.json is not valid JSON")],
 )  # fmt: skip
-def test_a_file_that_is_no_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
+def test_a_file_that_is_not_a_mapping_set_is_named(tmp_path: Path, body: bytes, sentence: str) -> None:
     (tmp_path / "m.json").write_bytes(body)
     with pytest.raises(ConfigError, match=sentence):
         read_mapping_file("m.json", tmp_path)
 
 
-def test_a_mapping_file_that_is_not_there_is_named() -> None:
+def test_a_missing_mapping_file_is_named() -> None:
     with pytest.raises(ConfigError, match=r"Mapping file none\.json was not found"):
         read_mapping_file("none.json")
 
@@ -305,7 +305,7 @@ def test_a_file_includes_others_and_its_own_mappings_win(tmp_path: Path) -> None
         (["../web.json"], r"m\.json has an include that is not a list"),
     ],
 )
-def test_an_include_that_is_wrong_is_named(tmp_path: Path, include: Any, sentence: str) -> None:
+def test_an_invalid_include_is_named(tmp_path: Path, include: Any, sentence: str) -> None:
     back = {"include": ["m.json"], "mappings": []}
     written(tmp_path, m={"include": include, "mappings": []}, back=back)
     with pytest.raises(ConfigError, match=sentence):
@@ -313,7 +313,7 @@ def test_an_include_that_is_wrong_is_named(tmp_path: Path, include: Any, sentenc
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in MAPPINGS.glob("*.json")))
-def test_every_mapping_file_that_ships_can_be_read(name: str) -> None:
+def test_every_shipped_mapping_file_can_be_read(name: str) -> None:
     assert read_mapping_file(name)
 
 
@@ -331,7 +331,7 @@ RULES = GeneratedFieldRules({"$user_id": "CRMID"})
 
 
 @pytest.mark.parametrize("mapping", SAME_TIME)
-def test_a_timestamp_of_adobes_source_that_is_the_events_time_is_accepted(mapping: dict[str, Any]) -> None:
+def test_a_timestamp_of_adobes_source_equal_to_the_events_time_is_accepted(mapping: dict[str, Any]) -> None:
     rows = [{**mapping, "destination": "timestamp"}, {**formula(SAME_ID, "x"), "destination": "_id"}]
     bound = bind("x", [*rows, row("event", "city")], XDM, keep_unmapped=False, built=RULES)
     assert [(m.number, m.destination[-1]) for m in bound.mappings] == [(3, "city")]
@@ -359,14 +359,14 @@ def test_a_row_that_differs_from_what_the_pipeline_builds_is_refused_with_the_di
         bind("x", [{**mapping, "destination": destination}], XDM, keep_unmapped=False, built=RULES)
 
 
-def test_in_a_project_of_wall_clocks_a_timestamp_as_utc_is_refused() -> None:
+def test_a_utc_timestamp_in_a_project_of_wall_clocks_is_refused() -> None:
     rules = GeneratedFieldRules({}, wall_clock=True)
     with pytest.raises(ConfigError, match="it is a wall-clock time of the project's time zone"):
         bind("x", [{**SAME_TIME[2], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
     bind("x", [{**SAME_TIME[0], "destination": "timestamp"}], XDM, keep_unmapped=False, built=rules)
 
 
-def test_a_row_marked_as_identity_is_accepted_where_the_pipeline_file_has_the_same() -> None:
+def test_an_identity_row_equal_to_the_pipeline_file_is_accepted() -> None:
     def bound(source: str, code: str) -> int:
         rows = [{**row(source, "city"), "identity": code}]
         return len(bind("x", rows, XDM, keep_unmapped=False, built=RULES).mappings)
@@ -389,7 +389,7 @@ CSV_FORMS = {
 
 
 @pytest.mark.parametrize("text", CSV_FORMS.values(), ids=CSV_FORMS.keys())
-def test_a_mapping_file_is_csv_as_aeps_mapping_screen_downloads_it(tmp_path: Path, text: str) -> None:
+def test_a_mapping_file_may_be_csv_as_downloaded_from_aep(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.csv").write_bytes(text.encode())
     assert read_mapping_file("m.csv", tmp_path) == [
         {"sourceType": "ATTRIBUTE", "source": "data.a", "destination": "x.b"},
@@ -406,7 +406,7 @@ def test_a_mapping_file_is_csv_as_aeps_mapping_screen_downloads_it(tmp_path: Pat
         (b'source,destination\n"a', "m.csv cannot be read as CSV."),
     ],
 )
-def test_a_csv_file_that_is_no_mapping_set_is_refused(tmp_path: Path, body: bytes, sentence: str) -> None:
+def test_a_csv_file_that_is_not_a_mapping_set_is_refused(tmp_path: Path, body: bytes, sentence: str) -> None:
     (tmp_path / "m.csv").write_bytes(body)
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         read_mapping_file("m.csv", tmp_path)

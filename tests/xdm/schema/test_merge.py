@@ -1,4 +1,4 @@
-"""Parts of a schema that describe one field hold together: a value fits the whole where it fits every part."""
+"""Several definitions of one field are merged: a value fits the merged field if it fits every definition."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def fits(node: dict[str, Any], value: Any) -> bool:
 
 
 @given(SAME_KIND, st.sampled_from(["plain", "items", "values", "member", "items of items"]))
-def test_what_fits_the_whole_fits_every_part(
+def test_a_value_fits_the_merged_field_if_it_fits_every_part(
     case: tuple[dict[str, Any], dict[str, Any], list[Any]], place: str
 ) -> None:
     around = {
@@ -94,7 +94,7 @@ def test_a_contradiction_is_reported_with_its_field(
         resolve({"allOf": parts}, dict.__getitem__)
 
 
-def test_the_narrower_type_brings_its_xdm_type_along() -> None:
+def test_the_narrower_type_determines_the_xdm_type() -> None:
     one, other = (
         {**NUMBER, "meta:xdmType": "number", "title": "A"},
         {**INT, "meta:xdmType": "int", "title": "B"},
@@ -102,7 +102,7 @@ def test_the_narrower_type_brings_its_xdm_type_along() -> None:
     assert merged(one, other, "it") == {**INT, "meta:xdmType": "int", "title": "A"}
 
 
-def test_items_of_one_array_from_two_groups_stand_together() -> None:
+def test_items_of_one_array_from_two_groups_are_merged() -> None:
     parts = [{"properties": {"cart": array_of(object_of([name], **{name: STRING}))}} for name in "ab"]
     item = resolve({"allOf": parts}, dict.__getitem__)["properties"]["cart"]["items"]
     assert (sorted(item["properties"]), item["required"]) == (["a", "b"], ["a", "b"])
@@ -119,6 +119,6 @@ def test_items_of_one_array_from_two_groups_stand_together() -> None:
         ("additionalProperties", True, False),
     ],
 )  # fmt: skip
-def test_the_tighter_limit_holds_whichever_part_has_it(keyword: str, loose: Any, tight: Any) -> None:
+def test_the_tighter_limit_wins_in_either_order(keyword: str, loose: Any, tight: Any) -> None:
     for one, other in ((loose, tight), (tight, loose)):
         assert merged({keyword: one}, {keyword: other}, "it") == {keyword: tight}

@@ -1,4 +1,4 @@
-"""An unresolved schema becomes the tree that the registry itself would have made of it, and asks nobody else."""
+"""An unresolved schema becomes the tree that the registry would return, without requests to other services."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_class_field_groups_and_data_types_become_one_tree() -> None:
     assert before == (SCHEMA, REGISTRY), "nothing that was handed in is changed"
 
 
-def test_fields_of_one_object_from_several_groups_stand_together() -> None:
+def test_fields_of_one_object_from_several_groups_are_merged() -> None:
     groups = {
         f"https://ns.adobe.com/acme/mixins/{name}": {
             "properties": {"_acme": object_of([name], **{name: STRING, "shared": object_of(**{name: INT})})}
@@ -108,7 +108,7 @@ def test_fields_of_one_object_from_several_groups_stand_together() -> None:
         ({"x": {"allOf": ["x"]}}, "has str at its root, where a field description is expected"),
     ],
 )  # fmt: skip
-def test_circles_and_holes_are_named(parts: dict[str, Any], sentence: str) -> None:
+def test_cycles_and_missing_references_are_named(parts: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SchemaError) as refused:
         resolve({"$ref": "x"}, parts.__getitem__)
     assert sentence in refused.value.sentence
@@ -132,9 +132,7 @@ FIELD = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["_id", "_acme", "x"]), FIELD, min_size=1), st.data())
-def test_however_a_schema_is_taken_apart_it_resolves_to_the_same(
-    fields: dict[str, Any], data: st.DataObject
-) -> None:
+def test_a_schema_resolves_alike_however_it_is_divided(fields: dict[str, Any], data: st.DataObject) -> None:
     parts: dict[str, Any] = {}
 
     def taken_apart(node: Any) -> Any:
@@ -157,8 +155,8 @@ def test_however_a_schema_is_taken_apart_it_resolves_to_the_same(
 
 
 @pytest.mark.parametrize("first", ["one", "two"])
-def test_items_of_one_array_from_two_field_groups_stand_together(first: str) -> None:
-    """As of ``productListItems``, which several of Adobe's field groups describe."""
+def test_items_of_one_array_from_two_field_groups_are_merged(first: str) -> None:
+    """As in ``productListItems``, which several of Adobe's field groups define."""
     item = {"$id": "https://ns.adobe.com/xdm/item", "type": "object", "properties": {"SKU": STRING}}
     groups = {
         name: {"properties": {"items": array_of(object_of(**{name: STRING}))}} for name in ("one", "two")

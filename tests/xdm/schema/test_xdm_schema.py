@@ -1,4 +1,4 @@
-"""A schema of the registry becomes a tree of typed fields, or a sentence that says what is wrong with it."""
+"""A schema of the registry becomes a tree of typed fields, or an error with one sentence."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ TYPES: list[tuple[dict[str, Any], Kind]] = [
 
 
 @pytest.mark.parametrize(("node", "kind"), TYPES)
-def test_every_type_of_xdm_is_known(node: dict[str, Any], kind: Kind) -> None:
+def test_every_xdm_type_is_known(node: dict[str, Any], kind: Kind) -> None:
     field = schema(it=node).find((TENANT, "mixpanel", "it"))
     assert field is not None
     assert field.kind is kind
@@ -82,8 +82,8 @@ BOUNDS = [0, 1, -128, 128, 129, -32768, 32768, 2**31 - 1, 2**31, -(2**31), 2**31
 
 
 @pytest.mark.parametrize("low", [None, *BOUNDS])
-def test_an_integer_has_the_type_that_the_registry_gives_it(low: int | None) -> None:
-    """The stand-in for AEP tells it from the bounds by code of its own."""
+def test_an_integer_has_the_registrys_type(low: int | None) -> None:
+    """The sandbox derives it from the bounds with its own code."""
     for high in [None, *BOUNDS]:
         told = {"minimum": low, "maximum": high}
         node = {"type": "integer", **{name: bound for name, bound in told.items() if bound is not None}}
@@ -91,7 +91,7 @@ def test_an_integer_has_the_type_that_the_registry_gives_it(low: int | None) -> 
         assert field.kind.value == xdm_type(node), node
 
 
-def test_arrays_and_maps_know_what_is_in_them() -> None:
+def test_arrays_and_maps_know_their_contents() -> None:
     xdm = schema(tags=array_of(object_of(a=INT)), prices=map_of(NUMBER))
     tags, prices = (xdm.find((TENANT, "mixpanel", name)) for name in ("tags", "prices"))
     assert tags.item.children["a"].kind is Kind.INTEGER
@@ -104,7 +104,7 @@ def test_required_fields_are_kept_with_the_object_that_requires_them() -> None:
     assert xdm.find((TENANT, "mixpanel")).required == {"a"}
 
 
-def test_a_path_that_is_not_there_is_none() -> None:
+def test_a_missing_path_is_none() -> None:
     xdm = schema(tags=array_of(STRING))
     for path in [
         ("nowhere",),
@@ -147,7 +147,7 @@ def broken(at: str, node: Any) -> XdmSchema:
         ("string", r"_acme\.mixpanel\.it"),
     ],
 )
-def test_what_xdm_does_not_have_is_named_with_its_path(node: Any, sentence: str) -> None:
+def test_what_xdm_does_not_support_is_named_with_its_path(node: Any, sentence: str) -> None:
     with pytest.raises(SchemaError, match=sentence):
         _ = schema(it=node).root
 
@@ -174,7 +174,7 @@ def test_a_schema_without_fields_is_refused(body: dict[str, Any]) -> None:
         XdmSchema(body).require_event()
 
 
-def test_words_and_dates_about_a_schema_do_not_change_its_digest() -> None:
+def test_titles_and_dates_of_a_schema_do_not_change_its_digest() -> None:
     one, other = document(a=STRING), copy.deepcopy(document(a=STRING))
     other |= {"description": "in other words", "meta:registryMetadata": {"eTag": "2"}}
     other["properties"]["_id"] |= {"description": "the id"}
@@ -184,7 +184,7 @@ def test_words_and_dates_about_a_schema_do_not_change_its_digest() -> None:
 @pytest.mark.parametrize(
     "change", [{"required": ["a"]}, {"b": STRING}, {"a": {"type": "string", "enum": ["x"]}}]
 )
-def test_what_changes_a_row_changes_the_digest(change: dict[str, Any]) -> None:
+def test_changes_that_affect_rows_change_the_digest(change: dict[str, Any]) -> None:
     assert schema(**{"a": STRING, **change}).digest != schema(a=STRING).digest
 
 
@@ -193,7 +193,7 @@ def test_a_field_called_description_is_a_field() -> None:
     assert schema(description=STRING).digest != schema(description=NUMBER).digest
 
 
-def test_a_snapshot_is_the_same_bytes_and_the_same_schema() -> None:
+def test_a_snapshot_has_the_same_bytes_and_the_same_schema() -> None:
     xdm = schema(a=STRING)
     again = parse_schema(xdm.to_json())
     assert (again.digest, again.to_json(), again.root) == (xdm.digest, xdm.to_json(), xdm.root)

@@ -42,7 +42,7 @@ def change(aep: AepApp, key: str, body: Any, method: str = "PATCH", **headers: s
     return aep.request(method, f"{DATASETS}/{key}", json=body, headers=headers)
 
 
-def test_a_dataset_that_is_replaced_keeps_what_catalog_wrote(aep: AepApp, key: str) -> None:
+def test_a_replaced_dataset_keeps_catalogs_own_fields(aep: AepApp, key: str) -> None:
     before = read(aep, key)
     body = {
         "name": "New",
@@ -60,7 +60,7 @@ def test_a_dataset_that_is_replaced_keeps_what_catalog_wrote(aep: AepApp, key: s
     assert "description" not in read(aep, key) and read(aep, key)["tags"] == TABLE
 
 
-def test_what_was_read_can_be_sent_back(aep: AepApp, key: str) -> None:
+def test_a_dataset_as_read_can_be_sent_back(aep: AepApp, key: str) -> None:
     aep.create(key)
     whole = read(aep, key)
     assert "lastBatchId" in whole
@@ -74,14 +74,14 @@ def test_what_was_read_can_be_sent_back(aep: AepApp, key: str) -> None:
 @pytest.mark.parametrize(
     "name", ["viewId", "files", "created", "imsOrg", "version", "updated", "createdUser"]
 )
-def test_what_catalog_wrote_cannot_be_changed(aep: AepApp, key: str, name: str) -> None:
+def test_catalogs_own_fields_cannot_be_changed(aep: AepApp, key: str, name: str) -> None:
     for method in ("PATCH", "PUT"):
         assert change(aep, key, {"name": "x", name: "other"}, method).status_code == 400
     patch = [{"op": "replace", "path": f"/{name}", "value": "other"}]
     assert change(aep, key, patch, **JSON_PATCH).status_code == 400
 
 
-def test_a_change_that_names_the_version_needs_that_version(aep: AepApp, key: str) -> None:
+def test_a_change_with_an_etag_needs_the_current_version(aep: AepApp, key: str) -> None:
     response = aep.request("GET", f"{DATASETS}/{key}")
     tag = response.headers["ETag"]
     assert tag == response.headers["E-Tag"] == '"1.0.0"'
@@ -95,7 +95,7 @@ def test_a_change_that_names_the_version_needs_that_version(aep: AepApp, key: st
     assert read(aep, key)["name"] == "d"
 
 
-def test_who_knows_the_version_gets_no_body(aep: AepApp, key: str) -> None:
+def test_a_client_with_the_current_version_gets_no_body(aep: AepApp, key: str) -> None:
     tag = aep.request("GET", f"{DATASETS}/{key}").headers["ETag"]
     response = aep.request("GET", f"{DATASETS}/{key}", headers={"If-None-Match": tag})
     assert (response.status_code, response.content) == (304, b"")
@@ -103,7 +103,7 @@ def test_who_knows_the_version_gets_no_body(aep: AepApp, key: str) -> None:
     assert aep.request("GET", f"{DATASETS}/{key}", headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_only_validating_keeps_nothing(aep: AepApp, schema: str, key: str) -> None:
+def test_a_validation_only_request_stores_nothing(aep: AepApp, schema: str, key: str) -> None:
     pragma = {"Pragma": "validate-only"}
     count = len(aep.ok("GET", DATASETS, params={"limit": 100}))
     ref = {"id": schema, "contentType": "application/vnd.adobe.xed+json;version=1"}
@@ -114,7 +114,7 @@ def test_only_validating_keeps_nothing(aep: AepApp, schema: str, key: str) -> No
     assert len(aep.ok("GET", DATASETS, params={"limit": 100})) == count
 
 
-def test_the_address_is_taken_in_both_spellings(aep: AepApp, key: str) -> None:
+def test_the_address_is_accepted_in_both_spellings(aep: AepApp, key: str) -> None:
     lower = f"{CATALOG}/datasets/{key}"
     assert aep.ok("GET", lower) == aep.ok("GET", f"{DATASETS}/{key}")
     aep.ok("PATCH", f"{CATALOG}/v2/datasets/{key}", json={"description": "x"})
@@ -122,14 +122,14 @@ def test_the_address_is_taken_in_both_spellings(aep: AepApp, key: str) -> None:
     assert key in aep.ok("GET", f"{CATALOG}/datasets", params={"limit": 100})
 
 
-def test_a_schema_may_be_named_by_its_address_alone(aep: AepApp, schema: str) -> None:
+def test_a_schema_may_be_referenced_by_its_address_only(aep: AepApp, schema: str) -> None:
     response = aep.request("POST", DATASETS, json={"name": "Short", "schema": schema})
     key = response.json()[0].removeprefix("@/dataSets/")
     assert response.headers["Location"].endswith(f"/dataSets/{key}")
     assert read(aep, key)["schemaRef"]["id"] == schema
 
 
-def test_a_data_source_is_made_when_asked_for(aep: AepApp, schema: str) -> None:
+def test_a_data_source_is_created_on_request(aep: AepApp, schema: str) -> None:
     body = {"name": "x", "schema": schema}
     (ref,) = aep.ok("POST", DATASETS, json=body, params={"requestDataSource": "true"})
     assert type(read(aep, ref.removeprefix("@/dataSets/"))["dataSourceId"]) is int
@@ -162,7 +162,7 @@ def test_fields_of_the_wrong_kind_are_refused(
     assert change(aep, key, wrong).status_code == 400
 
 
-def test_the_expiration_of_rows_is_set_deeply_and_switched_off_with_null(aep: AepApp, key: str) -> None:
+def test_the_row_expiration_is_nested_and_null_switches_it_off(aep: AepApp, key: str) -> None:
     url = f"{CATALOG}/v2/dataSets/{key}"
 
     def expire(value: Any) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def test_profile_needs_a_schema_with_a_union(aep: AepApp, value: str) -> None:
 @pytest.mark.parametrize(
     "body", [[], {}, "x", 5, None, [{}], [{"op": "add"}], [{"op": "fly", "path": "/name"}]]
 )
-def test_bodies_that_are_no_patch(aep: AepApp, key: str, body: Any) -> None:
+def test_a_body_that_is_not_a_patch_is_refused(aep: AepApp, key: str, body: Any) -> None:
     assert change(aep, key, body, **JSON_PATCH).status_code == 400
     assert aep.request("PATCH", f"{DATASETS}/none", json={"name": "x"}).status_code == 404
     assert aep.request("PUT", f"{DATASETS}/none", json={"name": "x"}).status_code == 404

@@ -163,7 +163,7 @@ def test_delete(aep: AepApp, schema: str) -> None:
     assert aep.ok("DELETE", f"{DATASETS}/{key}") == []
 
 
-def test_dataset_tells_its_last_batches(aep: AepApp, schema: str) -> None:
+def test_a_dataset_has_its_last_batches(aep: AepApp, schema: str) -> None:
     key = aep.dataset(schema)
     good, bad = aep.load(key, lines(row()))["id"], aep.load(key, lines({"_id": "1"}))["id"]
     body = aep.ok("GET", f"{DATASETS}/{key}")[key]
@@ -217,8 +217,8 @@ def test_lists_of_batches(aep: AepApp, schema: str) -> None:
     assert list(aep.ok("GET", f"{CATALOG}/batch/{first}")) == [first]
 
 
-def test_a_dataset_tells_how_its_data_behave(aep: AepApp, schema: str) -> None:
-    """Adobe's public Python client reads this of every dataset that it lists."""
+def test_a_dataset_has_the_behavior_of_its_data(aep: AepApp, schema: str) -> None:
+    """Adobe's public Python client reads this of every listed dataset."""
     key = aep.dataset(schema)
     found = aep.ok("GET", f"{CATALOG}/dataSets/{key}")[key]
     assert found["classification"] == {"dataBehavior": "time-series", "managedBy": "CUSTOMER"}

@@ -1,4 +1,4 @@
-"""Catalog: what a query may ask for, and which odd queries are refused rather than misunderstood."""
+"""Catalog: the parameters of a list, and the invalid queries that it refuses."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def names(aep: AepApp, **params: Any) -> list[str]:
         ("version>=1.0.9", ["[a]", "b", "Äpfel"]),
         ("version<1.0.10", ["test", "te*st", "a", "[a]"]),
         ("version<=1.0.0", ["test"]),
-        ("version>1.0.9-x", []),  # no version: held against them as text
+        ("version>1.0.9-x", []),  # Not a version: compared as text.
         ("created>0", NAMES),
         ("created<0", []),
     ],
@@ -62,12 +62,12 @@ def test_conditions_on_properties(aep: AepApp, condition: str, found: list[str])
     assert names(aep, property=condition) == found
 
 
-def test_several_conditions_must_all_hold(aep: AepApp) -> None:
+def test_all_conditions_must_hold(aep: AepApp) -> None:
     assert names(aep, property=["name~^t", "version>1.0.0"]) == ["te*st"]
     assert names(aep, property="name~^t", name="!test") == ["te*st"]
 
 
-def test_wildcards_of_tags_are_stars_and_nothing_else(aep: AepApp) -> None:
+def test_tag_wildcards_are_stars_only(aep: AepApp) -> None:
     assert names(aep, tags="odd:[x]") == NAMES and names(aep, tags="odd:a?c") == NAMES
     assert names(aep, tags="odd:?x]") == [] and names(aep, tags="odd:[xyz]") == []
     assert names(aep, tags="odd:[*,n:4") == ["b"]
@@ -114,7 +114,7 @@ TEXT = st.text("ab*", max_size=8)
 
 
 @given(TEXT, TEXT)
-def test_a_glob_is_what_its_stars_say(text: str, rest: str) -> None:
+def test_a_glob_matches_by_its_stars(text: str, rest: str) -> None:
     escaped = text.replace("*", "**")
     assert glob(escaped, text)
     assert glob("*", text)
@@ -122,7 +122,7 @@ def test_a_glob_is_what_its_stars_say(text: str, rest: str) -> None:
         assert glob(f"{escaped}*", text + rest)
 
 
-def test_observable_schemas_come_in_twenties(aep: AepApp) -> None:
+def test_observable_schemas_are_limited_to_twenty(aep: AepApp) -> None:
     params = {"properties": "observableSchema,name", "limit": 100}
     assert set(map(tuple, aep.ok("GET", DATASETS, params=params).values())) == {("name", "observableSchema")}
 

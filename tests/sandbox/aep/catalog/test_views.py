@@ -1,4 +1,4 @@
-"""Catalog: views, dataset files, and what can be asked about batches beyond one of them."""
+"""Catalog: views, dataset files, and queries over several batches."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_dataset_has_a_view_and_files(aep: AepApp) -> None:
         assert aep.request("GET", f"{CATALOG}/{wrong}").status_code == 404
 
 
-def test_the_values_of_a_field_each_once(aep: AepApp) -> None:
+def test_the_distinct_values_of_a_field(aep: AepApp) -> None:
     one, two = aep.ready(), aep.ready()
     first, second, third = aep.create(one, externalId="mine"), aep.create(one), aep.create(two)
     aep.act(second, "ABORT")
@@ -81,7 +81,7 @@ def test_the_last_batches_of_each_dataset(aep: AepApp) -> None:
     assert list(aep.ok("GET", f"{CATALOG}/lastBatches", params={"lastBatchStatus": "failed"})) == [one]
 
 
-def test_batches_by_what_became_of_them(aep: AepApp) -> None:
+def test_batches_by_their_outcome(aep: AepApp) -> None:
     dataset = aep.ready()
     early = aep.load(dataset, lines(row("1")), partialIngestionPercent=50)["id"]
     rows = [{"_id": "2", "timestamp": "2025-01-01T00:00:00+01:00"}, {"_id": "3"}]
@@ -110,7 +110,7 @@ def test_several_batches_are_looked_up_by_a_list_of_ids(aep: AepApp) -> None:
     assert aep.request("GET", f"{BATCHES}/none,neither").status_code == 404
 
 
-def test_the_tags_of_a_batch_can_be_changed_and_nothing_else(aep: AepApp) -> None:
+def test_only_the_tags_of_a_batch_can_be_changed(aep: AepApp) -> None:
     batch = aep.create(aep.ready(), tags={"a": ["1"]})
     url = f"{BATCHES}/{batch}"
     tag = aep.request("GET", url).headers["ETag"]
@@ -130,7 +130,7 @@ def test_the_tags_of_a_batch_can_be_changed_and_nothing_else(aep: AepApp) -> Non
     assert aep.request("GET", url, headers={"If-None-Match": "*"}).status_code == 304
 
 
-def test_a_batch_has_the_diagnostics_of_its_dataset_unless_it_says_otherwise(aep: AepApp) -> None:
+def test_a_batch_inherits_the_diagnostics_setting_of_its_dataset(aep: AepApp) -> None:
     schema = aep.schema(aep.field_group()["$id"])["$id"]
     dataset = aep.dataset(schema, enableErrorDiagnostics=True)
 

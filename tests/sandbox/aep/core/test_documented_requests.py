@@ -1,4 +1,4 @@
-"""Requests that a document shows or a public client sends, and their answers as the documents have them."""
+"""Requests that a document shows or a public client sends, and the documented responses."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def settings(aep: AepApp, **wanted: Any) -> None:
 
 
 class TestCatalogRoot:
-    def test_it_says_what_there_is(self, aep: AepApp) -> None:
+    def test_it_lists_its_resources(self, aep: AepApp) -> None:
         for path in (CATALOG, f"{CATALOG}/"):
             assert aep.ok("GET", path)["dataSets"] == "@/dataSets"
 
     def many(self, aep: AepApp, *requests: dict[str, Any]) -> list[dict[str, Any]]:
         return list(aep.ok("POST", f"{CATALOG}/", json=list(requests)))
 
-    def test_requests_are_executed_in_order_and_may_use_answers(self, aep: AepApp) -> None:
+    def test_requests_are_executed_in_order_and_may_use_earlier_responses(self, aep: AepApp) -> None:
         schema = {"id": aep.schema()["$id"], "contentType": "application/vnd.adobe.xed+json;version=1"}
         answers = self.many(
             aep,
@@ -79,7 +79,7 @@ class TestCatalogRoot:
         assert answers[1]["body"] == [f"@/dataSetViews/{made['viewId']}"]
         assert answers[2]["body"] == {key: {"name": "First"}} and made["name"] == "First again"
 
-    def test_a_change_that_fails_reverts_all_and_a_failed_look_none(self, aep: AepApp) -> None:
+    def test_a_failed_change_reverts_all_and_a_failed_read_nothing(self, aep: AepApp) -> None:
         dataset = aep.ready()
         rename = {"id": "a", "resource": f"/dataSets/{dataset}", "method": "PATCH", "body": {"name": "New"}}
         wrong = {"id": "b", "resource": "/dataSets", "method": "POST", "body": {"name": "No schema"}}
@@ -114,10 +114,10 @@ class TestCatalogRoot:
             [{"resource": "/dataSets", "method": "GET"}] * 101,
         ],
     )
-    def test_what_is_no_list_of_requests(self, aep: AepApp, body: Any) -> None:
+    def test_a_body_that_is_not_a_list_of_requests_is_refused(self, aep: AepApp, body: Any) -> None:
         assert aep.request("POST", f"{CATALOG}/", json=body).status_code == 400
 
-    def test_what_there_is_not(self, aep: AepApp) -> None:
+    def test_unknown_resources_are_not_found(self, aep: AepApp) -> None:
         unknown = {"id": "a", "resource": "/../import/batches", "method": "GET"}
         template = {"id": "b", "resource": "/dataSets/<<a.id>>", "method": "GET"}
         assert [answer["code"] for answer in self.many(aep, unknown, template)] == [404, 400]
@@ -166,7 +166,7 @@ class TestBatches:
         self.finish(aep, dataset, made.json()["id"])
         assert aep.active(dataset) == ["idnew"]
 
-    def test_what_a_batch_replaces_can_be_said_until_it_is_complete(self, aep: AepApp) -> None:
+    def test_predecessors_can_be_set_until_completion(self, aep: AepApp) -> None:
         dataset = aep.ready()
         old = aep.load(dataset, lines(row("old")))["id"]
         batch = aep.create(dataset)
@@ -196,13 +196,13 @@ class TestBatches:
         assert aep.request("HEAD", url, params={"path": "none"}).status_code == 404
 
     @pytest.mark.parametrize("status", [201, 200])
-    def test_a_new_file_is_answered_as_either_document_says(self, aep: AepApp, status: int) -> None:
+    def test_a_new_file_has_the_response_of_either_document(self, aep: AepApp, status: int) -> None:
         settings(aep, file_status=status)
         dataset = aep.ready()
         batch = aep.create(dataset)
         assert [aep.put(batch, dataset, b"{}").status_code for _ in range(2)] == [status, 200]
 
-    def test_errors_are_listed_on_a_batch_that_succeeds(self, aep: AepApp) -> None:
+    def test_errors_are_listed_for_a_successful_batch(self, aep: AepApp) -> None:
         warning = {"code": "MAPPER-3700-400", "description": "One column was nullified.", "recordCount": 1}
         settings(aep, next_batches=[{"outcome": "success", "errors": [warning], "times": 2}])
         dataset = aep.ready()
@@ -236,7 +236,7 @@ class TestChunks:
         assert self.chunk(aep, url, span) == 200
 
     @pytest.mark.parametrize("span", ["bytes 5-14", "bytes 11-20"])
-    def test_gaps_and_overlaps_are_found_at_upload_by_a_switch(
+    def test_gaps_and_overlaps_are_detected_at_upload_by_a_switch(
         self, aep: AepApp, url: str, span: str
     ) -> None:
         assert self.chunk(aep, url, "bytes 0-9") == 200
@@ -256,7 +256,7 @@ class TestIms:
         assert aep.http.post(path, params=FORM, data={"scope": FORM["scope"]}).status_code == 400
         assert aep.http.post(path, data=FORM).status_code == 200
 
-    def test_scopes_that_spaces_divide_are_a_switch(self, aep: AepApp) -> None:
+    def test_space_separated_scopes_are_a_switch(self, aep: AepApp) -> None:
         form = {**FORM, "scope": FORM["scope"].replace(",", " ")}
         assert aep.http.post("/ims/token/v3", data=form).json()["error"] == "invalid_scope"
         commas = {**FORM, "scope": FORM["scope"].replace(",", ", ")}
@@ -283,11 +283,11 @@ class TestIdentities:
             {"nsid": "6", "id": "x" * 1025},
         ],
     )
-    def test_what_is_no_identity(self, aep: AepApp, params: dict[str, str]) -> None:
+    def test_an_invalid_identity_is_refused(self, aep: AepApp, params: dict[str, str]) -> None:
         answer = aep.request("GET", self.URL, params=params)
         assert (answer.status_code, answer.json()["title"]) == (400, "InvalidInput")
 
-    def test_a_refusal_is_dated_by_the_sandbox_clock(self, aep: AepApp) -> None:
+    def test_an_error_has_the_time_of_the_sandbox_clock(self, aep: AepApp) -> None:
         aep.state.clock.set(1_614_901_254, frozen=True)
         aep.headers["Authorization"] = f"Bearer {aep.token()}"
         aep.namespace("Crm")
@@ -332,7 +332,7 @@ class TestRegistry:
         assert put("Again") == "1.2"
 
     @pytest.mark.parametrize("names", ["lookup", "guide"])
-    def test_names_in_the_metadata_of_what_is_written(self, aep: AepApp, names: str) -> None:
+    def test_user_names_are_in_the_metadata_of_written_resources(self, aep: AepApp, names: str) -> None:
         settings(aep, registry_write_names=names)
         made = aep.schema()
         shown = aep.ok("GET", f"{REGISTRY}/tenant/schemas/{made['meta:altId']}", headers={"Accept": RAW})
@@ -404,7 +404,9 @@ class TestMappingSets:
             assert aep.request("POST", url, json=wrong).status_code == status
 
     @pytest.mark.parametrize("expression", ["epoch_to_date()", "upper(epoch_to_date(id))", "id.nothing()"])
-    def test_an_unknown_function_is_refused_or_left_to_validation(self, aep: AepApp, expression: str) -> None:
+    def test_an_unknown_function_is_refused_at_creation_or_at_validation(
+        self, aep: AepApp, expression: str
+    ) -> None:
         body = self.body(aep, expression)
         refused = aep.request("POST", f"{CONVERSION}/mappingSets", json=body)
         assert refused.status_code == 400 and "unknown function" in refused.json()["detail"]

@@ -1,4 +1,4 @@
-"""Nothing of AEP answers to a request that the gateway would not let through."""
+"""No AEP service answers a request that the gateway would reject."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_header_of_the_aep_sandbox(aep: AepApp) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets", headers={"x-sandbox-name": ""}).status_code == 400
     bare = {name: value for name, value in aep.headers.items() if name != "x-sandbox-name"}
     assert aep.http.get(f"{CATALOG}/dataSets", headers=bare).status_code == 400
-    # The documented example of namespaces has no such header; the id is taken instead of the name.
+    # The documented example of namespaces has no such header; the id replaces the name.
     assert aep.http.get(NAMESPACES, headers=bare).status_code == 200
     by_id = {**bare, "x-sandbox-id": AEP_SANDBOXES["prod"]}
     assert aep.http.get(f"{CATALOG}/dataSets", headers=by_id).status_code == 200
@@ -69,7 +69,7 @@ def test_content_type(aep: AepApp, path: str) -> None:
     )
 
 
-def test_a_body_that_is_no_json(aep: AepApp) -> None:
+def test_a_body_that_is_not_json_is_refused(aep: AepApp) -> None:
     for body in (b"{", b"[" * 100_000, b'{"a": NaN}', b'{"a": "\\ud800"}', b'"\xff"'):
         response = aep.request(
             "POST", f"{IMPORT}/batches", content=body, headers={"Content-Type": "application/json"}
@@ -82,7 +82,7 @@ def test_a_url_that_is_too_long(aep: AepApp) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets?name={'x' * 2000}").status_code == 414
 
 
-def test_what_is_in_one_aep_sandbox_is_not_in_another(tmp_path: Path) -> None:
+def test_resources_of_one_aep_sandbox_are_not_in_another(tmp_path: Path) -> None:
     with aep_app(tmp_path) as aep:
         _is_elsewhere(aep)
 
@@ -100,7 +100,7 @@ def _is_elsewhere(aep: AepApp) -> None:
         aep.request("GET", f"{REGISTRY}/tenant/schemas/{schema}", headers={"Accept": RAW}).status_code == 404
     )
     assert aep.act(batch, "COMPLETE").status_code == 404
-    aep.field_group(title="Fields")  # the same title is free here
+    aep.field_group(title="Fields")  # The same title is free here.
 
 
 def test_every_answer_has_a_request_id(aep: AepApp) -> None:

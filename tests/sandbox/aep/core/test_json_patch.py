@@ -1,4 +1,4 @@
-"""JSON Patch as RFC 6902 has it, its examples included."""
+"""JSON Patch as in RFC 6902, including its examples."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_operations_that_do_not_fit(operation: Any) -> None:
     assert refused.value.status == 400
 
 
-def test_nothing_is_changed_unless_everything_is() -> None:
+def test_a_patch_is_applied_completely_or_not_at_all() -> None:
     document = {"a": 1}
     with pytest.raises(Problem):
         json_patch(document, [{"op": "remove", "path": "/a"}, {"op": "remove", "path": "/a"}])
@@ -99,6 +99,6 @@ OBJECTS = st.recursive(
 
 
 @given(before=OBJECTS, after=OBJECTS)
-def test_the_changes_that_an_audit_log_tells_are_a_patch(before: Any, after: Any) -> None:
+def test_the_changes_of_an_audit_log_are_a_patch(before: Any, after: Any) -> None:
     operations = [{"op": op, "path": path, "value": value} for op, path, value in changes(before, after)]
     assert before == after if not operations else json_patch(before, operations) == after

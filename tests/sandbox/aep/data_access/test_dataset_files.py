@@ -1,4 +1,4 @@
-"""Data Access: one dataset file for each file that was sent, in pages, whole or in part."""
+"""Data Access: one dataset file for each uploaded file, in pages, whole or in ranges."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_each_file_has_its_own_good_rows(aep: AepApp) -> None:
     ]
 
 
-def test_pages_lead_to_the_next_one(aep: AepApp) -> None:
+def test_pages_link_to_the_next_one(aep: AepApp) -> None:
     batch = loaded(aep, *(lines(row(str(n))) for n in range(3)))
     url = f"{EXPORT}/batches/{batch}/files"
     assert "_links" not in aep.ok("GET", url)
@@ -66,7 +66,7 @@ def test_pages_lead_to_the_next_one(aep: AepApp) -> None:
         assert aep.request("GET", url, params=wrong).status_code == 400
 
 
-def test_a_file_in_part(aep: AepApp) -> None:
+def test_a_range_of_a_file(aep: AepApp) -> None:
     batch = loaded(aep, lines(row("1")))
     (entry,) = aep.ok("GET", f"{EXPORT}/files/{batch}-1")["data"]
     url, size = entry["_links"]["self"]["href"], int(entry["length"])
@@ -83,12 +83,12 @@ def test_a_file_in_part(aep: AepApp) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", "-", "-0", "-2", "-1-1", "-x", "-²"])
-def test_files_that_there_are_not(aep: AepApp, suffix: str) -> None:
+def test_unknown_files_are_not_found(aep: AepApp, suffix: str) -> None:
     batch = loaded(aep, lines(row("1")))
     assert aep.request("GET", f"{EXPORT}/files/{batch}{suffix}").status_code == 404
 
 
-def test_values_at_the_edges_can_be_downloaded(aep: AepApp) -> None:
+def test_boundary_values_can_be_downloaded(aep: AepApp) -> None:
     """XDM's own bounds are one more than an integer of that size holds; Python's dates begin in the year 1."""
     fields = {
         "byte": {"type": "integer", "minimum": -128, "maximum": 128},
@@ -123,7 +123,7 @@ def test_values_at_the_edges_can_be_downloaded(aep: AepApp) -> None:
     ]
 
 
-def test_nothing_of_a_batch_that_failed(aep: AepApp) -> None:
+def test_a_failed_batch_has_no_files(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.load(dataset, b"{")["id"]
     assert aep.ok("GET", f"{EXPORT}/batches/{batch}/files")["data"] == []

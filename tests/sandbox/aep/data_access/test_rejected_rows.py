@@ -1,4 +1,4 @@
-"""Data Access tells why rows did not get in, and gives back the rows that did."""
+"""Data Access reports why rows were rejected, and returns the accepted rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BAD = [
 
 
 def broken(aep: AepApp, **more: Any) -> str:
-    """A batch with one row of each kind of error."""
+    """Create a batch with one row of each kind of error."""
     batch = aep.load(aep.ready(), b"\n".join([*BAD, lines(row("good"))]), **more)
     return str(batch["id"])
 
@@ -86,7 +86,7 @@ def test_the_rest_of_meta(aep: AepApp) -> None:
     assert meta(aep, "none").status_code == 404
 
 
-def test_diagnostics_only_where_they_were_asked_for(aep: AepApp) -> None:
+def test_diagnostics_exist_only_where_requested(aep: AepApp) -> None:
     batch = broken(aep, enableErrorDiagnostics=False)
     assert meta(aep, batch, "row_errors").status_code == 404
     assert names(meta(aep, batch)) == ["input_files"]
@@ -123,7 +123,7 @@ def test_failed_rows(aep: AepApp) -> None:
     assert meta(aep, good, "row_errors").status_code == 404
 
 
-def test_rows_with_numbers_that_json_does_not_have_are_told_in_json(aep: AepApp) -> None:
+def test_rows_with_numbers_outside_json_are_reported_in_json(aep: AepApp) -> None:
     dataset = aep.ready()
     line = b'{"_id": "1", "timestamp": "2024-05-01T00:00:00Z", "_acmesandbox": {"price": %s}}'
     batch = aep.load(dataset, line % b"1e400" + b"\n" + line % b"-1e400", enableErrorDiagnostics=True)["id"]

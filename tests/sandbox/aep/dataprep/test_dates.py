@@ -1,4 +1,4 @@
-"""Java's date patterns, the formats that are tried, zones, and the functions of dates."""
+"""Java's date patterns, the formats that are tried, zones, and the date functions."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_dates_are_read_by_javas_patterns(text: str, pattern: str, iso: str) -> 
         ("Juli 2020", "MMMM yyyy"),
     ],
 )
-def test_what_is_no_date_or_no_pattern_is_refused(text: str, pattern: str) -> None:
+def test_invalid_dates_and_patterns_are_refused(text: str, pattern: str) -> None:
     with pytest.raises(EvaluationError):
         parse_date(text, pattern)
 
@@ -120,7 +120,7 @@ _ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), ZoneInf
 
 @given(_MOMENTS, _ZONES, st.sampled_from(["SSSSSS", "SSSSSSSSS"]))
 @settings(max_examples=60, deadline=None)
-def test_what_is_written_is_read_again(moment: datetime, zone: Any, digits: str) -> None:
+def test_a_formatted_date_is_parsed_back(moment: datetime, zone: Any, digits: str) -> None:
     there = ZonedDateTime.of(moment.replace(tzinfo=zone))
     pattern = f"yyyy-MM-dd'T'HH:mm:ss.{digits}XXXXX"
     assert parse_date(format_date(there, pattern), pattern).instant == there.instant
@@ -128,9 +128,7 @@ def test_what_is_written_is_read_again(moment: datetime, zone: Any, digits: str)
 
 @given(st.text(max_size=20), st.text(f"{LETTERS}'- :", max_size=20))
 @settings(max_examples=150, deadline=None)
-def test_no_text_and_no_pattern_gives_anything_but_a_date_or_the_languages_own_error(
-    text: str, pattern: str
-) -> None:
+def test_any_text_and_pattern_give_a_date_or_an_evaluation_error(text: str, pattern: str) -> None:
     for one, other in ((text, pattern), (pattern, text)):
         try:
             parse_date(one, other)
@@ -151,9 +149,9 @@ def test_each_of_the_eighteen_formats_is_tried(pattern: str) -> None:
         assert guess_date(text).instant == moment.instant
 
 
-def test_the_first_format_that_fits_wins() -> None:
-    assert guess_date("12112020").day() == "2020-12-11"  # MMddyyyy, not ddMMyyyy
-    assert guess_date("20200102").day() == "2020-01-02"  # yyyyMMdd is before MMddyyyy
+def test_the_first_matching_format_wins() -> None:
+    assert guess_date("12112020").day() == "2020-12-11"  # MMddyyyy, not ddMMyyyy.
+    assert guess_date("20200102").day() == "2020-01-02"  # yyyyMMdd precedes MMddyyyy.
     for text in ("", "12.13.14.15", "yesterday", "1571829875", "2020-1-1"):
         with pytest.raises(EvaluationError):
             guess_date(text)

@@ -35,16 +35,16 @@ def test_a_documented_example_has_its_documented_value(example: dict[str, Any]) 
     if "matches" in example:
         assert re.fullmatch(example["matches"], value)
     else:
-        assert json.dumps(value) == json.dumps(example["expected"])  # 1 is not 1.0, and not true
+        assert json.dumps(value) == json.dumps(example["expected"])  # 1 is neither 1.0 nor true.
 
 
-def test_every_example_says_what_comes_out_and_why_adobe_says_otherwise() -> None:
+def test_every_example_has_a_result_and_a_reason_if_adobes_differs() -> None:
     for example in EXAMPLES:
         assert len(example.keys() & {"expected", "matches", "unavailable"}) == 1, example
         assert "note" in example or "adobe" not in example or example.get("unavailable"), example
 
 
-def test_what_adobe_prints_and_is_no_expression_is_refused() -> None:
+def test_invalid_expressions_in_adobes_documentation_are_refused() -> None:
     wrong = [
         example["adobe"]["expression"] for example in EXAMPLES if "expression" in example.get("adobe", {})
     ]
@@ -74,7 +74,7 @@ def test_the_examples_of_the_list_of_functions_are_in_the_table() -> None:
         assert function.unavailable or function.example in expressions, function.name
 
 
-def test_what_is_missing_is_one_table_with_reasons() -> None:
+def test_missing_functions_are_in_one_table_with_reasons() -> None:
     assert {name for _, name, *_ in UNAVAILABLE} == {f.name for f in FUNCTIONS.values() if f.unavailable}
     for _, name, _, reason, parameters in UNAVAILABLE:
         with pytest.raises(ExpressionError, match=re.escape(reason)):

@@ -1,4 +1,4 @@
-"""What the examples do not say of functions: nulls, types, edges."""
+"""Function details that the examples do not cover: nulls, types, boundary values."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ _JSON = st.recursive(
 @pytest.mark.parametrize("function", [*FUNCTIONS.values(), *METHODS.values()], ids=lambda f: f.name)
 @given(values=st.lists(_JSON, min_size=8, max_size=8), more=st.integers(0, 2))
 @settings(max_examples=12, deadline=None)
-def test_no_argument_gives_anything_but_a_value_or_the_languages_own_error(
+def test_any_argument_gives_a_value_or_an_evaluation_error(
     function: Function, values: list[Any], more: int
 ) -> None:
     count = min(function.fewest + more, function.most if function.most is not None else 8, 8)

@@ -69,7 +69,7 @@ _PIECES = st.lists(
 @example("[x -> x]")
 @example("1e308 * 10 % 3")
 @example("9" * 4000 + "*" + "9" * 90)
-def test_no_text_gives_anything_but_a_value_or_the_languages_own_error(text: str) -> None:
+def test_any_text_gives_a_value_or_an_evaluation_error(text: str) -> None:
     try:
         plain(evaluate(compiled(text, ALL), Scope(ROW, lambda: NOW, ALL)))
     except ExpressionError as error:
@@ -188,7 +188,7 @@ def test_expressions_have_their_values(expression: str, value: Any) -> None:
         ("1" + "+1" * 200, "more than 100 deep"),
     ],
 )
-def test_a_fault_is_told_with_its_place(expression: str, message: str) -> None:
+def test_an_error_has_its_position(expression: str, message: str) -> None:
     with pytest.raises(SyntaxFault) as caught:
         compiled(expression)
     assert message in str(caught.value)
@@ -207,7 +207,7 @@ def test_a_fault_is_told_with_its_place(expression: str, message: str) -> None:
         ("fpid_to_ecid(b)", "not available in the sandbox"),
     ],
 )
-def test_an_expression_without_a_value_says_why(expression: str, message: str) -> None:
+def test_an_expression_without_a_value_has_a_reason(expression: str, message: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         value_of(expression, **ROW)
     assert message in str(caught.value)
@@ -248,12 +248,12 @@ def test_no_expression_takes_long(expression: str) -> None:
         ("matches_regex(text, '" + "a" * 1001 + "')", "1000 characters"),
     ],
 )
-def test_what_a_value_costs_is_bounded(expression: str, message: str) -> None:
+def test_the_cost_of_a_value_is_bounded(expression: str, message: str) -> None:
     with pytest.raises(ExpressionError, match=message):
         value_of(expression, text="a" * 50_000, many=list(range(500)), big=10**2500)
 
 
-def test_what_adobe_leaves_open_can_be_chosen() -> None:
+def test_open_questions_of_adobes_documentation_are_settings() -> None:
     scope = Scope({}, lambda: NOW, Options(whole_division=False))
     assert plain(evaluate(compiled("1 / 2"), scope)) == 0.5
     strict = Options(functions_reserved=True)

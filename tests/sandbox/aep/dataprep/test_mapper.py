@@ -1,4 +1,4 @@
-"""Rows through mapping sets: the samples of EP:data-prep/mapping-set.md, and what the documentation says of errors."""
+"""Rows through mapping sets: the samples of EP:data-prep/mapping-set.md, and the documented errors."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_iterating_wraps_a_value_under_its_name_where_the_schema_has_an_object()
     assert wrapped.data == {"pi": [{"names": {"name": "John Smith"}}, {"names": {"name": "Jane Smith"}}]}
 
 
-def test_mappings_into_one_array_meet_item_by_item() -> None:
+def test_mappings_into_one_array_are_joined_item_by_item() -> None:
     done = mapped(
         CUSTOMER,
         ("ATTRIBUTE", "customerInfo.emails[*].name", "emailList[*].name"),
@@ -103,7 +103,7 @@ def test_mappings_into_one_array_meet_item_by_item() -> None:
     assert done == Mapped({"emailList": EMAILS, "tags": ["js@example.com", "jane@example.com"]})
 
 
-def test_object_copy_takes_what_has_the_same_name_and_single_mappings_win() -> None:
+def test_object_copy_copies_equal_names_and_single_mappings_win() -> None:
     row = {"address": {"line1": "4191 Ridgebrook Way", "city": "San Jose", "state": "California", "other": 1}}
     done = mapped(
         row,
@@ -124,17 +124,15 @@ def test_object_copy_takes_what_has_the_same_name_and_single_mappings_win() -> N
         ("EXPRESSION", "city * 2"),
     ],
 )
-def test_what_has_a_mapping_of_its_own_is_not_copied_along_though_that_gives_null(
-    kind: str, source: str
-) -> None:
-    """A failing column is null; nullify() is for a field that shall not be copied (EP:data-prep/functions.md)."""
+def test_a_field_with_its_own_mapping_is_not_copied_even_if_it_is_null(kind: str, source: str) -> None:
+    """A failing column is null; nullify() marks a field that must not be copied (EP:data-prep/functions.md)."""
     row = {"address": {"city": "San Jose", "state": False}, "city": "x"}
     done = mapped(row, ("ATTRIBUTE", "address", "addr"), (kind, source, "addr.state"))
     assert done.data == {"addr": {"city": "San Jose"}}
     assert bool(done.errors) is (source in ("address", "city * 2"))
 
 
-def test_items_have_mappings_of_their_own_too() -> None:
+def test_items_may_have_their_own_mappings() -> None:
     one = {"names": {"name": "n", "email": "e"}, "label": "l"}
     row = {"list": [one, one, {}], "other": ["x"]}
     done = mapped(row, ("ATTRIBUTE", "list", "pi"), ("ATTRIBUTE", "other[*]", "pi[*].label"))
@@ -143,13 +141,13 @@ def test_items_have_mappings_of_their_own_too() -> None:
     assert done.data == {"pi": [one, {"label": "l"}]}
 
 
-def test_two_objects_in_one_place_are_put_together() -> None:
+def test_two_objects_in_one_field_are_merged() -> None:
     row = {"one": {"city": "San Jose", "state": "CA"}, "two": {"addrLine1": "High", "state": "NY"}}
     done = mapped(row, ("ATTRIBUTE", "one", "addr"), ("ATTRIBUTE", "two", "addr"))
     assert done == Mapped({"addr": {"city": "San Jose", "addrLine1": "High", "state": "NY"}})
 
 
-def test_a_map_takes_any_key() -> None:
+def test_a_map_accepts_any_key() -> None:
     done = mapped(
         {"id": 7},
         ("ATTRIBUTE", "id", "identityMap.MIXPANELID[0].id"),
@@ -182,9 +180,7 @@ def test_a_map_takes_any_key() -> None:
         ({"a": 1}, "name", None),
     ],
 )
-def test_values_become_the_fields_type_or_the_column_is_null(
-    value: Any, destination: str, expected: Any
-) -> None:
+def test_values_are_converted_to_the_fields_type_or_null(value: Any, destination: str, expected: Any) -> None:
     done = mapped({"value": value, "kept": "k"}, ("ATTRIBUTE", "value", destination), ("STATIC", "k", "name"))
     if destination == "name":
         done = mapped({"value": value}, ("ATTRIBUTE", "value", destination))
@@ -196,7 +192,7 @@ def test_values_become_the_fields_type_or_the_column_is_null(
     assert done.errors[0].destination == destination
 
 
-def test_a_failing_column_is_null_and_the_rest_of_the_row_goes_on() -> None:
+def test_a_failing_column_is_null_and_the_rest_of_the_row_is_kept() -> None:
     done = mapped(
         {"a": "x", "b": 1},
         ("EXPRESSION", "a * 2", "count"),
@@ -220,7 +216,7 @@ def test_a_row_without_a_required_column_is_rejected() -> None:
     assert not mapped({"s": "CA"}, ("ATTRIBUTE", "s", "name")).rejected
 
 
-def test_nulls_and_empty_values_stay_out_unless_they_are_allowed() -> None:
+def test_nulls_and_empty_values_are_omitted_unless_allowed() -> None:
     mappings = [
         ("ATTRIBUTE", name, to) for name, to in (("n", "name"), ("e", "_id"), ("l", "tags"), ("m", "day"))
     ]
@@ -230,7 +226,7 @@ def test_nulls_and_empty_values_stay_out_unless_they_are_allowed() -> None:
     assert kept.data == {"name": None, "_id": "", "tags": ["a", None, ""], "day": None}
 
 
-def test_the_older_form_maps_too() -> None:
+def test_the_older_form_is_supported() -> None:
     body = {
         "version": 0,
         "xdmSchema": "https://ns.adobe.com/acme/schemas/1",
@@ -255,6 +251,6 @@ def test_the_older_form_maps_too() -> None:
         {"outputSchema": {"schemaRef": 1}},
     ],
 )
-def test_a_body_that_is_no_mapping_set_is_told_so(body: Any) -> None:
+def test_a_body_that_is_not_a_mapping_set_is_refused(body: Any) -> None:
     with pytest.raises(FormFault):
         Mapper(body, {})

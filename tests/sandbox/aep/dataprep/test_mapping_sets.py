@@ -28,7 +28,7 @@ def body_for(schema: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_set_is_made_read_changed_and_deleted(aep: AepApp, schema: str) -> None:
+def test_a_set_is_created_read_changed_and_deleted(aep: AepApp, schema: str) -> None:
     aep.state.clock.set(1_614_901_254, frozen=True)
     made = aep.ok("POST", SETS, json=body_for(schema))
     assert made.keys() == {"id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy"}
@@ -61,7 +61,7 @@ def test_a_set_is_made_read_changed_and_deleted(aep: AepApp, schema: str) -> Non
     assert aep.request("DELETE", url).status_code == 404
 
 
-def test_the_mixpanel_tutorials_payload_is_taken(aep: AepApp, schema: str) -> None:
+def test_the_mixpanel_tutorials_payload_is_accepted(aep: AepApp, schema: str) -> None:
     tutorial = {
         "version": 0,
         "xdmSchema": schema,
@@ -129,7 +129,7 @@ def test_lists_need_start_and_limit(aep: AepApp, schema: str) -> None:
         {"name": float("nan")},
     ],
 )
-def test_what_is_no_mapping_set_is_refused(aep: AepApp, schema: str, wrong: Any) -> None:
+def test_invalid_mapping_sets_are_refused(aep: AepApp, schema: str, wrong: Any) -> None:
     body = json.dumps({**body_for(schema), **wrong} if isinstance(wrong, dict) and wrong else wrong)
     answer = aep.request("POST", SETS, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text

@@ -94,7 +94,7 @@ def test_an_expression_is_validated(aep: AepApp) -> None:
         assert aep.request("POST", f"{EL}/validate", json=wrong).status_code == 400
 
 
-def test_the_settings_choose_between_documents(aep: AepApp, schema: str) -> None:
+def test_settings_choose_between_contradicting_documents(aep: AepApp, schema: str) -> None:
     chosen = {
         "mapping_expression_answer": "boolean",
         "mapping_source_types": "plain",

@@ -1,4 +1,4 @@
-"""A client of AEP on the running sandbox, for each test a fresh one, on the second of July."""
+"""A client of AEP in the running sandbox, new for each test, on 2 July."""
 
 from __future__ import annotations
 

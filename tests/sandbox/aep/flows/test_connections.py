@@ -1,4 +1,4 @@
-"""Base, source and target connections: what they keep, what they show, and what they refuse."""
+"""Base, source and target connections: what they store, show and refuse."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def _account(**params: str) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": "/auth/params", "value": account | params}]
 
 
-def test_a_password_cannot_be_copied_to_where_it_would_be_shown(client: Client) -> None:
+def test_a_password_cannot_be_moved_to_a_visible_field(client: Client) -> None:
     path = f"{FLOW}/connections/{client.connection()}"
     for op in ("copy", "move", "test"):
         operation = {"op": op, "from": "/auth/params/password", "path": "/description", "value": "x"}
         assert client.refused("PATCH", path, [operation], headers={"If-Match": "*"}) == "1434-400"
 
 
-def test_a_connection_is_tested_by_asking_mixpanel(client: Client) -> None:
+def test_a_connection_is_tested_with_a_request_to_mixpanel(client: Client) -> None:
     good, bad = client.connection(), client.connection(**WRONG)
     assert client.ok("GET", f"{FLOW}/connections/{good}/test/") == {"result": True}
     assert client.ok("GET", f"{FLOW}/connections/{bad}/test") == {"result": False}
@@ -54,7 +54,7 @@ def test_a_connection_is_tested_by_asking_mixpanel(client: Client) -> None:
     assert client.ok("GET", f"{FLOW}/connections/{bad}/test") == {"result": True}
 
 
-def test_a_wrong_account_is_refused_at_once_where_that_is_wanted(client: Client) -> None:
+def test_a_wrong_account_is_refused_at_once_if_configured(client: Client) -> None:
     client.settings(flow_test_on_create=True)
     params = {"username": data.SERVICE_ACCOUNT, **WRONG}
     body = {"name": "x", "connectionSpec": MIXPANEL_SPEC, "auth": {"specName": "Basic Authentication"}}
@@ -80,7 +80,7 @@ def test_a_wrong_account_is_refused_at_once_where_that_is_wanted(client: Client)
         ),
     ],
 )
-def test_what_mixpanel_refuses_cannot_be_explored(
+def test_a_project_that_mixpanel_refuses_cannot_be_explored(
     client: Client, account: dict[str, str], given: dict[str, Any], reason: str
 ) -> None:
     answer = client.explore(client.connection(**account), **given)
@@ -94,7 +94,7 @@ def test_a_project_in_the_eu_is_explored_by_the_host_of_the_beta(client: Client)
     answer = client.explore(key, projectId=str(data.HOSTILE_PROJECT_ID), timezone="UTC")
     assert answer.status_code == 200
     found = answer.json()["schema"]["properties"]["properties"]["properties"]
-    # A property that is a number here and a text there is a text; one that is always null has no better type.
+    # A property with numbers and texts is a text; one that is always null has no better type.
     assert found["$browser_version"] == {"type": "number"} or found["$browser_version"]["type"] in (
         "integer",
         "string",
@@ -102,12 +102,12 @@ def test_a_project_in_the_eu_is_explored_by_the_host_of_the_beta(client: Client)
     assert found["mp_processing_time_ms"]["type"] == "integer"
 
 
-def test_the_zone_is_not_looked_at_where_that_is_not_wanted(client: Client) -> None:
+def test_the_zone_is_not_checked_if_configured(client: Client) -> None:
     client.settings(flow_explore_checks_zone=False)
     assert client.explore(client.connection(), timezone="Eastern Standard Time").status_code == 200
 
 
-def test_iana_names_are_taken_too(client: Client) -> None:
+def test_iana_names_are_accepted_too(client: Client) -> None:
     key = client.connection()
     for name in ("America/Los_Angeles", "US/Pacific", ZONE):
         assert client.explore(key, timezone=name).status_code == 200
@@ -135,7 +135,7 @@ def test_without_preview_there_is_a_schema_and_no_data(client: Client) -> None:
         {"sourceParams": ""},
     ],
 )
-def test_a_question_that_is_none_cannot_be_explored(client: Client, query: dict[str, str]) -> None:
+def test_an_invalid_exploration_is_refused(client: Client, query: dict[str, str]) -> None:
     params = base64.b64encode(json.dumps({"projectId": "2671127", "timezone": ZONE}).encode()).decode()
     asked = {"objectType": "rest", "object": "json", "fileType": "json", "sourceParams": params}
     path = f"{FLOW}/connections/{client.connection()}/explore"
@@ -143,7 +143,7 @@ def test_a_question_that_is_none_cannot_be_explored(client: Client, query: dict[
     assert client.refused("GET", f"{FLOW}/connections/nowhere/explore", params=asked) == "1439-404"
 
 
-def test_exploring_fails_when_mixpanel_breaks_off(client: Client) -> None:
+def test_exploring_fails_if_mixpanel_ends_early(client: Client) -> None:
     key = client.connection()
     for action in ({"do": "cut", "after_bytes": 300}, {"do": "drop"}, {"do": "answer", "status": 502}):
         client.plan_fault(**action, service="mixpanel", path="/api/2.0/export")
@@ -184,7 +184,7 @@ def test_what_cannot_be_changed(client: Client, operation: dict[str, Any], code:
     assert client.refused("PATCH", path, {"op": "add"}, headers={"If-Match": "*"}) == "1455-400"
 
 
-def test_a_source_connection_is_of_its_base_connection(client: Client) -> None:
+def test_a_source_connection_belongs_to_its_base_connection(client: Client) -> None:
     base = client.connection()
     key = client.source(base)
     assert client.item(f"/sourceConnections/{key}")["inheritedAttributes"] == {
@@ -204,7 +204,7 @@ def test_a_source_connection_is_of_its_base_connection(client: Client) -> None:
     assert client.refused("POST", path, body | {"connectionSpec": DATA_LAKE_SPEC}) == "1413-400"
 
 
-def test_both_documented_specifications_are_good_for_a_target(client: Client) -> None:
+def test_both_documented_specifications_are_accepted_for_a_target(client: Client) -> None:
     schema = client.schema()
     dataset = client.add_dataset(schema=schema)
     for spec in (MIXPANEL_SPEC, DATA_LAKE_SPEC):
@@ -238,7 +238,7 @@ def test_specifications_are_listed_found_and_filtered(client: Client) -> None:
     assert client.refused("GET", f"{FLOW}/flowSpecs/nowhere") == "1439-404"
 
 
-def test_what_is_made_in_one_aep_sandbox_is_not_in_another(client: Client) -> None:
+def test_connections_of_one_aep_sandbox_are_not_in_another(client: Client) -> None:
     key = client.connection()
     client.aep_sandbox = "dev"
     assert client.ok("GET", f"{FLOW}/connections")["items"] == []

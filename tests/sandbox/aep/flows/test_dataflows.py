@@ -1,4 +1,4 @@
-"""Dataflows: what they may be made of, how they change, and when they may no longer."""
+"""Dataflows: their parts, their changes, and when they can no longer be changed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def body(client: Client) -> dict[str, Any]:
     ],
 )
 def test_schedules(client: Client, body: dict[str, Any], schedule: dict[str, Any], taken_by: str) -> None:
-    """The flow spec asks for 15 of minutes only, the tutorial of every frequency but once."""
+    """The flow spec requires 15 for minutes only, the tutorial for every frequency but once."""
     wanted = body | {"scheduleParams": {"startTime": FUTURE, **schedule}}
     for rules in ("spec", "tutorial"):
         client.settings(flow_schedule_rules=rules)
@@ -60,7 +60,7 @@ def test_schedules(client: Client, body: dict[str, Any], schedule: dict[str, Any
             assert client.refused("POST", FLOWS, wanted) == "1100-400"
 
 
-def test_a_start_in_the_past_is_refused_where_that_is_wanted(client: Client, body: dict[str, Any]) -> None:
+def test_a_start_in_the_past_is_refused_if_configured(client: Client, body: dict[str, Any]) -> None:
     client.settings(flow_start_in_past="refuse")
     assert client.refused("POST", FLOWS, body) == "1100-400"
     client.flow(body | {"scheduleParams": {"startTime": FUTURE, "frequency": "once"}})
@@ -103,7 +103,7 @@ def test_what_a_dataflow_needs(
         ({"mappingVersion": [0]}, "1412-400"),
     ],
 )
-def test_the_mapping_of_a_dataflow_must_be_there(
+def test_the_mapping_of_a_dataflow_must_exist(
     client: Client, body: dict[str, Any], params: dict[str, Any], code: str
 ) -> None:
     mapping = body["transformations"][0]["params"] | params
@@ -157,7 +157,7 @@ def test_a_one_time_dataflow_keeps_its_schedule_and_mapping(client: Client, body
     client.ok("PATCH", f"{FLOWS}/{flow}", again, headers=ANY)
 
 
-def test_the_ends_of_a_dataflow_cannot_be_changed(client: Client, body: dict[str, Any]) -> None:
+def test_source_and_target_of_a_dataflow_cannot_be_changed(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     other = client.target(client.add_dataset("Other", schema=client.schema("Other")))
     change = [{"op": "replace", "path": "/targetConnectionIds/0", "value": other}]
@@ -167,7 +167,7 @@ def test_the_ends_of_a_dataflow_cannot_be_changed(client: Client, body: dict[str
     assert client.refused("PATCH", f"{FLOWS}/{flow}", change, headers=ANY) == "1100-400"
 
 
-def test_actions_are_taken_in_either_case(client: Client, body: dict[str, Any]) -> None:
+def test_actions_are_case_insensitive(client: Client, body: dict[str, Any]) -> None:
     path = f"{FLOWS}/{client.flow(body)}/action"
     for op, state in (("DISABLE", "disabled"), ("enable", "enabled"), ("Disable", "disabled")):
         client.ok("POST", f"{path}/?op={op}")
@@ -186,7 +186,7 @@ def test_ids_may_be_encoded_and_paths_may_end_with_a_slash(client: Client, body:
     assert client.item(f"/flows/{encoded}/")["id"] == client.item(f"/flows/{quote(flow)}")["id"] == flow
 
 
-def test_what_a_dataflow_uses_cannot_be_deleted(client: Client, body: dict[str, Any]) -> None:
+def test_resources_used_by_a_dataflow_cannot_be_deleted(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     ends = [
         f"{FLOW}/sourceConnections/{body['sourceConnectionIds'][0]}",
@@ -201,7 +201,7 @@ def test_what_a_dataflow_uses_cannot_be_deleted(client: Client, body: dict[str, 
 
 
 def test_a_draft_is_completed_and_published(client: Client, body: dict[str, Any]) -> None:
-    """The draft tutorial: made without mapping and schedule, patched, published."""
+    """The draft tutorial: created without mapping and schedule, patched, published."""
     first = {name: body[name] for name in ("name", "flowSpec", "sourceConnectionIds", "targetConnectionIds")}
     assert client.refused("POST", FLOWS, first) == "1100-400"
     flow = client.ok("POST", f"{FLOWS}?mode=draft", first)["id"]
@@ -221,7 +221,7 @@ def test_a_draft_is_completed_and_published(client: Client, body: dict[str, Any]
     assert [run["metrics"]["statusSummary"]["status"] for run in client.runs(flow)] == ["success"]
 
 
-def test_connections_are_drafts_too(client: Client) -> None:
+def test_connections_may_be_drafts_too(client: Client) -> None:
     spec = {"connectionSpec": client.item(f"/connections/{client.connection()}")["connectionSpec"]}
     base = client.ok("POST", f"{FLOW}/connections?mode=draft", {"name": "x", **spec})["id"]
     assert client.ok("GET", f"{FLOW}/connections/{base}/test") == {"result": False}
@@ -239,13 +239,13 @@ def test_connections_are_drafts_too(client: Client) -> None:
     assert client.refused("POST", f"{FLOWS}?mode=other", {"name": "x"}) == "1451-400"
 
 
-def test_a_dataflow_of_drafts_cannot_be_made(client: Client, body: dict[str, Any]) -> None:
+def test_a_dataflow_of_drafts_cannot_be_created(client: Client, body: dict[str, Any]) -> None:
     source = client.item(f"/sourceConnections/{body['sourceConnectionIds'][0]}")
     draft = client.ok("POST", f"{FLOW}/sourceConnections?mode=draft", source | {"state": None})
     assert client.refused("POST", FLOWS, body | {"sourceConnectionIds": [draft["id"]]}) == "1100-400"
 
 
-def test_a_dataflow_names_what_it_inherits(client: Client, body: dict[str, Any]) -> None:
+def test_a_dataflow_lists_inherited_attributes(client: Client, body: dict[str, Any]) -> None:
     client.mapping(client.schema("Unused"), *COMPLETED)
     flow = client.item(f"/flows/{client.flow(body)}")
     assert flow["inheritedAttributes"]["targetConnections"][0]["id"] == body["targetConnectionIds"][0]

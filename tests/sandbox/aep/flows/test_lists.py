@@ -78,12 +78,12 @@ def test_pages_follow_one_another(three: Client) -> None:
     assert three.ok("GET", f"{FLOW}/connections")["_links"] == {}
 
 
-def test_a_count_comes_without_the_items(three: Client) -> None:
+def test_a_count_has_no_items(three: Client) -> None:
     assert three.ok("GET", f"{FLOW}/connections?property=name!=a&count=true") == {"count": 2}
     assert len(three.ok("GET", f"{FLOW}/connections?count=false")["items"]) == 3
 
 
-def test_only_what_is_named_is_shown(three: Client) -> None:
+def test_only_requested_fields_are_shown(three: Client) -> None:
     items = three.ok("GET", f"{FLOW}/connections?property=name,state&property=name==a")["items"]
     assert items == [{"name": "a", "state": "draft"}]
 
@@ -106,5 +106,5 @@ def test_only_what_is_named_is_shown(three: Client) -> None:
         ("continuationToken=eyJhdCI6MX0=", "1451-400"),
     ],
 )
-def test_questions_that_are_none(three: Client, query: str, code: str) -> None:
+def test_invalid_queries_are_refused(three: Client, query: str, code: str) -> None:
     assert three.refused("GET", f"{FLOW}/connections?{query}") == code

@@ -1,4 +1,4 @@
-"""Whatever stands in a body, a query or a header: an answer, and none of the sandbox's own mistakes."""
+"""Any body, query or header gets a response, and never an internal error of the sandbox."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ODD: list[Any] = [
 
 
 def spoilt(body: Any) -> Iterator[Any]:
-    """The body with every part of it, one after the other, replaced by every odd value."""
+    """Yield the body with each of its parts replaced by every odd value."""
     yield from ODD
     for path in paths(body):
         for odd in ODD:
@@ -107,7 +107,7 @@ def test_odd_changes(client: Client, bodies: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "name", ["property", "limit", "orderby", "continuationToken", "count", "mode", "op", "x"]
 )
-def test_odd_questions(client: Client, bodies: dict[str, Any], name: str) -> None:
+def test_odd_queries(client: Client, bodies: dict[str, Any], name: str) -> None:
     flow = client.flow(bodies["flows"])
     for odd in ("", "\0", "\ufffd", "a==\0", "a.b[].c>=" + "9" * 400, "==", "[]", "." * 50, "%", "é"):
         for path in ("flows", "runs", "flowSpecs", f"flows/{flow}", f"connections/{flow}/explore"):

@@ -1,4 +1,4 @@
-"""Runs: what they read, what they load, and what they report."""
+"""Runs: what they read, load and report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def status(run: dict[str, Any]) -> str:
 
 
 def codes(run: dict[str, Any]) -> list[str]:
-    """Of the run, and behind them those of its last activity."""
+    """Return the errors of the run and those of its last activity."""
     errors = run["metrics"]["statusSummary"].get("errors", [])
     behind = run["activities"][-1]["statusSummary"].get("extensions", {}).get("errors", [])
     return [error["code"] for error in (*errors, *behind)]
@@ -40,7 +40,7 @@ def counts(run: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def on_demand(client: Client, flow: str, **params: Any) -> dict[str, Any]:
-    """A run to its end."""
+    """Run to its end."""
     key = client.ok("POST", f"{RUNS}/", {"flowId": flow, "params": params})["id"]
     return client.item(f"/runs/{key}/")
 
@@ -51,7 +51,7 @@ def dataset_of(client: Client, body: dict[str, Any]) -> str:
 
 
 def times(client: Client, body: dict[str, Any]) -> list[int]:
-    """``time`` of the rows that are in the dataset."""
+    """Return ``time`` of the rows in the dataset."""
     return sorted(row[TENANT]["time"] for row in client.preview(dataset_of(client, body)))
 
 
@@ -61,7 +61,7 @@ def body(client: Client) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("unit", ["seconds", "milliseconds", "numbers"])
-def test_a_window_is_read_by_days_of_the_project(client: Client, body: dict[str, Any], unit: str) -> None:
+def test_a_window_is_read_by_the_projects_days(client: Client, body: dict[str, Any], unit: str) -> None:
     start, end = {
         "seconds": DAY,
         "milliseconds": tuple(f"{each}000" for each in DAY),
@@ -69,7 +69,7 @@ def test_a_window_is_read_by_days_of_the_project(client: Client, body: dict[str,
     }[unit]
     run = on_demand(client, client.flow(body), windowStartTime=start, windowEndTime=end)
     assert (status(run), counts(run)) == ("success", (1, 1, 0))
-    # 22:05:48 on the project's clock; in UTC it is the next day already.
+    # 22:05:48 on the project's clock; in UTC it is already the next day.
     assert times(client, body) == [1652825148]
     extensions = run["activities"][0]["durationSummary"]["extensions"]
     assert extensions == {"windowStart": 1652770800000, "windowEnd": 1652857200000}
@@ -83,7 +83,7 @@ def test_a_window_is_read_by_days_of_the_project(client: Client, body: dict[str,
     )
 
 
-def test_a_wrong_zone_shifts_the_days_that_are_read(client: Client, body: dict[str, Any]) -> None:
+def test_a_wrong_zone_shifts_the_read_days(client: Client, body: dict[str, Any]) -> None:
     source = client.source(client.connection(), zone="Tokyo Standard Time")
     flow = client.flow(body | {"sourceConnectionIds": [source]})
     on_demand(client, flow, windowStartTime=DAY[0], windowEndTime=DAY[1])
@@ -92,7 +92,7 @@ def test_a_wrong_zone_shifts_the_days_that_are_read(client: Client, body: dict[s
 
 
 def test_the_example_of_the_guide_runs(client: Client, body: dict[str, Any]) -> None:
-    """Its ``windowEndTime`` has a digit too many: that is a year far away."""
+    """Its ``windowEndTime`` has one digit too many: a date in the far future."""
     params = {
         "startTime": "1663735590",
         "windowStartTime": "1651584991",
@@ -123,7 +123,7 @@ def test_the_example_of_the_guide_runs(client: Client, body: dict[str, Any]) -> 
         ("run", {"id", "etag", "metrics", "activities", "flowId"}),
     ],
 )
-def test_the_forms_of_the_answer(client: Client, body: dict[str, Any], form: str, names: set[str]) -> None:
+def test_the_forms_of_the_response(client: Client, body: dict[str, Any], form: str, names: set[str]) -> None:
     client.settings(flow_run_answer=form)
     answer = client.ok("POST", RUNS, {"flowId": client.flow(body)})
     assert names <= answer.keys() and ("items" in answer) is (form == "items")
@@ -143,7 +143,7 @@ def test_the_forms_of_the_answer(client: Client, body: dict[str, Any], form: str
         ({"params": {"deltaColumn": "DOB"}}, "1100-400"),
     ],
 )
-def test_what_a_run_on_demand_needs(
+def test_the_requirements_of_a_run_on_demand(
     client: Client, body: dict[str, Any], asked: dict[str, Any], code: str
 ) -> None:
     flow = client.flow(body)
@@ -172,7 +172,7 @@ def test_a_run_waits_for_its_start(client: Client, body: dict[str, Any]) -> None
     assert client.item(f"/flows/{flow}")["lastRunDetails"]["state"] == "success"
 
 
-def test_a_run_makes_a_batch_like_any_other(client: Client, body: dict[str, Any]) -> None:
+def test_a_run_creates_an_ordinary_batch(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     run = on_demand(client, flow)
     (key,) = run["activities"][1]["targetInfo"][0]["reference"]["ids"]
@@ -233,7 +233,7 @@ IMPORTED = [{"sourceType": "ATTRIBUTE", "source": "data.import", "destination": 
         ),
     ],
 )
-def test_so_many_bad_rows_are_let_pass(
+def test_bad_rows_up_to_the_threshold_are_accepted(
     client: Client, options: dict[str, Any] | None, ended: str, kept: int, told: list[str]
 ) -> None:
     body = client.chain(*IMPORTED) | {"scheduleParams": NEVER, "options": options}
@@ -242,8 +242,8 @@ def test_so_many_bad_rows_are_let_pass(
     assert len(client.preview(dataset_of(client, body))) == kept
 
 
-def test_a_failed_transformation_costs_a_row_what_it_requires(client: Client) -> None:
-    """The column is null, and the row goes on, unless the column is required."""
+def test_a_failed_transformation_rejects_a_row_if_the_column_is_required(client: Client) -> None:
+    """The column is null and the row is kept, unless the column is required."""
     names = {"sourceType": "ATTRIBUTE", "source": "data.item_name"}
     needed = client.chain(COMPLETED[0], names | {"destination": "timestamp"})
     options = {"errorDiagnosticsEnabled": True}
@@ -265,7 +265,7 @@ def test_a_failed_transformation_of_an_optional_field_is_no_error(client: Client
     assert "errors" not in run["metrics"]["statusSummary"]
 
 
-def test_a_failed_copy_is_told_and_tried_again(client: Client, body: dict[str, Any]) -> None:
+def test_a_failed_copy_is_reported_and_retried(client: Client, body: dict[str, Any]) -> None:
     source = client.item(f"/sourceConnections/{body['sourceConnectionIds'][0]}")
     account = {"username": data.SERVICE_ACCOUNT, "password": "not-the-secret"}
     change = [{"op": "replace", "path": "/auth/params", "value": account}]
@@ -311,7 +311,7 @@ def test_a_failed_copy_is_told_and_tried_again(client: Client, body: dict[str, A
         {"do": "answer", "status": 429},
     ],
 )
-def test_an_export_that_is_not_whole_makes_no_batch(
+def test_a_truncated_export_creates_no_batch(
     client: Client, body: dict[str, Any], fault: dict[str, Any]
 ) -> None:
     client.plan_fault(**fault, service="mixpanel", path="/api/2.0/export", times=None)
@@ -320,16 +320,14 @@ def test_an_export_that_is_not_whole_makes_no_batch(
     assert client.ok("GET", f"{CATALOG}/batches") == {}
 
 
-def test_mixpanel_is_asked_again_when_there_were_too_many_at_once(
-    client: Client, body: dict[str, Any]
-) -> None:
+def test_mixpanel_is_asked_again_after_too_many_requests(client: Client, body: dict[str, Any]) -> None:
     client.plan_fault("answer", status=429, service="mixpanel", path="/api/2.0/export", times=2)
     assert status(on_demand(client, client.flow(body))) == "success"
     asked = client.transcript(service="mixpanel", path="/api/2.0/export")
     assert [entry["status"] for entry in asked] == [429, 429, 200]
 
 
-def test_a_window_without_events_makes_no_batch(client: Client, body: dict[str, Any]) -> None:
+def test_a_window_without_events_creates_no_batch(client: Client, body: dict[str, Any]) -> None:
     run = on_demand(client, client.flow(body), windowStartTime="1600000000", windowEndTime="1600000001")
     assert status(run) == "success" and [each["id"] for each in run["activities"]] == ["copyActivity"]
     assert run["metrics"]["recordSummary"] == {"inputRecordCount": 0, "outputRecordCount": 0}
@@ -338,14 +336,14 @@ def test_a_window_without_events_makes_no_batch(client: Client, body: dict[str, 
     assert client.ok("GET", f"{CATALOG}/batches") == {}
 
 
-def test_a_dataset_that_was_deleted_fails_the_run(client: Client, body: dict[str, Any]) -> None:
+def test_a_deleted_dataset_fails_the_run(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     client.ok("DELETE", f"{CATALOG}/dataSets/{dataset_of(client, body)}")
     run = on_demand(client, flow)
     assert status(run) == "failed" and codes(run)[0] == "CONNECTOR-3001-500"
 
 
-def test_a_mapping_that_was_deleted_fails_the_run(client: Client, body: dict[str, Any]) -> None:
+def test_a_deleted_mapping_fails_the_run(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     mapping = body["transformations"][0]["params"]["mappingId"]
     client.ok("DELETE", f"/data/foundation/conversion/mappingSets/{mapping}")
@@ -353,7 +351,7 @@ def test_a_mapping_that_was_deleted_fails_the_run(client: Client, body: dict[str
     assert status(run) == "failed" and codes(run)[0] == "CONNECTOR-2001-500"
 
 
-def test_a_batch_that_somebody_ends_fails_the_run(client: Client, body: dict[str, Any]) -> None:
+def test_an_aborted_batch_fails_the_run(client: Client, body: dict[str, Any]) -> None:
     client.settings(batch_seconds=60)
     run = on_demand(client, client.flow(body))
     (key,) = run["activities"][1]["targetInfo"][0]["reference"]["ids"]
@@ -374,7 +372,7 @@ def test_runs_are_found_by_dataflow_and_time(client: Client, body: dict[str, Any
     assert newest[0]["createdAt"] == started + 10_000
 
 
-def test_a_later_change_of_the_ends_is_not_reflected(client: Client, body: dict[str, Any]) -> None:
+def test_a_later_change_of_source_or_target_is_not_reflected(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     source = f"{FLOW}/sourceConnections/{body['sourceConnectionIds'][0]}"
     change = [{"op": "replace", "path": "/params/projectId", "value": "999"}]
@@ -387,7 +385,7 @@ def test_a_later_change_of_the_ends_is_not_reflected(client: Client, body: dict[
     assert status(on_demand(client, flow)) == "success" and client.preview(other) == []
 
 
-def test_a_dataflow_tells_of_its_last_run_without_anybody_looking_at_runs(
+def test_a_dataflow_shows_its_last_run_without_a_request_for_runs(
     client: Client, body: dict[str, Any]
 ) -> None:
     flow = client.flow(body)
@@ -397,7 +395,7 @@ def test_a_dataflow_tells_of_its_last_run_without_anybody_looking_at_runs(
     assert (last["id"], last["state"]) == (run, "success") and last["startedAtUTC"] <= last["completedAtUTC"]
 
 
-def test_a_run_is_carried_out_once_however_many_look(client: Client, body: dict[str, Any]) -> None:
+def test_a_run_is_executed_once_for_many_readers(client: Client, body: dict[str, Any]) -> None:
     flow = client.flow(body)
     client.ok("POST", RUNS, {"flowId": flow})
     with ThreadPoolExecutor(8) as pool:
@@ -407,10 +405,10 @@ def test_a_run_is_carried_out_once_however_many_look(client: Client, body: dict[
 
 
 @pytest.mark.parametrize("lost", [("copy", "mapper", "batch"), ("copy", "mapper")])
-def test_a_run_that_was_cut_off_begins_again_unless_its_rows_were_handed_over(
+def test_an_interrupted_run_restarts_unless_its_rows_were_handed_over(
     client: Client, body: dict[str, Any], sandbox: Sandbox, lost: tuple[str, ...]
 ) -> None:
-    """What the store holds when the sandbox was killed before the batch was made, and right after it."""
+    """The store of a sandbox that was killed before the batch was created, and right after it."""
     run = on_demand(client, client.flow(body))
     store, kind = sandbox.state.store, f"aep/{client.org}/prod/flows/"
     kept = store.get(kind + "runs", run["id"]) or {}

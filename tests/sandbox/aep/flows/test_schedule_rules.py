@@ -1,4 +1,4 @@
-"""Times and windows: what holds for every schedule."""
+"""Times and windows: rules for every schedule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEDULES = st.builds(Schedule, MOMENTS, PERIODS, st.booleans())
 
 
 @given(SCHEDULES, MOMENTS)
-def test_the_next_time_is_the_first_on_the_grid_after_a_moment(schedule: Schedule, moment: int) -> None:
+def test_the_next_time_is_the_first_on_the_grid_after_an_instant(schedule: Schedule, moment: int) -> None:
     assert schedule.period_ms is not None
     coming = schedule.after(moment)
     assert coming is not None and coming > moment and coming >= schedule.start_ms
@@ -33,7 +33,7 @@ def test_the_next_time_is_the_first_on_the_grid_after_a_moment(schedule: Schedul
 
 
 @given(SCHEDULES, MOMENTS, st.integers(0, 200), st.integers(1, 30))
-def test_times_that_have_come_are_in_order_and_the_last_ones(
+def test_due_times_are_ordered_and_limited_to_the_last_ones(
     schedule: Schedule, created: int, periods: int, most: int
 ) -> None:
     assert schedule.period_ms is not None
@@ -48,9 +48,7 @@ def test_times_that_have_come_are_in_order_and_the_last_ones(
 
 
 @given(SCHEDULES, MOMENTS, st.integers(0, 50), st.integers(1, 30))
-def test_windows_join_without_gap_and_overlap(
-    schedule: Schedule, created: int, periods: int, most: int
-) -> None:
+def test_windows_are_contiguous(schedule: Schedule, created: int, periods: int, most: int) -> None:
     assert schedule.period_ms is not None
     first = schedule.first(created)
     covered, seen = None, []
@@ -80,12 +78,12 @@ def test_once_has_one_time(created: int) -> None:
         (10**20, 253_402_300_799_000),
     ],
 )
-def test_seconds_and_milliseconds_are_both_understood(value: object, milliseconds: int) -> None:
+def test_seconds_and_milliseconds_are_both_accepted(value: object, milliseconds: int) -> None:
     assert epoch_ms(value, "startTime") == milliseconds
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, -1, "", "-1", "1e9", "१", "9" * 400, [1]])
-def test_what_is_no_time(value: object) -> None:
+def test_invalid_times_are_refused(value: object) -> None:
     with pytest.raises(FlowServiceError, match="startTime must be an epoch time"):
         epoch_ms(value, "startTime")
 
@@ -104,7 +102,7 @@ def window(first: str, last: str, where: str) -> tuple[date, date] | None:
         ("2022-05-17T07:00Z", "2022-05-18T07:00Z", "America/Los_Angeles", ("2022-05-17", "2022-05-17")),
         ("2022-05-17T06:59Z", "2022-05-18T07:01Z", "America/Los_Angeles", ("2022-05-16", "2022-05-18")),
         ("2022-05-17T07:00Z", "2022-05-18T07:00Z", "Asia/Tokyo", ("2022-05-17", "2022-05-18")),
-        # No day that has not begun where the project is: Mixpanel would refuse it.
+        # No day that has not begun in the project's zone: Mixpanel would refuse it.
         ("2026-07-01T00:00Z", "2030-01-01T00:00Z", "America/Los_Angeles", ("2026-06-30", "2026-07-02")),
         ("2026-07-01T00:00Z", "2030-01-01T00:00Z", "Asia/Tokyo", ("2026-07-01", "2026-07-03")),
         ("1970-01-01T00:00Z", "2001-01-01T00:00Z", "UTC", ("2000-01-01", "2000-12-31")),
@@ -141,7 +139,7 @@ def test_zones() -> None:
     assert not are_same("Pacific Standard Time", "America/New_York")
 
 
-def test_a_line_becomes_a_row_under_the_names_of_the_source() -> None:
+def test_a_line_becomes_a_row_with_the_names_of_the_source() -> None:
     event = event_of(
         b'{"event": "E", "properties": {"$insert_id": "i", "$os": "a", "os": "b", "$event_name": 1}}\n'
     )
@@ -161,7 +159,7 @@ def test_a_line_becomes_a_row_under_the_names_of_the_source() -> None:
         b"[" * 100_000 + b"\n",
     ],
 )
-def test_what_is_no_event(line: bytes) -> None:
+def test_invalid_events_are_skipped(line: bytes) -> None:
     with pytest.raises(InvalidEvent):
         event_of(line)
 
@@ -183,5 +181,5 @@ LONG = {"type": "integer", "minimum": -9007199254740992, "maximum": 900719925474
         ([{"a": 1}, []], {"type": "string"}),
     ],
 )
-def test_the_schema_that_follows_from_values(values: list[object], schema: dict[str, object]) -> None:
+def test_the_schema_derived_from_values(values: list[object], schema: dict[str, object]) -> None:
     assert inferred(values) == schema

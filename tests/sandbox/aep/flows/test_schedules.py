@@ -1,4 +1,4 @@
-"""Dataflows run when the sandbox's clock passes their times, without sleeps and without reads at the right time."""
+"""Dataflows run when the sandbox's clock passes their times, without sleeps or reads at the right time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def hourly(client: Client, body: dict[str, Any], **more: Any) -> str:
 
 
 def to(client: Client, hours: float) -> None:
-    """So many hours after the start."""
+    """Return the time so many hours after the start."""
     client.clock.set(START + hours * HOUR, freeze=True)
 
 
 def windows(client: Client, flow: str) -> list[tuple[float, float]]:
-    """Of all runs, in hours after the start."""
+    """Return the windows of all runs, in hours after the start."""
     found = []
     for run in client.runs(flow):
         window = run["activities"][0]["durationSummary"]["extensions"]
@@ -45,12 +45,12 @@ def body(client: Client) -> dict[str, Any]:
     return client.chain()
 
 
-def test_each_run_goes_on_where_the_one_before_it_ended(client: Client, body: dict[str, Any]) -> None:
+def test_each_run_continues_where_the_previous_one_ended(client: Client, body: dict[str, Any]) -> None:
     flow = hourly(client, body)
     assert client.runs(flow) == []
     to(client, 0)
     assert windows(client, flow) == [(-24, 0)]
-    assert windows(client, flow) == [(-24, 0)]  # looking does not make it run again
+    assert windows(client, flow) == [(-24, 0)]  # A read does not make it run again.
     to(client, 3.5)
     assert windows(client, flow) == [(-24, 0), (0, 1), (1, 2), (2, 3)]
     created = [(run["createdAt"] - START_MS) / HOUR / 1000 for run in client.runs(flow)]
@@ -106,11 +106,11 @@ def test_a_disabled_dataflow_does_not_run(client: Client, body: dict[str, Any]) 
     client.ok("POST", f"{FLOW}/flows/{flow}/action?op=ENABLE")
     assert len(client.runs(flow)) == 1
     to(client, 6)
-    # What was not read in the meantime is read now: nothing is left out.
+    # What was not read in the meantime is read now: nothing is omitted.
     assert windows(client, flow)[1:] == [(0, 6)]
 
 
-def test_a_run_that_waits_goes_with_its_dataflow(client: Client, body: dict[str, Any]) -> None:
+def test_a_waiting_run_is_deleted_with_its_dataflow(client: Client, body: dict[str, Any]) -> None:
     later = {"startTime": START, "windowStartTime": START - HOUR, "windowEndTime": START}
     for method, path in (("POST", "/action?op=DISABLE"), ("DELETE", "")):
         flow = client.flow(body | {"scheduleParams": {"startTime": "4000000000", "frequency": "once"}})
@@ -126,7 +126,7 @@ def test_a_deleted_dataflow_does_not_run(client: Client, body: dict[str, Any]) -
     assert client.runs(flow) == []
 
 
-def test_a_leap_of_the_clock_leaves_nothing_out(client: Client, body: dict[str, Any]) -> None:
+def test_a_jump_of_the_clock_omits_nothing(client: Client, body: dict[str, Any]) -> None:
     client.settings(flow_missed_runs=3)
     flow = hourly(client, body)
     to(client, 100)
@@ -135,7 +135,7 @@ def test_a_leap_of_the_clock_leaves_nothing_out(client: Client, body: dict[str, 
     assert windows(client, flow)[3:] == [(100, 108), (108, 109), (109, 110)]
 
 
-def test_a_changed_schedule_holds_from_now_on(client: Client, body: dict[str, Any]) -> None:
+def test_a_changed_schedule_applies_from_now_on(client: Client, body: dict[str, Any]) -> None:
     flow = hourly(client, body)
     to(client, 1)
     assert len(client.runs(flow)) == 2
@@ -147,14 +147,14 @@ def test_a_changed_schedule_holds_from_now_on(client: Client, body: dict[str, An
     assert windows(client, flow)[2:] == [(1, 24)]
 
 
-def test_a_schedule_holds_when_the_rules_for_new_ones_change(client: Client, body: dict[str, Any]) -> None:
+def test_a_schedule_is_kept_when_the_rules_for_new_ones_change(client: Client, body: dict[str, Any]) -> None:
     flow = hourly(client, body)
     client.settings(flow_schedule_rules="tutorial")
     to(client, 1)
     assert len(client.runs(flow)) == 2
 
 
-def test_whoever_looks_at_catalog_makes_it_run_too(client: Client, body: dict[str, Any]) -> None:
+def test_a_request_to_catalog_starts_due_runs_too(client: Client, body: dict[str, Any]) -> None:
     client.settings(flow_backfill_days=5 * 365)
     hourly(client, body)
     to(client, 0)
@@ -165,10 +165,10 @@ def test_whoever_looks_at_catalog_makes_it_run_too(client: Client, body: dict[st
     assert len(times(client, body)) == 10
 
 
-def test_the_events_of_a_day_come_again_with_every_run_of_that_day(
+def test_the_events_of_a_day_are_loaded_again_by_every_run_of_that_day(
     client: Client, body: dict[str, Any]
 ) -> None:
-    """Mixpanel exports whole days: a lake that is loaded every hour has them more than once, as Adobe's has."""
+    """Mixpanel exports whole days: a lake loaded every hour has them several times, as Adobe's has."""
     mixpanel = MixpanelSandbox(client.url)
     project = mixpanel.add_project(timezone="UTC")
     properties = {"time": START - 60, "distinct_id": "u", "$insert_id": "i", "$mp_api_timestamp_ms": START_MS}
@@ -181,7 +181,7 @@ def test_the_events_of_a_day_come_again_with_every_run_of_that_day(
     assert times(client, body) == [START - 60] * 2
 
 
-def test_the_budget_of_the_project_is_the_connectors_too(client: Client, body: dict[str, Any]) -> None:
+def test_the_connector_uses_the_projects_budget(client: Client, body: dict[str, Any]) -> None:
     limits = {"enabled": True, "per_hour": 2, "per_second": 100}
     client.control("POST", "/mixpanel/projects", json={"id": data.ADOBE_PROJECT_ID, "limits": limits})
     flow = hourly(client, body)

@@ -39,7 +39,7 @@ def test_the_tutorial_from_its_first_call_to_its_last(client: Client) -> None:
     assert len(rows) == len(EVENTS)
     assert {row[TENANT]["item_name"] for row in rows} == {"charger", "chair", "mobile", "Watch", "Pen"}
     purchased = next(row for row in rows if row[TENANT]["item_name"] == "charger")
-    # Read from `time`, 1652825148, it would be seven hours less: the project keeps its own wall clock.
+    # Read from `time`, 1652825148, it would be seven hours less: the project stores its wall clock.
     assert purchased["timestamp"] == "2022-05-18T05:05:48.643Z"
     assert purchased[TENANT] == {
         "distinct_id": "test@test.com",
@@ -140,7 +140,7 @@ def _take_down(client: Client, flow: str, base: str) -> None:
 
 
 def test_the_tutorials_own_mapping_fits_no_experience_event(client: Client) -> None:
-    """It maps neither ``_id`` nor ``timestamp``: every row lacks what the class requires."""
+    """It maps neither ``_id`` nor ``timestamp``, so every row lacks required fields."""
     schema = client.schema()
     dataset = client.add_dataset(schema=schema)
     source, target = client.source(client.connection()), client.target(dataset, DATA_LAKE_SPEC)
@@ -162,7 +162,7 @@ def test_the_tutorials_own_mapping_fits_no_experience_event(client: Client) -> N
         ("INGEST-1212-400", None),
         ("INGEST-1555-400", 10),
     ]
-    # The address of the diagnostics, as the run tells it, answers.
+    # The address of the diagnostics that the run reports is valid.
     listed = client.ok("GET", _path(client, extensions["manifest"]["failedRecords"]))["data"]
     assert [entry["name"] for entry in listed] == ["validation_errors_0.json"]
     first = client.ask("GET", _path(client, listed[0]["_links"]["self"]["href"])).text.splitlines()[0]

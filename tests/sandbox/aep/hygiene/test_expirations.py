@@ -1,4 +1,4 @@
-"""Datasets that expire: a delete that is put off, and until then can be called off."""
+"""Datasets that expire: a scheduled deletion that can be cancelled until then."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def aep(tmp_path: Path) -> Iterator[AepApp]:
 
 
 def later(aep: AepApp, days: float) -> None:
-    """The time is so many days after the beginning."""
+    """Return the time so many days after the beginning."""
     aep.state.clock.set(NOON + days * 86400, frozen=True)
     aep.headers["Authorization"] = f"Bearer {aep.token()}"
 
@@ -39,7 +39,7 @@ def status(aep: AepApp, dataset: str) -> str:
     return str(aep.ok("GET", f"{TTL}/{dataset}")["status"])
 
 
-def test_a_dataset_that_has_expired_takes_nothing_in(aep: AepApp) -> None:
+def test_an_expired_dataset_accepts_no_data(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.load(dataset, lines(row("1")))["id"]
     loading = aep.create(dataset)
@@ -68,7 +68,7 @@ def test_a_dataset_that_has_expired_takes_nothing_in(aep: AepApp) -> None:
     assert aep.request("GET", f"{CATALOG}/dataSets/{dataset}").status_code == 404
 
 
-def test_an_expiration_can_be_changed_cancelled_and_made_again(aep: AepApp) -> None:
+def test_an_expiration_can_be_changed_cancelled_and_recreated(aep: AepApp) -> None:
     dataset = aep.ready()
     made = expire(aep, dataset)
     assert aep.request("POST", TTL, json={"datasetId": dataset, "expiry": "2026-01-01"}).status_code == 400
@@ -113,20 +113,20 @@ def test_expirations_are_listed_a_page_at_a_time(aep: AepApp) -> None:
     "expiry",
     [None, "", "soon", 5, "2025-06-16T15:06:39Z", "2020-01-01", "99999-01-01", "0001-01-01T00:00:00+23:59"],
 )
-def test_an_expiry_is_a_moment_at_least_a_day_ahead(aep: AepApp, expiry: Any) -> None:
+def test_an_expiry_must_be_at_least_a_day_ahead(aep: AepApp, expiry: Any) -> None:
     dataset = aep.ready()
     assert aep.request("POST", TTL, json={"datasetId": dataset, "expiry": expiry}).status_code == 400
     assert expire(aep, dataset, expiry="2025-06-16T15:06:40")["expiry"] == "2025-06-16T15:06:40Z"
 
 
-def test_what_does_not_exist_does_not_expire(aep: AepApp) -> None:
+def test_an_unknown_dataset_cannot_expire(aep: AepApp) -> None:
     assert aep.request("POST", TTL, json={"datasetId": "none", "expiry": "2999-01-01"}).status_code == 404
     assert aep.request("POST", TTL, json={"expiry": "2999-01-01"}).status_code == 400
     assert aep.request("GET", f"{TTL}/none").status_code == 404
     assert aep.request("DELETE", f"{TTL}/{aep.ready()}").status_code == 404
 
 
-def test_the_shown_tag_is_no_tag_of_the_dataset(aep: AepApp) -> None:
+def test_the_displayed_tag_is_not_a_tag_of_the_dataset(aep: AepApp) -> None:
     dataset = aep.ready()
     made = expire(aep, dataset)
     url = f"{CATALOG}/dataSets/{dataset}"

@@ -1,4 +1,4 @@
-"""Identity namespaces: Adobe's own and the organization's, which stay for ever."""
+"""Identity namespaces: Adobe's own and the organization's, which cannot be deleted."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_the_documented_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id_type", ["COOKIE", "cookie", "Non_people", "PHONE", "Mobile", "email", "DEVICE"])
-def test_an_id_type_is_taken_in_either_case_and_comes_back_as_written(aep: AepApp, id_type: str) -> None:
+def test_an_id_type_is_case_insensitive_and_returned_as_written(aep: AepApp, id_type: str) -> None:
     code = id_type.encode().hex()
     made = aep.ok("POST", NAMESPACES, json={**LOYALTY, "code": code, "idType": id_type})
     assert made["idType"] == id_type
 
 
 @pytest.mark.parametrize("code", ["Taken", "TAKEN", "email", "ECID"])
-def test_a_code_that_is_taken_is_a_conflict(aep: AepApp, code: str) -> None:
+def test_an_existing_code_is_a_conflict(aep: AepApp, code: str) -> None:
     aep.request("POST", NAMESPACES, json={**LOYALTY, "code": "Taken"})
     response = aep.request("POST", NAMESPACES, json={**LOYALTY, "code": code})
     body = response.json()
@@ -73,7 +73,7 @@ def test_namespaces_that_are_refused(aep: AepApp, change: dict[str, Any]) -> Non
     assert aep.request("POST", NAMESPACES, json=[]).status_code == 400
 
 
-def test_name_and_description_can_be_replaced_and_nothing_else(aep: AepApp) -> None:
+def test_only_name_and_description_can_be_replaced(aep: AepApp) -> None:
     made = aep.ok("POST", NAMESPACES, json={**LOYALTY, "code": "Changing"})
     url = f"{NAMESPACES}/{made['id']}"
     changed = aep.ok("PUT", url, json={"name": "New", "code": "Changing", "idType": "CROSS_DEVICE"})
@@ -96,19 +96,19 @@ def test_a_namespace_cannot_be_deleted(aep: AepApp) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_a_namespace_that_there_is_not(aep: AepApp, method: str) -> None:
+def test_an_unknown_namespace_is_not_found(aep: AepApp, method: str) -> None:
     body = {"json": LOYALTY} if method == "PUT" else {}
     response = aep.request(method, f"{NAMESPACES}/99", **body)
     assert (response.status_code, response.json()["error"]) == (404, "NAMESPACE_NOT_FOUND")
 
 
-def test_a_token_that_is_not_valid_is_refused_in_the_words_of_gateway_and_service(aep: AepApp) -> None:
+def test_an_invalid_token_is_rejected_in_the_words_of_gateway_and_service(aep: AepApp) -> None:
     response = aep.request("GET", NAMESPACES, headers={"Authorization": "Bearer none"})
     body = response.json()
     assert (response.status_code, body["error"], body["error_code"]) == (401, "INVALID_IMS_TOKEN", "401013")
     assert body["title"] == "Namespace Validation" and "Authorization failed" in body["report"]["message"]
 
 
-def test_no_aep_sandbox_need_be_named(aep: AepApp) -> None:
+def test_the_aep_sandbox_header_is_optional(aep: AepApp) -> None:
     headers = {name: value for name, value in aep.headers.items() if name != "x-sandbox-name"}
     assert aep.http.get(NAMESPACES, headers=headers).status_code == 200

@@ -1,4 +1,4 @@
-"""A batch's states over the sandbox's time: nothing is readable before success, and time, not looking, decides."""
+"""A batch's states over the sandbox's time: nothing is readable before success, and time decides, not requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOON = 1_750_000_000.0
 
 @pytest.fixture
 def aep(tmp_path: Path) -> Iterator[AepApp]:
-    """With a clock that stands still, and batches that take 100 seconds."""
+    """A frozen clock, and batches that take 100 seconds."""
     with aep_app(tmp_path, batch_seconds=100.0) as caller:
         stop(caller)
         yield caller
@@ -40,7 +40,7 @@ def settings(aep: AepApp, **body: Any) -> dict[str, Any]:
 
 
 def sent(aep: AepApp, dataset: str, *keys: str, **more: Any) -> str:
-    """A completed batch with these rows, whose rows have been looked at."""
+    """Complete a batch with these rows, and wait until the rows were checked."""
     batch = aep.create(dataset, **more)
     assert aep.put(batch, dataset, lines(*(row(key) for key in keys))).status_code == 201
     assert aep.act(batch, "COMPLETE").status_code == 200
@@ -86,7 +86,7 @@ def test_loading_until_completed(aep: AepApp) -> None:
     assert aep.act(batch, "COMPLETE").status_code == 400
 
 
-def test_a_late_write_is_told_the_state_that_catalog_shows(aep: AepApp) -> None:
+def test_a_late_write_is_refused_with_catalogs_state(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     refused = aep.put(batch, dataset, lines(row("2")))
@@ -94,7 +94,7 @@ def test_a_late_write_is_told_the_state_that_catalog_shows(aep: AepApp) -> None:
     assert refused.json()["detail"] == f"Batch {batch} is loaded: no file can be written to it."
 
 
-def test_complete_is_idempotent_and_later_calls_change_no_moment(aep: AepApp) -> None:
+def test_complete_is_idempotent_and_later_calls_change_no_time(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     before = aep.batch(batch)
@@ -154,7 +154,7 @@ def test_actions_on_nothing(aep: AepApp) -> None:
     assert aep.act(aep.create(aep.ready()), "").status_code == 400
 
 
-def test_reverted_rows_go_at_once_and_the_batch_later(aep: AepApp) -> None:
+def test_reverted_rows_disappear_at_once_and_the_batch_later(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     settled(aep, batch)
@@ -199,7 +199,7 @@ def test_replay_replaces_only_when_the_new_batch_succeeds(aep: AepApp, replay: d
     assert (status(aep, old), status(aep, other), status(aep, new)) == ("inactive", "success", "success")
 
 
-def test_a_predecessor_on_its_way_does_not_turn_active_later(aep: AepApp) -> None:
+def test_a_predecessor_in_progress_does_not_become_active_later(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(aep, next_batches=[{"outcome": "delay", "seconds": 500}])
     old = sent(aep, dataset, "1")
@@ -210,7 +210,7 @@ def test_a_predecessor_on_its_way_does_not_turn_active_later(aep: AepApp) -> Non
     assert (status(aep, old), aep.active(dataset)) == ("inactive", ["id2"])
 
 
-def test_predecessors_of_another_dataset_are_none(aep: AepApp) -> None:
+def test_predecessors_of_another_dataset_are_ignored(aep: AepApp) -> None:
     dataset = aep.ready()
     schema = aep.ok("GET", f"{CATALOG}/dataSets/{dataset}")[dataset]["schemaRef"]["id"]
     batch = sent(aep, dataset, "1", externalId="mine")
@@ -222,7 +222,7 @@ def test_predecessors_of_another_dataset_are_none(aep: AepApp) -> None:
 
 
 def test_a_restart_in_the_middle(tmp_path: Path) -> None:
-    """Rows that were not looked at before are looked at after, and what was uploaded is still there."""
+    """Unchecked rows are checked after the restart, and uploaded files are still there."""
     with aep_app(tmp_path, batch_seconds=100.0) as first:
         stop(first)
         dataset = first.ready()
@@ -230,7 +230,7 @@ def test_a_restart_in_the_middle(tmp_path: Path) -> None:
         first.put(open_batch, dataset, lines(row("2")), "a.json")
         waiting = sent(first, dataset, "1")
         settings(first, active_status="active")
-        # As if the process had ended before the rows were looked at.
+        # As if the process had ended before the rows were checked.
         first.state.store.delete("aep/DEMO0000@AdobeOrg/prod/outcomes", waiting)
     with aep_app(tmp_path, batch_seconds=100.0) as second:
         stop(second, NOON + 200)
@@ -242,7 +242,7 @@ def test_a_restart_in_the_middle(tmp_path: Path) -> None:
         assert second.active(dataset) == ["id3", "id1"]
 
 
-def test_without_a_delay_the_end_is_there_at_once(tmp_path: Path) -> None:
+def test_without_a_delay_the_batch_ends_at_once(tmp_path: Path) -> None:
     with aep_app(tmp_path, batch_seconds=0.0) as aep:
         dataset = aep.ready()
         batch = aep.create(dataset)
@@ -251,7 +251,7 @@ def test_without_a_delay_the_end_is_there_at_once(tmp_path: Path) -> None:
         assert (status(aep, batch), aep.active(dataset)) == ("success", ["id1"])
 
 
-def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
+def test_two_concurrent_completes_are_one(tmp_path: Path) -> None:
     with aep_app(tmp_path, batch_seconds=0.0) as aep:
         dataset = aep.ready()
         batch = aep.create(dataset)
@@ -269,8 +269,8 @@ def test_two_completes_at_once_are_one(tmp_path: Path) -> None:
         assert aep.active(dataset) == ["id1"]
 
 
-def test_rows_are_looked_at_once(aep: AepApp) -> None:
-    """However many callers ask: a second look would write over what the first is read from."""
+def test_rows_are_checked_once(aep: AepApp) -> None:
+    """For any number of callers: a second check would overwrite what the first is read from."""
     batch = sent(aep, aep.ready(), "1")
     scope = AepSandboxScope(aep.state, DEMO_ORG, "prod")
     ids = result_path(scope, batch, "ids")
@@ -279,7 +279,7 @@ def test_rows_are_looked_at_once(aep: AepApp) -> None:
     assert (ids.stat().st_ino, ids.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
+def test_a_batch_deleted_while_its_rows_are_read_is_not_an_error(
     aep: AepApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reset of the sandbox deletes the files with the batch, without an error."""
@@ -297,7 +297,7 @@ def test_a_batch_that_goes_while_its_rows_are_read_is_no_mistake(
     assert scope.get(jobs.OUTCOMES, "going") is None
 
 
-def test_forced_ends(aep: AepApp) -> None:
+def test_planned_ends(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(
         aep,
@@ -314,7 +314,7 @@ def test_forced_ends(aep: AepApp) -> None:
     assert settings(aep)["next_batches"] == []
 
 
-def test_forced_words_and_losses(aep: AepApp) -> None:
+def test_planned_messages_and_losses(aep: AepApp) -> None:
     dataset = aep.ready()
     plans = [
         {"outcome": "status", "status": "quarantining"},
@@ -346,13 +346,13 @@ def test_forced_words_and_losses(aep: AepApp) -> None:
         {"next_batches": [{"outcome": "delay"}]},
     ],
 )
-def test_settings_that_make_no_sense_change_nothing(aep: AepApp, body: dict[str, Any]) -> None:
+def test_invalid_settings_change_nothing(aep: AepApp, body: dict[str, Any]) -> None:
     before = settings(aep)
     assert aep.http.post("/_sandbox/aep/settings", json={"token_seconds": 5, **body}).status_code == 400
     assert settings(aep) == before
 
 
-def test_what_others_do_to_a_batch(aep: AepApp) -> None:
+def test_actions_of_other_users_on_a_batch(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     assert aep.http.post(f"/_sandbox/aep/batches/{batch}", json={"status": "aborted"}).status_code == 200
@@ -367,7 +367,7 @@ def test_what_others_do_to_a_batch(aep: AepApp) -> None:
     assert [(each["id"], each["status"]) for each in summary] == [(batch, "aborted")]
 
 
-def test_catalog_can_be_late(aep: AepApp) -> None:
+def test_catalog_can_lag(aep: AepApp) -> None:
     settings(aep, catalog_lag_seconds=30)
     batch = aep.create(aep.ready())
     assert aep.request("GET", f"{CATALOG}/batches/{batch}").status_code == 404
@@ -375,7 +375,7 @@ def test_catalog_can_be_late(aep: AepApp) -> None:
     assert status(aep, batch) == "loading"
 
 
-def test_settings_live_through_a_restart_and_end_with_a_reset(tmp_path: Path) -> None:
+def test_settings_survive_a_restart_and_end_with_a_reset(tmp_path: Path) -> None:
     with aep_app(tmp_path, batch_seconds=3.0) as first:
         settings(first, batch_seconds=7, abandon_seconds=60)
     with aep_app(tmp_path, batch_seconds=3.0) as second:

@@ -1,4 +1,4 @@
-"""Guardrails: how much may be sent, in one row, one batch, one minute and one hour."""
+"""Guardrails: the limits of one row, one batch, one minute and one hour."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_fields_of_a_row(aep: AepApp) -> None:
     assert (body["metrics"]["failedRecordCount"], aep.active(dataset)) == (2, ["id1"])
 
 
-def test_events_that_are_too_large_for_profile_are_ingested_all_the_same(aep: AepApp) -> None:
+def test_events_too_large_for_profile_are_ingested_nevertheless(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     schema = aep.schema(group)
     assert aep.identity(schema["$id"]).status_code == 201

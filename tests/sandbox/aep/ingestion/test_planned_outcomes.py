@@ -1,4 +1,4 @@
-"""Every state that a batch can be in, and every end that a test can ask for."""
+"""Every state of a batch, and every outcome that a test can plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOON = 1_750_000_000.0
 
 @pytest.fixture
 def aep(tmp_path: Path) -> Iterator[AepApp]:
-    """With a clock that stands still, and batches that take 100 seconds."""
+    """A frozen clock, and batches that take 100 seconds."""
     with aep_app(tmp_path, batch_seconds=100.0) as caller:
         caller.state.clock.set(NOON, frozen=True)
         caller.headers["Authorization"] = f"Bearer {caller.token()}"
@@ -32,7 +32,7 @@ def settings(aep: AepApp, **body: Any) -> None:
 
 
 def sent(aep: AepApp, dataset: str, *keys: str, **more: Any) -> str:
-    """A completed batch with these rows, which have been looked at."""
+    """Complete a batch with these rows, and wait until they were checked."""
     batch = aep.create(dataset, **more)
     aep.put(batch, dataset, lines(*(row(key) for key in keys)))
     complete(aep, batch)
@@ -40,13 +40,13 @@ def sent(aep: AepApp, dataset: str, *keys: str, **more: Any) -> str:
 
 
 def complete(aep: AepApp, batch: str) -> None:
-    """Completes a batch; its rows have been looked at."""
+    """Complete a batch, and wait until its rows were checked."""
     assert aep.act(batch, "COMPLETE").status_code == 200
     assert start(AepSandboxScope(aep.state, DEMO_ORG, "prod"), batch).wait(20)
 
 
 def seen(aep: AepApp, batch: str, *seconds: float) -> list[str]:
-    """What the batch is called after so many seconds each."""
+    """Return the batch's status after each number of seconds."""
     found = []
     for each in seconds:
         aep.state.clock.advance(each)
@@ -60,7 +60,7 @@ def path(*steps: tuple[str, float | None]) -> dict[str, Any]:
     return {"outcome": "path", "path": shown}
 
 
-def test_a_batch_that_flaps_and_turns_active_late(aep: AepApp) -> None:
+def test_a_batch_that_alternates_and_becomes_active_late(aep: AepApp) -> None:
     dataset = aep.ready()
     words = ("queued", 10), ("retrying", 10), ("processing", 10), ("retrying", 10), ("stalled", 3600)
     settings(aep, next_batches=[path(*words)])
@@ -73,7 +73,7 @@ def test_a_batch_that_flaps_and_turns_active_late(aep: AepApp) -> None:
     assert aep.active(dataset) == ["id1"]
 
 
-def test_retrying_ends_in_stalled_for_good(aep: AepApp) -> None:
+def test_retrying_can_end_in_stalled(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(aep, next_batches=[path(("retrying", 10), ("stalled", None))])
     batch = sent(aep, dataset, "1")
@@ -83,7 +83,7 @@ def test_retrying_ends_in_stalled_for_good(aep: AepApp) -> None:
     assert (body["status"], aep.active(dataset)) == ("success", ["id1"])
 
 
-def test_a_path_may_end_badly(aep: AepApp) -> None:
+def test_a_path_may_end_in_failure(aep: AepApp) -> None:
     dataset = aep.ready()
     settings(aep, next_batches=[path(("a word of tomorrow", 10))])
     batch = aep.create(dataset)
@@ -92,7 +92,7 @@ def test_a_path_may_end_badly(aep: AepApp) -> None:
     assert seen(aep, batch, 9, 1) == ["a word of tomorrow", "failed"]
 
 
-def test_the_way_of_a_batch_can_be_chosen(aep: AepApp) -> None:
+def test_the_path_of_a_batch_can_be_planned(aep: AepApp) -> None:
     settings(aep, batch_path=["queued", "loaded", "staging", "staged"])
     batch = sent(aep, aep.ready(), "1")
     assert seen(aep, batch, 0, 25, 25) == ["queued", "loaded", "staging"]
@@ -100,7 +100,7 @@ def test_the_way_of_a_batch_can_be_chosen(aep: AepApp) -> None:
     assert seen(aep, batch, 25, 25) == ["processing", "success"]
 
 
-def test_what_becomes_of_a_reverted_batch_can_be_chosen(aep: AepApp) -> None:
+def test_the_outcome_of_a_reverted_batch_can_be_planned(aep: AepApp) -> None:
     settings(aep, retire_path=["retained", "archived", "deleted"], delete_seconds=10)
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
@@ -111,7 +111,7 @@ def test_what_becomes_of_a_reverted_batch_can_be_chosen(aep: AepApp) -> None:
     assert aep.act(batch, "COMPLETE").status_code == 400
 
 
-def test_the_ends_have_synonyms(aep: AepApp) -> None:
+def test_the_outcomes_have_synonyms(aep: AepApp) -> None:
     settings(aep, active_status="active", failed_status="failure")
     dataset = aep.ready()
     good, bad = sent(aep, dataset, "1"), aep.create(dataset)
@@ -121,7 +121,7 @@ def test_the_ends_have_synonyms(aep: AepApp) -> None:
     assert list(aep.ok("GET", f"{CATALOG}/batches", params={"status": "failure"})) == [bad]
 
 
-def test_a_batch_on_its_way_can_be_aborted_only_if_that_is_switched_on(aep: AepApp) -> None:
+def test_a_batch_in_progress_can_be_aborted_only_if_configured(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
     assert aep.act(batch, "ABORT").status_code == 400
@@ -133,7 +133,7 @@ def test_a_batch_on_its_way_can_be_aborted_only_if_that_is_switched_on(aep: AepA
     assert aep.act(done, "ABORT").status_code == 400
 
 
-def test_an_external_id_is_unique_only_if_that_is_switched_on(aep: AepApp) -> None:
+def test_an_external_id_is_unique_only_if_configured(aep: AepApp) -> None:
     dataset = aep.ready()
     aep.create(dataset, externalId="day-1")
     aep.create(dataset, externalId="day-1")
@@ -143,7 +143,7 @@ def test_an_external_id_is_unique_only_if_that_is_switched_on(aep: AepApp) -> No
     aep.create(dataset, externalId="day-2")
 
 
-def test_what_was_ingested_already_is_a_duplicate_only_if_that_is_switched_on(aep: AepApp) -> None:
+def test_ingested_content_is_a_duplicate_only_if_configured(aep: AepApp) -> None:
     dataset = aep.ready()
     first = sent(aep, dataset, "1")
     seen(aep, first, 100)
@@ -178,7 +178,7 @@ def test_metrics_of_a_failed_batch_are_shown_or_not(aep: AepApp, shown: bool) ->
     assert aep.batch(batch)["failedBatchLocation"]
 
 
-def test_a_predecessor_that_is_completed_after_its_successor_does_not_turn_active(aep: AepApp) -> None:
+def test_a_predecessor_completed_after_its_successor_does_not_become_active(aep: AepApp) -> None:
     dataset = aep.ready()
     old = aep.create(dataset, externalId="day-1")
     aep.put(old, dataset, lines(row("1")))
@@ -188,7 +188,7 @@ def test_a_predecessor_that_is_completed_after_its_successor_does_not_turn_activ
     assert seen(aep, old, 100) == ["inactive"] and aep.active(dataset) == ["id2"]
 
 
-def test_catalog_that_is_late_lists_nothing_either(aep: AepApp) -> None:
+def test_a_lagging_catalog_lists_nothing_either(aep: AepApp) -> None:
     settings(aep, catalog_lag_seconds=30)
     dataset = aep.ready()
     batch = sent(aep, dataset, "1")
@@ -202,7 +202,7 @@ def test_catalog_that_is_late_lists_nothing_either(aep: AepApp) -> None:
     assert seen(aep, batch, 30, 70) == ["staging", "success"]
 
 
-def test_a_deleted_dataset_takes_its_batches_along(aep: AepApp) -> None:
+def test_a_deleted_dataset_deletes_its_batches(aep: AepApp) -> None:
     dataset = aep.ready()
     done = sent(aep, dataset, "1")
     seen(aep, done, 100)
@@ -233,12 +233,12 @@ def test_a_deleted_dataset_takes_its_batches_along(aep: AepApp) -> None:
         {"outcome": "failed", "external_id": 5},
     ],
 )
-def test_plans_that_make_no_sense(aep: AepApp, plan: Any) -> None:
+def test_invalid_plans_are_refused(aep: AepApp, plan: Any) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"next_batches": [plan]}).status_code == 400
 
 
 @pytest.mark.parametrize(("percent", "state"), [(None, "failed"), (49, "failed"), (50, "success")])
-def test_rows_refused_as_planned_count_to_the_threshold_and_are_in_the_diagnostics(
+def test_rows_refused_as_planned_count_toward_the_threshold_and_are_in_the_diagnostics(
     aep: AepApp, percent: int | None, state: str
 ) -> None:
     dataset = aep.ready()
@@ -273,21 +273,21 @@ def test_rows_refused_as_planned_count_to_the_threshold_and_are_in_the_diagnosti
         {"next_batches": None},
     ],
 )
-def test_settings_that_make_no_sense(aep: AepApp, wrong: dict[str, Any]) -> None:
+def test_invalid_settings_are_refused(aep: AepApp, wrong: dict[str, Any]) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json=wrong).status_code == 400
     body = b'{"batch_seconds": NaN}'
     assert aep.http.post("/_sandbox/aep/settings", content=body).status_code == 400
 
 
 @pytest.mark.parametrize("body", [{"status": 5}, {"status": "failed", "errors": "x"}, {"status": "success"}])
-def test_what_cannot_be_done_to_a_batch(aep: AepApp, body: dict[str, Any]) -> None:
+def test_impossible_actions_on_a_batch_are_refused(aep: AepApp, body: dict[str, Any]) -> None:
     batch = aep.create(aep.ready())
     aep.act(batch, "ABORT")
     assert aep.http.post(f"/_sandbox/aep/batches/{batch}", json=body).status_code == 400
     assert aep.http.get("/_sandbox/aep/batches", params={"sandbox": "none"}).status_code == 400
 
 
-def test_somebody_completes_a_batch_for_us(aep: AepApp) -> None:
+def test_another_user_completes_a_batch(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     aep.put(batch, dataset, lines(row("1")))

@@ -1,4 +1,4 @@
-"""What was uploaded so far can be looked at before the batch is completed."""
+"""Uploaded files can be previewed before the batch is completed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_columns_and_rows_of_csv_and_parquet(aep: AepApp) -> None:
     assert answer["preview"]["rows"] == [{"0": "1", "1": "x"}, {"0": "2"}]
 
 
-def test_no_more_rows_than_asked_for(aep: AepApp) -> None:
+def test_no_more_rows_than_requested(aep: AepApp) -> None:
     content = lines(*(row(str(number)) for number in range(150)))
     for params, count in (({}, 100), ({"nrow": 0}, 100), ({"nrow": 7}, 7), ({"nrow": 999}, 150)):
         answer = previewed(aep, content, format="json", **params).json()
@@ -80,7 +80,7 @@ def test_previews_that_are_refused(aep: AepApp, params: dict[str, str]) -> None:
     assert previewed(aep, lines(row("1"), row("2")), **params).status_code == 400
 
 
-def test_nothing_to_look_at(aep: AepApp) -> None:
+def test_a_preview_without_files(aep: AepApp) -> None:
     dataset = aep.ready()
     batch = aep.create(dataset)
     base = f"{IMPORT}/batches"

@@ -1,4 +1,4 @@
-"""A row of a dataset that is enabled for Profile needs its primary identity; elsewhere nothing asks for one."""
+"""A row of a dataset enabled for Profile needs its primary identity; other datasets do not require it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def schema(aep: AepApp) -> dict[str, Any]:
 
 @pytest.fixture
 def dataset(aep: AepApp, schema: dict[str, Any]) -> str:
-    """Enabled for Profile, its primary identity a nested field."""
+    """A dataset enabled for Profile whose primary identity is a nested field."""
     assert aep.identity(schema["$id"], "/_acmesandbox/keys/crm").status_code == 201
     assert enable(aep, schema).status_code == 200
     return aep.dataset(schema["$id"], **PROFILE)
@@ -82,7 +82,7 @@ def columns(aep: AepApp, batch: str) -> list[tuple[str, str]]:
 
 
 @FORMS
-def test_the_primary_identity_field_is_required_with_what_is_above_it(
+def test_the_primary_identity_field_and_its_parents_are_required(
     aep: AepApp, dataset: str, form: str
 ) -> None:
     rows = [
@@ -125,7 +125,7 @@ LISTS = st.dictionaries(
 
 
 @given(maps=st.lists(st.none() | LISTS, min_size=1, max_size=8), start=st.integers(0, 3))
-def test_columns_tell_who_has_a_primary_identity_as_rows_do(maps: list[Any], start: int) -> None:
+def test_columns_and_rows_agree_on_primary_identities(maps: list[Any], start: int) -> None:
     identity = pa.struct([("id", pa.string()), ("primary", pa.bool_())])
     kind = pa.map_(pa.string(), pa.list_(identity))
     column = pa.array([None if each is None else list(each.items()) for each in maps], kind)
@@ -134,7 +134,9 @@ def test_columns_tell_who_has_a_primary_identity_as_rows_do(maps: list[Any], sta
     assert without_primary(batch) == expected
 
 
-def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: AepApp, schema: dict[str, Any]) -> None:
+def test_a_schema_needs_a_descriptor_unless_identity_map_is_sufficient(
+    aep: AepApp, schema: dict[str, Any]
+) -> None:
     settings(aep, profile_needs="descriptor")
     assert "primary identity" in enable(aep, schema).json()["detail"]
     settings(aep, profile_needs="identityMap")
@@ -142,7 +144,7 @@ def test_a_schema_needs_a_descriptor_unless_identity_map_will_do(aep: AepApp, sc
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_what_is_optional_or_not_for_profile_is_taken(
+def test_optional_identities_and_other_datasets_are_accepted(
     aep: AepApp, schema: dict[str, Any], dataset: str, enabled: bool
 ) -> None:
     other = aep.dataset(schema["$id"], "Other", **(PROFILE if enabled else {}))

@@ -1,4 +1,4 @@
-"""Files come in whole or in chunks, go to disk as they come, and stay out of a batch that is no longer loading."""
+"""Files are uploaded whole or in chunks, stored as they arrive, and refused when a batch is no longer loading."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def aep(tmp_path: Path) -> Iterator[AepApp]:
 
 
 class Upload:
-    """One file of one new batch."""
+    """Create one file of one new batch."""
 
     def __init__(self, aep: AepApp, name: str = "big.json") -> None:
         self.aep, self.name = aep, name
@@ -57,7 +57,7 @@ def upload(aep: AepApp) -> Upload:
 
 
 def stored(aep: AepApp) -> int:
-    """Bytes of uploads on the disk."""
+    """Return the bytes of uploads on the disk."""
     return sum(
         file.stat().st_size for file in aep.state.store.folder.joinpath("files").rglob("*") if file.is_file()
     )
@@ -140,7 +140,7 @@ def test_too_large_for_one_request(upload: Upload) -> None:
     assert upload.put(b"x" * 1000).status_code == 201
 
 
-def test_nothing_to_write_to(aep: AepApp, upload: Upload) -> None:
+def test_an_unknown_target(aep: AepApp, upload: Upload) -> None:
     for batch, dataset in (("none", upload.dataset), (upload.batch, "0" * 24)):
         assert (
             aep.request("PUT", aep.files(batch, dataset, "a"), content=b"x", headers=OCTETS).status_code
@@ -174,7 +174,7 @@ def test_chunks_in_any_order(upload: Upload) -> None:
     assert len(upload.loaded()) == 50
 
 
-def test_the_same_chunk_again_is_a_repetition(upload: Upload) -> None:
+def test_a_repeated_chunk_is_a_repetition(upload: Upload) -> None:
     content = lines(row())
     upload.act("INITIALIZE")
     for wrong in (b"x" * 10, content[:10]):
@@ -199,7 +199,7 @@ def test_content_ranges_that_are_refused(upload: Upload, span: str | None) -> No
     assert upload.chunk(span, b"x" * 10).status_code == 400
 
 
-def test_chunks_need_a_start(upload: Upload) -> None:
+def test_chunks_need_an_initialization(upload: Upload) -> None:
     assert upload.chunk("bytes 0-9", b"x" * 10).status_code == 404
     assert upload.act("COMPLETE").status_code == 404
     assert upload.act("WHATEVER").status_code == 400
@@ -207,7 +207,7 @@ def test_chunks_need_a_start(upload: Upload) -> None:
     assert upload.chunk("bytes 0-9", b"x" * 10).status_code == 404
 
 
-def test_starting_again_forgets_the_chunks(upload: Upload) -> None:
+def test_initializing_again_discards_the_chunks(upload: Upload) -> None:
     upload.act("INITIALIZE")
     upload.chunk("bytes 0-9", b"x" * 10)
     upload.act("INITIALIZE")
@@ -218,7 +218,7 @@ def test_starting_again_forgets_the_chunks(upload: Upload) -> None:
     assert upload.loaded() == ["id1"]
 
 
-def test_how_many_files_are_taken_is_found_at_upload_or_at_ingestion(upload: Upload) -> None:
+def test_the_number_of_files_is_checked_at_upload_or_at_ingestion(upload: Upload) -> None:
     wanted = {"most_files": 1500, "batch_limits": "at upload"}
     assert upload.aep.http.post("/_sandbox/aep/settings", json=wanted).status_code == 200
     scope = AepSandboxScope(upload.aep.state, DEMO_ORG, "prod")

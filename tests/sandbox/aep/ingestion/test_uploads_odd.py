@@ -1,4 +1,4 @@
-"""Uploads that are broken off, repeated, done twice at once, or go on after a restart; and many at a time."""
+"""Uploads that are interrupted, repeated, concurrent, or continued after a restart; and many at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def aep(tmp_path: Path) -> Iterator[AepApp]:
 
 
 def started(aep: AepApp) -> tuple[str, str, str]:
-    """Dataset, batch, and the address of a large file that was begun."""
+    """Return dataset, batch, and the address of a large file whose upload has begun."""
     dataset = aep.ready()
     batch = aep.create(dataset)
     url = aep.files(batch, dataset, "a/big.json")
@@ -49,12 +49,12 @@ def complete(aep: AepApp, url: str) -> Response:
 
 
 def disk(aep: AepApp) -> int:
-    """Bytes of uploads."""
+    """Return the bytes of uploads."""
     files = aep.state.store.folder.joinpath("files").rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def test_every_chunk_is_answered_with_what_is_here(aep: AepApp) -> None:
+def test_every_chunk_is_answered_with_the_received_ranges(aep: AepApp) -> None:
     _, batch, url = started(aep)
     assert chunk(aep, url, 0, 9).headers["Range"] == "bytes=0-9"
     assert chunk(aep, url, 20, 29).headers["Range"] == "bytes=0-9,20-29"
@@ -65,7 +65,7 @@ def test_every_chunk_is_answered_with_what_is_here(aep: AepApp) -> None:
     assert aep.request("HEAD", url.replace(batch, "none")).status_code == 404
 
 
-def test_a_chunk_that_is_sent_again_takes_no_more_room(aep: AepApp) -> None:
+def test_a_repeated_chunk_takes_no_more_space(aep: AepApp) -> None:
     _, _, url = started(aep)
     for _ in range(3):
         assert chunk(aep, url, 0, 9).status_code == 200
@@ -86,7 +86,7 @@ def test_a_large_file_is_completed_with_either_documented_status(aep: AepApp, st
     assert disk(aep) == len(CONTENT)
 
 
-def test_completing_a_file_many_times_at_once_is_completing_it_once(aep: AepApp) -> None:
+def test_completing_a_file_many_times_concurrently_is_completing_it_once(aep: AepApp) -> None:
     dataset, batch, url = started(aep)
     half = len(CONTENT) // 2
     chunk(aep, url, half, len(CONTENT) - 1)
@@ -98,7 +98,7 @@ def test_completing_a_file_many_times_at_once_is_completing_it_once(aep: AepApp)
     assert aep.ended(batch)["status"] == "success" and len(aep.active(dataset)) == 40
 
 
-def test_overlaps_are_found_at_the_end_and_can_be_mended(aep: AepApp) -> None:
+def test_overlaps_are_detected_at_the_end_and_can_be_repaired(aep: AepApp) -> None:
     dataset, batch, url = started(aep)
     for first, last in ((0, 99), (50, 199), (200, len(CONTENT) - 1)):
         assert chunk(aep, url, first, last).status_code == 200
@@ -112,7 +112,7 @@ def test_overlaps_are_found_at_the_end_and_can_be_mended(aep: AepApp) -> None:
     assert aep.ended(batch)["status"] == "success" and len(aep.active(dataset)) == 40
 
 
-def test_a_half_finished_upload_goes_on_after_a_restart(tmp_path: Path) -> None:
+def test_an_unfinished_upload_continues_after_a_restart(tmp_path: Path) -> None:
     with aep_app(tmp_path) as first:
         dataset, batch, url = started(first)
         chunk(first, url, 0, 99)
@@ -141,7 +141,7 @@ def test_a_url_of_more_than_2000_characters(aep: AepApp) -> None:
 
 
 class Client:
-    """Plain requests to a running sandbox."""
+    """Send plain requests to a running sandbox."""
 
     def __init__(self, server: SandboxServer) -> None:
         self.url = server.url
@@ -195,7 +195,7 @@ def test_a_hundred_batches_at_a_time(server: SandboxServer) -> None:
     assert sorted(text.splitlines()) == sorted(set(text.splitlines())) and text.count("\n") == 100
 
 
-def test_an_upload_that_is_broken_off_leaves_nothing(server: SandboxServer) -> None:
+def test_an_interrupted_upload_leaves_nothing(server: SandboxServer) -> None:
     client = Client(server)
     dataset = dataset_of(client)
     body = {"datasetId": dataset, "inputFormat": {"format": "json"}}

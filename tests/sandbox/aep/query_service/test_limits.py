@@ -1,4 +1,4 @@
-"""Query Service's limits and refusals, each with its documented error: sessions, queries, rows, time, logins."""
+"""Query Service's limits and errors, each as documented: sessions, queries, rows, time, logins."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def aep(server: SandboxServer) -> AepSandbox:
 
 
 @pytest.mark.parametrize("most", [1, 5])
-def test_one_session_too_many_is_refused(aep: AepSandbox, most: int) -> None:
+def test_a_session_above_the_limit_is_refused(aep: AepSandbox, most: int) -> None:
     aep.settings(query_sessions=most)
     sessions = [connect(aep) for _ in range(most)]
     with pytest.raises(psycopg.OperationalError, match="FATAL:  Session Limit Reached"):
@@ -55,7 +55,7 @@ def test_one_session_too_many_is_refused(aep: AepSandbox, most: int) -> None:
     await_queries(aep, sessions=0)
 
 
-def test_a_query_more_waits_for_its_turn(aep: AepSandbox) -> None:
+def test_a_query_above_the_limit_waits(aep: AepSandbox) -> None:
     aep.settings(query_sessions=None, query_takes_seconds=100)
     aep.clock.freeze()
     with connect(aep) as one, connect(aep) as other:
@@ -69,7 +69,7 @@ def test_a_query_more_waits_for_its_turn(aep: AepSandbox) -> None:
         assert second.end().result == [(2,)]
 
 
-def test_a_query_more_is_refused_where_the_setting_says_so(aep: AepSandbox) -> None:
+def test_a_query_above_the_limit_is_refused_if_configured(aep: AepSandbox) -> None:
     aep.settings(query_sessions=None, query_takes_seconds=100, query_over_concurrency="refused")
     aep.clock.freeze()
     with connect(aep) as one, connect(aep) as other:
@@ -131,7 +131,7 @@ def test_a_long_calculation_can_be_canceled(aep: AepSandbox) -> None:
         assert error is not None and error.sqlstate == "57014"
 
 
-def test_a_result_is_cut_without_a_word(aep: AepSandbox) -> None:
+def test_a_result_is_truncated_silently(aep: AepSandbox) -> None:
     with connect(aep) as session:
 
         def count(query: str) -> int:
@@ -169,7 +169,7 @@ def test_the_sandbox_can_refuse_either_login(
                 connect(aep, password=password)
 
 
-def test_a_login_needs_its_own_organization_and_a_password_that_is_still_good(aep: AepSandbox) -> None:
+def test_a_login_needs_its_own_organization_and_an_unexpired_password(aep: AepSandbox) -> None:
     refused = pytest.raises(psycopg.OperationalError, match="Invalid authentication token")
     secret = credential(aep)
     for other in (
@@ -181,7 +181,7 @@ def test_a_login_needs_its_own_organization_and_a_password_that_is_still_good(ae
         with refused:
             connect(aep, **other)
     place, token = aep.query_parameters(), aep.token()
-    aep.clock.advance(2 * DAY)  # the token ends with its day
+    aep.clock.advance(2 * DAY)  # The token expires after a day.
     with refused:
         psycopg.connect(
             host=place["host"],
@@ -192,7 +192,7 @@ def test_a_login_needs_its_own_organization_and_a_password_that_is_still_good(ae
         )
 
 
-def test_a_credential_that_is_not_used_for_90_days_is_dropped(aep: AepSandbox) -> None:
+def test_a_credential_unused_for_90_days_is_removed(aep: AepSandbox) -> None:
     secret = credential(aep)
     for days, works in ((89, True), (89, True), (90, False), (0, False)):
         aep.clock.advance(days * DAY)
@@ -205,7 +205,7 @@ def test_a_credential_that_is_not_used_for_90_days_is_dropped(aep: AepSandbox) -
 
 
 @pytest.mark.parametrize("setting", ["query_permission", "query_licence"])
-def test_without_permission_or_licence_both_ways_are_closed(aep: AepSandbox, setting: str) -> None:
+def test_without_permission_or_licence_both_interfaces_are_closed(aep: AepSandbox, setting: str) -> None:
     place = aep.query_parameters()
     aep.settings(**{setting: "missing"})
     with pytest.raises(SandboxError, match=": 403 "):
@@ -234,7 +234,7 @@ def test_a_retired_data_access_still_lists_failed_rows(aep: AepSandbox) -> None:
 
 
 def raw(aep: AepSandbox, *messages: bytes) -> bytes:
-    """What the port answers to these bytes, until it ends."""
+    """Return the port's response to these bytes, until it closes."""
     place = aep.query_parameters()
     with socket.create_connection((place["host"], place["port"]), timeout=20) as wire:
         for message in messages:
@@ -269,7 +269,9 @@ ODD: list[Any] = [
 
 
 @pytest.mark.parametrize(("sent", "answered"), ODD, ids=repr)
-def test_odd_bytes_are_answered_and_leave_no_session(aep: AepSandbox, sent: bytes, answered: bytes) -> None:
+def test_invalid_bytes_are_answered_and_leave_no_session(
+    aep: AepSandbox, sent: bytes, answered: bytes
+) -> None:
     got = raw(aep, sent)
     assert answered in got if answered else b"FATAL" not in got
     assert b"sandbox itself" not in got
@@ -293,7 +295,7 @@ def test_an_unknown_message_ends_the_session(aep: AepSandbox) -> None:
 
 
 def bound(oid: int, value: bytes) -> bytes:
-    """Parse, Bind and Execute with one binary parameter of this type."""
+    """Return Parse, Bind and Execute with one binary parameter of this type."""
     parse = message(b"P", b"\0select $1\0" + struct.pack("!hi", 1, oid))
     bind = struct.pack("!hhhi", 1, 1, 1, len(value)) + value + struct.pack("!h", 0)
     return parse + message(b"B", b"\0\0" + bind) + message(b"E", b"\0\0\0\0\0")
@@ -314,7 +316,7 @@ PIECES = st.one_of(
 )
 
 
-def test_no_message_is_a_fault_of_the_sandbox(aep: AepSandbox) -> None:
+def test_no_message_causes_an_internal_error(aep: AepSandbox) -> None:
     aep.settings(query_sessions=None)
     password = message(b"p", aep.token().encode() + b"\0")
 
@@ -333,7 +335,7 @@ def start(state: Path, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_a_process_takes_the_port_that_it_is_given_and_ends_with_sessions_open(tmp_path: Path) -> None:
+def test_a_process_uses_the_given_port_and_ends_with_open_sessions(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start(tmp_path, port) as refused:

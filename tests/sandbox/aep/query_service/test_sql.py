@@ -1,4 +1,4 @@
-"""Query Service with a real driver: rows of active batches as tables, functions as in Spark, reading only."""
+"""Query Service with a real driver: rows of active batches as tables, functions as in Spark, read-only."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def session(aep: AepSandbox, dataset: str) -> Iterator[Connection]:
         yield opened
 
 
-def test_a_table_is_called_after_its_dataset_and_no_two_are_called_alike(
+def test_a_table_has_the_unique_name_of_its_dataset(
     aep: AepSandbox, dataset: str, session: Connection
 ) -> None:
     aep.add_dataset("shop events 2026")
@@ -70,7 +70,7 @@ def test_a_table_is_called_after_its_dataset_and_no_two_are_called_alike(
     assert found["shop_events_2026"] == (dataset, "Shop: Events (2026)")
 
 
-def test_only_rows_of_active_batches_are_there(aep: AepSandbox, dataset: str, session: Connection) -> None:
+def test_only_rows_of_active_batches_are_visible(aep: AepSandbox, dataset: str, session: Connection) -> None:
     query = "select _id from shop_events_2026 order by 1"
     assert session.execute(query).fetchall() == []
     first = aep.load(dataset, [row("a"), row("b"), row("c")])
@@ -95,7 +95,7 @@ NARROW = "select _id, timestamp, null from shop_events_2026 order by 1"
     "bad", [{"_id": "bad"}, {"_id": "b a d", "timestamp": NOON}], ids=["no time", "odd id"]
 )
 @pytest.mark.parametrize("query", [WHOLE, NARROW], ids=["whole", "narrow"])
-def test_rows_that_did_not_get_in_are_not_there(
+def test_rejected_rows_are_not_visible(
     aep: AepSandbox, dataset: str, session: Connection, query: str, bad: dict[str, Any]
 ) -> None:
     aep.load(dataset, [row("a"), bad, row("b")], partialIngestionPercent=50)
@@ -231,7 +231,7 @@ FUNCTIONS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("expression", "value"), FUNCTIONS, ids=[each for each, _ in FUNCTIONS])
-def test_functions_mean_what_they_mean_in_spark(session: Connection, expression: str, value: Any) -> None:
+def test_functions_behave_as_in_spark(session: Connection, expression: str, value: Any) -> None:
     assert session.execute(f"select {expression}").fetchone() == (value,)
 
 
@@ -244,7 +244,7 @@ def test_sets_and_exact_sums(session: Connection) -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(2, 36), st.integers(2, 36))
-def test_conv_there_and_back_is_the_same_number(number: int, base: int, other: int) -> None:
+def test_conv_is_reversible(number: int, base: int, other: int) -> None:
     there = conv(str(number), 10, base)
     assert there is not None and int(there, base) == number
     back = conv(there, base, other)
@@ -267,7 +267,7 @@ STATES = [
 
 
 @pytest.mark.parametrize(("query", "state"), STATES, ids=[each for each, _ in STATES])
-def test_errors_have_their_documented_state_and_the_session_goes_on(
+def test_errors_have_their_documented_state_and_the_session_continues(
     session: Connection, query: str, state: str
 ) -> None:
     with pytest.raises(psycopg.Error) as caught:
@@ -295,7 +295,9 @@ VALUES: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize("binary", [False, True], ids=["text", "binary"])
 @pytest.mark.parametrize(("expression", "value"), VALUES, ids=[each for each, _ in VALUES])
-def test_values_come_in_both_forms(session: Connection, expression: str, value: Any, binary: bool) -> None:
+def test_values_are_returned_in_both_formats(
+    session: Connection, expression: str, value: Any, binary: bool
+) -> None:
     assert session.execute(f"select {expression}", binary=binary).fetchone() == (value,)
 
 
@@ -314,8 +316,8 @@ PARAMETERS: list[Any] = [
 
 @pytest.mark.parametrize("form", ["%s", "%b", "%t"])
 @pytest.mark.parametrize("value", PARAMETERS, ids=repr)
-def test_parameters_are_bound_in_both_forms(session: Connection, value: Any, form: str) -> None:
-    """What is bound is what is in the lake: each value is found among others of its type."""
+def test_parameters_are_bound_in_both_formats(session: Connection, value: Any, form: str) -> None:
+    """A bound value is a stored value: each is found among others of its type."""
     literal = "null" if value is None else psycopg.sql.Literal(value).as_string(session)
     query = f"select {form} is not distinct from x from (values ({literal})) t(x)"
     assert session.execute(query, [value]).fetchone() == (True,)

@@ -1,4 +1,4 @@
-"""Where an organization's own fields may be, what they may be called, and what their references become."""
+"""An organization's own fields: where they are allowed, their names, and their references."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def refused(aep: AepApp, kind: str, body: Any) -> str:
 
 
 def standard_extension(*names: str, field: Any = None) -> dict[str, Any]:
-    """A field group with one custom field under a standard object; ``[]`` marks an array."""
+    """Return a field group with one custom field under a standard object; ``[]`` marks an array."""
     node: dict[str, Any] = {"type": "object", "properties": {"_acmesandbox": field or object_of("gift")}}
     for name in reversed(names[1:]):
         node = held(name, node)
@@ -75,7 +75,7 @@ def one_schema(schema: dict[str, Any]) -> str:
 
 
 def test_a_field_group_may_extend_a_standard_one(aep: AepApp) -> None:
-    """As the UI makes one that adds a field to a standard object, and as EP:xdm/api/csv-to-schema.md shows it."""
+    """As created by the UI for a field in a standard object, and shown by EP:xdm/api/csv-to-schema.md."""
     body = standard_extension("commerce", "order")
     own = body.pop("definitions")["customFields"]
     group = aep.ok("POST", f"{TENANT}/fieldgroups", json={**body, "allOf": [own, {"$ref": COMMERCE}]})
@@ -99,7 +99,7 @@ def test_a_field_group_may_extend_a_standard_one(aep: AepApp) -> None:
         },
     ],
 )
-def test_other_fields_beside_the_tenant_are_refused(aep: AepApp, body: dict[str, Any]) -> None:
+def test_other_fields_outside_the_tenant_object_are_refused(aep: AepApp, body: dict[str, Any]) -> None:
     assert "top level field named _acmesandbox" in refused(aep, "fieldgroups", body)
 
 
@@ -107,7 +107,7 @@ def test_names_under_a_standard_object_follow_the_rules_too(aep: AepApp) -> None
     assert "not valid" in refused(aep, "fieldgroups", standard_extension("commerce", field=object_of("1st")))
 
 
-def test_items_of_one_array_from_two_field_groups_stand_together(aep: AepApp) -> None:
+def test_items_of_one_array_from_two_field_groups_are_merged(aep: AepApp) -> None:
     groups = [
         aep.field_group({"list": {"type": "array", "items": object_of(name)}}, f"Group {name}")["$id"]
         for name in ("one", "two")
@@ -146,7 +146,7 @@ def test_a_reference_to_a_scalar_is_a_scalar(aep: AepApp, field: dict[str, Any])
 
 
 @pytest.mark.parametrize("name", ["1st", "_first", "-first", "n" * 129])
-def test_names_that_begin_wrong_or_are_too_long(aep: AepApp, name: str) -> None:
+def test_names_with_a_wrong_first_character_or_too_long_are_refused(aep: AepApp, name: str) -> None:
     fields = {name: {"type": "string"}}
     assert name[:9] in refused(aep, "fieldgroups", field_group(fields))
     assert name[:9] in refused(
@@ -155,6 +155,6 @@ def test_names_that_begin_wrong_or_are_too_long(aep: AepApp, name: str) -> None:
     assert name[:9] in refused(aep, "datatypes", {"title": "T", "type": "object", "properties": fields})
 
 
-def test_how_long_a_name_may_be_is_a_setting(aep: AepApp) -> None:
+def test_the_maximal_length_of_a_name_is_a_setting(aep: AepApp) -> None:
     assert aep.http.post("/_sandbox/aep/settings", json={"longest_field_name": 300}).status_code == 200
     aep.field_group({"n" * 300: {"type": "string"}})

@@ -102,7 +102,7 @@ def test_refusals(aep: AepApp, schema: str, change: dict[str, Any]) -> None:
         ("xdm:descriptorTimestamp", {"xdm:sourceVersion": None, "xdm:sourceProperty": "/timestamp"}, []),
     ],
 )
-def test_every_type_and_what_it_needs(
+def test_every_type_and_its_requirements(
     aep: AepApp, schema: str, kind: str, fields: dict[str, Any], needed: list[str]
 ) -> None:
     other = aep.schema(title="Other")["$id"]
@@ -141,7 +141,7 @@ def test_every_type_and_what_it_needs(
         ("xdm:descriptorRelationship", {"xdm:cardinality": "1:1", "xdm:destinationProperty": "/none"}),
     ],
 )
-def test_descriptors_that_make_no_sense(aep: AepApp, schema: str, kind: str, fields: dict[str, Any]) -> None:
+def test_invalid_descriptors(aep: AepApp, schema: str, kind: str, fields: dict[str, Any]) -> None:
     base: dict[str, Any] = {
         "@type": kind,
         "xdm:sourceSchema": schema,
@@ -162,7 +162,7 @@ def test_no_more_than_4000(aep: AepApp, schema: str) -> None:
     assert aep.identity(schema, "/_acmesandbox/plan", primary=False).status_code == 201
 
 
-def test_one_descriptor_by_accept(aep: AepApp, schema: str) -> None:
+def test_the_form_of_one_descriptor_follows_accept(aep: AepApp, schema: str) -> None:
     url = f"{DESCRIPTORS}/{aep.identity(schema).json()['@id']}"
     for fine in ("", "*/*", "application/json", "application/vnd.adobe.xdm+json"):
         assert aep.request("GET", url, headers={"Accept": fine}).status_code == 200
@@ -170,7 +170,7 @@ def test_one_descriptor_by_accept(aep: AepApp, schema: str) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (406, "Unknown Accept format available ")
 
 
-def test_adobe_has_no_descriptors(aep: AepApp) -> None:
+def test_the_global_container_has_no_descriptors(aep: AepApp) -> None:
     paged = {"Accept": "application/vnd.adobe.xdm-v2+json"}
     assert aep.ok("GET", f"{REGISTRY}/global/descriptors", headers=paged)["results"] == []
     assert aep.request("GET", f"{REGISTRY}/global/descriptors/x").status_code == 404
@@ -209,7 +209,7 @@ def test_one_primary_identity(aep: AepApp, schema: str) -> None:
     assert aep.identity(other, "/_id").status_code == 201
 
 
-def test_primary_identity_stays_once_data_is_there(aep: AepApp, schema: str) -> None:
+def test_the_primary_identity_is_fixed_once_there_is_data(aep: AepApp, schema: str) -> None:
     key = aep.identity(schema).json()["@id"]
     dataset = aep.dataset(schema)
     aep.ok("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema))
@@ -218,7 +218,7 @@ def test_primary_identity_stays_once_data_is_there(aep: AepApp, schema: str) -> 
     assert aep.request("DELETE", f"{DESCRIPTORS}/{key}").status_code == 400
 
 
-def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: AepApp, schema: str) -> None:
+def test_whether_data_alone_fixes_a_primary_identity_is_a_switch(aep: AepApp, schema: str) -> None:
     key = aep.identity(schema).json()["@id"]
     assert aep.load(aep.dataset(schema), lines(row()))["status"] == "success"
     aep.http.post("/_sandbox/aep/settings", json={"primary_identity_locked_by": "profile"})
@@ -228,7 +228,7 @@ def test_whether_data_alone_locks_a_primary_identity_is_a_switch(aep: AepApp, sc
     assert aep.request("PUT", f"{DESCRIPTORS}/{key}", json=identity(schema)).status_code == 400
 
 
-def test_lists_by_accept(aep: AepApp, schema: str) -> None:
+def test_the_form_of_lists_follows_accept(aep: AepApp, schema: str) -> None:
     first = aep.identity(schema).json()
     body = {
         "@type": "xdm:alternateDisplayInfo",
@@ -295,7 +295,7 @@ def test_namespaces_that_are_refused(aep: AepApp, change: dict[str, Any]) -> Non
     assert (response.status_code, response.json()["report"]["code"]) == (400, "INVALID_REQUEST_PARAMS")
 
 
-def test_a_namespace_made_here_can_be_named_by_code_or_id(aep: AepApp, schema: str) -> None:
+def test_a_custom_namespace_can_be_referenced_by_code_or_id(aep: AepApp, schema: str) -> None:
     aep.namespace("MixpanelUser")
     key = str(aep.ok("GET", NAMESPACES)[-1]["id"])
     made = aep.ok("POST", DESCRIPTORS, json=identity(schema, **{"xdm:namespace": "MixpanelUser"}))

@@ -1,4 +1,4 @@
-"""A schema that a dataset uses only ever grows: what was good data stays good data."""
+"""A schema that a dataset uses only grows: valid data stays valid."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ ADDITIONS = {
 
 
 def setup(aep: AepApp) -> tuple[str, str]:
-    """The addresses of a field group and of the schema that holds it."""
+    """Return the addresses of a field group and of the schema that contains it."""
     group = aep.field_group()["$id"]
     schema = aep.schema(group)["$id"]
     return (
@@ -74,7 +74,9 @@ def use(aep: AepApp, schema_url: str) -> str:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_breaking_changes_only_while_no_dataset_uses_it(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_breaking_changes_only_while_no_dataset_uses_the_schema(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     with aep_app(tmp_path / "free") as aep:
         aep.ok("PATCH", setup(aep)[0], json=[change])
     with aep_app(tmp_path / "used") as aep:
@@ -116,7 +118,7 @@ def test_schema_in_use_keeps_its_field_groups_and_cannot_be_deleted(aep: AepApp)
     assert aep.request("PUT", group, json=body).status_code == 400
 
 
-def test_profile_needs_a_primary_identity_and_is_for_good(aep: AepApp) -> None:
+def test_profile_needs_a_primary_identity_and_is_permanent(aep: AepApp) -> None:
     _, url = setup(aep)
     schema = aep.ok("GET", url, headers={"Accept": RAW})["$id"]
     enable = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
@@ -162,7 +164,7 @@ def test_the_class_of_a_schema_in_use_stays(aep: AepApp) -> None:
     assert answer.status_code == 400 and "class" in answer.json()["detail"]
 
 
-def test_a_refusal_names_the_field_and_the_reason(aep: AepApp) -> None:
+def test_an_error_names_the_field_and_the_reason(aep: AepApp) -> None:
     group, schema = setup(aep)
     use(aep, schema)
     answer = aep.request("PATCH", group, json=[CHANGES["remove a field"]])
@@ -183,8 +185,8 @@ def test_a_data_type_in_use_keeps_its_fields(aep: AepApp) -> None:
     aep.ok("PATCH", url, json=[{"op": "add", "path": "/properties/b", "value": {"type": "string"}}])
 
 
-def test_what_another_schema_uses_is_not_guarded(aep: AepApp) -> None:
-    """A dataset of one schema does not freeze the field groups of another."""
+def test_resources_of_another_schema_are_not_protected(aep: AepApp) -> None:
+    """A dataset of one schema does not protect the field groups of another."""
     _, schema = setup(aep)
     use(aep, schema)
     other = aep.field_group({"a": {"type": "string"}}, "Other")
@@ -196,7 +198,7 @@ def test_what_another_schema_uses_is_not_guarded(aep: AepApp) -> None:
     )
 
 
-def test_a_schema_that_was_ever_used_stays_as_it_is(aep: AepApp) -> None:
+def test_a_schema_that_was_ever_used_is_protected(aep: AepApp) -> None:
     """EP:xdm/troubleshooting-guide.md: "never been used in the creation of a dataset"."""
     group, schema = setup(aep)
     dataset = use(aep, schema)

@@ -1,4 +1,4 @@
-"""The Schema Registry: what it takes, what it gives back, and in which forms."""
+"""The Schema Registry: what it accepts, returns, and in which forms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def refused(aep: AepApp, method: str, url: str, body: Any) -> str:
     return str(response.json()["detail"])
 
 
-def test_stats_tell_the_tenant(aep: AepApp) -> None:
+def test_stats_have_the_tenant(aep: AepApp) -> None:
     group = aep.field_group()
     for path in ("/stats", "/stats/"):
         stats = aep.ok("GET", REGISTRY + path)
@@ -140,7 +140,7 @@ def test_standard_notation(aep: AepApp) -> None:
     assert {"@id", "xdm:timestamp", "xdm:identityMap"} <= set(body["properties"])
 
 
-def test_text_is_left_out_and_fields_called_title_are_not(aep: AepApp) -> None:
+def test_descriptions_are_omitted_and_fields_called_title_are_not(aep: AepApp) -> None:
     group = aep.field_group({"title": {"type": "string", "title": "T"}, "description": {"type": "string"}})
     accept = {"Accept": "application/vnd.adobe.xed-notext+json; version=1"}
     body = aep.ok("GET", one(GROUPS, group["$id"]), headers=accept)
@@ -205,14 +205,14 @@ def test_list_filters_order_and_pages(aep: AepApp) -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=501", "limit=x", "limit=\u00b2", "limit=-1", "property=title~("])
-def test_lists_that_do_not_fit(aep: AepApp, query: str) -> None:
+def test_invalid_list_parameters(aep: AepApp, query: str) -> None:
     assert aep.request("GET", f"{GROUPS}?{query}", headers=ID).status_code == 400
     assert aep.request("GET", GROUPS).status_code == 406
     assert aep.request("GET", GROUPS, headers={"Accept": FULL}).status_code == 406
 
 
 def test_lists_without_an_order_are_ordered_by_their_last_change(aep: AepApp) -> None:
-    """As EP:xdm/api/behaviors.md shows; whether they can be paged so, documents and clients disagree about."""
+    """As EP:xdm/api/behaviors.md shows; documents and clients disagree whether such lists can be paged."""
     page = aep.ok("GET", f"{REGISTRY}/global/behaviors", headers=ID)
     assert page["_page"] == {"orderby": "updated", "next": None, "count": 3}
     aep.state.clock.set(1_700_000_000, frozen=True)
@@ -234,7 +234,7 @@ def test_lists_without_an_order_are_ordered_by_their_last_change(aep: AepApp) ->
     assert aep.request("GET", GROUPS, headers=ID).status_code == 200
 
 
-def test_pages_lose_nothing_where_many_have_one_value(aep: AepApp) -> None:
+def test_pages_are_complete_if_many_resources_have_one_value(aep: AepApp) -> None:
     for number in range(7):
         body = {**field_group({"x": {"type": "string"}}, f"T{number}"), "group": str(number // 3)}
         body |= {"description": "some"} if number % 2 else {}
@@ -251,7 +251,7 @@ def test_pages_lose_nothing_where_many_have_one_value(aep: AepApp) -> None:
         assert sorted(found) == [f"T{number}" for number in range(7)], order
 
 
-def test_filters_with_commas_and_strange_values(aep: AepApp) -> None:
+def test_filters_with_commas_and_unusual_values(aep: AepApp) -> None:
     for title in ("a", "a, b", "nan", "1e400", "7"):
         aep.field_group({"x": {"type": "string"}}, title)
 
@@ -265,7 +265,7 @@ def test_filters_with_commas_and_strange_values(aep: AepApp) -> None:
     assert titles("title>=7,meta:containerId") == ["7", "a", "a, b", "nan"]
 
 
-def test_titles_are_unique_over_all_kinds(aep: AepApp) -> None:
+def test_titles_are_unique_across_all_kinds(aep: AepApp) -> None:
     aep.field_group(title="Same")
     assert "Title must be unique" in refused(aep, "POST", GROUPS, field_group(FIELDS, "Same"))
     body = {"title": "Same", "type": "object", "allOf": [{"$ref": EXPERIENCE_EVENT}]}
@@ -394,7 +394,7 @@ def test_put_replaces_and_delete_deletes(aep: AepApp) -> None:
 
 
 def enabled(aep: AepApp) -> dict[str, Any]:
-    """A schema that is enabled for Profile."""
+    """Create a schema that is enabled for Profile."""
     schema = aep.schema(aep.field_group()["$id"])
     assert aep.identity(schema["$id"]).status_code == 201
     patch = [{"op": "add", "path": "/meta:immutableTags", "value": ["union"]}]
@@ -422,7 +422,7 @@ def test_a_class_with_a_schema_for_profile_has_a_union(aep: AepApp) -> None:
     assert "timestamp" in full["timeSeriesEvents"]["items"]["properties"]
 
 
-def test_an_unknown_union_is_not_found_and_nobody_makes_one(aep: AepApp) -> None:
+def test_an_unknown_union_is_not_found_and_cannot_be_created(aep: AepApp) -> None:
     union = one(f"{REGISTRY}/tenant/unions", f"{EXPERIENCE_EVENT}__union")
     assert aep.request("GET", union, headers={"Accept": RAW}).status_code == 404
     answer = aep.request("POST", f"{REGISTRY}/tenant/unions", json={})

@@ -29,7 +29,7 @@ RPC = f"{REGISTRY}/rpc"
 
 
 def composed(aep: AepApp) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """A data type, a field group that uses it, and a schema of both."""
+    """Create a data type, a field group that uses it, and a schema of both."""
     body = {"title": "Money", "type": "object", "properties": {"amount": {"type": "number"}}}
     money = aep.ok("POST", f"{REGISTRY}/tenant/datatypes", json=body)
     group = aep.field_group({"total": {"$ref": money["$id"]}}, "Totals of _acmesandboxes")
@@ -40,7 +40,7 @@ def exported(aep: AepApp, key: str) -> list[dict[str, Any]]:
     return list(aep.ok("GET", f"{RPC}/export/{quote(key, safe='')}"))
 
 
-def test_an_export_has_all_that_is_needed_and_no_tenant(aep: AepApp) -> None:
+def test_an_export_is_complete_and_contains_no_tenant(aep: AepApp) -> None:
     money, group, schema = composed(aep)
     for key in (schema["$id"], schema["meta:altId"]):
         payload = exported(aep, key)
@@ -55,14 +55,14 @@ def test_an_export_has_all_that_is_needed_and_no_tenant(aep: AepApp) -> None:
     assert exported(aep, EXPERIENCE_EVENT)[0]["$id"] == EXPERIENCE_EVENT
 
 
-def test_what_was_exported_is_the_same_in_another_aep_sandbox(aep: AepApp) -> None:
+def test_an_exported_schema_is_equal_in_another_aep_sandbox(aep: AepApp) -> None:
     _, _, schema = composed(aep)
     payload = exported(aep, schema["$id"])
     at = f"{REGISTRY}/tenant/schemas/{schema['meta:altId']}"
     before = aep.ok("GET", at, headers={"Accept": FULL})
     assert "already exists" in aep.request("POST", f"{RPC}/import", json=payload).json()["detail"]
     aep.headers["x-sandbox-name"] = "dev"
-    answer = aep.request("POST", f"{RPC}/import", json=payload[::-1])  # in any order
+    answer = aep.request("POST", f"{RPC}/import", json=payload[::-1])  # In any order.
     assert answer.status_code == 200 and len(answer.json()) == 3
     after = aep.ok("GET", at, headers={"Accept": FULL})
     assert after["properties"] == before["properties"] and after["meta:sandboxType"] == "development"
@@ -84,7 +84,7 @@ def test_what_was_exported_is_the_same_in_another_aep_sandbox(aep: AepApp) -> No
         {"allOf": [{"$ref": "https://ns.adobe.com/nowhere"}]},
     ],
 )
-def test_imports_that_are_refused_import_nothing(aep: AepApp, change: dict[str, Any]) -> None:
+def test_a_refused_import_imports_nothing(aep: AepApp, change: dict[str, Any]) -> None:
     money, group, _ = composed(aep)
     payload = exported(aep, group["$id"])
     aep.headers["x-sandbox-name"] = "dev"
@@ -95,7 +95,7 @@ def test_imports_that_are_refused_import_nothing(aep: AepApp, change: dict[str, 
     assert aep.request("GET", at, headers={"Accept": RAW}).status_code == 404
 
 
-def test_the_audit_log_tells_each_change_and_that_of_what_is_referred_to(aep: AepApp) -> None:
+def test_the_audit_log_has_changes_of_a_resource_and_its_references(aep: AepApp) -> None:
     _, group, schema = composed(aep)
     log = f"{RPC}/auditlog/{quote(schema['$id'], safe='')}"
     (created,) = aep.ok("GET", log)
@@ -125,7 +125,7 @@ def test_the_audit_log_tells_each_change_and_that_of_what_is_referred_to(aep: Ae
     assert aep.request("GET", f"{RPC}/auditlog/nope").status_code == 404
 
 
-def test_a_sample_is_of_a_schema_alone(aep: AepApp) -> None:
+def test_a_sample_exists_only_for_a_schema(aep: AepApp) -> None:
     group = aep.field_group()["$id"]
     assert aep.request("GET", f"{RPC}/sampledata/{quote(group, safe='')}").status_code == 404
 
@@ -165,11 +165,11 @@ def test_sampled_numbers_are_within_their_limits(low: int, width: int, kind: str
     assert low <= sample({"type": kind, "minimum": low, "maximum": low + width}) <= low + width
 
 
-def test_where_no_text_fits_a_pattern_the_sample_has_any() -> None:
+def test_a_pattern_without_a_matching_text_gets_any_text() -> None:
     assert sample({"type": "string", "pattern": "^(?!.*)$"}) == "string"
 
 
-def test_a_field_group_without_classes_is_for_all(aep: AepApp) -> None:
+def test_a_field_group_without_classes_fits_all(aep: AepApp) -> None:
     body = {**field_group({"a": {"type": "string"}}, "For all"), "meta:intendedToExtend": []}
     group = aep.ok("POST", f"{REGISTRY}/tenant/fieldgroups", json=body)["$id"]
     aep.schema(group, title="P", of="https://ns.adobe.com/xdm/context/profile")

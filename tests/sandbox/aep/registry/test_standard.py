@@ -1,4 +1,4 @@
-"""Adobe's own resources are whole: whatever refers to whatever, everything resolves, in both notations."""
+"""Adobe's own resources are complete: every reference resolves, in both notations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def looked_up(aep: AepApp, body: dict[str, Any], accept: str) -> dict[str, Any]:
 
 
 def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every field in a resolved resource, and itself."""
+    """Yield every field in a resolved resource, and the resource itself."""
     yield node
     for child in [*node.get("properties", {}).values(), node.get("items"), node.get("additionalProperties")]:
         if isinstance(child, dict):
@@ -47,7 +47,7 @@ def groups_for(class_id: str) -> list[str]:
     return [body["$id"] for body in found if class_id in body.get("meta:intendedToExtend", [])]
 
 
-def test_the_container_has_what_schemas_of_both_classes_commonly_need() -> None:
+def test_the_container_has_the_common_resources_of_both_classes() -> None:
     names = {key.rpartition("/")[2] for key in standard_by_id()}
     assert {"record", "time-series", "adhoc", "experienceevent", "profile"} <= names
     assert {
@@ -80,7 +80,7 @@ def test_the_container_has_what_schemas_of_both_classes_commonly_need() -> None:
     assert {"consents-and-preferences", "profile-consents"} <= names
 
 
-def test_no_reference_points_nowhere() -> None:
+def test_every_reference_exists() -> None:
     known = standard_by_id()
     assert set(references(list(known.values()))) <= set(known)
 
@@ -100,7 +100,7 @@ def test_a_standard_resource_resolves_in_both_notations(aep: AepApp, body: dict[
 
 
 def test_the_documented_difference_between_the_notations(aep: AepApp) -> None:
-    """EP:xdm/api/appendix.md#compatibility, side by side."""
+    """EP:xdm/api/appendix.md#compatibility, compared."""
     person = standard_by_id()["https://ns.adobe.com/xdm/context/person"]
     compatible = looked_up(aep, person, FULL)["properties"]
     assert compatible["birthYear"] == {
@@ -115,7 +115,7 @@ def test_the_documented_difference_between_the_notations(aep: AepApp) -> None:
     assert looked_up(aep, person, STANDARD_FULL)["properties"]["xdm:birthYear"]["minimum"] == 1
 
 
-def test_fields_of_other_vocabularies_have_an_object_of_their_own(aep: AepApp) -> None:
+def test_fields_of_other_vocabularies_have_their_own_object(aep: AepApp) -> None:
     address = standard_by_id()["https://ns.adobe.com/xdm/common/address"]
     compatible = looked_up(aep, address, FULL)["properties"]
     assert set(compatible["_schema"]["properties"]) == {"latitude", "longitude", "elevation", "description"}

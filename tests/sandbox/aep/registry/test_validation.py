@@ -1,4 +1,4 @@
-"""What the Schema Registry refuses, each with a reason, and what it lets pass."""
+"""What the Schema Registry refuses, each with a reason, and what it accepts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def data_type(title: str, **fields: Any) -> dict[str, Any]:
         ({"type": "string", "oneOf": []}, "oneOf"),
     ],
 )
-def test_fields_that_are_no_xdm(aep: AepApp, field: dict[str, Any], words: str) -> None:
+def test_invalid_fields(aep: AepApp, field: dict[str, Any], words: str) -> None:
     assert words in refused(aep, "fieldgroups", field_group({"a": field}))
     assert words in refused(aep, "datatypes", data_type("T", a=field))
 
@@ -90,11 +90,11 @@ def test_fields_that_are_no_xdm(aep: AepApp, field: dict[str, Any], words: str) 
         {"type": "string", "isRequired": False, "meta:ui": {"ref": ["x"]}, "examples": ["2004-10-23"]},
     ],
 )
-def test_fields_that_are_documented(aep: AepApp, field: dict[str, Any]) -> None:
+def test_documented_fields(aep: AepApp, field: dict[str, Any]) -> None:
     aep.field_group({"sampleField": field, "field_name2": field, "Field-Name": field})
 
 
-def test_types_are_the_registrys_own_to_say(aep: AepApp) -> None:
+def test_the_registry_decides_the_types(aep: AepApp) -> None:
     fields = {
         "a": {"type": "integer", "meta:xdmType": "string"},
         "b": {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740992},
@@ -138,7 +138,7 @@ def test_titles_of_different_types_are_a_switch(aep: AepApp) -> None:
     assert "unique" in refused(aep, "mixins", field_group({"a": {"type": "string"}}, "Same"))
 
 
-def test_a_field_group_says_which_classes_it_is_for(aep: AepApp) -> None:
+def test_a_field_group_lists_its_classes(aep: AepApp) -> None:
     body = field_group({"a": {"type": "string"}})
     for wrong in (None, "https://ns.adobe.com/xdm/context/profile", [3]):
         assert "meta:intendedToExtend" in refused(
@@ -148,7 +148,7 @@ def test_a_field_group_says_which_classes_it_is_for(aep: AepApp) -> None:
     assert "meta:intendedToExtend" in refused(aep, "fieldgroups", body)
 
 
-def test_a_schema_takes_the_field_groups_of_its_class_or_behavior(aep: AepApp) -> None:
+def test_a_schema_accepts_the_field_groups_of_its_class_or_behavior(aep: AepApp) -> None:
     events = aep.field_group({"a": {"type": "string"}}, "Events only")["$id"]
     records = field_group({"b": {"type": "string"}}, "Records")
     group = aep.ok("POST", f"{TENANT}/fieldgroups", json={**records, "meta:intendedToExtend": [RECORD]})[
@@ -174,16 +174,16 @@ def test_a_schema_takes_the_field_groups_of_its_class_or_behavior(aep: AepApp) -
         [{"$ref": PROFILE}, {"$ref": PROFILE}],
     ],
 )
-def test_schemas_of_strange_parts(aep: AepApp, parts: Any) -> None:
+def test_schemas_with_unusual_parts(aep: AepApp, parts: Any) -> None:
     refused(aep, "schemas", {"title": "T", "type": "object", "allOf": parts})
 
 
-def test_fields_of_a_schemas_own_are_refused_as_such(aep: AepApp) -> None:
+def test_fields_in_the_schema_itself_are_refused(aep: AepApp) -> None:
     body = {"title": "T", "allOf": [{"$ref": PROFILE}, {"properties": {}}]}
     assert "must be a $ref" in refused(aep, "schemas", body)
 
 
-def test_what_the_registry_sets_cannot_be_given(aep: AepApp) -> None:
+def test_fields_set_by_the_registry_cannot_be_given(aep: AepApp) -> None:
     body = field_group({"a": {"type": "string"}})
     given = {"$id": "x", "version": "9.9", "imsOrg": "x", "meta:containerId": "global", "meta:altId": 3}
     made = aep.ok("POST", f"{TENANT}/fieldgroups", json={**body, **given, "meta:resourceType": "schemas"})
@@ -242,7 +242,7 @@ def test_data_types_that_multiply_each_other_are_refused(aep: AepApp) -> None:
     raise AssertionError("8 to the power of 20 fields were taken")
 
 
-def test_a_deprecated_field_says_so_when_asked(aep: AepApp) -> None:
+def test_a_deprecated_field_is_marked_on_request(aep: AepApp) -> None:
     """EP:xdm/tutorials/field-deprecation-api.md."""
     schema = aep.schema("https://ns.adobe.com/xdm/context/profile-personal-details", of=PROFILE)["$id"]
     body = {
@@ -262,7 +262,7 @@ def test_a_deprecated_field_says_so_when_asked(aep: AepApp) -> None:
     assert "meta:status" not in aep.ok("GET", url, headers={"Accept": FULL})["properties"]["faxPhone"]
 
 
-def test_only_the_tenants_resources_are_written(aep: AepApp) -> None:
+def test_only_the_tenants_resources_can_be_written(aep: AepApp) -> None:
     url = f"{TENANT}/fieldgroups/_xdm.context.experienceevent-web"
     assert aep.ok("GET", url, headers={"Accept": RAW})["title"] == "Web Details"
     patch = [{"op": "replace", "path": "/title", "value": "Mine"}]
@@ -292,14 +292,14 @@ def test_names_of_settings_are_checked(aep: AepApp) -> None:
         ("DELETE", "/tenant/schemas", "GET, POST"),
     ],
 )
-def test_what_cannot_be_done_to_a_resource(aep: AepApp, method: str, path: str, allowed: str) -> None:
+def test_impossible_changes_of_a_resource(aep: AepApp, method: str, path: str, allowed: str) -> None:
     """ "You may only perform list and lookup (GET) requests against the global container." """
     answer = aep.request(method, REGISTRY + path, json={})
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
 @pytest.mark.parametrize("key", ["%0Aa", "a%2Fb", "%00", "%ff", "a" * 1500, "..%2F..", "%F0%9F%98%80"])
-def test_strange_ids_are_not_found(aep: AepApp, key: str) -> None:
+def test_unusual_ids_are_not_found(aep: AepApp, key: str) -> None:
     for path in ("tenant/schemas", "global/classes", "tenant/unions", "tenant/descriptors", "rpc/export"):
         answer = aep.request("GET", f"{REGISTRY}/{path}/{key}", headers={"Accept": RAW.replace("xed", "xdm")})
         assert answer.status_code == 404, answer.text
@@ -318,7 +318,7 @@ def test_strange_ids_are_not_found(aep: AepApp, key: str) -> None:
         {"meta:status": {}},
     ],
 )
-def test_keys_of_the_registry_with_odd_values_break_nothing(aep: AepApp, change: dict[str, Any]) -> None:
+def test_registry_keys_with_unusual_values_break_nothing(aep: AepApp, change: dict[str, Any]) -> None:
     made = aep.request(
         "POST", f"{TENANT}/fieldgroups", json={**field_group({"a": {"type": "string"}}), **change}
     )

@@ -1,4 +1,4 @@
-"""Every kind of constraint of a schema, in all three formats, with the words that tell what is wrong."""
+"""Every kind of constraint of a schema, in all three formats, with its error message."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text_of(form: str) -> dict[str, Any]:
     return {"type": "string", "format": form}
 
 
-# name: (field, values that get in, values that do not, keyword that says so)
+# name: (field, accepted values, rejected values, keyword of the message)
 KINDS: dict[str, tuple[dict[str, Any], list[Any], list[Any], str]] = {
     "plain": (TEXT, ["a", "é" * 100], [""], "minLength"),
     "shortest": ({**TEXT, "minLength": 3}, ["abc", "\U0001f600\U0001f600\U0001f600"], ["ab"], "minLength"),
@@ -107,7 +107,7 @@ def dataset(aep: AepApp, schema: str) -> str:
 
 
 def encoded(form: str, rows: list[dict[str, Any]]) -> tuple[bytes, dict[str, Any]]:
-    """A file of these rows, and the inputFormat that says what it is."""
+    """Return a file of these rows, and its inputFormat."""
     if form == "parquet":
         table = pa.Table.from_pylist(rows)
         at = table.schema.get_field_index("timestamp")
@@ -133,7 +133,7 @@ def failed_rows(aep: AepApp, batch: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("form", ["lines", "array", "parquet"])
-def test_values_that_get_in(aep: AepApp, dataset: str, form: str) -> None:
+def test_valid_values_are_accepted(aep: AepApp, dataset: str, form: str) -> None:
     rows = [row(str(number), **{name: value}) for number, (name, value) in enumerate(GOOD)]
     body = load(aep, dataset, form, rows)
     assert (body["status"], body["errors"]) == ("success", [])
@@ -141,7 +141,7 @@ def test_values_that_get_in(aep: AepApp, dataset: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["lines", "array", "parquet"])
-def test_values_that_do_not_get_in(aep: AepApp, dataset: str, form: str) -> None:
+def test_invalid_values_are_rejected(aep: AepApp, dataset: str, form: str) -> None:
     rows = [row(str(number), **{name: value}) for number, (name, value, _) in enumerate(BAD)]
     body = load(aep, dataset, form, rows)
     assert body["metrics"]["failedRecordCount"] == len(BAD) and aep.rows(dataset) == []
@@ -176,7 +176,7 @@ def test_what_is_required_is_required_at_every_level(
         assert [each["code"] for each in body["errors"]] == ["INGEST-1212-400", "INGEST-1555-400"]
 
 
-def test_a_wrong_date_is_told_in_the_documented_words(aep: AepApp, dataset: str) -> None:
+def test_an_invalid_date_has_the_documented_message(aep: AepApp, dataset: str) -> None:
     body = load(aep, dataset, "lines", [{"_id": "1", "timestamp": "2018-00-23T22:07:01Z"}])
     (refused,) = failed_rows(aep, body["id"])
     assert refused["_validationErrors"] == [
@@ -193,7 +193,9 @@ def test_a_wrong_date_is_told_in_the_documented_words(aep: AepApp, dataset: str)
 
 
 @pytest.mark.parametrize("wrong", ["2024-05-01T00:00:00Z", 1.5])
-def test_a_wrong_day_is_not_told_to_be_a_moment(aep: AepApp, dataset: str, wrong: str | float) -> None:
+def test_an_invalid_date_is_not_reported_as_a_date_time(
+    aep: AepApp, dataset: str, wrong: str | float
+) -> None:
     body = load(aep, dataset, "lines", [row("1", day=wrong)])
     (refused,) = failed_rows(aep, body["id"])
     (violation,) = refused["_validationErrors"]
@@ -215,7 +217,7 @@ def test_a_field_that_is_not_in_the_schema_is_dropped_or_refused(aep: AepApp, da
     assert kept[0]["_acmesandbox"] == {"plain": "x"} and "extra" not in kept[1]
 
 
-def test_a_timestamp_ahead_is_refused_or_accepted(aep: AepApp, dataset: str) -> None:
+def test_a_timestamp_in_the_future_is_refused_or_accepted(aep: AepApp, dataset: str) -> None:
     rows = [{"_id": "1", "timestamp": "2999-01-01T00:00:00Z"}, {"_id": "2", "timestamp": 32472144000000}]
     assert load(aep, dataset, "lines", rows)["metrics"]["failedRecordCount"] == 2
     aep.http.post("/_sandbox/aep/settings", json={"future_timestamps": "accepted"})

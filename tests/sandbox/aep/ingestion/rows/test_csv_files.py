@@ -1,4 +1,4 @@
-"""CSV, Adobe's legacy path: promoted as it is, with no more than preliminary checks and without metrics."""
+"""CSV, Adobe's legacy path: promoted unchanged, with preliminary checks only and without metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def load(aep: AepApp, dataset: str, content: bytes, **options: Any) -> dict[str,
     return aep.load(dataset, content, inputFormat={"format": "csv", **options})
 
 
-def test_rows_are_promoted_as_they_are(aep: AepApp, dataset: str) -> None:
+def test_rows_are_promoted_unchanged(aep: AepApp, dataset: str) -> None:
     content = b'_id,timestamp,eventType\r\n1,not checked,"a,""b"""\r\n2,,\r\n\r\n'
     body = load(aep, dataset, content)
     assert (body["status"], body["errors"]) == ("success", [])
@@ -44,7 +44,7 @@ def test_rows_are_promoted_as_they_are(aep: AepApp, dataset: str) -> None:
     assert (download.content, download.headers["content-type"]) == (content, "application/csv")
 
 
-def test_separators_charset_and_null_marker_are_the_callers(aep: AepApp, dataset: str) -> None:
+def test_separators_charset_and_null_marker_are_configurable(aep: AepApp, dataset: str) -> None:
     options = {"delimiter": ";", "quote": "'", "nullMarker": "NULL", "charset": "ISO-8859-1"}
     body = load(aep, dataset, "_id;eventType\n'a;b';É\nc;NULL\n".encode("latin-1"), **options)
     assert body["status"] == "success"
@@ -93,6 +93,6 @@ def test_formats_that_are_refused(aep: AepApp, dataset: str, wrong: dict[str, An
     assert aep.request("POST", "/data/foundation/import/batches", json=body).status_code == 400
 
 
-def test_a_delimiter_that_is_the_quote_breaks_nothing(aep: AepApp, dataset: str) -> None:
+def test_a_delimiter_equal_to_the_quote_breaks_nothing(aep: AepApp, dataset: str) -> None:
     body = load(aep, dataset, b'_id\n"1"\n', delimiter='"', quote='"')
     assert [error["code"] for error in body["errors"]] in ([], ["INGEST-1401-400"])

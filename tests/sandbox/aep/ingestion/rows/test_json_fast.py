@@ -1,4 +1,4 @@
-"""The quick look at a row of JSON says yes only to what the close look would take, and to most of what it takes."""
+"""The fast check of a JSON row accepts only rows that the full check accepts, and most of these."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ ROOTS = st.fixed_dictionaries(
 @given(st.none() | TENANTS | VALUES, ROOTS)
 @example({"anything": None}, {})
 @settings(max_examples=400)
-def test_what_the_quick_look_takes_the_close_look_takes(tenant: Any, root: dict[str, Any]) -> None:
+def test_rows_accepted_by_the_fast_check_pass_the_full_check(tenant: Any, root: dict[str, Any]) -> None:
     raw = line(tenant, **root)
     taken = FAST.take(raw)
     if taken is None:
@@ -115,7 +115,7 @@ def test_what_the_quick_look_takes_the_close_look_takes(tenant: Any, root: dict[
 
 @given(st.binary(max_size=3), st.integers(0, 200))
 @settings(max_examples=300)
-def test_damaged_lines_are_never_taken_for_whole(damage: bytes, at: int) -> None:
+def test_damaged_lines_are_never_accepted(damage: bytes, at: int) -> None:
     whole = line({"distinctId": "é\u2028", "tags": ["a"], "price": 1.5}, more={"x": [1, "\U0001f600"]})
     raw = whole[:at] + damage + whole[at + len(damage) :]
     if FAST.take(raw) is not None:
@@ -124,8 +124,8 @@ def test_damaged_lines_are_never_taken_for_whole(damage: bytes, at: int) -> None
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
-def test_most_good_rows_need_no_close_look(name: str, value: Any) -> None:
-    slow = {"distinct"}  # items that must differ
+def test_most_good_rows_need_no_full_check(name: str, value: Any) -> None:
+    slow = {"distinct"}  # Items that must differ.
     if name in slow or value in ("2024-02-29", "2024-02-29T23:59:59.5+14:00"):
         assert FAST.take(line({name: value})) is None
     else:
@@ -133,7 +133,7 @@ def test_most_good_rows_need_no_close_look(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, value, _ in BAD])
-def test_no_bad_row_is_taken(name: str, value: Any) -> None:
+def test_no_bad_row_is_accepted(name: str, value: Any) -> None:
     assert FAST.take(line({name: value})) is None
 
 
@@ -158,16 +158,16 @@ def test_no_bad_row_is_taken(name: str, value: Any) -> None:
         b"[" * 100_000,
     ],
 )
-def test_lines_that_are_left_to_the_close_look(raw: bytes) -> None:
+def test_lines_that_are_left_to_the_full_check(raw: bytes) -> None:
     assert FAST.take(raw) is None
 
 
-def test_milliseconds_are_quick_too() -> None:
+def test_milliseconds_pass_the_fast_check_too() -> None:
     assert FAST.take(line(None, timestamp=NOW_MS)) == ('"a"', NOW_MS)
     assert FAST.take(line(None, timestamp=NOW_MS + 1)) is None
 
 
-def test_fields_outside_the_schema_are_left_to_the_close_look_where_they_are_refused() -> None:
+def test_fields_outside_the_schema_are_left_to_the_full_check_if_refused() -> None:
     strict = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=True, most_fields=10_000)
     assert strict.take(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
     assert strict.take(line({"distinctId": "a", "more": 1})) is None

@@ -1,4 +1,4 @@
-"""A look at Parquet's columns passes only rows that a look at the row would pass, and nearly all of those."""
+"""The check of Parquet's columns accepts only rows that the row check accepts, and nearly all of those."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ STAMPS = st.just(NOW_MS) | st.none() | st.integers(-(2**62), 2**62)
 
 @st.composite
 def tables(draw: st.DrawFn) -> pa.Table:
-    """A few rows of some of the fields."""
+    """Generate a few rows of some of the fields."""
     names = draw(st.lists(st.sampled_from(sorted(TENANT)), min_size=1, max_size=4, unique=True))
     fields = st.fixed_dictionaries({name: TENANT[name][1] for name in names})
     row = st.fixed_dictionaries({"_id": KEYS, "timestamp": STAMPS, "_acmesandbox": st.none() | fields})
@@ -85,14 +85,14 @@ def looked_at(path: Path, table: pa.Table) -> list[str | dict[str, Any]]:
 
 
 def column(name: str, value: Any) -> pa.Table:
-    """One whole row with one tenant field."""
+    """Return one complete row with one tenant field."""
     table = pa.Table.from_pylist([{"_id": "a", "_acmesandbox": {name: value}}])
     return table.append_column("timestamp", pa.array([NOW_MS]).cast(MOMENT))
 
 
 @given(tables())
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_row_that_its_columns_pass_is_a_good_row(tmp_path: Path, table: pa.Table) -> None:
+def test_a_row_accepted_by_its_columns_is_a_good_row(tmp_path: Path, table: pa.Table) -> None:
     path = tmp_path / "rows.parquet"
     for seen, plain in zip(looked_at(path, table), parquet_rows(path, SCHEMA), strict=True):
         if isinstance(seen, str):
@@ -101,18 +101,18 @@ def test_a_row_that_its_columns_pass_is_a_good_row(tmp_path: Path, table: pa.Tab
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
-def test_good_rows_are_passed_by_their_columns(tmp_path: Path, name: str, value: Any) -> None:
+def test_good_rows_are_accepted_by_their_columns(tmp_path: Path, name: str, value: Any) -> None:
     (seen,) = looked_at(tmp_path / "rows.parquet", column(name, value))
-    assert seen == "a" or name == "distinct"  # items that must differ are checked individually
+    assert seen == "a" or name == "distinct"  # Items that must differ are checked individually.
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, value, _ in BAD])
-def test_no_bad_row_is_passed(tmp_path: Path, name: str, value: Any) -> None:
+def test_no_bad_row_is_accepted(tmp_path: Path, name: str, value: Any) -> None:
     (seen,) = looked_at(tmp_path / "rows.parquet", column(name, value))
     assert isinstance(seen, dict)
 
 
-def test_identities_are_passed_by_their_columns(tmp_path: Path) -> None:
+def test_identities_are_accepted_by_their_columns(tmp_path: Path) -> None:
     maps = [
         [("Email", [{"id": "a", "primary": True}])],
         [("Email", [{"id": "a", "primary": None}]), ("Phone", [{"id": "b", "primary": False}])],
@@ -126,7 +126,7 @@ def test_identities_are_passed_by_their_columns(tmp_path: Path) -> None:
     assert [isinstance(row, str) for row in seen] == [True, True, False, False, True]
 
 
-def test_a_map_with_a_key_twice_is_no_file(tmp_path: Path) -> None:
+def test_a_map_with_a_duplicate_key_makes_the_file_invalid(tmp_path: Path) -> None:
     maps = [[("a", "x"), ("b", "x")], None, [("a", "x"), ("b", "x"), ("a", "y")]]
     struct = pa.StructArray.from_arrays([pa.array(maps, pa.map_(pa.string(), pa.string()))], ["labels"])
     table = column("plain", "x").take([0] * 3)

@@ -1,4 +1,4 @@
-"""Parquet: columns are a subset of the schema, their types fit, and a null is a field that is not there."""
+"""Parquet: columns are a subset of the schema with compatible types, and a null is a missing field."""
 
 from __future__ import annotations
 
@@ -164,13 +164,13 @@ def test_a_map_is_converted_to_an_object(aep: AepApp, dataset: str) -> None:
     assert file["records"] == "3"
 
 
-def test_a_column_beside_the_schema(aep: AepApp, dataset: str) -> None:
+def test_a_column_outside_the_schema(aep: AepApp, dataset: str) -> None:
     body = load(aep, dataset, parquet({**BASE, "extra": pa.string()}, event()), partialIngestionPercent=100)
     assert body["status"] == "failed" and "extra" in body["errors"][0]["description"]
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b'{"_id": "a"}\n', b"PAR1" + b"x" * 100 + b"PAR1"])
-def test_a_file_that_is_no_parquet(aep: AepApp, dataset: str, content: bytes) -> None:
+def test_a_file_that_is_not_parquet(aep: AepApp, dataset: str, content: bytes) -> None:
     body = load(aep, dataset, content, partialIngestionPercent=100)
     assert (body["status"], body["errors"][0]["code"]) == ("failed", "INGEST-1401-400")
 
@@ -202,14 +202,14 @@ def test_bad_rows(aep: AepApp, dataset: str) -> None:
     assert (counts["INGEST-1555-400"], counts["INGEST-1554-400"]) == (2, 8)
 
 
-def test_a_required_column_that_is_not_there(aep: AepApp, dataset: str) -> None:
+def test_a_missing_required_column(aep: AepApp, dataset: str) -> None:
     body = load(
         aep, dataset, parquet({"_id": pa.string()}, {"_id": "a"}, {"_id": "b"}), partialIngestionPercent=100
     )
     assert (body["metrics"]["failedRecordCount"], aep.active(dataset)) == (2, [])
 
 
-def test_more_rows_than_a_batch_of_columns(aep: AepApp, dataset: str) -> None:
+def test_more_rows_than_a_record_batch(aep: AepApp, dataset: str) -> None:
     rows = [event(str(n), plan="gold" if n % 1000 == 999 else "free") for n in range(20_000)]
     content = parquet(tenant(plan=pa.string()), *rows, row_group_size=7000)
     body = load(aep, dataset, content, partialIngestionPercent=1)

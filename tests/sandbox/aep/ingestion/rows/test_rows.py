@@ -1,4 +1,4 @@
-"""Which rows get in: the same rules for JSON Lines, one JSON array, and Parquet."""
+"""Which rows are accepted: the same rules for JSON Lines, one JSON array, and Parquet."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def codes(body: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("array", [False, True])
-def test_good_rows_are_kept_as_they_are(aep: AepApp, dataset: str, array: bool) -> None:
+def test_good_rows_are_stored_unchanged(aep: AepApp, dataset: str, array: bool) -> None:
     rows = [row(str(number), **fields) for number, fields in enumerate(GOOD)]
     rows[0]["identityMap"] = {"Email": [{"id": "a", "authenticatedState": "loggedOut", "primary": True}]}
     rows[1]["eventType"] = "my.own"
@@ -129,7 +129,7 @@ def test_good_rows_are_kept_as_they_are(aep: AepApp, dataset: str, array: bool) 
     assert aep.active(dataset) == [each["_id"] for each in rows]
 
 
-def test_each_bad_row_alone_fails_and_the_good_ones_stay(aep: AepApp, dataset: str) -> None:
+def test_each_bad_row_alone_is_rejected_and_the_good_ones_are_kept(aep: AepApp, dataset: str) -> None:
     rows = [(row(str(number), **fields), code) for number, (fields, code) in enumerate(BAD)] + ROOTS
     content = lines(*(bad for bad, _ in rows), row("good"))
     body = aep.load(dataset, content, partialIngestionPercent=100)
@@ -152,7 +152,7 @@ def test_timestamp_in_milliseconds_and_an_id_that_is_a_number(aep: AepApp, datas
     assert aep.active(dataset) == ["7"]
 
 
-def test_the_past_is_told_by_the_sandbox_clock(tmp_path: Path) -> None:
+def test_the_past_depends_on_the_sandbox_clock(tmp_path: Path) -> None:
     with aep_app(tmp_path) as aep:
         aep.state.clock.set(1714557600.0, frozen=True)  # 2024-05-01T10:00:00Z
         aep.headers["Authorization"] = f"Bearer {aep.token()}"
@@ -192,7 +192,7 @@ def test_lines_that_cannot_be_parsed(aep: AepApp, dataset: str) -> None:
     assert codes(body) == {"INGEST-1401-400": len(corrupt)}
 
 
-def test_a_pair_of_surrogates_is_one_character_and_lines_end_at_lf_only(aep: AepApp, dataset: str) -> None:
+def test_surrogate_pairs_are_one_character_and_lines_end_at_lf_only(aep: AepApp, dataset: str) -> None:
     content = '{"_id": "a", "timestamp": "2024-05-01T10:00:00Z", "eventType": "\\ud83d\\ude00\u2028\x85"}\r\n'
     assert aep.load(dataset, content.encode())["status"] == "success"
     assert aep.rows(dataset)[0]["eventType"] == "\U0001f600\u2028\x85"
@@ -235,7 +235,7 @@ def test_partial_ingestion(
         assert body["errors"] == []
 
 
-def test_without_diagnostics_no_reason_is_told(aep: AepApp, dataset: str) -> None:
+def test_without_diagnostics_no_reason_is_shown(aep: AepApp, dataset: str) -> None:
     body = aep.load(
         dataset, lines(row("1"), {"_id": "2"}), enableErrorDiagnostics=False, partialIngestionPercent=50
     )
@@ -264,7 +264,7 @@ def test_no_file_and_empty_files(aep: AepApp, dataset: str) -> None:
     "content",
     [b"{}", b"[{}", b"[{} {}]", b"[{}] x", b"[{},]", b'[{"a": \xff}]', lines(row(), row()), b"[nope]"],
 )
-def test_an_array_that_is_none(aep: AepApp, dataset: str, content: bytes) -> None:
+def test_an_invalid_array(aep: AepApp, dataset: str, content: bytes) -> None:
     more = {"inputFormat": {"format": "json", "isMultiLineJson": True}, "partialIngestionPercent": 100}
     body = aep.load(dataset, content, **more)
     assert (body["status"], body["errors"][0]["code"]) == ("failed", "INGEST-1401-400")
