@@ -48,7 +48,7 @@ test-schemas: setup ## tests setup, a day and verify with all of Adobe's field g
 
 test-distributed: ## tests a backfill on two Celery workers, PostgreSQL, Redis and S3 with faults, and the files of deploy/; DAYS=4 is shorter
 	@scripts/setup.sh --cluster
-	@.venv-cluster/bin/python -m pytest tests/deploy
+	@IMAGE_STEPS=1 .venv-cluster/bin/python -m pytest tests/deploy
 	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
 
 faults: setup ## kills every step at every point, and counts lost and duplicate events; PLANS=500 SEED=1 MINUTES=10 set the random plans

@@ -132,10 +132,24 @@ def test_a_day_is_loaded_through_airflow_and_a_second_run_changes_nothing(
     assert Sandbox(runner.url).calls() == asked
     assert runner.result(DAY) == result
     page = api.get(f"/mixpanel-aep/report/{dag.dag_id}/{DAY}", role="viewer")
+    board = board_pages(api, dag.dag_id)
     assert_no_secret(
-        download(runner.lake, tmp_path / "downloaded"), caplog.text, *capfd.readouterr(), page.text
+        download(runner.lake, tmp_path / "downloaded"), caplog.text, *capfd.readouterr(), page.text, *board
     )
     assert_report(page)
+
+
+def board_pages(api: Api, dag_id: str) -> list[str]:
+    """Every page of the board about a day, as a role sees them that may see quarantined values."""
+    pages = [
+        "",
+        f"/dag/{dag_id}",
+        *(f"/{page}/{dag_id}/{DAY}" for page in ("day", "report", "rows", "values")),
+    ]
+    found = [api.get(f"/mixpanel-aep/board{page}", role="op") for page in pages]
+    assert [answer.status_code for answer in found] == [200] * len(pages)
+    assert all(str(DAY) in answer.text for answer in found[2:])
+    return [answer.text for answer in found]
 
 
 def assert_no_secret(lake: Path, *texts: str) -> None:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import secrets
+from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.execution_time import task_runner
 
+from include.board.source import FactsReader
 from include.cli.settings_lookup import Airflow, LakeSetting, find_signing_keys
 from include.clock import Clock
-from include.errors import ConfigError, SettingsUnavailable
+from include.errors import ConfigError, PipelineError, SettingsUnavailable
+from include.lake.keys import PartitionKey
+from include.lake.lake import Lake
 from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
 from mixpanel_aep import lakes
-from tests.support.pipeline_runner import PIPELINES
+from mixpanel_aep.reports import _newest
+from mixpanel_aep.triggers import batch
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.case("M16")]
 ONE, TWO = secrets.token_hex(32), secrets.token_hex(32)
+DAY = date(2026, 7, 1)
 PATIENT = Clock(sleep=lambda seconds: None)
 
 
@@ -104,3 +112,20 @@ def test_m16_the_command_line_finds_the_same_keys(monkeypatch: pytest.MonkeyPatc
         found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
         assert found is not None
         assert list(found.keys) == ids(text)
+
+
+@pytest.mark.sandbox
+def test_m16_the_board_needs_the_key_and_report_and_trigger_need_none(tmp_path: Path) -> None:
+    signed = Lake(f"file://{tmp_path}/lake", SigningKeys.parse(ONE))
+    with quick_sandbox(tmp_path / "sandbox") as server:
+        runner = PipelineRunner(server.url, signed, PIPELINES["hostile"])
+        runner.setup()
+        runner.ingest(DAY, runner.stage(DAY))
+    unsigned = Lake(signed.url)
+    with pytest.raises(PipelineError, match="this process has no key"):
+        FactsReader(unsigned, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
+    day = FactsReader(signed, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
+    assert day is not None and day.counts.active == 8
+    assert _newest(unsigned, PartitionKey("hostile", DAY)).status_code == 200
+    trigger = (Path(batch.__file__)).read_text(encoding="utf-8")
+    assert "lake" not in trigger.lower(), "it reads no record"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from typing import Any
 
 import pytest
 import requests
+
+from tests.support.http_server import Reply, Request, serve_http
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
@@ -154,3 +157,36 @@ def test_a_finding_fails_the_audit(capsys: pytest.CaptureFixture[str]) -> None:
     assert "GHSA-9 bad" in capsys.readouterr().out
     assert "audit" in (ROOT / ".ci" / "run").read_text()
     assert sys.modules.get("licences")
+
+
+def test_the_audit_speaks_osvs_protocol(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over HTTP, against a server that answers as osv.dev documents: a batch of queries, then each vulnerability."""
+    audit = script("audit_packages")
+    packages = {"one": ["1.0"], "two": ["2", "3"]}
+
+    def osv(request: Request) -> Reply:
+        if (request.method, request.path) == ("GET", "/v1/vulns/GHSA-1"):
+            return Reply.json({"id": "GHSA-1", "summary": "reads files", "aliases": ["CVE-1"]})
+        if (request.method, request.path) != ("POST", "/v1/querybatch"):
+            return Reply(404)
+        queries = json.loads(request.body)["queries"]
+        assert all(query["package"]["ecosystem"] == "PyPI" for query in queries)
+        named = [(query["package"]["name"], query["version"]) for query in queries]
+        assert named == [("one", "1.0"), ("two", "2"), ("two", "3")]
+        vulnerable = {"vulns": [{"id": "GHSA-1", "modified": "2026-01-01T00:00:00Z"}]}
+        return Reply.json({"results": [{}, vulnerable, {}]})
+
+    monkeypatch.setattr(audit, "pins", lambda: packages)
+    with serve_http(osv) as server:
+        monkeypatch.setattr(audit, "OSV", f"{server.url}/v1")
+        assert audit.main() == 1
+        lines = capsys.readouterr().out.splitlines()
+        assert lines == [
+            "two 2: GHSA-1 reads files",
+            "audit: 3 pinned versions checked, 1 known vulnerabilities not accepted.",
+        ]
+        monkeypatch.setattr(audit, "OSV", f"{server.url}/v2")
+        assert audit.main() == 0
+        assert f"not checked, {server.url}/v2 did not respond (HTTPError)" in capsys.readouterr().out

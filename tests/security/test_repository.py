@@ -8,9 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
+from include.steps.duckdb_connection import open_duckdb
 from tests.support import canaries
 
 pytestmark = pytest.mark.unit
@@ -124,6 +126,20 @@ def test_the_lock_excludes_known_vulnerabilities() -> None:
     assert tuple(map(int, pins["great-expectations"].split("."))) >= (1, 18, 1)
     assert not {"aepp", "posthog"} & set(pins), "swallows errors; calls home"
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", lock)) >= len(pins)
+
+
+def test_no_duckdb_installs_an_extension(tmp_path: Path) -> None:
+    """Nor does it load one that is not part of it: an address in a query ends in an error, not in a download."""
+    connects = [
+        ast.unparse(call)
+        for path in [*(ROOT / "include").rglob("*.py"), *(ROOT / "plugins").rglob("*.py")]
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "duckdb.connect"
+    ]
+    assert connects
+    assert all("'autoinstall_known_extensions': False" in call for call in connects)
+    with open_duckdb(tmp_path) as db, pytest.raises(duckdb.Error, match="extension"):
+        db.execute("SELECT * FROM read_csv('https://127.0.0.1:1/x.csv')")
 
 
 DANGEROUS_CALLS = {"eval", "exec", "compile", "__import__"}

@@ -139,11 +139,17 @@ def test_no_role_sees_the_configuration(api: Api) -> None:
 
 
 def test_no_role_sees_a_secret_of_a_connection(api: Api) -> None:
-    api.ask("POST", "/api/v2/connections", _CONNECTION, role="admin")
+    extra = json.dumps({"query_account": "an-account", "query_secret": "another-stored-secret"})
+    assert (
+        api.ask("POST", "/api/v2/connections", _CONNECTION | {"extra": extra}, role="admin").status_code
+        == 201
+    )
     try:
         for role in ROLES:
             for path in ("/api/v2/connections", "/api/v2/connections/roles"):
-                assert "a-stored-secret" not in api.ask("GET", path, role=role).text
+                text = api.ask("GET", path, role=role).text
+                assert "stored-secret" not in text
+                assert ("an-account" in text) is (role in ("op", "admin"))
     finally:
         api.ask("DELETE", "/api/v2/connections/roles", role="admin")
 
