@@ -48,8 +48,10 @@ def outcome(day: Day) -> str:
                 else f"{counts.active:,} events"
             )
             if not counts.active:
-                return f"complete, but no event is in AEP: all {counts.quarantined:,} are quarantined."
+                return f"complete, but no event is in AEP: all {counts.not_sent:,} are quarantined."
             parts = f"{counts.duplicates:,} duplicates removed, {counts.quarantined:,} quarantined"
+            if counts.refused:
+                parts += f", {counts.refused:,} refused by AEP"
             late = f", {counts.late:,} of them loaded later" if counts.late else ""
             return f"complete in AEP. {share}{late}, {parts}."
         case State.EMPTY:
@@ -134,8 +136,8 @@ def _complete(day: Day) -> Advice:
         return Advice(
             "Some events could not be sent; each is kept with its reason.",
             IF_IT_MATTERS,
-            "Correct the mapping or the schema, then run the day again with “replace”.",
-            "replace",
+            "Read the reasons. Correct the mapping, the schema or the limits of the pipeline file, then start the replay.",
+            "replay",
         )
     return Advice()
 
