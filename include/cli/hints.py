@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import re
 
+from include.board.hints import for_a_day
+
 _AGAIN = "the same command again"
 _RULES = [
     (re.compile(pattern), text)
     for pattern, text in (
-        # A command runs all steps of a day: what Airflow repeats from one task on, it repeats from the first.
-        (r"Clear the task \w+ of this run and those after it", "Run the day again"),
-        (r"Clear the task \w+(?: of this run)?(?:, then this one)?", "Run the day again"),
-        (r"clear the task (?:export|transform|validate|stage|ingest)\b", "run the day again"),
-        (r"Clear (?:export|transform|validate|stage|ingest)\b", "Run the day again"),
-        (r"clear the task", "run the day again"),
-        (r"the task is cleared again", "the day is run again"),
         (r"the report of the task validate", "the report of the day in the lake"),
         (r"A retry of (?:this run|the task)", "Another run of the day"),
         (r"(?:Airflow retries the task|The task is retried)", f"Run {_AGAIN}"),
@@ -38,6 +33,7 @@ _RULES = [
 
 def for_command_line(hint: str) -> str:
     """Return a hint in the words of the command line: commands and days, where Airflow has tasks and workers."""
+    hint = for_a_day(hint)
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)
     return hint

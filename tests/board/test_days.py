@@ -120,6 +120,21 @@ def test_a_failed_run_is_explained_by_its_task() -> None:
     assert advice(found).form == "run"
 
 
+def test_on_the_board_a_day_is_run_again_where_the_task_says_to_clear_it() -> None:
+    problem = Problem(
+        "ingest", "AEP refused the batch.", "Correct the mapping, then clear the task transform."
+    )
+    assert advice(day(None, run("failed", problem))).what == "Correct the mapping, then run the day again."
+
+
+def test_a_day_without_a_run_says_so_whether_an_audit_has_seen_it_or_not() -> None:
+    assert (
+        advice(day(None)).why
+        == advice(day(None, verdict=("never run", "RUN"))).why
+        == "No run was made for this day."
+    )
+
+
 def test_only_adobe_can_act_on_a_batch_that_is_not_decided() -> None:
     assert advice(day(ACTIVE, verdict=("not active in AEP", "WAIT"))).who == ADOBE
 
