@@ -126,6 +126,7 @@ def test_the_steps_can_be_listed() -> None:
         "gzip_writer",
         "preview",
         "quarantine",
+        "quarantine_records",
         "rewritten",
         "run_day",
         "scratch",

@@ -80,7 +80,7 @@ def cell_label(day: Day) -> str:
     counts = day.facts.counts
     return (
         f"{text}; {counts.exported:,} exported, {counts.active:,} active, {counts.duplicates:,} duplicates, "
-        f"{counts.quarantined:,} quarantined"
+        f"{counts.not_sent:,} quarantined"
     )
 
 
@@ -106,8 +106,12 @@ def funnel(day: Day) -> list[Part]:
     for name, taken in (("Duplicates removed", counts.duplicates), ("Quarantined", counts.quarantined)):
         left -= taken
         parts.append(Part(name, taken, left * scale, taken * scale, "taken" if taken else "none"))
-    staged = max(counts.staged, sum(batch.rows for batch in day.facts.batches))
+    staged = max(counts.staged, sum(batch.rows for batch in day.facts.batches) + counts.refused)
     parts.append(Part("Staged for AEP", staged, 0, staged * scale, "whole"))
+    if counts.refused:
+        parts.append(
+            Part("Refused by AEP", counts.refused, counts.active * scale, counts.refused * scale, "taken")
+        )
     parts.append(Part("Active in AEP", counts.active, 0, counts.active * scale, "active"))
     return parts
 

@@ -160,7 +160,7 @@ def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
     if facts.batches:
         if facts.progress in ("waiting", "failed"):
             return State.LATE
-        return State.QUARANTINE if facts.counts.quarantined else State.ACTIVE
+        return State.QUARANTINE if facts.counts.not_sent else State.ACTIVE
     if facts.progress == "empty":
         return State.QUARANTINE if facts.counts.quarantined else State.EMPTY
     return State.FAILED if is_failed or facts.progress == "failed" else State.MISSING

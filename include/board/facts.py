@@ -6,13 +6,14 @@ from datetime import date
 
 import msgspec
 
-from include.aep.decide import active_records
+from include.aep.decide import active_records, refused_rows
 from include.lake import manifest as manifests
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
 from include.steps.history.day_states import Progress, progress_of
+from include.steps.quarantine_records import REFUSED, refused_files
 
 _MOST_REASONS = 5
 _CHAIN = (("stage", "validate"), ("validate", "transform"), ("transform", "export"))
@@ -29,7 +30,10 @@ class BatchFacts(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Events of a day, by what became of them: ``exported = duplicates + quarantined + valid`` (+ ``not_events``)."""
+    """Events of a day, by what became of them: ``exported = duplicates + quarantined + valid`` (+ ``not_events``).
+
+    Of the valid ones, ``refused`` are not active.
+    """
 
     exported: int = 0
     duplicates: int = 0
@@ -41,6 +45,13 @@ class Counts(msgspec.Struct, frozen=True):
     vanished: int = 0
     staged: int = 0
     """Of the newest load, active or not."""
+    refused: int = 0
+    """Rows that AEP has refused although it took others of their batch: in quarantine, and in no active batch."""
+
+    @property
+    def not_sent(self) -> int:
+        """Events that are in quarantine."""
+        return self.quarantined + self.refused
 
 
 class DayFacts(msgspec.Struct, frozen=True):
@@ -97,10 +108,10 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
         number=last.number,
         at=last.at,
         progress=progress_of(records),
-        counts=_counts(chain, batches),
+        counts=_counts(chain, batches, refused_rows(records)),
         batches=batches,
-        reasons=_reasons(chain),
-        quarantine=_quarantine(chain),
+        reasons=_reasons(chain, refused_rows(records)),
+        quarantine=(*_quarantine(chain), *refused_files(PartitionKey(pipeline, day), records)),
         report=str(chain["validate"].details.get("report", "")) if "validate" in chain else "",
         exported_at=export.created_at if export else "",
         first_active_at=_first_active(records),
@@ -124,7 +135,7 @@ def _chain(history: History, partition: PartitionKey, staged: str) -> dict[str, 
     return found
 
 
-def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Counts:
+def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...], refused: int) -> Counts:
     mapped, valid, staged = (
         chain[step].counts if step in chain else {} for step in ("transform", "validate", "stage")
     )
@@ -138,13 +149,14 @@ def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Coun
         changed=staged.get("changed", 0),
         vanished=staged.get("vanished", 0),
         staged=staged.get("staged", 0),
+        refused=refused,
     )
 
 
-def _reasons(chain: dict[str, Manifest]) -> dict[str, int]:
+def _reasons(chain: dict[str, Manifest], refused: int) -> dict[str, int]:
     from include.xdm.events.line_parser import REASONS
 
-    found: dict[str, int] = {}
+    found: dict[str, int] = {REFUSED: refused} if refused else {}
     if "transform" in chain:
         for name, count in chain["transform"].details.get("reasons", {}).items():
             found[REASONS.get(name, name)] = count

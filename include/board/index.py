@@ -19,7 +19,8 @@ from include.lake.records import read_index, replace_index
 from include.steps.reconcile.audit import Audit
 
 log = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
+"""Version 1 did not have the rows that AEP has refused."""
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
 _MOST_PROPERTIES = 2000
 NAME = "board"

@@ -11,8 +11,7 @@ from typing import Any
 
 from include.lake.keys import KeyKind, read_key
 from include.lake.lake import Lake
-from include.quality.constraints import expected
-from include.xdm.events.line_parser import REASONS
+from include.steps.quarantine_records import read_record, reasons_of
 
 _MOST_BYTES = 4 * 1024 * 1024
 _LONGEST_VALUE = 300
@@ -39,10 +38,13 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
         found = read_key(key)
         if found is None or found.kind is not KeyKind.QUARANTINE:
             continue
-        for line in _lines(lake, key):
-            if len(rows) >= most:
-                return rows
-            rows.append(_row(line, show_values=show_values))
+        try:
+            for line in _lines(lake, key):
+                if len(rows) >= most:
+                    return rows
+                rows.append(_row(line, show_values=show_values))
+        except zlib.error:  # the rest of the file is damaged
+            rows.append(_row(b"", show_values=show_values))
     return rows
 
 
@@ -52,10 +54,11 @@ def _lines(lake: Lake, key: str) -> Iterator[bytes]:
     with lake.opened(key) as opened:
         if opened is None:
             return
-        decoder = zlib.decompressobj(wbits=31)
+        decoder, is_within = zlib.decompressobj(wbits=31), False
         for chunk in opened.chunks:
             while chunk and size < _MOST_BYTES:
                 text = decoder.decompress(chunk, _MOST_BYTES)
+                is_within = not decoder.eof
                 chunk = decoder.unconsumed_tail
                 if decoder.eof:  # files are appended to: one gzip member follows the other
                     chunk, decoder = decoder.unused_data, zlib.decompressobj(wbits=31)
@@ -64,29 +67,17 @@ def _lines(lake: Lake, key: str) -> Iterator[bytes]:
                 yield from (line for line in lines if line)
             if size >= _MOST_BYTES:
                 return
+        if is_within or rest:
+            raise zlib.error("the file ends too early")
 
 
 def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        record = None
-    if not isinstance(record, dict):
-        return QuarantinedRow("", ("the record of the quarantine cannot be read",), ())
-    reasons = record.get("reasons") or [record.get("reason") or record.get("refused") or ""]
+    record = read_record(line)
     body = {key: value for key, value in record.items() if key not in ("step", "reasons", "reason")}
-    with suppress(ValueError):  # a line that is not JSON is shown as it is
+    with suppress(ValueError, TypeError):  # a line that is not JSON is shown as it is
         body["raw"] = json.loads(body["raw"]) if "raw" in body else None
     fields = tuple((name, _shown(value) if show_values else HIDDEN) for name, value in _flat(body))
-    return QuarantinedRow(str(record.get("step", "")), tuple(map(_reason, reasons)), fields)
-
-
-def _reason(reason: Any) -> str:
-    if isinstance(reason, dict) and "field" in reason:
-        return f"{reason['field']} {expected(str(reason.get('expectation')), reason.get('limit'))}"
-    if isinstance(reason, dict):
-        return "AEP refused the row"
-    return REASONS.get(str(reason), str(reason))
+    return QuarantinedRow(str(record.get("step", "")), reasons_of(record), fields)
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

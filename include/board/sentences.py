@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from include.board.days import Day, State
+from include.board.hints import for_a_day
 from include.config.model import Pipeline
 from include.steps.reconcile.audited_day import Remedy
 
 ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
 IF_IT_MATTERS = "The pipeline's engineer has to act if these events matter."
+
+_NEVER_RUN = "No run was made for this day."
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,10 @@ def outcome(day: Day) -> str:  # noqa: PLR0911  a sentence for each state
                 else f"{counts.active:,} events"
             )
             if not counts.active:
-                return f"complete, but no event is in AEP: all {counts.quarantined:,} are quarantined."
+                return f"complete, but no event is in AEP: all {counts.not_sent:,} are quarantined."
             parts = f"{counts.duplicates:,} duplicates removed, {counts.quarantined:,} quarantined"
+            if counts.refused:
+                parts += f", {counts.refused:,} refused by AEP"
             late = f", {counts.late:,} of them loaded later" if counts.late else ""
             return f"complete in AEP. {share}{late}, {parts}."
         case State.EMPTY:
@@ -85,9 +90,9 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
             return Advice(
                 why, ENGINEER, "Open the run and read the failed task's log, then run the day again.", "run"
             )
-        return Advice(problem.sentence, ENGINEER, problem.hint or "Run the day again.", "run")
+        return Advice(problem.sentence, ENGINEER, for_a_day(problem.hint) or "Run the day again.", "run")
     if day.state is State.NEVER_RUN:
-        return Advice("No run was made for this day.", ENGINEER, "Load it with a backfill.", "backfill")
+        return Advice(_NEVER_RUN, ENGINEER, "Load it with a backfill.", "backfill")
     if day.state is State.MISSING:
         why = day.facts.trouble if day.facts and day.facts.trouble else "A run began and did not end."
         return Advice(why, ENGINEER, "Run the day again.", "run")
@@ -102,13 +107,17 @@ def _by_verdict(day: Day) -> Advice:
     assert day.verdict is not None
     reason = f"The last audit says: {day.verdict.reason}."
     if day.state is State.FAILED and day.run and day.run.problem:
-        return Advice(day.run.problem.sentence, ENGINEER, day.run.problem.hint or "Run the day again.", "run")
+        return Advice(
+            day.run.problem.sentence, ENGINEER, for_a_day(day.run.problem.hint) or "Run the day again.", "run"
+        )
     match day.verdict.remedy:
         case "WAIT":
             return Advice(
                 reason, ADOBE, "Wait until AEP has decided the batch; after a day, ask Adobe about it."
             )
         case "RUN":
+            if day.state is State.NEVER_RUN:
+                reason = _NEVER_RUN
             return Advice(reason, ENGINEER, "Load it with a backfill.", "backfill")
         case "CORRECT":
             return Advice(
@@ -134,8 +143,8 @@ def _complete(day: Day) -> Advice:
         return Advice(
             "Some events could not be sent; each is kept with its reason.",
             IF_IT_MATTERS,
-            "Correct the mapping or the schema, then run the day again with “replace”.",
-            "replace",
+            "Read the reasons. Correct the mapping, the schema or the limits of the pipeline file, then start the replay.",
+            "replay",
         )
     return Advice()
 

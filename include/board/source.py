@@ -15,8 +15,10 @@ from include.board.facts import DayFacts
 from include.board.index import BoardIndex, decode_index, first_seen, read_body, read_or_explain
 from include.clock import Clock
 from include.config.model import Pipeline
+from include.errors import BadManifest
 from include.lake.history import History, Source, Target, targets_of
 from include.lake.lake import Lake
+from include.lake.ledger import LedgerRecord
 from include.mixpanel.export_budget import ExportBudget
 
 _INDEX_SECONDS = 60.0
@@ -91,6 +93,16 @@ class FactsReader:
             history = self._histories[0] if self._histories else None
         found = read_or_explain(history, self._pipeline.name, day) if history is not None else None
         return found if found is not None and (found.number or found.trouble) else None
+
+    def ledger(self, day: date) -> list[LedgerRecord]:
+        """Return the records of a day's ledger, read now; none where it has no ledger, or one that cannot be read."""
+        with self._lock:
+            self._refresh()
+            history = self._histories[0] if self._histories else None
+        try:
+            return history.ledger(day).records() if history is not None else []
+        except BadManifest:  # the facts of the day say so
+            return []
 
     def _wanted(self, ended: Mapping[date, datetime]) -> list[date]:
         """Days that may have changed since the index was made, and were not read after that; newest first."""

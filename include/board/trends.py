@@ -34,6 +34,8 @@ class Trends:
     """Properties without a mapping, each with the first day on which it was seen, the newest first."""
     bytes_raw: int
     bytes_made: int
+    bytes_a_day: float
+    """What a day adds to the lake, on average over the days with a load."""
 
 
 def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Trends:
@@ -42,7 +44,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
     volume = [(day, float(found.counts.exported)) for day, found in known]
     late = [(day, float(found.counts.late)) for day, found in known]
     share = [
-        (day, 100 * found.counts.quarantined / found.counts.exported if found.counts.exported else 0.0)
+        (day, 100 * found.counts.not_sent / found.counts.exported if found.counts.exported else 0.0)
         for day, found in known
     ]
     waits = [(day, _hours(pipeline, day, found.first_active_at)) for day, found in known]
@@ -64,6 +66,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
         properties=tuple(newest[:_MOST_PROPERTIES]),
         bytes_raw=sum(found.bytes_raw for _, found in known),
         bytes_made=sum(found.bytes_made for _, found in known),
+        bytes_a_day=total / len(known) if known else 0.0,
     )
 
 

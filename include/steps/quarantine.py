@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import gzip
-import json
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from include.aep.decide import refused_record
 from include.lake import manifest as manifests
+from include.lake.history import History, Source, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.quality.constraints import expected
 from include.steps.clean.contents import DayListing, list_days
+from include.steps.quarantine_records import read_record, reasons_of, refused_files
 from include.steps.scratch import scratch_folder
-from include.xdm.events.line_parser import REASONS
-
-_STEPS = ("transform", "validate", "ingest")
 
 
 @dataclass(frozen=True)
 class QuarantineFile:
-    """A file of quarantined events in the lake, and the step that refused them."""
+    """A file of quarantined events in the lake, and the step that refused them.
+
+    ``ids``: the ``_id``s of its rows that are still refused, where other rows of the file may be active now.
+    """
 
     step: str
     key: str
+    ids: frozenset[str] | None = None
 
 
 @dataclass
@@ -53,7 +56,7 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
         for each, listing in sorted(list_days(lake, pipeline).items(), reverse=True):
             if not listing.quarantine or day not in (None, each):
                 continue
-            quarantined = QuarantinedDay(each, _files(lake, PartitionKey(pipeline, each), listing))
+            quarantined = QuarantinedDay(each, _files(lake, PartitionKey(pipeline, each), listing, scratch))
             for record in _records(lake, quarantined.files, scratch):
                 quarantined.events += 1
                 quarantined.reasons.update(set(reasons_of(record)))
@@ -62,46 +65,60 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
     return found
 
 
-def reasons_of(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence for each reason of a record, without values."""
-    if record.get("step") == "ingest":
-        return ("AEP refused the row",)
-    if "reasons" in record:
-        return tuple(
-            f"{each['field']} {expected(each['expectation'], each['limit'])}" for each in record["reasons"]
-        )
-    name = str(record.get("reason", ""))
-    return (REASONS.get(name, name),)
-
-
 def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[dict[str, Any]]:
     for file in files:
         path = lake.download(file.key, scratch / "quarantine.jsonl.gz").path
-        with gzip.open(path) as lines:
-            for line in lines:
-                yield json.loads(line)
+        try:
+            with gzip.open(path) as lines:
+                found = map(read_record, lines)
+                yield from (each for each in found if file.ids is None or _id_of(each) in file.ids)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            yield {}  # the rest of a damaged file counts as one event
 
 
-def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[QuarantineFile, ...]:
+def _id_of(record: dict[str, Any]) -> Any:
+    row = record.get("row")
+    return row.get("_id") if isinstance(row, dict) else None
+
+
+def _files(
+    lake: Lake, partition: PartitionKey, listing: DayListing, scratch: Path
+) -> tuple[QuarantineFile, ...]:
     """Return the files of the day's newest outputs; files of replaced outputs do not count.
 
-    If validation refused the whole day, or AEP the batch, no manifest names the file. Then a file counts that was
-    written after the newest output of the previous step.
+    If validation refused the whole day, no manifest names the file. Then a file counts that was written after the
+    newest output of the previous step. The ledger names the files of rows that AEP refused.
     """
     mapped = _newest(lake, partition, listing, "transform")
     valid = _newest(lake, partition, listing, "validate")
-    staged = _newest(lake, partition, listing, "stage")
-    found: dict[str, str | None] = {
+    named = {
         step: _quarantine_key(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
     }
     if mapped is not None and (valid is None or valid.inputs["transform"] != mapped.digest):
-        found["validate"] = _written_since(listing, "validate", mapped)
-    if staged is not None and valid is not None and staged.inputs["validate"] == valid.digest:
-        found["ingest"] = partition.quarantine("ingest", staged.digest)
+        named["validate"] = _written_since(listing, "validate", mapped)
+    found = [QuarantineFile(step, key) for step, key in named.items() if key is not None]
     there = {each.key for each in listing.quarantine}
-    return tuple(
-        QuarantineFile(step, key) for step in _STEPS if (key := found.get(step)) is not None and key in there
-    )
+    return tuple(each for each in (*found, *_refused_by_aep(lake, partition, scratch)) if each.key in there)
+
+
+def _refused_by_aep(lake: Lake, partition: PartitionKey, scratch: Path) -> Iterator[QuarantineFile]:
+    """Yield the files of rows that AEP refused, by the newest ledger of the day."""
+    # The source matters only where a history is bound, which does not happen here.
+    histories = (History(lake, Source("us", 0), target) for target in targets_of(lake, partition.pipeline))
+    ledgers = [records for each in histories if (records := each.ledger(partition.day).records())]
+    records = max(ledgers, key=lambda each: each[-1].at, default=[])
+    newest = refused_record(records)
+    ids = _read_ids(lake, newest.ids.key, scratch) if newest is not None and newest.ids is not None else None
+    failed = partition.quarantine("ingest", records[-1].staged) if records else ""
+    for key in refused_files(partition, records):
+        yield QuarantineFile("ingest", key, None if key == failed else ids)
+
+
+def _read_ids(lake: Lake, key: str, scratch: Path) -> frozenset[str]:
+    import pyarrow.parquet as pq
+
+    path = lake.download(key, scratch / "refused.parquet").path
+    return frozenset(pq.read_table(path, columns=["_id"])["_id"].to_pylist())
 
 
 def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: str) -> Manifest | None:

@@ -16,6 +16,8 @@ from scripts.demo.airflow_api import AirflowApi
 PIPELINE, DAY, EVENTS = "shop", date(2026, 7, 1), 12
 """The pipeline, one of the days that its reconcile DAG exports again, and the number of late events."""
 _PREFIX = "late-"
+_INVALID = f"{_PREFIX}invalid"
+"""The ``$insert_id`` of one more event, whose time is a text: it goes to quarantine."""
 _SCHEDULED_SECONDS = 15.0
 
 
@@ -36,6 +38,7 @@ def add_late_events(sandbox_url: str, project_id: int) -> int:
     """Add late events of ``DAY`` to the sandbox's project, once; return how many are new.
 
     They repeat events of that day with other ``$insert_id``s, like a phone that was offline when the events occurred.
+    With them comes one event that cannot be loaded, so that the demo has a quarantined event to show.
     """
     url = f"{sandbox_url}/_sandbox/mixpanel/projects/{project_id}/events"
     days = {"from_date": str(DAY), "to_date": str(DAY)}
@@ -48,8 +51,9 @@ def add_late_events(sandbox_url: str, project_id: int) -> int:
     late = [
         _late(models[n * len(models) // EVENTS], name) for n, name in enumerate(names) if name not in present
     ]
-    if late:
-        requests.post(url, json={"events": late}, timeout=60).raise_for_status()
+    added = late + ([] if _INVALID in present else [_invalid(models[0])])
+    if added:
+        requests.post(url, json={"events": added}, timeout=60).raise_for_status()
     return len(late)
 
 
@@ -66,6 +70,16 @@ def _late(model: dict[str, Any], name: str) -> dict[str, Any]:
         "event": model["event"],
         "properties": kept | {"$insert_id": name},
         "processed_at": now_ms,
+    }
+
+
+def _invalid(model: dict[str, Any]) -> dict[str, Any]:
+    """Return an event like ``model`` whose client sent a text as its time; Mixpanel has it at the time of ``model``."""
+    properties = {**model["properties"], "time": "just now", "$insert_id": _INVALID}
+    return {
+        "line": json.dumps({"event": model["event"], "properties": properties}),
+        "at": model["properties"]["time"],
+        "processed_at": int(time.time() * 1000),
     }
 
 

@@ -12,8 +12,12 @@ import pytest
 from airflow.utils.session import create_session
 
 from include.board.days import State
+from include.board.facts import BatchFacts, Counts, DayFacts
+from include.board.source import FactsReader, PipelineFacts
 from include.clock import Clock
+from include.lake.history import Target
 from include.lake.keys import PartitionKey
+from include.lake.ledger import LedgerRecord
 from mixpanel_aep.board import pages, readers, views
 from mixpanel_aep.board.routes import router
 from mixpanel_aep.board.runs import read_runs, runs_of_day
@@ -246,6 +250,38 @@ def test_the_report_is_below_the_outcome_of_the_day(api: Api, scenario: Path) ->
     assert "not in AEP: no run has loaded it." in answer.text
     (source,) = re.findall(r'<iframe[^>]* src="([^"]*)"', answer.text)
     assert api.get(source, role="viewer").text == "<p>report</p>"
+
+
+LINKS = [
+    (
+        "http://127.0.0.1:8123/_sandbox/aep/batches",
+        "http://127.0.0.1:8123/_sandbox/aep/batches/b%20%3C1%3E/page",
+    ),
+    ("", "https://experience.adobe.com/#/sname:prod%3Cx%3E/platform/batch/b%20%3C1%3E"),
+]
+
+
+@pytest.mark.parametrize(("link", "address"), LINKS)
+def test_a_day_with_quarantine_has_a_replay_its_ledger_and_links_to_its_batches(
+    api: Api, monkeypatch: pytest.MonkeyPatch, link: str, address: str
+) -> None:
+    batch = BatchFacts("b <1>", 8, NOW.isoformat(), "run")
+    facts = DayFacts(1, NOW.isoformat(), counts=Counts(10, 0, 1, 9, 8, staged=9, refused=1), batches=(batch,))
+    record = LedgerRecord(
+        number=1, kind="active", run="<i>cli</i>", at=NOW.isoformat(), content="c", staged="s", batch=batch.id
+    )
+    known = PipelineFacts(Target("org", "prod<x>", "d"), properties={"<b>new": str(DAY), "old": "2026-06-30"})
+    monkeypatch.setattr(FactsReader, "fresh_day", lambda *_: facts)
+    monkeypatch.setattr(FactsReader, "ledger", lambda *_: [record])
+    monkeypatch.setattr(FactsReader, "read", lambda *_: known)
+    monkeypatch.setattr("mixpanel_aep.board.routes.batch_link", lambda *_: link)
+    text = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="op").text
+    assert "9 events that" not in text and "those of the 2 events that are valid now" in text
+    assert f"mixpanel-aep quarantine replay shop {DAY}" in text
+    assert f'href="{address}"' in text
+    assert "the batch is active" in text and "&lt;i&gt;cli" in text
+    assert "&lt;b&gt;new" in text and "<code>old</code>" not in text
+    assert "Start the replay</button>" in text
 
 
 def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:

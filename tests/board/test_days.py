@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from include.board.calendar import cell_label, chart, funnel, months
 from include.board.days import Day, Problem, Run, State, all_days, gaps, last_day, newest_runs, one_day
 from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import BoardIndex, Verdict, first_seen
-from include.board.sentences import ADOBE, ENGINEER, NOBODY, advice, day_name, outcome
+from include.board.sentences import ADOBE, ENGINEER, IF_IT_MATTERS, NOBODY, advice, day_name, outcome
 from include.board.source import PipelineFacts
 from tests.support.pipeline_runner import PIPELINES
 
@@ -119,6 +120,21 @@ def test_a_failed_run_is_explained_by_its_task() -> None:
     assert advice(found).form == "run"
 
 
+def test_on_the_board_a_day_is_run_again_where_the_task_says_to_clear_it() -> None:
+    problem = Problem(
+        "ingest", "AEP refused the batch.", "Correct the mapping, then clear the task transform."
+    )
+    assert advice(day(None, run("failed", problem))).what == "Correct the mapping, then run the day again."
+
+
+def test_a_day_without_a_run_says_so_whether_an_audit_has_seen_it_or_not() -> None:
+    assert (
+        advice(day(None)).why
+        == advice(day(None, verdict=("never run", "RUN"))).why
+        == "No run was made for this day."
+    )
+
+
 def test_only_adobe_can_act_on_an_undecided_batch() -> None:
     assert advice(day(ACTIVE, verdict=("not active in AEP", "WAIT"))).who == ADOBE
 
@@ -168,6 +184,30 @@ def test_the_funnel_loses_no_event() -> None:
 def test_the_funnel_shows_staged_and_refused_rows() -> None:
     refused = known("failed", counts=Counts(10, 2, 1, 7, staged=7))
     assert [part.count for part in funnel(day(refused))] == [10, 2, 1, 7, 0]
+
+
+def test_rows_that_aep_refused_of_an_active_batch_are_quarantine_and_drawn() -> None:
+    part = replace_counts(ACTIVE, Counts(5030, 94, 0, 4936, 4930, staged=4936, refused=6))
+    found = day(part)
+    assert found.state is State.QUARANTINE
+    assert outcome(found).endswith(
+        "4,930 of 5,030 events, 94 duplicates removed, 0 quarantined, 6 refused by AEP."
+    )
+    assert [(each.name, each.count) for each in funnel(found)][-3:] == [
+        ("Staged for AEP", 4936), ("Refused by AEP", 6), ("Active in AEP", 4930),
+    ]  # fmt: skip
+    assert "6 quarantined" in cell_label(found)
+
+
+def replace_counts(facts: DayFacts, counts: Counts) -> DayFacts:
+    batches = (msgspec.structs.replace(BATCH, rows=counts.active),)
+    return msgspec.structs.replace(facts, counts=counts, batches=batches)
+
+
+def test_quarantined_events_are_loaded_by_a_replay() -> None:
+    said = advice(day(DIRTY))
+    assert (said.form, said.who) == ("replay", IF_IT_MATTERS)
+    assert "start the replay" in said.what
 
 
 def test_a_chart_of_three_years_has_no_more_bars_than_a_screen_shows() -> None:

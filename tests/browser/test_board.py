@@ -73,6 +73,9 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
     status = page.get_by_role("status")
     status.get_by_text(re.compile("is started|did not start")).wait_for()
     assert re.search("The backfill .* is started", status.inner_text()), status.inner_text()
+    form.get_by_role("button", name="Start the backfill").click()
+    status.get_by_text("Airflow runs one backfill of a DAG at a time").wait_for()
+    assert status.get_by_role("link", name="Open the backfills in Airflow").is_visible()
     for day in NEVER_RUN:
         cell = page.locator(f'a.cell.s-active[href$="/{day}"]')
         cell.wait_for(timeout=RUN_MS)
@@ -110,6 +113,35 @@ def test_quarantined_events_are_shown_without_values_by_default(visit: Any, stag
     page.get_by_role("link", name="Show the values").click()
     page.get_by_text("Values may be personal data.").wait_for()
     assert "Broken 0" in page.content()
+
+
+def test_quarantined_events_are_replayed_from_the_day(visit: Any, stage: Stage) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.goto(stage.day(QUARANTINED))
+    page.get_by_role("link", name="How to load them").click()
+    form = page.locator("form", has=page.get_by_role("heading", name="Load the quarantined events"))
+    assert f"quarantine replay web {QUARANTINED}" in form.inner_text()
+    visitor.picture("replay")
+    form.get_by_role("button", name="Start the replay").click()
+    page.get_by_role("status").get_by_text("The replay is started.").wait_for()
+    stage.await_runs()
+    # Nothing was corrected: the events are still in quarantine, and nothing was loaded twice.
+    page.goto(stage.day(QUARANTINED))
+    assert "60 of 63 events, 0 duplicates removed, 3 quarantined." in words(page)
+
+
+def test_a_batch_leads_to_its_page_in_the_sandbox(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    page.goto(stage.day(QUARANTINED))
+    link = page.locator("a[data-leave=new]").first
+    batch, address = link.inner_text(), str(link.get_attribute("href"))
+    assert address == f"{stage.settings.sandbox_url}/_sandbox/aep/batches/{batch}/page"
+    page.goto(address)
+    text = re.sub(r"\s+", " ", page.inner_text("body"))
+    assert f"Batch {batch} success. Its rows are active" in text
+    assert "received 60" in text and f"-{QUARANTINED}-" in text
+    assert serious(page) == []
 
 
 def test_a_viewer_sees_the_days_and_cannot_start_runs(visit: Any, stage: Stage) -> None:

@@ -11,10 +11,11 @@ import typer
 
 from include.board.days import Day, State, all_days, gaps
 from include.board.index import make_board_index
-from include.board.sentences import advice, day_name, outcome
+from include.board.sentences import ENGINEER, NOBODY, advice, day_name, outcome
 from include.board.source import PipelineFacts
 from include.cli.commands.audit import audited
 from include.cli.console import Output
+from include.cli.hints import for_command_line
 from include.cli.progress import working
 from include.cli.project import Project
 
@@ -67,9 +68,10 @@ def status(project: Project, out: Output, *, months: Months = 12) -> None:
 def _print_advice(day: Day, name: str, out: Output) -> None:
     found = advice(day)
     if found.why:
-        out.print_status("!" if found.who != "Nobody" else "", "why", found.why)
+        out.print_status("!" if found.who != NOBODY else "", "why", found.why)
     if found.what:
-        out.print_status("", "do", f"{found.who}: {_command(found.what, found.form, name, day.day, day.day)}")
+        out.print_status("", "who", found.who)
+        out.print_status("", "do", _command(found.what, found.form, name, day.day, day.day))
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
@@ -79,7 +81,9 @@ def _command(text: str, form: str, name: str, first: date, last: date) -> str:
         return f"mixpanel-aep run {name} {days}"
     if form == "replace":
         return f"mixpanel-aep run {name} {days} --replace"
-    return text.replace("PIPELINE", name).replace("DAY", str(first))
+    if form == "replay":
+        return f"mixpanel-aep quarantine show {name} {first}; after a correction: mixpanel-aep quarantine replay {name} {days}"
+    return for_command_line(text).replace("PIPELINE", name).replace("DAY", str(first))
 
 
 def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
@@ -113,7 +117,8 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
         span = str(first) if first == last else f"{first}..{last}"
         out.print_status("no", state.value, f"{span}: {each.why}")
         if each.what:
-            out.print_status("", "", f"{each.who}: {_command(each.what, each.form, name, first, last)}")
+            who = f"{each.who} " if each.who != ENGINEER else ""
+            out.print_status("", "do", f"{who}{_command(each.what, each.form, name, first, last)}")
     if len(found) > _MOST_GAPS:
         out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
 
@@ -126,6 +131,7 @@ def _to_json(day: Day) -> dict[str, Any]:
         "exported": counts.exported if counts else 0,
         "duplicates": counts.duplicates if counts else 0,
         "quarantined": counts.quarantined if counts else 0,
+        "refused": counts.refused if counts else 0,
         "active": counts.active if counts else 0,
         "batches": [batch.id for batch in day.facts.batches] if day.facts else [],
         "why": each.why,

@@ -28,6 +28,7 @@ from include.steps.gzip_writer import gzip_writer
 from include.steps.history.id_sets import insert_ids, read_ids, write_ids
 from include.steps.history.read_back import read_back
 from include.steps.ingest.batch_loader import BatchLoader
+from include.steps.quarantine_records import refused_digest
 
 _WRITTEN_ROWS = 2_000
 """The number of rows that are Python objects at the same time."""
@@ -93,7 +94,7 @@ class PartialLoad:
 
     @property
     def _refused_digest(self) -> str:
-        return digest_of({"refused_by": self.batch.id})
+        return refused_digest(self.batch.id)
 
     def _write(self, db: Any, query: str, digest: str, scratch: Path) -> LakeFile:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)

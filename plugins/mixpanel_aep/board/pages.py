@@ -26,6 +26,16 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
+_RECORDS = {
+    "claimed": "a run began to load the day",
+    "created": "a batch was created",
+    "completing": "all files were uploaded, and the batch was completed",
+    "active": "the batch is active",
+    "failed": "AEP refused the batch",
+    "empty": "the day has no events to load",
+    "gone": "the batch is not active any more",
+}
+"""What each kind of record of the ledger means."""
 _STATIC = {"board.css": "text/css", "board.js": "text/javascript"}
 
 
@@ -65,6 +75,7 @@ def _environment() -> Environment:
         "number": lambda number: f"{number:,}",
         "figure": figure,
         "moment": _moment,
+        "record": lambda kind: _RECORDS[kind],
         "slug": lambda state: state.value.replace(" ", "-"),
     }
     return environment

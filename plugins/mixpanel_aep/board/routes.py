@@ -29,7 +29,7 @@ from include.errors import ConfigError, PipelineError
 from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
-from mixpanel_aep.board.runs import batch_links
+from mixpanel_aep.board.runs import batch_link
 from mixpanel_aep.board.views import day_view, pipeline_views, summary
 from mixpanel_aep.context import partition_of
 
@@ -41,6 +41,7 @@ _may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
 _may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
 _ROWS = 20
 _A_DAY = timedelta(days=1)
+_SANDBOX_BATCHES = "/_sandbox/aep/batches"
 _LONGEST_RUN_ID = 250
 RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
 
@@ -103,11 +104,9 @@ def of_day(
         view = day_view(session, pipeline, day)
     except PipelineError as error:
         return sentence_page(request, str(error), 503)
-    run_ids = [run.run_id for run in view.runs]
-    links = batch_links(session, pipeline.dag_id, run_ids)
     return render(
         request, "day.html.j2", view=view, first=first or day, parts=funnel(view.day), may_run=_may_run(user, pipeline),
-        may_see_rows=_may_edit(user, pipeline), batch_link=_batch_link(links, view.facts.target),
+        may_see_rows=_may_edit(user, pipeline), batch_url=batch_url(batch_link(session, pipeline.dag_id), view.facts.target),
         before=day - _A_DAY if day > pipeline.start_date else None,
         after=day + _A_DAY if day < last_day(pipeline, SYSTEM_CLOCK.now()) else None,
     )  # fmt: skip
@@ -166,7 +165,7 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
         return sentence_page(request, str(error), 503)
     return render(
         request, "rows.html.j2", pipeline=pipeline, day=day, rows=found, show_values=show_values, most=_ROWS,
-        total=facts.counts.quarantined if facts else 0,
+        total=facts.counts.not_sent if facts else 0,
     )  # fmt: skip
 
 
@@ -193,9 +192,14 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
     )
 
 
-def _batch_link(links: dict[str, str], target: Target | None) -> str:
-    """Return the address of a batch without its id, or the only page of the local sandbox."""
-    local = next((link for link in links.values() if link.startswith("http://")), "")
-    if local or target is None:
-        return local
-    return f"https://experience.adobe.com/#/sname:{quote(target.aep_sandbox, safe='')}/platform/batch/"
+def batch_url(link: str, target: Target | None) -> tuple[str, str]:
+    """Return what is before and after a batch's id in the address of its page in AEP, or in the local sandbox.
+
+    ``link``: the address of another batch.
+    """
+    place, is_local, _ = link.partition(_SANDBOX_BATCHES)
+    if is_local:
+        return f"{place}{_SANDBOX_BATCHES}/", "/page"
+    if target is None:
+        return "", ""
+    return f"https://experience.adobe.com/#/sname:{quote(target.aep_sandbox, safe='')}/platform/batch/", ""

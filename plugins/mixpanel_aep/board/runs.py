@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ _COLUMNS = (
     DagRun.queued_at, DagRun.start_date, DagRun.end_date,
 )  # fmt: skip
 _MOST_RUNS = 60_000
+_MOST_LINKS = 20
 
 
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
@@ -81,17 +82,14 @@ def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
     return [replace(run, problem=problems.get((run.dag_id, run.run_id))) for run in runs]
 
 
-def batch_links(session: Session, dag_id: str, run_ids: Collection[str]) -> dict[str, str]:
-    """Return the link to the AEP batch that a run's ingest has left, by run, where it has the form of one of ours."""
-    query = select(XComModel.run_id, XComModel.value).where(
-        XComModel.dag_id == dag_id, XComModel.run_id.in_(run_ids), XComModel.key == BatchLink.KEY
-    )
-    found = {}
-    for run_id, value in session.execute(query):
+def batch_link(session: Session, dag_id: str) -> str:
+    """Return the newest link to an AEP batch that an ingest of the DAG has left; empty if none has the form of ours."""
+    query = select(XComModel.value).where(XComModel.dag_id == dag_id, XComModel.key == BatchLink.KEY)
+    for (value,) in session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MOST_LINKS)):
         text = value.strip('"') if isinstance(value, str) else ""
         if BatchLink.is_link(text):
-            found[run_id] = text
-    return found
+            return text
+    return ""
 
 
 def _named_day(conf: Any) -> Any:

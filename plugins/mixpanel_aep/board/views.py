@@ -15,6 +15,7 @@ from include.board.source import FactsReader, PipelineFacts
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import PipelineError
+from include.lake.ledger import LedgerRecord
 from mixpanel_aep.board.readers import reader_of
 from mixpanel_aep.board.runs import read_runs, runs_of_day, with_problems
 
@@ -108,6 +109,12 @@ class DayView:
     facts: PipelineFacts
     advice: Advice
     outcome: str
+    ledger: Sequence[LedgerRecord] = ()
+
+    @property
+    def new_properties(self) -> list[str]:
+        """Properties without a mapping that no earlier day had."""
+        return sorted(name for name, first in self.facts.properties.items() if first == str(self.day.day))
 
 
 def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[PipelineView]:
@@ -166,4 +173,4 @@ def day_view(session: Session, pipeline: Pipeline, day: date) -> DayView:
     facts, of_day = reader.read({}), reader.fresh_day(day)
     run = newest_runs(reversed(runs)).get(day)
     found = one_day(pipeline, facts, day, of_day, run, SYSTEM_CLOCK.now())
-    return DayView(pipeline, found, runs, facts, advice(found), outcome(found))
+    return DayView(pipeline, found, runs, facts, advice(found), outcome(found), reader.ledger(day))

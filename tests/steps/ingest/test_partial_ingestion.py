@@ -17,10 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.aep.decide import active_records, refused_rows
+from include.board.facts import read_facts
+from include.board.quarantine import first_rows
 from include.errors import BatchFailed, CountMismatch, LakeNotReadable, Transient
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.steps.ingest.partial_load import ACTIVE, OWN_REFUSED, REFUSED, UNEXPECTED
+from include.steps.quarantine import quarantined_days
 from include.steps.reconcile.audit import DayStatus, audit_days
 from include.steps.recover import recover
 from include.steps.verify import verify
@@ -112,6 +115,26 @@ def test_a_batch_above_the_threshold_fails_as_a_whole(partial: Partial) -> None:
     with pytest.raises(BatchFailed, match="INGEST-1212-400"):
         partial.ingest(DAY, partial.stage(DAY))
     assert not partial.active()
+
+
+def test_refused_rows_are_listed_with_aeps_reasons_until_they_are_active(partial: Partial) -> None:
+    partial.refuse(3)
+    partial.load("one", refresh=False)
+    (listed,) = quarantined_days(partial.lake, partial.pipeline.name, DAY)
+    assert listed.events == 3
+    assert dict(listed.reasons) == {
+        "AEP refused the row: 1554 at _id": 3, "AEP refused the row: planned at #/_id": 3,
+    }  # fmt: skip
+    facts = read_facts(partial.history(DAY), partial.pipeline.name, DAY)
+    assert facts is not None
+    assert (facts.counts.refused, facts.counts.active + 3) == (3, facts.counts.staged)
+    assert set(facts.quarantine) == {file.key for file in listed.files}
+    assert len(first_rows(partial.lake, facts.quarantine, 9, show_values=False)) == 3
+    partial.pipeline = partial.pipeline.model_copy(update={"unmapped": "drop"})
+    partial.load("two", refresh=False)
+    assert quarantined_days(partial.lake, partial.pipeline.name, DAY) == []
+    facts = read_facts(partial.history(DAY), partial.pipeline.name, DAY)
+    assert facts is not None and (facts.counts.refused, facts.quarantine) == (0, ())
 
 
 def test_refused_rows_are_not_sent_again_with_late_ones(partial: Partial) -> None:

@@ -47,8 +47,13 @@
     const json = await answer.json().catch(() => ({}));
     if (answer.ok) return json;
     const detail = typeof json.detail === "string" ? json.detail : JSON.stringify(json.detail ?? "");
-    const reasons = { 401: "your login has ended; log in again.", 403: "you may not start runs of this DAG." };
-    throw new Error(reasons[answer.status] ?? `${answer.status} ${detail}`.slice(0, 400));
+    if (answer.status === 409 && path === "/backfills") {
+      const error = new Error("Airflow runs one backfill of a DAG at a time, and one of this DAG has not ended. Wait until it has ended, or cancel it in Airflow, then start this one again.");
+      error.link = { href: `${document.body.dataset.root}/dags/${encodeURIComponent(body.dag_id)}/backfills`, text: "Open the backfills in Airflow" };
+      throw error;
+    }
+    const reasons = { 401: "Your login has ended: log in again.", 403: "You may not start runs of this DAG." };
+    throw new Error(reasons[answer.status] ?? `It answered ${answer.status}: ${detail}`.slice(0, 400));
   };
 
   const bodies = {
@@ -76,14 +81,14 @@
       const dag = encodeURIComponent(form.dataset.dag);
       const run = made.dag_run_id;
       const { is_paused: isPaused } = await call("GET", `/dags/${dag}`);
-      const what = run ? "The run is started." : `The backfill ${made.id} is started.`;
+      const what = run ? `The ${form.dataset.what ?? "run"} is started.` : `The backfill ${made.id} is started.`;
       const waits = isPaused ? " The DAG is paused: it waits until the DAG is unpaused." : "";
       const href = `${document.body.dataset.root}/dags/${dag}` + (run ? `/runs/${encodeURIComponent(run)}` : "/backfills");
       say(what + waits, { href, text: "Open it in Airflow" });
       watchUntil = Date.now() + WATCH_AFTER_START_MS;
       watch();
     } catch (error) {
-      say(`Airflow did not start it: ${error.message}`);
+      say(`Airflow did not start it. ${error.message}`, error.link);
     } finally {
       button.disabled = false;
     }

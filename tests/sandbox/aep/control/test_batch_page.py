@@ -30,7 +30,7 @@ def page(aep: AepApp, batch: str, status: int = 200) -> str:
     assert response.status_code == status
     assert response.headers["Content-Type"].startswith("text/html")
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-    return response.text
+    return str(response.text)
 
 
 def words(text: str) -> str:

@@ -1,0 +1,25 @@
+"""Hints about a day as a whole. The steps write them for Airflow's tasks, of which a person clears one."""
+
+from __future__ import annotations
+
+import re
+
+_STEP = r"(?:export|transform|validate|stage|ingest)"
+_RULES = [
+    # A run of a day repeats what is necessary from the first step on.
+    (re.compile(pattern), text)
+    for pattern, text in (
+        (r"Clear the task \w+ of this run and those after it", "Run the day again"),
+        (r"Clear the task \w+(?: of this run)?(?:, then this one)?", "Run the day again"),
+        (rf"clear the task(?: {_STEP}\b)?", "run the day again"),
+        (rf"Clear {_STEP}\b", "Run the day again"),
+        (r"the task is cleared again", "the day is run again"),
+    )
+]
+
+
+def for_a_day(hint: str) -> str:
+    """Return a hint that says to run the day again where it said to clear a task."""
+    for pattern, text in _RULES:
+        hint = pattern.sub(text, hint)
+    return hint

@@ -1,0 +1,64 @@
+"""The records of a quarantine file, and why each event is in it. A damaged record is a record without fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.aep.decide import active_records, refused_rows
+from include.lake.keys import PartitionKey
+from include.lake.ledger import LedgerRecord
+from include.lake.manifest import digest_of
+from include.quality.constraints import expected
+from include.xdm.events.line_parser import REASONS
+
+DAMAGED = "the record of the quarantine cannot be read"
+REFUSED = "AEP refused the row"
+
+
+def refused_digest(batch_id: str) -> str:
+    """Return the digest in the name of the file with the rows that AEP refused of a batch that became active."""
+    return digest_of({"refused_by": batch_id})
+
+
+def refused_files(partition: PartitionKey, records: Sequence[LedgerRecord]) -> tuple[str, ...]:
+    """Return the keys of the quarantine files that AEP's refusals left, by a day's ledger; a file may be missing.
+
+    They are the files of batches that became active without some of their rows, while such rows are in no active
+    batch, and the file of the newest batch if AEP refused it as a whole.
+    """
+    active = active_records(records) if refused_rows(records) else []
+    digests = [refused_digest(str(each.batch)) for each in active if each.counts.get("refused")]
+    if records and records[-1].kind == "failed":
+        digests.append(records[-1].staged)
+    return tuple(partition.quarantine("ingest", digest) for digest in digests)
+
+
+def read_record(line: bytes) -> dict[str, Any]:
+    """Return one line of a quarantine file; an empty record if the line is damaged."""
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def reasons_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence for each reason of a record, without values; at least one."""
+    if not record:
+        return (DAMAGED,)
+    reasons = record.get("reasons")
+    if record.get("step") == "ingest":
+        named = [each for each in reasons if isinstance(each, str)] if isinstance(reasons, list) else []
+        return tuple(f"{REFUSED}: {each}" for each in named) or (REFUSED,)
+    if isinstance(reasons, list) and reasons:
+        return tuple(map(_sentence, reasons))
+    name = record.get("reason")
+    return (REASONS.get(name, name),) if isinstance(name, str) and name else (DAMAGED,)
+
+
+def _sentence(reason: object) -> str:
+    if not isinstance(reason, dict) or "field" not in reason:
+        return DAMAGED
+    return f"{reason['field']} {expected(str(reason.get('expectation')), reason.get('limit'))}"
