@@ -60,6 +60,8 @@ class Where:
     prepare: Callable[[], None] | None = None
     """A function of a module, called in each process before it works: what cannot be set from outside."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    budget: bool = False
+    """Whether exports keep to the budget in the lake."""
 
     def runner(self, ahead: float = 0.0) -> PipelineRunner:
         """``ahead``: by how many seconds its clock is wrong."""
@@ -73,6 +75,7 @@ class Where:
             dict(self.aep_connection),
             RetryPolicy(2, self.idle_seconds, attempts=self.attempts),
             self.limits,
+            self.budget,
         )
 
 
@@ -93,6 +96,7 @@ class Run:
     ``task``: not a partition's steps but this task, about the whole pipeline.
     ``polls``: how often ingest looks at AEP before it calls the batch stuck, as the operator does after six hours.
     ``ahead``: by how many seconds the clock of its worker is wrong.
+    ``backfill``: it is a run of a backfill, whose export may fetch other days too.
     """
 
     name: str = "scheduled"
@@ -104,6 +108,7 @@ class Run:
     polls: int = 400
     ahead: float = 0.0
     task: TaskName | None = None
+    backfill: bool = False
 
     @property
     def key(self) -> str:
@@ -266,7 +271,8 @@ def _log_everything() -> None:
 def _steps(runner: PipelineRunner, run: Run, tasks: Tasks) -> None:
     """The tasks that have not succeeded yet, one after the other, as the DAG has them."""
     workspace = runner.workspace(run.day)
-    steps = runner.steps(run.day, run.name, run.name if run.refresh else None, replace=run.replace)
+    refresh = run.name if run.refresh else None
+    steps = runner.steps(run.day, run.name, refresh, replace=run.replace, backfill=run.backfill)
     done = tasks.done()
     for step in STEPS[: STEPS.index(run.until) + 1]:
         if step in done:
