@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
+from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 
 MOST_BATCHES = 90
@@ -16,6 +17,12 @@ but updates profiles and segments later."""
 def batches_a_day(pipeline: Pipeline) -> int:
     """Return the maximum of batches of scheduled runs: the day's own, one per late day, and those of catch-up days."""
     return 1 + pipeline.late_days + pipeline.catch_up_days
+
+
+def scheduled_batches(pipeline: Pipeline, aep: AepClient) -> int:
+    """Return how many batches a day scheduled runs create at most, of all pipelines that share the guardrail."""
+    others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0] if pipeline.folder else []
+    return _load(pipeline, others, aep)[0]
 
 
 def profile_batches(pipeline: Pipeline, others: Sequence[Pipeline], aep: AepClient) -> str:
