@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
 from include.aep.settings import AepSettings
+from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import PipelineError
 
@@ -57,6 +58,13 @@ def _sandbox_of(settings: AepSettings) -> tuple[str, str]:
 def batches_a_day(pipeline: Pipeline) -> int:
     """Return the maximum of batches of scheduled runs: the day's own, one per late day, and those of catch-up days."""
     return 1 + pipeline.late_days + pipeline.catch_up_days
+
+
+def scheduled_batches(pipeline: Pipeline, aep: AepClient) -> int:
+    """Return how many batches a day scheduled runs create at most, of all pipelines with the same connection."""
+    others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0] if pipeline.folder else []
+    sharing = tuple(other for other in others if other.aep.conn_id == pipeline.aep.conn_id)
+    return _load(pipeline, Neighbours(sharing), aep)[0]
 
 
 def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> str:

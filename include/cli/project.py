@@ -97,7 +97,7 @@ class Project:
     def mixpanel(self) -> MixpanelClient:
         """A client that keeps to the project's export budget, which is stored in the lake, if the lake exists."""
         settings, lake = self.mixpanel_settings, self.lake
-        budget = ExportBudget(lake, settings.project_id) if lake.exists else None
+        budget = ExportBudget(lake, settings.project_id, self.clock) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.retry_policy or EXPORT_RETRY_POLICY)
 
     @property

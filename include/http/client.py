@@ -157,6 +157,8 @@ class HttpClient:
         if rule.action is RetryAction.REFRESH and self._service.renew and may_renew:
             self._service.renew()
             return _Failure(error, again=True, renewed=True)
+        if isinstance(error, Throttled) and requested is not None and request.on_retry_after is not None:
+            request.on_retry_after(deferral_seconds(requested))
         again = may_retry(rule, idempotent=request.idempotent)
         if again and requested is not None and requested > self._retry_policy.longest_wait_seconds:
             return _Failure(

@@ -42,6 +42,8 @@ class HttpRequest:
     """How long the service may be silent, where this request needs a shorter limit than the policy's."""
     before: Callable[[], None] | None = None
     """Called before every attempt."""
+    on_retry_after: Callable[[float], None] | None = None
+    """Called with the seconds, from 1 s to 1 h, that a service which refuses the rate of requests asks to wait."""
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,8 +19,7 @@ _OUTPUTS = "|".join(rf"{folder}/{DIGEST}/{name}" for folder, name in OUTPUT_FILE
 _KEYS = (
     r"\.writable",
     r"mixpanel-aep\.json",
-    r"_budget/mixpanel-\d{1,18}/\d{9,18}\.json",
-    r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/state\.json",
+    r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/(?:\d{9,18}|state)\.json",
     rf"_windows/{PIPELINE}/{DAY}_{DAY}/\d{{6,}}\.json",
     r"_signed/\d{6,}\.json",
     r"_suppressed/people/\d{6,}\.json",

@@ -31,6 +31,9 @@ class Budget(Protocol):
     def acquire(self) -> None:
         """Return when a request may be sent, or raise Throttled."""
 
+    def pause(self, seconds: float) -> None:
+        """Note that Mixpanel asked for a pause."""
+
 
 @dataclass(frozen=True)
 class Me:
@@ -96,6 +99,7 @@ class MixpanelClient:
             params=params,
             headers={"Accept": "text/plain", "Accept-Encoding": "gzip"} | self._original_host(DATA_HOSTS),
             before=self._budget.acquire if self._budget else None,
+            on_retry_after=self._budget.pause if self._budget else None,
             facts={"to_date": params["to_date"]},
         )
         failpoint("export.before")

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from include.aep.batch_budget import BatchBudget
 from include.aep.client import AepClient
+from include.aep.profile import is_enabled
+from include.aep.profile_batches import scheduled_batches
 from include.errors import FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
@@ -109,8 +112,16 @@ class DayRun:
 
     def _ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
         return ingest_partition(
-            self.workspace, staged, self.aep, self.history, self.run, replace=self.replace
+            self.workspace, staged, self.aep, self.history, self.run, replace=self.replace, admit=self._admit
         )
+
+    def _admit(self, size: int) -> None:
+        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part of those for Profile."""
+        place, aep = self.workspace, self.aep
+        budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
+        if self.ahead is not None and is_enabled(self.opened.dataset["tags"]):
+            budget.acquire_backfilled(scheduled_batches(place.pipeline, aep))
+        budget.acquire(size)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
         """Return the result of a step; if files of its input were removed, run it on an input that is created again."""

@@ -13,12 +13,13 @@ from tests.faults.cases import (
     stage,
     transform,
     validate,
+    window,
     world,
     world_of_days,
 )
 
 CHAPTERS: dict[str, tuple[int, tuple[Case | Elsewhere, ...]]] = {
-    "E": (25, export.CASES),
+    "E": (29, (*export.CASES, *window.CASES)),
     "T": (14, transform.CASES),
     "V": (10, validate.CASES),
     "S": (14, stage.CASES),

@@ -59,6 +59,8 @@ class Where:
     prepare: Callable[[], None] | None = None
     """A function of a module, called in each process before it works: what cannot be set from outside."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    budget: bool = False
+    """Whether exports keep to the budget in the lake."""
 
     def runner(self, ahead: float = 0.0) -> PipelineRunner:
         """``ahead``: how many seconds its clock is ahead."""
@@ -72,6 +74,7 @@ class Where:
             dict(self.aep_connection),
             RetryPolicy(2, self.idle_seconds, attempts=self.attempts),
             self.limits,
+            self.budget,
         )
 
 
@@ -92,6 +95,7 @@ class Run:
     ``task``: a task of the whole pipeline in place of a partition's steps.
     ``polls``: how often ingest polls AEP before it reports the batch as stuck, as the operator does after six hours.
     ``ahead``: how many seconds the clock of its worker is ahead.
+    ``backfill``: it is a run of a backfill, whose export may fetch other days too.
     """
 
     name: str = "scheduled"
@@ -103,6 +107,7 @@ class Run:
     polls: int = 400
     ahead: float = 0.0
     task: TaskName | None = None
+    backfill: bool = False
 
     @property
     def key(self) -> str:
@@ -265,7 +270,8 @@ def _log_everything() -> None:
 def _steps(runner: PipelineRunner, run: Run, tasks: Tasks) -> None:
     """Return the tasks that have not succeeded yet, in the order of the DAG."""
     workspace = runner.workspace(run.day)
-    steps = runner.steps(run.day, run.name, run.name if run.refresh else None, replace=run.replace)
+    refresh = run.name if run.refresh else None
+    steps = runner.steps(run.day, run.name, refresh, replace=run.replace, backfill=run.backfill)
     done = tasks.done()
     for step in STEPS[: STEPS.index(run.until) + 1]:
         if step in done:

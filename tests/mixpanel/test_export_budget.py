@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -29,6 +30,10 @@ def within_limits(moments: list[float]) -> bool:
         for count, seconds in ((60, 3600.0), (3, 1.0))
         for earlier, later in zip(moments, moments[count:], strict=False)
     )
+
+
+def tickets(lake: Lake, project: int) -> list[str]:
+    return [key for key in lake.keys(f"_budget/mixpanel-{project}") if not key.endswith("/state.json")]
 
 
 @pytest.fixture
@@ -75,7 +80,7 @@ def test_concurrent_workers_get_different_tickets(lake: Lake) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
-    assert len(list(lake.keys("_budget/mixpanel-1"))) == 12
+    assert len(tickets(lake, 1)) == 12
     assert sum(clock.slept != [] for clock in fake_clocks) > 0
 
 
@@ -94,7 +99,7 @@ def test_a_short_wait_happens_here_and_a_long_one_is_returned(lake: Lake) -> Non
         throttled.value.hint
         == "The next export is possible in 60 minutes. The task continues automatically then."
     )
-    assert len(list(lake.keys("_budget/mixpanel-7"))) == 60
+    assert len(tickets(lake, 7)) == 60
 
 
 def test_each_project_has_its_own_budget(lake: Lake) -> None:
@@ -107,7 +112,10 @@ def test_each_project_has_its_own_budget(lake: Lake) -> None:
 
 def test_the_first_export_does_not_wait(lake: Lake) -> None:
     ExportBudget(lake, 1, frozen()).acquire()
-    assert list(lake.keys("_budget")) == ["_budget/mixpanel-1/000000001.json"]
+    assert list(lake.keys("_budget")) == [
+        "_budget/mixpanel-1/000000001.json",
+        "_budget/mixpanel-1/state.json",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -147,3 +155,91 @@ def test_the_exports_of_the_last_hour_are_counted_without_listing_all(
     assert newest == budget.newest(newest) == tickets
     assert budget.used(newest) == min(tickets, 60)
     assert ExportBudget(lake, 1, Clock(lambda: now + 3600.5)).used(newest) == 0
+
+
+def count_requests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note every request to a lake from now on."""
+    made: list[str] = []
+    for name in ("read", "has", "create", "replace", "objects"):
+        real = getattr(Lake, name)
+
+        def noted(self: Lake, *given: Any, _real: Any = real, _name: str = name) -> Any:
+            made.append(_name)
+            return _real(self, *given)
+
+        monkeypatch.setattr(Lake, name, noted)
+    return made
+
+
+def test_an_export_costs_one_read_and_two_small_writes_however_many_there_were(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_clock = FakeClock()
+    for _ in range(130):
+        fake_clock.at += 61
+        ExportBudget(lake, 1, fake_clock.clock).acquire()
+    made = count_requests(monkeypatch)
+    fake_clock.at += 61
+    ExportBudget(lake, 1, fake_clock.clock).acquire()
+    assert made == ["read", "create", "replace"]
+    assert len(lake.read("_budget/mixpanel-1/state.json") or b"") < 5_000
+
+
+@pytest.mark.parametrize(
+    "state", [None, b"", b"{}", b"[]", b"\xff", b'{"number":-3,"tickets":[]}', b'{"number":1e400}']
+)
+def test_a_state_that_is_lost_is_rebuilt_from_the_tickets(lake: Lake, state: bytes | None) -> None:
+    """As an earlier version leaves the tickets, which wrote no state."""
+    fake_clock = FakeClock()
+    for number in range(1, 101):
+        at = fake_clock.at - (100 - number)
+        lake.create(f"_budget/mixpanel-1/{number:09d}.json", b'{"at": %f}' % at)
+    if state is not None:
+        lake.create("_budget/mixpanel-1/state.json", state)
+    with pytest.raises(Throttled) as throttled:
+        ExportBudget(lake, 1, fake_clock.clock).acquire()
+    assert throttled.value.wait_seconds == pytest.approx(3600 - 59, abs=0.01)
+
+
+def test_a_state_that_a_slow_worker_wrote_late_admits_no_request_too_many(lake: Lake) -> None:
+    fake_clock = FakeClock()
+    budget = ExportBudget(lake, 1, fake_clock.clock)
+    for number in range(60):
+        fake_clock.at += 1
+        budget.acquire()
+        if number == 20:
+            late = lake.read("_budget/mixpanel-1/state.json") or b""
+    lake.replace("_budget/mixpanel-1/state.json", late)
+    with pytest.raises(Throttled):
+        budget.acquire()
+
+
+def test_a_pause_that_mixpanel_asks_of_one_worker_holds_for_all(lake: Lake) -> None:
+    fake_clock = FakeClock()
+    first, second = (ExportBudget(lake, 1, fake_clock.clock) for _ in range(2))
+    first.acquire()
+    for budget in (first, second):  # 100 workers ask in vain; one ticket notes it
+        budget.pause(600)
+    assert len(tickets(lake, 1)) == 2
+    with pytest.raises(
+        Throttled, match="Mixpanel asked for a pause of all exports of project 1"
+    ) as throttled:
+        second.acquire()
+    assert throttled.value.wait_seconds == pytest.approx(600)
+    ExportBudget(lake, 2, fake_clock.clock).acquire()
+    fake_clock.at += 580
+    second.acquire()
+    assert fake_clock.slept == [pytest.approx(20)]
+
+
+def test_a_pause_counts_as_no_request_and_is_never_longer_than_an_hour(lake: Lake) -> None:
+    fake_clock = FakeClock()
+    budget = ExportBudget(lake, 1, fake_clock.clock)
+    budget.pause(10**9)
+    fake_clock.at += 3601
+    start = fake_clock.at
+    for _ in range(60):
+        budget.acquire()
+    assert fake_clock.at - start < 20
+    lake.create("_budget/mixpanel-2/000000001.json", b'{"at":0,"pause":1e300}')
+    ExportBudget(lake, 2, fake_clock.clock).acquire()

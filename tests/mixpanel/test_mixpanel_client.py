@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import socket
@@ -284,12 +285,16 @@ class Tickets:
 
     def __init__(self, left: int) -> None:
         self.left = left
+        self.paused: float | None = None
         self.taken = 0
 
     def acquire(self) -> None:
         if self.taken == self.left:
             raise Throttled("The budget is used up.", wait_seconds=900)
         self.taken += 1
+
+    def pause(self, seconds: float) -> None:
+        self.paused = seconds
 
 
 @pytest.mark.sandbox
@@ -300,6 +305,24 @@ def test_every_attempt_takes_a_ticket(fake_clock: FakeClock) -> None:
             export(served, fake_clock, budget=tickets)
         assert len(served.requests) == tickets.taken == 3
     assert told.value.wait_seconds == 900
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize(
+    ("header", "paused"), [("7", 7.0), ("1000000000", 3600.0), ("", None), ("soon", None)]
+)
+def test_what_mixpanel_asks_of_one_worker_is_noted_for_all(
+    fake_clock: FakeClock, header: str, paused: float | None
+) -> None:
+    tickets = Tickets(9)
+    with (
+        serve_http(
+            script(Reply(429, headers={"Retry-After": header} if header else {}), Reply(200))
+        ) as served,
+        contextlib.suppress(Throttled),
+    ):
+        export(served, fake_clock, budget=tickets)
+    assert tickets.paused == paused
 
 
 def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n", head: str = "") -> Reply:

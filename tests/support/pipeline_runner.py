@@ -29,7 +29,9 @@ from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
 from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
+from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
+from include.steps.export.window_export import FetchAhead
 from include.steps.ingest.step import IngestResult, PendingBatch
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
@@ -57,12 +59,14 @@ class PipelineRunner:
     aep_connection: dict[str, Any] = field(default_factory=dict)
     retry_policy: RetryPolicy | None = None
     limits: UploadLimits | None = None
+    budget: bool = False
+    """Whether exports keep to the project's budget in the lake, as they do outside of tests."""
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        return MixpanelClient(
-            self.mixpanel_settings, self.clock, retry_policy=self.retry_policy or EXPORT_RETRY_POLICY
-        )
+        budget = ExportBudget(self.lake, self.project_id, self.clock) if self.budget else None
+        retry_policy = self.retry_policy or EXPORT_RETRY_POLICY
+        return MixpanelClient(self.mixpanel_settings, self.clock, budget, retry_policy)
 
     @property
     def mixpanel_settings(self) -> MixpanelSettings:
@@ -104,11 +108,18 @@ class PipelineRunner:
         return self.mixpanel_settings.source
 
     def steps(
-        self, day: date, run: str = "test/run", refresh: str | None = None, *, replace: bool = False
+        self,
+        day: date,
+        run: str = "test/run",
+        refresh: str | None = None,
+        *,
+        replace: bool = False,
+        backfill: bool = False,
     ) -> DayRun:
         """Return the steps of a day, as a new process creates them."""
-        place = self.workspace(day)
-        return DayRun(place, self.source, self.mixpanel, self.aep, run, refresh=refresh, replace=replace)
+        ahead = FetchAhead(f"{run}/{day}") if backfill else None
+        given: dict[str, Any] = {"refresh": refresh, "replace": replace, "ahead": ahead}
+        return DayRun(self.workspace(day), self.source, self.mixpanel, self.aep, run, **given)
 
     def history(self, day: date) -> History:
         return self.steps(day).history

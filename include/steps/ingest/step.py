@@ -6,6 +6,7 @@ for AEP: while AEP is processing a batch, it returns that, and the caller polls 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
@@ -64,11 +65,13 @@ def ingest_partition(
     run: str,
     *,
     replace: bool = False,
+    admit: Callable[[int], object] | None = None,
 ) -> IngestResult | PendingBatch:
     """Process the partition as far as possible without waiting. Call it again later if it returns ``PendingBatch``.
 
     Active rows stay as they are, and only the others are loaded, in a separate batch. ``replace``: all rows are loaded,
-    and AEP removes the active batches when the new one is active.
+    and AEP removes the active batches when the new one is active. ``admit`` is called with the bytes of a batch before the
+    batch is created; it raises Throttled where AEP's guardrails require a wait.
 
     Raises:
         Conflict: another run is processing this partition.
@@ -101,6 +104,8 @@ def ingest_partition(
             case Action.RESTAGE:
                 work.restage()
             case Action.CREATE:
+                if admit is not None:
+                    admit(sum(file.bytes for file in work.staged.files))
                 work.create()
             case Action.UPLOAD:
                 work.upload(batch)

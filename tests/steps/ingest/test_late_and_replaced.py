@@ -18,7 +18,8 @@ from include.config.identities import IdentitySource
 from include.errors import BatchFailed, Terminal
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.steps.export.step import export_partitions, stored_day
+from include.mixpanel.stored_day import stored_day
+from include.steps.export.step import export_partitions
 from include.steps.ingest.step import IngestResult
 from include.steps.reconcile.orphaned_batches import OLD_ENOUGH, abort_orphaned_batches
 from include.steps.reconcile.window import days_to_reconcile, late_beyond_window

@@ -1,0 +1,201 @@
+"""Limits of a service that all workers share through the lake: so many requests, or bytes, in so many seconds.
+
+Requests are numbered tickets, created once, so that two workers never count as one. The state beside them sums them up:
+a request costs one read and two small writes, however many tickets there are.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NoReturn
+
+from include.clock import SYSTEM_CLOCK, Clock
+from include.lake.lake import Lake
+
+_CLOCKS_DIFFER_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 3600.0
+_KEPT_TICKETS = 500
+_PAUSES = 40
+"""How many pauses may be among the last tickets, in addition to the requests that a limit counts."""
+_MOST_NUMBER = 10**12
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most ``most`` in any ``seconds``; each request counts as 1, or as its amount if ``of_amounts``."""
+
+    most: float
+    seconds: float
+    of_amounts: bool = False
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A request: when it was admitted, in epoch seconds, and its amount. ``pause_until`` is set on a pause instead."""
+
+    at: float
+    amount: float = 1.0
+    pause_until: float = 0.0
+
+    @classmethod
+    def of_json(cls, found: object) -> Ticket:
+        """Read a ticket; one that cannot be read is of long ago: nothing would end a wait for it."""
+        try:
+            if not isinstance(found, dict):
+                return cls(0.0)
+            numbers = [float(found["at"]), float(found.get("amount", 1)), float(found.get("pause", 0))]
+        except (ValueError, TypeError, KeyError):
+            return cls(0.0)
+        return cls(*numbers)
+
+    def to_json(self) -> dict[str, float]:
+        """Return the fields of the ticket, without defaults."""
+        return {
+            "at": self.at,
+            **({"amount": self.amount} if self.amount != 1 else {}),
+            **({"pause": self.pause_until} if self.pause_until else {}),
+        }
+
+
+@dataclass(frozen=True)
+class _State:
+    """The newest ticket's number, and the last tickets, oldest first."""
+
+    number: int = 0
+    tickets: tuple[Ticket, ...] = ()
+
+    def after(self, ticket: Ticket) -> _State:
+        return _State(self.number + 1, (*self.tickets, ticket)[-_KEPT_TICKETS:])
+
+
+@dataclass(frozen=True)
+class RateBudget:
+    """The budget in ``folder`` of the lake. ``refuse`` raises the error for a wait that is longer than the patience.
+
+    ``refuse`` is called with the seconds to wait, and with the limit that requires it; None: the service asked for a pause.
+    """
+
+    lake: Lake
+    folder: str
+    limits: tuple[RateLimit, ...]
+    refuse: Callable[[float, RateLimit | None], NoReturn]
+    clock: Clock = SYSTEM_CLOCK
+    patience_seconds: float = 30.0
+
+    def acquire(self, amount: float = 1.0) -> None:
+        """Return when a request may be sent, after at most ``patience_seconds``; raises the error of ``refuse``."""
+        state = self._state()
+        while True:
+            wait, limit = self._wait(state, amount)
+            if wait > self.patience_seconds:
+                self.refuse(wait, limit)
+            if wait > 0:
+                self.clock.sleep(wait)
+            now = self.clock.seconds()
+            if self._take(state, Ticket(now, amount)) is not None:
+                return
+            state = self._caught_up(state)
+
+    def pause(self, seconds: float) -> None:
+        """Make every worker wait, as the service asked of one of them; at most an hour."""
+        now, state = self.clock.seconds(), self._state()
+        until = now + min(seconds, _LONGEST_PAUSE_SECONDS)
+        while self._paused_until(state) < until - 1:  # not a ticket for each worker that was asked to wait
+            taken = self._take(state, Ticket(now, 0.0, until))
+            state = taken or self._caught_up(state)
+
+    def newest(self, known: int = 0) -> int:
+        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket.
+
+        It lists no folder: tickets are consecutive, so about thirty lookups find the last of a million.
+        """
+        step, last = 1, known
+        while self.lake.has(self._key(last + step)):
+            last += step
+            step *= 2
+        while step > 1:
+            step //= 2
+            if self.lake.has(self._key(last + step)):
+                last += step
+        return last
+
+    def used(self, newest: int, limit: RateLimit) -> int:
+        """Return how many tickets count for ``limit`` now. ``newest``: the number of the newest ticket."""
+        numbers = range(max(1, newest - int(limit.most) + 1), newest + 1)
+        since = self.clock.seconds() - limit.seconds
+        return len(numbers) - bisect_left(
+            numbers, since, key=lambda number: self._past(self._ticket(number)).at
+        )
+
+    def _wait(self, state: _State, amount: float) -> tuple[float, RateLimit | None]:
+        """Return how long to wait before the next request, and for which limit; None: for a pause."""
+        now = self.clock.seconds()
+        tickets = [self._past(ticket) for ticket in state.tickets]
+        waits: list[tuple[float, RateLimit | None]] = [(self._paused_until(state) - now, None)]
+        for limit in self.limits:
+            total = amount if limit.of_amounts else 1.0
+            for ticket in reversed(tickets):
+                total += ticket.amount if limit.of_amounts else float(ticket.amount > 0)
+                if total > limit.most:
+                    waits.append((ticket.at + limit.seconds - now, limit))
+                    break
+        return max(waits, key=lambda each: each[0])
+
+    def _paused_until(self, state: _State) -> float:
+        longest = self.clock.seconds() + _LONGEST_PAUSE_SECONDS + _CLOCKS_DIFFER_SECONDS
+        return max((each.pause_until for each in state.tickets if each.pause_until <= longest), default=0.0)
+
+    def _past(self, ticket: Ticket) -> Ticket:
+        """Return a ticket; one from a clock that is far ahead is of long ago, because nothing would end a wait for it."""
+        return (
+            ticket if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS else replace(ticket, at=0.0)
+        )
+
+    def _take(self, state: _State, ticket: Ticket) -> _State | None:
+        """Create the next ticket; None: another worker was faster."""
+        following = state.after(ticket)
+        if not self.lake.create(self._key(following.number), json.dumps(ticket.to_json()).encode()):
+            return None
+        tickets = [each.to_json() for each in following.tickets[-self._needed :]]
+        body = json.dumps({"number": following.number, "tickets": tickets})
+        # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
+        self.lake.replace(f"{self.folder}/state.json", body.encode())
+        return following
+
+    def _state(self) -> _State:
+        """Read the state; without a valid one, read the last tickets, which earlier versions wrote alone."""
+        try:
+            found = json.loads(self.lake.read(f"{self.folder}/state.json") or b"")
+            number, tickets = found["number"], tuple(map(Ticket.of_json, found["tickets"]))
+            if isinstance(number, int) and 0 < number < _MOST_NUMBER:
+                return _State(number, tickets[-_KEPT_TICKETS:])
+        except (ValueError, TypeError, KeyError):
+            pass  # it can be rebuilt
+        return self._caught_up(_State())
+
+    def _caught_up(self, state: _State) -> _State:
+        """Return the state with the tickets that other workers have created since."""
+        newest = self.newest(state.number)
+        first = max(state.number, newest - self._needed) + 1
+        tickets = (*state.tickets, *map(self._ticket, range(first, newest + 1)))
+        return _State(newest, tickets[-_KEPT_TICKETS:])
+
+    @property
+    def _needed(self) -> int:
+        """How many of the last tickets the limits can count."""
+        if any(limit.of_amounts for limit in self.limits):
+            return _KEPT_TICKETS
+        return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _PAUSES)
+
+    def _ticket(self, number: int) -> Ticket:
+        body = self.lake.read(self._key(number))
+        try:
+            return Ticket.of_json(json.loads(body or b""))
+        except ValueError:
+            return Ticket(0.0)
+
+    def _key(self, number: int) -> str:
+        return f"{self.folder}/{number:09d}.json"
