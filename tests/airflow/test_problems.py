@@ -31,7 +31,9 @@ def test_the_sentence_and_the_hint_are_left_and_the_error_is_raised() -> None:
     task = Task()
     with pytest.raises(ConfigError), keep_problem({"ti": task}):
         raise ConfigError("It is wrong.", "Correct it.")
-    assert task.xcom == {PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it."}}
+    assert task.xcom == {
+        PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it.", "error": "ConfigError"}
+    }
 
 
 def test_what_only_defers_a_task_is_no_problem() -> None:
