@@ -19,6 +19,8 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
+from mixpanel_aep.operators.alerts import AlertsOperator
 from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.ingest import dataset_asset
 from mixpanel_aep.operators.reconcile import (
@@ -87,8 +89,10 @@ def build(pipeline: Pipeline) -> DAG:
             "retry_exponential_backoff": True,
             "max_retry_delay": timedelta(minutes=20),
             "execution_timeout": timedelta(hours=8),
+            **on_task_failure(pipeline),
         },
         tags=["mixpanel", "aep", "reconcile", pipeline.name],
+        **on_run_failure(pipeline),
     ) as dag:
         look = ReconcileRefreshOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
         days = ReconcileDayOperator.partial(
@@ -108,6 +112,10 @@ def build(pipeline: Pipeline) -> DAG:
         finish = EmptyOperator(task_id="finish", trigger_rule="none_failed")
         days >> close >> audit >> clean
         [look, days, close, audit, clean] >> finish
+        if pipeline.alerts:
+            clean >> AlertsOperator(
+                task_id="alerts", pipeline=pipeline, trigger_rule="all_done", on_failure_callback=None
+            )
     return dag
 
 

@@ -17,7 +17,8 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG
 
 from include.config.bundle import require_bundled_pipelines
-from include.config.loader import load_pipelines
+from include.config.loader import load_pipelines, load_readable_pipelines
+from mixpanel_aep.alerts.send import require_notifiers
 from mixpanel_aep.operators.setup import AepSetupOperator, shared_resources
 
 RUNBOOK = """
@@ -35,6 +36,7 @@ missing. `docs/setup.md` lists the permissions, and the changes that cannot be u
 require_bundled_pipelines(
     __file__
 )  # only here: the other DAG files continue with the pipelines that can be read
+require_notifiers(load_readable_pipelines()[0])
 
 with DAG(
     "mixpanel_aep_setup",

@@ -18,6 +18,8 @@ from airflow.sdk import DAG, Param
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from mixpanel_aep.alerts.callbacks import on_loaded, on_run_failure, on_task_failure
+from mixpanel_aep.alerts.deadline import deadline_of
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
 from mixpanel_aep.operators.stage import AepStageOperator
@@ -101,9 +103,11 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
-        default_args=DEFAULTS,
+        default_args=DEFAULTS | on_task_failure(pipeline),
+        deadline=deadline_of(pipeline),
         params=PARAMS,
         tags=["mixpanel", "aep", pipeline.name],
+        **on_run_failure(pipeline),
     ) as dag:  # fmt: skip
         # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
         export = MixpanelExportOperator(
@@ -113,7 +117,11 @@ def build(pipeline: Pipeline) -> DAG:
         validate = XdmValidateOperator(task_id="validate", pipeline=pipeline)
         stage = AepStageOperator(task_id="stage", pipeline=pipeline)
         ingest = AepIngestOperator(
-            task_id="ingest", pipeline=pipeline, pool="aep_ingest", execution_timeout=timedelta(hours=8)
+            task_id="ingest",
+            pipeline=pipeline,
+            pool="aep_ingest",
+            execution_timeout=timedelta(hours=8),
+            **on_loaded(pipeline),
         )
         export >> transform >> validate >> stage >> ingest
     return dag

@@ -8,6 +8,7 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from mixpanel_aep import pools
+from mixpanel_aep.alerts.deadline import SettledDay
 from mixpanel_aep.links import BatchLink, ReportLink
 from mixpanel_aep.timetable import DailyPartitionTimetable
 from mixpanel_aep.web import app
@@ -20,10 +21,11 @@ _VIEWS = {
 
 
 class MixpanelAepPlugin(AirflowPlugin):
-    """Registers the timetable, the links, the board, the report pages, and the listener that adds missing pools."""
+    """Registers the timetable, the deadline, the links, the board, the report pages, and the listener that adds missing pools."""
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
+    deadline_references: ClassVar = [SettledDay]
     listeners: ClassVar[list[ModuleType]] = [pools]
     operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
     external_views: ClassVar = [

@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "aep": BELOW_XDM | {"xdm"},
     "steps": BELOW_XDM | {"xdm", "quality", "aep"},
     "board": BELOW_XDM | {"xdm", "quality", "aep", "steps"},
+    "alerts": BELOW_XDM | {"xdm", "quality", "aep", "steps", "board"},
     # For a person at a terminal: above everything, below nothing.
     "cli": BELOW_XDM | {"xdm", "quality", "aep", "steps", "board", "version", "cli"},
 }

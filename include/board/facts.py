@@ -77,6 +77,8 @@ class DayFacts(msgspec.Struct, frozen=True):
     """Of the files that transform, validate and stage made for the newest load, each file once."""
     properties: tuple[str, ...] = ()
     """Names of properties without a mapping. Only of facts that were just read; the index keeps each name once."""
+    not_converted: tuple[str, ...] = ()
+    """Columns with values of another type than the column's, which were set to null; kept as ``properties`` are."""
 
 
 def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
@@ -119,6 +121,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
         bytes_raw=sum(file.bytes for file in export.files) if export else 0,
         bytes_made=sum({file.key: file.bytes for manifest in made for file in manifest.files}.values()),
         properties=tuple(mapped.details.get("unmapped", {})) if mapped else (),
+        not_converted=tuple(mapped.details.get("not_converted", {})) if mapped else (),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import msgspec
@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 _VERSION = 2
 """Version 1 did not have the rows that AEP has refused."""
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
-_MOST_PROPERTIES = 2000
+MOST_PROPERTIES = 2000
+"""The index keeps no more names."""
 NAME = "board"
 """The index is ``_histories/<target>/board.json``."""
 
@@ -48,6 +49,8 @@ class BoardIndex(msgspec.Struct, frozen=True):
     """AEP's own status of each batch, at the last audit."""
     properties: dict[str, str] = {}
     """Properties without a mapping, each with the first day on which it was seen."""
+    not_converted: dict[str, str] = {}
+    """Columns with values of another type, each with the first day on which one was seen."""
 
 
 def read_board_index(history: History) -> BoardIndex:
@@ -96,10 +99,16 @@ def make_board_index(history: History, pipeline: str, audit: Audit, now: datetim
     return BoardIndex(
         listed_at=now.isoformat(),
         audited_at=now.isoformat(),
-        days={day: msgspec.structs.replace(facts, properties=()) for day, facts in days.items()},
+        days={
+            day: msgspec.structs.replace(facts, properties=(), not_converted=())
+            for day, facts in days.items()
+        },
         verdicts=verdicts,
         statuses=dict(audit.statuses),
-        properties=first_seen(known.properties, days),
+        properties=first_seen(known.properties, {day: facts.properties for day, facts in days.items()}),
+        not_converted=first_seen(
+            known.not_converted, {day: facts.not_converted for day, facts in days.items()}
+        ),
     )
 
 
@@ -111,13 +120,13 @@ def read_or_explain(history: History, pipeline: str, day: date, number: int = 0)
         return DayFacts(number, "", progress="unreadable", trouble=str(error))
 
 
-def first_seen(known: Mapping[str, str], days: Mapping[str, DayFacts]) -> dict[str, str]:
-    """Return each property with the first day on which it was seen; no more than some thousand names."""
+def first_seen(known: Mapping[str, str], days: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return each name with the first day on which it was seen; no more than some thousand names."""
     found = dict(known)
-    for day, facts in sorted(days.items()):
-        for name in facts.properties:
+    for day, names in sorted(days.items()):
+        for name in names:
             if name in found:
                 found[name] = min(found[name], day)
-            elif len(found) < _MOST_PROPERTIES:
+            elif len(found) < MOST_PROPERTIES:
                 found[name] = day
     return found

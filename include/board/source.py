@@ -120,7 +120,7 @@ class FactsReader:
             if day not in days or facts.number >= days[day].number:
                 days[day] = facts
         days = {day: facts for day, facts in days.items() if facts.number or facts.trouble}
-        read = {str(day): facts for day, (_, facts) in self._read.items()}
+        read = {str(day): facts.properties for day, (_, facts) in self._read.items()}
         properties = first_seen(self._index.properties, read)
         return PipelineFacts(
             history.target, self._index, days, properties, unread, len(self._histories), self._exports

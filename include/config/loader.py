@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 import yaml
@@ -157,6 +158,10 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
                 )
             lines[here] = key.start_mark.line + 1
             _note_lines(path, value, here, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            lines[*at, number] = value.start_mark.line + 1
+            _note_lines(path, value, (*at, number), lines)
 
 
 def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
@@ -176,9 +181,14 @@ def _known_keys(at: tuple[str | int, ...]) -> list[str]:
     parts = iter(at)
     for part in parts:
         annotation: Any = model.model_fields[str(part)].annotation
+        if get_origin(annotation) is UnionType:  # an optional section
+            annotation = get_args(annotation)[0]
         if get_origin(annotation) is dict:  # sections by a customer-defined name
             next(parts, None)
             annotation = next(iter(get_args(get_args(annotation)[1])), None)
+        if get_origin(annotation) is tuple:  # a list of sections
+            next(parts, None)
+            annotation = get_args(annotation)[0]
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return []
         model = annotation

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,8 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from include.config.alerts import Alerts
 from include.config.cron import cron
 from include.config.identities import Identities, IdentityPlaceholders
+from include.config.shares import share
 
 
 class _Section(BaseModel):
@@ -50,16 +51,6 @@ def iana_name(name: Any) -> str:
 def _known_zones() -> frozenset[str]:
     """Return the time zones of this machine, cached: listing them takes longer than reading a pipeline file."""
     return frozenset(available_timezones())
-
-
-def share(value: Any) -> float:
-    """Return ``"0.5%"`` or ``0.005`` as a share between 0 and 1."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    # Via Decimal: 0.7% must equal 7 of 1000.
-    number = float(Decimal(match[1]) / 100) if match else value
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-        raise ValueError('write a share like "0.5%" or 0.005, from 0% to 100%')
-    return float(number)
 
 
 def percent(value: Any) -> float:
@@ -207,6 +198,7 @@ class Pipeline(_Section):
     quality: Quality = Quality()
     verify: Verify = Verify()
     retention: Retention = Retention()
+    alerts: Alerts | None = None
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)

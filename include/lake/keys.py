@@ -92,6 +92,11 @@ def schema_key(pipeline: str, digest: str) -> str:
     return f"{pipeline}/schemas/{digest_part(digest)}.json"
 
 
+def alert_key(pipeline: str, digest: str) -> str:
+    """Return the key of the record that an alert was sent."""
+    return f"{pipeline}/alerts/{digest_part(digest)}.json"
+
+
 def digest_part(digest: str) -> str:
     """Return the digest after a check of its form, for use in a key.
 

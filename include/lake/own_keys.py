@@ -27,7 +27,7 @@ _KEYS = (
     rf"_histories/{DIGEST}/(?:history|batches|board|index|verified|taken-over-{PIPELINE})\.json",
     rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
     rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
-    rf"{PIPELINE}/schemas/{DIGEST}\.json",
+    rf"{PIPELINE}/(?:schemas|alerts)/{DIGEST}\.json",
     rf"{PIPELINE}/{DAY}/(?:{_OUTPUTS})",
     rf"{PIPELINE}/{DAY}/(?:raw|xdm|valid|staged)/{DIGEST}/(?:manifest|removed)\.json",
     rf"{PIPELINE}/{DAY}/quarantine/[a-z]+-{DIGEST}\.jsonl\.gz",

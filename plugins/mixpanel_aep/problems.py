@@ -1,4 +1,4 @@
-"""The problem that a failed task leaves in XCom for the board: the sentence of its error and the hint."""
+"""The problem that a failed task leaves in XCom for the board and the alerts: its error, as sentence, hint and class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
         yield
     except PipelineError as error:
         if not isinstance(error, Throttled):
-            _push(context, {"sentence": error.sentence, "hint": error.hint})
+            _push(context, {"sentence": error.sentence, "hint": error.hint, "error": type(error).__name__})
         raise
 
 

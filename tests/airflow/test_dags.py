@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
 
 from include.config.loader import load_pipelines
 
@@ -75,6 +76,45 @@ def test_an_invalid_pipeline_file_affects_no_other_pipeline_and_is_shown(tmp_pat
     ]  # fmt: skip
     (error,) = bag.import_errors.values()
     assert "broken.yaml:19 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
+
+
+@pytest.mark.parametrize(
+    ("notifier", "cause"),
+    [
+        ("{class: not_installed.Notifier}", "ModuleNotFoundError: No module named 'not_installed'."),
+        ("{class: mixpanel_aep.alerts.webhook.WebhookNotifier}", "TypeError: missing a required argument: 'conn_id'."),
+    ],
+)  # fmt: skip
+def test_a_notifier_that_cannot_be_created_is_shown_and_stops_no_day(tmp_path, monkeypatch, notifier, cause):
+    good = (PROJECT / "include/pipelines/shop.yaml").read_text()
+    (tmp_path / "shop.yaml").write_text(f"{good}alerts: {{notifiers: [{notifier}]}}\n")
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
+    bag = DagBag(str(PROJECT / "dags"))
+    assert "mixpanel_to_aep_shop" in bag.dags
+    (error,) = bag.import_errors.values()
+    assert "shop.yaml: notifier " in error
+    assert cause in error
+
+
+def test_a_pipeline_with_alerts_has_a_deadline_callbacks_and_a_task_that_sends_them(tmp_path, monkeypatch):
+    good = (PROJECT / "include/pipelines/shop.yaml").read_text()
+    notifier = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+    alerts = f"alerts: {{notifiers: [{{class: {notifier}, kwargs: {{to: a@example.com}}}}]}}\n"
+    (tmp_path / "shop.yaml").write_text(good + alerts)
+    monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
+    bag = DagBag(str(PROJECT / "dags"))
+    assert bag.import_errors == {}
+    daily = bag.dags["mixpanel_to_aep_shop"]
+    assert [task.task_id for task in daily.topological_sort()] == STEPS
+    assert daily.deadline
+    assert daily.on_failure_callback
+    for name in ("mixpanel_to_aep_shop", "mixpanel_aep_reconcile_shop", "mixpanel_aep_verify_shop"):
+        for task in bag.dags[name].tasks:
+            assert bool(task.on_failure_callback) is (task.task_id != "alerts"), task.task_id
+    last = bag.dags["mixpanel_aep_reconcile_shop"].get_task("alerts")
+    assert last.trigger_rule == "all_done"
+    assert not last.downstream_list, "no task waits for it"
+    assert "a@example.com" not in str(DagSerialization.to_dict(daily))
 
 
 def test_a_pipeline_without_late_days_has_a_reconcile_dag_that_says_that_it_loads_none(tmp_path, monkeypatch):

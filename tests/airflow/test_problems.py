@@ -31,7 +31,9 @@ def test_sentence_and_hint_are_stored_and_the_error_is_raised() -> None:
     task = Task()
     with pytest.raises(ConfigError), keep_problem({"ti": task}):
         raise ConfigError("It is wrong.", "Correct it.")
-    assert task.xcom == {PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it."}}
+    assert task.xcom == {
+        PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it.", "error": "ConfigError"}
+    }
 
 
 def test_a_deferral_is_not_a_problem() -> None:

@@ -219,10 +219,7 @@ def test_a_chart_of_three_years_has_no_more_bars_than_a_screen_shows() -> None:
 
 
 def test_a_property_keeps_the_day_of_its_first_appearance() -> None:
-    days = {
-        "2026-07-02": known("none", properties=("new", "old")),
-        "2026-07-01": known("none", properties=("new",)),
-    }
+    days = {"2026-07-02": ("new", "old"), "2026-07-01": ("new",)}
     assert first_seen({"old": "2026-01-01"}, days) == {"old": "2026-01-01", "new": "2026-07-01"}
 
 

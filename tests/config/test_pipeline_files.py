@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.config.alerts import KINDS
 from include.config.cron import cron
 from include.config.loader import PIPELINES, load_pipeline, load_pipelines, load_readable_pipelines
-from include.config.model import share
+from include.config.shares import share
 from include.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -102,6 +103,20 @@ def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
     text = f"{GOOD}verify: {{schedule: null, reader: data_access, budget_seconds: 60}}\n"
     assert load_pipeline(write(tmp_path, text=text)).verify.schedule is None
     assert load_pipeline(write(tmp_path, "other")).verify.schedule == "0 12 * * 0"
+
+
+def test_alerts_are_off_and_have_limits_once_they_have_a_notifier(tmp_path: Path) -> None:
+    assert load_pipeline(write(tmp_path)).alerts is None
+    text = f"{GOOD}alerts: {{notifiers: [{{class: a.B, kinds: [late]}}, {{class: a.C, kwargs: {{to: x}}}}], volume_factor: null, max_late: 5%}}\n"
+    alerts = load_pipeline(write(tmp_path, "other", text=text)).alerts
+    assert alerts is not None
+    assert [notifier.kinds for notifier in alerts.notifiers] == [("late",), KINDS]
+    assert (alerts.late_after_hours, alerts.max_quarantined, alerts.volume_factor, alerts.max_late) == (
+        6,
+        0.001,
+        None,
+        0.05,
+    )
 
 
 def test_a_windows_time_zone_is_accepted(tmp_path: Path) -> None:

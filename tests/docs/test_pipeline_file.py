@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from include.config.alerts import KINDS
 from include.config.model import Pipeline, Quality
 from tests.support.documentation import ROOT
 
@@ -24,10 +26,18 @@ ROWS = {
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in model.model_fields.items():
         key = f"{prefix}{field.alias or name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, f"{key}.")
+        section = section_of(field.annotation)
+        if section is not None:
+            yield from keys(section, f"{key}.")
         elif key != "name":  # the file's name
             yield key, field
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section, also where it is optional or an entry of a list."""
+    if get_origin(annotation) in (UnionType, tuple):
+        annotation = get_args(annotation)[0]
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 FIELDS = dict(keys(Pipeline))
@@ -44,7 +54,9 @@ def written(key: str, field: FieldInfo) -> str:
         return str(value).lower()
     if value in ((), {}):
         return "[]" if value == () else "{}"
-    if key.startswith("quality.max_"):
+    if value == KINDS:
+        return "all"
+    if key.startswith(("quality.max_", "alerts.max_")):
         return f"{100 * value:g}%"
     return str(value)
 

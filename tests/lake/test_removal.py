@@ -13,7 +13,7 @@ import requests
 
 from include.config.model import Retention
 from include.errors import AccessDenied, BadManifest
-from include.lake.keys import PartitionKey, read_key, schema_key
+from include.lake.keys import PartitionKey, alert_key, read_key, schema_key
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
 from include.steps.clean import clean
@@ -44,6 +44,7 @@ KEYS = {
     PLACE.refresh("a run"): False,
     f"{PLACE.first_ledger}/000001.json": False,
     schema_key("shop", DIGEST): False,
+    alert_key("shop", DIGEST): False,
     f"_histories/{DIGEST}/history.json": False,
     f"_histories/{DIGEST}/index.json": False,
     f"_histories/{DIGEST}/batches.json": False,

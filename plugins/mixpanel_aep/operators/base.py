@@ -28,9 +28,12 @@ from mixpanel_aep.context import (
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.metrics import report_counts
 from mixpanel_aep.problems import keep_problem
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from include.steps.run_day import DayRun
 
 Summary = dict[str, Any]
@@ -113,6 +116,19 @@ def day_run(
 class PartitionOperator(PipelineOperator):
     """A step of a pipeline, for one partition. A subclass implements ``run_step``; XCom gets a summary."""
 
+    _finished: tuple[Workspace, Manifest] | None = None
+    """What the step has published or found, for lineage."""
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002
+        """Return what the step has read and written; Airflow's provider for OpenLineage calls it."""
+        if self._finished is None:
+            return None
+        from mixpanel_aep.lineage import step_lineage
+
+        workspace, manifest = self._finished
+        source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
+        return step_lineage(workspace, manifest, source)
+
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         """Run the step in the workspace of the run's partition."""
         return self.run_step(self.workspace(context), context)
@@ -151,5 +167,7 @@ class PartitionOperator(PipelineOperator):
         """Return URIs and counts, never rows, and log them in one line."""
         counts = " ".join(f"{name}={number}" for name, number in manifest.counts.items())
         self.log.info("%s of partition %s: %s", manifest.step, manifest.partition, counts)
+        report_counts(self.pipeline.name, manifest.step, manifest.counts)
+        self._finished = workspace, manifest
         uri = workspace.lake.uri(workspace.partition.manifest(manifest.step, manifest.digest))
         return {"digest": manifest.digest, "manifest": uri, "counts": manifest.counts}

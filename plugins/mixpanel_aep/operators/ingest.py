@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,16 +15,20 @@ from include.aep.client import AepClient
 from include.aep.decide import BatchState, classify_status
 from include.config.model import Pipeline
 from include.errors import BatchStuck, Transient
+from include.lake.history import Target
 from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
+from mixpanel_aep.metrics import report_counts
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 from mixpanel_aep.problems import keep_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
 
@@ -65,6 +70,17 @@ class AepIngestOperator(PartitionOperator):
         super().__init__(pipeline=pipeline, outlets=list(dict.fromkeys(outlets)), **kwargs)
         self.watch_for = watch_for
 
+    _loaded: tuple[Workspace, Manifest, Target] | None = None
+    _counts: Mapping[str, int] = MappingProxyType({})
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002
+        """Return what was loaded into which dataset; Airflow's provider for OpenLineage calls it."""
+        if self._loaded is None or not self._counts:
+            return None
+        from mixpanel_aep.lineage import load_lineage
+
+        return load_lineage(*self._loaded, self._counts)
+
     def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
         """Load the partition until it is active, or defer."""
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
@@ -89,6 +105,7 @@ class AepIngestOperator(PartitionOperator):
         link = BatchLink.href(settings, result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, IngestResult):
+            self._loaded = workspace, staged, steps.history.target
             return self._done(workspace, context, staged, result)
         if committed:
             deadline = time.time() + self.watch_for.total_seconds()
@@ -118,6 +135,8 @@ class AepIngestOperator(PartitionOperator):
             "staged": result.loaded, "active": result.active, "refused": result.refused, "late": late, **compared,
             **({"forgotten": forgotten} if forgotten else {}),
         }  # fmt: skip
+        report_counts(self.pipeline.name, "ingest", counts)
+        self._counts = counts
         asset_event = context["outlet_events"][dataset_asset(self.pipeline)]
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}

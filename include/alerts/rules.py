@@ -1,0 +1,243 @@
+"""The conditions of alerts, decided from what the lake knows of a pipeline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+
+from include.alerts.alert import Alert, name_list
+from include.board.facts import Counts, DayFacts
+from include.board.index import MOST_PROPERTIES, BoardIndex
+from include.config.alerts import AlertKind, Alerts
+from include.config.model import Pipeline
+from include.mixpanel.event_time import settled_at
+from include.steps.reconcile.audited_day import COMPLETE, Remedy
+
+IN_BACKFILLS: tuple[AlertKind, ...] = ("failed", "quarantine")
+"""What the days of a backfill may raise: for days of the past, "usual", "new" and "late" have no meaning."""
+_WEEKS = 4
+_LEAST_WEEKS = 3
+_SOON_DAYS = 7
+_MOST_DAYS_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task failed: the sentence and the hint of its error, and the error's class."""
+
+    task: str
+    sentence: str = ""
+    hint: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh of one day has found."""
+
+    day: date
+    late: int
+    vanished: int
+    active: int
+
+
+def failed(
+    pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
+) -> Alert:
+    """Return the alert about a failed task. ``run``: the run's id, where a failure of the next run is another alert."""
+    what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
+    sentence = failure.sentence or "The task gave no reason; its process may have been ended."
+    remedy = failure.hint or "Open the log of the failed task, then clear it."
+    return Alert(
+        "failed",
+        pipeline.name,
+        partition,
+        f"{what} failed in {failure.task}: {sentence}",
+        remedy,
+        (f"{run}/{failure.task}/{failure.error or failure.sentence}",),
+        _page(pipeline, partition),
+    )
+
+
+def late(pipeline: Pipeline, day: date, state: str) -> Alert:
+    """Return the alert about a day that is not in AEP at its deadline. ``state``: of its run."""
+    hours = pipeline.alerts.late_after_hours if pipeline.alerts else None
+    return Alert(
+        "late",
+        pipeline.name,
+        day,
+        f"Day {day} of pipeline {pipeline.name} is not in AEP {hours or 0:g} hours after it settled; its run is {state}.",
+        "Open the day on the board: it names the step and the reason.",
+        ("late",),
+        _page(pipeline, day),
+    )
+
+
+def is_loaded(facts: DayFacts | None) -> bool:
+    """Return whether a day is in AEP, or has no events."""
+    return facts is not None and (bool(facts.batches) or facts.progress == "empty")
+
+
+def of_loaded_day(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
+    """Yield the alerts about a day that was loaded: quarantine, volume, properties.
+
+    ``index``: what is known of the days before; ``facts``: with the names of the day's properties.
+    """
+    settings = _settings(pipeline)
+    counts = facts.counts
+    if settings.max_quarantined is not None and counts.exported:
+        quarantined = counts.quarantined / counts.exported
+        if quarantined > settings.max_quarantined:
+            yield Alert(
+                "quarantine",
+                pipeline.name,
+                day,
+                f"{counts.quarantined:,} of {counts.exported:,} events of {day} of pipeline {pipeline.name} are in "
+                f"quarantine ({quarantined:.2%}; the limit is {settings.max_quarantined:.2%}).",
+                "Read the reasons in the day's report, correct the mapping or the schema, then run the day again.",
+                ("quarantine",),
+                f"mixpanel-aep/board/report/{pipeline.dag_id}/{day}",
+            )
+    yield from _volume(pipeline, settings, day, counts, index)
+    yield from _properties(pipeline, settings, day, facts, index)
+
+
+def _volume(
+    pipeline: Pipeline, settings: Alerts, day: date, counts: Counts, index: BoardIndex
+) -> Iterator[Alert]:
+    """Compare a day with the same weekday of the four weeks before; at least three of them must be known."""
+    if settings.volume_factor is None:
+        return
+    before = [index.days.get(str(day - timedelta(weeks=number))) for number in range(1, _WEEKS + 1)]
+    volumes = [facts.counts.exported for facts in before if is_loaded(facts) and facts is not None]
+    if len(volumes) < _LEAST_WEEKS:
+        return
+    usual = median(volumes)
+    if counts.exported > usual * settings.volume_factor or counts.exported * settings.volume_factor < usual:
+        yield Alert(
+            "volume",
+            pipeline.name,
+            day,
+            f"Mixpanel returned {counts.exported:,} events for {day} of pipeline {pipeline.name}; usual for this "
+            f"weekday are {usual:,.0f}.",
+            "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, nothing is to do.",
+            ("volume",),
+            _page(pipeline, day),
+        )
+
+
+def _properties(
+    pipeline: Pipeline, settings: Alerts, day: date, facts: DayFacts, index: BoardIndex
+) -> Iterator[Alert]:
+    if not settings.new_properties or not any(known < str(day) for known in index.days):
+        return
+    if len(index.properties) >= MOST_PROPERTIES:  # which are new is not known any more
+        return
+    new = _first_seen_on(day, facts.properties, index.properties)
+    changed = _first_seen_on(day, facts.not_converted, index.not_converted)
+    if not new and not changed:
+        return
+    parts = [f"properties for the first time: {name_list(new)}"] if new else []
+    parts += [f"values of another type than before, for: {name_list(changed)}"] if changed else []
+    yield Alert(
+        "properties",
+        pipeline.name,
+        day,
+        f"Events of {day} of pipeline {pipeline.name} have {'; '.join(parts)}.",
+        "Map the properties if they are needed; without a mapping they stay in the unmapped JSON. For other types, "
+        "correct the tracking or the mapping.",
+        (*(f"new {name}" for name in new), *(f"type {name}" for name in changed)),
+        _page(pipeline, None),
+    )
+
+
+def _first_seen_on(day: date, names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in names if known.get(name, str(day)) >= str(day))
+
+
+def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
+    """Yield one alert about all days that the last audit found missing for longer than the grace period."""
+    complete = {status.value for status in COMPLETE}
+    grace = timedelta(hours=pipeline.missing_grace_hours)
+    overdue = []
+    for text, verdict in sorted(index.verdicts.items()):
+        settled = settled_at(date.fromisoformat(text), pipeline.mixpanel, pipeline.settle_hours)
+        if verdict.status not in complete and now - settled > grace:
+            overdue.append((text, verdict))
+    if not overdue:
+        return
+    named = "; ".join(f"{text} ({verdict.reason})" for text, verdict in overdue[:_MOST_DAYS_NAMED])
+    more = f"; and {len(overdue) - _MOST_DAYS_NAMED} more" if len(overdue) > _MOST_DAYS_NAMED else ""
+    remedies = dict.fromkeys(
+        Remedy[verdict.remedy].value for _, verdict in overdue if verdict.remedy in Remedy.__members__
+    )
+    remedy = "; or ".join(filter(None, remedies)).replace("PIPELINE", pipeline.name)
+    yield Alert(
+        "missing",
+        pipeline.name,
+        None,
+        f"{len(overdue)} days of pipeline {pipeline.name} are missing in AEP: {named}{more}.",
+        f"Open the board. Remedies by reason: {remedy or 'run a backfill'}.",
+        tuple(text for text, _ in overdue),
+        _page(pipeline, None),
+    )
+
+
+def refreshed_days(
+    pipeline: Pipeline, found: Sequence[Refreshed], beyond: Mapping[str, int]
+) -> Iterator[Alert]:
+    """Yield one alert about a refresh. ``beyond``: events that arrived for days before the window, by day."""
+    settings, parts = _settings(pipeline), []
+    for each in found:
+        total = max(1, each.active)
+        if settings.max_late is not None and each.late / total > settings.max_late:
+            parts.append(f"{each.day}: {each.late:,} late events were loaded")
+        if settings.max_vanished is not None and each.vanished / total > settings.max_vanished:
+            parts.append(f"{each.day}: Mixpanel no longer returns {each.vanished:,} of the loaded events")
+    if settings.max_late is not None:
+        parts += [f"{day}: {count:,} events came late and are not loaded" for day, count in beyond.items()]
+    if not parts:
+        return
+    yield Alert(
+        "refresh",
+        pipeline.name,
+        None,
+        f"A refresh of pipeline {pipeline.name} found: {'; '.join(parts)}.",
+        "Late events that were loaded need nothing. Run a day with vanished events with replace if they have to go, and "
+        "a day whose events are not loaded with Export the day again.",
+        tuple(parts),
+        _page(pipeline, None),
+    )
+
+
+def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
+    """Yield an alert for each credential that ends soon; again in its last week, and once it has ended."""
+    settings = _settings(pipeline)
+    for name, last in settings.credentials.items():
+        left = (last - today).days
+        if left > settings.credentials_days:
+            continue
+        stage = "ended" if left < 0 else "last week" if left <= _SOON_DAYS else "soon"
+        when = f"expired on {last}" if left < 0 else f"expires on {last}, in {left} days"
+        yield Alert(
+            "credentials",
+            pipeline.name,
+            None,
+            f"Credential {name_list([name])} of pipeline {pipeline.name} {when}.",
+            "Create a new one, enter it in the Airflow connection, and change the date in the pipeline file.",
+            (f"{name}/{last}/{stage}",),
+            _page(pipeline, None),
+        )
+
+
+def _settings(pipeline: Pipeline) -> Alerts:
+    assert pipeline.alerts is not None  # callers send nothing for pipelines without alerts
+    return pipeline.alerts
+
+
+def _page(pipeline: Pipeline, day: date | None) -> str:
+    if day is None:
+        return f"mixpanel-aep/board/dag/{pipeline.dag_id}"
+    return f"mixpanel-aep/board/day/{pipeline.dag_id}/{day}"

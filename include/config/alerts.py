@@ -1,0 +1,87 @@
+"""Alert settings of a pipeline file: which notifiers get which alerts, and from which limit on."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from include.config.shares import share
+
+AlertKind = Literal[
+    "failed", "late", "quarantine", "volume", "properties", "credentials", "missing", "refresh"
+]
+KINDS: tuple[AlertKind, ...] = get_args(AlertKind)
+_SECRET = re.compile(
+    r"pass(?:word|wd|phrase)|secret|token|api_?key|private_key|access_key|authorization|credential|dsn"
+    r"|webhook_url",
+    re.IGNORECASE,
+)
+
+
+def _class_path(path: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", path, re.ASCII):
+        raise ValueError(
+            "write the path of a notifier's class, such as airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+        )
+    return path
+
+
+def _without_secrets(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Refuse secrets: pipeline files are kept in repositories."""
+    if secret := _secret_name(kwargs):
+        raise ValueError(
+            f"{secret!r} may hold a secret; store it in an Airflow connection, and name the connection here"
+        )
+    return kwargs
+
+
+def _secret_name(value: Any) -> str | None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if _SECRET.search(str(name)):
+                return str(name)
+            if found := _secret_name(inner):
+                return found
+    if isinstance(value, list):
+        return next(filter(None, map(_secret_name, value)), None)
+    return None
+
+
+class NotifierSettings(BaseModel):
+    """One notifier of Airflow, and the kinds of alerts that it sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    class_path: Annotated[str, Field(alias="class"), AfterValidator(_class_path)]
+    kwargs: Annotated[dict[str, Any], AfterValidator(_without_secrets)] = {}
+    """The arguments of the class. Their texts are Jinja templates, with ``alert`` in the context."""
+    kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
+
+
+Limit = Annotated[float, BeforeValidator(share)]
+
+
+class Alerts(BaseModel):
+    """Which alerts a pipeline sends; a limit that is None turns its alert off."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    notifiers: tuple[NotifierSettings, ...] = Field(min_length=1)
+    late_after_hours: float | None = Field(6, ge=0, le=240)
+    """``late``: how long after a day has settled it must be in AEP."""
+    max_quarantined: Limit | None = 0.001
+    """``quarantine``: the share of a day's events."""
+    volume_factor: float | None = Field(2, gt=1, le=1000)
+    """``volume``: how many times more or fewer events than usual."""
+    new_properties: bool = True
+    max_late: Limit | None = 0.01
+    """``refresh``: rows that a refresh loaded, as a share of the day's active rows."""
+    max_vanished: Limit | None = 0.001
+    """``refresh``: active rows that Mixpanel no longer returns, as a share of the day's active rows."""
+    credentials: dict[str, date] = {}
+    """The last day of each credential, by a name for people."""
+    credentials_days: int = Field(30, ge=1, le=365)
+    """``credentials``: how many days before that."""

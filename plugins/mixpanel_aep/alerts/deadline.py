@@ -1,0 +1,106 @@
+"""The deadline of a day: some hours after it has settled, it must be in AEP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
+
+from include.alerts.rules import is_loaded, late
+from include.board.source import FactsReader
+from include.clock import SYSTEM_CLOCK
+from include.config.loader import load_readable_pipelines
+from include.config.model import Pipeline
+from include.errors import PipelineError
+from include.mixpanel.event_time import settled_at
+from mixpanel_aep.alerts.callbacks import lake_or_none
+from mixpanel_aep.alerts.send import send
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
+
+
+class SettledDay(BaseDeadlineReference):
+    """The moment when the partition of a scheduled run has settled; other runs have no deadline.
+
+    Airflow's own references know when a run was queued: a backfill waits for hours, and nobody waits for its days.
+    """
+
+    required_kwargs = frozenset({"dag_id", "run_id"})
+
+    def __init__(self, pipeline: str = "") -> None:
+        self.pipeline = pipeline
+
+    def serialize_reference(self) -> dict[str, Any]:
+        """Return the serialised form."""
+        return {"reference_type": self.reference_name, "pipeline": self.pipeline}
+
+    @classmethod
+    def deserialize_reference(cls, reference_data: dict[str, Any]) -> SettledDay:
+        """Return the reference from its serialised form."""
+        return cls(reference_data["pipeline"])
+
+    def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str) -> datetime | None:
+        """Return when the run's day has settled. The scheduler calls it; an error here would stop the run."""
+        from airflow.models.dagrun import DagRun
+        from sqlalchemy import select
+
+        found = session.execute(
+            select(DagRun.run_type, DagRun.partition_key).where(
+                DagRun.dag_id == dag_id, DagRun.run_id == run_id
+            )
+        ).one_or_none()
+        pipeline = _pipeline(self.pipeline)
+        if found is None or found.run_type != "scheduled" or not found.partition_key or pipeline is None:
+            return None
+        try:
+            day = date.fromisoformat(found.partition_key)
+        except ValueError:
+            return None
+        return settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
+
+
+def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
+    """Return the deadline of a pipeline's DAG; None without alerts, or if its file turns it off."""
+    if pipeline.alerts is None or pipeline.alerts.late_after_hours is None:
+        return None
+    if not any("late" in notifier.kinds for notifier in pipeline.alerts.notifiers):
+        return None
+    return DeadlineAlert(
+        reference=SettledDay(pipeline.name),
+        interval=timedelta(hours=pipeline.alerts.late_after_hours),
+        callback=AsyncCallback(day_is_late, kwargs={"pipeline": pipeline.name}),
+        name=f"in AEP {pipeline.alerts.late_after_hours:g} h after it settled",
+    )
+
+
+async def day_is_late(pipeline: str, context: dict[str, Any]) -> None:
+    """Send the alert about a day that missed its deadline; Airflow's triggerer calls it."""
+    await asyncio.to_thread(send_late, pipeline, context)
+
+
+def send_late(name: str, context: dict[str, Any]) -> int:
+    """Send the alert unless another run has loaded the day in the meantime; return the number of messages."""
+    pipeline, run = _pipeline(name), context["dag_run"]
+    if pipeline is None:
+        log.warning("Pipeline %s has no valid file; its late day sends no alert", name)
+        return 0
+    day = date.fromisoformat(run["partition_key"])
+    lake = lake_or_none(pipeline)
+    try:
+        if lake is not None and is_loaded(FactsReader(lake, pipeline, SYSTEM_CLOCK).fresh_day(day)):
+            log.info("Day %s of pipeline %s was loaded by another run", day, name)
+            return 0
+    except PipelineError as error:
+        log.warning("Whether the day is loaded is not known: %s", error)
+    return send(pipeline, lake, [late(pipeline, day, run["state"])], context)
+
+
+def _pipeline(name: str) -> Pipeline | None:
+    return next((each for each in load_readable_pipelines()[0] if each.name == name), None)

@@ -1,0 +1,122 @@
+"""Sends alerts through the notifiers of a pipeline file. A notifier that fails is logged, and never fails a task."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterable, Mapping
+from pkgutil import resolve_name
+from typing import Any
+
+import msgspec
+from airflow.configuration import conf
+from airflow.sdk.observability import stats
+
+from include.alerts.alert import Alert
+from include.alerts.sent import remember, was_sent
+from include.clock import SYSTEM_CLOCK
+from include.config.alerts import NotifierSettings
+from include.config.model import Pipeline
+from include.errors import ConfigError, PipelineError
+from include.lake.lake import Lake
+from include.redact import one_line, scrub
+
+log = logging.getLogger(__name__)
+# The text of an alert is never a template itself: names of properties are in it.
+_TEXTS = {
+    "subject": "{{ alert.title }}",
+    "title": "{{ alert.title }}",
+    "summary": "{{ alert.title }}",
+    "html_content": "{{ alert.html }}",
+    "text": "{{ alert.text }}",
+    "body": "{{ alert.text }}",
+    "message": "{{ alert.text }}",
+    "content": "{{ alert.text }}",
+}
+"""What a notifier's argument gets if the pipeline file does not set it, by the argument's name."""
+
+
+def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, Any]) -> int:
+    """Send alerts to every notifier that the pipeline file names for their kind, and that did not get them before.
+
+    Args:
+        pipeline: with its ``alerts``; without them nothing is sent.
+        lake: remembers what was sent; None sends in any case.
+        alerts: what to send.
+        context: the context of the task or callback, for the notifiers' templates.
+
+    Returns:
+        How many messages were sent.
+    """
+    base_url = conf.get("api", "base_url", fallback="") or ""
+    sent = 0
+    for alert in alerts:
+        located = alert.at(base_url) if base_url else alert
+        for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
+            if alert.kind in settings.kinds:
+                sent += _send_once(lake, located, settings, context)
+    return sent
+
+
+def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
+    """Check that every notifier can be created: otherwise the first alert would fail, and only its log would say so.
+
+    Raises:
+        ConfigError: with every notifier that cannot.
+    """
+    faults = []
+    for pipeline in pipelines:
+        for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
+            try:
+                signature = inspect.signature(resolve_name(settings.class_path))
+                signature.bind(**_arguments(settings))
+            except Exception as error:  # noqa: BLE001 - whatever importing a module may raise
+                cause = one_line(f"{type(error).__name__}: {error}", 200)
+                faults.append(
+                    f"{pipeline.name}.yaml: notifier {settings.class_path} cannot be created. {cause}."
+                )
+    if faults:
+        raise ConfigError(
+            " ".join(faults),
+            "Install the notifier's provider wherever Airflow runs, or correct alerts.notifiers. Other DAGs continue.",
+        )
+
+
+def _send_once(
+    lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, Any]
+) -> bool:
+    recipient = f"{settings.class_path} {msgspec.json.encode(settings.kwargs, order='sorted').decode()}"
+    name, tags = settings.class_path.rpartition(".")[2], {"pipeline": alert.pipeline, "kind": alert.kind}
+    if lake is not None and _is_known(lake, alert, recipient):
+        log.info("Alert %r was sent before through %s", alert.title, name)
+        return False
+    try:
+        notifier = resolve_name(settings.class_path)(**_arguments(settings))
+        notifier({**context, "alert": alert})
+    except Exception as error:  # noqa: BLE001 - any notifier, any library; the task must not fail
+        cause = one_line(scrub(f"{type(error).__name__}: {error}"), 300)
+        log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
+        stats.incr("mixpanel_aep.alerts.failed", tags=tags)
+        return False
+    log.info("Alert %r was sent through %s", alert.title, name)
+    stats.incr("mixpanel_aep.alerts.sent", tags=tags)
+    if lake is not None:
+        try:
+            remember(lake, alert, recipient, SYSTEM_CLOCK.now())
+        except PipelineError as error:
+            log.warning("The alert may be sent again: %s", error)
+    return True
+
+
+def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
+    try:
+        return was_sent(lake, alert, recipient)
+    except PipelineError as error:
+        log.warning("Whether the alert was sent before is not known: %s", error)
+        return False
+
+
+def _arguments(settings: NotifierSettings) -> dict[str, Any]:
+    """Return the arguments of a notifier; its texts are those of the alert unless the pipeline file sets them."""
+    wanted = inspect.signature(resolve_name(settings.class_path).__init__).parameters
+    return {name: text for name, text in _TEXTS.items() if name in wanted} | settings.kwargs

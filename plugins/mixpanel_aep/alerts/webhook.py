@@ -1,0 +1,79 @@
+"""A notifier that posts JSON to the address of an Airflow connection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from airflow.sdk import BaseNotifier
+from airflow.sdk.log import mask_secret
+
+from include.errors import ConfigError, RequestRefused, ServiceUnavailable
+from include.http.session import new_session
+from mixpanel_aep.airflow_lookup import read_connection
+
+_TIMEOUT_SECONDS = (5, 10)
+
+
+class WebhookNotifier(BaseNotifier):
+    """Posts an alert as JSON.
+
+    :param conn_id: a connection of type ``http``. Its host is the full address, or scheme (in *Schema*), host and
+        port are separate; its password, if any, becomes a bearer token.
+    :param payload: the JSON object; its texts are templates. Unset: all fields of the alert.
+    """
+
+    template_fields: Sequence[str] = ("payload",)
+
+    def __init__(self, conn_id: str, payload: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.payload = payload
+
+    def notify(self, context: Any) -> None:
+        """Post the alert.
+
+        Raises:
+            ConfigError: the connection has no address.
+            RequestRefused: the receiver rejected it.
+            ServiceUnavailable: the receiver could not be reached.
+        """
+        connection = read_connection(self.conn_id)
+        url = _address(connection, self.conn_id)
+        headers = {}
+        if connection.password:
+            mask_secret(connection.password)
+            headers["Authorization"] = f"Bearer {connection.password}"
+        payload = context["alert"].fields if self.payload is None else self.payload
+        try:
+            with new_session() as session:
+                answer = session.post(
+                    url, json=payload, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
+                )
+        except requests.RequestException as error:  # its text holds the address, which may be a secret
+            raise ServiceUnavailable(
+                f"The webhook of connection {self.conn_id} could not be reached ({type(error).__name__})."
+            ) from None
+        if not 200 <= answer.status_code < 300:
+            raise RequestRefused(
+                f"The webhook of connection {self.conn_id} responded with HTTP {answer.status_code}."
+            )
+
+
+def _address(connection: Any, conn_id: str) -> str:
+    host = connection.host or ""
+    url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
+    if connection.port and urlsplit(url).port is None:
+        parts = urlsplit(url)
+        url = parts._replace(netloc=f"{parts.netloc}:{connection.port}").geturl()
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"Connection {conn_id} has no address for a webhook.",
+            "Enter the full address, such as https://hooks.example.com/alerts, as its host.",
+        )
+    for secret in filter(None, (parts.path.strip("/"), parts.query)):  # chat programs put a token there
+        mask_secret(secret)
+    return url

@@ -1,0 +1,127 @@
+"""What a step has read and written, for OpenLineage. Used only where Airflow's provider for it is installed.
+
+A dataset's name is stable over all days: the Mixpanel project, the folder of a step in the lake, the AEP dataset. The
+day and the counts are facets of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+import attr
+from airflow.providers.openlineage.extractors import OperatorLineage
+from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    DatasetFacet,
+    RunFacet,
+    dataset_version_dataset,
+    output_statistics_output_dataset,
+    schema_dataset,
+)
+
+from include.lake.history import Source, Target
+from include.lake.keys import STEP_FOLDERS
+from include.lake.manifest import Manifest
+from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    from include.lake.manifest import Step
+
+_BEFORE: dict[str, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
+_MOST_FIELDS = 1000
+"""A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
+
+
+@attr.define
+class PartitionRunFacet(RunFacet):
+    """The day that a run has processed, and its counts."""
+
+    pipeline: str
+    partition: str
+    counts: dict[str, int]
+
+    _additional_skip_redact: ClassVar[list[str]] = ["pipeline", "partition", "counts"]
+
+
+def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> OperatorLineage[Any, Any]:
+    """Return the lineage of a step of the lake."""
+    before = _BEFORE.get(manifest.step)
+    read = InputDataset(*_of_mixpanel(source)) if before is None else _input(workspace, manifest, before)
+    written = OutputDataset(
+        *_of_lake(workspace, manifest.step),
+        facets=_facets(workspace, manifest),
+        outputFacets={
+            "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
+                rowCount=manifest.rows,
+                size=sum(file.bytes for file in manifest.files),
+                fileCount=len(manifest.files),
+            )
+        },
+    )
+    return OperatorLineage([read], [written], _run(workspace, manifest.counts))
+
+
+def load_lineage(
+    workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
+) -> OperatorLineage[Any, Any]:
+    """Return the lineage of a load into AEP. ``counts``: with ``staged``, the rows that were loaded."""
+    read = InputDataset(*_of_lake(workspace, "stage"), facets=_facets(workspace, staged))
+    written = OutputDataset(
+        f"aep://{target.org_id}",
+        f"{target.aep_sandbox}.{target.dataset_id}",
+        facets=_schema_facet(workspace, staged),
+        outputFacets={
+            "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
+                rowCount=counts["staged"]
+            )
+        },
+    )
+    return OperatorLineage([read], [written], _run(workspace, counts))
+
+
+def _of_mixpanel(source: Source) -> tuple[str, str]:
+    return f"mixpanel://{source.region}", str(source.project_id)
+
+
+def _of_lake(workspace: Workspace, step: Step) -> tuple[str, str]:
+    """Return namespace and name as OpenLineage's naming has them: the bucket, and the path in it."""
+    parts = urlsplit(workspace.lake.url)
+    path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
+    if parts.scheme == "file":
+        return "file", path
+    return f"{parts.scheme}://{parts.netloc}", path.lstrip("/")
+
+
+def _input(workspace: Workspace, manifest: Manifest, before: Step) -> InputDataset:
+    found = workspace.find(before, manifest.inputs[before])
+    return InputDataset(
+        *_of_lake(workspace, before), facets=_facets(workspace, found) if found is not None else {}
+    )
+
+
+def _facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
+    version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=manifest.digest)
+    return {"version": version, **_schema_facet(workspace, manifest)}
+
+
+def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
+    """Return the XDM schema of an output; none for an export, which has no schema."""
+    found: Manifest | None = manifest
+    while found is not None and "schema" not in found.inputs:
+        before = _BEFORE.get(found.step)
+        found = workspace.find(before, found.inputs[before]) if before else None
+    if found is None:
+        return {}
+    leaves = [field for field in workspace.schema(found.inputs["schema"]).root.walk() if not field.children]
+    fields = [
+        schema_dataset.SchemaDatasetFacetFields(name=field.dotted, type=field.kind.value)
+        for field in leaves[:_MOST_FIELDS]
+    ]
+    return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
+
+
+def _run(workspace: Workspace, counts: Mapping[str, int]) -> dict[str, RunFacet]:
+    facet = PartitionRunFacet(workspace.pipeline.name, str(workspace.partition), dict(counts))
+    return {"mixpanel_aep_partition": facet}

@@ -1,0 +1,58 @@
+"""Alerts of a reconcile run: missing days, late and vanished events, credentials that expire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+from include.alerts.alert import Alert
+from include.alerts.rules import Refreshed, expiring_credentials, missing_days, refreshed_days
+from include.board.source import FactsReader
+from include.clock import SYSTEM_CLOCK
+from include.errors import PipelineError
+from include.lake.lake import Lake
+from mixpanel_aep.alerts.callbacks import lake_or_none
+from mixpanel_aep.alerts.send import send
+from mixpanel_aep.operators.base import PipelineOperator, Summary
+
+
+class AlertsOperator(PipelineOperator):
+    """Sends the alerts that follow from what the tasks before it have found. It succeeds even if none can be sent."""
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+        """Decide the alerts and send them."""
+        lake = lake_or_none(self.pipeline)
+        return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
+
+    def _alerts(self, lake: Lake | None, context: Mapping[str, Any]) -> Iterator[Alert]:
+        now = SYSTEM_CLOCK.now()
+        yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
+        yield from refreshed_days(self.pipeline, self._refreshed(context), self._beyond(context))
+        if lake is None:
+            return
+        try:
+            index = FactsReader(lake, self.pipeline, SYSTEM_CLOCK).read({}).index
+        except PipelineError as error:
+            self.log.error("Alerts about missing days could not be decided: %s", error)
+            return
+        yield from missing_days(self.pipeline, index, now)
+
+    @staticmethod
+    def _refreshed(context: Mapping[str, Any]) -> list[Refreshed]:
+        """Return the counts of the days that this run has refreshed, from XCom."""
+        days = context["ti"].xcom_pull(task_ids="look") or []
+        found = []
+        for number, day in enumerate(days):
+            summary = context["ti"].xcom_pull(task_ids="day", map_indexes=number)
+            if isinstance(summary, Mapping):
+                counts = {name: int(count) for name, count in summary["counts"].items()}
+                active = counts["active"]
+                found.append(Refreshed(date.fromisoformat(day), counts["late"], counts["vanished"], active))
+        return found
+
+    @staticmethod
+    def _beyond(context: Mapping[str, Any]) -> dict[str, int]:
+        summary = context["ti"].xcom_pull(task_ids="close")
+        found = summary.get("late_beyond_window") if isinstance(summary, Mapping) else None
+        return {str(day): int(count) for day, count in (found or {}).items()}

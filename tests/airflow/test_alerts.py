@@ -1,0 +1,385 @@
+"""Alerts through Airflow: its tasks, its deadlines, its triggerer, a real mail server and a real webhook."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.callback import Callback
+from airflow.models.dagrun import DagRun
+from airflow.models.deadline import Deadline
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import Trigger
+from airflow.utils.session import create_session
+from sqlalchemy import delete, select, update
+
+from include.config.alerts import Alerts
+from mixpanel_aep.alerts.callbacks import run_failed
+from mixpanel_aep.alerts.deadline import deadline_of
+from tests.airflow.airflow_runner import PROJECT, Airflow, AirflowRun
+from tests.airflow.processes import Worker, wait_for
+from tests.faults.case import three
+from tests.faults.cases.export import with_more
+from tests.faults.process_run import DAYS, STEPS
+from tests.faults.scenario import event
+from tests.support.http_server import HttpServer, Reply, serve_http
+from tests.support.mail_server import MailServer, serve_mail
+from tests.support.pipeline_runner import PIPELINES
+
+pytestmark = pytest.mark.airflow
+SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+WEBHOOK = "mixpanel_aep.alerts.webhook.WebhookNotifier"
+HOOK_SECRET = "hook-token-not-real-4711"
+PATH_SECRET = "T000/B000/path-token-not-real"
+DAY = DAYS[0]
+
+
+@dataclass
+class Stage:
+    """A pipeline with alerts, and the two places that receive them."""
+
+    airflow: Airflow
+    mail: MailServer
+    hook: HttpServer
+
+    def settings(self, **changes: Any) -> None:
+        alerts = {
+            "notifiers": [
+                {"class": SMTP, "kwargs": {"to": "on-call@example.com"}},
+                {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}},
+            ],
+            **changes,
+        }
+        where = self.airflow.scenario.where
+        pipeline = where.pipeline.model_copy(update={"alerts": Alerts.model_validate(alerts)})
+        self.airflow.scenario.change(pipeline=pipeline)
+        self.airflow.parse()
+
+    def received(self) -> list[dict[str, Any]]:
+        return [json.loads(request.body) for request in self.hook.requests]
+
+    def kinds(self) -> list[str]:
+        return [alert["kind"] for alert in self.received()]
+
+
+@pytest.fixture
+def stage(
+    airflow: Airflow, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Stage]:
+    replies = getattr(request, "param", Reply(204))
+    with ExitStack() as stack:
+        mail = stack.enter_context(serve_mail())
+        hook = stack.enter_context(serve_http(lambda _: replies))
+        smtp = {
+            "conn_type": "smtp", "host": "127.0.0.1", "port": mail.port,
+            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com", "retry_limit": 1},
+        }  # fmt: skip
+        address = {"conn_type": "http", "host": f"{hook.url}/{PATH_SECRET}", "password": HOOK_SECRET}
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(smtp))
+        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_WEBHOOK", json.dumps(address))
+        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
+        monkeypatch.setenv("AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")
+        found = Stage(airflow, mail, hook)
+        found.settings()
+        yield found
+
+
+def break_mixpanel(changed: pytest.MonkeyPatch) -> None:
+    """The service account's secret was changed in Mixpanel."""
+    name = "AIRFLOW_CONN_MIXPANEL_HOSTILE"
+    changed.setenv(name, json.dumps({**json.loads(os.environ[name]), "password": "another-not-real"}))
+
+
+def fail_export(stage: Stage, monkeypatch: pytest.MonkeyPatch, run: AirflowRun) -> None:
+    with monkeypatch.context() as changed:
+        break_mixpanel(changed)
+        assert run.attempt("export") == "failed"
+
+
+def test_a_failed_day_is_one_mail_and_one_post_however_often_it_fails_for_that_reason(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = stage.airflow.run("first", kind="scheduled")
+    fail_export(stage, monkeypatch, run)
+    name = stage.airflow.scenario.pipeline.name
+    assert stage.mail.subjects == [f"mixpanel-aep {name} {DAY}: failed"]
+    assert stage.mail.messages[0]["To"] == "on-call@example.com"
+    (post,) = stage.received()
+    assert post["sentence"].startswith(f"Day {DAY} of pipeline {name} failed in export: Mixpanel rejected")
+    assert post["remedy"]
+    link = f"https://airflow.example.com/mixpanel-aep/board/day/{stage.airflow.dag.dag_id}/{DAY}"
+    assert post["link"] == link
+    assert link in stage.mail.text()
+    assert stage.hook.requests[0].headers["Authorization"] == f"Bearer {HOOK_SECRET}"
+    run.clear("export")
+    fail_export(stage, monkeypatch, run)
+    fail_export(stage, monkeypatch, stage.airflow.run("second"))
+    assert len(stage.mail.messages) == len(stage.received()) == 1
+    run.clear("export")
+    run.green()
+    assert len(stage.mail.messages) == len(stage.received()) == 1
+
+
+def test_the_days_of_a_backfill_that_fail_for_one_reason_are_one_alert(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in DAYS:
+        fail_export(stage, monkeypatch, stage.airflow.run(f"of-{day}", day, kind="backfill"))
+    assert stage.kinds() == ["failed"]
+    assert "Other days of the backfill" in stage.received()[0]["remedy"]
+
+
+def test_a_green_day_with_much_quarantine_is_an_alert_and_its_rerun_is_not(stage: Stage) -> None:
+    stage.airflow.scenario.add(with_more("n", '"x":NaN'))
+    run = stage.airflow.run("first", kind="scheduled").run_partition()
+    assert stage.kinds() == ["quarantine"]
+    (post,) = stage.received()
+    assert "1 of 4 events of" in post["sentence"]
+    assert f"/mixpanel-aep/board/report/{stage.airflow.dag.dag_id}/{DAY}" in post["link"]
+    assert len(stage.mail.messages) == 1
+    run.clear(*STEPS)
+    run.run_partition()
+    stage.airflow.run("second").run_partition()
+    assert stage.kinds() == ["quarantine"]
+    assert len(stage.mail.messages) == 1
+
+
+def test_a_day_within_its_limits_is_no_alert(stage: Stage) -> None:
+    stage.airflow.run("first", kind="scheduled").green()
+    assert stage.kinds() == []
+    assert stage.mail.messages == []
+
+
+def test_a_notifier_gets_the_kinds_that_it_is_named_for_and_its_own_texts(stage: Stage) -> None:
+    stage.airflow.scenario.add(with_more("n", '"x":NaN'))
+    payload = {"text": "{{ alert.sentence }}", "run": "{{ run_id }}"}
+    stage.settings(
+        notifiers=[
+            {"class": SMTP, "kwargs": {"to": "a@example.com"}, "kinds": ["failed", "late"]},
+            {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook", "payload": payload}},
+        ]
+    )
+    stage.airflow.run("first", kind="scheduled").run_partition()
+    assert stage.mail.messages == []
+    (post,) = stage.received()
+    assert post["run"] == "scheduled__first"
+    assert "1 of 4 events" in post["text"]
+
+
+def test_the_name_of_a_property_is_never_a_template(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every client of Mixpanel chooses names; a template could read Airflow's variables."""
+    monkeypatch.setenv("AIRFLOW_VAR_PRIVATE", "value-not-real-0815")
+    run = stage.airflow.run("before", kind="scheduled").run_partition()
+    write_index(stage)
+    name = "{{ var.value.private }} <!channel> {{ 6 * 7 }}"
+    stage.airflow.scenario.add(
+        event("Viewed", day=DAYS[1], key="new", **{name: 1}),
+    )
+    stage.airflow.run("after", DAYS[1], kind="scheduled").run_partition()
+    assert run.state("ingest") == "success"
+    assert stage.kinds() == ["properties"]
+    for text in (stage.received()[0]["text"], stage.mail.text(), str(stage.mail.subjects)):
+        assert "not-real" not in text
+        assert "42" not in text
+        assert "<!channel" not in text
+    assert "?? var.value.private ?? ??channel?" in stage.received()[0]["text"]
+
+
+def write_index(stage: Stage) -> None:
+    """As the audit of the reconcile DAG does."""
+    from include.board.index import write_board_index
+    from include.steps.reconcile.audit import Audit
+
+    scenario = stage.airflow.scenario
+    write_board_index(
+        scenario.history, scenario.pipeline.name, Audit(scenario.pipeline.name, ()), datetime.now(UTC)
+    )
+
+
+@pytest.mark.parametrize("stage", [Reply(500)], indirect=True)
+def test_an_alert_that_cannot_be_sent_leaves_the_day_green_says_why_and_is_sent_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    stage.airflow.scenario.add(with_more("n", '"x":NaN'))
+    with monkeypatch.context() as changed:
+        changed.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": 9,
+            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "a@example.com", "retry_limit": 1}}))  # fmt: skip
+        run = stage.airflow.run("first", kind="scheduled").run_partition()
+    heard = caplog.text + "".join(capfd.readouterr())
+    assert "was not sent through SmtpNotifier. ConnectionRefusedError" in heard
+    assert (
+        "was not sent through WebhookNotifier. RequestRefused: The webhook of connection alerts_webhook"
+        in heard
+    )
+    assert HOOK_SECRET not in heard
+    assert PATH_SECRET not in heard
+    assert stage.mail.messages == []
+    run.clear("ingest")
+    run.run_partition()
+    assert len(stage.mail.messages) == 1, "it was not sent before"
+
+
+def test_a_run_that_timed_out_is_an_alert_and_one_with_a_failed_task_has_one_already(stage: Stage) -> None:
+    pipeline = stage.airflow.scenario.pipeline
+    context = {"dag": stage.airflow.dag, "run_id": "scheduled__x"}
+    run_failed(pipeline, {**context, "reason": "task_failure"})
+    assert stage.kinds() == []
+    run_failed(pipeline, {**context, "reason": "timed_out"})
+    run_failed(pipeline, {**context, "reason": "timed_out"})
+    assert stage.kinds() == ["failed"]
+    assert "took longer than its time limit" in stage.received()[0]["sentence"]
+    assert stage.airflow.dag.on_failure_callback
+    assert stage.airflow.serialized().has_on_failure_callback
+
+
+# Reconcile.
+
+
+def reconcile(stage: Stage) -> dict[str, str]:
+    """A run of the reconcile DAG of the pipeline, all of whose days are over; the states of its tasks."""
+    pipeline = stage.airflow.scenario.pipeline
+    found = DagBag(str(PROJECT / "dags/mixpanel_aep_reconcile.py")).dags[pipeline.reconcile_dag_id].test()
+    with create_session() as session:
+        of_run = (TaskInstance.dag_id == found.dag_id, TaskInstance.run_id == found.run_id)
+        rows = session.execute(select(TaskInstance.task_id, TaskInstance.state).where(*of_run))
+        return {task: str(state) for task, state in rows}
+
+
+def test_reconcile_sends_missing_days_late_and_vanished_events_and_ending_credentials_once(
+    stage: Stage,
+) -> None:
+    soon = str(datetime.now(UTC).date() + timedelta(days=20))
+    days = {"start_date": DAYS[0], "end_date": DAYS[1], "late_days": 1, "missing_grace_hours": 1}
+    where = stage.airflow.scenario.where
+    stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update=days))
+    stage.settings(credentials={"Mixpanel account": soon})
+    scenario = stage.airflow.scenario
+    scenario.add(*three(DAYS[1]))
+    stage.airflow.run("x", DAYS[1], kind="scheduled").run_partition()
+    assert stage.kinds() == []
+    scenario.add(event("Viewed", day=DAYS[1], key="late-1"))
+    gone = {"insert_ids": [f"i-Added-{DAYS[1]}"]}
+    scenario.stage.post(f"/mixpanel/projects/{scenario.project_id}/deletions", gone)
+    states = reconcile(stage)
+    assert states["alerts"] == "success"
+    assert states["audit"] == "failed", "a day is missing"
+    texts = {alert["kind"]: alert["text"] for alert in stage.received()}
+    assert sorted(stage.kinds()) == ["credentials", "missing", "refresh"], (
+        "and not failed, for the missing day"
+    )
+    assert f"expires on {soon}, in 20 days" in texts["credentials"]
+    assert (
+        f"1 days of pipeline {scenario.pipeline.name} are missing in AEP: {DAYS[0]} (never run)"
+        in texts["missing"]
+    )
+    assert f"{DAYS[1]}: 1 late events were loaded" in texts["refresh"]
+    assert f"{DAYS[1]}: Mixpanel no longer returns 1 of the loaded events" in texts["refresh"]
+    reconcile(stage)
+    assert len(stage.received()) == len(stage.mail.messages) == 3, "nothing is sent a second time"
+
+
+def test_a_failed_task_of_reconcile_is_an_alert_about_its_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_mixpanel(monkeypatch)
+    assert reconcile(stage)["look"] == "failed"
+    failures = [alert for alert in stage.received() if alert["kind"] == "failed"]
+    assert [alert["partition"] for alert in failures] == [""] * len(failures)
+    dag_id = stage.airflow.scenario.pipeline.reconcile_dag_id
+    assert any(alert["sentence"].startswith(f"{dag_id} failed in look: ") for alert in failures)
+
+
+# Deadlines.
+
+
+def deadlines() -> list[Any]:
+    with create_session() as session:
+        rows = session.execute(select(DagRun.run_id, Deadline.deadline_time, Deadline.id).join(DagRun))
+        return list(rows)
+
+
+@pytest.fixture
+def no_deadlines() -> Iterator[None]:
+    yield
+    with create_session() as session:
+        session.execute(delete(Deadline))
+        session.execute(update(Callback).values(trigger_id=None))
+        session.execute(delete(Callback))
+        session.execute(delete(Trigger))
+
+
+def miss(run: AirflowRun) -> None:
+    """As the scheduler does once the deadline has passed."""
+    with create_session() as session:
+        of_run = (DagRun.run_id == run.run_id, DagRun.dag_id == run.airflow.dag.dag_id)
+        dag_run = session.scalars(select(DagRun).where(*of_run)).one()
+        (deadline,) = session.scalars(select(Deadline).where(Deadline.dagrun_id == dag_run.id))
+        assert deadline.deadline_time < datetime.now(UTC)
+        deadline.handle_miss(session)
+
+
+def ended() -> str:
+    """The state of the callback, once it has ended."""
+
+    def state() -> str | None:
+        with create_session() as session:
+            found = session.scalars(select(Callback.state).join(Deadline).where(Deadline.missed)).one()
+            return str(found) if found in ("success", "failed") else None
+
+    return str(wait_for(state))
+
+
+def test_a_scheduled_day_has_a_deadline_and_the_others_have_none(stage: Stage, no_deadlines: None) -> None:
+    stage.settings(late_after_hours=2.5)
+    stage.airflow.run("by-hand")
+    stage.airflow.run("of-many", kind="backfill")
+    stage.airflow.run("x", kind="scheduled")
+    (found,) = deadlines()
+    pipeline = stage.airflow.scenario.pipeline
+    midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=pipeline.mixpanel.day_zone) + timedelta(days=1)
+    assert found.run_id == "scheduled__x"
+    assert found.deadline_time == midnight + timedelta(hours=pipeline.settle_hours + 2.5)
+
+
+@pytest.mark.parametrize(
+    "alerts",
+    [None, {"late_after_hours": None, "notifiers": [{"class": SMTP}]}, {"notifiers": [{"class": SMTP, "kinds": ["failed"]}]}],
+)  # fmt: skip
+def test_without_alerts_or_without_a_limit_no_day_has_a_deadline(alerts: dict[str, Any] | None) -> None:
+    settings = Alerts.model_validate(alerts) if alerts else None
+    assert deadline_of(PIPELINES["hostile"].model_copy(update={"alerts": settings})) is None
+
+
+def test_a_missed_deadline_is_an_alert_that_a_real_triggerer_sends_once(
+    stage: Stage, worker: Worker, no_deadlines: None
+) -> None:
+    run = stage.airflow.run("x", kind="scheduled")
+    with worker.triggerer():
+        miss(run)
+        assert ended() == "success"
+    assert stage.kinds() == ["late"]
+    name = stage.airflow.scenario.pipeline.name
+    assert re.fullmatch(
+        rf"Day {DAY} of pipeline {name} is not in AEP 6 hours after it settled; its run is running.",
+        stage.received()[0]["sentence"],
+    )
+    assert stage.mail.subjects == [f"mixpanel-aep {name} {DAY}: late"]
+
+
+def test_a_missed_deadline_of_a_day_that_another_run_has_loaded_is_no_alert(
+    stage: Stage, worker: Worker, no_deadlines: None
+) -> None:
+    run = stage.airflow.run("x", kind="scheduled")
+    stage.airflow.run("by-hand").green()
+    with worker.triggerer():
+        miss(run)
+        assert ended() == "success"
+    assert stage.kinds() == []
