@@ -18,6 +18,7 @@ from airflow.sdk import DAG
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from mixpanel_aep.operators.verify import VerifyOperator
+from mixpanel_aep.task_args import task_args
 
 RUNBOOK = """
 ### {name}: does AEP hold what was loaded?
@@ -56,18 +57,9 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args={
-            "owner": "data-platform",
-            "retries": 6,
-            "retry_delay": timedelta(minutes=2),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(hours=1),
-            "execution_timeout": timedelta(hours=12),
-        },
-        tags=["mixpanel", "aep", "verify", pipeline.name],
+        tags=["mixpanel", "aep", "verify", pipeline.name, *pipeline.airflow.tags],
     ) as dag:
-        # Query Service may allow an organization a single session (EP:query-service/packaging.md).
-        VerifyOperator(task_id="verify", pipeline=pipeline, pool="aep_query")
+        VerifyOperator(task_id="verify", **task_args(pipeline, "verify"))
     return dag
 
 

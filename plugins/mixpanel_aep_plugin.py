@@ -8,7 +8,7 @@ from typing import ClassVar
 from airflow.plugins_manager import AirflowPlugin
 
 from mixpanel_aep import pools
-from mixpanel_aep.links import BatchLink, ReportLink
+from mixpanel_aep.links import BatchLink, DayRunLink, ReportLink
 from mixpanel_aep.timetable import DailyPartitionTimetable
 from mixpanel_aep.web import app
 
@@ -25,7 +25,7 @@ class MixpanelAepPlugin(AirflowPlugin):
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
     listeners: ClassVar[list[ModuleType]] = [pools]
-    operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
+    operator_extra_links: ClassVar = [BatchLink(), DayRunLink(), ReportLink()]
     external_views: ClassVar = [
         {
             "name": "Board",

@@ -21,7 +21,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
         "versions": [VERSION],
         "connection-types": [_mixpanel(), _aep()],
-        "extra-links": ["mixpanel_aep.links.BatchLink", "mixpanel_aep.links.ReportLink"],
+        "extra-links": [
+            "mixpanel_aep.links.BatchLink",
+            "mixpanel_aep.links.DayRunLink",
+            "mixpanel_aep.links.ReportLink",
+        ],
     }
 
 
