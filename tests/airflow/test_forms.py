@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog.testing
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 
@@ -153,12 +154,19 @@ def test_the_form_of_one_day_starts_the_run_of_that_day_once(bag: Any, api: Clie
     assert len(api("GET", f"/dags/{DAILY}/dagRuns").json()["dag_runs"]) == 2
 
 
-def test_a_paused_daily_dag_is_named_instead_of_a_run_that_waits_for_ever(
-    bag: Any, api: Client, unpaused: None
+def test_a_paused_daily_dag_is_named_in_a_log_without_a_traceback(
+    bag: Any, api: Client, unpaused: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     api("PATCH", f"/dags/{DAILY}", json={"is_paused": True})
     run_id = api.run(ONE_DAY, conf={"day": "2026-07-02"}).json()["dag_run_id"]
-    assert start(bag, api, run_id)["state"] == "failed"
+    with structlog.testing.capture_logs() as airflows:
+        assert start(bag, api, run_id)["state"] == "failed"
     path = f"/dags/{ONE_DAY}/dagRuns/{run_id}/taskInstances/start/xcomEntries/problem"
     assert "is paused" in str(api("GET", path).json()["value"])
     assert api("GET", f"/dags/{DAILY}/dagRuns").json()["dag_runs"] == []
+    assert (
+        "ConfigError: The DAG mixpanel_to_aep_shop is paused, so a run of 2026-07-02 would not start.\n"
+        "Unpause mixpanel_to_aep_shop, then clear this task." in caplog.messages
+    )
+    (failed,) = [line for line in airflows if line["event"] == "Task failed with exception"]
+    assert "exc_info" not in failed, "Airflow's own line has no traceback"

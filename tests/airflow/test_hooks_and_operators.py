@@ -28,7 +28,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from mixpanel_aep import hooks
 from mixpanel_aep.context import partition_of, requested_refresh, should_replace
-from mixpanel_aep.errors import translate_errors
+from mixpanel_aep.errors import FailNow, TryAgain, translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.clean import CleanOperator
@@ -145,15 +145,16 @@ def test_a_retry_has_the_name_of_its_refresh_and_a_cleared_task_a_new_one() -> N
 @pytest.mark.parametrize(
     ("error", "becomes"),
     [
-        (Terminal("a."), AirflowFailException),
-        (Transient("a."), AirflowException),
-        (Conflict("a."), AirflowException),
+        (Terminal("a."), FailNow),
+        (Transient("a."), TryAgain),
+        (Conflict("a."), TryAgain),
     ],
 )
 def test_only_what_time_can_mend_is_retried(error, becomes) -> None:
     with pytest.raises(becomes) as raised, translate_errors():
         raise error
     assert type(raised.value) is becomes
+    assert isinstance(raised.value, AirflowFailException) is isinstance(error, Terminal)
 
 
 @time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)
