@@ -29,11 +29,12 @@ from mixpanel_aep.operators.reconcile import (
     ReconcileDayOperator,
     ReconcileRefreshOperator,
 )
+from mixpanel_aep.task_args import task_args
 
 RUNBOOK = """
 ### {name}: late events
 
-**When.** Daily, an hour after yesterday may be exported; {window} It can be run at any other time. A second run loads
+**When.** {when} {window} It can be run at any other time. A second run loads
 nothing twice. Clearing *look* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats it with
 the export of *look*.
 
@@ -41,7 +42,7 @@ the export of *look*.
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` rows came back with
 other properties, and also stay as they were loaded until then; `forgotten` rows are of people who were removed with
 `mixpanel-aep forget`, and have to be deleted in AEP. *close*:
-`late_beyond_window` names older days that changed; run each of them with *Export the day again* in *{dag_id}*.
+`late_beyond_window` names older days that changed; run each of them with *Export from Mixpanel again* in *{day_dag_id}*.
 *audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
 lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew
 them. *clean* removes copies that no load needs any more, and files older than `retention` of the pipeline file allows;
@@ -59,7 +60,7 @@ it is skipped if the lake forbids removal and the pipeline file has no `retentio
 
 
 WINDOW = (
-    "it exports the last {late_days} days of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
+    "It exports the last {late_days} days of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
     "the events that arrived late."
 )
 NO_WINDOW = (
@@ -67,54 +68,67 @@ NO_WINDOW = (
 )
 
 
+WHEN = {
+    "after_settling": "Daily, an hour after yesterday may be exported.",
+    None: "Only on request, as `airflow.reconcile_schedule` of the pipeline file is null.",
+}
+
+
 def build(pipeline: Pipeline) -> DAG:
     """Return the reconcile DAG of one pipeline."""
     window = (WINDOW if pipeline.late_days else NO_WINDOW).format(late_days=pipeline.late_days)
+    schedule = pipeline.airflow.reconcile_schedule
+    when = (
+        WHEN.get(schedule)
+        or f"On the schedule `{schedule}` (`airflow.reconcile_schedule` of the pipeline file)."
+    )
     hour = int(pipeline.settle_hours + 1) % 24
     with DAG(
         pipeline.reconcile_dag_id,
         description=f"Late events of the last {pipeline.late_days} days of {pipeline.name}",
-        doc_md=RUNBOOK.format(name=pipeline.name, window=window, dag_id=pipeline.dag_id),
-        schedule=f"0 {hour} * * *",
+        doc_md=RUNBOOK.format(
+            name=pipeline.name,
+            when=when,
+            window=window,
+            dag_id=pipeline.dag_id,
+            day_dag_id=pipeline.day_dag_id,
+        ),
+        schedule=f"0 {hour} * * *" if schedule == "after_settling" else schedule,
         start_date=datetime.combine(
             pipeline.start_date, datetime.min.time(), tzinfo=pipeline.mixpanel.day_zone
         ),
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args={
-            "owner": "data-platform",
-            "retries": 4,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=20),
-            "execution_timeout": timedelta(hours=8),
-            **on_task_failure(pipeline),
-        },
-        tags=["mixpanel", "aep", "reconcile", pipeline.name],
+        default_args=on_task_failure(pipeline),
+        tags=["mixpanel", "aep", "reconcile", pipeline.name, *pipeline.airflow.tags],
         **on_run_failure(pipeline),
     ) as dag:
-        look = ReconcileRefreshOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
+        look = ReconcileRefreshOperator(task_id="look", **task_args(pipeline, "look"))
         days = ReconcileDayOperator.partial(
             task_id="day",
-            pipeline=pipeline,
-            pool="aep_ingest",
+            **task_args(pipeline, "day"),
             max_active_tis_per_dagrun=1,
             map_index_template="{{ task.day }}",
             outlets=[dataset_asset(pipeline)],
         ).expand(day=look.output)
         close = ReconcileCloseOperator(
-            task_id="close", pipeline=pipeline, pool="mixpanel_export", trigger_rule="all_done"
+            task_id="close", trigger_rule="all_done", **task_args(pipeline, "close")
         )
-        audit = AuditOperator(task_id="audit", pipeline=pipeline, trigger_rule="all_done")
-        clean = CleanOperator(task_id="clean", pipeline=pipeline, trigger_rule="all_done")
+        audit = AuditOperator(task_id="audit", trigger_rule="all_done", **task_args(pipeline, "audit"))
+        clean = CleanOperator(task_id="clean", trigger_rule="all_done", **task_args(pipeline, "clean"))
         # Airflow derives the state of a run from its last tasks: this one fails it if any task before it failed.
-        finish = EmptyOperator(task_id="finish", trigger_rule="none_failed")
+        finish = EmptyOperator(
+            task_id="finish", trigger_rule="none_failed", **pipeline.airflow.task_args("finish")
+        )
         days >> close >> audit >> clean
         [look, days, close, audit, clean] >> finish
         if pipeline.alerts:
             clean >> AlertsOperator(
-                task_id="alerts", pipeline=pipeline, trigger_rule="all_done", on_failure_callback=None
+                task_id="alerts",
+                trigger_rule="all_done",
+                on_failure_callback=None,
+                **task_args(pipeline, "alerts"),
             )
     return dag
 

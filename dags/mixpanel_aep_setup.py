@@ -20,6 +20,7 @@ from include.config.bundle import require_bundled_pipelines
 from include.config.loader import load_pipelines, load_readable_pipelines
 from mixpanel_aep.alerts.send import require_notifiers
 from mixpanel_aep.operators.setup import AepSetupOperator, shared_resources
+from mixpanel_aep.task_args import task_args
 
 RUNBOOK = """
 ### Setup of the pipelines in AEP
@@ -47,17 +48,11 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),
-    default_args={
-        "owner": "data-platform",
-        "retries": 2,
-        "retry_delay": timedelta(seconds=20),
-        "execution_timeout": timedelta(minutes=20),
-    },
     tags=["mixpanel", "aep", "setup"],
 ) as dag:
     last: dict[tuple[str, str], AepSetupOperator] = {}
     for pipeline in load_pipelines():
-        task = AepSetupOperator(task_id=pipeline.name, pipeline=pipeline, pool="aep_ingest")
+        task = AepSetupOperator(task_id=pipeline.name, **task_args(pipeline, "setup"))
         # In sequence if they change the same field group, schema or dataset; the others in parallel.
         for shared in shared_resources(pipeline):
             if shared in last:

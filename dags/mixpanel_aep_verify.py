@@ -19,6 +19,7 @@ from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
 from mixpanel_aep.operators.verify import VerifyOperator
+from mixpanel_aep.task_args import task_args
 
 RUNBOOK = """
 ### {name}: does AEP hold what was loaded?
@@ -57,20 +58,11 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args={
-            "owner": "data-platform",
-            "retries": 6,
-            "retry_delay": timedelta(minutes=2),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(hours=1),
-            "execution_timeout": timedelta(hours=12),
-            **on_task_failure(pipeline),
-        },
-        tags=["mixpanel", "aep", "verify", pipeline.name],
+        default_args=on_task_failure(pipeline),
+        tags=["mixpanel", "aep", "verify", pipeline.name, *pipeline.airflow.tags],
         **on_run_failure(pipeline),
     ) as dag:
-        # Query Service may allow an organization a single session (EP:query-service/packaging.md).
-        VerifyOperator(task_id="verify", pipeline=pipeline, pool="aep_query")
+        VerifyOperator(task_id="verify", **task_args(pipeline, "verify"))
     return dag
 
 

@@ -14,25 +14,26 @@ require_package(dags="0.1.0")
 import logging
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from mixpanel_aep.alerts.callbacks import on_loaded, on_run_failure, on_task_failure
 from mixpanel_aep.alerts.deadline import deadline_of
+from mixpanel_aep.forms import params_of_backfill
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
 from mixpanel_aep.operators.stage import AepStageOperator
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.operators.validate import XdmValidateOperator
+from mixpanel_aep.task_args import task_args
 from mixpanel_aep.timetable import DailyPartitionTimetable
 
 RUNBOOK = """
 ### {name}: Mixpanel events into the AEP dataset *{dataset}*
 
-**When.** Daily at midnight of {zone}, for the day that just ended; the day is exported {settle_hours:g} hours after
-it ended. **History:** *Trigger → Backfill*, choose the days. **One day:** trigger with a partition key such as
-`2026-07-01`.
+**When.** {when} the day is exported {settle_hours:g} hours after it ended. **History:** *Trigger → Backfill*, choose the
+days. **One day:** trigger *{day_dag_id}*, whose form has a field for the day.
 
 **Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
 active in AEP is never loaded twice. **Late events:** {late}. **Another mapping:** rows that are active
@@ -49,36 +50,14 @@ stay as they were; trigger the day with *replace*, and AEP removes the old rows 
 
 LATE = (
     "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days automatically; for an older day "
-    "trigger it here with *Export the day again*"
+    "trigger *{pipeline.day_dag_id}* with *Export from Mixpanel again*"
 )
-NO_LATE = "`late_days` is 0, so *{pipeline.reconcile_dag_id}* loads none; trigger the day here with *Export the day again*"
-
-PARAMS = {
-    "partition_date": Param(
-        None, type=["null", "string"], format="date", title="Partition",
-        description="The day, when the run has no partition key.",
-    ),
-    "reprocess": Param(
-        "append", type="string", enum=["append", "replace"], title="What is active already",
-        description="append: it stays, and only events that are not active yet are loaded. "
-        "replace: AEP removes it when the newly mapped day is active; use it after a change of the mapping.",
-    ),
-    "export_again": Param(
-        False, type="boolean", title="Export the day again",
-        description="Exports the day from Mixpanel again even if it was exported before, for events that arrived late. "
-        "Clearing the task export of such a run exports again; a retry does not.",
-    ),
-}  # fmt: skip
-"""The parameters of one run in the trigger form."""
-
-DEFAULTS = {
-    "owner": "data-platform",
-    "retries": 4,
-    "retry_delay": timedelta(seconds=30),
-    "retry_exponential_backoff": True,
-    "max_retry_delay": timedelta(minutes=20),
-    "execution_timeout": timedelta(hours=2),
-}
+NO_LATE = (
+    "`late_days` is 0, so *{pipeline.reconcile_dag_id}* loads none; trigger *{pipeline.day_dag_id}* with *Export from "
+    "Mixpanel again*"
+)
+DAILY = "Daily at midnight of {zone}, for the day that just ended;"
+ON_REQUEST = "Only on request, as `airflow.schedule` of the pipeline file is null;"
 
 
 def build(pipeline: Pipeline) -> DAG:
@@ -90,39 +69,34 @@ def build(pipeline: Pipeline) -> DAG:
         doc_md=RUNBOOK.format(
             name=pipeline.name,
             dataset=pipeline.aep.dataset,
-            zone=source.day_zone.key,
+            when=(DAILY if pipeline.airflow.schedule else ON_REQUEST).format(zone=source.day_zone.key),
+            day_dag_id=pipeline.day_dag_id,
             settle_hours=pipeline.settle_hours,
             late=(LATE if pipeline.late_days else NO_LATE).format(pipeline=pipeline),
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
         ),
         schedule=DailyPartitionTimetable(
-            source.day_zone.key, str(pipeline.start_date), str(pipeline.end_date or "")
+            source.day_zone.key,
+            str(pipeline.start_date),
+            str(pipeline.end_date or ""),
+            on_request=pipeline.airflow.schedule is None,
         ),
         start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=source.day_zone),
         catchup=False,
-        max_active_runs=4,
+        max_active_runs=pipeline.airflow.max_active_runs,
         dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
-        default_args=DEFAULTS | on_task_failure(pipeline),
+        default_args=on_task_failure(pipeline),
         deadline=deadline_of(pipeline),
-        params=PARAMS,
-        tags=["mixpanel", "aep", pipeline.name],
+        params=params_of_backfill(),
+        tags=["mixpanel", "aep", pipeline.name, *pipeline.airflow.tags],
         **on_run_failure(pipeline),
-    ) as dag:  # fmt: skip
-        # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
-        export = MixpanelExportOperator(
-            task_id="export", pipeline=pipeline, pool="mixpanel_export", execution_timeout=timedelta(hours=12)
-        )
-        transform = XdmTransformOperator(task_id="transform", pipeline=pipeline)
-        validate = XdmValidateOperator(task_id="validate", pipeline=pipeline)
-        stage = AepStageOperator(task_id="stage", pipeline=pipeline)
-        ingest = AepIngestOperator(
-            task_id="ingest",
-            pipeline=pipeline,
-            pool="aep_ingest",
-            execution_timeout=timedelta(hours=8),
-            **on_loaded(pipeline),
-        )
+    ) as dag:
+        export = MixpanelExportOperator(task_id="export", **task_args(pipeline, "export"))
+        transform = XdmTransformOperator(task_id="transform", **task_args(pipeline, "transform"))
+        validate = XdmValidateOperator(task_id="validate", **task_args(pipeline, "validate"))
+        stage = AepStageOperator(task_id="stage", **task_args(pipeline, "stage"))
+        ingest = AepIngestOperator(task_id="ingest", **task_args(pipeline, "ingest"), **on_loaded(pipeline))
         export >> transform >> validate >> stage >> ingest
     return dag
 

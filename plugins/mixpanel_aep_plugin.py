@@ -9,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from mixpanel_aep import pools
 from mixpanel_aep.alerts.deadline import SettledDay
-from mixpanel_aep.links import BatchLink, ReportLink
+from mixpanel_aep.links import BatchLink, DayRunLink, ReportLink
 from mixpanel_aep.timetable import DailyPartitionTimetable
 from mixpanel_aep.web import app
 
@@ -27,7 +27,7 @@ class MixpanelAepPlugin(AirflowPlugin):
     timetables: ClassVar = [DailyPartitionTimetable]
     deadline_references: ClassVar = [SettledDay]
     listeners: ClassVar[list[ModuleType]] = [pools]
-    operator_extra_links: ClassVar = [BatchLink(), ReportLink()]
+    operator_extra_links: ClassVar = [BatchLink(), DayRunLink(), ReportLink()]
     external_views: ClassVar = [
         {
             "name": "Board",

@@ -39,7 +39,7 @@ AEP_RULES = (
         "",
         CredentialsRejected,
         "AEP rejected the access token of connection {conn_id}, also after a refresh (HTTP 401{code}).",
-        "Compare login (client id), extra org_id and scopes of the connection with the Adobe Developer Console.",
+        "Compare login (client id), org_id and scopes of the connection with the Adobe Developer Console.",
         RetryAction.REFRESH,
     ),
     ErrorRule(
@@ -55,7 +55,7 @@ AEP_RULES = (
         r"403025|profile is not valid",
         CredentialsRejected,
         "The credential of connection {conn_id} does not belong to its organization (HTTP 403{code}).",
-        "Compare extra org_id of the connection with the Adobe Developer Console. " + _ENTITLED,
+        "Compare org_id of the connection with the Adobe Developer Console. " + _ENTITLED,
     ),
     ErrorRule(
         {403},
@@ -111,7 +111,7 @@ AEP_RULES = (
         r"400003|missing header",
         RequestRefused,
         "AEP could not {what}: it reports a missing header (HTTP 400{code}).",
-        "Check extra org_id and aep_sandbox of connection {conn_id}.",
+        "Check org_id and aep_sandbox of connection {conn_id}.",
     ),
     ErrorRule(
         {429},

@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import quote_plus
 
 from include.errors import ConfigError
-from include.http.connection_fields import CORRECT_IT, check, flag, refuse_unknown
+from include.http.connection_fields import CORRECT_IT, check, flag, refuse_unknown, required_field
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 
 PLATFORM_HOST = "platform.adobe.io"
@@ -47,9 +47,7 @@ class AepSettings:
         name = self.conn_id
         check(name, "login", self.client_id, r"[A-Za-z0-9._-]{1,128}", "the client id of an OAuth credential")
         check(name, "password", self.client_secret, r"[\x21-\x7e]{1,512}", "that credential's client secret")
-        check(
-            name, "extra org_id", self.org_id, r"[A-Za-z0-9]{1,64}@AdobeOrg", "an id that ends with @AdobeOrg"
-        )
+        check(name, "org_id", self.org_id, r"[A-Za-z0-9]{1,64}@AdobeOrg", "an id that ends with @AdobeOrg")
         check(
             name, "extra aep_sandbox", self.aep_sandbox, r"[a-z0-9-]{1,256}", "a lower-case name such as prod"
         )
@@ -76,8 +74,9 @@ class AepSettings:
         host: str | None,
         port: int | None,
         extra: Mapping[str, Any],
+        schema: str | None = None,
     ) -> Self:
-        """Read a connection: login, password, and the extra fields of ``EXTRA_FIELDS``.
+        """Read a connection: login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Adobe's, or an invalid field.
@@ -86,7 +85,7 @@ class AepSettings:
         return cls(
             client_id=login or "",
             client_secret=password or "",
-            org_id=str(extra.get("org_id") or ""),
+            org_id=required_field(conn_id, "org_id", extra, schema),
             aep_sandbox=str(extra.get("aep_sandbox") or ""),
             scopes=_scopes(conn_id, extra.get("scopes")),
             sandbox_url=sandbox_address(

@@ -34,7 +34,8 @@ class AirflowDeployment:
         if self.missing_pools:
             raise ConfigError(
                 f"Airflow has no pool {', '.join(self.missing_pools)}: tasks in it are never scheduled.",
-                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`.",
+                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`. Create a "
+                "pool that only a pipeline file names under Admin > Pools.",
             )
         sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"
         if self.heartbeat_seconds > _LONGEST_HEARTBEAT_SECONDS:

@@ -179,6 +179,7 @@ def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: 
         "password": found.get("password"),
         "host": found.get("host"),
         "port": int(port) if port.isdecimal() else None,
+        "schema": found.get("schema"),
         "extra": _extra(conn_id, found.get("extra")),
     }
 

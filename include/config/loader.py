@@ -18,6 +18,15 @@ PIPELINES = Path(__file__).parents[1] / "pipelines"
 _LIMIT_BYTES = 256 * 1024
 _Lines = dict[tuple[str | int, ...], int]
 
+_PLAIN = {
+    "tuple_type": "write a list such as [first, second]",
+    "model_type": "write a section with keys of its own",
+    "dict_type": "write a section with keys of its own",
+    "too_short": "write at least one entry",
+    "string_too_short": "write a text that is not empty",
+}
+"""Sentences for errors that pydantic names in the words of Python."""
+
 
 class _Loader(yaml.SafeLoader):
     """Keeps dates as text: PyYAML's own error for 2026-02-30 has no line number."""
@@ -173,7 +182,10 @@ def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
         return f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     if fault["type"] == "missing":
         return f"{where} is missing the key {key!r}"
-    return f"{where} {key}: {fault['msg'].removeprefix('Value error, ')}"
+    if at[-1:] == ("[key]",):
+        return f"{where} has an unknown key {key.removesuffix('.[key]')!r}; the known ones are {fault['ctx']['expected']}"
+    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return f"{where} {key}: {said}" if key else f"{where}: {said}"
 
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
@@ -185,7 +197,8 @@ def _known_keys(at: tuple[str | int, ...]) -> list[str]:
             annotation = get_args(annotation)[0]
         if get_origin(annotation) is dict:  # sections by a customer-defined name
             next(parts, None)
-            annotation = next(iter(get_args(get_args(annotation)[1])), None)
+            value = get_args(annotation)[1]
+            annotation = value if isinstance(value, type) else next(iter(get_args(value)), None)
         if get_origin(annotation) is tuple:  # a list of sections
             next(parts, None)
             annotation = get_args(annotation)[0]

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
 from include.config.cron import cron
 from include.config.identities import Identities, IdentityPlaceholders
@@ -199,6 +200,7 @@ class Pipeline(_Section):
     verify: Verify = Verify()
     retention: Retention = Retention()
     alerts: Alerts | None = None
+    airflow: AirflowSettings = AirflowSettings()
     late_days: int = Field(5, ge=0, le=60)
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
@@ -243,6 +245,11 @@ class Pipeline(_Section):
     def reconcile_dag_id(self) -> str:
         """The id of the DAG that reloads the pipeline's recent days."""
         return f"mixpanel_aep_reconcile_{self.name.replace('-', '_')}"
+
+    @property
+    def day_dag_id(self) -> str:
+        """The id of the DAG whose form starts the run of one day."""
+        return f"mixpanel_aep_day_{self.name.replace('-', '_')}"
 
     @property
     def verify_dag_id(self) -> str:

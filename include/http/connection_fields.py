@@ -41,6 +41,23 @@ def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -
         raise ConfigError(f"Connection {conn_id}: {field} must be {meaning}; it {given}.", CORRECT_IT)
 
 
+def required_field(conn_id: str, name: str, extra: Mapping[str, Any], schema: str | None) -> str:
+    """Return a field that has to be filled: from ``schema``, a standard field of Airflow's form, or from the extra fields.
+
+    Airflow folds extra fields away, so that its form has the required one among the standard fields.
+
+    Raises:
+        ConfigError: the two places have different values.
+    """
+    given = {text for value in (extra.get(name), schema) if (text := str(value or ""))}
+    if len(given) > 1:
+        raise ConfigError(
+            f"Connection {conn_id}: {name} of the extra fields differs from the field of the form.",
+            CORRECT_IT,
+        )
+    return given.pop() if given else ""
+
+
 def flag(conn_id: str, name: str, value: object) -> bool:
     """Return a boolean extra field; connections that are given as a URI contain it as text.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from include.errors import ConfigError
-from include.http.connection_fields import check, flag, refuse_unknown
+from include.http.connection_fields import check, flag, refuse_unknown, required_field
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 from include.lake.history import Source
 
@@ -66,16 +66,17 @@ class MixpanelSettings:
         host: str | None,
         port: int | None,
         extra: Mapping[str, Any],
+        schema: str | None = None,
     ) -> Self:
-        """Read a connection: login, password, and extra ``region``, ``project_id``, ``sandbox``.
+        """Read a connection: login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Mixpanel's, or an invalid field.
         """
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
         region = str(extra.get("region") or "us").lower()
-        project_id = str(extra.get("project_id") or "")
-        check(conn_id, "extra project_id", project_id, r"[1-9][0-9]{0,17}", "the project's number")
+        project_id = required_field(conn_id, "project_id", extra, schema)
+        check(conn_id, "project_id", project_id, r"[1-9][0-9]{0,17}", "the project's number")
         return cls(
             username=login or "",
             secret=password or "",

@@ -41,7 +41,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
             connections[conn_id] = None
             continue
         connections[conn_id] = {
-            name: getattr(conn, name) for name in ("login", "password", "host", "port", "extra")
+            name: getattr(conn, name) for name in ("login", "password", "host", "port", "schema", "extra")
         }
     secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
     return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}

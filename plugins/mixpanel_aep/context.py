@@ -44,9 +44,9 @@ def partition_of(context: Mapping[str, Any]) -> date:
     if not named:
         raise ConfigError(
             "This run has no partition.",
-            "Trigger it with a partition key or partition_date such as 2026-07-01, or use Backfill for many days.",
+            "Start the DAG mixpanel_aep_day_..., whose form has a field for the day, or choose Backfill for several days.",
         )
-    days = [_day(text) for text in named]
+    days = [named_day(text) for text in named]
     if days[0] != days[-1]:
         raise ConfigError(
             f"This run has the partition key {days[0]}, but its partition_date is {days[-1]}.",
@@ -55,14 +55,19 @@ def partition_of(context: Mapping[str, Any]) -> date:
     return days[0]
 
 
-def _day(text: object) -> date:
+def named_day(text: object) -> date:
+    """Return the day that a run names.
+
+    Raises:
+        ConfigError: it is missing, or has another format.
+    """
     try:
         day = date.fromisoformat(text if isinstance(text, str) else "")
     except ValueError:
         day = None
     # fromisoformat also reads 20260701 and 2026-W27-3: one day would have several names in Airflow.
     if day is None or day.isoformat() != text:
-        raise ConfigError("This run's partition is not a valid day.", "Write it like 2026-07-01.")
+        raise ConfigError("This run's day is not a valid day.", "Write it like 2026-07-01.")
     return day
 
 

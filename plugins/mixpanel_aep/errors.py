@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from textwrap import fill
+from typing import Any
 
+import structlog
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRuntimeError
 
 from include.errors import PipelineError, Terminal
 
 log = logging.getLogger(__name__)
+COLUMNS = 100
+"""The longest line of an error in a log: Airflow's page puts time, level and place around it."""
+
+
+class FailNow(AirflowFailException):
+    """A person has to act first; the text says what happened and what to do."""
+
+
+class TryAgain(AirflowException):
+    """A retry may succeed; the text says what happened."""
 
 
 @contextmanager
@@ -26,8 +40,9 @@ def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError
     except PipelineError as error:
         if isinstance(error, leave):
             raise
-        kind = AirflowFailException if isinstance(error, Terminal) else AirflowException
-        log.error("%s", error)
+        kind = FailNow if isinstance(error, Terminal) else TryAgain
+        log.error("%s", lines_of(error))
+        _leave_out_tracebacks()
         raise kind(str(error)) from None
     except (AirflowException, AirflowRuntimeError):
         raise
@@ -35,3 +50,29 @@ def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError
         sentence = f"A defect of mixpanel-aep: {type(error).__name__}. Please report it with the place below."
         log.error("%s\n%s", sentence, "".join(traceback.format_tb(error.__traceback__)))
         raise AirflowException(sentence) from None
+
+
+def lines_of(error: PipelineError) -> str:
+    """Return what happened and what to do, each from a new line, in lines that fit the screen."""
+    texts = filter(None, (f"{type(error).__name__}: {error.sentence}", error.hint))
+    return "\n".join(fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in texts)
+
+
+def _leave_out_tracebacks() -> None:
+    """Let Airflow log a failure that was foreseen without its traceback, which would only show Airflow's own lines.
+
+    Airflow logs the traceback of every exception that a task raises, and has no setting for it.
+    """
+    processors = structlog.get_config()["processors"]
+    if isinstance(processors, list) and _without_foreseen_traceback not in processors:
+        processors.insert(0, _without_foreseen_traceback)
+
+
+def _without_foreseen_traceback(
+    logger: Any,  # noqa: ARG001 - structlog's signature
+    method: str,  # noqa: ARG001
+    event: MutableMapping[str, Any],
+) -> MutableMapping[str, Any]:
+    if event.get("exc_info") and isinstance(sys.exc_info()[1], FailNow | TryAgain):
+        del event["exc_info"]
+    return event

@@ -20,9 +20,21 @@ from include.aep.settings import AepSettings
 _SEGMENT = r"[A-Za-z0-9._~%-]{1,300}"
 _BATCH = re.compile(
     rf"https://experience\.adobe\.com/#/sname:{_SEGMENT}/platform/batch/{_SEGMENT}"
-    r"|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/_sandbox/aep/batches",
+    r"|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?/_sandbox/aep/batches/" + _SEGMENT + "/page",
     re.ASCII,
 )
+_DAY_RUN = re.compile(
+    r"/dags/mixpanel_to_aep_[a-z0-9_]{1,63}/runs/manual__\d{4}-\d\d-\d\d__[0-9T_]{8,40}", re.ASCII
+)
+
+
+def _left_in_xcom(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
+    """Return what the task has left in XCom for one of its links; users may have edited it."""
+    if isinstance(operator, BaseOperator):  # in the task's own process
+        return BaseXCom.get_value(key=link.xcom_key, ti_key=ti_key)
+    from airflow.serialization.definitions.operatorlink import XComOperatorLink
+
+    return XComOperatorLink(name=link.name, xcom_key=link.xcom_key).get_link(operator, ti_key=ti_key)
 
 
 class BatchLink(BaseOperatorLink):
@@ -46,12 +58,7 @@ class BatchLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the link that the task has left if it is valid."""
-        if isinstance(operator, BaseOperator):  # in the task's own process
-            text = BaseXCom.get_value(key=self.KEY, ti_key=ti_key)
-        else:
-            from airflow.serialization.definitions.operatorlink import XComOperatorLink
-
-            text = XComOperatorLink(name=self.name, xcom_key=self.KEY).get_link(operator, ti_key=ti_key)
+        text = _left_in_xcom(self, operator, ti_key)
         return text if self.is_link(text) else ""
 
     @staticmethod
@@ -63,9 +70,38 @@ class BatchLink(BaseOperatorLink):
     def href(settings: AepSettings, batch_id: str) -> str:
         """Return the address of a batch."""
         if settings.sandbox_url:
-            return f"{settings.sandbox_url}/_sandbox/aep/batches"
+            return f"{settings.sandbox_url}/_sandbox/aep/batches/{quote(batch_id, safe='')}/page"
         place = f"sname:{quote(settings.aep_sandbox, safe='')}/platform/batch/{quote(batch_id, safe='')}"
         return f"https://experience.adobe.com/#/{place}"
+
+
+class DayRunLink(BaseOperatorLink):
+    """The link from the DAG of one day to the run that loads the day."""
+
+    KEY = "day_run_link"
+    name = "Run of the day"
+
+    @property
+    def operators(self) -> list[type]:  # type: ignore[override]
+        """Return the operator that has it; imported late, because it imports this module."""
+        from mixpanel_aep.operators.start_day import StartDayOperator
+
+        return [StartDayOperator]
+
+    @property
+    def xcom_key(self) -> str:
+        """The XCom key of the link."""
+        return self.KEY
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the link that the task has left if it is valid."""
+        text = _left_in_xcom(self, operator, ti_key)
+        return text if isinstance(text, str) and _DAY_RUN.fullmatch(text) else ""
+
+    @staticmethod
+    def href(dag_id: str, run_id: str) -> str:
+        """Return the address of a run in Airflow."""
+        return f"/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 class ReportLink(BaseOperatorLink):

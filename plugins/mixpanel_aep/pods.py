@@ -1,15 +1,22 @@
 """The size of a task's pod by its step, for the KubernetesExecutor: ``pod_mutation_hook`` of ``airflow_local_settings.py``.
 
-Airflow calls the hook for every pod before it is created. Pods of other DAGs are not changed.
+Airflow calls the hook for every pod before it is created. Pods of other DAGs are not changed. A size in the pipeline file
+comes with the DAG, as the task's ``pod_override``: the scheduler may not have the pipeline files.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
+
+from include.config.airflow import amount
 
 _DAG_PREFIXES = ("mixpanel_to_aep_", "mixpanel_aep_")
 _CONTAINER = "base"
+_SIZED = "mixpanel-aep/size"
+_FIELDS = {"cpu": "cpu", "memory": "memory", "max_cpu": "most_cpu", "max_memory": "most_memory"}
 
 
 @dataclass(frozen=True)
@@ -44,15 +51,46 @@ SIZES = {
     "audit": _MIDDLE,
     "clean": _SMALL,
     "verify": _LARGE,
+    "start": _SMALL,
 }
 """By task id: above the peaks of a day of a million events (docs/performance.md), with Airflow's own 200 MB."""
+
+
+def size_of(task: str, chosen: Mapping[str, str]) -> PodSize:
+    """Return the size of a task's pod; ``chosen``: the keys of the pipeline file, which replace those of ``SIZES``.
+
+    Kubernetes refuses a request that is above the limit, so where only one of them is chosen, the other follows it.
+    """
+    size = replace(SIZES.get(task, _MIDDLE), **{_FIELDS[key]: value for key, value in chosen.items()})
+    for least, most in (("cpu", "max_cpu"), ("memory", "max_memory")):
+        request, limit = getattr(size, _FIELDS[least]), getattr(size, _FIELDS[most])
+        if amount(request) > amount(limit):
+            other, value = (most, request) if least in chosen else (least, limit)
+            size = replace(size, **{_FIELDS[other]: value})
+    return size
+
+
+def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """Return the ``executor_config`` of a task whose pod has a size in the pipeline file; otherwise an empty one.
+
+    An Airflow without the Kubernetes client has no KubernetesExecutor, so that there is no pod.
+    """
+    if not chosen or find_spec("kubernetes") is None:
+        return {}
+    from kubernetes.client import models as k8s
+
+    resources = k8s.V1ResourceRequirements(**size_of(task, chosen).resources())
+    container = k8s.V1Container(name=_CONTAINER, resources=resources)
+    metadata = k8s.V1ObjectMeta(annotations={_SIZED: "pipeline file"})
+    return {"pod_override": k8s.V1Pod(metadata=metadata, spec=k8s.V1PodSpec(containers=[container]))}
 
 
 def pod_mutation_hook(pod: Any) -> None:
     """Set requests and limits of the pod's main container, if it is for a task of this project."""
     labels = (pod.metadata.labels if pod.metadata else None) or {}
     dag, task = labels.get("dag_id", ""), labels.get("task_id", "")
-    if not dag.startswith(_DAG_PREFIXES):
+    annotations = getattr(pod.metadata, "annotations", None) or {}
+    if not dag.startswith(_DAG_PREFIXES) or _SIZED in annotations:
         return
     size = SIZES.get(task, _MIDDLE)
     for container in pod.spec.containers:

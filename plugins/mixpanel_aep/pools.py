@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
+from include.config.loader import load_readable_pipelines
 from include.config.pools import POOLS
 
 log = logging.getLogger(__name__)
@@ -23,22 +24,29 @@ def on_starting(component: Any) -> None:  # noqa: ARG001 - Airflow's name, and a
 
 
 def missing_pools() -> list[str]:
-    """Return the names of the pools that Airflow's metadata database lacks."""
+    """Return the names of the pools that Airflow's metadata database lacks: this project's, and those of pipeline files."""
     from airflow.models import Pool
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     with create_session() as session:
         there = set(session.scalars(select(Pool.pool)))
-    return [pool.name for pool in POOLS if pool.name not in there]
+    own = [pool.name for pool in POOLS]
+    named = {name for pipeline in load_readable_pipelines()[0] for name in pipeline.airflow.pools}
+    return [name for name in [*own, *sorted(named - {*own})] if name not in there]
 
 
 def add_missing_pools() -> list[str]:
-    """Add missing pools; return their names. Two schedulers may do it at the same time."""
+    """Add this project's missing pools; return their names. Two schedulers may do it at the same time.
+
+    A pool that only a pipeline file names is not added: nobody has said how many slots it has.
+    """
     from airflow.models import Pool
 
     missing = missing_pools()
-    for pool in POOLS:
-        if pool.name in missing:
-            Pool.create_or_update_pool(pool.name, pool.slots, pool.description, include_deferred=False)
-    return missing
+    added = [pool for pool in POOLS if pool.name in missing]
+    for name in sorted({*missing} - {pool.name for pool in added}):
+        log.error("Airflow has no pool %s, which a pipeline file names: tasks wait for it. Create it.", name)
+    for pool in added:
+        Pool.create_or_update_pool(pool.name, pool.slots, pool.description, include_deferred=False)
+    return [pool.name for pool in added]

@@ -1,4 +1,8 @@
-"""The description of this package for Airflow: its two connection types and their forms."""
+"""The description of this package for Airflow: its two connection types and their forms.
+
+Airflow's form folds the extra fields away. What has to be filled is therefore among the standard fields: the project's or
+the organization's id is in ``schema``. Where a connection is written as JSON, it may also be an extra field.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
         "versions": [VERSION],
         "connection-types": [_mixpanel(), _aep()],
-        "extra-links": ["mixpanel_aep.links.BatchLink", "mixpanel_aep.links.ReportLink"],
+        "extra-links": [
+            "mixpanel_aep.links.BatchLink",
+            "mixpanel_aep.links.DayRunLink",
+            "mixpanel_aep.links.ReportLink",
+        ],
     }
 
 
@@ -31,11 +39,6 @@ def _mixpanel() -> dict[str, Any]:
         "hook-name": "Mixpanel",
         "hook-class-name": "mixpanel_aep.hooks.mixpanel.MixpanelHook",
         "conn-fields": {
-            "project_id": {
-                "label": "Project ID",
-                "description": "Mixpanel: Project settings, Overview.",
-                "schema": {"type": ["integer", "null"], "minimum": 1},
-            },
             "region": {
                 "label": "Data residency",
                 "description": "Where the project's data is stored; Mixpanel: Project settings, Overview.",
@@ -44,9 +47,14 @@ def _mixpanel() -> dict[str, Any]:
             "sandbox": _SANDBOX_FIELD,
         },
         "ui-field-behaviour": {
-            "hidden-fields": ["schema", "extra"],
-            "relabeling": {"login": "Service account user name", "password": "Service account secret"},
+            "hidden-fields": ["extra"],
+            "relabeling": {
+                "login": "Service account user name",
+                "password": "Service account secret",
+                "schema": "Project ID",
+            },
             "placeholders": {
+                "schema": "Mixpanel: Project settings, Overview",
                 "login": "name.abc123.mp-service-account",
                 "host": "leave empty: the region decides",
                 "port": "443",
@@ -61,11 +69,6 @@ def _aep() -> dict[str, Any]:
         "hook-name": "Adobe Experience Platform",
         "hook-class-name": "mixpanel_aep.hooks.aep.AepHook",
         "conn-fields": {
-            "org_id": {
-                "label": "Organization ID",
-                "description": "Ends with @AdobeOrg; Adobe Developer Console: your project, OAuth Server-to-Server.",
-                "schema": {"type": ["string", "null"]},
-            },
             "aep_sandbox": {
                 "label": "AEP sandbox",
                 "description": "Its name in lower case; AEP: Sandboxes.",
@@ -89,8 +92,16 @@ def _aep() -> dict[str, Any]:
             "sandbox": _SANDBOX_FIELD,
         },
         "ui-field-behaviour": {
-            "hidden-fields": ["schema", "extra"],
-            "relabeling": {"login": "Client ID", "password": "Client secret"},
-            "placeholders": {"host": "leave empty: platform.adobe.io", "port": "443"},
+            "hidden-fields": ["extra"],
+            "relabeling": {
+                "login": "Client ID",
+                "password": "Client secret",
+                "schema": "Organization ID",
+            },
+            "placeholders": {
+                "host": "leave empty: platform.adobe.io",
+                "port": "443",
+                "schema": "ends with @AdobeOrg; Adobe Developer Console, OAuth Server-to-Server",
+            },
         },
     }

@@ -96,3 +96,10 @@ def test_repr_shows_no_secret() -> None:
     made = settings()
     assert all(secret not in repr(made) + str(made) for secret in made.secrets)
     assert "p8e-canary%2Bsecret" in made.secrets
+
+
+def test_the_organization_may_be_in_the_field_of_airflows_form() -> None:
+    made = settings()
+    assert settings(extra={"aep_sandbox": "prod"}, schema=made.org_id) == made
+    with pytest.raises(ConfigError, match="org_id of the extra fields differs from the field of the form"):
+        settings(schema="OTHER@AdobeOrg")

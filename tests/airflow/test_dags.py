@@ -72,7 +72,7 @@ def test_an_invalid_pipeline_file_affects_no_other_pipeline_and_is_shown(tmp_pat
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
     bag = DagBag(str(PROJECT / "dags"))
     assert sorted(bag.dags) == [
-        "mixpanel_aep_reconcile_good", "mixpanel_aep_verify_good", "mixpanel_to_aep_good",
+        "mixpanel_aep_day_good", "mixpanel_aep_reconcile_good", "mixpanel_aep_verify_good", "mixpanel_to_aep_good",
     ]  # fmt: skip
     (error,) = bag.import_errors.values()
     assert "broken.yaml:19 has an unknown key 'late_dais'; did you mean 'late_days'?" in error
@@ -128,7 +128,7 @@ def test_a_pipeline_without_late_days_has_a_reconcile_dag_that_says_that_it_load
         "close",
     ]
     for dag in dags.values():
-        if not dag.dag_id.startswith(("mixpanel_aep_setup", "mixpanel_aep_verify")):
+        if not dag.dag_id.startswith(("mixpanel_aep_setup", "mixpanel_aep_verify", "mixpanel_aep_day")):
             assert "`late_days` is 0" in dag.doc_md
             assert "{" not in dag.doc_md, "a field that was not filled in"
 
@@ -154,7 +154,7 @@ def test_dag_files_import_in_a_third_of_airflows_own_time_without_heavy_librarie
         "import airflow.sdk, airflow.timetables.trigger, airflow.providers.standard.triggers.temporal, "
         "airflow.triggers.base\n"
         "started = time.process_time()\n"
-        f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_reconcile.py', 'mixpanel_aep_setup.py', 'mixpanel_aep_verify.py')]\n"
+        f"[runpy.run_path(f'{PROJECT}/dags/' + name) for name in ('mixpanel_to_aep.py', 'mixpanel_aep_day.py', 'mixpanel_aep_reconcile.py', 'mixpanel_aep_setup.py', 'mixpanel_aep_verify.py')]\n"
         "heavy = {'pandas', 'great_expectations', 'duckdb', 'pyarrow', 'jsonschema_rs', 'boto3'} & set(sys.modules)\n"
         "print((time.process_time() - started) / (started - begun), sorted(heavy))"
     )

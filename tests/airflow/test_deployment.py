@@ -14,6 +14,7 @@ import yaml
 from include.cli.airflow_deployment import AirflowDeployment
 from include.cli.checks import _airflow
 from include.cli.settings_lookup import Airflow, LakeSetting
+from include.config.airflow import TASKS
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError
 from tests.support.pipeline_runner import PIPELINES
@@ -80,8 +81,7 @@ def test_files_and_dags_name_the_same_pools() -> None:
         assert [(row["pool_name"], row["pool_slot"], row["pool_description"]) for row in rows] == [
             (pool.name, pool.slots, pool.description) for pool in POOLS
         ]
-    used = {name for path in (PROJECT / "dags").glob("*.py")
-            for name in re.findall(r'pool="(\w+)"', path.read_text(encoding="utf-8"))}  # fmt: skip
+    used = {task.pool for task in TASKS.values()} - {"default_pool"}
     assert used == {pool.name for pool in POOLS}
 
 

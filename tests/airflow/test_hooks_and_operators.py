@@ -30,7 +30,7 @@ from include.steps.ingest.step import IngestResult
 from include.steps.workspace import Workspace
 from mixpanel_aep import hooks
 from mixpanel_aep.context import partition_of, requested_refresh, should_replace
-from mixpanel_aep.errors import translate_errors
+from mixpanel_aep.errors import FailNow, TryAgain, translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.clean import CleanOperator
@@ -147,15 +147,16 @@ def test_a_retry_keeps_its_refresh_id_and_a_cleared_task_gets_a_new_one() -> Non
 @pytest.mark.parametrize(
     ("error", "becomes"),
     [
-        (Terminal("a."), AirflowFailException),
-        (Transient("a."), AirflowException),
-        (Conflict("a."), AirflowException),
+        (Terminal("a."), FailNow),
+        (Transient("a."), TryAgain),
+        (Conflict("a."), TryAgain),
     ],
 )
 def test_only_errors_that_may_pass_are_retried(error, becomes) -> None:
     with pytest.raises(becomes) as raised, translate_errors():
         raise error
     assert type(raised.value) is becomes
+    assert isinstance(raised.value, AirflowFailException) is isinstance(error, Terminal)
 
 
 @time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)

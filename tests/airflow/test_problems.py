@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from include.errors import ConfigError, Throttled
+from mixpanel_aep.errors import lines_of
 from mixpanel_aep.problems import PROBLEM_KEY, keep_problem
 
 pytestmark = pytest.mark.airflow
@@ -60,3 +61,17 @@ def test_every_operator_stores_its_problem() -> None:
     with pytest.raises(Exception, match="It is wrong"):
         Broken(task_id="broken", pipeline=load_pipelines()[0]).execute({"ti": task})
     assert PROBLEM_KEY in task.xcom
+
+
+def test_the_log_of_an_error_fits_the_screen_and_says_cause_and_remedy() -> None:
+    error = ConfigError(f"Pipeline {'shop ' * 40}is wrong.", "Correct it. " * 20)
+    lines = lines_of(error).splitlines()
+    assert lines[0].startswith("ConfigError: Pipeline shop")
+    assert max(map(len, lines)) <= 100
+    assert " ".join(lines) == f"ConfigError: {error}"
+    assert lines_of(ConfigError("It is wrong.", "Correct it.")) == "ConfigError: It is wrong.\nCorrect it."
+
+
+def test_a_word_that_is_longer_than_a_line_is_not_broken() -> None:
+    path = "/lake/" + "x" * 150
+    assert path in lines_of(ConfigError(f"It is in {path}."))

@@ -195,12 +195,13 @@ def test_m17_a_link_refers_to_the_report_of_its_run(api: Api, root: Path, run_id
 FORGED = [
     "javascript:alert(1)", "https://evil.example/", "//evil.example/", "/logout", "", None, 7, {"a": 1},
     "https://experience.adobe.com.evil.example/#/sname:x/platform/batch/y",
-    "https://experience.adobe.com/#/sname:x/platform/batch/y\n", "http://127.0.0.1:1/_sandbox/reset",
+    "https://experience.adobe.com/#/sname:x/platform/batch/y\n", "http://127.0.0.1:1/_sandbox/reset", "http://127.0.0.1:1/_sandbox/aep/batches/../reset/page",
+    "http://evil.example/_sandbox/aep/batches/x/page",
     "https://experience.adobe.com@evil.example/#/sname:x/platform/batch/y", "data:text/html,x",
 ]  # fmt: skip
 TRUE = [
     "https://experience.adobe.com/#/sname:prod/platform/batch/01K0ABC",
-    "http://127.0.0.1:8123/_sandbox/aep/batches",
+    "http://127.0.0.1:8123/_sandbox/aep/batches/01K0ABC/page",
 ]
 
 

@@ -61,7 +61,29 @@ def test_forms_show_exactly_the_fields_that_the_clients_use():
     from include.aep.settings import EXTRA_FIELDS as AEP_FIELDS
     from include.mixpanel.settings import EXTRA_FIELDS as MIXPANEL_FIELDS
 
+    required = {"mixpanel": "project_id", "adobe_experience_platform": "org_id"}
     forms = {
-        form["connection-type"]: set(form["conn-fields"]) for form in get_provider_info()["connection-types"]
+        form["connection-type"]: {*form["conn-fields"], required[form["connection-type"]]}
+        for form in get_provider_info()["connection-types"]
     }
     assert forms == {"mixpanel": set(MIXPANEL_FIELDS), "adobe_experience_platform": set(AEP_FIELDS)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "required"), [("mixpanel", "Project ID"), ("adobe_experience_platform", "Organization ID")]
+)
+def test_what_has_to_be_filled_is_among_the_fields_that_airflow_does_not_fold_away(kind: str, required: str):
+    """As Airflow's page asks for it: only the standard fields are open; an extra field may be left as it is."""
+    from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+
+    (form,) = [hook for hook in HookMetaService.hook_meta_data() if hook.connection_type == kind]
+    standard = form.standard_fields
+    assert standard.url_schema.title == required
+    assert not standard.url_schema.hidden
+    assert standard.login.title
+    assert standard.password.title
+    assert all(
+        field["value"] is not None or "null" in field["schema"]["type"]
+        for field in form.extra_fields.values()
+    )
+    assert required.lower().replace(" ", "_") not in form.extra_fields

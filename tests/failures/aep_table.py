@@ -69,9 +69,9 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
           (401, "401013", "Oauth token is not valid", "also after a refresh", 2),
           (403, "403000", "Api Key is required", r"client id of connection aep_default .*\(HTTP 403, code 403000\)", 1),
           (403, "403003", "Api Key is invalid", r"client id .*403003.*Developer Console", 1),
-          (403, "403025", "Profile is not valid", "extra org_id .*AEP-Default-All-Users", 1))),
+          (403, "403025", "Profile is not valid", "org_id .*AEP-Default-All-Users", 1))),
     Row("gateway/400003", _GATEWAY, (_gateway(400, "400003", "Missing header"),), (RequestRefused,), succeeds=False,
-        says="extra org_id and aep_sandbox", active=0),
+        says="org_id and aep_sandbox", active=0),
     Row("gateway/BadRequestError", _GATEWAY, (at("create", answer(400, None, body_json=_problem("BadRequestError"))),),
         (RequestRefused,), succeeds=False, says="HTTP 400, code BadRequestError", active=0, requests={"create": 1}),
 

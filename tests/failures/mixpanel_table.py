@@ -137,7 +137,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
     Row("31", "dragonkhoi/mixpanel-mcp#5", raises=(WrongProject,), succeeds=False, says="Set the region", exported=None, faults=(
         answer(400, None, body='{"request":"/x","error":"request failed with error: invalid project id for cluster."}'),)),
     Row("32", "mixpanel/mixpanel-python#110", connection={"extra": {"project_id": None}}, raises=(ConfigError,), succeeds=False,
-        says="extra project_id must be the project's number", requests=0, exported=None),
+        says="project_id must be the project's number", requests=0, exported=None),
     Elsewhere("33", _EMBULK + "42", "test_a_day_is_streamed_and_never_held_in_memory"),
     Row("34", _AIRBYTE + "58611", holds=tuple(event(at=MIDNIGHT + hour * 3600) for hour in range(24)), exported=24),
     NotOurs("35", _TAP + "24", "profiles and cohorts are not exported"),

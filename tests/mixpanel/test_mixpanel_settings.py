@@ -148,3 +148,12 @@ def test_repr_shows_no_credentials() -> None:
         assert SECRET not in text
         assert made.basic_token not in text
         assert "2384945" in text
+
+
+def test_the_project_may_be_in_the_field_of_airflows_form() -> None:
+    assert settings(extra={"region": "eu"}, schema="2384945") == settings()
+    assert settings(schema="2384945") == settings(), "in both places"
+    with pytest.raises(
+        ConfigError, match="project_id of the extra fields differs from the field of the form"
+    ):
+        settings(schema="7")

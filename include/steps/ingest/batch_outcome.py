@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 
 from include.aep.decide import BatchState, classify_status, refused_record
@@ -95,6 +96,10 @@ def _require_replaced_gone(work: BatchLoader, batch: str, replaced: tuple[str, .
             )
 
 
+_OWN_FAILURE = re.compile(r"\b[A-Z]+-\d+-5\d\d\b")
+"""AEP's codes end with the HTTP status that they stand for: 400 for wrong rows, 5xx for a failure of AEP."""
+
+
 def record_failed(work: BatchLoader, batch: str) -> None:
     """Record that AEP refused a batch, and store what AEP reports about its rows.
 
@@ -120,14 +125,11 @@ def record_failed(work: BatchLoader, batch: str) -> None:
         record.content == work.staged.content
     ):  # otherwise it is an earlier run's batch, and this run still has to load its own
         named = bool(kept) or " at " in why or "rows" in why
-        raise _refused(
-            work,
-            batch,
-            why,
-            "None of its rows are visible. Correct the mapping or the schema, then clear the task transform."
-            if named
-            else "None of its rows are visible. AEP failed without naming a row. Clear ingest once, then contact Adobe.",
-        )
+        if named and not _OWN_FAILURE.search(why):
+            hint = "Correct the mapping or the schema, then clear the task transform."
+        else:
+            hint = "AEP failed for a reason of its own. Clear the task ingest; if it repeats, contact Adobe with the batch id."
+        raise _refused(work, batch, why, f"None of its rows are visible. {hint}")
 
 
 def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:

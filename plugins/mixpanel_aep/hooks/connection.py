@@ -41,6 +41,7 @@ def read_settings(
         host=conn.host,
         port=conn.port,
         extra=conn.extra_dejson,
+        schema=conn.schema,
     )
     for secret in settings.secrets:
         mask(secret)

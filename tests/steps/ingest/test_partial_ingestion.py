@@ -332,6 +332,25 @@ def test_errors_of_a_successful_batch_are_reported_without_values(partial: Parti
     assert (done.active, done.refused) == (8, 0)
 
 
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        ("INGEST-1999-500", "AEP failed for a reason of its own. Clear the task ingest"),
+        ("CONNECTORS-2001-503", "AEP failed for a reason of its own. Clear the task ingest"),
+        ("INGEST-1401-400", "Correct the mapping or the schema, then clear the task transform"),
+    ],
+)
+def test_a_batch_that_failed_for_aeps_own_reasons_does_not_blame_the_mapping(
+    partial: Partial, code: str, hint: str
+) -> None:
+    errors = [{"code": code, "description": "x", "recordCount": 8}]
+    partial.control(NEXT, {"next_batches": [{"outcome": "failed", "errors": errors}]})
+    with pytest.raises(BatchFailed, match=code) as failed:
+        partial.ingest(DAY, partial.stage(DAY))
+    assert hint in failed.value.hint
+    assert ("mapping" in failed.value.hint) is code.endswith("-400")
+
+
 def _not_licensed(*_: object) -> int:
     raise LakeNotReadable("There is no licence.", "Ask for one.")
 

@@ -88,9 +88,7 @@ def test_a_contradiction_is_reported_with_its_field(
     one: dict[str, Any], other: dict[str, Any], keyword: str
 ) -> None:
     parts = [{"properties": {"_acme": object_of(list=array_of(each))}} for each in (one, other)]
-    with pytest.raises(
-        SchemaError, match=rf"contradict each other at _acme\.list\.\*: .* in {keyword}\."
-    ):
+    with pytest.raises(SchemaError, match=rf"contradict each other at _acme\.list\.\*: .* in {keyword}\."):
         resolve({"allOf": parts}, dict.__getitem__)
 
 

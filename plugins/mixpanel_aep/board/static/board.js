@@ -58,6 +58,7 @@
 
   const bodies = {
     run: (form, given) => ["/dags/" + encodeURIComponent(form.dataset.dag) + "/dagRuns", {
+      dag_run_id: `manual__${form.dataset.day}__${new Date().toISOString()}`,
       logical_date: null,
       partition_key: form.dataset.day,
       conf: { reprocess: given.get("reprocess"), export_again: given.get("export_again") === "on" },

@@ -1,0 +1,60 @@
+"""Start day: requests the run of one day from the pipeline's daily DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
+
+from include.errors import ConfigError, SettingsUnavailable
+from mixpanel_aep.context import named_day, requested_refresh, should_replace, validate_conf
+from mixpanel_aep.links import DayRunLink
+from mixpanel_aep.operators.base import PipelineOperator
+
+
+class StartDayOperator(PipelineOperator):
+    """Starts a run of the daily DAG for the day of this run's form, and links to it."""
+
+    operator_extra_links = (DayRunLink(),)
+
+    def run_pipeline(self, context: Mapping[str, Any]) -> dict[str, str]:
+        """Request the run; a retry finds the run that an earlier try requested."""
+        conf = validate_conf(context, ("day", "reprocess", "export_again"))
+        day = str(named_day(conf.pop("day", None)))
+        should_replace(context)
+        requested_refresh(context)
+        dag_id, run_id = self.pipeline.dag_id, self._run_id(context, day)
+        if context["ti"].get_dag(dag_id).is_paused:
+            raise ConfigError(
+                f"The DAG {dag_id} is paused, so a run of {day} would not start.",
+                f"Unpause {dag_id}, then clear this task.",
+            )
+        note = f"Day {day}, started by {context['dag_run'].dag_id}"
+        # Airflow 3.3's supervisor drops the partition key of such a request, so the day is in the run's conf.
+        request = TriggerDagRun(dag_id=dag_id, run_id=run_id, conf={"partition_date": day, **conf}, note=note)
+        self._send(request)
+        context["ti"].xcom_push(DayRunLink.KEY, DayRunLink.href(dag_id, run_id))
+        self.log.info("Run %s of %s loads %s", run_id, dag_id, day)
+        return {"dag_id": dag_id, "run_id": run_id, "day": day}
+
+    def _run_id(self, context: Mapping[str, Any], day: str) -> str:
+        """Return the same id for every try, and a new one when the task is cleared: Airflow raises max_tries then."""
+        again = context["ti"].max_tries - self.retries
+        moment = f"{context['dag_run'].run_after:%Y%m%dT%H%M%S%f}"
+        return f"manual__{day}__{moment}" + (f"_{again}" if again > 0 else "")
+
+    @staticmethod
+    def _send(request: TriggerDagRun) -> None:
+        from airflow.sdk.execution_time import task_runner
+
+        try:
+            answer = task_runner.SUPERVISOR_COMMS.send(request)
+        except AirflowRuntimeError as error:
+            answer = error.error
+        if isinstance(answer, ErrorResponse) and answer.error is not ErrorType.DAGRUN_ALREADY_EXISTS:
+            raise SettingsUnavailable(
+                f"Airflow did not start the run {request.run_id} of {request.dag_id} ({answer.error.value}).",
+                "Its API server or metadata database is unavailable. Run the task again.",
+            )
