@@ -63,10 +63,12 @@ def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
 def _keep_memory() -> None:
     """Make glibc keep a few freed megabytes, so that it does not request each page from the system again for each block.
 
-    It keeps twice the size of the largest freed piece, up to 32 MB.
+    It keeps twice the size of the largest freed piece, up to 32 MB. Arrow's own allocator returns large pieces.
     """
     import numpy as np
+    import pyarrow as pa
 
+    pa.set_memory_pool(pa.system_memory_pool())
     np.empty(_KEPT_BYTES, np.uint8)
 
 
