@@ -17,7 +17,6 @@ _NEWLINE, _SPACE = 10, 32
 class Block(NamedTuple):
     """Whole lines that are not blank, each with its newline, and the number of the first line, from 1."""
 
-    number: int
     first_line: int
     data: bytes
 
@@ -28,8 +27,8 @@ def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterat
     A carriage return before the newline, a byte order mark before the first line and blank lines are removed.
     """
     first_line = 1
-    for number, (data, lines) in enumerate(_cleaned(paths, block_bytes)):
-        yield Block(number, first_line, data)
+    for data, lines in _cleaned(paths, block_bytes):
+        yield Block(first_line, data)
         first_line += lines
 
 

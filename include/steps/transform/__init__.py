@@ -1,7 +1,7 @@
 """Transform: raw events become rows in the XDM schema's shape.
 
 1. ``read_blocks`` inflates the export and cuts it into blocks of whole lines.
-2. ``first_pass``: each process parses the blocks that it claims, converts their columns, and spills them by time of day.
+2. ``first_pass``: each process parses the blocks that it gets, converts their columns, and spills them by time of day.
 3. ``second_pass``: each process claims files, and de-duplicates, sorts, nests and writes a bucket at a time as Parquet.
 
 ``step`` runs both passes (``passes``) and publishes the output. ``delta_mapping`` maps a refreshed day from the

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from include.mixpanel.raw_blocks import Block, open_gzip, read_blocks
+from include.mixpanel.raw_blocks import Block, open_gzip
 from include.steps.transform.job import Job
 from include.steps.transform.name_counter import NameCounter
 from include.steps.transform.spill import SpillWriter, record_batch, spill_schema
@@ -37,22 +37,15 @@ class Parsed:
     quarantined: Path | None
 
 
-def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
-    """Read the blocks that this process claims; ``name`` distinguishes its files.
-
-    ``claim`` returns the number of the next block that no process has claimed. Every process decompresses the whole
-    file, which costs less than passing blocks between processes.
-    """
+def parse(job: Job, name: str, blocks: Iterable[Block]) -> Parsed:
+    """Read the blocks of this process; ``name`` distinguishes its files."""
     parser = _Parser(job, name)
     _keep_memory()
     was_enabled = gc.isenabled()
     gc.disable()  # a block creates ten thousand objects, but no cycles
     try:
-        wanted = claim()
-        for block in read_blocks(job.paths):
-            if block.number == wanted:
-                parser.block(block)
-                wanted = claim()
+        for block in blocks:
+            parser.block(block)
         return parser.finish()
     finally:
         parser.close()
@@ -63,10 +56,12 @@ def parse(job: Job, name: str, claim: Callable[[], int]) -> Parsed:
 def _keep_memory() -> None:
     """Make glibc keep a few freed megabytes, so that it does not request each page from the system again for each block.
 
-    It keeps twice the size of the largest freed piece, up to 32 MB.
+    It keeps twice the size of the largest freed piece, up to 32 MB. Arrow's own allocator returns large pieces.
     """
     import numpy as np
+    import pyarrow as pa
 
+    pa.set_memory_pool(pa.system_memory_pool())
     np.empty(_KEPT_BYTES, np.uint8)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from include.lake.manifest import LakeFile, upload_file
-from include.mixpanel.raw_blocks import lines_at, open_gzip
+from include.mixpanel.raw_blocks import Block, lines_at, open_gzip, read_blocks
 from include.mixpanel.time_convention import TimeEvidence
 from include.steps.gzip_writer import gzip_writer
 from include.steps.transform.first_pass import Parsed
@@ -71,10 +71,19 @@ def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
     for process in others:
         process.send(("parse",))
     found = FirstPass()
-    found.add(_own_work(job, others).parse())
+    found.add(_own_work(job, others).parse(_own_blocks(job, others)))
     for process in others:
         found.add(process.receive())
     return found
+
+
+def _own_blocks(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
+    """Yield the day's blocks that no other process takes: each of them has one block in advance at most."""
+    for block in read_blocks(job.paths):
+        if not any(process.offer(block) for process in others):
+            yield block
+    for process in others:
+        process.finish_blocks()
 
 
 def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> list[WrittenPart]:

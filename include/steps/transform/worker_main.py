@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import PipelineError
+from include.steps.transform.passed_blocks import received_blocks
 from include.steps.transform.worker import Worker
 
 
 def main(connection: int, life: int) -> None:
     """Process messages until the process that started this one ends. Both arguments are file descriptors.
 
-    The first message is the job and this process's name. Each later one is ``("parse",)`` or ``("write", parts)``. A
-    response is ``(kind, value, log records)``.
+    The first message is the job and this process's name. Each later one is ``("parse",)``, followed by those of
+    ``received_blocks``, or ``("write", parts)``. A response is ``(kind, value, log records)``.
     """
     sys.meta_path.insert(0, _WithoutPandas())
     threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
@@ -33,6 +34,8 @@ def main(connection: int, life: int) -> None:
         work = Worker(job, name, is_alone=False)
         while True:
             verb, *arguments = channel.recv()
+            if verb == "parse":
+                arguments = [received_blocks(channel, work.job, name)]
             channel.send((*_answer(work, verb, arguments), records.taken()))
 
 
@@ -46,7 +49,7 @@ class _WithoutPandas(MetaPathFinder):
 
 def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, Any]:
     try:
-        return "done", work.parse() if verb == "parse" else work.write(*arguments)
+        return "done", work.parse(*arguments) if verb == "parse" else work.write(*arguments)
     except PipelineError as error:
         return "failed", (type(error).__name__, error.sentence, error.hint, None)
     except OSError as error:

@@ -20,7 +20,9 @@ from typing import Any
 
 from include import errors
 from include.errors import ConfigError, PipelineError, WorkerFailed
+from include.mixpanel.raw_blocks import Block
 from include.steps.transform.job import Job
+from include.steps.transform.passed_blocks import BlockFile
 
 log = logging.getLogger(__name__)
 VARIABLE = "MIXPANEL_AEP_PROCESSES"
@@ -65,6 +67,8 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
             )
         self._life = life
+        self._blocks = BlockFile(job, name)
+        self._is_offered = False
         self._connection: Connection[Any, Any] = Connection(mine.detach())
         self.send((job, name))
 
@@ -78,6 +82,31 @@ class WorkerProcess:
             self._connection.send(message)
         except OSError:
             raise self._failure() from None
+
+    def offer(self, block: Block) -> bool:
+        """Pass a block to the process, which reads blocks; return False if it has not begun with the last one.
+
+        Raises:
+            PipelineError: the error that the process raised.
+            WorkerFailed: it ended, or raised another error.
+        """
+        self.check()
+        if self._is_offered and not self._connection.poll():
+            return False
+        self._confirm()
+        self.send(self._blocks.write(block))
+        self._is_offered = True
+        return True
+
+    def finish_blocks(self) -> None:
+        """Report to the process that it gets no further blocks; raise what ``offer`` raises."""
+        self.send(("end",))
+        self._confirm()
+
+    def _confirm(self) -> None:
+        if self._is_offered:
+            self.receive()
+            self._is_offered = False
 
     def receive(self) -> Any:
         """Wait for the response to the last message.
@@ -107,6 +136,7 @@ class WorkerProcess:
 
     def end(self) -> None:
         """End the process immediately, if it has not ended."""
+        self._blocks.close()
         self._connection.close()
         self._life.close()
         if self._process.poll() is None:

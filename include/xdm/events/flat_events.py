@@ -207,15 +207,12 @@ def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
     by_name = np.concatenate([np.empty(0, np.int64), *(properties.places[name] for name in kept)])
     row = members.row[by_name]
     order = by_name[np.argsort(row.astype(np.uint16) if properties.rows < 2**16 else row, kind="stable")]
-    heads = pc.binary_join_element_wise(
-        '["', events.cast(pa.string()), '",', numbers(seconds).cast(pa.string()), "]{", ""
-    )
     bodies = pc.fill_null(properties.bodies(order), "}")
+    contents = pc.binary_join_element_wise(
+        '["', events.cast(pa.string()), '",', numbers(seconds).cast(pa.string()), "]{", bodies, ""
+    )
     blake2b = hashlib.blake2b
-    return b"".join([
-        blake2b(head + body, digest_size=8).digest()
-        for head, body in zip(_slices(heads), _slices(bodies), strict=True)
-    ])  # fmt: skip
+    return b"".join([blake2b(content, digest_size=8).digest() for content in _slices(contents)])
 
 
 def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:

@@ -109,7 +109,7 @@ class _Finder:
         if not self.good.all():
             escapes = escapes[self.good[np.searchsorted(self.ends, escapes)]]
             quotes, counts = quotes[np.repeat(self.good, counts)], counts[self.good]
-        return self._lines(quotes[0::2], quotes[1::2], counts // 2, escapes)
+        return self._lines(quotes[0::2].copy(), quotes[1::2].copy(), counts // 2, escapes)
 
     def _quotes(self) -> tuple[Any, Any]:
         """Return the places of quotes that begin or end a string, and of backslashes; mark unclear lines as not good."""
@@ -127,7 +127,7 @@ class _Finder:
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
         self._spoil(escapes[is_odd])
         inner = escapes[escaped == _QUOTE] + 1
-        return np.setdiff1d(quotes, inner, assume_unique=True), escapes
+        return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
 
     def _spoil(self, places: Any) -> None:
         """Mark the lines at some places as not flat."""
@@ -159,17 +159,17 @@ class _Finder:
         import numpy as np
 
         firsts = np.cumsum(strings) - strings
-        is_name = self.chars[closing + 1] == _COLON
+        is_name = self.chars.take(closing + 1) == _COLON
         is_name[firsts] = is_name[firsts + 2] = False
         names = np.flatnonzero(is_name)
         # The members of a line are those between its bound and the next line's.
         bounds = np.append(np.searchsorted(names, firsts), len(names))
         found = bounds[1:] > bounds[:-1]
         found[found] = names[bounds[:-1][found]] == firsts[found] + 3
+        first, end = opening.take(names), closing.take(names)
         good, is_text, stop = self._judged(
-            opening, closing, names, bounds[1:][found] - 1, firsts + strings, found
+            closing, first, end, names, bounds[1:][found] - 1, firsts + strings, found
         )
-        first, end = opening[names], closing[names]
         escaped = np.zeros(len(opening) + 1, bool)
         if len(escapes):
             escaped[np.searchsorted(opening, escapes) - 1] = True
@@ -192,25 +192,26 @@ class _Finder:
         return made.only(found) if found.any() else None
 
     def _judged(
-        self, opening: Any, closing: Any, names: Any, last: Any, nexts: Any, found: Any
+        self, closing: Any, first: Any, end: Any, names: Any, last: Any, nexts: Any, found: Any
     ) -> tuple[Any, Any, Any]:
         """Return whether members are well formed, whether their values are texts, and where these end.
 
-        ``names``: which strings are names; ``last``: places of the last members of the lines ``found``; ``nexts``: the
-        first strings after each line.
+        ``closing``: the last quotes of strings; ``names``: which strings are names; ``first``, ``end``: their quotes;
+        ``last``: places of the last members of the lines ``found``; ``nexts``: the first strings after each line.
         """
         import numpy as np
 
         chars = self.chars
-        is_text = chars[closing[names] + 2] == _QUOTE
-        stop = np.append(opening[names[1:]] - 1, 0)
+        is_text = chars.take(end + 2) == _QUOTE
+        stop = np.append(first[1:] - 1, 0)
         stop[last] = self.ends[self.good][found] - 2
-        following = np.append(names[1:], 0)
-        following[last] = nexts[found]
+        strings = np.append(names[1:], 0)
+        strings[last] = nexts[found]
+        strings -= names
         # A text is the string after the name, and the next name follows each value.
-        good = following - names - 1 == is_text
-        good &= ~is_text | (closing[np.minimum(names + 1, len(closing) - 1)] + 1 == stop)
-        after = chars[stop]
+        good = strings == is_text + np.int64(1)
+        good &= ~is_text | (closing.take(names + 1, mode="clip") + 1 == stop)
+        after = chars.take(stop)
         good[last] &= (after[last] == _CLOSING) & (chars[stop[last] + 1] == _CLOSING)
         after[last] = _COMMA
         return good & (after == _COMMA), is_text, stop

@@ -9,7 +9,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ import pytest
 
 from include.errors import ConfigError, SchemaError, WorkerFailed
 from include.lake.lake import Lake
+from include.mixpanel.raw_blocks import Block, read_blocks
+from include.steps.transform import passes
 from include.steps.transform import worker_processes as processes
+from include.steps.transform.first_pass import _Parser
 from include.steps.transform.job import Limits
 from include.steps.transform.shared_counter import SharedCounter
 from include.steps.transform.worker import Worker
@@ -100,27 +104,42 @@ def day() -> list[bytes]:
     return made
 
 
-def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let this process begin each pass after another one has taken work."""
+def wait_for_others(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Make every process read several blocks, and this one begin to write after another one has claimed a part.
 
-    def patient(work: Callable[..., Any], what: str) -> Callable[..., Any]:
-        def waits(self: Worker, *arguments: Any) -> Any:
-            deadline = time.monotonic() + 60
-            while not self.is_alone and not (self.job.scratch / f"next-{what}").exists():
-                assert time.monotonic() < deadline
-                threading.Event().wait(0.01)
-            return work(self, *arguments)
+    Return for each block that is offered to a process whether it takes it.
+    """
+    taken: list[bool] = []
+    work = Worker.write
+    offer = processes.WorkerProcess.offer
 
-        return waits
+    def waits(self: Worker, *arguments: Any) -> Any:
+        deadline = time.monotonic() + 60
+        while not self.is_alone and not (self.job.scratch / "next-parts").exists():
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+        return work(self, *arguments)
 
-    monkeypatch.setattr(Worker, "parse", patient(Worker.parse, "blocks"))
-    monkeypatch.setattr(Worker, "write", patient(Worker.write, "parts"))
+    def takes_every_second_one(self: processes.WorkerProcess, block: Block) -> bool:
+        taken.append(len(taken) % 2 == 0)
+        if not taken[-1]:
+            return False
+        deadline = time.monotonic() + 60
+        while not offer(self, block):
+            assert time.monotonic() < deadline
+            threading.Event().wait(0.01)
+        return True
+
+    monkeypatch.setattr(passes, "read_blocks", partial(read_blocks, block_bytes=50_000))
+    monkeypatch.setattr(processes.WorkerProcess, "offer", takes_every_second_one)
+    monkeypatch.setattr(Worker, "write", waits)
+    return taken
 
 
 def test_any_number_of_processes_writes_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for_others(monkeypatch)
+    taken = wait_for_others(monkeypatch)
     lines, found = day(), []
     for number in (1, 2, 3):
         monkeypatch.setenv(processes.VARIABLE, f"{number}")
@@ -131,6 +150,7 @@ def test_any_number_of_processes_writes_the_same_bytes(
         assert made.counts["compacted_by_day"] > 0
         found.append((made.model_dump(), quarantined(place, made)))
     assert found[0] == found[1] == found[2]
+    assert taken.count(True) > 10 and taken.count(False) > 10
 
 
 def test_rows_do_not_depend_on_the_order_of_the_export(
@@ -193,6 +213,7 @@ def test_a_process_killed_at_work_is_detected_at_once(
 
     def kill_the_other(self: Worker, *arguments: Any) -> Any:
         monkeypatch.setattr(SharedCounter, "__call__", lambda _: pytest.fail("it went on"))
+        monkeypatch.setattr(_Parser, "block", lambda *_: pytest.fail("it went on"))
         started[0]._process.kill()
         started[0]._process.wait()
         return do(self, *arguments)

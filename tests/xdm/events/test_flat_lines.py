@@ -98,6 +98,7 @@ def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
         raw("[]"), raw('["b","c"]'), raw("{}"), raw('{"b":"c"}'), raw("-0"), raw("01"), raw("1."), raw("-0.5"), raw("1e5"),
         raw("1234567890123456789"), raw("nul"), raw("tru,"), raw("1,2"), raw(" 1"), raw('"b" '), raw('"\\u00e9"'),
         raw('"\\/"'), raw('"\\\\"'), raw('"\x01"'), raw('"b"', "time"), raw('"b","a":"c"'), raw('"b"', 'q\\"'), raw('"b"c'),
+        raw('"b"\\"'), raw('"b"\\","c":1'),
         raw(""), raw('"'), FLAT[:-1], FLAT + b"}", FLAT + b" ", b" " + FLAT, b"", b"{}", b"1", b'{"event":"A"}',
         FLAT.replace(b'"event"', b'"Event"'), FLAT.replace(b'"properties"', b'"propertied"'), FLAT[:-2] + b"}",
         FLAT[:-2] + b",}}", FLAT[:-2] + b',"a"}}', FLAT[:-2] + b',"a","b"}}', FLAT[:-2] + b'},"a":{"b":"c"}}',
