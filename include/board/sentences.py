@@ -40,7 +40,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
     return f"Last day of the pipeline ({named})" if day == last else date_words(day)
 
 
-def outcome(day: Day) -> str:  # noqa: PLR0911  a sentence for each state
+def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
     """Return what became of a day, with its figures."""
     counts = day.facts.counts if day.facts else None
     match day.state:

@@ -27,9 +27,9 @@ from include.lake.manifest import Manifest
 from include.steps.workspace import Workspace
 
 if TYPE_CHECKING:
-    from include.lake.manifest import Step
+    from include.lake.manifest import StepName
 
-_BEFORE: dict[str, Step] = {"transform": "export", "validate": "transform", "stage": "validate"}
+_BEFORE: dict[str, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
 _MOST_FIELDS = 1000
 """A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
 
@@ -85,7 +85,7 @@ def _of_mixpanel(source: Source) -> tuple[str, str]:
     return f"mixpanel://{source.region}", str(source.project_id)
 
 
-def _of_lake(workspace: Workspace, step: Step) -> tuple[str, str]:
+def _of_lake(workspace: Workspace, step: StepName) -> tuple[str, str]:
     """Return namespace and name as OpenLineage's naming has them: the bucket, and the path in it."""
     parts = urlsplit(workspace.lake.url)
     path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
@@ -94,7 +94,7 @@ def _of_lake(workspace: Workspace, step: Step) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", path.lstrip("/")
 
 
-def _input(workspace: Workspace, manifest: Manifest, before: Step) -> InputDataset:
+def _input(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
     found = workspace.find(before, manifest.inputs[before])
     return InputDataset(
         *_of_lake(workspace, before), facets=_facets(workspace, found) if found is not None else {}

@@ -88,7 +88,7 @@ def _batches_sentence(project: Project, found: BackfillPlan) -> str:
     left = max(1, MOST_BATCHES - batches_a_day(pipeline))
     total = found.days + len(found.exported)
     return (
-        f"the dataset is enabled for Profile: {profile_batches(pipeline, project.others, aep)}; "
+        f"the dataset is enabled for Profile: {profile_batches(pipeline, project.neighbours(), aep)}; "
         f"{total:,} batches take {counted(-(-total // left), 'day')} at {left} a day"
     )
 

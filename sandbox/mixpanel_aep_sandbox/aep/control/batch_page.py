@@ -102,7 +102,7 @@ def _moment(milliseconds: int) -> str:
 
 
 def _text(value: Any) -> str:
-    """The value of a tag: lists as words, other values as JSON."""
+    """Return the value of a tag: lists as words, other values as JSON."""
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
