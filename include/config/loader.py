@@ -126,7 +126,8 @@ def load_pipeline(path: Path) -> Pipeline:
     try:
         return Pipeline.model_validate({"name": path.stem, **data}).of_folder(path.parent)
     except ValidationError as error:
-        sentences = "; ".join(_sentence(path, lines, dict(fault)) for fault in error.errors())
+        faults = _causes([dict(fault) for fault in error.errors()])
+        sentences = "; ".join(_sentence(path, lines, fault) for fault in faults)
         raise ConfigError(sentences if sentences.endswith("?") else f"{sentences}.") from None
 
 
@@ -171,6 +172,16 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
         for number, value in enumerate(node.value):
             lines[*at, number] = value.start_mark.line + 1
             _note_lines(path, value, (*at, number), lines)
+
+
+def _causes(faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the errors without those of lists that count as empty only because their entries are invalid."""
+    places = [tuple(fault["loc"]) for fault in faults]
+    return [
+        fault
+        for fault, at in zip(faults, places, strict=True)
+        if fault["type"] != "too_short" or not any(other != at and other[: len(at)] == at for other in places)
+    ]
 
 
 def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Limits of a service that all workers share through the lake: so many requests, or bytes, in so many seconds.
 
-Requests are numbered tickets, created once, so that two workers never count as one. The state beside them sums them up:
+Requests are numbered tickets, created once, so that two workers never count as one. The state next to them is their sum:
 a request costs one read and two small writes, however many tickets there are.
 """
 

@@ -16,6 +16,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "mixpanel.time_is": ("local", "…Input should be 'utc' or 'project_local'."),
     "mixpanel.events": ("Purchase", "…write a list such as [first, second]."),
     "mixpanel.where": (["a"], "…Input should be a valid string."),
+    "mixpanel.backfill_window_days": (0, "…Input should be greater than or equal to 1."),
     "mixpanel.time_in_ms": ("sometimes", "…Input should be a valid boolean, unable to interpret input."),
     "aep.conn_id": ("my aep", "…String should match pattern '^[A-Za-z0-9_.-]{1,200}$'."),
     "aep.dataset": ("", "…write a text that is not empty."),
@@ -95,7 +96,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "airflow.priority": (0, "…Input should be greater than or equal to 1."),
     "airflow.tasks": (
         {"load": {"retries": 1}},
-        "has an unknown key 'airflow.tasks.load'; the known ones are 'export', 'transform', 'validate', 'stage', 'ingest', 'look', 'day', 'close', 'audit', 'clean', 'finish', 'verify', 'setup' or 'start'.",
+        "has an unknown key 'airflow.tasks.load'; the known ones are 'export', 'transform', 'validate', 'stage', 'ingest', 'look', 'day', 'close', 'audit', 'clean', 'alerts', 'finish', 'verify', 'setup' or 'start'.",
     ),
     "airflow.tasks.<task>.retries": (
         "many",
@@ -117,4 +118,27 @@ WRONG: dict[str, tuple[Any, str]] = {
     "airflow.tasks.<task>.memory": ("2GB", "…write an amount of memory such as 512Mi or 2Gi."),
     "airflow.tasks.<task>.max_cpu": ("0", "…write a number of CPUs such as 500m or 2."),
     "airflow.tasks.<task>.max_memory": ("2048", "…write an amount of memory such as 512Mi or 2Gi."),
+    "alerts.notifiers.class": (
+        "Notifier",
+        "…write the path of a notifier's class, such as airflow.providers.smtp.notifications.smtp.SmtpNotifier.",
+    ),
+    "alerts.notifiers.kwargs": (
+        {"token": "a"},
+        "…'token' may hold a secret; store it in an Airflow connection, and name the connection here.",
+    ),
+    "alerts.notifiers.kinds": (
+        ["red"],
+        "alerts.notifiers.0.kinds.0: Input should be 'failed', 'late', 'quarantine', 'volume', 'properties', 'credentials', 'missing' or 'refresh'.",
+    ),
+    "alerts.late_after_hours": (-1, "…Input should be greater than or equal to 0."),
+    "alerts.max_quarantined": (5, '…write a share like "0.5%" or 0.005, from 0% to 100%.'),
+    "alerts.volume_factor": (1, "…Input should be greater than 1."),
+    "alerts.new_properties": ("some", "…Input should be a valid boolean, unable to interpret input."),
+    "alerts.max_late": ("150%", '…write a share like "0.5%" or 0.005, from 0% to 100%.'),
+    "alerts.max_vanished": (-0.1, '…write a share like "0.5%" or 0.005, from 0% to 100%.'),
+    "alerts.credentials": (
+        {"Mixpanel account": "soon"},
+        "alerts.credentials.Mixpanel account: Input should be a valid date or datetime, input is too short.",
+    ),
+    "alerts.credentials_days": (0, "…Input should be greater than or equal to 1."),
 }

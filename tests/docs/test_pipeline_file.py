@@ -35,6 +35,8 @@ ROWS = {
 }
 ENTRIES = {"identities": ("<property>", "$user_id"), "airflow.tasks": ("<task>", "transform")}
 """Sections whose keys a user names: how the page writes such a key, and one that is used here."""
+LISTS = ("alerts.notifiers.",)
+"""Lists of sections: the first entry is used here."""
 GOOD: dict[str, Any] = {
     "mixpanel": {"timezone": "Europe/Berlin", "time_is": "utc"},
     "aep": {"dataset": "Events", "schema": "Events"},
@@ -108,10 +110,12 @@ def test_the_default_is_that_of_the_code(key: str) -> None:
 def document(key: str, *value: Any) -> dict[str, Any]:
     """A right document with another value at a key, or without the key."""
     found = copy.deepcopy(GOOD)
+    if key.startswith("alerts."):
+        found["alerts"] = {"notifiers": [{"class": "a.Notifier"}]}
     *sections, name = path(key).split(".")
-    place = found
+    place: Any = found
     for section in sections:
-        place = place.setdefault(section, {})
+        place = place[int(section)] if isinstance(place, list) else place.setdefault(section, {})
     place.pop(name, None)
     if value:
         place[name] = value[0]
@@ -121,6 +125,8 @@ def document(key: str, *value: Any) -> dict[str, Any]:
 def path(key: str) -> str:
     for written_as, used in ENTRIES.values():
         key = key.replace(written_as, used)
+    for each in LISTS:
+        key = key.replace(each, f"{each}0.")
     return key
 
 
