@@ -101,10 +101,10 @@ def _run(command: str, home: Path, image: Path, user: int | None = None) -> str:
         "HOME": os.environ.get("HOME", "/root") if user is None else str(home),
         **{name: value for name, value in os.environ.items() if name.startswith(("PIP_", "HTTP", "http", "SSL", "REQUESTS"))},
     }  # fmt: skip
-    asked = {} if user is None else {"user": user, "group": 0, "extra_groups": []}
+    as_user = user is not None
     done = subprocess.run(
-        ["/bin/bash", "-ec", command], cwd=home, env=environment, capture_output=True, text=True,
-        timeout=_LONGEST_SECONDS, check=False, **asked,
+        ["/bin/bash", "-ec", command], cwd=home, env=environment, capture_output=True, text=True, check=False,
+        timeout=_LONGEST_SECONDS, user=user, group=0 if as_user else None, extra_groups=[] if as_user else None,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-1500:]
     return done.stdout
