@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -43,6 +44,11 @@ def test_a_plan_for_thirty_field_groups_takes_seconds_at_most(company: Company) 
     assert sum(1 for _ in plan.schema.root.walk()) > _FIELDS
     assert len(plan.changes[-2].details) > _GROUPS
     assert took < _PLAN_SECONDS
+    wrong = [attribute(f"properties.p{n}", f"commerce.order.purchaseNumbr{n}.event{n}") for n in range(100)]
+    began = process_time()
+    with pytest.raises(ConfigError, match=r"has no field commerce\.order\.purchaseNumbr0"):
+        plan_setup(state, replace(requirements, rows=tuple(wrong)))
+    assert process_time() - began < _REFUSAL_SECONDS
 
 
 def test_a_hundred_invalid_paths_are_refused_in_seconds(tmp_path: Path) -> None:
