@@ -44,7 +44,7 @@ with DAG(
     ingest = AepIngestOperator(task_id="ingest", **task_args(pipeline, "ingest"))
 
     @task
-    def require_enough_events(exported: dict[str, Any]) -> int:
+    def require_enough_events(exported: Any) -> int:
         """Fail before anything is loaded; an operator returns counts and addresses, never rows."""
         events = int(exported["counts"]["exported"])
         if events < LEAST_EVENTS:

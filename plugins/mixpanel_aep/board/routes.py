@@ -194,8 +194,8 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
 
 
 def _batch_link(links: dict[str, str], target: Target | None) -> str:
-    """The address of a batch without its id, or the one page of the local sandbox."""
+    """The address of a batch up to its id, in AEP's own pages or in the local sandbox."""
     local = next((link for link in links.values() if link.startswith("http://")), "")
     if local or target is None:
-        return local
+        return local.removesuffix("/page").rpartition("/")[0] + "/" if local else ""
     return f"https://experience.adobe.com/#/sname:{quote(target.aep_sandbox, safe='')}/platform/batch/"
