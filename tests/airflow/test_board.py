@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -288,3 +289,14 @@ def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(
     plugins = api.get("/api/v2/plugins", role="admin").json()["plugins"]
     (ours,) = [each for each in plugins if each["name"] == "mixpanel_aep"]
     assert {each["destination"] for each in ours["external_views"]} == {"nav", "dag", "dag_run"}
+
+
+def test_a_batch_is_linked_in_the_local_sandbox_or_in_aep() -> None:
+    from mixpanel_aep.board.routes import _batch_link
+    from mixpanel_aep.links import _BATCH
+
+    target: Any = SimpleNamespace(aep_sandbox="prod")
+    local = _batch_link({"r": "http://127.0.0.1:8765/_sandbox/aep/batches/01A/page"}, target)
+    assert _BATCH.fullmatch(f"{local}01B/page")
+    assert _BATCH.fullmatch(f"{_batch_link({}, target)}01B")
+    assert _batch_link({}, None) == ""

@@ -24,7 +24,7 @@ from scripts.demo.settings import PORTS, USER, DemoSettings
 
 PROJECT = Path(__file__).parents[2]
 VIEWER, PASSWORD = "viewer", "viewer-not-real"
-PIPELINE, DAG = "web", "mixpanel_to_aep_web"
+PIPELINE, DAG, ONE_DAY = "web", "mixpanel_to_aep_web", "mixpanel_aep_day_web"
 SETUP = "mixpanel_aep_setup"
 MIXPANEL_PROJECT = 3_000_002
 OLD_PIPELINES, YEARS = 9, 3

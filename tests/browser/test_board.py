@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.browser.stage import DAG, FAILED, NEVER_RUN, QUARANTINED, VIEWER, YESTERDAY, Stage
+from tests.airflow.scheduler import wait_for
+from tests.browser.stage import DAG, FAILED, NEVER_RUN, ONE_DAY, QUARANTINED, VIEWER, YESTERDAY, Stage
 
 pytestmark = pytest.mark.airflow
 RUN_MS = 300_000
@@ -82,23 +83,54 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
         assert "60 active" in str(cell.get_attribute("aria-label"))
 
 
-def test_a_run_started_in_airflows_own_form_is_on_the_board(visit: Any, stage: Stage) -> None:
+def test_a_day_that_was_chosen_in_airflows_own_form_is_on_the_board(visit: Any, stage: Stage) -> None:
     page = visit().page
     before = {run["dag_run_id"] for run in stage.api.runs(DAG)}
-    page.goto(f"{stage.url}/dags/{DAG}")
+    page.goto(f"{stage.url}/dags/{ONE_DAY}")
     page.get_by_role("button", name="Trigger").first.click()
     form = page.get_by_role("dialog")
-    form.locator("input[type=date]").first.fill(str(YESTERDAY))
-    form.get_by_role("button", name="Trigger").click()
+    form.get_by_text("Which day?").wait_for()
+    start = form.get_by_test_id("trigger-dag-submit")
+    assert start.is_disabled(), "there is no day yet"
+    form.locator("input[type=date]").fill(str(YESTERDAY))
+    start.click()
     form.wait_for(state="hidden")
-    (run,) = {each["dag_run_id"] for each in stage.api.runs(DAG)} - before
+    (run,) = wait_for(lambda: {each["dag_run_id"] for each in stage.api.runs(DAG)} - before)
+    assert run.startswith(f"manual__{YESTERDAY}__")
     page.goto(f"{stage.url}/dags/{DAG}/runs/{requests.utils.quote(run, safe='')}")
     page.get_by_role("link", name="Board").last.click()
     day = page.frame_locator("iframe")
     day.get_by_role("heading", level=1, name=re.compile("^web, ")).wait_for()
     # The page refreshes itself until the run has ended.
-    day.locator("tr", has_text="manual").get_by_text("success").wait_for(timeout=RUN_MS)
+    day.locator(f'tr:has(a[href$="{run}"])').get_by_text("success").wait_for(timeout=RUN_MS)
     assert "complete in AEP" in day.locator(".headline").inner_text()
+
+
+def test_airflows_form_of_the_daily_dag_refuses_a_run_without_a_day(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    page.goto(f"{stage.url}/dags/{DAG}")
+    page.get_by_role("button", name="Trigger").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_text("What should happen to events that are already in AEP?").wait_for()
+    assert form.locator("input[type=date]").count() == 0
+    form.get_by_test_id("trigger-dag-submit").click()
+    form.get_by_text("its form has a field for the day").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("kind", "required"), [("Mixpanel", "Project ID"), ("Adobe Experience Platform", "Organization ID")]
+)
+def test_what_a_connection_needs_is_not_folded_away(
+    visit: Any, stage: Stage, kind: str, required: str
+) -> None:
+    page = visit().page
+    page.goto(f"{stage.url}/connections")
+    page.get_by_role("button", name="Add Connection").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox").fill(kind)
+    page.get_by_role("option", name=kind, exact=True).click()
+    form.get_by_text(required, exact=True).wait_for()
+    assert form.locator("[name=schema]").is_visible()
 
 
 def test_quarantined_events_are_shown_without_values_by_default(visit: Any, stage: Stage) -> None:

@@ -30,6 +30,8 @@ _COLUMNS = (
 )  # fmt: skip
 _MOST_RUNS = 60_000
 _MOST_LINKS = 20
+_KINDS = {"operator_triggered": "one day"}
+"""Airflow's names for kinds of runs that would not be understood on the board."""
 
 
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
@@ -102,7 +104,7 @@ def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
             parsed = date.fromisoformat(day)
         except ValueError:
             return
-        kind = str(row[4])
+        kind = _KINDS.get(str(row[4]), str(row[4]))
         found[row[0]].append(Run(row[0], row[1], parsed, str(row[3]), kind, row[5], row[6], row[7]))
 
 
