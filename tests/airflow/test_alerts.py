@@ -9,22 +9,29 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
+from airflow.api_fastapi.execution_api.datamodels.taskinstance import DagRun as DagRunOfApi
+from airflow.api_fastapi.execution_api.datamodels.taskinstance import TIRunContext
+from airflow.callbacks.callback_requests import TaskCallbackRequest
 from airflow.dag_processing.dagbag import DagBag
+from airflow.dag_processing.processor import _execute_task_callbacks
 from airflow.models.callback import Callback
 from airflow.models.dagrun import DagRun
 from airflow.models.deadline import Deadline
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
 from sqlalchemy import delete, select, update
 
 from include.config.alerts import Alerts
 from mixpanel_aep.alerts.callbacks import run_failed
 from mixpanel_aep.alerts.deadline import deadline_of
-from tests.airflow.airflow_runner import PROJECT, Airflow, AirflowRun
+from tests.airflow.airflow_runner import BUNDLE, PROJECT, Airflow, AirflowRun
 from tests.airflow.processes import Worker, wait_for
 from tests.faults.case import three
 from tests.faults.cases.export import with_more
@@ -238,6 +245,32 @@ def test_a_run_that_timed_out_is_an_alert_and_one_with_a_failed_task_has_one_alr
     assert "took longer than its time limit" in stage.received()[0]["sentence"]
     assert stage.airflow.dag.on_failure_callback
     assert stage.airflow.serialized().has_on_failure_callback
+
+
+def test_a_task_whose_process_was_killed_is_an_alert_that_the_dag_processor_sends(stage: Stage) -> None:
+    """The task itself can send nothing; the scheduler asks the DAG processor for its callback."""
+    run = stage.airflow.run("x", kind="scheduled")
+    run.queue("transform")
+    with create_session() as session:
+        ti = session.merge(run.found("transform"))
+        request = TaskCallbackRequest(
+            filepath="mixpanel_to_aep.py",
+            bundle_name=BUNDLE,
+            bundle_version=None,
+            ti=ti,
+            msg="killed",
+            task_callback_type=TaskInstanceState.FAILED,
+            context_from_server=TIRunContext(
+                dag_run=DagRunOfApi.model_validate(ti.dag_run, from_attributes=True), max_tries=4
+            ),
+        )
+    bag: Any = SimpleNamespace(dags={stage.airflow.dag.dag_id: stage.airflow.dag})
+    _execute_task_callbacks(bag, request, structlog.get_logger())
+    (post,) = stage.received()
+    assert post["partition"] == str(DAY)
+    assert (
+        "failed in transform: The task gave no reason; its process may have been ended." in post["sentence"]
+    )
 
 
 # Reconcile.

@@ -9,8 +9,6 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowRuntimeError
-
 from include.alerts.alert import Alert
 from include.alerts.rules import IN_BACKFILLS, Failure, failed, missing_days, of_loaded_day
 from include.board.source import FactsReader
@@ -120,8 +118,8 @@ def _failure(context: Mapping[str, Any]) -> Failure:
     ti = context["ti"]
     try:
         problem = ti.xcom_pull(task_ids=ti.task_id, key=PROBLEM_KEY, map_indexes=ti.map_index)
-    except AirflowRuntimeError as error:
-        log.warning("The reason of the failure could not be read: %s", error.error.error.value)
+    except Exception as error:  # noqa: BLE001 - an alert without its reason is better than none
+        log.warning("The reason of the failure could not be read: %s", type(error).__name__)
         problem = None
     if isinstance(problem, Mapping):
         return Failure(ti.task_id, *(str(problem.get(name, "")) for name in ("sentence", "hint", "error")))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
@@ -16,7 +17,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import PipelineError
-from include.mixpanel.event_time import settled_at
+from include.mixpanel.event_time import day_end
 from mixpanel_aep.alerts.callbacks import lake_or_none
 from mixpanel_aep.alerts.send import send
 
@@ -34,17 +35,17 @@ class SettledDay(BaseDeadlineReference):
 
     required_kwargs = frozenset({"dag_id", "run_id"})
 
-    def __init__(self, pipeline: str = "") -> None:
-        self.pipeline = pipeline
+    def __init__(self, zone: str = "UTC", settle_hours: float = 0) -> None:
+        self.zone, self.settle_hours = zone, settle_hours
 
     def serialize_reference(self) -> dict[str, Any]:
         """Return the serialised form."""
-        return {"reference_type": self.reference_name, "pipeline": self.pipeline}
+        return {"reference_type": self.reference_name, "zone": self.zone, "settle_hours": self.settle_hours}
 
     @classmethod
     def deserialize_reference(cls, reference_data: dict[str, Any]) -> SettledDay:
         """Return the reference from its serialised form."""
-        return cls(reference_data["pipeline"])
+        return cls(reference_data["zone"], reference_data["settle_hours"])
 
     def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str) -> datetime | None:
         """Return when the run's day has settled. The scheduler calls it; an error here would stop the run."""
@@ -56,14 +57,13 @@ class SettledDay(BaseDeadlineReference):
                 DagRun.dag_id == dag_id, DagRun.run_id == run_id
             )
         ).one_or_none()
-        pipeline = _pipeline(self.pipeline)
-        if found is None or found.run_type != "scheduled" or not found.partition_key or pipeline is None:
+        if found is None or found.run_type != "scheduled" or not found.partition_key:
             return None
         try:
             day = date.fromisoformat(found.partition_key)
         except ValueError:
             return None
-        return settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
+        return day_end(day, ZoneInfo(self.zone)) + timedelta(hours=self.settle_hours)
 
 
 def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
@@ -73,7 +73,7 @@ def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
     if not any("late" in notifier.kinds for notifier in pipeline.alerts.notifiers):
         return None
     return DeadlineAlert(
-        reference=SettledDay(pipeline.name),
+        reference=SettledDay(pipeline.mixpanel.day_zone.key, pipeline.settle_hours),
         interval=timedelta(hours=pipeline.alerts.late_after_hours),
         callback=AsyncCallback(day_is_late, kwargs={"pipeline": pipeline.name}),
         name=f"in AEP {pipeline.alerts.late_after_hours:g} h after it settled",

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from airflow.configuration import conf
+from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 
 from include.alerts.alert import Alert
@@ -90,6 +91,7 @@ def _send_once(
     if lake is not None and _is_known(lake, alert, recipient):
         log.info("Alert %r was sent before through %s", alert.title, name)
         return False
+    _mask_addresses(settings.kwargs)
     try:
         notifier = resolve_name(settings.class_path)(**_arguments(settings))
         notifier({**context, "alert": alert})
@@ -114,6 +116,14 @@ def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
     except PipelineError as error:
         log.warning("Whether the alert was sent before is not known: %s", error)
         return False
+
+
+def _mask_addresses(value: Any) -> None:
+    """Mask addresses in the logs: those of chat services hold tokens, which have no name of their own."""
+    if isinstance(value, str) and "://" in value:
+        mask_secret(value)
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _mask_addresses(inner)
 
 
 def _arguments(settings: NotifierSettings) -> dict[str, Any]:
