@@ -159,8 +159,10 @@ class RateBudget:
         following = state.after(ticket)
         if not self.lake.create(self._key(following.number), json.dumps(ticket.to_json()).encode()):
             return None
-        tickets = [each.to_json() for each in following.tickets[-self._needed :]]
-        body = json.dumps({"number": following.number, "tickets": tickets})
+        # Twice as long as they count: the clock of this worker may be ahead.
+        since = self.clock.seconds() - 2 * max(limit.seconds for limit in self.limits)
+        last = [each for each in following.tickets[-self._needed :] if each.at >= since]
+        body = json.dumps({"number": following.number, "tickets": [each.to_json() for each in last]})
         # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
         self.lake.replace(f"{self.folder}/state.json", body.encode())
         return following
