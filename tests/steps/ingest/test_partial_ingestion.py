@@ -169,7 +169,7 @@ def test_an_unreadable_data_lake_fails_with_a_remedy(
             LakeNotReadable, match=r"3 of 8 rows .*INGEST-1554-400.*no licence.*verify\.reader"
         ) as red:
             partial.ingest(DAY, staged)
-    assert "Ask for one." in str(red.value)
+    assert "Request one." in str(red.value)
     assert partial.newest_kind == "completing"
     done = partial.ingest(DAY, staged)
     assert (done.active, done.refused) == (5, 3)
@@ -296,7 +296,7 @@ def test_errors_of_a_successful_batch_are_reported_without_values(partial: Parti
 
 
 def _not_licensed(*_: object) -> int:
-    raise LakeNotReadable("There is no licence.", "Ask for one.")
+    raise LakeNotReadable("The licence is missing.", "Request one.")
 
 
 def _die(*_: object, **__: object) -> Any:
