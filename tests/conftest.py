@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("MIXPANEL_AEP_LAKE_PATIENCE_SECONDS", "3")
 KINDS = {"unit", "sandbox", "airflow"}
 
-# Machines that run tests are busy: a slow example is no fault. In CI the same examples every time.
+# Machines that run tests are busy: a slow example is not an error. In CI the same examples every time.
 settings.register_profile(
     "here",
     deadline=None,

@@ -1,4 +1,4 @@
-"""Imports go one way, and `ls` tells what there is. Read from the source, nothing is executed but once."""
+"""Imports go one way, and folders contain what their names say. Read from the source; only one test executes code."""
 
 from __future__ import annotations
 

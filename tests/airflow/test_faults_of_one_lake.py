@@ -63,7 +63,7 @@ def test_a_day_run_from_the_command_line_uses_the_lake_of_airflows_variable(
     pipelines = shutil.copytree(FOLDER, tmp_path / "pipelines")
     monkeypatch.setenv("MIXPANEL_AEP_LAKE", f"file://{tmp_path}/default")
     monkeypatch.setenv("MIXPANEL_AEP_LAKES", f"file://{tmp_path}")
-    monkeypatch.setattr("include.cli.project.PROJECT", tmp_path)  # There is no airflow_settings.yaml.
+    monkeypatch.setattr("include.cli.project.PROJECT", tmp_path)  # A folder without airflow_settings.yaml.
     with quick_sandbox(tmp_path / "sandbox") as server:
         rows = {
             name.removeprefix("AIRFLOW_CONN_").lower(): json.loads(text)

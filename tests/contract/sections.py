@@ -20,7 +20,7 @@ SECTIONS: dict[str, int | str] = {
     "mixpanel 3.1": 3,
     "mixpanel 3.2": "How ids come about; what an export shows of a merge is in 1.7 and 3.1.",
     "mixpanel 3.3": 7,
-    "mixpanel 3.4": "Rules of ingestion, which is not served; that $insert_id is no key is in 1.8.",
+    "mixpanel 3.4": "Rules of ingestion, which is not served; that $insert_id is not a key is in 1.8.",
     "mixpanel 4.1": "Rules of an organisation; an account's end is in 1.4.",
     "mixpanel 4.2": 9,
     "mixpanel 4.3": 8,

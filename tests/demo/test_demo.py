@@ -29,7 +29,7 @@ def load_behind_its_back(runner: PipelineRunner, file_format: str, body: bytes) 
     """Add a batch that no run of the pipeline created."""
     aep = runner.aep
     dataset = aep.catalog.require_dataset(runner.pipeline.aep.dataset)["id"]
-    batch = aep.batches.create(dataset, file_format, "somebody else's")
+    batch = aep.batches.create(dataset, file_format, "another producer's")
     aep.batches.upload(batch, dataset, f"rows.{file_format}", lambda: BytesIO(body), len(body))
     aep.batches.complete(batch)
 

@@ -59,7 +59,7 @@ def test_the_sandbox_of_the_compose_files_is_allowed_only_outside_production(
         read[name] = kind.from_connection(conn_id=name, **fields).sandbox_url
     assert set(read.values()) == {"http://sandbox:8765"}
     assert len(read) == 4
-    assert worker(*files)["MIXPANEL_AEP_ENV"] == "production", "unless somebody says otherwise"
+    assert worker(*files)["MIXPANEL_AEP_ENV"] == "production", "the default"
     assert "sandbox" not in services("compose.yaml")
 
 

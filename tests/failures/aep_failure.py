@@ -42,7 +42,7 @@ class AepFailure(Failure):
     """How AEP behaves, and what it holds in the end.
 
     ``raises`` are the errors of a task's tries, each of which polls until AEP has finished. Between two polls the next
-    item of ``meanwhile`` happens. ``active``: the rows that AEP holds then; ``watching``: AEP has not finished, and no
+    item of ``between_polls`` happens. ``active``: the rows that AEP holds then; ``watching``: AEP has not finished, and no
     poll creates a second batch. ``cleared``: the rows that it holds after a person did ``by_hand`` and cleared the task.
     """
 
@@ -51,7 +51,7 @@ class AepFailure(Failure):
     next_batches: tuple[Json, ...] = ()
     """How the next batches end: sandbox/mixpanel_aep_sandbox/aep/ingestion/planned_outcomes.py."""
     connection: Mapping[str, Any] = field(default_factory=dict)
-    meanwhile: tuple[Json, ...] = ()
+    between_polls: tuple[Json, ...] = ()
     limits: UploadLimits | None = None
     lines: tuple[bytes, ...] = ()
     """JSON Lines to load instead of the staged day."""

@@ -108,7 +108,7 @@ def rows() -> Iterator[Row]:
             times=1,
         )
     for route in ("create", "upload", "complete"):  # The request was processed, but its response was lost.
-        yield _passing(route, "done all the same", drop(after=True), ServiceUnavailable, adopts=True)
+        yield _passing(route, "processed nevertheless", drop(after=True), ServiceUnavailable, adopts=True)
         yield _passing(
             route,
             "done behind a page",
@@ -127,7 +127,7 @@ def _row(
     times: int | None = None,
     **more: Any,
 ) -> Row:
-    """``times``: how often the route is requested. Other rows only require that there is no second batch."""
+    """``times``: how often the route is requested. Other rows only require that no second batch is created."""
     if more.get("succeeds", True):
         requests = {} if route == "create" else {"create": 1}
     else:

@@ -85,7 +85,7 @@ class AepScenario:
         for fault in row.faults:
             sandbox.post("/faults", fault)
         sandbox.forget_requests()
-        self._left = list(row.meanwhile)
+        self._left = list(row.between_polls)
 
     def _runner(self, base: PipelineRunner) -> PipelineRunner:
         row, name = self.row, f"Failures {next(_DATASETS)}"

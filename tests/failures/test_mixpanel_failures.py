@@ -49,7 +49,7 @@ def test_references_to_other_tests_are_valid_and_exclusions_have_a_reason() -> N
     here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
     for row in ALL:
         if isinstance(row, Elsewhere):
-            assert f"\ndef {row.test}(" in here, f"{row.id}: there is no {row.test}"
+            assert f"\ndef {row.test}(" in here, f"{row.id}: {row.test} is missing"
         assert row.source
         assert not isinstance(row, NotOurs) or row.reason
 

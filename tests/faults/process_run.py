@@ -253,7 +253,7 @@ def _carry(where: Where, run: Run, end: str, log: str) -> None:
         print(error, file=sys.stderr)
     except SystemExit as error:
         result = End("died", type(error).__name__)
-    except BaseException as error:  # noqa: BLE001 - told to the test, which fails
+    except BaseException as error:  # noqa: BLE001 - reported to the test, which fails
         traceback.print_exc()
         result = End("defect", type(error).__name__, "".join(traceback.format_exception(error)))
     Path(end).write_text(json.dumps(result.__dict__))

@@ -12,7 +12,7 @@ from tests.faults.process_run import DAYS, End
 from tests.faults.scenario import Scenario
 
 ALWAYS_LEFT = {"scratch"}
-"""A dead process cannot clean its scratch folder up; whoever starts the worker anew does."""
+"""A dead process cannot remove its scratch folder; the next start of the worker does."""
 
 
 def play(case: Case, scenario: Scenario) -> Comparison:

@@ -36,7 +36,7 @@ def test_references_to_other_tests_are_valid() -> None:
         for test in case.tests:
             path, _, name = test.partition("::")
             text = (PROJECT / path).read_text()
-            assert not name or f"\ndef {name.partition('[')[0]}(" in text, f"{case.id}: there is no {test}"
+            assert not name or f"\ndef {name.partition('[')[0]}(" in text, f"{case.id}: {test} is missing"
 
 
 def test_every_failpoint_is_used_by_a_case_or_a_random_plan() -> None:

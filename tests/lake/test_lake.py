@@ -65,7 +65,7 @@ def test_an_object_is_never_overwritten(lake: Lake) -> None:
     assert lake.read("a.json") == b"first"
 
 
-def test_a_missing_object_is_none_and_an_empty_one_is_not(lake: Lake) -> None:
+def test_a_missing_object_gives_none_and_an_empty_one_does_not(lake: Lake) -> None:
     lake.create("empty", b"")
     assert lake.read("absent") is None
     assert lake.read("empty") == b""

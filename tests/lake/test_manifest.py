@@ -68,7 +68,7 @@ def test_other_content_of_the_same_inputs_is_a_conflict_and_changes_nothing(lake
     assert load(lake, partition.manifest("stage", DIGEST)) == first
 
 
-def test_a_missing_manifest_is_none(lake: Lake) -> None:
+def test_a_missing_manifest_gives_none(lake: Lake) -> None:
     assert load(lake, workspace(lake).partition.manifest("stage", DIGEST)) is None
 
 

@@ -70,7 +70,7 @@ STRANGE = (
     f"/shop/2026-07-01/report/{DIGEST}.html",
     f"shop/2026-07-01/report/{DIGEST}.html\n",
 )
-"""What is none of ours, or leads elsewhere."""
+"""Keys of other programs, or keys that lead elsewhere."""
 
 
 @pytest.mark.parametrize(("key", "may"), [*KEYS.items(), *((key, False) for key in STRANGE)])

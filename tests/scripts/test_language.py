@@ -14,9 +14,9 @@ import pytest
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[2]
 READ = (".py", ".md", ".sh", ".toml", ".yaml", ".j2", ".in", ".js", ".css", "Makefile", "Dockerfile", "run")
-# What others wrote, what is data, and tests.
+# What others wrote, what is data, and this list.
 NOT_OURS = re.compile(
-    r"^tests/|docs/licences\.md|/standard/|/openapi/|\.pre-commit|LICENSE|requirements.*\.txt"
+    r"tests/scripts/test_language\.py|docs/licences\.md|/standard/|/openapi/|\.pre-commit|LICENSE|requirements.*\.txt"
 )
 
 INSTEAD = {
@@ -41,13 +41,15 @@ BANNED = re.compile(
 
 
 def prose(path: Path) -> Iterator[tuple[int, str]]:
-    """The comments and texts of a Python file, and the lines of any other, with their numbers."""
+    """Yield comments, texts and names of tests of a Python file, and the lines of any other, with their numbers."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         yield from enumerate(text.splitlines(), 1)
         return
     kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.NAME and token.string.startswith("test_"):
+            yield token.start[0], token.string.replace("_", " ")
         if token.type in kinds:
             for offset, line in enumerate(token.string.splitlines()):
                 yield token.start[0] + offset, line

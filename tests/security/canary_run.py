@@ -24,7 +24,7 @@ from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandb
 DAY = date(2026, 7, 1)
 NOON = 1782907200  # 2026-07-01T12:00:00Z
 _STAND_INS = {"moto", "boto3", "botocore", "werkzeug", "uvicorn", "fastapi", "asyncio"}
-"""Loggers of servers that run beside a test; what they say is not said by the product."""
+"""Loggers of servers that a test starts; their messages are not the product's."""
 _NOT_WAITING = Clock(sleep=lambda seconds: None)
 
 

@@ -174,7 +174,7 @@ CASES = {
     "another day's manifest": Case(
         lambda f: swap(f, f.manifest(STAGED, "staged"), f.manifest(OTHER, "staged")), ("load staged",), RED
     ),
-    "a manifest with inputs that are no digest": Case(
+    "a manifest with inputs that are not digests": Case(
         lambda f: f.set(f.manifest(VALID, "valid"), inputs={"transform": "../../x"}), ("load valid",), RED
     ),
     "an export alone": Case(lambda f: spoil(f, f"hostile/{LOADED}/raw/*/events-*"), LOADS, HARMLESS, HARMLESS),

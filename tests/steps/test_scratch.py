@@ -57,7 +57,7 @@ def test_a_removed_folder_is_reported(base: Path) -> None:
         (folder / "more").write_text("x")
     shutil.rmtree(base)
     with pytest.raises(ScratchError, match=f"{base} cannot be created: No such file"), scratch_folder("x-"):
-        pytest.fail("there is no folder")
+        pytest.fail("the folder is missing")
 
 
 def test_other_errors_are_unchanged() -> None:

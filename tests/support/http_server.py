@@ -76,7 +76,7 @@ class HttpServer:
                 outer.requests.append(request)
                 try:
                     reply = outer.handle(request)
-                except Exception as error:  # noqa: BLE001 - told by serving(), in the test's own thread
+                except Exception as error:  # noqa: BLE001 - reported by serving(), in the test's own thread
                     outer.trouble.append(error)
                     reply = Reply(418, repr(error).encode())
                 if reply.wire is not None:

@@ -11,7 +11,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/aws4_request"}
-"""By this moto tells that a request is for S3; it checks no more of it."""
+"""The header by which moto recognises a request to S3; it checks nothing else."""
 
 
 @contextmanager

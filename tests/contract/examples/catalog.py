@@ -138,7 +138,7 @@ IDENTITY = [
     Example("aep 6 a new one is 200", identity(), 200, Has(NAMESPACE)),
     Example("aep 6 no x-sandbox-name, as in the sample", Call("POST", IDENTITIES, json={"name": "Mixpanel", "code": "MIXPANELID", "idType": "Cross_device", "description": "d"}, headers={"x-sandbox-name": None}), 200, Has({"code": "MIXPANELID"})),
     *(Example(f"aep 6 idType {text}", identity(idType=text), 200) for text in ("Cookie", "Cross_device", "Device", "Email", "Mobile", "Non_people", "Phone", "COOKIE", "CROSS_DEVICE")),
-    Example("aep 6 an idType that is none", identity(idType="Shoe"), 400, Has({"status": 400, "title": str, "report": Has({"code": "INVALID_REQUEST_PARAMS"}), "description": str})),
+    Example("aep 6 an invalid idType", identity(idType="Shoe"), 400, Has({"status": 400, "title": str, "report": Has({"code": "INVALID_REQUEST_PARAMS"}), "description": str})),
     *(Example(f"aep 6 the code {text!r}", identity(code=text), 400) for text in ("MIX_PANEL", "MIX PANEL", "MIX-PANEL", "")),
     *(Example(f"aep 6 no {name}", identity(**{name: ...}), 400) for name in ("name", "code", "idType")),
     Example("aep 6 a code that is taken", identity(), 409, given=(namespace,)),

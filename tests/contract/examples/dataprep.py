@@ -112,7 +112,7 @@ DATAPREP = [
     Example("aep 7 functions", Call("GET", f"{BASE}/languages/el/functions"), 200, Is(lambda found: "sha256" in str(found))),
     Example("aep 7 operators", Call("GET", f"{BASE}/languages/el/operators"), 200, Is(lambda found: len(found) > 5)),
     Example("aep 7 an expression", validated('concat("a", "b")'), 200, VALID),
-    Example("aep 7 an expression that is none", validated("concat("), 200, INVALID),
+    Example("aep 7 an invalid expression", validated("concat("), 200, INVALID),
     Example("aep 7 an expression, the answer as in the specification", validated('concat("a", "b")'), 200, settings={"mapping_expression_answer": "boolean"}),
     Example("aep 7 4096 characters", validated('"' + "x" * 4094 + '"'), 200, VALID),
     Example("aep 7 4097 characters", validated('"' + "x" * 4095 + '"'), 200, INVALID),

@@ -82,7 +82,7 @@ PARAMETERS = [
     Example("mixpanel 1.1 no to_date", export(to_date=None), 400, given=(ONE,)),
     Example("mixpanel 1.1 event is a JSON array", export(event='["a"]'), 200, Lines(named("a")), given=(KINDS,)),
     Example("mixpanel 1.1 event has several names", export(event='["a","b","none"]'), 200, Lines(named("a", "b")), given=(KINDS,)),
-    Example("mixpanel 1.1 event is no JSON array", export(event="a"), 400, given=(KINDS,)),
+    Example("mixpanel 1.1 event is not a JSON array", export(event="a"), 400, given=(KINDS,)),
     Example("mixpanel 1.1 limit caps", export(limit=1), 200, Lines(Is(lambda rows: len(rows) == 1)), given=(KINDS,)),
     Example("mixpanel 1.1 limit of 100000 is the largest", export(limit=100000), 200, given=(ONE,)),
     Example("mixpanel 1.1 limit above 100000", export(limit=100001), 400, given=(ONE,)),

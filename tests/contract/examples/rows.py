@@ -87,7 +87,7 @@ ROWS = [
     Example("aep 5.6 seconds are taken for milliseconds", Call("GET", "/_sandbox/aep/rows?org=DEMO0000@AdobeOrg&sandbox=prod&limit=9&dataset=<dataset>"), 200, Text("1970-01-21T"), given=(loaded(row(1, timestamp=1782907200)),)),
     *(Example(f"aep 11b {what}", SHOW, 200, shown("failed", errors=code(error)), given=(loaded(line, enableErrorDiagnostics=True),)) for what, line, error in (
         ("no _id", row(1, _id=...), "INGEST-1555-400"), ("no timestamp", row(1, timestamp=...), "INGEST-1555-400"),
-        ("_id is null", row(1, _id=None), "INGEST-1555-400"), ("a line that is no JSON", "{no json", "INGEST-1401-400"),
+        ("_id is null", row(1, _id=None), "INGEST-1555-400"), ("a line that is not JSON", "{no json", "INGEST-1401-400"),
     )),
     *(Example(f"aep 11b {what}, among good ones", SHOW, 200, shown("success", metrics=metrics(2, 1, 1), errors=code("INGEST-1212-400")), given=(loaded(row(1), line, **PARTLY),)) for what, line in {
         "a missing field": row(2, timestamp=...), "no JSON": "{", "a type": row(2, count="x"), "an enum": row(2, plan="gold"), "a pattern": row(2, code="abc"), "a format": row(2, moment="now"),

@@ -68,7 +68,7 @@ def _storm(scenario: Scenario) -> None:
 
 
 def _another_pipeline_is_green(scenario: Scenario) -> None:
-    other = scenario.stage.scenario(f"{scenario.folder.name} beside it")
+    other = scenario.stage.scenario(f"{scenario.folder.name} and another")
     other.add(*three())
     assert str(other.tried(Run())) == "green"
     assert (compared(other), len(other.active())) == (EXACT, 3)
@@ -172,7 +172,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
           "in the middle": sentinel("terminated early", after_lines=1, rest=True)}.items()),
     Case("E09", "the last line has no newline", "row kept", (exporting(alter("no_final_newline")),), check=asked(1)),
     Case("E10", "empty body, 200", "success with 0 rows: no batch, the ledger says empty", (), events=(), ledger=("empty",), **_NOTHING),
-    Case("E10/looked at again", "an empty day gets events later", "reconcile looks again and loads them",
+    Case("E10/looked at again", "an empty day gets events later", "reconcile refreshes the day and loads them",
          (Go(), add(*three())), events=(), run=Run("reconcile", refresh=True), ledger=("empty", *ALL_OF_IT), check=asked(2)),
     # Validate refuses the day as a whole because it knows the expected counts; export itself has no error for it.
     Case("E10/allow_empty: false", "empty body, 200, where no day may be empty", "red PartitionRefused, nothing is staged", (), events=(),
@@ -184,11 +184,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E12", "one line above 1 MiB, one above the limit", "the one to AEP, the other to quarantine; the rest loads", (),
          events=(*three(), event(text="x" * 1_100_000), event(text="x" * 1_250_000)), active=4, quarantined=1,
          check=refused("transform", row_too_large=1)),
-    Case("E13", "JSON that is no object; properties missing; properties a list", "quarantine with reason and line number", (),
+    Case("E13", "JSON that is not an object; properties missing; properties a list", "quarantine with reason and line number", (),
          events=(*three(), *map(line, ("99", "[1]", "null", '{"event":"A"}', '{"event":"A","properties":[]}'))), quarantined=5,
          check=all_of(refused("transform", not_an_event=5), counted("export", exported=4, not_events=4))),
     # A number that JSON allows is valid: 2^63 does not fit a double and is kept digit for digit.
-    Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: what is no JSON is quarantined, large integers are kept", (),
+    Case("E14", "a key twice, NaN, Infinity, 1e400, 2^63", "strict parser: invalid JSON is quarantined, large integers are kept", (),
          events=(*three(), with_more("d", '"x":1,"x":2'), with_more("n", '"x":NaN'), with_more("i", '"x":Infinity'),
                  with_more("b", f'"big":{2**63}'), with_more("h", '"huge":1e400')),
          active=5, quarantined=3, check=all_of(refused("transform", duplicate_key=1, not_json=2), _large_numbers_are_kept)),
@@ -198,7 +198,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
       for name, told in {"seconds": {"retry_after": 7}, "a date": {"retry_after": "date+30"}, "absent": {}}.items()),
     Case("E15/absurd", "429 with Retry-After: 10^9", "not slept through: Airflow's retry", (
          exporting(answer(429, retry_after=10**9)), Go(ends="again:Throttled")), check=asked(2)),
-    Elsewhere("E15/as told", "429 with Retry-After", "the time that was waited is what was told, up to the cap",
+    Elsewhere("E15/as told", "429 with Retry-After", "the wait is the requested time, up to the cap",
               ("tests/mixpanel/test_mixpanel_client.py::test_the_client_waits_as_requested",
                "tests/mixpanel/test_mixpanel_client.py::test_the_wait_is_bounded_whatever_the_header")),
     Case("E16", "429 storm longer than the budget", "transient, with the hint of 60 exports an hour; other pipelines go on", (
@@ -212,11 +212,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
     _refused("E18/403", answer(403), "AccessDenied", "connection mixpanel_hostile", "403", "red at once, names the connection"),
     _refused("E19", answer(400, body_json={"error": "to_date cannot be later than today"}), "PartitionNotClosed", "mixpanel.timezone",
              "400: to_date cannot be later than today", "red PartitionNotClosed, says where the time zone is configured"),
-    Case("E20/connect", "nobody answers at the port", "transient; green when somebody does",
+    Case("E20/connect", "no service listens at the port", "transient; green when the service is back",
          (connection(port=1), Go(ends="again:ServiceUnavailable", says="could not be reached"), connection(port=None)), check=asked(1)),
     Case("E20/silence", "the server accepts and sends nothing", "bounded by the timeout; asked again",
          (exporting({"action": {"do": "delay", "delay_seconds": 1.2}}),), scenario={"idle_seconds": 0.5}, check=asked(2)),
-    Case("E20/DNS", "nobody knows the service's name", "transient; green when somebody does",
+    Case("E20/DNS", "the service's name cannot be resolved", "transient; green when the service is back",
          (Do("no name is known", lambda scenario: scenario.change(prepare=no_names)),
           Go(ends="again:ServiceUnavailable", says="could not be reached"), Do("names are known", lambda scenario: scenario.change(prepare=None))),
          check=asked(1)),
@@ -231,7 +231,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("E22", "redirect to another address", "red RedirectRefused; nobody goes there, with credentials or without",
          (Do("a redirect", _redirected), Go(ends="red:RedirectRefused")), check=all_of(asked(2), _nobody_went_elsewhere)),
     # Not even the first characters are shown: they may be an event in another form.
-    Case("E23", "an HTML page with 200", "NotAnExport, nothing of the page is told; green after retry",
+    Case("E23", "an HTML page with 200", "NotAnExport, nothing of the page is shown; green after retry",
          (exporting(html()), Go(ends="again:NotAnExport", says="a web page")), check=all_of(asked(2), silent_about(CANARY_BODY))),
     Case("E24", "two exports of a day differ: one event vanished, one came late", "the late one is loaded, the other is counted",
          (Go(), add(event(key="late")), Do("Mixpanel deletes an event", _deleted)), run=Run("reconcile", refresh=True), active=4, batches=2,

@@ -72,7 +72,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          ledger=ALL_OF_IT),
     *(Case(f"L05/after file {number}", "kill -9 after file k of n", "resumes; every file once, under the same names",
            (dies("batch.upload.after", number),), scenario=_FILES, ledger=ALL_OF_IT) for number in (1, 2, 3)),
-    Case("L05/in a chunked file", "kill -9 between two chunks", "the file begins anew under the same name",
+    Case("L05/in a chunked file", "kill -9 between two chunks", "the upload starts again under the same name",
          (dies("batch.chunk.after", 2),), scenario=_CHUNKS, ledger=ALL_OF_IT),
     Case("L06", "an upload's answer is lost, its bytes arrived", "the same name again; one file", (fault(at("upload", drop(after=True))),),
          ledger=ALL_OF_IT),
@@ -83,7 +83,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          ledger=ALL_OF_IT),
     Case("L10/500", "COMPLETE answers 500, but is done", "as L09", (fault(at("complete", answer(500, after=True))),), ledger=ALL_OF_IT),
     Case("L10/silence", "COMPLETE's answer is lost", "as L09", (fault(at("complete", drop(after=True))),), ledger=ALL_OF_IT),
-    *(Case(f"L11/{route}", "the token expires before this call", "a new token, the call again; nothing begins anew",
+    *(Case(f"L11/{route}", "the token expires before this call", "a new token, the call again; nothing else is repeated",
            (fault(at(route, _EXPIRED)),), scenario=_FILES if route == "upload" else {}, ledger=ALL_OF_IT)
       for route in ("upload", "complete", "look")),
     Case("L12/down", "IMS is down", "bounded retries; IdentityServiceUnavailable",
@@ -110,7 +110,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (forced({"outcome": "failed", "errors": [{"code": "INGEST-1401-400", "description": "x", "rows": []}]}),
           Go(ends="red:BatchFailed", says="rows cannot be parsed")), batches=2, ledger=(*ALL_OF_IT[:3], "failed", *ALL_OF_IT)),
     # Partial ingestion is off: a batch with a part of a day cannot be completed by another batch, only removed.
-    *(Case(f"L17/{name}", "the batch succeeds in part", "red with both counts; reverted by a person, the day is loaded anew",
+    *(Case(f"L17/{name}", "the batch succeeds in part", "red with both counts; reverted by a person, the day is loaded again",
            (forced({"outcome": "partial", "rows": 1, **more}), Go(ends="red:CountMismatch", says="2 rows .*3 were staged"),
             becomes("inactive")), batches=2, ledger=_TWICE)
       for name, more in (("counted", {}), ("silently", {"silent": True}))),
@@ -137,17 +137,17 @@ CASES: tuple[Case | Elsewhere, ...] = (
          (forced({"outcome": "partial", "rows": 2, "silent": True}), *([Go(ends="red:CountMismatch")] * 2)), finally_=None, active=1, lost=2,
          ledger=ALL_OF_IT[:3]),
     # A batch that was ended in AEP cannot become active any more, so a new batch needs no release.
-    *(Case(f"L23/{status}", "somebody ends the batch in AEP", "a new batch; the ledger keeps both",
+    *(Case(f"L23/{status}", "a user ends the batch in AEP", "a new batch; the ledger keeps both",
            (forced({"outcome": "stalled"}), Go(run(polls=2), "again:BatchStuck"), becomes(status)), batches=2, ledger=_TWICE)
       for status in ("aborted", "deleted")),
-    Case("L23/taken back", "somebody takes the active batch out in AEP", "the day is loaded anew; the ledger keeps both",
+    Case("L23/taken back", "a user removes the active batch in AEP", "the day is loaded again; the ledger keeps both",
          (Go(), becomes("inactive")), run=run(name="another"), batches=2, ledger=(*ALL_OF_IT, "gone", *ALL_OF_IT)),
     Elsewhere("L24/cleared", "a deferred task is cleared", "watched on; one batch, no row twice",
               (f"{_ONE_RUN}::test_a_deferred_task_is_cleared_and_run_again",)),
     Elsewhere("L24/marked failed", "a deferred task is marked failed", "what was committed comes in; the next run records it",
               (f"{_ONE_RUN}::test_a_deferred_task_is_marked_failed",)),
     # AEP's schemas only grow, so staged files still fit; a file that does not fit fails the batch, which is L16.
-    Case("L25", "the dataset's schema has grown since staging", "loaded all the same",
+    Case("L25", "the dataset's schema has grown since staging", "loaded nevertheless",
          (Go(run(until="stage")), Do("a new field", _grow)), ledger=ALL_OF_IT),
     Case("L26", "AEP takes the batch for a duplicate", "red at every try, no loop, and no second batch",
          (forced({"outcome": "duplicate"}), *([Go(ends="red:BatchFailed", says="considers it a duplicate")] * 2)), finally_=None, active=0, lost=3,

@@ -145,7 +145,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
          (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be created"), _AGAIN),
          ledger=ALL_OF_IT),
-    Case("R06/meanwhile", "scratch is removed under a step", "told, with its name; the step begins anew", (Do("tidied up", _tidied),),
+    Case("R06/in between", "scratch is removed under a step", "reported with its name; the step starts again", (Do("tidied up", _tidied),),
          ledger=ALL_OF_IT),
     *(Case(f"R08/{lake}", "kill -9 while the lake is cleaned", "the next cleaning ends it; the day stays loaded, once",
            (Go(), *(_cleaning(8, f"clean.end.{at}:{number}=exit") for at, number in (("before", 1), ("after", 1), ("before", 2))),

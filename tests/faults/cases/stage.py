@@ -148,12 +148,12 @@ CASES: tuple[Case | Elsewhere, ...] = (
         pipeline=_WRITES, ledger=ALL_OF_IT)
       for code, status, ends in (("AccessDenied", 403, "red:AccessDenied"), ("NoSuchBucket", 404, "again:LakeError"),
                                  ("ExpiredToken", 400, "again:LakeError"), ("KMS.DisabledException", 400, "again:LakeError"))),
-    Case("S11/overwritten", "a staged file is overwritten", "red before anything is sent; staged anew, it is loaded",
+    Case("S11/overwritten", "a staged file is overwritten", "red before anything is sent; after staging again, it is loaded",
          (_STAGED, _files(_replace), Go(ends="red:BadManifest", says="differs from its manifest.*Remove the folder"),
           _FILE_BY_HAND), ledger=ALL_OF_IT),
     Case("S11/deleted", "a staged file is deleted", "it is made again by the run that needs it", (_STAGED, _files(Path.unlink), Go()),
          ledger=ALL_OF_IT),
-    *(Case(f"S12/{name}", "the manifest is damaged", "red, never taken for nothing; moved away, it is made anew",
+    *(Case(f"S12/{name}", "the manifest is damaged", "red, never read as missing; after it is moved away, it is created again",
            (_STAGED, _manifest(make), Go(ends="red:BadManifest", says=says), _BY_HAND), ledger=ALL_OF_IT)
       for name, says, make in (("cut", "not a readable manifest", lambda m: json.dumps(m)[:100]),
                                ("no JSON", "not a readable manifest", lambda m: "<html>"),

@@ -50,7 +50,7 @@ def _another_mapping(scenario: Scenario) -> None:
 
 
 def _cleared(*steps: str) -> Do:
-    return Do(f"somebody clears {', '.join(steps)}", lambda scenario: scenario.tasks(Run()).clear(*steps))
+    return Do(f"a user clears {', '.join(steps)}", lambda scenario: scenario.tasks(Run()).clear(*steps))
 
 
 def codes(*expected: str | None) -> Check:
@@ -163,11 +163,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("T14", "the mapping changes between transform and stage", "the run ends with the mapping that it began with", (
          Go(run(until="validate")), Do("another mapping", _another_mapping), Go()), events=(event(code="a"),), active=1,
          check=all_of(outputs("transform", 1), codes("a"))),
-    Case("T14/cleared", "as T14, and somebody clears transform alone",
-         "transform is made anew, the tasks after it stay with what they were given, or are cleared too and follow", (
+    Case("T14/cleared", "as T14, and a user clears transform alone",
+         "transform runs again, the tasks after it stay with what they were given, or are cleared too and follow", (
          Go(run(until="validate")), Do("another mapping", _another_mapping), _cleared("transform"), Go(run(until="validate")),
          _cleared("validate")), events=(event(code="a"),), active=1, check=all_of(outputs("transform", 2), codes("A"))),
-    Case("T14/after it is active", "another mapping, and a run of a day that is active", "nothing is loaded beside the rows that are active", (
+    Case("T14/after it is active", "another mapping, and a run of a day that is active", "nothing is loaded in addition to the active rows", (
          Go(), Do("another mapping", _another_mapping), Go(replace(run(), name="again", refresh=True))), events=(event(code="a"),), active=1,
          check=codes("a")),
 )  # fmt: skip

@@ -122,14 +122,14 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("V08", "GX raises inside one expectation", "verdict = error (red), not success", (
          Go(ends="red:ValidationBroken", says="could not be checked"),), scenario={"prepare": expectations_are_broken},
          finally_="red:ValidationBroken", lost=3, check=_nothing_published, **_NOTHING),
-    Case("V09/skipped", "validate is marked a success and never ran", "stage refuses: there is no such output of validate", (
+    Case("V09/skipped", "validate is marked a success and never ran", "stage refuses: the output of validate is missing", (
          Go(run(until="transform")), Do("marked a success", _never_validated), Go(ends="red:BadManifest", says="Clear the task validate"),
-         Do("somebody clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), ledger=ALL_OF_IT),
-    Case("V09/another day's", "the report belongs to other content", "stage refuses: there is no such output of validate", (
+         Do("a user clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), ledger=ALL_OF_IT),
+    Case("V09/another day's", "the report belongs to other content", "stage refuses: the output of validate is missing", (
          Go(run(until="transform")), Do("another day's XCom", _digest_of_another_day), Go(ends="red:BadManifest"),
-         Do("somebody clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), active=3, lost=3),
+         Do("a user clears validate", lambda scenario: scenario.tasks(Run()).clear("validate"))), active=3, lost=3),
     Case("V09/changed rows", "the validated rows were changed afterwards", "stage refuses: their bytes are not the manifest's", (
-         Go(run(until="validate")), Do("somebody changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
+         Go(run(until="validate")), Do("a user changes the rows", _rows_changed)), finally_="red:BadManifest", lost=3, **_NOTHING),
     Elsewhere("V10", "an expectation for every schema constraint", "each kind has a row that it catches, and that passes without it",
               (_SUITE + "test_every_constraint_of_the_table_has_a_row_that_it_detects",
                _SUITE + "test_without_its_expectation_an_invalid_row_passes",

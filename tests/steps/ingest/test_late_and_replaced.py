@@ -279,7 +279,7 @@ def test_only_orphans_are_aborted(late: Late, monkeypatch: pytest.MonkeyPatch) -
         late.ingest(DAY + timedelta(days=2), resumable)
     prefix = f"mixpanel-aep-{late.pipeline.name}-2026-07-01-"
     orphan = aep.batches.create(dataset, "json", f"{prefix}{'a' * 16}-1")
-    foreign = aep.batches.create(dataset, "json", "somebody-elses")
+    foreign = aep.batches.create(dataset, "json", "of-another-producer")
     now = datetime.now(UTC)
     assert abort_orphaned_batches(late.history(DAY), aep, now) == []
     assert abort_orphaned_batches(late.history(DAY), aep, now + 2 * OLD_ENOUGH) == [orphan]

@@ -192,7 +192,7 @@ def test_an_unreadable_data_lake_fails_with_a_remedy(
             LakeNotReadable, match=r"3 of 8 rows .*INGEST-1554-400.*no licence.*verify\.reader"
         ) as red:
             partial.ingest(DAY, staged)
-    assert "Ask for one." in str(red.value)
+    assert "Request one." in str(red.value)
     assert partial.newest_kind == "completing"
     done = partial.ingest(DAY, staged)
     assert (done.active, done.refused) == (5, 3)
@@ -352,7 +352,7 @@ def test_a_batch_that_failed_for_aeps_own_reasons_does_not_blame_the_mapping(
 
 
 def _not_licensed(*_: object) -> int:
-    raise LakeNotReadable("There is no licence.", "Ask for one.")
+    raise LakeNotReadable("The licence is missing.", "Request one.")
 
 
 def _die(*_: object, **__: object) -> Any:

@@ -45,7 +45,7 @@ COMPLETED = [
         "destination": "timestamp",
     },
 ]
-"""What an ExperienceEvent needs besides; the tutorial's own mapping has neither."""
+"""The other required fields of an ExperienceEvent, which the tutorial's own mapping lacks."""
 
 
 class Client(AepSandbox):

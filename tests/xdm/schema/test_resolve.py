@@ -73,7 +73,7 @@ def test_class_field_groups_and_data_types_become_one_tree() -> None:
     document = resolve(SCHEMA, fetch)
     assert not needs_resolving(document)
     assert document["required"] == ["_id", "timestamp"]
-    assert document["title"] == "Events", "what a part says about itself is no word on the whole"
+    assert document["title"] == "Events", "the title of a part does not become that of the whole"
     tenant = document["properties"]["_acme"]["properties"]
     assert tenant["home"] == {"type": "object", "title": "Home", "properties": {"city": STRING}}
     assert tenant["others"]["items"]["properties"] == {"city": STRING}

@@ -104,7 +104,7 @@ def test_required_fields_are_kept_with_the_object_that_requires_them() -> None:
     assert xdm.find((TENANT, "mixpanel")).required == {"a"}
 
 
-def test_a_missing_path_is_none() -> None:
+def test_a_missing_path_gives_none() -> None:
     xdm = schema(tags=array_of(STRING))
     for path in [
         ("nowhere",),

@@ -257,7 +257,7 @@ def test_a_failed_transformation_rejects_a_row_if_the_column_is_required(client:
     }
 
 
-def test_a_failed_transformation_of_an_optional_field_is_no_error(client: Client) -> None:
+def test_a_failed_transformation_of_an_optional_field_is_not_an_error(client: Client) -> None:
     names = {"sourceType": "ATTRIBUTE", "source": "data.item_name"}
     body = client.chain(*COMPLETED, names | {"destination": f"{TENANT}.time"}) | {"scheduleParams": NEVER}
     run = on_demand(client, client.flow(body))
