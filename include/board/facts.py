@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import msgspec
 
 from include.aep.decide import active_records
-from include.lake import manifest as manifests
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import lineage
 from include.steps.history.day_states import Progress, progress_of
 
 _MOST_REASONS = 5
-_CHAIN = (("stage", "validate"), ("validate", "transform"), ("transform", "export"))
 
 
 class BatchFacts(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
         return None
     last, active = records[-1], active_records(records)
     staged = (active[-1] if active else last).staged
-    chain = _chain(history, PartitionKey(pipeline, day), staged)
+    chain = lineage(history.lake, PartitionKey(pipeline, day), "stage", staged)
     made = [manifest for step, manifest in chain.items() if step != "export"]
     batches = tuple(
         BatchFacts(
@@ -111,20 +111,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
     )
 
 
-def _chain(history: History, partition: PartitionKey, staged: str) -> dict[str, Manifest]:
-    """The manifests of one load, by step, as far back as they are in the lake."""
-    found: dict[str, Manifest] = {}
-    digest: str | None = staged
-    for step, before in (*_CHAIN, ("export", "")):
-        manifest = manifests.load(history.lake, partition.manifest(step, digest)) if digest else None
-        if manifest is None:
-            break
-        found[step] = manifest
-        digest = manifest.inputs.get(before)
-    return found
-
-
-def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Counts:
+def _counts(chain: Mapping[StepName, Manifest], batches: tuple[BatchFacts, ...]) -> Counts:
     mapped, valid, staged = (
         chain[step].counts if step in chain else {} for step in ("transform", "validate", "stage")
     )
@@ -141,7 +128,7 @@ def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...]) -> Coun
     )
 
 
-def _reasons(chain: dict[str, Manifest]) -> dict[str, int]:
+def _reasons(chain: Mapping[StepName, Manifest]) -> dict[str, int]:
     from include.xdm.events.line_parser import REASONS
 
     found: dict[str, int] = {}
@@ -153,7 +140,7 @@ def _reasons(chain: dict[str, Manifest]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1])[:_MOST_REASONS])
 
 
-def _quarantine(chain: dict[str, Manifest]) -> tuple[str, ...]:
+def _quarantine(chain: Mapping[StepName, Manifest]) -> tuple[str, ...]:
     named = (chain[step].details.get("quarantine") for step in ("transform", "validate") if step in chain)
     return tuple(str(file["key"]) for file in named if file)
 

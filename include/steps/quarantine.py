@@ -11,10 +11,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import find_manifest, newest
 from include.quality.constraints import expected
 from include.steps.clean.contents import DayListing, list_days
 from include.steps.scratch import scratch_folder
@@ -104,10 +104,9 @@ def _files(lake: Lake, partition: PartitionKey, listing: DayListing) -> tuple[Qu
     )
 
 
-def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: str) -> Manifest | None:
-    keys = (partition.manifest(step, digest) for name, digest in listing.manifests if name == step)
-    there = [manifest for key in keys if (manifest := manifests.load(lake, key)) is not None]
-    return max(there, key=lambda manifest: manifest.created_at, default=None)
+def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName) -> Manifest | None:
+    digests = sorted(digest for name, digest in listing.manifests if name == step)
+    return newest(filter(None, (find_manifest(lake, partition, step, digest) for digest in digests)))
 
 
 def _quarantine_key(manifest: Manifest | None) -> str | None:

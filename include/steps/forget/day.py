@@ -11,9 +11,8 @@ from pathlib import Path
 from include.clock import Clock
 from include.errors import Conflict
 from include.failpoint import failpoint
-from include.lake import manifest as manifests
 from include.lake.lake import LakeObject
-from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.manifest import Manifest, digest_of, publish, upload_file
 from include.lake.records import create_record
 from include.mixpanel.raw_file import write_lines
 from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
@@ -140,7 +139,7 @@ class DayForgetter:
             details={**kept, INSTEAD_OF: export.digest},
             created_at=export.created_at,
         )
-        manifests.publish(place.lake, place.partition, manifest)
+        publish(place.lake, place.partition, manifest)
 
     def _end(self, outputs: Iterable[StoredOutput]) -> None:
         """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""

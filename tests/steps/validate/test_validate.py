@@ -28,6 +28,7 @@ from include.steps.validate import step as validate
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.validate.previous_days import events_of
 from include.steps.validate.step import validate_partition
+from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, aep_schema, has_aep_form
 from include.xdm.mapping.mapping_set import bind
@@ -36,7 +37,6 @@ from tests.support.builders import (
     BYTE,
     DAY,
     INT,
-    LATER,
     LONG,
     NOON,
     NUMBER,
@@ -136,7 +136,7 @@ def test_a_row_whose_required_column_a_failing_transform_left_null_is_quarantine
 def test_running_it_again_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped = transformed(lenient(lake), XDM, MAPPING, *lines("NOK", "nok"))
     first = validate_partition(lenient(lake), mapped)
-    monkeypatch.setattr(PartitionValidator, "run", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr(PartitionValidator, "check_rows", lambda *args: pytest.fail("it worked again"))
     assert validate_partition(lenient(lake), mapped) == first
 
 
@@ -189,7 +189,7 @@ def test_at_the_limit_is_green_whatever_the_number(
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
-        check = PartitionValidator(place, XDM, Path(), LATER)
+        check = Verdict(CheckedRows(), DayEvents({}))
         if over:
             with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
