@@ -74,7 +74,7 @@ def airflow(
     from tests.faults.case import three
 
     # Nobody is polite here: waiting for another run's claim would only take longer.
-    monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("include.steps.ingest.claim._PATIENCE_SECONDS", 0.0)
     # Nor does AEP do anything here while a task polls it: the sandbox's clock is advanced afterwards.
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)

@@ -8,4 +8,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def nobody_waits_for_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that waits for another one's claim would wait in real time here, and find what it finds without waiting."""
-    monkeypatch.setattr("include.steps.ingest.batch_loader._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("include.steps.ingest.claim._PATIENCE_SECONDS", 0.0)
