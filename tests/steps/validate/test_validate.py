@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
+from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.lake.manifests import manifest_keys
 from include.quality.constraints import ValidationBroken
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents
@@ -206,7 +208,7 @@ def test_too_many_are_told_with_their_reasons_and_nothing_goes_on(lake: Lake) ->
         "3 of 4 events of partition 2026-07-01 were refused, more than the 0.50% that pipeline shop allows: "
     )
     assert sentence.endswith(f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$ (2); not_json (1).")
-    assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+    assert manifest_keys(lake, PartitionKey("shop", DAY), "validate") == []
     assert "quality.max_quarantined" in refused.value.hint
     report = re.search(r"file://\S+\.html", refused.value.hint)
     assert report
@@ -332,7 +334,7 @@ def test_a_day_that_may_not_be_empty_is_red_with_its_rule(lake: Lake) -> None:
         PartitionRefused, match=r"as a whole does not meet the expectations: rows \(0 valid events\)"
     ):
         validated(place)
-    assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+    assert manifest_keys(lake, PartitionKey("shop", DAY), "validate") == []
 
 
 def test_an_id_that_stands_twice_stages_nothing(lake: Lake, tmp_path: Path) -> None:
