@@ -24,7 +24,6 @@ from include.config.model import Pipeline
 from include.lake.keys import STEP_FOLDERS, read_key
 from include.lake.lake import Lake
 from include.steps.clean import clean
-from include.steps.ingest.step import IngestResult
 from include.steps.run_day import DayRun
 from include.steps.workspace import Workspace
 
@@ -87,9 +86,7 @@ def _load(
         refresh=run if refresh else None,
         replace=replace,
     )
-    staged = steps.to_staged()
-    while not isinstance(steps.ingest(staged), IngestResult):
-        SYSTEM_CLOCK.sleep(0.2)
+    steps.load(steps.to_staged(), poll_seconds=0.2)
     return _sizes(environment.lake)
 
 

@@ -13,9 +13,12 @@ import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.environment import BenchmarkEnvironment
+
+if TYPE_CHECKING:
+    from include.steps.run_day import DayRun
 
 _POLL_SECONDS = 0.2
 
@@ -54,15 +57,24 @@ def _export(
     )
 
 
+def _day_run(environment: BenchmarkEnvironment, refresh: str | None = None) -> DayRun:
+    from include.steps.run_day import DayRun
+
+    return DayRun(
+        environment.workspace,
+        environment.source,
+        environment.mixpanel,
+        environment.aep,
+        "benchmark",
+        refresh=refresh,
+    )
+
+
 def _transform(
     environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
-    from include.steps.run_day import DayRun
-
     raw = environment.workspace.require("export", str(before))
-    run = DayRun(
-        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
-    )
+    run = _day_run(environment)
     return lambda: _of(run.transform(raw))
 
 
@@ -80,29 +92,19 @@ def _validate(
 def _stage(
     environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
-    from include.steps.run_day import DayRun
-
     valid = environment.workspace.require("validate", str(before))
-    run = DayRun(
-        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
-    )
+    run = _day_run(environment)
     return lambda: _of(run.stage(valid))
 
 
 def _ingest(
     environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
-    from include.steps.ingest.step import IngestResult
-    from include.steps.run_day import DayRun
-
     staged = environment.workspace.require("stage", str(before))
-    run = DayRun(
-        environment.workspace, environment.source, environment.mixpanel, environment.aep, "benchmark"
-    )
+    run = _day_run(environment)
 
     def load() -> dict[str, Any]:
-        while not isinstance(done := run.ingest(staged), IngestResult):
-            time.sleep(_POLL_SECONDS)  # as the task's trigger does between two polls
+        done = run.load(staged, poll_seconds=_POLL_SECONDS)  # as the task's trigger does between two polls
         return {"digest": "", "counts": {"active": done.active, "loaded": done.loaded}}
 
     return load
@@ -112,22 +114,11 @@ def _day(
     environment: BenchmarkEnvironment, _before: str | None, refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
     """Return all five steps, to run in one process."""
-    from include.steps.ingest.step import IngestResult
-    from include.steps.run_day import DayRun
-
-    run = DayRun(
-        environment.workspace,
-        environment.source,
-        environment.mixpanel,
-        environment.aep,
-        "benchmark",
-        refresh=refresh,
-    )
+    run = _day_run(environment, refresh)
 
     def load() -> dict[str, Any]:
         staged = run.to_staged()
-        while not isinstance(done := run.ingest(staged), IngestResult):
-            time.sleep(_POLL_SECONDS)
+        done = run.load(staged, poll_seconds=_POLL_SECONDS)
         return {"digest": staged.digest, "counts": {"active": done.active, **staged.counts}}
 
     return load

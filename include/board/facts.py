@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import msgspec
 
 from include.aep.decide import active_records, refused_rows
-from include.lake import manifest as manifests
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import lineage
 from include.steps.history.day_states import Progress, progress_of
 from include.steps.quarantine_records import REFUSED, refused_files
 
 _MOST_REASONS = 5
-_CHAIN = (("stage", "validate"), ("validate", "transform"), ("transform", "export"))
 
 
 class BatchFacts(msgspec.Struct, frozen=True):
@@ -93,7 +93,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
         return None
     last, active = records[-1], active_records(records)
     staged = (active[-1] if active else last).staged
-    chain = _chain(history, PartitionKey(pipeline, day), staged)
+    chain = lineage(history.lake, PartitionKey(pipeline, day), "stage", staged)
     made = [manifest for step, manifest in chain.items() if step != "export"]
     batches = tuple(
         BatchFacts(
@@ -125,20 +125,7 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
     )
 
 
-def _chain(history: History, partition: PartitionKey, staged: str) -> dict[str, Manifest]:
-    """Return the manifests of one load by step, as far back as the lake has them."""
-    found: dict[str, Manifest] = {}
-    digest: str | None = staged
-    for step, before in (*_CHAIN, ("export", "")):
-        manifest = manifests.load(history.lake, partition.manifest(step, digest)) if digest else None
-        if manifest is None:
-            break
-        found[step] = manifest
-        digest = manifest.inputs.get(before)
-    return found
-
-
-def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...], refused: int) -> Counts:
+def _counts(chain: Mapping[StepName, Manifest], batches: tuple[BatchFacts, ...], refused: int) -> Counts:
     mapped, valid, staged = (
         chain[step].counts if step in chain else {} for step in ("transform", "validate", "stage")
     )
@@ -156,7 +143,7 @@ def _counts(chain: dict[str, Manifest], batches: tuple[BatchFacts, ...], refused
     )
 
 
-def _reasons(chain: dict[str, Manifest], refused: int) -> dict[str, int]:
+def _reasons(chain: Mapping[StepName, Manifest], refused: int) -> dict[str, int]:
     from include.xdm.events.line_parser import REASONS
 
     found: dict[str, int] = {REFUSED: refused} if refused else {}
@@ -168,7 +155,7 @@ def _reasons(chain: dict[str, Manifest], refused: int) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda item: -item[1])[:_MOST_REASONS])
 
 
-def _quarantine(chain: dict[str, Manifest]) -> tuple[str, ...]:
+def _quarantine(chain: Mapping[StepName, Manifest]) -> tuple[str, ...]:
     named = (chain[step].details.get("quarantine") for step in ("transform", "validate") if step in chain)
     return tuple(str(file["key"]) for file in named if file)
 

@@ -9,23 +9,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from include.aep.client import AepClient
 from include.cli.console import Output
 from include.cli.progress import Meter, counting
 from include.cli.project import Project
-from include.errors import BatchStuck
+from include.clock import Clock
 from include.lake.manifest import Manifest
 from include.mixpanel.backfill_plan import Window
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.event_time import settled_at
 from include.mixpanel.export_stream import ExportStream
 from include.steps.export.window_export import FetchAhead
-from include.steps.ingest.step import IngestResult
+from include.steps.ingest.step import PendingBatch
 from include.steps.run_day import DayRun
 from include.steps.transform.dropped_identities import dropped_sentences
 
 STEPS = ("export", "transform", "validate", "stage", "ingest")
-_POLL_SECONDS = 5.0
-_WATCH_SECONDS = 6 * 3600
 _SAY_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 
@@ -45,7 +44,7 @@ class DaysRunner:
     def run(self, day: date) -> dict[str, Any]:
         """Run the five steps of a day; return the counts of each step and the active batches."""
         project, out = self.project, self.out
-        place = project.workspace(day)  # refuses a day outside the pipeline's bounds
+        workspace = project.workspace(day)  # refuses a day outside the pipeline's bounds
         self._warn_if_not_settled(day)
         name, made = f"cli/{day}", dict[str, dict[str, int]]()
 
@@ -57,7 +56,7 @@ class DaysRunner:
             self.meter.name(f"{day} {following}: {manifest.rows:,} events")
 
         steps = DayRun(
-            place,
+            workspace,
             project.mixpanel_settings.source,
             _WatchedExporter(project.mixpanel, self.meter, f"{day} export"),
             project.aep,
@@ -68,7 +67,7 @@ class DaysRunner:
             ahead=FetchAhead(name, self.together) if self.together else None,
         )
         self.meter.name(f"{day} export")
-        done = wait_for_aep(project, steps, steps.to_staged(), out)
+        done = steps.load(steps.to_staged(), on_wait=BatchReporter(project.aep, project.clock, out))
         self.meter()
         batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
         out.print_status(
@@ -117,28 +116,20 @@ def report(day: date, manifest: Manifest, out: Output) -> None:
         out.print_status("!", "", sentence)
 
 
-def wait_for_aep(project: Project, steps: DayRun, staged: Manifest, out: Output) -> IngestResult:
-    """Load staged rows and poll until AEP has finished; print AEP's status of the batch every minute.
+class BatchReporter:
+    """Prints AEP's status of the batch that a run waits for, every minute."""
 
-    Raises:
-        BatchStuck: AEP has not finished after six hours.
-    """
-    clock = project.clock
-    deadline, said = clock.seconds() + _WATCH_SECONDS, clock.seconds()
-    while True:
-        result = steps.ingest(staged)
-        if isinstance(result, IngestResult):
-            return result
-        if clock.seconds() > deadline:
-            raise BatchStuck(
-                f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
-                "It may still become active. Check its status in AEP, then run the day again.",
-            )
-        if clock.seconds() - said >= _SAY_SECONDS:
-            found, said = steps.aep.batches.find(result.batch_id), clock.seconds()
-            says = f"is {found.status!r}" if found is not None else "is not listed"
-            out.print_status("", "ingest", f"waiting for AEP: batch {result.batch_id} {says}")
-        clock.sleep(_POLL_SECONDS)
+    def __init__(self, aep: AepClient, clock: Clock, out: Output) -> None:
+        self._aep, self._clock, self._out = aep, clock, out
+        self._said = clock.seconds()
+
+    def __call__(self, pending: PendingBatch) -> None:
+        """Print the status, if none was printed for a minute."""
+        if self._clock.seconds() - self._said < _SAY_SECONDS:
+            return
+        found, self._said = self._aep.batches.find(pending.batch_id), self._clock.seconds()
+        says = f"is {found.status!r}" if found is not None else "is not listed"
+        self._out.print_status("", "ingest", f"waiting for AEP: batch {pending.batch_id} {says}")
 
 
 @dataclass(frozen=True)

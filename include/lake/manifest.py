@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +21,12 @@ VERSION = 2
 """The newest supported version. Only deltas have it, because programs without support for deltas must not read them."""
 _DELTA_VERSION = 2
 StepName = Literal["export", "transform", "validate", "stage"]
+STEPS: tuple[StepName, ...] = get_args(StepName)
+"""The steps that publish an output, in their order."""
+PREVIOUS_STEP: dict[StepName, StepName] = {
+    "transform": "export", "validate": "transform", "stage": "validate",
+}  # fmt: skip
+"""The step that creates the input of a step; its digest is among the inputs under the step's name."""
 
 
 class _Record(BaseModel):

@@ -22,11 +22,9 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.time_convention import TimeEvidence
 from include.quality.aep_json import iso, present
-from include.steps.export.step import export_partition
-from include.steps.transform import transform_partition
+from include.steps.run_day import DryRun
 from include.steps.transform.dropped_identities import dropped_sentences
 from include.steps.validate.invalid_rows import reason_of
-from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.line_parser import REASONS
@@ -78,23 +76,23 @@ def preview_day(
         SchemaError: the schema is not for events, or ``unmapped: fail`` meets a property without a mapping.
     """
     with TemporaryDirectory(prefix="mixpanel-aep-preview-") as folder:
-        place = replace(workspace, lake=Lake(f"file://{folder}/lake"))
-        return _Previewer(place, source, schema, mapping, Path(folder)).preview(list(lines), rows)
+        workspace = replace(workspace, lake=Lake(f"file://{folder}/lake"))
+        return _Previewer(workspace, source, schema, mapping, Path(folder)).preview(list(lines), rows)
 
 
 @dataclass(frozen=True)
 class _Previewer:
-    place: Workspace
+    workspace: Workspace
     source: Source
     schema: XdmSchema
     mapping: MappingSet
     scratch: Path
 
     def preview(self, lines: Sequence[bytes], rows: int) -> Preview:
-        raw = export_partition(self.place, self.source, _Lines(lines))
-        mapped = transform_partition(self.place, raw, self.schema, self.mapping)
-        made = Preview(self.place.partition.day, len(lines), mapped.counts.get("duplicates", 0))
-        made.refusal = self._validate(mapped)
+        steps = DryRun(self.workspace, self.source, _Lines(lines), self.schema, self.mapping)
+        mapped = steps.transform(steps.export())
+        made = Preview(self.workspace.partition.day, len(lines), mapped.counts.get("duplicates", 0))
+        made.refusal = _refusal(steps, mapped)
         refused = {record["row"]["_id"]: _reasons(record) for record in self._quarantine("validate")}
         by_id = self._rows(mapped)
         made.reasons.update(
@@ -133,40 +131,42 @@ class _Previewer:
 
     def _event_parser(self) -> EventParser:
         """Return a parser that computes each line's ``_id`` as transform does: rows are in another order than lines."""
-        source = self.place.pipeline.mixpanel
+        source = self.workspace.pipeline.mixpanel
         return EventParser(
             project_id=self.source.project_id,
-            day=self.place.partition.day,
+            day=self.workspace.partition.day,
             wall_clock_zone=source.zone if source.time_is == "project_local" else None,
-            now_ms=int(self.place.clock.seconds() * 1000),
+            now_ms=int(self.workspace.clock.seconds() * 1000),
             evidence=TimeEvidence(source.zone),
             time_in_ms=source.time_in_ms,
         )
-
-    def _validate(self, mapped: Manifest) -> str:
-        try:
-            validate_partition(self.place, mapped)
-        except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
-            return error.sentence
-        return ""
 
     def _rows(self, mapped: Manifest) -> dict[str, dict[str, Any]]:
         """Return the mapped rows by ``_id``, as AEP would get them in JSON."""
         import pyarrow.parquet as pq
 
         found = {}
-        for path in self.place.local_files(mapped, self.scratch):
+        for path in self.workspace.local_files(mapped, self.scratch):
             for row in pq.read_table(path).to_pylist(maps_as_pydicts="strict"):
                 shown = json.loads(json.dumps(present(row), ensure_ascii=False, default=iso))
                 found[shown["_id"]] = shown
         return found
 
     def _quarantine(self, step: str) -> Iterator[dict[str, Any]]:
-        lake = self.place.lake
-        for key in lake.keys(f"{self.place.partition.prefix}/quarantine"):
+        lake = self.workspace.lake
+        for key in lake.keys(f"{self.workspace.partition.prefix}/quarantine"):
             if key.rpartition("/")[2].startswith(f"{step}-"):
                 body = gzip.decompress(lake.read(key) or b"")
                 yield from (json.loads(line) for line in body.split(b"\n") if line)
+
+
+def _refusal(steps: DryRun, mapped: Manifest) -> str:
+    """Validate the rows; return why none of them would be sent, or nothing."""
+    try:
+        steps.validate(mapped)
+    except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
+        return error.sentence
+    return ""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from include.aep.decide import refused_record
-from include.lake import manifest as manifests
 from include.lake.history import History, Source, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import find_manifest, newest
 from include.steps.clean.contents import DayListing, list_days
 from include.steps.quarantine_records import read_record, reasons_of, refused_files
 from include.steps.scratch import scratch_folder
@@ -107,8 +107,8 @@ def _refused_by_aep(lake: Lake, partition: PartitionKey, scratch: Path) -> Itera
     histories = (History(lake, Source("us", 0), target) for target in targets_of(lake, partition.pipeline))
     ledgers = [records for each in histories if (records := each.ledger(partition.day).records())]
     records = max(ledgers, key=lambda each: each[-1].at, default=[])
-    newest = refused_record(records)
-    ids = _read_ids(lake, newest.ids.key, scratch) if newest is not None and newest.ids is not None else None
+    record = refused_record(records)
+    ids = _read_ids(lake, record.ids.key, scratch) if record is not None and record.ids is not None else None
     failed = partition.quarantine("ingest", records[-1].staged) if records else ""
     for key in refused_files(partition, records):
         yield QuarantineFile("ingest", key, None if key == failed else ids)
@@ -121,10 +121,9 @@ def _read_ids(lake: Lake, key: str, scratch: Path) -> frozenset[str]:
     return frozenset(pq.read_table(path, columns=["_id"])["_id"].to_pylist())
 
 
-def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: str) -> Manifest | None:
-    keys = (partition.manifest(step, digest) for name, digest in listing.manifests if name == step)
-    there = [manifest for key in keys if (manifest := manifests.load(lake, key)) is not None]
-    return max(there, key=lambda manifest: manifest.created_at, default=None)
+def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName) -> Manifest | None:
+    digests = sorted(digest for name, digest in listing.manifests if name == step)
+    return newest(filter(None, (find_manifest(lake, partition, step, digest) for digest in digests)))
 
 
 def _quarantine_key(manifest: Manifest | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from include.aep.batch_budget import BatchBudget
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
 from include.aep.profile_batches import scheduled_batches
-from include.errors import FilesRemoved
+from include.errors import BatchStuck, FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
 from include.steps.export.step import Exporter, export_partition
@@ -24,48 +25,27 @@ from include.steps.stage.step import stage_partition
 from include.steps.transform import schema_and_mapping, transform_partition
 from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
+from include.xdm.mapping.mapping_set import MappingSet
+from include.xdm.schema.xdm_schema import XdmSchema
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+_WATCH_SECONDS = 6 * 3600
 
 
-@dataclass(frozen=True)
-class DayRun:
-    """The steps of one partition.
+class _DaySteps(ABC):
+    """The steps of one partition up to staged rows.
 
     Each step finds its earlier output, also if a cleaning has removed the files: a loaded day needs none of them. If a
     step has to read removed files, the outputs before it are created again, as far back as necessary.
-
-    ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
-    in place of the active rows. ``on_step`` is called with the manifest of every step. ``ahead``: the
-    export may fetch other days of a backfill with the same request.
     """
 
     workspace: Workspace
     source: Source
     mixpanel: Exporter
-    aep: AepClient
-    run: str
-    refresh: str | None = None
-    replace: bool = False
-    on_step: Callable[[Manifest], object] | None = None
+    refresh: str | None
+    on_step: Callable[[Manifest], object] | None
     ahead: FetchAhead | None = None
-
-    @cached_property
-    def opened(self) -> OpenedHistory:
-        """The history of the pipeline's dataset; opened once."""
-        workspace = self.workspace
-        opened = open_history(
-            workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
-        )
-        if self.replace:
-            opened.require_may_replace(workspace.pipeline.name)
-        return opened
-
-    @property
-    def history(self) -> History:
-        """The opened history."""
-        return self.opened.history
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
@@ -76,7 +56,7 @@ class DayRun:
         )
 
     def transform(self, raw: Manifest) -> Manifest:
-        """Map an export with the id recipe of the active rows."""
+        """Map an export."""
         return self._report_step(self._run_step(raw, self._transform))
 
     def validate(self, mapped: Manifest) -> Manifest:
@@ -84,44 +64,21 @@ class DayRun:
         return self._report_step(self._run_step(mapped, self._validate))
 
     def stage(self, valid: Manifest) -> Manifest:
-        """Stage the valid rows that are not active yet."""
+        """Stage the valid rows."""
         return self._report_step(self._run_step(valid, self._stage))
 
     def to_staged(self) -> Manifest:
-        """Run the first four steps; return the staged manifest. The target is checked before an export is requested."""
-        _ = self.opened
+        """Run the first four steps; return the staged manifest."""
         return self.stage(self.validate(self.transform(self.export())))
 
-    def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
-        """Load staged rows as far as possible without waiting."""
-        return self._run_step(staged, self._ingest)
+    @abstractmethod
+    def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest: ...
 
-    def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
-        pipeline, day = self.workspace.pipeline, self.workspace.partition.day
-        schema, mapping = schema_and_mapping(pipeline, self.aep, self.opened.dataset)
-        recipe = recipe_for(self.history.ledger(day).records(), replace=self.replace)
-        return transform_partition(self.workspace, raw, schema, mapping, recipe=recipe, with_files=with_files)
+    @abstractmethod
+    def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest: ...
 
     def _validate(self, mapped: Manifest, *, with_files: bool = False) -> Manifest:
         return validate_partition(self.workspace, mapped, with_files=with_files)
-
-    def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest:
-        return stage_partition(
-            self.workspace, valid, self.history, replace=self.replace, with_files=with_files
-        )
-
-    def _ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
-        return ingest_partition(
-            self.workspace, staged, self.aep, self.history, self.run, replace=self.replace, admit=self._admit
-        )
-
-    def _admit(self, size: int) -> None:
-        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part of those for Profile."""
-        place, aep = self.workspace, self.aep
-        budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
-        if self.ahead is not None and is_enabled(self.opened.dataset["tags"]):
-            budget.acquire_backfilled(scheduled_batches(place.pipeline, aep))
-        budget.acquire(size)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
         """Return the result of a step; if files of its input were removed, run it on an input that is created again."""
@@ -156,3 +113,116 @@ class DayRun:
         if self.on_step is not None:
             self.on_step(manifest)
         return manifest
+
+
+@dataclass(frozen=True)
+class DayRun(_DaySteps):
+    """The five steps of one partition.
+
+    ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
+    in place of the active rows. ``on_step`` is called with the manifest of every step. ``ahead``: the
+    export may fetch other days of a backfill with the same request.
+    """
+
+    workspace: Workspace
+    source: Source
+    mixpanel: Exporter
+    aep: AepClient
+    run: str
+    refresh: str | None = None
+    replace: bool = False
+    on_step: Callable[[Manifest], object] | None = None
+    ahead: FetchAhead | None = None
+
+    @cached_property
+    def opened(self) -> OpenedHistory:
+        """The history of the pipeline's dataset; opened once."""
+        workspace = self.workspace
+        opened = open_history(
+            workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
+        )
+        if self.replace:
+            opened.require_may_replace(workspace.pipeline.name)
+        return opened
+
+    @property
+    def history(self) -> History:
+        """The opened history."""
+        return self.opened.history
+
+    def to_staged(self) -> Manifest:
+        """Run the first four steps; return the staged manifest. The target is checked before an export is requested."""
+        _ = self.opened
+        return super().to_staged()
+
+    def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
+        """Load staged rows as far as possible without waiting."""
+        return self._run_step(staged, self._ingest)
+
+    def load(
+        self,
+        staged: Manifest,
+        *,
+        poll_seconds: float = 5.0,
+        on_wait: Callable[[PendingBatch], object] | None = None,
+    ) -> IngestResult:
+        """Load staged rows, and poll AEP every ``poll_seconds`` until it has finished; ``on_wait`` is called each time.
+
+        Raises:
+            BatchStuck: AEP has not finished after six hours.
+        """
+        clock = self.workspace.clock
+        deadline = clock.seconds() + _WATCH_SECONDS
+        while not isinstance(result := self.ingest(staged), IngestResult):
+            if clock.seconds() > deadline:
+                raise BatchStuck(
+                    f"AEP has not finished batch {result.batch_id} of partition {staged.partition} in six hours.",
+                    "It may still become active. Check its status in AEP, then run the day again.",
+                )
+            if on_wait is not None:
+                on_wait(result)
+            clock.sleep(poll_seconds)
+        return result
+
+    def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
+        pipeline, day = self.workspace.pipeline, self.workspace.partition.day
+        schema, mapping = schema_and_mapping(pipeline, self.aep, self.opened.dataset)
+        recipe = recipe_for(self.history.ledger(day).records(), replace=self.replace)
+        return transform_partition(self.workspace, raw, schema, mapping, recipe=recipe, with_files=with_files)
+
+    def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest:
+        return stage_partition(
+            self.workspace, valid, self.history, replace=self.replace, with_files=with_files
+        )
+
+    def _ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
+        return ingest_partition(
+            self.workspace, staged, self.aep, self.history, self.run, replace=self.replace, admit=self._admit
+        )
+
+    def _admit(self, size: int) -> None:
+        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part of those for Profile."""
+        place, aep = self.workspace, self.aep
+        budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
+        if self.ahead is not None and is_enabled(self.opened.dataset["tags"]):
+            budget.acquire_backfilled(scheduled_batches(place.pipeline, aep))
+        budget.acquire(size)
+
+
+@dataclass(frozen=True)
+class DryRun(_DaySteps):
+    """The first four steps of one partition without AEP: nothing counts as active, and nothing can be loaded."""
+
+    workspace: Workspace
+    source: Source
+    mixpanel: Exporter
+    schema: XdmSchema
+    mapping: MappingSet
+    refresh: str | None = None
+    on_step: Callable[[Manifest], object] | None = None
+
+    def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
+        return transform_partition(self.workspace, raw, self.schema, self.mapping, with_files=with_files)
+
+    def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest:
+        return stage_partition(self.workspace, valid, with_files=with_files)

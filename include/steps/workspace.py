@@ -14,10 +14,10 @@ from typing import Any
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
-from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey, schema_key, step_of
 from include.lake.lake import Lake
-from include.lake.manifest import LakeFile, Manifest, StepName, digest_of
+from include.lake.manifest import PREVIOUS_STEP, LakeFile, Manifest, StepName, digest_of, publish
+from include.lake.manifests import find_manifest
 from include.lake.records import read_record
 from include.steps.scratch import scratch_folder
 from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
@@ -25,13 +25,6 @@ from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 DATA_VERSION = 8
 """Increase it when the same inputs give other rows: outputs of the old code are then created again."""
 
-
-PREVIOUS_STEP: dict[StepName, StepName] = {
-    "transform": "export",
-    "validate": "transform",
-    "stage": "validate",
-}
-"""The step that creates the input of a step; its digest is among the inputs under the step's name."""
 FORGOTTEN = "forgotten"
 """The ``setting`` in the record of a removal that was made because a person was forgotten."""
 
@@ -83,7 +76,7 @@ class Workspace:
 
     def find(self, step: StepName, digest: str) -> Manifest | None:
         """Return the step's manifest, or None if the step is not finished."""
-        return manifests.load(self.lake, self.partition.manifest(step, digest))
+        return find_manifest(self.lake, self.partition, step, digest)
 
     def find_output(self, step: StepName, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
         """Return the output of a step for these inputs, or the place for it.
@@ -144,7 +137,7 @@ class Workspace:
         return found
 
     def publish(self, **fields: Any) -> Manifest:
-        """Publish a step's output; return the manifest that counts (see ``manifests.publish``).
+        """Publish a step's output; return the manifest that counts (see ``manifest.publish``).
 
         Raises:
             FilesRemoved: a person was forgotten while the step ran, and may be in its output.
@@ -156,7 +149,7 @@ class Workspace:
             created_at=self.clock.now().isoformat(timespec="milliseconds"),
             **fields,
         )
-        return manifests.publish(self.lake, self.partition, manifest)
+        return publish(self.lake, self.partition, manifest)
 
     def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
         """Return the manifest's own files on local disk, with verified bytes; for a delta they are not the whole day.

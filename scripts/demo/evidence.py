@@ -18,11 +18,11 @@ import requests
 
 from include.aep.decide import active_records
 from include.config.model import Pipeline
-from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest
+from include.lake.manifests import find_manifest, manifests_of
 from include.mixpanel.stored_day import stored_day
 from include.steps.history.provenance import recipe_for
 from include.xdm.events.event_id import RECIPE, event_id, event_id_of_content, event_id_without_insert_id
@@ -129,7 +129,7 @@ def result_of(
     counts = {step: manifest.counts for step, manifest in newest.items()}
     loaded = active_records(records)
     batches = [record.batch for record in loaded]
-    staged = [manifests.load(lake, partition.manifest("stage", record.staged)) for record in loaded]
+    staged = [find_manifest(lake, partition, "stage", record.staged) for record in loaded]
     return PartitionResult(
         partition=partition,
         exported=counts.get("export", {}).get("exported", 0),
@@ -144,13 +144,8 @@ def result_of(
 
 def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
     """Return the newest manifest of each step."""
-    found: dict[str, Manifest] = {}
-    for key in lake.keys(partition.prefix):
-        if key.endswith("/manifest.json") and (manifest := manifests.load(lake, key)):
-            before = found.get(manifest.step)
-            if before is None or before.created_at < manifest.created_at:
-                found[manifest.step] = manifest
-    return found
+    by_age = sorted(manifests_of(lake, partition), key=lambda manifest: manifest.created_at)
+    return {manifest.step: manifest for manifest in by_age}
 
 
 def recipe_of_line(line: bytes, recipes: Mapping[date, int], time_in_ms: bool) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from include.aep.upload import Uploader
 from include.errors import Conflict, PipelineError
-from include.steps.ingest import batch_loader
+from include.steps.ingest import batch_upload
 from include.steps.ingest.step import IngestResult, PendingBatch
 from scripts.demo.evidence import Comparison
 from tests.failures import aep_routes_table, aep_table
@@ -65,7 +65,7 @@ def test_a_day_is_active_once_or_its_task_says_why_not(
 ) -> None:
     scenario = arranged(row)
     if row.lines:  # Rows that AEP refuses and that this pipeline would not send.
-        monkeypatch.setattr(batch_loader, "require_rows_of_day", lambda *_: None)
+        monkeypatch.setattr(batch_upload, "require_rows_of_day", lambda *_: None)
     result = tries(row, scenario.task, scenario.fake_clock)
     counted = scenario.asked()
     assert counted["?"] == 0

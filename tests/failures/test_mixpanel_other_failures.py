@@ -14,7 +14,6 @@ import pytest
 from include.clock import Clock
 from include.errors import Throttled, TruncatedExport
 from include.http.request import RetryPolicy
-from include.lake import manifest as manifests
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
@@ -93,7 +92,7 @@ def test_a_run_that_dies_before_its_manifest_has_published_nothing(
     place = workspace(lake)
     wire.pieces = sized(ROW % b"a")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(manifests, "publish", _die)
+        patch.setattr("include.steps.workspace.publish", _die)
         export_partition(place, SOURCE, client(wire.url))
     assert len(list(lake.keys(place.partition.step("export")))) == 1
     export_partition(place, SOURCE, client(wire.url))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 
-from include.lake import manifest as manifests
 from include.lake.keys import REMOVAL_NAME, PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
+from include.lake.manifests import manifests_of
 from include.xdm.events.event_id import RECIPE, event_id_without_insert_id
 from scripts.demo.evidence import Comparison, PartitionResult, Sandbox, compare, line_id
 from tests.faults.process_run import DAYS, End
@@ -148,14 +148,11 @@ def _unreferenced(lake: Lake, partition: PartitionKey) -> Iterator[str]:
         or f"{partition.prefix}/looks/" in key
         or key.endswith(f"/{REMOVAL_NAME}")
     }
-    for key in keys:
-        if key.endswith("/manifest.json"):
-            manifest = manifests.load(lake, key)
-            assert manifest is not None
-            known |= {key, *manifest.keys}
-            for name in ("quarantine", "report", "events"):
-                value = manifest.details.get(name)
-                known.add(value["key"] if isinstance(value, dict) else str(value))
+    for manifest in manifests_of(lake, partition):
+        known |= {partition.manifest(manifest.step, manifest.digest), *manifest.keys}
+        for name in ("quarantine", "report", "events"):
+            value = manifest.details.get(name)
+            known.add(value["key"] if isinstance(value, dict) else str(value))
     yield from sorted(key for key in keys - known if "/quarantine/ingest-" not in key)
 
 

@@ -112,7 +112,7 @@ def test_fewer_rows_than_staged_are_never_green(
     with pytest.raises(BadManifest, match="has 8 rows, but its manifest states 9"):
         hostile.ingest(HOSTILE_DAY, more)
     assert hostile.records(HOSTILE_DAY)[-1].kind == "claimed", "no batch was made"
-    monkeypatch.setattr("include.steps.ingest.batch_loader.require_rows_of_day", lambda *_: None)
+    monkeypatch.setattr("include.steps.ingest.batch_upload.require_rows_of_day", lambda *_: None)
     with pytest.raises(CountMismatch, match="succeeded with 8 rows and 0 failed ones, but 9 were staged"):
         hostile.ingest(HOSTILE_DAY, more)
 

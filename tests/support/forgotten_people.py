@@ -15,11 +15,8 @@ from include.clock import Clock
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.lake.signing_keys import SigningKeys
-from include.steps.export.step import export_partition
 from include.steps.forget import ForgetPlan, Forgetting, Forgotten, GivenIds
-from include.steps.stage.step import stage_partition
-from include.steps.transform import transform_partition
-from include.steps.validate.step import validate_partition
+from include.steps.run_day import DryRun
 from include.steps.workspace import Workspace
 from include.xdm.mapping.mapping_set import bind
 from tests.support.builders import (
@@ -81,14 +78,15 @@ class People:
         return Workspace.of(self.lake, pipeline(quality=QUALITY), day, self.clock)
 
     def export(self, day: date = DAY, refresh: str | None = None) -> Manifest:
-        return export_partition(self.place(day), SOURCE, Mixpanel(*self.days[day]), refresh=refresh)
+        return self.steps(day, refresh).export()
 
     def make(self, day: date = DAY, refresh: str | None = None) -> Manifest:
         """Run export to stage."""
-        raw = self.export(day, refresh)
+        return self.steps(day, refresh).to_staged()
+
+    def steps(self, day: date, refresh: str | None = None) -> DryRun:
         mapping = bind("test.json", [dict(each) for each in MAPPING], XDM, keep_unmapped=True)
-        mapped = transform_partition(self.place(day), raw, XDM, mapping)
-        return stage_partition(self.place(day), validate_partition(self.place(day), mapped))
+        return DryRun(self.place(day), SOURCE, Mixpanel(*self.days[day]), XDM, mapping, refresh)
 
     @property
     def forgetting(self) -> Forgetting:

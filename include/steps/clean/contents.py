@@ -10,12 +10,12 @@ from datetime import date, datetime
 from typing import Any, cast
 
 from include.errors import BadManifest
-from include.lake import manifest as manifests
 from include.lake.history import bound_pipelines, ledger_of
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import find_manifest
 from include.lake.records import read_record
 from include.steps.export.export_request import refreshes_of
 
@@ -123,17 +123,15 @@ class ContentsReader:
         return DayContents(outputs, ledgers, refreshes, listing.has_first_ledger and not ledgers)
 
     def _output(self, partition: PartitionKey, key: OutputKey, listing: DayListing) -> StoredOutput:
-        step, digest = key
-        found = (
-            manifests.load(self.lake, partition.manifest(step, digest)) if key in listing.manifests else None
-        )
+        step, digest = cast("StepName", key[0]), key[1]
+        found = find_manifest(self.lake, partition, step, digest) if key in listing.manifests else None
         removed = self._removed_at(partition.removal(step, digest)) if key in listing.removals else None
         files = tuple(listing.files.get(key, ()))
         moments = [datetime.fromisoformat(found.created_at)] if found else [file.modified for file in files]
         written = max(moments, default=removed)
         if written is None:
             raise AssertionError("an output has a manifest, a removal or a file")
-        return StoredOutput(cast("StepName", step), digest, found, files, written, removed)
+        return StoredOutput(step, digest, found, files, written, removed)
 
     def _removed_at(self, key: str) -> datetime:
         try:

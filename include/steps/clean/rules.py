@@ -14,11 +14,10 @@ from include.aep.decide import active_records, in_flight
 from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import digest_of
+from include.lake.manifest import PREVIOUS_STEP, digest_of
 from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
 from include.steps.history.day_states import progress_of
 from include.steps.rewritten import rewritten_to
-from include.steps.workspace import PREVIOUS_STEP
 
 GRACE = timedelta(hours=18)
 """Longer than the longest task of a DAG (12 hours)."""

@@ -21,7 +21,7 @@ MOST_CHANGED = 0.1
 """If more lines than this share of the base's lines are added and removed, the export is stored completely."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class ComparedExport:
     """The result of a comparison.
 
@@ -32,13 +32,13 @@ class ComparedExport:
 
     same: Manifest | None = None
     lines: str | None = None
-    sums: dict[str, str] = field(default_factory=dict)
+    sums: Mapping[str, str] = field(default_factory=dict)
     base: Manifest | None = None
     base_paths: Sequence[Path] = ()
     difference: LineDifference | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class ExportComparer:
     """Compares an export in ``scratch`` with ``earlier`` ones of the same request, newest first.
 
@@ -64,12 +64,15 @@ class ExportComparer:
         as_many = [each for each in self.earlier if each != base and self._may_be_same(each)]
         if not as_many:
             return found
-        found.lines = LineDigests.of([self.raw.path], self.scratch / "lines-new.bin").sum
+        lines = LineDigests.of([self.raw.path], self.scratch / "lines-new.bin").sum
+        sums: dict[str, str] = {}
         for each in as_many:
-            if self._sum_of(each, found) == found.lines:
-                found.same = each
-                return found
-        return found
+            known = self._known_sum(each)
+            if known is None and (computed := self._sum_of(each)) is not None:
+                known = sums[each.digest] = computed
+            if known == lines:
+                return ComparedExport(same=each, lines=lines, sums=sums)
+        return ComparedExport(lines=lines, sums=sums)
 
     def _difference(self, base: Manifest) -> ComparedExport:
         """Return how the export differs from its base; no base if too much differs or the base cannot be read."""
@@ -95,18 +98,18 @@ class ExportComparer:
         as_many = earlier.rows == self.raw.rows
         return as_many and (not self.with_files or self.workspace.has_files(earlier))
 
-    def _sum_of(self, earlier: Manifest, found: ComparedExport) -> str | None:
-        """Return the sum of an earlier export's lines; None if it is not known and its file cannot be read.
+    def _known_sum(self, earlier: Manifest) -> str | None:
+        known = earlier.details.get("lines") or self.sums.get(earlier.digest)
+        return str(known) if known is not None else None
+
+    def _sum_of(self, earlier: Manifest) -> str | None:
+        """Return the sum of an earlier export's lines; None if its file cannot be read.
 
         The files of a delta are not read for it: an equal difference to the base gives the same delta.
         """
-        known = earlier.details.get("lines") or self.sums.get(earlier.digest)
-        if known is not None:
-            return str(known)
         if earlier.delta is not None or (paths := self._paths(earlier)) is None:
             return None
-        found.sums[earlier.digest] = LineDigests.of(paths, self.scratch / "lines-earlier.bin").sum
-        return found.sums[earlier.digest]
+        return LineDigests.of(paths, self.scratch / "lines-earlier.bin").sum
 
     def _paths(self, earlier: Manifest) -> list[Path] | None:
         """Return the files of an earlier export; None if one is damaged or missing."""

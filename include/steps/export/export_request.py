@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from include.failpoint import failpoint
-from include.lake import manifest as manifests
 from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.manifests import manifests_of
 from include.lake.records import create_record
 from include.lake.refreshes import read_refresh
 from include.mixpanel.event_time import require_closed, settled_at
@@ -237,20 +237,18 @@ def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
     return max(map(datetime.fromisoformat, moments), default=None)
 
 
-def exports(
-    lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None
-) -> Iterator[Manifest]:
-    """Yield the partition's exports; with ``requests``, those of one of these requests.
+def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None) -> list[Manifest]:
+    """Return the partition's exports; with ``requests``, those of one of these requests.
 
     A delta whose base a person has removed is left out.
     """
-    there = {key for key in lake.keys(partition.step("export")) if key.endswith("/manifest.json")}
-    for key in sorted(there):
-        manifest = manifests.load(lake, key)
-        if manifest is None or (requests is not None and manifest.inputs["request"] not in requests):
-            continue
-        if manifest.delta is None or partition.manifest("export", manifest.delta.base) in there:
-            yield manifest
+    found = {manifest.digest: manifest for manifest in manifests_of(lake, partition, "export")}
+    return [
+        manifest
+        for manifest in found.values()
+        if (requests is None or manifest.inputs["request"] in requests)
+        and (manifest.delta is None or manifest.delta.base in found)
+    ]
 
 
 def refreshes_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from include.config.model import Pipeline
 from include.errors import Conflict
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, newest_number, read_suppression, record_forgotten_ids
-from include.mixpanel.raw_file import RawFile, read_lines, write_lines
+from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, read_lines
 from include.mixpanel.time_convention import TimeEvidence
 from include.steps.workspace import Workspace
 from include.xdm.events.event_id import RECIPES
@@ -48,13 +48,21 @@ class Suppressor:
         """
         if not self.suppression:
             return raw
-        left_out = LeftOut(workspace, self.suppression.project_id)
-        kept = write_lines(path, left_out.of(read_lines([raw.path]), self.matcher.matches))
-        if not left_out.lines:
+        ids_of, left_out, ids = EventIds.of(workspace, self.suppression.project_id), 0, set[str]()
+        with hashed_file(path) as file:
+            kept = RawLines(path, file)
+            for line in read_lines([raw.path]):
+                if self.matcher.matches(line):
+                    left_out += 1
+                    ids |= ids_of(line)
+                else:
+                    kept.write(line)
+            found = kept.finish()
+        if not left_out:
             path.unlink()
             return raw
-        left_out.record()
-        return replace(kept, suppressed=left_out.lines)
+        record_forgotten_ids(workspace.lake, self.suppression.project_id, workspace.partition.day, ids)
+        return replace(found, suppressed=left_out)
 
     def require_current(self, lake: Lake) -> None:
         """Refuse to publish an export that was filtered with an older list.
@@ -69,42 +77,32 @@ class Suppressor:
             )
 
 
-class LeftOut:
-    """Counts the lines of a day that are left out, and collects their ``_id``s by every recipe. It holds no lines."""
+@dataclass(frozen=True)
+class EventIds:
+    """Computes the ``_id``s of a day's lines, by every recipe: AEP may still hold the events of forgotten people."""
 
-    def __init__(self, workspace: Workspace, project_id: int) -> None:
-        self._workspace, self._project_id = workspace, project_id
-        self.lines = 0
-        self.ids: set[str] = set()
+    event_parsers: Sequence[EventParser]
+
+    @classmethod
+    def of(cls, workspace: Workspace, project_id: int) -> EventIds:
+        """Return the ids of a workspace's day."""
         source = workspace.pipeline.mixpanel
-        self._sieves = [
-            EventParser(
-                project_id,
-                workspace.partition.day,
-                source.zone if source.time_is == "project_local" else None,
-                now_ms=_NO_LIMIT_MS,
-                evidence=TimeEvidence(source.zone),
-                time_in_ms=source.time_in_ms,
-                recipe=recipe,
-            )
-            for recipe in RECIPES
-        ]
+        return cls(
+            [
+                EventParser(
+                    project_id,
+                    workspace.partition.day,
+                    source.zone if source.time_is == "project_local" else None,
+                    now_ms=_NO_LIMIT_MS,
+                    evidence=TimeEvidence(source.zone),
+                    time_in_ms=source.time_in_ms,
+                    recipe=recipe,
+                )
+                for recipe in RECIPES
+            ]
+        )
 
-    def of(self, lines: Iterable[bytes], matches: Callable[[bytes], bool]) -> Iterator[bytes]:
-        """Yield the lines that stay."""
-        for line in lines:
-            if matches(line):
-                self.add(line)
-            else:
-                yield line
-
-    def add(self, line: bytes) -> None:
-        """Count a line that is left out. A line that is not an event of the day has no ``_id``."""
-        self.lines += 1
-        found = (event_parser.event(1, line) for event_parser in self._sieves)
-        self.ids.update(each.id.hex() for each in found if isinstance(each, ParsedEvent))
-
-    def record(self) -> None:
-        """Store the ``_id``s in the lake: AEP may still hold them."""
-        place = self._workspace
-        record_forgotten_ids(place.lake, self._project_id, place.partition.day, self.ids)
+    def __call__(self, line: bytes) -> set[str]:
+        """Return the ids of a line; a line that is not an event of the day has none."""
+        found = (event_parser.event(1, line) for event_parser in self.event_parsers)
+        return {each.id.hex() for each in found if isinstance(each, ParsedEvent)}

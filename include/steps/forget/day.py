@@ -11,15 +11,15 @@ from pathlib import Path
 from include.clock import Clock
 from include.errors import Conflict
 from include.failpoint import failpoint
-from include.lake import manifest as manifests
 from include.lake.lake import LakeObject
-from include.lake.manifest import Manifest, digest_of, upload_file
+from include.lake.manifest import Manifest, digest_of, publish, upload_file
 from include.lake.records import create_record
+from include.lake.suppression import record_forgotten_ids
 from include.mixpanel.raw_file import write_lines
 from include.steps.clean.contents import ContentsReader, DayContents, StoredOutput, list_days
 from include.steps.export.export_delta import read_day
 from include.steps.export.export_request import latest_export
-from include.steps.export.suppress import LeftOut
+from include.steps.export.suppress import EventIds
 from include.steps.forget.quarantine import QuarantineMatcher, rewrite_quarantine, stored_lines
 from include.steps.forget.search import DERIVED, FoundDay
 from include.steps.history.day_states import progress_of
@@ -44,7 +44,7 @@ class DayForgetter:
     """The removed objects, by kind."""
 
     @property
-    def place(self) -> Workspace:
+    def workspace(self) -> Workspace:
         """The day as steps see it."""
         stored = self.found.stored
         return Workspace(stored.lake, stored.pipeline, stored.partition, self.clock)
@@ -68,13 +68,15 @@ class DayForgetter:
     def forget(self) -> Counter[str]:
         """Rewrite the day; return how many objects were removed, by kind."""
         self.require_quiet()
-        with self.place.scratch() as scratch:
+        with self.workspace.scratch() as scratch:
             self._record_ids(scratch)
             ended = self._exports_to_end()
             for export in self._to_rewrite(ended):
                 self._rewrite(export, scratch)
             for key in self.found.quarantine:
-                rewrite_quarantine(self.place.lake, self.place.partition, key, self.quarantine, scratch)
+                rewrite_quarantine(
+                    self.workspace.lake, self.workspace.partition, key, self.quarantine, scratch
+                )
         # Twice: a step that started before the exports were ended may have published its output in between. A step that
         # publishes later finds that its input was ended (``Workspace.publish``).
         for _ in range(2):
@@ -85,12 +87,14 @@ class DayForgetter:
         return self.removed
 
     def _record_ids(self, scratch: Path) -> None:
-        left_out = LeftOut(self.place, self.project_id)
+        """Store the people's ``_id``s in the lake: AEP may still hold them."""
+        workspace = self.workspace
+        ids_of, ids = EventIds.of(workspace, self.project_id), set[str]()
         for key in self.found.raw:
-            for line in stored_lines(self.place.lake, key, scratch):
+            for line in stored_lines(workspace.lake, key, scratch):
                 if self.matcher.matches(line):
-                    left_out.add(line)
-        left_out.record()
+                    ids |= ids_of(line)
+        record_forgotten_ids(workspace.lake, self.project_id, workspace.partition.day, ids)
 
     def _exports_to_end(self) -> set[str]:
         """Return the exports with rows of the people, and those that are based on one of them."""
@@ -108,11 +112,11 @@ class DayForgetter:
         by_request: defaultdict[str, list[Manifest]] = defaultdict(list)
         for each in self._contents().outputs:
             export = each.manifest if each.step == "export" and each.digest in ended else None
-            if export is not None and self.place.has_files(export):
+            if export is not None and self.workspace.has_files(export):
                 by_request[export.inputs["request"]].append(export)
         chosen = []
         for request, exports in by_request.items():
-            latest = latest_export(self.place, {request})
+            latest = latest_export(self.workspace, {request})
             is_known = latest is not None and latest.digest in {each.digest for each in exports}
             newest = max(exports, key=lambda each: (each.created_at, each.digest))
             chosen.append(latest if latest is not None and is_known else newest)
@@ -120,14 +124,14 @@ class DayForgetter:
 
     def _rewrite(self, export: Manifest, scratch: Path) -> None:
         """Publish an export again without the people's lines, with the same time, so that its outputs stay the same."""
-        place, folder = self.place, scratch / f"of-{export.digest}"
+        workspace, folder = self.workspace, scratch / f"of-{export.digest}"
         folder.mkdir()
-        lines = (line for line in read_day(place, export, folder) if not self.matcher.matches(line))
+        lines = (line for line in read_day(workspace, export, folder) if not self.matcher.matches(line))
         raw = write_lines(folder / "kept.jsonl.gz", lines)
         suppressed = export.counts.get("suppressed", 0) + export.rows - raw.rows
         named = {"export": FORGOTTEN, INSTEAD_OF: export.digest, "sha256": raw.sha256}
         digest = digest_of(named)
-        key = f"{place.partition.output('export', digest)}/events-{raw.sha256[:16]}.jsonl.gz"
+        key = f"{workspace.partition.output('export', digest)}/events-{raw.sha256[:16]}.jsonl.gz"
         kept = {name: value for name, value in export.details.items() if name not in ("delta", "lines")}
         manifest = Manifest(
             step="export",
@@ -135,12 +139,12 @@ class DayForgetter:
             partition=export.partition,
             digest=digest,
             inputs=export.inputs,
-            files=(upload_file(place.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
+            files=(upload_file(workspace.lake, key, raw.path, raw.rows, sha256=raw.sha256),),
             counts={**raw.counts, **({"suppressed": suppressed} if suppressed else {})},
             details={**kept, INSTEAD_OF: export.digest},
             created_at=export.created_at,
         )
-        manifests.publish(place.lake, place.partition, manifest)
+        publish(workspace.lake, workspace.partition, manifest)
 
     def _end(self, outputs: Iterable[StoredOutput]) -> None:
         """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""
@@ -150,8 +154,8 @@ class DayForgetter:
                 continue
             record = {"version": VERSION, "at": at, "setting": FORGOTTEN}
             body = {**record, "files": len(output.files), "bytes": output.bytes}
-            key = self.place.partition.removal(output.step, output.digest)
-            create_record(self.place.lake, key, json.dumps(body).encode())
+            key = self.workspace.partition.removal(output.step, output.digest)
+            create_record(self.workspace.lake, key, json.dumps(body).encode())
             failpoint("forget.end.after")
 
     def _remove_files(self, contents: DayContents, ended: set[str]) -> None:
@@ -177,7 +181,7 @@ class DayForgetter:
     def _remove(self, kind: str, objects: Iterable[LakeObject]) -> None:
         for each in objects:
             failpoint("forget.remove.before")
-            self.place.lake.remove_object(each.key)
+            self.workspace.lake.remove_object(each.key)
             self.removed[kind] += 1
 
     def _contents(self) -> DayContents:

@@ -11,14 +11,12 @@ from datetime import date
 from pathlib import Path
 
 from include.config.model import Pipeline
-from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
-from include.lake.manifest import Manifest, StepName
+from include.lake.manifest import PREVIOUS_STEP, Manifest, StepName, load
 from include.lake.own_keys import PIPELINE
 from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
-from include.steps.workspace import PREVIOUS_STEP
 from include.xdm.events.person_ids import PersonMatcher
 
 DERIVED: tuple[StepName, ...] = ("stage", "validate", "transform")
@@ -53,7 +51,7 @@ class StoredDay:
         """Return the manifest of an output."""
         if key not in self.listing.manifests:
             return None
-        return manifests.load(self.lake, self.partition.manifest(*key))
+        return load(self.lake, self.partition.manifest(*key))
 
     def has_unsearchable_rows(self) -> bool:
         """Return whether rows without an export are in the lake: their owners are unknown unless all are read."""

@@ -19,12 +19,12 @@ from include.aep.ownership import Ownership
 from include.config.loader import neighbour_names
 from include.config.model import Pipeline
 from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed, DatasetMissing
-from include.lake import manifest as manifests
 from include.lake.history import History, Source, Target, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, tagged_lake_id
 from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.manifests import lineage
 from include.lake.records import create_record, read_record
 
 log = logging.getLogger(__name__)
@@ -218,11 +218,8 @@ class _Takeover:
 
     def _source(self, partition: PartitionKey, old: Sequence[LedgerRecord]) -> int | None:
         """Return the project from which the day was exported, by its manifests; None without manifests."""
-        digest: str | None = (active_records(old) or old)[-1].staged
-        for step, before in (("stage", "validate"), ("validate", "transform"), ("transform", "export")):
-            found = manifests.load(self.history.lake, partition.manifest(step, digest)) if digest else None
-            digest = found.inputs.get(before) if found else None
-        raw = manifests.load(self.history.lake, partition.manifest("export", digest)) if digest else None
+        staged = (active_records(old) or old)[-1].staged
+        raw = lineage(self.history.lake, partition, "stage", staged).get("export")
         return int(raw.details["project_id"]) if raw else None
 
 

@@ -23,8 +23,10 @@ from include.steps.ingest.partial_load import PartialLoad
 from include.steps.workspace import Workspace
 
 
-def record_active(work: BatchLoader, batch: str) -> None:
+def record_active(work: BatchLoader, batch: str) -> list[str]:
     """Record that a batch is active, once active and refused rows are exactly those that were staged for it.
+
+    Return what AEP lists as errors of the batch: codes and counts, no values.
 
     Raises:
         CountMismatch: AEP counts other rows, or refused more than the pipeline's error threshold allows.
@@ -55,10 +57,11 @@ def record_active(work: BatchLoader, batch: str) -> None:
     earlier = None if replaces else refused_record(work.records)
     if found is not None and (refused or earlier is not None):
         fields = PartialLoad(work, found, rows, expected, earlier).settle()
-    if found is not None and found.errors:
-        work.listed.append(f"batch {batch}: {'; '.join(listed_errors(found))}")
-        fields["note"] = f"AEP lists {'; '.join(listed_errors(found))}"
+    errors = "; ".join(listed_errors(found)) if found is not None and found.errors else ""
+    if errors:
+        fields["note"] = f"AEP lists {errors}"
     work.record("active", batch, replaces=replaces, **fields)
+    return [f"batch {batch}: {errors}"] if errors else []
 
 
 def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:

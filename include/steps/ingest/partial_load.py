@@ -67,10 +67,10 @@ class PartialLoad:
             Transient: the data lake does not show the dataset's table or all rows of the batch yet.
             LakeNotReadable: the data lake cannot be read, so that the active rows are unknown.
         """
-        place = self.work.workspace
-        with place.scratch() as scratch, open_duckdb(scratch) as db:
-            read_ids(db, "staged", place, [self._record], scratch)
-            read_ids(db, "earlier", place, [self.earlier] if self.earlier else [], scratch)
+        workspace = self.work.workspace
+        with workspace.scratch() as scratch, open_duckdb(scratch) as db:
+            read_ids(db, "staged", workspace, [self._record], scratch)
+            read_ids(db, "earlier", workspace, [self.earlier] if self.earlier else [], scratch)
             db.execute("CREATE TEMP TABLE found (_id VARCHAR, batch VARCHAR)")
             own = self.staged_rows - self.rows
             if own:
@@ -101,17 +101,17 @@ class PartialLoad:
 
     def _read_back(self, db: Any) -> None:
         """Fill ``found`` with the rows of the batch; check that AEP counts as many and that they were staged."""
-        place, aep = self.work.workspace, self.work.aep
+        workspace, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
         try:
-            with aep.lake_reader(place.pipeline.verify.reader) as reader:
+            with aep.lake_reader(workspace.pipeline.verify.reader) as reader:
                 rows = read_back(
-                    db, "found", reader, dataset, place.pipeline, place.partition.day, self.batch
+                    db, "found", reader, dataset, workspace.pipeline, workspace.partition.day, self.batch
                 )
         except TableMissing as error:
             raise Transient(
                 f"AEP refused {self.staged_rows - self.rows} of {self.staged_rows} rows of batch {self.batch.id} of partition "
-                f"{place.partition}, and it cannot be read yet which ones: {error.sentence}",
+                f"{workspace.partition}, and it cannot be read yet which ones: {error.sentence}",
                 f"{error.hint} A retry of this run reads them again; the batch is not loaded again.",
             ) from None
         except LakeNotReadable as error:
@@ -119,13 +119,13 @@ class PartialLoad:
         if rows < self.rows:
             raise Transient(
                 f"AEP's data lake shows {rows} of the {self.rows} rows of batch {self.batch.id} of partition "
-                f"{place.partition}; {self.staged_rows - self.rows} others were refused.",
+                f"{workspace.partition}; {self.staged_rows - self.rows} others were refused.",
                 "Rows become visible some time after the batch is active. A retry of this run reads them again.",
             )
         (unexpected,) = db.execute(UNEXPECTED).fetchone()
         if rows > self.rows or unexpected:
             raise CountMismatch(
-                f"AEP counts {self.rows} active rows in batch {self.batch.id} of partition {place.partition}, but its data "
+                f"AEP counts {self.rows} active rows in batch {self.batch.id} of partition {workspace.partition}, but its data "
                 f"lake shows {rows}, of which {unexpected} were not staged or are duplicates.",
                 "Contact Adobe about the batch, or revert it in AEP and clear the task: it loads the partition again.",
             )
@@ -163,8 +163,8 @@ class PartialLoad:
                         "row": row,
                     }
                     file.write(json.dumps(record, ensure_ascii=False, default=iso).encode() + b"\n")
-        place = self.work.workspace
-        place.lake.upload(place.partition.quarantine("ingest", self._refused_digest), path)
+        workspace = self.work.workspace
+        workspace.lake.upload(workspace.partition.quarantine("ingest", self._refused_digest), path)
 
     def _reasons(self, db: Any, ids: Sequence[str]) -> dict[str, list[str]]:
         query = (
@@ -177,9 +177,9 @@ class PartialLoad:
         """Yield the rows as they were staged."""
         import pyarrow as pa
 
-        place = self.work.workspace
+        workspace = self.work.workspace
         load_request = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
-        paths = place.local_files(place.require("stage", self._record.staged), scratch)
+        paths = workspace.local_files(workspace.require("stage", self._record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":
                 with path.open("rb") as file:

@@ -6,7 +6,7 @@ for AEP: while AEP is processing a batch, it returns that, and the caller polls 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
@@ -14,8 +14,10 @@ from include.aep.decide import Action, active_records, refused_rows
 from include.errors import Conflict, Terminal
 from include.lake.history import History
 from include.lake.manifest import Manifest
+from include.steps.ingest.batch_creation import create_batch
 from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.ingest.batch_outcome import record_active, record_failed, unconfirmed
+from include.steps.ingest.batch_upload import fill_batch, staged_files
 from include.steps.workspace import Workspace
 
 _MANY_DECISIONS = 20
@@ -81,22 +83,22 @@ def ingest_partition(
         UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
     """
     work = BatchLoader.open(workspace, history, staged, aep, run, replace=replace)
-    again = True
+    again, committed, listed = True, False, list[str]()
     for _ in range(_MANY_DECISIONS):
-        decision = work.decide()
+        decision, statuses = work.decide()
         batch = str(decision.batch)
         match decision.action:
             case Action.DONE:
                 if not work.is_alone():
                     continue
                 work.settle()
-                return _ingested(work, again)
+                return _ingested(work, listed, again=again)
             case Action.WATCH:
-                return PendingBatch(batch, work.committed)
+                return PendingBatch(batch, committed)
             case Action.CONFIRM:
-                if work.committed:  # the catalog may lag behind a batch that was completed a moment ago
+                if committed:  # the catalog may lag behind a batch that was completed a moment ago
                     return PendingBatch(batch, committed=True)
-                raise unconfirmed(workspace, batch, work.statuses[batch])
+                raise unconfirmed(workspace, batch, statuses[batch])
             case Action.MARK_EMPTY:
                 work.mark_empty()
             case Action.MARK_GONE:
@@ -106,14 +108,16 @@ def ingest_partition(
             case Action.CREATE:
                 if admit is not None:
                     admit(sum(file.bytes for file in work.staged.files))
-                work.create()
+                committed = create_batch(work) or committed
             case Action.UPLOAD:
-                work.upload(batch)
+                with staged_files(work) as paths:
+                    fill_batch(work, batch, paths)
+                committed = True
             case Action.COMPLETE:
                 work.aep.batches.complete(batch)
-                return PendingBatch(batch, work.committed)
+                return PendingBatch(batch, committed)
             case Action.RECORD:
-                record_active(work, batch)
+                listed += record_active(work, batch)
             case Action.FAIL:
                 record_failed(work, batch)
             case Action.STOP:
@@ -129,7 +133,7 @@ def ingest_partition(
     )
 
 
-def _ingested(work: BatchLoader, again: bool) -> IngestResult:
+def _ingested(work: BatchLoader, listed: Sequence[str], *, again: bool) -> IngestResult:
     active = active_records(work.records)
     return IngestResult(
         tuple(str(record.batch) for record in active),
@@ -138,5 +142,5 @@ def _ingested(work: BatchLoader, again: bool) -> IngestResult:
         bool(work.staged.details.get("beside")),
         again,
         refused_rows(work.records),
-        tuple(work.listed),
+        tuple(listed),
     )

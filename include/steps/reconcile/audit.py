@@ -12,7 +12,9 @@ from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.errors import DaysMissing
 from include.lake.history import History
-from include.lake.keys import STEP_FOLDERS, PartitionKey
+from include.lake.keys import PartitionKey
+from include.lake.manifest import STEPS
+from include.lake.manifests import manifest_keys
 from include.mixpanel.event_time import settled_at
 from include.steps.history.day_states import DayState, read_days
 from include.steps.reconcile.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge_day
@@ -171,9 +173,5 @@ def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
 def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
     """Return how far a day without a ledger has been processed."""
     partition = PartitionKey(pipeline.name, day)
-    done = [
-        step
-        for step in STEP_FOLDERS
-        if any(key.endswith("/manifest.json") for key in history.lake.keys(partition.step(step)))
-    ]
+    done = [step for step in STEPS if manifest_keys(history.lake, partition, step)]
     return f"never loaded; {done[-1]} is its last finished step" if done else _NEVER_RUN

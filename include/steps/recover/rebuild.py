@@ -163,10 +163,10 @@ class _Day:
 
     def _is_readable(self, record: LedgerRecord) -> bool:
         """Return whether the ids of a load are in the lake."""
-        place = self.ids.workspace(self.day)
-        with place.scratch() as scratch, open_duckdb(scratch) as db:
+        workspace = self.ids.workspace(self.day)
+        with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             try:
-                read_ids(db, "load", place, [record], Path(scratch))
+                read_ids(db, "load", workspace, [record], Path(scratch))
             except BadManifest:
                 return False
         return True

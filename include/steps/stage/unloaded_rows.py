@@ -107,7 +107,7 @@ class UnloadedRows:
         import pyarrow as pa
 
         query = f"SELECT number FROM {numbered} ANTI JOIN excluded USING (_id) ORDER BY number"
-        chosen, first = _Numbers(self.db, query), 0
+        chosen, first = _Numbers(self.db.execute(query)), 0
         for table in row_groups(paths):
             numbers = chosen.below(first + table.num_rows, first)
             if numbers:
@@ -192,14 +192,10 @@ class UnloadedRows:
 
 @dataclass
 class _Numbers:
-    """Ascending row numbers from a query, fetched up to the end of each row group."""
+    """Ascending row numbers from an executed query of ``db``, fetched up to the end of each row group."""
 
     db: Any
-    query: str
     _left: list[int] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.db.execute(self.query)
 
     def below(self, limit: int, first: int) -> list[int]:
         """Return the remaining numbers below ``limit``, counted from ``first``."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,52 @@ _WRITTEN_ROWS = 2_000
 """The number of rows that are Python objects at the same time."""
 
 
+@dataclass(frozen=True)
+class RefusedRows:
+    """Rows that were refused. ``reasons``: rows by reason; ``examples``: values by reason, if allowed.
+
+    ``path``: their quarantine records; None if there are none.
+    """
+
+    rows: int = 0
+    reasons: Counter[Reason] = field(default_factory=Counter)
+    examples: Mapping[Reason, Sequence[str]] = field(default_factory=dict)
+    path: Path | None = None
+
+    def upload(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
+        """Upload the records, if any, and return the description of their file."""
+        if self.path is None:
+            return None
+        key = workspace.partition.quarantine("validate", digest)
+        return upload_file(workspace.lake, key, self.path, self.rows).model_dump()
+
+
+def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> RefusedRows:
+    """Return refused rows together with those of other quarantine records; their file is ``target``."""
+    rows, reasons = own.rows, own.reasons.copy()
+    if own.path is not None:
+        shutil.copyfile(own.path, target)
+    with gzip_writer(target, append=True) as quarantine:
+        for record in records:
+            quarantine.write(record)
+            rows += 1
+            reasons.update(map(reason_of, json.loads(record)["reasons"]))
+    return RefusedRows(rows, reasons, own.examples, target if rows else None)
+
+
 class InvalidRows:
-    """The refused rows. ``rows``: how many; ``reasons``: rows by reason; ``examples``: values by reason, if allowed."""
+    """Writes the refused rows of some files to quarantine."""
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
-        self.rows = 0
-        self.reasons: Counter[Reason] = Counter()
-        self.examples: dict[Reason, list[str]] = {}
+        self._rows = 0
+        self._reasons: Counter[Reason] = Counter()
+        self._examples: dict[Reason, list[str]] = {}
         self._path = scratch / "quarantine.jsonl.gz"
         self._show_values = show_values
+
+    def result(self) -> RefusedRows:
+        """Return the rows that were refused so far."""
+        return RefusedRows(self._rows, self._reasons, self._examples, self._path if self._rows else None)
 
     def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
@@ -75,14 +114,6 @@ class InvalidRows:
         writer.close()
         return kept
 
-    def keep(self, records: Iterable[bytes]) -> None:
-        """Add quarantine records of rows that were refused before."""
-        with gzip_writer(self._path, append=True) as quarantine:
-            for record in records:
-                quarantine.write(record)
-                self.rows += 1
-                self.reasons.update(map(reason_of, json.loads(record)["reasons"]))
-
     def _quarantine(
         self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile
     ) -> None:
@@ -93,8 +124,8 @@ class InvalidRows:
                 why[row].append(reason)
         for body, found in zip(table.to_pylist(maps_as_pydicts="strict"), why.values(), strict=True):
             row = present(body)
-            self.rows += 1
-            self.reasons.update(found)
+            self._rows += 1
+            self._reasons.update(found)
             record = {
                 "step": "validate",
                 "reasons": [self._record(reason, row) for reason in found],
@@ -109,14 +140,7 @@ class InvalidRows:
         value: Any = row
         for name in reason.field.split(".*")[0].split("."):
             value = value.get(name) if isinstance(value, dict) else None
-        shown = self.examples.setdefault(reason, [])
+        shown = self._examples.setdefault(reason, [])
         if len(shown) < _EXAMPLES:
             shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
         return {**reason.record, "value": value}
-
-    def upload(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
-        """Upload the quarantined rows, if any, and return the description of their file."""
-        if not self.rows:
-            return None
-        key = workspace.partition.quarantine("validate", digest)
-        return upload_file(workspace.lake, key, self._path, self.rows).model_dump()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from include.lake import manifest as manifests
 from include.lake.keys import PartitionKey
 from include.lake.manifest import Manifest
+from include.lake.manifests import manifests_of, newest
 from include.quality.partition_expectations import DayEvents
 from include.steps.workspace import Workspace
 
@@ -16,10 +16,8 @@ def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
     found = []
     for number in range(1, days + 1):
         day = PartitionKey(workspace.pipeline.name, workspace.partition.day - timedelta(days=number))
-        keys = [k for k in workspace.lake.keys(day.step("validate")) if k.endswith("/manifest.json")]
-        loaded = [manifest for key in keys if (manifest := manifests.load(workspace.lake, key)) is not None]
-        newest = max(loaded, key=lambda manifest: manifest.created_at, default=None)
-        if newest is not None and (events := events_of(newest, newest.counts["valid"])).by_event:
+        valid = newest(manifests_of(workspace.lake, day, "validate"))
+        if valid is not None and (events := events_of(valid, valid.counts["valid"])).by_event:
             found.append(events)
     return found
 

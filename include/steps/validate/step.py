@@ -9,19 +9,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from include.errors import PartitionRefused, TooManyQuarantined
+from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.manifest import Delta, Manifest, digest_of
 from include.quality.constraints import Reason
 from include.quality.report import Expectation, Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.step import Made, Step, run_step
 from include.steps.transform.dropped_identities import dropped_by_reason
-from include.steps.validate.partition_validator import PartitionValidator
+from include.steps.validate.partition_validator import PartitionValidator, upload_valid
 from include.steps.validate.previous_days import events_before, events_of
 from include.steps.validate.validated_base import ValidatedBase, warning_records
+from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.events.line_parser import REASONS
+from include.xdm.schema.xdm_schema import XdmSchema
 
+_ENOUGH_ROWS = 10
+"""From this number of rows, a field without any value is a mistake and not a coincidence."""
 _MOST_EVENTS = 10_000
 """The number of event names that a manifest counts individually; all others are one number."""
 
@@ -65,49 +69,54 @@ class Validate(Step):
 
     def run(self, digest: str, scratch: Path) -> Made:
         """Validate all rows of the day."""
-        validator = self._validator(scratch / "day")
-        validator.refuse_useless_mappings(self.mapped)
-        validator.run(DayRows(self.workspace, self.mapped, scratch).files())
-        return self._judge(validator, digest, None)
+        _refuse_useless_mappings(self.workspace, self.mapped)
+        files = DayRows(self.workspace, self.mapped, scratch).files()
+        validator = self._validator()
+        rows = validator.check_rows(files, _folder(scratch, "valid"))
+        return self._judge(validator, rows, digest, scratch)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
         """Validate the delta's own rows; None if the output of the base does not have the counts of the others."""
-        validator, superseded = (self._validator(scratch / name) for name in ("delta", "superseded"))
-        validator.refuse_useless_mappings(self.mapped)
-        day = DayRows(self.workspace, self.mapped, scratch)
+        _refuse_useless_mappings(self.workspace, self.mapped)
+        validator, day = self._validator(), DayRows(self.workspace, self.mapped, scratch)
         own = zip(day.own_paths, self.mapped.files, strict=True)
-        validator.run([RowFile(path, file.rows, file) for path, file in own])
-        if not ValidatedBase(base, day, superseded.scratch).add_to(validator, superseded):
-            return None
-        return self._judge(validator, digest, base)
+        files = [RowFile(path, file.rows, file) for path, file in own]
+        rows = validator.check_rows(files, _folder(scratch, "valid"))
+        of_day = ValidatedBase(base, day, _folder(scratch, "base")).join(rows, validator)
+        return self._judge(validator, of_day, digest, scratch, base) if of_day is not None else None
 
-    def _validator(self, scratch: Path) -> PartitionValidator:
-        scratch.mkdir()
+    def _validator(self) -> PartitionValidator:
         schema = self.workspace.schema(self.mapped.inputs["schema"])
-        return PartitionValidator(
-            self.workspace, schema, scratch, datetime.fromisoformat(self.mapped.created_at)
-        )
+        return PartitionValidator(self.workspace, schema, datetime.fromisoformat(self.mapped.created_at))
 
-    def _judge(self, validator: PartitionValidator, digest: str, base: Manifest | None) -> Made:
+    def _judge(
+        self,
+        validator: PartitionValidator,
+        rows: CheckedRows,
+        digest: str,
+        scratch: Path,
+        base: Manifest | None = None,
+    ) -> Made:
         workspace, mapped = self.workspace, self.mapped
-        history = events_before(workspace, workspace.pipeline.quality.history_days if validator.valid else 0)
+        history = events_before(workspace, workspace.pipeline.quality.history_days if rows.valid else 0)
         came = mapped.rows + mapped.counts.get("duplicates", 0)
-        validator.run_partition(history, events_of(mapped, came))
-        report = _publish_report(workspace, digest, mapped, validator, base)
+        verdict = validator.judge(rows, history, events_of(mapped, came))
+        page = _report(workspace, digest, mapped, validator.schema, verdict, base)
+        report = _upload_report(workspace, digest, page, scratch)
         details = {
-            "quarantine": validator.refused.upload(workspace, digest),
+            "quarantine": rows.refused.upload(workspace, digest),
             "report": report,
-            **_details(validator),
+            **_details(verdict),
         }
-        _refuse(workspace, mapped, validator, report)
+        _refuse(workspace, mapped, verdict, report)
         counts = {
             "mapped": mapped.rows,
-            "valid": validator.valid,
-            "quarantined": validator.refused.rows,
-            "warnings": (+validator.warned).total(),
+            "valid": rows.valid,
+            "quarantined": rows.refused.rows,
+            "warnings": verdict.warned.total(),
         }
-        files = validator.upload(workspace.partition.output("validate", digest))
-        return Made(files, counts, details, self._delta(base, validator.valid))
+        files = upload_valid(rows, workspace.lake, workspace.partition.output("validate", digest))
+        return Made(files, counts, details, self._delta(base, rows.valid))
 
     def _delta(self, base: Manifest | None, valid: int) -> Delta | None:
         """Return the relation to the base: rows of it that are not rows of the day are those of the mapped base."""
@@ -116,20 +125,48 @@ class Validate(Step):
         return Delta(base=base.digest, rows=valid, without=self.mapped.delta.without)
 
 
-def _details(validator: PartitionValidator) -> dict[str, Any]:
+def _folder(scratch: Path, name: str) -> Path:
+    folder = scratch / name
+    folder.mkdir()
+    return folder
+
+
+def _refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
+    """Refuse a field that no value of a day fits, before anything is staged: its mapping is wrong.
+
+    A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted. This may
+    affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many values do not
+    fit, its base has shown that some do.
+    """
+    if "not_converted" in mapped.details.get("at_most", ()):
+        return
+    inexact = mapped.details.get("inexact", {})
+    never = [
+        name
+        for name, count in mapped.details["not_converted"].items()
+        if count - inexact.get(name, 0) == mapped.rows >= _ENOUGH_ROWS
+    ]
+    if never:
+        raise SchemaError(
+            f"None of {mapped.rows} values of partition {workspace.partition} fits {', '.join(never)}.",
+            f"Map them to fields of another type in {workspace.pipeline.mapping}, or correct the field group.",
+        )
+
+
+def _details(verdict: Verdict) -> dict[str, Any]:
     """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
-    by_event = Counter(validator.by_event.by_event).most_common(_MOST_EVENTS)
+    rows, by_event = verdict.rows, Counter(verdict.by_event.by_event).most_common(_MOST_EVENTS)
     return {
-        "reasons": _by_sentence(validator.refused.reasons),
-        "warnings": _by_sentence(+validator.warned),
-        "expectations": len(validator.specs),
+        "reasons": _by_sentence(rows.refused.reasons),
+        "warnings": _by_sentence(verdict.warned),
+        "expectations": len(verdict.specs),
         "by_event": dict(by_event),
-        "other_events": validator.by_event.total - sum(count for _, count in by_event),
-        "form": validator.form,
+        "other_events": verdict.by_event.total - sum(count for _, count in by_event),
+        "form": rows.form,
         "rows": {
-            "by_hour": +validator.counts.by_hour,
-            "warnings": warning_records(validator.row_warned),
-            "has_event_type": bool(+validator.counts.by_event),
+            "by_hour": rows.by_hour,
+            "warnings": warning_records(rows.warned),
+            "has_event_type": bool(rows.by_event),
         },
     }
 
@@ -138,47 +175,47 @@ def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
     return {reason.sentence: count for reason, count in reasons.most_common()}
 
 
-def _publish_report(
+def _report(
     workspace: Workspace,
     digest: str,
     mapped: Manifest,
-    validator: PartitionValidator,
+    schema: XdmSchema,
+    verdict: Verdict,
     base: Manifest | None,
-) -> str:
-    refused, schema = validator.refused, validator.schema
+) -> Report:
+    rows, refused = verdict.rows, verdict.rows.refused
     reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
-    page = render(
-        Report(
-            pipeline=workspace.pipeline.name,
-            partition=str(workspace.partition),
-            schema_title=schema.title,
-            schema_version=schema.version,
-            counts={**mapped.counts, "valid": validator.valid, "refused": refused.rows},
-            reasons={**reasons, **_by_sentence(refused.reasons)},
-            examples={reason.sentence: shown for reason, shown in refused.examples.items()},
-            broken=[reason.sentence for reason in validator.broken],
-            warnings=_by_sentence(+validator.warned),
-            base=base.digest if base is not None else "",
-            checked=sum(file.rows for file in mapped.files) if base is not None else mapped.rows,
-            not_converted=mapped.details["not_converted"],
-            dropped_identities=dropped_by_reason(mapped),
-            unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
-            expectations=[
-                Expectation(
-                    spec.name, spec.sentence, spec.severity, validator.failed[number], spec.restates_type
-                )
-                for number, spec in enumerate(validator.specs)
-            ],
-            quarantine=_quarantine_keys(workspace, digest, mapped, refused.rows),
-            by_hour=dict(sorted((+validator.counts.by_hour).items())),
-            by_event=dict(Counter(validator.by_event.by_event).most_common(20)),
-        )
+    return Report(
+        pipeline=workspace.pipeline.name,
+        partition=str(workspace.partition),
+        schema_title=schema.title,
+        schema_version=schema.version,
+        counts={**mapped.counts, "valid": rows.valid, "refused": refused.rows},
+        reasons={**reasons, **_by_sentence(refused.reasons)},
+        examples={reason.sentence: list(shown) for reason, shown in refused.examples.items()},
+        broken=[reason.sentence for reason in verdict.broken],
+        warnings=_by_sentence(verdict.warned),
+        base=base.digest if base is not None else "",
+        checked=mapped.own_rows if base is not None else mapped.rows,
+        not_converted=mapped.details["not_converted"],
+        dropped_identities=dropped_by_reason(mapped),
+        unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
+        expectations=[
+            Expectation(spec.name, spec.sentence, spec.severity, verdict.failed[number], spec.restates_type)
+            for number, spec in enumerate(verdict.specs)
+        ],
+        quarantine=_quarantine_keys(workspace, digest, mapped, refused.rows),
+        by_hour=dict(sorted(rows.by_hour.items())),
+        by_event=dict(Counter(verdict.by_event.by_event).most_common(20)),
     )
-    path = workspace.partition.report(digest)
-    local = validator.scratch / "report.html"
-    local.write_text(page, encoding="utf-8")
-    workspace.lake.upload(path, local)
-    return path
+
+
+def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: Path) -> str:
+    """Upload the page, and return its key."""
+    key, local = workspace.partition.report(digest), scratch / "report.html"
+    local.write_text(render(report), encoding="utf-8")
+    workspace.lake.upload(key, local)
+    return key
 
 
 def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
@@ -188,22 +225,22 @@ def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refuse
     return [*([str(before["key"])] if before else []), *own]
 
 
-def _refuse(workspace: Workspace, mapped: Manifest, validator: PartitionValidator, report: str) -> None:
+def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: str) -> None:
     """Refuse a day as a whole: if it does not meet the expectations, or if too many of its events were refused."""
-    if validator.broken:
-        constraints = sorted({reason.constraint for reason in validator.broken})
+    if verdict.broken:
+        constraints = sorted({reason.constraint for reason in verdict.broken})
         raise PartitionRefused(
             f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole does not meet the "
-            f"expectations: {', '.join(constraints)} ({validator.valid} valid events).",
+            f"expectations: {', '.join(constraints)} ({verdict.rows.valid} valid events).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; quality in the pipeline file sets the limits.",
         )
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
-    refused = mapped.counts["quarantined"] + validator.refused.rows
+    refused = mapped.counts["quarantined"] + verdict.rows.refused.rows
     allowed = workspace.pipeline.quality.max_quarantined
     # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
     if not exported or refused / exported <= allowed:
         return
-    reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(validator.refused.reasons))
+    reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(verdict.rows.refused.reasons))
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     raise TooManyQuarantined(
         f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "

@@ -9,7 +9,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from include.errors import FilesRemoved
 from include.lake.manifest import LakeFile, Manifest
 from include.quality.constraints import Reason
 from include.steps.day_rows import DayRows, RowFile, rows_among
-from include.steps.validate.invalid_rows import reason_of
+from include.steps.validate.invalid_rows import join_refused, reason_of
 from include.steps.validate.partition_validator import PartitionValidator
+from include.steps.validate.verdict import CheckedRows
 from include.xdm.convert.aep_parquet import AepParquetWriter
 
 
@@ -30,10 +31,8 @@ class ValidatedBase:
     day: DayRows
     scratch: Path
 
-    def add_to(self, validator: PartitionValidator, superseded: PartitionValidator) -> bool:
-        """Add the base to the verdict on the day's own rows; return False if the base's output does not allow it.
-
-        ``superseded``: a validator that has not processed any row.
+    def join(self, own: CheckedRows, validator: PartitionValidator) -> CheckedRows | None:
+        """Return the day: the checked rows of the delta, and the base's; None if the base's output does not allow it.
 
         Raises:
             FilesRemoved: files of the base's output are not in the lake any more.
@@ -41,24 +40,33 @@ class ValidatedBase:
         quarantine = self._quarantine()
         counted = self.valid.details.get("rows")
         if quarantine is None or counted is None:
-            return False
+            return None
         gone = self._superseded_file()
-        if gone is not None:
-            superseded.run([gone])
+        superseded = validator.check_rows([gone] if gone is not None else [], self.scratch)
         mapped = self.day.manifest
-        validator.mapped_rows += mapped.rows - mapped.own_rows
-        validator.refused.keep(self._left(quarantine))
-        if validator.valid != self.valid.rows - superseded.valid + validator.valid_own:
-            return False
-        counts = validator.counts
-        counts.by_hour.update(counted["by_hour"])
-        counts.by_hour.subtract(superseded.counts.by_hour)
+        refused = join_refused(own.refused, self._left(quarantine), self.scratch / "day-quarantine.jsonl.gz")
+        of_day = own.mapped + mapped.rows - mapped.own_rows
+        if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_own:
+            return None
+        by_hour, by_event, other_events, warned = (
+            own.by_hour.copy(), own.by_event.copy(), own.other_events, own.warned.copy()
+        )  # fmt: skip
+        by_hour.update(counted["by_hour"])
+        by_hour.subtract(superseded.by_hour)
         if counted["has_event_type"]:
-            validator.other_events = self._add_events(counts.by_event, superseded.counts.by_event)
-        validator.warned.update(_warned(counted["warnings"]))
-        validator.warned.subtract(superseded.warned)
-        validator.form = validator.form if mapped.own_rows else self.valid.details.get("form")
-        return True
+            other_events = self._add_events(by_event, superseded.by_event)
+        warned.update(_warned(counted["warnings"]))
+        warned.subtract(superseded.warned)
+        return replace(
+            own,
+            mapped=of_day,
+            refused=refused,
+            by_hour=+by_hour,
+            by_event=+by_event,
+            other_events=other_events,
+            warned=+warned,
+            form=own.form if mapped.own_rows else self.valid.details.get("form"),
+        )
 
     def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:
         """Add the base's events by name; return how many have names that are not counted individually."""

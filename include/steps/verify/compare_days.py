@@ -152,23 +152,25 @@ class DayComparer:
             insert_ids(db, "actual", rows, "true")
 
     def _read_ledger(self, db: Any, day: date, records: list[LedgerRecord], scratch: Path) -> None:
-        place = Workspace(self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
+        workspace = Workspace(
+            self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock
+        )
         for number, record in enumerate(active_records(records)):
             table = f"load_{number}"
-            read_ids(db, table, place, [record], scratch)
+            read_ids(db, table, workspace, [record], scratch)
             db.execute(f"INSERT INTO expected SELECT _id, ? FROM {table}", [str(record.batch)])
             db.execute(f"DROP TABLE {table}")
 
     @contextmanager
     def _tables(self) -> Iterator[tuple[Any, Path]]:
         """Open a DuckDB with the two sets, which spill to disk."""
-        place = Workspace(
+        workspace = Workspace(
             self.history.lake,
             self.pipeline,
             PartitionKey(self.pipeline.name, self.pipeline.start_date),
             self.clock,
         )
-        with place.scratch() as scratch, open_duckdb(scratch) as db:
+        with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute(_EXPECTED)
             db.execute(_ACTUAL)
             db.execute(_FORGOTTEN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from include.lake.manifests import manifest_keys
 from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, Together, add, dies, run, three
 from tests.faults.chaos.faults import newer_code
 from tests.faults.process_run import DAYS
@@ -40,12 +41,7 @@ def _one_batch_a_day(scenario: Scenario) -> None:
 
 
 def _made_anew(scenario: Scenario) -> None:
-    made = [
-        key
-        for key in scenario.lake.keys(scenario.partition().step("transform"))
-        if key.endswith("manifest.json")
-    ]
-    assert len(made) == 2
+    assert len(manifest_keys(scenario.lake, scenario.partition(), "transform")) == 2
 
 
 CASES: tuple[Case | Elsewhere, ...] = (

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from include.lake.manifest import Manifest
+from include.lake.manifest import Manifest, StepName
+from include.lake.manifests import manifest_keys
 from scripts.demo.evidence import newest_manifests
 from tests.faults.case import Do
 from tests.faults.process_run import DAYS
@@ -69,15 +70,11 @@ def refused(step: str, **reasons: int) -> Check:
     return check
 
 
-def outputs(step: str, count: int) -> Check:
+def outputs(step: StepName, count: int) -> Check:
     """Assert how many outputs of the day the step published."""
 
     def check(scenario: Scenario) -> None:
-        keys = [
-            key
-            for key in scenario.lake.keys(scenario.partition().step(step))
-            if key.endswith("/manifest.json")
-        ]
+        keys = manifest_keys(scenario.lake, scenario.partition(), step)
         assert len(keys) == count, keys
 
     return check

@@ -234,26 +234,27 @@ def test_the_older_of_two_open_batches_continues(
 ) -> None:
     """Two installations that share only AEP create a batch of the same day at the same time."""
     loader = untagged
+    from include.steps.ingest import batch_upload
     from include.steps.ingest.batch_loader import BatchLoader
     from include.steps.ingest.other_batches import OtherBatches
 
     other = Loader(loader.url, Lake(f"file://{tmp_path}/other"), loader.pipeline)
     other.pipeline = other.pipeline.model_copy(update={"unmapped": "drop"})
     staged, theirs = loader.stage(DAY), other.stage(DAY)
-    send, ends = BatchLoader._send, []
+    send, ends = batch_upload._send, list[type[Exception]]()
 
-    def send_after_the_other(self: BatchLoader, batch: str, paths: list[Path]) -> None:
-        monkeypatch.setattr(BatchLoader, "_send", send)
+    def send_after_the_other(work: BatchLoader, batch: str, paths: list[Path]) -> None:
+        monkeypatch.setattr(batch_upload, "_send", send)
         monkeypatch.setattr(OtherBatches, "require_none", lambda *a, **k: None)
         try:
             monkeypatch.setattr(OtherBatches, "require_none", require)
             other.ingest(DAY, theirs, "theirs")
         except (OpenBatchElsewhere, UnknownBatch) as refused:
             ends.append(type(refused))
-        send(self, batch, paths)
+        send(work, batch, paths)
 
     require = OtherBatches.require_none
-    monkeypatch.setattr(BatchLoader, "_send", send_after_the_other)
+    monkeypatch.setattr(batch_upload, "_send", send_after_the_other)
     assert loader.ingest(DAY, staged, "ours").active == 8
     assert ends == [OpenBatchElsewhere]
     assert len(loader.active()) == len(set(loader.active())) == 8

@@ -17,6 +17,7 @@ from include.errors import BadManifest, PayloadTooLarge
 from include.lake.history import History, Target
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.lake.manifests import manifest_keys
 from include.quality.aep_json import iso
 from include.steps.stage import step as stage
 from include.steps.stage.step import stage_partition
@@ -221,7 +222,7 @@ def test_more_than_one_batch_may_hold_is_reported_before_a_request(
         PayloadTooLarge, match=r"Partition 2026-07-01 of shop exceeds AEP.s limit for one batch"
     ):
         stage_partition(place, valid(place, tmp_path, 9))
-    assert not [key for key in lake.keys(place.partition.step("stage")) if key.endswith("manifest.json")]
+    assert not manifest_keys(lake, place.partition, "stage")
 
 
 def as_aep_takes_it(place: Workspace, scratch: Path, *parts: int, form: str | None = AEP_FORM) -> Manifest:

@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
+from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.lake.manifests import manifest_keys
 from include.quality.constraints import ValidationBroken
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents
@@ -28,6 +30,7 @@ from include.steps.validate import step as validate
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.validate.previous_days import events_of
 from include.steps.validate.step import validate_partition
+from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, aep_schema, has_aep_form
 from include.xdm.mapping.mapping_set import bind
@@ -36,7 +39,6 @@ from tests.support.builders import (
     BYTE,
     DAY,
     INT,
-    LATER,
     LONG,
     NOON,
     NUMBER,
@@ -136,7 +138,7 @@ def test_a_row_with_a_required_column_nulled_by_a_failing_transform_is_quarantin
 def test_a_second_run_does_nothing(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     mapped = transformed(lenient(lake), XDM, MAPPING, *lines("NOK", "nok"))
     first = validate_partition(lenient(lake), mapped)
-    monkeypatch.setattr(PartitionValidator, "run", lambda *args: pytest.fail("it worked again"))
+    monkeypatch.setattr(PartitionValidator, "check_rows", lambda *args: pytest.fail("it worked again"))
     assert validate_partition(lenient(lake), mapped) == first
 
 
@@ -187,7 +189,7 @@ def test_exactly_the_limit_is_green_for_any_number(
     mapped = transformed(place, XDM, MAPPING)
     for over in (0, 1):
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
-        check = PartitionValidator(place, XDM, Path(), LATER)
+        check = Verdict(CheckedRows(), DayEvents({}))
         if over:
             with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
@@ -204,7 +206,7 @@ def test_too_many_invalid_rows_are_reported_with_reasons_and_stop_the_day(lake: 
         "3 of 4 events of partition 2026-07-01 were refused, more than the 0.50% that pipeline shop allows: "
     )
     assert sentence.endswith(f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$ (2); not_json (1).")
-    assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+    assert manifest_keys(lake, PartitionKey("shop", DAY), "validate") == []
     assert "quality.max_quarantined" in refused.value.hint
     report = re.search(r"file://\S+\.html", refused.value.hint)
     assert report
@@ -330,7 +332,7 @@ def test_an_empty_day_that_must_not_be_empty_fails_with_its_rule(lake: Lake) -> 
         PartitionRefused, match=r"as a whole does not meet the expectations: rows \(0 valid events\)"
     ):
         validated(place)
-    assert [key for key in lake.keys("shop/2026-07-01/valid") if key.endswith("manifest.json")] == []
+    assert manifest_keys(lake, PartitionKey("shop", DAY), "validate") == []
 
 
 def test_a_duplicate_id_stages_nothing(lake: Lake, tmp_path: Path) -> None:

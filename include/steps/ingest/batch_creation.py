@@ -1,0 +1,87 @@
+"""Creates the batch of a load, under a free ``externalId``, and fills it."""
+
+from __future__ import annotations
+
+from include.aep.decide import active_records, in_flight
+from include.aep.load_id import CONTENT_TAG, DAY_TAG, PIPELINE_TAG, RECIPE_TAG, SOURCE_TAG
+from include.aep.model import Batch
+from include.errors import AlreadyExists, Conflict
+from include.lake.lake_id import LAKE_TAG
+from include.steps.ingest.batch_loader import BatchLoader
+from include.steps.ingest.batch_upload import fill_batch, staged_files
+
+_MOST_NUMBERS = 5
+"""The number of ``externalId``s to try if AEP reports that one is taken."""
+
+
+def create_batch(work: BatchLoader) -> bool:
+    """Claim the partition, then create its batch and fill it, or adopt the batch that a crashed run created.
+
+    Return whether this call completed the batch.
+
+    Raises:
+        UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
+        OpenBatchElsewhere: another installation is filling one.
+    """
+    superseded = in_flight(work.records)
+    work.history.bind(work.workspace.pipeline.name, work.workspace.clock.now().isoformat(timespec="seconds"))
+    if not (work.records and work.records[-1].kind == "claimed" and work.records[-1].run == work.run):
+        work.record("claimed")
+    if superseded is not None and superseded.kind == "created":
+        work.abort(str(superseded.batch))
+    replaces = tuple(str(record.batch) for record in active_records(work.records)) if work.replace else ()
+    seen = work.others.seen(work.records)
+    if (lost := work.others.find_lost(seen, work.load_id(1), work.staged.content)) is not None:
+        work.record("created", lost.id, replaces=replaces)
+        return False
+    work.others.require_none(seen, work.records)
+    # The files come first: a changed file must not leave an open batch behind.
+    with staged_files(work) as paths:
+        batch, is_new = _open(work, replaces, seen)
+        work.record("created", batch, replaces=replaces)
+        if is_new:  # a request to the catalog, which may not list it yet, would only cause a delay
+            fill_batch(work, batch, paths)
+    return is_new
+
+
+def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
+    """Open a batch under a free ``externalId``; return its id, and whether this call created it."""
+    numbers = [batch.load_id.number for batch in seen if work.load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
+    mine = [r for r in work.records if r.kind == "created" and r.content == work.staged.content]
+    first = max([len(mine), *numbers]) + 1
+    for number in range(first, first + _MOST_NUMBERS):
+        try:
+            return _create(work, number, replaces), True
+        except AlreadyExists:
+            # A request whose response was lost created it. It is adopted if it is alive; otherwise its number is
+            # used up.
+            seen = work.others.seen(work.records)
+            if (lost := work.others.find_lost(seen, work.load_id(1), work.staged.content)) is not None:
+                return lost.id, False
+    raise Conflict(
+        f"AEP reports that the externalIds of partition {work.workspace.partition} are taken, up to number "
+        f"{first + _MOST_NUMBERS - 1}.",
+        "Another installation may be loading the day. Check the dataset's batches in AEP.",
+    )
+
+
+def _create(work: BatchLoader, number: int, replaces: tuple[str, ...]) -> str:
+    tags = {
+        PIPELINE_TAG: [work.workspace.pipeline.name],
+        DAY_TAG: [str(work.workspace.partition)],
+        SOURCE_TAG: [str(work.history.source)],
+        RECIPE_TAG: [str(work.staged.details.get("recipe", 1))],
+        CONTENT_TAG: [work.staged.content],
+    }
+    if work.history.lake_id is not None:
+        tags[LAKE_TAG] = [work.history.lake_id]
+    file_format = work.workspace.pipeline.aep.file_format
+    dataset_id, external_id = work.history.target.dataset_id, str(work.load_id(number))
+    return work.aep.batches.create(
+        dataset_id,
+        file_format,
+        external_id,
+        tags,
+        replaces=replaces,
+        error_threshold_percent=work.workspace.pipeline.aep.error_threshold_percent,
+    )

@@ -1,0 +1,61 @@
+"""What validation found: about the rows of some files, and about the partition as a whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from include.quality.constraints import Reason
+from include.quality.derive import ExpectationSpec
+from include.quality.partition_expectations import DayEvents
+from include.steps.day_rows import RowFile
+from include.steps.validate.invalid_rows import RefusedRows
+
+
+@dataclass(frozen=True)
+class CheckedRows:
+    """The rows of some files, or with those of a base, of a day. ``failed``: rows by the number of their expectation.
+
+    ``warned``: rows by reason. ``by_hour``, ``by_event``: valid rows; ``other_events``: valid rows whose event names are
+    not in ``by_event``. ``kept``: the valid rows in files: those of transform, and those that were written again.
+    """
+
+    mapped: int = 0
+    specs: tuple[ExpectationSpec, ...] = ()
+    failed: Counter[int] = field(default_factory=Counter)
+    warned: Counter[Reason] = field(default_factory=Counter)
+    refused: RefusedRows = field(default_factory=RefusedRows)
+    by_hour: Counter[str] = field(default_factory=Counter)
+    by_event: Counter[str] = field(default_factory=Counter)
+    other_events: int = 0
+    double_ids: int = 0
+    """How many ``_id``s occur more than once in the valid rows."""
+    kept: tuple[RowFile, ...] = ()
+    form: str | None = None
+    """``AEP_FORM`` if every valid file has it."""
+
+    @property
+    def valid(self) -> int:
+        """The number of valid rows."""
+        return self.mapped - self.refused.rows
+
+    @property
+    def valid_own(self) -> int:
+        """The valid rows of the files that were checked."""
+        return sum(each.rows for each in self.kept)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a partition. ``specs`` are those of its rows, then those of the partition as a whole.
+
+    ``failed``: rows, or names of events, by the number of their expectation. ``warned``: warnings about rows and about
+    the partition. ``broken``: the constraints that the partition as a whole fails.
+    """
+
+    rows: CheckedRows
+    by_event: DayEvents
+    specs: tuple[ExpectationSpec, ...] = ()
+    failed: Counter[int] = field(default_factory=Counter)
+    warned: Counter[Reason] = field(default_factory=Counter)
+    broken: tuple[Reason, ...] = ()
