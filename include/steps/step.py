@@ -25,8 +25,8 @@ class Made:
 class Step(ABC):
     """One step of one partition, with what it reads; ``run_step`` does the rest.
 
-    Subclasses are frozen dataclasses, and compute: they neither look for an output nor publish one. Several outputs of a
-    partition differ in their inputs alone, so a step that makes a part of a day names the part among its inputs.
+    Subclasses are frozen dataclasses that only compute: ``run_step`` finds and publishes outputs. Only the inputs
+    distinguish the outputs of a partition, so a step that makes a part of a day has to name the part among its inputs.
     """
 
     name: ClassVar[StepName]
@@ -41,11 +41,11 @@ class Step(ABC):
         """
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the output that a delta may build on; None if there is no such output."""
+        """Return the inputs of the output that a delta may build on; None without a base."""
         return None
 
     def existing(self) -> Manifest | None:
-        """Return an output of other inputs that serves as well; None if there is none."""
+        """Return an output of other inputs that serves as well; None without such an output."""
         return None
 
     @abstractmethod

@@ -36,7 +36,7 @@ _WRITTEN_ROWS = 2_000
 class RefusedRows:
     """Rows that were refused. ``reasons``: rows by reason; ``examples``: values by reason, if allowed.
 
-    ``path``: their quarantine records; None if there are none.
+    ``path``: the file of their quarantine records; None if no row was refused.
     """
 
     rows: int = 0

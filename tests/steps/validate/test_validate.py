@@ -58,6 +58,7 @@ from tests.support.builders import (
 from tests.support.builders import (
     exported as export_of,
 )
+from tests.support.refreshed_day import Refreshed
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
@@ -572,3 +573,19 @@ def test_events_that_a_manifest_does_not_list_are_counted(
 ) -> None:
     made = validated(workspace(lake)).model_copy(update={"details": details})
     assert events_of(made, 10) == DayEvents(details["by_event"], others)
+
+
+def test_warnings_of_rows_that_left_a_day_are_not_counted(tmp_path: Path) -> None:
+    """The base warned of a row that Mixpanel does not return any more."""
+    named = [line(event(**{"$insert_id": key})) for key in ("a", "b", "c")]
+    nameless = line(event(**{"$insert_id": "d", "$user_id": None}))
+    refreshed, whole = (
+        Refreshed(tmp_path / "delta", as_delta=True),
+        Refreshed(tmp_path / "whole", as_delta=False),
+    )
+    _, mapped = refreshed.mapped([*named[:2], nameless])
+    warned = refreshed.valid(mapped).details["warnings"]
+    found = refreshed.valid(refreshed.mapped(named)[1])
+    expected = whole.valid(whole.mapped(named)[1])
+    assert found.delta is not None
+    assert found.details["warnings"] == expected.details["warnings"] != warned
