@@ -13,7 +13,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
 	history/test_contradicted_ledger history/test_histories ingest/test_late_and_replaced ingest/test_partial_ingestion \
-	recover/test_recover transform/test_delta_mapping transform/test_worker_processes verify/test_verify))
+	recover/test_recover recover/test_adopt_and_release transform/test_delta_mapping transform/test_worker_processes verify/test_verify))
 # One more than the number of cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT

@@ -47,7 +47,7 @@ class AepFailure(Failure):
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """Of the sandbox's AEP side: sandbox/mixpanel_aep_sandbox/aep/core/settings.py."""
+    """Of the sandbox's AEP side: sandbox/mixpanel_aep_sandbox/aep/control/settings.py."""
     next_batches: tuple[Json, ...] = ()
     """How the next batches end: sandbox/mixpanel_aep_sandbox/aep/ingestion/planned_outcomes.py."""
     connection: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.catalog.routes import datasets as catalog
 from mixpanel_aep_sandbox.aep.catalog.routes import root as catalog_root
 from mixpanel_aep_sandbox.aep.catalog.routes import views as catalog_views
 from mixpanel_aep_sandbox.aep.control import routes as control
-from mixpanel_aep_sandbox.aep.core.settings import load_overrides
+from mixpanel_aep_sandbox.aep.control.settings import load_overrides
 from mixpanel_aep_sandbox.aep.data_access import routes as export
 from mixpanel_aep_sandbox.aep.hygiene import routes as hygiene
 from mixpanel_aep_sandbox.aep.identity import namespace_routes as namespaces

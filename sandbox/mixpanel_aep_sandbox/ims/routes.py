@@ -15,10 +15,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mixpanel_aep_sandbox.aep.control.settings import change
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS, token_key
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.core.settings import change
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.ims import console_routes as ims_console

@@ -56,6 +56,6 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M19",
         "a person asks to be forgotten",
         "nowhere in the lake, and not stored again",
-        ("tests/security/test_clearing.py", "tests/steps/forget/test_forget.py"),
+        ("tests/security/test_forgetting.py", "tests/steps/forget/test_forget.py"),
     ),
 )

@@ -118,7 +118,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     *_killed("disk"),
     *_killed("s3"),
     Elsewhere("T03", "the same raw mapped twice: other process, other hash seed, other locale", "byte-identical",
-              (_TESTS + "test_other_processes_with_other_hash_seeds_write_the_same_bytes",)),
+              ("tests/steps/transform/test_transform_order.py::test_other_processes_with_other_hash_seeds_write_the_same_bytes",)),
     Case("T04", "exact duplicates, 2x and 1000x", "one row each; counted", (),
          events=({**event("Twice"), "copies": 2}, {**event("Often"), "copies": 1000}, event("Once")),
          check=counted("transform", exported=1003, duplicates=1000, twins=0, mapped=3)),

@@ -114,7 +114,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Elsewhere("V06", "schema unreadable, cyclic $ref, remote $ref", "red; no network fetch of $ref",
               (_SCHEMA + "test_what_xdm_does_not_support_is_named_with_its_path", _SCHEMA + "test_a_schema_that_contains_itself_is_refused",
                _SCHEMA + "test_a_schema_without_fields_is_refused", "tests/lake/test_manifest.py::test_a_damaged_schema_snapshot_is_named",
-               _SUITE + "test_a_reference_inside_a_schema_is_never_fetched")),
+               "tests/quality/test_unchecked_expectations.py::test_a_reference_inside_a_schema_is_never_fetched")),
     Case("V07", "zero rows", "an explicit verdict with a report, not a vacuous pass", (), events=(), ledger=("empty",),
          check=all_of(counted("validate", mapped=0, valid=0, quarantined=0), _verdict_of_nothing), **_NOTHING),
     Case("V07/all refused", "rows, of which not one is valid", "as V07, and every one is in quarantine", (), events=_TOO_LONG, quarantined=3,

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from include.errors import BadManifest, ConfigError, SchemaError
+from include.errors import BadManifest, SchemaError
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest
 from include.steps.transform import transform_partition
-from include.steps.transform.job import Limits
-from include.steps.workspace import Workspace
-from include.xdm.convert.column_converter import ColumnConverter
-from include.xdm.mapping.compile import CompiledMapping, compile_mapping
 from include.xdm.mapping.mapping_file import read_mapping_file
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -51,17 +36,13 @@ from tests.support.builders import (
     transformed,
     workspace,
 )  # fmt: skip
+from tests.support.transformed_days import MAPPING, XDM, digests
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
+
+
 SAMPLES = ROOT / "sandbox" / "mixpanel_aep_sandbox" / "demo_data" / "mixpanel-samples.jsonl"
-XDM = schema(city=STRING, quantity=INT)
-MAPPING = [row("event", "eventType"), row("properties.$city", "city"), row("properties.quantity", "quantity")]
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
 
 
 def defaults() -> XdmSchema:
@@ -266,18 +247,6 @@ def test_the_hostile_lines_become_rows_with_their_default_properties(lake: Lake,
     ]
 
 
-def digests(place: Workspace, made: Manifest) -> list[tuple[str, int]]:
-    """Return the published ``_id`` and digest of every mapped row."""
-    kept = made.details["events"]
-    if kept is None:
-        return []
-    table = pq.read_table(io.BytesIO(place.lake.read(kept["key"]) or b""))
-    columns = [("_id", pa.string()), ("digest", pa.int64()), ("processed", pa.int64()), ("lines", pa.int32())]
-    assert table.schema.equals(pa.schema(columns))
-    assert kept["rows"] == table.num_rows
-    return list(zip(*table.select(["_id", "digest"]).to_pydict().values(), strict=True))
-
-
 def test_the_digests_of_a_day_show_which_events_changed(tmp_path: Path) -> None:
     def of(name: str, *events: dict[str, Any]) -> dict[str, int]:
         place = workspace(Lake(f"file://{tmp_path}/{name}"))
@@ -330,80 +299,6 @@ def test_a_day_keeps_the_given_recipe(lake: Lake, tmp_path: Path, insert_id: str
         transform_partition(place, raw, XDM, mapping, recipe=3)
 
 
-def fragile(select: Callable[[str], str]) -> Callable[..., CompiledMapping]:
-    """A compiler with a changed query of expressions."""
-
-    def compiler(*arguments: Any, **more: Any) -> CompiledMapping:
-        made = compile_mapping(*arguments, **more)
-        assert made.expressions is not None
-        return replace(made, expressions=replace(made.expressions, select=select(made.expressions.select)))
-
-    return compiler
-
-
-UPPER = [MAPPING[0], {**row("upper(properties.$city)", "city"), "sourceType": "EXPRESSION"}]
-
-
-def test_a_value_that_fails_the_query_is_quarantined_and_the_others_are_mapped(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """DuckDB ends a whole query for one value; the event is found and the day continues."""
-    fails = "CASE WHEN a0 LIKE '%canary%' THEN error(a0)::BIGINT ELSE row END AS row"
-    changed = fragile(lambda select: select.replace("SELECT row, ", f"SELECT {fails}, ", 1))
-    monkeypatch.setattr("include.steps.transform.step.compile_mapping", changed)
-    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, UPPER)
-
-
-def test_a_value_that_fails_a_converter_is_quarantined_and_the_others_are_mapped(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    from_values = ColumnConverter.from_values
-
-    def failing(self: ColumnConverter, column: Sequence[Any]) -> Any:
-        if "canary" in column:
-            raise RuntimeError("canary")
-        return from_values(self, column)
-
-    monkeypatch.setattr(ColumnConverter, "from_values", failing)
-    monkeypatch.setattr(
-        "include.xdm.convert.column_builder.flat_columns", lambda *_: {}
-    )  # Otherwise no converter is called.
-    assert_two_of_a_hundred_are_quarantined(lake, tmp_path, caplog, MAPPING)
-
-
-def assert_two_of_a_hundred_are_quarantined(
-    lake: Lake, tmp_path: Path, caplog: pytest.LogCaptureFixture, mapping: Sequence[dict[str, Any]]
-) -> None:
-    bodies = [
-        line(event(**{"$insert_id": f"{n}", "$city": "canary" if n in (3, 70) else "Oslo"}))
-        for n in range(100)
-    ]
-    place = workspace(lake)
-    made = transformed(place, XDM, mapping, *bodies)
-    assert (made.counts["mapped"], made.counts["quarantined"]) == (98, 2)
-    assert made.details["reasons"] == {"unexpected_error": 2}
-    assert made.details["by_event"] == {"Purchase": 98}
-    kept = quarantined(place, made)
-    assert [record["line_number"] for record in kept] == [4, 71]
-    assert {record["raw"].encode() for record in kept} == {bodies[3], bodies[70]}
-    assert sorted(i for i, _ in digests(place, made)) == sorted(r["_id"] for r in rows(place, made, tmp_path))
-    assert "unexpected_error" in caplog.text
-    assert "canary" not in caplog.text
-
-
-def test_a_mapping_that_fails_for_every_event_stops_early(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("include.steps.transform.evaluator.MOST_REJECTED", 3)
-    broken = fragile(
-        lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1)
-    )
-    monkeypatch.setattr("include.steps.transform.step.compile_mapping", broken)
-    with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
-        transformed(workspace(lake), XDM, UPPER, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
-    assert "canary" not in str(told.value)
-
-
 def test_documented_limits_are_counted(lake: Lake) -> None:
     """Compaction merges by day and our key has seconds; some merges keep no earlier id."""
     sent = [event(time=NOON + n) for n in (0, 1, 1, 2)]  # The third is a duplicate of the second.
@@ -413,133 +308,6 @@ def test_documented_limits_are_counted(lake: Lake) -> None:
     made = transformed(workspace(lake), XDM, MAPPING, *map(line, [*sent, *merged]))
     assert (made.counts["duplicates"], made.counts["compacted_by_day"]) == (1, 2)
     assert made.counts["merged_without_before"] == 1
-
-
-GARBAGE = st.sampled_from(
-    [
-        b"{",
-        b"99",
-        b"\xff",
-        b'{"event":"A","properties":[]}',
-        line(event(distinct_id=None)),
-        line(event(time=1)),
-    ]
-)
-EVENTS = st.builds(
-    lambda name, who, insert, at, extra: line(event(name, distinct_id=who, time=NOON + at, **{"$insert_id": insert, **extra})),
-    st.sampled_from(["A", "B"]), st.sampled_from(["u", "v", 7]), st.sampled_from(["1", "2", None]), st.integers(0, 1),
-    st.dictionaries(st.sampled_from(["$city", "quantity", "mp_processing_time_ms"]), st.integers(0, 2) | st.text(max_size=2)),
-)  # fmt: skip
-
-
-@settings(max_examples=12)
-@given(st.lists(EVENTS | GARBAGE, max_size=60))
-def test_every_exported_line_is_accounted_for(lines: list[bytes]) -> None:
-    """exported + not_events = duplicates + quarantined + mapped, each id once, and none that Mixpanel did not return."""
-    with TemporaryDirectory() as folder:
-        place = workspace(Lake(f"file://{folder}/lake"))
-        made = transformed(place, XDM, MAPPING, *lines)
-        found = rows(place, made, Path(folder))
-        counts = made.counts
-        assert (
-            counts["exported"] + counts.get("not_events", 0)
-            == len(lines)
-            == counts["duplicates"] + counts["quarantined"] + counts["mapped"]
-        )
-        assert counts["mapped"] == len(found) == made.rows
-        assert counts["quarantined"] == len(quarantined(place, made))
-        assert max(Counter(row["_id"] for row in found).values(), default=1) == 1
-        assert [row["timestamp"] for row in found] == sorted(row["timestamp"] for row in found)
-        assert [identity for identity, _ in digests(place, made)] == [row["_id"] for row in found]
-
-
-def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Path) -> None:
-    code = (
-        "import sys; from tests.steps.transform.test_transform import *; "
-        "place = workspace(Lake('file://' + sys.argv[1])); "
-        "lines = [line(event(**{'$insert_id': str(n % 400), '$city': 'ÅØ'[n % 2], 'x': {'b': n, 'a': 1}})) for n in range(1000)]; "
-        "made = transformed(place, XDM, MAPPING, *lines, b'bad'); "
-        "print(made.digest, made.content, made.details['quarantine']['sha256'])"
-    )
-    told = set()
-    for seed in ("1", "2"):
-        environment = {
-            **os.environ,
-            "PYTHONHASHSEED": seed,
-            "LC_ALL": ["C", "C.UTF-8"][seed == "2"],
-            "TZ": ["UTC", "Asia/Kolkata"][seed == "2"],
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", code, f"{tmp_path}/{seed}"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        told.add(done.stdout)
-    assert len(told) == 1
-
-
-LIMITS = [
-    Limits(),
-    Limits(flush_rows=3, group_rows=4, bucket_rows=2),
-    Limits(flush_bytes=1, group_bytes=1, piece_rows=1),
-    Limits(piece_bytes=1, bucket_rows=5),
-]
-
-
-def test_a_day_mapped_in_pieces_is_the_same_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large days are mapped in pieces, and the piece of a row does not matter."""
-    lines = [
-        line(event(time=NOON + n % 3 * 7200, **{"$insert_id": f"{n}", "quantity": [n, "many", None][n % 3]}))
-        for n in range(30)
-    ]
-    made = []
-    for number, limits in enumerate(LIMITS):
-        monkeypatch.setattr("include.steps.transform.step.LIMITS", limits)
-        place = workspace(Lake(f"file://{tmp_path}/{number}"))
-        manifest = transformed(place, XDM, MAPPING, *lines, lines[0])
-        made.append((rows(place, manifest, tmp_path), manifest.counts, manifest.details["not_converted"]))
-    assert made[0] == made[1] == made[2] == made[3]
-    assert made[0][2] == {"_acme.mixpanel.quantity": 10}
-
-
-@pytest.mark.parametrize("day", [date(2025, 11, 2), date(2026, 3, 8)], ids=["autumn", "spring"])
-def test_rows_are_ordered_across_a_clock_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date
-) -> None:
-    """Buckets are cut by the wall clock, whose order differs from that of instants at a clock change."""
-    midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-    sent = []
-    for n in range(0, 86_400, 600):
-        for later in (0, 3600):  # The arrival distinguishes the repeated hour.
-            arrival = (midnight + n + 7 * 3600 + later) * 1000
-            more = {"$insert_id": f"{n}-{later}", "$mp_api_timestamp_ms": arrival}
-            sent.append(line(event(time=midnight + n, **more)))
-    monkeypatch.setattr("include.steps.transform.step.LIMITS", Limits(bucket_rows=3, group_rows=7))
-    source = {"time_is": "project_local", "timezone": "America/Los_Angeles"}
-    place = workspace(Lake(f"file://{tmp_path}/lake"), day, mixpanel=source)
-    made = transformed(place, XDM, MAPPING, *sent)
-    stamps = [found["timestamp"] for found in rows(place, made, tmp_path)]
-    assert len(stamps) == len(sent)
-    assert stamps == sorted(stamps)
-    assert made.counts["time_fold" if day.month == 11 else "time_gap"] == 12
-
-
-def test_a_day_that_contradicts_the_pipelines_time_convention_is_refused_before_publishing(
-    lake: Lake,
-) -> None:
-    """Rows of an old project in Los Angeles, which reached Mixpanel seven hours after their wall-clock time."""
-    arrival = {"mp_lib": "web", "$mp_api_timestamp_ms": (NOON + 7 * 3600) * 1000 + 500}
-    rows = [line(event(**arrival, **{"$insert_id": f"{n}"})) for n in range(30)]
-    wrong = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "utc"})
-    with pytest.raises(ConfigError, match="30 of 30 live events reached Mixpanel 7 hours after their `time`"):
-        transformed(wrong, schema(), [row("event", "eventType")], *rows)
-    assert list(lake.keys("shop/2026-07-01/xdm")) == []
-    right = workspace(lake, mixpanel={"timezone": "America/Los_Angeles", "time_is": "project_local"})
-    assert transformed(right, schema(), [row("event", "eventType")], *rows).rows == 30
 
 
 def test_unmapped_events_and_properties_are_counted_by_name(lake: Lake) -> None:

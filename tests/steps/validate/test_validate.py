@@ -7,32 +7,26 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest, upload_file
+from include.lake.manifest import Manifest
 from include.lake.manifests import manifest_keys
 from include.quality.constraints import ValidationBroken
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents
 from include.steps.transform import transform_partition
-from include.steps.validate import invalid_rows as refused_rows
 from include.steps.validate import partition_validator
 from include.steps.validate import step as validate
 from include.steps.validate.partition_validator import PartitionValidator
-from include.steps.validate.previous_days import events_of
 from include.steps.validate.step import validate_partition
 from include.steps.validate.verdict import CheckedRows, Verdict
-from include.steps.workspace import Workspace
-from include.xdm.convert.aep_parquet import AEP_FORM, aep_schema, has_aep_form
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
 from tests.support.builders import (
@@ -40,7 +34,6 @@ from tests.support.builders import (
     DAY,
     INT,
     LONG,
-    NOON,
     NUMBER,
     STRING,
     TENANT,
@@ -59,43 +52,20 @@ from tests.support.builders import (
     exported as export_of,
 )
 from tests.support.refreshed_day import Refreshed
+from tests.support.validated_days import (
+    CURRENCY,
+    MAPPING,
+    XDM,
+    lenient,
+    lines,
+    page,
+    part,
+    several_files,
+    validated,
+)
 
 pytestmark = pytest.mark.unit
 ROOT = Path(__file__).parents[3]
-CURRENCY = {"type": "string", "pattern": "^[A-Z]{3}$"}
-XDM = schema(currency=CURRENCY, method={"type": "string", "enum": ["email", "apple"]})
-MAPPING = [
-    row("event", "eventType"),
-    row("properties.currency", "currency"),
-    row("properties.method", "method"),
-]
-SECRET = "canary-value-of-a-row"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
-
-
-def lenient(lake: Lake, share: Any = "100%") -> Workspace:
-    return workspace(lake, quality={"max_quarantined": share})
-
-
-def lines(*currencies: str | None, name: str = "Purchase", **more: Any) -> list[bytes]:
-    return [
-        line(event(name, currency=text, **{"$insert_id": f"{n}", **more}))
-        for n, text in enumerate(currencies)
-    ]
-
-
-def validated(place: Workspace, *bodies: bytes, xdm: XdmSchema = XDM) -> Manifest:
-    return validate_partition(place, transformed(place, xdm, MAPPING, *bodies))
-
-
-def page(place: Workspace, manifest: Manifest) -> str:
-    body = place.lake.read(manifest.details["report"])
-    assert body is not None
-    return body.decode()
 
 
 def test_invalid_rows_are_quarantined_with_reasons_and_the_others_pass(lake: Lake, tmp_path: Path) -> None:
@@ -302,23 +272,6 @@ def test_rows_that_transform_never_writes_are_detected(lake: Lake, tmp_path: Pat
     assert told == [["required", "required"], ["in_the_past", "in_the_partition"]]
 
 
-def test_the_report_has_counts_and_reasons_and_no_row_value(lake: Lake) -> None:
-    hostile = "<script>alert(1)</script>"
-    bodies = [
-        *lines("NOK", "NOK", name=hostile),
-        *lines(SECRET, method=SECRET, distinct_id=SECRET, x=SECRET),
-        b"not json " + SECRET.encode(),
-    ]
-    made = validated(lenient(lake), *bodies)
-    html = page(lenient(lake), made)
-    assert SECRET not in html
-    assert "<script" not in html
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "currency must match ^[A-Z]{3}$" in html
-    assert "not_json" in html
-    assert "07-01 12:00" in html
-
-
 def test_leaf_paths_are_those_with_derived_expectations() -> None:
     arrow = pa.schema([
         ("a", pa.struct([("b", pa.struct([("c", pa.string())])), ("d", pa.list_(pa.struct([("e", pa.int8())])))])),
@@ -399,180 +352,6 @@ def test_a_field_without_any_converted_value_is_refused_if_they_are_not_numbers(
 ) -> None:
     with pytest.raises(SchemaError, match="None of 12 values"):
         validate_partition(lenient(lake), fractions(lake, INT, [other] * 12))
-
-
-def test_an_unusual_day_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
-    for number in range(1, 9):
-        day = DAY - timedelta(days=number)
-        place = workspace(lake, day)
-        usual = [
-            line(event(name, time=NOON - 86400 * number, **{"$insert_id": f"{name}{n}"}))
-            for name in ("View", "Purchase")
-            for n in range(20)
-        ]
-        assert validated(place, *usual).counts["warnings"] == 0
-    made = validated(lenient(lake), *lines(*["NOK"] * 40, name="View"))
-    assert list(made.details["warnings"]) == [
-        "event Purchase should be 13.8% to 86.2% of the day's events, as on previous days",
-        "event View should be 13.8% to 86.2% of the day's events, as on previous days",
-    ]  # fmt: skip
-    assert "event Purchase should be" in page(lenient(lake), made)
-    off = workspace(lake, quality={"history_days": 0})
-    assert validated(off, *lines(*["NOK"] * 40, name="View")).counts["warnings"] == 0
-
-
-def test_values_are_shown_only_if_the_pipeline_allows_it(lake: Lake) -> None:
-    for show, told in ((False, 0), (True, 1)):
-        place = workspace(lake, quality={"max_quarantined": 1, "show_values": show})
-        made = validated(place, *lines(SECRET))
-        assert page(place, made).count(SECRET) == told
-        assert [reason.get("value") for reason in quarantined(place, made)[0]["reasons"]] == [
-            SECRET if show else None
-        ]
-
-
-def several_files(place: Workspace, scratch: Path, *parts: pa.Table, form: bool = True) -> Manifest:
-    """Return a transform's manifest whose files hold the parts, in row groups of two rows."""
-    xdm = schema(currency=CURRENCY, method={"type": "string", "enum": ["email", "apple"]})
-    place.save_schema(xdm)
-    folder, files = place.partition.output("transform", "ab" * 16), []
-    for number, part in enumerate(parts):
-        path = scratch / f"several-{number}.parquet"
-        shape = aep_schema(part.schema) if form else part.schema
-        how = {"compression": "snappy", "store_schema": False} if form else {"compression": "zstd"}
-        pq.write_table(part.cast(shape), path, row_group_size=2, **how)
-        files.append(upload_file(place.lake, f"{folder}/part-{number:05}.parquet", path, part.num_rows))
-    rows = sum(part.num_rows for part in parts)
-    return place.publish(
-        step="transform", digest="ab" * 16, inputs={"schema": xdm.digest}, files=tuple(files),
-        counts={"exported": rows, "duplicates": 0, "quarantined": 0},
-        details={"quarantine": None, "reasons": {}, "not_converted": {}},
-    )  # fmt: skip
-
-
-def part(first: int, *currencies: str | None, ids: Sequence[str] = ()) -> pa.Table:
-    fields = pa.StructArray.from_arrays([pa.array(currencies, pa.string())], ["currency"])
-    return pa.table({
-        "_id": list(ids) or [f"{n:064x}" for n in range(first, first + len(currencies))],
-        "timestamp": pa.array(instants(len(currencies)), pa.timestamp("us", "UTC")),
-        "eventType": ["Purchase"] * len(currencies),
-        TENANT: pa.StructArray.from_arrays([fields], ["mixpanel"]),
-    })  # fmt: skip
-
-
-def test_files_without_an_invalid_row_are_published_unchanged(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(refused_rows, "_WRITTEN_ROWS", 1)
-    place = lenient(lake)
-    parts = (
-        part(0, "NOK", "SEK", None),
-        part(3, "NOK", "x", "SEK", "y", None),
-        part(8, "z", "z"),
-        part(10, "DKK"),
-    )
-    mapped = several_files(place, tmp_path, *parts)
-    made = validate_partition(place, mapped)
-    assert made.counts == {"mapped": 11, "valid": 7, "quarantined": 4, "warnings": 11}
-    assert [file.rows for file in made.files] == [3, 3, 1]
-    assert (made.files[0], made.files[2]) == (mapped.files[0], mapped.files[3])
-    assert made.files[1].key == f"{place.partition.output('validate', made.digest)}/part-00001.parquet"
-    assert made.details["form"] == AEP_FORM
-    files = place.local_files(made, tmp_path)
-    assert all(has_aep_form(pq.ParquetFile(path)) for path in files)
-    ids = [found for path in files for found in pq.read_table(path)["_id"].to_pylist()]
-    assert ids == [f"{n:064x}" for n in (0, 1, 2, 3, 5, 7, 10)]
-    refused = quarantined(place, made)
-    assert [int(record["row"]["_id"], 16) for record in refused] == [4, 6, 8, 9]
-    assert {json.dumps(record["reasons"]) for record in refused} == {
-        json.dumps(
-            [{"field": f"{TENANT}.mixpanel.currency", "expectation": "pattern", "limit": "^[A-Z]{3}$"}]
-        )
-    }
-    assert made.details["by_event"] == {"Purchase": 7}
-    assert ">7<" in page(place, made)
-
-
-def test_files_of_another_form_are_published_unchanged_and_marked(lake: Lake, tmp_path: Path) -> None:
-    mapped = several_files(lenient(lake), tmp_path, part(0, "NOK"), form=False)
-    made = validate_partition(lenient(lake), mapped)
-    assert (made.files, made.details["form"]) == (mapped.files, None)
-    mixed = several_files(
-        lenient(Lake(f"file://{tmp_path}/mixed")), tmp_path, part(0, "NOK", "x"), form=False
-    )
-    again = validate_partition(lenient(Lake(f"file://{tmp_path}/mixed")), mixed)
-    assert (again.rows, again.details["form"]) == (1, AEP_FORM), "what is written again is in AEP's form"
-
-
-@pytest.mark.parametrize(("currency", "stands"), [("NOK", "twice"), ("x", "once")])
-def test_a_duplicate_id_in_two_files_is_found_unless_one_row_is_invalid(
-    lake: Lake, tmp_path: Path, currency: str, stands: str
-) -> None:
-    for number, same in enumerate(("5" * 64, "short", "")):
-        place = lenient(Lake(f"file://{tmp_path}/{number}"))
-        mapped = several_files(
-            place, tmp_path, part(0, "NOK", "SEK", ids=[same, "a" * 64]), part(0, currency, ids=[same])
-        )
-        if stands == "once":
-            assert validate_partition(place, mapped).rows == 2
-            continue
-        with pytest.raises(PartitionRefused, match="id_unique"):
-            validate_partition(place, mapped)
-
-
-def test_a_sample_failure_that_no_row_explains_is_red(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A failing sample must fail as a row: a day without invalid rows must not be published then."""
-    monkeypatch.setattr(partition_validator, "failing_rows", lambda *args: {})
-    mapped = several_files(lenient(lake), tmp_path, part(0, "x"))
-    with pytest.raises(ValidationBroken, match="could not be checked"):
-        validate_partition(lenient(lake), mapped)
-
-
-def test_an_error_while_loading_great_expectations_is_reported(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken() -> None:
-        raise ImportError("no such library")
-
-    monkeypatch.setattr(partition_validator, "load", broken)
-    with pytest.raises(ImportError, match="no such library"):
-        validate_partition(lenient(lake), several_files(lenient(lake), tmp_path, part(0, "NOK")))
-
-
-def test_a_day_of_many_event_names_is_listed_up_to_the_cap_without_warnings(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(validate, "_MOST_EVENTS", 20)
-    for number in range(8, -1, -1):
-        place = workspace(lake, DAY - timedelta(days=number), quality={"max_quarantined": "100%"})
-        # The most frequent one stays; the listed rare ones change from day to day.
-        bodies = [
-            line(event(name, time=NOON - 86400 * number, **{"$insert_id": f"{n}-{name}"}))
-            for name in ["Top", *(f"Rare {(n * 7 + number) % 40}" for n in range(40))]
-            for n in range(200 if name == "Top" else 1 + (len(name) + number) % 2)
-        ]
-        made = validated(place, *bodies)
-    assert len(made.details["by_event"]) == 20
-    assert sum(made.details["by_event"].values()) + made.details["other_events"] == made.rows
-    assert made.details["warnings"] == {}
-
-
-@pytest.mark.parametrize(
-    ("details", "others"),
-    [
-        ({"by_event": {"A": 6}}, 4),
-        ({"by_event": {"A": 10}}, 0),
-        ({"by_event": {"A": 6}, "other_events": 3}, 3),
-    ],
-    ids=["an old manifest that was cut", "an old one that was not", "one that says it"],
-)
-def test_events_that_a_manifest_does_not_list_are_counted(
-    lake: Lake, details: dict[str, Any], others: int
-) -> None:
-    made = validated(workspace(lake)).model_copy(update={"details": details})
-    assert events_of(made, 10) == DayEvents(details["by_event"], others)
 
 
 def test_warnings_of_rows_that_left_a_day_are_not_counted(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown
 from mixpanel_aep_sandbox.aep.control.batch_page import batch_page, missing_page
+from mixpanel_aep_sandbox.aep.control.settings import change, current
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO_CLIENT_ID, DEMO_ORG
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
-from mixpanel_aep_sandbox.aep.core.settings import change, current
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, settle, touch
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (

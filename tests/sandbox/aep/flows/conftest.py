@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.sandbox.flow_client import Client
+from tests.support.sandbox.flow_runs import NEVER
 from tests.support.sandbox.http_client import Sandbox
 
 NOW = "2026-07-02T20:00:00Z"
@@ -16,3 +19,8 @@ def client(sandbox: Sandbox) -> Client:
     client.clock.set(NOW, freeze=True)
     client.settings(batch_seconds=0, token_seconds=10**9)
     return client
+
+
+@pytest.fixture
+def body(client: Client) -> dict[str, Any]:
+    return client.chain() | {"scheduleParams": NEVER}

@@ -1,34 +1,34 @@
-"""Every function of Adobe's list (EP:data-prep/functions.md), a file for each category.
+"""Every function of Adobe's list (EP:data-prep/functions.md), in a file for each kind of value.
 
 Importing this package fills ``registry.FUNCTIONS``.
 """
 
 from mixpanel_aep_sandbox.aep.dataprep.functions import (
     arrays,
+    choices,
     dates,
     hashes,
     maps,
+    numbers,
+    objects,
     regexes,
     registry,
     special,
     strings,
+    urls,
 )
-from mixpanel_aep_sandbox.aep.dataprep.functions import choices as logic
-from mixpanel_aep_sandbox.aep.dataprep.functions import numbers as conversions
-from mixpanel_aep_sandbox.aep.dataprep.functions import objects as hierarchies
-from mixpanel_aep_sandbox.aep.dataprep.functions import urls as web
 
 __all__ = [
     "arrays",
-    "conversions",
+    "choices",
     "dates",
     "hashes",
-    "hierarchies",
-    "logic",
     "maps",
+    "numbers",
+    "objects",
     "regexes",
     "registry",
     "special",
     "strings",
-    "web",
+    "urls",
 ]

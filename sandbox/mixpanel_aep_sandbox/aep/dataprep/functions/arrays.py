@@ -1,4 +1,4 @@
-"""Functions of arrays."""
+"""Functions of arrays, and the smallest and largest of several values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import MOST_ITEMS, Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.language.operators import truth
+from mixpanel_aep_sandbox.aep.dataprep.language.operators import order, truth
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
+
+_OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, nullable=True)
 
 _ARRAYS = "Hierarchies - Arrays"
 _ARRAY = Parameter("ARRAY", "array", "The array.")
@@ -199,3 +201,24 @@ def transform_array(array: list[Value], change: Callable[[Value], Value]) -> lis
 def flatten_array(*arrays: list[Value]) -> list[Value]:
     """Return the items of nested arrays as one array."""
     return _flat(list(arrays))
+
+
+def _extreme(options: tuple[Value, ...], target: int) -> Value:
+    values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
+    best = None
+    for value in values:
+        if value is not None and (best is None or order(value, best) == target):
+            best = value
+    return best
+
+
+@function("Aggregation", "The smallest value.", _OPTIONS, names=("min",), example=("min(3, 1, 4)", "1"))
+def minimum(*options: Value) -> Value:
+    """Return the smallest value."""
+    return _extreme(options, -1)
+
+
+@function("Aggregation", "The largest value.", _OPTIONS, names=("max",), example=("max(3, 1, 4)", "4"))
+def maximum(*options: Value) -> Value:
+    """Return the largest value."""
+    return _extreme(options, 1)

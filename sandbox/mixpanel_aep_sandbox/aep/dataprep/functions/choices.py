@@ -1,16 +1,14 @@
-"""Choices, comparisons of text, minimum and maximum."""
+"""Choices between values."""
 
 from __future__ import annotations
 
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
-from mixpanel_aep_sandbox.aep.dataprep.language.operators import order, truth
+from mixpanel_aep_sandbox.aep.dataprep.language.operators import truth
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 _LOGICAL = "Logical Operators"
-_STRING = "String"
-_OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, nullable=True)
 
 
 @form(
@@ -49,57 +47,3 @@ def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Val
 
 def _key(value: Value) -> Value:
     return value if value is None or isinstance(value, (list, dict)) else text_of(value)
-
-
-@function(
-    _STRING,
-    "Whether two texts are the same.",
-    Parameter("STRING1", "string", "One text."),
-    Parameter("STRING2", "string", "The other one.", nullable=True),
-    returns="boolean",
-    example=('"string1".equals("STRING1")', "false"),
-    method=True,
-)
-def equals(one: str, two: str | None) -> bool:
-    """Compare as texts, as documented: a number equals the text of the same number [I]."""
-    return one == two
-
-
-@function(
-    _STRING,
-    "Whether two texts are the same, whatever the case of their letters.",
-    Parameter("STRING1", "string", "One text."),
-    Parameter("STRING2", "string", "The other one.", nullable=True),
-    returns="boolean",
-    names=("equalsIgnoreCase",),
-    example=('"string1".equalsIgnoreCase("STRING1")', "true"),
-    method=True,
-)
-def equals_ignore_case(one: str, two: str | None) -> bool:
-    """Compare by character, as Java does: ß does not equal SS."""
-    return two is not None and len(one) == len(two) and all(map(_alike, one, two))
-
-
-def _alike(one: str, two: str) -> bool:
-    return one.upper() == two.upper() or one.lower() == two.lower()
-
-
-def _extreme(options: tuple[Value, ...], target: int) -> Value:
-    values = options[0] if len(options) == 1 and isinstance(options[0], list) else options
-    best = None
-    for value in values:
-        if value is not None and (best is None or order(value, best) == target):
-            best = value
-    return best
-
-
-@function("Aggregation", "The smallest value.", _OPTIONS, names=("min",), example=("min(3, 1, 4)", "1"))
-def minimum(*options: Value) -> Value:
-    """Return the smallest value."""
-    return _extreme(options, -1)
-
-
-@function("Aggregation", "The largest value.", _OPTIONS, names=("max",), example=("max(3, 1, 4)", "4"))
-def maximum(*options: Value) -> Value:
-    """Return the largest value."""
-    return _extreme(options, 1)

@@ -1,15 +1,12 @@
-"""Functions that convert between types, and parse JSON."""
+"""Functions that convert texts to numbers."""
 
 from __future__ import annotations
 
-import json
 import math
 import struct
-from decimal import Decimal, DecimalException
-from typing import NoReturn
+from decimal import Decimal
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
-from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.numbers import Number, exact, whole
 
@@ -77,29 +74,3 @@ def to_integer(number: Number) -> int:
     if not -_INT <= integer < _INT:
         raise EvaluationError("to_integer(): the number has more than 32 bits; to_bigint() has no bound.")
     return integer
-
-
-@function(
-    "JSON",
-    "The value of a JSON text.",
-    Parameter("STRING", "any", "The text; an object is one already."),
-    returns="object",
-    example=(
-        'json_to_object("{\\"info\\":{\\"firstName\\":\\"John\\",\\"lastName\\": \\"Doe\\"}}")',
-        "An object representing the JSON.",
-    ),
-)
-def json_to_object(text: Value) -> Value:
-    """Return the value of a JSON text."""
-    if not isinstance(text, str):
-        return text  # Adobe's example has no quotes, so that the argument is an object already
-    try:
-        value = json.loads(text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_no_number)
-        json.dumps(value, ensure_ascii=False, default=str).encode()
-    except (ValueError, RecursionError, DecimalException) as error:
-        raise EvaluationError("json_to_object(): the text is not JSON.") from error
-    return value
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(name)

@@ -1,6 +1,10 @@
-"""Functions of objects."""
+"""Functions of objects, and of JSON texts."""
 
 from __future__ import annotations
+
+import json
+from decimal import Decimal, DecimalException
+from typing import NoReturn
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
@@ -8,6 +12,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError, S
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import exists, parse_path
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node, path_names
+from mixpanel_aep_sandbox.aep.dataprep.numbers import exact
 
 _OBJECTS = "Hierarchies - Objects"
 _PAIRS = Parameter("INPUT", "any", "Keys and values by turns.", repeated=True, nullable=True)
@@ -166,3 +171,29 @@ def nullify() -> None:
 def get_keys(value: dict[str, Value]) -> list[str]:
     """Return the keys of an object."""
     return list(value)
+
+
+@function(
+    "JSON",
+    "The value of a JSON text.",
+    Parameter("STRING", "any", "The text; an object is one already."),
+    returns="object",
+    example=(
+        'json_to_object("{\\"info\\":{\\"firstName\\":\\"John\\",\\"lastName\\": \\"Doe\\"}}")',
+        "An object representing the JSON.",
+    ),
+)
+def json_to_object(text: Value) -> Value:
+    """Return the value of a JSON text."""
+    if not isinstance(text, str):
+        return text  # Adobe's example has no quotes, so that the argument is an object already
+    try:
+        value = json.loads(text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except (ValueError, RecursionError, DecimalException) as error:
+        raise EvaluationError("json_to_object(): the text is not JSON.") from error
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(name)

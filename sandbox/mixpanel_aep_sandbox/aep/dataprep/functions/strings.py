@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import cycle, dropwhile, islice
 
 from mixpanel_aep_sandbox.aep.dataprep.functions import java_regex as regex
@@ -56,12 +57,10 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
     """Return the position of a text within another one."""
     if occurrence < 1:
         raise EvaluationError("instr(): OCCURRENCE counts from 1.")
-    at = max(start, 0) - 1
-    for _ in range(min(occurrence, len(text) + 2)):
-        at = text.find(part, at + 1)
-        if at < 0:
-            return -1
-    return at
+    # The look-ahead also finds occurrences that overlap.
+    positions = (found.start() for found in re.finditer(f"(?={re.escape(part)})", text))
+    later = (position for position in positions if position >= start)
+    return next(islice(later, min(occurrence, len(text) + 2) - 1, None), -1)
 
 
 @function(
@@ -259,3 +258,36 @@ def rtrim(text: str) -> str:
 def trim(text: str) -> str:
     """Remove white space at both ends."""
     return _without_leading_space(_without_leading_space(text)[::-1])[::-1]
+
+
+@function(
+    _STRING,
+    "Whether two texts are the same.",
+    Parameter("STRING1", "string", "One text."),
+    Parameter("STRING2", "string", "The other one.", nullable=True),
+    returns="boolean",
+    example=('"string1".equals("STRING1")', "false"),
+    method=True,
+)
+def equals(one: str, two: str | None) -> bool:
+    """Compare as texts, as documented: a number equals the text of the same number [I]."""
+    return one == two
+
+
+@function(
+    _STRING,
+    "Whether two texts are the same, whatever the case of their letters.",
+    Parameter("STRING1", "string", "One text."),
+    Parameter("STRING2", "string", "The other one.", nullable=True),
+    returns="boolean",
+    names=("equalsIgnoreCase",),
+    example=('"string1".equalsIgnoreCase("STRING1")', "true"),
+    method=True,
+)
+def equals_ignore_case(one: str, two: str | None) -> bool:
+    """Compare by character, as Java does: ß does not equal SS."""
+    return two is not None and len(one) == len(two) and all(map(_alike, one, two))
+
+
+def _alike(one: str, two: str) -> bool:
+    return one.upper() == two.upper() or one.lower() == two.lower()
