@@ -46,7 +46,7 @@ def build(pipeline: Pipeline) -> DAG:
         schedule=None,
         start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=zone),
         catchup=False,
-        is_paused_upon_creation=False,  # it has no schedule, so nothing starts before it is triggered
+        is_paused_upon_creation=False,  # it has no schedule, so that no run starts without a request
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=2),
         params=params_of_day(zone.key),

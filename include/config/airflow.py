@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from include.config.cron import cron
 
+LONGEST_HOURS = 20
+"""The longest timeout of a task: less than the visibility timeout of deploy/, after which Celery starts a task again."""
 TaskName = Literal[
     "export", "transform", "validate", "stage", "ingest",
     "look", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
@@ -118,7 +120,7 @@ class TaskSettings(_Section):
     retry_delay_seconds: Seconds | None = None
     """The first delay; each further one is twice as long."""
     max_retry_delay_seconds: Seconds | None = None
-    timeout_hours: Annotated[float, Field(gt=0, le=20)] | None = None
+    timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)] | None = None
     pool: PoolName | None = None
     priority: Priority | None = None
     queue: Label | None = None

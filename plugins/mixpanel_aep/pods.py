@@ -73,7 +73,7 @@ def size_of(task: str, chosen: Mapping[str, str]) -> PodSize:
 def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, Any]:
     """Return the ``executor_config`` of a task whose pod has a size in the pipeline file; otherwise an empty one.
 
-    An Airflow without the Kubernetes client has no KubernetesExecutor, and therefore no pods.
+    An Airflow without the Kubernetes client has no KubernetesExecutor, and creates no pods.
     """
     if not chosen or find_spec("kubernetes") is None:
         return {}
