@@ -112,7 +112,7 @@ class SpillWriter:
         self._flush_rows, self._flush_bytes = flush_rows, flush_bytes
         self._files: dict[int, Any] = {}
         self._held: list[Any] = []
-        self._held_rows = self._held_bytes = 0
+        self._held_rows = self._held_bytes = self._empty_bytes = 0
         self.rows: Counter[int] = Counter()
         self.bytes: Counter[int] = Counter()
 
@@ -155,9 +155,11 @@ class SpillWriter:
         if file is None:
             file = self._files[bucket] = spill_path(self._folder, bucket, self._name).open("wb")
         for batch in table.to_batches():
-            write_batch(file, batch)
+            if not self._empty_bytes:
+                self._empty_bytes = batch.slice(0, 0).serialize().size
+            # nbytes adds up the buffers of every column, which takes as long as serializing them.
+            self.bytes[bucket] += write_batch(file, batch) - self._empty_bytes
         self.rows[bucket] += table.num_rows
-        self.bytes[bucket] += table.nbytes
 
 
 def spill_path(folder: Path, bucket: int, name: str) -> Path:
@@ -170,14 +172,19 @@ def spilled_files(folder: Path, bucket: int) -> list[Path]:
     return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
 
 
-def write_batch(file: Any, batch: Any) -> None:
-    """Append a record batch to an open spill file, compressed as a whole, with both lengths before it."""
+def write_batch(file: Any, batch: Any) -> int:
+    """Append a record batch to an open spill file, compressed as a whole, with both lengths before it.
+
+    Returns:
+        Its length before compression, in bytes.
+    """
     import pyarrow as pa
 
     message = batch.serialize()
     packed = pa.Codec(_CODEC).compress(message)
     file.write(b"".join(each.size.to_bytes(_LENGTH_BYTES, "big") for each in (message, packed)))
     file.write(packed)
+    return int(message.size)
 
 
 def read_batches(paths: Sequence[Path], schema: Any) -> Iterator[Any]:

@@ -55,6 +55,8 @@ class WorkerProcess:
     """An additional process that works on a job."""
 
     def __init__(self, job: Job, name: str) -> None:
+        self._blocks = BlockFile(job, name)
+        self._is_offered = False
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
         with its, its_life:
@@ -67,8 +69,6 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
             )
         self._life = life
-        self._blocks = BlockFile(job, name)
-        self._is_offered = False
         self._connection: Connection[Any, Any] = Connection(mine.detach())
         self.send((job, name))
 

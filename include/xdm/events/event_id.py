@@ -111,7 +111,8 @@ def compaction_keys(
 
     The numbers are only counted, so checksums are sufficient; unlike Python's hashes they do not depend on the process.
     """
-    first, second = map(crc32, _lines(insert_ids)), map(crc32, _lines(zip(events, distinct_ids, strict=True)))
+    pairs = (line[1:-1] for line in _lines(zip(events, distinct_ids, strict=True)))
+    first, second = map(crc32, _lines(insert_ids)), map(crc32, pairs)
     return [one << 31 ^ other for one, other in zip(first, second, strict=True)]
 
 

@@ -186,12 +186,12 @@ class _Keys:
 
     def compaction(self) -> list[int]:
         """Return ``compaction_keys`` of the events."""
-        begin, opened = len(self._head), crc32(b"[")
+        begin = len(self._head)
         event, distinct = (each.to_numpy() for each in self._event_and_id)
         ends = (begin + event + distinct + 5).tolist()
         inserts = (-self._inserts.to_numpy() - 3).tolist()
         return [
-            crc32(key[insert:-1]) << 31 ^ crc32(b"]", crc32(key[begin:end], opened))
+            crc32(key[insert:-1]) << 31 ^ crc32(key[begin:end])
             for key, end, insert in zip(self._keys, ends, inserts, strict=True)
         ]
 
