@@ -189,7 +189,7 @@ def test_an_unreadable_data_lake_fails_with_a_remedy(
     with monkeypatch.context() as patch:
         patch.setattr("include.steps.ingest.partial_load.read_back", _not_licensed)
         with pytest.raises(
-            LakeNotReadable, match=r"3 of 8 rows .*INGEST-1554-400.*no licence.*verify\.reader"
+            LakeNotReadable, match=r"3 of 8 rows .*INGEST-1554-400.*The licence is missing.*verify\.reader"
         ) as red:
             partial.ingest(DAY, staged)
     assert "Request one." in str(red.value)
