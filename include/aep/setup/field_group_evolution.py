@@ -143,7 +143,7 @@ def _more_suggested(requirements: XdmField, there: XdmField) -> Iterator[Relaxed
         yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} adds {', '.join(new)}")
 
 
-def _becomes(name: str, before: Any, after: Any) -> str:
+def _becomes(name: str, before: object, after: object) -> str:
     return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is removed"
 
 

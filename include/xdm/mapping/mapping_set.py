@@ -208,7 +208,7 @@ def _first_item(inside: Path) -> Path:
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
-def _static(source: Any) -> str:
+def _static(source: object) -> str:
     return str(source).lower() if isinstance(source, bool) else str(source)
 
 

@@ -77,7 +77,7 @@ def _inner(own: Any, part: Any, place: str) -> Any:
     return part if own is True else own
 
 
-def _types(own: Any, part: Any, place: str) -> Any:
+def _types(own: object, part: object, place: str) -> Any:
     if {str(own), str(part)} == {"integer", "number"}:
         return "integer"
     raise _contradiction(place, "type")

@@ -18,7 +18,7 @@ _CATEGORIES: dict[Any, Callable[[str], bool]] = {
 }
 
 
-def takes(kind: Any, value: Any, character: int) -> bool:
+def takes(kind: object, value: Any, character: int) -> bool:
     """Return whether an item matches a character, given by its code point."""
     if kind is code.ANY:
         return character != ord("\n")

@@ -42,7 +42,7 @@ def each(value: Any) -> list[Any]:
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
-def as_text(value: Any) -> str:
+def as_text(value: object) -> str:
     """Return a value as a query writes it: ``true``, not ``True``."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

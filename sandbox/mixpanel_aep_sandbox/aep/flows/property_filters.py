@@ -78,7 +78,7 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 

@@ -82,7 +82,7 @@ def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
     return standard + [body for _, body in scope.items(_KIND)]
 
 
-def find_namespace(scope: AepSandboxScope, value: Any, *, by_id: bool) -> dict[str, Any] | None:
+def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> dict[str, Any] | None:
     """Return a namespace by its code or its id, or None."""
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)

@@ -46,7 +46,7 @@ class Moment(float):
     """The result of ``datetime()``: epoch seconds, which can be compared with a date written as text."""
 
 
-def kind(value: Any) -> str:
+def kind(value: object) -> str:
     """Return the type of a value, as the reference names it."""
     if isinstance(value, bool):
         return "boolean"
@@ -91,17 +91,17 @@ def contains(left: Any, right: Any) -> Any:
     return UNDEFINED
 
 
-def either(left: Any, right: Any) -> bool:
+def either(left: object, right: object) -> bool:
     """Return ``or``."""
     return left is True or right is True
 
 
-def both(left: Any, right: Any) -> bool:
+def both(left: object, right: object) -> bool:
     """Return ``and``."""
     return left is True and right is True
 
 
-def negate(value: Any) -> Any:
+def negate(value: object) -> Any:
     """Return ``not``; undefined becomes true."""
     if isinstance(value, bool):
         return not value
@@ -188,7 +188,7 @@ def to_time(value: Any) -> Any:
     return Moment((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def is_defined(value: Any) -> bool:
+def is_defined(value: object) -> bool:
     """Return ``defined()``."""
     return value is not UNDEFINED
 

@@ -134,7 +134,7 @@ def _insert_id_fault(value: Any) -> ValidationFault | None:
     return None
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 

@@ -73,7 +73,7 @@ def inferred(values: Iterable[Any]) -> Json:
     return schema
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "boolean"
     return "integer" if isinstance(value, int) else "number" if isinstance(value, float) else "string"

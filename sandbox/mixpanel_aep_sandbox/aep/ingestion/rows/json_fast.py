@@ -188,7 +188,7 @@ def _narrowed(bounds: dict[str, Any]) -> dict[str, Any]:
     return bounds
 
 
-def _is_text(value: Any) -> bool:
+def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 

@@ -54,12 +54,12 @@ def _of_a_date(error: Any) -> bool:
     return any(kind.name == "format" and kind.value == "date" for kind in kinds)
 
 
-def date_text(value: Any, kind: str) -> str:
+def date_text(value: object, kind: str) -> str:
     """Return the message about a value of a field of ``kind`` ``date`` or ``date-time``."""
     return f"[{value}] is not a valid {kind}. Expected [{_EXPECTED[kind]}]"
 
 
-def type_text(value: Any, kind: str) -> str:
+def type_text(value: object, kind: str) -> str:
     """Return the message about a value that cannot be converted to its field's type."""
     found = next((name for known, name in _KINDS if isinstance(value, known)), "Null")
     return f"expected type: {kind}, found: {found}"
