@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args
 from mixpanel_aep.operators.alerts import AlertsOperator
 from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.ingest import dataset_asset
@@ -81,17 +81,18 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args={
-            "owner": "data-platform",
-            "retries": 4,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=20),
-            "execution_timeout": timedelta(hours=8),
-            **on_task_failure(pipeline),
-        },
+        **alert_args(
+            pipeline,
+            {
+                "owner": "data-platform",
+                "retries": 4,
+                "retry_delay": timedelta(seconds=30),
+                "retry_exponential_backoff": True,
+                "max_retry_delay": timedelta(minutes=20),
+                "execution_timeout": timedelta(hours=8),
+            },
+        ),
         tags=["mixpanel", "aep", "reconcile", pipeline.name],
-        **on_run_failure(pipeline),
     ) as dag:
         look = ReconcileRefreshOperator(task_id="look", pipeline=pipeline, pool="mixpanel_export")
         days = ReconcileDayOperator.partial(

@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args
 from mixpanel_aep.operators.verify import VerifyOperator
 
 RUNBOOK = """
@@ -57,17 +57,18 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args={
-            "owner": "data-platform",
-            "retries": 6,
-            "retry_delay": timedelta(minutes=2),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(hours=1),
-            "execution_timeout": timedelta(hours=12),
-            **on_task_failure(pipeline),
-        },
+        **alert_args(
+            pipeline,
+            {
+                "owner": "data-platform",
+                "retries": 6,
+                "retry_delay": timedelta(minutes=2),
+                "retry_exponential_backoff": True,
+                "max_retry_delay": timedelta(hours=1),
+                "execution_timeout": timedelta(hours=12),
+            },
+        ),
         tags=["mixpanel", "aep", "verify", pipeline.name],
-        **on_run_failure(pipeline),
     ) as dag:
         # Query Service may allow an organization a single session (EP:query-service/packaging.md).
         VerifyOperator(task_id="verify", pipeline=pipeline, pool="aep_query")

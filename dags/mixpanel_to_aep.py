@@ -18,7 +18,7 @@ from airflow.sdk import DAG, Param
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_loaded, on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args, on_loaded
 from mixpanel_aep.alerts.deadline import deadline_of
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
@@ -103,11 +103,10 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
-        default_args=DEFAULTS | on_task_failure(pipeline),
         deadline=deadline_of(pipeline),
         params=PARAMS,
         tags=["mixpanel", "aep", pipeline.name],
-        **on_run_failure(pipeline),
+        **alert_args(pipeline, DEFAULTS),
     ) as dag:  # fmt: skip
         # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
         export = MixpanelExportOperator(
