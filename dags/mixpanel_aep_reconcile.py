@@ -19,7 +19,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args
 from mixpanel_aep.operators.alerts import AlertsOperator
 from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.ingest import dataset_asset
@@ -100,9 +100,8 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args=on_task_failure(pipeline),
         tags=["mixpanel", "aep", "reconcile", pipeline.name, *pipeline.airflow.tags],
-        **on_run_failure(pipeline),
+        **alert_args(pipeline),
     ) as dag:
         look = ReconcileRefreshOperator(task_id="look", **task_args(pipeline, "look"))
         days = ReconcileDayOperator.partial(

@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args
 from mixpanel_aep.operators.verify import VerifyOperator
 from mixpanel_aep.task_args import task_args
 
@@ -58,9 +58,8 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=timedelta(hours=20),
-        default_args=on_task_failure(pipeline),
         tags=["mixpanel", "aep", "verify", pipeline.name, *pipeline.airflow.tags],
-        **on_run_failure(pipeline),
+        **alert_args(pipeline),
     ) as dag:
         VerifyOperator(task_id="verify", **task_args(pipeline, "verify"))
     return dag

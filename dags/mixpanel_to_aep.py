@@ -18,7 +18,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
-from mixpanel_aep.alerts.callbacks import on_loaded, on_run_failure, on_task_failure
+from mixpanel_aep.alerts.callbacks import alert_args, on_loaded
 from mixpanel_aep.alerts.deadline import deadline_of
 from mixpanel_aep.forms import params_of_backfill
 from mixpanel_aep.operators.export import MixpanelExportOperator
@@ -86,11 +86,10 @@ def build(pipeline: Pipeline) -> DAG:
         catchup=False,
         max_active_runs=pipeline.airflow.max_active_runs,
         dagrun_timeout=timedelta(hours=36 + pipeline.settle_hours),
-        default_args=on_task_failure(pipeline),
         deadline=deadline_of(pipeline),
         params=params_of_backfill(),
         tags=["mixpanel", "aep", pipeline.name, *pipeline.airflow.tags],
-        **on_run_failure(pipeline),
+        **alert_args(pipeline),
     ) as dag:
         export = MixpanelExportOperator(task_id="export", **task_args(pipeline, "export"))
         transform = XdmTransformOperator(task_id="transform", **task_args(pipeline, "transform"))

@@ -235,7 +235,8 @@ def test_an_alert_that_cannot_be_sent_leaves_the_day_green_says_why_and_is_sent_
 
 
 def test_a_run_that_timed_out_is_an_alert_and_one_with_a_failed_task_has_one_already(stage: Stage) -> None:
-    pipeline = stage.airflow.scenario.pipeline
+    scenario = stage.airflow.scenario
+    pipeline = scenario.pipeline.model_copy(update={"lake": scenario.where.lake})
     context = {"dag": stage.airflow.dag, "run_id": "scheduled__x"}
     run_failed(pipeline, {**context, "reason": "task_failure"})
     assert stage.kinds() == []
@@ -333,10 +334,10 @@ def test_a_failed_task_of_reconcile_is_an_alert_about_its_run(
 # Deadlines.
 
 
-def deadlines() -> list[Any]:
+def deadlines(dag_id: str) -> list[Any]:
     with create_session() as session:
-        rows = session.execute(select(DagRun.run_id, Deadline.deadline_time, Deadline.id).join(DagRun))
-        return list(rows)
+        query = select(DagRun.run_id, Deadline.deadline_time).join(Deadline).where(DagRun.dag_id == dag_id)
+        return list(session.execute(query))
 
 
 @pytest.fixture
@@ -375,7 +376,7 @@ def test_a_scheduled_day_has_a_deadline_and_the_others_have_none(stage: Stage, n
     stage.airflow.run("by-hand")
     stage.airflow.run("of-many", kind="backfill")
     stage.airflow.run("x", kind="scheduled")
-    (found,) = deadlines()
+    (found,) = deadlines(stage.airflow.dag.dag_id)
     pipeline = stage.airflow.scenario.pipeline
     midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=pipeline.mixpanel.day_zone) + timedelta(days=1)
     assert found.run_id == "scheduled__x"

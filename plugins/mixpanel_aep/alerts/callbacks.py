@@ -26,14 +26,16 @@ _UNCAUSED = "timed_out", "all_tasks_deadlocked"
 """The reasons of a failed run that no failed task has reported."""
 
 
-def on_task_failure(pipeline: Pipeline) -> dict[str, Callback]:
-    """Return the arguments of tasks that send an alert when they have failed for good; none without alerts."""
-    return {"on_failure_callback": partial(task_failed, pipeline)} if pipeline.alerts else {}
+def alert_args(pipeline: Pipeline, default_args: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the arguments of a DAG that sends an alert when a task fails for good, or a run times out.
 
-
-def on_run_failure(pipeline: Pipeline) -> dict[str, Callback]:
-    """Return the arguments of a DAG that sends an alert when a run timed out; none without alerts."""
-    return {"on_failure_callback": partial(run_failed, pipeline)} if pipeline.alerts else {}
+    ``default_args``: those of the tasks, which stay as they are.
+    """
+    defaults = dict(default_args or {})
+    if pipeline.alerts is None:
+        return {"default_args": defaults}
+    of_tasks = {"on_failure_callback": partial(task_failed, pipeline)}
+    return {"default_args": defaults | of_tasks, "on_failure_callback": partial(run_failed, pipeline)}
 
 
 def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
