@@ -18,7 +18,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
+.PHONY: help ports setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,10 +28,13 @@ help: ## lists the targets
 setup: ## creates .venv from the lock; instant if nothing changed
 	@scripts/setup.sh
 
-demo: setup ## runs the whole pipeline on this machine: backfill, table, proof; then stops its processes
+ports:
+	@scripts/check_ports.sh
+
+demo: ports setup ## runs the whole pipeline on this machine: backfill, table, proof; then stops its processes
 	@$(PY) -m scripts.demo run
 
-up: setup ## starts the demo's Airflow and sandbox, and leaves them running
+up: ports setup ## starts the demo's Airflow and sandbox, and leaves them running
 	@$(PY) -m scripts.demo up
 
 down: setup ## stops the processes of `make up`

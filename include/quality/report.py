@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jinja2 import Template
+    from markupsafe import Markup
 
+_WORD_ENDS = re.compile(r"(?<=[\w\]][._/:-])(?=[^\W\d])|(?<=[a-z])(?=[A-Z])")
 LIMITS = {
     "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
     "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
@@ -85,4 +88,16 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["breakable"] = breakable
+    environment.filters["number"] = lambda number: f"{number:,}"
     return environment.from_string(text)
+
+
+def breakable(text: str) -> Markup:
+    """Return a text as HTML in which long names may continue on the next line after a dot, an underscore or a word.
+
+    Otherwise a browser breaks a long name in the middle of a word, or the page is wider than a phone.
+    """
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(map(escape, _WORD_ENDS.split(text)))

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m mixpanel_aep_sandbox", description=_ABOUT, epilog=_MORE)
+    parser = argparse.ArgumentParser(prog="mixpanel-aep-sandbox", description=_ABOUT, epilog=_MORE)
     parser.add_argument(
         "--port", type=int, default=0, help="port to listen on; 0 (the default) takes any free port"
     )

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
 
@@ -65,14 +66,16 @@ def run(settings: DemoSettings) -> int:
             console.print("All partitions were already active: no export and no batch was requested.")
         late = _reconcile(api, pipelines, sandbox)
         console.print(str(late), soft_wrap=True)
-        return show(console, api, pipelines, sandbox, Lake(settings.lake_url))
+        code = show(console, api, pipelines, sandbox, Lake(settings.lake_url))
+        console.print(what_next(settings), markup=False, soft_wrap=True)
+        return code
     finally:
         services.stop()
 
 
 def up(settings: DemoSettings) -> int:
     """Start everything and leave it running."""
-    services = Services(settings)
+    services = Services(replace(settings, has_new_files=True))
     services.require_free_ports()
     started = False
     try:
@@ -95,6 +98,26 @@ def up(settings: DemoSettings) -> int:
         "To load days, select a DAG mixpanel_to_aep_…, Trigger, Backfill. `make down` stops everything."
     )
     return 0
+
+
+def what_next(settings: DemoSettings) -> str:
+    """Return what a person can do with the demo's result."""
+    up = "make up" if settings.lake == "file" else f"LAKE={settings.lake} make up"
+    kept = (
+        f"The data are in {settings.folder}: the lake, the sandbox and Airflow's database. `make clean` removes them."
+        if settings.lake == "file"
+        else "The data of this lake are not kept: a next `make demo` loads the days again."
+    )
+    day = late_events.DAY
+    return f"""
+What to do next:
+  `{up}` starts Airflow again. It prints an address, a user and a password. In Airflow open
+    Board                   the state of every day
+    Board, shop, {day}  what became of the events of a day, its batch in AEP, its quality report, and one quarantined
+                            event: its time is not a number, so no day in AEP could hold it
+  docs/tutorial.md          the same on the command line, in five minutes
+  docs/own-project.md       your own Mixpanel project and dataset
+{kept}"""
 
 
 def down(settings: DemoSettings) -> int:

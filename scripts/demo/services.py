@@ -46,9 +46,11 @@ class Services:
             )
         taken = [f"{name}={port}" for name, port in self.settings.needed_ports.items() if _is_taken(port)]
         if taken:
-            example = f"{taken[0].split('=')[0]}={int(taken[0].split('=')[1]) + 10000}"
+            others = " ".join(
+                f"{name}={_other(int(port))}" for name, port in (each.split("=") for each in taken)
+            )
             raise DemoError(
-                f"Another program uses the port of {', '.join(taken)}. Choose another port, such as `make demo {example}`."
+                f"Other programs use these ports of the demo: {', '.join(taken)}. Choose others: `make demo {others}`."
             )
 
     def start_sandbox(self) -> None:
@@ -152,6 +154,11 @@ class Services:
         health = requests.get(f"{self.settings.airflow_url}/api/v2/monitor/health", timeout=5).json()
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+
+def _other(port: int) -> int:
+    """Return a port to suggest instead of one that is in use."""
+    return port + 10000 if port < 55536 else port - 10000
 
 
 def _is_taken(port: int) -> bool:

@@ -37,6 +37,13 @@ USER = "demo"
 """The only user of the demo's Airflow, an admin."""
 
 
+_WITH_NEW_FILES = {
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+}
+"""A new or changed file is on Airflow's pages within seconds; Airflow's defaults are 300 and 30 seconds."""
+
+
 class DemoError(Exception):
     """The demo cannot continue; the message is one sentence."""
 
@@ -48,6 +55,8 @@ class DemoSettings:
     lake: str
     ports: Mapping[str, int]
     folder: Path
+    has_new_files: bool = False
+    """Whether a person may add DAG files and pipeline files while it runs. It costs processor time."""
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> DemoSettings:
@@ -124,6 +133,7 @@ class DemoSettings:
             # The Test button makes the server call the connection's host, which can only be this machine here.
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
             "AIRFLOW__CORE__FERNET_KEY": self._secret(home, "fernet_key"),
+            **(_WITH_NEW_FILES if self.has_new_files else {}),
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.ports["PORT"]),
             "AIRFLOW__API__BASE_URL": self.airflow_url,

@@ -283,6 +283,9 @@ def test_a_day_with_quarantine_has_a_replay_its_ledger_and_links_to_its_batches(
     assert "the batch is active" in text and "&lt;i&gt;cli" in text
     assert "&lt;b&gt;new" in text and "<code>old</code>" not in text
     assert "Start the replay</button>" in text
+    report = api.get(f"{BOARD}/report/{DAG}/{DAY}", role="op").text
+    assert f'href="{address}"' in report and "Show the quarantined events" in report
+    assert re.search(r"Active</th><td class=\"n\">8<.*\n.*Refused by AEP.*<td class=\"n\">1<", report)
 
 
 def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:

@@ -163,6 +163,19 @@ def test_quarantined_events_are_replayed_from_the_day(visit: Any, stage: Stage) 
     assert "60 of 63 events, 0 duplicates removed, 3 quarantined." in words(page)
 
 
+def test_the_report_says_what_became_of_the_day_at_aep(visit: Any, stage: Stage) -> None:
+    for width in (1280, 390):
+        visitor = visit(width=width)
+        page = visitor.page
+        page.goto(f"{stage.board}/report/{DAG}/{QUARANTINED}")
+        text = words(page)
+        assert "Active 60 Refused by AEP; in quarantine, each with a reason 0" in text
+        page.frame_locator("iframe").get_by_text("exported events are valid").wait_for()
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        visitor.picture("report" if width == 1280 else "report-phone")
+
+
 def test_a_batch_leads_to_its_page_in_the_sandbox(visit: Any, stage: Stage) -> None:
     page = visit().page
     page.goto(stage.day(QUARANTINED))

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from include.clock import SYSTEM_CLOCK
-from tests.support.command_line import Cli, change
+from tests.support.command_line import Cli, Printing, change
 from tests.support.pipeline_runner import CONNECTIONS
 
 pytestmark = pytest.mark.sandbox
@@ -139,3 +139,16 @@ def test_a_copy_that_still_writes_to_the_first_ones_dataset_is_refused(cli: Cli,
         code, text = cli("check", name)
         assert code == 1
         assert sentence in text
+
+
+def test_a_sentence_that_fails_several_checks_is_read_once(printed: Printing, connections: Path) -> None:
+    connections.unlink()
+    found = printed("check", "shop")
+    assert found.code == 1
+    lines = [line for line in found.out.splitlines() if line.startswith("no ")]
+    assert sum("was not found" in line for line in lines) == 1
+    assert "no AEP       for the same reason as Mixpanel" in lines
+    checks = printed("check", "shop", "--json").json["checks"]
+    failed = [each for each in checks if not each["ok"]]
+    assert len(failed) > 3
+    assert all("was not found" in each["says"] for each in failed)  # a program reads each by itself

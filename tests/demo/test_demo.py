@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from include.lake.lake import Lake
 from scripts.demo.evidence import Comparison, Sandbox
 from scripts.demo.report import verify_all
-from scripts.demo.settings import DemoError, DemoSettings
+from scripts.demo.settings import PORTS, DemoError, DemoSettings
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, loaded_sandbox
 
 DAY = date(2026, 7, 1)
@@ -77,3 +78,12 @@ def test_an_invalid_setting_is_reported_in_one_sentence(env: dict[str, str], say
     with pytest.raises(DemoError) as refused:
         DemoSettings.from_environment(env)
     assert str(refused.value) == says
+
+
+@pytest.mark.unit
+def test_new_files_are_in_airflow_within_seconds_where_a_person_works_with_it(tmp_path: Path) -> None:
+    waits = ("AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL", "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL")
+    settings = DemoSettings("file", PORTS, tmp_path)
+    assert not set(waits) & settings.airflow_environment().keys()
+    env = replace(settings, has_new_files=True).airflow_environment()
+    assert sum(int(env[name]) for name in waits) <= 15

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.quality.report import Expectation, Report, render
+from include.quality.report import Expectation, Report, breakable, render
 
 pytestmark = pytest.mark.unit
 EMPTY = Report(
@@ -36,6 +36,11 @@ class Page(HTMLParser):
         self.feed(html)
         self.close()
 
+    @property
+    def tags_without_breaks(self) -> list[str]:
+        """Where a long name may continue on the next line depends on the name."""
+        return [tag for tag in self.tags if tag != "wbr"]
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
@@ -48,14 +53,14 @@ def full(text: str) -> Report:
     """Return a report with ``text`` in every place that data can reach."""
     return Report(
         text, text, text, text, {**EMPTY.counts, "exported": 5, "refused": 2}, {text: 2}, {text: 3},
-        [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: [text]},
+        [Expectation(text, text, "critical", 1), Expectation(text, text, "critical", 0, restates=True)], {text: 4}, {text: 5}, [text], {text: 6}, {text: 7}, {text: 8}, examples={text: [text]}, quarantine=[text],
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_are_only_text(text: str) -> None:
     page, harmless = Page(render(full(text))), Page(render(full("harmless")))
-    assert page.tags == harmless.tags
+    assert page.tags_without_breaks == harmless.tags_without_breaks
     assert [a for a in page.attributes if a not in harmless.attributes] == []
     seen = "".join(page.texts).replace("\r\n", "\n")
     assert seen.count(text.replace("\r\n", "\n")) >= 8
@@ -63,7 +68,8 @@ def test_hostile_names_are_only_text(text: str) -> None:
 
 @given(st.text())
 def test_any_name_is_only_text(text: str) -> None:
-    assert Page(render(full(text))).tags == Page(render(full("harmless"))).tags
+    harmless = Page(render(full("harmless")))
+    assert Page(render(full(text))).tags_without_breaks == harmless.tags_without_breaks
 
 
 @pytest.mark.parametrize(
@@ -95,7 +101,7 @@ def test_every_number_is_on_the_page() -> None:
         reasons={"no_identity": 30, "currency must match ^[A-Z]{3}$": 12}, by_event={"Purchase": 777}, by_hour={"2026-07-01 12:00": 888},
     )  # fmt: skip
     texts = [text.strip() for text in Page(render(report)).texts]
-    for number in ("1201", "7", "42", "1152", "30", "12", "777", "888"):
+    for number in ("1,201", "7", "42", "1,152", "30", "12", "777", "888"):
         assert number in texts
 
 
@@ -121,4 +127,24 @@ def test_type_checks_are_folded_unless_they_failed() -> None:
 
 def test_the_page_links_to_the_quarantined_events() -> None:
     key = "shop/2026-07-01/quarantine/transform-ab.jsonl.gz"
-    assert key in render(replace(EMPTY, reasons={"it has no time": 1}, quarantine=[key]))
+    text = "".join(Page(render(replace(EMPTY, reasons={"it has no time": 1}, quarantine=[key]))).texts)
+    assert key in text
+    assert "mixpanel-aep quarantine show shop 2026-07-01" in text
+
+
+def test_the_page_says_where_the_state_of_the_day_at_aep_is_shown() -> None:
+    assert "mixpanel-aep status shop" in "".join(Page(render(EMPTY)).texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("_acme.mixpanel.productListItems", "_acme.|mixpanel.|product|List|Items"),
+        ("a_long_name", "a_|long_|name"),
+        ("items[].SKU must be at most 8.5", "items[].|SKU must be at most 8.5"),
+        ("word", "word"),
+        ("<b>.x", "&lt;b&gt;.x"),
+    ],
+)
+def test_a_long_name_is_broken_between_words_only(name: str, shown: str) -> None:
+    assert breakable(name) == shown.replace("|", "<wbr>")

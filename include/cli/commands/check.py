@@ -8,6 +8,7 @@ from typing import Any
 from include.cli.checks import CHECKS
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
+from include.cli.hints import for_command_line
 from include.cli.progress import counting
 from include.cli.project import Project
 from include.errors import PipelineError
@@ -25,16 +26,24 @@ def check(project: Project, out: Output) -> int:
     sentence = f"{pipeline.name}.yaml: {pipeline.mixpanel.timezone}, {pipeline.mixpanel.time_is}"
     out.print_status("ok", "pipeline", sentence)
     results: list[dict[str, Any]] = [{"check": "pipeline", "ok": True, "says": sentence, "hint": ""}]
+    said: dict[str, str] = {}
     with counting("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
             meter.name(f"Checking {what}")
             try:
                 result = {"check": what, "ok": True, "says": run(project), "hint": ""}
             except PipelineError as error:
-                result = {"check": what, "ok": False, "says": error.sentence, "hint": error.hint}
-            out.print_status(
-                "ok" if result["ok"] else "no", what, f"{result['says']} {result['hint']}".strip()
-            )
+                result = {
+                    "check": what,
+                    "ok": False,
+                    "says": error.sentence,
+                    "hint": for_command_line(error.hint),
+                }
+            text = f"{result['says']} {result['hint']}".strip()
+            first = said.setdefault(text, what)
+            # A missing connection fails most checks: its sentence is read once.
+            shown = text if result["ok"] or first == what else f"for the same reason as {first}"
+            out.print_status("ok" if result["ok"] else "no", what, shown)
             results.append(result)
             meter()
     is_right = all(result["ok"] for result in results)

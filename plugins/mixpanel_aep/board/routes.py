@@ -122,7 +122,13 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
         view = day_view(session, pipeline, day)
     except PipelineError as error:
         return sentence_page(request, str(error), 503)
-    return render(request, "report.html.j2", view=view, may_see_rows=_may_edit(user, pipeline))
+    return render(
+        request,
+        "report.html.j2",
+        view=view,
+        may_see_rows=_may_edit(user, pipeline),
+        batch_url=batch_url(batch_link(session, pipeline.dag_id), view.facts.target),
+    )
 
 
 @router.get("/run/{dag_id}", dependencies=_may_read)
