@@ -71,7 +71,7 @@ class WindowLease:
     clock: Clock
 
     def newest(self) -> LeaseRecord:
-        """Return the newest record; number 0 where there is none. One listing, and one read where there is one."""
+        """Return the newest record; number 0 without records. One listing, and one read where there is one."""
         numbers = [int(found[1]) for key in self.lake.keys(self._folder) if (found := _NUMBERED.search(key))]
         number = max(numbers, default=0)
         return LeaseRecord.of_json(number, read_index(self.lake, self._key(number)) if number else None)
