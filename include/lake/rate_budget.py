@@ -85,6 +85,12 @@ class RateBudget:
                 return
             state = self._caught_up(state)
 
+    def check(self, amount: float = 1.0) -> None:
+        """Raise the error of ``refuse`` if a request would have to wait for longer than the patience; take no ticket."""
+        wait, limit = self._wait(self._state(), amount)
+        if wait > self.patience_seconds:
+            self.refuse(wait, limit)
+
     def pause(self, seconds: float) -> None:
         """Make every worker wait, as the service asked of one of them; at most an hour."""
         now, state = self.clock.seconds(), self._state()
