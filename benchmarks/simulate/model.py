@@ -26,7 +26,7 @@ class Workload:
     """Pipelines whose dataset is enabled for Profile."""
     late_days: int = 5
     window_days: int = 30
-    after_days: int = 30
+    after_days: int = 7
     """Days of daily operation that are simulated after the last day of history was loaded."""
     seed: int = 1
 

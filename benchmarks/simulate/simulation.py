@@ -32,7 +32,7 @@ _LAKE_WRITES_A_DAY, _LAKE_READS_A_DAY = 30, 120
 class Outcome:
     """What was observed, as moments in seconds since the start."""
 
-    requests: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    requests: dict[int, list[float]] = field(default_factory=lambda: defaultdict[int, list[float]](list))
     """Requests that Mixpanel counted, by project."""
     backfill_requests: int = 0
     batches: list[tuple[float, float, bool]] = field(default_factory=list)
@@ -82,6 +82,8 @@ class Simulation:
         }
         self.aep = BatchBudget(lake, "org@AdobeOrg", "prod", self.engine.clock)
         self.pools = {name: Slots(self.engine, count) for name, count in _SLOTS.items()}
+        self.turns = Slots(self.engine, 1)
+        """Of the backfills that wait for the guardrail for Profile, one tries at a time; it saves computing time here."""
         self.workers = Slots(self.engine, self.figures.workers)
         self.scheduled = min(
             MOST_BATCHES - 1, self.workload.profile_pipelines * (1 + self.workload.late_days)
@@ -218,7 +220,9 @@ class Simulation:
         is_profile = pipeline < self.workload.profile_pipelines
         while True:
             if backfill and is_profile:
+                yield from self.turns.enter()
                 yield from self._admitted(lambda: self.aep.acquire_backfilled(self.scheduled))
+                self.turns.leave()
             slots = self.pools["aep_ingest"]
             yield from slots.enter()
             yield from self._admitted(lambda: self.aep.acquire(int(size)))
@@ -245,6 +249,11 @@ class Simulation:
 
     def _events(self, pipeline: int, day: date) -> float:
         return self.volumes.events(pipeline, day)
+
+
+def run(workload: Workload, figures: Figures, faults: Faults) -> Outcome:
+    """Run a simulation; a function, so that another process can call it."""
+    return Simulation(workload, figures, faults).run()
 
 
 def lake_bytes(outcome: Outcome, figures: Figures, raw_days: int | None, at: Iterable[float]) -> list[float]:

@@ -29,8 +29,8 @@ class BatchBudget:
     aep_sandbox: str
     clock: Clock = SYSTEM_CLOCK
 
-    def acquire(self, size: int) -> None:
-        """Admit a batch of ``size`` bytes.
+    def acquire(self, size: int, *, check_only: bool = False) -> None:
+        """Admit a batch of ``size`` bytes; ``check_only``: only raise if it cannot be admitted now.
 
         Raises:
             Throttled: it would exceed a guardrail; nothing was sent to AEP.
@@ -45,7 +45,11 @@ class BatchBudget:
                 wait_seconds=wait,
             )
 
-        self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse).acquire(size)
+        budget = self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse)
+        if check_only:
+            budget.check(size)
+        else:
+            budget.acquire(size)
 
     def acquire_backfilled(self, scheduled: int) -> None:
         """Admit a batch of a backfill into a dataset for Profile: what ``scheduled`` batches a day leave of the guardrail.

@@ -6,11 +6,12 @@ a request costs one read and two small writes, however many tickets there are.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
+
+import msgspec
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.lake.lake import Lake
@@ -32,36 +33,15 @@ class RateLimit:
     of_amounts: bool = False
 
 
-@dataclass(frozen=True)
-class Ticket:
-    """A request: when it was admitted, in epoch seconds, and its amount. ``pause_until`` is set on a pause instead."""
+class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request: when it was admitted, in epoch seconds, and its amount. ``pause`` is set on a pause: until when."""
 
     at: float
     amount: float = 1.0
-    pause_until: float = 0.0
-
-    @classmethod
-    def of_json(cls, found: object) -> Ticket:
-        """Read a ticket; one that cannot be read is of long ago: nothing would end a wait for it."""
-        try:
-            if not isinstance(found, dict):
-                return cls(0.0)
-            numbers = [float(found["at"]), float(found.get("amount", 1)), float(found.get("pause", 0))]
-        except (ValueError, TypeError, KeyError):
-            return cls(0.0)
-        return cls(*numbers)
-
-    def to_json(self) -> dict[str, float]:
-        """Return the fields of the ticket, without defaults."""
-        return {
-            "at": self.at,
-            **({"amount": self.amount} if self.amount != 1 else {}),
-            **({"pause": self.pause_until} if self.pause_until else {}),
-        }
+    pause: float = 0.0
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(msgspec.Struct, frozen=True):
     """The newest ticket's number, and the last tickets, oldest first."""
 
     number: int = 0
@@ -69,6 +49,12 @@ class _State:
 
     def after(self, ticket: Ticket) -> _State:
         return _State(self.number + 1, (*self.tickets, ticket)[-_KEPT_TICKETS:])
+
+
+_read_ticket = msgspec.json.Decoder(Ticket).decode
+_read_state = msgspec.json.Decoder(_State).decode
+_write = msgspec.json.Encoder().encode
+_UNREADABLE = (msgspec.MsgspecError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -98,6 +84,12 @@ class RateBudget:
             if self._take(state, Ticket(now, amount)) is not None:
                 return
             state = self._caught_up(state)
+
+    def check(self, amount: float = 1.0) -> None:
+        """Raise the error of ``refuse`` if a request would have to wait for longer than the patience; take no ticket."""
+        wait, limit = self._wait(self._state(), amount)
+        if wait > self.patience_seconds:
+            self.refuse(wait, limit)
 
     def pause(self, seconds: float) -> None:
         """Make every worker wait, as the service asked of one of them; at most an hour."""
@@ -146,35 +138,33 @@ class RateBudget:
 
     def _paused_until(self, state: _State) -> float:
         longest = self.clock.seconds() + _LONGEST_PAUSE_SECONDS + _CLOCKS_DIFFER_SECONDS
-        return max((each.pause_until for each in state.tickets if each.pause_until <= longest), default=0.0)
+        return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
     def _past(self, ticket: Ticket) -> Ticket:
-        """Return a ticket; one from a clock that is far ahead is of long ago, because nothing would end a wait for it."""
-        return (
-            ticket if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS else replace(ticket, at=0.0)
-        )
+        """Return a ticket; one from a clock that is far ahead counts as of long ago, as an unreadable one."""
+        if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS:
+            return ticket
+        return Ticket(0.0, ticket.amount, ticket.pause)
 
     def _take(self, state: _State, ticket: Ticket) -> _State | None:
         """Create the next ticket; None: another worker was faster."""
         following = state.after(ticket)
-        if not self.lake.create(self._key(following.number), json.dumps(ticket.to_json()).encode()):
+        if not self.lake.create(self._key(following.number), _write(ticket)):
             return None
         # Twice as long as they count: the clock of this worker may be ahead.
         since = self.clock.seconds() - 2 * max(limit.seconds for limit in self.limits)
-        last = [each for each in following.tickets[-self._needed :] if each.at >= since]
-        body = json.dumps({"number": following.number, "tickets": [each.to_json() for each in last]})
+        last = tuple(each for each in following.tickets[-self._needed :] if each.at >= since)
         # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
-        self.lake.replace(f"{self.folder}/state.json", body.encode())
+        self.lake.replace(f"{self.folder}/state.json", _write(_State(following.number, last)))
         return following
 
     def _state(self) -> _State:
         """Read the state; without a valid one, read the last tickets, which earlier versions wrote alone."""
         try:
-            found = json.loads(self.lake.read(f"{self.folder}/state.json") or b"")
-            number, tickets = found["number"], tuple(map(Ticket.of_json, found["tickets"]))
-            if isinstance(number, int) and 0 < number < _MOST_NUMBER:
-                return _State(number, tickets[-_KEPT_TICKETS:])
-        except (ValueError, TypeError, KeyError):
+            found = _read_state(self.lake.read(f"{self.folder}/state.json") or b"")
+            if 0 < found.number < _MOST_NUMBER:
+                return found
+        except _UNREADABLE:
             pass  # it can be rebuilt
         return self._caught_up(_State())
 
@@ -193,10 +183,10 @@ class RateBudget:
         return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _PAUSES)
 
     def _ticket(self, number: int) -> Ticket:
-        body = self.lake.read(self._key(number))
+        """Return a ticket; one that cannot be read is of long ago, because nothing would end a wait for it."""
         try:
-            return Ticket.of_json(json.loads(body or b""))
-        except ValueError:
+            return _read_ticket(self.lake.read(self._key(number)) or b"")
+        except _UNREADABLE:
             return Ticket(0.0)
 
     def _key(self, number: int) -> str:

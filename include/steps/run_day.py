@@ -205,6 +205,7 @@ class DayRun(_DaySteps):
         place, aep = self.workspace, self.aep
         budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
         if self.ahead is not None and is_enabled(self.opened.dataset["tags"]):
+            budget.acquire(size, check_only=True)  # a wait for it must not use up a batch of the day
             budget.acquire_backfilled(scheduled_batches(place.pipeline, aep))
         budget.acquire(size)
 

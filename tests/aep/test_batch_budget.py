@@ -55,6 +55,16 @@ def test_a_batch_above_the_limit_waits_for_an_hour_of_its_own(lake: Lake) -> Non
     assert throttled.value.wait_seconds == pytest.approx(3600)
 
 
+def test_a_check_takes_no_ticket(lake: Lake) -> None:
+    clock = FakeClock()
+    for _ in range(3):
+        budget(lake, clock).acquire(15 * GB, check_only=True)
+    assert list(lake.keys("_budget")) == []
+    budget(lake, clock).acquire(15 * GB)
+    with pytest.raises(Throttled):
+        budget(lake, clock).acquire(15 * GB, check_only=True)
+
+
 def test_the_minute_holds_138_batches(lake: Lake) -> None:
     clock = FakeClock()
     for _ in range(138):
