@@ -405,3 +405,14 @@ def test_options_of_a_run_are_read_from_its_conf() -> None:
     assert (should_replace(context()), requested_refresh(context())) == (False, None)
     asked = context(conf={"reprocess": "replace", "export_again": True})
     assert (partition_of(asked), should_replace(asked), requested_refresh(asked)) == (DAY, True, "d/r/4")
+
+
+@pytest.mark.parametrize(("run_type", "ahead"), [("backfill", True), ("scheduled", False), ("manual", False)])
+def test_only_a_run_of_a_backfill_exports_other_days_too(
+    url: str, tmp_path: Path, run_type: str, ahead: bool
+) -> None:
+    pipeline = PIPELINES["hostile"]
+    operator = MixpanelExportOperator(task_id="export", pipeline=pipeline)
+    place = Workspace.of(Lake(f"file://{tmp_path}/lake"), pipeline, date(2026, 7, 1))
+    steps = operator.steps(place, context(run_type=run_type))
+    assert (steps.ahead is not None) is ahead
