@@ -206,7 +206,7 @@ def refreshed_days(
         None,
         f"A refresh of pipeline {pipeline.name} found: {'; '.join(parts)}.",
         "Late events that were loaded need nothing. Run a day with vanished events with replace if they have to go, and "
-        "a day whose events are not loaded with Export the day again.",
+        "a day whose events are not loaded with Export from Mixpanel again.",
         tuple(parts),
         _page(pipeline, None),
     )

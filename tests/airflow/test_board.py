@@ -294,12 +294,12 @@ def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(
     assert {each["destination"] for each in ours["external_views"]} == {"nav", "dag", "dag_run"}
 
 
-def test_a_batch_is_linked_in_the_local_sandbox_or_in_aep() -> None:
-    from mixpanel_aep.board.routes import _batch_link
+def test_the_board_and_the_task_link_a_batch_to_the_same_page() -> None:
+    from mixpanel_aep.board.routes import batch_url
     from mixpanel_aep.links import _BATCH
 
     target: Any = SimpleNamespace(aep_sandbox="prod")
-    local = _batch_link({"r": "http://127.0.0.1:8765/_sandbox/aep/batches/01A/page"}, target)
-    assert _BATCH.fullmatch(f"{local}01B/page")
-    assert _BATCH.fullmatch(f"{_batch_link({}, target)}01B")
-    assert _batch_link({}, None) == ""
+    for link in ("http://127.0.0.1:8765/_sandbox/aep/batches/01A/page", ""):
+        before, after = batch_url(link, target)
+        assert _BATCH.fullmatch(f"{before}01B{after}")
+    assert batch_url("", None) == ("", "")

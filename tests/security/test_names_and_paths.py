@@ -23,6 +23,7 @@ from tests.support.http_server import Reply, Request, serve_http
 
 _DIGEST = r"[0-9a-f]{32}"
 KEY = re.compile(
+    r"_budget/(aep|mixpanel|aep-profile)-[0-9a-f]+/(\d{9}|state)\.json|"
     rf"\.writable|mixpanel-aep\.json|_histories/{_DIGEST}/((history|batches|index)\.json|ledger/{DAY}/\d{{6}}\.json"
     rf"|ids/{DAY}/{_DIGEST}\.parquet)|hostile/schemas/[0-9a-f]{{16,64}}\.json|hostile/{DAY}/(looks/{_DIGEST}\.json"
     rf"|report/{_DIGEST}\.html|quarantine/(transform|validate|ingest)-{_DIGEST}\.jsonl\.gz"
@@ -41,6 +42,7 @@ def test_m01_every_key_of_the_lake_consists_of_our_own_words(carried: Running) -
     assert root is not None
     assert sorted(path.name for path in root.iterdir()) == [
         ".writable",
+        "_budget",
         "_histories",
         "hostile",
         "mixpanel-aep.json",
