@@ -95,7 +95,7 @@ class _Windows:
             if clock.seconds() >= deadline:
                 raise Throttled(
                     f"Another run exports days from {lease.cell.first} to {lease.cell.last} with one request now.",
-                    f"Partition {self.request.workspace.partition} may be among them. The task continues automatically.",
+                    f"Partition {self.request.workspace.partition} may be among them, and is exported when that run has ended. The task continues automatically then.",
                     wait_seconds=_DEFERRAL_SECONDS,
                 )
             clock.sleep(_POLL_SECONDS)

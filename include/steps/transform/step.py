@@ -200,7 +200,8 @@ class Transform(Step):
 
 def _settings(pipeline: Pipeline) -> dict[str, Any]:
     """Return the settings of a pipeline file that shape the rows."""
-    return pipeline.model_dump(include={"mixpanel", "identities", "identity_placeholders", "unmapped"})
+    shaping = {"mixpanel", "identities", "identity_placeholders", "unmapped"}
+    return pipeline.model_dump(include=shaping, exclude={"mixpanel": {"backfill_window_days"}})
 
 
 def _first_pass_details(found: Any) -> dict[str, Any]:

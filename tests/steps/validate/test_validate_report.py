@@ -43,7 +43,7 @@ def test_the_report_has_counts_and_reasons_and_no_row_value(lake: Lake) -> None:
     assert SECRET not in html
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "currency must match ^[A-Z]{3}$" in html
+    assert "currency must match ^[A-Z]{3}$" in html.replace("<wbr>", "")
     assert "not_json" in html
     assert "07-01 12:00" in html
 

@@ -1,4 +1,4 @@
-"""The page of a batch: what a person wants to know of it, as text, whoever named what it shows."""
+"""The page of a batch: its values are text, whatever names they contain."""
 
 from __future__ import annotations
 
