@@ -24,7 +24,8 @@ _RULES = [
         (r"; another worker may run it now", ""),
         (r"this worker may", "this machine may"),
         (r"the worker's environment", "this machine's environment"),
-        (r"The task continues automatically(?: then)?", f"Run {_AGAIN} then"),
+        (r"The task continues automatically then", f"Run {_AGAIN} then"),
+        (r"The task continues automatically", f"Run {_AGAIN} later"),
         (r"give the worker more", "free some"),
         (r"\bthis task\b|\bthe task\b", "the command"),
     )

@@ -39,11 +39,11 @@ def test_the_report_has_counts_and_reasons_and_no_row_value(lake: Lake) -> None:
         b"not json " + SECRET.encode(),
     ]
     made = validated(lenient(lake), *bodies)
-    html = page(lenient(lake), made)
+    html = page(lenient(lake), made).replace("<wbr>", "")  # where a long name may be broken
     assert SECRET not in html
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "currency must match ^[A-Z]{3}$" in html.replace("<wbr>", "")
+    assert "currency must match ^[A-Z]{3}$" in html
     assert "not_json" in html
     assert "07-01 12:00" in html
 
