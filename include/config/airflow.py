@@ -43,7 +43,9 @@ TASKS: dict[TaskName, TaskDefaults] = {
     "close": TaskDefaults(pool="mixpanel_export"),
     "audit": TaskDefaults(),
     "clean": TaskDefaults(),
-    "alerts": TaskDefaults(),
+    "alerts": TaskDefaults(
+        timeout_hours=0.25
+    ),  # a notifier may hang, and the next reconcile run waits for this one
     "finish": TaskDefaults(),
     # Query Service may allow an organization a single session (EP:query-service/packaging.md).
     "verify": TaskDefaults(6, 120, 3600, 12, "aep_query"),

@@ -14,11 +14,14 @@ _FIELDS = (
 _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\d?))?", re.ASCII)
 
 
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
 def cron(text: str) -> str:
     """Return a cron expression of five fields, with one space between them.
 
     Raises:
-        ValueError: naming the field that is wrong.
+        ValueError: naming the field that is wrong; or the expression names only dates that do not exist.
     """
     fields = text.split()
     if len(fields) != len(_FIELDS):
@@ -26,7 +29,27 @@ def cron(text: str) -> str:
     for field, (name, low, high, names) in zip(fields, _FIELDS, strict=True):
         if not all(_is_part(part, low, high, names) for part in field.split(",")):
             raise ValueError(f"{field!r} is not a valid {name} in a cron expression")
-    return " ".join(fields)
+    found = " ".join(fields)
+    days, months = (_numbers(fields[place], *_FIELDS[place][1:]) for place in (2, 3))
+    # Airflow accepts it, and fails for all DAGs of the file when it computes the next run.
+    if "*" in fields[4].split(",") and min(days) > max(_MONTH_DAYS[month - 1] for month in months):
+        raise ValueError(f"the dates of the cron expression {found!r} do not exist in any year")
+    return found
+
+
+def _numbers(field: str, low: int, high: int, names: tuple[str, ...]) -> set[int]:
+    """Return the numbers that a valid field names."""
+    found: set[int] = set()
+    for part in field.lower().split(","):
+        match = _PART.fullmatch(part)
+        assert match is not None
+        first = low if match["first"] is None else _number(match["first"], low, names)
+        last = first if match["first"] and not match["step"] else high
+        last = _number(match["last"], low, names) if match["last"] else last
+        assert first is not None
+        assert last is not None
+        found |= set(range(first, last + 1, int(match["step"] or 1)))
+    return found
 
 
 def _is_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bool:

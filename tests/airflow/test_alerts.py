@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Event
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +30,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import delete, select, update
 
+from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
 from mixpanel_aep.alerts.callbacks import run_failed
 from mixpanel_aep.alerts.deadline import deadline_of
@@ -329,6 +332,45 @@ def test_a_failed_task_of_reconcile_is_an_alert_about_its_run(
     assert [alert["partition"] for alert in failures] == [""] * len(failures)
     dag_id = stage.airflow.scenario.pipeline.reconcile_dag_id
     assert any(alert["sentence"].startswith(f"{dag_id} failed in look: ") for alert in failures)
+
+
+def test_the_failed_audit_is_an_alert_where_no_notifier_names_the_missing_days(stage: Stage) -> None:
+    days = {"start_date": DAYS[0], "end_date": DAYS[0], "late_days": 0, "missing_grace_hours": 1}
+    where = stage.airflow.scenario.where
+    stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update=days))
+    webhook = {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}, "kinds": ["failed"]}
+    stage.settings(notifiers=[webhook])
+    assert reconcile(stage)["audit"] == "failed"
+    assert [alert["kind"] for alert in stage.received() if "failed in audit" in alert["sentence"]] == [
+        "failed"
+    ]
+
+
+def test_a_notifier_that_hangs_ends_with_the_task_and_reconcile_stays_green(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = {"start_date": DAYS[0], "end_date": DAYS[0], "late_days": 0, "missing_grace_hours": 1}
+    where = stage.airflow.scenario.where
+    tasks = AirflowSettings.model_validate({"tasks": {"alerts": {"timeout_hours": 0.3 / 3600}}})
+    stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update={**days, "airflow": tasks}))
+    stage.settings(
+        credentials={"Mixpanel account": "2020-01-01"},
+        notifiers=[{"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}}],
+    )
+    stage.airflow.scenario.add(*three(DAY))
+    stage.airflow.run("x", kind="scheduled").green()
+    called: list[str] = []
+
+    def hang(notifier: Any, context: Any) -> None:
+        called.append(context["alert"].kind)
+        Event().wait(60)
+
+    monkeypatch.setattr("mixpanel_aep.alerts.webhook.WebhookNotifier.notify", hang)
+    began = monotonic()
+    states = reconcile(stage)
+    assert called == ["credentials"]
+    assert states["alerts"] == "success"
+    assert monotonic() - began < 50
 
 
 # Deadlines.

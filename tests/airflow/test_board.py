@@ -300,6 +300,32 @@ def test_the_board_and_the_task_link_a_batch_to_the_same_page() -> None:
 
     target: Any = SimpleNamespace(aep_sandbox="prod")
     for link in ("http://127.0.0.1:8765/_sandbox/aep/batches/01A/page", ""):
-        before, after = batch_url(link, target)
-        assert _BATCH.fullmatch(f"{before}01B{after}")
+        assert _BATCH.fullmatch("01B".join(batch_url(link, target)))
     assert batch_url("", None) == ("", "")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2020-01-01", "9999-12-31"])
+@pytest.mark.parametrize("page", ["day", "report", "rows", "values"])
+def test_a_day_that_the_pipeline_does_not_have_is_reported_in_one_sentence(
+    api: Api, page: str, day: str
+) -> None:
+    answer = api.get(f"{BOARD}/{page}/{DAG}/{day}", role="admin")
+    assert answer.status_code == 404
+    assert "Pipeline shop does not have the day" in answer.text
+
+
+def test_the_dag_of_one_day_and_its_runs_lead_to_the_pipeline_and_to_the_day(api: Api) -> None:
+    """The board is a tab of every DAG and of every run."""
+    own = "mixpanel_aep_day_shop"
+    assert api.get(f"{BOARD}/dag/{own}", role="viewer").headers["location"] == f"{BOARD}/dag/{DAG}"
+    conf = {"day": str(DAY), "reprocess": "replace"}
+    for run_id, fields in (("good", conf), ("odd", {"day": "<b>"}), ("none", {})):
+        add_run(own, run_id, NOW, None, state="success", partition_key=None, conf=fields)
+    try:
+        found = [
+            api.get(f"{BOARD}/run/{own}?run_id={run_id}", role="viewer").headers["location"]
+            for run_id in ("good", "odd", "none")
+        ]
+    finally:
+        remove_runs(["good", "odd", "none"])
+    assert found == [f"{BOARD}/day/{DAG}/{DAY}", f"{BOARD}/dag/{DAG}", f"{BOARD}/dag/{DAG}"]

@@ -87,3 +87,21 @@ def test_addresses_in_the_arguments_of_any_notifier_are_masked() -> None:
     pipeline = PIPELINES["hostile"].model_copy(update={"alerts": Alerts(notifiers=(settings,))})
     assert send(pipeline, None, [ALERT], {}) == 0
     assert "not-real" not in str(redact(json.dumps(kwargs)))
+
+
+def test_the_path_of_an_address_is_masked_in_the_errors_of_http_libraries() -> None:
+    """They show it as ``url: /services/...``, without the host."""
+    kwargs = {"target": "https://hooks.example.com/services/T000/B000/token-c-not-real?key=token-d-not-real"}
+    short = {
+        "text": "Runbook: https://wiki.example.com/mixpanel, then ask https://wiki.example.com/a/long/path"
+    }
+    for each in (kwargs, short, {"url": "http://[broken"}):
+        settings = NotifierSettings.model_validate({"class": "not_installed.Notifier", "kwargs": each})
+        pipeline = PIPELINES["hostile"].model_copy(update={"alerts": Alerts(notifiers=(settings,))})
+        assert send(pipeline, None, [ALERT], {}) == 0
+    error = (
+        "Max retries exceeded with url: /services/T000/B000/token-c-not-real?key=token-d-not-real (Caused by"
+    )
+    assert "not-real" not in str(redact(error))
+    assert "token-c" not in str(redact("POST /services/T000/B000/token-c-not-real HTTP/1.1"))
+    assert redact("Open mixpanel-aep") == "Open mixpanel-aep"

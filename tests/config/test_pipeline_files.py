@@ -83,8 +83,9 @@ def test_a_valid_file_has_its_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0 12 * * 0", "*/15 0-6 1,15 * mon-fri", "5 4 * JAN-mar 7", "0 0 1-31/2 1 *"]
-)
+    "text", ["0 12 * * 0", "*/15 0-6 1,15 * mon-fri", "5 4 * JAN-mar 7", "0 0 1-31/2 1 *",
+     "0 0 29 2 *", "0 0 31 * *", "0 0 30 2 mon", "0 0 31 apr-MAY *", "0 0 15/20 2 *", "0 0 *,31 2 *"]
+)  # fmt: skip
 def test_a_cron_expression_is_kept_unchanged(text: str) -> None:
     assert cron(text.replace(" ", "  ")) == text
 
@@ -92,7 +93,8 @@ def test_a_cron_expression_is_kept_unchanged(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "@weekly", "* * * *", "60 * * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "* * * * son", "5-1 * * * *",
-     "*/0 * * * *", "1- * * * *", "1,,2 * * * *", "* * * * * *", "\u0663 * * * *"],
+     "*/0 * * * *", "1- * * * *", "1,,2 * * * *", "* * * * * *", "\u0663 * * * *",
+     "0 0 30 2 *", "0 0 31 2,4,JUN,9,11 *", "0 0 31/5 feb *", "0 0 30-31 2 *", "0 0 30 2 *,1"],
 )  # fmt: skip
 def test_a_cron_expression_that_airflow_would_refuse_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cron expression"):

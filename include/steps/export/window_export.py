@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from include.errors import LakeError, Terminal, Throttled, TruncatedExport
+from include.errors import (
+    AddressRefused,
+    ConfigError,
+    CredentialsRejected,
+    LakeError,
+    RedirectRefused,
+    Terminal,
+    Throttled,
+    TruncatedExport,
+    WrongProject,
+)
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.manifest import Manifest
@@ -24,6 +34,8 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 _DEFERRAL_SECONDS = 30.0
+_OF_EVERY_DAY = (AddressRefused, ConfigError, CredentialsRejected, RedirectRefused, WrongProject)
+"""Errors that do not depend on the requested days: no other window avoids them, and they say nothing about its size."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +175,8 @@ class _Windows:
             log.info("The export of %s failed; the next window has at most %d days", window, most_days)
             if isinstance(error, TruncatedExport):
                 raise
+        except _OF_EVERY_DAY:
+            raise
         except (UnassignedLines, Terminal) as error:
             # A fault of one day must not stop the others: each day alone shows its own error.
             most_days = 1

@@ -6,21 +6,24 @@ A lease saves requests and decides nothing else: each day is published once, whi
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from include.clock import Clock
+from include.errors import LakeError
 from include.lake.lake import Lake
 from include.lake.records import create_record, read_index, replace_index
 from include.mixpanel.backfill_plan import Window
 
+log = logging.getLogger(__name__)
 WINDOWS = "_windows"
 LEASE_SECONDS = 1000.0
 """An export may be silent for 900 s (``EXPORT_RETRY_POLICY``); a claim that was not renewed for longer has ended."""
 _RENEW_SECONDS = 60.0
-_NUMBERED = re.compile(r"/(\d{6,18})\.json$")
+_NUMBERED = re.compile(r"/(\d{6,})\.json$")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class LeaseRecord:
             found = json.loads(body or b"")
             sizes = {date.fromisoformat(day): int(count) for day, count in found["bytes"].items()}
             return cls(number, str(found["holder"]), float(found["until"]), int(found["most_days"]), sizes)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return cls(number)
 
 
@@ -105,11 +108,15 @@ class HeldLease:
     record: LeaseRecord
 
     def renew(self) -> None:
-        """Extend the claim; does nothing more often than once a minute."""
+        """Extend the claim, at most once a minute. If the lake does not accept it, the export continues without."""
         until = self.lease.clock.seconds() + LEASE_SECONDS
-        if until - self.record.until >= _RENEW_SECONDS:
-            self.record = replace(self.record, until=until)
+        if until - self.record.until < _RENEW_SECONDS:
+            return
+        self.record = replace(self.record, until=until)
+        try:
             self.lease.put(self.record)
+        except LakeError as error:
+            log.warning("The claim of a window was not extended; the next attempt follows: %s", error)
 
     def end(self, most_days: int, bytes_of: Mapping[date, int]) -> None:
         """End the claim, and record what the next windows have to consider."""

@@ -89,9 +89,14 @@ def lake_or_none(pipeline: Pipeline) -> Lake | None:
 
 def _are_named(pipeline: Pipeline, lake: Lake | None) -> bool:
     """Return whether the alert ``missing`` will name the missing days that made the audit fail."""
-    if lake is None:
+    notifiers = pipeline.alerts.notifiers if pipeline.alerts else ()
+    if lake is None or not any("missing" in notifier.kinds for notifier in notifiers):
         return False
-    index = FactsReader(lake, pipeline, SYSTEM_CLOCK).read({}).index
+    try:
+        index = FactsReader(lake, pipeline, SYSTEM_CLOCK).read({}).index
+    except PipelineError as error:
+        log.warning("Whether another alert names the missing days is not known: %s", error)
+        return False
     return any(missing_days(pipeline, index, SYSTEM_CLOCK.now()))
 
 

@@ -23,6 +23,7 @@ from include.lake.lake import Lake
 from include.redact import one_line, scrub
 
 log = logging.getLogger(__name__)
+_LEAST_SECRET = 16
 # The text of an alert is never a template itself: names of properties are in it.
 _TEXTS = {
     "subject": "{{ alert.title }}",
@@ -122,6 +123,11 @@ def _mask_addresses(value: Any) -> None:
     """Mask addresses in the logs: those of chat services hold tokens, which have no name of their own."""
     if isinstance(value, str) and "://" in value:
         mask_secret(value)
+        # The texts of HTTP libraries show the path without the host. A shorter one is not a token.
+        path = value.partition("://")[2].partition("/")[2]
+        for part in path.partition("?"):
+            if len(part) >= _LEAST_SECRET and not any(map(str.isspace, part)):
+                mask_secret(part)
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _mask_addresses(inner)
 

@@ -50,9 +50,9 @@ def read_pipelines() -> Pipelines:
 
 
 def pipeline_of(dag_id: str) -> Pipeline | None:
-    """Return the pipeline of a DAG, also of its reconcile and verify DAGs."""
+    """Return the pipeline of a DAG, also of its day, reconcile and verify DAGs."""
     for each in read_pipelines().by_dag.values():
-        if dag_id in (each.dag_id, each.reconcile_dag_id, each.verify_dag_id):
+        if dag_id in (each.dag_id, each.day_dag_id, each.reconcile_dag_id, each.verify_dag_id):
             return each
     return None
 

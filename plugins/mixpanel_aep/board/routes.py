@@ -31,7 +31,7 @@ from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_link
 from mixpanel_aep.board.views import day_view, pipeline_views, summary
-from mixpanel_aep.context import partition_of
+from mixpanel_aep.context import named_day, partition_of
 
 router = APIRouter(prefix="/board")
 _may_read_dags = [Depends(requires_access_dag("GET"))]
@@ -41,6 +41,7 @@ _may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
 _may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
 _ROWS = 20
 _A_DAY = timedelta(days=1)
+_LAST_DAY = date(9000, 1, 1)
 _SANDBOX_BATCHES = "/_sandbox/aep/batches"
 _LONGEST_RUN_ID = 250
 RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
@@ -73,7 +74,7 @@ def of_dag(
     user: GetUserDep,
     span: Literal["90", "365", "all"] = "90",
 ) -> Response:
-    """Show a pipeline: its calendar and its trends. Its reconcile and verify DAGs redirect to it."""
+    """Show a pipeline: its calendar and its trends. Its other DAGs redirect to it."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
@@ -96,10 +97,8 @@ def of_day(
     ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
     """
     pipeline = read_pipelines().by_dag.get(dag_id)
-    if pipeline is None:
-        return _not_ours(request, dag_id)
-    if day < pipeline.start_date or (pipeline.end_date is not None and day > pipeline.end_date):
-        return sentence_page(request, f"Pipeline {pipeline.name} does not have the day {day}.", 404)
+    if pipeline is None or not _has_day(pipeline, day):
+        return _not_ours(request, dag_id, day)
     try:
         view = day_view(session, pipeline, day)
     except PipelineError as error:
@@ -116,8 +115,8 @@ def of_day(
 def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """Show the quality report of a day, below the state of the day in AEP."""
     pipeline = read_pipelines().by_dag.get(dag_id)
-    if pipeline is None:
-        return _not_ours(request, dag_id)
+    if pipeline is None or not _has_day(pipeline, day):
+        return _not_ours(request, dag_id, day)
     try:
         view = day_view(session, pipeline, day)
     except PipelineError as error:
@@ -133,7 +132,7 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
 
 @router.get("/run/{dag_id}", dependencies=_may_read)
 def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
-    """Redirect from a run to its day, for the run's tab. A run of another DAG leads to its pipeline."""
+    """Redirect from a run to its day, for the run's tab. A run of the reconcile or verify DAG leads to its pipeline."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_ours(request, dag_id)
@@ -141,6 +140,8 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
     if run is None:
         return sentence_page(request, "This DAG has no such run.", 404)
     try:
+        if dag_id == pipeline.day_dag_id:
+            return _to(request, f"day/{pipeline.dag_id}/{named_day((run.conf or {}).get('day'))}")
         return _to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
     except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
         return _to(request, f"dag/{pipeline.dag_id}")
@@ -160,8 +161,8 @@ def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
     pipeline = read_pipelines().by_dag.get(dag_id)
-    if pipeline is None:
-        return _not_ours(request, dag_id)
+    if pipeline is None or not _has_day(pipeline, day):
+        return _not_ours(request, dag_id, day)
     try:
         reader = reader_of(pipeline)
         facts = reader.fresh_day(day)
@@ -179,7 +180,15 @@ def _to(request: Request, path: str) -> RedirectResponse:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/board/{path}", status_code=303)
 
 
-def _not_ours(request: Request, dag_id: str) -> HTMLResponse:
+def _has_day(pipeline: Pipeline, day: date) -> bool:
+    """Whether the day is one of the pipeline's. Nothing can be computed for the last days of the calendar."""
+    return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
+
+
+def _not_ours(request: Request, dag_id: str, day: date | None = None) -> HTMLResponse:
+    pipeline = read_pipelines().by_dag.get(dag_id)
+    if pipeline is not None and day is not None:
+        return sentence_page(request, f"Pipeline {pipeline.name} does not have the day {day}.", 404)
     return sentence_page(
         request, f"DAG {dag_id} is not one of mixpanel-aep's pipelines; the board shows only those.", 404
     )

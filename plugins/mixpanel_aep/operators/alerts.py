@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
 from include.alerts.alert import Alert
 from include.alerts.rules import Refreshed, expiring_credentials, missing_days, refreshed_days
 from include.board.source import FactsReader
@@ -23,7 +25,13 @@ class AlertsOperator(PipelineOperator):
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         """Decide the alerts and send them."""
         lake = lake_or_none(self.pipeline)
-        return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
+        try:
+            return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
+        except AirflowTaskTimeout:
+            self.log.error(
+                "A notifier did not end within the task's timeout. The next reconcile run sends the other alerts."
+            )
+            return {"sent": 0}
 
     def _alerts(self, lake: Lake | None, context: Mapping[str, Any]) -> Iterator[Alert]:
         now = SYSTEM_CLOCK.now()

@@ -13,7 +13,18 @@ from typing import Any
 
 import pytest
 
-from include.errors import ExportTooLarge, PipelineError, Throttled, TruncatedExport
+from include.errors import (
+    AddressRefused,
+    ConfigError,
+    CredentialsRejected,
+    ExportTooLarge,
+    LakeError,
+    PipelineError,
+    RedirectRefused,
+    Throttled,
+    TruncatedExport,
+    WrongProject,
+)
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of
@@ -275,7 +286,17 @@ def test_a_long_export_keeps_its_claim(lake: Lake, fake_clock: FakeClock) -> Non
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"\xff", b"[]", b'{"holder":"x","until":1e300,"most_days":0,"bytes":{}}']
+    "body",
+    [
+        b"",
+        b"{}",
+        b"\xff",
+        b"[]",
+        b"[" * 100_000,
+        b'{"holder":"x","until":1e300,"most_days":0,"bytes":{}}',
+        b'{"holder":"x","until":0,"most_days":1e999,"bytes":{}}',
+        b'{"holder":"x","until":0,"most_days":0,"bytes":{"2026-03-01":Infinity}}',
+    ],
 )
 def test_a_record_that_cannot_be_read_keeps_nobody_out(
     lake: Lake, fake_clock: FakeClock, body: bytes
@@ -330,3 +351,111 @@ def test_the_plan_of_a_backfill_names_the_windows_that_are_fetched(lake: Lake, f
     assert len(found.outside) == 2
     assert found.windows == (Window(MONTH[0], MONTH[2]), Window(MONTH[4], MONTH[19]), Window(MONTH[21], MONTH[29]))  # fmt: skip
     assert all(size > 0 for size in found.bytes_by_window)
+
+
+@pytest.mark.parametrize(
+    "error", [CredentialsRejected, WrongProject, ConfigError, AddressRefused, RedirectRefused]
+)
+def test_an_error_of_every_day_keeps_the_windows_for_the_time_after_it(
+    lake: Lake, fake_clock: FakeClock, error: type[PipelineError]
+) -> None:
+    """A wrong secret during the first days must not cost a request for each day once it is corrected."""
+    project = Project({day: lines_of(day) for day in MONTH}, faults=[error("Wrong.")])
+    with pytest.raises(error):
+        export(lake, MONTH[0], project, fake_clock)
+    assert [len(window) for window in project.asked] == [7]  # the day alone would have the same error
+    for day in MONTH[:7]:
+        export(lake, day, project, fake_clock)
+    assert [len(window) for window in project.asked] == [7, 7]
+
+
+def test_a_lake_that_does_not_accept_a_renewal_does_not_end_the_export(
+    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = lease(lake, fake_clock)
+    claim = held.claim(held.newest(), "dag/first")
+    assert claim is not None
+    fake_clock.at += 100
+    with monkeypatch.context() as broken:
+        broken.setattr(Lake, "replace", unwritable)
+        claim.renew()
+        claim.renew()  # the lake is not tried again at once: it may take minutes to answer
+    assert held.newest().until == fake_clock.at - 100 + LEASE_SECONDS
+    fake_clock.at += 100
+    claim.renew()
+    assert held.newest().until == fake_clock.at + LEASE_SECONDS
+
+
+def unwritable(lake: Lake, key: str, body: bytes) -> None:
+    raise LakeError(f"{key} was not written.")
+
+
+def test_a_key_of_any_length_does_not_stop_the_claims(lake: Lake, fake_clock: FakeClock) -> None:
+    """With more digits than a number that is read, the next number exists for ever."""
+    lake.create(f"_windows/shop/2026-03-01_2026-03-30/{'9' * 18}.json", b"{}")
+    project = Project({day: lines_of(day) for day in MONTH})
+    export(lake, MONTH[0], project, fake_clock)
+    export(lake, MONTH[7], project, fake_clock)
+    assert [len(window) for window in project.asked] == [7, 23]
+
+
+@pytest.mark.parametrize("joint", [b"\r\n", b"\n\n \n", b"\n"])
+def test_the_form_of_the_response_does_not_change_the_lines_of_a_window(
+    tmp_path: Path, fake_clock: FakeClock, joint: bytes
+) -> None:
+    """Equal lines, two of the same event, CRLF, blank lines, a byte order mark, no last newline, several members."""
+
+    class Odd(Project):
+        @contextmanager
+        def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[ExportStream]:
+            window = Window(from_date, to_date)
+            self.asked.append(window)
+            lines = [text for day in reversed(window.days) for text in self.days.get(day, ())]
+            text = b"\xef\xbb\xbf" + joint.join(lines)
+            body = gzip.compress(text[:50]) + gzip.compress(text[50:])
+            yield opened([body[:30], body[30:]], Content_Encoding="gzip")
+
+    days = {day: lines_of(day) + lines_of(day)[:1] for day in MONTH[:3]}
+    together, alone = (Lake(f"file://{tmp_path}/{name}") for name in ("together", "alone"))
+    for day in MONTH[:3]:
+        found = export(together, day, Odd(days), fake_clock, end_date=str(MONTH[2]))
+        single = export_partition(place(alone, day, fake_clock), SOURCE, Odd(days))
+        read = [
+            sorted(stored(lake, day, fake_clock, manifest, tmp_path / f"{n}-{day}"))
+            for n, (lake, manifest) in enumerate([(together, found), (alone, single)])
+        ]
+        assert read[0] == read[1] == sorted(days[day])
+        assert found.counts == single.counts
+        again = export_partition(place(together, day, fake_clock), SOURCE, Odd(days), refresh="again")
+        assert again == found
+
+
+@pytest.mark.parametrize("zone", ["America/Havana", "Australia/Lord_Howe", "Pacific/Apia"])
+def test_windows_over_a_change_of_the_clock_hold_each_day_once(
+    lake: Lake, fake_clock: FakeClock, zone: str
+) -> None:
+    """Times are wall-clock times of the project: each stored day has 24 hours, also where the zone skips or repeats one."""
+    start = date(2011, 12, 28) if zone == "Pacific/Apia" else date(2025, 10, 3)
+    days = [start + timedelta(days=number) for number in range(40)]
+    changes: dict[str, Any] = {
+        "start_date": str(start),
+        "end_date": str(days[-1]),
+        "mixpanel": {"timezone": zone, "time_is": "project_local"},
+    }
+    midnights = {day: int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days}
+    project = Project(
+        {
+            day: [
+                line(event(time=at + seconds, **{"$insert_id": f"{day}-{seconds}"}))
+                for seconds in (0, 5400, 86_399)
+            ]
+            for day, at in midnights.items()
+        }
+    )
+    for day in days:
+        manifest = export_partition(
+            place(lake, day, fake_clock, **changes), SOURCE, project, ahead=FetchAhead("dag/run")
+        )
+        assert manifest.counts == {"exported": 3}
+    assert sorted(each for window in project.asked for each in window.days) == days
+    assert len(project.asked) == 3

@@ -122,3 +122,34 @@ def test_m03_an_unknown_id_is_text(aep: AepApp, name: str) -> None:
     response = aep.http.get(f"/_sandbox/aep/batches/{key}/page".replace("?", "%3F").replace("#", "%23"))
     assert response.status_code == 404
     assert skeleton(response.text) == skeleton(page(aep, "01NONE", 404))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "aborted"},
+        {"status": "failed", "errors": ["text", 5, None, {"code": {"a": [1]}}]},
+        {"status": "inactive"},
+        {"status": "<script>alert(1)</script>"},
+        {"status": "success"},
+        {"vanished": "<b>"},
+    ],
+)
+def test_a_batch_that_a_person_changed_in_any_way_has_a_page(aep: AepApp, change: dict[str, Any]) -> None:
+    for made in (aep.create(aep.ready()), sent(aep, aep.ready(), lines(row("a")))):
+        changed = aep.http.post(f"/_sandbox/aep/batches/{made}", json=change)
+        assert changed.status_code in (200, 400)
+        text = page(aep, made)
+        assert "<script" not in text
+        assert made in words(text)
+
+
+def test_a_batch_with_odd_files_and_a_replay_has_a_page(aep: AepApp) -> None:
+    dataset = aep.ready()
+    first = sent(aep, dataset, lines(row("a")))
+    replay = {"predecessors": [first], "reason": "replace"}
+    second = aep.create(dataset, replay=replay)
+    for name in ("%3Cb%3E.json", "a%20b.json", "%C3%BC%E2%80%AE.json", "deep/er/part.json"):
+        assert aep.put(second, dataset, lines(row(name)), name).status_code in (201, 400)
+    assert "<b>" not in page(aep, second)
+    assert first in words(page(aep, second))
