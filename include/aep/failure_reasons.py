@@ -51,7 +51,10 @@ def listed_errors(batch: Batch) -> list[str]:
 
 def _reason(code: str, rows: int | None) -> str:
     code = _identifier(code) or "an unknown code"
-    meaning = f"{code}: {_MEANINGS[code]}" if code in _MEANINGS else code
+    if code in _MEANINGS:
+        meaning = f"{code}: {_MEANINGS[code]}"
+    else:
+        meaning = f"error code {code}" if code.isdigit() else code
     return meaning if rows is None else f"{meaning} ({rows} rows)"
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ IN_SET = "ExpectColumnValuesToBeInSet"
 BETWEEN = "ExpectColumnValuesToBeBetween"
 LENGTHS = "ExpectColumnValueLengthsToBeBetween"
 JSON_SCHEMA = "ExpectColumnValuesToFitJsonSchema"
+_ISO_TIME = re.compile(r"T(\d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class Reason:
 def expected(constraint: str, limit: Any) -> str:
     """Return a sentence part that says what is expected of a field."""
     shown = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
+    if constraint in ("in_the_past", "in_the_partition"):
+        shown = _ISO_TIME.sub(r" \1 UTC", str(limit))
     known = CONSTRAINTS.get(constraint)
     return known.sentence.format(limit=shown) if known else f"must fit {constraint} {shown}"
 

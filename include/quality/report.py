@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
-_WORD_ENDS = re.compile(r"(?<=[\w\]][._/:-])(?=[^\W\d])|(?<=[a-z])(?=[A-Z])")
+_WORD_ENDS = re.compile(r"(?<=[\w\]][._/:])(?=[^\W\d])|(?<=\w\w-)(?=[^\W\d]{2})|(?<=[a-z])(?=[A-Z])")
 LIMITS = {
-    "not_events": "lines of the export are not events; they are in quarantine and are not counted as exported.",
+    "not_events": "of the exported lines are not events; they are in quarantine.",
     "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
     "twins": "events without $insert_id are equal to another event in everything that Mixpanel does not rewrite; they count as one event.",
     "merged_without_before": "events were merged into another user and their previous id is unknown; if they were "
@@ -55,7 +55,11 @@ class Report:
     dropped_identities: dict[str, int] = field(default_factory=dict)
     """Numbers of values that are not identities, by ``<namespace>: <reason>``."""
     unmapped: dict[str, int] = field(default_factory=dict)
-    """Numbers of events by property that no mapping reads."""
+    """Numbers of events by property that no mapping reads, of the most frequent ones."""
+    other_properties: int = 0
+    """The number of properties without a mapping that ``unmapped`` does not list."""
+    other_events: int = 0
+    """The number of events whose names ``by_event`` does not list."""
     base: str = ""
     """The output of validate that decided on all rows except those of ``checked``; empty if all rows were checked."""
     checked: int = 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from include.quality import derive as module
-from include.quality.constraints import CONSTRAINTS
+from include.quality.constraints import CONSTRAINTS, expected
 from include.quality.derive import ExpectationSpec, derive
 from include.quality.view import Part
 from include.quality.view import Path as Columns
@@ -164,3 +164,15 @@ def test_the_identity_map_of_every_schema_is_checked() -> None:
         spec for spec in specs({("identityMap", "*", "*", "authenticatedState")}) if spec.constraint == "enum"
     ]
     assert (spec.name, spec.view.part) == ("identityMap.*.*.authenticatedState", Part.VALUE)
+
+
+def test_a_sentence_shows_an_instant_as_people_write_it() -> None:
+    day = "2026-07-01T00:00:00+00:00 to 2026-07-02T00:00:00+00:00"
+    assert expected("in_the_partition", day) == (
+        "must be in the partition's day, 2026-07-01 00:00:00 UTC to 2026-07-02 00:00:00 UTC"
+    )
+    assert (
+        expected("in_the_past", "2026-07-03T06:00:01.250000+00:00")
+        == "must be before 2026-07-03 06:00:01 UTC"
+    )
+    assert expected("const", "T06:00:00+00:00") == "must be T06:00:00+00:00"

@@ -105,6 +105,21 @@ def test_every_number_is_on_the_page() -> None:
         assert number in texts
 
 
+def test_lines_that_are_not_events_are_exported_and_in_quarantine_as_on_the_board() -> None:
+    counts = {"exported": 60, "not_events": 3, "duplicates": 0, "quarantined": 3, "refused": 0, "valid": 60}
+    text = "".join(Page(render(replace(EMPTY, counts=counts))).texts)
+    assert "60 of 63 exported events are valid" in text
+    assert "3 of the exported lines are not events; they are in quarantine." in text
+
+
+def test_what_is_not_listed_is_counted() -> None:
+    named = replace(EMPTY, unmapped={"a": 5}, by_event={"A": 5})
+    assert "not listed" not in "".join(Page(render(named)).texts)
+    text = "".join(Page(render(replace(named, other_properties=1, other_events=1200))).texts)
+    assert "1 less frequent property is not listed." in text
+    assert "1,200 events have less frequent names that are not listed." in text
+
+
 def test_an_empty_day_says_so() -> None:
     text = " ".join(Page(render(EMPTY)).texts)
     assert "This day has no valid events." in text
@@ -143,6 +158,8 @@ def test_the_page_says_where_the_state_of_the_day_at_aep_is_shown() -> None:
         ("a_long_name", "a_|long_|name"),
         ("items[].SKU must be at most 8.5", "items[].|SKU must be at most 8.5"),
         ("word", "word"),
+        ("two-words", "two-|words"),
+        ("must match ^[A-Za-z]{3}$", "must match ^[A-Za-z]{3}$"),
         ("<b>.x", "&lt;b&gt;.x"),
     ],
 )

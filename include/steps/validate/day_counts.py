@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,7 @@ class DayCounts:
         moments = chunk.see(_TIMESTAMP).values.cast(pa.timestamp("ms", tz="UTC"), safe=False)
         hours = moments.cast(pa.int64()).to_numpy(zero_copy_only=False) // _HOUR_MS
         for entry in pc.value_counts(pa.array(hours)).to_pylist():
-            name = datetime.fromtimestamp(entry["values"] * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
-            self.by_hour[name] += sign * entry["counts"]
+            self.by_hour[_hour_name(entry["values"])] += sign * entry["counts"]
         names = chunk.see(_EVENT_TYPE).values
         if pa.types.is_null(names.type):  # the schema or the mapping does not have this column
             return
@@ -73,6 +72,17 @@ class DayCounts:
                 ids = RowChunk(file.read_row_group(number, columns=["_id"])).see(_ID).values
                 found.update(ids.filter(np.isin(_keys(ids), double)).to_pylist())
         return sum(count > 1 for count in found.values())
+
+
+def every_hour(counted: Mapping[str, int], first: datetime, end: datetime) -> dict[str, int]:
+    """Return the counts of all hours from ``first`` to ``end`` in order; hours without events have 0."""
+    hours = range(int(first.timestamp() * 1000) // _HOUR_MS, -(-int(end.timestamp() * 1000) // _HOUR_MS))
+    return dict.fromkeys(map(_hour_name, hours), 0) | dict(sorted(counted.items()))
+
+
+def _hour_name(hour: int) -> str:
+    """Return the text for an hour since the epoch, such as ``07-01 12:00``, in UTC."""
+    return datetime.fromtimestamp(hour * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
 
 
 def _keys(ids: Any) -> Any:

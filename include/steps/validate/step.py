@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
 from include.lake.manifest import Delta, Manifest, digest_of
-from include.quality.constraints import Reason
-from include.quality.report import Expectation, Report, render
+from include.quality.report import Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.step import Made, Step, run_step
-from include.steps.transform.dropped_identities import dropped_by_reason
+from include.steps.validate.day_report import report_of_day
 from include.steps.validate.partition_validator import PartitionValidator, upload_valid
 from include.steps.validate.previous_days import events_before, events_of
 from include.steps.validate.validated_base import ValidatedBase, warning_records
-from include.steps.validate.verdict import CheckedRows, Verdict
+from include.steps.validate.verdict import CheckedRows, Verdict, by_sentence
 from include.steps.workspace import DATA_VERSION, Workspace
-from include.xdm.events.line_parser import REASONS
-from include.xdm.schema.xdm_schema import XdmSchema
 
 _ENOUGH_ROWS = 10
 """From this number of rows, a field without any value is a mistake and not a coincidence."""
@@ -101,7 +97,7 @@ class Validate(Step):
         history = events_before(workspace, workspace.pipeline.quality.history_days if rows.valid else 0)
         came = mapped.rows + mapped.counts.get("duplicates", 0)
         verdict = validator.judge(rows, history, events_of(mapped, came))
-        page = _report(workspace, digest, mapped, validator.schema, verdict, base)
+        page = report_of_day(workspace, digest, mapped, validator.schema, verdict, base)
         report = _upload_report(workspace, digest, page, scratch)
         details = {
             "quarantine": rows.refused.upload(workspace, digest),
@@ -157,8 +153,8 @@ def _details(verdict: Verdict) -> dict[str, Any]:
     """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
     rows, by_event = verdict.rows, Counter(verdict.by_event.by_event).most_common(_MOST_EVENTS)
     return {
-        "reasons": _by_sentence(rows.refused.reasons),
-        "warnings": _by_sentence(verdict.warned),
+        "reasons": by_sentence(rows.refused.reasons),
+        "warnings": by_sentence(verdict.warned),
         "expectations": len(verdict.specs),
         "by_event": dict(by_event),
         "other_events": verdict.by_event.total - sum(count for _, count in by_event),
@@ -171,58 +167,12 @@ def _details(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
-    return {reason.sentence: count for reason, count in reasons.most_common()}
-
-
-def _report(
-    workspace: Workspace,
-    digest: str,
-    mapped: Manifest,
-    schema: XdmSchema,
-    verdict: Verdict,
-    base: Manifest | None,
-) -> Report:
-    rows, refused = verdict.rows, verdict.rows.refused
-    reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
-    return Report(
-        pipeline=workspace.pipeline.name,
-        partition=str(workspace.partition),
-        schema_title=schema.title,
-        schema_version=schema.version,
-        counts={**mapped.counts, "valid": rows.valid, "refused": refused.rows},
-        reasons={**reasons, **_by_sentence(refused.reasons)},
-        examples={reason.sentence: list(shown) for reason, shown in refused.examples.items()},
-        broken=[reason.sentence for reason in verdict.broken],
-        warnings=_by_sentence(verdict.warned),
-        base=base.digest if base is not None else "",
-        checked=mapped.own_rows if base is not None else mapped.rows,
-        not_converted=mapped.details["not_converted"],
-        dropped_identities=dropped_by_reason(mapped),
-        unmapped=dict(islice(mapped.details.get("unmapped", {}).items(), 30)),
-        expectations=[
-            Expectation(spec.name, spec.sentence, spec.severity, verdict.failed[number], spec.restates_type)
-            for number, spec in enumerate(verdict.specs)
-        ],
-        quarantine=_quarantine_keys(workspace, digest, mapped, refused.rows),
-        by_hour=dict(sorted(rows.by_hour.items())),
-        by_event=dict(Counter(verdict.by_event.by_event).most_common(20)),
-    )
-
-
 def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: Path) -> str:
     """Upload the page, and return its key."""
     key, local = workspace.partition.report(digest), scratch / "report.html"
     local.write_text(render(report), encoding="utf-8")
     workspace.lake.upload(key, local)
     return key
-
-
-def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
-    """Return where the events are that transform and this step refuse."""
-    before = mapped.details.get("quarantine")
-    own = [workspace.partition.quarantine("validate", digest)] if refused else []
-    return [*([str(before["key"])] if before else []), *own]
 
 
 def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: str) -> None:
@@ -240,7 +190,7 @@ def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: st
     # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
     if not exported or refused / exported <= allowed:
         return
-    reasons = Counter(mapped.details["reasons"]) + Counter(_by_sentence(verdict.rows.refused.reasons))
+    reasons = Counter(mapped.details["reasons"]) + Counter(by_sentence(verdict.rows.refused.reasons))
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     raise TooManyQuarantined(
         f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "

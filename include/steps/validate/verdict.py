@@ -59,3 +59,8 @@ class Verdict:
     failed: Counter[int] = field(default_factory=Counter)
     warned: Counter[Reason] = field(default_factory=Counter)
     broken: tuple[Reason, ...] = ()
+
+
+def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
+    """Return the numbers by the sentence of their reason, the largest first."""
+    return {reason.sentence: count for reason, count in reasons.most_common()}

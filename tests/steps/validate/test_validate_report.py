@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from include.lake.lake import Lake
+from include.mixpanel.event_time import day_end, day_start
 from include.quality.partition_expectations import DayEvents
 from include.steps.validate import step as validate
+from include.steps.validate.day_counts import every_hour
 from include.steps.validate.previous_days import events_of
 from tests.support.builders import (
     DAY,
@@ -39,13 +42,24 @@ def test_the_report_has_counts_and_reasons_and_no_row_value(lake: Lake) -> None:
         b"not json " + SECRET.encode(),
     ]
     made = validated(lenient(lake), *bodies)
-    html = page(lenient(lake), made).replace("<wbr>", "")  # where a long name may be broken
+    html = page(lenient(lake), made).replace("<wbr>", "")
     assert SECRET not in html
     assert "<script" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
     assert "currency must match ^[A-Z]{3}$" in html
     assert "not_json" in html
-    assert "07-01 12:00" in html
+    assert "<title>07-01 12:00: 2</title>" in html
+    assert html.count(":00: 0</title>") == 23, "an hour without events is shown as empty"
+
+
+def test_the_hours_of_a_day_are_in_order_across_a_year_and_a_changed_clock() -> None:
+    zone = ZoneInfo("America/Los_Angeles")
+    day = date(2025, 12, 31)
+    hours = every_hour({"01-01 07:00": 4, "12-31 08:00": 2}, day_start(day, zone), day_end(day, zone))
+    assert list(hours.items())[:2] == [("12-31 08:00", 2), ("12-31 09:00", 0)]
+    assert list(hours.items())[-1] == ("01-01 07:00", 4)
+    for changed, expected in ((date(2026, 3, 8), 23), (date(2026, 11, 1), 25)):
+        assert len(every_hour({}, day_start(changed, zone), day_end(changed, zone))) == expected
 
 
 def test_an_unusual_day_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
