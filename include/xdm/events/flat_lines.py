@@ -162,6 +162,8 @@ class _Finder:
         is_name = self.chars.take(closing + 1) == _COLON
         is_name[firsts] = is_name[firsts + 2] = False
         names = np.flatnonzero(is_name)
+        if not len(names):
+            return None
         # The members of a line are those between its bound and the next line's.
         bounds = np.append(np.searchsorted(names, firsts), len(names))
         found = bounds[1:] > bounds[:-1]

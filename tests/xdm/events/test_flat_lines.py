@@ -103,6 +103,7 @@ def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
         FLAT.replace(b'"event"', b'"Event"'), FLAT.replace(b'"properties"', b'"propertied"'), FLAT[:-2] + b"}",
         FLAT[:-2] + b",}}", FLAT[:-2] + b',"a"}}', FLAT[:-2] + b',"a","b"}}', FLAT[:-2] + b'},"a":{"b":"c"}}',
         b'{"event":"A","properties":{}}', b'{"event":"A\\"B","properties":{"time":1}}',
+        b'{"event":"A","properties":{"time"}}',
     ],
 )  # fmt: skip
 def test_other_lines_are_not_flat_and_their_neighbours_are(body: bytes) -> None:
