@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from include.xdm.convert.arrow_arrays import gathered, is_utf8, numbers
-from include.xdm.events.flat_kinds import INTEGER, UNKNOWN, bare_kinds
+from include.xdm.convert.arrow_arrays import gathered, is_utf8
+from include.xdm.events.flat_kinds import UNKNOWN, bare_values
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
 
 _NEWLINE, _SPACE, _QUOTE, _COMMA, _COLON, _CLOSING, _BACKSLASH = b'\n ",:}\\'
@@ -162,6 +162,8 @@ class _Finder:
         is_name = self.chars.take(closing + 1) == _COLON
         is_name[firsts] = is_name[firsts + 2] = False
         names = np.flatnonzero(is_name)
+        if not len(names):
+            return None
         # The members of a line are those between its bound and the next line's.
         bounds = np.append(np.searchsorted(names, firsts), len(names))
         found = bounds[1:] > bounds[:-1]
@@ -225,10 +227,8 @@ class _Finder:
         good &= stop > start
         bare = np.flatnonzero(good & ~is_text)
         if len(bare):
-            texts = gathered(self.data, start[bare], stop[bare])
-            kind[bare] = kinds = bare_kinds(texts)
-            whole = np.flatnonzero(kinds == INTEGER)
-            number[bare[whole]] = texts.take(numbers(whole)).cast("int64").to_numpy()
+            kinds, number[bare] = bare_values(self.data, start[bare], stop[bare])
+            kind[bare] = kinds
             good[bare[kinds == UNKNOWN]] = False
         return kind, number
 

@@ -77,7 +77,7 @@ def assert_read_alike(lines: Sequence[bytes]) -> None:
     "text",
     [
         '"b"', '""', "1", "-1", "0", "1.10", "0.5", "-2.50", "true", "false", "null", '"\\n\\"\\t"', '"{[,:"', '"é\u2028"',
-        "123456789012345678",
+        "123456789012345678", "-12345678901234567",
     ],
 )  # fmt: skip
 def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
@@ -103,6 +103,7 @@ def test_lines_in_mixpanels_form_are_flat(text: str) -> None:
         FLAT.replace(b'"event"', b'"Event"'), FLAT.replace(b'"properties"', b'"propertied"'), FLAT[:-2] + b"}",
         FLAT[:-2] + b",}}", FLAT[:-2] + b',"a"}}', FLAT[:-2] + b',"a","b"}}', FLAT[:-2] + b'},"a":{"b":"c"}}',
         b'{"event":"A","properties":{}}', b'{"event":"A\\"B","properties":{"time":1}}',
+        b'{"event":"A","properties":{"time"}}',
     ],
 )  # fmt: skip
 def test_other_lines_are_not_flat_and_their_neighbours_are(body: bytes) -> None:
@@ -151,6 +152,11 @@ def test_rows_equal_those_of_the_slower_reader(events: list[tuple[dict[str, Any]
 def test_times_are_parsed_alike(time: str) -> None:
     body = b'{"event":"A","properties":{"time":%b,"$insert_id":"1"}}' % time.encode()
     assert_read_alike([FLAT, body, FLAT])
+
+
+@given(st.lists(st.from_regex(r"-?[0-9]{1,18}|[0-9./:-]{1,9}", fullmatch=True), min_size=1, max_size=20))
+def test_numbers_are_parsed_alike(numbers: list[str]) -> None:
+    assert_read_alike([raw(number, "long") for number in numbers])
 
 
 @pytest.mark.parametrize("odd", [0.0, 0.1])
