@@ -1,4 +1,4 @@
-"""The board's sentences: what is true of a day, why, who has to act, and what to do. Pure."""
+"""The board's sentences about a day: its state, the cause, who has to act, and what to do. Pure functions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def date_words(day: date) -> str:
 
 
 def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
-    """Return how the headline calls a day: with its zone, and as yesterday where it is."""
+    """Return the name of a day for the headline: "yesterday" or the date, with the time zone."""
     zone = pipeline.mixpanel.day_zone.key
     named = f"{date_words(day)}, {zone}"
     if day == yesterday:
@@ -41,7 +41,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
 
 
 def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
-    """Return what became of a day, with its figures."""
+    """Return a sentence about the state of a day, with its numbers of events."""
     counts = day.facts.counts if day.facts else None
     match day.state:
         case State.ACTIVE | State.QUARANTINE if counts:
@@ -76,7 +76,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
 
 
 def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each state
-    """Return why a day is as it is, and what to do about it."""
+    """Return the cause of a day's state, and what to do about it."""
     if day.state is State.RUNNING:
         return Advice("A run is at work.", what="Wait until it has ended.")
     if day.state is State.NOT_DUE or day.state is State.UNREAD:

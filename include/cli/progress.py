@@ -99,7 +99,7 @@ def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
 
 @contextmanager
 def working(text: str) -> Iterator[Meter]:
-    """Show that work is in progress whose size and rate are unknown."""
+    """Show inside the block that work is in progress; its size and rate are unknown."""
     with counting(text, None, "") as meter:
         yield meter
 

@@ -173,7 +173,7 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Retention(_Section):
-    """How many days objects of the lake are kept, each counted from when it was written; None: without limit.
+    """How many days each kind of lake object is kept after it is written. None means forever.
 
     Ledgers, ids, manifests and schemas are always kept.
     """

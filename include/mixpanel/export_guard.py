@@ -129,7 +129,7 @@ def is_event(line: bytes) -> bool:
     """Return whether a line has the shape of an event, whatever its values are."""
     if _looks_like_event(line):
         return True
-    value = _parsed(line)
+    value = _parse_leniently(line)
     return value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS)
 
 
@@ -185,7 +185,7 @@ class ExportGuard:
         looks_like_event = _looks_like_event(line)
         if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
             return True
-        value = _parsed(line)
+        value = _parse_leniently(line)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return True
         if _says_terminated(line, value):
@@ -208,7 +208,7 @@ class ExportGuard:
         """
         if not self._lines:
             return
-        value = _parsed(self._last)
+        value = _parse_leniently(self._last)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
@@ -255,7 +255,7 @@ _UNPARSABLE = object()
 _TOO_DEEP = object()
 
 
-def _parsed(line: bytes) -> Any:
+def _parse_leniently(line: bytes) -> Any:
     """Parse ``line`` as JSON, leniently: the check is whether the line is complete, not whether its values are valid."""
     try:
         text = line.decode("utf-8", "surrogateescape")
@@ -263,10 +263,10 @@ def _parsed(line: bytes) -> Any:
     except ValueError:
         return _UNPARSABLE
     except RecursionError:
-        return _TOO_DEEP if _balanced(line) else _UNPARSABLE
+        return _TOO_DEEP if _has_balanced_brackets(line) else _UNPARSABLE
 
 
-def _balanced(line: bytes) -> bool:
+def _has_balanced_brackets(line: bytes) -> bool:
     """Return whether every bracket outside strings is closed, which no proper prefix of a JSON object satisfies."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):

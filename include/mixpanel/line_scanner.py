@@ -65,18 +65,18 @@ class LineScanner:
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
         """Return the lines that ``piece`` completes, checked individually, cleaned and without blank lines."""
-        return filter(None, map(self._seen, self._splitter.feed(piece)))
+        return filter(None, map(self._check_line, self._splitter.feed(piece)))
 
     def last_line(self) -> Iterator[bytes]:
         """Return the last line if it has no newline; call this before ``finish``."""
         last = self._splitter.finish()
-        return filter(None, map(self._seen, [last] if last else []))
+        return filter(None, map(self._check_line, [last] if last else []))
 
     def finish(self) -> None:
         """Raise unless the last line can be the export's last (``ExportGuard.finish``)."""
         self._guard.finish()
 
-    def _seen(self, raw: bytes) -> bytes:
+    def _check_line(self, raw: bytes) -> bytes:
         line = clean_line(raw, first=self._guard.lines == 0)
         if not line or line.isspace():
             self._guard.see_blank()
@@ -99,7 +99,7 @@ class LineScanner:
                 line = piece[first + starts[here - 1] : first + stops[here - 1]]
                 self._guard.see_ordinary(here - before - 1, line)
             if here < len(ends):
-                self._seen(piece[first + starts[here] : first + ends[here]])
+                self._check_line(piece[first + starts[here] : first + ends[here]])
 
 
 def _places(found: Any) -> Any:

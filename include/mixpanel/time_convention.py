@@ -157,12 +157,12 @@ def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeli
     rows, _ = evidence.total.of(measured)
     raise ConfigError(
         f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
-        f"Mixpanel {_apart(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
+        f"Mixpanel {_describe_difference(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
         f"Set time_is: {measured} in the pipeline file; otherwise the time of every event would be wrong by hours.",
     )
 
 
-def _apart(evidence: TimeEvidence, measured: str) -> str:
+def _describe_difference(evidence: TimeEvidence, measured: str) -> str:
     if measured == UTC_TIME:
         return "within minutes of"
     hours = evidence.shift_hours

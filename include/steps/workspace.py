@@ -222,7 +222,8 @@ class Workspace:
         body = self.lake.read(key)
         if body is None:
             raise BadManifest(
-                f"The schema snapshot {self.lake.uri(key)} was not found.", "Clear the task transform."
+                f"The schema snapshot {self.lake.uri(key)} was not found.",
+                "Clear the task transform of this run.",
             )
         try:
             schema = parse_schema(body)
@@ -232,6 +233,6 @@ class Workspace:
         if not intact:
             raise BadManifest(
                 f"{self.lake.uri(key)} does not match the digest in its name.",
-                "The file was changed. Remove it and clear the task transform.",
+                "The file was changed. Remove it from the lake, then clear the task transform.",
             )
         return schema

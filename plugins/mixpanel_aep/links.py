@@ -28,7 +28,7 @@ _DAY_RUN = re.compile(
 )
 
 
-def _left_in_xcom(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
+def _pull_link(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
     """Return what the task has left in XCom for one of its links; users may have edited it."""
     if isinstance(operator, BaseOperator):  # in the task's own process
         return BaseXCom.get_value(key=link.xcom_key, ti_key=ti_key)
@@ -58,7 +58,7 @@ class BatchLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the link that the task has left if it is valid."""
-        text = _left_in_xcom(self, operator, ti_key)
+        text = _pull_link(self, operator, ti_key)
         return text if self.is_link(text) else ""
 
     @staticmethod
@@ -95,7 +95,7 @@ class DayRunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the link that the task has left if it is valid."""
-        text = _left_in_xcom(self, operator, ti_key)
+        text = _pull_link(self, operator, ti_key)
         return text if isinstance(text, str) and _DAY_RUN.fullmatch(text) else ""
 
     @staticmethod

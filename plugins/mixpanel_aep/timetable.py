@@ -113,7 +113,7 @@ class DailyPartitionTimetable(CronPartitionTimetable):
             day = None
         if day is None or day.isoformat() != partition_key:
             raise InvalidPartitionKeyError(
-                "The partition key of this DAG is a day. Write it like 2026-07-01."
+                "The partition key of this DAG is a day. Write the day in the form 2026-07-01."
             )
         return super().resolve_partition_date(partition_key)
 

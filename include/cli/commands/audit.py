@@ -57,7 +57,7 @@ def audit(project: Project, out: Output) -> int:
 
 
 def audited(project: Project) -> tuple[History, Audit]:
-    """Return the history of the pipeline's dataset, and the audit of its days by AEP's present state."""
+    """Audit the pipeline's days against AEP's current state; return the dataset's history and the audit."""
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
     current = _current(project, aep, opened.dataset)
@@ -65,7 +65,7 @@ def audited(project: Project) -> tuple[History, Audit]:
 
 
 def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
-    """Return digests of what shapes a day that would be loaded now."""
+    """Return the digests of the settings with which a day would be loaded now."""
     schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
     return current_made_of(project.pipeline, mapping.digest, schema.digest)
 

@@ -1,4 +1,4 @@
-"""``clean``: remove files from the lake that the pipeline's retention ends."""
+"""``clean``: remove files from the lake whose retention has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only count what would b
 
 
 def clean(project: Project, out: Output, *, dry_run: DryRun = False) -> None:
-    """Remove files from the lake that the retention ends.
+    """Remove files from the lake whose retention has ended.
 
     No connection is needed.
     """

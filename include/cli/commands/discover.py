@@ -71,7 +71,7 @@ def discover(
 
 
 def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
-    """Fill a discovery; return the source of its lines. ``sample``: the number of events from Mixpanel."""
+    """Read events into a discovery; return a name for their source. ``sample``: the number of events to request from Mixpanel."""
     if sample is not None:
         first, last = project.newest_days(count)
         with project.sample(first, last, sample) as lines, counting("Reading", sample, "events") as meter:
@@ -80,7 +80,8 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
     days = project.exported_days(count)
     if not days:
         raise ConfigError(
-            f"The lake has no exported day of pipeline {project.pipeline.name}.", "Use --export for a sample."
+            f"The lake has no exported day of pipeline {project.pipeline.name}.",
+            "Add --export to request a sample of events from Mixpanel, or export a day first.",
         )
     total = sum(manifest.rows for day in days if (manifest := project.exported(day)))
     with counting("Reading", total, "events") as meter:
@@ -159,7 +160,8 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
     pipeline = project.pipeline
     if pipeline.aep.field_group is None:
         raise ConfigError(
-            f"Pipeline {pipeline.name} names no field group.", "Write aep.field_group, a file's name."
+            f"Pipeline {pipeline.name} has no field group file.",
+            "Set aep.field_group in the pipeline file to the name of a field group file.",
         )
     if not pipeline.mapping.endswith(".json"):
         raise ConfigError(

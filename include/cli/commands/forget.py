@@ -136,7 +136,10 @@ def _read_ids(path: Path) -> list[str]:
             "Check its path, and write it in UTF-8.",
         ) from None
     if len(text) == _MOST_CHARACTERS:
-        raise ConfigError(f"The identity file has more than {_MOST_CHARACTERS} characters.", "Divide it.")
+        raise ConfigError(
+            f"The identity file has more than {_MOST_CHARACTERS} characters.",
+            "Split it into several files, and run the command for each of them.",
+        )
     return [line for line in text.split("\n") if line.strip()]
 
 
@@ -174,4 +177,7 @@ def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
         "Added ids are not stored. Print them first with --dry-run --list-ids, for AEP and Mixpanel.",
     )
     if input(f"Remove rows of {len(plan.days)} days permanently? Type yes: ").strip() != "yes":
-        raise ConfigError("Not confirmed: nothing was changed.", "Type yes, or use --yes.")
+        raise ConfigError(
+            "The removal was not confirmed, so nothing was changed.",
+            "Type yes at the question, or add the option --yes.",
+        )

@@ -28,7 +28,8 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     lake = project.lake
     if lake.signing_keys is None:
         raise ConfigError(
-            f"{SEAL_ENVIRONMENT} is not set.", "Set it to the value that the workers use (docs/security.md)."
+            f"{SEAL_ENVIRONMENT} is not set.",
+            f"Set {SEAL_ENVIRONMENT} to the value that the workers use (docs/security.md).",
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:

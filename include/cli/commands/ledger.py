@@ -87,7 +87,7 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
 
 @contextmanager
 def _ids(project: Project, day: date, writer: Writer) -> Iterator[tuple[AepIds, AepClient]]:
-    """Open AEP's ids of the pipeline, for a change of the day's ledger."""
+    """Open the reader of AEP's ``_id``s for a change of the day's ledger."""
     aep = project.aep
     opened = _open(project, aep, day)
     with aep.lake_reader(project.pipeline.verify.reader) as reader:

@@ -94,7 +94,7 @@ def _paths(pipelines: Path, name: str) -> list[Path]:
 
 
 def _write(found: Migration, paths: list[Path]) -> None:
-    """Write both files, or neither.
+    """Write the pipeline file and the mapping file; if one of them fails, write neither.
 
     Raises:
         ConfigError: one of them exists; nothing was written.

@@ -83,7 +83,7 @@ def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Outp
 
 
 def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
-    """Yield each property next to the fields that are filled from it; then the other fields."""
+    """Yield each property next to the fields that its value fills, then all other fields."""
     targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
     for each in mapping.mappings:
         for source in each.sources:
@@ -105,7 +105,7 @@ def _line(path: Path, value: str) -> str:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Yield each value that is not an object, with its path."""
+    """Yield the path and the value of each member that is not an object."""
     inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         inner = enumerate(value)

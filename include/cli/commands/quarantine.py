@@ -109,7 +109,7 @@ def _range(first: date, last: date | None) -> list[date]:
     if last is not None and last < first:
         raise ConfigError(
             f"The last day of the replay ({last}) is before the first ({first}).",
-            "Write the first day first.",
+            "Give the earlier day first, then the later one.",
         )
     return days_of(DayRange(first, last or first)) or []
 

@@ -45,7 +45,9 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
             ):
                 found[output.key] = "superseded_days"
     for output in _deltas_first(there, "export"):
-        if output.key in kept or output.key in {_base_of(other) for other in _remaining(there, found)}:
+        if output.key in kept or output.key in {
+            _base_of(other) for other in _outputs_not_ended(there, found)
+        }:
             continue
         if setting := _export_end_setting(day, output, retention, now):
             found[output.key] = setting
@@ -61,7 +63,7 @@ def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[Store
 
 def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
     """Return the inputs and bases of the outputs that stay."""
-    left = _remaining(there, ended)
+    left = _outputs_not_ended(there, ended)
     return {key for each in left for key in (_input_of(each), _base_of(each)) if key is not None}
 
 
@@ -156,7 +158,9 @@ def _base_of(output: StoredOutput) -> OutputKey | None:
     return (output.step, delta.base) if delta is not None else None
 
 
-def _remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
+def _outputs_not_ended(
+    there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]
+) -> list[StoredOutput]:
     return [each for key, each in there.items() if key not in ended]
 
 

@@ -108,9 +108,9 @@ class _Cleaning:
         ended = outputs_to_remove(contents, self.retention, self.now)
         for output in contents.outputs:
             if output.key in ended:
-                self._end(day, output, ended[output.key])
+                self._record_removal(day, output, ended[output.key])
 
-    def _end(self, day: date, output: StoredOutput, setting: str) -> None:
+    def _record_removal(self, day: date, output: StoredOutput, setting: str) -> None:
         """Record that the files of an output will be removed."""
         self.result.ended[setting] += 1
         self.result.ended_bytes += output.bytes

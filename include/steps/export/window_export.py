@@ -103,14 +103,14 @@ class _Windows:
 
     def _plan(self, record: LeaseRecord) -> tuple[Window | None, dict[date, ExportRequest]]:
         """Return the window of the day, and the requests of its days; None: no other day is to be fetched with it."""
-        missing = self._missing()
+        missing = self._missing_requests()
         limits = self.ahead.limits.limited_to(record.most_days or self.size)
         day = self.request.workspace.partition.day
         windows = plan_windows(missing, self._known_bytes(record), limits)
         window = next((each for each in windows if day in each and len(each) > 1), None)
         return window, {each: missing[each] for each in window.days} if window else {}
 
-    def _missing(self) -> dict[date, ExportRequest]:
+    def _missing_requests(self) -> dict[date, ExportRequest]:
         """Return the requests of the days of this part of the calendar that may be exported and are not."""
         place, cell, within = self.request.workspace, self._cell, self.ahead.within
         missing = {place.partition.day: self.request}
@@ -170,11 +170,11 @@ class _Windows:
                 "The days of %s are exported individually: %s", window, str(error) or "a line has no day"
             )
         finally:
-            _end(held, most_days, sizes)
+            _end_claim(held, most_days, sizes)
         return None
 
 
-def _end(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
+def _end_claim(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
     """End the claim; a lake that cannot be written may not replace the error that ended the export."""
     try:
         held.end(most_days, sizes)

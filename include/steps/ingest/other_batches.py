@@ -78,9 +78,9 @@ class OtherBatches:
                     "Make sure that only one installation loads into this dataset. Abort the batch in AEP if no run "
                     "is filling it. None of its rows are visible yet.",
                 )
-            raise self._unknown(batch, records)
+            raise self._unknown_batch_error(batch, records)
 
-    def _unknown(self, batch: Batch, records: Sequence[LedgerRecord]) -> UnknownBatch:
+    def _unknown_batch_error(self, batch: Batch, records: Sequence[LedgerRecord]) -> UnknownBatch:
         pipeline, day, status = (
             self.workspace.pipeline.name,
             self.workspace.partition,

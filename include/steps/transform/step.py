@@ -232,7 +232,7 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
     if unmapped and pipeline.unmapped == "fail":
         raise SchemaError(
             f"{len(unmapped)} properties have no mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
-            "Map them, or write unmapped: keep in the pipeline file.",
+            "Add mappings for these properties, or write unmapped: keep in the pipeline file.",
         )
 
 

@@ -71,7 +71,7 @@ class Profile:
                 self.items.see(item, depth + 1)
         elif kind != "nothing":
             text = str(value.digits if isinstance(value, ExactNumber) else value)
-            self._keep((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
+            self._keep_smallest((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
 
     def _see_object(self, value: dict[str, Any], depth: int) -> None:
         if depth > OBJECT_DEPTH:
@@ -91,14 +91,14 @@ class Profile:
         if other.items is not None:
             self.items = self.items or Profile()
             self.items.merge(other.items)
-        self._keep(other.shapes, other.values)
+        self._keep_smallest(other.shapes, other.values)
 
     def _limit(self) -> None:
         self.opaque |= len(self.keys) > MANY_KEYS
         if self.opaque:
             self.keys = {}
 
-    def _keep(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
+    def _keep_smallest(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
         self.shapes = _smallest(self.shapes, shapes)
         self.values = _smallest(self.values, values)
 

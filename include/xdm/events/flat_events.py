@@ -56,7 +56,7 @@ class FlatReader:
         wall_ms, seconds = time * per_ms, time * per_ms // 1000
         line_numbers = lines.places + first_line
         if self.log.rows < ENOUGH_EVIDENCE:
-            self._see(properties, wall_ms, line_numbers)
+            self._log_evidence(properties, wall_ms, line_numbers)
         self._count_merges(properties)
         names = gathered(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
         known = names.dictionary.to_pylist()
@@ -99,7 +99,7 @@ class FlatReader:
                 good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
         return good
 
-    def _see(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
+    def _log_evidence(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
         """Log live events."""
         if "mp_lib" not in properties:
             return

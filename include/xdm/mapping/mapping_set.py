@@ -169,12 +169,12 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
             raise LanguageError(
                 f"{destination} is an array; write {destination}[*] for an array of one value"
             )
-        if not _is_value(_static(source), destination.field):
+        if not _is_value(_constant_text(source), destination.field):
             field = destination.field
             raise LanguageError(
                 f"{source!r} is not a valid value for {destination}, which is of type {field.kind.value}"
             )
-        return replace(plain, kind="STATIC", constant=_static(source))
+        return replace(plain, kind="STATIC", constant=_constant_text(source))
     typed = check(parse(source))
     if not can_hold(destination.field, typed.type):
         raise LanguageError(
@@ -208,7 +208,7 @@ def _first_item(inside: Path) -> Path:
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
-def _static(source: object) -> str:
+def _constant_text(source: object) -> str:
     return str(source).lower() if isinstance(source, bool) else str(source)
 
 

@@ -45,7 +45,7 @@ def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
 
 def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alert about a task that failed and is not retried."""
-    with _never_failing():
+    with _log_all_errors():
         failure = _failure(context)
         lake = lake_or_none(pipeline)
         if failure.error == DaysMissing.__name__ and _are_named(pipeline, lake):
@@ -55,7 +55,7 @@ def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
 
 def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alert about a run that failed without a failed task."""
-    with _never_failing():
+    with _log_all_errors():
         if context.get("reason") in _UNCAUSED:
             failure = Failure(
                 "no task",
@@ -67,7 +67,7 @@ def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
 
 def day_loaded(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alerts about a day that is active in AEP: quarantine, volume, properties."""
-    with _never_failing():
+    with _log_all_errors():
         lake, day = open_lake(pipeline), partition_of(context)
         reader = FactsReader(lake, pipeline, SYSTEM_CLOCK)
         facts = reader.fresh_day(day)
@@ -75,7 +75,7 @@ def day_loaded(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
             log.warning("The facts of %s are not in the lake; its alerts were not decided", day)
             return
         alerts = of_loaded_day(pipeline, day, facts, reader.read({}).index)
-        send(pipeline, lake, _for_run(alerts, context), context)
+        send(pipeline, lake, _alerts_of_run(alerts, context), context)
 
 
 def lake_or_none(pipeline: Pipeline) -> Lake | None:
@@ -101,10 +101,10 @@ def _send_failure(
     day = _day(pipeline, context)
     run_id = "" if day else str(context["run_id"])
     alert = failed(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
-    send(pipeline, lake, _for_run([alert], context), context)
+    send(pipeline, lake, _alerts_of_run([alert], context), context)
 
 
-def _for_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
+def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
     """Yield the alerts of a run; those of a backfill once a day for all its days."""
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
@@ -146,7 +146,7 @@ def _day(pipeline: Pipeline, context: Mapping[str, Any]) -> date | None:
 
 
 @contextmanager
-def _never_failing() -> Iterator[None]:
+def _log_all_errors() -> Iterator[None]:
     """Log every error: Airflow would log it with the values of local variables."""
     try:
         yield

@@ -76,9 +76,9 @@ def of_dag(
     """Show a pipeline: its calendar and its trends. Its reconcile and verify DAGs redirect to it."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     if pipeline.dag_id != dag_id:  # whether the user may read that DAG is another question
-        return _to(request, f"dag/{pipeline.dag_id}")
+        return _redirect_to(request, f"dag/{pipeline.dag_id}")
     (view,) = pipeline_views(session, [pipeline])
     most = len(view.days) if span == "all" else int(span)
     return render(
@@ -97,7 +97,7 @@ def of_day(
     """
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     if day < pipeline.start_date or (pipeline.end_date is not None and day > pipeline.end_date):
         return sentence_page(request, f"Pipeline {pipeline.name} does not have the day {day}.", 404)
     try:
@@ -117,7 +117,7 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
     """Show the quality report of a day, below the state of the day in AEP."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     try:
         view = day_view(session, pipeline, day)
     except PipelineError as error:
@@ -136,14 +136,14 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
     """Redirect from a run to its day, for the run's tab. A run of another DAG leads to its pipeline."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
         return sentence_page(request, "This DAG has no such run.", 404)
     try:
-        return _to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
+        return _redirect_to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
     except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
-        return _to(request, f"dag/{pipeline.dag_id}")
+        return _redirect_to(request, f"dag/{pipeline.dag_id}")
 
 
 @router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
@@ -161,7 +161,7 @@ def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     try:
         reader = reader_of(pipeline)
         facts = reader.fresh_day(day)
@@ -175,11 +175,11 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
     )  # fmt: skip
 
 
-def _to(request: Request, path: str) -> RedirectResponse:
+def _redirect_to(request: Request, path: str) -> RedirectResponse:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/board/{path}", status_code=303)
 
 
-def _not_ours(request: Request, dag_id: str) -> HTMLResponse:
+def _not_found_page(request: Request, dag_id: str) -> HTMLResponse:
     return sentence_page(
         request, f"DAG {dag_id} is not one of mixpanel-aep's pipelines; the board shows only those.", 404
     )

@@ -28,7 +28,9 @@ class AlertsOperator(PipelineOperator):
     def _alerts(self, lake: Lake | None, context: Mapping[str, Any]) -> Iterator[Alert]:
         now = SYSTEM_CLOCK.now()
         yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
-        yield from refreshed_days(self.pipeline, self._refreshed(context), self._beyond(context))
+        yield from refreshed_days(
+            self.pipeline, self._refreshed(context), self._late_events_beyond_window(context)
+        )
         if lake is None:
             return
         try:
@@ -52,7 +54,7 @@ class AlertsOperator(PipelineOperator):
         return found
 
     @staticmethod
-    def _beyond(context: Mapping[str, Any]) -> dict[str, int]:
+    def _late_events_beyond_window(context: Mapping[str, Any]) -> dict[str, int]:
         summary = context["ti"].xcom_pull(task_ids="close")
         found = summary.get("late_beyond_window") if isinstance(summary, Mapping) else None
         return {str(day): int(count) for day, count in (found or {}).items()}
