@@ -43,7 +43,7 @@ class Refreshed:
     active: int
 
 
-def failed(
+def failed_task_alert(
     pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
 ) -> Alert:
     """Return the alert about a failed task. ``run``: the run's id, if a failure of the next run is to send another alert."""
@@ -61,7 +61,7 @@ def failed(
     )
 
 
-def late(pipeline: Pipeline, day: date, state: str) -> Alert:
+def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
     """Return the alert about a day that is not in AEP at its deadline. ``state``: the state of the day's run."""
     hours = pipeline.alerts.late_after_hours if pipeline.alerts else None
     return Alert(
@@ -80,7 +80,7 @@ def is_loaded(facts: DayFacts | None) -> bool:
     return facts is not None and (bool(facts.batches) or facts.progress == "empty")
 
 
-def of_loaded_day(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
+def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
     """Yield the alerts about a loaded day: its quarantine, volume and new properties.
 
     ``index``: what is known of the days before; ``facts``: with the names of the day's properties.

@@ -18,7 +18,7 @@ _RULES = [
 ]
 
 
-def for_a_day(hint: str) -> str:
+def hint_for_day(hint: str) -> str:
     """Return the hint with "run the day again" in place of "clear the task"."""
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)

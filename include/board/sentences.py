@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from include.board.days import Day, State
-from include.board.hints import for_a_day
+from include.board.hints import hint_for_day
 from include.config.model import Pipeline
 from include.steps.reconcile.audited_day import Remedy
 
@@ -90,7 +90,7 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
             return Advice(
                 why, ENGINEER, "Open the run and read the failed task's log, then run the day again.", "run"
             )
-        return Advice(problem.sentence, ENGINEER, for_a_day(problem.hint) or "Run the day again.", "run")
+        return Advice(problem.sentence, ENGINEER, hint_for_day(problem.hint) or "Run the day again.", "run")
     if day.state is State.NEVER_RUN:
         return Advice(_NEVER_RUN, ENGINEER, "Load it with a backfill.", "backfill")
     if day.state is State.MISSING:
@@ -108,7 +108,10 @@ def _by_verdict(day: Day) -> Advice:
     reason = f"The last audit says: {day.verdict.reason}."
     if day.state is State.FAILED and day.run and day.run.problem:
         return Advice(
-            day.run.problem.sentence, ENGINEER, for_a_day(day.run.problem.hint) or "Run the day again.", "run"
+            day.run.problem.sentence,
+            ENGINEER,
+            hint_for_day(day.run.problem.hint) or "Run the day again.",
+            "run",
         )
     match day.verdict.remedy:
         case "WAIT":

@@ -14,7 +14,7 @@ import typer
 
 from include.cli.console import Output, print_status, say_error
 from include.cli.exit_codes import ExitCode, exit_code_of
-from include.cli.hints import for_command_line
+from include.cli.hints import hint_for_command_line
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
 from include.cli.project import Project
 from include.environment import UnknownEnvironment, is_production
@@ -123,7 +123,7 @@ def _report(error: PipelineError | UnknownEnvironment, out: Output, *, debug: bo
     if isinstance(error, UnknownEnvironment):
         sentence, hint, code, is_final = str(error), "", ExitCode.REFUSED, True
     else:
-        sentence, hint, code = error.sentence, for_command_line(error.hint), exit_code_of(error)
+        sentence, hint, code = error.sentence, hint_for_command_line(error.hint), exit_code_of(error)
         is_final = isinstance(error, Terminal)
     _print_error("Refused" if is_final else "Not done", error, sentence, hint, code, out, debug=debug)
     return code

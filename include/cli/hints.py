@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from include.board.hints import for_a_day
+from include.board.hints import hint_for_day
 
 _AGAIN = "the same command again"
 _RULES = [
@@ -31,9 +31,9 @@ _RULES = [
 ]
 
 
-def for_command_line(hint: str) -> str:
+def hint_for_command_line(hint: str) -> str:
     """Return the hint with the command line's commands and days in place of Airflow's tasks and workers."""
-    hint = for_a_day(hint)
+    hint = hint_for_day(hint)
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)
     return hint

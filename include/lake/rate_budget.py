@@ -92,7 +92,7 @@ class RateBudget:
             self.refuse(wait, limit)
 
     def pause(self, seconds: float) -> None:
-        """Make every worker wait, as the service asked of one of them; at most an hour."""
+        """Make all workers wait for at most an hour, because the service requested a pause from one of them."""
         now, state = self.clock.seconds(), self._state()
         until = now + min(seconds, _LONGEST_PAUSE_SECONDS)
         while self._paused_until(state) < until - 1:  # not a ticket for each worker that was asked to wait
@@ -141,7 +141,7 @@ class RateBudget:
         return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
     def _without_future_time(self, ticket: Ticket) -> Ticket:
-        """Return a ticket; one from a clock that is far ahead counts as of long ago, as an unreadable one."""
+        """Return the ticket; a ticket from a clock that is far ahead gets the time 0, like an unreadable one."""
         if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS:
             return ticket
         return Ticket(0.0, ticket.amount, ticket.pause)
@@ -177,13 +177,13 @@ class RateBudget:
 
     @property
     def _ticket_count_needed(self) -> int:
-        """How many of the last tickets the limits can count."""
+        """The largest number of recent tickets that the limits count."""
         if any(limit.of_amounts for limit in self.limits):
             return _KEPT_TICKETS
         return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _PAUSES)
 
     def _ticket(self, number: int) -> Ticket:
-        """Return a ticket; one that cannot be read is of long ago, because nothing would end a wait for it."""
+        """Read a ticket; an unreadable one gets the time 0, because otherwise a wait for it would never end."""
         try:
             return _read_ticket(self.lake.read(self._key(number)) or b"")
         except _UNREADABLE:

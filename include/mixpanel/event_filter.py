@@ -56,7 +56,7 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
 
 
 def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> None:
-    """Export one row of a day with the pipeline's ``where``.
+    """Check that Mixpanel accepts the pipeline's ``where``, with an export of one row of a day.
 
     Raises:
         RequestRefused: Mixpanel does not accept the expression.

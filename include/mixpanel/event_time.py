@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
 
 
 class TimeReading(Enum):
-    """How certain a conversion from wall-clock time to instant is."""
+    """The certainty of a conversion from a wall-clock time to an instant."""
 
     EXACT = "exact"
     FOLD = "fold"  # the wall clock showed this time twice; the arrival time decides

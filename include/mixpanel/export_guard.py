@@ -44,7 +44,7 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 
 
 class GunzipStream:
-    """Decompresses gzip data of any number of members, in pieces of any size, with bounded memory.
+    """Decompresses gzip data with any number of members, in pieces of any size, with limited memory.
 
     requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is called with the bytes of the
     members as they are read, without the padding between and after them.
@@ -149,7 +149,7 @@ class ExportGuard:
         self._others = 0
         self._last = b""
 
-    def see_blank(self) -> None:
+    def count_blank_line(self) -> None:
         """Count a blank line.
 
         Raises:
@@ -167,12 +167,12 @@ class ExportGuard:
         """Lines checked so far, without blank lines."""
         return self._lines
 
-    def see_ordinary(self, lines: int, last: bytes) -> None:
-        """Count lines that ``see`` would accept without parsing; ``last`` is the last of them."""
+    def count_ordinary_lines(self, lines: int, last: bytes) -> None:
+        """Count lines that ``check_line`` would accept without parsing; ``last`` is the last of them."""
         self._lines += lines
         self._last = last
 
-    def see(self, line: bytes) -> bool:
+    def check_line(self, line: bytes) -> bool:
         """Check the next line that is not blank, and return whether it has the shape of an event (``is_event``).
 
         Raises:
@@ -243,7 +243,7 @@ def _not_events() -> NotAnExport:
 
 
 def _not_an_export(what: str) -> NotAnExport:
-    """Return the error without any of the content, which may be an event in another form."""
+    """Return the error for a response that is not an export. It contains nothing of the response, which may be an event in another form."""
     return NotAnExport(
         f"Mixpanel responded with {what} instead of events.",
         "No file was published; the task is retried. If it happens every time, check for a gateway or a login page "

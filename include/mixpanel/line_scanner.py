@@ -1,6 +1,6 @@
 """Checks every line of an export: ordinary lines in bulk, all other lines individually, with the same result.
 
-Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.see`` recognizes as an
+Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.check_line`` recognizes as an
 event without parsing. Doing that line by line takes longer than decompressing the line.
 """
 
@@ -79,9 +79,9 @@ class LineScanner:
     def _check_line(self, raw: bytes) -> bytes:
         line = clean_line(raw, first=self._guard.lines == 0)
         if not line or line.isspace():
-            self._guard.see_blank()
+            self._guard.count_blank_line()
             return b""
-        self.not_events += not self._guard.see(line)
+        self.not_events += not self._guard.check_line(line)
         return line
 
     def _see_block(self, piece: bytes, first: int, last: int) -> None:
@@ -97,7 +97,7 @@ class LineScanner:
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
                 line = piece[first + starts[here - 1] : first + stops[here - 1]]
-                self._guard.see_ordinary(here - before - 1, line)
+                self._guard.count_ordinary_lines(here - before - 1, line)
             if here < len(ends):
                 self._check_line(piece[first + starts[here] : first + ends[here]])
 

@@ -26,7 +26,7 @@ LIMITS = {
 
 
 class Expectation(NamedTuple):
-    """One row of the table of expectations. ``restates``: it only restates the range of its field's type."""
+    """One row of the table of expectations. ``restates``: whether the expectation only restates the range of its field's type."""
 
     field: str
     sentence: str

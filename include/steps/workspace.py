@@ -123,7 +123,7 @@ class Workspace:
         return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: StepName, digest: str) -> Manifest:
-        """Return the manifest that a later step builds on.
+        """Return the manifest of an output that a later step reads, or raise an error if the output is missing.
 
         Raises:
             BadManifest: it is missing.

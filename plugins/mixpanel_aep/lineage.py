@@ -1,4 +1,4 @@
-"""What a step has read and written, for OpenLineage. Used only where Airflow's provider for it is installed.
+"""The lineage of steps for OpenLineage. It is used only if Airflow's provider for OpenLineage is installed.
 
 A dataset's name is stable over all days: the Mixpanel project, the folder of a step in the lake, the AEP dataset. The
 day and the counts are facets of the run.
@@ -86,7 +86,7 @@ def _mixpanel_dataset(source: Source) -> tuple[str, str]:
 
 
 def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
-    """Return namespace and name as OpenLineage's naming has them: the bucket, and the path in it."""
+    """Return a lake file as an OpenLineage dataset: the bucket is its namespace, and the path in the bucket its name."""
     parts = urlsplit(workspace.lake.url)
     path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
     if parts.scheme == "file":

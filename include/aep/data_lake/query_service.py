@@ -134,7 +134,7 @@ class QueryServiceReader:
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
         """Yield the rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
-        where, values = scope.below(length, prefixes)
+        where, values = scope.prefix_condition(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
         counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
         most = self._connection.limits.rows
@@ -147,7 +147,7 @@ class QueryServiceReader:
                 else:
                     yield from self._ids_below(scope, digits, group, digits + 1)
                 continue
-            where, values = scope.below(digits, group)
+            where, values = scope.prefix_condition(digits, group)
             result = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
             if result.is_complete:
                 yield from ((str(key), str(batch)) for key, batch in result.rows)
@@ -158,7 +158,7 @@ class QueryServiceReader:
 
     def _rows_of_one_id(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
         """Yield the rows of one id that has more rows than a result may have, counted by batch."""
-        where, values = scope.below(digits, prefix)
+        where, values = scope.prefix_condition(digits, prefix)
         columns = f"_id, {_SOURCE} AS b, count(*) AS n"
         for key, batch, count in self._rows(
             scope.dataset, columns, f"{where} GROUP BY 1, 2", values
@@ -209,7 +209,7 @@ class _Scope:
     where: str
     values: list[str]
 
-    def below(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
+    def prefix_condition(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
         """Return the SQL condition for ids that start with one of the prefixes of this length, and its parameters; length 0 means all ids."""
         if not length:
             return self.where, self.values

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from include.cli.console import Output
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.steps.clean import clean as clean_lake
 
@@ -19,7 +19,7 @@ def clean(project: Project, out: Output, *, dry_run: DryRun = False) -> None:
 
     No connection is needed.
     """
-    with working("Reading the lake"):
+    with show_activity("Reading the lake"):
         done = clean_lake(project.lake, project.pipeline, project.clock.now(), dry_run=dry_run)
     out.print_status("ok", "would" if dry_run else "clean", str(done))
     out.result({"pipeline": project.pipeline.name, "dry_run": dry_run, **done.counts})

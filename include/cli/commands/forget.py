@@ -11,14 +11,14 @@ import typer
 
 from include.cli.commands.clean import DryRun
 from include.cli.console import Output
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.steps.forget import ForgetPlan, Forgetting, GivenIds
 from include.steps.forget.people import MOST_ADDED
 from include.steps.forget.remaining import remaining_work
 from include.steps.forget.run import day_summary
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 
 _MOST_CHARACTERS = 64 * 1024 * 1024
 
@@ -88,15 +88,15 @@ def forget(
     project_id = project.mixpanel_settings.source.project_id
     forgetting = Forgetting(project.lake, project.pipeline, project_id, project.clock)
     given = _given_ids(distinct_id, user_id, device_id, identity_file)
-    with working("Searching the lake"):
+    with show_activity("Searching the lake"):
         plan = forgetting.plan(given, expand=not no_expand, most_added=most_ids)
     _show(plan, out, list_ids=list_ids)
     counts: Mapping[str, int] = plan.counts
     if not dry_run:
         if not yes:
             _confirm(plan, out, is_stdin_taken=str(identity_file) == "-")
-        with working("Removing rows"):
-            counts = forgetting.apply(plan, person()).counts
+        with show_activity("Removing rows"):
+            counts = forgetting.apply(plan, current_person()).counts
     remaining = [*remaining_work(forgetting, plan)]
     for where, what in remaining:
         out.print_status("!", where, what)

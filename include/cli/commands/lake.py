@@ -10,7 +10,7 @@ from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
 from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 
 _MOST_NAMED = 20
 
@@ -45,7 +45,7 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
             f"{project.pipeline.name} --why TEXT.",
         )
     at = project.clock.now().isoformat(timespec="seconds")
-    key = write_inventory(lake, found, at, person(), why or "the lake has a key from now on")
+    key = write_inventory(lake, found, at, current_person(), why or "the lake has a key from now on")
     out.print_status(
         "ok",
         "lake",

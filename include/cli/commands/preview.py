@@ -12,7 +12,7 @@ import typer
 
 from include.cli.console import Output, counted
 from include.cli.options import Day
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.redact import one_line
 from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
@@ -36,7 +36,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
     filter, otherwise from Mixpanel. What would be quarantined is shown with its
     reasons. Nothing is stored or sent. The events are shown with their values.
     """
-    with working("Mapping some events"):
+    with show_activity("Mapping some events"):
         schema, mapping = schema_and_mapping(project.pipeline, project.aep)
         source = project.mixpanel_settings.source
         lines, place = _lines(project, day, events)

@@ -1,4 +1,4 @@
-"""What the lake holds of one day: its outputs with their files, its ledgers, and other removable objects."""
+"""The lake's contents for one day: its outputs with their files, its ledgers, and other removable objects."""
 
 from __future__ import annotations
 

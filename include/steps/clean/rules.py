@@ -122,7 +122,7 @@ def _loaded_at(day: DayContents) -> datetime | None:
 
 
 def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
-    """Return since when no run needs an output of transform, validate or stage; for outputs that no run names."""
+    """Return the time since which no run needs an output of transform, validate or stage that no run names."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
@@ -167,7 +167,7 @@ def _outputs_not_ended(
 def _export_end_setting(
     day: DayContents, raw: StoredOutput, retention: Retention, now: datetime
 ) -> str | None:
-    """Return the setting that ends an export which no unfinished run names."""
+    """Return the retention setting after which an export is removed that no unfinished run names."""
     if retention.superseded_days is not None:
         least = timedelta(days=retention.superseded_days)
         superseded = _superseded_at(day, raw) if raw.manifest is not None else raw.written

@@ -56,7 +56,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Return how the export compares with earlier ones."""
+        """Return the result of comparing the export with earlier ones."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:

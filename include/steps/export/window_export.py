@@ -12,7 +12,7 @@ from include.errors import LakeError, Terminal, Throttled, TruncatedExport
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.manifest import Manifest
-from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved, plan_windows
+from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved_window_size, plan_windows
 from include.steps.export.export_request import ExportRequest
 from include.steps.export.range_export import RangeTooLarge, UnassignedLines, export_range
 from include.steps.export.window_lease import HeldLease, LeaseRecord, WindowLease
@@ -53,7 +53,7 @@ class FetchAhead:
 
 @dataclass(frozen=True)
 class _Windows:
-    """The windows of the part of the calendar that contains the day of ``request``."""
+    """The windows in the part of the calendar that contains the day of ``request``."""
 
     request: ExportRequest
     ahead: FetchAhead
@@ -159,7 +159,7 @@ class _Windows:
             sizes = {day: sum(file.bytes for file in each.files) for day, each in found.items()}
             return found
         except (TruncatedExport, RangeTooLarge) as error:
-            most_days = halved(len(window))
+            most_days = halved_window_size(len(window))
             log.info("The export of %s failed; the next window has at most %d days", window, most_days)
             if isinstance(error, TruncatedExport):
                 raise

@@ -64,7 +64,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
     return [f"batch {batch}: {errors}"] if errors else []
 
 
-def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
+def unconfirmed_batch_error(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
     """Return the error for a batch that AEP does not confirm: a retry requests it again, and then a person decides.
 
     ``status``: AEP's status of it; None if AEP does not list it.

@@ -22,7 +22,7 @@ MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, B
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Finds such batches, and decides what to do with them."""
+    """Finds the batches that AEP holds and the ledger does not know, and decides what to do with them."""
 
     workspace: Workspace
     history: History

@@ -21,7 +21,7 @@ from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transi
 from include.failpoint import failpoint
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
-from include.quality.aep_json import iso, present
+from include.quality.aep_json import instant_text, without_nulls
 from include.steps.day_rows import rows_among
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.gzip_writer import gzip_writer
@@ -162,7 +162,7 @@ class PartialLoad:
                         "reasons": reasons.get(row["_id"]) or [self._describe_errors],
                         "row": row,
                     }
-                    file.write(json.dumps(record, ensure_ascii=False, default=iso).encode() + b"\n")
+                    file.write(json.dumps(record, ensure_ascii=False, default=instant_text).encode() + b"\n")
         workspace = self.work.workspace
         workspace.lake.upload(workspace.partition.quarantine("ingest", self._refused_digest), path)
 
@@ -188,4 +188,4 @@ class PartialLoad:
             for table in rows_among([path], pa.array(load_request, pa.string())):
                 for start in range(0, table.num_rows, _WRITTEN_ROWS):
                     some = table[start : start + _WRITTEN_ROWS]
-                    yield from map(present, some.to_pylist(maps_as_pydicts="strict"))
+                    yield from map(without_nulls, some.to_pylist(maps_as_pydicts="strict"))

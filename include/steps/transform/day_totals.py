@@ -89,7 +89,7 @@ class DayTotals:
         place = ("not_converted", "inexact").index(name)
         total = Counter(self.base.details.get(name, {}))
         total.update(day.not_converted(self.job, self.written)[place])
-        total.subtract(day.by_destination(self.job, self.superseded.failed)[place])
+        total.subtract(day.failures_by_destination(self.job, self.superseded.failed)[place])
         return +total
 
     @property

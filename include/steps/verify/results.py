@@ -54,7 +54,7 @@ class DayResult:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared. ``others``: rows of other producers in the same days, which do not count.
+    """The result of a verification. ``others``: rows of other producers in the same days, which do not count.
 
     ``postponed``: days that a run is loading now. ``left``: days that the budget did not cover.
     ``reason``: why days were not compared; ``is_busy``: the reason is temporary.

@@ -67,7 +67,7 @@ class NamesBook:
 
     given: dict[str, AssignedField] = field(default_factory=dict)
 
-    def below(self, source: str) -> bool:
+    def has_field_inside(self, source: str) -> bool:
         """Return whether something inside a source has a separate field."""
         return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.given)
 

@@ -134,7 +134,7 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
     for key, inner in sorted(members.items()):
         inside = f"{source}{each}.{_escaped(key)}"
         _assign(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
-    if book.below(source):
+    if book.has_field_inside(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
         if each and profile.items:
             other |= set(profile.items.kinds) - {"nothing", "object"}
@@ -156,7 +156,7 @@ def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[
     if any(key.startswith(f"{source}[*]") for key in book.given):
         known = dict(items.keys) if items else {}
         return "[*]", {key: inner for key, inner in known.items() if _writable(key) and _is_scalar(inner)}
-    if book.below(source):
+    if book.has_field_inside(source):
         return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
     if set(profile.kinds) - {"nothing"} == {"list"}:
         flat = _separate_members(items)

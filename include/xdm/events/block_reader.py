@@ -138,7 +138,7 @@ class BlockReader:
         for number, wall, arrived, library in sorted(live):
             if log.rows < ENOUGH_EVIDENCE:
                 log.line_number = number
-                log.see(wall, arrived, library)
+                log.add_event(wall, arrived, library)
 
     def _timestamps(self, properties: Properties, wall_ms: list[int]) -> list[int]:
         offset = self._offset_ms

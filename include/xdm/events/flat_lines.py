@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from include.xdm.convert.arrow_arrays import gathered, is_utf8, numbers
+from include.xdm.convert.arrow_arrays import gather_texts, is_utf8, numbers
 from include.xdm.events.flat_kinds import INTEGER, UNKNOWN, bare_kinds
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
 
@@ -225,7 +225,7 @@ class _Finder:
         good &= stop > start
         bare = np.flatnonzero(good & ~is_text)
         if len(bare):
-            texts = gathered(self.data, start[bare], stop[bare])
+            texts = gather_texts(self.data, start[bare], stop[bare])
             kind[bare] = kinds = bare_kinds(texts)
             whole = np.flatnonzero(kinds == INTEGER)
             number[bare[whole]] = texts.take(numbers(whole)).cast("int64").to_numpy()
@@ -235,5 +235,5 @@ class _Finder:
 
 def _number_texts(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
     """Return a number for each text, equal for equal texts, and the texts by number."""
-    found = gathered(data, starts, stops).dictionary_encode()
+    found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

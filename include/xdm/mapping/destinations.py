@@ -97,7 +97,7 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
                 yield f"mapping {number}: {'.'.join(path)} is inside the destination of mapping {taken[path[:n]]}"
 
 
-def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
+def unfilled_required_fields(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
     """Return a sentence for each required field that no mapping fills.
 
     A required field of an object counts only if a mapping fills something inside the object.

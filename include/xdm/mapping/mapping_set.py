@@ -21,7 +21,7 @@ from include.xdm.mapping.destinations import (
     can_hold,
     collisions,
     find_destination,
-    missing,
+    unfilled_required_fields,
 )
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same, require_same_identity
 from include.xdm.mapping.mapping_file import SOURCE_TYPES
@@ -136,7 +136,7 @@ def bind(
     faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
     faults += without_items(mappings)
     if not faults:  # otherwise a wrong mapping is also reported as a missing one
-        faults += missing(schema.root, (m.destination for m in mappings))
+        faults += unfilled_required_fields(schema.root, (m.destination for m in mappings))
         faults += no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")

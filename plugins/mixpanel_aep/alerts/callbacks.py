@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from include.alerts.alert import Alert
-from include.alerts.rules import IN_BACKFILLS, Failure, failed, missing_days, of_loaded_day
+from include.alerts.rules import IN_BACKFILLS, Failure, failed_task_alert, loaded_day_alerts, missing_days
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
@@ -74,12 +74,12 @@ def day_loaded(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
         if facts is None:
             log.warning("The facts of %s are not in the lake; its alerts were not decided", day)
             return
-        alerts = of_loaded_day(pipeline, day, facts, reader.read({}).index)
+        alerts = loaded_day_alerts(pipeline, day, facts, reader.read({}).index)
         send(pipeline, lake, _alerts_of_run(alerts, context), context)
 
 
 def lake_or_none(pipeline: Pipeline) -> Lake | None:
-    """Return the pipeline's lake; None where it cannot be opened, which may be the very reason of an alert."""
+    """Return the pipeline's lake, or None if it cannot be opened, which may be the cause of the alert."""
     try:
         return open_lake(pipeline)
     except PipelineError as error:
@@ -100,12 +100,12 @@ def _send_failure(
 ) -> None:
     day = _day(pipeline, context)
     run_id = "" if day else str(context["run_id"])
-    alert = failed(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
+    alert = failed_task_alert(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
     send(pipeline, lake, _alerts_of_run([alert], context), context)
 
 
 def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
-    """Yield the alerts of a run; those of a backfill once a day for all its days."""
+    """Yield the alerts of a run; in a backfill, each alert is sent once for all its days."""
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
     for alert in alerts:
@@ -116,7 +116,7 @@ def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, 
 
 
 def _failure(context: Mapping[str, Any]) -> Failure:
-    """Return why the task failed, as it has left it for the board; never the text of an unknown exception."""
+    """Return the failure that the task stored in XCom; the text of an unknown exception is never used."""
     ti = context["ti"]
     try:
         problem = ti.xcom_pull(task_ids=ti.task_id, key=PROBLEM_KEY, map_indexes=ti.map_index)

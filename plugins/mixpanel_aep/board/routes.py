@@ -1,4 +1,4 @@
-"""The board's routes. Each asks Airflow whether this user may; none of them writes anything."""
+"""The board's routes. Each route checks with Airflow that the user has permission; no route writes anything."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def of_dag(
 def of_day(
     dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep, first: date | None = None
 ) -> Response:
-    """Show a day: what became of its events, its runs, and what to do next.
+    """Show a day: the outcome of its events, its runs, and what to do next.
 
     ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
     """
@@ -186,7 +186,7 @@ def _not_found_page(request: Request, dag_id: str) -> HTMLResponse:
 
 
 def _may_run(user: GetUserDep, pipeline: Pipeline) -> bool:
-    """Whether the forms are of use to the user; Airflow itself decides again when one is sent."""
+    """Return whether the user may start runs, and so can use the forms; Airflow checks the permission again for each request."""
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=pipeline.dag_id), user=user
     )
@@ -199,7 +199,7 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
 
 
 def batch_url(link: str, target: Target | None) -> tuple[str, str]:
-    """Return what is before and after a batch's id in the address of its page in AEP, or in the local sandbox.
+    """Return the parts of the address of a batch's page, in AEP or in the local sandbox, before and after the batch's id.
 
     ``link``: the address of another batch.
     """

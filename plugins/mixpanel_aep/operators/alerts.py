@@ -18,7 +18,7 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary
 
 
 class AlertsOperator(PipelineOperator):
-    """Sends the alerts that follow from what the tasks before it have found. It succeeds even if none can be sent."""
+    """Sends the alerts that follow from the results of earlier tasks. The task succeeds even if no alert can be sent."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         """Decide the alerts and send them."""

@@ -86,7 +86,7 @@ class AepIngestOperator(PartitionOperator):
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
     def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
-        """Continue after the trigger: the status is requested from AEP, the event only resumes the task."""
+        """Continue after the trigger has fired: request the batch's status from AEP, and ignore the content of the event."""
         with translate_errors(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
@@ -153,7 +153,7 @@ class AepIngestOperator(PartitionOperator):
 
 
 def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
-    """Poll a batch that was just completed for a few seconds; return whether AEP has finished it.
+    """Poll a batch for a few seconds after its completion; return whether AEP has finished the batch.
 
     Errors of the service only end the polling: the trigger continues it, and the task loses no try.
     """
