@@ -1,4 +1,4 @@
-"""Removes secrets and control characters from text for people."""
+"""Removes secrets and control characters from texts that people read."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from include.aep.profile_batches import MOST_BATCHES
 from include.config.pools import POOLS
 from include.errors import Throttled
 from include.lake.lake import Lake
-from include.mixpanel.backfill_plan import Window, WindowLimits, cells, halved, plan_windows
+from include.mixpanel.backfill_plan import Window, WindowLimits, cells, halved_window_size, plan_windows
 from include.mixpanel.export_budget import ExportBudget
 
 START = datetime(2026, 1, 1, 6, tzinfo=UTC)
@@ -124,7 +124,7 @@ class Simulation:
                 yield from self._export(pipeline, window, fetched)
                 self.outcome.backfill_requests += 1
                 if not fetched:
-                    most = halved(len(window))
+                    most = halved_window_size(len(window))
                     continue
                 missing = [day for day in missing if day not in window]
                 for day in window.days:

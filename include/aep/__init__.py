@@ -1,1 +1,1 @@
-"""Adobe Experience Platform: settings, requests, batches, datasets and what its statuses mean."""
+"""Adobe Experience Platform (AEP): settings, requests, batches, datasets and the meaning of batch statuses."""

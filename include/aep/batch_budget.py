@@ -30,7 +30,7 @@ class BatchBudget:
     clock: Clock = SYSTEM_CLOCK
 
     def acquire(self, size: int, *, check_only: bool = False) -> None:
-        """Admit a batch of ``size`` bytes; ``check_only``: only raise if it cannot be admitted now.
+        """Admit a batch of ``size`` bytes. With ``check_only``, only raise if the batch cannot be admitted now.
 
         Raises:
             Throttled: it would exceed a guardrail; nothing was sent to AEP.
@@ -52,7 +52,7 @@ class BatchBudget:
             budget.acquire(size)
 
     def acquire_backfilled(self, scheduled: int) -> None:
-        """Admit a batch of a backfill into a dataset for Profile: what ``scheduled`` batches a day leave of the guardrail.
+        """Admit a backfill's batch into a dataset for Profile, within the part of the guardrail that ``scheduled`` batches a day leave.
 
         Raises:
             Throttled: backfills have used up what is left for the last 24 hours.

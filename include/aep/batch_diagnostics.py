@@ -62,19 +62,21 @@ class BatchDiagnostics:
             self._http.stream((*_BASE, batch_id, kind), "read the errors of a batch", params)
         ) as response:
             chunks = response.chunks()
-            while data := _next(chunks):
+            while data := _next_piece(chunks):
                 yield from filter(bytes.strip, splitter.feed(data))
         if (last := splitter.finish()).strip():
             yield last
 
 
-def _next(chunks: Iterator[bytes]) -> bytes:
+def _next_piece(chunks: Iterator[bytes]) -> bytes:
     """Return the next piece, or no bytes at the end."""
     try:
         return next(chunks, b"")
     except urllib3.exceptions.HTTPError as fault:
         fault_name = type(fault).__name__
-    raise ServiceUnavailable(f"AEP's list of batch errors is truncated ({fault_name}).", "Request it again.")
+    raise ServiceUnavailable(
+        f"AEP's list of batch errors is truncated ({fault_name}).", "Run the command or the task again."
+    )
 
 
 def _length(value: object) -> int | None:

@@ -143,8 +143,8 @@ class Catalog:
             if len(entries) < _PAGE or not fresh:  # nothing new: the server ignores `start`
                 return
         raise NotFound(
-            f"AEP's list does not end: could not {what}.",
-            "Contact Adobe support: the pages of this list repeat.",
+            f"Could not {what}: AEP keeps returning the same pages of a list.",
+            "Run it again. If it happens every time, contact Adobe support.",
         )
 
 

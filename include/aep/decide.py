@@ -109,7 +109,7 @@ def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
 
 
 def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the newest load that records which rows AEP refused, with those as its ``ids``; None without such a load."""
+    """Return the record of the newest load of which AEP refused rows, with the ids of these rows as its ``ids``; None without such a load."""
     newest = next(
         (record for record in reversed(active_records(records)) if record.refused is not None), None
     )
@@ -146,7 +146,7 @@ def decide(
     """Return a partition's next action. ``statuses``: AEP's raw status of each of ``batches_to_poll`` (None: no response)."""
     flying = in_flight(records)
     if flying is not None:
-        decision = _with_batch(flying, load_request, statuses.get(str(flying.batch)))
+        decision = _decide_for_batch_in_flight(flying, load_request, statuses.get(str(flying.batch)))
         if decision is not None:
             return decision
     active = active_records(records)
@@ -158,14 +158,16 @@ def decide(
         if state is not BatchState.ACTIVE:  # the ledger alone does not prove that the load is active
             return Decision(Action.CONFIRM, batch)
     return (
-        _replacing(records, active, load_request)
+        _decide_replacement(records, active, load_request)
         if load_request.replace
         else _with_excluded_batches(records, active, load_request)
     )
 
 
-def _with_batch(last: LedgerRecord, load_request: LoadRequest, status: str | None) -> Decision | None:
-    """Return the action for the batch in flight; None where the batch has no further effect."""
+def _decide_for_batch_in_flight(
+    last: LedgerRecord, load_request: LoadRequest, status: str | None
+) -> Decision | None:
+    """Return the decision about the batch in flight, or None if the batch has no further effect."""
     state = classify_status(status)
     if state is BatchState.ACTIVE:
         return Decision(Action.RECORD, last.batch)
@@ -201,14 +203,14 @@ def _with_excluded_batches(
         return Decision(Action.CREATE)
     if active:
         return Decision(Action.DONE, active[-1].batch)
-    return _empty(records)
+    return _decide_without_rows(records)
 
 
-def _empty(records: Sequence[LedgerRecord]) -> Decision:
+def _decide_without_rows(records: Sequence[LedgerRecord]) -> Decision:
     return Decision(Action.DONE if records and records[-1].kind == "empty" else Action.MARK_EMPTY)
 
 
-def _replacing(
+def _decide_replacement(
     records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
 ) -> Decision:
     if [record.content for record in active] == [load_request.content] and not load_request.renew:
@@ -216,7 +218,7 @@ def _replacing(
     if load_request.excluded_batches:
         return Decision(Action.RESTAGE)
     if not active:
-        return Decision(Action.CREATE) if load_request.rows else _empty(records)
+        return Decision(Action.CREATE) if load_request.rows else _decide_without_rows(records)
     if not load_request.rows:
         return Decision(
             Action.STOP,

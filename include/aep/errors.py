@@ -1,4 +1,4 @@
-"""Error rules for the responses of AEP and of Adobe's identity service.
+"""Error rules for responses of AEP and of Adobe's identity service.
 
 Sources: experienceleague.adobe.com, Platform "Troubleshooting" (gateway codes), "Schema Registry troubleshooting",
 and the OpenAPI files of AdobeDocs/experience-platform-apis.

@@ -59,7 +59,7 @@ def _reason(code: str, rows: int | None) -> str:
 
 
 def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
-    return Counter(reason for _, reason in _refused(access, batch_id, _MOST_FILES, _MOST_ROWS))
+    return Counter(reason for _, reason in _refused_row_errors(access, batch_id, _MOST_FILES, _MOST_ROWS))
 
 
 def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
@@ -67,26 +67,26 @@ def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, 
 
     AEP documents them as samples: they may not contain every refused row.
     """
-    for row, reason in _refused(access, batch_id, None, None):
+    for row, reason in _refused_row_errors(access, batch_id, None, None):
         if isinstance(key := row.get("_id"), str):
             yield key, reason
 
 
-def _refused(
+def _refused_row_errors(
     access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield each error of the refused rows, of at most so many files and rows."""
     for file in access.row_error_files(batch_id)[:files]:
         for row in _rows(access.row_errors(batch_id, file.name), rows):
             for error in items(row.get("_errors")):
-                yield row, _at(error, "code", "column") or "an unknown code"
+                yield row, _code_at_field(error, "code", "column") or "an unknown code"
     for file in access.failed_files(batch_id)[:files]:
         for row in _rows(access.failed_rows(batch_id, file.name), rows):
             for error in items(row.get("_validationErrors")):
-                yield row, _at(error, "keyword", "pointerToViolation") or "an unknown rule"
+                yield row, _code_at_field(error, "keyword", "pointerToViolation") or "an unknown rule"
 
 
-def _at(error: Mapping[str, Any], what: str, where: str) -> str:
+def _code_at_field(error: Mapping[str, Any], what: str, where: str) -> str:
     return " at ".join(filter(None, (_identifier(error.get(what)), _identifier(error.get(where)))))
 
 

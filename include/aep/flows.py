@@ -24,7 +24,7 @@ class Flows:
         self._http = http
 
     def mixpanel_dataflows(self) -> list[JsonObject]:
-        """Return every dataflow whose source is Mixpanel, as AEP returns it."""
+        """Return every dataflow whose source is Mixpanel, in AEP's JSON."""
         return [flow for flow in self._pages("flows", "list dataflows") if self._is_mixpanel(flow)]
 
     def dataflow(self, flow_id: str) -> JsonObject:
@@ -33,19 +33,19 @@ class Flows:
         Raises:
             NotFound: no dataflow has this id.
         """
-        return self._one("flows", flow_id)
+        return self._get_entry("flows", flow_id)
 
     def source_connection(self, key: str) -> JsonObject:
         """Return a source connection, which holds the Mixpanel project and its time zone."""
-        return self._one("sourceConnections", key)
+        return self._get_entry("sourceConnections", key)
 
     def base_connection(self, key: str) -> JsonObject:
         """Return a base connection; AEP does not return its secret."""
-        return self._one("connections", key)
+        return self._get_entry("connections", key)
 
     def target_connection(self, key: str) -> JsonObject:
         """Return a target connection, which holds the dataset."""
-        return self._one("targetConnections", key)
+        return self._get_entry("targetConnections", key)
 
     def runs(self, flow_id: str) -> list[JsonObject]:
         """Return the runs of a dataflow."""
@@ -70,7 +70,7 @@ class Flows:
             specs = [self.source_connection(str(key)).get("connectionSpec", {}).get("id") for key in ids]
         return MIXPANEL_SPEC in specs
 
-    def _one(self, kind: str, key: str) -> JsonObject:
+    def _get_entry(self, kind: str, key: str) -> JsonObject:
         found = self._http.get(
             (*_BASE, kind, key), f"read an entry of {kind}", lambda response: objects(response, "items")
         )
@@ -87,8 +87,8 @@ class Flows:
                 return
             query["continuationToken"] = token
         raise ServiceUnavailable(
-            f"AEP's list does not end: could not {what}.",
-            "Contact Adobe support: the pages of this list repeat.",
+            f"Could not {what}: AEP keeps returning the same pages of a list.",
+            "Run it again. If it happens every time, contact Adobe support.",
         )
 
 

@@ -79,7 +79,7 @@ class AepHttp:
         return self._http.fetch(request, read)
 
     def act(self, path: tuple[str, ...], what: str, action: str) -> Any:
-        """Send ``POST ...?action=``, an idempotent request; return the response's JSON, or None."""
+        """Send the idempotent request ``POST ...?action=``; return the response's JSON, or None for an empty response."""
         request = HttpRequest("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
         return self._http.fetch(request, Response.optional_json)
 
@@ -141,6 +141,6 @@ def objects(response: Response, key: str | None = None) -> list[JsonObject]:
 
 
 def items(value: object) -> Iterator[JsonObject]:
-    """Yield the objects in a list; anything else is skipped, for data that is informational only."""
+    """Yield the objects in a list and skip all other values; for data that is informational only."""
     if isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, dict))

@@ -1,4 +1,4 @@
-"""The ``externalId`` of a batch: it names the pipeline, the day, the content and the attempt."""
+"""The ``externalId`` of a batch: the pipeline, the day, the content and the attempt in one text."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class LoadId:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read an ``externalId``; None where it does not have this form."""
+        """Parse an ``externalId``; return None if this project did not write it."""
         match = _FORM.fullmatch(text or "")
         if match is None:
             return None

@@ -48,7 +48,7 @@ class Batch:
 
     @property
     def day(self) -> date | None:
-        """The partition of a batch of this project; None where the ``externalId`` and the tags do not name it."""
+        """The day whose rows the batch contains; None if neither the ``externalId`` nor the tags contain a day of this project."""
         if self.load_id is not None:
             return self.load_id.day
         try:

@@ -19,7 +19,7 @@ from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_l
 
 @dataclass(frozen=True)
 class Ownership:
-    """The owner that requests a dataset. ``lake`` and ``source`` (``<region>/<project id>``) may be unknown (None).
+    """The owner of a dataset: a pipeline, its lake and its Mixpanel project. ``lake`` and ``source`` (``<region>/<project id>``) may be unknown (None).
 
     ``pipelines``: the names of all existing pipeline files.
     """
@@ -79,7 +79,7 @@ class Ownership:
         )
 
     def missing(self, tags: Mapping[str, Any]) -> dict[str, str]:
-        """Return the tags that setup would write, each with a clause about its value; this writes nothing."""
+        """Return the tags that setup would write, each with a clause about the tag's value, without writing them."""
         found = {}
         if self.lake is not None:
             lake_id = read_lake_id(self.lake)

@@ -56,12 +56,12 @@ def _sandbox_of(settings: AepSettings) -> tuple[str, str]:
 
 
 def batches_a_day(pipeline: Pipeline) -> int:
-    """Return the maximum of batches of scheduled runs: the day's own, one per late day, and those of catch-up days."""
+    """Return the maximum number of batches of scheduled runs: one for the day, one per late day, and one per catch-up day."""
     return 1 + pipeline.late_days + pipeline.catch_up_days
 
 
 def scheduled_batches(pipeline: Pipeline, aep: AepClient) -> int:
-    """Return how many batches a day scheduled runs create at most, of all pipelines with the same connection."""
+    """Return how many batches a day the scheduled runs of all pipelines with the same connection create at most."""
     others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0] if pipeline.folder else []
     sharing = tuple(other for other in others if other.aep.conn_id == pipeline.aep.conn_id)
     return _load(pipeline, Neighbours(sharing), aep)[0]

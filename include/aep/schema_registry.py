@@ -179,8 +179,8 @@ class SchemaRegistry:
             if not start or start == previous:
                 return
         raise SchemaError(
-            f"AEP's list does not end: could not {what}.",
-            "Contact Adobe support: the pages of this list repeat.",
+            f"Could not {what}: AEP keeps returning the same pages of a list.",
+            "Run it again. If it happens every time, contact Adobe support.",
         )
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:

@@ -53,7 +53,8 @@ class AepSettings:
         )
         if not self.scopes:
             raise ConfigError(
-                f"Connection {name}: extra scopes is empty.", "Remove it to use the default scopes."
+                f"Connection {name}: extra scopes is empty.",
+                "Remove the field scopes to use the default scopes.",
             )
         for scope in self.scopes:
             check(name, "extra scopes", scope, r"[A-Za-z0-9_.:/-]{1,200}", "a list of OAuth scopes")

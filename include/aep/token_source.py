@@ -51,7 +51,7 @@ class TokenSource:
         self._http = HttpClient(service, clock, retry_policy)
 
     def token(self) -> str:
-        """Return a token that is valid for at least another short time.
+        """Return a token that stays valid for at least a short time.
 
         Raises:
             CredentialsRejected: the identity service rejects the credential.
@@ -63,7 +63,7 @@ class TokenSource:
         return self._token
 
     def forget(self) -> None:
-        """Discard the token, which was rejected: the next one is new."""
+        """Discard the token after a service rejected it, so that the next call requests a new one."""
         self._token = None
 
     def secrets(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class Part:
             yield block
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return at most ``size`` bytes of the rest of the range."""
+        """Return the next bytes of the range, at most ``size``."""
         wanted = self._left if size < 0 else min(size, self._left)
         block = self._stream.read(wanted) if wanted else b""
         self._left -= len(block)
@@ -79,7 +79,7 @@ class Uploader:
             RequestRefused: the file is empty, which AEP does not ingest, or AEP refuses the upload.
         """
         if size <= 0:
-            raise RequestRefused("An empty file cannot be ingested.", "Remove it from the batch.")
+            raise RequestRefused("An empty file cannot be ingested.", "Remove the empty file from the batch.")
         if size < self._limits.chunk_from_bytes:
             try:
                 self._put(path, opener, size)

@@ -1,4 +1,4 @@
-"""AEP's own record of a partition: every batch of this project in the dataset, also those missing from the ledger.
+"""AEP's record of a partition: every batch of this project in the dataset, including batches that the ledger lacks.
 
 A dataset's batches are listed once; later requests list only those created since. The stored listing holds ids and
 days, never a status: the status of a batch is always requested.
@@ -50,7 +50,7 @@ class _Listing(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Witness:
-    """The catalog's view of the history's dataset."""
+    """The batches of the history's dataset, as the catalog lists them."""
 
     history: History
     aep: AepClient
@@ -77,11 +77,11 @@ class Witness:
         listed = (*listing.days.get(str(day), ()), *listing.days.get(_UNDATED, ()), *named)
         left = [batch for batch in dict.fromkeys(listed) if batch not in set(known)]
         found = [shown.get(batch) or self.aep.batches.find(batch) for batch in left]
-        ours = [batch for batch in found if batch is not None and self._is_of(batch, day)]
+        ours = [batch for batch in found if batch is not None and self._may_be_of_day(batch, day)]
         return sorted(ours, key=lambda batch: (batch.created_ms, batch.id))
 
-    def _is_of(self, batch: Batch, day: date) -> bool:
-        """Return whether a batch is of this project and this dataset, and not of another day."""
+    def _may_be_of_day(self, batch: Batch, day: date) -> bool:
+        """Return whether this project loaded a batch into this dataset, and not for another day."""
         in_dataset = batch.dataset_id in (None, self.history.target.dataset_id)
         return batch.is_ours and in_dataset and batch.day in (None, day)
 

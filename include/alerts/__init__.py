@@ -1,1 +1,1 @@
-"""Alerts: which conditions of a pipeline need a person, their texts, and which of them were sent."""
+"""Alerts: the conditions of a pipeline that need a person, their texts, and the record of sent alerts."""

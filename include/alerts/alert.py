@@ -1,4 +1,4 @@
-"""An alert: one sentence that says what happened, one that says what to do, and a link. It contains no values."""
+"""An alert: a sentence about what happened, a sentence about what to do, and a link. It contains no values of events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Alert:
             object.__setattr__(self, name, one_line(getattr(self, name), _LONGEST).translate(_BRACKETS))
 
     def at(self, base_url: str) -> Alert:
-        """Return the alert with the full address of its page."""
+        """Return a copy of the alert whose link is a full address."""
         return replace(self, link=f"{base_url.rstrip('/')}/{self.path}")
 
     @property
@@ -93,7 +93,7 @@ class Alert:
         return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
     def in_backfill(self, occasion: str) -> Alert:
-        """Return the alert as one for all days of a backfill: further days with the same condition send nothing."""
+        """Return a copy of the alert for a whole backfill, so that further days with the same condition send no alert."""
         return replace(
             self,
             partition=None,
@@ -103,7 +103,7 @@ class Alert:
 
 
 def name_list(names: Iterable[str]) -> str:
-    """Return names for a sentence.
+    """Return names as a list for a sentence, shortened after a few names.
 
     Every client that sends events to Mixpanel chooses the names of properties. Only letters, digits and a few marks are
     kept, so that a name cannot be a mention, a link or markup.

@@ -1,4 +1,4 @@
-"""The conditions of alerts, decided from what the lake knows of a pipeline. Pure."""
+"""The conditions of alerts, decided from the lake's facts about a pipeline. Pure functions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_DAYS_NAMED = 10
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task failed: the sentence and the hint of its error, and the error's class."""
+    """The failure of a task: the sentence, the hint and the class of its error."""
 
     task: str
     sentence: str = ""
@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a refresh of one day has found."""
+    """The result of a refresh of one day."""
 
     day: date
     late: int
@@ -43,10 +43,10 @@ class Refreshed:
     active: int
 
 
-def failed(
+def failed_task_alert(
     pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
 ) -> Alert:
-    """Return the alert about a failed task. ``run``: the run's id, where a failure of the next run is another alert."""
+    """Return the alert about a failed task. ``run``: the run's id, if a failure of the next run is to send another alert."""
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
     sentence = failure.sentence or "The task gave no reason; its process may have been ended."
     remedy = failure.hint or "Open the log of the failed task, then clear it."
@@ -61,8 +61,8 @@ def failed(
     )
 
 
-def late(pipeline: Pipeline, day: date, state: str) -> Alert:
-    """Return the alert about a day that is not in AEP at its deadline. ``state``: of its run."""
+def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
+    """Return the alert about a day that is not in AEP at its deadline. ``state``: the state of the day's run."""
     hours = pipeline.alerts.late_after_hours if pipeline.alerts else None
     return Alert(
         "late",
@@ -80,8 +80,8 @@ def is_loaded(facts: DayFacts | None) -> bool:
     return facts is not None and (bool(facts.batches) or facts.progress == "empty")
 
 
-def of_loaded_day(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
-    """Yield the alerts about a day that was loaded: quarantine, volume, properties.
+def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
+    """Yield the alerts about a loaded day: its quarantine, volume and new properties.
 
     ``index``: what is known of the days before; ``facts``: with the names of the day's properties.
     """
@@ -107,7 +107,7 @@ def of_loaded_day(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIn
 def _volume(
     pipeline: Pipeline, settings: Alerts, day: date, counts: Counts, index: BoardIndex
 ) -> Iterator[Alert]:
-    """Compare a day with the same weekday of the four weeks before; at least three of them must be known."""
+    """Yield an alert if a day's volume differs from the same weekday of the last four weeks, of which at least three must be known."""
     if settings.volume_factor is None:
         return
     before = [index.days.get(str(day - timedelta(weeks=number))) for number in range(1, _WEEKS + 1)]
@@ -213,7 +213,7 @@ def refreshed_days(
 
 
 def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
-    """Yield an alert for each credential that ends soon; again in its last week, and once it has ended."""
+    """Yield an alert for each credential that expires soon, again in its last week, and again after it has expired."""
     settings = _settings(pipeline)
     for name, last in settings.credentials.items():
         left = (last - today).days

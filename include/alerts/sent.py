@@ -1,4 +1,4 @@
-"""The memory of alerts that were sent, in the lake: an alert is sent once to each recipient."""
+"""Records in the lake of the alerts that were sent, so that each alert is sent once to each recipient."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.lake.records import create_record, read_index
 
 
 def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
-    """Return whether all that an alert says was sent to a recipient before.
+    """Return whether all conditions of an alert were sent to a recipient before.
 
     Raises:
         PipelineError: the lake cannot be read.

@@ -1,1 +1,1 @@
-"""What the board shows: the state of every day of a pipeline, from the lake's own small files. It never writes."""
+"""The data of the board: the state of every day of a pipeline, from small files in the lake. Only the audit writes its index."""

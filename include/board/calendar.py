@@ -1,4 +1,4 @@
-"""The days of a pipeline as months of a calendar, and as points of a chart. Pure geometry; templates draw it."""
+"""The days of a pipeline as months of a calendar, and as points of a chart. Pure functions; templates draw their results."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
 
 
 def cell_label(day: Day) -> str:
-    """Return what a cell says on hover and to a screen reader."""
+    """Return the text of a cell for its tooltip and for screen readers."""
     text = f"{date_words(day.day)}: {day.state.value}"
     if day.facts is None or not day.facts.counts.exported:
         return text
@@ -86,7 +86,7 @@ def cell_label(day: Day) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One bar of the funnel. ``kind``: ``taken`` is what a step took out, drawn at the end of the bar before."""
+    """One bar of the funnel. The ``kind`` ``taken`` is the number that a step removed, drawn at the end of the previous bar."""
 
     name: str
     count: int
@@ -96,7 +96,7 @@ class Part:
 
 
 def funnel(day: Day) -> list[Part]:
-    """Return the funnel of a day: exported, what was taken out on the way, and what is active."""
+    """Return the funnel of a day: exported events, the events that each step removed, and active rows."""
     if day.facts is None or not day.facts.counts.exported:
         return []
     counts = day.facts.counts

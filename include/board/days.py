@@ -1,4 +1,4 @@
-"""What state a day is in, from the lake's facts, the last audit and Airflow's runs. Pure."""
+"""The state of each day, from the lake's facts, the last audit and Airflow's runs. Pure functions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _FAILED_STATUSES = ("failed",)
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a task failed, as it left it in XCom."""
+    """The reason why a task failed, as the task stored it in XCom."""
 
     step: str
     sentence: str
@@ -79,7 +79,7 @@ class Day:
 
     @property
     def volume(self) -> int:
-        """Exported events; 0 where nothing is known."""
+        """The number of exported events of the day; 0 if it is unknown."""
         return self.facts.counts.exported if self.facts else 0
 
 
@@ -92,7 +92,7 @@ def all_days(pipeline: Pipeline, facts: PipelineFacts, runs: Mapping[date, Run],
 
 
 def last_day(pipeline: Pipeline, now: datetime) -> date:
-    """Return yesterday in the zone in which Mixpanel counts the project's days, or the pipeline's last day."""
+    """Return yesterday in the project's time zone, or the pipeline's last day if that is earlier."""
     yesterday = now.astimezone(pipeline.mixpanel.day_zone).date() - timedelta(days=1)
     return min(yesterday, pipeline.end_date) if pipeline.end_date else yesterday
 
@@ -109,7 +109,7 @@ def one_day(
     # Of older days only that they have settled matters; to compute it for years of days takes longer than all else.
     is_recent = (now.date() - day).days <= _LONGEST_SETTLING_DAYS
     settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
-    run = _of_now(run, of_day)
+    run = _unless_replaced(run, of_day)
     verdict = _verdict(facts, day, of_day)
     state = _state(
         of_day, verdict, run, is_unread=day in facts.unread, is_due=settled is None or settled <= now
@@ -117,7 +117,7 @@ def one_day(
     return Day(day, state, of_day, verdict, run, settled)
 
 
-def _of_now(run: Run | None, facts: DayFacts | None) -> Run | None:
+def _unless_replaced(run: Run | None, facts: DayFacts | None) -> Run | None:
     """Return the run, or None if it failed before the ledger's newest record: a later run replaced it."""
     if run is None or run.state != "failed" or run.ended is None or facts is None or not facts.at:
         return run
@@ -167,7 +167,7 @@ def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
 
 
 def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
-    """Return the run that counts for each day: one at work, else the newest. ``runs``: oldest first."""
+    """Return for each day the run to show: a queued or running one, otherwise the newest. ``runs``: oldest first."""
     found: dict[date, Run] = {}
     for run in runs:
         other = found.get(run.day)
@@ -177,7 +177,7 @@ def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
 
 
 def gaps(days: Sequence[Day]) -> list[tuple[date, date, State]]:
-    """Return the spans of days that are not complete and should be, newest first: first day, last day, state."""
+    """Return the spans of days that should be complete and are not, newest first: first day, last day, state."""
     found: list[tuple[date, date, State]] = []
     for day in days:
         if day.state not in GAPS:

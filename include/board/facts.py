@@ -1,4 +1,4 @@
-"""What the lake knows about one day: its ledger, and the counts of the manifests that the newest load was made of."""
+"""The lake's facts about one day: its ledger, and the counts in the manifests behind the newest load."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BatchFacts(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Events of a day, by what became of them: ``exported = duplicates + quarantined + valid`` (+ ``not_events``).
+    """Numbers of events of a day by their outcome: ``exported = duplicates + quarantined + valid`` (+ ``not_events``).
 
     Of the valid ones, ``refused`` are not active.
     """
@@ -50,12 +50,12 @@ class Counts(msgspec.Struct, frozen=True):
 
     @property
     def not_sent(self) -> int:
-        """Events that are in quarantine."""
+        """The number of events in quarantine."""
         return self.quarantined + self.refused
 
 
 class DayFacts(msgspec.Struct, frozen=True):
-    """A day as its ledger and its manifests describe it. ``number``: of the newest record of the ledger."""
+    """A day as its ledger and its manifests describe it. ``number``: the number of the ledger's newest record."""
 
     number: int
     at: str
@@ -82,7 +82,7 @@ class DayFacts(msgspec.Struct, frozen=True):
 
 
 def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
-    """Return the facts of a day; None where it has no ledger. Some seven small reads.
+    """Return the facts of a day, or None if the day has no ledger. This costs about seven small reads.
 
     Raises:
         BadManifest: the ledger or a manifest cannot be read.

@@ -1,4 +1,4 @@
-"""Hints about a day as a whole. The steps write them for Airflow's tasks, of which a person clears one."""
+"""Rewrites hints for the board, which shows days: the steps write hints for Airflow's tasks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _RULES = [
 ]
 
 
-def for_a_day(hint: str) -> str:
-    """Return a hint that says to run the day again where it said to clear a task."""
+def hint_for_day(hint: str) -> str:
+    """Return the hint with "run the day again" in place of "clear the task"."""
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)
     return hint

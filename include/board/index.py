@@ -1,4 +1,4 @@
-"""The board's index: the facts of every day of a history, and the last audit, in one file that can be made again.
+"""The board's index: the facts of every day of a history, and the last audit, in one file that can be rebuilt at any time.
 
 The audit writes it. Readers find all days with one read; a day whose run ended after ``listed_at`` is read for itself.
 """
@@ -29,7 +29,7 @@ NAME = "board"
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the audit said of a day that is not complete, or was loaded under other settings than today's."""
+    """The audit's verdict on a day that is incomplete, or that was loaded with other settings than the current ones."""
 
     status: str
     reason: str
@@ -38,7 +38,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class BoardIndex(msgspec.Struct, frozen=True):
-    """``listed_at``: everything that happened before is in the index; ``audited_at``: empty before the first audit."""
+    """``listed_at``: the time up to which the index is complete; ``audited_at``: empty before the first audit."""
 
     version: int = _VERSION
     listed_at: str = ""
@@ -54,17 +54,17 @@ class BoardIndex(msgspec.Struct, frozen=True):
 
 
 def read_board_index(history: History) -> BoardIndex:
-    """Return the index; an empty one where it is missing or of another version. One read."""
+    """Read the index from the lake; return an empty one if it is missing or of another version. This costs one read."""
     return decode_index(read_body(history))
 
 
 def read_body(history: History) -> bytes:
-    """Return the index as it is in the lake; empty where it is missing."""
+    """Return the bytes of the index in the lake; empty if the index is missing."""
     return read_index(history.lake, history.key(NAME)) or b""
 
 
 def decode_index(body: bytes) -> BoardIndex:
-    """Return the index that was read; an empty one where it is missing or of another version."""
+    """Parse the bytes of an index; return an empty index for missing bytes or another version."""
     try:
         index = msgspec.json.decode(body or b"{}", type=BoardIndex)
     except msgspec.MsgspecError:
@@ -113,7 +113,7 @@ def make_board_index(history: History, pipeline: str, audit: Audit, now: datetim
 
 
 def read_or_explain(history: History, pipeline: str, day: date, number: int = 0) -> DayFacts:
-    """Return the facts of a day; where its ledger or a manifest cannot be read, facts that say so."""
+    """Return the facts of a day; if its ledger or a manifest cannot be read, return facts that contain the reason."""
     try:
         return read_facts(history, pipeline, day) or DayFacts(0, "")
     except BadManifest as error:
@@ -121,7 +121,7 @@ def read_or_explain(history: History, pipeline: str, day: date, number: int = 0)
 
 
 def first_seen(known: Mapping[str, str], days: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return each name with the first day on which it was seen; no more than some thousand names."""
+    """Return each property name with the first day that contains it, for at most some thousand names."""
     found = dict(known)
     for day, names in sorted(days.items()):
         for name in names:

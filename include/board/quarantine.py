@@ -20,7 +20,7 @@ HIDDEN = "•••"
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """One event: the step that refused it, why, and its fields with their values or ``HIDDEN``."""
+    """A quarantined event: the step that rejected it, the reason, and its fields with values or ``HIDDEN``."""
 
     step: str
     reasons: tuple[str, ...]
@@ -28,7 +28,7 @@ class QuarantinedRow:
 
 
 def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool) -> list[QuarantinedRow]:
-    """Return the first rows of quarantine files; a file that a cleaning has removed has none.
+    """Return the first rows of quarantine files; files that a cleaning has removed are skipped.
 
     Raises:
         LakeError: the lake cannot be read.

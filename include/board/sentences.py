@@ -1,4 +1,4 @@
-"""The board's sentences: what is true of a day, why, who has to act, and what to do. Pure."""
+"""The board's sentences about a day: its state, the cause, who has to act, and what to do. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from include.board.days import Day, State
-from include.board.hints import for_a_day
+from include.board.hints import hint_for_day
 from include.config.model import Pipeline
 from include.steps.reconcile.audited_day import Remedy
 
@@ -32,7 +32,7 @@ def date_words(day: date) -> str:
 
 
 def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
-    """Return how the headline calls a day: with its zone, and as yesterday where it is."""
+    """Return the name of a day for the headline: "yesterday" or the date, with the time zone."""
     zone = pipeline.mixpanel.day_zone.key
     named = f"{date_words(day)}, {zone}"
     if day == yesterday:
@@ -41,7 +41,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
 
 
 def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
-    """Return what became of a day, with its figures."""
+    """Return a sentence about the state of a day, with its numbers of events."""
     counts = day.facts.counts if day.facts else None
     match day.state:
         case State.ACTIVE | State.QUARANTINE if counts:
@@ -76,7 +76,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
 
 
 def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each state
-    """Return why a day is as it is, and what to do about it."""
+    """Return the cause of a day's state, and what to do about it."""
     if day.state is State.RUNNING:
         return Advice("A run is at work.", what="Wait until it has ended.")
     if day.state is State.NOT_DUE or day.state is State.UNREAD:
@@ -90,7 +90,7 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
             return Advice(
                 why, ENGINEER, "Open the run and read the failed task's log, then run the day again.", "run"
             )
-        return Advice(problem.sentence, ENGINEER, for_a_day(problem.hint) or "Run the day again.", "run")
+        return Advice(problem.sentence, ENGINEER, hint_for_day(problem.hint) or "Run the day again.", "run")
     if day.state is State.NEVER_RUN:
         return Advice(_NEVER_RUN, ENGINEER, "Load it with a backfill.", "backfill")
     if day.state is State.MISSING:
@@ -108,7 +108,10 @@ def _by_verdict(day: Day) -> Advice:
     reason = f"The last audit says: {day.verdict.reason}."
     if day.state is State.FAILED and day.run and day.run.problem:
         return Advice(
-            day.run.problem.sentence, ENGINEER, for_a_day(day.run.problem.hint) or "Run the day again.", "run"
+            day.run.problem.sentence,
+            ENGINEER,
+            hint_for_day(day.run.problem.hint) or "Run the day again.",
+            "run",
         )
     match day.verdict.remedy:
         case "WAIT":

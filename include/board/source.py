@@ -1,4 +1,4 @@
-"""Reads a pipeline's facts for the board: the index once in a while, and the days whose runs have ended since.
+"""Reads a pipeline's facts for the board: the index at intervals, and then the days whose runs have ended since.
 
 Nothing lists the lake. A reader is kept for as long as the process lives; it may be used by several threads.
 """
@@ -32,7 +32,7 @@ _POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
 
 @dataclass(frozen=True)
 class PipelineFacts:
-    """What is known of a pipeline's days. ``unread``: days whose runs have ended and that are still to be read."""
+    """The facts about a pipeline's days. ``unread``: days whose runs have ended and whose facts were not read since."""
 
     target: Target | None = None
     index: BoardIndex = field(default_factory=BoardIndex)
@@ -59,7 +59,7 @@ class FactsReader:
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
-        """Return the moment up to which the index knows everything; None without an index.
+        """Return the time up to which the index is complete, or None without an index.
 
         Raises:
             PipelineError: as for ``read``.
@@ -69,7 +69,7 @@ class FactsReader:
             return datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
 
     def read(self, ended: Mapping[date, datetime]) -> PipelineFacts:
-        """Return the facts; ``ended``: when the last run of a day ended, for each day that has had one.
+        """Return the facts of all days. ``ended``: for each day with a run, when its last run ended.
 
         Raises:
             PipelineError: the lake cannot be read, or what it holds is not a record of ours.
@@ -87,7 +87,7 @@ class FactsReader:
             return self._facts(history, frozenset(wanted[_MOST_DAYS:]))
 
     def fresh_day(self, day: date) -> DayFacts | None:
-        """Return one day's facts, read now; None where it has no ledger."""
+        """Read one day's facts from the lake now; return None if the day has no ledger."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
@@ -95,7 +95,7 @@ class FactsReader:
         return found if found is not None and (found.number or found.trouble) else None
 
     def ledger(self, day: date) -> list[LedgerRecord]:
-        """Return the records of a day's ledger, read now; none where it has no ledger, or one that cannot be read."""
+        """Read the records of a day's ledger from the lake now; return none if the ledger is missing or unreadable."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
@@ -105,7 +105,7 @@ class FactsReader:
             return []
 
     def _wanted(self, ended: Mapping[date, datetime]) -> list[date]:
-        """Days that may have changed since the index was made, and were not read after that; newest first."""
+        """Return the days that may have changed since they were last read, newest first."""
         listed = datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
         found = [
             day

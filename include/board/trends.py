@@ -1,4 +1,4 @@
-"""How a pipeline develops: volume, lateness, quarantine, size, schema versions, new properties. Pure."""
+"""The trends of a pipeline: volume, lateness, quarantine, size, schema versions, new properties. Pure functions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SchemaSpan:
 
 @dataclass(frozen=True)
 class Trends:
-    """Charts of a pipeline, and what changed when."""
+    """The charts of a pipeline, its schema versions, and its new properties."""
 
     charts: tuple[Chart, ...]
     schemas: tuple[SchemaSpan, ...]

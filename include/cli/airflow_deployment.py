@@ -1,4 +1,4 @@
-"""What ``check`` asks of the Airflow that runs the tasks."""
+"""The checks of ``check`` on the Airflow that runs the tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AirflowDeployment:
     heartbeat_seconds: float
 
     def require_usable(self) -> str:
-        """Return a sentence about this Airflow.
+        """Return a sentence about this Airflow's version and pools, or raise an error if tasks cannot run in it.
 
         Raises:
             ConfigError: its version is not supported, or a pool is missing.
@@ -33,8 +33,8 @@ class AirflowDeployment:
             )
         if self.missing_pools:
             raise ConfigError(
-                f"Airflow has no pool {', '.join(self.missing_pools)}: tasks in it are never scheduled.",
-                "Restart the scheduler, which adds it, or run `python -m mixpanel_aep.settings airflow_pools.yaml`. Create a "
+                f"Airflow has no pool {', '.join(self.missing_pools)}: tasks that use the pool are never scheduled.",
+                "Restart the scheduler, which adds the missing pool, or run `python -m mixpanel_aep.settings airflow_pools.yaml`. Create a "
                 "pool that only a pipeline file names under Admin > Pools.",
             )
         sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"

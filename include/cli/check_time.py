@@ -34,17 +34,17 @@ def _evidence(project: Project) -> tuple[TimeEvidence, str]:
     days = project.exported_days(_DAYS)
     for day in days:
         with project.raw_lines(day) as lines:
-            _see(project, evidence, lines)
+            _add_evidence(project, evidence, lines)
     if days:
         return evidence, f"{days[-1]} to {days[0]} in the lake"
     first, last = project.newest_days(_DAYS)
     with project.sample(first, last, ENOUGH_EVIDENCE) as lines:
-        _see(project, evidence, lines)
+        _add_evidence(project, evidence, lines)
     return evidence, f"a sample of {first} to {last}"
 
 
-def _see(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
-    """Parse lines only for their times; events of other days are evidence as well."""
+def _add_evidence(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
+    """Add the times of lines to the evidence; events of other days count as well."""
     source = project.pipeline.mixpanel
     event_parser = EventParser(
         project_id=project.mixpanel_settings.project_id,

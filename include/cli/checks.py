@@ -33,7 +33,7 @@ def _mixpanel(project: Project) -> str:
     me, source = project.mixpanel.me(), project.pipeline.mixpanel
     if not me.project_visible:
         raise WrongProject(
-            f"Mixpanel does not show project {project.mixpanel_settings.project_id} to this account.",
+            f"Mixpanel does not list project {project.mixpanel_settings.project_id} to this account.",
             "Correct project_id and region of the connection, or give the account a role in the project.",
         )
     sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not report'}"
@@ -42,7 +42,7 @@ def _mixpanel(project: Project) -> str:
     if source.time_is == "project_local":
         raise ConfigError(
             f"Mixpanel reports the project's zone as {me.timezone}, but the pipeline file has {source.timezone}.",
-            "Write timezone as Mixpanel shows it.",
+            "Set mixpanel.timezone in the pipeline file to the zone that Mixpanel reports.",
         )
     return f"{sentence}; the pipeline file has {source.timezone}, which changes nothing if time is UTC"
 

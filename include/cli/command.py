@@ -1,4 +1,4 @@
-"""Turns a function into a command: common options, the pipeline that it works with, and the output of errors."""
+"""Turns a function into a command with common options, a pipeline, and readable errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from include.cli.console import Output, print_status, say_error
 from include.cli.exit_codes import ExitCode, exit_code_of
-from include.cli.hints import for_command_line
+from include.cli.hints import hint_for_command_line
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
 from include.cli.project import Project
 from include.environment import UnknownEnvironment, is_production
@@ -47,7 +47,7 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
                 named()
             return code
 
-        _end(work, out, debug=given.pop("debug"))
+        _run_and_exit(work, out, debug=given.pop("debug"))
 
     first = _parameter("pipeline", _OF_PROJECT["pipeline"])
     rest = [_parameter(key, kind) for key, kind in _OF_PROJECT.items() if key != "pipeline"]
@@ -60,7 +60,7 @@ def add_command(app: typer.Typer, name: str, function: Function) -> None:
     def command(**given: Any) -> None:
         out = Output(given.pop("json"))
         debug = given.pop("debug")
-        _end(lambda: function(out, **given), out, debug=debug)
+        _run_and_exit(lambda: function(out, **given), out, debug=debug)
 
     _register(app, name, function, command, [], [_parameter("json", Json)], skip=1)
 
@@ -98,8 +98,8 @@ def _help(function: Function) -> str:
     return text.partition("\n\nRaises:")[0].replace("``", "")
 
 
-def _end(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
-    """Run a command, and end it with its exit code; print an error as a sentence and a hint.
+def _run_and_exit(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
+    """Run a command and exit with its exit code; print an error as a sentence and a hint.
 
     Raises:
         typer.Exit: always.
@@ -123,7 +123,7 @@ def _report(error: PipelineError | UnknownEnvironment, out: Output, *, debug: bo
     if isinstance(error, UnknownEnvironment):
         sentence, hint, code, is_final = str(error), "", ExitCode.REFUSED, True
     else:
-        sentence, hint, code = error.sentence, for_command_line(error.hint), exit_code_of(error)
+        sentence, hint, code = error.sentence, hint_for_command_line(error.hint), exit_code_of(error)
         is_final = isinstance(error, Terminal)
     _print_error("Refused" if is_final else "Not done", error, sentence, hint, code, out, debug=debug)
     return code

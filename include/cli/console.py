@@ -70,13 +70,13 @@ class Output:
         _print_lines(console, made, aside=False)
 
     def result(self, value: Mapping[str, Any]) -> None:
-        """Print the result for a program, if one requested it."""
+        """Print the result as JSON if the option ``--json`` is given."""
         if self.json:
             print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> None:
-    """Print a mark, the subject of the line, and a sentence. ``aside``: on standard error.
+    """Print a mark, a subject and a sentence in one line. ``aside``: print to standard error.
 
     In a terminal the sentence is wrapped at words; elsewhere it is one line, which grep finds.
     """

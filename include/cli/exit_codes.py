@@ -8,7 +8,7 @@ from include.errors import Conflict, PipelineError, Transient
 
 
 class ExitCode(IntEnum):
-    """The meaning of a command's end for the program that called it."""
+    """The exit codes of commands, for the program that called the command."""
 
     OK = 0
     REFUSED = 1

@@ -1,10 +1,10 @@
-"""Hints for a person at the command line. The steps write them for Airflow, where a person clears a task."""
+"""Rewrites hints for the command line: the steps write hints for Airflow's tasks."""
 
 from __future__ import annotations
 
 import re
 
-from include.board.hints import for_a_day
+from include.board.hints import hint_for_day
 
 _AGAIN = "the same command again"
 _RULES = [
@@ -32,9 +32,9 @@ _RULES = [
 ]
 
 
-def for_command_line(hint: str) -> str:
-    """Return a hint in the words of the command line: commands and days, where Airflow has tasks and workers."""
-    hint = for_a_day(hint)
+def hint_for_command_line(hint: str) -> str:
+    """Return the hint with the command line's commands and days in place of Airflow's tasks and workers."""
+    hint = hint_for_day(hint)
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)
     return hint

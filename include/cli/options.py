@@ -45,7 +45,7 @@ def parse_days(text: str) -> DayRange:
     days = DayRange(parse_day(first), parse_day(last if dots else first))
     if days.last < days.first:
         raise typer.BadParameter(
-            f"{days.last} is before {days.first}. Write the first day first, as in 2026-07-01..2026-07-31."
+            f"{days.last} is before {days.first}. Give the earlier day first, then the later one, as in 2026-07-01..2026-07-31."
         )
     return days
 

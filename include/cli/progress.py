@@ -68,7 +68,7 @@ class _TimeColumn(TimeRemainingColumn):
 
 
 @contextmanager
-def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
+def show_progress(text: str, total: float | None, unit: str) -> Iterator[Meter]:
     """Show the progress of the work inside the block; show nothing if standard error is not a terminal."""
     console = Console(stderr=True)
     progress = Progress(
@@ -98,9 +98,9 @@ def counting(text: str, total: float | None, unit: str) -> Iterator[Meter]:
 
 
 @contextmanager
-def working(text: str) -> Iterator[Meter]:
-    """Show that work is in progress whose size and rate are unknown."""
-    with counting(text, None, "") as meter:
+def show_activity(text: str) -> Iterator[Meter]:
+    """Show inside the block that work is in progress; its size and rate are unknown."""
+    with show_progress(text, None, "") as meter:
         yield meter
 
 

@@ -57,7 +57,7 @@ class Project:
 
     @classmethod
     def of(cls, pipeline: str, connections: Path | None, pipelines: Path, lake: str | None) -> Project:
-        """Return the project that the options name.
+        """Return the project for the pipeline, lake and connections in the options.
 
         Raises:
             ConfigError: the pipeline was not found, its file is wrong, or it conflicts with another pipeline.
@@ -122,7 +122,7 @@ class Project:
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 
     def newest_days(self, count: int) -> tuple[date, date]:
-        """Return the first and the last of the pipeline's newest days that are over in the project's zone.
+        """Return the first and the last of the pipeline's newest days that have ended in the project's time zone.
 
         Raises:
             ConfigError: no day is over yet.
@@ -137,11 +137,11 @@ class Project:
         return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
 
     def exported(self, day: date) -> Manifest | None:
-        """Return the day's newest export whose file is in the lake."""
+        """Return the newest export of the day whose files are in the lake."""
         return self._newest_export(day)
 
     def exported_as_now(self, day: date) -> Manifest | None:
-        """Return the day's newest export under the pipeline file's present filter whose file is in the lake."""
+        """Return the newest export of the day with the pipeline's current filter whose files are in the lake."""
         return self._newest_export(
             day, ExportRequest.of(self.workspace(day), self.mixpanel_settings.source).digests
         )

@@ -22,16 +22,16 @@ COMMON = ("--connections", "--pipelines", "--lake", "--json", "--debug", "--help
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Yield every command with its words, such as ``ledger show``; groups are not commands."""
-    yield from _below(get_command(app), ())
+    yield from _subcommands(get_command(app), ())
 
 
-def _below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def _subcommands(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     inner = getattr(command, "commands", None)
     if inner is None:
         yield " ".join(words), command
         return
     for name, each in inner.items():
-        yield from _below(each, (*words, name))
+        yield from _subcommands(each, (*words, name))
 
 
 def help_of(words: str, command: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from include.aep.client import AepClient
 from include.cli.console import Output
-from include.cli.progress import Meter, counting
+from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.clock import Clock
 from include.lake.manifest import Manifest
@@ -104,7 +104,7 @@ def days_runner(
 ) -> Iterator[DaysRunner]:
     """Run ``days`` inside the block, with one progress bar for all of them; consecutive days are exported together."""
     together = Window(min(days), max(days)) if len(days) > 1 else None
-    with counting("Starting", len(days) * len(STEPS), "steps") as meter:
+    with show_progress("Starting", len(days) * len(STEPS), "steps") as meter:
         yield DaysRunner(project, out, meter, again, replace, together)
 
 

@@ -43,7 +43,7 @@ class LakeSetting:
 
     @property
     def is_given(self) -> bool:
-        """Return whether ``--lake`` names it."""
+        """Return whether ``--lake`` sets the lake."""
         return self.origin == _ON_COMMAND_LINE
 
 
@@ -202,19 +202,23 @@ def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
 
 def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
     if not path.is_file():
-        raise ConfigError(f"The connections file {path.name} was not found.", "Pass one with --connections.")
+        raise ConfigError(
+            f"The connections file {path.name} was not found.",
+            "Correct the path, or name another connections file with the option --connections.",
+        )
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
         rows = (data.get("airflow") or {}).get("connections") or []
         found = {str(row["conn_id"]): row for row in rows if row.get("conn_id")}
     except (yaml.YAMLError, ValueError, AttributeError, TypeError):
         raise ConfigError(
-            f"{path.name} contains no connections.", "Write it in the format of airflow_settings.yaml."
+            f"{path.name} contains no connections.",
+            "Write connections in the format of airflow_settings.yaml.",
         ) from None
     if conn_id not in found:
         raise ConfigError(
             f"Connection {conn_id!r} was not found in {path.name}.",
-            f"Add it there, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
+            f"Add the connection to that file, or set AIRFLOW_CONN_{conn_id.upper()} to JSON.",
         )
     return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
 
@@ -225,5 +229,7 @@ def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise ConfigError(f"Connection {conn_id}: extra is not an object.", "Write it as JSON.")
+        raise ConfigError(
+            f"Connection {conn_id}: extra is not an object.", "Write the field extra as a JSON object."
+        )
     return found

@@ -1,4 +1,4 @@
-"""The section ``airflow:`` of a pipeline file, and what each task of its DAGs uses where the file says nothing."""
+"""The section ``airflow:`` of a pipeline file, and the defaults of each task of its DAGs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TaskName = Literal[
 
 @dataclass(frozen=True)
 class TaskDefaults:
-    """What Airflow needs to know about one task."""
+    """The defaults of one task in Airflow: retries, timeout, pool and others."""
 
     retries: int = 4
     retry_delay_seconds: int = 30
@@ -116,7 +116,7 @@ class _Section(BaseModel):
 
 
 class TaskSettings(_Section):
-    """One task; what is not set comes from the section, then from ``TASKS``."""
+    """The settings of one task; missing ones are taken from the section, then from ``TASKS``."""
 
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
@@ -175,7 +175,7 @@ class AirflowSettings(_Section):
         }
 
     def pod_resources(self, name: TaskName) -> dict[str, str]:
-        """Return what the file says about the size of a task's pod: ``cpu``, ``memory``, ``max_cpu``, ``max_memory``."""
+        """Return the pod size that the file sets for a task: ``cpu``, ``memory``, ``max_cpu``, ``max_memory``."""
         own = self.tasks.get(name, TaskSettings())
         sizes = {key: getattr(own, key) for key in ("cpu", "memory", "max_cpu", "max_memory")}
         return {key: value for key, value in sizes.items() if value is not None}

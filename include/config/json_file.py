@@ -19,12 +19,15 @@ def read_json(path: Path) -> Any:
     """
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.", "Check its content."
+            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.",
+            "Check that it is the intended file.",
         )
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path.name} is not valid JSON: {error}.", "Correct the file.") from None
+        raise ConfigError(
+            f"{path.name} is not valid JSON: {error}.", "Correct the JSON at that position."
+        ) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -120,7 +120,8 @@ def load_pipeline(path: Path) -> Pipeline:
         )
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.", "Check its content."
+            f"{path.name} is larger than {_LIMIT_BYTES} bytes, the maximum.",
+            "Check that it is a pipeline file.",
         )
     data, lines = _read_yaml(path)
     try:
@@ -136,7 +137,9 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
         text = path.read_text(encoding="utf-8")
         # Aliases are refused: a short file with aliases can expand to gigabytes.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise ConfigError(f"{path.name} uses a YAML alias (*name).", "Write the value out.")
+            raise ConfigError(
+                f"{path.name} uses a YAML alias (*name).", "Write the value itself in place of the alias."
+            )
         node = yaml.compose(text, Loader=_Loader)
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # a text that is not UTF-8 is a ValueError

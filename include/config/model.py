@@ -105,7 +105,7 @@ class MixpanelSource(_Section):
 
 
 class AepTarget(_Section):
-    """The dataset, and what setup creates when it is missing."""
+    """The dataset, and the settings with which setup creates a missing dataset."""
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
@@ -162,7 +162,7 @@ class Verify(_Section):
     """How AEP's data lake is compared with the ledgers."""
 
     schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
-    """A cron expression in the zone in which Mixpanel counts the project's days; None: only triggered manually."""
+    """A cron expression in the project's time zone. None: runs are triggered only manually."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
     """The time limit for all queries of one run together."""
     reader: Literal["query_service", "data_access"] = "query_service"
@@ -173,7 +173,7 @@ Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Retention(_Section):
-    """How many days objects of the lake are kept, each counted from when it was written; None: without limit.
+    """How many days each kind of lake object is kept after it is written. None means forever.
 
     Ledgers, ids, manifests and schemas are always kept.
     """
@@ -233,7 +233,7 @@ class Pipeline(_Section):
 
     @property
     def identity_properties(self) -> tuple[str, ...]:
-        """Properties that are identities unchanged; the field of a computed one does not hold the identity."""
+        """The properties whose unchanged values are identities. Computed identities are excluded, because their fields do not hold the identity."""
         return tuple(name for name, source in self.identities.items() if source.value is None)
 
     @property

@@ -110,8 +110,10 @@ class HttpClient:
         except ServiceUnavailable as error:
             return _Failure(error, request.idempotent)
         except _NETWORK as fault:
-            return _Failure(self._unreachable(request, fault), request.idempotent or _was_never_sent(fault))
-        return self._refused(request, response, may_renew=may_renew)
+            return _Failure(
+                self._unreachable_error(request, fault), request.idempotent or _was_never_sent(fault)
+            )
+        return self._failure_of_response(request, response, may_renew=may_renew)
 
     def _request(self, request: HttpRequest, headers: Mapping[str, str]) -> requests.Response:
         with _body(request) as body:
@@ -129,7 +131,7 @@ class HttpClient:
                 stream=True,
             )
 
-    def _unreachable(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
+    def _unreachable_error(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
         """Return the error for a network fault, with the fault's class and the host only: its text contains the whole URL."""
         fault_name = type(fault).__name__
         host = urlsplit(request.url).netloc
@@ -138,7 +140,9 @@ class HttpClient:
             network_hint(fault_name),
         )
 
-    def _refused(self, request: HttpRequest, response: requests.Response, *, may_renew: bool) -> _Failure:
+    def _failure_of_response(
+        self, request: HttpRequest, response: requests.Response, *, may_renew: bool
+    ) -> _Failure:
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
         requested = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())

@@ -14,7 +14,7 @@ CORRECT_IT = "Correct it under Admin > Connections; docs/own-project.md lists wh
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, Any], known: Iterable[str]) -> None:
-    """Refuse unknown extra fields: editing a connection must not switch off TLS, or add a proxy or an address.
+    """Refuse unknown extra fields, so that an edited connection cannot switch off TLS, or add a proxy or an address.
 
     Raises:
         ConfigError: naming the unknown field, the nearest known field and all known fields.

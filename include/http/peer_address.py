@@ -10,7 +10,7 @@ from include.http.network import PRIVATE_VARIABLE
 
 
 def require_public(host: str, peer: str, *, private_network: bool) -> None:
-    """Refuse a peer that is not on the internet, whatever DNS returned; ``localhost`` is allowed.
+    """Refuse a peer that is not on the internet, even if DNS returned its address; ``localhost`` is allowed.
 
     Addresses of this machine and its link (a cloud's metadata service) and unassigned addresses are always refused;
     private addresses are refused unless ``private_network``, because the gateways of some companies have one.

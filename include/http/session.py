@@ -67,7 +67,9 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         name = f"[{self.host}]" if ":" in self.host else self.host
         listed = is_listed_elsewhere(f"http://{name}:{self.port}")
-        return _checked(super()._new_conn(), lambda peer: require_sandbox(self.host, peer, listed=listed))
+        return _require_allowed_peer(
+            super()._new_conn(), lambda peer: require_sandbox(self.host, peer, listed=listed)
+        )
 
 
 class _SecureConnection(HTTPSConnection):
@@ -77,12 +79,12 @@ class _SecureConnection(HTTPSConnection):
         if self.proxy is not None:  # the proxy connects to the host
             return super()._new_conn()
         private = NetworkSettings.of_environment().private_network
-        return _checked(
+        return _require_allowed_peer(
             super()._new_conn(), lambda peer: require_public(self.host, peer, private_network=private)
         )
 
 
-def _checked(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
+def _require_allowed_peer(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
     """Return the socket, before any byte is sent, if ``check`` accepts the address of its peer.
 
     The peer of the open connection is checked, because a second DNS lookup could return another address.

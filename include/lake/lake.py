@@ -112,7 +112,7 @@ class Lake:
         return self.put_new(key, body)
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put as :meth:`create` does, without the check; for the check itself."""
+        """Create an object as :meth:`create` does, without the check of create-only puts, which uses this method."""
         try:
             return self._store.create(key, body)
         except (BaseError, OSError) as error:

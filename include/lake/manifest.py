@@ -43,7 +43,7 @@ class LakeFile(_Record):
 
 
 class Delta(_Record):
-    """A day as the difference from a base output of the same step: the base's rows without some, plus the own files.
+    """A day as the difference from a base output of the same step: the base's rows without superseded ones, plus the rows of the output's own files.
 
     ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: the rows of the base
     that do not belong to the day: gzipped lines in the base's order for an export, else a Parquet file of ``_id``.

@@ -36,7 +36,7 @@ def require_own_files(lake: Lake, key: str, manifest: Any) -> None:
         "details": manifest.details,
         "delta": manifest.delta.model_dump() if manifest.delta else None,
     }
-    wrong += [named for named in _named_in(elsewhere) if not _is_near(place, named)]
+    wrong += [named for named in _file_keys_in(elsewhere) if not _is_near(place, named)]
     if wrong:
         raise BadManifest(
             f"{lake.uri(key)} refers to {len(wrong)} files that do not belong to its partition, such as {wrong[0]!r}.",
@@ -62,10 +62,10 @@ def _is_near(place: DayKey, key: str) -> bool:
     return re.fullmatch(rf"_histories/{DIGEST}/ids/{place.day}/{DIGEST}\.parquet", key) is not None
 
 
-def _named_in(details: Any) -> Iterator[str]:
+def _file_keys_in(details: Any) -> Iterator[str]:
     """Yield the keys of all files in the details, at any depth."""
     inner = details.values() if isinstance(details, dict) else details if isinstance(details, list) else ()
     if isinstance(details, dict) and {"key", "sha256"} <= details.keys():
         yield str(details["key"])
     for each in inner:
-        yield from _named_in(each)
+        yield from _file_keys_in(each)

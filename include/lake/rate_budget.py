@@ -81,9 +81,9 @@ class RateBudget:
             if wait > 0:
                 self.clock.sleep(wait)
             now = self.clock.seconds()
-            if self._take(state, Ticket(now, amount)) is not None:
+            if self._create_ticket(state, Ticket(now, amount)) is not None:
                 return
-            state = self._caught_up(state)
+            state = self._add_new_tickets(state)
 
     def check(self, amount: float = 1.0) -> None:
         """Raise the error of ``refuse`` if a request would have to wait for longer than the patience; take no ticket."""
@@ -92,12 +92,12 @@ class RateBudget:
             self.refuse(wait, limit)
 
     def pause(self, seconds: float) -> None:
-        """Make every worker wait, as the service asked of one of them; at most an hour."""
+        """Make all workers wait for at most an hour, because the service requested a pause from one of them."""
         now, state = self.clock.seconds(), self._state()
         until = now + min(seconds, _LONGEST_PAUSE_SECONDS)
         while self._paused_until(state) < until - 1:  # not a ticket for each worker that was asked to wait
-            taken = self._take(state, Ticket(now, 0.0, until))
-            state = taken or self._caught_up(state)
+            taken = self._create_ticket(state, Ticket(now, 0.0, until))
+            state = taken or self._add_new_tickets(state)
 
     def newest(self, known: int = 0) -> int:
         """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket.
@@ -119,13 +119,13 @@ class RateBudget:
         numbers = range(max(1, newest - int(limit.most) + 1), newest + 1)
         since = self.clock.seconds() - limit.seconds
         return len(numbers) - bisect_left(
-            numbers, since, key=lambda number: self._past(self._ticket(number)).at
+            numbers, since, key=lambda number: self._without_future_time(self._ticket(number)).at
         )
 
     def _wait(self, state: _State, amount: float) -> tuple[float, RateLimit | None]:
         """Return how long to wait before the next request, and for which limit; None: for a pause."""
         now = self.clock.seconds()
-        tickets = [self._past(ticket) for ticket in state.tickets]
+        tickets = [self._without_future_time(ticket) for ticket in state.tickets]
         waits: list[tuple[float, RateLimit | None]] = [(self._paused_until(state) - now, None)]
         for limit in self.limits:
             total = amount if limit.of_amounts else 1.0
@@ -140,20 +140,20 @@ class RateBudget:
         longest = self.clock.seconds() + _LONGEST_PAUSE_SECONDS + _CLOCKS_DIFFER_SECONDS
         return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
-    def _past(self, ticket: Ticket) -> Ticket:
-        """Return a ticket; one from a clock that is far ahead counts as of long ago, as an unreadable one."""
+    def _without_future_time(self, ticket: Ticket) -> Ticket:
+        """Return the ticket; a ticket from a clock that is far ahead gets the time 0, like an unreadable one."""
         if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS:
             return ticket
         return Ticket(0.0, ticket.amount, ticket.pause)
 
-    def _take(self, state: _State, ticket: Ticket) -> _State | None:
+    def _create_ticket(self, state: _State, ticket: Ticket) -> _State | None:
         """Create the next ticket; None: another worker was faster."""
         following = state.after(ticket)
         if not self.lake.create(self._key(following.number), _write(ticket)):
             return None
         # Twice as long as they count: the clock of this worker may be ahead.
         since = self.clock.seconds() - 2 * max(limit.seconds for limit in self.limits)
-        last = tuple(each for each in following.tickets[-self._needed :] if each.at >= since)
+        last = tuple(each for each in following.tickets[-self._ticket_count_needed :] if each.at >= since)
         # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
         self.lake.replace(f"{self.folder}/state.json", _write(_State(following.number, last)))
         return following
@@ -166,24 +166,24 @@ class RateBudget:
                 return found
         except _UNREADABLE:
             pass  # it can be rebuilt
-        return self._caught_up(_State())
+        return self._add_new_tickets(_State())
 
-    def _caught_up(self, state: _State) -> _State:
+    def _add_new_tickets(self, state: _State) -> _State:
         """Return the state with the tickets that other workers have created since."""
         newest = self.newest(state.number)
-        first = max(state.number, newest - self._needed) + 1
+        first = max(state.number, newest - self._ticket_count_needed) + 1
         tickets = (*state.tickets, *map(self._ticket, range(first, newest + 1)))
         return _State(newest, tickets[-_KEPT_TICKETS:])
 
     @property
-    def _needed(self) -> int:
-        """How many of the last tickets the limits can count."""
+    def _ticket_count_needed(self) -> int:
+        """The largest number of recent tickets that the limits count."""
         if any(limit.of_amounts for limit in self.limits):
             return _KEPT_TICKETS
         return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _PAUSES)
 
     def _ticket(self, number: int) -> Ticket:
-        """Return a ticket; one that cannot be read is of long ago, because nothing would end a wait for it."""
+        """Read a ticket; an unreadable one gets the time 0, because otherwise a wait for it would never end."""
         try:
             return _read_ticket(self.lake.read(self._key(number)) or b"")
         except _UNREADABLE:

@@ -36,7 +36,7 @@ def read_record(lake: Lake, key: str) -> bytes | None:
             raise _unsigned(lake, key)
         return body
     if not lake.signing_keys.verifies(key, signed):
-        raise _wrong(lake, key, signed)
+        raise _signature_error(lake, key, signed)
     return signed.payload
 
 
@@ -82,7 +82,7 @@ def _unsigned(lake: Lake, key: str) -> ForgedRecord:
     )
 
 
-def _wrong(lake: Lake, key: str, signed: Signed) -> ForgedRecord:
+def _signature_error(lake: Lake, key: str, signed: Signed) -> ForgedRecord:
     known = lake.signing_keys is not None and signed.key_id in lake.signing_keys.keys
     what = (
         "does not match its signature: it was changed or moved"

@@ -31,6 +31,6 @@ def read_refresh(lake: Lake, key: str) -> dict[str, Any] | None:
     if not is_readable:
         raise BadManifest(
             f"{lake.uri(key)} is not a readable record of a refresh.",
-            "It was changed. Move it out of the lake; the day is then exported again.",
+            "The record was changed. Move it out of the lake; the next run then exports the day again.",
         )
     return dict(found)

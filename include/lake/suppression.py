@@ -55,14 +55,14 @@ class Suppression:
 
     def is_user(self, value: str) -> bool:
         """Return whether a user id belongs to a forgotten person."""
-        return self._has(USER, value)
+        return self._has_cached(USER, value)
 
     def is_device(self, value: str) -> bool:
         """Return whether a device id belongs to a forgotten person."""
-        return self._has(DEVICE, value)
+        return self._has_cached(DEVICE, value)
 
     @cached_property
-    def _has(self) -> Callable[[str, str], bool]:
+    def _has_cached(self) -> Callable[[str, str], bool]:
         return lru_cache(_CACHED_IDS)(self._find)  # an export repeats the same ids many times
 
     def _find(self, kind: str, value: str) -> bool:

@@ -75,14 +75,14 @@ def plan_windows(days: Collection[date], bytes_of: Mapping[date, int], limits: W
 
 
 def expected_bytes(day: date, bytes_of: Mapping[date, int]) -> int:
-    """Return the volume to expect of a day: its own if known, else the largest of the known days nearest to it, else 0."""
+    """Return the expected volume of a day: its known volume, else the largest of the nearest known days, else 0."""
     if day in bytes_of:
         return bytes_of[day]
     nearest = sorted(bytes_of, key=lambda known: (abs(known - day), known))[:_NEIGHBOURS]
     return max((bytes_of[known] for known in nearest), default=0)
 
 
-def halved(days: int) -> int:
+def halved_window_size(days: int) -> int:
     """Return the window size after a request for ``days`` days was truncated or too large; at least 1."""
     return max(1, days // 2)
 

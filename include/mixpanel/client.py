@@ -167,7 +167,8 @@ def _export_params(
 ) -> dict[str, str]:
     if to_date < from_date:
         raise RequestRefused(
-            f"An export cannot end ({to_date}) before it begins ({from_date}).", "Swap the two days."
+            f"An export cannot end ({to_date}) before it begins ({from_date}).",
+            "Give the earlier day as from_date and the later day as to_date.",
         )
     if limit is not None and not 0 < limit <= _MOST_LIMITED_ROWS:
         raise RequestRefused(

@@ -46,7 +46,8 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
         near = {name: get_close_matches(name, known, 1) for name in missing}
         similar = [f"{name!r}: {found[0]!r}" for name, found in near.items() if found]
         raise ConfigError(
-            f"Mixpanel has no event {', '.join(map(repr, missing))} from {first} to {last}; every export would be empty.",
+            f"Mixpanel has no events named {', '.join(map(repr, missing))} between {first} and {last}, so every export "
+            "would be empty.",
             "Correct mixpanel.events in the pipeline file; names are case-sensitive."
             + (f" Similar names: {', '.join(similar)}." if similar else ""),
         )
@@ -55,7 +56,7 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
 
 
 def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> None:
-    """Export one row of a day with the pipeline's ``where``.
+    """Check that Mixpanel accepts the pipeline's ``where``, with an export of one row of a day.
 
     Raises:
         RequestRefused: Mixpanel does not accept the expression.

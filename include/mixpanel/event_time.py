@@ -18,7 +18,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
 
 
 class TimeReading(Enum):
-    """How certain a conversion from wall-clock time to instant is."""
+    """The certainty of a conversion from a wall-clock time to an instant."""
 
     EXACT = "exact"
     FOLD = "fold"  # the wall clock showed this time twice; the arrival time decides
@@ -94,7 +94,7 @@ def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> dateti
 
 
 def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
-    """Refuse an export that Mixpanel began to send before the day ended by Mixpanel's clock.
+    """Raise an error if Mixpanel began to send the export before the day ended, by Mixpanel's clock.
 
     ``sent_at``: the response's Date; None where it is missing.
 
@@ -112,14 +112,14 @@ def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | 
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
-    """Refuse a day that has not ended in the zone in which the project counts its days.
+    """Raise an error if the day has not yet ended in the project's time zone.
 
     Raises:
         PartitionNotClosed: naming the zone.
     """
     if now < day_end(day, source.day_zone):
         raise PartitionNotClosed(
-            f"Partition {day} has not ended in {source.day_zone.key}, the zone in which this Mixpanel project counts its days "
+            f"Partition {day} has not ended in {source.day_zone.key}, the time zone of this Mixpanel project "
             f"(it is {now.astimezone(source.day_zone):%Y-%m-%d %H:%M} there).",
             "Run it again after midnight in that zone. If the zone is wrong, correct mixpanel.timezone or "
             "mixpanel.time_is in the pipeline file.",

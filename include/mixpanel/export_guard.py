@@ -44,7 +44,7 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 
 
 class GunzipStream:
-    """Decompresses gzip data of any number of members, in pieces of any size, with bounded memory.
+    """Decompresses gzip data with any number of members, in pieces of any size, with limited memory.
 
     requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is called with the bytes of the
     members as they are read, without the padding between and after them.
@@ -129,7 +129,7 @@ def is_event(line: bytes) -> bool:
     """Return whether a line has the shape of an event, whatever its values are."""
     if _looks_like_event(line):
         return True
-    value = _parsed(line)
+    value = _parse_leniently(line)
     return value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS)
 
 
@@ -149,7 +149,7 @@ class ExportGuard:
         self._others = 0
         self._last = b""
 
-    def see_blank(self) -> None:
+    def count_blank_line(self) -> None:
         """Count a blank line.
 
         Raises:
@@ -167,12 +167,12 @@ class ExportGuard:
         """Lines checked so far, without blank lines."""
         return self._lines
 
-    def see_ordinary(self, lines: int, last: bytes) -> None:
-        """Count lines that ``see`` would accept without parsing; ``last`` is the last of them."""
+    def count_ordinary_lines(self, lines: int, last: bytes) -> None:
+        """Count lines that ``check_line`` would accept without parsing; ``last`` is the last of them."""
         self._lines += lines
         self._last = last
 
-    def see(self, line: bytes) -> bool:
+    def check_line(self, line: bytes) -> bool:
         """Check the next line that is not blank, and return whether it has the shape of an event (``is_event``).
 
         Raises:
@@ -185,7 +185,7 @@ class ExportGuard:
         looks_like_event = _looks_like_event(line)
         if looks_like_event and not (b"early" in line or b"EARLY" in line or b"Early" in line):
             return True
-        value = _parsed(line)
+        value = _parse_leniently(line)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return True
         if _says_terminated(line, value):
@@ -208,7 +208,7 @@ class ExportGuard:
         """
         if not self._lines:
             return
-        value = _parsed(self._last)
+        value = _parse_leniently(self._last)
         if value is _TOO_DEEP or (isinstance(value, dict) and value.keys() >= _MEMBERS):
             return
         if self._lines == 1 and not self._last.startswith(b"{"):
@@ -243,7 +243,7 @@ def _not_events() -> NotAnExport:
 
 
 def _not_an_export(what: str) -> NotAnExport:
-    """Return the error without any of the content, which may be an event in another form."""
+    """Return the error for a response that is not an export. It contains nothing of the response, which may be an event in another form."""
     return NotAnExport(
         f"Mixpanel responded with {what} instead of events.",
         "No file was published; the task is retried. If it happens every time, check for a gateway or a login page "
@@ -255,7 +255,7 @@ _UNPARSABLE = object()
 _TOO_DEEP = object()
 
 
-def _parsed(line: bytes) -> Any:
+def _parse_leniently(line: bytes) -> Any:
     """Parse ``line`` as JSON, leniently: the check is whether the line is complete, not whether its values are valid."""
     try:
         text = line.decode("utf-8", "surrogateescape")
@@ -263,10 +263,10 @@ def _parsed(line: bytes) -> Any:
     except ValueError:
         return _UNPARSABLE
     except RecursionError:
-        return _TOO_DEEP if _balanced(line) else _UNPARSABLE
+        return _TOO_DEEP if _has_balanced_brackets(line) else _UNPARSABLE
 
 
-def _balanced(line: bytes) -> bool:
+def _has_balanced_brackets(line: bytes) -> bool:
     """Return whether every bracket outside strings is closed, which no proper prefix of a JSON object satisfies."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):

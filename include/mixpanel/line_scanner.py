@@ -1,6 +1,6 @@
 """Checks every line of an export: ordinary lines in bulk, all other lines individually, with the same result.
 
-Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.see`` recognizes as an
+Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.check_line`` recognizes as an
 event without parsing. Doing that line by line takes longer than decompressing the line.
 """
 
@@ -65,23 +65,23 @@ class LineScanner:
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
         """Return the lines that ``piece`` completes, checked individually, cleaned and without blank lines."""
-        return filter(None, map(self._seen, self._splitter.feed(piece)))
+        return filter(None, map(self._check_line, self._splitter.feed(piece)))
 
     def last_line(self) -> Iterator[bytes]:
         """Return the last line if it has no newline; call this before ``finish``."""
         last = self._splitter.finish()
-        return filter(None, map(self._seen, [last] if last else []))
+        return filter(None, map(self._check_line, [last] if last else []))
 
     def finish(self) -> None:
         """Raise unless the last line can be the export's last (``ExportGuard.finish``)."""
         self._guard.finish()
 
-    def _seen(self, raw: bytes) -> bytes:
+    def _check_line(self, raw: bytes) -> bytes:
         line = clean_line(raw, first=self._guard.lines == 0)
         if not line or line.isspace():
-            self._guard.see_blank()
+            self._guard.count_blank_line()
             return b""
-        self.not_events += not self._guard.see(line)
+        self.not_events += not self._guard.check_line(line)
         return line
 
     def _see_block(self, piece: bytes, first: int, last: int) -> None:
@@ -97,9 +97,9 @@ class LineScanner:
         for before, here in pairwise([-1, *odd, len(ends)]):
             if here > before + 1:
                 line = piece[first + starts[here - 1] : first + stops[here - 1]]
-                self._guard.see_ordinary(here - before - 1, line)
+                self._guard.count_ordinary_lines(here - before - 1, line)
             if here < len(ends):
-                self._seen(piece[first + starts[here] : first + ends[here]])
+                self._check_line(piece[first + starts[here] : first + ends[here]])
 
 
 def _places(found: Any) -> Any:

@@ -46,7 +46,7 @@ def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[in
 
 
 def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield whole lines without everything that ``raw_file.read_lines`` omits, and their number."""
+    """Yield blocks of cleaned whole lines, with the number of their lines; ``raw_file.read_lines`` omits the same bytes."""
     for path in paths:
         is_first = True
         for data in _whole_lines(path, block_bytes):

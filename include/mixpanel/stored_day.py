@@ -23,7 +23,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """Return the day for which Mixpanel returns a line: its ``time`` as UTC, in old projects as wall-clock time.
+    """Return the day whose export contains a line: the line's ``time`` as UTC, in old projects as wall-clock time.
 
     None where the line has no ``time`` that is a number and a valid date.
     """

@@ -45,8 +45,8 @@ class _Votes:
     not_utc: int = 0
     not_project_local: int = 0
 
-    def see(self, quarter: int, offset: int) -> None:
-        """Count one event. ``quarter``: its difference, ``offset``: the zone's, both in quarters of an hour."""
+    def add_event(self, quarter: int, offset: int) -> None:
+        """Count one event. ``quarter``: the difference between its time and its arrival; ``offset``: the zone's UTC offset; both in quarters of an hour."""
         self.rows += 1
         if not offset:  # at UTC the two conventions are equal
             return
@@ -57,7 +57,7 @@ class _Votes:
         self.not_project_local += quarter == 0 or quarter < -offset - 1
 
     def of(self, name: str) -> tuple[int, int]:
-        """Return the number of events for a convention, and the number against it."""
+        """Return the number of events that support a convention, and the number that contradict the convention."""
         return (self.utc, self.not_utc) if name == UTC_TIME else (self.project_local, self.not_project_local)
 
     def says(self, name: str) -> bool:
@@ -68,7 +68,7 @@ class _Votes:
 
 @dataclass
 class TimeEvidence:
-    """The evidence of the events seen so far for a project in ``zone``. Fill it with :meth:`see`."""
+    """The evidence of the events seen so far for a project in ``zone``. Fill it with :meth:`add_event`."""
 
     zone: ZoneInfo
     total: _Votes = field(default_factory=_Votes)
@@ -94,7 +94,7 @@ class TimeEvidence:
         """The number of live events that match ``project_local``."""
         return self.total.project_local
 
-    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
+    def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
         """Count one live event: ``time`` and ``$mp_api_timestamp_ms``, both in milliseconds, and ``mp_lib``.
 
         Values that are not a date between 1970 and 2100 are ignored.
@@ -108,7 +108,7 @@ class TimeEvidence:
             library = ""
         self.quarters[quarter] += 1
         for votes in (self.total, self.libraries.setdefault(library, _Votes())):
-            votes.see(quarter, offset)
+            votes.add_event(quarter, offset)
         if offset and quarter == -offset:
             self.shifts[quarter] += 1
 
@@ -157,12 +157,12 @@ def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeli
     rows, _ = evidence.total.of(measured)
     raise ConfigError(
         f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
-        f"Mixpanel {_apart(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
+        f"Mixpanel {_describe_difference(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
         f"Set time_is: {measured} in the pipeline file; otherwise the time of every event would be wrong by hours.",
     )
 
 
-def _apart(evidence: TimeEvidence, measured: str) -> str:
+def _describe_difference(evidence: TimeEvidence, measured: str) -> str:
     if measured == UTC_TIME:
         return "within minutes of"
     hours = evidence.shift_hours

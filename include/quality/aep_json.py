@@ -12,16 +12,16 @@ _SCALAR_BYTES = 32
 """More bytes than any number, boolean, date or instant needs."""
 
 
-def present(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
     """Return a row value without its nulls: AEP does not treat null as absent."""
     if isinstance(value, dict):
-        return {key: present(inner) for key, inner in value.items() if inner is not None}
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
     if isinstance(value, list):
-        return [present(inner) for inner in value if inner is not None]
+        return [without_nulls(inner) for inner in value if inner is not None]
     return value
 
 
-def iso(value: Any) -> str:
+def instant_text(value: Any) -> str:
     """Return an instant in AEP's date-time format, with milliseconds and Z; a date as a date."""
     text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
     return text.replace("+00:00", "Z")
@@ -33,7 +33,8 @@ def row_json(array: Any) -> list[str]:
 
     encode = msgspec.json.Encoder().encode
     return [
-        encode(_json_value(present(value))).decode() for value in array.to_pylist(maps_as_pydicts="strict")
+        encode(_json_value(without_nulls(value))).decode()
+        for value in array.to_pylist(maps_as_pydicts="strict")
     ]
 
 
@@ -42,7 +43,7 @@ def _json_value(value: Any) -> Any:
         return {key: _json_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_json_value(inner) for inner in value]
-    return iso(value) if hasattr(value, "isoformat") else value
+    return instant_text(value) if hasattr(value, "isoformat") else value
 
 
 def row_bytes(table: Any) -> Any:

@@ -109,8 +109,10 @@ def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[Expec
     and for the values of a map (``include.quality.leaf_columns.leaf_paths``).
     """
     held = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
-    specs = [spec for node in _walk(schema.root) if node.path in held for spec in _of_field(node, held)]
-    return [*specs, *_of_every_event(schema, rules)]
+    specs = [
+        spec for node in _walk(schema.root) if node.path in held for spec in _field_expectations(node, held)
+    ]
+    return [*specs, *_event_expectations(schema, rules)]
 
 
 def _walk(node: XdmField) -> Iterator[XdmField]:
@@ -122,18 +124,18 @@ def _walk(node: XdmField) -> Iterator[XdmField]:
         yield from _walk(node.item)
 
 
-def _of_field(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
+def _field_expectations(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
     if node.kind.is_scalar:
-        yield from _of_scalar(node)
+        yield from _scalar_expectations(node)
     else:
-        yield from _of_whole(node)
+        yield from _whole_value_expectations(node)
     if node.kind is Kind.OBJECT:
-        yield from _of_members(node)
+        yield from _member_expectations(node)
     elif node.item is not None and (*node.path, "*") in held:
-        yield from _of_items(node, node.item)
+        yield from _item_expectations(node, node.item)
 
 
-def _of_members(node: XdmField) -> Iterator[ExpectationSpec]:
+def _member_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
     """Yield the expectations on required members of an object; those of the root apply to the row."""
     # Inside an array the object is an item, and the columns do not show which item is incomplete.
     name = "required" if not node.path or "*" in node.path else "required_inside"
@@ -144,35 +146,37 @@ def _of_members(node: XdmField) -> Iterator[ExpectationSpec]:
         yield ExpectationSpec(View((*node.path, member), Part.PRESENCE), name, None, NOT_NULL)
 
 
-def _of_items(node: XdmField, item: XdmField) -> Iterator[ExpectationSpec]:
+def _item_expectations(node: XdmField, item: XdmField) -> Iterator[ExpectationSpec]:
     kind = item.kind.value if item.kind is not Kind.MAP else "object"
     yield ExpectationSpec(View(item.path, Part.PRESENCE), "type", kind, NOT_NULL)
     names = node.constraints.get("propertyNames")
     if node.kind is Kind.MAP and names is not None:
-        yield _fits(View(node.path, Part.KEYS), "propertyNames", None, names)
+        yield _json_schema_expectation(View(node.path, Part.KEYS), "propertyNames", None, names)
 
 
-def _of_scalar(node: XdmField) -> Iterator[ExpectationSpec]:
+def _scalar_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
     limits, view = node.constraints, View(node.path, Part.VALUE)
     if "enum" in limits:
-        yield _member_of(view, "enum", limits["enum"], limits["enum"], node.kind)
+        yield _enum_expectation(view, "enum", limits["enum"], limits["enum"], node.kind)
     if "const" in limits:
-        yield _member_of(view, "const", limits["const"], [limits["const"]], node.kind)
+        yield _enum_expectation(view, "const", limits["const"], [limits["const"]], node.kind)
     if node.kind is Kind.STRING:
-        yield from (_fits(view, name, limits[name]) for name in _WORDS if name in limits)
+        yield from (_json_schema_expectation(view, name, limits[name]) for name in _WORDS if name in limits)
         for name, argument in (("minLength", "min_value"), ("maxLength", "max_value")):
             if name in limits:
                 kwargs = {argument: _length(view, name, limits[name])}
                 yield ExpectationSpec(view, name, limits[name], LENGTHS, kwargs)
     if node.kind.is_numeric:
-        yield from (_bound(view, name, limits[name]) for name in _BOUNDS if name in limits)
+        yield from (_bound_expectation(view, name, limits[name]) for name in _BOUNDS if name in limits)
         if "multipleOf" in limits:
-            yield _fits(view, "multipleOf", limits["multipleOf"])
+            yield _json_schema_expectation(view, "multipleOf", limits["multipleOf"])
     if node.kind not in (Kind.DATE, Kind.DATE_TIME):  # they are instants and have no text
-        yield from (_fits(view, name, limits[name]) for name in _COMBINED if name in limits)
+        yield from (
+            _json_schema_expectation(view, name, limits[name]) for name in _COMBINED if name in limits
+        )
 
 
-def _of_whole(node: XdmField) -> Iterator[ExpectationSpec]:
+def _whole_value_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
     limits, whole = node.constraints, View(node.path, Part.JSON)
     label = "" if node.path else "the event"
     for name, argument in _SIZES.get(node.kind, {}).items():
@@ -180,17 +184,19 @@ def _of_whole(node: XdmField) -> Iterator[ExpectationSpec]:
             kwargs = {argument: _length(whole, name, limits[name])}
             yield ExpectationSpec(View(node.path, Part.SIZE), name, limits[name], BETWEEN, kwargs)
     if limits.get("uniqueItems") is True and node.kind is Kind.ARRAY:
-        yield _fits(whole, "uniqueItems", True)
+        yield _json_schema_expectation(whole, "uniqueItems", True)
     for name in _WHOLE[node.kind]:
         if name in limits:
-            yield _fits(whole, name, limits[name], label=label)
+            yield _json_schema_expectation(whole, name, limits[name], label=label)
     if node.kind is Kind.MAP:
         for key in sorted(node.required):
             named = ".".join((*node.path, key))
-            yield _fits(whole, "required", [key], label=named)
+            yield _json_schema_expectation(whole, "required", [key], label=named)
 
 
-def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = "") -> ExpectationSpec:
+def _json_schema_expectation(
+    view: View, name: str, limit: Any, names: Any = None, *, label: str = ""
+) -> ExpectationSpec:
     """Return a JSON Schema expectation: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
@@ -198,13 +204,13 @@ def _fits(view: View, name: str, limit: Any, names: Any = None, *, label: str = 
     return ExpectationSpec(view, name, shown, JSON_SCHEMA, kwargs, label=label)
 
 
-def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
+def _bound_expectation(view: View, name: str, limit: Any) -> ExpectationSpec:
     """Return the expectation of a bound.
 
     GX compares with a double: a limit that a double cannot represent would become a different limit.
     """
     if isinstance(limit, int) and not isinstance(limit, bool) and float(limit) != limit:
-        return _fits(view, name, limit)
+        return _json_schema_expectation(view, name, limit)
     argument, strict = _BOUNDS[name]
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise cannot_check(view.name, name)
@@ -212,7 +218,7 @@ def _bound(view: View, name: str, limit: Any) -> ExpectationSpec:
     return ExpectationSpec(view, name, limit, BETWEEN, kwargs)
 
 
-def _member_of(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
+def _enum_expectation(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
     values = [kept for value in members if (kept := _stored_value(value, kind)) is not None]
@@ -241,7 +247,7 @@ def _length(view: View, name: str, limit: Any) -> int:
     return int(limit)
 
 
-def _of_every_event(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationSpec]:
+def _event_expectations(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationSpec]:
     def rule(
         view: View, name: str, limit: Any, severity: Severity | None = None, label: str = "", **kwargs: Any
     ) -> ExpectationSpec:

@@ -32,44 +32,44 @@ class ParquetColumns:
 
     def needed(self, views: Iterable[View]) -> list[str]:
         """Return the names of the columns that these views read, in the order of the file."""
-        wanted = {leaf for view in views for leaf in self._of(view)}
+        wanted = {leaf for view in views for leaf in self._needed_leaves(view)}
         # A map is read whole: Arrow cannot read its keys or its values alone.
         maps = {leaf[:-1] for leaf, _ in self._leaves if leaf[-1] == _KEY}
-        whole = {around for around in maps if any(_below(leaf, around) for leaf in wanted)}
+        whole = {around for around in maps if any(_is_below(leaf, around) for leaf in wanted)}
         return [
             name
             for leaf, name in self._leaves
-            if leaf in wanted or any(_below(leaf, around) for around in whole)
+            if leaf in wanted or any(_is_below(leaf, around) for around in whole)
         ]
 
-    def _of(self, view: View) -> list[Path]:
+    def _needed_leaves(self, view: View) -> list[Path]:
         if view.part is Part.BYTES:
             return [leaf for leaf, _ in self._leaves]
-        below = [leaf for leaf, _ in self._leaves if _below(leaf, view.path)]
+        below = [leaf for leaf, _ in self._leaves if _is_below(leaf, view.path)]
         if view.part is Part.PRESENCE:
-            return below[:1] or [leaf for leaf, _ in self._leaves if _below(leaf, view.path[:-1])][:1]
+            return below[:1] or [leaf for leaf, _ in self._leaves if _is_below(leaf, view.path[:-1])][:1]
         return below[:1] if view.part in (Part.SIZE, Part.KEYS) else below
 
 
 def _leaves(arrow_schema: Any) -> Iterator[Path]:
     for column in arrow_schema:
-        yield from _inside((column.name,), column.type)
+        yield from _leaf_paths_below((column.name,), column.type)
 
 
-def _inside(path: Path, kind: Any) -> Iterator[Path]:
+def _leaf_paths_below(path: Path, kind: Any) -> Iterator[Path]:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
         for child in kind:
-            yield from _inside((*path, child.name), child.type)
+            yield from _leaf_paths_below((*path, child.name), child.type)
     elif pa.types.is_map(kind):
         yield (*path, _KEY)
-        yield from _inside((*path, ANY), kind.item_type)
+        yield from _leaf_paths_below((*path, ANY), kind.item_type)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _inside((*path, ANY), kind.value_type)
+        yield from _leaf_paths_below((*path, ANY), kind.value_type)
     else:
         yield path
 
 
-def _below(leaf: Path, path: Path) -> bool:
+def _is_below(leaf: Path, path: Path) -> bool:
     return leaf[: len(path)] == path

@@ -1,4 +1,4 @@
-"""Expectations of a partition as a whole, in addition to those of its rows; Great Expectations checks them, too."""
+"""Expectations on a partition as a whole, in addition to expectations on its rows; Great Expectations checks both."""
 
 from __future__ import annotations
 

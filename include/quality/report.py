@@ -26,7 +26,7 @@ LIMITS = {
 
 
 class Expectation(NamedTuple):
-    """One row of the table of expectations. ``restates``: it only restates the range of its field's type."""
+    """One row of the table of expectations. ``restates``: whether the expectation only restates the range of its field's type."""
 
     field: str
     sentence: str
@@ -73,7 +73,7 @@ class Report:
 def render(report: Report) -> str:
     """Return the page as HTML. The template escapes everything that comes from data."""
     folded = [each for each in report.expectations if each.restates and not each.failed]
-    return _template().render(
+    return _load_template().render(
         report=report,
         restated=folded,
         listed=[each for each in report.expectations if each not in folded],
@@ -85,7 +85,7 @@ def render(report: Report) -> str:
 
 
 @cache
-def _template() -> Template:
+def _load_template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     text = (Path(__file__).parent / "report.html.j2").read_text(encoding="utf-8")

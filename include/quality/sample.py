@@ -25,7 +25,7 @@ class Sample(Protocol):
         """Add an Arrow array without nulls."""
 
     def values(self) -> list[Any]:
-        """Return the sample as Python values."""
+        """Return the values of the sample as Python objects."""
 
 
 class Presence:

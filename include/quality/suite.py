@@ -42,7 +42,7 @@ class Screen:
 
     @property
     def views(self) -> set[View]:
-        """The views that are needed of each chunk."""
+        """The views that the caller has to read from each chunk."""
         return {check.view for check, _ in self._open}
 
     def add(self, chunk: RowChunk, views: Collection[View]) -> None:
@@ -53,7 +53,7 @@ class Screen:
         """
         for check, sample in self._open:
             if check.view in views:
-                sample.add(chunk.see(check.view).values)
+                sample.add(chunk.values_of(check.view).values)
         is_full = sum(sample.size_bytes for _, sample in self._open) > _MOST_BYTES
         if full := [
             (check, sample)
@@ -96,7 +96,9 @@ def failing_rows(
     import numpy as np
 
     checks = single_checks(specs, numbers)
-    encoded = {view: chunk.see(view).values.dictionary_encode() for view in {check.view for check in checks}}
+    encoded = {
+        view: chunk.values_of(view).values.dictionary_encode() for view in {check.view for check in checks}
+    }
     values = {view: array.dictionary.to_pylist() for view, array in encoded.items()}
     inputs = [
         ExpectationInput(check, [value or None for value in values[check.view]] if check.gx_type == NOT_NULL else values[check.view])
@@ -107,7 +109,7 @@ def failing_rows(
         if failing:
             codes = encoded[item.check.view].indices.to_numpy()
             (number,) = item.check.specs
-            found[number] = np.unique(chunk.see(item.check.view).rows()[np.isin(codes, failing)])
+            found[number] = np.unique(chunk.values_of(item.check.view).rows()[np.isin(codes, failing)])
     return found
 
 

@@ -19,7 +19,7 @@ ANY = "*"
 
 
 class Part(Enum):
-    """The part of the things at a path that a view reads."""
+    """Which part of the values at a path a view reads."""
 
     VALUE = "value"
     """Their values, without nulls."""
@@ -37,7 +37,7 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """One part of the things at one path."""
+    """One part of the values at one path."""
 
     path: Path
     part: Part
@@ -85,7 +85,7 @@ class RowChunk:
         """The number of rows."""
         return int(self._table.num_rows)
 
-    def see(self, view: View) -> ViewValues:
+    def values_of(self, view: View) -> ViewValues:
         """Return the values of a view; if its column is missing, only its presence has values."""
         if view not in self._seen:
             self._seen[view] = self._read_view(view)

@@ -21,7 +21,7 @@ from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.time_convention import TimeEvidence
-from include.quality.aep_json import iso, present
+from include.quality.aep_json import instant_text, without_nulls
 from include.steps.run_day import DryRun
 from include.steps.transform.dropped_identities import dropped_sentences
 from include.steps.validate.invalid_rows import reason_of
@@ -148,7 +148,7 @@ class _Previewer:
         found = {}
         for path in self.workspace.local_files(mapped, self.scratch):
             for row in pq.read_table(path).to_pylist(maps_as_pydicts="strict"):
-                shown = json.loads(json.dumps(present(row), ensure_ascii=False, default=iso))
+                shown = json.loads(json.dumps(without_nulls(row), ensure_ascii=False, default=instant_text))
                 found[shown["_id"]] = shown
         return found
 

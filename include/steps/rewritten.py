@@ -1,4 +1,4 @@
-"""Exports that were rewritten to forget a person: which export replaces which."""
+"""Finds the replacements of exports that were rewritten to forget a person."""
 
 from __future__ import annotations
 

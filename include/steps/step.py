@@ -14,7 +14,7 @@ from include.steps.workspace import Output, Workspace
 
 @dataclass(frozen=True)
 class Made:
-    """What a step has made, for its manifest; ``files`` are in the lake. ``delta``: their relation to a base output."""
+    """The output of a step, for its manifest. ``files`` are in the lake; ``delta`` is their relation to a base output."""
 
     files: tuple[LakeFile, ...]
     counts: Mapping[str, int]
@@ -23,7 +23,7 @@ class Made:
 
 
 class Step(ABC):
-    """One step of one partition, with what it reads; ``run_step`` does the rest.
+    """One step of one partition, with its inputs; ``run_step`` runs it.
 
     Subclasses are frozen dataclasses that only compute: ``run_step`` finds and publishes outputs. Only the inputs
     distinguish the outputs of a partition, so a step that makes a part of a day has to name the part among its inputs.

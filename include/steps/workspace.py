@@ -123,7 +123,7 @@ class Workspace:
         return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: StepName, digest: str) -> Manifest:
-        """Return the manifest that a later step builds on.
+        """Return the manifest of an output that a later step reads, or raise an error if the output is missing.
 
         Raises:
             BadManifest: it is missing.
@@ -222,7 +222,8 @@ class Workspace:
         body = self.lake.read(key)
         if body is None:
             raise BadManifest(
-                f"The schema snapshot {self.lake.uri(key)} was not found.", "Clear the task transform."
+                f"The schema snapshot {self.lake.uri(key)} was not found.",
+                "Clear the task transform of this run.",
             )
         try:
             schema = parse_schema(body)
@@ -232,6 +233,6 @@ class Workspace:
         if not intact:
             raise BadManifest(
                 f"{self.lake.uri(key)} does not match the digest in its name.",
-                "The file was changed. Remove it and clear the task transform.",
+                "The file was changed. Remove it from the lake, then clear the task transform.",
             )
         return schema

@@ -92,7 +92,7 @@ def _read_confirmed(kind: Kind, name: str, ask: Callable[[], T | None], clock: C
 
 
 def _is_absent(kind: Kind, name: str) -> bool:
-    """Return whether every place that Airflow reads reports that it does not have it.
+    """Return whether every place that Airflow reads reports that the variable or connection is not set.
 
     Raises:
         Exception: the error of a place that could not be read.
@@ -113,7 +113,7 @@ def _is_absent(kind: Kind, name: str) -> bool:
 
 
 def _exists_in_api_server(kind: Kind, name: str) -> bool:
-    """Return whether the API server has it, with the request of a task's secrets backend.
+    """Return whether the API server has the variable or connection, with the request that a task's secrets backend sends.
 
     The API server also returns "not found" when it cannot read its database, so a read of the database is forced.
 

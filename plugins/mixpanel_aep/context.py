@@ -50,7 +50,7 @@ def partition_of(context: Mapping[str, Any]) -> date:
     if days[0] != days[-1]:
         raise ConfigError(
             f"This run has the partition key {days[0]}, but its partition_date is {days[-1]}.",
-            "Trigger it again with one of them, or with the same day in both.",
+            "Trigger the run again with only one of the two, or with the same day in both.",
         )
     return days[0]
 
@@ -67,7 +67,7 @@ def named_day(text: object) -> date:
         day = None
     # fromisoformat also reads 20260701 and 2026-W27-3: one day would have several names in Airflow.
     if day is None or day.isoformat() != text:
-        raise ConfigError("This run's day is not a valid day.", "Write it like 2026-07-01.")
+        raise ConfigError("This run's day is not a valid day.", "Write the day in the form 2026-07-01.")
     return day
 
 
@@ -80,7 +80,8 @@ def should_replace(context: Mapping[str, Any]) -> bool:
     asked = dict(context["dag_run"].conf or {}).get("reprocess", "append")
     if not isinstance(asked, str) or asked not in ("append", "replace"):
         raise ConfigError(
-            "This run's reprocess must be append or replace.", "Trigger it again with one of them."
+            "This run's reprocess must be append or replace.",
+            "Trigger the run again with one of these two values.",
         )
     return bool(asked == "replace")
 
@@ -94,7 +95,8 @@ def requested_refresh(context: Mapping[str, Any]) -> str | None:
     again = dict(context["dag_run"].conf or {}).get("export_again", False)
     if not isinstance(again, bool):
         raise ConfigError(
-            "This run's export_again must be true or false.", "Trigger it again with one of them."
+            "This run's export_again must be true or false.",
+            "Trigger the run again with one of these two values.",
         )
     return refresh_name(context) if again else None
 

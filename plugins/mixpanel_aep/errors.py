@@ -1,4 +1,4 @@
-"""Translates errors to Airflow's: what a retry cannot repair is not retried, and the log begins with the sentence."""
+"""Translates errors to Airflow's exceptions: terminal errors are not retried, and the log begins with the error's sentence."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ COLUMNS = 100
 
 
 class FailNow(AirflowFailException):
-    """A person has to act first; the text says what happened and what to do."""
+    """A retry cannot help before a person has acted. The text says what happened and what to do."""
 
 
 class TryAgain(AirflowException):
-    """A retry may succeed; the text says what happened."""
+    """A retry may succeed. The text says what happened."""
 
 
 @contextmanager
@@ -53,13 +53,13 @@ def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError
 
 
 def lines_of(error: PipelineError) -> str:
-    """Return what happened and what to do, each from a new line, in lines that fit the screen."""
+    """Return the sentence and the hint of an error, each on a new line, in lines of limited width."""
     texts = filter(None, (f"{type(error).__name__}: {error.sentence}", error.hint))
     return "\n".join(fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in texts)
 
 
 def _leave_out_tracebacks() -> None:
-    """Let Airflow log a failure that was foreseen without its traceback, which would only show Airflow's own lines.
+    """Let Airflow log an expected failure without a traceback, which would contain only Airflow's own lines.
 
     Airflow logs the traceback of every exception that a task raises, and has no setting for it.
     """

@@ -1,4 +1,4 @@
-"""The fields of the forms in which a person starts a run: the daily DAG's, its backfill's, and that of one day."""
+"""The fields of the forms with which a person starts runs: of the daily DAG, of a backfill, and of one day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from airflow.sdk import Param
 
 
 def params_of_backfill() -> dict[str, Param]:
-    """Return what a run of the daily DAG can be asked, and each run of a backfill.
+    """Return the fields of the form for a run of the daily DAG, and for the runs of a backfill.
 
     Airflow 3.3 shows the same fields for a single run and for a backfill, so the day is not among them: a backfill would
     ignore it. One day has a form of its own (``params_of_day``).

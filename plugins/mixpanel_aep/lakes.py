@@ -37,7 +37,7 @@ def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
 
 
 def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
-    """Return where the pipeline's lake is; the command line decides in the same order.
+    """Return the URL of the pipeline's lake; the command line looks in the same places in the same order.
 
     Raises:
         SettingsUnavailable: Airflow could not report whether the variable is set.

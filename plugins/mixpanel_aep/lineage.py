@@ -1,4 +1,4 @@
-"""What a step has read and written, for OpenLineage. Used only where Airflow's provider for it is installed.
+"""The lineage of steps for OpenLineage. It is used only if Airflow's provider for OpenLineage is installed.
 
 A dataset's name is stable over all days: the Mixpanel project, the folder of a step in the lake, the AEP dataset. The
 day and the counts are facets of the run.
@@ -48,9 +48,9 @@ class PartitionRunFacet(RunFacet):
 def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> OperatorLineage[Any, Any]:
     """Return the lineage of a step of the lake."""
     before = _BEFORE.get(manifest.step)
-    read = InputDataset(*_of_mixpanel(source)) if before is None else _input(workspace, manifest, before)
+    read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
     written = OutputDataset(
-        *_of_lake(workspace, manifest.step),
+        *_lake_dataset(workspace, manifest.step),
         facets=_facets(workspace, manifest),
         outputFacets={
             "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
@@ -67,7 +67,7 @@ def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
 ) -> OperatorLineage[Any, Any]:
     """Return the lineage of a load into AEP. ``counts``: with ``staged``, the rows that were loaded."""
-    read = InputDataset(*_of_lake(workspace, "stage"), facets=_facets(workspace, staged))
+    read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
     written = OutputDataset(
         f"aep://{target.org_id}",
         f"{target.aep_sandbox}.{target.dataset_id}",
@@ -81,12 +81,12 @@ def load_lineage(
     return OperatorLineage([read], [written], _run(workspace, counts))
 
 
-def _of_mixpanel(source: Source) -> tuple[str, str]:
+def _mixpanel_dataset(source: Source) -> tuple[str, str]:
     return f"mixpanel://{source.region}", str(source.project_id)
 
 
-def _of_lake(workspace: Workspace, step: StepName) -> tuple[str, str]:
-    """Return namespace and name as OpenLineage's naming has them: the bucket, and the path in it."""
+def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
+    """Return a lake file as an OpenLineage dataset: the bucket is its namespace, and the path in the bucket its name."""
     parts = urlsplit(workspace.lake.url)
     path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
     if parts.scheme == "file":
@@ -97,7 +97,7 @@ def _of_lake(workspace: Workspace, step: StepName) -> tuple[str, str]:
 def _input(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
     found = workspace.find(before, manifest.inputs[before])
     return InputDataset(
-        *_of_lake(workspace, before), facets=_facets(workspace, found) if found is not None else {}
+        *_lake_dataset(workspace, before), facets=_facets(workspace, found) if found is not None else {}
     )
 
 

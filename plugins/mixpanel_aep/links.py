@@ -28,8 +28,8 @@ _DAY_RUN = re.compile(
 )
 
 
-def _left_in_xcom(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
-    """Return what the task has left in XCom for one of its links; users may have edited it."""
+def _pull_link(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
+    """Return the value that the task stored in XCom for one of its links; users may have edited the value."""
     if isinstance(operator, BaseOperator):  # in the task's own process
         return BaseXCom.get_value(key=link.xcom_key, ti_key=ti_key)
     from airflow.serialization.definitions.operatorlink import XComOperatorLink
@@ -45,7 +45,7 @@ class BatchLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operators that have it; imported late, because they import this module."""
+        """Return the operators that have this link; they are imported late, because they import this module."""
         from mixpanel_aep.operators.ingest import AepIngestOperator
         from mixpanel_aep.operators.reconcile import ReconcileDayOperator
 
@@ -57,8 +57,8 @@ class BatchLink(BaseOperatorLink):
         return self.KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the link that the task has left if it is valid."""
-        text = _left_in_xcom(self, operator, ti_key)
+        """Return the link that the task stored in XCom, or an empty text if it is invalid."""
+        text = _pull_link(self, operator, ti_key)
         return text if self.is_link(text) else ""
 
     @staticmethod
@@ -83,7 +83,7 @@ class DayRunLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operator that has it; imported late, because it imports this module."""
+        """Return the operator that has this link; it is imported late, because it imports this module."""
         from mixpanel_aep.operators.start_day import StartDayOperator
 
         return [StartDayOperator]
@@ -94,8 +94,8 @@ class DayRunLink(BaseOperatorLink):
         return self.KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the link that the task has left if it is valid."""
-        text = _left_in_xcom(self, operator, ti_key)
+        """Return the link that the task stored in XCom, or an empty text if it is invalid."""
+        text = _pull_link(self, operator, ti_key)
         return text if isinstance(text, str) and _DAY_RUN.fullmatch(text) else ""
 
     @staticmethod
@@ -111,7 +111,7 @@ class ReportLink(BaseOperatorLink):
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operator that has it; imported late, because it imports this module."""
+        """Return the operator that has this link; it is imported late, because it imports this module."""
         from mixpanel_aep.operators.validate import XdmValidateOperator
 
         return [XdmValidateOperator]

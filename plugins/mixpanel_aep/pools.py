@@ -1,4 +1,4 @@
-"""Adds missing pools when a scheduler starts: without its pool, a task waits for ever in Airflow.
+"""Adds missing pools when a scheduler starts: in Airflow, a task whose pool is missing waits forever.
 
 Only the scheduler's log would show it. An existing pool keeps its number of slots.
 """

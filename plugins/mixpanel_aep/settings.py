@@ -87,7 +87,7 @@ class Difference:
 def compare(
     converted: Mapping[str, _Rows], there: Mapping[str, Mapping[str, Any]], *, overwrite: bool
 ) -> Difference:
-    """Compare a file's entries with Airflow's, which are in ``there``."""
+    """Compare a file's entries with those of Airflow. ``there``: the names in Airflow's database."""
     added: dict[str, _Rows] = {}
     replaced: dict[str, _Rows] = {}
     kept: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ def existing() -> dict[str, dict[str, None]]:
 
 
 def load(difference: Difference) -> None:
-    """Write what is added and replaced into Airflow's database; one process for all kinds."""
+    """Write the added and replaced entries into Airflow's database, with one process for all kinds."""
     from airflow.cli.cli_parser import get_parser
 
     parser = get_parser()

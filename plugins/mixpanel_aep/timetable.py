@@ -83,7 +83,7 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     def generate_run_id(
         self, *, run_type: DagRunType, run_after: DateTime, data_interval: DataInterval | None, **extra: Any
     ) -> str:
-        """Return the id of a run; ``resolve_partition_date``, which Airflow calls next, hears whether a person wants it."""
+        """Return the id of a run, and note for ``resolve_partition_date``, which Airflow calls next, whether a person requested the run."""
         _request.by_hand = run_type == DagRunType.MANUAL
         return super().generate_run_id(
             run_type=run_type, run_after=run_after, data_interval=data_interval, **extra
@@ -113,7 +113,7 @@ class DailyPartitionTimetable(CronPartitionTimetable):
             day = None
         if day is None or day.isoformat() != partition_key:
             raise InvalidPartitionKeyError(
-                "The partition key of this DAG is a day. Write it like 2026-07-01."
+                "The partition key of this DAG is a day. Write the day in the form 2026-07-01."
             )
         return super().resolve_partition_date(partition_key)
 

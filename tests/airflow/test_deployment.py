@@ -92,7 +92,7 @@ def test_an_incomplete_airflow_is_refused_with_instructions() -> None:
     for version in ("3.2.1", "3.4.0", "2.11.0", "4.0.0"):
         with pytest.raises(ConfigError, match=f"Airflow {re.escape(version)} is not supported"):
             AirflowDeployment(version, (), 1.0).require_usable()
-    with pytest.raises(ConfigError, match="no pool aep_query: tasks in it are never scheduled"):
+    with pytest.raises(ConfigError, match="no pool aep_query: tasks that use the pool are never scheduled"):
         AirflowDeployment("3.3.2", ("aep_query",), 1.0).require_usable()
 
 

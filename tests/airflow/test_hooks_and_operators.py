@@ -351,9 +351,9 @@ def test_ingest_reports_the_rows_of_forgotten_people_that_aep_still_has(
         manifest: Any = SimpleNamespace(
             digest="d", counts={"staged": 0, "changed": 1, "vanished": 2, **staged}
         )
-        return task._done(place, given, manifest, IngestResult(("b",), 5, 0, late=True, again=False))[
-            "counts"
-        ]
+        return task._summarize_load(
+            place, given, manifest, IngestResult(("b",), 5, 0, late=True, again=False)
+        )["counts"]
 
     assert counts(forgotten=3)["forgotten"] == 3
     assert "forgotten" not in counts()

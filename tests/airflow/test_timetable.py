@@ -79,7 +79,7 @@ def test_on_request_nothing_is_scheduled_and_a_backfill_still_has_its_days() -> 
 
 @pytest.mark.parametrize("key", ["20260701", "2026-7-1", "yesterday", "2026-13-01", "2026-07-01T00:00:00"])
 def test_a_requested_run_names_its_day_in_one_way(key: str) -> None:
-    with pytest.raises(ValueError, match="Write it like 2026-07-01"):
+    with pytest.raises(ValueError, match="Write the day in the form 2026-07-01"):
         DailyPartitionTimetable("UTC").resolve_partition_date(key)
 
 

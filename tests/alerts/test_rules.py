@@ -16,11 +16,11 @@ from include.alerts.rules import (
     Failure,
     Refreshed,
     expiring_credentials,
-    failed,
+    failed_task_alert,
     is_loaded,
-    late,
+    late_day_alert,
+    loaded_day_alerts,
     missing_days,
-    of_loaded_day,
     refreshed_days,
 )
 from include.alerts.sent import remember, was_sent
@@ -66,7 +66,7 @@ def kinds(alerts: Iterable[Alert]) -> list[str]:
     [(1, "0.1%", []), (2, "0.1%", ["quarantine"]), (1, 0, ["quarantine"]), (0, 0, []), (900, None, [])],
 )
 def test_quarantine_is_an_alert_above_its_limit(quarantined: int, limit: Any, found: list[str]) -> None:
-    alerts = of_loaded_day(
+    alerts = loaded_day_alerts(
         with_alerts(max_quarantined=limit), DAY, loaded(quarantined=quarantined), BoardIndex()
     )
     assert kinds(alerts) == found
@@ -74,8 +74,8 @@ def test_quarantine_is_an_alert_above_its_limit(quarantined: int, limit: Any, fo
 
 def test_a_day_of_nothing_but_quarantine_and_one_without_events_are_judged() -> None:
     empty = DayFacts(1, "", progress="empty")
-    assert kinds(of_loaded_day(with_alerts(), DAY, empty, weeks(900, 1000, 1100))) == ["volume"]
-    assert kinds(of_loaded_day(with_alerts(), DAY, empty, BoardIndex())) == []
+    assert kinds(loaded_day_alerts(with_alerts(), DAY, empty, weeks(900, 1000, 1100))) == ["volume"]
+    assert kinds(loaded_day_alerts(with_alerts(), DAY, empty, BoardIndex())) == []
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_day_of_nothing_but_quarantine_and_one_without_events_are_judged() -> 
 )
 def test_the_volume_is_compared_with_the_same_weekday_of_four_weeks(exported: int, found: list[str]) -> None:
     facts = loaded(exported)
-    assert kinds(of_loaded_day(with_alerts(), DAY, facts, weeks(10, 1000, 1000, 9000))) == found
-    assert kinds(of_loaded_day(with_alerts(), DAY, facts, weeks(10, 1000))) == [], "two weeks are too few"
-    assert kinds(of_loaded_day(with_alerts(volume_factor=None), DAY, facts, weeks(1, 1, 1, 1))) == []
+    assert kinds(loaded_day_alerts(with_alerts(), DAY, facts, weeks(10, 1000, 1000, 9000))) == found
+    assert kinds(loaded_day_alerts(with_alerts(), DAY, facts, weeks(10, 1000))) == [], "two weeks are too few"
+    assert kinds(loaded_day_alerts(with_alerts(volume_factor=None), DAY, facts, weeks(1, 1, 1, 1))) == []
 
 
 def test_a_property_is_new_on_the_first_day_that_has_it_and_not_on_the_first_day_of_all() -> None:
@@ -95,16 +95,19 @@ def test_a_property_is_new_on_the_first_day_that_has_it_and_not_on_the_first_day
         properties={"old": "2026-06-30", "new": "2026-07-01"},
         not_converted={"price": "2026-07-02"},
     )
-    (alert,) = of_loaded_day(with_alerts(), DAY, facts, index)
+    (alert,) = loaded_day_alerts(with_alerts(), DAY, facts, index)
     assert alert.sentence == (
         "Events of 2026-07-01 of pipeline shop have properties for the first time: new; values of another type than "
         "before, for: price."
     )
     assert alert.conditions == ("new new", "type price")
-    assert kinds(of_loaded_day(with_alerts(), date(2026, 6, 30), facts, index)) == [], "the first day"
-    assert kinds(of_loaded_day(with_alerts(new_properties=False), DAY, facts, index)) == []
+    assert kinds(loaded_day_alerts(with_alerts(), date(2026, 6, 30), facts, index)) == [], "the first day"
+    assert kinds(loaded_day_alerts(with_alerts(new_properties=False), DAY, facts, index)) == []
     full = {str(number): "2026-01-01" for number in range(MOST_PROPERTIES)}
-    assert kinds(of_loaded_day(with_alerts(), DAY, facts, BoardIndex(days=index.days, properties=full))) == []
+    assert (
+        kinds(loaded_day_alerts(with_alerts(), DAY, facts, BoardIndex(days=index.days, properties=full)))
+        == []
+    )
 
 
 def test_missing_days_are_one_alert_that_is_new_when_one_of_them_is() -> None:
@@ -154,11 +157,15 @@ def test_a_credential_is_an_alert_a_month_and_a_week_before_its_end_and_after_it
 
 def test_a_failure_is_the_same_alert_while_its_cause_is_the_same() -> None:
     def of(sentence: str, error: str) -> tuple[str, ...]:
-        return failed(with_alerts(), DAY, Failure("export", sentence, "Wait.", error), dag_id="d").conditions
+        return failed_task_alert(
+            with_alerts(), DAY, Failure("export", sentence, "Wait.", error), dag_id="d"
+        ).conditions
 
     assert of("Mixpanel is slow (1).", "Throttled") == of("Mixpanel is slow (2).", "Throttled")
     assert of("It is slow.", "Throttled") != of("It is slow.", "ConfigError")
-    alert = failed(with_alerts(), None, Failure("verify"), dag_id="mixpanel_aep_verify_shop", run="r")
+    alert = failed_task_alert(
+        with_alerts(), None, Failure("verify"), dag_id="mixpanel_aep_verify_shop", run="r"
+    )
     assert "mixpanel_aep_verify_shop failed in verify: The task gave no reason" in alert.sentence
 
 
@@ -169,7 +176,7 @@ def test_a_day_is_late_until_it_is_loaded_or_empty() -> None:
     assert not is_loaded(None)
     assert (
         "not in AEP 3 hours after it settled; its run is failed"
-        in late(with_alerts(late_after_hours=3), DAY, "failed").sentence
+        in late_day_alert(with_alerts(late_after_hours=3), DAY, "failed").sentence
     )
 
 

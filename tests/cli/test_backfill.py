@@ -47,7 +47,7 @@ def test_a_single_day_is_requested_alone(cli: Cli, port: int) -> None:
 def test_a_range_that_is_not_one_is_refused(cli: Cli) -> None:
     code, text = cli("plan", "hostile", "--backfill", "2026-07-02..2026-07-01")
     assert code == 2
-    assert "Write the first day first" in text
+    assert "Give the earlier day first" in text
 
 
 def test_a_dataset_for_profile_shows_what_the_guardrail_means(cli: Cli, pipelines: Path) -> None:

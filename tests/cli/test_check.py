@@ -44,7 +44,7 @@ def test_check_names_an_unknown_event(cli: Cli, pipelines: Path, port: int) -> N
     code, text = cli("check", "shop")
     assert code == 1
     assert re.search(
-        r"^no events .*Mixpanel has no event 'serched', 'Searchd' from 2026-06-30 to 2026-07-02",
+        r"^no events .*Mixpanel has no events named 'serched', 'Searchd' between 2026-06-30 and 2026-07-02",
         text,
         re.MULTILINE,
     )

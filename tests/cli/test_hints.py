@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from include.cli.hints import for_command_line
+from include.cli.hints import hint_for_command_line
 from include.errors import BadManifest
 from tests.support.command_line import Printing
 
@@ -39,7 +39,7 @@ HINTS = [
 def test_what_airflow_repeats_by_clearing_a_command_repeats(
     of_airflow: str, of_the_command_line: str
 ) -> None:
-    assert for_command_line(of_airflow) == of_the_command_line
+    assert hint_for_command_line(of_airflow) == of_the_command_line
 
 
 def hints() -> Iterator[str]:
@@ -68,7 +68,7 @@ def texts(node: ast.expr) -> Iterator[str]:
 def test_no_hint_of_the_steps_speaks_of_airflow_at_the_command_line() -> None:
     found = set(hints())
     assert sum(bool(_OF_AIRFLOW.search(each)) for each in found) > 10, "the hints were not found"
-    translated = {for_command_line(each) for each in found - _NOT_HINTS}
+    translated = {hint_for_command_line(each) for each in found - _NOT_HINTS}
     assert {each for each in translated if _OF_AIRFLOW.search(each)} == set()
 
 

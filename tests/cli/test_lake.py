@@ -61,7 +61,7 @@ def test_m16_a_lake_with_loaded_days_gets_a_key(
     assert cli("lake", "sign", "hostile") == (
         1,
         "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
-        "Hint: Set it to the value that the workers use (docs/security.md).\n",
+        "Hint: Set MIXPANEL_AEP_LAKE_SECRET to the value that the workers use (docs/security.md).\n",
     )
     monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
     code, text = cli("run", "hostile", DAY)

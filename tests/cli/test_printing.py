@@ -53,7 +53,7 @@ def test_progress_shows_count_rate_and_time_left_in_a_terminal_only(
     monkeypatch.setattr(progress, "AFTER_SECONDS", 0.0)
 
     def work() -> str:
-        with progress.counting("Reading", 400, "events") as meter:
+        with progress.show_progress("Reading", 400, "events") as meter:
             deadline = time.monotonic() + 10
             while not (shown := capsys.readouterr().err).count("events, ") and time.monotonic() < deadline:
                 meter(1)

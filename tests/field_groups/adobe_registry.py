@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 
 EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
@@ -59,7 +59,7 @@ def in_the_sandbox() -> Iterator[None]:
 
 @cache
 def _resources() -> dict[str, Json]:
-    return {key: typed(_resource(document)) for key, document in documents().items()}
+    return {key: with_xdm_types(_resource(document)) for key, document in documents().items()}
 
 
 def _resource(document: Json) -> Json:

@@ -13,7 +13,7 @@ from include.mixpanel.backfill_plan import (
     WindowLimits,
     cell_of,
     expected_bytes,
-    halved,
+    halved_window_size,
     plan_backfill,
     plan_windows,
 )
@@ -83,6 +83,6 @@ def test_a_busy_week_is_divided_and_a_quiet_one_is_not() -> None:
 def test_the_size_is_halved_down_to_a_day() -> None:
     sizes = [30]
     while sizes[-1] > 1:
-        sizes.append(halved(sizes[-1]))
+        sizes.append(halved_window_size(sizes[-1]))
     assert sizes == [30, 15, 7, 3, 1]
-    assert halved(1) == 1
+    assert halved_window_size(1) == 1

@@ -32,7 +32,7 @@ def source(time_is: str, zone: str = LA) -> MixpanelSource:
 def evidence(zone: str, *rows: tuple[int, int], times: int = 30) -> TimeEvidence:
     found = TimeEvidence(ZoneInfo(zone))
     for wall, arrival_ms in rows * times:
-        found.see(wall * 1000, arrival_ms)
+        found.add_event(wall * 1000, arrival_ms)
     return found
 
 
@@ -41,7 +41,7 @@ def of_libraries(zone: str, at: int = 1782907260, /, **libraries: tuple[int, flo
     found = TimeEvidence(ZoneInfo(zone))
     for name, (rows, hours) in libraries.items():
         for _ in range(rows):
-            found.see(at * 1000 - int(hours * 3_600_000), at * 1000 + 2000, name)
+            found.add_event(at * 1000 - int(hours * 3_600_000), at * 1000 + 2000, name)
     return found
 
 
@@ -104,7 +104,7 @@ def test_a_project_is_never_classified_wrongly(
     for number, (instant, latency, late) in enumerate(events):
         offset = datetime.fromtimestamp(instant, UTC).astimezone(ZoneInfo(zone)).utcoffset()
         wall = instant if is_utc or offset is None else instant + int(offset.total_seconds())
-        found.see(wall * 1000, (instant + (latency if number % 2 else late)) * 1000)
+        found.add_event(wall * 1000, (instant + (latency if number % 2 else late)) * 1000)
     assert found.verdict in (None, "utc" if is_utc else "project_local")
 
 
@@ -151,7 +151,7 @@ def test_nothing_is_refused_if_every_event_is_late(zone: str) -> None:
     """Three to five hours late, an app that sends only while it charges resembles an old project in New York."""
     found = TimeEvidence(ZoneInfo(zone))
     for number in range(400):
-        found.see((1782907260 - 3 * 3600 - number * 18) * 1000, 1782907260_000, "swift")
+        found.add_event((1782907260 - 3 * 3600 - number * 18) * 1000, 1782907260_000, "swift")
     assert found.verdict is None
 
 
@@ -173,7 +173,7 @@ def test_an_old_project_is_recognised_on_a_day_with_two_offsets() -> None:
     for number in range(300):
         instant = 1772949600 + number * 240  # From one hour before the change.
         offset = 5 if instant < 1772953200 else 4
-        found.see((instant - offset * 3600) * 1000, instant * 1000 + 900, "web")
+        found.add_event((instant - offset * 3600) * 1000, instant * 1000 + 900, "web")
     assert found.verdict == "project_local"
 
 
@@ -188,5 +188,5 @@ def test_any_time_property_is_evidence_or_ignored(wall_ms: int, arrival_ms: int,
     found = TimeEvidence(ZoneInfo(NEW_YORK))
     for arrival in (arrival_ms, arrival_ms * 10**6, -arrival_ms, 1782907260_000):
         for wall in (wall_ms, wall_ms * 10**6, 253402300799000):
-            found.see(wall, arrival, library)
+            found.add_event(wall, arrival, library)
     assert found.rows <= 12

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.quality import aep_json as module
-from include.quality.aep_json import PROFILE_EVENT_BYTES, iso, present, row_bytes
+from include.quality.aep_json import PROFILE_EVENT_BYTES, instant_text, row_bytes, without_nulls
 from tests.support.builders import instants
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,11 @@ ROW = st.fixed_dictionaries({}, optional={
 
 
 def size_of(row: dict[str, Any]) -> int:
-    return len(json.dumps(present(row), ensure_ascii=False, separators=(",", ":"), default=iso).encode())
+    return len(
+        json.dumps(
+            without_nulls(row), ensure_ascii=False, separators=(",", ":"), default=instant_text
+        ).encode()
+    )
 
 
 @given(st.lists(st.none() | ROW, min_size=1, max_size=6))

@@ -136,7 +136,8 @@ def test_every_expectation_is_in_the_table() -> None:
         constant.value
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
-        and getattr(call.func, "id", "") in ("ExpectationSpec", "rule", "_fits", "_member_of")
+        and getattr(call.func, "id", "")
+        in ("ExpectationSpec", "rule", "_json_schema_expectation", "_enum_expectation")
         for constant in call.args[1:2]
         if isinstance(constant, ast.Constant)
     }

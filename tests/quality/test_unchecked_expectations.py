@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.quality.aep_json import present
+from include.quality.aep_json import without_nulls
 from include.quality.constraints import ValidationBroken
 from include.quality.derive import derive
 from include.quality.view import Part, RowChunk, View
@@ -100,13 +100,13 @@ def test_items_are_attributed_to_their_row_also_after_missing_or_empty_arrays_an
 
 def test_presence_is_checked_only_if_the_parent_object_exists() -> None:
     chunk = RowChunk(table([GOOD, {**GOOD, "place": None}, None, {"place": {"city": None, "zip": "1"}}]))
-    seen = chunk.see(View((TENANT, "mixpanel", "place", "city"), Part.PRESENCE))
+    seen = chunk.values_of(View((TENANT, "mixpanel", "place", "city"), Part.PRESENCE))
     assert (seen.values.to_pylist(), seen.rows().tolist()) == ([True, False], [0, 3])
-    missing = chunk.see(View((TENANT, "mixpanel", "place", "street"), Part.PRESENCE))
+    missing = chunk.values_of(View((TENANT, "mixpanel", "place", "street"), Part.PRESENCE))
     assert (missing.values.to_pylist(), missing.rows().tolist()) == ([False, False], [0, 3])
 
 
 def test_removing_nulls_does_not_change_a_value() -> None:
     moment = datetime(2026, 7, 1, tzinfo=UTC)
     value = {"a": None, "b": {"c": None, "d": [1, None, {"e": None}]}, "f": moment, "g": False, "h": 0}
-    assert present(value) == {"b": {"d": [1, {}]}, "f": moment, "g": False, "h": 0}
+    assert without_nulls(value) == {"b": {"d": [1, {}]}, "f": moment, "g": False, "h": 0}

@@ -19,7 +19,7 @@ from include.http.network import PRIVATE_VARIABLE, PROXY_VARIABLE, NetworkSettin
 from include.http.peer_address import require_public, require_sandbox
 from include.http.request import HttpRequest, RetryPolicy, Service
 from include.http.sandbox_address import REAL_SERVICES, SANDBOXES_VARIABLE
-from include.http.session import _checked, new_session
+from include.http.session import _require_allowed_peer, new_session
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
 from tests.support.builders import array_of, map_of, schema
@@ -363,7 +363,7 @@ def test_m10_a_refused_connection_is_closed() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         connected = socket.create_connection(server.getsockname())
         with pytest.raises(AddressRefused):
-            _checked(connected, refuse)
+            _require_allowed_peer(connected, refuse)
     assert connected.fileno() == -1
 
 

@@ -151,8 +151,8 @@ class DataAccessReader:
             if not entries or not isinstance(links, dict) or "next" not in links:
                 return
         raise ServiceUnavailable(
-            f"AEP's list does not end: could not {what}.",
-            "Contact Adobe support: the pages of this list repeat.",
+            f"Could not {what}: AEP keeps returning the same pages of a list.",
+            "Run it again. If it happens every time, contact Adobe support.",
         )
 
     def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:

@@ -34,7 +34,7 @@ class Bucket:
 def bucket_of(
     ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
 ) -> dict[str, Bucket]:
-    """Return the fingerprint of ids, by bucket; empty buckets are omitted.
+    """Return the fingerprint of some ids by bucket, without empty buckets.
 
     ``is_sorted``: the ids are in ascending order, so that memory use is constant.
 

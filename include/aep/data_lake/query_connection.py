@@ -135,7 +135,7 @@ class QueryConnection:
             with suppress(Exception):  # if the cancellation fails, the connection is closed next
                 connection.cancel_safe(timeout=_CANCEL_SECONDS)
             if not finished.wait(_CANCEL_SECONDS):
-                _shut(connection)
+                _shut_down_socket(connection)
 
         finished = threading.Event()
         timer = threading.Timer(self.limits.statement_seconds, end)
@@ -148,8 +148,8 @@ class QueryConnection:
             timer.cancel()
 
 
-def _shut(connection: psycopg.Connection[Row]) -> None:
-    """Shut down the socket, so that the driver stops waiting."""
+def _shut_down_socket(connection: psycopg.Connection[Row]) -> None:
+    """Shut down the connection's socket, so that the driver stops waiting."""
     with suppress(Exception), socket.socket(fileno=connection.pgconn.socket) as own:
         try:
             own.shutdown(socket.SHUT_RDWR)

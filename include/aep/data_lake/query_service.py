@@ -38,7 +38,7 @@ class QueryServiceReader:
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
         """Return row counts by batch, see ``LakeReader``."""
-        where, values = _within(start, end)
+        where, values = _window_condition(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
 
@@ -89,10 +89,10 @@ class QueryServiceReader:
     ) -> Iterator[tuple[str, str]]:
         """Yield ids and source batches, see ``LakeReader``: one counting query, then one for every 45,000 rows."""
         length, prefixes = prefixes_of(prefix)
-        present = self._present(dataset, start, end, batches)
+        present = self._batches_in_window(dataset, start, end, batches)
         if (length and not prefixes) or (present is not None and not present):
             return
-        scope = _Scope(dataset, *_within(start, end, present))
+        scope = _Scope(dataset, *_window_condition(start, end, present))
         yield from self._ids_below(scope, length, prefixes, max(length, BUCKET_DIGITS))
 
     def close(self) -> None:
@@ -110,9 +110,9 @@ class QueryServiceReader:
     def _buckets(
         self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
     ) -> Iterator[tuple[int, str, Bucket]]:
-        """Yield the number of the window, the bucket's name, and the bucket."""
+        """Yield each bucket of the windows: the window's number, the bucket's name, and the bucket."""
         start, end = windows[0].start, windows[-1].end
-        present = self._present(dataset, start, end, batches)
+        present = self._batches_in_window(dataset, start, end, batches)
         if present is not None and not present:
             return
         cases = " ".join(
@@ -124,7 +124,7 @@ class QueryServiceReader:
             "count(DISTINCT _id) AS d, sum(CAST(conv(substr(_id, 3, 12), 16, 10) AS decimal(38,0))) AS s"
         )
         bounds = [utc_text(bound) for each in windows for bound in (each.start, each.end)]
-        where, values = _within(start, end, present)
+        where, values = _window_condition(start, end, present)
         result = self._rows(dataset, columns, f"{where} GROUP BY 1, 2", [*bounds, *values])
         for number, name, rows, different, checksum in result.complete():
             if int(number) >= 0:
@@ -134,20 +134,20 @@ class QueryServiceReader:
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
         """Yield the rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
-        where, values = scope.below(length, prefixes)
+        where, values = scope.prefix_condition(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
         counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
         most = self._connection.limits.rows
         counts = {str(name): int(count) for name, count, _ in counted}
         alike = {str(name) for name, _, different in counted if different == 1}
-        for group in _groups(counts, most):
+        for group in _group_by_count(counts, most):
             if len(group) == 1 and counts[group[0]] > most:
                 if group[0] in alike:
-                    yield from self._repeated(scope, digits, group)
+                    yield from self._rows_of_one_id(scope, digits, group)
                 else:
                     yield from self._ids_below(scope, digits, group, digits + 1)
                 continue
-            where, values = scope.below(digits, group)
+            where, values = scope.prefix_condition(digits, group)
             result = self._rows(scope.dataset, f"_id, {_SOURCE} AS b", where, values)
             if result.is_complete:
                 yield from ((str(key), str(batch)) for key, batch in result.rows)
@@ -156,16 +156,16 @@ class QueryServiceReader:
                 self._connection.limits = replace(self._connection.limits, rows=max(1, len(result.rows) - 1))
                 yield from self._ids_below(scope, digits, group, digits)
 
-    def _repeated(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
-        """Yield one id that has more rows than a result may have: counted by batch."""
-        where, values = scope.below(digits, prefix)
+    def _rows_of_one_id(self, scope: _Scope, digits: int, prefix: list[str]) -> Iterator[tuple[str, str]]:
+        """Yield the rows of one id that has more rows than a result may have, counted by batch."""
+        where, values = scope.prefix_condition(digits, prefix)
         columns = f"_id, {_SOURCE} AS b, count(*) AS n"
         for key, batch, count in self._rows(
             scope.dataset, columns, f"{where} GROUP BY 1, 2", values
         ).complete():
             yield from itertools.repeat((str(key), str(batch)), int(count))
 
-    def _present(
+    def _batches_in_window(
         self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None
     ) -> Collection[str] | None:
         if batches is None or len(batches) <= _MOST_BATCHES:
@@ -209,8 +209,8 @@ class _Scope:
     where: str
     values: list[str]
 
-    def below(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
-        """Return the condition for ids that start with one of the prefixes of this length; all ids for length 0."""
+    def prefix_condition(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
+        """Return the SQL condition for ids that start with one of the prefixes of this length, and its parameters; length 0 means all ids."""
         if not length:
             return self.where, self.values
         marks = ", ".join(["%s"] * len(prefixes))
@@ -236,8 +236,10 @@ def table_of(dataset: Dataset) -> str:
     return name
 
 
-def _within(start: datetime, end: datetime, batches: Collection[str] | None = None) -> tuple[str, list[str]]:
-    """Return the condition for a window and source batches, and its values."""
+def _window_condition(
+    start: datetime, end: datetime, batches: Collection[str] | None = None
+) -> tuple[str, list[str]]:
+    """Return the SQL condition for the rows of a window and of some source batches, and its parameters."""
     where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
     values = [utc_text(start), utc_text(end)]
     if batches is None:
@@ -246,7 +248,7 @@ def _within(start: datetime, end: datetime, batches: Collection[str] | None = No
     return f"{where} AND {_SOURCE} IN ({marks})", [*values, *sorted(batches)]
 
 
-def _groups(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
+def _group_by_count(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
     """Yield names in groups whose counts stay within ``most``; a name that exceeds it forms its own group."""
     group: list[str] = []
     size = 0

@@ -28,7 +28,7 @@ class ChangeContext:
 
 @dataclass(frozen=True)
 class Change:
-    """One change. ``what``: an imperative clause; ``done``: a clause in the past tense; ``details``: rows for display.
+    """One change. ``what``: an imperative clause; ``done``: the same clause in the past tense; ``details``: rows for display.
 
     ``word``: the key of the pipeline file that requires the change. ``right``: the AEP permission that it needs
     (EP:access-control/home.md#permissions).

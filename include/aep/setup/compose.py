@@ -1,4 +1,4 @@
-"""The future schema of a plan, composed locally, so that the plan is checked before the first change."""
+"""Composes a plan's future schema locally, so that the plan is checked before the first change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...
     there = state.references
     new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
     for name in requirements.pipeline.aep.field_groups:
-        found = _only(state, name)
+        found = _find_field_group(state, name)
         if found not in there and found not in new:
             new.append(found)
     return tuple(new)
@@ -67,7 +67,7 @@ def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
     return {key: part[key] for key in ("properties", "required", "allOf", "anyOf", "oneOf") if key in part}
 
 
-def _only(state: AepState, name: str) -> str:
+def _find_field_group(state: AepState, name: str) -> str:
     """Return the ``$id`` of a field group in ``aep.field_groups``."""
     found = [each for each in state.named[name] if each in state.parts or each in state.references]
     if not found:

@@ -55,14 +55,14 @@ def require_target(state: AepState, requirements: SetupRequirements) -> None:
     new = [target.schema_name] if state.schema is None else []
     if requirements.group_title is not None and state.group is None:
         if requirements.group_title in new:
-            raise _taken(requirements.group_title, "the field group file of the same pipeline")
+            raise _title_in_use(requirements.group_title, "the field group file of the same pipeline")
         new.append(requirements.group_title)
     for title in new:
         if holders := state.titles.get(title):
-            raise _taken(title, " and ".join(_HOLDERS.get(kind, kind) for kind in holders))
+            raise _title_in_use(title, " and ".join(_HOLDERS.get(kind, kind) for kind in holders))
 
 
-def _taken(title: str, holder: str) -> SchemaError:
+def _title_in_use(title: str, holder: str) -> SchemaError:
     return SchemaError(
         f"The title {title!r} is in use: AEP requires unique titles across schemas, field groups, data types and "
         f"classes, and {holder} has it.",

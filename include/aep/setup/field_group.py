@@ -157,18 +157,18 @@ def _tenant_part(group: Mapping[str, Any], tenant: str) -> tuple[str, Mapping[st
 
 
 def _add(at: str, properties: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
-    pointer, definition = _find(properties, path)
+    pointer, definition = _find_field(properties, path)
     return {"op": "add", "path": at + pointer, "value": definition}
 
 
 def _relax(at: str, properties: Mapping[str, Any], change: RelaxedConstraint) -> dict[str, Any]:
-    path = f"{at}{_find(properties, change.field.path)[0]}/{change.keyword}"
+    path = f"{at}{_find_field(properties, change.field.path)[0]}/{change.keyword}"
     if change.value is None:
         return {"op": "remove", "path": path}
     return {"op": "replace", "path": path, "value": change.value}
 
 
-def _find(properties: Mapping[str, Any], path: Sequence[str]) -> tuple[str, Any]:
+def _find_field(properties: Mapping[str, Any], path: Sequence[str]) -> tuple[str, Any]:
     """Return a field's position below ``…/properties``, as a JSON Pointer, and its definition."""
     here: Any = {"properties": properties}
     pointer = ""

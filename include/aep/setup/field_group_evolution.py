@@ -1,4 +1,4 @@
-"""Compares the fields of two versions of a field group: added, relaxed, kept although unknown, or incompatible.
+"""Compares two versions of a field group: which fields are added, relaxed, only in AEP, or incompatible.
 
 A schema in use accepts new fields, fields that are no longer required (EP:xdm/schema/composition.md#evolution), and
 less restrictive fields: values added to an existing enum or to suggested values, or a removed enum
@@ -20,7 +20,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RelaxedConstraint:
-    """``keyword`` of a field becomes ``value``; None: it is removed."""
+    """A change that makes a constraint less strict: ``keyword`` of a field gets the value ``value``, or is removed (None)."""
 
     field: XdmField
     keyword: str
@@ -48,7 +48,7 @@ def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
         SchemaError: a common field is not an XDM field, or contains a reference.
     """
     kept: list[tuple[str, str]] = []
-    known = _common({"properties": ours}, {"properties": theirs}, (), kept)
+    known = _without_unknown_fields({"properties": ours}, {"properties": theirs}, (), kept)
     requirements, there = field_tree(ours), field_tree(known["properties"])
     return FieldGroupEvolution(
         tuple(_added(requirements, there)),
@@ -72,26 +72,32 @@ def type_name(field: XdmField) -> str:
     )
 
 
-def _common(ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]) -> dict[str, Any]:
-    """Return ``theirs`` without the fields that only AEP has, which may be anything, including references."""
+def _without_unknown_fields(
+    ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """Return ``theirs`` without the fields that only AEP has, because these may have any form, including references."""
     found = dict(theirs)
     if isinstance(ours.get("properties"), Mapping) and isinstance(theirs.get("properties"), Mapping):
         found["properties"] = {}
         for name, node in theirs["properties"].items():
             if name in ours["properties"]:
-                found["properties"][name] = _inner_common(ours["properties"][name], node, (*path, name), kept)
+                found["properties"][name] = _inner_without_unknown_fields(
+                    ours["properties"][name], node, (*path, name), kept
+                )
             else:
                 required = ", required" if name in (theirs.get("required") or ()) else ""
                 kept.append((".".join((*path, name)), _type_of(node) + required))
     for key in ("items", "additionalProperties"):
         if key in ours and key in theirs:
-            found[key] = _inner_common(ours[key], theirs[key], (*path, "*"), kept)
+            found[key] = _inner_without_unknown_fields(ours[key], theirs[key], (*path, "*"), kept)
     return found
 
 
-def _inner_common(ours: Any, theirs: Any, path: tuple[str, ...], kept: list[tuple[str, str]]) -> Any:
+def _inner_without_unknown_fields(
+    ours: Any, theirs: Any, path: tuple[str, ...], kept: list[tuple[str, str]]
+) -> Any:
     both = isinstance(ours, Mapping) and isinstance(theirs, Mapping)
-    return _common(ours, theirs, path, kept) if both else theirs
+    return _without_unknown_fields(ours, theirs, path, kept) if both else theirs
 
 
 def _type_of(node: Any) -> str:
@@ -103,28 +109,28 @@ def _inner(field: XdmField) -> dict[str, XdmField]:
     return {**field.children, **({"*": field.item} if field.item else {})}
 
 
-def _both(requirements: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
-    """Yield every field that has the same type on both sides, with its counterpart."""
+def _fields_on_both_sides(requirements: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
+    """Yield every field that has the same type in the file and in AEP, with its counterpart in AEP."""
     yield requirements, there
     known = _inner(there)
     for name, field in _inner(requirements).items():
         if name in known and _same_type(field, known[name]):
-            yield from _both(field, known[name])
+            yield from _fields_on_both_sides(field, known[name])
 
 
 def _added(requirements: XdmField, there: XdmField) -> Iterator[XdmField]:
-    for field, known in _both(requirements, there):
+    for field, known in _fields_on_both_sides(requirements, there):
         yield from (inner for name, inner in _inner(field).items() if name not in _inner(known))
 
 
 def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
-    for field, known in _both(requirements, there):
+    for field, known in _fields_on_both_sides(requirements, there):
         ours, theirs = _constraints(field), _constraints(known)
         for name in sorted(ours.keys() | theirs.keys()):
             if _is_more_permissive(name, ours.get(name), theirs.get(name)):
                 value = field.constraints.get(name)
-                yield RelaxedConstraint(field, name, value, _becomes(name, theirs[name], value))
-        yield from _more_suggested(field, known)
+                yield RelaxedConstraint(field, name, value, _describe_change(name, theirs[name], value))
+        yield from _added_suggestions(field, known)
         if optional := (known.required - field.required) & field.children.keys():
             left = sorted(known.required - optional) or None
             yield RelaxedConstraint(
@@ -132,7 +138,7 @@ def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstra
             )
 
 
-def _more_suggested(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
+def _added_suggestions(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
     """Yield the new suggested values, or enum labels, of a field that already has some."""
     ours, theirs = requirements.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or not theirs:
@@ -143,12 +149,12 @@ def _more_suggested(requirements: XdmField, there: XdmField) -> Iterator[Relaxed
         yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} adds {', '.join(new)}")
 
 
-def _becomes(name: str, before: object, after: object) -> str:
+def _describe_change(name: str, before: object, after: object) -> str:
     return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is removed"
 
 
 def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
-    for field, known in _both(requirements, there):
+    for field, known in _fields_on_both_sides(requirements, there):
         where, ours, theirs = field.dotted, _constraints(field), _constraints(known)
         for name, inner in _inner(field).items():
             if name in _inner(known) and not _same_type(inner, _inner(known)[name]):

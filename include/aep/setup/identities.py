@@ -1,4 +1,4 @@
-"""The schema field of each identity, and the refusal of fields that cannot hold one."""
+"""Finds the schema field of each identity, and refuses fields that cannot hold an identity."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def identity_fields(
     """
     found: dict[str, Names] = {}
     for source in identities:
-        placed = [each for each in _flat(bound.mappings) if ("properties", source) in each.sources]
+        placed = [each for each in _single_mappings(bound.mappings) if ("properties", source) in each.sources]
         able = [each.destination for each in placed if not each.inside and each.field.kind is Kind.STRING]
         if able:
             found[source] = min(able, key=lambda names: (names not in marked, able.index(names)))
         elif placed:
-            raise SchemaError(_cannot(source, placed[0]), _remedy(source, placed[0]))
+            raise SchemaError(_reason_against(source, placed[0]), _remedy(source, placed[0]))
     return found
 
 
-def _flat(mappings: tuple[FieldMapping, ...]) -> Iterator[FieldMapping]:
+def _single_mappings(mappings: tuple[FieldMapping, ...]) -> Iterator[FieldMapping]:
     for mapping in mappings:
         yield from mapping.parts or (mapping,)
 
 
-def _cannot(source: str, mapping: FieldMapping) -> str:
+def _reason_against(source: str, mapping: FieldMapping) -> str:
     where = write_path((*mapping.destination, *mapping.inside))
     if mapping.inside:
         why = "which is inside an array or a map; an identity needs a field that an event has exactly once"

@@ -23,7 +23,7 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
     for source, code in requirements.pipeline.namespaces.items():
         if code in seen:
             continue
-        near = _near(code, state)
+        near = _similar_code(code, state)
         if near is not None and code not in requirements.pipeline.aep.new_namespaces:
             is_plain = source in requirements.pipeline.identity_properties
             written = near if is_plain else f"{{namespace: {near}, …}}"
@@ -42,8 +42,8 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
         )
 
 
-def _near(code: str, state: AepState) -> str | None:
-    """Return a namespace code that differs in case only, or a similar one of Adobe's."""
+def _similar_code(code: str, state: AepState) -> str | None:
+    """Return an existing namespace code that differs from this one in case only, or a similar code of Adobe's."""
     for found in state.namespaces.values():
         if found.code.lower() == code.lower():
             return found.code

@@ -33,4 +33,7 @@ class PlanErrors:
         if len(self._found) == 1:
             raise self._found[0]
         if self._found:
-            raise SchemaError(" ".join(map(str, self._found)), "Nothing was changed. Correct all of them.")
+            raise SchemaError(
+                " ".join(map(str, self._found)),
+                "Nothing was changed in AEP. Correct every error that is listed above, then run setup again.",
+            )

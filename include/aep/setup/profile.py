@@ -1,4 +1,4 @@
-"""Decides whether to enable schema and dataset for Profile, and where every event's primary identity is.
+"""Decides whether to enable the schema and the dataset for Profile, and which field holds the primary identity.
 
 Either the schema has a primary identity field, which every event then needs, and ``identityMap`` has no primary entry;
 or it has none, and ``identityMap`` has exactly one (experienceleague.adobe.com, ka-29740; EP:xdm/ui/fields/identity.md).

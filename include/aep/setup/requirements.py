@@ -13,7 +13,7 @@ from include.xdm.mapping.mapping_file import read_mapping_file
 
 @dataclass(frozen=True)
 class SetupRequirements:
-    """``group``: the field group file; None where the pipeline has none. ``rows``: those of the mapping set."""
+    """The requirements of a pipeline. ``group``: its field group file, or None; ``rows``: the rows of its mapping set."""
 
     pipeline: Pipeline
     group: Mapping[str, Any] | None

@@ -95,7 +95,7 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
 
 
 def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return AEP's ``$id``s by title or ``$id``; Adobe's titles are listed only once."""
+    """Return AEP's ``$id``s of the requested titles or ``$id``s; Adobe's titles are listed only once."""
     found: dict[str, tuple[str, ...]] = {}
     lists: list[dict[str, list[str]]] = []
     for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.aep.setup import Change, apply_plan, plan_pipeline
 from include.cli.console import Output
-from include.cli.progress import counting, working
+from include.cli.progress import show_activity, show_progress
 from include.cli.project import Project
 
 
@@ -14,9 +14,9 @@ def apply(project: Project, out: Output) -> None:
     Nothing is removed or restricted. A second run changes nothing.
     """
     aep, owner = project.aep, project.owner
-    with working("Reading AEP"):
+    with show_activity("Reading AEP"):
         found = plan_pipeline(project.pipeline, aep, owner, project.neighbours)
-    with counting("Changing AEP", len(found.changes), "changes") as count:
+    with show_progress("Changing AEP", len(found.changes), "changes") as count:
 
         def done(change: Change) -> None:
             count(1)

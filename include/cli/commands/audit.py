@@ -9,7 +9,7 @@ from typing import Any
 from include.aep.client import AepClient
 from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.errors import DaysMissing
 from include.lake.history import History
@@ -30,8 +30,8 @@ def audit(project: Project, out: Output) -> int:
     day is missing for longer than missing_grace_hours of the pipeline file.
     """
     now = project.clock.now()
-    with working("Comparing the ledgers with AEP"):
-        _, found = audited(project)
+    with show_activity("Comparing the ledgers with AEP"):
+        _, found = audit_pipeline(project)
     name = project.pipeline.name
     for span in _spans(found.missing):
         reason = span.day.reason if span.day.reason != span.day.status.value else ""
@@ -56,8 +56,8 @@ def audit(project: Project, out: Output) -> int:
     return ExitCode.OK if problem is None else ExitCode.REFUSED
 
 
-def audited(project: Project) -> tuple[History, Audit]:
-    """Return the history of the pipeline's dataset, and the audit of its days by AEP's present state."""
+def audit_pipeline(project: Project) -> tuple[History, Audit]:
+    """Audit the pipeline's days against AEP's current state; return the dataset's history and the audit."""
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
     current = _current(project, aep, opened.dataset)
@@ -65,7 +65,7 @@ def audited(project: Project) -> tuple[History, Audit]:
 
 
 def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
-    """Return digests of what shapes a day that would be loaded now."""
+    """Return the digests of the settings with which a day would be loaded now."""
     schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
     return current_made_of(project.pipeline, mapping.digest, schema.digest)
 

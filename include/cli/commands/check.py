@@ -8,8 +8,8 @@ from typing import Any
 from include.cli.checks import CHECKS
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
-from include.cli.hints import for_command_line
-from include.cli.progress import counting
+from include.cli.hints import hint_for_command_line
+from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.errors import PipelineError
 from include.http.request import INTERACTIVE
@@ -27,7 +27,7 @@ def check(project: Project, out: Output) -> int:
     out.print_status("ok", "pipeline", sentence)
     results: list[dict[str, Any]] = [{"check": "pipeline", "ok": True, "says": sentence, "hint": ""}]
     said: dict[str, str] = {}
-    with counting("Checking", len(CHECKS), "checks") as meter:
+    with show_progress("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
             meter.name(f"Checking {what}")
             try:
@@ -37,7 +37,7 @@ def check(project: Project, out: Output) -> int:
                     "check": what,
                     "ok": False,
                     "says": error.sentence,
-                    "hint": for_command_line(error.hint),
+                    "hint": hint_for_command_line(error.hint),
                 }
             text = f"{result['says']} {result['hint']}".strip()
             first = said.setdefault(text, what)

@@ -12,7 +12,7 @@ import typer
 from include.aep.setup import field_group as plans
 from include.cli.console import Output
 from include.cli.options import MOST, ShowValues
-from include.cli.progress import Meter, counting
+from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.redact import one_line
@@ -71,22 +71,26 @@ def discover(
 
 
 def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
-    """Fill a discovery; return the source of its lines. ``sample``: the number of events from Mixpanel."""
+    """Read events into a discovery; return a name for their source. ``sample``: the number of events to request from Mixpanel."""
     if sample is not None:
         first, last = project.newest_days(count)
-        with project.sample(first, last, sample) as lines, counting("Reading", sample, "events") as meter:
-            found.see(_counted(lines, meter))
+        with (
+            project.sample(first, last, sample) as lines,
+            show_progress("Reading", sample, "events") as meter,
+        ):
+            found.add_lines(_counted(lines, meter))
         return f"a sample of {first} to {last}"
     days = project.exported_days(count)
     if not days:
         raise ConfigError(
-            f"The lake has no exported day of pipeline {project.pipeline.name}.", "Use --export for a sample."
+            f"The lake has no exported day of pipeline {project.pipeline.name}.",
+            "Add --export to request a sample of events from Mixpanel, or export a day first.",
         )
     total = sum(manifest.rows for day in days if (manifest := project.exported(day)))
-    with counting("Reading", total, "events") as meter:
+    with show_progress("Reading", total, "events") as meter:
         for day in days:
             with project.raw_lines(day) as lines:
-                found.see(_counted(lines, meter))
+                found.add_lines(_counted(lines, meter))
     return f"{days[-1]} to {days[0]}"
 
 
@@ -159,7 +163,8 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
     pipeline = project.pipeline
     if pipeline.aep.field_group is None:
         raise ConfigError(
-            f"Pipeline {pipeline.name} names no field group.", "Write aep.field_group, a file's name."
+            f"Pipeline {pipeline.name} has no field group file.",
+            "Set aep.field_group in the pipeline file to the name of a field group file.",
         )
     if not pipeline.mapping.endswith(".json"):
         raise ConfigError(

@@ -11,14 +11,14 @@ import typer
 
 from include.cli.commands.clean import DryRun
 from include.cli.console import Output
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.steps.forget import ForgetPlan, Forgetting, GivenIds
 from include.steps.forget.people import MOST_ADDED
 from include.steps.forget.remaining import remaining_work
 from include.steps.forget.run import day_summary
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 
 _MOST_CHARACTERS = 64 * 1024 * 1024
 
@@ -88,15 +88,15 @@ def forget(
     project_id = project.mixpanel_settings.source.project_id
     forgetting = Forgetting(project.lake, project.pipeline, project_id, project.clock)
     given = _given_ids(distinct_id, user_id, device_id, identity_file)
-    with working("Searching the lake"):
+    with show_activity("Searching the lake"):
         plan = forgetting.plan(given, expand=not no_expand, most_added=most_ids)
     _show(plan, out, list_ids=list_ids)
     counts: Mapping[str, int] = plan.counts
     if not dry_run:
         if not yes:
             _confirm(plan, out, is_stdin_taken=str(identity_file) == "-")
-        with working("Removing rows"):
-            counts = forgetting.apply(plan, person()).counts
+        with show_activity("Removing rows"):
+            counts = forgetting.apply(plan, current_person()).counts
     remaining = [*remaining_work(forgetting, plan)]
     for where, what in remaining:
         out.print_status("!", where, what)
@@ -136,7 +136,10 @@ def _read_ids(path: Path) -> list[str]:
             "Check its path, and write it in UTF-8.",
         ) from None
     if len(text) == _MOST_CHARACTERS:
-        raise ConfigError(f"The identity file has more than {_MOST_CHARACTERS} characters.", "Divide it.")
+        raise ConfigError(
+            f"The identity file has more than {_MOST_CHARACTERS} characters.",
+            "Split it into several files, and run the command for each of them.",
+        )
     return [line for line in text.split("\n") if line.strip()]
 
 
@@ -174,4 +177,7 @@ def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
         "Added ids are not stored. Print them first with --dry-run --list-ids, for AEP and Mixpanel.",
     )
     if input(f"Remove rows of {len(plan.days)} days permanently? Type yes: ").strip() != "yes":
-        raise ConfigError("Not confirmed: nothing was changed.", "Type yes, or use --yes.")
+        raise ConfigError(
+            "The removal was not confirmed, so nothing was changed.",
+            "Type yes at the question, or add the option --yes.",
+        )

@@ -10,7 +10,7 @@ from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
 from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 
 _MOST_NAMED = 20
 
@@ -28,7 +28,8 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     lake = project.lake
     if lake.signing_keys is None:
         raise ConfigError(
-            f"{SEAL_ENVIRONMENT} is not set.", "Set it to the value that the workers use (docs/security.md)."
+            f"{SEAL_ENVIRONMENT} is not set.",
+            f"Set {SEAL_ENVIRONMENT} to the value that the workers use (docs/security.md).",
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:
@@ -44,7 +45,7 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
             f"{project.pipeline.name} --why TEXT.",
         )
     at = project.clock.now().isoformat(timespec="seconds")
-    key = write_inventory(lake, found, at, person(), why or "the lake has a key from now on")
+    key = write_inventory(lake, found, at, current_person(), why or "the lake has a key from now on")
     out.print_status(
         "ok",
         "lake",

@@ -10,11 +10,11 @@ from include.aep.client import AepClient
 from include.aep.witness import Witness
 from include.cli.console import Output
 from include.cli.options import Batch, Day, Why
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.lake.ledger import LedgerRecord
 from include.steps.history.open_history import OpenedHistory, open_history
-from include.steps.recover import AepIds, Writer, adopt, person, release
+from include.steps.recover import AepIds, Writer, adopt, current_person, release
 
 _HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "AEP says")
 
@@ -59,7 +59,10 @@ def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: W
 
     Its ids are read from AEP's data lake.
     """
-    with _ids(project, day, Writer(f"adopt/{person()}", why)) as (ids, aep), working("Reading the batch"):
+    with (
+        _ids(project, day, Writer(f"adopt/{current_person()}", why)) as (ids, aep),
+        show_activity("Reading the batch"),
+    ):
         written = adopt(ids, aep, day, batch)
     out.result({"day": day, "batch": batch, "written": bool(written)})
     if not written:
@@ -77,7 +80,10 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
 
     It is refused while AEP shows the batch, or rows of it.
     """
-    with _ids(project, day, Writer(f"release/{person()}", why)) as (ids, aep), working("Reading AEP"):
+    with (
+        _ids(project, day, Writer(f"release/{current_person()}", why)) as (ids, aep),
+        show_activity("Reading AEP"),
+    ):
         release(ids, aep, day, batch)
     out.print_status(
         "ok", "release", f"{day}: batch {batch} is gone; the next run of the day loads its rows again"
@@ -87,7 +93,7 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
 
 @contextmanager
 def _ids(project: Project, day: date, writer: Writer) -> Iterator[tuple[AepIds, AepClient]]:
-    """Open AEP's ids of the pipeline, for a change of the day's ledger."""
+    """Open the reader of AEP's ``_id``s for a change of the day's ledger."""
     aep = project.aep
     opened = _open(project, aep, day)
     with aep.lake_reader(project.pipeline.verify.reader) as reader:

@@ -12,7 +12,7 @@ from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.cli.console import Output
 from include.cli.options import Connections, Pipelines
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import PROJECT
 from include.cli.settings_lookup import Airflow, find_connection
 from include.clock import SYSTEM_CLOCK
@@ -66,7 +66,7 @@ def migrate(
         _list(aep, out)
         return
     options = MigrationOptions(name, time_is, aep_connection)
-    with working("Reading the dataflow"):
+    with show_activity("Reading the dataflow"):
         flow = read_dataflow(aep, dataflow)
         found = migrate_dataflow(aep, flow, options, SYSTEM_CLOCK.now())
     paths = _paths(pipelines, name)
@@ -77,7 +77,7 @@ def migrate(
 
 
 def _list(aep: AepClient, out: Output) -> None:
-    with working("Reading the dataflows"):
+    with show_activity("Reading the dataflows"):
         flows = aep.flows.mixpanel_dataflows()
     rows = [(str(flow["id"]), str(flow.get("name", "")), str(flow.get("state", ""))) for flow in flows]
     out.table("", rows, head=("dataflow", "name", "state"))
@@ -94,7 +94,7 @@ def _paths(pipelines: Path, name: str) -> list[Path]:
 
 
 def _write(found: Migration, paths: list[Path]) -> None:
-    """Write both files, or neither.
+    """Write the pipeline file and the mapping file; if one of them fails, write neither.
 
     Raises:
         ConfigError: one of them exists; nothing was written.

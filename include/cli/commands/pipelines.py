@@ -1,4 +1,4 @@
-"""``pipelines``: list the pipeline files, and what each of them loads."""
+"""``pipelines``: list the pipeline files with their projects, datasets and days."""
 
 from __future__ import annotations
 

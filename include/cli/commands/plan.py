@@ -11,7 +11,7 @@ from include.aep.profile_batches import MOST_BATCHES, batches_a_day, profile_bat
 from include.aep.setup import Change, Plan, plan_pipeline
 from include.cli.console import Output, counted
 from include.cli.options import DayRange, parse_days
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.steps.export.backfill import MOST_EXPORTS_AN_HOUR, BackfillPlan, backfill_plan
 
@@ -35,7 +35,7 @@ def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
     if backfill is not None:
         _plan_backfill(project, out, backfill)
         return
-    with working("Reading AEP"):
+    with show_activity("Reading AEP"):
         found = plan_pipeline(project.pipeline, project.aep, project.owner, project.neighbours)
     out.result(found.to_json())
     _show(found, out)
@@ -45,7 +45,7 @@ def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
 
 def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
     source = project.mixpanel_settings.source
-    with working("Reading the lake"):
+    with show_activity("Reading the lake"):
         found = backfill_plan(project.lake, project.pipeline, source, *days, project.clock)
     for window, size in zip(found.windows, found.bytes_by_window, strict=True):
         expected = f", about {size / 1e6:,.0f} MB compressed" if size else ""

@@ -12,7 +12,7 @@ import typer
 
 from include.cli.console import Output, counted
 from include.cli.options import Day
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.redact import one_line
 from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
@@ -36,7 +36,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
     filter, otherwise from Mixpanel. What would be quarantined is shown with its
     reasons. Nothing is stored or sent. The events are shown with their values.
     """
-    with working("Mapping some events"):
+    with show_activity("Mapping some events"):
         schema, mapping = schema_and_mapping(project.pipeline, project.aep)
         source = project.mixpanel_settings.source
         lines, place = _lines(project, day, events)
@@ -83,7 +83,7 @@ def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Outp
 
 
 def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
-    """Yield each property next to the fields that are filled from it; then the other fields."""
+    """Yield each property next to the fields that its value fills, then all other fields."""
     targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
     for each in mapping.mappings:
         for source in each.sources:
@@ -105,7 +105,7 @@ def _line(path: Path, value: str) -> str:
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Yield each value that is not an object, with its path."""
+    """Yield the path and the value of each member that is not an object."""
     inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         inner = enumerate(value)

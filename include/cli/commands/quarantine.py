@@ -11,7 +11,7 @@ from include.board.quarantine import QuarantinedRow, first_rows
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import MOST, Day, DayRange, OptionalDay, ShowValues, days_of
-from include.cli.progress import working
+from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.cli.run_day import days_runner
 from include.errors import ConfigError
@@ -26,7 +26,7 @@ def list_days(project: Project, out: Output) -> None:
     It only reads the lake. A day that validation refused as a whole is also
     listed.
     """
-    with working("Reading the quarantine"):
+    with show_activity("Reading the quarantine"):
         days = quarantined_days(project.lake, project.pipeline.name)
     rows = [
         (str(day.day) if not number else "", f"{count:,}", reason)
@@ -109,13 +109,13 @@ def _range(first: date, last: date | None) -> list[date]:
     if last is not None and last < first:
         raise ConfigError(
             f"The last day of the replay ({last}) is before the first ({first}).",
-            "Write the first day first.",
+            "Give the earlier day first, then the later one.",
         )
     return days_of(DayRange(first, last or first)) or []
 
 
 def _day(project: Project, day: date) -> QuarantinedDay | None:
-    with working("Reading the quarantine"):
+    with show_activity("Reading the quarantine"):
         return next(iter(quarantined_days(project.lake, project.pipeline.name, day)), None)
 
 

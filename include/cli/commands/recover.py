@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, OptionalWhy, days_of
-from include.cli.progress import counting
+from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.steps.history.open_history import open_history
 from include.steps.recover import Recovery
@@ -25,7 +25,7 @@ def recover(project: Project, out: Output, *, days: OptionalDays = None, why: Op
     more = {"why": why} if why else {}
     with (
         aep.lake_reader(pipeline.verify.reader) as reader,
-        counting("Recovering", None, "days") as meter,
+        show_progress("Recovering", None, "days") as meter,
     ):
         found = recover_days(
             opened.history,

@@ -51,6 +51,7 @@ def _days(first: date, last: date | None) -> list[date]:
     last = last or first
     if last < first:
         raise ConfigError(
-            f"The last day of the run ({last}) is before the first ({first}).", "Write the first day first."
+            f"The last day of the run ({last}) is before the first ({first}).",
+            "Give the earlier day first, then the later one.",
         )
     return days_of(DayRange(first, last)) or []

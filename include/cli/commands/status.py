@@ -13,10 +13,10 @@ from include.board.days import Day, State, all_days, gaps
 from include.board.index import make_board_index
 from include.board.sentences import ENGINEER, NOBODY, advice, day_name, outcome
 from include.board.source import PipelineFacts
-from include.cli.commands.audit import audited
+from include.cli.commands.audit import audit_pipeline
 from include.cli.console import Output
-from include.cli.hints import for_command_line
-from include.cli.progress import working
+from include.cli.hints import hint_for_command_line
+from include.cli.progress import show_activity
 from include.cli.project import Project
 
 _MARKS = {
@@ -46,8 +46,8 @@ def status(project: Project, out: Output, *, months: Months = 12) -> None:
     code is 0 even if days are missing; use audit to fail in that case.
     """
     now, pipeline = project.clock.now(), project.pipeline
-    with working("Reading the ledgers and AEP"):
-        history, audit = audited(project)
+    with show_activity("Reading the ledgers and AEP"):
+        history, audit = audit_pipeline(project)
         index = make_board_index(history, pipeline.name, audit, now)
     known = {date.fromisoformat(day): facts for day, facts in index.days.items()}
     facts = PipelineFacts(history.target, index, known, index.properties)
@@ -75,7 +75,7 @@ def _print_advice(day: Day, name: str, out: Output) -> None:
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
-    """Return what to do, with the command that does it if the board has a form."""
+    """Return what to do, with a command in place of the board's form."""
     days = str(first) if first == last else f"{first} {last}"
     if form in ("run", "backfill"):
         return f"mixpanel-aep run {name} {days}"
@@ -83,7 +83,7 @@ def _command(text: str, form: str, name: str, first: date, last: date) -> str:
         return f"mixpanel-aep run {name} {days} --replace"
     if form == "replay":
         return f"mixpanel-aep quarantine show {name} {first}; after a correction: mixpanel-aep quarantine replay {name} {days}"
-    return for_command_line(text).replace("PIPELINE", name).replace("DAY", str(first))
+    return hint_for_command_line(text).replace("PIPELINE", name).replace("DAY", str(first))
 
 
 def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:

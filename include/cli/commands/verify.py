@@ -8,7 +8,7 @@ from typing import Any
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, days_of
-from include.cli.progress import counting
+from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.errors import VerificationFailed
 from include.steps.history.open_history import open_history
@@ -27,7 +27,7 @@ def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
     chosen = days_of(days)
     with (
         aep.lake_reader(pipeline.verify.reader) as reader,
-        counting("Comparing", None, "days") as meter,
+        show_progress("Comparing", None, "days") as meter,
     ):
         found = verify_days(
             opened.history,

@@ -20,7 +20,7 @@ def require_private(root: Path) -> None:
     Raises:
         ConfigError: naming the folder, its mode or owner, and the command that corrects it.
     """
-    for folder in (root, *_inner(root)):
+    for folder in (root, *_inner_folders(root)):
         found = folder.lstat()
         if found.st_uid != os.geteuid():
             raise ConfigError(
@@ -39,7 +39,7 @@ def require_private(root: Path) -> None:
     _require_parents(root)
 
 
-def _inner(root: Path) -> Iterator[Path]:
+def _inner_folders(root: Path) -> Iterator[Path]:
     """Yield the folders directly in the lake: those of pipelines, and that of all histories."""
     with os.scandir(root) as entries:
         yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))

@@ -42,16 +42,16 @@ class FolderStore:
 
     def open(self, key: str) -> OpenedObject:
         """Open the file of a key."""
-        with self._inside(key) as (folder, name):
+        with self._open_parent(key) as (folder, name):
             file = os.fdopen(open_file(name, folder), "rb", buffering=0)
         return OpenedObject(os.fstat(file.fileno()).st_size, _chunks(file), file.close)
 
     def create(self, key: str, body: bytes) -> bool:
         """Write a file unless it exists; return whether it was created."""
-        with self._inside(key, make=True) as (folder, name):
+        with self._open_parent(key, make=True) as (folder, name):
             if _is_there(name, folder):
                 return False
-            with _unfinished(name, folder) as (temporary, file):
+            with _temporary_file(name, folder) as (temporary, file):
                 file.write(body)
                 _sync_file(file)
                 try:  # fails where the name exists: the file system resolves the race
@@ -63,8 +63,8 @@ class FolderStore:
 
     def put(self, key: str, source: BinaryIO) -> None:
         """Copy a stream to a file, replacing an existing one."""
-        with self._inside(key, make=True) as (folder, name):
-            with _unfinished(name, folder) as (temporary, file):
+        with self._open_parent(key, make=True) as (folder, name):
+            with _temporary_file(name, folder) as (temporary, file):
                 shutil.copyfileobj(source, file, _COPY_BYTES)
                 _sync_file(file)
                 os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -73,18 +73,22 @@ class FolderStore:
     def objects(self, prefix: str) -> Iterator[LakeObject]:
         """List the files below a folder in the order of their keys, without unfinished files."""
         parts = [part for part in prefix.split("/") if part]
-        with self._translated(prefix), open_folder(self.root, parts) as folder:
-            yield from self._below(folder, "/".join(parts))
+        with self._translate_link_errors(prefix), open_folder(self.root, parts) as folder:
+            yield from self._objects_below(folder, "/".join(parts))
 
     def folders(self, prefix: str) -> list[str]:
         """List the names of the folders directly below a folder."""
         parts = [part for part in prefix.split("/") if part]
-        with self._translated(prefix), open_folder(self.root, parts) as folder, os.scandir(folder) as entries:
+        with (
+            self._translate_link_errors(prefix),
+            open_folder(self.root, parts) as folder,
+            os.scandir(folder) as entries,
+        ):
             return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def head(self, key: str) -> LakeObject:
         """Return the size and time of a file."""
-        with self._inside(key) as (folder, name):
+        with self._open_parent(key) as (folder, name):
             descriptor = open_file(name, folder)
             try:
                 return _object(key, os.fstat(descriptor))
@@ -93,7 +97,7 @@ class FolderStore:
 
     def remove(self, key: str) -> None:
         """Remove a file."""
-        with self._inside(key) as (folder, name):
+        with self._open_parent(key) as (folder, name):
             os.unlink(name, dir_fd=folder)
 
     def remove_unfinished(self, before: datetime) -> int:
@@ -122,7 +126,7 @@ class FolderStore:
                         found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                         yield _object((above / name).as_posix(), found)
 
-    def _below(self, folder: int, prefix: str) -> Iterator[LakeObject]:
+    def _objects_below(self, folder: int, prefix: str) -> Iterator[LakeObject]:
         with os.scandir(folder) as entries:
             # In the order of whole keys, as a bucket lists them: "a-b/x" is before "a/x".
             found = sorted(
@@ -135,23 +139,23 @@ class FolderStore:
                     raise ForeignEntry(key)
                 if entry.is_dir(follow_symlinks=False):
                     with open_folder(folder, [entry.name]) as inner:
-                        yield from self._below(inner, key)
+                        yield from self._objects_below(inner, key)
                 elif entry.is_file(follow_symlinks=False) and unfinished_of(entry.name) is None:
                     with suppress(FileNotFoundError):
                         yield _object(key, entry.stat(follow_symlinks=False))
 
     @contextmanager
-    def _inside(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    def _open_parent(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
         """Open the folder that contains a key's file; yield the folder's descriptor and the file's name."""
         *above, name = key_parts(key)
-        with self._translated(key):
+        with self._translate_link_errors(key):
             if make:
                 make_folder(self.root)
             with (make_inside if make else open_folder)(self.root, above) as folder:
                 yield folder, name
 
     @contextmanager
-    def _translated(self, key: str) -> Iterator[None]:
+    def _translate_link_errors(self, key: str) -> Iterator[None]:
         try:
             yield
         except ForeignEntry as entry:
@@ -198,7 +202,7 @@ def _is_link(name: str, folder: int) -> bool:
 
 
 @contextmanager
-def _unfinished(name: str, folder: int) -> Iterator[tuple[str, BinaryIO]]:
+def _temporary_file(name: str, folder: int) -> Iterator[tuple[str, BinaryIO]]:
     """Yield a temporary file in the same folder that no listing shows: its name ends with # and digits."""
     temporary = f"{name}#{secrets.randbelow(10**18)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

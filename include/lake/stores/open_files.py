@@ -16,7 +16,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ForeignEntry(Exception):
-    """A symbolic link, or an entry that is not a file or folder, is in the place of one."""
+    """A symbolic link, or another entry that is neither a file nor a folder, is in the place of a file or folder."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Clean: removes files that the retention settings end, but never what a run, the audit or a later refresh still needs."""
+"""Clean: removes files whose retention has ended, except files that a run, the audit or a later refresh still needs."""
 
 from include.steps.clean.run import CleanResult, clean
 

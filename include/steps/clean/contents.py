@@ -1,4 +1,4 @@
-"""What the lake holds of one day: its outputs with their files, its ledgers, and other removable objects."""
+"""The lake's contents for one day: its outputs with their files, its ledgers, and other removable objects."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class ContentsReader:
         except (ValueError, TypeError, KeyError):
             raise BadManifest(
                 f"{self.lake.uri(key)} is not a readable record of a removal.",
-                "Remove it; the next cleaning writes it again if it is due.",
+                "Remove that record from the lake; the next cleaning writes it again if necessary.",
             ) from None
 
     def _ledgers(self, day: date, outputs: Iterable[StoredOutput]) -> Iterator[Sequence[LedgerRecord]]:

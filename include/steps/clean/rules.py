@@ -45,7 +45,9 @@ def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> 
             ):
                 found[output.key] = "superseded_days"
     for output in _deltas_first(there, "export"):
-        if output.key in kept or output.key in {_base_of(other) for other in _remaining(there, found)}:
+        if output.key in kept or output.key in {
+            _base_of(other) for other in _outputs_not_ended(there, found)
+        }:
             continue
         if setting := _export_end_setting(day, output, retention, now):
             found[output.key] = setting
@@ -61,7 +63,7 @@ def _deltas_first(there: dict[OutputKey, StoredOutput], step: str) -> list[Store
 
 def _needed_by_remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> set[OutputKey]:
     """Return the inputs and bases of the outputs that stay."""
-    left = _remaining(there, ended)
+    left = _outputs_not_ended(there, ended)
     return {key for each in left for key in (_input_of(each), _base_of(each)) if key is not None}
 
 
@@ -120,7 +122,7 @@ def _loaded_at(day: DayContents) -> datetime | None:
 
 
 def _unneeded_since(day: DayContents, output: StoredOutput) -> datetime:
-    """Return since when no run needs an output of transform, validate or stage; for outputs that no run names."""
+    """Return the time since which no run needs an output of transform, validate or stage that no run names."""
     loaded_at = _loaded_at(day)
     if loaded_at is not None:
         return max(output.written, loaded_at)
@@ -156,14 +158,16 @@ def _base_of(output: StoredOutput) -> OutputKey | None:
     return (output.step, delta.base) if delta is not None else None
 
 
-def _remaining(there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]) -> list[StoredOutput]:
+def _outputs_not_ended(
+    there: dict[OutputKey, StoredOutput], ended: dict[OutputKey, str]
+) -> list[StoredOutput]:
     return [each for key, each in there.items() if key not in ended]
 
 
 def _export_end_setting(
     day: DayContents, raw: StoredOutput, retention: Retention, now: datetime
 ) -> str | None:
-    """Return the setting that ends an export which no unfinished run names."""
+    """Return the retention setting after which an export is removed that no unfinished run names."""
     if retention.superseded_days is not None:
         least = timedelta(days=retention.superseded_days)
         superseded = _superseded_at(day, raw) if raw.manifest is not None else raw.written

@@ -23,7 +23,7 @@ _PROBE_DIGEST = "0" * 32
 
 @dataclass
 class CleanResult:
-    """What was done, or would be done.
+    """The result of a cleaning: what was removed, or what a dry run would remove.
 
     ``ended``: outputs whose files a later cleaning removes, by setting; ``removed``: objects by kind; ``bytes``: of
     those objects; ``days``: the affected days.
@@ -55,7 +55,7 @@ class CleanResult:
 
 
 def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> CleanResult:
-    """Remove what the pipeline's retention settings end. ``dry_run``: only count it.
+    """Remove the files whose retention has ended by the pipeline's settings. ``dry_run``: only count these files.
 
     Raises:
         AccessDenied: the credential may not remove objects; nothing was changed.
@@ -101,16 +101,16 @@ class _Cleaning:
                 self._remove(day, found, kind)
 
     def clean_outputs(self, reader: ContentsReader, day: date, listing: DayListing) -> None:
-        """Remove the files of outputs that ended before, and end those that are not needed any more."""
+        """Remove the files of outputs whose end was recorded earlier, and record the end of outputs that are not needed any more."""
         contents = reader.read(day, listing)
         for file in removable_files(contents, self.now):
             self._remove(day, file, "files")
         ended = outputs_to_remove(contents, self.retention, self.now)
         for output in contents.outputs:
             if output.key in ended:
-                self._end(day, output, ended[output.key])
+                self._record_removal(day, output, ended[output.key])
 
-    def _end(self, day: date, output: StoredOutput, setting: str) -> None:
+    def _record_removal(self, day: date, output: StoredOutput, setting: str) -> None:
         """Record that the files of an output will be removed."""
         self.result.ended[setting] += 1
         self.result.ended_bytes += output.bytes

@@ -56,7 +56,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Return how the export compares with earlier ones."""
+        """Return the result of comparing the export with earlier ones."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:
@@ -68,7 +68,7 @@ class ExportComparer:
         sums: dict[str, str] = {}
         for each in as_many:
             known = self._known_sum(each)
-            if known is None and (computed := self._sum_of(each)) is not None:
+            if known is None and (computed := self._line_sum_of(each)) is not None:
                 known = sums[each.digest] = computed
             if known == lines:
                 return ComparedExport(same=each, lines=lines, sums=sums)
@@ -102,7 +102,7 @@ class ExportComparer:
         known = earlier.details.get("lines") or self.sums.get(earlier.digest)
         return str(known) if known is not None else None
 
-    def _sum_of(self, earlier: Manifest) -> str | None:
+    def _line_sum_of(self, earlier: Manifest) -> str | None:
         """Return the sum of an earlier export's lines; None if its file cannot be read.
 
         The files of a delta are not read for it: an equal difference to the base gives the same delta.

@@ -72,7 +72,7 @@ class ExportRequest:
 
     @property
     def settled(self) -> datetime:
-        """From when on an export of the day counts."""
+        """The time from which on an export of the day is complete enough to be used."""
         pipeline = self.workspace.pipeline
         return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
 
@@ -82,7 +82,7 @@ class ExportRequest:
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def refreshed_export(self, refresh: str) -> Manifest | None:
-        """Return what the refresh of this name found; None if its export was removed."""
+        """Return the export that the refresh with this name selected; None if that export was removed."""
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
         return _existing_export(self.workspace, found["export"]) if found else None
@@ -181,7 +181,7 @@ class ExportRequest:
 def latest_export(
     workspace: Workspace, requests: Collection[str], since: datetime | None = None
 ) -> Manifest | None:
-    """Return the newest export for a request: what the last refresh found, also if that was an older export.
+    """Return the newest export for a request: the export that the last refresh selected, even if that is an older one.
 
     ``since``: only exports that were requested then or later. A refresh or a delta whose export was removed does not
     count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it
@@ -230,7 +230,7 @@ def _exported_at(refresh: Mapping[str, Any]) -> datetime:
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Return up to which processing time the partition's exports show every event; None if it was never exported."""
+    """Return the processing time up to which the partition's exports contain every event; None without an export."""
     # Data version 5 and older recorded the end of an export as its time.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
     moments += [str(refresh.get("seen_until", refresh["at"])) for refresh in refreshes_of(lake, partition)]
@@ -252,5 +252,5 @@ def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | Non
 
 
 def refreshes_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
-    """Return what the partition's refreshes found."""
+    """Return the results of the partition's refreshes."""
     return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

@@ -85,7 +85,7 @@ class _Alignment:
             if self._differ():
                 if self.searches > _FREE_SEARCHES + self.skipped // _BYTES_PER_SEARCH:
                     break
-                self._realign()
+                self._skip_changed_lines()
         for each in (self.ours, self.theirs):
             while each.fill(_LOOKAHEAD_BYTES):
                 each.leave(len(each.data))
@@ -113,7 +113,7 @@ class _Alignment:
         ours.skip(size)
         theirs.skip(size)
 
-    def _realign(self) -> None:
+    def _skip_changed_lines(self) -> None:
         """Leave out the lines that prevent alignment: a changed line, added lines or removed lines."""
         ours, theirs = self.ours, self.theirs
         end, other_end = ours.line_end(), theirs.line_end()

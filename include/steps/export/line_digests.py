@@ -124,7 +124,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
     passes = 1 << max(0, (max(old.rows, new.rows, 1) - 1) // _PASS_LINES).bit_length()
     removed, added, found = [], [], 0
     for turn in range(passes):
-        ours, theirs = (_part(each, turn, passes) for each in (old, new))
+        ours, theirs = (_read_part(each, turn, passes) for each in (old, new))
         gone, come = _compare(ours, theirs)
         removed.append(gone)
         added.append(come)
@@ -134,7 +134,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
     return LineDifference(*(np.sort(np.concatenate(workspaces)) for workspaces in (removed, added)))
 
 
-def _part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
+def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
     """Return the digests of one pass, and their positions."""
     import numpy as np
 

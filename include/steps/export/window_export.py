@@ -22,7 +22,7 @@ from include.errors import (
 from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.manifest import Manifest
-from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved, plan_windows
+from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved_window_size, plan_windows
 from include.steps.export.export_request import ExportRequest
 from include.steps.export.range_export import RangeTooLarge, UnassignedLines, export_range
 from include.steps.export.window_lease import HeldLease, LeaseRecord, WindowLease
@@ -65,7 +65,7 @@ class FetchAhead:
 
 @dataclass(frozen=True)
 class _Windows:
-    """The windows of the part of the calendar that contains the day of ``request``."""
+    """The windows in the part of the calendar that contains the day of ``request``."""
 
     request: ExportRequest
     ahead: FetchAhead
@@ -115,14 +115,14 @@ class _Windows:
 
     def _plan(self, record: LeaseRecord) -> tuple[Window | None, dict[date, ExportRequest]]:
         """Return the window of the day, and the requests of its days; None: no other day is to be fetched with it."""
-        missing = self._missing()
+        missing = self._missing_requests()
         limits = self.ahead.limits.limited_to(record.most_days or self.size)
         day = self.request.workspace.partition.day
         windows = plan_windows(missing, self._known_bytes(record), limits)
         window = next((each for each in windows if day in each and len(each) > 1), None)
         return window, {each: missing[each] for each in window.days} if window else {}
 
-    def _missing(self) -> dict[date, ExportRequest]:
+    def _missing_requests(self) -> dict[date, ExportRequest]:
         """Return the requests of the days of this part of the calendar that may be exported and are not."""
         place, cell, within = self.request.workspace, self._cell, self.ahead.within
         missing = {place.partition.day: self.request}
@@ -171,7 +171,7 @@ class _Windows:
             sizes = {day: sum(file.bytes for file in each.files) for day, each in found.items()}
             return found
         except (TruncatedExport, RangeTooLarge) as error:
-            most_days = halved(len(window))
+            most_days = halved_window_size(len(window))
             log.info("The export of %s failed; the next window has at most %d days", window, most_days)
             if isinstance(error, TruncatedExport):
                 raise
@@ -184,11 +184,11 @@ class _Windows:
                 "The days of %s are exported individually: %s", window, str(error) or "a line has no day"
             )
         finally:
-            _end(held, most_days, sizes)
+            _end_claim(held, most_days, sizes)
         return None
 
 
-def _end(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
+def _end_claim(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
     """End the claim; a lake that cannot be written may not replace the error that ended the export."""
     try:
         held.end(most_days, sizes)

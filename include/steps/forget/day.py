@@ -81,8 +81,10 @@ class DayForgetter:
         # publishes later finds that its input was ended (``Workspace.publish``).
         for _ in range(2):
             contents = self._contents()
-            self._end(each for each in contents.outputs if each.step in DERIVED and each.files)
-            self._end(each for each in contents.outputs if each.digest in ended and each.step == "export")
+            self._record_removal(each for each in contents.outputs if each.step in DERIVED and each.files)
+            self._record_removal(
+                each for each in contents.outputs if each.digest in ended and each.step == "export"
+            )
         self._remove_files(contents, ended)
         return self.removed
 
@@ -146,7 +148,7 @@ class DayForgetter:
         )
         publish(workspace.lake, workspace.partition, manifest)
 
-    def _end(self, outputs: Iterable[StoredOutput]) -> None:
+    def _record_removal(self, outputs: Iterable[StoredOutput]) -> None:
         """Record that the files of outputs will be removed; steps create them again from the rewritten exports."""
         at = self.clock.now().isoformat(timespec="seconds")
         for output in outputs:

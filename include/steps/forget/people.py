@@ -80,7 +80,7 @@ def find_person(
     search = _Search(Person.of(given), given.distinct | given.devices)
     while search.has_changed:
         for ids in _read(lines(), reader):
-            search.see(ids)
+            search.add_event_ids(ids)
         search.conclude()
         if search.person.added > most:
             raise ConfigError(
@@ -111,7 +111,7 @@ class _Search:
         self._owners: defaultdict[str, set[str]] = defaultdict(set)
         self._watched = self._candidates | self._given_devices
 
-    def see(self, ids: PersonIds) -> None:
+    def add_event_ids(self, ids: PersonIds) -> None:
         """Process the ids of an event."""
         for device in (ids.devices | ids.users) & self._watched:
             self._owners[device] |= ids.users - {device}

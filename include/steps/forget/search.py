@@ -138,11 +138,11 @@ class Searcher:
         # A sample of values in a report may belong to anyone.
         has_rows = bool(found.raw or found.quarantine)
         found.reports = tuple(
-            each for each in stored.listing.reports if has_rows or self._is_named(stored.lake, each)
+            each for each in stored.listing.reports if has_rows or self._names_person(stored.lake, each)
         )
         return found
 
-    def _is_named(self, lake: Lake, report: LakeObject) -> bool:
+    def _names_person(self, lake: Lake, report: LakeObject) -> bool:
         page = lake.download(report.key, self.scratch / "report.html").path.read_bytes()
         return any(map(self.matcher.is_id, self.matcher.reader.tokens(_text_of(page))))
 

@@ -141,7 +141,7 @@ class _Takeover:
     def day(self, day: date) -> bool:
         """Copy a day's old ledger into the history unless that is done; return whether it belongs there."""
         partition, ledger = PartitionKey(self.pipeline.name, day), self.history.ledger(day)
-        old = self._old(day)
+        old = self._read_old_ledger(day)
         records = ledger.records()
         if not old or (records and not _is_copy(records, old)):
             return False
@@ -184,7 +184,7 @@ class _Takeover:
         }
         return sorted(found, reverse=True)
 
-    def _old(self, day: date) -> list[LedgerRecord]:
+    def _read_old_ledger(self, day: date) -> list[LedgerRecord]:
         return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).first_ledger, day).records()
 
     def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
@@ -197,7 +197,7 @@ class _Takeover:
         # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The
         # second is assumed if other days are in this dataset; then a retry repeats the request, and a person decides.
         others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
-        return any(self._dataset_of(self._old(other)) == own for other in others)
+        return any(self._dataset_of(self._read_old_ledger(other)) == own for other in others)
 
     def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:
         """Return the dataset of the newest batch that AEP knows; None if it knows none of them.
@@ -210,7 +210,7 @@ class _Takeover:
             if found is not None and found.dataset_id is None:
                 raise BatchUnconfirmed(
                     f"AEP does not show to which dataset batch {batch} belongs.",
-                    "A retry of this run requests it again.",
+                    "A retry of this run requests the batch from AEP again.",
                 )
             if found is not None:
                 return found.dataset_id

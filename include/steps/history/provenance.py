@@ -52,7 +52,7 @@ def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
-    """Return the same digests for a day that would be loaded now; ``mapping`` and ``schema`` are digests."""
+    """Return the digests of ``made_of`` for a day that would be loaded now. ``mapping`` and ``schema`` are digests."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
     return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}

@@ -87,9 +87,9 @@ class BatchLoader:
         return decide(self.records, load_request, statuses), statuses
 
     def _is_incomplete(self) -> bool:
-        """Return whether a replacement with the same content repairs something.
+        """Return whether the day is incomplete in AEP, so that a replacement with the same content is useful.
 
-        It does if AEP refused rows that this run has not sent again, or if the last verification found rows of the
+        It is if AEP refused rows that this run has not sent again, or if the last verification found rows of the
         active batches lost or duplicated.
         """
         from include.steps.verify.verified_days import read_verified

@@ -39,7 +39,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
         raise Transient(
             f"AEP reports batch {batch} of partition {work.workspace.partition} as succeeded, but not its number of "
             "rows yet.",
-            "A retry of this run requests it again.",
+            "A retry of this run requests the batch from AEP again.",
         )
     threshold = work.workspace.pipeline.aep.error_threshold_percent
     refused = expected - rows
@@ -64,7 +64,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
     return [f"batch {batch}: {errors}"] if errors else []
 
 
-def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
+def unconfirmed_batch_error(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
     """Return the error for a batch that AEP does not confirm: a retry requests it again, and then a person decides.
 
     ``status``: AEP's status of it; None if AEP does not list it.
@@ -83,7 +83,7 @@ def unconfirmed(workspace: Workspace, batch: str, status: str | None) -> BatchUn
     says = "does not list it" if status is None else f"reports its status as {status or 'nothing'}"
     return BatchUnconfirmed(
         f"The ledger of partition {day} names batch {batch}; AEP {says}.",
-        f"A retry of this run requests it again. {hint}",
+        f"A retry of this run requests the batch from AEP again. {hint}",
     )
 
 
@@ -112,7 +112,7 @@ def record_failed(work: BatchLoader, batch: str) -> None:
     why, found = work.aep.batches.why_failed(batch), work.aep.batches.find(batch)
     if found is not None and found.is_duplicate:
         # Not recorded as failed: after such a record, a new batch of the same rows would follow.
-        raise _refused(
+        raise _refused_batch_error(
             work,
             batch,
             why,
@@ -132,7 +132,7 @@ def record_failed(work: BatchLoader, batch: str) -> None:
             hint = "Correct the mapping or the schema, then clear the task transform."
         else:
             hint = "AEP failed for a reason of its own. Clear the task ingest; if it repeats, contact Adobe with the batch id."
-        raise _refused(work, batch, why, f"None of its rows are visible. {hint}")
+        raise _refused_batch_error(work, batch, why, f"None of its rows are visible. {hint}")
 
 
 def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
@@ -153,5 +153,5 @@ def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
     return kept
 
 
-def _refused(work: BatchLoader, batch: str, why: str, hint: str) -> BatchFailed:
+def _refused_batch_error(work: BatchLoader, batch: str, why: str, hint: str) -> BatchFailed:
     return BatchFailed(f"AEP refused batch {batch} of partition {work.workspace.partition}: {why}.", hint)

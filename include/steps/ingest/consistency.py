@@ -87,15 +87,17 @@ def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[
     for file, path in zip(staged.files, paths, strict=True):
         rows, first, last = _rows_and_bounds(path)
         if rows != file.rows:
-            raise _changed(workspace, file, f"has {rows} rows, but its manifest states {file.rows}")
+            raise _changed_file_error(
+                workspace, file, f"has {rows} rows, but its manifest states {file.rows}"
+            )
         if workspace.pipeline.quality.severity.get("in_the_partition") == "warning" or not rows:
             continue
         day, zone = workspace.partition.day, workspace.pipeline.mixpanel.day_zone
         if first is None or last is None or first < day_start(day, zone) or last >= latest_instant(day, zone):
-            raise _changed(workspace, file, f"has rows outside partition {day}")
+            raise _changed_file_error(workspace, file, f"has rows outside partition {day}")
 
 
-def _changed(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
+def _changed_file_error(workspace: Workspace, file: LakeFile, what: str) -> BadManifest:
     return BadManifest(
         f"{workspace.lake.uri(file.key)} {what}.",
         "The file and its manifest were changed outside this pipeline; nothing was sent to AEP. Restore the day's "

@@ -22,7 +22,7 @@ MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, B
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Finds such batches, and decides what to do with them."""
+    """Finds the batches that AEP holds and the ledger does not know, and decides what to do with them."""
 
     workspace: Workspace
     history: History
@@ -78,9 +78,9 @@ class OtherBatches:
                     "Make sure that only one installation loads into this dataset. Abort the batch in AEP if no run "
                     "is filling it. None of its rows are visible yet.",
                 )
-            raise self._unknown(batch, records)
+            raise self._unknown_batch_error(batch, records)
 
-    def _unknown(self, batch: Batch, records: Sequence[LedgerRecord]) -> UnknownBatch:
+    def _unknown_batch_error(self, batch: Batch, records: Sequence[LedgerRecord]) -> UnknownBatch:
         pipeline, day, status = (
             self.workspace.pipeline.name,
             self.workspace.partition,

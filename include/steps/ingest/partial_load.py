@@ -21,7 +21,7 @@ from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transi
 from include.failpoint import failpoint
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
-from include.quality.aep_json import iso, present
+from include.quality.aep_json import instant_text, without_nulls
 from include.steps.day_rows import rows_among
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.gzip_writer import gzip_writer
@@ -115,7 +115,7 @@ class PartialLoad:
                 f"{error.hint} A retry of this run reads them again; the batch is not loaded again.",
             ) from None
         except LakeNotReadable as error:
-            raise self._not_readable(error) from None
+            raise self._not_readable_error(error) from None
         if rows < self.rows:
             raise Transient(
                 f"AEP's data lake shows {rows} of the {self.rows} rows of batch {self.batch.id} of partition "
@@ -130,11 +130,11 @@ class PartialLoad:
                 "Contact Adobe about the batch, or revert it in AEP and clear the task: it loads the partition again.",
             )
 
-    def _not_readable(self, error: LakeNotReadable) -> LakeNotReadable:
+    def _not_readable_error(self, error: LakeNotReadable) -> LakeNotReadable:
         refused = self.staged_rows - self.rows
         return LakeNotReadable(
             f"AEP refused {refused} of {self.staged_rows} rows of batch {self.batch.id} of partition "
-            f"{self.work.workspace.partition} ({self._listed}). Its data lake, which shows which ones, cannot be read: "
+            f"{self.work.workspace.partition} ({self._describe_errors}). Its data lake, which shows which ones, cannot be read: "
             f"{error.sentence}",
             f"{error.hint} Or write verify.reader: data_access in the pipeline file. Then clear the task: the batch is "
             "not loaded again. Or revert the batch in AEP and remove aep.error_threshold_percent: then one invalid row "
@@ -142,7 +142,7 @@ class PartialLoad:
         )
 
     @property
-    def _listed(self) -> str:
+    def _describe_errors(self) -> str:
         return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
 
     def _quarantine(self, db: Any, scratch: Path) -> None:
@@ -159,10 +159,10 @@ class PartialLoad:
                     record = {
                         "step": "ingest",
                         "batch": self.batch.id,
-                        "reasons": reasons.get(row["_id"]) or [self._listed],
+                        "reasons": reasons.get(row["_id"]) or [self._describe_errors],
                         "row": row,
                     }
-                    file.write(json.dumps(record, ensure_ascii=False, default=iso).encode() + b"\n")
+                    file.write(json.dumps(record, ensure_ascii=False, default=instant_text).encode() + b"\n")
         workspace = self.work.workspace
         workspace.lake.upload(workspace.partition.quarantine("ingest", self._refused_digest), path)
 
@@ -188,4 +188,4 @@ class PartialLoad:
             for table in rows_among([path], pa.array(load_request, pa.string())):
                 for start in range(0, table.num_rows, _WRITTEN_ROWS):
                     some = table[start : start + _WRITTEN_ROWS]
-                    yield from map(present, some.to_pylist(maps_as_pydicts="strict"))
+                    yield from map(without_nulls, some.to_pylist(maps_as_pydicts="strict"))

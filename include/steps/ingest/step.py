@@ -16,7 +16,7 @@ from include.lake.history import History
 from include.lake.manifest import Manifest
 from include.steps.ingest.batch_creation import create_batch
 from include.steps.ingest.batch_loader import BatchLoader
-from include.steps.ingest.batch_outcome import record_active, record_failed, unconfirmed
+from include.steps.ingest.batch_outcome import record_active, record_failed, unconfirmed_batch_error
 from include.steps.ingest.batch_upload import fill_batch, staged_files
 from include.steps.workspace import Workspace
 
@@ -98,7 +98,7 @@ def ingest_partition(
             case Action.CONFIRM:
                 if committed:  # the catalog may lag behind a batch that was completed a moment ago
                     return PendingBatch(batch, committed=True)
-                raise unconfirmed(workspace, batch, statuses[batch])
+                raise unconfirmed_batch_error(workspace, batch, statuses[batch])
             case Action.MARK_EMPTY:
                 work.mark_empty()
             case Action.MARK_GONE:

@@ -31,12 +31,12 @@ class FlowRun:
 
     @property
     def is_done(self) -> bool:
-        """Return whether it has succeeded, fully or partly."""
+        """Return whether the run has succeeded, fully or partly."""
         return self.status in ("success", "partialSuccess")
 
     @property
     def is_at_work(self) -> bool:
-        """Return whether it may still load what is in its window."""
+        """Return whether the run may still load rows of its window."""
         return not self.is_done and self.status != "failed"
 
 
@@ -60,7 +60,7 @@ class Dataflow:
 
     @property
     def is_running(self) -> bool:
-        """Return whether further runs will come."""
+        """Return whether the dataflow will create further runs."""
         return self.state == "enabled" and self.period_ms is not None
 
 

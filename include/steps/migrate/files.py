@@ -96,8 +96,8 @@ def find_identities(
     found: list[tuple[bool, str, str]] = []
     for row in rows:
         described = by_path.get(str(row.get("destination", "")), {})
-        code = row.get("identity") or _code(described.get("xdm:namespace"))
-        name = _property(row)
+        code = row.get("identity") or _namespace_code(described.get("xdm:namespace"))
+        name = _copied_property(row)
         if code and name:
             found.append((not described.get("xdm:isPrimary"), name, str(code)))
     if not found:
@@ -105,7 +105,7 @@ def find_identities(
     return {name: code for _, name, code in sorted(found, key=lambda each: each[0])}, True
 
 
-def _property(row: Mapping[str, Any]) -> str | None:
+def _copied_property(row: Mapping[str, Any]) -> str | None:
     """Return the property that a mapping copies unchanged; ``data.user_id`` is Mixpanel's ``$user_id``."""
     if row.get("sourceType") != "ATTRIBUTE":
         return None
@@ -117,7 +117,7 @@ def _property(row: Mapping[str, Any]) -> str | None:
     return next((_KNOWN[name] for name in names if name in _KNOWN), names[0] if names else None)
 
 
-def _code(namespace: Any) -> str | None:
+def _namespace_code(namespace: Any) -> str | None:
     """Return a descriptor's namespace if it is a code: it may also be a number."""
     return namespace if isinstance(namespace, str) and not namespace.isdecimal() else None
 

@@ -30,8 +30,8 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     ``zone``: in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
     if the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
     """
-    done = _loaded(flow)
-    gaps = _gaps(flow, zone)
+    done = _loaded_windows(flow)
+    gaps = _days_not_loaded(flow, zone)
     if at_work := [run for run in flow.runs if run.is_at_work]:
         wait = f"{len(at_work)} runs of the dataflow have not ended. Run mixpanel-aep migrate again when they have."
         # Their windows count as loaded.
@@ -39,11 +39,11 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
         found = find_switch(replace(flow, runs=runs), zone, now)
         return replace(found, sentences=(wait, *found.sentences))
     if not done and not flow.is_running:
-        day = _local(flow.start_ms, zone).date()
+        day = _local_time(flow.start_ms, zone).date()
         return Switch(day, True, ("The dataflow has loaded nothing, and no further run is scheduled.",), gaps)
     end_ms = max((end for _, end in done), default=flow.start_ms)
     if not flow.is_running:
-        end = _local(end_ms, zone)
+        end = _local_time(end_ms, zone)
         if _is_midnight(end):
             return Switch(
                 end.date(), True, (f"The dataflow has ended with {end.date() - timedelta(days=1)}.",), gaps
@@ -68,8 +68,8 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
 
 def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date, ...]) -> Switch:
     """Return a switch in which the pipeline loads everything into a new dataset, from the dataflow's first day on."""
-    starts = [start for start, _ in _loaded(flow)]
-    day = _local(min(starts, default=flow.start_ms), zone).date()
+    starts = [start for start, _ in _loaded_windows(flow)]
+    day = _local_time(min(starts, default=flow.start_ms), zone).date()
     return Switch(
         day,
         False,
@@ -84,19 +84,19 @@ def _separate_dataset(flow: Dataflow, zone: ZoneInfo, why: str, gaps: tuple[date
 
 def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | None:
     """Return the first midnight at which a run ends: a run's window ends at its scheduled time."""
-    first = _local(after_ms, zone).date() + timedelta(days=1)
+    first = _local_time(after_ms, zone).date() + timedelta(days=1)
     for number in range(_DAYS_AHEAD):
         day = first + timedelta(days=number)
         midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
         moment = int(midnight.timestamp() * 1000)
-        if _is_midnight(_local(moment, zone)) and (moment - flow.start_ms) % (flow.period_ms or 1) == 0:
+        if _is_midnight(_local_time(moment, zone)) and (moment - flow.start_ms) % (flow.period_ms or 1) == 0:
             return midnight
     return None
 
 
-def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
+def _days_not_loaded(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
     """Return the days of windows that failed and that no successful run covers."""
-    done = sorted(_loaded(flow))
+    done = sorted(_loaded_windows(flow))
     failed = [run.window for run in flow.runs if run.status == "failed" and run.window is not None]
     days: set[date] = set()
     for start, end in failed:
@@ -104,17 +104,17 @@ def _gaps(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
             if done_start <= start < done_end:
                 start = done_end
         if start < end:
-            first, last = _local(start, zone).date(), _local(end - 1, zone).date()
+            first, last = _local_time(start, zone).date(), _local_time(end - 1, zone).date()
             days |= {first + timedelta(days=number) for number in range((last - first).days + 1)}
     return tuple(sorted(days))
 
 
-def _loaded(flow: Dataflow) -> list[tuple[int, int]]:
+def _loaded_windows(flow: Dataflow) -> list[tuple[int, int]]:
     """Return the windows of runs that have succeeded."""
     return [run.window for run in flow.runs if run.is_done and run.window is not None]
 
 
-def _local(moment_ms: int, zone: ZoneInfo) -> datetime:
+def _local_time(moment_ms: int, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(moment_ms / 1000, zone)
 
 

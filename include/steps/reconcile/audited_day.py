@@ -87,7 +87,7 @@ def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdi
             return DayStatus.NOT_ACTIVE, f"the ledger names batch {load.batch}, which in AEP is {of}", remedy
     for load in state.loads:
         if not is_active(batches.get(load.batch)):
-            return _not_active(state, load, batches)
+            return _judge_inactive_loads(state, load, batches)
     return _progress(state)
 
 
@@ -96,7 +96,7 @@ def is_active(batch: Batch | None) -> bool:
     return batch is not None and classify_status(batch.status) is BatchState.ACTIVE
 
 
-def _not_active(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
+def _judge_inactive_loads(state: DayState, load: Load, batches: Mapping[str, Batch]) -> Verdict:
     found = batches.get(load.batch)
     says = f"reports its status as {found.status or 'nothing'}" if found else "does not list it"
     is_part = any(is_active(batches.get(other.batch)) for other in state.loads)

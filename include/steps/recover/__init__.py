@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.steps.recover.aep_ids import AepIds, Writer
 from include.steps.recover.amend import adopt, release
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 from include.steps.recover.rebuild import Recovery, recover
 
-__all__ = ["AepIds", "Recovery", "Writer", "adopt", "person", "recover", "release"]
+__all__ = ["AepIds", "Recovery", "Writer", "adopt", "current_person", "recover", "release"]

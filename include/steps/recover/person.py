@@ -7,7 +7,7 @@ import os
 import socket
 
 
-def person() -> str:
+def current_person() -> str:
     """Return the operating system's user and host, as ``user@host``."""
     try:
         user = getpass.getuser()

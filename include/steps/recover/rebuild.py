@@ -24,7 +24,7 @@ from include.lake.ledger import LedgerRecord
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.history.id_sets import read_ids
 from include.steps.recover.aep_ids import AepIds, Writer, may_become_active
-from include.steps.recover.person import person
+from include.steps.recover.person import current_person
 from include.steps.verify.dataset_batches import DatasetBatches
 
 _UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
@@ -69,7 +69,7 @@ def recover(
     """
     batches = DatasetBatches.of(history, aep)
     require_source(history, batches.all)
-    ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{person()}", why))
+    ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{current_person()}", why))
     chosen = sorted(batches.recorded_days if days is None else set(days) & batches.recorded_days)
     result = Recovery()
     for number, day in enumerate(chosen):

@@ -16,7 +16,7 @@ from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.lake.suppression import forgotten_ids
-from include.quality.aep_json import iso, present
+from include.quality.aep_json import instant_text, without_nulls
 from include.steps.day_rows import DayRows
 from include.steps.history.id_sets import copy_ids, write_ids
 from include.steps.history.provenance import (
@@ -221,7 +221,9 @@ class _JsonLinesWriter:
 
     def write(self, table: Any) -> None:
         for row in table.to_pylist(maps_as_pydicts="strict"):
-            self._file.write(json.dumps(present(row), ensure_ascii=False, default=iso).encode() + b"\n")
+            self._file.write(
+                json.dumps(without_nulls(row), ensure_ascii=False, default=instant_text).encode() + b"\n"
+            )
 
     def close(self) -> None:
         self._file.close()

@@ -109,7 +109,7 @@ class UnloadedRows:
         query = f"SELECT number FROM {numbered} ANTI JOIN excluded USING (_id) ORDER BY number"
         chosen, first = _Numbers(self.db.execute(query)), 0
         for table in row_groups(paths):
-            numbers = chosen.below(first + table.num_rows, first)
+            numbers = chosen.numbers_below(first + table.num_rows, first)
             if numbers:
                 data = pa.py_buffer(np.array(numbers, np.int64))
                 # pa.array would import pandas, which takes a second.
@@ -197,7 +197,7 @@ class _Numbers:
     db: Any
     _left: list[int] = field(default_factory=list)
 
-    def below(self, limit: int, first: int) -> list[int]:
+    def numbers_below(self, limit: int, first: int) -> list[int]:
         """Return the remaining numbers below ``limit``, counted from ``first``."""
         found: list[int] = []
         while True:

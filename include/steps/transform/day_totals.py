@@ -67,7 +67,7 @@ class DayTotals:
 
         ``at_most``: counts that may still include a superseded row.
         """
-        at_most = [*self._at_most()]
+        at_most = [*self._names_of_upper_bounds()]
         return {
             **{
                 name: dict(sorted(self._not_converted(name).items())) for name in ("not_converted", "inexact")
@@ -89,7 +89,7 @@ class DayTotals:
         place = ("not_converted", "inexact").index(name)
         total = Counter(self.base.details.get(name, {}))
         total.update(day.not_converted(self.job, self.written)[place])
-        total.subtract(day.by_destination(self.job, self.superseded.failed)[place])
+        total.subtract(day.failures_by_destination(self.job, self.superseded.failed)[place])
         return +total
 
     @property
@@ -100,7 +100,7 @@ class DayTotals:
         total.subtract(self.superseded.dropped)
         return +total
 
-    def _at_most(self) -> Iterator[str]:
+    def _names_of_upper_bounds(self) -> Iterator[str]:
         """Yield the counts that may still include a superseded row: unconverted values or dropped identities."""
         compiled = self.job.compiled
         computed = {
@@ -120,11 +120,11 @@ class DayTotals:
         partial = set(base.get("partial", ()))
         unmapped = base.get("unmapped", {})
         names = {
-            "by_event": _changed(
+            "by_event": _combine_counts(
                 base["by_event"], self.added.by_event.counts, self.removed.by_event.counts,
                 is_cut="by_event" in partial,
             ),
-            "unmapped": _changed(
+            "unmapped": _combine_counts(
                 unmapped, self._unmapped(self.added.names), self._unmapped(self.removed.names),
                 is_cut="unmapped" in partial or len(unmapped) >= MOST_PROPERTIES,
             ),
@@ -143,7 +143,7 @@ def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> d
     return {name: rows for name, rows in names.items() if name not in named and None not in named}
 
 
-def _changed(
+def _combine_counts(
     base: Mapping[str, int], added: Mapping[str, int], removed: Mapping[str, int], *, is_cut: bool
 ) -> dict[str, int]:
     """Return counts by name, the largest first."""

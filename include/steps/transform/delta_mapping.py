@@ -86,14 +86,14 @@ class DeltaMapping:
         if any(part.rejected for part in written):
             return None
         path = self.job.scratch / "quarantine.jsonl.gz"
-        left = _write_left(path, quarantine, removed)
+        left = _write_remaining_records(path, quarantine, removed)
         if left is None:
             return None
         day.write_quarantine(path, added.found, [], append=True)
         totals = DayTotals(
             self.raw, self.base, added.job, self.named, added.found, removed.found, superseded, tuple(written)
         )
-        return self._made(totals, written, left, without)
+        return self._finish_output(totals, written, left, without)
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
@@ -149,7 +149,7 @@ class DeltaMapping:
         folder = self.workspace.partition.output("transform", self.digest)
         return upload_file(self.workspace.lake, f"{folder}/superseded.parquet", path, rows)
 
-    def _made(
+    def _finish_output(
         self, totals: DayTotals, written: list[WrittenPart], left: int, without: LakeFile | None
     ) -> Made:
         job = totals.job
@@ -188,7 +188,7 @@ def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
             del added.found.rows[bucket], added.found.bytes[bucket]
 
 
-def _write_left(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
+def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
     """Write the base's quarantine records without those of removed lines; return how many remain.
 
     None: one of the removed lines is missing from them.

@@ -25,7 +25,7 @@ _KEPT_BYTES = 24 * 1024 * 1024
 
 @dataclass
 class Parsed:
-    """What one process has read. ``rows`` and ``bytes``: by bucket. ``evidence``: see ``EvidenceLog``."""
+    """The events that one process has read. ``rows`` and ``bytes``: by bucket. ``evidence``: see ``EvidenceLog``."""
 
     rows: Counter[int]
     bytes: Counter[int]

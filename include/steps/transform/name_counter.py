@@ -30,7 +30,7 @@ class NameCounter:
             self._prune()
 
     def merge(self, other: NameCounter) -> None:
-        """Add what another process counted."""
+        """Add the counts of another process."""
         self.is_partial |= other.is_partial
         self.add(other.counts)
 

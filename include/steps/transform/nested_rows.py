@@ -19,13 +19,13 @@ def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any
 
     tree: _Tree = {}
     for leaf in compiled.leaves:
-        _plant(tree, leaf.destination, _one_chunk(rows[compiled.columns[leaf.number]]))
+        _insert_column(tree, leaf.destination, _one_chunk(rows[compiled.columns[leaf.number]]))
     for leaf in compiled.constants:
-        _plant(tree, leaf.destination, _constant(leaf, rows.num_rows))
+        _insert_column(tree, leaf.destination, _constant(leaf, rows.num_rows))
     for leaf in compiled.computed:
-        _plant(tree, leaf.destination, computed[leaf.number])
+        _insert_column(tree, leaf.destination, computed[leaf.number])
     if compiled.unmapped is not None:
-        _plant(tree, compiled.unmapped, _one_chunk(rows["unmapped"]))
+        _insert_column(tree, compiled.unmapped, _one_chunk(rows["unmapped"]))
     columns = {
         "_id": hex_ids(rows),
         "timestamp": _one_chunk(rows["timestamp"]).cast(pa.timestamp("ms", tz="UTC")),
@@ -57,7 +57,7 @@ def _constant(leaf: Leaf, rows: int) -> Any:
     return pa.repeat(value[0], rows) if value[0].is_valid else pa.nulls(rows, value.type)
 
 
-def _plant(tree: _Tree, path: Sequence[str], column: Any) -> None:
+def _insert_column(tree: _Tree, path: Sequence[str], column: Any) -> None:
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):

@@ -38,7 +38,7 @@ _CHUNK_ROWS = 200_000
 
 @dataclass
 class FirstPass:
-    """What all processes have read of a day."""
+    """The events of a day that all processes have read."""
 
     rows: Counter[int] = field(default_factory=Counter)
     bytes: Counter[int] = field(default_factory=Counter)
@@ -50,7 +50,7 @@ class FirstPass:
     evidence: list[tuple[int, int, int, str]] = field(default_factory=list)
 
     def add(self, parsed: Parsed) -> None:
-        """Add what one process has read."""
+        """Add the result of one process."""
         self.rows += parsed.rows
         self.bytes += parsed.bytes
         self.counts += parsed.counts
@@ -60,10 +60,10 @@ class FirstPass:
         self.quarantined += [parsed.quarantined] if parsed.quarantined else []
         self.evidence += parsed.evidence
 
-    def see(self, evidence: TimeEvidence) -> None:
+    def add_events_to(self, evidence: TimeEvidence) -> None:
         """Pass the first live events of the day to ``evidence``."""
         for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
-            evidence.see(wall_ms, arrival_ms, library)
+            evidence.add_event(wall_ms, arrival_ms, library)
 
 
 def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
@@ -112,11 +112,11 @@ def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, i
     codes = Counter[int]()
     for part in written:
         codes.update(part.failed)
-    failed, inexact = by_destination(job, codes)
+    failed, inexact = failures_by_destination(job, codes)
     return dict(sorted(failed.items())), {name: n for name, n in sorted(inexact.items()) if n}
 
 
-def by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
+def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
     """Return counts of failures by destination, and those of numbers. ``codes``: counts by ``columns.code_of``."""
     compiled = job.compiled
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}

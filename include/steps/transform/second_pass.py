@@ -104,7 +104,7 @@ class PartWriter:
                     written.duplicates += order.duplicates
                     written.twins += order.twins
                     piece = piece.append_column("lines", [order.lines])
-                    kept = self._kept(piece, order.rows, groups, written)
+                    kept = self._kept_rows(piece, order.rows, groups, written)
                     _write_digests(kept, digests, compacted)
         written.rows = groups.rows
         return written
@@ -114,7 +114,7 @@ class PartWriter:
         if self._evaluator is not None:
             self._evaluator.close()
 
-    def _kept(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
+    def _kept_rows(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
         """Return the rows of a piece that are written, in tables of at most a row group."""
         import pyarrow as pa
 

@@ -125,7 +125,7 @@ class Transform(Step):
         with worker_processes(job, wanted_processes(raw.rows) - 1) as others:
             found = day.first_pass(job, others)
             evidence = TimeEvidence(pipeline.mixpanel.zone)
-            found.see(evidence)
+            found.add_events_to(evidence)
             check_time_convention(evidence, pipeline.mixpanel, pipeline.name)
             unmapped = unmapped_counts(found.names.most_common(), self.mapping.named_properties)
             _check_unmapped(pipeline, unmapped)
@@ -233,7 +233,7 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
     if unmapped and pipeline.unmapped == "fail":
         raise SchemaError(
             f"{len(unmapped)} properties have no mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
-            "Map them, or write unmapped: keep in the pipeline file.",
+            "Add mappings for these properties, or write unmapped: keep in the pipeline file.",
         )
 
 

@@ -105,14 +105,14 @@ def _known_of_removed(
     codes: Counter[int] = Counter()
     dropped: Counter[tuple[str, str]] = Counter()
     for rows in _spilled(removed, spill_schema(compiled)):
-        rows = rows.filter(_among(db, rows, _ALONE))
+        rows = rows.filter(_is_among_ids(db, rows, _ALONE))
         for values in rows["failed"].drop_null().to_pylist():
             codes.update(values)
         dropped += count_dropped_properties(compiled.identities, compiled.identity_columns, rows)
     return codes, dropped
 
 
-def _among(db: Any, rows: Any, condition: str) -> Any:
+def _is_among_ids(db: Any, rows: Any, condition: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 

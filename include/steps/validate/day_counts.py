@@ -29,7 +29,7 @@ class DayCounts:
     def add(self, chunk: RowChunk) -> None:
         """Count the rows of a chunk."""
         self._count(chunk, 1)
-        self._ids.append(_keys(chunk.see(_ID).values))
+        self._ids.append(_keys(chunk.values_of(_ID).values))
 
     def take_out(self, refused: RowChunk) -> None:
         """Subtract rows that were added before."""
@@ -39,11 +39,11 @@ class DayCounts:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        moments = chunk.see(_TIMESTAMP).values.cast(pa.timestamp("ms", tz="UTC"), safe=False)
+        moments = chunk.values_of(_TIMESTAMP).values.cast(pa.timestamp("ms", tz="UTC"), safe=False)
         hours = moments.cast(pa.int64()).to_numpy(zero_copy_only=False) // _HOUR_MS
         for entry in pc.value_counts(pa.array(hours)).to_pylist():
             self.by_hour[_hour_name(entry["values"])] += sign * entry["counts"]
-        names = chunk.see(_EVENT_TYPE).values
+        names = chunk.values_of(_EVENT_TYPE).values
         if pa.types.is_null(names.type):  # the schema or the mapping does not have this column
             return
         for entry in pc.value_counts(names).to_pylist():
@@ -53,7 +53,7 @@ class DayCounts:
             self.by_event[str(None)] += sign * without
 
     def double_ids(self, valid_paths: Iterable[Path]) -> int:
-        """Return how many ``_id``s occur more than once in some Parquet files, all of whose rows were added.
+        """Return how many ``_id``s occur more than once in some Parquet files. All rows of the files must have been added.
 
         Eight bytes are stored for each id; only ids that agree in them are compared.
         """
@@ -69,7 +69,7 @@ class DayCounts:
         for path in valid_paths:
             file = pq.ParquetFile(path)
             for number in range(file.num_row_groups):
-                ids = RowChunk(file.read_row_group(number, columns=["_id"])).see(_ID).values
+                ids = RowChunk(file.read_row_group(number, columns=["_id"])).values_of(_ID).values
                 found.update(ids.filter(np.isin(_keys(ids), double)).to_pylist())
         return sum(count > 1 for count in found.values())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from include.lake.manifest import upload_file
-from include.quality.aep_json import present
+from include.quality.aep_json import without_nulls
 from include.quality.constraints import Reason
 from include.quality.view import RowChunk
 from include.steps.gzip_writer import gzip_writer
@@ -123,7 +123,7 @@ class InvalidRows:
             for row in rows[first:end].tolist():
                 why[row].append(reason)
         for body, found in zip(table.to_pylist(maps_as_pydicts="strict"), why.values(), strict=True):
-            row = present(body)
+            row = without_nulls(body)
             self._rows += 1
             self._reasons.update(found)
             record = {

@@ -145,7 +145,7 @@ def _refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
     if never:
         raise SchemaError(
             f"None of {mapped.rows} values of partition {workspace.partition} fits {', '.join(never)}.",
-            f"Map them to fields of another type in {workspace.pipeline.mapping}, or correct the field group.",
+            f"Map these properties to fields of another type in {workspace.pipeline.mapping}, or correct the field group.",
         )
 
 

@@ -44,7 +44,9 @@ class ValidatedBase:
         gone = self._superseded_file()
         superseded = validator.check_rows([gone] if gone is not None else [], self.scratch)
         mapped = self.day.manifest
-        refused = join_refused(own.refused, self._left(quarantine), self.scratch / "day-quarantine.jsonl.gz")
+        refused = join_refused(
+            own.refused, self._remaining_records(quarantine), self.scratch / "day-quarantine.jsonl.gz"
+        )
         of_day = own.mapped + mapped.rows - mapped.own_rows
         if of_day - refused.rows != self.valid.rows - superseded.valid + own.valid_own:
             return None
@@ -55,7 +57,7 @@ class ValidatedBase:
         by_hour.subtract(superseded.by_hour)
         if counted["has_event_type"]:
             other_events = self._add_events(by_event, superseded.by_event)
-        warned.update(_warned(counted["warnings"]))
+        warned.update(_warnings_by_reason(counted["warnings"]))
         warned.subtract(superseded.warned)
         return replace(
             own,
@@ -92,7 +94,7 @@ class ValidatedBase:
         except FilesRemoved:  # quarantine has a separate retention
             return None
 
-    def _left(self, quarantine: list[Path]) -> Iterator[bytes]:
+    def _remaining_records(self, quarantine: list[Path]) -> Iterator[bytes]:
         """Yield the base's quarantine records whose rows are rows of the day."""
         gone = set(self.day.superseded.to_pylist()) if quarantine else set()
         for path in quarantine:
@@ -121,5 +123,5 @@ def warning_records(warned: Mapping[Reason, int]) -> list[dict[str, Any]]:
     return [{**reason.record, "rows": count} for reason, count in warned.items() if count]
 
 
-def _warned(records: list[dict[str, Any]]) -> Counter[Reason]:
+def _warnings_by_reason(records: list[dict[str, Any]]) -> Counter[Reason]:
     return Counter({reason_of(record): record["rows"] for record in records})

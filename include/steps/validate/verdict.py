@@ -1,4 +1,4 @@
-"""What validation found: about the rows of some files, and about the partition as a whole."""
+"""The results of validation: for the rows of some files, and for the partition as a whole."""
 
 from __future__ import annotations
 

@@ -46,15 +46,15 @@ class DayResult:
             return f"{name}: not compared: {self.trouble}"
         parts = [f"{name}: lost {self.lost}, duplicate {self.duplicate}, phantom {self.phantom}"]
         if self.lost_from:
-            parts.append(f"lost from {_named(self.lost_from)}")
+            parts.append(f"lost from {_list_batches(self.lost_from)}")
         if self.strays:
-            parts.append(f"surplus rows in {_named(self.strays)}")
+            parts.append(f"surplus rows in {_list_batches(self.strays)}")
         return "; ".join(parts)
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared. ``others``: rows of other producers in the same days, which do not count.
+    """The result of a verification. ``others``: rows of other producers in the same days, which do not count.
 
     ``postponed``: days that a run is loading now. ``left``: days that the budget did not cover.
     ``reason``: why days were not compared; ``is_busy``: the reason is temporary.
@@ -147,7 +147,7 @@ _COUNTS = ("ids", "lost", "duplicate", "phantom")
 _OF_FORGOTTEN = ("deleted", "to_delete")
 
 
-def _named(batches: Mapping[str, int]) -> str:
+def _list_batches(batches: Mapping[str, int]) -> str:
     largest = sorted(batches.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(
         f"batch {batch or 'without a name'} ({count})" for batch, count in largest[:_MOST_NAMED]

@@ -23,7 +23,7 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def gathered(data: bytes, starts: Any, stops: Any) -> Any:
+def gather_texts(data: bytes, starts: Any, stops: Any) -> Any:
     """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, without overlaps."""
     import numpy as np
 

@@ -84,7 +84,7 @@ class ColumnBuilder:
                 made[name] = self._leaf(leaf, sources)
             for failure in made[name].failures:
                 failed.setdefault(failure.row, []).append(code_of(leaf.number, inexact=failure.inexact))
-            self._put_back(leaf, made[name], back)
+            self._restore_unused_properties(leaf, made[name], back)
         fields = {name: each.array for name, each in made.items()}
         self._add_identities(fields, sources, properties)
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
@@ -117,7 +117,7 @@ class ColumnBuilder:
         values = [next(filter(is_present, each), None) for each in zip(*found, strict=True)]
         return _Made(*leaf.converter.from_values(values), there)
 
-    def _put_back(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
+    def _restore_unused_properties(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
         """Record the properties that a leaf took but did not use.
 
         Their conversion failed, or an earlier source was present.
@@ -182,7 +182,7 @@ class ColumnBuilder:
             return None
         again = {name: properties.texts(name) for name in set().union(*back.values())}
         for row, names in back.items():
-            lines[row] = self._with(lines[row], {name: again[name][row] for name in names})
+            lines[row] = self._add_properties(lines[row], {name: again[name][row] for name in names})
         return pa.array([None if line == b"{}" else line for line in lines], pa.string())
 
     def _unmapped_lines(self, properties: Properties) -> list[bytes]:
@@ -211,7 +211,7 @@ class ColumnBuilder:
             columns = [[v if v != "" else None for v in c] if "" in c else c for c in columns]
         return tuple(shape.names[place] for place in places), columns
 
-    def _with(self, line: bytes, texts: dict[str, Value]) -> bytes:
+    def _add_properties(self, line: bytes, texts: dict[str, Value]) -> bytes:
         """Return the unmapped JSON with more properties, in the mapping set's order."""
         found = {name: texts[name] for name in self.compiled.whole if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})

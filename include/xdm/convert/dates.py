@@ -65,7 +65,7 @@ _cast: dict[str, int | None] = {}
 @lru_cache(65_536)
 def _day_cached(text: str) -> date | None:
     found = _plain_day(text)
-    if found is None and (guessed := _guess(text)) is not None:
+    if found is None and (guessed := _guess_milliseconds(text)) is not None:
         found = _plain_day(guessed)
     return found
 
@@ -85,7 +85,7 @@ def _instant_cached(text: str) -> int | None:
         if text not in _cast:
             cast_all([text])
         found = _cast[text]
-    if found is None and (guessed := _guess(text)) is not None:
+    if found is None and (guessed := _guess_milliseconds(text)) is not None:
         found = _iso(guessed)
     return found
 
@@ -111,7 +111,7 @@ def _iso(text: str) -> int | None:
     return seconds * 1000 + int(digits[:3])
 
 
-def _guess(text: str) -> str | None:
+def _guess_milliseconds(text: str) -> str | None:
     try:
         guessed = guess_date(text)
         return None if guessed is None else write_moment(guessed)

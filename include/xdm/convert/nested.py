@@ -52,7 +52,7 @@ def _text(value: Value, tally: Tally) -> str | None:
 
 def _array(item: XdmField | None, is_top: bool) -> Nested:
     inner = nested(item) if item else _text
-    empty = nothing(item)
+    empty = emptiness_test(item)
     only_objects = is_top and item is not None and item.kind is Kind.OBJECT
 
     def array(value: Value, tally: Tally) -> Any:
@@ -109,7 +109,7 @@ def _map(item: XdmField | None) -> Nested:
     return map_
 
 
-def nothing(field: XdmField | None) -> Callable[[Value], bool]:
+def emptiness_test(field: XdmField | None) -> Callable[[Value], bool]:
     """Return a function that returns whether a value is empty for a field; an array may lose such an item."""
     if field is None or field.kind is Kind.STRING:
         return lambda value: value is None or value == ""
@@ -118,7 +118,7 @@ def nothing(field: XdmField | None) -> Callable[[Value], bool]:
     if field.kind is Kind.MAP:
         return lambda value: not isinstance(value, dict) or not value
     if field.kind is Kind.ARRAY:
-        inner = nothing(field.item)
+        inner = emptiness_test(field.item)
         return lambda value: not isinstance(value, list) or all(map(inner, value))
     return _empty_object(field)
 
@@ -133,7 +133,7 @@ def _empty_object(field: XdmField) -> Callable[[Value], bool]:
         for name, inside in value.items():
             if name in children:
                 if name not in compiled:
-                    compiled[name] = nothing(children[name])
+                    compiled[name] = emptiness_test(children[name])
                 if not compiled[name](inside):
                     return False
         return True

@@ -37,7 +37,7 @@ def scalar(kind: Kind) -> Scalar:
 
 
 def looks_like_a_number(text: str) -> bool:
-    """Return whether a text is a number: a number that does not fit its field would lose digits; the mapping is right."""
+    """Return whether a text is a number: if such a text does not fit its field, it has too many digits, and the mapping is right."""
     return _NUMBER.fullmatch(text) is not None
 
 

@@ -45,13 +45,13 @@ class SourceValues:
         if path == ("event",):
             return self._events
         if path[0] == "event":  # copied to an object, member by member
-            return [_inside(event, path[1:]) for event in self._events]
+            return [_value_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
             return list(map(decode_value, _lines(self._properties.objects())))
         top = self.property(str(path[1]))
         if len(path) == 2:
             return top
-        return [None if value is None else _inside(value, path[2:]) for value in top]
+        return [None if value is None else _value_inside(value, path[2:]) for value in top]
 
     def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
         """Return the JSON texts at a path as expressions read them; null gives ``None``.
@@ -103,7 +103,7 @@ def _position(step: Step) -> int:
     )
 
 
-def _inside(value: Value, steps: Sequence[Step]) -> Value:
+def _value_inside(value: Value, steps: Sequence[Step]) -> Value:
     if isinstance(value, str):
         if not value.startswith(("{", "[")):
             return None

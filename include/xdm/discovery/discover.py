@@ -45,7 +45,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 @dataclass
 class Profile:
-    """What was seen at one place.
+    """The values that were seen at one place: their types, shares and shapes.
 
     ``kinds`` counts values by JSON type, null and the empty string as ``nothing``; ``keys`` are the members of objects,
     ``items`` the items of all lists.
@@ -59,7 +59,7 @@ class Profile:
     shapes: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
 
-    def see(self, value: Any, depth: int = 1) -> None:
+    def add_value(self, value: Any, depth: int = 1) -> None:
         """Count a value as returned by ``read_value``, ``depth`` levels below the event's properties."""
         kind = kind_of(value)
         self.kinds[kind] += 1
@@ -68,17 +68,17 @@ class Profile:
         elif kind == "list":
             self.items = self.items or Profile()
             for item in value:
-                self.items.see(item, depth + 1)
+                self.items.add_value(item, depth + 1)
         elif kind != "nothing":
             text = str(value.digits if isinstance(value, ExactNumber) else value)
-            self._keep((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
+            self._keep_smallest((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
 
     def _see_object(self, value: dict[str, Any], depth: int) -> None:
         if depth > OBJECT_DEPTH:
             self.opaque = True
         if not self.opaque:
             for name, inner in value.items():
-                _profile(self.keys, name).see(inner, depth + 1)
+                _profile(self.keys, name).add_value(inner, depth + 1)
             self._limit()
 
     def merge(self, other: Profile) -> None:
@@ -91,14 +91,14 @@ class Profile:
         if other.items is not None:
             self.items = self.items or Profile()
             self.items.merge(other.items)
-        self._keep(other.shapes, other.values)
+        self._keep_smallest(other.shapes, other.values)
 
     def _limit(self) -> None:
         self.opaque |= len(self.keys) > MANY_KEYS
         if self.opaque:
             self.keys = {}
 
-    def _keep(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
+    def _keep_smallest(self, shapes: tuple[str, ...], values: tuple[str, ...]) -> None:
         self.shapes = _smallest(self.shapes, shapes)
         self.values = _smallest(self.values, values)
 
@@ -111,7 +111,7 @@ class Discovery:
     unreadable: int = 0
     properties: dict[str, Profile] = field(default_factory=dict)
 
-    def see(self, lines: Iterable[bytes]) -> None:
+    def add_lines(self, lines: Iterable[bytes]) -> None:
         """Count raw export lines, given without their newlines."""
         for line in lines:
             try:
@@ -123,7 +123,7 @@ class Discovery:
                 continue
             self.rows += 1
             for name, value in values.items():
-                _profile(self.properties, name).see(value)
+                _profile(self.properties, name).add_value(value)
 
     def merge(self, other: Discovery) -> None:
         """Add the counts of another part of the data."""

@@ -1,4 +1,4 @@
-"""The field of each property: one naming rule for all projects, and a book that records assigned fields."""
+"""The field of each property: one naming rule for all projects, and a file that records the assigned fields."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ class AssignedField:
 
 @dataclass
 class NamesBook:
-    """The permanent record of the field assigned to each source. Keys are sources as a mapping writes them."""
+    """The permanent record of the field that was assigned to each source. Its keys are sources as a mapping writes them."""
 
     given: dict[str, AssignedField] = field(default_factory=dict)
 
-    def below(self, source: str) -> bool:
+    def has_field_inside(self, source: str) -> bool:
         """Return whether something inside a source has a separate field."""
         return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.given)
 
     def to_json(self) -> bytes:
-        """Return the book as the content of its file."""
+        """Return the JSON text of the names file: every source with its assigned field."""
         fields = {
             source: {"field": entry.field, "definition": entry.definition}
             for source, entry in sorted(self.given.items())
@@ -81,7 +81,7 @@ class NamesBook:
 
 
 def read_names(path: Path) -> NamesBook:
-    """Return the book of a pipeline; an empty one if its file does not exist yet.
+    """Read a pipeline's names file; return an empty ``NamesBook`` if the file does not exist yet.
 
     Raises:
         ConfigError: the file cannot be read as a book.
@@ -98,5 +98,6 @@ def read_names(path: Path) -> NamesBook:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ConfigError(
-            f"{path.name} in include/pipelines/names cannot be read.", "Restore it from version control."
+            f"{path.name} in include/pipelines/names cannot be read.",
+            "Restore the file from version control.",
         ) from None

@@ -74,7 +74,7 @@ def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] 
 
 
 def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set[str]:
-    """Return the properties that a person has mapped: the sources of mappings that are not in the book.
+    """Return the properties that a person has mapped: the sources of mappings that are not in the names file.
 
     Raises:
         ConfigError: a mapping's source cannot be read.
@@ -91,7 +91,7 @@ def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set
                 }
         except LanguageError as fault:
             raise ConfigError(
-                f"Mapping {number} cannot be read: {fault}.", "Correct it in the mapping file."
+                f"Mapping {number} cannot be read: {fault}.", "Correct that mapping in the mapping file."
             ) from None
     return {name for name in found if name is not None}
 
@@ -134,7 +134,7 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
     for key, inner in sorted(members.items()):
         inside = f"{source}{each}.{_escaped(key)}"
         _assign(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
-    if book.below(source):
+    if book.has_field_inside(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
         if each and profile.items:
             other |= set(profile.items.kinds) - {"nothing", "object"}
@@ -148,7 +148,7 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
 
 
 def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
-    """Return how a source is split into fields, as in the book, or according to the data if it is new.
+    """Return how a source is split into fields: as in the names file, or according to the data for a new source.
 
     ``""`` stands for an object, ``[*]`` for a list of objects.
     """
@@ -156,7 +156,7 @@ def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[
     if any(key.startswith(f"{source}[*]") for key in book.given):
         known = dict(items.keys) if items else {}
         return "[*]", {key: inner for key, inner in known.items() if _writable(key) and _is_scalar(inner)}
-    if book.below(source):
+    if book.has_field_inside(source):
         return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
     if set(profile.kinds) - {"nothing"} == {"list"}:
         flat = _separate_members(items)

@@ -52,7 +52,7 @@ def parse_lines(block: bytes) -> ParsedLines:
     spelled: list[tuple[int, _RawEvent]] = []
     odd: list[int] = []
     for place, line in exact.others:
-        if (raw := _spelled(line)) is None:
+        if (raw := _as_received(line)) is None:
             odd.append(place)
         else:
             spelled.append((place, raw))
@@ -98,7 +98,7 @@ def _content_places(names: tuple[str, ...]) -> list[int]:
     )
 
 
-def _spelled(line: bytes) -> _RawEvent | None:
+def _as_received(line: bytes) -> _RawEvent | None:
     """Return an event with the text of each property."""
     try:
         found = _raw_decoder.decode(line)

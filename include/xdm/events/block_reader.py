@@ -60,11 +60,11 @@ class BlockReader:
     def flat(self) -> FlatReader | None:
         """The reader of flat lines; None if an event's instant depends on more than its time."""
         offset = self._offset_ms
-        return None if offset is None else FlatReader(self.event_parser, self.log, *self._limits, offset)
+        return None if offset is None else FlatReader(self.event_parser, self.log, *self._time_limits, offset)
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
         """Return the same as ``read``, by values and not by places. ``numbers``: of the lines."""
-        parsed, times, odd = self._judged(parse_lines(block))
+        parsed, times, odd = self._sort_out_events(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
         lines = block.split(b"\n") if odd else []
@@ -79,10 +79,10 @@ class BlockReader:
             rows.append(EventRows.of(found))
         return rows, refused
 
-    def _judged(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
+    def _sort_out_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
         """Return the events with an ordinary time in the day, their times, and the places of all other lines."""
         times = _integers(parsed.properties.texts("time"))
-        low, high = self._limits
+        low, high = self._time_limits
         good = [time is not None and low <= time < high for time in times]
         if not all(good):
             odd = [place for place, is_good in zip(parsed.places, good, strict=True) if not is_good]
@@ -97,7 +97,7 @@ class BlockReader:
         seconds = [time // 1000 for time in times] if event_parser.time_in_ms else times
         numbers = [line_numbers[place] for place in parsed.places]
         if self.log.rows < ENOUGH_EVIDENCE:
-            self._see(properties, wall_ms, numbers)
+            self._log_evidence(properties, wall_ms, numbers)
         insert_ids = _strings(properties.texts("$insert_id"))
         distinct_ids = _distinct_ids(properties)
         ids = event_ids(event_parser.project_id, events, distinct_ids, seconds, insert_ids)
@@ -123,7 +123,7 @@ class BlockReader:
             compacted=compaction_keys(events, distinct_ids, insert_ids),
         )
 
-    def _see(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
+    def _log_evidence(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
         """Log live events in the order of their lines."""
         log = self.log
         arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
@@ -138,7 +138,7 @@ class BlockReader:
         for number, wall, arrived, library in sorted(live):
             if log.rows < ENOUGH_EVIDENCE:
                 log.line_number = number
-                log.see(wall, arrived, library)
+                log.add_event(wall, arrived, library)
 
     def _timestamps(self, properties: Properties, wall_ms: list[int]) -> list[int]:
         offset = self._offset_ms
@@ -158,7 +158,7 @@ class BlockReader:
         return found
 
     @cached_property
-    def _limits(self) -> tuple[int, int]:
+    def _time_limits(self) -> tuple[int, int]:
         """Return the values of ``time`` that are in the day and not in the future: the first one and the end, exclusive.
 
         Both are in the unit of ``time``.

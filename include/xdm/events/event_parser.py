@@ -59,13 +59,13 @@ class ParsedEvent(NamedTuple):
 
 
 class Evidence(Protocol):
-    """Collects what live events show about the project's time convention."""
+    """Collects the evidence of live events for the project's time convention."""
 
     @property
     def rows(self) -> int:
         """The number of recorded events."""
 
-    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
+    def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
         """Record an event."""
 
 
@@ -128,7 +128,7 @@ class EventParser:
         processed_ms = integer_of(properties.get("mp_processing_time_ms"))
         wall_ms = self._time_ms(properties.get("time"))
         if arrival_ms is not None and self.evidence.rows < ENOUGH_EVIDENCE and is_live(properties):
-            self.evidence.see(wall_ms, arrival_ms, string_of(properties["mp_lib"]))
+            self.evidence.add_event(wall_ms, arrival_ms, string_of(properties["mp_lib"]))
         when = self.when(wall_ms, arrival_ms if arrival_ms is not None else processed_ms)
         insert_id, distinct_id = string_of(properties.get("$insert_id")), distinct_id_as_ingested(properties)
         identity = self.identity(event, distinct_id, wall_ms // 1000, insert_id, properties)

@@ -1,4 +1,4 @@
-"""Parsed events, column by column, and what the first of them show about time."""
+"""Parsed events, column by column, and the evidence of the first events for the time convention."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EventRows:
 
 @dataclass
 class EvidenceLog:
-    """What the first live events show about time.
+    """The evidence of the first live events for the time convention.
 
     The line numbers are kept because another process may read earlier lines.
     """
@@ -68,7 +68,7 @@ class EvidenceLog:
         """The number of recorded events."""
         return len(self.entries)
 
-    def see(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
+    def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
         """Record an event; events that ``TimeEvidence`` leaves out do not count."""
         if is_evidence(wall_ms, arrival_ms):
             self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))

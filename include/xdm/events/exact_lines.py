@@ -45,7 +45,7 @@ class ExactLines:
         ).all()
         is_short = np.diff(ends, prepend=-1).max(initial=0) <= LINE_LIMIT_BYTES
         together = bool(are_objects and is_short) and block.startswith(b"{") and is_utf8(block)
-        suspects = _suspects(block, characters, ends)
+        suspects = _lines_to_check(block, characters, ends)
         start = 0
         for first in range(0, len(ends), _LINES_AT_ONCE):
             last = min(first + _LINES_AT_ONCE, len(ends))
@@ -66,7 +66,7 @@ class ExactLines:
                 len(lines[n]) == len(texts[n]) and place not in suspects for n, place in enumerate(places)
             ]
         else:
-            found = list(map(_exact, lines))
+            found = list(map(_event_if_exact, lines))
             is_exact = [each is not None for each in found]
         self.others += [(places[n], line) for n, line in enumerate(lines) if not is_exact[n]]
         return compress(zip(places, found, strict=True), is_exact)
@@ -81,7 +81,7 @@ def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
         return [], b""
 
 
-def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
+def _lines_to_check(block: bytes, characters: Any, ends: Any) -> set[int]:
     r"""Return the lines that may nest too deep, or have a ``\u``: ``\u001F`` would be written again as ``\u001f``."""
     import numpy as np
 
@@ -97,7 +97,7 @@ def _suspects(block: bytes, characters: Any, ends: Any) -> set[int]:
     return found
 
 
-def _exact(line: bytes) -> Any:
+def _event_if_exact(line: bytes) -> Any:
     """Return an event that is written again as it was received, otherwise None."""
     try:
         found = _decoder.decode(line)

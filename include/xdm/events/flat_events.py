@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zlib import crc32
 
-from include.xdm.convert.arrow_arrays import gathered, numbers
+from include.xdm.convert.arrow_arrays import gather_texts, numbers
 from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser, distinct_id_as_ingested, string_of
 from include.xdm.events.event_rows import EventRows, EvidenceLog
@@ -56,9 +56,9 @@ class FlatReader:
         wall_ms, seconds = time * per_ms, time * per_ms // 1000
         line_numbers = lines.places + first_line
         if self.log.rows < ENOUGH_EVIDENCE:
-            self._see(properties, wall_ms, line_numbers)
+            self._log_evidence(properties, wall_ms, line_numbers)
         self._count_merges(properties)
-        names = gathered(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
+        names = gather_texts(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
         known = names.dictionary.to_pylist()
         events = [known[n] for n in names.indices.to_numpy().tolist()]
         self.event_parser.by_event.update(events)
@@ -99,7 +99,7 @@ class FlatReader:
                 good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
         return good
 
-    def _see(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
+    def _log_evidence(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
         """Log live events."""
         if "mp_lib" not in properties:
             return
@@ -112,7 +112,7 @@ class FlatReader:
         columns = (line_numbers[rows], wall_ms[rows], members.number[arrival[rows]])
         for number, wall, arrived, text in zip(*(column.tolist() for column in columns), texts, strict=True):
             log.line_number = number
-            log.see(wall, arrived, string_of(text))
+            log.add_event(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
         """Count merges as ``EventParser.count_merge`` does."""

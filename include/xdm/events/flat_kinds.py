@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from include.xdm.convert.arrow_arrays import gathered
+from include.xdm.convert.arrow_arrays import gather_texts
 
 TEXT, INTEGER, FRACTION, TRUE, FALSE, NULL, UNKNOWN = range(7)
 (_ZERO,) = b"0"
@@ -22,7 +22,7 @@ def bare_values(data: bytes, starts: Any, stops: Any) -> tuple[Any, Any]:
     is_whole, found = _short_numbers(data, starts, stops)
     kinds = np.where(is_whole, INTEGER, UNKNOWN).astype(np.uint8)
     others = np.flatnonzero(~is_whole)
-    texts = gathered(data, starts[others], stops[others]).dictionary_encode()
+    texts = gather_texts(data, starts[others], stops[others]).dictionary_encode()
     known = texts.dictionary.to_pylist()
     kind_of = [_kind_of(text) for text in known]
     numbers = [int(text) if kind == INTEGER else 0 for text, kind in zip(known, kind_of, strict=True)]

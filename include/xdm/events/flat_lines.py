@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from include.xdm.convert.arrow_arrays import gathered, is_utf8
+from include.xdm.convert.arrow_arrays import gather_texts, is_utf8
 from include.xdm.events.flat_kinds import UNKNOWN, bare_values
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
 
@@ -117,7 +117,7 @@ class _Finder:
 
         chars = self.chars
         if np.count_nonzero(chars < _SPACE) != len(self.ends):
-            self._spoil(np.flatnonzero((chars < _SPACE) & (chars != _NEWLINE)))
+            self._mark_not_flat(np.flatnonzero((chars < _SPACE) & (chars != _NEWLINE)))
         quotes = np.flatnonzero(chars == _QUOTE)
         if b"\\" not in self.data:
             return quotes, np.empty(0, np.int64)
@@ -125,11 +125,11 @@ class _Finder:
         escaped = chars[escapes + 1]
         # With two backslashes in a row, the neighbours do not show which character is escaped.
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
-        self._spoil(escapes[is_odd])
+        self._mark_not_flat(escapes[is_odd])
         inner = escapes[escaped == _QUOTE] + 1
         return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
 
-    def _spoil(self, places: Any) -> None:
+    def _mark_not_flat(self, places: Any) -> None:
         """Mark the lines at some places as not flat."""
         import numpy as np
 
@@ -169,7 +169,7 @@ class _Finder:
         found = bounds[1:] > bounds[:-1]
         found[found] = names[bounds[:-1][found]] == firsts[found] + 3
         first, end = opening.take(names), closing.take(names)
-        good, is_text, stop = self._judged(
+        good, is_text, stop = self._check_members(
             closing, first, end, names, bounds[1:][found] - 1, firsts + strings, found
         )
         escaped = np.zeros(len(opening) + 1, bool)
@@ -178,7 +178,7 @@ class _Finder:
             good &= ~escaped[names]
             found &= ~escaped[firsts + 1]
         kind, number = self._kinds(end + 2, stop, is_text, good)
-        name, texts = _numbered(self.data, first + 1, end)
+        name, texts = _number_texts(self.data, first + 1, end)
         row = np.repeat(np.arange(len(strings)), np.diff(bounds))
         by_name = np.argsort(name.astype(np.uint16 if len(texts) < 2**16 else np.int32), kind="stable")
         found[row[~good]] = False
@@ -193,7 +193,7 @@ class _Finder:
             return made
         return made.only(found) if found.any() else None
 
-    def _judged(
+    def _check_members(
         self, closing: Any, first: Any, end: Any, names: Any, last: Any, nexts: Any, found: Any
     ) -> tuple[Any, Any, Any]:
         """Return whether members are well formed, whether their values are texts, and where these end.
@@ -233,7 +233,7 @@ class _Finder:
         return kind, number
 
 
-def _numbered(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
+def _number_texts(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
     """Return a number for each text, equal for equal texts, and the texts by number."""
-    found = gathered(data, starts, stops).dictionary_encode()
+    found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

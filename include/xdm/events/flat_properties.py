@@ -60,13 +60,13 @@ class FlatProperties:
 
     def values(self, name: str) -> list[Value]:
         """Return the values of a property; an event without it has ``None``."""
-        return self._spread(name, decode_values)
+        return self._values_by_event(name, decode_values)
 
     def texts(self, name: str) -> list[Value]:
         """Return the JSON texts of a property as received; an event without it has ``None``."""
-        return self._spread(name, list)
+        return self._values_by_event(name, list)
 
-    def _spread(self, name: str, made: Any) -> list[Value]:
+    def _values_by_event(self, name: str, made: Any) -> list[Value]:
         found: list[Value] = [None] * self.rows
         if name in self:
             members = self.lines.members.only(self.places[name])

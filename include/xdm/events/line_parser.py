@@ -149,12 +149,12 @@ def deeper_than(raw: bytes, limit: int) -> bool:
 def _refuse_double_keys(line: bytes) -> None:
     """Reject a line with a duplicate key at any depth, because a parser keeps only one of the values."""
     try:
-        json.loads(line, object_pairs_hook=_no_double, parse_int=str, parse_float=str)
+        json.loads(line, object_pairs_hook=_pairs_without_duplicates, parse_int=str, parse_float=str)
     except RecursionError:
         raise RejectedEvent("nested_too_deep") from None
 
 
-def _no_double(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _pairs_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise RejectedEvent("duplicate_key")

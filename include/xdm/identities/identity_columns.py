@@ -90,7 +90,7 @@ def count_dropped(
 def count_dropped_properties(
     identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: Any
 ) -> Counter[tuple[str, str]]:
-    """Return ``count_dropped`` of spilled rows without computed identities. ``names``: as in ``identity_inputs``."""
+    """Return the counts of ``count_dropped`` for spilled rows without computed identities. ``names``: as in ``identity_inputs``."""
     counts = Counter[tuple[str, str]]()
     for n in names:
         counts.update(_by_reason(identities[n], judged(_of_property(n, names, rows), identities[n].rules)))

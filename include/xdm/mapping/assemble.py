@@ -36,7 +36,7 @@ class Part:
 
 
 def part_of(part: FieldMapping) -> Part:
-    """Return what is needed of a mapping to assemble its value.
+    """Return the parts of a mapping that ``assembly`` needs.
 
     If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
     ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).

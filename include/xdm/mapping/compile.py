@@ -183,7 +183,7 @@ def _leaf(number: int, mapping: FieldMapping) -> Leaf:
         kind=mapping.kind,
         name=mapping.field.dotted,
         destination=mapping.destination,
-        converter=ColumnConverter(_pruned(mapping)),
+        converter=ColumnConverter(_prune_members(mapping)),
         sources=mapping.sources,
         constant=mapping.constant,
         parts=() if _needs_sql(mapping) else tuple(map(part_of, mapping.parts)),
@@ -203,7 +203,7 @@ def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int]
     return {name: tuple(places) for name, places in found.items()}
 
 
-def _pruned(mapping: FieldMapping) -> XdmField:
+def _prune_members(mapping: FieldMapping) -> XdmField:
     """Return the field with the members that a mapping can fill; a field that is mapped as a whole keeps all of them."""
     if mapping.kind != "ASSEMBLED":
         return _without_constraints(mapping.field)

@@ -55,11 +55,11 @@ def find_destination(text: str, schema: XdmSchema) -> Destination:
         elif here.item is not None and isinstance(step, str) == (here.kind is Kind.MAP):
             here = here.item
         else:
-            raise LanguageError(_not_found(steps, number, here, schema))
+            raise LanguageError(_unknown_field_fault(steps, number, here, schema))
     return Destination(tuple(map(str, steps[:names])), steps[names:], here)
 
 
-def _not_found(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> str:
+def _unknown_field_fault(steps: Path, number: int, here: XdmField, schema: XdmSchema) -> str:
     path, before, step = write_path(steps), write_path(steps[:number]), steps[number]
     if here.kind is Kind.ARRAY and isinstance(step, str):
         return f"{before} is an array; write {before}[*].{step} or {before}[0].{step}"
@@ -97,7 +97,7 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
                 yield f"mapping {number}: {'.'.join(path)} is inside the destination of mapping {taken[path[:n]]}"
 
 
-def missing(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
+def unfilled_required_fields(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
     """Return a sentence for each required field that no mapping fills.
 
     A required field of an object counts only if a mapping fills something inside the object.

@@ -90,21 +90,21 @@ def _id_difference(node: Node) -> str | None:
     if calls & set(_HASHES) and read == _KEY:
         return None
     if read - _KEY or not read:
-        return f"it is computed from {_listed(read)}; the pipeline computes it from {_listed(_KEY)} and the project"
+        return f"it is computed from {_join_names(read)}; the pipeline computes it from {_join_names(_KEY)} and the project"
     missing = _KEY - read
     more = (
-        f"it leaves out {_listed(missing)}, so two events can have the same _id"
+        f"it leaves out {_join_names(missing)}, so two events can have the same _id"
         if missing
         else "it calls no hash function"
     )
-    return f"{more}; the pipeline computes it from {_listed(_KEY)} and the project"
+    return f"{more}; the pipeline computes it from {_join_names(_KEY)} and the project"
 
 
 def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> str | None:
     if plain and _read(node) == {"time"}:
         return None
     if _read(node) != {"time"}:
-        return f"it is computed from {_listed(_read(node))}; the pipeline uses the event's time"
+        return f"it is computed from {_join_names(_read(node))}; the pipeline uses the event's time"
     if rules.wall_clock:
         return "it reads time as UTC, but with time_is: project_local it is a wall-clock time of the project's time zone"
     milliseconds = _is_time if rules.time_in_ms else _is_thousandfold
@@ -158,5 +158,5 @@ def _name(path: tuple[Any, ...]) -> str:
     return str(path[1]) if len(path) == 2 and path[0] == "properties" else ".".join(map(str, path[1:]))
 
 
-def _listed(names: frozenset[str]) -> str:
+def _join_names(names: frozenset[str]) -> str:
     return ", ".join(sorted(names)) or "constants"

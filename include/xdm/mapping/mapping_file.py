@@ -51,7 +51,7 @@ def read_mapping_file(
     rows = data.get("mappings") if isinstance(data, dict) else data
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
-            f"{name} does not contain a list of mappings.", 'Expected {"mappings": [{"sourceType": …}, …]}.'
+            f"{name} does not contain a list of mappings.", 'Write {"mappings": [{"sourceType": …}, …]}.'
         )
     made: list[dict[str, Any]] = []
     for included in _included(name, data, within):
@@ -111,13 +111,14 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ConfigError(
-            f"{path.name} is larger than {_MOST_BYTES} bytes.", "Check that the file is a mapping set."
+            f"{path.name} is larger than {_MOST_BYTES} bytes, the maximum for a mapping file.",
+            "Check that the file is a mapping set.",
         )
     try:
         lines = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):
         raise ConfigError(
-            f"{path.name} cannot be read as CSV.", "Save it as UTF-8, separated by commas."
+            f"{path.name} cannot be read as CSV.", "Save it as a comma-separated file in UTF-8."
         ) from None
     columns = _columns(lines[0] if lines else [])
     if not columns.keys() >= {"source", "destination"}:

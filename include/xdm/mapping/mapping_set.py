@@ -21,7 +21,7 @@ from include.xdm.mapping.destinations import (
     can_hold,
     collisions,
     find_destination,
-    missing,
+    unfilled_required_fields,
 )
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same, require_same_identity
 from include.xdm.mapping.mapping_file import SOURCE_TYPES
@@ -136,7 +136,7 @@ def bind(
     faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
     faults += without_items(mappings)
     if not faults:  # otherwise a wrong mapping is also reported as a missing one
-        faults += missing(schema.root, (m.destination for m in mappings))
+        faults += unfilled_required_fields(schema.root, (m.destination for m in mappings))
         faults += no_primary(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
@@ -169,12 +169,12 @@ def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRul
             raise LanguageError(
                 f"{destination} is an array; write {destination}[*] for an array of one value"
             )
-        if not _is_value(_static(source), destination.field):
+        if not _is_value(_constant_text(source), destination.field):
             field = destination.field
             raise LanguageError(
                 f"{source!r} is not a valid value for {destination}, which is of type {field.kind.value}"
             )
-        return replace(plain, kind="STATIC", constant=_static(source))
+        return replace(plain, kind="STATIC", constant=_constant_text(source))
     typed = check(parse(source))
     if not can_hold(destination.field, typed.type):
         raise LanguageError(
@@ -208,7 +208,7 @@ def _first_item(inside: Path) -> Path:
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 
-def _static(source: object) -> str:
+def _constant_text(source: object) -> str:
     return str(source).lower() if isinstance(source, bool) else str(source)
 
 

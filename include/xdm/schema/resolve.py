@@ -29,7 +29,7 @@ _OF_THE_RESOURCE = (
 
 def needs_resolving(document: Json) -> bool:
     """Return whether a schema still has references at a place that describes fields."""
-    return any(_refers(node) for node in _nodes(document))
+    return any(_has_reference(node) for node in _nodes(document))
 
 
 def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _nodes(node: Any) -> Any:
         yield from _nodes(node.get(key))
 
 
-def _refers(node: Json) -> bool:
+def _has_reference(node: Json) -> bool:
     return "$ref" in node or any(
         isinstance(part, Mapping) and ("$ref" in part or "properties" in part)
         for part in node.get("allOf") or ()

@@ -117,8 +117,8 @@ class XdmSchema:
         for name in ("_id", "timestamp"):
             if name not in self.root.children:
                 raise SchemaError(
-                    f"Schema {self.title!r} has no field {name!r}, which every event of AEP needs.",
-                    "Use a schema of the class XDM ExperienceEvent.",
+                    f"Schema {self.title!r} has no field {name!r}, which every AEP event needs.",
+                    "Use a schema of the XDM ExperienceEvent class.",
                 )
 
     @property
@@ -231,7 +231,7 @@ def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
     if reference := _reference(node) if path else node.get("$ref"):
         raise SchemaError(
             f"The schema refers to {reference!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
-            "Request the xed-full form from the registry.",
+            "Request the schema from the Schema Registry in the form xed-full, which contains no references.",
         )
     json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
     if json_type == "object" or (json_type is None and ("properties" in node or not path)):

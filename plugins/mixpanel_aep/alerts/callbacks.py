@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from include.alerts.alert import Alert
-from include.alerts.rules import IN_BACKFILLS, Failure, failed, missing_days, of_loaded_day
+from include.alerts.rules import IN_BACKFILLS, Failure, failed_task_alert, loaded_day_alerts, missing_days
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
@@ -45,7 +45,7 @@ def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
 
 def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alert about a task that failed and is not retried."""
-    with _never_failing():
+    with _log_all_errors():
         failure = _failure(context)
         lake = lake_or_none(pipeline)
         if failure.error == DaysMissing.__name__ and _are_named(pipeline, lake):
@@ -55,7 +55,7 @@ def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
 
 def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alert about a run that failed without a failed task."""
-    with _never_failing():
+    with _log_all_errors():
         if context.get("reason") in _UNCAUSED:
             failure = Failure(
                 "no task",
@@ -67,19 +67,19 @@ def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
 
 def day_loaded(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
     """Send the alerts about a day that is active in AEP: quarantine, volume, properties."""
-    with _never_failing():
+    with _log_all_errors():
         lake, day = open_lake(pipeline), partition_of(context)
         reader = FactsReader(lake, pipeline, SYSTEM_CLOCK)
         facts = reader.fresh_day(day)
         if facts is None:
             log.warning("The facts of %s are not in the lake; its alerts were not decided", day)
             return
-        alerts = of_loaded_day(pipeline, day, facts, reader.read({}).index)
-        send(pipeline, lake, _for_run(alerts, context), context)
+        alerts = loaded_day_alerts(pipeline, day, facts, reader.read({}).index)
+        send(pipeline, lake, _alerts_of_run(alerts, context), context)
 
 
 def lake_or_none(pipeline: Pipeline) -> Lake | None:
-    """Return the pipeline's lake; None where it cannot be opened, which may be the very reason of an alert."""
+    """Return the pipeline's lake, or None if it cannot be opened, which may be the cause of the alert."""
     try:
         return open_lake(pipeline)
     except PipelineError as error:
@@ -105,12 +105,12 @@ def _send_failure(
 ) -> None:
     day = _day(pipeline, context)
     run_id = "" if day else str(context["run_id"])
-    alert = failed(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
-    send(pipeline, lake, _for_run([alert], context), context)
+    alert = failed_task_alert(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
+    send(pipeline, lake, _alerts_of_run([alert], context), context)
 
 
-def _for_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
-    """Yield the alerts of a run; those of a backfill once a day for all its days."""
+def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
+    """Yield the alerts of a run; in a backfill, each alert is sent once for all its days."""
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
     for alert in alerts:
@@ -121,7 +121,7 @@ def _for_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) 
 
 
 def _failure(context: Mapping[str, Any]) -> Failure:
-    """Return why the task failed, as it has left it for the board; never the text of an unknown exception."""
+    """Return the failure that the task stored in XCom; the text of an unknown exception is never used."""
     ti = context["ti"]
     try:
         problem = ti.xcom_pull(task_ids=ti.task_id, key=PROBLEM_KEY, map_indexes=ti.map_index)
@@ -151,7 +151,7 @@ def _day(pipeline: Pipeline, context: Mapping[str, Any]) -> date | None:
 
 
 @contextmanager
-def _never_failing() -> Iterator[None]:
+def _log_all_errors() -> Iterator[None]:
     """Log every error: Airflow would log it with the values of local variables."""
     try:
         yield

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import BaseDeadlineReference, DeadlineAlert
 
-from include.alerts.rules import is_loaded, late
+from include.alerts.rules import is_loaded, late_day_alert
 from include.board.source import FactsReader
 from include.clock import SYSTEM_CLOCK
 from include.config.loader import load_readable_pipelines
@@ -99,7 +99,7 @@ def send_late(name: str, context: dict[str, Any]) -> int:
             return 0
     except PipelineError as error:
         log.warning("Whether the day is loaded is not known: %s", error)
-    return send(pipeline, lake, [late(pipeline, day, run["state"])], context)
+    return send(pipeline, lake, [late_day_alert(pipeline, day, run["state"])], context)
 
 
 def _pipeline(name: str) -> Pipeline | None:

@@ -39,7 +39,7 @@ _TEXTS = {
 
 
 def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, Any]) -> int:
-    """Send alerts to every notifier that the pipeline file names for their kind, and that did not get them before.
+    """Send each alert to every notifier that the pipeline file names for its kind and that has not received it before.
 
     Args:
         pipeline: with its ``alerts``; without them nothing is sent.
@@ -61,7 +61,7 @@ def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context
 
 
 def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
-    """Check that every notifier can be created: otherwise the first alert would fail, and only its log would say so.
+    """Check that every notifier can be created; otherwise the failure of the first alert would appear only in a log.
 
     Raises:
         ConfigError: with every notifier that cannot.
@@ -120,7 +120,7 @@ def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
 
 
 def _mask_addresses(value: Any) -> None:
-    """Mask addresses in the logs: those of chat services hold tokens, which have no name of their own."""
+    """Mask addresses in the logs: addresses of chat services contain tokens."""
     if isinstance(value, str) and "://" in value:
         mask_secret(value)
         # The texts of HTTP libraries show the path without the host. A shorter one is not a token.

@@ -1,1 +1,1 @@
-"""The board: pages of Airflow's API server that show what became of every day. They only read."""
+"""The board: pages of Airflow's API server that show the state of every day. The pages only read."""

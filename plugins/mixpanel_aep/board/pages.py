@@ -1,4 +1,4 @@
-"""Renders the board's templates, with the headers that keep the page to itself."""
+"""Renders the board's templates, with headers that isolate the page from other sites."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def render(request: Request, template: str, *, status: int = 200, **values: Any)
 
 
 def sentence_page(request: Request, sentence: str, status: int) -> HTMLResponse:
-    """Return a page that says one thing, for what cannot be shown."""
+    """Return a page with one sentence, in place of a page that cannot be shown."""
     return render(request, "sentence.html.j2", status=status, sentence=sentence)
 
 

@@ -1,4 +1,4 @@
-"""The pipelines and their readers, kept by the API server between two requests."""
+"""The pipelines and their readers, which the API server keeps between requests."""
 
 from __future__ import annotations
 

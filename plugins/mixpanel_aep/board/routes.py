@@ -1,4 +1,4 @@
-"""The board's routes. Each asks Airflow whether this user may; none of them writes anything."""
+"""The board's routes. Each route checks with Airflow that the user has permission; no route writes anything."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def of_dag(
     """Show a pipeline: its calendar and its trends. Its other DAGs redirect to it."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     if pipeline.dag_id != dag_id:  # whether the user may read that DAG is another question
-        return _to(request, f"dag/{pipeline.dag_id}")
+        return _redirect_to(request, f"dag/{pipeline.dag_id}")
     (view,) = pipeline_views(session, [pipeline])
     most = len(view.days) if span == "all" else int(span)
     return render(
@@ -92,13 +92,13 @@ def of_dag(
 def of_day(
     dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep, first: date | None = None
 ) -> Response:
-    """Show a day: what became of its events, its runs, and what to do next.
+    """Show a day: the outcome of its events, its runs, and what to do next.
 
     ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
     """
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
-        return _not_ours(request, dag_id, day)
+        return _not_found_page(request, dag_id, day)
     try:
         view = day_view(session, pipeline, day)
     except PipelineError as error:
@@ -116,7 +116,7 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
     """Show the quality report of a day, below the state of the day in AEP."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
-        return _not_ours(request, dag_id, day)
+        return _not_found_page(request, dag_id, day)
     try:
         view = day_view(session, pipeline, day)
     except PipelineError as error:
@@ -135,16 +135,16 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
     """Redirect from a run to its day, for the run's tab. A run of the reconcile or verify DAG leads to its pipeline."""
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
-        return _not_ours(request, dag_id)
+        return _not_found_page(request, dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
         return sentence_page(request, "This DAG has no such run.", 404)
     try:
         if dag_id == pipeline.day_dag_id:
-            return _to(request, f"day/{pipeline.dag_id}/{named_day((run.conf or {}).get('day'))}")
-        return _to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
+            return _redirect_to(request, f"day/{pipeline.dag_id}/{named_day((run.conf or {}).get('day'))}")
+        return _redirect_to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
     except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
-        return _to(request, f"dag/{pipeline.dag_id}")
+        return _redirect_to(request, f"dag/{pipeline.dag_id}")
 
 
 @router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
@@ -162,7 +162,7 @@ def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
-        return _not_ours(request, dag_id, day)
+        return _not_found_page(request, dag_id, day)
     try:
         reader = reader_of(pipeline)
         facts = reader.fresh_day(day)
@@ -176,7 +176,7 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
     )  # fmt: skip
 
 
-def _to(request: Request, path: str) -> RedirectResponse:
+def _redirect_to(request: Request, path: str) -> RedirectResponse:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/board/{path}", status_code=303)
 
 
@@ -185,7 +185,7 @@ def _has_day(pipeline: Pipeline, day: date) -> bool:
     return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
 
 
-def _not_ours(request: Request, dag_id: str, day: date | None = None) -> HTMLResponse:
+def _not_found_page(request: Request, dag_id: str, day: date | None = None) -> HTMLResponse:
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is not None and day is not None:
         return sentence_page(request, f"Pipeline {pipeline.name} does not have the day {day}.", 404)
@@ -195,7 +195,7 @@ def _not_ours(request: Request, dag_id: str, day: date | None = None) -> HTMLRes
 
 
 def _may_run(user: GetUserDep, pipeline: Pipeline) -> bool:
-    """Whether the forms are of use to the user; Airflow itself decides again when one is sent."""
+    """Return whether the user may start runs, and so can use the forms; Airflow checks the permission again for each request."""
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=pipeline.dag_id), user=user
     )
@@ -208,7 +208,7 @@ def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
 
 
 def batch_url(link: str, target: Target | None) -> tuple[str, str]:
-    """Return what is before and after a batch's id in the address of its page in AEP, or in the local sandbox.
+    """Return the parts of the address of a batch's page, in AEP or in the local sandbox, before and after the batch's id.
 
     ``link``: the address of another batch.
     """

@@ -35,7 +35,7 @@ _KINDS = {"operator_triggered": "one day"}
 
 
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
-    """Return the runs that matter for the calendars, by DAG, oldest first.
+    """Return the runs that the calendars show, by DAG, oldest first.
 
     ``since``: for each DAG the moment of its index: of runs that succeeded before, the index has what they did.
     """
@@ -71,7 +71,7 @@ def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
 
 
 def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
-    """Return the runs, each that failed with what its failed task left in XCom."""
+    """Return the runs, with the problem in XCom for each run that failed."""
     runs = list(runs)
     failed = [run.run_id for run in runs if run.state == "failed"]
     dag_ids = {run.dag_id for run in runs}
@@ -85,7 +85,7 @@ def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
 
 
 def batch_link(session: Session, dag_id: str) -> str:
-    """Return the newest link to an AEP batch that an ingest of the DAG has left; empty if none has the form of ours."""
+    """Return the newest link to an AEP batch that an ingest task of the DAG stored in XCom; empty if no link is valid."""
     query = select(XComModel.value).where(XComModel.dag_id == dag_id, XComModel.key == BatchLink.KEY)
     for (value,) in session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MOST_LINKS)):
         text = value.strip('"') if isinstance(value, str) else ""
@@ -109,7 +109,7 @@ def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
 
 
 def _problem(task_id: str, value: Any) -> Problem | None:
-    """Return the problem that a task left in XCom. Users can edit XCom, so only two short texts are read."""
+    """Return the problem that a task stored in XCom. Users can edit XCom, so only two short texts are read."""
     if not isinstance(value, dict) or not isinstance(value.get("sentence"), str):
         return None
     hint = value.get("hint")

@@ -1,4 +1,4 @@
-"""What the pages show of each pipeline: the lake's facts and Airflow's runs, put together for one request."""
+"""The data of the pages about each pipeline: the lake's facts and Airflow's runs, combined for one request."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OVERVIEW_MONTHS = 3
 
 @dataclass(frozen=True)
 class PipelineView:
-    """A pipeline on the board. ``trouble``: why its lake cannot be read; nothing else is known then."""
+    """A pipeline on the board. ``trouble``: the reason why its lake cannot be read; all other fields are empty then."""
 
     pipeline: Pipeline
     now: datetime
@@ -50,12 +50,12 @@ class PipelineView:
 
     @property
     def outcome(self) -> str:
-        """What became of the last day, with its figures."""
+        """A sentence about the state of the last day, with its numbers of events."""
         return outcome(self.last) if self.last else "it has no day yet."
 
     @property
     def advice(self) -> Advice:
-        """Why the last day is as it is, and what to do."""
+        """The cause of the last day's state, and what to do about it."""
         return advice(self.last) if self.last else Advice()
 
     @cached_property
@@ -65,12 +65,12 @@ class PipelineView:
 
     @cached_property
     def missing(self) -> int:
-        """Days that should be complete and are not."""
+        """The number of days that should be complete and are not."""
         return sum(day.state in GAPS for day in self.days)
 
     @property
     def needs_attention(self) -> bool:
-        """Whether the day that people ask about is not in AEP as it should be, or the lake cannot be read."""
+        """Whether the last day should be in AEP and is not, or the lake cannot be read."""
         return bool(self.trouble) or (self.last is not None and self.last.state in GAPS)
 
     @property
@@ -101,7 +101,7 @@ def summary(views: Sequence[PipelineView]) -> str:
 
 @dataclass(frozen=True)
 class DayView:
-    """One day of a pipeline, with every run that was about it, newest first."""
+    """One day of a pipeline, with all runs of the day, newest first."""
 
     pipeline: Pipeline
     day: Day
@@ -118,7 +118,7 @@ class DayView:
 
 
 def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[PipelineView]:
-    """Return the views of some pipelines, in their order; a lake that cannot be read is a sentence of its view."""
+    """Return the views of some pipelines, in their order; the view of a pipeline whose lake cannot be read contains the reason."""
     now = SYSTEM_CLOCK.now()
     readers: dict[str, FactsReader] = {}
     since: dict[str, datetime | None] = {}
@@ -163,7 +163,7 @@ def _view(
 
 
 def day_view(session: Session, pipeline: Pipeline, day: date) -> DayView:
-    """Return one day, its ledger read now.
+    """Return the view of one day; the day's ledger is read from the lake now.
 
     Raises:
         PipelineError: the lake cannot be read.

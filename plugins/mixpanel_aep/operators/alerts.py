@@ -20,7 +20,7 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary
 
 
 class AlertsOperator(PipelineOperator):
-    """Sends the alerts that follow from what the tasks before it have found. It succeeds even if none can be sent."""
+    """Sends the alerts that follow from the results of earlier tasks. The task succeeds even if no alert can be sent."""
 
     def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
         """Decide the alerts and send them."""
@@ -36,7 +36,9 @@ class AlertsOperator(PipelineOperator):
     def _alerts(self, lake: Lake | None, context: Mapping[str, Any]) -> Iterator[Alert]:
         now = SYSTEM_CLOCK.now()
         yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
-        yield from refreshed_days(self.pipeline, self._refreshed(context), self._beyond(context))
+        yield from refreshed_days(
+            self.pipeline, self._refreshed(context), self._late_events_beyond_window(context)
+        )
         if lake is None:
             return
         try:
@@ -60,7 +62,7 @@ class AlertsOperator(PipelineOperator):
         return found
 
     @staticmethod
-    def _beyond(context: Mapping[str, Any]) -> dict[str, int]:
+    def _late_events_beyond_window(context: Mapping[str, Any]) -> dict[str, int]:
         summary = context["ti"].xcom_pull(task_ids="close")
         found = summary.get("late_beyond_window") if isinstance(summary, Mapping) else None
         return {str(day): int(count) for day, count in (found or {}).items()}

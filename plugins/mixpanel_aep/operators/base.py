@@ -41,7 +41,7 @@ _SHORTEST_DEFERRAL = timedelta(seconds=6)
 
 
 class TerminableOperator(BaseOperator):
-    """A task that SIGTERM ends."""
+    """A task that ends when it receives SIGTERM."""
 
     def on_kill(self) -> None:
         """End the task on SIGTERM: when a pod is evicted, or when a user clears or marks the task.

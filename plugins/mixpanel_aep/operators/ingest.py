@@ -86,7 +86,7 @@ class AepIngestOperator(PartitionOperator):
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
     def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
-        """Continue after the trigger: the status is requested from AEP, the event only resumes the task."""
+        """Continue after the trigger has fired: request the batch's status from AEP, and ignore the content of the event."""
         with translate_errors(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
@@ -99,14 +99,14 @@ class AepIngestOperator(PartitionOperator):
         staged = self.staged(workspace, context, steps)
         result = steps.ingest(staged)
         committed = not isinstance(result, IngestResult) and result.committed
-        if committed and _ends_soon(workspace, steps.aep, str(result.batch_id)):
+        if committed and _poll_briefly(workspace, steps.aep, str(result.batch_id)):
             result = steps.ingest(staged)
         settings = AepHook(self.pipeline.aep.conn_id).settings()
         link = BatchLink.href(settings, result.batch_id) if result.batch_id else None
         context["ti"].xcom_push(BatchLink.KEY, link)
         if isinstance(result, IngestResult):
             self._loaded = workspace, staged, steps.history.target
-            return self._done(workspace, context, staged, result)
+            return self._summarize_load(workspace, context, staged, result)
         if committed:
             deadline = time.time() + self.watch_for.total_seconds()
         elif not in_time:
@@ -125,7 +125,7 @@ class AepIngestOperator(PartitionOperator):
         """Return the staged rows to load."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
-    def _done(
+    def _summarize_load(
         self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: IngestResult
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
@@ -152,8 +152,8 @@ class AepIngestOperator(PartitionOperator):
         return {**summary, "listed": list(result.listed)} if result.listed else summary
 
 
-def _ends_soon(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
-    """Poll a batch that was just completed for a few seconds; return whether AEP has finished it.
+def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
+    """Poll a batch for a few seconds after its completion; return whether AEP has finished the batch.
 
     Errors of the service only end the polling: the trigger continues it, and the task loses no try.
     """

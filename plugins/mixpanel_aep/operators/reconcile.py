@@ -94,7 +94,7 @@ class ReconcileDayOperator(AepIngestOperator):
 
     @staticmethod
     def _refresh(context: Mapping[str, Any]) -> str:
-        """Return the name of the run's refresh; another run's name was not left by ``look``."""
+        """Return the name of the run's refresh, from XCom; the run's own name if XCom has no name of this run."""
         name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
 
@@ -135,7 +135,7 @@ class AuditOperator(PipelineOperator):
         }
 
     def _write_board_index(self, history: History, audit: Audit, now: datetime) -> None:
-        """Write what the board shows; a board that is a day old must not fail the audit."""
+        """Write the board's index; an error is only logged, because it must not fail the audit."""
         from include.board.index import write_board_index
 
         try:

@@ -47,7 +47,10 @@ class VerifyOperator(PipelineOperator):
             self.log.error("%s", result)
         found.require_equal()
         if found.is_busy and not self._is_last_try(context):
-            raise QueryServiceBusy(found.reason, "The results so far were saved.")
+            raise QueryServiceBusy(
+                found.reason,
+                "The results of the compared days are saved. A retry of the task compares the remaining days.",
+            )
         if not found.is_verified:
             raise AirflowSkipException(str(found))
         if found.reason:

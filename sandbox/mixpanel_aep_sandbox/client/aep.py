@@ -77,7 +77,7 @@ class AepSandbox(Sandbox):
         }
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Send a request with those headers; ``options`` are those of requests.
+        """Send a request with the gateway's headers. ``options``: arguments of ``requests.request``.
 
         Raises SandboxError for an error status.
         """
@@ -128,7 +128,7 @@ class AepSandbox(Sandbox):
         self.request("POST", NAMESPACES, json={"name": code, "code": code, "idType": id_type})
 
     def load(self, dataset: str, rows: Iterable[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
-        """Load rows as one batch of JSON Lines and wait for its end; ``more`` is added to the batch.
+        """Load rows as one batch of JSON Lines and wait until the batch has ended. ``more``: further fields of the batch.
 
         Returns it as ``batch``.
         """

@@ -34,7 +34,7 @@ class MixpanelSandbox(Sandbox):
         return f"{self.url}/api/2.0/export"
 
     def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: Any) -> int:
-        """Create a project without events, which the demo account may export, and return its id.
+        """Create a project without events and return the project's id; the demo account may export it.
 
         ``fields``: ``timezone`` (IANA), ``time_is`` (``utc``, ``project_local``), ``region`` (``us``, ``eu``,
         ``in``), ``name`` and all other fields of ``POST /_sandbox/mixpanel/projects``. ``limited``: with Mixpanel's

@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.aep import routes as aep
 from mixpanel_aep_sandbox.core.control_routes import ControlRoutes
 from mixpanel_aep_sandbox.core.cross_origin import CrossOriginGuard
 from mixpanel_aep_sandbox.core.loopback import LoopbackGuard
-from mixpanel_aep_sandbox.core.path_parameters import register_key
+from mixpanel_aep_sandbox.core.path_parameters import register_key_converter
 from mixpanel_aep_sandbox.core.request_target import RequestTargetGuard
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.transcript import Transcript, TranscriptMiddleware
@@ -36,7 +36,7 @@ def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[.
     ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under
     these names count as the sandbox's own.
     """
-    register_key()
+    register_key_converter()
     transcript = Transcript(state.store.folder)
     faults = FaultPlan(state.store)
     mixpanel = Mixpanel(state)

@@ -19,7 +19,7 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return False
 
 
-def compressed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def gzip_stream(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the pieces as one gzip stream."""
     packer = zlib.compressobj(level=4, wbits=31)
     for piece in pieces:

@@ -44,7 +44,7 @@ class LoopbackGuard:
         await self.app(scope, receive, send)
 
     def _is_named(self, scope: Scope) -> bool:
-        """Return whether the Host is one of ours, or is missing, which HTTP/1.0 allows and browsers never do."""
+        """Return whether the Host header names the sandbox or is missing; HTTP/1.0 allows this, and browsers always send one."""
         hosts = header_values(scope, b"host")
         return not hosts or (len(hosts) == 1 and is_own_host(hosts[0], self.host_names))
 

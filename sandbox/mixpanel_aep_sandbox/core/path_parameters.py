@@ -17,6 +17,6 @@ class _Key(Convertor[str]):
         return value
 
 
-def register_key() -> None:
+def register_key_converter() -> None:
     """Register the path parameter; call it before the first route that uses it."""
     register_url_convertor("key", _Key())

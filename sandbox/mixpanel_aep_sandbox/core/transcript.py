@@ -63,7 +63,7 @@ class Transcript:
             self._starts.append(start)
 
     def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[dict[str, Any]]:
-        """Yield the entries with ``n > since``; ``path`` is a glob, or a text that the path contains."""
+        """Yield the entries whose number ``n`` is above ``since``. ``path``: a glob, or a text that the path contains."""
         with self._lock:
             lines = self._lines(since)
         for line in lines:

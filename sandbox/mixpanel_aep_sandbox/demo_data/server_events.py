@@ -13,8 +13,8 @@ _DAY_MS = 24 * _HOUR_MS
 _PYTHON = {"$lib_version": "5.1.0", "$mp_api_endpoint": "api.mixpanel.com", "mp_lib": "python"}
 
 
-def confirm(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents: int) -> None:
-    """Add the server's event for a purchase: without a device and a place."""
+def add_confirmation(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents: int) -> None:
+    """Add the server's event for a purchase, which has neither a device nor a place."""
     if at_ms // _DAY_MS != day_events.day:
         return
     properties: dict[str, Any] = {
@@ -29,7 +29,7 @@ def confirm(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents
     day_events.put("Order Confirmed", at_ms, 0, properties)
 
 
-def edges(day_events: DayEvents) -> None:
+def add_edge_events(day_events: DayEvents) -> None:
     """Add events in the first and in the last second of each day, to detect errors at day boundaries."""
     for name, at_ms in (
         ("Day Opened", day_events.day * _DAY_MS),
@@ -39,8 +39,8 @@ def edges(day_events: DayEvents) -> None:
         day_events.put(name, at_ms, 0, own)
 
 
-def imports(day_events: DayEvents) -> None:
-    """Add orders from the old system by /import: the next night, or weeks later."""
+def add_imported_orders(day_events: DayEvents) -> None:
+    """Add orders of an old system that arrive through /import in the next night or weeks later."""
     rng = day_events.rng
     for _ in range(rng.between(30, 50)):
         at_ms = day_events.day * _DAY_MS + rng.below(_DAY_MS // 1000) * 1000

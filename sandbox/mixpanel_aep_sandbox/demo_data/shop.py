@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.demo_data import server_events as backend
 from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
 from mixpanel_aep_sandbox.demo_data.day_events import DayEvents
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
-from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, joining, person
+from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, person, visitors_joining_on
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
 
 FIRST_DAY = date(2026, 6, 1)
@@ -69,15 +69,15 @@ def rows(day: int, copy: int = 0) -> list[Row]:
     day_events = DayEvents(day, rng)
     visits = 405 + (35 if (day + 3) % 7 < 5 else -5) + rng.below(30)
     today = day - _FIRST
-    newcomers = () if copy else joining(today)
+    newcomers = () if copy else visitors_joining_on(today)
     for number in newcomers:
         _visit(day_events, person(number), today, signs_up=True)
     for _ in range(visits - len(newcomers)):
         who = person(rng.below(PEOPLE))
         if who.joined != today:
             _visit(day_events, who, today, signs_up=False)
-    backend.edges(day_events)
-    backend.imports(day_events)
+    backend.add_edge_events(day_events)
+    backend.add_imported_orders(day_events)
     day_events.rows.sort(key=lambda row: row.time_ms)
     return day_events.rows
 
@@ -90,15 +90,15 @@ class _Session:
         self.day_events, self.who, self.known = day_events, who, known
         self.at_ms = day_events.day * 24 * _HOUR_MS + rng.pick(_HOURS) * _HOUR_MS + rng.below(_HOUR_MS)
         self.start_ms = self.at_ms
-        self.delay_ms = _offline(rng) if who.kind != "web" else 0
+        self.delay_ms = _arrival_delay_ms(rng) if who.kind != "web" else 0
 
     def send(self, event: str, **own: Any) -> None:
         self.day_events.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
         self.at_ms += self.day_events.rng.between(900, 75_000)
 
 
-def _offline(rng: SeededRandom) -> int:
-    """Return a delay: a phone without a network keeps its events, for at most five days."""
+def _arrival_delay_ms(rng: SeededRandom) -> int:
+    """Return the delay of an event's arrival in milliseconds: a phone without a network keeps events for at most five days."""
     if rng.chance(60):
         return rng.between(_HOUR_MS, 5 * 24 * _HOUR_MS - 60_000)
     return rng.pick((0, 0, 0, 10_000, 37_000))
@@ -126,7 +126,7 @@ def _visit(day_events: DayEvents, who: Person, today: int, *, signs_up: bool) ->
         session.known = True
         session.send("Signed Up", method=rng.pick(("email", "google", "apple")), plan="free", referrer=None)
     elif known and rng.chance(300):
-        session.send("Logged In", remember=_boolean(session, True))
+        session.send("Logged In", remember=_boolean_as_tracked(session, True))
     if cart and session.known:
         _buy(session, cart, cents)
     _close(session)
@@ -136,11 +136,11 @@ def _open(session: _Session) -> None:
     if session.who.kind == "web":
         page(session, "/", "Kaffe – “Mørk” ☕")  # noqa: RUF001
     else:
-        session.send("App Opened", notifications=_boolean(session, session.who.number % 2 == 0))
+        session.send("App Opened", notifications=_boolean_as_tracked(session, session.who.number % 2 == 0))
 
 
 def page(session: _Session, path: str, title: str) -> None:
-    """Add a page view, which the web library sends automatically; apps have none."""
+    """Add a page view, which only the web library sends, automatically."""
     if session.who.kind != "web":
         return
     campaign = session.day_events.rng.pick(catalog.CAMPAIGNS)
@@ -170,11 +170,11 @@ def _buy(session: _Session, cart: list[dict[str, Any]], cents: int) -> None:
         Cart=cart,
         Coupon=rng.pick((None, None, "SUMMER", "")),
         currency="EUR",
-        is_gift=_boolean(session, rng.chance(100)),
+        is_gift=_boolean_as_tracked(session, rng.chance(100)),
         order_id=order_id,
-        total=_price(session, cents),
+        total=_price_as_tracked(session, cents),
     )
-    backend.confirm(session.day_events, session.who, session.at_ms, order_id, cents)
+    backend.add_confirmation(session.day_events, session.who, session.at_ms, order_id, cents)
 
 
 def _close(session: _Session) -> None:
@@ -186,22 +186,22 @@ def _product(session: _Session, product: catalog.Product) -> dict[str, Any]:
     return {
         "category": product.category,
         "name": product.name,
-        "price": _price(session, product.cents),
+        "price": _price_as_tracked(session, product.cents),
         "sku": product.sku,
     }
 
 
 def _line(session: _Session, product: catalog.Product, quantity: int) -> dict[str, Any]:
-    price = _price(session, product.cents)
+    price = _price_as_tracked(session, product.cents)
     return {"sku": product.sku, "name": product.name, "price": price, "quantity": quantity}
 
 
-def _price(session: _Session, cents: int) -> float | int | str:
-    """Return a price in the form of the platform's own tracking: Android's sends texts, also for booleans."""
+def _price_as_tracked(session: _Session, cents: int) -> float | int | str:
+    """Return a price as the visitor's platform tracks it: a text on Android, a number on other platforms."""
     if session.who.kind == "android":
         return f"{cents // 100}.{cents % 100:02d}"
     return cents // 100 if cents % 100 == 0 and session.who.kind == "web" else cents / 100
 
 
-def _boolean(session: _Session, value: bool) -> bool | str:
+def _boolean_as_tracked(session: _Session, value: bool) -> bool | str:
     return str(value).lower() if session.who.kind == "android" else value

@@ -53,7 +53,7 @@ def person(number: int) -> Person:
 
 
 @cache
-def joining(day: int) -> tuple[int, ...]:
+def visitors_joining_on(day: int) -> tuple[int, ...]:
     """Return the visitors who sign up on a day."""
     return tuple(number for number in range(PEOPLE) if person(number).joined == day)
 

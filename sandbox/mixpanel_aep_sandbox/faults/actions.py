@@ -49,7 +49,7 @@ class _Action(BaseModel):
 
 
 class Pass(_Action):
-    """Only the delay."""
+    """Delay the request, then pass it on unchanged."""
 
     do: Literal["delay"] = "delay"
 

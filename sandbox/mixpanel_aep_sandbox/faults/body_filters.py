@@ -31,7 +31,7 @@ class FirstBytes(Filter):
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return what is left of the first bytes."""
+        """Return the part of the piece that belongs to the first bytes."""
         out = data[: self._left]
         self._left -= len(out)
         self.done = self._left == 0
@@ -46,7 +46,7 @@ class FirstLines(Filter):
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return what is left of the first lines."""
+        """Return the part of the piece that belongs to the first lines."""
         if self.done:
             return b""
         parts = data.split(b"\n", self._left)

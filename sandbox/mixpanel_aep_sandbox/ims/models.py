@@ -44,7 +44,7 @@ def parse_scopes(text: str, *, spaces: bool = True) -> set[str]:
 
 
 def verify_secret(state: SandboxState, client_id: str, credential: Document, secret: str) -> bool:
-    """Return whether ``secret`` is one of the credential's, and record its use."""
+    """Return whether ``secret`` is one of the credential's secrets, and record its use."""
     digest = _digest(secret)
     for entry in credential["secrets"]:
         if secrets.compare_digest(digest, entry["digest"]):

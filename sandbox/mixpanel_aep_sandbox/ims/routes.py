@@ -123,14 +123,14 @@ def _throttle(state: SandboxState) -> None:
     with state.store.transaction():
         settings = AepSettings.of(state)
         limit = settings.tokens_per_minute
-        if settings.throttle_tokens <= 0 and (limit is None or _recent(state) < limit):
+        if settings.throttle_tokens <= 0 and (limit is None or _count_recent_requests(state) < limit):
             return
         change(state, {"throttle_tokens": max(0, settings.throttle_tokens - 1)})
     body = {"error": "too_many_requests", "error_description": "Too many token requests."}
     raise Problem(429, body, {"Retry-After": "1"})
 
 
-def _recent(state: SandboxState) -> int:
+def _count_recent_requests(state: SandboxState) -> int:
     since = state.clock.milliseconds() - 60_000
     return sum(body["created"] > since for _, body in state.store.items(TOKENS))
 

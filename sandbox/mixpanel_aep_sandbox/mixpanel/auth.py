@@ -81,13 +81,13 @@ def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) 
     scheme, _, rest = authorization.partition(" ")
     rest = rest.strip()
     if scheme.lower() == "bearer":
-        holders = (a for a in registry.accounts() if a.bearer and _same(a.bearer, rest))
+        holders = (a for a in registry.accounts() if a.bearer and _are_equal(a.bearer, rest))
         return next((Caller(account, None) for account in holders), None)
-    for user, secret in spellings(rest) if scheme.lower() == "basic" else ():
+    for user, secret in credential_spellings(rest) if scheme.lower() == "basic" else ():
         account = registry.account(user)
-        if account and _same(account.secret, secret):
+        if account and _are_equal(account.secret, secret):
             return Caller(account, None)
-        project = next((p for p in registry.projects() if p.secret and _same(p.secret, user)), None)
+        project = next((p for p in registry.projects() if p.secret and _are_equal(p.secret, user)), None)
         if project and not secret and (project.secret_until is None or now.date() < project.secret_until):
             return Caller(None, project)
     return None
@@ -110,13 +110,13 @@ def requested_project(
             raise MixpanelError(401, _NO_PROJECT)
         if not (project_id.isascii() and project_id.isdigit() and len(project_id) <= len(str(MAX_ID))):
             raise MixpanelError(400, f"invalid project_id {project_id[:40]!r}", echo=True)
-        project = accessible(caller, registry, int(project_id))
+        project = accessible_project(caller, registry, int(project_id))
     check_region(request, project)
     return project
 
 
-def accessible(caller: Caller, registry: ProjectRegistry, project_id: int) -> Project:
-    """Return a project in which the caller has a role.
+def accessible_project(caller: Caller, registry: ProjectRegistry, project_id: int) -> Project:
+    """Return the project with this id. Raises MixpanelError if the caller has no role in it.
 
     Raises MixpanelError (403), which does not reveal whether it exists.
     """
@@ -152,7 +152,7 @@ def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 
-def spellings(given: str) -> list[tuple[str, str]]:
+def credential_spellings(given: str) -> list[tuple[str, str]]:
     """Return (user, secret) from base64 and from plain text, each with and without a colon: Mixpanel accepts all four.
 
     Some clients encode with the URL-safe alphabet.
@@ -166,5 +166,5 @@ def spellings(given: str) -> list[tuple[str, str]]:
     return [(user, secret) for user, _, secret in pairs]
 
 
-def _same(one: str, other: str) -> bool:
+def _are_equal(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())

@@ -17,12 +17,12 @@ _WHOLE = re.compile(r"-?\d{1,18}")
 Test = Callable[[Mapping[str, Any]], bool]
 
 
-def merged(query: Mapping[str, str], body: bytes = b"") -> Params:
+def merged_parameters(query: Mapping[str, str], body: bytes = b"") -> Params:
     """Return the parameters of the query and of the body, a JSON object or a form; the body takes precedence.
 
     Mixpanel's Query API does the same for any Content-Type, and its own client relies on it.
     """
-    return Params({**query, **_of_body(body)})
+    return Params({**query, **_body_parameters(body)})
 
 
 class Params:
@@ -117,7 +117,7 @@ class Params:
         return {name: value for name, value in self._values.items() if name not in names}
 
 
-def _of_body(body: bytes) -> dict[str, str]:
+def _body_parameters(body: bytes) -> dict[str, str]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):

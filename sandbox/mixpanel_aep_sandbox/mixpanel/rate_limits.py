@@ -92,14 +92,16 @@ def _exceeded_limit(limits: Limits, use: _Use, now: float, real: float, counts: 
         return _Trip(0, limits.concurrent, use.running, _BUSY_SECONDS)
     windows = ((1, limits.per_second), (60, limits.per_minute), (_HOUR_SECONDS, limits.per_hour))
     for seconds, allowed in windows if counts else ():
-        inside = [s for s in use.started if now - s.at < seconds and (seconds > 1 or _real(s, now, real))]
+        inside = [
+            s for s in use.started if now - s.at < seconds and (seconds > 1 or _is_current(s, now, real))
+        ]
         if allowed is not None and len(inside) >= allowed:
             wait = int(inside[-allowed].at + seconds - now) + 1 if allowed else seconds
             return _Trip(seconds, allowed, len(inside), 1 if seconds == 1 else wait)
     return None
 
 
-def _real(start: _Start, now: float, real: float) -> bool:
+def _is_current(start: _Start, now: float, real: float) -> bool:
     return real - start.real < 1 or now != start.at
 
 

@@ -32,10 +32,10 @@ def read_model(body: bytes | dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise MixpanelError(400, sentence(error)) from error
+        raise MixpanelError(400, first_fault(error)) from error
 
 
-def sentence(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
     """Return the first invalid field, and why it is invalid."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])

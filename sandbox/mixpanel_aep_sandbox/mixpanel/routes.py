@@ -112,7 +112,7 @@ class Mixpanel:
             ("GET", project + "/schemas", lexicon.all),
             ("POST", project + "/schemas", lexicon.upload),
             ("DELETE", project + "/schemas", lexicon.delete_all),
-            ("GET", schema, lexicon.of_entity),
+            ("GET", schema, lexicon.schemas_of_entity),
             ("DELETE", schema, lexicon.delete_entity),
             ("GET", schema + "/{name:key}", lexicon.one),
             ("POST", schema + "/{name:key}", lexicon.upload_one),

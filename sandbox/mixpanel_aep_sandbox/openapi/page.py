@@ -43,7 +43,7 @@ def _template() -> Template:
 
 
 def _code(text: str) -> Markup:
-    """Return a text as HTML, in which `this` is code."""
+    """Return a text as HTML; text in backticks becomes code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
@@ -56,17 +56,17 @@ def _routes(whole: Json, tag: str) -> list[Json]:
             "summary": operation.get("summary", ""),
             "description": operation.get("description", ""),
             "parameters": [
-                _resolved(whole, each)
+                _resolve_reference(whole, each)
                 for each in [*item.get("parameters", []), *operation.get("parameters", [])]
             ],
             "takes": [
-                (kind, _example(whole, media))
-                for kind, media in _resolved(whole, operation.get("requestBody", {}))
+                (kind, _body_example(whole, media))
+                for kind, media in _resolve_reference(whole, operation.get("requestBody", {}))
                 .get("content", {})
                 .items()
             ],
             "responses": {
-                status: _resolved(whole, each)["description"]
+                status: _resolve_reference(whole, each)["description"]
                 for status, each in sorted(operation["responses"].items())
             },
             "source": operation.get("x-source", ""),
@@ -77,9 +77,9 @@ def _routes(whole: Json, tag: str) -> list[Json]:
     ]
 
 
-def _example(whole: Json, media: Json) -> str:
+def _body_example(whole: Json, media: Json) -> str:
     """Return an accepted body, if the fragment has one."""
-    schema = _resolved(whole, media.get("schema", {}))
+    schema = _resolve_reference(whole, media.get("schema", {}))
     named = (each["value"] for each in media.get("examples", {}).values())
     for found in (media.get("example"), *named, *schema.get("examples", [])):
         if found is not None:
@@ -87,8 +87,8 @@ def _example(whole: Json, media: Json) -> str:
     return ""
 
 
-def _resolved(whole: Json, part: Json) -> Any:
-    """Return a parameter or a response, also if it is given by reference."""
+def _resolve_reference(whole: Json, part: Json) -> Any:
+    """Return a parameter or a response; a reference is replaced by its target."""
     while "$ref" in part:
         found: Any = whole
         for key in part["$ref"].removeprefix("#/").split("/"):

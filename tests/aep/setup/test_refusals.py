@@ -398,7 +398,7 @@ LIST: dict[str, Refusal] = {
             "field group is created there by a user with the permission Manage Schemas. AEP has no identity "
             "namespace 'ecid', but it has 'ECID'. A namespace can never be deleted. Write identities: "
             "{$user_id: ECID}. To create a new namespace, write aep.new_namespaces: [ecid]. Nothing was "
-            "changed. Correct all of them."
+            "changed in AEP. Correct every error that is listed above, then run setup again."
         ),
     ),
     "an identity in a number": Refusal(

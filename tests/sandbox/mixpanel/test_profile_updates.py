@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed, update_fault
+from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed_properties, update_fault
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import import_fault
 from tests.support.sandbox.http_client import ACCOUNT, Sandbox
 from tests.support.sandbox.sent_events import NEW, NOW_S, TOKEN, post
@@ -133,4 +133,4 @@ def test_a_valid_update_can_be_applied_to_any_profile(properties: Any, updates: 
     record = {"$token": TOKEN, "$distinct_id": "ann", **updates}
     if update_fault(record, group=False) is None:
         before = json.dumps(properties)
-        assert isinstance(changed(properties, record), dict) and json.dumps(properties) == before
+        assert isinstance(changed_properties(properties, record), dict) and json.dumps(properties) == before

@@ -18,7 +18,7 @@ from include.lake.history import History, Target
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.lake.manifests import manifest_keys
-from include.quality.aep_json import iso
+from include.quality.aep_json import instant_text
 from include.steps.stage import step as stage
 from include.steps.stage.step import stage_partition
 from include.steps.workspace import Workspace
@@ -208,7 +208,7 @@ def test_changed_rows_are_not_staged(lake: Lake, tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [Decimal(1), b"bytes", object()])
 def test_values_without_a_json_form_are_refused(value: Any) -> None:
     with pytest.raises(AttributeError):
-        iso(value)
+        instant_text(value)
 
 
 @pytest.mark.parametrize(("name", "most"), [("MOST_FILES", 2), ("MOST_BYTES", 1000)])

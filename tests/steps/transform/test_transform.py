@@ -211,7 +211,8 @@ def test_unmapped_drop_keeps_nothing(lake: Lake, tmp_path: Path) -> None:
 def test_unmapped_fail_names_the_properties(lake: Lake) -> None:
     place = workspace(lake, unmapped="fail")
     with pytest.raises(
-        SchemaError, match=r"properties have no mapping: .*'odd one'.*Map them, or write unmapped: keep"
+        SchemaError,
+        match=r"properties have no mapping: .*'odd one'.*Add mappings for these properties, or write unmapped: keep",
     ):
         transformed(place, XDM, MAPPING, line(event(**{"odd one": 1})))
     assert [key for key in lake.keys("shop/2026-07-01/xdm") if "manifest" in key] == []

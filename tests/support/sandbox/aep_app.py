@@ -27,7 +27,7 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     REGISTRY,
 )
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
-from mixpanel_aep_sandbox.core.path_parameters import register_key
+from mixpanel_aep_sandbox.core.path_parameters import register_key_converter
 from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.ims import routes as ims
@@ -66,7 +66,7 @@ class AepApp:
     def __init__(self, state: SandboxState) -> None:
         self.state = state
         self._made = 0
-        register_key()
+        register_key_converter()
         app = FastAPI(openapi_url=None, redirect_slashes=False)
         app.include_router(ims.router(state))
         app.include_router(aep.router(state))

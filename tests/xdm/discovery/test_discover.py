@@ -61,7 +61,7 @@ def lines(*events: dict[str, Any]) -> list[bytes]:
 
 def discovered(*events: dict[str, Any]) -> Discovery:
     found = Discovery()
-    found.see(lines(*events))
+    found.add_lines(lines(*events))
     return found
 
 
@@ -173,7 +173,7 @@ def test_a_type_holds_every_observed_value(values: list[Any], expected: str) -> 
 
 def test_digits_beyond_a_double_require_a_string() -> None:
     found = Discovery()
-    found.see([b'{"event":"e","properties":{"x":0.1234567890123456789,"y":1e400,"z":1.50}}'])
+    found.add_lines([b'{"event":"e","properties":{"x":0.1234567890123456789,"y":1e400,"z":1.50}}'])
     given = propose_fields(found, NamesBook()).book.given
     assert [entry.definition["type"] for entry in given.values()] == ["string", "string", "number"]
 
@@ -259,7 +259,7 @@ def test_the_empty_name_stays_unmapped_and_is_counted() -> None:
 def test_lines_that_are_not_events_are_counted() -> None:
     found = Discovery()
     deep = b'{"event":"e","properties":{"a":' + b"[" * 1000 + b"]" * 1000 + b"}}"
-    found.see(
+    found.add_lines(
         [b"", b"\xff", b'{"event":"e"}', deep, rb'{"event":"e","properties":{"a":{"b":"\ud800"}}}', b"{}"]
     )
     assert found.rows + found.unreadable == 6

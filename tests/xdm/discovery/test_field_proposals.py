@@ -34,7 +34,7 @@ VALUES: dict[str, list[Any]] = {
 
 def discovered(*events: dict[str, Any]) -> Discovery:
     found = Discovery()
-    found.see([line(event(**properties)) for properties in events])
+    found.add_lines([line(event(**properties)) for properties in events])
     return found
 
 

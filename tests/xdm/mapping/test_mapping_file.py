@@ -97,7 +97,7 @@ def test_a_mapping_file_may_be_csv_as_downloaded_from_aep(tmp_path: Path, text: 
     [
         (b"a,b\n1,2\n", "m.csv has no columns for source and destination in its first line."),
         (b"", "m.csv has no columns for source and destination"),
-        (b"\xff\xfe", "m.csv cannot be read as CSV. Save it as UTF-8"),
+        (b"\xff\xfe", "m.csv cannot be read as CSV. Save it as a comma-separated file in UTF-8"),
         (b'source,destination\n"a', "m.csv cannot be read as CSV."),
     ],
 )

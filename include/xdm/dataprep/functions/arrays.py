@@ -68,15 +68,15 @@ def empty(value: Json | None) -> bool:
 
 def min_of(items: list[Json]) -> Json | None:
     """Return the least value."""
-    return _extreme(items, -1)
+    return _find_extreme(items, -1)
 
 
 def max_of(items: list[Json]) -> Json | None:
     """Return the greatest value."""
-    return _extreme(items, 1)
+    return _find_extreme(items, 1)
 
 
-def _extreme(items: list[Json], sign: int) -> Json | None:
+def _find_extreme(items: list[Json], sign: int) -> Json | None:
     """Return the first of the least or greatest values; nulls are skipped."""
     best: Json | None = None
     for item in items_of(items):
@@ -113,7 +113,7 @@ def _extreme_date(
     return compile_to
 
 
-def _comparable(given: Sequence[Type]) -> Type:
+def _require_common_order(given: Sequence[Type]) -> Type:
     """Check that values have a common order.
 
     Raises:
@@ -132,7 +132,7 @@ def _same(given: Sequence[Type]) -> Type:
 
 def _aggregate(name: str, python: Callable[..., object], result: int) -> Function:
     return Function(
-        name, "Aggregation", (required("OPTIONS", Type.ANY),), _comparable, special=_extreme_date(name), python=python,
+        name, "Aggregation", (required("OPTIONS", Type.ANY),), _require_common_order, special=_extreme_date(name), python=python,
         gives=Type.ANY, many=1, because="natural order of values of any type",
         note="Applies to the arguments, or to the items of one array; nulls are skipped.",
         examples=((f"{name}(3, 1, 4)", result),),

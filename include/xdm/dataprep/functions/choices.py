@@ -23,7 +23,7 @@ CATEGORY = "Logical"
 def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     """Return SQL for one of two values, by a condition; a null condition is false."""
     condition = convert_cell(cells[0], Type.BOOLEAN)
-    yes, no = alike(cells[1:])
+    yes, no = convert_to_common_type(cells[1:])
     chosen = f"coalesce({condition.sql}, false)"
     branch = None
     if yes.fails or no.fails:
@@ -36,14 +36,14 @@ def coalesce(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str 
     """Return SQL for the first value that is not null; a failure before it makes the result fail."""
     if len(cells) == 1:
         return None
-    same = alike(cells)
+    same = convert_to_common_type(cells)
     fails = _fails_before_a_value([(cell.fails, f"{cell.sql} IS NOT NULL") for cell in same])
     return f"coalesce({', '.join(cell.sql for cell in same)})", fails
 
 
 def elvis(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
     """Return SQL for ``value ?: other``: the value if it is "defined, non-null and non-false" (JEXL's reference)."""
-    one, other = alike(cells)
+    one, other = convert_to_common_type(cells)
     empty = f"coalesce({as_json(cells[0])} = 'false', true)"
     late = f"{empty} AND ({other.fails})" if other.fails else None
     fails = any_of(one.fails, late)
@@ -55,7 +55,7 @@ def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | 
     key, options = cells[0], cells[1:]
     default = [options[-1]] if len(options) % 2 else []
     pairs = list(zip(options[::2], options[1::2], strict=False))
-    values = alike([value for _, value in pairs] + default)
+    values = convert_to_common_type([value for _, value in pairs] + default)
     tests = [_matches(key, option) for option, _ in pairs]
     other = values[-1].sql if default else "NULL"
     whens = " ".join(f"WHEN {test} THEN {value.sql}" for test, value in zip(tests, values, strict=False))
@@ -82,7 +82,7 @@ def _fails_before_a_value(parts: list[tuple[str | None, str]]) -> str | None:
     return f"CASE {' '.join(whens)} ELSE false END" if any(fails for fails, _ in parts) else None
 
 
-def alike(cells: Sequence[SqlValue]) -> list[SqlValue]:
+def convert_to_common_type(cells: Sequence[SqlValue]) -> list[SqlValue]:
     """Return the cells, converted to their common type."""
     kind = common([cell.type for cell in cells])
     return [convert_cell(cell, kind) for cell in cells]

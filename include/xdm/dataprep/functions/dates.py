@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from include.xdm.dataprep.functions.java_dates import pieces, reader, write
-from include.xdm.dataprep.functions.moments import EPOCH, guess, moment, parse_moment, read, settled
+from include.xdm.dataprep.functions.moments import EPOCH, guess, moment, parse_moment, read, valid_wall_time
 from include.xdm.dataprep.functions.registry import Failure, Function, optional, required
 from include.xdm.dataprep.functions.values import Json, is_string, text_of
 from include.xdm.dataprep.functions.zones import zone
@@ -59,8 +59,8 @@ def set_date_part(component: str, value: int, moment: datetime) -> datetime:
         if not 1 <= month <= 12:
             raise Failure("the month does not exist")
         day = min(moment.day, calendar.monthrange(year, month)[1])
-        return settled(moment.replace(year=year, month=month, day=day))
-    return settled(moment.replace(**{part: value}))  # type: ignore[arg-type]
+        return valid_wall_time(moment.replace(year=year, month=month, day=day))
+    return valid_wall_time(moment.replace(**{part: value}))  # type: ignore[arg-type]
 
 
 def make_date_time(
@@ -69,7 +69,7 @@ def make_date_time(
     """Return the instant of a wall-clock time in a zone."""
     if not 0 <= nanosecond <= 999_999_999:
         raise Failure("the nanoseconds are not below a second")
-    return settled(datetime(year, month, day, hour, minute, second, nanosecond // 1000, zone(place)))
+    return valid_wall_time(datetime(year, month, day, hour, minute, second, nanosecond // 1000, zone(place)))
 
 
 def zone_date_to_utc(moment: datetime) -> datetime:

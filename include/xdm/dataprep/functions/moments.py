@@ -92,10 +92,10 @@ def read(text: str, pattern: str) -> datetime:
                       int(fields.get("s", 0)), int(fields.get("S", "0").ljust(6, "0")[:6]), where)  # fmt: skip
     if "D" in fields:
         moment = moment.replace(month=1, day=1) + timedelta(days=int(fields["D"]) - 1)
-    return settled(moment)
+    return valid_wall_time(moment)
 
 
-def settled(moment: datetime) -> datetime:
+def valid_wall_time(moment: datetime) -> datetime:
     """Return a valid wall-clock time.
 
     A time that does not exist in spring is moved forward by the gap, as in Java.

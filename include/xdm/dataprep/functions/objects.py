@@ -68,7 +68,7 @@ def get_keys(value: dict[str, Json]) -> list[Json]:
 
 
 def get(value: dict[str, Json], key: str) -> Json | None:
-    """Return the value of a key."""
+    """Return the value of a key in an object."""
     return value.get(key)
 
 

@@ -123,7 +123,9 @@ def ge(one: Json | None, other: Json | None) -> bool:
     )
 
 
-def _typed(symbol: str) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
+def _comparison_compiler(
+    symbol: str,
+) -> Callable[[EvaluationContext, Sequence[SqlValue]], tuple[str, str | None] | None]:
     """Return a compiler of a comparison to SQL, for operands of known types."""
 
     def compile_to(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None] | None:
@@ -149,7 +151,7 @@ def _without_zone_name(cell: SqlValue) -> SqlValue:
     return SqlValue(convert_cell(cell, Type.STRING).sql, Type.DATE) if cell.type is Type.DATE else cell
 
 
-def _comparable(given: Sequence[Type]) -> Type:
+def _require_comparable(given: Sequence[Type]) -> Type:
     """Check that two values can be compared.
 
     Raises:
@@ -226,7 +228,7 @@ def _bitwise(symbol: str, python: Callable[..., object]) -> Function:
 
 def _comparison(symbol: str, python: Callable[..., object]) -> Function:
     return Function(
-        symbol, CATEGORY, _NULLABLE, _comparable, special=_typed(symbol), python=python, gives=Type.BOOLEAN,
+        symbol, CATEGORY, _NULLABLE, _require_comparable, special=_comparison_compiler(symbol), python=python, gives=Type.BOOLEAN,
         because="values of unknown type; SQL if both types are known",
     )  # fmt: skip
 

@@ -47,17 +47,17 @@ def substr(text: str, start: int, length: int) -> str:
 
 
 def left(text: str, count: int) -> str:
-    """Return the first characters."""
+    """Return the first ``count`` characters of the text."""
     return text[: max(count, 0)]
 
 
 def right(text: str, count: int) -> str:
-    """Return the last characters."""
+    """Return the last ``count`` characters of the text."""
     return text[-count:] if count > 0 else ""
 
 
 def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
-    """Return the position of an occurrence, or -1."""
+    """Return the position of the given ``occurrence`` of ``wanted`` in the text, searched from ``start`` on; -1 if there is none."""
     if occurrence < 1:
         raise Failure("an occurrence counts from 1")
     found = max(start, 0) - 1

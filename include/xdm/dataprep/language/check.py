@@ -61,7 +61,7 @@ def check(node: Node) -> Typed:
 
 
 def places(path: Path) -> tuple[Path, ...]:
-    """Return the paths where a source can be; the first path with a value counts.
+    """Return the paths in an event at which a source can be found; the first path with a value is used.
 
     Adobe's Mixpanel tutorial writes ``data.<name>`` without the ``$``, and ``event_name`` for the event.
 

@@ -128,7 +128,7 @@ class _Parser:
             elif self._accept("["):
                 key = self.conditional()
                 self.expect("]")
-                node = _inside(node, key)
+                node = _access_node(node, key)
             else:
                 return node
 
@@ -137,12 +137,12 @@ class _Parser:
         if token.kind == "name" and self._accept("("):
             return Call(token.text, (node, *self._arguments(")")), is_method=True)
         if token.kind == "name" and token.text not in RESERVED:
-            return _inside(node, Literal(unescape(token.text)))
+            return _access_node(node, Literal(unescape(token.text)))
         if token.kind == "wrapped" and token.text != "${}":
-            return _inside(node, Literal(token.text[2:-1].replace("\\.", ".")))
+            return _access_node(node, Literal(token.text[2:-1].replace("\\.", ".")))
         if token.kind == "number" and token.text.isdigit():
-            return _inside(node, Literal(Number(number_text(token.text))))
-        raise LanguageError(_no_name(token))
+            return _access_node(node, Literal(Number(number_text(token.text))))
+        raise LanguageError(_missing_name_fault(token))
 
     def _primary(self) -> Node:
         token = self._take()
@@ -156,7 +156,7 @@ class _Parser:
                 raise LanguageError(f"{token} has a [*]; only a mapping of sourceType ATTRIBUTE accepts it")
             return Attribute(tuple(step for step in path if isinstance(step, str | int)))
         if token.kind == "name":
-            return self._named(token)
+            return self._parse_named(token)
         if token.text == "(":
             node = self.conditional()
             self.expect(")")
@@ -167,13 +167,13 @@ class _Parser:
             return self._object()
         raise LanguageError(f"a value is expected at {token}")
 
-    def _named(self, token: Token) -> Node:
+    def _parse_named(self, token: Token) -> Node:
         if token.text in _CONSTANTS:
             return Literal(_CONSTANTS[token.text])
         if self._accept("("):
             return Call(token.text, self._arguments(")"))
         if token.text in RESERVED:
-            raise LanguageError(_no_name(token))
+            raise LanguageError(_missing_name_fault(token))
         return Attribute((unescape(token.text),))
 
     def _arguments(self, closing: str) -> tuple[Node, ...]:
@@ -201,13 +201,13 @@ class _Parser:
                 return Call("{...}", tuple(pairs))
 
 
-def _no_name(token: Token) -> str:
+def _missing_name_fault(token: Token) -> str:
     if token.text in RESERVED:
         return f"{token} is a reserved word; write ${{{token.text}}} to use it as a name"
     return f"a name is expected at {token}"
 
 
-def _inside(node: Node, key: Node) -> Node:
+def _access_node(node: Node, key: Node) -> Node:
     """Return the node for ``node.name``, ``node[0]`` or ``node['name']``.
 
     A constant name or position becomes part of the attribute's path.

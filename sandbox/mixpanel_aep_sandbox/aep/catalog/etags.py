@@ -10,14 +10,14 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
 
 
-def one(call: Call, key: str, body: dict[str, Any], shown: dict[str, Any]) -> Response:
-    """Return the response with a single object and its version, or an empty one if the client has this version.
+def single_object_response(call: Call, key: str, body: dict[str, Any], shown: dict[str, Any]) -> Response:
+    """Return the response with a single object and its version, or an empty response (304) if the client has this version.
 
     The guide writes ``E-Tag``, which is not an HTTP header: it is sent in addition to ``ETag``.
     """
     tag = f'"{version_of(body)}"'
     headers = {"ETag": tag, "E-Tag": tag}
-    if _names(call, "if-none-match", body):
+    if _names_version(call, "if-none-match", body):
         return Response(status_code=304, headers=headers)  # [I] as in HTTP; documented for changes only
     return JSONResponse({key: shown}, headers=headers)
 
@@ -25,7 +25,9 @@ def one(call: Call, key: str, body: dict[str, Any], shown: dict[str, Any]) -> Re
 def check_match(call: Call, body: dict[str, Any]) -> None:
     """Raise Problem 412 if the object is not in the version that the client wants to change."""
     expected = call.request.headers.get("if-match")
-    if (expected is not None and not _names(call, "if-match", body)) or _names(call, "if-none-match", body):
+    if (expected is not None and not _names_version(call, "if-match", body)) or _names_version(
+        call, "if-none-match", body
+    ):
         raise problem(412, "The object was changed in the meantime.")
 
 
@@ -40,7 +42,7 @@ def version_of(body: dict[str, Any]) -> str:
     return f"1.0.{version}" if isinstance(version, int) else str(version)
 
 
-def _names(call: Call, header: str, body: dict[str, Any]) -> bool:
+def _names_version(call: Call, header: str, body: dict[str, Any]) -> bool:
     """Return whether a header names the object's version, or "the updated date" (OAS:catalog.yaml)."""
     given = [
         part.strip().removeprefix("W/").strip('"') for part in call.request.headers.get(header, "").split(",")

@@ -77,7 +77,7 @@ def check_tags(tags: Any) -> None:
 
 
 def without_computed(given: dict[str, Any]) -> dict[str, Any]:
-    """Return a body without computed values, so that a dataset that was read can be sent back."""
+    """Return a body without computed values, so that a client can send back a dataset that it has read."""
     kept = {name: value for name, value in given.items() if name not in _COMPUTED}
     if isinstance(kept.get("tags"), dict):
         kept["tags"] = {name: values for name, values in kept["tags"].items() if name != TAG}

@@ -75,7 +75,7 @@ def _files(scope: AepSandboxScope, batch: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield the id and the errors of rejected rows, where the batch requested diagnostics; no other value of a row."""
+    """Yield the id and the errors of rejected rows, if the batch requested diagnostics; other values of rows are not shown."""
     path = result_path(scope, batch_id, "meta", "row_error_samples.json")
     if not path.exists():
         return

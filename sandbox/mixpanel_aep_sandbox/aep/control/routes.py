@@ -19,7 +19,7 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO
 from mixpanel_aep_sandbox.aep.core.http import parse_json
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import id_lines, row_lines
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, settle, touch
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save_changed, settle
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import (
     drop_planned_outcomes,
     plan_outcome,
@@ -113,7 +113,7 @@ def _batches(call: ControlCall) -> Response:
 
 
 def _batch_page(call: ControlCall) -> Response:
-    """Return a batch as a page. A link names the id alone, which is unique: all AEP sandboxes of the organization are searched."""
+    """Return the page of a batch. All AEP sandboxes of the organization are searched, because a link contains only the batch's unique id."""
     key, given = call.request.path_params["id"], call.scope
     names = [given.name, *(name for name in AEP_SANDBOXES if name != given.name)]
     for scope in (AepSandboxScope(call.state, given.org, name) for name in names):
@@ -135,7 +135,7 @@ def _change_batch(call: ControlCall) -> Response:
         if batch is None:
             raise ValueError(f"Batch {key!r} not found in AEP sandbox {scope.name!r}.")
         if "vanished" in body:
-            batch = touch(scope, batch, vanished=bool(body["vanished"]))
+            batch = save_changed(scope, batch, vanished=bool(body["vanished"]))
         if "status" in body:
             batch = _set_status(scope, batch, body["status"], body.get("errors", []))
     if batch["state"] == "promoting" and start(scope, key).wait(_PATIENCE_SECONDS):
@@ -151,11 +151,11 @@ def _set_status(scope: AepSandboxScope, batch: dict[str, Any], status: Any, erro
             raise ValueError(f"Batch {batch['id']} is {batch['state']}: it can no longer become active.")
         return promote(scope, batch, {"at_once": True})
     if status == "inactive":
-        return deactivate(scope, batch, **_end(scope, batch, errors))
-    return touch(scope, batch, state=status, **_end(scope, batch, errors))
+        return deactivate(scope, batch, **_end_fields(scope, batch, errors))
+    return save_changed(scope, batch, state=status, **_end_fields(scope, batch, errors))
 
 
-def _end(scope: AepSandboxScope, batch: dict[str, Any], errors: list[Any]) -> dict[str, Any]:
+def _end_fields(scope: AepSandboxScope, batch: dict[str, Any], errors: list[Any]) -> dict[str, Any]:
     return {"metrics": batch.get("metrics", {}), "errors": errors, "finished": scope.now}
 
 

@@ -48,7 +48,7 @@ class Call:
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def url(self, path: str) -> str:
-        """Return an address of this sandbox, where Adobe would name its own host."""
+        """Return the address of a path in this sandbox, for responses in which Adobe returns an address of its own host."""
         return str(self.request.base_url).rstrip("/") + path
 
     def object(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def parse_json(data: bytes) -> Any:
 
 
 async def _drain(request: Request) -> None:
-    """Read what the client is still sending: an early response would give it a broken pipe instead of the response."""
+    """Read the rest of the request body: without this, a client that is still sending would get a broken pipe instead of the response."""
     try:
         async for _ in request.stream():
             pass

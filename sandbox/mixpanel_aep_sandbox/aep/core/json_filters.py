@@ -15,14 +15,14 @@ _VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})+")
 _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
 
 
-def keep(
+def keep_matching(
     objects: Iterable[dict[str, Any]], properties: Iterable[str], wild: Collection[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
 
     ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
     """
-    tests = [_test(text, wild) for text in properties]
+    tests = [_make_test(text, wild) for text in properties]
     return [body for body in objects if all(test(body) for test in tests)]
 
 
@@ -37,8 +37,8 @@ def value_at(body: Any, name: str) -> Any:
     return body
 
 
-def each(value: Any) -> list[Any]:
-    """Return the members of a list, one value as a list, or nothing for None."""
+def as_items(value: Any) -> list[Any]:
+    """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
@@ -47,8 +47,8 @@ def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def glob(pattern: str, text: str) -> bool:
-    """Return whether ``text`` matches: ``*`` stands for any text, also an empty one, and ``**`` for an asterisk.
+def matches_glob(pattern: str, text: str) -> bool:
+    """Return whether ``text`` matches a pattern: ``*`` stands for any text, also an empty one, and ``**`` for an asterisk.
 
     (EP:catalog/api/filter-data.md). No regular expression is used, because a caller could choose a slow one.
     """
@@ -75,7 +75,7 @@ def sort_key(value: Any) -> SortKey:
     return (1, numbers, "") if numbers is not None else (2, (), str(value))
 
 
-def _test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
+def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
     if text.startswith("!"):
         return lambda body: value_at(body, text[1:]) is None
     match = _FILTER.match(text)
@@ -86,13 +86,13 @@ def _test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
         return _by_expression(name, operand)
 
     def fits(value: Any) -> bool:
-        return glob(operand, as_text(value)) if name in wild else as_text(value) == operand
+        return matches_glob(operand, as_text(value)) if name in wild else as_text(value) == operand
 
     if operator == "!=":
-        return lambda body: not any(map(fits, each(value_at(body, name))))
+        return lambda body: not any(map(fits, as_items(value_at(body, name))))
     if operator == "==":
-        return lambda body: any(map(fits, each(value_at(body, name))))
-    return lambda body: any(_compare(part, operator, operand) for part in each(value_at(body, name)))
+        return lambda body: any(map(fits, as_items(value_at(body, name))))
+    return lambda body: any(_compare(part, operator, operand) for part in as_items(value_at(body, name)))
 
 
 def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
@@ -107,7 +107,7 @@ def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
             raise problem(400, f"Invalid expression in property filter: {name}~{pattern}") from error
 
     found([""])
-    return lambda body: any(found([as_text(part) for part in each(value_at(body, name))]))
+    return lambda body: any(found([as_text(part) for part in as_items(value_at(body, name))]))
 
 
 def _compare(value: Any, operator: str, operand: str) -> bool:

@@ -57,19 +57,19 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
                 raise _Misfit("the test failed")
             return document
         if op == "replace" and tokens:
-            document, _ = _removed(document, tokens)
-        return _added(document, tokens, value)
+            document, _ = _remove_value(document, tokens)
+        return _add_value(document, tokens, value)
     if op == "remove":
-        return _removed(document, tokens)[0]
+        return _remove_value(document, tokens)[0]
     if op not in ("move", "copy"):
         raise _Misfit("the operation is not defined by RFC 6902")
     source = _tokens(operation.get("from"))
     if op == "copy":
-        return _added(document, tokens, copy.deepcopy(_find(document, source)))
+        return _add_value(document, tokens, copy.deepcopy(_find(document, source)))
     if source == tokens[: len(source)] and source != tokens:
         raise _Misfit("a value cannot be moved into itself")
-    document, value = _removed(document, source)
-    return _added(document, tokens, value)
+    document, value = _remove_value(document, source)
+    return _add_value(document, tokens, value)
 
 
 def _tokens(path: Any) -> list[str]:
@@ -99,7 +99,7 @@ def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
     return int(part)
 
 
-def _added(document: Any, tokens: list[str], value: Any) -> Any:
+def _add_value(document: Any, tokens: list[str], value: Any) -> Any:
     if not tokens:
         return value
     parent = _find(document, tokens[:-1])
@@ -112,7 +112,7 @@ def _added(document: Any, tokens: list[str], value: Any) -> Any:
     return document
 
 
-def _removed(document: Any, tokens: list[str]) -> tuple[Any, Any]:
+def _remove_value(document: Any, tokens: list[str]) -> tuple[Any, Any]:
     """Return the document without the value, and the value."""
     value = _find(document, tokens)
     if not tokens:

@@ -7,7 +7,14 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.json_filters import as_text, each, glob, keep, sort_key, value_at
+from mixpanel_aep_sandbox.aep.core.json_filters import (
+    as_items,
+    as_text,
+    keep_matching,
+    matches_glob,
+    sort_key,
+    value_at,
+)
 
 _DEFAULT_LIMIT = 20
 _MOST = 100
@@ -27,7 +34,7 @@ def whole_number(call: Call, name: str) -> int | None:
 
 
 def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
-    """Return ``start`` and ``limit``. Raises Problem 400, which "outlines proper ranges"."""
+    """Return ``start`` and ``limit``. Raises Problem 400 for a value out of range."""
     limit, start = whole_number(call, "limit"), whole_number(call, "start")
     limit = default if limit is None else limit
     if not 1 <= limit <= _MOST:
@@ -35,23 +42,23 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
     return start or 0, limit
 
 
-def chosen(
+def requested_page(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
 ) -> dict[str, dict[str, Any]]:
-    """Return the page that a Catalog query requests, keyed by id; ``own``: parameters that the caller has handled."""
+    """Return the page of objects that a Catalog query requests, by id. ``own``: parameters that the caller has handled."""
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
-    bodies = filtered(call, objects, own)
-    return {body.pop("@key"): projected(call, body) for body in bodies[start : start + limit]}
+    bodies = filter_objects(call, objects, own)
+    return {body.pop("@key"): keep_requested_properties(call, body) for body in bodies[start : start + limit]}
 
 
-def filtered(
+def filter_objects(
     call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
 ) -> list[dict[str, Any]]:
     """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
-    bodies = keep(bodies, call.request.query_params.getlist("property"), _WILD)
+    bodies = keep_matching(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, expected in call.request.query_params.multi_items():
         if name not in _NO_FILTERS and name not in own:
             bodies = [body for body in bodies if _matches(body, name, expected)]
@@ -61,8 +68,8 @@ def filtered(
     return _ordered(bodies, call.query("orderBy") or call.query("orderby") or call.query("sort"))
 
 
-def projected(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """Return only the top-level ``properties`` that the query names."""
+def keep_requested_properties(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Return the object with only the top-level ``properties`` that the query names."""
     names = _names(call)
     return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
 
@@ -76,10 +83,10 @@ def _matches(body: dict[str, Any], name: str, expected: str) -> bool:
 
     ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
     """
-    values = [as_text(value) for value in each(value_at(body, name))]
+    values = [as_text(value) for value in as_items(value_at(body, name))]
     options = expected.removeprefix("!").split(",")
     if name in _WILD:
-        hit = any(glob(option, value) for option in options for value in values)
+        hit = any(matches_glob(option, value) for option in options for value in values)
     else:
         hit = any(value in options for value in values)
     return hit is not expected.startswith("!")
@@ -89,9 +96,9 @@ def _has_tags(body: dict[str, Any], expected: str) -> bool:
     tags = body.get("tags", {})
     return all(
         any(
-            glob(pattern, as_text(value))
+            matches_glob(pattern, as_text(value))
             for name, pattern in _tag_pairs(pair)
-            for value in each(tags.get(name))
+            for value in as_items(tags.get(name))
         )
         for pair in expected.split(",")
     )

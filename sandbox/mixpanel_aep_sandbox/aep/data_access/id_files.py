@@ -45,9 +45,9 @@ def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Pat
     out = {index for file, index in rejected_rows(scope, batch["id"]) if file == number - 1}
     try:
         if batch["inputFormat"]["format"] == "parquet":
-            table = _of_parquet(source, out)
+            table = _read_parquet(source, out)
         else:
-            table = _of_json(source, batch["inputFormat"], out)
+            table = _read_json(source, batch["inputFormat"], out)
     except (_Odd, ValueError, OverflowError, pa.ArrowException):
         table = pq.read_table(dataset_file(scope, batch, number), columns=list(COLUMNS))
     unfinished = path.with_suffix(".tmp")
@@ -55,7 +55,7 @@ def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Pat
     unfinished.rename(path)
 
 
-def _of_parquet(source: Path, out: set[int]) -> Any:
+def _read_parquet(source: Path, out: set[int]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -74,7 +74,7 @@ def _of_parquet(source: Path, out: set[int]) -> Any:
     )
 
 
-def _of_json(source: Path, form: dict[str, Any], out: set[int]) -> Any:
+def _read_json(source: Path, form: dict[str, Any], out: set[int]) -> Any:
     import msgspec
     import pyarrow as pa
 

@@ -95,7 +95,7 @@ def _file(call: Call) -> Response:
 def _failed(call: Call) -> Response:
     batch = visible_batch(call.scope, call.path("id"))
     folder = result_path(call.scope, batch["id"], "failed", "x").parent
-    files = sorted(folder.glob("*.json")) if "finished" in batch and _kept(call, batch) else []
+    files = sorted(folder.glob("*.json")) if "finished" in batch and _is_kept(call, batch) else []
     base, requested_path = f"{EXPORT}/batches/{batch['id']}/failed", call.query("path")
     if requested_path:
         return _content(files, requested_path, marker=bool(files))
@@ -109,7 +109,7 @@ def _meta(call: Call) -> Response:
     errors = sorted((folder / "row_errors").glob("*.json"))
     samples = [folder / "row_error_samples.json"] if (folder / "row_error_samples.json").exists() else []
     requested_path = call.query("path").strip("/")
-    if "finished" not in batch or not _kept(call, batch):
+    if "finished" not in batch or not _is_kept(call, batch):
         raise problem(404, f"Path {requested_path} not found.")
     base = f"{EXPORT}/batches/{batch['id']}/meta"
     if requested_path == "input_files":
@@ -139,7 +139,7 @@ def _preview(call: Call) -> Response:
     return JSONResponse({"data": list(itertools.islice(rows, _PREVIEW_ROWS))})
 
 
-def _kept(call: Call, batch: dict[str, Any]) -> bool:
+def _is_kept(call: Call, batch: dict[str, Any]) -> bool:
     return bool(call.scope.now < batch["finished"] + _KEPT_MS)
 
 

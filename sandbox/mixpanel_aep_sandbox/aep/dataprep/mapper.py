@@ -130,13 +130,13 @@ class Mapper:
         return Mapped(data, tuple(errors))
 
     def _write(self, column: _Column, row: dict[str, Any], data: dict[str, Any]) -> None:
-        found = aligned(self._found(column, row), column.destination)
+        found = aligned(self._read_source(column, row), column.destination)
         converted = [(indices, self._convert(value, column)) for indices, value in found]
         for indices, value in converted:
             if value is not None or self._nulls:
                 write(data, column.destination, indices, value)
 
-    def _found(self, column: _Column, row: dict[str, Any]) -> Found:
+    def _read_source(self, column: _Column, row: dict[str, Any]) -> Found:
         if column.mapping.source_type == "ATTRIBUTE":
             return read(row, column.source)
         if column.expression is None:

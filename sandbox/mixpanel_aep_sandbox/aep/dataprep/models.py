@@ -19,7 +19,7 @@ MOST_MAPPINGS = 10_000
 
 
 class FormFault(Exception):
-    """The body is not a valid mapping set; the sentence says where."""
+    """The body is not a valid mapping set; the message names the invalid part."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class MappingSet:
 
 
 def read_mapping_set(body: Any) -> MappingSet:
-    """Return the mapping set of a body. Raises FormFault for an invalid one."""
+    """Parse a request body as a mapping set. Raises FormFault if the body is invalid."""
     if not isinstance(body, dict):
         raise FormFault("A mapping set is a JSON object.")
     for name, types in _OPTIONAL.items():

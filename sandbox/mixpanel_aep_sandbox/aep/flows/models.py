@@ -26,7 +26,7 @@ def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
     return entity
 
 
-def referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
+def find_referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
     """Return the entity that a body refers to by id. Raises FlowServiceError."""
     entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:
@@ -64,12 +64,12 @@ def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Enti
     }
 
 
-def named(entity: Entity) -> dict[str, str]:
-    """Return the short response to a change."""
+def id_and_etag(entity: Entity) -> dict[str, str]:
+    """Return an entity's ``id`` and ``etag``, which are the response to a change."""
     return {"id": entity["id"], "etag": entity["etag"]}
 
 
-def text(given: Entity, name: str, *, optional: bool = False) -> None:
+def require_text(given: Entity, name: str, *, optional: bool = False) -> None:
     """Raise FlowServiceError unless the value is a text."""
     value = given.get(name)
     if value is None and optional:
@@ -78,7 +78,7 @@ def text(given: Entity, name: str, *, optional: bool = False) -> None:
         raise invalid(f"{name} must be a text")
 
 
-def expect(entity: Entity, action: str, state: str) -> None:
+def require_state(entity: Entity, action: str, state: str) -> None:
     """Raise FlowServiceError for an action that requires another state."""
     if entity["state"] != state:
         raise FlowServiceError("1422-400", action=action, state=entity["state"])

@@ -21,7 +21,7 @@ Body = dict[str, Any]
 Hidden = Mapping[str, Callable[[Body], Any]]
 
 
-def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
+def keep_matching(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
     """Return the bodies that pass all filters.
 
     A property without operator selects what is shown of them. Raises FlowServiceError.
@@ -30,7 +30,7 @@ def keep(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> l
     for text in properties:
         if match := _FILTER.fullmatch(text):
             name, operator, operand = match.groups()
-            tests.append(_test(name.strip(), operator, operand, hidden))
+            tests.append(_make_test(name.strip(), operator, operand, hidden))
         else:
             shown += [name.strip() for name in text.split(",") if name.strip()]
     found = [body for body in bodies if all(test(body) for test in tests)]
@@ -52,7 +52,7 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
             yield item
 
 
-def _test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[Body], bool]:
+def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[Body], bool]:
     if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
@@ -68,7 +68,7 @@ def _test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[B
         if "," in operand:
             raise FlowServiceError("1443-400", operator=operator)
         holds = _ORDERING[operator]
-        return lambda body: any(_holds(holds, value, _unquoted(operand)) for value in values(body))
+        return lambda body: any(_compare_values(holds, value, _unquoted(operand)) for value in values(body))
     raise FlowServiceError("1440-400" if operator == "~" else "1450-400", operator=operator)
 
 
@@ -83,7 +83,7 @@ def _text(name: str, value: object) -> str:
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 
 
-def _holds(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
+def _compare_values(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
     if isinstance(value, str):
         return holds(value, operand)
     try:

@@ -19,10 +19,10 @@ def expire_due(scope: AepSandboxScope) -> list[str]:
     expired = []
     for dataset, body in scope.items(EXPIRATIONS):
         if body["status"] == "pending" and scope.now >= body["expiry"]:
-            keep(scope, {**body, "status": "executing"})
+            save_expiration(scope, {**body, "status": "executing"})
             expired.append(dataset)
         elif body["status"] == "executing" and scope.now >= body["expiry"] + _EXECUTING_MS:
-            keep(scope, {**body, "status": "completed"})
+            save_expiration(scope, {**body, "status": "completed"})
             scope.delete(DATASETS, dataset)
     return expired
 
@@ -34,12 +34,12 @@ def has_expired(scope: AepSandboxScope, dataset: str) -> bool:
 
 
 def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
-    """Return the tag of a dataset with "an active expiration"."""
+    """Return the tag that a dataset has while it has "an active expiration"."""
     body = scope.get(EXPIRATIONS, dataset)
     return {TAG: [str(body["expiry"])]} if body and body["status"] in ("pending", "executing") else {}
 
 
-def keep(scope: AepSandboxScope, body: dict[str, Any], event: str = "") -> dict[str, Any]:
+def save_expiration(scope: AepSandboxScope, body: dict[str, Any], event: str = "") -> dict[str, Any]:
     """Store an expiration, and add the event to its history; ``event`` replaces its status there."""
     now = scope.now
     past = {"status": event or body["status"], "expiry": body["expiry"], "at": now}

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import page_of, whole_number
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
-from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, keep
+from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, save_expiration
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -73,12 +73,12 @@ def _create(call: Call) -> Response:
         "history": (before or {}).get("history", []),
         **_checked_fields(call, {}),
     }
-    return JSONResponse(_shown(call, keep(scope, made, "created")), 201)
+    return JSONResponse(_shown(call, save_expiration(scope, made, "created")), 201)
 
 
 def _lookup(call: Call) -> Response:
     settle(call.scope)
-    body = _found(call)
+    body = _find_expiration(call)
     shown = _shown(call, body)
     if "history" in call.query("include").split(","):
         shown["history"] = [
@@ -95,10 +95,12 @@ def _lookup(call: Call) -> Response:
 
 def _update(call: Call) -> Response:
     settle(call.scope)
-    body = _found(call)
+    body = _find_expiration(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    return JSONResponse(_shown(call, keep(call.scope, {**body, **_checked_fields(call, body)}, "updated")))
+    return JSONResponse(
+        _shown(call, save_expiration(call.scope, {**body, **_checked_fields(call, body)}, "updated"))
+    )
 
 
 def _cancel(call: Call) -> Response:
@@ -107,14 +109,14 @@ def _cancel(call: Call) -> Response:
     "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error".
     """
     settle(call.scope)
-    body = _found(call)
+    body = _find_expiration(call)
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
-    keep(call.scope, {**body, "status": "cancelled"})
+    save_expiration(call.scope, {**body, "status": "cancelled"})
     return Response(status_code=204)
 
 
-def _found(call: Call) -> dict[str, Any]:
+def _find_expiration(call: Call) -> dict[str, Any]:
     """Return an expiration, by the dataset's id or its own."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):

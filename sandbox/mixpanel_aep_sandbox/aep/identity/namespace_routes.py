@@ -58,7 +58,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, NAMESPACES, partial(_shape, state))
     routes.add("GET", "", lambda call: JSONResponse(namespaces(call.scope)))
     routes.add("POST", "", _create)
-    routes.add("GET", "/{id}", lambda call: JSONResponse(_found(call)))
+    routes.add("GET", "/{id}", lambda call: JSONResponse(_find_requested(call)))
     routes.add("PUT", "/{id}", _update)
     routes.add("DELETE", "/{id}", _delete)
 
@@ -88,7 +88,7 @@ def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> dic
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
 
-def _found(call: Call) -> dict[str, Any]:
+def _find_requested(call: Call) -> dict[str, Any]:
     body = find_namespace(call.scope, call.path("id"), by_id=True)
     if body is None:
         text = f"Namespace id not found for given IMS Org {call.scope.org}"
@@ -119,7 +119,7 @@ def _create(call: Call) -> Response:
 
 
 def _update(call: Call) -> Response:
-    before, given = _found(call), _checked(call)
+    before, given = _find_requested(call), _checked(call)
     if not before["custom"]:
         raise _invalid(call.scope, "A standard namespace cannot be changed.")  # [I]
     if given["code"] != before["code"] or given["idType"].upper() != before["idType"].upper():
@@ -134,7 +134,7 @@ def _update(call: Call) -> Response:
 
 def _delete(call: Call) -> Response:
     """Refuse a deletion. "Once a namespace has been created, it cannot be deleted": [I] the status."""
-    _found(call)
+    _find_requested(call)
     raise _refusal(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 

@@ -10,8 +10,8 @@ from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 
 
-def exceeded(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
-    """Return the documented message about a batch above its limits, or an empty text."""
+def limit_message(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
+    """Return the documented error message for a batch that exceeds a limit; an empty text if no limit is exceeded."""
     settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
     over = []

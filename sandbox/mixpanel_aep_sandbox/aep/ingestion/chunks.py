@@ -28,8 +28,8 @@ def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
     return first, last
 
 
-def gaps(chunks: Sequence[Sequence[Any]]) -> str:
-    """Return what is wrong with the ranges, or an empty text if they form one whole file."""
+def range_fault(chunks: Sequence[Sequence[Any]]) -> str:
+    """Return the fault of the received ranges as a clause; an empty text if they form one whole file."""
     if not chunks:
         return "are missing"
     expected = 0
@@ -49,7 +49,7 @@ def check_next(chunks: Sequence[Sequence[Any]], first: int) -> None:
         raise problem(400, f"The chunk begins at byte {first}, and byte {expected} is the next one.")
 
 
-def stitch(chunks: Sequence[Path], target: Path) -> int:
+def join_chunks(chunks: Sequence[Path], target: Path) -> int:
     """Write the chunks into one file and return its size."""
     with target.open("wb") as whole:
         for chunk in chunks:
@@ -58,7 +58,7 @@ def stitch(chunks: Sequence[Path], target: Path) -> int:
     return target.stat().st_size
 
 
-def received(body: dict[str, Any]) -> str:
+def received_ranges(body: dict[str, Any]) -> str:
     """Return the received ranges, as ``bytes=0-99,200-299`` [I: only the header's name is documented]."""
     spans = (
         [[0, body["size"] - 1]]

@@ -24,7 +24,7 @@ _UNFINISHED = ("loading", "promoting", "inactive")
 
 
 def without_mark(key: str) -> str:
-    """Return a predecessor's id. The guide (`${id}`) and the specification (`$id`) differ about its mark."""
+    """Return the id in a reference to a predecessor, without its mark: `${id}` in the guide, `$id` in the specification."""
     return _MARKED.sub(r"\1", key)
 
 
@@ -42,7 +42,7 @@ def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
         scope.delete(PENDING, batch["id"])
 
 
-def touch(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+def save_changed(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
     """Store a changed batch and return it."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
@@ -67,12 +67,12 @@ def settle(scope: AepSandboxScope) -> None:
             elif not _is_due(scope, batch["state"], _since(batch), settings):
                 continue
             elif batch["state"] == "loading":
-                touch(scope, batch, state="abandoned")
+                save_changed(scope, batch, state="abandoned")
             elif batch["state"] == "promoting":
                 _promote(scope, batch)
             else:
                 forget_files(scope, batch)
-                touch(scope, batch, state=settings.retire_path[-1])
+                save_changed(scope, batch, state=settings.retire_path[-1])
 
 
 def _since(batch: dict[str, Any]) -> int:
@@ -80,11 +80,11 @@ def _since(batch: dict[str, Any]) -> int:
 
 
 def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSettings) -> bool:
-    """Return whether time may have changed a batch that has been in an unfinished state since then."""
+    """Return whether a transition of an unfinished batch may be due."""
     if state == "loading":
         return scope.now >= since + settings.abandon_seconds * 1000
     if state == "inactive":
-        return _retired(scope, since, settings) >= len(settings.retire_path)
+        return _retirement_steps(scope, since, settings) >= len(settings.retire_path)
     return True
 
 
@@ -94,14 +94,14 @@ def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
         return _status_in_progress(scope, batch)
     settings = IngestSettings.of(scope.state)
     if batch["state"] == "inactive":
-        return ["inactive", *settings.retire_path][_retired(scope, batch["reverted"], settings)]
+        return ["inactive", *settings.retire_path][_retirement_steps(scope, batch["reverted"], settings)]
     synonyms = {"success": scope.state.settings.active_status, "failed": settings.failed_status}
     return synonyms.get(batch["state"], str(batch["state"]))
 
 
 def deactivate(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
-    """Make its rows unreadable; its files stay for a while."""
-    return touch(scope, batch, state="inactive", reverted=scope.now, **change)
+    """Deactivate a batch: its rows become unreadable, and its files stay for some time."""
+    return save_changed(scope, batch, state="inactive", reverted=scope.now, **change)
 
 
 def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
@@ -110,7 +110,7 @@ def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
         if batch["state"] == "success":
             deactivate(scope, batch)
         elif batch["state"] in ("loading", "promoting"):
-            touch(scope, batch, state="aborted")
+            save_changed(scope, batch, state="aborted")
 
 
 def forget_files(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
     if state == "success" and batch.get("superseded_by"):
         deactivate(scope, batch, **ended)
         return
-    touch(scope, batch, state=state, **ended)
+    save_changed(scope, batch, state=state, **ended)
     if state == "success":
         _replace_predecessors(scope, batch)
 
@@ -178,10 +178,10 @@ def _replace_predecessors(scope: AepSandboxScope, batch: dict[str, Any]) -> None
             deactivate(scope, old)
         elif old["state"] in ("loading", "promoting"):
             # [I] An unfinished predecessor must not become active after its successor.
-            touch(scope, old, superseded_by=batch["id"])
+            save_changed(scope, old, superseded_by=batch["id"])
 
 
-def _retired(scope: AepSandboxScope, reverted: int, settings: IngestSettings) -> int:
+def _retirement_steps(scope: AepSandboxScope, reverted: int, settings: IngestSettings) -> int:
     """Return how many states of the setting ``retire_path`` an inactive batch has passed."""
     last, step = len(settings.retire_path), settings.delete_seconds * 1000
     return min(int((scope.now - reverted) / step), last) if step else last

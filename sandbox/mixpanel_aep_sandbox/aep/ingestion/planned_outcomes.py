@@ -91,7 +91,7 @@ def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[
     store = scope.state.store
     plans = planned_outcomes(store)
     for plan in plans:
-        if plan["times"] <= 0 or not _fits(plan, batch):
+        if plan["times"] <= 0 or not _applies_to(plan, batch):
             continue
         plan["times"] -= 1
         store.put(_KIND, "plans", {"plans": [each for each in plans if each["times"] > 0]})
@@ -99,7 +99,7 @@ def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[
     return {}
 
 
-def _fits(plan: dict[str, Any], batch: dict[str, Any]) -> bool:
+def _applies_to(plan: dict[str, Any], batch: dict[str, Any]) -> bool:
     if plan.get("dataset") not in (None, batch["dataset"]):
         return False
     return fnmatch.fnmatchcase(batch["externalId"], plan.get("external_id") or "*")

@@ -41,7 +41,7 @@ def profile_of(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
         for row in active_rows(scope, batch):
             if len(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) > most:
                 answer["too_large"] += 1
-            elif not _identified(row, path):
+            elif not _has_primary_identity(row, path):
                 answer["without_identity"] += 1
             elif row.get("_id", "") in taken:
                 answer["repeated"] += 1
@@ -57,8 +57,8 @@ def _batches_of_a_day(scope: AepSandboxScope) -> int:
     return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(scope, dataset))
 
 
-def _identified(row: dict[str, Any], path: str) -> bool:
-    """Return whether a row has its primary identity: the field at ``path``, or one of an identityMap there."""
+def _has_primary_identity(row: dict[str, Any], path: str) -> bool:
+    """Return whether a row has a primary identity: in the field at ``path``, or in the identityMap at ``path``."""
     value: Any = row
     for part in path[1:].split("/"):
         fields = value if isinstance(value, dict) else {}

@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.aep.query_service.errors import (
 )
 from mixpanel_aep_sandbox.aep.query_service.functions import add_functions
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
-from mixpanel_aep_sandbox.aep.query_service.statements import explicit_limit, rewritten
+from mixpanel_aep_sandbox.aep.query_service.statements import explicit_limit, rewrite_for_duckdb
 from mixpanel_aep_sandbox.aep.query_service.tables import add_tables, literal, remove_tables
 
 _WRITING = frozenset(
@@ -104,7 +104,7 @@ class Engine:
         """Return the columns of a query. Raises SqlError."""
         self._checked(sql)
         with self._tables(sql, with_system_columns) as connection:
-            rows = _do(connection, "DESCRIBE " + rewritten(sql, value)).fetchall()
+            rows = _execute(connection, "DESCRIBE " + rewrite_for_duckdb(sql, value)).fetchall()
             return [Column(name, kind) for name, kind, *_ in rows]
 
     def run(
@@ -116,7 +116,7 @@ class Engine:
             running.use(connection)
             try:
                 running.check()
-                done = _do(connection, rewritten(sql, value))
+                done = _execute(connection, rewrite_for_duckdb(sql, value))
                 columns = [Column(each[0], str(each[1])) for each in done.description]
                 rows = _rows(done, most)
                 running.check()
@@ -180,7 +180,7 @@ def _rows(done: Any, most: int | None) -> list[tuple[Any, ...]]:
     return found
 
 
-def _do(connection: Any, sql: str) -> Any:
+def _execute(connection: Any, sql: str) -> Any:
     """Execute a statement; convert DuckDB's errors to Query Service's, without values of rows."""
     import duckdb
 

@@ -43,11 +43,11 @@ def conv(number: str | None, from_base: int | None, to_base: int | None) -> str 
     if negative:
         value = -value % _WORD
     if to_base < 0 and value >= _WORD // 2:
-        return "-" + _written(_WORD - value, -to_base)
-    return _written(value, abs(to_base))
+        return "-" + _write_number(_WORD - value, -to_base)
+    return _write_number(value, abs(to_base))
 
 
-def _written(value: int, base: int) -> str:
+def _write_number(value: int, base: int) -> str:
     digits = ""
     while value:
         value, place = divmod(value, base)

@@ -31,7 +31,7 @@ class Prepared:
 
 @dataclass
 class Portal:
-    """A statement with its parameters; ``result`` once it has run, ``sent`` rows of which were sent."""
+    """A statement with its parameters. ``result``: its result after it has run; ``sent``: the number of rows already sent."""
 
     prepared: Prepared
     values: list[str]
@@ -93,7 +93,7 @@ class Session:
             elif kind == b"Q":
                 self._query(body.text())
             elif not skipping:
-                skipping = not self._extended(kind, body)
+                skipping = not self._process_extended(kind, body)
 
     def close(self) -> None:
         """Release the session's resources; the listener closes the connection."""
@@ -114,7 +114,7 @@ class Session:
         self.wire.put(b"Z", self._commands.state)
         self.wire.flush()
 
-    def _extended(self, kind: bytes, body: Body) -> bool:
+    def _process_extended(self, kind: bytes, body: Body) -> bool:
         """Return whether the message succeeded; after a failure, messages are skipped until Sync."""
         handler = self._handlers.get(kind)
         if handler is None:
@@ -228,7 +228,7 @@ class Session:
         portal.tag = "SELECT"
 
     def _send(self, portal: Portal, most: int) -> None:
-        """Send at most so many rows (0: all remaining rows), and how it ended."""
+        """Send at most ``most`` rows (0: all remaining rows), then the message that ends the result."""
         if portal.result is None:
             self.wire.put(b"C", text(portal.tag))
             return

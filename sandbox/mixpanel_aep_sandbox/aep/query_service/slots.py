@@ -42,7 +42,7 @@ class QuerySlots:
 
     @contextmanager
     def session(self, org: str) -> Iterator[None]:
-        """Hold one of the organization's sessions. Raises SqlError if there are too many."""
+        """Hold one of the organization's sessions inside the block. Raises SqlError if too many sessions are open."""
         most = QuerySettings.of(self._state).query_sessions
         with self._changed:
             free = self._changed.wait_for(lambda: most is None or self._sessions[org] < most, _GRACE_SECONDS)
@@ -56,7 +56,7 @@ class QuerySlots:
 
     @contextmanager
     def query(self, org: str, running: Running, statement_seconds: float | None) -> Iterator[None]:
-        """Hold one of the organization's slots, and wait for the duration of a query.
+        """Hold one of the organization's query slots inside the block, and wait for the duration of a query.
 
         Raises SqlError after a timeout, a cancellation, or if all slots are in use and queries must not wait.
         """

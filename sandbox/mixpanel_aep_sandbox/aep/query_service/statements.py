@@ -41,7 +41,7 @@ def words(sql: str) -> list[str]:
     return found
 
 
-def rewritten(sql: str, value: Callable[[int], str]) -> str:
+def rewrite_for_duckdb(sql: str, value: Callable[[int], str]) -> str:
     """Return the statement with DuckDB's quotes, and ``value(n)`` as SQL in the place of ``$n``."""
     parts = []
     for token in _tokens(sql):

@@ -15,11 +15,11 @@ from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.registry.audit_log import note_change
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.lookup import find_by_key
-from mixpanel_aep_sandbox.aep.registry.system_keys import identified, stamped, written
-from mixpanel_aep_sandbox.aep.registry.transfer import imported
+from mixpanel_aep_sandbox.aep.registry.system_keys import with_ids, with_metadata, written
+from mixpanel_aep_sandbox.aep.registry.transfer import import_resources
 from mixpanel_aep_sandbox.aep.registry.validation.evolution import in_use, refuse_breaking
 from mixpanel_aep_sandbox.aep.registry.validation.profile import check_union
-from mixpanel_aep_sandbox.aep.registry.validation.resources import checked
+from mixpanel_aep_sandbox.aep.registry.validation.resources import check_resource
 
 _READ_ONLY = ("$id", "meta:altId", "meta:resourceType")
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 
 def create(call: Call, kind: str) -> Response:
     """Create a resource."""
-    body = identified(call, call.object(), kind, secrets.token_hex(24))
+    body = with_ids(call, call.object(), kind, secrets.token_hex(24))
     return JSONResponse(written(call, _save(call, body, None)), 201)
 
 
@@ -71,19 +71,19 @@ def delete(call: Call, kind: str) -> Response:
 def import_all(call: Call) -> Response:
     """Create all resources of an export."""
     made = []
-    for body in imported(call.scope, call.body):
+    for body in import_resources(call.scope, call.body):
         token = body["$id"].rpartition("/")[2]
-        made.append(_save(call, identified(call, body, body["meta:resourceType"], token), None))
+        made.append(_save(call, with_ids(call, body, body["meta:resourceType"], token), None))
     return JSONResponse(made)
 
 
 def _save(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
     scope = call.scope
     guarded = in_use(scope, body["$id"]) if before else {}
-    body = checked(scope, body)
+    body = check_resource(scope, body)
     if body["meta:resourceType"] == "schemas":
         check_union(scope, before, body)
-    body = stamped(call, body, before, raised=raised)
+    body = with_metadata(call, body, before, raised=raised)
     scope.put(RESOURCES, body["$id"], body)
     refuse_breaking(guarded, scope)
     note_change(call, before or {}, body)

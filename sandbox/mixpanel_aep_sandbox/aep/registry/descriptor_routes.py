@@ -30,7 +30,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     tenant = "/tenant/descriptors"
     routes.add("GET", tenant, lambda call: _list(call, [body for _, body in call.scope.items(DESCRIPTORS)]))
     routes.add("POST", tenant, _create)
-    routes.add("GET", "/global/descriptors/{id:key}", _missing)
+    routes.add("GET", "/global/descriptors/{id:key}", _not_found_problem)
     routes.add("GET", tenant + "/{id:key}", _lookup)
     routes.add("PUT", tenant + "/{id:key}", _replace)
     routes.add("DELETE", tenant + "/{id:key}", _delete)
@@ -40,20 +40,20 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.refuse("/global/descriptors/{id:key}", "GET")
 
 
-def _found(call: Call) -> Json:
+def _find_descriptor(call: Call) -> Json:
     body = call.scope.get(DESCRIPTORS, call.path("id"))
     if body is None:
         raise problem(404, f"Object {call.path('id')} not found")
     return body
 
 
-def _missing(call: Call) -> Response:
+def _not_found_problem(call: Call) -> Response:
     raise problem(404, f"Object {call.path('id')} not found")
 
 
 def _lookup(call: Call) -> Response:
     accept.descriptor(call.request.headers.get("accept"))
-    return JSONResponse(_found(call))
+    return JSONResponse(_find_descriptor(call))
 
 
 def _list(call: Call, bodies: list[Json]) -> Response:
@@ -80,13 +80,13 @@ def _create(call: Call) -> Response:
 
 
 def _replace(call: Call) -> Response:
-    before = _found(call)
+    before = _find_descriptor(call)
     refuse_locked(call.scope, before)
     return JSONResponse({"@id": _save(call, before["@id"], before)["@id"]}, 201)
 
 
 def _delete(call: Call) -> Response:
-    before = _found(call)
+    before = _find_descriptor(call)
     refuse_locked(call.scope, before)
     call.scope.delete(DESCRIPTORS, before["@id"])
     return Response(status_code=204)

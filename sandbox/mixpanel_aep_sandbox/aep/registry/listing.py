@@ -11,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import REGISTRY
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
-from mixpanel_aep_sandbox.aep.core.json_filters import keep, sort_key, value_at
+from mixpanel_aep_sandbox.aep.core.json_filters import keep_matching, sort_key, value_at
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.registry import accept
-from mixpanel_aep_sandbox.aep.registry.composition.unions import summarized, unions
+from mixpanel_aep_sandbox.aep.registry.composition.unions import summarize_union, unions
 from mixpanel_aep_sandbox.aep.registry.composition.views import show
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 
@@ -34,7 +34,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
         held = list(standard_by_id().values())
     elif kind == "unions":
         held = unions(call.scope)
-        held = [summarized(call.scope, union) for union in held] if view.summary else held
+        held = [summarize_union(call.scope, union) for union in held] if view.summary else held
     else:
         held = [body for _, body in call.scope.items(RESOURCES)]
     chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
@@ -61,7 +61,7 @@ def links_of(call: Call, path: str, page: Json) -> Json:
 def filtered(call: Call, bodies: list[Json]) -> list[Json]:
     """Return the bodies that pass every ``property`` filter; commas separate filters too (OAS:schema-registry.yaml)."""
     given = call.request.query_params.getlist("property")
-    return keep(bodies, [part for text in given for part in _COMMA.split(text) if part])
+    return keep_matching(bodies, [part for text in given for part in _COMMA.split(text) if part])
 
 
 def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
@@ -75,7 +75,7 @@ def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
     bodies = _ordered(bodies, order)
     primary = order.split(",")[0]
     if "start" in params:
-        bodies = _after(bodies, primary, params["start"])
+        bodies = _bodies_after(bodies, primary, params["start"])
     size = _page_size(bodies, primary, limit)
     following = None
     if size < len(bodies):
@@ -105,7 +105,7 @@ def _ordered(bodies: list[Json], order: str) -> list[Json]:
     return bodies
 
 
-def _after(bodies: list[Json], primary: str, start: str) -> list[Json]:
+def _bodies_after(bodies: list[Json], primary: str, start: str) -> list[Json]:
     """Return the bodies strictly after ``start`` in the primary order."""
     name, edge = primary.lstrip("-+"), sort_key(start)
     if primary.startswith("-"):

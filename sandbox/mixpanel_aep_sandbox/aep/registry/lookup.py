@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> Json:
     """Return a resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
-    body = _global(key) if container == "global" else _of_tenant(scope, key)
+    body = _find_global(key) if container == "global" else _find_in_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:
         raise problem(404, f"Object {key} with version 1 not found")
     return body
@@ -28,7 +28,7 @@ def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> 
 
 def find_anywhere(scope: AepSandboxScope, key: str) -> Json:
     """Return a resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
-    body = _of_tenant(scope, key) or _global(key)
+    body = _find_in_tenant(scope, key) or _find_global(key)
     if body is None:
         raise problem(404, f"Object {key} not found")
     return body
@@ -44,16 +44,16 @@ def lookup(call: Call, container: str, kind: str) -> Response:
             if key in (union["$id"], union["meta:altId"]):
                 return JSONResponse(show(call.scope, union, view))
     everywhere = AepSettings.of(call.scope.state).global_under_tenant == "found"
-    if container == "tenant" and everywhere and (_global(key) or {}).get("meta:resourceType") == kind:
+    if container == "tenant" and everywhere and (_find_global(key) or {}).get("meta:resourceType") == kind:
         container = "global"
     return JSONResponse(show(call.scope, find_by_key(call.scope, key, container, kind), view))
 
 
-def _global(key: str) -> Json | None:
+def _find_global(key: str) -> Json | None:
     return standard_by_id().get(key) or standard_by_alt_id().get(key)
 
 
-def _of_tenant(scope: AepSandboxScope, key: str) -> Json | None:
+def _find_in_tenant(scope: AepSandboxScope, key: str) -> Json | None:
     found = scope.get(RESOURCES, key)
     if found is None and key.startswith(f"_{scope.tenant}."):
         _, kind, token = [*key.split(".", 2), "", ""][:3]

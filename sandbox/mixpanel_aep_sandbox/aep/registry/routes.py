@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.aep.registry.listing import list_resources
 from mixpanel_aep_sandbox.aep.registry.lookup import find_anywhere, lookup
 from mixpanel_aep_sandbox.aep.registry.sample_data import sample
 from mixpanel_aep_sandbox.aep.registry.stats import stats
-from mixpanel_aep_sandbox.aep.registry.transfer import exported
+from mixpanel_aep_sandbox.aep.registry.transfer import export_resource
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 KINDS = {
@@ -74,7 +74,7 @@ def _sample(call: Call) -> Response:
 
 
 def _export(call: Call) -> Response:
-    return JSONResponse(exported(call.scope, find_anywhere(call.scope, call.path("id"))))
+    return JSONResponse(export_resource(call.scope, find_anywhere(call.scope, call.path("id"))))
 
 
 def _audit_log(call: Call) -> Response:

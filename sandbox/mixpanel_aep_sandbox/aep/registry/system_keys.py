@@ -16,8 +16,8 @@ _GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", 
 Json = dict[str, Any]
 
 
-def identified(call: Call, body: Json, kind: str, token: str) -> Json:
-    """Return ``body`` as a resource of the tenant."""
+def with_ids(call: Call, body: Json, kind: str, token: str) -> Json:
+    """Return ``body`` with the ids of a resource of the tenant."""
     tenant = call.scope.tenant
     return {
         "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
@@ -29,7 +29,7 @@ def identified(call: Call, body: Json, kind: str, token: str) -> Json:
     }
 
 
-def stamped(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
+def with_metadata(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
     """Return ``body`` with metadata and a version, which is ``raised`` above that of ``before``."""
     scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0

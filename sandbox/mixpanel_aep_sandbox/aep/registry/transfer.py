@@ -18,7 +18,7 @@ _KINDS = ("schemas", "mixins", "classes", "datatypes")
 Json = dict[str, Any]
 
 
-def exported(scope: AepSandboxScope, resource: Json) -> list[Json]:
+def export_resource(scope: AepSandboxScope, resource: Json) -> list[Json]:
     """Return a resource after its dependencies, without the tenant's id; Adobe's own resources are not exported."""
     bodies = closure(scope, resource["$id"]) or [resource]
     kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
@@ -28,7 +28,7 @@ def exported(scope: AepSandboxScope, resource: Json) -> list[Json]:
     return renamed
 
 
-def imported(scope: AepSandboxScope, payload: Any) -> list[Json]:
+def import_resources(scope: AepSandboxScope, payload: Any) -> list[Json]:
     """Return the resources of an export payload under this tenant's names, each after its dependencies.
 
     Raises Problem 400 for a malformed resource, or one whose ``$id`` exists.

@@ -12,7 +12,7 @@ from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
-from mixpanel_aep_sandbox.mixpanel.parameters import merged
+from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 
 
@@ -56,18 +56,20 @@ class Annotations:
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
         """Return the annotations of a project, or of a range of days."""
-        project, params = app_request.project(), merged(app_request.request.query_params)
+        project, params = app_request.project(), merged_parameters(app_request.request.query_params)
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
         last = params.day("toDate").isoformat() if params.text("toDate") else "9999"
         found = self._documents.all(project.id, "annotation")
-        return _ok([self._entry(project, body) for body in found if first <= body["date"][:10] <= last])
+        return _success_body(
+            [self._entry(project, body) for body in found if first <= body["date"][:10] <= last]
+        )
 
     def create(self, app_request: AppRequest) -> dict[str, Any]:
         """Create an annotation."""
         project = app_request.edited_project()
         given = read_model(app_request.body, Annotation)
         self._check_tags(project.id, given.tags)
-        return _ok(self._entry(project, self.add(project.id, given, app_request.account)))
+        return _success_body(self._entry(project, self.add(project.id, given, app_request.account)))
 
     def add(self, project_id: int, given: Annotation, account: Account | None = None) -> Document:
         """Store an annotation and return it."""
@@ -78,7 +80,7 @@ class Annotations:
     def get(self, app_request: AppRequest) -> dict[str, Any]:
         """Return one annotation."""
         project = app_request.project()
-        return _ok(self._entry(project, self._one(app_request, project.id)))
+        return _success_body(self._entry(project, self._one(app_request, project.id)))
 
     def patch(self, app_request: AppRequest) -> dict[str, Any]:
         """Change an annotation."""
@@ -88,17 +90,17 @@ class Annotations:
         self._check_tags(project.id, change.get("tags", []))
         body = {**body, **change}
         self._documents.put(project.id, "annotation", str(body["id"]), body)
-        return _ok(self._entry(project, body))
+        return _success_body(self._entry(project, body))
 
     def delete(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete an annotation."""
         project = app_request.edited_project()
         body = self._one(app_request, project.id)
         self._documents.replace(project.id, "annotation", [str(body["id"])], {})
-        return _ok({"id": body["id"]})
+        return _success_body({"id": body["id"]})
 
     def tags(self, app_request: AppRequest) -> list[dict[str, Any]]:
-        """Return all tags, without the envelope of the other responses, as the reference shows it."""
+        """Return all tags without the envelope of other responses, as in the reference."""
         project = app_request.edited_project()
         return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
 
@@ -138,5 +140,5 @@ class Annotations:
         return {"id": body["id"], "name": body["name"], "project_id": project_id, "has_annotations": used}
 
 
-def _ok(results: Any) -> dict[str, Any]:
+def _success_body(results: Any) -> dict[str, Any]:
     return {"status": "ok", "results": results}

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, schema_key
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
-from mixpanel_aep_sandbox.mixpanel.parameters import merged
+from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model, read_object
 
@@ -43,11 +43,11 @@ class Lexicon:
         project = self._authorize(app_request)
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
-    def of_entity(self, app_request: AppRequest) -> dict[str, Any]:
-        """Return the schemas of an entity type, or of one name."""
+    def schemas_of_entity(self, app_request: AppRequest) -> dict[str, Any]:
+        """Return the Lexicon schemas of an entity type, optionally of one entity name only."""
         project, entity = self._authorize(app_request), _entity(app_request)
-        name = merged(app_request.request.query_params).text("entity_name")
-        found = [body for body in self._of(project, entity) if name in ("", body["name"])]
+        name = merged_parameters(app_request.request.query_params).text("entity_name")
+        found = [body for body in self._schemas_of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
     def one(self, app_request: AppRequest) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Lexicon:
         for entry in upload.entries:
             read_model(entry.schemaJson, Schema)
         self._count(project, sum(entry.size for entry in upload.entries), app_request)
-        deleted = self._replace(project, self._of(project) if upload.truncate else [], upload.entries)
+        deleted = self._replace(project, self._schemas_of(project) if upload.truncate else [], upload.entries)
         return {"results": {"added": len(upload.entries), "deleted": deleted}, "status": "ok"}
 
     def upload_one(self, app_request: AppRequest) -> dict[str, Any]:
@@ -87,13 +87,13 @@ class Lexicon:
     def delete_all(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete all schemas."""
         project = self._authorize(app_request, edit=True)
-        return _deleted(self._replace(project, self._of(project)))
+        return _deleted(self._replace(project, self._schemas_of(project)))
 
     def delete_entity(self, app_request: AppRequest) -> dict[str, Any]:
-        """Delete the schemas of an entity type, or of one name."""
+        """Delete the Lexicon schemas of an entity type, optionally of one entity name only."""
         project, entity = self._authorize(app_request, edit=True), _entity(app_request)
-        name = merged(app_request.request.query_params).text("entity_name")
-        return _deleted(self._replace(project, self._of(project, entity, name)))
+        name = merged_parameters(app_request.request.query_params).text("entity_name")
+        return _deleted(self._replace(project, self._schemas_of(project, entity, name)))
 
     def delete_one(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete one schema."""
@@ -102,7 +102,7 @@ class Lexicon:
             _entity(app_request),
             _name(app_request),
         )
-        return _deleted(self._replace(project, self._of(project, entity, name)))
+        return _deleted(self._replace(project, self._schemas_of(project, entity, name)))
 
     def _authorize(self, app_request: AppRequest, *, edit: bool = False) -> Project:
         project = app_request.edited_project() if edit else app_request.project()
@@ -110,7 +110,7 @@ class Lexicon:
         exchange_of(app_request.request.scope).on_free.append(leave)
         return project
 
-    def _of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:
+    def _schemas_of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:
         found = self._documents.all(project.id, "schema")
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 
@@ -150,7 +150,7 @@ def _entity(app_request: AppRequest) -> EntityType:
 
 
 def _name(app_request: AppRequest) -> str:
-    """Return the rest of the path, which may contain slashes, without one at its end."""
+    """Return the rest of the path, which may contain slashes, without a slash at its end."""
     return str(app_request.request.path_params["name"]).removesuffix("/")
 
 

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
 from mixpanel_aep_sandbox.core.state import SandboxState
-from mixpanel_aep_sandbox.mixpanel.auth import Caller, accessible, authenticate, check_region
+from mixpanel_aep_sandbox.mixpanel.auth import Caller, accessible_project, authenticate, check_region
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Account, Project, ProjectRegistry
 from mixpanel_aep_sandbox.mixpanel.settings import EDITORS, MANAGERS, Role
@@ -43,7 +43,7 @@ class AppRequest:
         Raises MixpanelError (403) without a role there, or without one of ``roles``.
         """
         caller = Caller(self.account, None)
-        project = accessible(caller, self.registry, self.number("project_id"))
+        project = accessible_project(caller, self.registry, self.number("project_id"))
         check_region(self.request, project)
         exchange_of(self.request.scope).notes["project"] = project.id
         if roles and caller.role(project) not in roles:

@@ -63,23 +63,31 @@ class ServiceAccounts:
 
     def all(self, app_request: AppRequest) -> dict[str, Any]:
         """Return the accounts of an organisation."""
-        return _ok([_read(app_request, account) for account in _known(app_request, _managed(app_request))])
+        return _success_body(
+            [
+                _read(app_request, account)
+                for account in _accounts_of(app_request, _managed_organization(app_request))
+            ]
+        )
 
     def of_project(self, app_request: AppRequest) -> dict[str, Any]:
         """Return the accounts of a project."""
         project = app_request.managed_project()
         accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
-        return _ok([_member(app_request, account, project) for account in accounts])
+        return _success_body([_member(app_request, account, project) for account in accounts])
 
     def get(self, app_request: AppRequest) -> dict[str, Any]:
-        """Return one account, without the envelope of the other responses, as the reference shows it."""
+        """Return one account without the envelope of other responses, as in the reference."""
         return _read(
-            app_request, _one(app_request, _managed(app_request), app_request.number("service_account_id"))
+            app_request,
+            _find_account(
+                app_request, _managed_organization(app_request), app_request.number("service_account_id")
+            ),
         )
 
     def create(self, app_request: AppRequest) -> dict[str, Any]:
         """Create an account. Only this response contains the secret, as ``token``."""
-        organization = _managed(app_request)
+        organization = _managed_organization(app_request)
         new = read_model(app_request.body, New)
         for membership in new.projects:
             _project(app_request, organization, membership.id)
@@ -94,19 +102,21 @@ class ServiceAccounts:
                 roles={membership.id: membership.role for membership in new.projects},
             )
         )
-        return _ok({"token": account.secret, **_read(app_request, account)})
+        return _success_body({"token": account.secret, **_read(app_request, account)})
 
     def delete(self, app_request: AppRequest) -> dict[str, Any]:
         """Delete an account."""
-        account = _one(app_request, _managed(app_request), app_request.number("service_account_id"))
+        account = _find_account(
+            app_request, _managed_organization(app_request), app_request.number("service_account_id")
+        )
         app_request.registry.delete_account(account.username)
         return {"status": "ok"}
 
     def add_to_projects(self, app_request: AppRequest) -> dict[str, Any]:
         """Add accounts to projects."""
-        organization = _managed(app_request)
+        organization = _managed_organization(app_request)
         given = read_model(app_request.body, Additions)
-        accounts = [_one(app_request, organization, number) for number in given.service_account_ids]
+        accounts = [_find_account(app_request, organization, number) for number in given.service_account_ids]
         roles = {_project(app_request, organization, each.id).id: each.role for each in given.projects}
         for account in accounts:
             app_request.registry.put_account(account.model_copy(update={"roles": {**account.roles, **roles}}))
@@ -114,11 +124,11 @@ class ServiceAccounts:
 
     def remove_from_projects(self, app_request: AppRequest) -> dict[str, Any]:
         """Remove accounts from projects."""
-        organization = _managed(app_request)
+        organization = _managed_organization(app_request)
         given = read_model(app_request.body, Removals)
         pairs = [
             (
-                _one(app_request, organization, number).username,
+                _find_account(app_request, organization, number).username,
                 _project(app_request, organization, each.id).id,
             )
             for each in given.projects
@@ -132,7 +142,7 @@ class ServiceAccounts:
         return {"status": "ok"}
 
 
-def _managed(app_request: AppRequest) -> int:
+def _managed_organization(app_request: AppRequest) -> int:
     """Return the organisation of the path.
 
     Raises MixpanelError: 404 if it is unknown, 403 if the caller does not manage it.
@@ -146,12 +156,14 @@ def _managed(app_request: AppRequest) -> int:
     return number
 
 
-def _known(app_request: AppRequest, organization: int) -> list[Account]:
+def _accounts_of(app_request: AppRequest, organization: int) -> list[Account]:
     return [account for account in app_request.registry.accounts() if account.organization_id == organization]
 
 
-def _one(app_request: AppRequest, organization: int, number: int) -> Account:
-    found = next((account for account in _known(app_request, organization) if account.id == number), None)
+def _find_account(app_request: AppRequest, organization: int, number: int) -> Account:
+    found = next(
+        (account for account in _accounts_of(app_request, organization) if account.id == number), None
+    )
     if found is None:
         raise MixpanelError(404, f"Service account {number} not found.")
     return found
@@ -194,5 +206,5 @@ def _iso(moment: datetime | None) -> str | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat(timespec="seconds")
 
 
-def _ok(results: Any) -> dict[str, Any]:
+def _success_body(results: Any) -> dict[str, Any]:
     return {"status": "ok", "results": results}

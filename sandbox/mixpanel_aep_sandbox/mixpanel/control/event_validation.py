@@ -9,7 +9,14 @@ from typing import Annotated
 import msgspec
 
 from mixpanel_aep_sandbox.core.timestamps import to_milliseconds
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, compact, parts, quote, render, row_of
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import (
+    Row,
+    compact_json,
+    quote,
+    raw_parts,
+    render_line,
+    row_of,
+)
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 _TIME = float | str | None
@@ -65,7 +72,7 @@ def _row(given: _Given, project: Project, now_ms: int) -> Row:
         return _raw(given.line.encode("utf-8", "surrogatepass"), given, project, now_ms)
     if given.line_base64 is not None:
         return _raw(base64.b64decode(given.line_base64, validate=True), given, project, now_ms)
-    properties = {name: compact(bytes(raw)) for name, raw in given.properties.items()}
+    properties = {name: compact_json(bytes(raw)) for name, raw in given.properties.items()}
     shown_ms = None
     if "time" not in properties:
         shown_ms = project.stored_ms(to_milliseconds(given.at) if given.at is not None else now_ms)
@@ -73,7 +80,7 @@ def _row(given: _Given, project: Project, now_ms: int) -> Row:
     if given.processed_at is not None or "mp_processing_time_ms" not in properties:
         processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
         properties["mp_processing_time_ms"] = b"%d" % processed
-    row = row_of(render(compact(bytes(given.event)) or quote("Event"), properties))
+    row = row_of(render_line(compact_json(bytes(given.event)) or quote("Event"), properties))
     visible_ms = row.visible_ms if given.visible_at is None else to_milliseconds(given.visible_at)
     return row._replace(visible_ms=visible_ms, time_ms=row.time_ms if shown_ms is None else shown_ms)
 
@@ -93,7 +100,7 @@ def _raw(line: bytes, given: _Given, project: Project, now_ms: int) -> Row:
 
 def _names(line: bytes) -> tuple[str, str, str]:
     try:
-        event, properties = parts(line)
+        event, properties = raw_parts(line)
         found = [json.loads(raw) for raw in (event, properties["distinct_id"], properties["$insert_id"])]
     except (KeyError, ValueError, RecursionError):
         return "", "", ""

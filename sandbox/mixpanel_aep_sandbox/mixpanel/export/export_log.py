@@ -50,7 +50,7 @@ class ExportLog:
             self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
 
     def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[dict[str, Any]]:
-        """Return the complete exports within the given days, oldest first."""
+        """Return the complete exports whose days are within the given days, oldest first."""
         return [
             body
             for _, body in self._store.items(_KIND)

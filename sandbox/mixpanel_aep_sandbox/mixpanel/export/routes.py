@@ -27,11 +27,11 @@ from mixpanel_aep_sandbox.mixpanel.export import export_params as export_params_
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog, ExportRecording
 from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, loaded, without
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_event, without_properties
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
 from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
-from mixpanel_aep_sandbox.mixpanel.parameters import merged
+from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
 _CHUNK_BYTES = 64 * 1024
@@ -60,7 +60,7 @@ class Export:
 
     def __call__(self, request: Request) -> Response:
         """Return the export, or an error."""
-        now, params = self._state.clock.now(), merged(request.query_params)
+        now, params = self._state.clock.now(), merged_parameters(request.query_params)
         try:
             caller = authenticate(request, self._registry, now, "export")
             project = requested_project(request, caller, self._registry, params.text("project_id"))
@@ -124,7 +124,7 @@ class _Reading:
             return False
         if self.export_params.where is None:
             return True
-        event = loaded(row.line)
+        event = parse_event(row.line)
         if event is None:
             return False
         if user := self.users.get(profile_key("", row.distinct_id)):
@@ -137,10 +137,10 @@ class _Reading:
             if self.export_params.time_in_ms
             else row.line
         )
-        return without(line, self.hidden) if self.hidden else line
+        return without_properties(line, self.hidden) if self.hidden else line
 
     def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Return the event as ``where`` sees it; see the project's switches."""
+        """Return the event in the form on which ``where`` is evaluated, by the project's switches."""
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
@@ -165,7 +165,7 @@ def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool)
     gzip = gzip and len(head) > gzipped.ABOVE_BYTES
     if gzip:
         headers["content-encoding"] = "gzip"
-        body = gzipped.compressed(body)
+        body = gzipped.gzip_stream(body)
     return StreamingResponse(recording.tee(body, gzip=gzip), headers=headers)
 
 

@@ -83,7 +83,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
 
 
 def contains(left: Any, right: Any) -> Any:
-    """Return ``in``: whether a text is in a text, or a value in a list."""
+    """Return the result of ``in``: whether a text is in a text, or a value in a list."""
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
     if isinstance(left, str) and isinstance(right, str):
@@ -92,17 +92,17 @@ def contains(left: Any, right: Any) -> Any:
 
 
 def either(left: object, right: object) -> bool:
-    """Return ``or``."""
+    """Return the result of ``or``."""
     return left is True or right is True
 
 
 def both(left: object, right: object) -> bool:
-    """Return ``and``."""
+    """Return the result of ``and``."""
     return left is True and right is True
 
 
 def negate(value: object) -> Any:
-    """Return ``not``; undefined becomes true."""
+    """Return the result of ``not``; the opposite of undefined is true."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED
@@ -151,7 +151,7 @@ def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
 
 
 def to_number(value: Any) -> Any:
-    """Return ``number()``, or undefined."""
+    """Return the result of ``number()``, which may be undefined."""
     if isinstance(value, bool):
         return 1.0 if value else 0.0
     if kind(value) == "number":
@@ -166,19 +166,19 @@ def to_number(value: Any) -> Any:
 
 
 def to_string(value: Any) -> Any:
-    """Return ``string()``."""
+    """Return the result of ``string()``."""
     return json.dumps(value) if kind(value) in ("boolean", "number") else value
 
 
 def to_boolean(value: Any) -> Any:
-    """Return ``boolean()``, or undefined."""
+    """Return the result of ``boolean()``, which may be undefined."""
     if isinstance(value, str):
         return value.lower() == "true"
     return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
 
 
 def to_time(value: Any) -> Any:
-    """Return ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
+    """Return the result of ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
     if kind(value) == "number":
         return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
     try:
@@ -189,7 +189,7 @@ def to_time(value: Any) -> Any:
 
 
 def is_defined(value: object) -> bool:
-    """Return ``defined()``."""
+    """Return the result of ``defined()``."""
     return value is not UNDEFINED
 
 

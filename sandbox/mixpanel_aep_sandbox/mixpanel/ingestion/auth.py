@@ -10,9 +10,9 @@ from starlette.requests import Request
 from mixpanel_aep_sandbox.mixpanel.auth import (
     authenticate,
     check_region,
+    credential_spellings,
     requested_project,
     requested_region,
-    spellings,
 )
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
@@ -34,7 +34,7 @@ def import_project(
     Raises:
         MixpanelError: 401 for wrong credentials, 403 for another role, 400 for another region's host.
     """
-    if project := _by_token(request, registry, params.get("project_id", "")):
+    if project := _project_by_token(request, registry, params.get("project_id", "")):
         return project
     try:
         caller = authenticate(request, registry, now, "export")
@@ -46,10 +46,10 @@ def import_project(
     return project
 
 
-def _by_token(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
+def _project_by_token(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
     """Return the project whose token is the user name, without a password."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    for user, secret in spellings(rest.strip()) if scheme.lower() == "basic" else ():
+    for user, secret in credential_spellings(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)
         if found is not None and project_id in ("", str(found.id)):
             check_region(request, found)

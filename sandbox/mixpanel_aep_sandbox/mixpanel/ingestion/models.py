@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import milliseconds
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, render, row_of
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, render_line, row_of
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 _LONGEST = 255
@@ -34,7 +34,7 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
     given = record["properties"]
     in_bytes = project.switches.truncation == "bytes"
     properties = {
-        _cut(name, in_bytes): _shortened(value, in_bytes)
+        _cut_text(name, in_bytes): _shorten_values(value, in_bytes)
         for name, value in given.items()
         if name not in _GONE
     }
@@ -52,7 +52,7 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
         **({"$import": True} if arrival.imported else {}),
     }
     raw = {name: _raw(value) for name, value in properties.items()}
-    row = row_of(render(quote(_cut(record["event"], in_bytes)), raw))
+    row = row_of(render_line(quote(_cut_text(record["event"], in_bytes)), raw))
     return row._replace(time_ms=shown_ms)
 
 
@@ -76,17 +76,17 @@ def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
-def _shortened(value: Any, in_bytes: bool) -> Any:
+def _shorten_values(value: Any, in_bytes: bool) -> Any:
     if isinstance(value, str):
-        return _cut(value, in_bytes)
+        return _cut_text(value, in_bytes)
     if isinstance(value, list):
-        return [_shortened(part, in_bytes) for part in value]
+        return [_shorten_values(part, in_bytes) for part in value]
     if isinstance(value, dict):
-        return {_cut(name, in_bytes): _shortened(part, in_bytes) for name, part in value.items()}
+        return {_cut_text(name, in_bytes): _shorten_values(part, in_bytes) for name, part in value.items()}
     return value
 
 
-def _cut(text: str, in_bytes: bool) -> str:
+def _cut_text(text: str, in_bytes: bool) -> str:
     """Return at most 255 characters, or bytes; a cut character becomes U+FFFD."""
     if in_bytes:
         return text.encode()[:_LONGEST].decode("utf-8", "replace")

@@ -56,7 +56,7 @@ async def read_payload(request: Request) -> Payload:
     """Read a request. Raises PayloadError: 400 for invalid JSON, 413 for a body that is too large."""
     params = dict(request.query_params)
     try:
-        body = _unpacked(await _body(request), request.headers.get("content-encoding", ""))
+        body = _decompress(await _body(request), request.headers.get("content-encoding", ""))
         return _read(body, request.headers.get("content-type", ""), params)
     except PayloadError as error:
         error.params, error.in_data = params, "data" in params
@@ -97,7 +97,7 @@ async def _body(request: Request) -> bytes:
     return b"".join(pieces)
 
 
-def _unpacked(body: bytes, encoding: str) -> bytes:
+def _decompress(body: bytes, encoding: str) -> bytes:
     if encoding.strip().lower() in ("", "identity"):
         return body
     if encoding.strip().lower() != "gzip":

@@ -42,7 +42,7 @@ def is_deletion(record: dict[str, Any]) -> bool:
     return "$delete" in record
 
 
-def changed(properties: Properties, record: dict[str, Any]) -> Properties:
+def changed_properties(properties: Properties, record: dict[str, Any]) -> Properties:
     """Return the properties of a profile after a valid update."""
     for name, change in _OPERATIONS.items():
         if name in record and name != "$delete":

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mixpanel_aep_sandbox.core.state import SandboxState
-from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed, is_deletion
+from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed_properties, is_deletion
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
 from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
@@ -41,7 +41,7 @@ class ProfileWriter:
             self._profiles.remove(project.id, group, distinct_id)
             return
         before = held[key].properties if key in held else {}
-        properties = changed(before, record)
+        properties = changed_properties(before, record)
         if not group and record.get("$ignore_time") is not True:
             moment = datetime.fromtimestamp(now_ms // 1000, UTC)
             properties = {**properties, "$last_seen": moment.strftime("%Y-%m-%dT%H:%M:%S")}

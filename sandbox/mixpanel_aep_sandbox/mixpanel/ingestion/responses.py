@@ -28,8 +28,8 @@ class FailedRecord:
     fault: ValidationFault
 
 
-def plain(params: Mapping[str, str], error: str | None) -> Response:
-    """Return ``1`` or ``0``.
+def short_response(params: Mapping[str, str], error: str | None) -> Response:
+    """Return the older short response: ``1`` for success, ``0`` for failure.
 
     JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event).
     """
@@ -44,13 +44,13 @@ def plain(params: Mapping[str, str], error: str | None) -> Response:
     return PlainTextResponse(str(status))
 
 
-def refusal(status: int, error: str) -> Response:
-    """Return ``{"code", "error", "status"}``."""
+def error_response(status: int, error: str) -> Response:
+    """Return the response to a rejected request, with ``code``, ``error`` and ``status``."""
     return JSONResponse({"code": status, "error": error, "status": _phrase(status)}, status)
 
 
-def imported(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """Return the number of imported records, and the failed ones; ``key``: the key of an ``$insert_id`` there."""
+def import_response(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
+    """Return the response to an import: the number of imported records, and the failed records. ``key``: the key that holds a failed record's ``$insert_id``."""
     if not failed:
         return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})
     body = {

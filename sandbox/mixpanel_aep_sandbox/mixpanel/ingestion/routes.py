@@ -20,7 +20,12 @@ from mixpanel_aep_sandbox.mixpanel.ingestion.payload import Payload, PayloadErro
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import update_fault
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_writer import ProfileWriter
 from mixpanel_aep_sandbox.mixpanel.ingestion.rate_limits import Rate
-from mixpanel_aep_sandbox.mixpanel.ingestion.responses import FailedRecord, imported, plain, refusal
+from mixpanel_aep_sandbox.mixpanel.ingestion.responses import (
+    FailedRecord,
+    error_response,
+    import_response,
+    short_response,
+)
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault, import_fault, track_fault
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
@@ -76,7 +81,7 @@ class Ingestion:
         try:
             project = import_project(request, self._registry, self._state.clock.now(), payload.params)
         except MixpanelError as refused:
-            return refusal(refused.status, refused.error)
+            return error_response(refused.status, refused.error)
         self.rate.admit(project, len(payload.records), payload.size)
         now_ms = self._state.clock.milliseconds()
         good, failed = _without_ignored(payload.records, lambda record: import_fault(record, now_ms))
@@ -84,7 +89,7 @@ class Ingestion:
         if payload.in_data and "strict" not in payload.params:
             return _answer(payload, len(good), failed, "insert_id")
         strict = payload.params.get("strict", "1") != "0"
-        return imported(len(good), failed if strict else [], project.switches.failed_record_key)
+        return import_response(len(good), failed if strict else [], project.switches.failed_record_key)
 
     def _keep(self, request: Request, project: Project, records: Sequence[Any], *, imported: bool) -> None:
         arrival = Arrival(
@@ -139,8 +144,8 @@ async def _preflight(request: Request) -> Response:
 def _refused(path: str, error: PayloadError) -> Response:
     """Return the error of an unreadable payload: like that of invalid data, except where all responses are JSON."""
     if error.status != 400 or (path == "/import" and not error.in_data):
-        return refusal(error.status, error.error)
-    return plain(error.params, error.error)
+        return error_response(error.status, error.error)
+    return short_response(error.params, error.error)
 
 
 def _without_ignored(records: Sequence[Any], check: Check) -> tuple[list[Any], list[FailedRecord]]:
@@ -162,9 +167,9 @@ def _insert_id(record: Any) -> Any:
 def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: str) -> Response:
     """Return ``1`` if at least one object is valid; with ``strict``, the fault of each invalid object."""
     if payload.flag("strict"):
-        return imported(good, failed, key)
+        return import_response(good, failed, key)
     error = failed[0].fault.message if failed and not good else None
-    return plain(payload.params, error)
+    return short_response(payload.params, error)
 
 
 def _share(payload: Payload, records: Sequence[Any]) -> int:

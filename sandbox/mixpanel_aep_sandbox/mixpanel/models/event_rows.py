@@ -37,7 +37,7 @@ class _Event(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
-def compact(text: bytes) -> bytes:
+def compact_json(text: bytes) -> bytes:
     """Return JSON without white space between its tokens, with raw UTF-8 texts and unchanged numbers."""
     return _LOOSE.sub(lambda match: _plain(match.group(1) or b""), text)
 
@@ -57,8 +57,8 @@ def quote(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Return the raw JSON of the event's name, and of each property.
+def raw_parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
+    """Return the raw JSON texts of an event's name and of its properties.
 
     Raises ValueError for a line that is not an event.
     """
@@ -69,8 +69,8 @@ def parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
     return bytes(event.event), {name: bytes(value) for name, value in event.properties.items()}
 
 
-def loaded(line: bytes) -> dict[str, Any] | None:
-    """Return the event of a line, or None if the line is not a JSON object."""
+def parse_event(line: bytes) -> dict[str, Any] | None:
+    """Parse a line as an event; return None if the line is not a JSON object."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -78,7 +78,7 @@ def loaded(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def render(event: bytes, properties: Raw) -> bytes:
+def render_line(event: bytes, properties: Raw) -> bytes:
     """Return the line of an event: ``time``, ``distinct_id``, then the names in byte order, as in real exports."""
     first = [name for name in ("time", "distinct_id") if name in properties]
     rest = sorted((name for name in properties if name not in first), key=_bytes)
@@ -86,14 +86,14 @@ def render(event: bytes, properties: Raw) -> bytes:
     return b'{"event":' + event + b',"properties":{' + body + b"}}"
 
 
-def without(line: bytes, names: frozenset[str]) -> bytes:
+def without_properties(line: bytes, names: frozenset[str]) -> bytes:
     """Return the line without some properties; a line that is not an event stays as it is."""
     try:
-        event, properties = parts(line)
+        event, properties = raw_parts(line)
     except ValueError:
         return line
     left = {name: value for name, value in properties.items() if name not in names}
-    return line if len(left) == len(properties) else render(event, left)
+    return line if len(left) == len(properties) else render_line(event, left)
 
 
 def row_of(line: bytes) -> Row:
@@ -103,7 +103,7 @@ def row_of(line: bytes) -> Row:
         ValueError: The line is not an event with numeric ``time`` and ``mp_processing_time_ms``.
     """
     try:
-        event, properties = parts(compact(line))
+        event, properties = raw_parts(compact_json(line))
         known = {name: json.loads(properties[name]) for name in _KNOWN if name in properties}
         time_ms, processed_ms = _milliseconds(known["time"]), int(known["mp_processing_time_ms"])
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -118,7 +118,7 @@ def row_of(line: bytes) -> Row:
         distinct_id=_text(known.get("distinct_id")),
         insert_id=_text(known.get("$insert_id")),
         time_ms=time_ms,
-        line=render(event, properties),
+        line=render_line(event, properties),
     )
 
 

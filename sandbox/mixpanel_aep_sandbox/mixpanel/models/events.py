@@ -96,7 +96,7 @@ class EventStore:
         (mixpanel/docs: reference/import-events.mdx); the raw export has all of them.
         """
         rows = self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
-        yield from _latest(rows)
+        yield from _latest_of_identical(rows)
 
     def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
         rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= shown_ms]
@@ -116,7 +116,7 @@ class EventStore:
         return [Row(*values) for values in found]
 
 
-def _latest(rows: Iterable[Row]) -> Iterator[Row]:
+def _latest_of_identical(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield the last of identical rows; rows without an ``$insert_id`` are never identical."""
     last: dict[tuple[str, int, str, str] | int, Row] = {}
     for number, row in enumerate(rows):
@@ -134,7 +134,7 @@ def _place(row: Row) -> tuple[int, int]:
 def demo_days(source: str) -> Iterable[int]:
     """Return the days that have demo rows."""
     if source in _FILES:
-        return _of_file(_FILES[source])
+        return _read_rows(_FILES[source])
     if source == "shop":
         from mixpanel_aep_sandbox.demo_data import shop
 
@@ -145,7 +145,7 @@ def demo_days(source: str) -> Iterable[int]:
 def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
     """Return the demo rows of a day; only the shop has further copies."""
     if source in _FILES:
-        return _of_file(_FILES[source]).get(day, []) if copy == 0 else []
+        return _read_rows(_FILES[source]).get(day, []) if copy == 0 else []
     if source == "shop":
         # Imported late: few projects need the shop, and the shop itself uses this package's rows.
         from mixpanel_aep_sandbox.demo_data import shop
@@ -155,7 +155,7 @@ def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
 
 
 @lru_cache(maxsize=4)
-def _of_file(path: Path) -> dict[int, list[Row]]:
+def _read_rows(path: Path) -> dict[int, list[Row]]:
     days: dict[int, list[Row]] = {}
     for line in path.read_bytes().split(b"\n"):
         if line:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.timestamps import Moment
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parts, quote, render
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, raw_parts, render_line
 
 _KIND = "mixpanel_rule"
 _BEFORE = "$distinct_id_before_identity"
@@ -43,7 +43,7 @@ class Rewrite(_Rule):
 
     def _changed(self, row: Row) -> Row:
         try:
-            event, properties = parts(row.line)
+            event, properties = raw_parts(row.line)
         except ValueError:
             return row
         if self.keep_before:
@@ -53,7 +53,7 @@ class Rewrite(_Rule):
         if self.touches_processing:
             processed_ms = self.at
             properties["mp_processing_time_ms"] = b"%d" % processed_ms
-        line = render(event, properties)
+        line = render_line(event, properties)
         return row._replace(distinct_id=self.to_id, processed_ms=processed_ms, line=line)
 
 
@@ -154,7 +154,7 @@ class MutationRules:
 
 
 def apply_rules(rows: list[Row], rules: Iterable[AnyRule]) -> list[Row]:
-    """Return the rows after all rules."""
+    """Return the rows after all rules were applied."""
     for rule in rules:
         rows = rule.apply(rows)
     return rows

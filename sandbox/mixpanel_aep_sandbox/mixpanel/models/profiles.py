@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, profile_key
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Project
-from mixpanel_aep_sandbox.mixpanel.parameters import merged
+from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
 
 DistinctId = Annotated[StrictStr | StrictInt, Field(description="Text as a rule; numbers occur.")]
 
@@ -45,7 +45,7 @@ class Cohort(BaseModel):
 
     def members(self, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
         """Return the members by key; one without a profile has no properties."""
-        test = merged({"where": self.where}).where()
+        test = merged_parameters({"where": self.where}).where()
         found = {key: known for key, known in profiles.items() if test and test(as_event(known))}
         for distinct_id in self.distinct_ids:
             key = profile_key("", distinct_id)

@@ -81,7 +81,7 @@ class Project(BaseModel):
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def stored_ms(self, instant_ms: int) -> int:
-        """Return how an instant is stored: as it is, or as the local time of the zone read as if it were UTC."""
+        """Return the stored form of an instant: the instant itself, or in older projects the local time read as UTC."""
         if self.time_is == "utc":
             return instant_ms
         moment = datetime.fromtimestamp(instant_ms // 1000, ZoneInfo(self.timezone))

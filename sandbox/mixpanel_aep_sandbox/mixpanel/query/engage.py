@@ -52,10 +52,10 @@ class Engage:
             [request.project.id, size, params.without("session_id", "page")], sort_keys=True
         )
         if session_id:
-            rows = self._continued(session_id, query_key)
+            rows = self._continue_session(session_id, query_key)
         else:
-            rows = self._found(request)
-            session_id = self._started(query_key, rows, request.now)
+            rows = self._find_profiles(request)
+            session_id = self._start_session(query_key, rows, request.now)
         answer = {
             "page": page,
             "page_size": size,
@@ -66,7 +66,7 @@ class Engage:
         return {**answer, "total": len(rows)} if page == 0 else answer
 
     def properties(self, request: QueryRequest) -> dict[str, Any]:
-        """Return how many profiles have each property, and its type. Undocumented; clients use it for discovery."""
+        """Return for each property its type and the number of profiles that have it. This endpoint is undocumented; clients use it for discovery."""
         limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
         kinds: dict[str, Counter[str]] = {}
@@ -84,7 +84,7 @@ class Engage:
             "status": "ok",
         }
 
-    def _continued(self, session_id: str, query_key: str) -> list[dict[str, Any]]:
+    def _continue_session(self, session_id: str, query_key: str) -> list[dict[str, Any]]:
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.query_key != query_key:
@@ -92,7 +92,7 @@ class Engage:
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
-    def _started(self, query_key: str, rows: list[dict[str, Any]], now: datetime) -> str:
+    def _start_session(self, query_key: str, rows: list[dict[str, Any]], now: datetime) -> str:
         session_id = _session_id(now)
         with self._lock:
             self._sessions[session_id] = _Session(query_key, rows)
@@ -100,7 +100,7 @@ class Engage:
                 self._sessions.popitem(last=False)
         return session_id
 
-    def _found(self, request: QueryRequest) -> list[dict[str, Any]]:
+    def _find_profiles(self, request: QueryRequest) -> list[dict[str, Any]]:
         params = request.params
         params.whole("as_of_timestamp", least=0, most=_MOST * 1000)
         if params.text("behaviors"):
@@ -142,7 +142,7 @@ def _page_size(request: QueryRequest) -> int:
 
 
 def _ids(params: Params, group: str) -> set[str] | None:
-    """Return the keys of the profiles that are requested by name; None: all."""
+    """Return the keys of the profiles that the request names, or None if it names none and so requests all."""
     requested_ids = params.json("distinct_ids")
     if requested_ids is not None and not isinstance(requested_ids, list):
         raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parts
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, raw_parts
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
 from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
@@ -67,7 +67,7 @@ class EventBreakdown:
         for row in self._recent(request):
             if event in ("", row.event):
                 try:
-                    yield parts(row.line)[1]
+                    yield raw_parts(row.line)[1]
                 except ValueError:  # a raw line that is not an event
                     continue
 

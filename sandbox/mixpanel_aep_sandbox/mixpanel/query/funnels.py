@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import loaded
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import parse_event
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID
 from mixpanel_aep_sandbox.mixpanel.parameters import Test
@@ -62,13 +62,13 @@ class Funnels:
 
     def all(self, request: QueryRequest) -> list[dict[str, Any]]:
         """Return the saved funnels."""
-        return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._of(request)]
+        return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._saved_funnels(request)]
 
     def query(self, request: QueryRequest) -> dict[str, Any]:
         """Return the results of ``funnel_id`` from ``from_date`` to ``to_date``, by ``unit`` or ``interval`` days."""
         params = request.params
         number = params.whole("funnel_id", least=1, most=MAX_ID)
-        funnel = next((known for known in self._of(request) if known.id == number), None)
+        funnel = next((known for known in self._saved_funnels(request) if known.id == number), None)
         if funnel is None:
             raise MixpanelError(400, "invalid funnel_id, expected a funnel of this project", echo=True)
         first, last = params.day("from_date"), params.day("to_date")
@@ -84,15 +84,15 @@ class Funnels:
         buckets = {start: _Bucket([0] * len(funnel.steps)) for start in starts}
         within_ms = _length_ms(request, funnel)
         for hits in self._hits(request, funnel, first, last + timedelta(within_ms // _DAY_MS + 1)):
-            day = _entered(hits, funnel.steps[0], first, last)
+            day = _first_entry_day(hits, funnel.steps[0], first, last)
             if day is not None:
-                _walk(buckets[max(s for s in starts if s <= day)], funnel.steps, hits, first, within_ms)
+                _walk_steps(buckets[max(s for s in starts if s <= day)], funnel.steps, hits, first, within_ms)
         return {
             "meta": {"dates": [start.isoformat() for start in starts]},
             "data": {start.isoformat(): _step_results(funnel, bucket) for start, bucket in buckets.items()},
         }
 
-    def _of(self, request: QueryRequest) -> list[Funnel]:
+    def _saved_funnels(self, request: QueryRequest) -> list[Funnel]:
         return [Funnel.model_validate(body) for body in self._documents.all(request.project.id, "funnel")]
 
     def _hits(self, request: QueryRequest, funnel: Funnel, first: date, last: date) -> Iterator[list[_Hit]]:
@@ -128,16 +128,16 @@ def _starts(request: QueryRequest, first: date, last: date) -> list[date]:
 
 
 def _fits(test: Test | None, line: bytes) -> bool:
-    return test is None or test(loaded(line) or {})
+    return test is None or test(parse_event(line) or {})
 
 
-def _entered(hits: list[_Hit], step: str, first: date, last: date) -> date | None:
+def _first_entry_day(hits: list[_Hit], step: str, first: date, last: date) -> date | None:
     """Return the day of the first entry within the requested days."""
     days = (_EPOCH + timedelta(hit.time_ms // _DAY_MS) for hit in hits if hit.event == step)
     return next((day for day in days if first <= day <= last), None)
 
 
-def _walk(bucket: _Bucket, steps: list[str], hits: list[_Hit], first: date, within_ms: int) -> None:
+def _walk_steps(bucket: _Bucket, steps: list[str], hits: list[_Hit], first: date, within_ms: int) -> None:
     start_ms = before_ms = (first - _EPOCH).days * _DAY_MS
     at = 0
     for hit in hits:

@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.auth import authenticate, requested_project
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegistry
-from mixpanel_aep_sandbox.mixpanel.parameters import Params, merged
+from mixpanel_aep_sandbox.mixpanel.parameters import Params, merged_parameters
 from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
 _MAX_WORKSPACE = 10**15
@@ -66,7 +66,7 @@ class QueryApi:
 
     def _endpoint(self, path: str, answer: Handler) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            params = merged(request.query_params, await request.body())
+            params = merged_parameters(request.query_params, await request.body())
             return await run_in_threadpool(self._respond, request, path, params, answer)
 
         return endpoint

@@ -32,7 +32,7 @@ class SavedReports:
         ]
 
     def annotations(self, request: QueryRequest) -> dict[str, Any]:
-        """Return the form before ``/api/app``; no longer in the reference, and still used [I]."""
+        """Return annotations in the form before ``/api/app``, which the reference no longer describes and clients still use [I]."""
         params = request.params
         first = params.day("from_date").isoformat() if params.text("from_date") else ""
         last = params.day("to_date").isoformat() if params.text("to_date") else "9999"

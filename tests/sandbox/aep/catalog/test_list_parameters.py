@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem
-from mixpanel_aep_sandbox.aep.core.json_filters import glob, keep
+from mixpanel_aep_sandbox.aep.core.json_filters import keep_matching, matches_glob
 from tests.support.sandbox.aep_app import AepApp, aep_app
 
 pytestmark = pytest.mark.sandbox
@@ -103,11 +103,11 @@ def test_queries_that_are_refused(aep: AepApp, params: dict[str, str]) -> None:
 def test_an_expression_cannot_make_the_sandbox_search_for_ever() -> None:
     rows = [{"name": "a" * 5000 + "!"}]
     start = time.perf_counter()
-    assert keep(rows, ["name~^(a+)+$"]) == []
-    assert not glob("*a" * 500 + "*b", "a" * 100_000)
+    assert keep_matching(rows, ["name~^(a+)+$"]) == []
+    assert not matches_glob("*a" * 500 + "*b", "a" * 100_000)
     assert time.perf_counter() - start < 2
     with pytest.raises(Problem):
-        keep(rows, ["name~["])
+        keep_matching(rows, ["name~["])
 
 
 TEXT = st.text("ab*", max_size=8)
@@ -116,10 +116,10 @@ TEXT = st.text("ab*", max_size=8)
 @given(TEXT, TEXT)
 def test_a_glob_matches_by_its_stars(text: str, rest: str) -> None:
     escaped = text.replace("*", "**")
-    assert glob(escaped, text)
-    assert glob("*", text)
+    assert matches_glob(escaped, text)
+    assert matches_glob("*", text)
     if not escaped.endswith("*"):
-        assert glob(f"{escaped}*", text + rest)
+        assert matches_glob(f"{escaped}*", text + rest)
 
 
 def test_observable_schemas_are_limited_to_twenty(aep: AepApp) -> None:

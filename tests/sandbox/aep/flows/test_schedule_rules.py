@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import Schedule, epoch_ms
-from mixpanel_aep_sandbox.aep.flows.source.explore import inferred
+from mixpanel_aep_sandbox.aep.flows.source.explore import inferred_schema
 from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, source_row
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
 
@@ -182,4 +182,4 @@ LONG = {"type": "integer", "minimum": -9007199254740992, "maximum": 900719925474
     ],
 )
 def test_the_schema_derived_from_values(values: list[object], schema: dict[str, object]) -> None:
-    assert inferred(values) == schema
+    assert inferred_schema(values) == schema

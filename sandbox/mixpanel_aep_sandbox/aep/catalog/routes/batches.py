@@ -8,16 +8,22 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.catalog.dataset_changes import merge_fields
-from mixpanel_aep_sandbox.aep.catalog.etags import check_match, one
+from mixpanel_aep_sandbox.aep.catalog.etags import check_match, single_object_response
 from mixpanel_aep_sandbox.aep.catalog.validation import check_tags
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CATALOG, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.core.json_filters import as_text, each, value_at
+from mixpanel_aep_sandbox.aep.core.json_filters import as_items, as_text, value_at
 from mixpanel_aep_sandbox.aep.core.json_patch import json_patch
-from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, filtered, page_of, projected, whole_number
+from mixpanel_aep_sandbox.aep.core.list_parameters import (
+    filter_objects,
+    keep_requested_properties,
+    page_of,
+    requested_page,
+    whole_number,
+)
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status, touch
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import save_changed, settle, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_replay
@@ -41,12 +47,12 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     """Add the routes of batches."""
     routes = Routes(state, router, CATALOG)
     routes.add("GET", "/batches", _list)
-    routes.add("GET", "/batches/uniques/{field}", _uniques)
+    routes.add("GET", "/batches/uniques/{field}", _distinct_values)
     routes.add("GET", "/batches/{id}", _lookup)
     routes.add("PATCH", "/batches/{id}", _patch)
     # EP:ingestion/batch-ingestion/overview.md writes the singular once.
     routes.add("GET", "/batch/{id}", _lookup)
-    routes.add("GET", "/lastBatches", _last)
+    routes.add("GET", "/lastBatches", _last_batches_by_dataset)
 
 
 def visible(scope: AepSandboxScope) -> list[dict[str, Any]]:
@@ -116,28 +122,32 @@ def _lookup(call: Call) -> Response:
     keys = call.path("id").split(",")
     if len(keys) == 1:
         batch = visible_batch(call.scope, keys[0])
-        return one(call, batch["id"], batch, projected(call, shown(call.scope, batch)))
+        return single_object_response(
+            call, batch["id"], batch, keep_requested_properties(call, shown(call.scope, batch))
+        )
     selected = [batch for batch in visible(call.scope) if batch["id"] in keys]
     if not selected:
         raise problem(404, f"Batch {call.path('id')} not found.")
-    return JSONResponse({batch["id"]: projected(call, shown(call.scope, batch)) for batch in selected})
+    return JSONResponse(
+        {batch["id"]: keep_requested_properties(call, shown(call.scope, batch)) for batch in selected}
+    )
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(chosen(call, _found(call), _OWN))
+    return JSONResponse(requested_page(call, _filter_batches(call), _OWN))
 
 
-def _uniques(call: Call) -> Response:
+def _distinct_values(call: Call) -> Response:
     """Return the distinct values of a field of the selected batches."""
     start, limit = page_of(call)
     field = call.path("field")
-    bodies = filtered(call, _found(call), _OWN)
-    values = dict.fromkeys(as_text(value) for body in bodies for value in each(value_at(body, field)))
+    bodies = filter_objects(call, _filter_batches(call), _OWN)
+    values = dict.fromkeys(as_text(value) for body in bodies for value in as_items(value_at(body, field)))
     return JSONResponse(list(values)[start : start + limit])
 
 
-def _found(call: Call) -> list[tuple[str, dict[str, Any]]]:
-    """Return the batches that pass the filters that only batches have."""
+def _filter_batches(call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """Return the batches that match the query's filters for batches."""
     filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
@@ -157,7 +167,7 @@ def _in_range(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
     return value is not None and sign * value > sign * bound
 
 
-def _last(call: Call) -> Response:
+def _last_batches_by_dataset(call: Call) -> Response:
     """Return the last batches of each dataset, keyed by the dataset's id."""
     datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, dict[str, Any]] = {}
@@ -180,11 +190,11 @@ def _last(call: Call) -> Response:
         if batch["state"] in _ENDED:
             name = "lastSuccessfulBatchId" if batch["state"] == "success" else "lastFailedBatchId"
             body[name] = batch["id"]
-    return JSONResponse(chosen(call, list(last.items()), frozenset({"dataSetId", "dataSet"})))
+    return JSONResponse(requested_page(call, list(last.items()), frozenset({"dataSetId", "dataSet"})))
 
 
 def _patch(call: Call) -> Response:
-    """Change a client's tags and, until the batch is complete, its replay; ingestion decides everything else [I]."""
+    """Change a batch's client tags and, until the batch is complete, its replay; ingestion sets all other fields [I]."""
     batch = visible_batch(call.scope, call.path("id"))
     check_match(call, batch)
     before: dict[str, Any] = {
@@ -201,5 +211,5 @@ def _patch(call: Call) -> Response:
     replay = given_replay(call.scope, changed.get("replay"), batch["dataset"])
     if replay != batch["replay"] and batch["state"] != "loading":
         raise problem(400, f"Batch {batch['id']} is complete: what it replaces cannot be changed.")  # [I]
-    touch(call.scope, batch, tags=changed.get("tags", {}), replay=replay)
+    save_changed(call.scope, batch, tags=changed.get("tags", {}), replay=replay)
     return JSONResponse([f"@/batches/{batch['id']}"])

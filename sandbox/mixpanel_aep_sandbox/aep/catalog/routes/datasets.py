@@ -15,12 +15,12 @@ from mixpanel_aep_sandbox.aep.catalog.dataset_changes import (
     put_dataset,
     validate_only,
 )
-from mixpanel_aep_sandbox.aep.catalog.etags import one
+from mixpanel_aep_sandbox.aep.catalog.etags import single_object_response
 from mixpanel_aep_sandbox.aep.catalog.validation import READ_ONLY, check_dataset, schema_ref, without_computed
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CATALOG, DEMO_USER, TIME_SERIES
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, projected
+from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import forget_dataset, settle, shown_status
@@ -74,7 +74,7 @@ def _last(scope: AepSandboxScope, batches: list[dict[str, Any]]) -> dict[str, An
 
 
 def _list(call: Call) -> Response:
-    return JSONResponse(chosen(call, shown_datasets(call.scope), _OWN))
+    return JSONResponse(requested_page(call, shown_datasets(call.scope), _OWN))
 
 
 def _lookup(call: Call) -> Response:
@@ -84,9 +84,9 @@ def _lookup(call: Call) -> Response:
     if not found:
         raise problem(404, f"Dataset {call.path('id')} not found.")
     if len(keys) > 1:
-        return JSONResponse({key: projected(call, body) for key, body in found})
+        return JSONResponse({key: keep_requested_properties(call, body) for key, body in found})
     key, body = found[0]
-    return one(call, key, body, projected(call, body))
+    return single_object_response(call, key, body, keep_requested_properties(call, body))
 
 
 def _create(call: Call) -> Response:

@@ -52,7 +52,7 @@ def _resources(_call: Call) -> Response:
 
 
 class _Handlers:
-    """Catalog's own handlers, which the router has by the time of a request."""
+    """Finds Catalog's own handlers in the router when a request arrives."""
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
@@ -81,7 +81,7 @@ class _Handlers:
 
     def _one(self, call: Call, part: Json, values: dict[str, Json]) -> Json:
         try:
-            filled = _filled({"resource": part["resource"], "body": part.get("body")}, values)
+            filled = _fill_templates({"resource": part["resource"], "body": part.get("body")}, values)
             response = self._handle(call, part, filled["resource"], filled["body"])
         except Problem as refusal:
             return {"id": part["id"], "code": refusal.status, "body": refusal.body}
@@ -139,7 +139,7 @@ def _headers(call: Call, part: Json) -> list[tuple[bytes, bytes]]:
 
 
 def _values(body: Any) -> Json:
-    """Return the values of a response that templates may use; of a reference to an object, its ``id``."""
+    """Return the values of a response that later requests may refer to; for a reference to an object, the object's ``id``."""
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
         return {"id": body[0].rpartition("/")[2]}
     if isinstance(body, dict) and len(body) == 1:
@@ -148,16 +148,20 @@ def _values(body: Any) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def _filled(value: Any, values: dict[str, Json]) -> Any:
+def _fill_templates(value: Any, values: dict[str, Json]) -> Any:
     """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
     if isinstance(value, dict):
-        return {name: _filled(part, values) for name, part in value.items()}
+        return {name: _fill_templates(part, values) for name, part in value.items()}
     if isinstance(value, list):
-        return [_filled(part, values) for part in value]
-    return _TEMPLATE.sub(lambda found: _named(found, values), value) if isinstance(value, str) else value
+        return [_fill_templates(part, values) for part in value]
+    return (
+        _TEMPLATE.sub(lambda found: _value_of_reference(found, values), value)
+        if isinstance(value, str)
+        else value
+    )
 
 
-def _named(found: re.Match[str], values: dict[str, Json]) -> str:
+def _value_of_reference(found: re.Match[str], values: dict[str, Json]) -> str:
     value = values.get(found[1], {}).get(found[2])
     if not isinstance(value, str | int):
         raise problem(400, f"{found[0]} names nothing that a request before has answered.")

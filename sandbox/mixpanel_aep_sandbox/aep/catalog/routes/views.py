@@ -7,12 +7,12 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from mixpanel_aep_sandbox.aep.catalog.etags import one
+from mixpanel_aep_sandbox.aep.catalog.etags import single_object_response
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import visible
 from mixpanel_aep_sandbox.aep.core.constants import CATALOG, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.core.list_parameters import chosen, projected
+from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -57,18 +57,18 @@ def _create_view(call: Call) -> Response:
 
 
 def _listed(call: Call, objects: Objects, *own: str) -> Response:
-    return JSONResponse(chosen(call, objects, frozenset(own)))
+    return JSONResponse(requested_page(call, objects, frozenset(own)))
 
 
 def _looked_up(call: Call, objects: Objects, name: str) -> Response:
     for key, body in objects:
         if key == call.path(name):
-            return one(call, key, body, projected(call, body))
+            return single_object_response(call, key, body, keep_requested_properties(call, body))
     raise problem(404, f"{call.path(name)} not found.")
 
 
 def _views(call: Call) -> Objects:
-    """Return the views: a dataset has one [I: as every sample shows]."""
+    """Return the views of a dataset, which is always one view [I: as in every sample]."""
     key = call.path("id")
     dataset = call.scope.get(DATASETS, key)
     if dataset is None:

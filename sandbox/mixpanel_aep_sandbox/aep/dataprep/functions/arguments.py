@@ -31,7 +31,7 @@ def _integer(value: Value) -> int:
     return number
 
 
-def _only(types: type, name: str) -> Callable[[Value], Value]:
+def _require_type(types: type, name: str) -> Callable[[Value], Value]:
     def check(value: Value) -> Value:
         if not isinstance(value, types):
             raise EvaluationError(f"A value of type {kind_of_value(value)} is not of type {name}.")
@@ -48,7 +48,7 @@ _CONVERSIONS: dict[str, Callable[[Value], Value]] = {
     "integer": _integer,
     "boolean": boolean_from,
     "date": date_from,
-    "array": _only(list, "array"),
-    "object": _only(dict, "object"),
-    "map": _only(dict, "map"),
+    "array": _require_type(list, "array"),
+    "object": _require_type(dict, "object"),
+    "map": _require_type(dict, "map"),
 }

@@ -88,7 +88,7 @@ def join_arrays(*arrays: list[Value] | None) -> list[Value]:
     example=("to_array(false, 1, null, 2, 3)", "[1, 2, 3]"),
 )
 def to_array(nulls: bool, *values: Value) -> list[Value]:
-    """Return an array of the values, without nulls unless ``nulls``."""
+    """Return an array of the values; nulls are omitted unless ``nulls`` is true."""
     return [value for value in values if nulls or value is not None]
 
 

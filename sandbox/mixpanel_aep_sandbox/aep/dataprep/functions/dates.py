@@ -158,10 +158,10 @@ def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDat
     fields = {name: getattr(moment.at, name) for name in _SETTABLE} | {part: value}
     if part in ("year", "month") and 1 <= fields["year"] <= 9999 and 1 <= fields["month"] <= 12:
         fields["day"] = min(fields["day"], calendar.monthrange(fields["year"], fields["month"])[1])
-    return _made(fields, moment.nanosecond, moment.at)
+    return _make_moment(fields, moment.nanosecond, moment.at)
 
 
-def _made(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateTime:
+def _make_moment(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateTime:
     try:
         moment = datetime(**fields, tzinfo=like.tzinfo)
         return ZonedDateTime(moment.astimezone(UTC).astimezone(like.tzinfo), nanosecond)
@@ -188,7 +188,7 @@ def make_date_time(*parts: Value) -> ZonedDateTime:
     if not 0 <= nanosecond <= 999_999_999:
         raise EvaluationError("NANOSECOND is from 0 to 999999999.")
     like = datetime(2000, 1, 1, tzinfo=zone_named(zone))
-    return _made(dict(zip(_SETTABLE, numbers, strict=True)), nanosecond, like)
+    return _make_moment(dict(zip(_SETTABLE, numbers, strict=True)), nanosecond, like)
 
 
 @function(

@@ -77,7 +77,7 @@ def to_map(*flat: Value) -> dict[str, Value] | None:
     return pairs_of(flat)
 
 
-def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
+def _map_by_property(objects: Value, key: str) -> dict[str, Value] | None:
     if objects is None:
         return None
     found: dict[str, Value] = {}
@@ -99,7 +99,7 @@ def _keyed(objects: Value, key: str) -> dict[str, Value] | None:
 )
 def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     """Return a map of objects by the value of a property."""
-    return _keyed(objects, key)
+    return _map_by_property(objects, key)
 
 
 @form(
@@ -119,7 +119,7 @@ def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate)
     if first is None:
         return None
     if len(arguments) == 2 and isinstance(first, (list, dict)):
-        return _keyed(first, _property(arguments[1], scope, evaluate))
+        return _map_by_property(first, _property(arguments[1], scope, evaluate))
     if len(arguments) > 1:
         return pairs_of((first, *more))
     if not isinstance(first, dict):

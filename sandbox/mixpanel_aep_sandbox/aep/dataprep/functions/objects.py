@@ -158,7 +158,7 @@ def contains_key(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) 
 
 @function(_OBJECTS, "Null.", example=("nullify()", "null"))
 def nullify() -> None:
-    """Give the value null."""
+    """Return null."""
 
 
 @function(
@@ -188,12 +188,14 @@ def json_to_object(text: Value) -> Value:
     if not isinstance(text, str):
         return text  # Adobe's example has no quotes, so that the argument is an object already
     try:
-        value = json.loads(text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_no_number)
+        value = json.loads(
+            text, parse_float=lambda digits: exact(Decimal(digits)), parse_constant=_refuse_number
+        )
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except (ValueError, RecursionError, DecimalException) as error:
         raise EvaluationError("json_to_object(): the text is not JSON.") from error
     return value
 
 
-def _no_number(name: str) -> NoReturn:
+def _refuse_number(name: str) -> NoReturn:
     raise ValueError(name)

@@ -54,7 +54,7 @@ def explode(text: str, pattern: str = ",") -> list[str]:
     example=('instr("adobe.com", "com")', "6"),
 )
 def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
-    """Return the position of a text within another one."""
+    """Return the position of the given occurrence of a text within another text, or -1."""
     if occurrence < 1:
         raise EvaluationError("instr(): OCCURRENCE counts from 1.")
     # The look-ahead also finds occurrences that overlap.

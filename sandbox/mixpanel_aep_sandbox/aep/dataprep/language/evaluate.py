@@ -83,7 +83,7 @@ def _item(value: Value, index: Value) -> Value:
     return None
 
 
-def _each(node: Each, scope: Scope) -> Value:
+def _evaluate_each(node: Each, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
@@ -96,10 +96,10 @@ def _call(node: Call, scope: Scope) -> Value:
 
 def _method(node: Method, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
-    return registry.METHODS[node.name].call((Literal(None), *node.arguments), scope, _with(of))
+    return registry.METHODS[node.name].call((Literal(None), *node.arguments), scope, _bind_arguments(of))
 
 
-def _with(of: Value) -> Callable[[Node, Scope], Value]:
+def _bind_arguments(of: Value) -> Callable[[Node, Scope], Value]:
     """Return a function that evaluates arguments; the first is the value of the method."""
     first = [of]
     return lambda node, scope: first.pop() if first else evaluate(node, scope)
@@ -172,7 +172,7 @@ _RULES: dict[type[Node], Callable[[Any, Scope], Value]] = {
     Field: lambda node, scope: scope.attribute(node.name),
     Member: _member,
     Index: _index,
-    Each: _each,
+    Each: _evaluate_each,
     Call: _call,
     Method: _method,
     Unary: _unary,

@@ -147,10 +147,10 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
         end += 2
     if end == len(text):
         raise SyntaxFault("The text has no closing quote.", at)
-    return _paired("".join(parts), at), end + 1
+    return _combine_surrogates("".join(parts), at), end + 1
 
 
-def _paired(text: str, at: int) -> str:
+def _combine_surrogates(text: str, at: int) -> str:
     """Combine surrogate pairs into characters."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")

@@ -18,7 +18,7 @@ _TOO_LARGE: Final = 10**MOST_DIGITS
 
 
 def truth(value: Value) -> bool:
-    """Return a condition's value: booleans, the words for them, numbers that are not 0.
+    """Return a value as a condition: booleans, words for booleans, and numbers, of which only 0 is false.
 
     Null is false (JEXL's ``toBoolean``).
     """
@@ -184,7 +184,7 @@ def compare(sign: str, left: Value, right: Value) -> bool:
 
 
 def matches(sign: str, left: Value, right: Value) -> bool:
-    """Return ``=~``: in an array, a key of an object, or a full match; ``=^`` begins, ``=$`` ends."""
+    """Return the result of ``=~`` (an item of an array, a key of an object, or a full match), ``=^`` (begins with) or ``=$`` (ends with)."""
     if sign in ("=^", "=$"):
         whole_text, part = text_of(left), text_of(right)
         if left is None or right is None:

@@ -49,7 +49,7 @@ class _Parser:
     def _token(self) -> Token:
         return self._tokens[self._next]
 
-    def _is(self, sign: str) -> bool:
+    def _is_next(self, sign: str) -> bool:
         return self._token.kind == "sign" and self._token.value == sign
 
     def _take(self) -> Token:
@@ -58,7 +58,7 @@ class _Parser:
         return token
 
     def _accept(self, sign: str) -> bool:
-        found = self._is(sign)
+        found = self._is_next(sign)
         self._next += found
         return found
 

@@ -70,13 +70,15 @@ def show(path: Path) -> str:
 def read(row: dict[str, Any], path: Path) -> Found:
     """Return a row's values at a path; null if it is missing."""
     found: Found = [((), row)]
-    for step in _flattened(row, path):
-        found = [(indices + more, value) for indices, whole in found for more, value in _below(whole, step)]
+    for step in _column_with_path_name(row, path):
+        found = [
+            (indices + more, value) for indices, whole in found for more, value in _values_below(whole, step)
+        ]
     return found
 
 
-def _flattened(row: dict[str, Any], path: Path) -> Path:
-    """Return a column with the whole name, including points, if the row has no such parent.
+def _column_with_path_name(row: dict[str, Any], path: Path) -> Path:
+    """Return the path as one column name with points if the row has such a column and no parent object; otherwise the path.
 
     Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
     """
@@ -89,7 +91,7 @@ def _flattened(row: dict[str, Any], path: Path) -> Path:
     return (column, *path[len(names) :]) if len(names) > 1 and names[0] not in row and column in row else path
 
 
-def _below(whole: Any, step: Step) -> Found:
+def _values_below(whole: Any, step: Step) -> Found:
     if isinstance(step, str):
         return [((), whole.get(step) if isinstance(whole, dict) else None)]
     if isinstance(step, int):
@@ -100,7 +102,7 @@ def _below(whole: Any, step: Step) -> Found:
 
 def exists(row: dict[str, Any], path: Path) -> bool:
     """Return whether a row has a value at a path, even if it is null."""
-    *parents, last = _flattened(row, path)
+    *parents, last = _column_with_path_name(row, path)
     for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
         if isinstance(last, str) and isinstance(whole, dict) and last in whole:
             return True
@@ -112,7 +114,7 @@ def exists(row: dict[str, Any], path: Path) -> bool:
 
 
 def aligned(found: Found, path: Path) -> Found:
-    """Return values with as many numbers as a destination has ``[*]``: arrays are split or combined."""
+    """Return values with one index for each ``[*]`` of the destination; arrays are split or combined for this."""
     depth = sum(isinstance(step, Each) for step in path)
     while found and len(found[0][0]) < depth:
         found = [

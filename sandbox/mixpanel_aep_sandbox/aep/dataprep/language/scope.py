@@ -51,7 +51,7 @@ class Scope:
         return self.variables[name] if name in self.variables else self.row.get(name)
 
     def flat(self, names: list[str]) -> tuple[bool, Value]:
-        """Return whether the row has a column with the whole name and no parent object; and its value.
+        """Return whether the row has a column with the whole dotted name and no parent object, and the column's value.
 
         Columnar data have names with points; Adobe's own sample maps ``Full.Name`` without an escape
         (EP:data-prep/mapping-set.md).

@@ -40,7 +40,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
-    routes.add("GET", "/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
+    routes.add("GET", "/{id}", lambda call: JSONResponse(_shown(call, _find_conversion(call))))
     routes.add("GET", "/{id}/activities", lambda call: JSONResponse(_activities(call)))
     routes.add("GET", "/{id}/activities/{activity}", _activity)
 
@@ -102,7 +102,7 @@ def _write(path: Path, rows: Iterator[Json]) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def _found(call: Call) -> Json:
+def _find_conversion(call: Call) -> Json:
     body = call.scope.get(_KIND, call.path("id"))
     if body is None:
         raise problem(404, f"Conversion {call.path('id')} not found")
@@ -117,7 +117,7 @@ def _shown(call: Call, body: Json) -> Json:
 
 
 def _activities(call: Call) -> list[Json]:
-    body = _shown(call, _found(call))
+    body = _shown(call, _find_conversion(call))
     return [{"id": f"{body['id']}-1", "type": "conversion", "status": body["status"]}]
 
 

@@ -32,10 +32,12 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, CONVERSION)
     routes.add("GET", "/mappingSets", _list)
     routes.add("POST", "/mappingSets", _create)
-    routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _found(call))))
+    routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _find_requested(call))))
     routes.add("PUT", "/mappingSets/{id}", _change)
     routes.add("DELETE", "/mappingSets/{id}", _delete)
-    routes.add("GET", "/mappingSets/{id}/mappings", lambda call: JSONResponse(_mappings(call, _found(call))))
+    routes.add(
+        "GET", "/mappingSets/{id}/mappings", lambda call: JSONResponse(_mappings(call, _find_requested(call)))
+    )
     routes.add("GET", "/mappingSets/{id}/mappings/{mapping}", _mapping)
 
 
@@ -47,8 +49,8 @@ def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = Non
     return scope.get(VERSIONS, f"{key}/{version}")
 
 
-def form(body: Any) -> MappingSet:
-    """Return the mapping set of a body. Raises Problem 400 for an invalid one."""
+def mapping_set_from_body(body: Any) -> MappingSet:
+    """Parse a request body as a mapping set. Raises Problem 400 if the body is invalid."""
     try:
         return read_mapping_set(body)
     except FormFault as fault:
@@ -56,7 +58,7 @@ def form(body: Any) -> MappingSet:
 
 
 def _create(call: Call) -> Response:
-    kept = _kept(call, secrets.token_hex(16), None)
+    kept = _stored_form(call, secrets.token_hex(16), None)
     call.scope.put(SETS, kept["id"], kept)
     names = ("id", "version", "createdDate", "modifiedDate", "createdBy", "modifiedBy")
     return JSONResponse({name: kept[name] for name in names})  # 200, not 201
@@ -64,14 +66,14 @@ def _create(call: Call) -> Response:
 
 def _change(call: Call) -> Response:
     before = _newest(call)
-    kept = _kept(call, before["id"], before)
+    kept = _stored_form(call, before["id"], before)
     call.scope.put(VERSIONS, f"{before['id']}/{before['version']}", before)
     call.scope.put(SETS, kept["id"], kept)
     return JSONResponse(_shown(call, kept))
 
 
 def _delete(call: Call) -> Response:
-    """Delete a mapping set [I]: in no list of endpoints."""
+    """Delete a mapping set [I: Adobe's lists of endpoints do not contain this one]."""
     before = _newest(call)
     for version in range(before["version"]):
         call.scope.delete(VERSIONS, f"{before['id']}/{version}")
@@ -86,7 +88,7 @@ def _newest(call: Call) -> dict[str, Any]:
     return kept
 
 
-def _found(call: Call) -> dict[str, Any]:
+def _find_requested(call: Call) -> dict[str, Any]:
     version = number(call, "version")
     kept = find_mapping_set(call.scope, call.path("id"), version)
     if kept is None:
@@ -95,9 +97,9 @@ def _found(call: Call) -> dict[str, Any]:
     return kept
 
 
-def _kept(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the stored form of a body: the given parts, and those that the service sets."""
-    mapping_set = form(call.body)
+def _stored_form(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the mapping set to store: the parts in the request body, and the parts that the service sets."""
+    mapping_set = mapping_set_from_body(call.body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
     output_schema(call.scope, mapping_set.schema_id)
@@ -172,7 +174,7 @@ def _mappings(call: Call, kept: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _mapping(call: Call) -> Response:
-    for mapping in _mappings(call, _found(call)):
+    for mapping in _mappings(call, _find_requested(call)):
         if mapping["id"] == call.path("mapping"):
             return JSONResponse(mapping)
     raise problem(404, f"Mapping {call.path('mapping')} not found")

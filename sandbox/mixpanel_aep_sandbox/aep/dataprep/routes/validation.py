@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.core.constants import CONVERSION
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper, MappingError
-from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import form
+from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import mapping_set_from_body
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
 from mixpanel_aep_sandbox.core.state import SandboxState
@@ -28,7 +28,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _mapper(call: Call, body: Any) -> Mapper:
-    mapping_set = form(body)
+    mapping_set = mapping_set_from_body(body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
     schema, state = output_schema(call.scope, mapping_set.schema_id), call.scope.state

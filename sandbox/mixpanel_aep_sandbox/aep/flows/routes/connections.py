@@ -12,7 +12,7 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOWS, MIXPANEL_SPEC, SOURCES
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, find, text
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, find, require_text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import explore
@@ -41,8 +41,8 @@ def client_of(state: SandboxState, connection: Entity) -> MixpanelClient:
 
 
 def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    text(given, "name")
-    text(given, "description", optional=True)
+    require_text(given, "name")
+    require_text(given, "description", optional=True)
     spec = spec_of(given, (MIXPANEL_SPEC,))
     if draft and "auth" not in given:
         return {**given, "connectionSpec": spec}
@@ -55,7 +55,7 @@ def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     if not isinstance(params, dict):
         raise invalid("auth.params must be an object")
     for name in ("username", "password"):
-        text(params, name)
+        require_text(params, name)
     if params.get("host") is not None and export_host(params["host"]) is None:
         raise invalid("host must be one of Mixpanel's raw data export, such as https://data.mixpanel.com")
     kept = {name: params[name] for name in ("host", "username", "password") if params.get(name) is not None}

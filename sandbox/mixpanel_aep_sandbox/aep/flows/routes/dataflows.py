@@ -12,10 +12,16 @@ from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOW_SPEC, FLOWS, SOURCES, TARGETS
 from mixpanel_aep_sandbox.aep.flows.errors import invalid
 from mixpanel_aep_sandbox.aep.flows.mapping_sets import check_mapping
-from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, expect, referred, text
+from mixpanel_aep_sandbox.aep.flows.models import (
+    Entity,
+    document_kind,
+    find_referred,
+    require_state,
+    require_text,
+)
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
-from mixpanel_aep_sandbox.aep.flows.runs.due_runs import forget, last_run, plan
+from mixpanel_aep_sandbox.aep.flows.runs.due_runs import last_run, plan_next_run, stop_creating_runs
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms, read_schedule
 from mixpanel_aep_sandbox.aep.flows.runs.views import details, settled
 from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
@@ -37,8 +43,8 @@ def add_routes(routes: FlowRoutes) -> None:
 
 def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     """Check a dataflow. A draft may be incomplete, but its existing parts must be valid."""
-    text(given, "name")
-    text(given, "description", optional=True)
+    require_text(given, "name")
+    require_text(given, "description", optional=True)
     kept = {**given, "flowSpec": spec_of(given, (FLOW_SPEC,), "flowSpec")}
     if missing := [name for name in _NEEDED if name not in given and not draft]:
         raise invalid(f"{missing[0]} is required")
@@ -58,7 +64,7 @@ def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 def _check_ends(scope: AepSandboxScope, ids: Any, name: str, kind: str, draft: bool) -> None:
     if not isinstance(ids, list) or len(ids) != 1:
         raise invalid(f"{name} must be an array with the id of one of {kind}")
-    end = referred(scope, kind, ids[0])
+    end = find_referred(scope, kind, ids[0])
     if end["state"] == "draft" and not draft:
         raise invalid(f"{ids[0]} of {kind} is a draft")
 
@@ -76,7 +82,7 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
         raise invalid("transformations must have one Mapping")
     for params in mappings:
         targets = given.get("targetConnectionIds") or []
-        target = referred(scope, TARGETS, targets[0]) if targets else {}
+        target = find_referred(scope, TARGETS, targets[0]) if targets else {}
         check_mapping(scope, params, target.get("params", {}).get("dataSetId"))
 
 
@@ -145,16 +151,16 @@ def _changed(scope: AepSandboxScope, before: Entity, after: Entity, operations: 
         if start <= scope.now:
             raise invalid("startTime cannot be changed once it has passed")
         read_schedule(new, settings, created_ms=scope.now)
-    return plan(scope, after)
+    return plan_next_run(scope, after)
 
 
 def _published(scope: AepSandboxScope, flow: Entity) -> Entity:
     read_schedule(flow["scheduleParams"], AepSettings.of(scope.state), created_ms=scope.now)
-    source = referred(scope, SOURCES, flow["sourceConnectionIds"][0])
-    target = referred(scope, TARGETS, flow["targetConnectionIds"][0])
+    source = find_referred(scope, SOURCES, flow["sourceConnectionIds"][0])
+    target = find_referred(scope, TARGETS, flow["targetConnectionIds"][0])
     # Of a later change of the two "the changes will not be reflected" (update-dataflows.md); of the account's, they are.
     ends = {"base": source["baseConnectionId"], "source": source["params"], "target": target["params"]}
-    return plan(scope, {**flow, "ends": ends, "lastOperation": _operation(scope, "create", [])})
+    return plan_next_run(scope, {**flow, "ends": ends, "lastOperation": _operation(scope, "create", [])})
 
 
 def _operation(scope: AepSandboxScope, name: str, operations: list[Entity]) -> Entity:
@@ -186,7 +192,7 @@ RESOURCE = Resource(
     ),
     _check,
     shown=_shown,
-    free=lambda scope, flow: forget(scope, flow["id"]),
+    free=lambda scope, flow: stop_creating_runs(scope, flow["id"]),
     changed=_changed,
     published=_published,
 )
@@ -207,11 +213,13 @@ def _act(call: Call) -> Response:
 
 
 def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
-    expect(flow, "enable", "disabled")
-    return plan(scope, {**flow, "state": "enabled", "lastOperation": _operation(scope, "enable", [])})
+    require_state(flow, "enable", "disabled")
+    return plan_next_run(
+        scope, {**flow, "state": "enabled", "lastOperation": _operation(scope, "enable", [])}
+    )
 
 
 def _disable(scope: AepSandboxScope, flow: Entity) -> Entity:
-    expect(flow, "disable", "enabled")
-    forget(scope, flow["id"])
+    require_state(flow, "disable", "enabled")
+    stop_creating_runs(scope, flow["id"])
     return {**flow, "state": "disabled", "lastOperation": _operation(scope, "disable", [])}

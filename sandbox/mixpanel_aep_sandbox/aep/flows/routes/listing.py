@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
-from mixpanel_aep_sandbox.aep.flows.property_filters import keep, values_at
+from mixpanel_aep_sandbox.aep.flows.property_filters import keep_matching, values_at
 
 _KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
 _MOST = 1000
@@ -25,19 +25,21 @@ Body = dict[str, Any]
 Pairs = list[tuple[str, str]]
 
 
-def listed(call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] | None = None) -> Response:
+def list_response(
+    call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] | None = None
+) -> Response:
     """Return the response to a list's query over ``bodies``, oldest first. Raises FlowServiceError.
 
     ``hidden`` maps names that can be filtered by, although bodies do not show them, to functions of the body.
     """
     pairs, start = _query(call)
-    found = keep(bodies, [value for name, value in pairs if name == "property"], hidden or {})
-    limit = _last(pairs, "limit")
-    if _is_count(_last(pairs, "count")):
+    found = keep_matching(bodies, [value for name, value in pairs if name == "property"], hidden or {})
+    limit = _last_item(pairs, "limit")
+    if _is_count(_last_item(pairs, "count")):
         if limit is not None:
             raise FlowServiceError("1401-400")
         return JSONResponse({"count": len(found)})
-    found = _ordered(found, _last(pairs, "orderby") or _last(pairs, "orderBy") or "")
+    found = _ordered(found, _last_item(pairs, "orderby") or _last_item(pairs, "orderBy") or "")
     end = start + (_MOST if limit is None else _number(limit))
     links = {}
     if end < len(found):
@@ -51,7 +53,7 @@ def _query(call: Call) -> tuple[Pairs, int]:
     pairs = list(call.request.query_params.multi_items())
     if unknown := [name for name, _ in pairs if name not in _KNOWN]:
         raise FlowServiceError("1451-400", name=unknown[0])
-    token = _last(pairs, "continuationToken")
+    token = _last_item(pairs, "continuationToken")
     given = [(name, value) for name, value in pairs if name != "continuationToken"]
     if token is None:
         return given, 0
@@ -69,7 +71,7 @@ def _token(pairs: Pairs, at: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"at": at, "query": pairs}).encode()).decode()
 
 
-def _last(pairs: Pairs, key: str) -> str | None:
+def _last_item(pairs: Pairs, key: str) -> str | None:
     return next((value for name, value in reversed(pairs) if name == key), None)
 
 

@@ -19,13 +19,13 @@ from mixpanel_aep_sandbox.aep.flows.models import (
     all_of,
     document_kind,
     envelope,
-    expect,
     find,
-    named,
+    id_and_etag,
+    require_state,
     save,
 )
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
-from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
+from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
 
 _OPERATIONS = ("add", "replace", "remove")
 
@@ -68,7 +68,7 @@ class Resource:
 
     def list(self, call: Call) -> Response:
         """Return a list of entities."""
-        return listed(
+        return list_response(
             call, self.kind, [self.view(call.scope, each) for each in all_of(call.scope, self.kind)]
         )
 
@@ -97,7 +97,7 @@ class Resource:
             new = {**envelope(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
             entity = save(scope, self.kind, new if draft else self.published(scope, new))
         location = call.url(f"{FLOW_SERVICE}/{self.kind}/{entity['id']}")
-        return JSONResponse(named(entity), 201, {"Location": location})
+        return JSONResponse(id_and_etag(entity), 201, {"Location": location})
 
     def patch(self, call: Call) -> Response:
         """Change an entity by JSON Patch."""
@@ -114,7 +114,7 @@ class Resource:
             after = {name: value for name, value in before.items() if name not in self.fields} | fields
             after["updatedClient"] = call.client_id
             entity = save(scope, self.kind, self.changed(scope, before, after, operations))
-        return JSONResponse(named(entity))
+        return JSONResponse(id_and_etag(entity))
 
     def delete(self, call: Call) -> Response:
         """Delete an entity."""
@@ -131,7 +131,7 @@ class Resource:
     def change_state(
         self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
     ) -> Response:
-        """Apply the ``op`` of the query, in either case: one of ``more``, or one that every resource has."""
+        """Apply the query's ``op``, in upper or lower case: one of ``more``, or an operation of every resource."""
         scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):
             raise FlowServiceError("1402-400", action=op.lower())
@@ -143,10 +143,10 @@ class Resource:
             if call.request.headers.get("if-match"):
                 _match(call, entity)
             entity = save(scope, self.kind, actions[op](scope, entity))
-        return JSONResponse(named(entity))
+        return JSONResponse(id_and_etag(entity))
 
     def _publish(self, scope: AepSandboxScope, entity: Entity) -> Entity:
-        expect(entity, "publish", "draft")
+        require_state(entity, "publish", "draft")
         fields = self.check(scope, self._known_fields(entity), False)
         return self.published(scope, {**entity, **fields, "state": "enabled"})
 

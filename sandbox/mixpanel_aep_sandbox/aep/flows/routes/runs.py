@@ -11,9 +11,9 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find, named, save
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find, id_and_etag, save
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
-from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
+from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
 from mixpanel_aep_sandbox.aep.flows.runs.views import settled, shown
@@ -35,7 +35,9 @@ def _list(call: Call) -> Response:
     run_due(call.scope)
     bodies = [_shown(call, settled(call.scope, run)) for run in all_of(call.scope, RUNS)]
     # The guide filters runs by `state`, which no sample of a run has.
-    return listed(call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]})
+    return list_response(
+        call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]}
+    )
 
 
 def _lookup(call: Call) -> Response:
@@ -113,8 +115,8 @@ def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Ent
 
 def _answer(call: Call, run: Entity) -> dict[str, Any]:
     forms: dict[str, dict[str, Any]] = {
-        "items": {"items": [named(run)]},
-        "id": named(run),
+        "items": {"items": [id_and_etag(run)]},
+        "id": id_and_etag(run),
         "run": _shown(call, run),
     }
     form = AepSettings.of(call.scope.state).flow_run_answer
@@ -141,4 +143,4 @@ def _act(call: Call) -> Response:
         _require_enabled(flow)
         start, end = run["window"]
         again = new_run(scope, flow, scope.now, (start, end), call.client_id, parentFlowRunId=run["id"])
-    return JSONResponse(named(again))
+    return JSONResponse(id_and_etag(again))

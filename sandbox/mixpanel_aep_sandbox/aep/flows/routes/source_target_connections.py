@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.flows.constants import (
     TARGETS,
 )
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, referred, text
+from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find_referred, require_text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import source_params
@@ -28,11 +28,11 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _check_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    text(given, "name")
-    text(given, "description", optional=True)
+    require_text(given, "name")
+    require_text(given, "description", optional=True)
     spec = spec_of(given, (MIXPANEL_SPEC,))
     if not (draft and "baseConnectionId" not in given):
-        base = referred(scope, CONNECTIONS, given.get("baseConnectionId"))
+        base = find_referred(scope, CONNECTIONS, given.get("baseConnectionId"))
         if base["connectionSpec"]["id"] != spec["id"]:
             raise FlowServiceError("1413-400")
     kept = {**given, "connectionSpec": spec}
@@ -50,8 +50,8 @@ def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
 
     The tutorial's text names the data lake's specification, its example Mixpanel's: both are accepted.
     """
-    text(given, "name", optional=True)
-    text(given, "description", optional=True)
+    require_text(given, "name", optional=True)
+    require_text(given, "description", optional=True)
     kept = {**given, "connectionSpec": spec_of(given, (DATA_LAKE_SPEC, MIXPANEL_SPEC))}
     if draft and "params" not in given:
         return kept
@@ -62,7 +62,7 @@ def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
         raise invalid(f"params.dataSetId {key} is not a dataset")
     data = _data(given)
     if data.get("format") is not None:
-        text(data, "format")
+        require_text(data, "format")
     schema = data.get("schema")
     if schema is not None and (
         not isinstance(schema, dict) or schema.get("id") != dataset["schemaRef"]["id"]
@@ -78,7 +78,7 @@ def _data(given: Entity) -> dict[str, Any]:
     return data
 
 
-def _with_base(scope: AepSandboxScope, source: Entity) -> Entity:
+def _with_base_connection(scope: AepSandboxScope, source: Entity) -> Entity:
     base = scope.get(document_kind(CONNECTIONS), source.get("baseConnectionId") or "")
     if base is None:
         return source
@@ -90,7 +90,7 @@ def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _free_of(field: str) -> Any:
+def _require_unused_by(field: str) -> Any:
     def free(scope: AepSandboxScope, entity: Entity) -> None:
         if any(entity["id"] in flow.get(field, []) for flow in all_of(scope, FLOWS)):
             raise FlowServiceError("1447-400", id=entity["id"])
@@ -103,7 +103,9 @@ SOURCE = Resource(
     SOURCES,
     (*_FIELDS, "baseConnectionId"),
     _check_source,
-    shown=_with_base,
-    free=_free_of("sourceConnectionIds"),
+    shown=_with_base_connection,
+    free=_require_unused_by("sourceConnectionIds"),
 )
-TARGET = Resource(TARGETS, _FIELDS, _check_target, shown=_unchanged, free=_free_of("targetConnectionIds"))
+TARGET = Resource(
+    TARGETS, _FIELDS, _check_target, shown=_unchanged, free=_require_unused_by("targetConnectionIds")
+)

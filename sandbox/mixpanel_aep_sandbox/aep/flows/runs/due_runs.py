@@ -15,16 +15,16 @@ CLOCK = "flows/clock"
 _LAST = "flows/last-run"
 
 
-def plan(scope: AepSandboxScope, flow: Entity) -> Entity:
-    """Return the dataflow with its next time, also after a change of its schedule. The caller holds a transaction."""
+def plan_next_run(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Store the time of a dataflow's next run, also after a change of the schedule, and return the dataflow. The caller holds a transaction."""
     schedule = kept_schedule(flow["scheduleParams"])
     covered = flow.get("plan", {}).get("covered")
     coming = schedule.first(scope.now) if covered is None else schedule.after(scope.now)
-    _set(scope, f"flow:{flow['id']}", coming)
+    _set_due_time(scope, f"flow:{flow['id']}", coming)
     return {**flow, "plan": {"next": coming, "covered": covered}}
 
 
-def forget(scope: AepSandboxScope, flow_id: str) -> None:
+def stop_creating_runs(scope: AepSandboxScope, flow_id: str) -> None:
     """Stop creating runs of a dataflow; a run that has begun continues."""
     scope.delete(CLOCK, f"flow:{flow_id}")
     for run in all_of(scope, RUNS):
@@ -47,7 +47,7 @@ def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
         covered = at
         new_run(scope, flow, at, window)
     coming = schedule.after(scope.now)
-    _set(scope, f"flow:{flow_id}", coming)
+    _set_due_time(scope, f"flow:{flow_id}", coming)
     # Not by save: a created run is not a new version of the dataflow.
     scope.put(document_kind(FLOWS), flow_id, {**flow, "plan": {"next": coming, "covered": covered}})
 
@@ -72,7 +72,7 @@ def new_run(
         **more,
     }
     scope.put(_LAST, flow["id"], {"run": run["id"]})
-    _set(scope, f"run:{run['id']}", due_ms)
+    _set_due_time(scope, f"run:{run['id']}", due_ms)
     return save(scope, RUNS, run)
 
 
@@ -84,21 +84,21 @@ def last_run(scope: AepSandboxScope, flow_id: str) -> Entity | None:
 
 def due_flows(scope: AepSandboxScope) -> list[str]:
     """Return the dataflows that are due."""
-    return _due(scope, "flow:")
+    return _due_ids(scope, "flow:")
 
 
 def due_runs(scope: AepSandboxScope) -> list[Entity]:
     """Return the due runs that were not executed yet, the oldest first."""
-    found = [run for key in _due(scope, "run:") if (run := scope.get(document_kind(RUNS), key))]
+    found = [run for key in _due_ids(scope, "run:") if (run := scope.get(document_kind(RUNS), key))]
     return sorted(found, key=lambda run: run["due"])
 
 
-def is_done(scope: AepSandboxScope, run_id: str) -> None:
-    """Remove the pending time of a run."""
+def clear_due_time(scope: AepSandboxScope, run_id: str) -> None:
+    """Remove the due time of a run, so that the run is not started again."""
     scope.delete(CLOCK, f"run:{run_id}")
 
 
-def _due(scope: AepSandboxScope, prefix: str) -> list[str]:
+def _due_ids(scope: AepSandboxScope, prefix: str) -> list[str]:
     now = scope.now
     return [
         key.removeprefix(prefix)
@@ -107,7 +107,7 @@ def _due(scope: AepSandboxScope, prefix: str) -> list[str]:
     ]
 
 
-def _set(scope: AepSandboxScope, key: str, due_ms: int | None) -> None:
+def _set_due_time(scope: AepSandboxScope, key: str, due_ms: int | None) -> None:
     if due_ms is None:
         scope.delete(CLOCK, key)
     else:

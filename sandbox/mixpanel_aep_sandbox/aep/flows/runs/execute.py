@@ -45,7 +45,7 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
     start, end = run["window"]
     span = days(start, end, where, scope.now)
     if span is None:
-        return {"copy": _copied(scope, 0)}
+        return {"copy": _copy_counts(scope, 0)}
     try:
         with client_of(scope.state, base).export(source["projectId"], *span) as lines:
             return _load_batch(scope, run, flow, lines)
@@ -59,7 +59,7 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
     """Map every line into a file first: a batch is created once the copy is known to be complete."""
     dataset = flow["ends"]["target"]["dataSetId"]
-    copied = _copied(scope, lines.seek(0, 2))
+    copied = _copy_counts(scope, lines.seek(0, 2))
     lines.seek(0)
     mapped = scope.state.store.file("flows", run["id"], secrets.token_hex(8))
     try:
@@ -99,7 +99,7 @@ def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
     return {"rows": rows, "rejected": rejected}
 
 
-def _copied(scope: AepSandboxScope, size: int) -> dict[str, Any]:
+def _copy_counts(scope: AepSandboxScope, size: int) -> dict[str, Any]:
     return {"bytes": size, "files": 1 if size else 0, "ended": scope.now}
 
 

@@ -34,7 +34,7 @@ Json = dict[str, Any]
 
 
 def settled(scope: AepSandboxScope, run: Entity) -> Entity:
-    """Return the run, finished if its batch is; call it after ``settle``."""
+    """Return the run, marked as finished if its batch is finished; call this after ``settle``."""
     if run["status"] != "inProgress" or "batch" not in run:
         return run
     batch = scope.get(BATCHES, run["batch"])
@@ -91,7 +91,7 @@ def _metrics(run: Entity, activities: list[Json]) -> Json:
 
 
 def _errors(run: Entity) -> list[Json]:
-    """Return the run's own errors, one per step. Rows lost below the threshold are errors of a success too."""
+    """Return the errors of the run itself, one per step. Rows lost below the threshold are listed for successful runs, too."""
     if failure := run.get("failure"):
         return [{"code": failure["code"], "message": _MESSAGES[failure["code"]]}]
     if run["status"] == "failed" or run.get("outcome", {}).get("errors"):

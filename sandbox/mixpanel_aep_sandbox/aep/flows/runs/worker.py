@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, save
-from mixpanel_aep_sandbox.aep.flows.runs.due_runs import due_flows, due_runs, is_done, make_due_runs
+from mixpanel_aep_sandbox.aep.flows.runs.due_runs import clear_due_time, due_flows, due_runs, make_due_runs
 from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, RunFailed, execute
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start as start_batch
@@ -81,7 +81,7 @@ def _is_running(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity
 
 def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
     if "batch" in run:  # completed before the sandbox was restarted
-        is_done(scope, run["id"])
+        clear_due_time(scope, run["id"])
         return
     started = _change(scope, run["id"], status="inProgress", started=run["due"])
     if started is None:
@@ -101,10 +101,10 @@ def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
         message = f"The sandbox failed to execute the run: {type(error).__name__}."
         failure = {"code": PROCESS, "message": message}
         _change(scope, run["id"], failure=failure, status="failed", ended=scope.now)
-        is_done(scope, run["id"])
+        clear_due_time(scope, run["id"])
         raise
     _change(scope, run["id"], **done)
-    is_done(scope, run["id"])
+    clear_due_time(scope, run["id"])
     _push(scope, done.get("batch"))
 
 

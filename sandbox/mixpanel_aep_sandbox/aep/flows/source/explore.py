@@ -32,7 +32,7 @@ def explore(call: Call, client: MixpanelClient) -> Response:
         rows = _samples(call, client, params)
     except MixpanelRequestError as refusal:
         raise _provider_error(refusal) from refusal
-    schema = inferred(rows) if rows else {"type": "object", "properties": {}}
+    schema = inferred_schema(rows) if rows else {"type": "object", "properties": {}}
     shown = rows if call.query("preview", "true").lower() == "true" else []
     # ASCII: a property may have lone surrogates, which UTF-8 cannot encode.
     text = json.dumps({"format": "hierarchical", "schema": schema, "data": shown})
@@ -46,7 +46,7 @@ def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
     return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
 
 
-def inferred(values: Iterable[Any]) -> Json:
+def inferred_schema(values: Iterable[Any]) -> Json:
     """Return a JSON schema that all values fit: text for several types [I], as nulls fit every type."""
     kinds: dict[str, Json] = {}
     objects: dict[str, list[Any]] = {}
@@ -67,9 +67,9 @@ def inferred(values: Iterable[Any]) -> Json:
         return {"type": "string"}
     (schema,) = kinds.values()
     if schema["type"] == "object":
-        schema["properties"] = {name: inferred(found) for name, found in objects.items()}
+        schema["properties"] = {name: inferred_schema(found) for name, found in objects.items()}
     if schema["type"] == "array":
-        schema["items"] = inferred(items)
+        schema["items"] = inferred_schema(items)
     return schema
 
 

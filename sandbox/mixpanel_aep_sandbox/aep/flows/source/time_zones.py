@@ -20,7 +20,7 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def are_same(name: str, iana: str) -> bool:
-    """Return whether a name of either kind matches a project whose zone has this IANA name.
+    """Return whether a Windows or IANA zone name is the same zone as the project's IANA name.
 
     A Windows name stands for several IANA zones: W. Europe Standard Time for Berlin and Rome.
     """

@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.flows.constants import DATA_LAKE_SPEC, FLOW_SPEC, 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 from mixpanel_aep_sandbox.aep.flows.models import Entity
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
-from mixpanel_aep_sandbox.aep.flows.routes.listing import listed
+from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
 
 _FILES = {MIXPANEL_SPEC: "mixpanel", DATA_LAKE_SPEC: "data-lake", FLOW_SPEC: "rest-storage-to-aep"}
 _KINDS = {"connectionSpecs": (MIXPANEL_SPEC, DATA_LAKE_SPEC), "flowSpecs": (FLOW_SPEC,)}
@@ -46,7 +46,7 @@ def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec")
 
 def _add(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
     def list_all(call: Call) -> Response:
-        return listed(call, kind, [_spec(key) for key in ids])
+        return list_response(call, kind, [_spec(key) for key in ids])
 
     def lookup(call: Call) -> Response:
         key = call.path("id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
-from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, exceeded
+from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, limit_message
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import RowPass
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_rules import row_rules
@@ -60,7 +60,7 @@ def _check_whole(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict
         raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
     if not files:
         raise _Failed(*_NO_FILES)
-    if text := exceeded(scope, files):
+    if text := limit_message(scope, files):
         raise _Failed("400", text)
     if IngestSettings.of(scope.state).duplicates == "refused" and (old := duplicate_of(scope, batch, files)):
         raise _Failed("140", _duplicate(old))

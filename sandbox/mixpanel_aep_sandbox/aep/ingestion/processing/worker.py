@@ -15,7 +15,7 @@ _lock = threading.Lock()
 
 
 def ensure_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the outcome of the rows, or None while they are processed; start the processing if necessary."""
+    """Return the outcome of a batch's rows, or None while the rows are processed; start the processing if necessary."""
     outcome = scope.get(OUTCOMES, batch["id"])
     if outcome is None:
         start(scope, batch["id"])
@@ -51,7 +51,7 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
         try:
             if scope.get(BATCHES, batch_id) is None:
                 return  # the sandbox was reset during the processing, and the files were deleted
-            scope.put(OUTCOMES, batch_id, _broken(error))
+            scope.put(OUTCOMES, batch_id, _outcome_of_bug(error))
         except sqlite3.ProgrammingError:
             return  # closed, and its folder possibly deleted
         raise
@@ -61,6 +61,6 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
         over.set()
 
 
-def _broken(error: Exception) -> dict[str, Any]:
+def _outcome_of_bug(error: Exception) -> dict[str, Any]:
     text = f"The sandbox failed to process the rows: {type(error).__name__}."
     return {"state": "failed", "metrics": {}, "errors": [{"code": "500", "description": text, "rows": []}]}

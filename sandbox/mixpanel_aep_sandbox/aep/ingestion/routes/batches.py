@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import has_expired
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save, settle, shown_status, touch
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save, save_changed, settle, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import take_planned_outcome
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import admit_batch
@@ -160,7 +160,7 @@ def promote(scope: AepSandboxScope, batch: dict[str, Any], planned_outcome: dict
     """Store the times at which a completed batch changes its status."""
     wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
     due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
-    return touch(
+    return save_changed(
         scope, batch, state="promoting", completed=scope.now, due=due, planned_outcome=planned_outcome
     )
 
@@ -172,14 +172,14 @@ def _abort(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     if not (until_finalized and batch["state"] == "promoting"):
         # "Once a batch is in the Loaded state, the batch cannot be aborted."
         _require(scope, batch, "loading", "aborted")
-    return touch(scope, batch, state="aborted")
+    return save_changed(scope, batch, state="aborted")
 
 
 def _fail(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     if batch["state"] == "failed":
         return batch
     _require(scope, batch, "loading", "failed")
-    return touch(scope, batch, state="failed", metrics={}, errors=[], finished=scope.now)
+    return save_changed(scope, batch, state="failed", metrics={}, errors=[], finished=scope.now)
 
 
 def _revert(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,13 @@ from mixpanel_aep_sandbox.aep.core.constants import IMPORT
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import files_kind
-from mixpanel_aep_sandbox.aep.ingestion.chunks import check_next, content_range, gaps, received, stitch
+from mixpanel_aep_sandbox.aep.ingestion.chunks import (
+    check_next,
+    content_range,
+    join_chunks,
+    range_fault,
+    received_ranges,
+)
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import admit_bytes
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
@@ -136,7 +142,7 @@ def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
         body["chunks"] = [chunk for chunk in body["chunks"] if chunk not in again] + [[first, last, name]]
         scope.put(files_kind(key), path, body)
     drop_bytes(scope, {"batch": key, "name": None, "chunks": again})
-    return received(body)
+    return received_ranges(body)
 
 
 def _act(call: Call) -> Response:
@@ -164,10 +170,10 @@ def _complete(call: Call) -> Response:
         return JSONResponse({"name": path, "sizeInBytes": body["size"]})  # [I] repeating it is safe
     writable_batch(call)
     body = open_file(scope, key, path)
-    if trouble := gaps(body["chunks"]):
+    if trouble := range_fault(body["chunks"]):
         raise problem(400, f"The chunks of {path} {trouble}.")
     name = secrets.token_hex(8)
-    size = stitch(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
+    size = join_chunks(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
     with _transaction_or_cleanup(call, name):
         if open_file(scope, key, path)["chunks"] != body["chunks"]:
             raise problem(400, f"File {path} is still being written to.")
@@ -186,4 +192,4 @@ def _head(call: Call) -> Response:
     body = call.scope.get(files_kind(batch["id"]), file_path(call))
     if body is None or batch["dataset"] != call.path("dataset"):
         raise problem(404, f"File {file_path(call)} not found.")
-    return Response(status_code=200, headers={"Range": received(body)})
+    return Response(status_code=200, headers={"Range": received_ranges(body)})

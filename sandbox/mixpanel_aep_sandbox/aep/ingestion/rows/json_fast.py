@@ -58,7 +58,7 @@ class FastRows:
         names = list(resolved.get("properties", {}))
         self._key = f"f{names.index('_id')}" if "_id" in names else ""
         self._stamp = f"f{names.index('timestamp')}" if "timestamp" in names else ""
-        self._primary = _primary_at(resolved) if rules.primary_in_map else None
+        self._primary = _primary_fields(resolved) if rules.primary_in_map else None
         self._latest_ms, self._most_fields = latest_ms, most_fields
         self._latest = "" if latest_ms is None else seconds_text(latest_ms)
 
@@ -84,8 +84,8 @@ class FastRows:
         return text, None if stamp is UNSET else stamp
 
 
-def _primary_at(resolved: dict[str, Any]) -> tuple[str, str]:
-    """Return the field with a row's identities, and the one that marks the primary; two empty texts without one."""
+def _primary_fields(resolved: dict[str, Any]) -> tuple[str, str]:
+    """Return the name of the identity field and of the flag that marks a primary identity; two empty texts without such a field."""
     names = list(resolved.get("properties", {}))
     identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
     items = identities.get("additionalProperties", {}).get("items", {}).get("properties", {})
@@ -171,7 +171,7 @@ class _Types:
             bounds = {_BOUNDS[name]: schema[name] for name in limits}
             types = (int,) if kind == "integer" else (int, float)
             if all(type(bound) in types and abs(bound) <= _LARGEST for bound in bounds.values()):
-                return Annotated[types[-1], Meta(**_narrowed(bounds))]
+                return Annotated[types[-1], Meta(**_narrow_bounds(bounds))]
         return self._checked(schema or {"not": {"type": "null"}})
 
     def _checked(self, schema: dict[str, Any]) -> Any:
@@ -179,7 +179,7 @@ class _Types:
         return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
 
 
-def _narrowed(bounds: dict[str, Any]) -> dict[str, Any]:
+def _narrow_bounds(bounds: dict[str, Any]) -> dict[str, Any]:
     """Return the narrower bounds: msgspec accepts one lower and one upper bound."""
     for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
         if plain in bounds and exclusive in bounds:

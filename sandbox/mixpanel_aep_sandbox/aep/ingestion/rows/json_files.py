@@ -48,7 +48,7 @@ def row_of(raw: bytes) -> Row:
         row = _DECODE(raw.decode("utf-8")) if len(raw) < LONGEST_ROW_BYTES else None
     except (ValueError, RecursionError):
         row = None
-    return row if isinstance(row, dict) and not _half_pair(raw, row) else Corrupt(raw)
+    return row if isinstance(row, dict) and not _has_lone_surrogate(raw, row) else Corrupt(raw)
 
 
 def _members(file: BinaryIO) -> Iterator[bytes]:
@@ -72,7 +72,7 @@ def _members(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Text:
-    """A window on a file's text that grows as far as the next value needs."""
+    """A part of a file's text, extended as far as parsing the next value requires."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -127,8 +127,8 @@ def _skip_line(file: BinaryIO) -> None:
             return
 
 
-def _half_pair(raw: bytes, row: dict[str, Any]) -> bool:
-    """Return whether a text has a lone surrogate, which is not a character."""
+def _has_lone_surrogate(raw: bytes, row: dict[str, Any]) -> bool:
+    """Return whether a text contains a lone surrogate, which is not a character."""
     if b"\\ud" not in raw and b"\\uD" not in raw:
         return False
     try:

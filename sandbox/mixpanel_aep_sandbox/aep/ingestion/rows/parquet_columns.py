@@ -35,20 +35,20 @@ class ColumnCheck:
         for name in names:
             child = pc.struct_field(array, name)
             found |= self._field(child, schema["properties"][name], nullable=name not in required)
-        return found - _where(pc.is_null(array)) if array.null_count else found
+        return found - _true_positions(pc.is_null(array)) if array.null_count else found
 
     def _field(self, array: Any, field: dict[str, Any], *, nullable: bool) -> set[int]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        found = _where(pc.is_null(array)) if array.null_count and not nullable else set()
+        found = _true_positions(pc.is_null(array)) if array.null_count and not nullable else set()
         kind, types = kind_of(field), pa.types
         if types.is_struct(array.type) and not nullable:
             found |= _perhaps_empty(array)
         if types.is_null(array.type):
             return found
         if kind == "object" and types.is_map(array.type):  # rows show which keys there are
-            return found | _where(pc.is_valid(array))
+            return found | _true_positions(pc.is_valid(array))
         if kind == "object":
             return found | self._members(array, field)
         if kind == "array":
@@ -63,7 +63,7 @@ class ColumnCheck:
         if kind == "map":  # a struct: each of its members is a key that may be missing
             for n in range(array.type.num_fields):
                 found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
-            return found - _where(pc.is_null(array)) if nullable else found
+            return found - _true_positions(pc.is_null(array)) if nullable else found
         return found | self._scalars(array, field, kind)
 
     def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
@@ -83,20 +83,20 @@ class ColumnCheck:
 
         schema, types = scalar_schema(field), pa.types
         number = types.is_integer(array.type) or types.is_floating(array.type)
-        found = _where(pc.invert(pc.is_finite(array))) if types.is_floating(array.type) else set()
+        found = _true_positions(pc.invert(pc.is_finite(array))) if types.is_floating(array.type) else set()
         if kind == "boolean" or (
             number and kind in ("string", "number") and not set(schema) - {"type", "minLength"}
         ):
             return found
         if types.is_string(array.type) and set(schema) == {"type", "minLength"} and schema["minLength"] == 1:
-            return _where(pc.equal(pc.binary_length(array), 0))
+            return _true_positions(pc.equal(pc.binary_length(array), 0))
         if (
             types.is_integer(array.type)
             and kind == "integer"
             and set(schema) == {"type", "minimum", "maximum"}
         ):
             outside = pc.or_(pc.less(array, schema["minimum"]), pc.greater(array, schema["maximum"]))
-            return _where(outside)
+            return _true_positions(outside)
         return found | self._by_value(array, field, schema)
 
     def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
@@ -112,10 +112,10 @@ class ColumnCheck:
         ):  # infinite values and NaN, which are not JSON, have been found before
             array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
         bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
-        return _where(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
+        return _true_positions(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
 
 
-def _where(mask: Any) -> set[int]:
+def _true_positions(mask: Any) -> set[int]:
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
@@ -127,9 +127,9 @@ def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
 
     lengths = pc.list_value_length(array)
     if field.get("uniqueItems"):
-        return _where(pc.is_valid(lengths))
-    found = _where(pc.less(lengths, max(1, field.get("minItems", 1))))
-    return found | _where(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
+        return _true_positions(pc.is_valid(lengths))
+    found = _true_positions(pc.less(lengths, max(1, field.get("minItems", 1))))
+    return found | _true_positions(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
 
 
 def _perhaps_empty(array: Any) -> set[int]:
@@ -141,7 +141,7 @@ def _perhaps_empty(array: Any) -> set[int]:
     for n in range(array.type.num_fields):
         if not array.type.field(n).type.num_fields:
             absent = pc.and_(absent, pc.is_null(pc.struct_field(array, n)))
-    return _where(absent)
+    return _true_positions(absent)
 
 
 def _refuse_repeated_keys(array: Any) -> None:

@@ -36,7 +36,7 @@ def parquet_suspects(
     """
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
-        suspects = check.suspects(batch) | _late(batch, checker.latest_ms)
+        suspects = check.suspects(batch) | _rows_in_the_future(batch, checker.latest_ms)
         if rules.primary_in_map:
             suspects |= without_primary(batch)
         if _leaves(batch.schema) > checker.most_fields:
@@ -65,7 +65,7 @@ def _leaves_of(kind: Any) -> int:
     return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
 
 
-def _late(batch: Any, latest_ms: int | None) -> set[int]:
+def _rows_in_the_future(batch: Any, latest_ms: int | None) -> set[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -161,7 +161,7 @@ def _check(kind: Any, field: dict[str, Any], name: str) -> None:
             _check(kind.item_type, its, f"{name}.{child}")
     elif (types.is_list(kind) or types.is_large_list(kind)) and target == "array":
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
-    elif not _converts(kind, target):
+    elif not _is_convertible(kind, target):
         raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
 
 
@@ -174,7 +174,7 @@ def _check_struct(kind: Any, field: dict[str, Any], name: str) -> None:
         _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
 
 
-def _converts(kind: Any, target: str) -> bool:
+def _is_convertible(kind: Any, target: str) -> bool:
     import pyarrow as pa
 
     types = pa.types

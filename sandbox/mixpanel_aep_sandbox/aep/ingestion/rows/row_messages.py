@@ -44,12 +44,12 @@ def violation_text(error: Any) -> tuple[str, str]:
     """Return keyword and message of an error of jsonschema-rs."""
     keyword, value = error.kind.name, error.instance
     if keyword == "anyOf":  # only dates have alternatives: a text, or milliseconds
-        return "format", date_text(value, "date" if _of_a_date(error) else "date-time")
+        return "format", date_text(value, "date" if _date_message(error) else "date-time")
     text = _TEXTS.get(keyword)
     return keyword, text(value, error.kind.value) if text else error.message
 
 
-def _of_a_date(error: Any) -> bool:
+def _date_message(error: Any) -> bool:
     kinds = (why.kind for alternative in error.kind.context for why in alternative)
     return any(kind.name == "format" and kind.value == "date" for kind in kinds)
 

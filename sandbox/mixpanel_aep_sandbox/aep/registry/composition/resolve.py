@@ -7,7 +7,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 
 _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
@@ -32,7 +32,7 @@ def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
     whole["properties"] = content.get("properties", {})
     if content.get("required"):
         whole["required"] = content["required"]
-    return typed(whole)
+    return with_xdm_types(whole)
 
 
 class _Resolver:

@@ -24,14 +24,14 @@ def unions(scope: AepSandboxScope) -> list[dict[str, Any]]:
     return [_union(scope, key, schemas) for key, schemas in members.items()]
 
 
-def summarized(scope: AepSandboxScope, union: dict[str, Any]) -> dict[str, Any]:
+def summarize_union(scope: AepSandboxScope, union: dict[str, Any]) -> dict[str, Any]:
     """Return a union as lists show it: with the title of its class, and only a major version."""
     title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
-def completed(union: dict[str, Any]) -> dict[str, Any]:
-    """Add the fields that every resolved union has: identities, segments and, for events, all that happened."""
+def add_union_fields(union: dict[str, Any]) -> dict[str, Any]:
+    """Add the fields that every resolved union has: identities, segments and, for events, the list of events."""
     refs = [part["$ref"] for part in union["allOf"]]
     more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
     events = {"type": "array", "title": "Time-series events", "items": {"$ref": _EVENT}}

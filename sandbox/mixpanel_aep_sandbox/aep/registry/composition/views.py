@@ -8,7 +8,7 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.accept import View
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
-from mixpanel_aep_sandbox.aep.registry.composition.unions import completed
+from mixpanel_aep_sandbox.aep.registry.composition.unions import add_union_fields
 
 _SUMMARY = ("$id", "meta:altId", "version", "title")
 _TEXTS = ("title", "description")
@@ -20,7 +20,7 @@ def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
     if view.summary:
         return {key: body[key] for key in _SUMMARY}
     if view.resolved:
-        body = resolve(scope, completed(body) if body["meta:resourceType"] == "unions" else body)
+        body = resolve(scope, add_union_fields(body) if body["meta:resourceType"] == "unions" else body)
     if view.deprecated:
         body = _with_deprecated(scope, body)
     if view.descriptors:

@@ -9,7 +9,7 @@ _RANGES = (("byte", 128), ("short", 32768), ("int", _INT))
 _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf", "$ref")
 
 
-def typed(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str, Any]:
+def with_xdm_types(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return a copy of a resource or a field with ``meta:xdmType`` everywhere.
 
     A reference to a data type is an object; a reference to a definition of its own resource, ``root``, has that
@@ -23,13 +23,13 @@ def typed(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str,
         copied["type"] = referred["type"] if referred else copied.get("type", "object")
     for holder in ("properties", "definitions"):
         if holder in node:
-            copied[holder] = {name: typed(part, root) for name, part in node[holder].items()}
+            copied[holder] = {name: with_xdm_types(part, root) for name, part in node[holder].items()}
     for holder in ("items", "additionalProperties"):
         if holder in node:
             part = node[holder]
-            copied[holder] = typed(part, root) if isinstance(part, dict) else part
+            copied[holder] = with_xdm_types(part, root) if isinstance(part, dict) else part
     if "allOf" in node:
-        copied["allOf"] = [typed(_part(part, node), root) for part in node["allOf"]]
+        copied["allOf"] = [with_xdm_types(_part(part, node), root) for part in node["allOf"]]
     if "type" in copied:
         copied["meta:xdmType"] = xdm_type(referred or copied)
     return copied

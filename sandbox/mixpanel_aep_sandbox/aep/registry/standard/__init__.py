@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard.notation import resource
 
 
@@ -23,7 +23,7 @@ def standard_by_id() -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.json")):
         for given in json.loads(path.read_text("utf-8")):
-            body = typed(resource(given))
+            body = with_xdm_types(resource(given))
             found[body["$id"]] = body
     return found
 

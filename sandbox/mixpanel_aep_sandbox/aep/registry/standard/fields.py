@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def standard_objects(scope: AepSandboxScope, name: str) -> list[Json]:
-    """Return the field ``name`` as each of Adobe's classes and field groups has it, resolved."""
+    """Return the resolved field ``name`` of each of Adobe's classes and field groups that has such a field."""
     return [
         resolve(scope, body)["properties"][name]
         for body in standard_by_id().values()

@@ -122,13 +122,13 @@ def _type(given: Json) -> Json:
     inner: Json = {"type": "object", "properties": _properties(given.pop(holder))}
     if "required" in given:
         inner["required"] = given.pop("required")
-    return inner if holder == "fields" else _held(inner, holder)
+    return inner if holder == "fields" else _in_container(inner, holder)
 
 
 def _named(name: str) -> Json:
     for suffix, holder in (("[]", "array of"), ("{}", "map of")):
         if name.endswith(suffix):
-            return _held(_named(name.removesuffix(suffix)), holder)
+            return _in_container(_named(name.removesuffix(suffix)), holder)
     if name.startswith("="):
         return {"$ref": _id(name[1:])}
     if name == "language":
@@ -136,7 +136,7 @@ def _named(name: str) -> Json:
     return {"type": "string", "format": name} if name in _FORMATS else {"type": name}
 
 
-def _held(inner: Json, holder: str) -> Json:
+def _in_container(inner: Json, holder: str) -> Json:
     if holder == "array of":
         return {"type": "array", "items": inner}
     return {"type": "object", "meta:xdmType": "map", "additionalProperties": inner}

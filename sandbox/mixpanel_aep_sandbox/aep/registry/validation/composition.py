@@ -31,11 +31,11 @@ def check_class(body: Json) -> Json:
     if behaviors != [_AD_HOC]:
         return body
     namespace = "_" + body["$id"].rpartition("/")[2]
-    parts = [_renamed(part, namespace) for part in body["allOf"]]
+    parts = [_rename_namespace(part, namespace) for part in body["allOf"]]
     return {**body, "allOf": parts, "meta:datasetNamespace": namespace}
 
 
-def _renamed(part: Json, namespace: str) -> Json:
+def _rename_namespace(part: Json, namespace: str) -> Json:
     if "_adhoc" not in part.get("properties", {}):
         return part
     fields = {namespace if name == "_adhoc" else name: field for name, field in part["properties"].items()}

@@ -39,12 +39,12 @@ def refuse_breaking(before: dict[str, Json], scope: AepSandboxScope) -> None:
 def _compare(old: Json, new: Json, path: str) -> None:
     for trait in ("type", "format", "meta:xdmType"):
         if old.get(trait) != new.get(trait):
-            raise _breaking(path, "cannot be given another type")
+            raise _breaking_change_problem(path, "cannot be given another type")
     _compare_limits(old, new, path)
     left = new.get("properties", {})
     for name, field in old.get("properties", {}).items():
         if name not in left:
-            raise _breaking(f"{path}/{name}", "cannot be removed, renamed or moved")
+            raise _breaking_change_problem(f"{path}/{name}", "cannot be removed, renamed or moved")
         _compare(field, left[name], f"{path}/{name}")
     for holder in ("items", "additionalProperties"):
         if isinstance(old.get(holder), dict):
@@ -53,18 +53,18 @@ def _compare(old: Json, new: Json, path: str) -> None:
 
 def _compare_limits(old: Json, new: Json, path: str) -> None:
     if "enum" in new and not set(map(str, old.get("enum", [None]))) <= set(map(str, new["enum"])):
-        raise _breaking(path, "cannot be restricted to fewer values")
+        raise _breaking_change_problem(path, "cannot be restricted to fewer values")
     if new.get("pattern") not in (None, old.get("pattern")):
-        raise _breaking(path, "cannot be restricted by a pattern")
+        raise _breaking_change_problem(path, "cannot be restricted by a pattern")
     if new.get("uniqueItems") is True and old.get("uniqueItems") is not True:
-        raise _breaking(path, "cannot be restricted by uniqueItems")
+        raise _breaking_change_problem(path, "cannot be restricted by uniqueItems")
     for limit in _LOWER:
         if limit in new and (limit not in old or new[limit] > old[limit]):
-            raise _breaking(path, f"cannot be restricted by {limit}")
+            raise _breaking_change_problem(path, f"cannot be restricted by {limit}")
     for limit in _UPPER:
         if limit in new and (limit not in old or new[limit] < old[limit]):
-            raise _breaking(path, f"cannot be restricted by {limit}")
+            raise _breaking_change_problem(path, f"cannot be restricted by {limit}")
 
 
-def _breaking(path: str, what: str) -> Exception:
+def _breaking_change_problem(path: str, what: str) -> Exception:
     return problem(400, f"Only additive changes are allowed once a schema is in use: field {path} {what}.")

@@ -10,7 +10,7 @@ from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
-from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import typed
+from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard.fields import standard_objects
 from mixpanel_aep_sandbox.aep.registry.validation.composition import check_class, check_schema
 from mixpanel_aep_sandbox.aep.registry.validation.fields import FieldRules, check_shape
@@ -20,7 +20,7 @@ _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 Json = dict[str, Any]
 
 
-def checked(scope: AepSandboxScope, body: Json) -> Json:
+def check_resource(scope: AepSandboxScope, body: Json) -> Json:
     """Return ``body``, whose ``$id`` and ``meta:resourceType`` are set, with the keys that follow from its composition.
 
     Raises Problem 400 for an invalid resource.
@@ -38,7 +38,7 @@ def checked(scope: AepSandboxScope, body: Json) -> Json:
         body = check_schema(scope, body)
     elif "allOf" not in body and not any(fields for fields in _field_maps(body)):
         raise problem(400, "The resource defines no fields.")
-    body = typed(body)
+    body = with_xdm_types(body)
     _check_rows(scope, body)
     if kind == "mixins" and "meta:intendedToExtend" not in body:
         raise problem(

@@ -48,7 +48,7 @@ brackets may follow, as in older examples of ``zone_date_to_utc``; it agrees wit
 
 
 def guess_date(text: str) -> ZonedDateTime:
-    """Return the date of a text. Raises EvaluationError if no format matches."""
+    """Parse a text as a date. Raises EvaluationError if no known format matches."""
     return _guess(text)[0]
 
 
@@ -75,7 +75,7 @@ def _guess(text: str) -> tuple[ZonedDateTime, str]:
 
 
 def date_from(value: Value) -> ZonedDateTime:
-    """Return the date of a date, a text, or epoch milliseconds (XDM converts Long to dates). Raises EvaluationError."""
+    """Convert a date, a text or epoch milliseconds to a date (XDM converts Long to dates). Raises EvaluationError."""
     if isinstance(value, ZonedDateTime):
         return value
     if isinstance(value, str):

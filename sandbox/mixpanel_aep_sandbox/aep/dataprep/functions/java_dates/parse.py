@@ -31,7 +31,7 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
     found: dict[str, int | tzinfo] = {}
     at = 0
     for position, part in enumerate(parts):
-        end = _take(text, at, part, _reserved(parts, position), found)
+        end = _take(text, at, part, _reserved_digits(parts, position), found)
         if end is None:
             raise EvaluationError(f"The text is not a date in the format {pattern!r}.")
         at = end
@@ -43,7 +43,7 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
         raise EvaluationError(f"The text contains no date in the format {pattern!r}.") from error
 
 
-def _reserved(parts: tuple[Part, ...], position: int) -> int:
+def _reserved_digits(parts: tuple[Part, ...], position: int) -> int:
     """Return the number of digits that following fixed-width numbers need, as in ``yyyyMMdd``."""
     reserved = 0
     for part in parts[position + 1 :]:
@@ -139,14 +139,18 @@ def _hour(numbers: dict[str, int]) -> int:
     if "H" in numbers:
         return numbers["H"]
     if "k" in numbers:
-        return _within(numbers["k"], 1, 24) % 24
+        return _require_in_range(numbers["k"], 1, 24) % 24
     if "h" in numbers or "K" in numbers:
-        hour = _within(numbers["h"], 1, 12) % 12 if "h" in numbers else _within(numbers["K"], 0, 11)
+        hour = (
+            _require_in_range(numbers["h"], 1, 12) % 12
+            if "h" in numbers
+            else _require_in_range(numbers["K"], 0, 11)
+        )
         return hour + 12 * (numbers.get("a") == 2)
     return 0
 
 
-def _within(number: int, least: int, most: int) -> int:
+def _require_in_range(number: int, least: int, most: int) -> int:
     if not least <= number <= most:
         raise ValueError("hour is out of range")
     return number
