@@ -72,4 +72,5 @@ def test_the_page_has_the_tables_and_the_picture() -> None:
     page = (DOCS / "scale.md").read_text()
     assert larger_days(Figures()) in page
     assert "| requests of the backfills |" in page
+    assert "| days after the start | everything kept |" in page
     ET.fromstring((DOCS / "scale.svg").read_text())
