@@ -14,7 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks.simulate.model import Faults, Figures, Workload
-from benchmarks.simulate.report import larger_days, numbers, picture, table
+from benchmarks.simulate.report import lake_growth, larger_days, numbers, picture, table
 from benchmarks.simulate.simulation import Outcome, run
 
 _ROOT = Path(__file__).parents[2]
@@ -41,10 +41,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(printed)
     if given.write:
         page = PAGE.read_text()
-        for name, text in (("simulation", printed), ("larger days", larger_days(figures))):
+        growth = lake_growth(next(iter(outcomes.values())), figures)
+        for name, text in (("simulation", printed), ("lake", growth), ("larger days", larger_days(figures))):
             page = _replaced(page, name, text)
         PAGE.write_text(page)
-        PICTURE.write_text(picture(outcomes, workload))
+        PICTURE.write_text(picture(outcomes, workload, figures))
 
 
 def simulate(workload: Workload, figures: Figures) -> dict[str, Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 
 class MemoryLake:
@@ -21,6 +22,11 @@ class MemoryLake:
         """Return whether an object exists."""
         self.requests["read"] += 1
         return key in self._objects
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Yield the keys below a folder."""
+        self.requests["read"] += 1
+        return (key for key in list(self._objects) if key.startswith(f"{prefix}/"))
 
     def create(self, key: str, body: bytes) -> bool:
         """Put an object unless it exists."""

@@ -62,15 +62,24 @@ class Figures:
 
 @dataclass(frozen=True)
 class Faults:
-    """The share of requests or tasks that fail, as the project's fault plans have them."""
+    """How many requests and tasks fail.
+
+    All shares, and the Retry-After, are assumptions: neither Mixpanel nor Adobe publishes how often a response is
+    truncated, an export is rejected or a batch is refused. They are high on purpose.
+    """
 
     truncated: float = 0.02
+    """Assumed. Users report exports that end early, without numbers."""
     too_many_requests: float = 0.01
+    """Assumed: 429 although the budget has admitted the request, because other programs use the project too."""
     worker_killed: float = 0.005
+    """Assumed: of the exports, and of the days from transform to stage."""
     batch_refused: float = 0.005
+    """Assumed."""
     retry_after_seconds: float = 300.0
+    """Assumed. Mixpanel documents the header, and no value."""
     noticed_after_seconds: float = 334.0
-    """Until Airflow notices that a worker was killed (measured)."""
+    """Until Airflow notices that a worker was killed: measured with Celery, at its default heartbeat timeout of 300 s."""
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import cast
 
 from benchmarks.simulate.engine import Engine, Process, Slots
@@ -82,8 +83,8 @@ class Simulation:
         }
         self.aep = BatchBudget(lake, "org@AdobeOrg", "prod", self.engine.clock)
         self.pools = {name: Slots(self.engine, count) for name, count in _SLOTS.items()}
-        self.turns = Slots(self.engine, 1)
-        """Of the backfills that wait for the guardrail for Profile, one tries at a time; it saves computing time here."""
+        self.turns = {is_profile: Slots(self.engine, 1) for is_profile in (True, False)}
+        """Of the backfills that wait for AEP's guardrails, one tries at a time; it saves computing time here."""
         self.workers = Slots(self.engine, self.figures.workers)
         self.scheduled = min(
             MOST_BATCHES - 1, self.workload.profile_pipelines * (1 + self.workload.late_days)
@@ -218,14 +219,15 @@ class Simulation:
         self.workers.leave()
         size = events * figures.raw_bytes * figures.staged_ratio
         is_profile = pipeline < self.workload.profile_pipelines
+        slots, turns = self.pools["aep_ingest"], self.turns[is_profile]
         while True:
-            if backfill and is_profile:
-                yield from self.turns.enter()
-                yield from self._admitted(lambda: self.aep.acquire_backfilled(self.scheduled))
-                self.turns.leave()
-            slots = self.pools["aep_ingest"]
-            yield from slots.enter()
-            yield from self._admitted(lambda: self.aep.acquire(int(size)))
+            if backfill:
+                scheduled = self.scheduled if is_profile else None
+                yield from turns.enter()
+                yield from self._admitted(partial(self.aep.acquire_backfill, int(size), scheduled), slots)
+                turns.leave()
+            else:
+                yield from self._admitted(partial(self.aep.acquire, int(size)), slots)
             self.outcome.batches.append((self.seconds, size, is_profile))
             yield size / figures.upload_bytes_a_second
             slots.leave()
@@ -238,13 +240,17 @@ class Simulation:
             self.outcome.loads[pipeline, day] += 1
             self.outcome.loaded[pipeline, day] = self.seconds
 
-    def _admitted(self, acquire: Callable[[], None]) -> Process:
-        """Wait as the task would that is deferred."""
+    def _admitted(self, acquire: Callable[[], None], slots: Slots | None = None) -> Process:
+        """Wait as the task would that is deferred: it has a slot of its pool only while it runs, and keeps it then."""
         while True:
+            if slots is not None:
+                yield from slots.enter()
             try:
                 acquire()
                 return
             except Throttled as throttled:
+                if slots is not None:
+                    slots.leave()
                 yield throttled.wait_seconds + self.rng.uniform(0.1, 5.0)
 
     def _events(self, pipeline: int, day: date) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from include.aep.profile_batches import MOST_BATCHES
+from include.aep.profile_batches import MOST_BATCHES, left_for_backfills
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
@@ -16,6 +16,10 @@ from include.lake.rate_budget import RateBudget, RateLimit
 BYTES_AN_HOUR = RateLimit(20e9, 3600.0, of_amounts=True)
 BATCHES_A_MINUTE = RateLimit(138, 60.0)
 """20 GB an hour, and 138 batches a minute for a user: EP:ingestion/guardrails.md."""
+BACKFILL_BYTES_AN_HOUR = RateLimit(0.8 * BYTES_AN_HOUR.most, 3600.0, of_amounts=True)
+"""A backfill's batch leaves scheduled runs a fifth of the hour, whichever runs have used the rest."""
+_STEPS_BACK_SECONDS = 120.0
+"""How much longer than the wait of a scheduled run backfills wait, so that its task has been resumed before."""
 DAY_SECONDS = 86_400.0
 Refuse = Callable[[float, RateLimit | None], NoReturn]
 
@@ -29,14 +33,15 @@ class BatchBudget:
     aep_sandbox: str
     clock: Clock = SYSTEM_CLOCK
 
-    def acquire(self, size: int, *, check_only: bool = False) -> None:
-        """Admit a batch of ``size`` bytes. With ``check_only``, only raise if the batch cannot be admitted now.
+    def acquire(self, size: int) -> None:
+        """Admit a batch of ``size`` bytes of a scheduled run. If it has to wait, backfills wait until it is admitted.
 
         Raises:
             Throttled: it would exceed a guardrail; nothing was sent to AEP.
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
+            self._scheduled_runs_first.pause(wait + _STEPS_BACK_SECONDS)
             what = "20 GB an hour" if limit is BYTES_AN_HOUR else "138 batches a minute"
             raise Throttled(
                 f"AEP ingests {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one has "
@@ -45,30 +50,65 @@ class BatchBudget:
                 wait_seconds=wait,
             )
 
-        budget = self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse)
-        if check_only:
-            budget.check(size)
-        else:
-            budget.acquire(size)
+        self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse).acquire(size)
 
-    def acquire_backfilled(self, scheduled: int) -> None:
-        """Admit a backfill's batch into a dataset for Profile, within the part of the guardrail that ``scheduled`` batches a day leave.
+    def acquire_backfill(self, size: int, scheduled: int | None = None) -> None:
+        """Admit a batch of ``size`` bytes of a backfill, which leaves scheduled runs their part of each guardrail.
+
+        ``scheduled``: how many batches a day scheduled runs create in datasets for Profile, if this is such a dataset.
+
+        Raises:
+            Throttled: it would exceed what is left, or a scheduled run waits; nothing was sent to AEP.
+        """
+
+        def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
+            what = "138 batches a minute" if limit is BATCHES_A_MINUTE else "16 of AEP's 20 GB an hour"
+            raise Throttled(
+                f"Backfills may use {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one "
+                f"has {size / 1e9:.2f} GB.",
+                f"The next batch is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
+                wait_seconds=wait,
+            )
+
+        budget = self._budget("aep", (BACKFILL_BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse)
+        self._scheduled_runs_first.check()
+        if scheduled is not None:
+            budget.check(size)  # a wait for it must not use up a batch of the day
+            self._acquire_for_profile(scheduled)
+        budget.acquire(size)
+
+    def _acquire_for_profile(self, scheduled: int) -> None:
+        """Admit a batch of a backfill into a dataset for Profile: what ``scheduled`` batches a day leave of the guardrail.
 
         Raises:
             Throttled: backfills have used up what is left for the last 24 hours.
         """
-        left = max(1, MOST_BATCHES - scheduled)
+        left = left_for_backfills(scheduled)
 
         def refuse(wait: float, _: RateLimit | None) -> NoReturn:
             raise Throttled(
                 f"Adobe recommends at most {MOST_BATCHES} batches a day in datasets that are enabled for Profile; scheduled "
-                f"runs need {scheduled}, and backfills of AEP sandbox {self.aep_sandbox} have created the other {left} in 24 "
+                f"runs need up to {MOST_BATCHES - left}, and backfills of AEP sandbox {self.aep_sandbox} have created the other {left} in 24 "
                 "hours.",
                 f"The next day of the backfill is loaded in {wait / 3600:.1f} hours. The task continues automatically then.",
                 wait_seconds=wait,
             )
 
         self._budget("aep-profile", (RateLimit(left, DAY_SECONDS),), refuse).acquire()
+
+    @property
+    def _scheduled_runs_first(self) -> RateBudget:
+        """A budget without requests: only the pauses that scheduled runs require of backfills."""
+
+        def refuse(wait: float, _: RateLimit | None) -> NoReturn:
+            raise Throttled(
+                f"Scheduled runs wait for AEP's 20 GB an hour in AEP sandbox {self.aep_sandbox}, and are loaded before "
+                "backfills.",
+                f"The next batch is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
+                wait_seconds=wait,
+            )
+
+        return replace(self._budget("aep-scheduled", (BACKFILL_BYTES_AN_HOUR,), refuse), patience_seconds=0.0)
 
     def _budget(self, name: str, limits: tuple[RateLimit, ...], refuse: Refuse) -> RateBudget:
         where = hashlib.sha256(f"{self.org_id}/{self.aep_sandbox}".encode()).hexdigest()[:16]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
 from include.aep.settings import AepSettings
-from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import PipelineError
 
 MOST_BATCHES = 90
 """A day, for all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). AEP ingests more,
 but updates profiles and segments later."""
+_REPEATED = 10
+"""One batch in ten of scheduled runs may be refused by AEP, and is created again."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,14 @@ def batches_a_day(pipeline: Pipeline) -> int:
     return 1 + pipeline.late_days + pipeline.catch_up_days
 
 
-def scheduled_batches(pipeline: Pipeline, aep: AepClient) -> int:
-    """Return how many batches a day the scheduled runs of all pipelines with the same connection create at most."""
-    others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0] if pipeline.folder else []
-    sharing = tuple(other for other in others if other.aep.conn_id == pipeline.aep.conn_id)
-    return _load(pipeline, Neighbours(sharing), aep)[0]
+def scheduled_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> int:
+    """Return how many batches a day scheduled runs create at most, of all pipelines that share the guardrail."""
+    return _load(pipeline, neighbours, aep)[0]
+
+
+def left_for_backfills(scheduled: int) -> int:
+    """Return how many batches a day backfills may create if scheduled runs create ``scheduled``; at least 1."""
+    return max(1, MOST_BATCHES - scheduled - math.ceil(scheduled / _REPEATED))
 
 
 def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> str:
@@ -94,8 +99,8 @@ def profile_batch_notes(
         return []
     return [
         f"A backfill creates one batch for each day. AEP sandbox {aep.aep_sandbox} should get at most {MOST_BATCHES} batches "
-        f"a day in datasets that are enabled for Profile, and scheduled runs create up to {total} ({named}): backfill at most "
-        f"{MOST_BATCHES - total} days of history per day."
+        f"a day in datasets that are enabled for Profile, and scheduled runs create up to {total} ({named}): a backfill loads "
+        f"at most {left_for_backfills(total)} days of history per day."
     ]
 
 

@@ -15,6 +15,7 @@ from include.lake.lake_id import check_lake_id, read_lake_id
 from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.stores.folder_permissions import require_private
 from include.mixpanel.event_filter import check_events, check_where
+from include.mixpanel.export_budget import EXPORTS_AN_HOUR, ExportBudget
 from include.quality.aep_json import PROFILE_EVENT_BYTES
 from include.xdm.mapping.mapping_file import read_mapping_file
 from include.xdm.mapping.mapping_set import bind_for
@@ -45,6 +46,21 @@ def _mixpanel(project: Project) -> str:
             "Set mixpanel.timezone in the pipeline file to the zone that Mixpanel reports.",
         )
     return f"{sentence}; the pipeline file has {source.timezone}, which changes nothing if time is UTC"
+
+
+def _exports(project: Project) -> str:
+    lake, most = project.lake, int(EXPORTS_AN_HOUR.most)
+    used = 0
+    if lake.exists:
+        budget = ExportBudget(lake, project.mixpanel_settings.project_id, project.clock)
+        used = budget.used(budget.newest())
+    days = project.pipeline.mixpanel.backfill_window_days
+    windows = (
+        "a backfill requests each day individually (backfill_window_days: 1)"
+        if days == 1
+        else f"a backfill requests up to {days} days at once (backfill_window_days: {days})"
+    )
+    return f"{most - used} of the project's {most} exports an hour are free now; {windows}"
 
 
 def _events(project: Project) -> str:
@@ -187,6 +203,7 @@ def _profile(project: Project) -> str:
 CHECKS: Mapping[str, Callable[[Project], str]] = {
     "Airflow": _airflow,
     "Mixpanel": _mixpanel,
+    "exports": _exports,
     "events": _events,
     "AEP": _aep,
     "owner": _owner,

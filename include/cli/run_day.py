@@ -65,6 +65,7 @@ class DaysRunner:
             replace=self.replace,
             on_step=on_step,
             ahead=FetchAhead(name, self.together) if self.together else None,
+            neighbours=project.neighbours,
         )
         self.meter.name(f"{day} export")
         done = steps.load(steps.to_staged(), on_wait=BatchReporter(project.aep, project.clock, out))

@@ -9,7 +9,7 @@ from datetime import date
 from enum import Enum
 
 from include.errors import NotADigest
-from include.lake.own_keys import DAY, DIGEST, OUTPUT_FILES, PIPELINE
+from include.lake.own_keys import BUDGET, DAY, DIGEST, OUTPUT_FILES, PIPELINE
 from include.redact import one_line
 
 STEP_FOLDERS = {
@@ -129,6 +129,7 @@ _OUTPUT = re.compile(
     rf"{_PIPELINE_DAY}(?P<folder>{'|'.join(_STEPS)})/(?P<digest>{DIGEST})/(?P<name>[^/]+)", re.ASCII
 )
 _QUARANTINE = re.compile(rf"{_PIPELINE_DAY}quarantine/[a-z]+-{DIGEST}\.jsonl\.gz", re.ASCII)
+_BUDGET = re.compile(BUDGET, re.ASCII)
 _REPORT = re.compile(rf"{_PIPELINE_DAY}report/{DIGEST}\.html", re.ASCII)
 
 
@@ -170,3 +171,9 @@ def read_key(key: str) -> DayKey | None:
     except ValueError:
         return None
     return DayKey(found["pipeline"], day, kind, step, digest)
+
+
+def is_removable(key: str) -> bool:
+    """Return whether cleaning may remove an object: a file, quarantine or a report of a day, or an old ticket of a budget."""
+    found = read_key(key)
+    return (found is not None and found.is_removable) or _BUDGET.fullmatch(key) is not None

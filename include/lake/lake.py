@@ -14,7 +14,7 @@ from obstore.exceptions import BaseError, NotFoundError
 
 from include.errors import AccessDenied, PipelineError, UnsafeStore
 from include.failpoint import failpoint
-from include.lake.keys import read_key
+from include.lake.keys import is_removable
 from include.lake.lake_address import default_lake, lake_address
 from include.lake.signing_keys import SigningKeys
 from include.lake.stores.bucket_store import BucketStore
@@ -201,8 +201,7 @@ class Lake:
         Raises:
             ValueError: the key is of another kind, which is a bug of the caller.
         """
-        found = read_key(key)
-        if found is None or not found.is_removable:
+        if not is_removable(key):
             raise ValueError(f"the key {key!r} must never be removed")
         try:
             self._store.remove(key)

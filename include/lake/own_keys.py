@@ -16,10 +16,12 @@ OUTPUT_FILES = {
 }
 """The names of an output's files, by its folder; ``keys.py`` has the names of the manifest and the removal record."""
 _OUTPUTS = "|".join(rf"{folder}/{DIGEST}/{name}" for folder, name in OUTPUT_FILES.items())
+BUDGET = r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/(?:\d{9,18}|state)\.json"
+"""A ticket, or the state, of a rate budget."""
 _KEYS = (
     r"\.writable",
     r"mixpanel-aep\.json",
-    r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/(?:\d{9,18}|state)\.json",
+    BUDGET,
     rf"_windows/{PIPELINE}/{DAY}_{DAY}/\d{{6,}}\.json",
     r"_signed/\d{6,}\.json",
     r"_suppressed/people/\d{6,}\.json",

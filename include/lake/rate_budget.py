@@ -7,14 +7,15 @@ a request costs one read and two small writes, however many tickets there are.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 import msgspec
 
 from include.clock import SYSTEM_CLOCK, Clock
-from include.lake.lake import Lake
+from include.lake.lake import Lake, LakeObject
 
 _CLOCKS_DIFFER_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
@@ -22,6 +23,9 @@ _KEPT_TICKETS = 500
 _PAUSES = 40
 """How many pauses may be among the last tickets, in addition to the requests that a limit counts."""
 _MOST_NUMBER = 10**12
+BUDGETS = "_budget"
+"""The folder of all budgets."""
+_STATE = "state.json"
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,12 @@ class RateBudget:
     def newest(self, known: int = 0) -> int:
         """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket.
 
-        It lists no folder: tickets are consecutive, so about thirty lookups find the last of a million.
+        Tickets are consecutive, so about thirty lookups find the last of a million. The folder is only listed where
+        ``known`` was removed with the tickets after it.
         """
         step, last = 1, known
+        if not self.lake.has(self._key(known + 1)) and not (known and self.lake.has(self._key(known))):
+            return max(map(_number, self.lake.keys(self.folder)), default=0) or known
         while self.lake.has(self._key(last + step)):
             last += step
             step *= 2
@@ -155,13 +162,13 @@ class RateBudget:
         since = self.clock.seconds() - 2 * max(limit.seconds for limit in self.limits)
         last = tuple(each for each in following.tickets[-self._ticket_count_needed :] if each.at >= since)
         # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
-        self.lake.replace(f"{self.folder}/state.json", _write(_State(following.number, last)))
+        self.lake.replace(f"{self.folder}/{_STATE}", _write(_State(following.number, last)))
         return following
 
     def _state(self) -> _State:
         """Read the state; without a valid one, read the last tickets, which earlier versions wrote alone."""
         try:
-            found = _read_state(self.lake.read(f"{self.folder}/state.json") or b"")
+            found = _read_state(self.lake.read(f"{self.folder}/{_STATE}") or b"")
             if 0 < found.number < _MOST_NUMBER:
                 return found
         except _UNREADABLE:
@@ -191,3 +198,26 @@ class RateBudget:
 
     def _key(self, number: int) -> str:
         return f"{self.folder}/{number:09d}.json"
+
+
+def expired_objects(lake: Lake, objects: Iterable[LakeObject], before: datetime) -> list[LakeObject]:
+    """Return the objects of one budget's folder that no request needs any more, in the order of their removal.
+
+    ``before``: what was written later may still count. While the budget is in use, its state and the tickets from the
+    state's number on are kept, so that the next ticket never gets the number of an earlier one.
+    """
+    found = sorted(objects, key=lambda each: each.key)  # the state is the last
+    if all(each.modified <= before for each in found):
+        return found
+    state = next((each.key for each in found if each.key.endswith(f"/{_STATE}")), None)
+    try:
+        number = _read_state(lake.read(state) or b"").number if state else 0
+    except _UNREADABLE:
+        return []  # the next request rebuilds it from the tickets
+    return [each for each in found if each.modified <= before and 0 < _number(each.key) < number]
+
+
+def _number(key: str) -> int:
+    """Return the number of a ticket, or 0 for other keys."""
+    name = key.rpartition("/")[2].removesuffix(".json")
+    return int(name) if name.isdecimal() else 0

@@ -12,7 +12,7 @@ from typing import TypeVar
 from include.aep.batch_budget import BatchBudget
 from include.aep.client import AepClient
 from include.aep.profile import is_enabled
-from include.aep.profile_batches import scheduled_batches
+from include.aep.profile_batches import Neighbours, scheduled_batches
 from include.errors import BatchStuck, FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
@@ -121,7 +121,8 @@ class DayRun(_DaySteps):
 
     ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
     in place of the active rows. ``on_step`` is called with the manifest of every step. ``ahead``: the
-    export may fetch other days of a backfill with the same request.
+    export may fetch other days of a backfill with the same request. ``neighbours`` returns the pipelines that share
+    AEP's guardrails.
     """
 
     workspace: Workspace
@@ -133,6 +134,7 @@ class DayRun(_DaySteps):
     replace: bool = False
     on_step: Callable[[Manifest], object] | None = None
     ahead: FetchAhead | None = None
+    neighbours: Callable[[], Neighbours] = Neighbours
 
     @cached_property
     def opened(self) -> OpenedHistory:
@@ -201,13 +203,16 @@ class DayRun(_DaySteps):
         )
 
     def _admit(self, size: int) -> None:
-        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part of those for Profile."""
+        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part."""
         place, aep = self.workspace, self.aep
         budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
-        if self.ahead is not None and is_enabled(self.opened.dataset["tags"]):
-            budget.acquire(size, check_only=True)  # a wait for it must not use up a batch of the day
-            budget.acquire_backfilled(scheduled_batches(place.pipeline, aep))
-        budget.acquire(size)
+        if self.ahead is None:
+            budget.acquire(size)
+        else:
+            is_for_profile = is_enabled(self.opened.dataset["tags"])
+            budget.acquire_backfill(
+                size, scheduled_batches(place.pipeline, self.neighbours(), aep) if is_for_profile else None
+            )
 
 
 @dataclass(frozen=True)

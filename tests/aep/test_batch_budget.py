@@ -55,14 +55,48 @@ def test_a_batch_above_the_limit_waits_for_an_hour_of_its_own(lake: Lake) -> Non
     assert throttled.value.wait_seconds == pytest.approx(3600)
 
 
-def test_a_check_takes_no_ticket(lake: Lake) -> None:
+def test_backfills_leave_a_fifth_of_the_hour_whoever_used_the_rest(lake: Lake) -> None:
     clock = FakeClock()
+    budget(lake, clock).acquire(6 * GB)
+    budget(lake, clock).acquire_backfill(10 * GB)
+    with pytest.raises(Throttled, match="Backfills may use 16 of AEP's 20 GB an hour"):
+        budget(lake, clock).acquire_backfill(1 * GB)
+    budget(lake, clock).acquire(4 * GB)
+    clock.at += 3600
+    budget(lake, clock).acquire_backfill(16 * GB)
+
+
+def test_a_scheduled_run_that_waits_is_loaded_before_backfills(lake: Lake) -> None:
+    """Without that, small batches of backfills would use each gigabyte that becomes free, and the large one never fits."""
+    clock = FakeClock()
+    for _ in range(16):
+        budget(lake, clock).acquire_backfill(1 * GB)
+        clock.at += 200
+    with pytest.raises(Throttled, match="AEP ingests 20 GB an hour") as scheduled:
+        budget(lake, clock).acquire(8 * GB)
+    ready = clock.at + scheduled.value.wait_seconds
+    while clock.at < ready:
+        with pytest.raises(Throttled, match="Scheduled runs wait for AEP's 20 GB an hour") as waiting:
+            budget(lake, clock).acquire_backfill(1 * GB)
+        assert waiting.value.wait_seconds > ready - clock.at
+        clock.at += 200
+    budget(lake, clock).acquire(8 * GB)
+    assert clock.at - ready < 200
+    clock.at += 3600
+    budget(lake, clock).acquire_backfill(1 * GB)
+    budget(lake, clock, "dev").acquire_backfill(16 * GB)
+
+
+def test_a_wait_for_bytes_uses_up_no_batch_of_the_day(lake: Lake) -> None:
+    clock = FakeClock()
+    budget(lake, clock).acquire(16 * GB)
     for _ in range(3):
-        budget(lake, clock).acquire(15 * GB, check_only=True)
-    assert list(lake.keys("_budget")) == []
-    budget(lake, clock).acquire(15 * GB)
-    with pytest.raises(Throttled):
-        budget(lake, clock).acquire(15 * GB, check_only=True)
+        with pytest.raises(Throttled, match="Backfills may use"):
+            budget(lake, clock).acquire_backfill(1 * GB, scheduled=81)
+    clock.at += 3600
+    budget(lake, clock).acquire_backfill(1 * GB, scheduled=81)
+    with pytest.raises(Throttled, match="have created the other 1 in"):
+        budget(lake, clock).acquire_backfill(1 * GB, scheduled=81)
 
 
 def test_the_minute_holds_138_batches(lake: Lake) -> None:
@@ -77,15 +111,16 @@ def test_the_minute_holds_138_batches(lake: Lake) -> None:
 
 def test_a_backfill_leaves_scheduled_runs_their_part_of_a_day(lake: Lake) -> None:
     clock = FakeClock()
-    for _ in range(84):
-        budget(lake, clock).acquire_backfilled(6)
+    for _ in range(83):
+        budget(lake, clock).acquire_backfill(1, 6)
         clock.at += 60
     with pytest.raises(
-        Throttled, match="scheduled runs need 6, and backfills of AEP sandbox prod have created the other 84"
+        Throttled,
+        match="scheduled runs need up to 7, and backfills of AEP sandbox prod have created the other 83",
     ) as throttled:
-        budget(lake, clock).acquire_backfilled(6)
-    assert throttled.value.wait_seconds == pytest.approx(86_400 - 84 * 60)
-    budget(lake, clock, "dev").acquire_backfilled(6)
+        budget(lake, clock).acquire_backfill(1, 6)
+    assert throttled.value.wait_seconds == pytest.approx(86_400 - 83 * 60)
+    budget(lake, clock, "dev").acquire_backfill(1, 6)
     budget(lake, clock).acquire(1)
     clock.at += throttled.value.wait_seconds
-    budget(lake, clock).acquire_backfilled(6)
+    budget(lake, clock).acquire_backfill(1, 6)

@@ -6,7 +6,7 @@ import pytest
 
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
-from include.aep.profile_batches import Neighbours, profile_batches
+from include.aep.profile_batches import Neighbours, profile_batches, scheduled_batches
 from include.aep.settings import AepSettings
 from include.aep.setup import plan_pipeline
 from include.config.model import Pipeline
@@ -39,8 +39,18 @@ def test_more_than_ninety_batches_a_day_of_all_pipelines_are_a_warning(
         own, Neighbours((other,)), aep
     )
     fewer = other.model_copy(update={"catch_up_days": 23})
-    assert "backfill at most 0 days of history per day" in notes(own, aep, fewer)
+    assert "a backfill loads at most 1 days of history per day" in notes(own, aep, fewer)
     assert "of the 90 that Adobe recommends" in profile_batches(own, Neighbours((fewer,)), aep)
+
+
+def test_scheduled_batches_are_those_of_all_pipelines_that_share_the_guardrail(
+    aep: AepClient, pipeline: Pipeline, write: Write
+) -> None:
+    write(BASE)
+    own = with_profile(pipeline, "own", late_days=5)
+    other = with_profile(pipeline, "other", late_days=3)
+    assert scheduled_batches(own, Neighbours(), aep) == 6
+    assert scheduled_batches(own, Neighbours((other,), ("unread",)), aep) == 10
 
 
 def test_only_datasets_that_are_enabled_count(aep: AepClient, pipeline: Pipeline, write: Write) -> None:

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import (
 )
 
 from include.clock import SYSTEM_CLOCK
+from include.config.loader import load_pipeline
 from include.config.model import Pipeline
 from include.errors import AccessDenied, ConfigError, Conflict, Terminal, Throttled, Transient
 from include.lake.keys import PartitionKey
@@ -33,6 +34,7 @@ from mixpanel_aep.context import partition_of, requested_refresh, should_replace
 from mixpanel_aep.errors import FailNow, TryAgain, translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
+from mixpanel_aep.operators.base import day_run
 from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
@@ -172,6 +174,22 @@ def test_a_day_that_has_not_ended_is_refused_at_once(url: str) -> None:
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
     with pytest.raises(AirflowFailException, match="Partition 2026-07-01 has not ended in UTC"):
         operator.execute(context())
+
+
+def test_the_day_of_a_pipeline_knows_those_of_other_connections_to_its_aep_sandbox(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AEP_OTHER", connection_variables(url)["AIRFLOW_CONN_AEP_DEFAULT"])
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    text = (PROJECT / "include/pipelines/hostile.yaml").read_text()
+    for name, conn_id in {"own": "aep_default", "other": "aep_other", "unread": "aep_missing"}.items():
+        mine = text.replace("aep_default", conn_id).replace("Hostile Events", f"{name} Events")
+        (folder / f"{name}.yaml").write_text(mine)
+    pipeline = load_pipeline(folder / "own.yaml")
+    workspace = Workspace.of(Lake(f"file://{tmp_path}/lake"), pipeline, DAY)
+    found = day_run(pipeline, workspace, "dag/run", backfill=True).neighbours()
+    assert ([each.name for each in found.pipelines], found.unread) == (["other"], ("unread",))
 
 
 def test_an_exhausted_budget_defers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

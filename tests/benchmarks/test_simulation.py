@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.simulate.model import Faults, Figures, Workload
-from benchmarks.simulate.report import larger_days, numbers, picture, table
-from benchmarks.simulate.simulation import Outcome, Simulation
+from benchmarks.simulate.report import lake_growth, larger_days, numbers, picture, table
+from benchmarks.simulate.simulation import Outcome, Simulation, lake_bytes
 
 pytestmark = pytest.mark.unit
 DOCS = Path(__file__).parents[2] / "docs"
@@ -33,6 +33,7 @@ def test_no_limit_of_a_service_is_exceeded(outcome: Outcome) -> None:
         found.most_gb_an_hour <= max(20.0, largest) + largest
     )  # a batch may begin before the hour, and end in it
     assert found.most_profile_batches_a_day <= 90
+    assert found.daily_delay_hours < 1.0
 
 
 def test_every_day_is_loaded_once(outcome: Outcome) -> None:
@@ -57,11 +58,19 @@ def test_windows_take_a_fraction_of_the_requests_and_the_table_and_picture_show_
     assert requests["30"] * 3 < requests["1"]
     shown = table({name: numbers(each, Figures()) for name, each in found.items()})
     assert f"| requests of the backfills | {requests['30']} | {requests['1']} |" in shown
-    assert len(ET.fromstring(picture(found, SMALL)).findall("{*}polyline")) == 4
+    assert len(ET.fromstring(picture(found, SMALL, Figures())).findall("{*}polyline")) == 7
+    growth = lake_growth(found["30"], Figures())
+    assert growth.splitlines()[0] == "| days after the start | everything kept | raw_days: 90 | raw_days: 7 |"
+    assert len(growth.splitlines()) > 3
+    last = max(found["30"].loaded.values())
+    half, all_kept = lake_bytes(found["30"], Figures(), None, [last / 2, last])
+    assert half < all_kept
+    assert lake_bytes(found["30"], Figures(), 1, [last])[0] < all_kept
 
 
 def test_the_page_has_the_tables_and_the_picture() -> None:
     page = (DOCS / "scale.md").read_text()
     assert larger_days(Figures()) in page
     assert "| requests of the backfills |" in page
+    assert "| days after the start | everything kept |" in page
     ET.fromstring((DOCS / "scale.svg").read_text())

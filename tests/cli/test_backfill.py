@@ -54,4 +54,4 @@ def test_a_dataset_for_profile_shows_what_the_guardrail_means(cli: Cli, pipeline
     change(pipelines / "hostile.yaml", ("  field_group:", "  profile: true\n  field_group:"))
     code, text = cli("plan", "hostile", "--backfill", "2026-01-01..2026-06-30")
     assert code == 0, text
-    assert "181 batches take 3 days at 84 a day" in text
+    assert "181 batches take 3 days at 83 a day" in text

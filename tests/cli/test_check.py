@@ -68,6 +68,25 @@ def test_check_finds_a_rare_event_without_the_query_api(cli: Cli, pipelines: Pat
     )
 
 
+def test_check_names_the_free_exports_and_whether_a_backfill_uses_windows(cli: Cli, pipelines: Path) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    code, text = cli("check", "hostile")
+    assert code == 0, text
+    found = re.search(r"^ok exports +(\d+) of the project's 60 exports an hour are free now; a backfill requests up to 30 "
+                      r"days at once \(backfill_window_days: 30\)$", text, re.MULTILINE)  # fmt: skip
+    assert found is not None, text
+    assert cli("run", "hostile", "2026-07-01")[0] == 0
+    change(pipelines / "hostile.yaml", ("  time_is: utc\n", "  time_is: utc\n  backfill_window_days: 1\n"))
+    text = cli("check", "hostile")[1]
+    later = re.search(
+        r"^ok exports +(\d+) of the .* free now; a backfill requests each day individually",
+        text,
+        re.MULTILINE,
+    )
+    assert later is not None, text
+    assert int(later[1]) < int(found[1])
+
+
 def test_check_lets_mixpanel_validate_where(cli: Cli, pipelines: Path) -> None:
     path = pipelines / "shop.yaml"
     path.write_text(
@@ -100,6 +119,7 @@ def test_every_check_is_reported_although_one_refuses(
     code, text = cli("check", "shop")
     assert code == 1
     assert [line[:2] for line in text.splitlines()] == [
+        "ok",
         "ok",
         "ok",
         "ok",

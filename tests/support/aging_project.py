@@ -15,7 +15,7 @@ import requests
 
 from include.clock import Clock
 from include.config.model import Retention
-from include.lake.keys import KeyKind, read_key
+from include.lake.keys import KeyKind, is_removable, read_key
 from include.lake.lake import Lake
 from include.steps.clean import CleanResult, clean
 from include.steps.ingest.step import IngestResult
@@ -95,8 +95,7 @@ class AgingProject(PipelineRunner):
         return {
             key: hashlib.sha256((root / key).read_bytes()).hexdigest()
             for key in self.lake.keys("")
-            if not ((found := read_key(key)) is not None and found.is_removable)
-            and not key.endswith(("/index.json", "/batches.json"))
+            if not is_removable(key) and not key.endswith(("/index.json", "/batches.json"))
         }
 
     def control(self, path: str, body: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from include.aep.profile import is_enabled
-from include.aep.profile_batches import MOST_BATCHES, batches_a_day, profile_batches
+from include.aep.profile_batches import left_for_backfills, profile_batches, scheduled_batches
 from include.aep.setup import Change, Plan, plan_pipeline
 from include.cli.console import Output, counted
 from include.cli.options import DayRange, parse_days
@@ -85,10 +85,11 @@ def _batches_sentence(project: Project, found: BackfillPlan) -> str:
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if not (pipeline.aep.profile or (dataset is not None and is_enabled(dataset["tags"]))):
         return ""
-    left = max(1, MOST_BATCHES - batches_a_day(pipeline))
+    neighbours = project.neighbours()
+    left = left_for_backfills(scheduled_batches(pipeline, neighbours, aep))
     total = found.days + len(found.exported)
     return (
-        f"the dataset is enabled for Profile: {profile_batches(pipeline, project.neighbours(), aep)}; "
+        f"the dataset is enabled for Profile: {profile_batches(pipeline, neighbours, aep)}; "
         f"{total:,} batches take {counted(-(-total // left), 'day')} at {left} a day"
     )
 

@@ -14,6 +14,7 @@ from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
 from include.lake.records import create_record
+from include.steps.clean.budgets import remove_tickets
 from include.steps.clean.contents import ContentsReader, DayListing, StoredOutput, list_days
 from include.steps.clean.rules import outputs_to_remove, removable_files
 
@@ -42,20 +43,23 @@ class CleanResult:
             "days": len(self.days),
             "ended_outputs": self.ended.total(),
             "ended_bytes": self.ended_bytes,
-            **{f"removed_{kind}": self.removed[kind] for kind in ("files", "quarantine", "reports")},
+            **{
+                f"removed_{kind}": self.removed[kind]
+                for kind in ("files", "quarantine", "reports", "tickets")
+            },
             "removed_bytes": self.bytes,
         }
 
     def __str__(self) -> str:
         return (
             f"{self.removed.total()} objects of {self.bytes} bytes removed ({self.removed['files']} files of outputs, "
-            f"{self.removed['quarantine']} of quarantine, {self.removed['reports']} reports); {self.ended.total()} "
-            f"outputs of {self.ended_bytes} bytes ended, to be removed by a later cleaning; {len(self.days)} days"
+            f"{self.removed['quarantine']} of quarantine, {self.removed['reports']} reports, {self.removed['tickets']} tickets "
+            f"of rate budgets); {self.ended.total()} outputs of {self.ended_bytes} bytes ended, to be removed by a later cleaning; {len(self.days)} days"
         )
 
 
 def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = False) -> CleanResult:
-    """Remove the files whose retention has ended by the pipeline's settings. ``dry_run``: only count these files.
+    """Remove what the pipeline's retention settings end, and expired tickets of rate budgets. ``dry_run``: only count it.
 
     Raises:
         AccessDenied: the credential may not remove objects; nothing was changed.
@@ -69,6 +73,9 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
         cleaning.remove_old(day, listing.reports, "reports", pipeline.retention.report_days)
         if _may_hold_ended(listing, pipeline.retention):
             cleaning.clean_outputs(reader, day, listing)
+    tickets = remove_tickets(lake, now, dry_run=dry_run)
+    cleaning.result.removed.update(["tickets"] * len(tickets))
+    cleaning.result.bytes += sum(each.bytes for each in tickets)
     return cleaning.result
 
 

@@ -56,6 +56,8 @@ def export_partition(
     if done is not None and with_files:
         done = successor_among(exports(workspace.lake, workspace.partition), done)
     if done is not None and (not with_files or workspace.has_files(done)):
+        if ahead is not None:
+            ahead.release(export_request)
         return done
     if ahead is not None and done is None and not refresh:
         fetched = ahead.export(export_request, mixpanel)

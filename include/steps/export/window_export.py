@@ -62,6 +62,12 @@ class FetchAhead:
         windows = _Windows(request, replace(self, limits=self.limits.limited_to(size)), size)
         return windows.export(mixpanel)
 
+    def release(self, request: ExportRequest) -> None:
+        """End a claim that this run left: its process ended after the day, and before the other days, were published."""
+        size = request.workspace.pipeline.mixpanel.backfill_window_days
+        if size > 1:
+            _Windows(request, self, size).release()
+
 
 @dataclass(frozen=True)
 class _Windows:
@@ -89,6 +95,13 @@ class _Windows:
             found = self._fetch(held, window, requests, mixpanel)
             if found is not None:
                 return found[day]
+
+    def release(self) -> None:
+        lease = self._lease(self._cell)
+        newest = lease.newest()
+        if newest.holder == self.ahead.run:
+            log.info("The claim that an earlier try left on %s ended", lease.cell)
+            _end(HeldLease(lease, newest), newest.most_days, {})
 
     @property
     def _cell(self) -> Window:

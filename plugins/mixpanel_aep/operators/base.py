@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from include.clock import SYSTEM_CLOCK
+from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import Throttled
 from include.lake.manifest import Manifest
@@ -34,6 +35,7 @@ from mixpanel_aep.problems import keep_problem
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from include.aep.profile_batches import Neighbours
     from include.steps.run_day import DayRun
 
 Summary = dict[str, Any]
@@ -110,7 +112,25 @@ def day_run(
     source = mixpanel.settings().source
     ahead = FetchAhead(run) if backfill else None
     client = mixpanel.get_conn()
-    return DayRun(workspace, source, client, aep, run, refresh=refresh, replace=replace, ahead=ahead)
+    return DayRun(
+        workspace,
+        source,
+        client,
+        aep,
+        run,
+        refresh=refresh,
+        replace=replace,
+        ahead=ahead,
+        neighbours=lambda: neighbours_of(pipeline),
+    )
+
+
+def neighbours_of(pipeline: Pipeline) -> Neighbours:
+    """Return the pipelines of the installation that load into the same AEP sandbox."""
+    from include.aep.profile_batches import Neighbours
+
+    others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0]
+    return Neighbours.of(pipeline, others, lambda conn_id: AepHook(conn_id).settings())
 
 
 class PartitionOperator(PipelineOperator):

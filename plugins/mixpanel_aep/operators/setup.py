@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from include.config.loader import load_readable_pipelines, neighbour_names
+from include.config.loader import neighbour_names
 from include.config.model import Pipeline
 from include.errors import AlreadyExists
 from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.operators.base import TerminableOperator
+from mixpanel_aep.operators.base import TerminableOperator, neighbours_of
 
 if TYPE_CHECKING:
     from include.aep.setup.plan import Plan
@@ -33,7 +33,6 @@ class AepSetupOperator(TerminableOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Plan the changes, log them and apply them."""
         from include.aep.ownership import Ownership
-        from include.aep.profile_batches import Neighbours
         from include.aep.setup import apply_plan, plan_pipeline
 
         name = self.pipeline.name
@@ -42,13 +41,8 @@ class AepSetupOperator(TerminableOperator):
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
             owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
-            others = load_readable_pipelines(but=name)[0]
-
-            def neighbours() -> Neighbours:
-                return Neighbours.of(self.pipeline, others, lambda conn_id: AepHook(conn_id).settings())
-
             for remaining in reversed(range(_PLANS)):
-                plan = plan_pipeline(self.pipeline, aep, owner, neighbours)
+                plan = plan_pipeline(self.pipeline, aep, owner, lambda: neighbours_of(self.pipeline))
                 self._log_plan(plan)
                 try:
                     result = apply_plan(

@@ -273,6 +273,39 @@ def test_the_claim_of_a_dead_process_expires_and_its_own_run_need_not_wait(
     assert [len(window) for window in project.asked] == [7, 23]
 
 
+def test_a_retry_whose_day_was_published_before_the_kill_frees_the_other_days(
+    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+
+    def killed(name: str) -> None:
+        if name == "window.published":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("include.steps.export.range_export.failpoint", killed)
+        patched.setattr("include.steps.export.window_export._end", lambda *_: None)
+        export(lake, MONTH[0], project, fake_clock, run="dag/killed")
+    assert exported_days(lake) == [str(MONTH[0])]
+    with pytest.raises(Throttled):
+        export(lake, MONTH[1], project, fake_clock, run="dag/other")
+    export(lake, MONTH[0], project, fake_clock, run="dag/another")
+    with pytest.raises(Throttled):
+        export(lake, MONTH[1], project, fake_clock, run="dag/other")
+    export(lake, MONTH[0], project, fake_clock, run="dag/killed")
+    export(lake, MONTH[1], project, fake_clock, run="dag/other")
+    assert project.asked == [Window(MONTH[0], MONTH[6]), Window(MONTH[1], MONTH[7])]
+
+
+def test_the_wait_for_a_dead_process_ends_when_the_day_is_exported(lake: Lake, fake_clock: FakeClock) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    held = lease(lake, fake_clock)
+    assert held.claim(held.newest(), "dag/dead") is not None
+    export_partition(place(lake, MONTH[1], fake_clock), SOURCE, project)
+    export(lake, MONTH[1], project, fake_clock, run="dag/other")
+    assert fake_clock.slept == []
+
+
 def test_a_long_export_keeps_its_claim(lake: Lake, fake_clock: FakeClock) -> None:
     held = lease(lake, fake_clock)
     claim = held.claim(held.newest(), "dag/first")

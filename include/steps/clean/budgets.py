@@ -1,0 +1,45 @@
+"""Removes tickets of rate budgets that count for no limit any more; the budgets belong to all pipelines of a lake."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from include.errors import AccessDenied
+from include.failpoint import failpoint
+from include.lake.lake import Lake, LakeObject
+from include.lake.own_keys import BUDGET
+from include.lake.rate_budget import BUDGETS, expired_objects
+
+log = logging.getLogger(__name__)
+_KEPT = timedelta(days=2)
+"""Twice the longest time of a limit, the day of Profile's batches: a worker's clock may be ahead."""
+
+
+def expired_tickets(lake: Lake, now: datetime) -> Iterator[LakeObject]:
+    """Yield the tickets, and the states of unused budgets, that no request needs any more."""
+    for name in lake.folders(BUDGETS):
+        objects = lake.objects(f"{BUDGETS}/{name}")
+        own = (each for each in objects if re.fullmatch(BUDGET, each.key, re.ASCII))
+        yield from expired_objects(lake, own, now - _KEPT)
+
+
+def remove_tickets(lake: Lake, now: datetime, *, dry_run: bool = False) -> list[LakeObject]:
+    """Remove expired tickets; return them. A role that may not remove them keeps them: they are small, and cost nothing."""
+    removed = []
+    for found in expired_tickets(lake, now):
+        # Check again: a request may have replaced the state since the listing.
+        if not dry_run and lake.modified(found.key) <= now - _KEPT:
+            failpoint("clean.remove.before")
+            try:
+                lake.remove_object(found.key)
+            except AccessDenied as denied:
+                log.warning(
+                    "Tickets of rate budgets below %s/ stay in the lake: %s", BUDGETS, denied.sentence
+                )
+                break
+            failpoint("clean.remove.after")
+        removed.append(found)
+    return removed
