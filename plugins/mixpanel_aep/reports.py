@@ -11,7 +11,9 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from airflow.models.dagrun import DagRun
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+from markupsafe import escape
 from sqlalchemy import select
 from starlette.background import BackgroundTask
 
@@ -40,6 +42,21 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-store",
 }
+_SENTENCE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>This page cannot be shown</title>
+<style>:root {{ color-scheme: light dark; }} body {{ font: 16px/1.45 system-ui, sans-serif; padding: 1rem; }}</style>
+</head><body><p>{}</p></body></html>
+"""
+
+
+@app.exception_handler(HTTPException)
+async def _as_page(request: Request, error: HTTPException) -> Response:
+    """Return an error as a page to a browser, which shows it in place of a report, and as JSON to other clients."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        return await http_exception_handler(request, error)
+    page = _SENTENCE.format(escape(str(error.detail)))
+    return HTMLResponse(page, error.status_code, {**(error.headers or {}), **_HEADERS})
 
 
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])

@@ -106,6 +106,23 @@ def test_m17_an_invalid_lake_is_reported_in_one_sentence(
     assert "u:p" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        (ROUTE, "<p>Partition 2026-07-01 has no report yet.</p>"),
+        (f"/mixpanel-aep/report/{DAG}?run_id=%3Cb%3E", "<p>This run of the DAG was not found.</p>"),
+    ],
+)
+def test_a_browser_shows_a_sentence_in_place_of_a_report(api: Api, root: Path, path: str, says: str) -> None:
+    headers = {**token("viewer"), "Accept": "text/html,*/*;q=0.8"}
+    answer = api.client.request("GET", path, headers=headers)
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert says in answer.text
+    assert not root.exists()
+
+
 def test_m17_reading_creates_no_folder(api: Api, root: Path) -> None:
     assert api.get(ROUTE, role="viewer").status_code == 404
     assert not root.exists()
