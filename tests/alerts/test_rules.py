@@ -78,6 +78,11 @@ def test_a_day_of_nothing_but_quarantine_and_one_without_events_are_judged() -> 
     assert kinds(of_loaded_day(with_alerts(), DAY, empty, BoardIndex())) == []
 
 
+def test_a_day_whose_records_cannot_be_read_has_no_unusual_volume() -> None:
+    unknown = DayFacts(0, "", trouble="The ledger cannot be read.")
+    assert kinds(of_loaded_day(with_alerts(), DAY, unknown, weeks(900, 1000, 1100))) == []
+
+
 @pytest.mark.parametrize(
     ("exported", "found"), [(500, []), (499, ["volume"]), (2000, []), (2001, ["volume"]), (0, ["volume"])]
 )
