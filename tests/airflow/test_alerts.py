@@ -162,7 +162,7 @@ def test_a_green_day_with_much_quarantine_is_an_alert_and_its_rerun_is_not(stage
     assert len(stage.mail.messages) == 1
 
 
-def test_a_day_within_its_limits_is_no_alert(stage: Stage) -> None:
+def test_a_day_within_its_limits_sends_no_alert(stage: Stage) -> None:
     stage.airflow.run("first", kind="scheduled").green()
     assert stage.kinds() == []
     assert stage.mail.messages == []
@@ -450,7 +450,7 @@ def test_a_missed_deadline_is_an_alert_that_a_real_triggerer_sends_once(
     assert stage.mail.subjects == [f"mixpanel-aep {name} {DAY}: late"]
 
 
-def test_a_missed_deadline_of_a_day_that_another_run_has_loaded_is_no_alert(
+def test_a_missed_deadline_of_a_day_that_another_run_has_loaded_sends_no_alert(
     stage: Stage, worker: Worker, no_deadlines: None
 ) -> None:
     run = stage.airflow.run("x", kind="scheduled")

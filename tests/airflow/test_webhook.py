@@ -42,7 +42,7 @@ def test_the_address_is_the_host_or_made_of_its_parts(fields: Mapping[str, Any],
 
 
 @pytest.mark.parametrize("host", [None, "", "file:///etc/passwd", "ftp://example.com", "https://"])
-def test_what_is_no_address_of_a_webhook_is_refused_without_being_shown(host: str | None) -> None:
+def test_an_invalid_address_of_a_webhook_is_refused_without_being_shown(host: str | None) -> None:
     with pytest.raises(ConfigError, match="has no address for a webhook"):
         _address(SimpleNamespace(host=host, schema=None, port=None), "hook")
 

@@ -43,7 +43,7 @@ def with_alerts(**changes: Any) -> Pipeline:
 def loaded(exported: int = 1000, quarantined: int = 0, **fields: Any) -> DayFacts:
     batches = (BatchFacts("b", exported - quarantined, "", ""),)
     return DayFacts(
-        1, "", progress="loaded", counts=Counts(exported, 0, quarantined), batches=batches, **fields
+        1, "", progress="none", counts=Counts(exported, 0, quarantined), batches=batches, **fields
     )
 
 

@@ -91,7 +91,7 @@ def test_a_day_that_was_chosen_in_airflows_own_form_is_on_the_board(visit: Any, 
     form = page.get_by_role("dialog")
     form.get_by_text("Which day?").wait_for()
     start = form.get_by_test_id("trigger-dag-submit")
-    assert start.is_disabled(), "there is no day yet"
+    assert start.is_disabled(), "a day is not chosen yet"
     form.locator("input[type=date]").fill(str(YESTERDAY))
     start.click()
     form.wait_for(state="hidden")

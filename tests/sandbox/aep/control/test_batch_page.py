@@ -1,4 +1,4 @@
-"""The page of a batch: what a person wants to know of it, as text, whoever named what it shows."""
+"""The page of a batch: what a person wants to know of it, as text, whatever names clients chose."""
 
 from __future__ import annotations
 
