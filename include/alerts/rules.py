@@ -87,6 +87,8 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
     """
     settings = _settings(pipeline)
     counts = facts.counts
+    if facts.trouble:  # its records cannot be read, so its counts are 0
+        return
     if settings.max_quarantined is not None and counts.exported:
         quarantined = counts.quarantined / counts.exported
         if quarantined > settings.max_quarantined:

@@ -15,8 +15,14 @@ AlertKind = Literal[
 ]
 KINDS: tuple[AlertKind, ...] = get_args(AlertKind)
 _SECRET = re.compile(
-    r"pass(?:word|wd|phrase)|secret|token|api_?key|private_key|access_key|authorization|credential|dsn"
-    r"|webhook_url",
+    r"(?<![a-z])pass(?:word|wd|phrase|code)?(?![a-z])|password|passwd|passphrase|(?<![a-z])pwd(?![a-z])|secret|token"
+    r"|(?:api|private|access|routing|integration|account|sas)[-_ ]?key|authorization|bearer|cookie|credential"
+    r"|signature|dsn|webhook_url",
+    re.IGNORECASE,
+)
+"""Names of arguments. A name of the form ``..._conn_id`` is that of a connection."""
+_SECRET_VALUE = re.compile(
+    r"://[^/@\s{}]*:[^/@\s{}]+@|^\s*(?:authorization:\s*)?(?:bearer|basic)\s+(?=\S*[\d=])[^\s{}]{8,}\s*$",
     re.IGNORECASE,
 )
 
@@ -38,15 +44,19 @@ def _without_secrets(kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _secret_name(value: Any) -> str | None:
+def _secret_name(value: Any, name: str = "") -> str | None:
+    """Return the name of an argument that may hold a secret: for its name, or for its value."""
     if isinstance(value, dict):
-        for name, inner in value.items():
-            if _SECRET.search(str(name)):
-                return str(name)
-            if found := _secret_name(inner):
+        for key, inner in value.items():
+            is_connection = str(key).lower().endswith("conn_id")
+            if _SECRET.search(str(key)) and not is_connection:
+                return str(key)
+            if found := _secret_name(inner, str(key)):
                 return found
-    if isinstance(value, list):
-        return next(filter(None, map(_secret_name, value)), None)
+    elif isinstance(value, list | tuple):
+        return next(filter(None, (_secret_name(inner, name) for inner in value)), None)
+    elif isinstance(value, str) and _SECRET_VALUE.search(value):
+        return name
     return None
 
 

@@ -43,7 +43,7 @@ def with_alerts(**changes: Any) -> Pipeline:
 def loaded(exported: int = 1000, quarantined: int = 0, **fields: Any) -> DayFacts:
     batches = (BatchFacts("b", exported - quarantined, "", ""),)
     return DayFacts(
-        1, "", progress="loaded", counts=Counts(exported, 0, quarantined), batches=batches, **fields
+        1, "", progress="none", counts=Counts(exported, 0, quarantined), batches=batches, **fields
     )
 
 
@@ -76,6 +76,11 @@ def test_a_day_of_nothing_but_quarantine_and_one_without_events_are_judged() -> 
     empty = DayFacts(1, "", progress="empty")
     assert kinds(loaded_day_alerts(with_alerts(), DAY, empty, weeks(900, 1000, 1100))) == ["volume"]
     assert kinds(loaded_day_alerts(with_alerts(), DAY, empty, BoardIndex())) == []
+
+
+def test_a_day_whose_records_cannot_be_read_has_no_unusual_volume() -> None:
+    unknown = DayFacts(0, "", trouble="The ledger cannot be read.")
+    assert kinds(of_loaded_day(with_alerts(), DAY, unknown, weeks(900, 1000, 1100))) == []
 
 
 @pytest.mark.parametrize(

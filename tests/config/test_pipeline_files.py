@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from include.config.alerts import KINDS
+from include.config.alerts import KINDS, NotifierSettings
 from include.config.cron import cron
 from include.config.loader import PIPELINES, load_pipeline, load_pipelines, load_readable_pipelines
 from include.config.shares import share
@@ -105,6 +107,40 @@ def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
     text = f"{GOOD}verify: {{schedule: null, reader: data_access, budget_seconds: 60}}\n"
     assert load_pipeline(write(tmp_path, text=text)).verify.schedule is None
     assert load_pipeline(write(tmp_path, "other")).verify.schedule == "0 12 * * 0"
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "name"),
+    [
+        ({"headers": {"X-Api-Key": "x"}}, "X-Api-Key"),
+        ({"headers": {"Cookie": "x"}}, "Cookie"),
+        ({"auth": {"pass": "x"}}, "pass"),
+        ({"pwd": "x"}, "pwd"),
+        ({"integration_key": "x"}, "integration_key"),
+        ({"smtp_password": "x"}, "smtp_password"),
+        ({"a": [{"b": ["https://user:word@example.com/x"]}]}, "b"),
+        ({"text": "Authorization: Bearer abcdefgh1jkl"}, "text"),
+    ],
+)
+def test_an_argument_that_may_hold_a_secret_is_refused_without_its_value(
+    kwargs: dict[str, Any], name: str
+) -> None:
+    with pytest.raises(ValidationError, match="may hold a secret") as refused:
+        NotifierSettings.model_validate({"class": "a.B", "kwargs": kwargs})
+    assert refused.value.errors()[0]["msg"].startswith(f"Value error, {name!r} may hold a secret")
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"pagerduty_events_conn_id": "x", "token_conn_id": "y", "dedup_key": "{{ alert.kind }}"},
+        {"text": "See https://wiki.example.com/a@b: bearer of news", "subject": "Basic information"},
+        {"bypass": True, "compass": 1},
+        {"url": "https://{{ conn.hook.login }}:{{ conn.hook.password }}@example.com"},
+    ],
+)
+def test_connections_and_ordinary_arguments_are_accepted(kwargs: dict[str, Any]) -> None:
+    assert NotifierSettings.model_validate({"class": "a.B", "kwargs": kwargs}).kwargs == kwargs
 
 
 def test_alerts_are_off_and_have_limits_once_they_have_a_notifier(tmp_path: Path) -> None:
