@@ -81,10 +81,10 @@ def _transform(
 def _validate(
     environment: BenchmarkEnvironment, before: str | None, _refresh: str | None
 ) -> Callable[[], dict[str, Any]]:
-    import great_expectations  # noqa: F401 - the step imports it when it begins
-
+    from include.quality import gx
     from include.steps.validate.step import validate_partition
 
+    gx.load()  # the step imports Great Expectations when it begins
     mapped = environment.workspace.require("transform", str(before))
     return lambda: _of(validate_partition(environment.workspace, mapped))
 

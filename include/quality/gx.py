@@ -9,6 +9,7 @@ from typing import Any
 
 from include.quality.checks import Check
 from include.quality.constraints import JSON_SCHEMA, cannot_check
+from include.quality.deferred_import import defer_import
 
 # At INFO it logs two hundred lines before the first sentence of a failed task's log.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -16,6 +17,9 @@ logging.getLogger("great_expectations").setLevel(logging.WARNING)
 logging.getLogger("great_expectations.data_context.types.base").addFilter(
     lambda record: record.levelno >= logging.WARNING
 )
+
+_UNUSED = ("scipy.stats", "altair")
+"""Modules for statistics and charts. Great Expectations imports them, which takes a third of its own import."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
+    load()
     import great_expectations as gx
     import pandas as pd
 
@@ -61,13 +66,15 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
 
 
 def load() -> None:
-    """Import Great Expectations and set it up, once in each process; this takes two seconds of processor time."""
+    """Import Great Expectations and set it up, once in each process; this takes over a second of processor time."""
     _batch_definition()
 
 
 @cache
 def _batch_definition() -> Any:
     """Return the batch definition of data frames; it is shared by every suite of a process."""
+    for name in _UNUSED:
+        defer_import(name)
     import great_expectations as gx
 
     import include.quality.json_schema_expectation  # noqa: F401 - registers its metric

@@ -1,0 +1,36 @@
+"""Import of a module at its first use, for modules that a library imports although this project never uses them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+
+def defer_import(name: str) -> None:
+    """Let ``import name`` return a module that loads itself at the first use of one of its attributes.
+
+    Nothing changes if the module is already imported or not installed. ``importlib.util.LazyLoader`` is not enough:
+    its modules are loaded by the second ``import``.
+    """
+    if name in sys.modules or (spec := find_spec(name)) is None:
+        return
+    module = _DeferredModule(name)
+    module.__spec__ = spec
+    sys.modules[name] = module
+
+
+_USES = ("__path__", "__all__")
+"""Read by the import of a submodule, and by ``import *``."""
+
+
+class _DeferredModule(ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        # Python, and libraries that iterate over all modules, read such names of every module.
+        if name.startswith("__") and name not in _USES:
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
