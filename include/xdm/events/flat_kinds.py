@@ -1,4 +1,4 @@
-"""Kinds of values in flat lines."""
+"""Determines the kinds of values in flat lines."""
 
 from __future__ import annotations
 
