@@ -61,7 +61,7 @@ class Flows:
         return self._http.get((*_SETS, key), "read a mapping set", Response.json_object, params)
 
     def _is_mixpanel(self, flow: JsonObject) -> bool:
-        """Return whether a dataflow's source is Mixpanel; without source data in the dataflow, its source connection is read."""
+        """Return whether a dataflow's source is Mixpanel. If the dataflow does not contain its source, the source connection is read."""
         inherited = flow.get("inheritedAttributes")
         sources = inherited.get("sourceConnections") if isinstance(inherited, dict) else None
         specs = [each.get("connectionSpec", {}).get("id") for each in sources or () if isinstance(each, dict)]

@@ -76,7 +76,7 @@ def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
     body = {key: value for key, value in record.items() if key not in ("step", "reasons", "reason")}
     with suppress(ValueError, TypeError):  # a line that is not JSON is shown as it is
         body["raw"] = json.loads(body["raw"]) if "raw" in body else None
-    fields = tuple((name, _shown(value) if show_values else HIDDEN) for name, value in _flat(body))
+    fields = tuple((name, _display_text(value) if show_values else HIDDEN) for name, value in _flat(body))
     return QuarantinedRow(str(record.get("step", "")), reasons_of(record), fields)
 
 
@@ -88,6 +88,6 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _shown(value: Any) -> str:
+def _display_text(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

@@ -195,7 +195,8 @@ def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
         found = None
     if not isinstance(found, dict):  # without its text, which contains a secret
         raise ConfigError(
-            f"The environment variable {name} is not a JSON object.", "Write the connection as JSON."
+            f"The environment variable {name} is not a JSON object.",
+            "Write the connection as a JSON object in that variable.",
         )
     return found
 

@@ -132,7 +132,7 @@ class HttpClient:
             )
 
     def _unreachable_error(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
-        """Return the error for a network fault, with the fault's class and the host only: its text contains the whole URL."""
+        """Return the error for a network fault. It contains only the fault's class and the host, because the fault's text contains the whole URL."""
         fault_name = type(fault).__name__
         host = urlsplit(request.url).netloc
         return self._service.unavailable(

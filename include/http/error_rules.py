@@ -91,7 +91,7 @@ _CODE = re.compile(r'"(?:error_code|code|title)"\s*:\s*"([A-Za-z0-9-]{3,40})"')
 
 
 def error_code(body: str) -> str:
-    """Return the machine-readable code of an error body as ", code X", or ""; never any of its prose."""
+    """Return the machine-readable code of an error body as ", code X", or ""; no other text of the body is used."""
     match = _CODE.search(body)
     return f", code {match[1]}" if match else ""
 

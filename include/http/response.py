@@ -161,7 +161,7 @@ def error_text(response: requests.Response, limit: TimeLimit) -> str:
 
 
 def _pieces(response: requests.Response, limit: TimeLimit) -> Iterator[bytes]:
-    """Yield the decoded body within the time limit, which also ends a body that trickles in."""
+    """Yield the decoded body within the time limit, so that a body that arrives very slowly also ends."""
     began = limit.clock.seconds()
     while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):
         yield piece

@@ -112,7 +112,7 @@ def digest_part(digest: str) -> str:
 
 
 class KeyKind(Enum):
-    """The kind of a key below a pipeline's day. Only the first three may ever be removed."""
+    """The kind of a key below a pipeline's day. Only objects of the first three kinds may be removed."""
 
     OUTPUT_FILE = "output file"
     QUARANTINE = "quarantine"

@@ -1,4 +1,4 @@
-"""The lake's id: it identifies the lake of a dataset, so that an empty or foreign lake is detected.
+"""The lake's id, which is also in the tags of its datasets, so that an empty or foreign lake is detected.
 
 Setup and ``recover`` write it once, and tag the AEP dataset with it. A run only compares the two.
 """

@@ -87,7 +87,7 @@ def split(body: bytes) -> Signed:
 
 
 def key_id(key: bytes) -> str:
-    """Return a key's id, which reveals nothing about the key: 16 hex digits that its records show."""
+    """Return a key's id: 16 hex digits that are written into signed records and reveal nothing about the key."""
     return hmac.digest(key, b"mixpanel-aep key id", "sha256").hex()[:16]
 
 

@@ -184,7 +184,7 @@ def _unreadable(lake: Lake, key: str) -> BadManifest:
 
 
 def _new_record(lake: Lake, project_id: int, number: int) -> dict[str, Any]:
-    """Return a record without hashes, with the salt of an earlier record of the same key: each salt costs a hash per id."""
+    """Return a new record without hashes. It reuses the salt of an earlier record of the same key, because each salt costs a hash per id."""
     key = _signing_key(lake.signing_keys)
     for record in _newest_first(lake, number):
         if (record["project_id"], record["key"]) == (project_id, key):

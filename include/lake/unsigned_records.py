@@ -1,4 +1,4 @@
-"""The records that are older than the lake's key: their digests, in signed lists that a user creates once.
+"""Signed lists of the records that are older than the lake's key, by digest. A user creates such a list once.
 
 A modification time would not suffice, because any writer of a folder can set it. A digest works in every kind of store.
 """

@@ -27,7 +27,7 @@ class ParquetColumns:
 
     @cached_property
     def first(self) -> list[str]:
-        """Return one column, to read only the number of rows."""
+        """Return the name of one column, for callers that read only the number of rows."""
         return [name for _, name in self._leaves[:1]]
 
     def needed(self, views: Iterable[View]) -> list[str]:

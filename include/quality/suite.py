@@ -129,10 +129,10 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
         ExpectationInput(inputs[group[0]].check, [v for number in group for v in inputs[number].values])
         for group in groups
     ]
-    outcomes = _outcomes(together, complete)
+    outcomes = _run_checks(together, complete)
     if not complete:  # find the columns that fail
         again = [place for place, failing in enumerate(outcomes) if failing and len(groups[place]) > 1]
-        exact = _outcomes([together[place] for place in again], complete=True)
+        exact = _run_checks([together[place] for place in again], complete=True)
         outcomes = [*outcomes]
         for place, failing in zip(again, exact, strict=True):
             outcomes[place] = failing
@@ -146,7 +146,7 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
     return found
 
 
-def _outcomes(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
+def _run_checks(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in inputs]
     for numbers in _frames(inputs):
         for number, failing in zip(numbers, run([inputs[n] for n in numbers], complete), strict=True):

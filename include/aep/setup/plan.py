@@ -1,4 +1,4 @@
-"""The plan: all changes that a pipeline needs in AEP, in order, or the reasons why it cannot succeed. Pure."""
+"""The plan: all changes that a pipeline needs in AEP, in order, or the reasons why the plan cannot succeed. Pure functions."""
 
 from __future__ import annotations
 

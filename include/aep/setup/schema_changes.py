@@ -19,7 +19,7 @@ def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
         return
     if group.group_id is None:
         yield made.CreateFieldGroup(
-            f"create field group {group.title!r} with {_counted(group.added)}",
+            f"create field group {group.title!r} with {_describe_count(group.added)}",
             f"created field group {group.title!r}",
             "aep.field_group",
             group.added,
@@ -28,22 +28,24 @@ def field_group_changes(group: FieldGroupPlan | None) -> Iterator[made.Change]:
     elif group.operations:
         clauses = {"add to": group.added, "relax constraints in": group.relaxed}
         whats = [
-            f"{verb} field group {group.title!r}: {_counted(rows)}" for verb, rows in clauses.items() if rows
+            f"{verb} field group {group.title!r}: {_describe_count(rows)}"
+            for verb, rows in clauses.items()
+            if rows
         ]
         pasts = {"added to": group.added, "relaxed constraints in": group.relaxed}
         dones = [
-            f"{verb} field group {group.title!r}: {_listed(rows)}" for verb, rows in pasts.items() if rows
+            f"{verb} field group {group.title!r}: {_join_names(rows)}" for verb, rows in pasts.items() if rows
         ]
         yield made.GrowFieldGroup(
             "; ".join(whats), "; ".join(dones), "aep.field_group", (*group.added, *group.relaxed), plan=group
         )
 
 
-def _counted(fields: made.Details) -> str:
+def _describe_count(fields: made.Details) -> str:
     return f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
 
 
-def _listed(fields: made.Details) -> str:
+def _join_names(fields: made.Details) -> str:
     return ", ".join(f"{path} ({what})" for path, what in fields)
 
 

@@ -78,7 +78,7 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
             project.sample(first, last, sample) as lines,
             show_progress("Reading", sample, "events") as meter,
         ):
-            found.add_lines(_counted(lines, meter))
+            found.add_lines(_count_progress(lines, meter))
         return f"a sample of {first} to {last}"
     days = project.exported_days(count)
     if not days:
@@ -90,11 +90,11 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
     with show_progress("Reading", total, "events") as meter:
         for day in days:
             with project.raw_lines(day) as lines:
-                found.add_lines(_counted(lines, meter))
+                found.add_lines(_count_progress(lines, meter))
     return f"{days[-1]} to {days[0]}"
 
 
-def _counted(lines: Iterable[bytes], meter: Meter) -> Iterator[bytes]:
+def _count_progress(lines: Iterable[bytes], meter: Meter) -> Iterator[bytes]:
     for line in lines:
         meter()
         yield line

@@ -100,7 +100,7 @@ class _Cleaning:
     _is_allowed: bool = False
 
     def remove_old(self, day: date, objects: Iterable[LakeObject], kind: str, days: int | None) -> None:
-        """Remove objects that were written more than ``days`` ago."""
+        """Remove objects that were written more than ``days`` days ago."""
         for found in objects if days is not None else ():
             limit = self.now - timedelta(days=days or 0)
             # Check again: a run of the day may have written it since the listing.

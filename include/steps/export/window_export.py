@@ -101,7 +101,7 @@ class _Windows:
         newest = lease.newest()
         if newest.holder == self.ahead.run:
             log.info("The claim that an earlier try left on %s ended", lease.cell)
-            _end(HeldLease(lease, newest), newest.most_days, {})
+            _end_claim(HeldLease(lease, newest), newest.most_days, {})
 
     @property
     def _cell(self) -> Window:

@@ -182,7 +182,7 @@ class Forgetting:
 
 
 def day_summary(found: FoundDay) -> dict[str, Any]:
-    """Return what a day holds of the people, for programs."""
+    """Return the numbers of the people's rows in a day, as JSON."""
     stored: StoredDay = found.stored
     return {
         "pipeline": stored.pipeline.name,

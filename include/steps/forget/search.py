@@ -82,7 +82,7 @@ class StoredDay:
 
 @dataclass
 class FoundDay:
-    """What a day holds of the people. ``raw``, ``quarantine``: rows by key; ``mentions``: others' events with their ids."""
+    """The rows of the people that a day contains. ``raw``, ``quarantine``: rows by key; ``mentions``: events of other people that contain their ids."""
 
     stored: StoredDay
     raw: Counter[str] = field(default_factory=Counter)
@@ -93,7 +93,7 @@ class FoundDay:
 
     @property
     def is_affected(self) -> bool:
-        """Return whether something of the day has to be removed."""
+        """Return whether the day contains rows that have to be removed."""
         return bool(self.raw or self.quarantine or self.reports or self.is_unsearchable)
 
 

@@ -1,4 +1,4 @@
-"""Fills a batch with the staged files, and completes it once it is alone."""
+"""Fills a batch with the staged files, and completes it if no other batch of the day is open or active."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _require_alone(work: BatchLoader, batch: str) -> None:
 
 
 def _refusal_reason(work: BatchLoader, batch: str) -> PipelineError | None:
-    """Return why AEP may refuse a batch that was open a moment ago."""
+    """Return the reason why AEP may refuse the upload to a batch that was open shortly before."""
     partition = work.workspace.partition
     if len(work.ledger.records()) > len(work.records):
         return Conflict(

@@ -12,7 +12,7 @@ _POLL_SECONDS = 2.0
 def wait_for_other_claim(
     ledger: Ledger, records: list[LedgerRecord], run: str, clock: Clock
 ) -> list[LedgerRecord]:
-    """Wait while another run's claim is changing; return the ledger's records afterwards.
+    """Wait while another run is changing its claim; then return the ledger's records.
 
     Taking it over too early is safe: the ledger fences the other run out at its next write.
     """

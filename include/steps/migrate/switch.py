@@ -1,4 +1,4 @@
-"""The switch day: the first day that the pipeline loads, so that no day is missing or duplicated. Pure functions."""
+"""The switch day: the first day that the pipeline loads, so that no day is missing or loaded twice. Pure functions."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _next_midnight(flow: Dataflow, zone: ZoneInfo, after_ms: int) -> datetime | 
 
 
 def _days_not_loaded(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
-    """Return the days of windows that failed and that no successful run covers."""
+    """Return the days in windows of failed runs that no successful run covers."""
     done = sorted(_loaded_windows(flow))
     failed = [run.window for run in flow.runs if run.status == "failed" and run.window is not None]
     days: set[date] = set()

@@ -45,7 +45,7 @@ def window_start(pipeline: Pipeline, now: datetime) -> date:
 def late_beyond_window(
     lake: Lake, pipeline: Pipeline, mixpanel: Exporter, before: date, now: datetime
 ) -> dict[date, int]:
-    """Count the events of the days before ``before`` that their day's last export may not show.
+    """Count by day the events before the day ``before`` that the last export of their day may not contain.
 
     One export requests what Mixpanel processed recently; only days that were exported before are counted.
     """

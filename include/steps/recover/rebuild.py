@@ -146,7 +146,7 @@ class _Day:
         return None
 
     def _in_flight(self, records: list[LedgerRecord]) -> str | None:
-        """Return why a batch at AEP would be lost: a run continues with the batch that the ledger names last."""
+        """Return the reason why the recovery would lose a batch in flight: a run continues only with the last batch of the ledger."""
         unfinished = in_flight(records)
         if unfinished is None or unfinished.batch in {batch.id for batch in self.batches.active_of(self.day)}:
             return None

@@ -1,4 +1,4 @@
-"""Stage: files in the format that AEP accepts: the valid files themselves, or new files without the active rows."""
+"""Stage: provides files in the format that AEP accepts: the valid files themselves, or new files without rows that are already active."""
 
 from __future__ import annotations
 

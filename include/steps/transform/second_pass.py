@@ -168,7 +168,7 @@ class PartWriter:
 
 
 def reads_processing(compiled: CompiledMapping) -> bool:
-    """Return whether a field can show what Mixpanel rewrites, which is not part of an event's content digest."""
+    """Return whether a field can contain a value that Mixpanel rewrites, which is not part of an event's content digest."""
     names = {*compiled.whole, *compiled.read_properties}
     return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
 

@@ -1,4 +1,4 @@
-"""Spill files: the parsed events, by bucket, as Arrow record batches.
+"""Writes and reads spill files: the parsed events, by bucket, as Arrow record batches.
 
 Each batch is compressed as a whole, after its length and its compressed length. Arrow's own compression handles each
 buffer separately, which costs several times as much if a batch has hundreds of small ones.

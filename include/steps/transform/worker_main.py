@@ -36,7 +36,7 @@ def main(connection: int, life: int) -> None:
             verb, *arguments = channel.recv()
             if verb == "parse":
                 arguments = [received_blocks(channel, work.job, name)]
-            channel.send((*_answer(work, verb, arguments), records.taken()))
+            channel.send((*_answer(work, verb, arguments), records.take_records()))
 
 
 class _WithoutPandas(MetaPathFinder):
@@ -79,7 +79,7 @@ class _Records(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self._kept.append((record.name, record.levelno, record.getMessage()))
 
-    def taken(self) -> list[tuple[str, int, str]]:
+    def take_records(self) -> list[tuple[str, int, str]]:
         """Return the records since the last call."""
         kept, self._kept = self._kept, []
         return kept

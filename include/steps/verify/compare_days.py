@@ -82,7 +82,7 @@ class DayComparer:
         return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
     def compare_undated(self, days: Iterable[date]) -> DayResult | None:
-        """Count the rows of active batches of this project that name no day; None without such batches.
+        """Count the rows of this project's active batches whose tags name no day; return None without such batches.
 
         ``days``: all that have a ledger. A row that is also in one of their loads is a duplicate, any other a phantom.
         """

@@ -52,7 +52,7 @@ def leaf_of(code: int) -> tuple[int, bool]:
 
 
 class _Made(NamedTuple):
-    """The column of a leaf, its failures, and for each of several sources whether it is present."""
+    """The column of a leaf, its failed conversions, and whether each of its sources is present."""
 
     array: Any
     failures: list[Failure]
@@ -118,7 +118,7 @@ class ColumnBuilder:
         return _Made(*leaf.converter.from_values(values), there)
 
     def _restore_unused_properties(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
-        """Record the properties that a leaf took but did not use.
+        """Record the properties that a leaf read but did not use, so that they are kept as unmapped.
 
         Their conversion failed, or an earlier source was present.
         """

@@ -82,7 +82,7 @@ def is_present(value: Value) -> bool:
 
 
 def descend(value: Value, steps: Sequence[Step]) -> Value:
-    """Return the value inside a value, or MISSING."""
+    """Return the value at a path inside another value, or MISSING."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(str(step), MISSING)

@@ -186,7 +186,7 @@ class EventParser:
             return math.floor(number * factor)
 
     def when(self, wall_ms: int, arrival_ms: int | None) -> EventTime:
-        """Return the instant of an event; raise ``RejectedEvent`` if it is not in the day or is in the future."""
+        """Return the instant of an event; raise ``RejectedEvent`` if the instant is not in the day or is in the future."""
         try:
             when = event_time(wall_ms, self.wall_clock_zone, arrival_ms)
         except OverflowError:

@@ -1,4 +1,4 @@
-"""Kinds of values in flat lines, and the values of whole numbers."""
+"""Determine the kinds of values in flat lines, and the values of whole numbers."""
 
 from __future__ import annotations
 

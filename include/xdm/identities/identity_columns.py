@@ -1,4 +1,4 @@
-"""The identities of many rows by the rules of their namespaces, read or computed, and counts of dropped values."""
+"""Reads or computes the identities of many rows by the rules of their namespaces, and counts dropped values."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def can_hold(field: XdmField, kind: Type) -> bool:
 
 
 def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
-    """Return a sentence for each destination that is inside another one."""
+    """Return an error sentence for each destination that is inside another destination."""
     for path, number in taken.items():
         for n in range(1, len(path)):
             if path[:n] in taken:
@@ -98,7 +98,7 @@ def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
 
 
 def unfilled_required_fields(root: XdmField, filled: Iterable[Names]) -> Iterator[str]:
-    """Return a sentence for each required field that no mapping fills.
+    """Return an error sentence for each required field that no mapping fills.
 
     A required field of an object counts only if a mapping fills something inside the object.
     """

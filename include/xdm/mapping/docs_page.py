@@ -21,7 +21,7 @@ READY = {
 """The title of each ready mapping file."""
 
 
-def with_tables(page: str) -> str:
+def replace_tables(page: str) -> str:
     """Return the page with its generated tables replaced."""
     for name, lines in (("identity rules", _rules()), ("ready mappings", _mappings())):
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
@@ -57,4 +57,4 @@ def _mappings() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(replace_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

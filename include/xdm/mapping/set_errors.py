@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
-    """Return a sentence if the dataset is enabled for Profile and no field gives the primary identity of every event."""
+    """Return an error sentence if the dataset is enabled for Profile and no field contains the primary identity of every event."""
     use = schema.profile
     if use is None:
         return
@@ -28,7 +28,7 @@ def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
 
 
 def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """Return a sentence for each array that one mapping fills as a whole and another one item by item."""
+    """Return an error sentence for each array that one mapping fills as a whole and another mapping item by item."""
     for (names, inside), number in taken.items():
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
@@ -36,7 +36,7 @@ def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]
 
 
 def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
-    """Return a sentence for each mapping that fills every item of an array whose items no mapping creates."""
+    """Return an error sentence for each mapping that fills every item of an array whose items no mapping creates."""
     made = {
         (m.destination, m.inside[:n])
         for m in mappings

@@ -1,4 +1,4 @@
-"""Points in time as clients of the control plane write them."""
+"""Parses points in time in the forms that clients of the control plane use."""
 
 from __future__ import annotations
 

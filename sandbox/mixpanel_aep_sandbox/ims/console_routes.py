@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.core.constants import CONSOLE
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.gateway import Caller, caller
 from mixpanel_aep_sandbox.core.state import SandboxState
-from mixpanel_aep_sandbox.ims.models import add_secret, parse_scopes, remove_secret, shown
+from mixpanel_aep_sandbox.ims.models import add_secret, parse_scopes, remove_secret, secret_view
 
 _READ, _MANAGE = "read_client_secret", "manage_client_secrets"
 Handler = Callable[[SandboxState, Request], Response]
@@ -52,7 +52,7 @@ def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Any]
 
 def _list(state: SandboxState, request: Request) -> Response:
     known = _allowed(state, request, _READ)
-    entries = [shown(entry) for entry in known.credential["secrets"]]
+    entries = [secret_view(entry) for entry in known.credential["secrets"]]
     return JSONResponse({"client_id": known.client_id, "client_secrets": entries})
 
 
@@ -62,7 +62,7 @@ def _add(state: SandboxState, request: Request) -> Response:
         secret, entry = add_secret(state, known.client_id, known.credential)
     except ValueError as error:
         raise problem(400, str(error)) from error
-    return JSONResponse({**shown(entry), "client_secret": secret}, 201)
+    return JSONResponse({**secret_view(entry), "client_secret": secret}, 201)
 
 
 def _remove(state: SandboxState, request: Request) -> Response:

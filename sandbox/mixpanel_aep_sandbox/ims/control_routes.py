@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.core.constants import DEMO_ORG, DEMO_SCOPE
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
-from mixpanel_aep_sandbox.ims.models import MOST_SECRETS, replace_secrets, shown
+from mixpanel_aep_sandbox.ims.models import MOST_SECRETS, replace_secrets, secret_view
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -76,5 +76,5 @@ def _public(client_id: str, credential: Document) -> dict[str, Any]:
     return {
         "client_id": client_id,
         **credential,
-        "secrets": [shown(entry) for entry in credential["secrets"]],
+        "secrets": [secret_view(entry) for entry in credential["secrets"]],
     }

@@ -93,7 +93,7 @@ def replace_secrets(state: SandboxState, client_id: str, given: Any) -> Document
     return credential
 
 
-def shown(entry: Document) -> Document:
+def secret_view(entry: Document) -> Document:
     """Return a secret as the console lists it, without its value."""
     made = datetime.fromtimestamp(entry["created"] / 1000, UTC)
     used = entry["last_used"]

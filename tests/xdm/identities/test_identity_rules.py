@@ -18,7 +18,7 @@ from include.xdm.convert.column_converter import decode_values
 from include.xdm.identities.identity_rules import BLANKS, REASONS, IdentityRules, identity_rules
 from include.xdm.identities.identity_texts import IdentityTexts, judged, texts_of
 from include.xdm.identities.placeholders import PLACEHOLDERS
-from include.xdm.mapping.docs_page import PAGE, with_tables
+from include.xdm.mapping.docs_page import PAGE, replace_tables
 
 pytestmark = pytest.mark.unit
 DEFAULT = IdentityPlaceholders()
@@ -217,7 +217,7 @@ def test_a_pipeline_file_extends_replaces_or_switches_off_the_placeholders(
 def test_the_page_has_the_rules_and_the_shipped_mappings() -> None:
     """Otherwise: python -m include.xdm.mapping.docs_page"""
     page = PAGE.read_text(encoding="utf-8")
-    assert page == with_tables(page)
+    assert page == replace_tables(page)
     assert all(f"| `{reason}` | " in page for reason in REASONS)
 
 

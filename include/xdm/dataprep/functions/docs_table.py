@@ -21,7 +21,7 @@ def tables() -> str:
     return "\n".join(_lines())
 
 
-def with_tables(page: str) -> str:
+def replace_tables(page: str) -> str:
     """Return the page with its generated tables replaced."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -59,4 +59,4 @@ def _code(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(replace_tables(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -57,7 +57,7 @@ def right(text: str, count: int) -> str:
 
 
 def instr(text: str, wanted: str, start: int, occurrence: int) -> int:
-    """Return the position of the given ``occurrence`` of ``wanted`` in the text, searched from ``start`` on; -1 if there is none."""
+    """Return the position of the given ``occurrence`` of ``wanted`` in the text, searched from ``start`` on; -1 if the text does not contain it."""
     if occurrence < 1:
         raise Failure("an occurrence counts from 1")
     found = max(start, 0) - 1

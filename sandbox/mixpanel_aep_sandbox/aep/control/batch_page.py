@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from starlette.responses import HTMLResponse
 
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown, visible
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
 
@@ -48,7 +48,7 @@ def missing_page(key: str) -> HTMLResponse:
 
 def render(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     """Return the page as HTML. The template escapes everything in it."""
-    body = shown(scope, batch)
+    body = batch_view(scope, batch)
     dataset = scope.get(DATASETS, batch["dataset"])
     return _template().render(
         batch=body,

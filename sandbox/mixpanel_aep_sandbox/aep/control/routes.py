@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view
 from mixpanel_aep_sandbox.aep.control.batch_page import batch_page, missing_page
 from mixpanel_aep_sandbox.aep.control.settings import change, current
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, CONTROL, DEMO_CLIENT_ID, DEMO_ORG
@@ -109,7 +109,9 @@ def _rows(call: ControlCall) -> Response:
 
 def _batches(call: ControlCall) -> Response:
     settle(call.scope)
-    return JSONResponse({"batches": [shown(call.scope, batch) for _, batch in call.scope.items(BATCHES)]})
+    return JSONResponse(
+        {"batches": [batch_view(call.scope, batch) for _, batch in call.scope.items(BATCHES)]}
+    )
 
 
 def _batch_page(call: ControlCall) -> Response:
@@ -140,7 +142,7 @@ def _change_batch(call: ControlCall) -> Response:
             batch = _set_status(scope, batch, body["status"], body.get("errors", []))
     if batch["state"] == "promoting" and start(scope, key).wait(_PATIENCE_SECONDS):
         settle(scope)
-    return JSONResponse(shown(scope, scope.get(BATCHES, key) or batch))
+    return JSONResponse(batch_view(scope, scope.get(BATCHES, key) or batch))
 
 
 def _set_status(scope: AepSandboxScope, batch: dict[str, Any], status: Any, errors: Any) -> dict[str, Any]:

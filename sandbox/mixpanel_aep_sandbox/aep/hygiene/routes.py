@@ -39,7 +39,7 @@ def _list(call: Call) -> Response:
     Of the documented filters, ``status``, ``datasetId``, ``ttlId`` and the three texts are supported.
     """
     settle(call.scope)
-    found = [_shown(call, body) for _, body in call.scope.items(EXPIRATIONS)]
+    found = [_expiration_view(call, body) for _, body in call.scope.items(EXPIRATIONS)]
     statuses = set(filter(None, call.query("status").split(",")))
     found = [body for body in found if not statuses or body["status"] in statuses]
     for name in ("datasetId", "ttlId"):
@@ -73,13 +73,13 @@ def _create(call: Call) -> Response:
         "history": (before or {}).get("history", []),
         **_checked_fields(call, {}),
     }
-    return JSONResponse(_shown(call, save_expiration(scope, made, "created")), 201)
+    return JSONResponse(_expiration_view(call, save_expiration(scope, made, "created")), 201)
 
 
 def _lookup(call: Call) -> Response:
     settle(call.scope)
     body = _find_expiration(call)
-    shown = _shown(call, body)
+    shown = _expiration_view(call, body)
     if "history" in call.query("include").split(","):
         shown["history"] = [
             {
@@ -99,7 +99,9 @@ def _update(call: Call) -> Response:
     if body["status"] != "pending":
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
     return JSONResponse(
-        _shown(call, save_expiration(call.scope, {**body, **_checked_fields(call, body)}, "updated"))
+        _expiration_view(
+            call, save_expiration(call.scope, {**body, **_checked_fields(call, body)}, "updated")
+        )
     )
 
 
@@ -147,7 +149,7 @@ def _milliseconds(value: Any) -> int:
         raise problem(400, "expiry must be a date and time in ISO 8601 format.") from error
 
 
-def _shown(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+def _expiration_view(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     dataset = call.scope.get(DATASETS, body["datasetId"])
     return {
         "ttlId": body["ttlId"],

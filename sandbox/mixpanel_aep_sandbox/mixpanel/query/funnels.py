@@ -43,7 +43,7 @@ class _Hit(NamedTuple):
 
 @dataclass
 class _Bucket:
-    """The people who entered the funnel in some days: for each step their number and the time it took."""
+    """The people who entered the funnel in some days: for each step, how many completed the step and how long they took."""
 
     counts: list[int]
     waits: list[int] = field(default_factory=list)

@@ -76,7 +76,7 @@ def _is_known(scope: AepSandboxScope, batch: dict[str, Any], lag: float) -> bool
     return bool(batch["created"] + lag <= scope.now and not batch.get("vanished"))
 
 
-def shown(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def batch_view(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     """Return a batch as Catalog shows it."""
     body: dict[str, Any] = {
         "id": batch["id"],
@@ -123,13 +123,13 @@ def _lookup(call: Call) -> Response:
     if len(keys) == 1:
         batch = visible_batch(call.scope, keys[0])
         return single_object_response(
-            call, batch["id"], batch, keep_requested_properties(call, shown(call.scope, batch))
+            call, batch["id"], batch, keep_requested_properties(call, batch_view(call.scope, batch))
         )
     selected = [batch for batch in visible(call.scope) if batch["id"] in keys]
     if not selected:
         raise problem(404, f"Batch {call.path('id')} not found.")
     return JSONResponse(
-        {batch["id"]: keep_requested_properties(call, shown(call.scope, batch)) for batch in selected}
+        {batch["id"]: keep_requested_properties(call, batch_view(call.scope, batch)) for batch in selected}
     )
 
 
@@ -154,7 +154,7 @@ def _filter_batches(call: Call) -> list[tuple[str, dict[str, Any]]]:
     for batch in visible(call.scope):
         if any(filters[name] and batch[key] not in filters[name] for name, key in _LISTS.items()):
             continue
-        body = shown(call.scope, batch)
+        body = batch_view(call.scope, batch)
         if filters["status"] and body["status"] not in filters["status"]:
             continue
         if all(bound is None or _in_range(body, path, sign, bound) for path, sign, bound in ranges):

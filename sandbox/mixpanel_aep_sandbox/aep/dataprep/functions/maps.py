@@ -128,7 +128,7 @@ def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate)
 
 
 def _property(node: Node, scope: Scope, evaluate: Evaluate) -> str:
-    """Return the name of the property: ``object_to_map(addresses,type)`` names it without quotes; a text works too."""
+    """Return the name of the property in an argument: a bare name, as in ``object_to_map(addresses,type)``, or a text."""
     names = path_names(node)
     if len(names) == 1:
         return names[0]

@@ -1,4 +1,4 @@
-"""Conversion of text to tokens."""
+"""The lexer: converts the text of an expression to tokens."""
 
 from __future__ import annotations
 

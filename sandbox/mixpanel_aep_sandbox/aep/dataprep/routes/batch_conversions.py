@@ -40,14 +40,14 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
-    routes.add("GET", "/{id}", lambda call: JSONResponse(_shown(call, _find_conversion(call))))
+    routes.add("GET", "/{id}", lambda call: JSONResponse(_conversion_view(call, _find_conversion(call))))
     routes.add("GET", "/{id}/activities", lambda call: JSONResponse(_activities(call)))
     routes.add("GET", "/{id}/activities/{activity}", _activity)
 
 
 def _list(call: Call) -> Response:
     limit = number(call, "limit") or _MOST
-    found = [_shown(call, body) for _, body in call.scope.items(_KIND)]
+    found = [_conversion_view(call, body) for _, body in call.scope.items(_KIND)]
     for name in _FILTERS:
         # The client writes destinationDataSetId, too.
         key = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
@@ -82,7 +82,7 @@ def _create(call: Call) -> Response:
         "createdBy": DEMO_USER,
     }
     scope.put(_KIND, key, kept)
-    return JSONResponse(_shown(call, kept), 201)
+    return JSONResponse(_conversion_view(call, kept), 201)
 
 
 def _mapped(call: Call, dataset: str, mapping: Json, source: Json) -> Iterator[Json]:
@@ -109,7 +109,7 @@ def _find_conversion(call: Call) -> Json:
     return body
 
 
-def _shown(call: Call, body: Json) -> Json:
+def _conversion_view(call: Call, body: Json) -> Json:
     """Return a conversion with the status of the batch that it created."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
@@ -117,7 +117,7 @@ def _shown(call: Call, body: Json) -> Json:
 
 
 def _activities(call: Call) -> list[Json]:
-    body = _shown(call, _find_conversion(call))
+    body = _conversion_view(call, _find_conversion(call))
     return [{"id": f"{body['id']}-1", "type": "conversion", "status": body["status"]}]
 
 

@@ -32,7 +32,9 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, CONVERSION)
     routes.add("GET", "/mappingSets", _list)
     routes.add("POST", "/mappingSets", _create)
-    routes.add("GET", "/mappingSets/{id}", lambda call: JSONResponse(_shown(call, _find_requested(call))))
+    routes.add(
+        "GET", "/mappingSets/{id}", lambda call: JSONResponse(_mapping_set_view(call, _find_requested(call)))
+    )
     routes.add("PUT", "/mappingSets/{id}", _change)
     routes.add("DELETE", "/mappingSets/{id}", _delete)
     routes.add(
@@ -69,7 +71,7 @@ def _change(call: Call) -> Response:
     kept = _stored_form(call, before["id"], before)
     call.scope.put(VERSIONS, f"{before['id']}/{before['version']}", before)
     call.scope.put(SETS, kept["id"], kept)
-    return JSONResponse(_shown(call, kept))
+    return JSONResponse(_mapping_set_view(call, kept))
 
 
 def _delete(call: Call) -> Response:
@@ -180,7 +182,7 @@ def _mapping(call: Call) -> Response:
     raise problem(404, f"Mapping {call.path('mapping')} not found")
 
 
-def _shown(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
+def _mapping_set_view(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
     shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
         schema = output_schema(call.scope, kept["xdmSchema"])
@@ -207,7 +209,7 @@ def _list(call: Call) -> Response:
     sets.sort(key=lambda body: body[field])
     if order.startswith("-"):
         sets.reverse()
-    page = [_shown(call, body) for body in sets[start : start + limit]]
+    page = [_mapping_set_view(call, body) for body in sets[start : start + limit]]
     answer: dict[str, Any] = {"data": page, "_page": {"count": len(page), "limit": limit}}
     if start + limit < len(sets):
         following = f"{CONVERSION}/mappingSets?start={start + limit}&limit={limit}"

@@ -62,7 +62,7 @@ def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     return {**given, "connectionSpec": spec, "auth": {"specName": _AUTH, "params": kept}}
 
 
-def _shown(_scope: AepSandboxScope, connection: Entity) -> Entity:
+def _connection_view(_scope: AepSandboxScope, connection: Entity) -> Entity:
     """Return a connection without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
     if "auth" not in connection:
         return connection
@@ -83,7 +83,11 @@ def _check_unused(scope: AepSandboxScope, connection: Entity) -> None:
 
 
 RESOURCE = Resource(
-    CONNECTIONS, ("name", "description", "auth", "connectionSpec"), _check, shown=_shown, free=_check_unused
+    CONNECTIONS,
+    ("name", "description", "auth", "connectionSpec"),
+    _check,
+    shown=_connection_view,
+    free=_check_unused,
 )
 
 

@@ -23,7 +23,7 @@ from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import last_run, plan_next_run, stop_creating_runs
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms, read_schedule
-from mixpanel_aep_sandbox.aep.flows.runs.views import details, settled
+from mixpanel_aep_sandbox.aep.flows.runs.views import details, with_batch_outcome
 from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
 from mixpanel_aep_sandbox.aep.flows.specs import spec_of
 
@@ -100,7 +100,7 @@ def _check_options(options: Any) -> None:
         raise invalid("options.partialIngestionPercent must be a number above 0, up to 100")
 
 
-def _shown(scope: AepSandboxScope, flow: Entity) -> Entity:
+def _dataflow_view(scope: AepSandboxScope, flow: Entity) -> Entity:
     shown = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
     last = last_run(scope, flow["id"])
     # The guide filters by inheritedAttributes.properties.isDestinationFlow, which no sample of a dataflow has.
@@ -114,7 +114,7 @@ def _shown(scope: AepSandboxScope, flow: Entity) -> Entity:
         "inheritedAttributes": inherited,
         # The update tutorial prints /flows/{id}/runs, the specification this address, which is served.
         "runs": f"/runs?property=flowId=={flow['id']}",
-        "lastRunDetails": details(settled(scope, last)) if last else None,
+        "lastRunDetails": details(with_batch_outcome(scope, last)) if last else None,
     }
 
 
@@ -191,7 +191,7 @@ RESOURCE = Resource(
         "options",
     ),
     _check,
-    shown=_shown,
+    shown=_dataflow_view,
     free=lambda scope, flow: stop_creating_runs(scope, flow["id"]),
     changed=_changed,
     published=_published,

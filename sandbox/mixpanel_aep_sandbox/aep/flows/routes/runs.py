@@ -16,7 +16,7 @@ from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
-from mixpanel_aep_sandbox.aep.flows.runs.views import settled, shown
+from mixpanel_aep_sandbox.aep.flows.runs.views import run_view, with_batch_outcome
 from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
 
 _DAY_MS = 86_400_000
@@ -33,7 +33,7 @@ def add_routes(routes: FlowRoutes) -> None:
 
 def _list(call: Call) -> Response:
     run_due(call.scope)
-    bodies = [_shown(call, settled(call.scope, run)) for run in all_of(call.scope, RUNS)]
+    bodies = [_run_view(call, with_batch_outcome(call.scope, run)) for run in all_of(call.scope, RUNS)]
     # The guide filters runs by `state`, which no sample of a run has.
     return list_response(
         call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]}
@@ -42,12 +42,12 @@ def _list(call: Call) -> Response:
 
 def _lookup(call: Call) -> Response:
     run_due(call.scope)
-    run = settled(call.scope, find(call.scope, RUNS, call.path("id")))
-    return JSONResponse({"items": [_shown(call, run)]})
+    run = with_batch_outcome(call.scope, find(call.scope, RUNS, call.path("id")))
+    return JSONResponse({"items": [_run_view(call, run)]})
 
 
-def _shown(call: Call, run: Entity) -> dict[str, Any]:
-    return shown(run, call.url(""))
+def _run_view(call: Call, run: Entity) -> dict[str, Any]:
+    return run_view(run, call.url(""))
 
 
 def _create(call: Call) -> Response:
@@ -117,7 +117,7 @@ def _answer(call: Call, run: Entity) -> dict[str, Any]:
     forms: dict[str, dict[str, Any]] = {
         "items": {"items": [id_and_etag(run)]},
         "id": id_and_etag(run),
-        "run": _shown(call, run),
+        "run": _run_view(call, run),
     }
     form = AepSettings.of(call.scope.state).flow_run_answer
     return forms[form] if form in forms else {**forms["run"], **forms["items"]}
@@ -132,7 +132,7 @@ def _act(call: Call) -> Response:
     if op != "re-trigger":
         raise FlowServiceError("1434-400", operation=call.query("op"))
     run_due(scope)
-    run = settled(scope, find(scope, RUNS, call.path("id")))
+    run = with_batch_outcome(scope, find(scope, RUNS, call.path("id")))
     nothing = not run.get("outcome", {}).get("metrics", {}).get("outputRecordCount")
     if run["status"] != "failed" and not (run["status"] == "success" and nothing):
         raise FlowServiceError("1422-400", action="re-trigger", state=run["status"])

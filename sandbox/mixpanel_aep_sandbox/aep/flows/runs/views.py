@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mixpanel_aep_sandbox.aep.catalog.routes.batches import shown as shown_batch
+from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view as shown_batch
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.mapper import REQUIRED_MISSING, TRANSFORM_ERROR
@@ -33,7 +33,7 @@ _GOOD = ("success", "inactive", "deleted")
 Json = dict[str, Any]
 
 
-def settled(scope: AepSandboxScope, run: Entity) -> Entity:
+def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
     """Return the run, marked as finished if its batch is finished; call this after ``settle``."""
     if run["status"] != "inProgress" or "batch" not in run:
         return run
@@ -55,7 +55,7 @@ def settled(scope: AepSandboxScope, run: Entity) -> Entity:
         )
 
 
-def shown(run: Entity, export_url: str) -> Json:
+def run_view(run: Entity, export_url: str) -> Json:
     """Return the public view of a run. ``export_url`` is the address of Data Access."""
     body = {name: value for name, value in run.items() if name not in _INSIDE}
     activities = []
