@@ -17,8 +17,15 @@ log = logging.getLogger(__name__)
 
 
 @hookimpl
-def on_starting(component: Any) -> None:  # noqa: ARG001 - Airflow's name, and any component may do it
-    """Add missing pools; called when a scheduler, triggerer or DAG processor starts."""
+def on_starting(component: Any) -> None:
+    """Add missing pools when a scheduler, triggerer or DAG processor starts.
+
+    Airflow also calls this in the process of every task, which must not use the database.
+    """
+    if (
+        type(component).__module__ != "airflow.jobs.job"
+    ):  # its class is not imported: that would slow every task down
+        return
     for name in add_missing_pools():
         log.warning("Airflow had no pool %s: it was added with the slots of airflow_pools.yaml", name)
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -97,15 +97,29 @@ class Sandbox:
 
 
 def compare(
-    pipeline: Pipeline, project_id: int, sandbox: Sandbox, lake: Lake, results: Iterable[PartitionResult]
+    pipeline: Pipeline,
+    project_id: int,
+    sandbox: Sandbox,
+    lake: Lake,
+    results: Iterable[PartitionResult],
+    *,
+    days: Collection[date] | None = None,
 ) -> Comparison:
-    """Compare a pipeline's events in Mixpanel, quarantine and AEP. A line that is not an event counts by its digest."""
+    """Compare a pipeline's events in Mixpanel, quarantine and AEP. A line that is not an event counts by its digest.
+
+    ``days``: those whose events have to be in AEP or in quarantine; None: every day. The window of a backfill may have
+    exported further days, which no run has loaded yet.
+    """
     results, in_ms = list(results), pipeline.mixpanel.time_in_ms
     recipes = {result.partition.day: result.recipe for result in results}
-    returned = {
-        line_id(project_id, line, in_ms, recipe_of_line(line, recipes, in_ms))
-        for line in sandbox.returned(project_id)
-    }
+    returned: set[str] = set()
+    due: set[str] = set()
+    for line in sandbox.returned(project_id):
+        day = stored_day(line, in_ms=in_ms)
+        identity = line_id(project_id, line, in_ms, recipes.get(day, RECIPE) if day else RECIPE)
+        returned.add(identity)
+        if days is None or day is None or day in days:
+            due.add(identity)
     active = Counter(identity for identity, _ in sandbox.active(pipeline.aep.dataset))
     quarantined = {
         identity
@@ -115,7 +129,7 @@ def compare(
     }
     quarantined |= {key for result in results for key in _refused_by_aep(lake, result.partition)}
     return Comparison(
-        lost=len(returned - set(active) - quarantined),
+        lost=len(due - set(active) - quarantined),
         duplicate=sum(count > 1 for count in active.values()),
         phantom=len(set(active) - returned),
     )
@@ -146,12 +160,6 @@ def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]
     """Return the newest manifest of each step."""
     by_age = sorted(manifests_of(lake, partition), key=lambda manifest: manifest.created_at)
     return {manifest.step: manifest for manifest in by_age}
-
-
-def recipe_of_line(line: bytes, recipes: Mapping[date, int], time_in_ms: bool) -> int:
-    """Return the id recipe of a line's day."""
-    day = stored_day(line, in_ms=time_in_ms)
-    return recipes.get(day, RECIPE) if day else RECIPE
 
 
 def line_id(project_id: int, line: bytes, time_in_ms: bool = False, recipe: int = RECIPE) -> str:

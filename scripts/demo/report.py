@@ -53,7 +53,7 @@ def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: 
             _add_row(table, result, seconds.get(str(result.partition), ""))
             total.update(partitions=1, exported=result.exported, duplicates=result.duplicates,
                          quarantined=result.quarantined, active=result.active)  # fmt: skip
-        comparison += compare(pipeline, history.source.project_id, sandbox, lake, results)
+        comparison += compare(pipeline, history.source.project_id, sandbox, lake, results, days=days)
     verification = verify_all(pipelines, sandbox, lake)
     console.print(table)
     console.print(str(verification), soft_wrap=True)

@@ -159,6 +159,7 @@ class DemoSettings:
             "AIRFLOW_HOME",
             "AIRFLOW__CORE__FERNET_KEY",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL",
             "MIXPANEL_AEP_LAKE",
             SANDBOXES_VARIABLE,
         )

@@ -62,6 +62,16 @@ def test_a_starting_component_adds_missing_pools_and_keeps_the_others(pools: Any
 
 
 @pytest.mark.airflow
+def test_a_starting_task_does_not_use_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.execution_time.task_runner import TaskRunnerMarker
+
+    import mixpanel_aep.pools
+
+    monkeypatch.setattr(mixpanel_aep.pools, "add_missing_pools", lambda: pytest.fail("the database was used"))
+    mixpanel_aep.pools.on_starting(TaskRunnerMarker())
+
+
+@pytest.mark.airflow
 def test_the_command_line_reports_missing_pools(pools: Any) -> None:
     from airflow import __version__
 

@@ -80,7 +80,7 @@ def test_a_day_of_nothing_but_quarantine_and_one_without_events_are_judged() -> 
 
 def test_a_day_whose_records_cannot_be_read_has_no_unusual_volume() -> None:
     unknown = DayFacts(0, "", trouble="The ledger cannot be read.")
-    assert kinds(of_loaded_day(with_alerts(), DAY, unknown, weeks(900, 1000, 1100))) == []
+    assert kinds(loaded_day_alerts(with_alerts(), DAY, unknown, weeks(900, 1000, 1100))) == []
 
 
 @pytest.mark.parametrize(

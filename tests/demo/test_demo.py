@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+import requests
 
 from include.lake.lake import Lake
 from scripts.demo.evidence import Comparison, Sandbox
@@ -18,6 +19,7 @@ from scripts.demo.settings import PORTS, DemoError, DemoSettings
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, loaded_sandbox
 
 DAY = date(2026, 7, 1)
+NOON = int(datetime(2026, 7, 1, 12, tzinfo=UTC).timestamp())
 
 
 @pytest.fixture
@@ -39,6 +41,21 @@ def load_behind_its_back(runner: PipelineRunner, file_format: str, body: bytes) 
 def test_a_removed_batch_is_a_loss(carried: PipelineRunner) -> None:
     carried.aep.batches.revert(carried.result(DAY).batch)
     assert carried.compare(DAY) == Comparison(lost=8, duplicate=0, phantom=0)
+
+
+@pytest.mark.sandbox
+def test_a_day_that_a_window_exported_and_no_run_has_loaded_is_not_lost(carried: PipelineRunner) -> None:
+    event = {
+        "event": "Early",
+        "properties": {"time": NOON - 86_400, "$insert_id": "early", "distinct_id": "d"},
+    }
+    place = f"{carried.url}/_sandbox/mixpanel/projects/{carried.project_id}/events"
+    requests.post(place, json={"events": [event]}, timeout=30).raise_for_status()
+    before = DAY - timedelta(days=1)
+    with carried.mixpanel.export(before, DAY) as stream:
+        assert b"early" in b"".join(stream)
+    assert carried.compare(DAY) == Comparison(lost=0, duplicate=0, phantom=0)
+    assert carried.compare(before, DAY) == Comparison(lost=1, duplicate=0, phantom=0)
 
 
 @pytest.mark.sandbox

@@ -167,7 +167,7 @@ class PipelineRunner:
 
     def compare(self, *days: date) -> Comparison:
         results = [self.result(day) for day in days]
-        return compare(self.pipeline, self.project_id, Sandbox(self.url), self.lake, results)
+        return compare(self.pipeline, self.project_id, Sandbox(self.url), self.lake, results, days=days)
 
 
 @contextmanager

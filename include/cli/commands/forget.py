@@ -25,11 +25,16 @@ _MOST_CHARACTERS = 64 * 1024 * 1024
 DistinctIds = Annotated[
     list[str],
     typer.Option(
-        "--distinct-id", metavar="ID", help="A distinct_id, of a user or of a device.", default_factory=list
+        "--distinct-id",
+        metavar="ID",
+        help="A distinct_id, of a user or of a device.",
+        default_factory=list,
+        show_default=False,
     ),
 ]
 UserIds = Annotated[
-    list[str], typer.Option("--user-id", metavar="ID", help="A $user_id.", default_factory=list)
+    list[str],
+    typer.Option("--user-id", metavar="ID", help="A $user_id.", default_factory=list, show_default=False),
 ]
 DeviceIds = Annotated[
     list[str],
@@ -38,6 +43,7 @@ DeviceIds = Annotated[
         metavar="ID",
         help="A $device_id. Events on it with another person's user id stay.",
         default_factory=list,
+        show_default=False,
     ),
 ]
 IdentityFile = Annotated[
