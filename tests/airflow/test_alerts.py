@@ -335,11 +335,13 @@ def test_a_failed_task_of_reconcile_is_an_alert_about_its_run(
 
 
 def test_the_failed_audit_is_an_alert_where_no_notifier_names_the_missing_days(stage: Stage) -> None:
-    days = {"start_date": DAYS[0], "end_date": DAYS[0], "late_days": 0, "missing_grace_hours": 1}
+    days = {"start_date": DAYS[0], "end_date": DAYS[1], "late_days": 0, "missing_grace_hours": 1}
     where = stage.airflow.scenario.where
     stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update=days))
     webhook = {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}, "kinds": ["failed"]}
     stage.settings(notifiers=[webhook])
+    stage.airflow.scenario.add(*three(DAYS[1]))
+    stage.airflow.run("x", DAYS[1], kind="scheduled").run_partition()
     assert reconcile(stage)["audit"] == "failed"
     assert [alert["kind"] for alert in stage.received() if "failed in audit" in alert["sentence"]] == [
         "failed"
