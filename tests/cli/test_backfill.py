@@ -27,14 +27,17 @@ def test_several_days_are_one_request_and_the_plan_says_so(cli: Cli, printed: Pr
     code, text = cli("plan", "hostile", "--backfill", "2026-06-28..2026-07-02")
     assert code == 0, text
     assert text.splitlines() == [
-        "+  export    2026-06-28..2026-07-02: 5 days",
+        "+  export    2026-06-28..2026-07-02: 5 days, volume not known yet",
         "   mixpanel  1 request for 5 days; Mixpanel allows 60 an hour, so the limit adds 0 hours",
+        "!  mixpanel  the volume is not known yet, so the requests are an estimate: the first one measures the volume, "
+        "and the later ones fetch fewer days if the days are large",
     ]
     code, text = cli("run", "hostile", "2026-06-28", "2026-07-02")
     assert code == 0, text
     assert exports(port) == ["2026-06-28..2026-07-02"]
     found: Any = printed("plan", "hostile", "--backfill", "2026-06-25..2026-07-02", "--json").json
     assert [found[name] for name in ("requests", "days", "exported", "outside")] == [1, 3, 5, 0]
+    assert found["estimate"] is False
     assert found["windows"] == [{"first": "2026-06-25", "last": "2026-06-27", "days": 3}]
 
 

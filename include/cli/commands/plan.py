@@ -25,6 +25,11 @@ Backfill = Annotated[
     ),
 ]
 
+_ESTIMATE = (
+    "the volume is not known yet, so the requests are an estimate: the first one measures the volume, and the later ones "
+    "fetch fewer days if the days are large"
+)
+
 
 def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
     """Show every change that apply would make. Send nothing.
@@ -49,6 +54,7 @@ def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
         found = backfill_plan(project.lake, project.pipeline, source, *days, project.clock)
     for window, size in zip(found.windows, found.bytes_by_window, strict=True):
         expected = f", about {size / 1e6:,.0f} MB compressed" if size else ""
+        expected = ", volume not known yet" if found.is_estimate else expected
         out.print_status("+", "export", f"{window}: {counted(len(window), 'day')}{expected}")
     for name, some in (
         ("exported already", found.exported),
@@ -57,12 +63,15 @@ def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
         if some:
             out.print_status("", "", f"{counted(len(some), 'day')} {name}")
     out.print_status("", "mixpanel", _requests_sentence(found))
+    if found.is_estimate:
+        out.print_status("!", "mixpanel", _ESTIMATE)
     batches = _batches_sentence(project, found)
     if batches:
         out.print_status("!", "aep", batches)
     out.result(
         {
             "windows": [{"first": each.first, "last": each.last, "days": len(each)} for each in found.windows],
+            "estimate": found.is_estimate,
             "requests": len(found.windows),
             "days": found.days,
             "exported": len(found.exported),

@@ -29,6 +29,11 @@ class BackfillPlan:
     """The compressed bytes to expect of each window; 0 where no volume is known."""
 
     @property
+    def is_estimate(self) -> bool:
+        """Whether the volume of no day is known, so that only the first window is certain."""
+        return bool(self.windows) and not self.exported
+
+    @property
     def days(self) -> int:
         """The number of days that are requested."""
         return sum(map(len, self.windows))
