@@ -382,7 +382,8 @@ def test_the_plan_of_a_backfill_names_the_windows_that_are_fetched(lake: Lake, f
     )
     assert not found.is_estimate
     assert found.exported == (MONTH[3], MONTH[20])
-    assert len(found.outside) == 2
+    assert found.before_start == (FIRST - timedelta(days=2), FIRST - timedelta(days=1))
+    assert found.after_end == found.unsettled == ()
     assert found.windows == (Window(MONTH[0], MONTH[2]), Window(MONTH[4], MONTH[19]), Window(MONTH[21], MONTH[29]))  # fmt: skip
     assert all(size > 0 for size in found.bytes_by_window)
 
