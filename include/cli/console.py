@@ -141,9 +141,11 @@ def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
 
 
 def counted(number: int, thing: str) -> str:
-    """Return a number and its noun, such as ``2 days``."""
-    """Return ``1 event``, ``5,030 events``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    """Return a number and its noun, such as ``1 event``, ``5,030 events``, ``2 properties``."""
+    if number == 1:
+        return f"1 {thing}"
+    has_ies = thing.endswith("y") and thing[-2:-1] not in "aeou"
+    return f"{number:,} {thing[:-1]}ies" if has_ies else f"{number:,} {thing}s"
 
 
 def title(text: str) -> None:

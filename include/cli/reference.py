@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ from include.cli.exit_codes import MEANINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 BEGIN, END = "<!-- generated: python -m include.cli.reference -->", "<!-- end of the generated part -->"
-COMMON = ("--connections", "--pipelines", "--lake", "--json", "--debug", "--help")
-"""The options that every command of a pipeline has."""
 
 
 def commands() -> Iterator[tuple[str, Any]]:
@@ -34,6 +33,26 @@ def _subcommands(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, An
         yield from _subcommands(each, (*words, name))
 
 
+def pipeline_commands() -> dict[str, Any]:
+    """Return the commands that have a pipeline as their argument, by their words."""
+    return {
+        words: command
+        for words, command in commands()
+        if any(each.name == "pipeline" for each in command.params)
+    }
+
+
+def options_of(command: Any) -> set[str]:
+    """Return the options of a command, such as ``--lake``."""
+    return {"--help", *(name for each in command.params for name in each.opts if name.startswith("--"))}
+
+
+@cache
+def common_options() -> frozenset[str]:
+    """Return the options that every command of a pipeline has."""
+    return frozenset(set.intersection(*map(options_of, pipeline_commands().values())))
+
+
 def help_of(words: str, command: Any) -> str:
     """Return the help of a command as a terminal of 80 columns shows it."""
     context = typer.Context(command, info_name=f"{PROGRAM} {words}", terminal_width=80)
@@ -41,20 +60,24 @@ def help_of(words: str, command: Any) -> str:
 
 
 def own_help(words: str, command: Any) -> str:
-    """Return the help of a command without the options that every command has."""
-    kept, is_common = [], False
-    for line in help_of(words, command).splitlines():
-        if line.startswith("  --") or not line.strip():
-            is_common = line.split()[:1] != [] and line.split()[0] in COMMON
-        if not is_common:
-            kept.append(line)
+    """Return the help of a command without the options that every command of a pipeline has."""
+    kept = [line for line, is_common in _lines(help_of(words, command)) if not is_common]
     return "\n".join(kept).removesuffix("\nOptions:").rstrip()
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the lines of a help, each with whether it belongs to an option that every command of a pipeline has."""
+    is_common = False
+    for line in text.splitlines():
+        if line.startswith("  --") or not line.strip():
+            is_common = line.split()[:1] != [] and line.split()[0] in common_options()
+        yield line, is_common
 
 
 def common_help() -> str:
     """Return the help of the options that every command of a pipeline has."""
-    command = dict(commands())["plan"]
-    return help_of("plan", command).partition("Options:\n")[2]
+    words, command = min(pipeline_commands().items(), key=lambda each: len(options_of(each[1])))
+    return "\n".join(line for line, is_common in _lines(help_of(words, command)) if is_common)
 
 
 def exit_code_table() -> str:

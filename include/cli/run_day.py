@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from include.aep.client import AepClient
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.clock import Clock
@@ -72,10 +72,13 @@ class DaysRunner:
         self.meter()
         batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
         out.print_status(
-            "ok", "ingest", f"{day}: {done.active} rows are active in {batches}; this run added {added}"
+            "ok",
+            "ingest",
+            f"{day}: {counted(done.active, 'row')} {'is' if done.active == 1 else 'are'} active in {batches}; this run "
+            f"added {added:,}",
         )
         if done.refused:
-            text = f"{day}: AEP refused {done.refused} rows; they are in quarantine, each with a reason"
+            text = f"{day}: AEP refused {counted(done.refused, 'row')}, now in quarantine, each with a reason"
             out.print_status("!", "ingest", text)
         for listed in done.listed:
             out.print_status("!", "ingest", f"{day}: AEP lists errors on {listed}")

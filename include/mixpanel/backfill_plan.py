@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 _DAY = timedelta(days=1)
@@ -108,9 +108,17 @@ def cells(days: Collection[date], start_date: date, size: int) -> Iterator[tuple
 def plan_backfill(
     days: Collection[date], bytes_of: Mapping[date, int], start_date: date, limits: WindowLimits
 ) -> list[Window]:
-    """Return the windows of a whole backfill: those of each cell."""
-    return [
-        window
-        for _, some in cells(days, start_date, limits.most_days)
-        for window in plan_windows(some, bytes_of, limits)
-    ]
+    """Return the windows of a whole backfill: those of each cell.
+
+    If the volume of no day is known, only the first window is limited to ``unknown_days``: its request measures the
+    volume, and the windows after it are an estimate without volumes.
+    """
+    windows: list[Window] = []
+    for _, some in cells(days, start_date, limits.most_days):
+        left = some
+        if not bytes_of and not windows:
+            windows = plan_windows(some, bytes_of, limits)[:1]
+            left = [day for day in some if day > windows[0].last]
+            limits = replace(limits, unknown_days=limits.most_days)
+        windows += plan_windows(left, bytes_of, limits)
+    return windows

@@ -68,3 +68,20 @@ def test_a_mapping_that_is_a_list_stays_a_list(cli: Cli, pipelines: Path) -> Non
     after = json.loads(path.read_text())
     assert after[: len(before)] == before
     assert len(after) > len(before)
+
+
+def test_days_without_events_have_a_hint(cli: Cli) -> None:
+    code, text = cli("discover", "hostile", "--export", "--days", "1")
+    assert code == 0, text
+    assert "0 events of a sample of 2026-07-31 to 2026-07-31, 0 properties, 0 unreadable lines\n" in text
+    assert "no events in these days; increase --days (now 1), or compare end_date, events and where" in text
+    code, text = cli("discover", "hostile", "--export", "--days", "60")
+    assert "no events in these days" not in text
+
+
+def test_exported_days_without_events_have_a_hint(cli: Cli) -> None:
+    assert cli("apply", "hostile")[0] == 0
+    assert cli("run", "hostile", "2026-06-30")[0] == 0
+    code, text = cli("discover", "hostile")
+    assert code == 0, text
+    assert "no events in these days; increase --days (now 7), or export days that have events" in text

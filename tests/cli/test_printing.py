@@ -69,3 +69,18 @@ def test_progress_shows_count_rate_and_time_left_in_a_terminal_only(
     shown = work()
     assert re.search(r"/400 events, [\d.]+/s", shown), shown
     assert " left" in shown
+
+
+@pytest.mark.parametrize(
+    ("number", "thing", "text"),
+    [
+        (1, "event", "1 event"),
+        (0, "event", "0 events"),
+        (5030, "event", "5,030 events"),
+        (2, "day", "2 days"),
+        (1, "property", "1 property"),
+        (2, "property", "2 properties"),
+    ],
+)
+def test_a_count_agrees_with_its_noun(number: int, thing: str, text: str) -> None:
+    assert printing.counted(number, thing) == text

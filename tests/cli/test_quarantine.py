@@ -42,7 +42,7 @@ def test_days_and_reasons_are_listed(printed: Printing) -> None:
     (reason,) = day["reasons"]
     assert reason.endswith("mixpanel.event must have at most 8 characters")
     text = printed("quarantine", "list", "hostile").out
-    assert f"{found['events']} events of 1 days are in quarantine" in text
+    assert f"{found['events']} events of 1 day in quarantine\n" in text
 
 
 @pytest.mark.usefixtures("quarantined")
@@ -65,7 +65,7 @@ def test_values_are_hidden_by_default(printed: Printing) -> None:
 def test_replay_loads_what_is_valid_after_a_correction(printed: Printing, pipelines: Path) -> None:
     same = printed("quarantine", "replay", "hostile", DAY)
     assert same.code == 1
-    assert "events are in quarantine, as before. Correct the mapping" in same.out
+    assert "events in quarantine, as before. Correct the mapping" in same.out
     narrow(pipelines, None)
     assert printed("apply", "hostile").code == 0
     found = printed("quarantine", "replay", "hostile", DAY, "--json")
@@ -75,7 +75,7 @@ def test_replay_loads_what_is_valid_after_a_correction(printed: Printing, pipeli
     assert day["added"] == day["quarantined_before"] > 0
     assert day["active"] == 8
     assert printed("verify", "hostile", DAY).code == 0
-    assert "0 events of 0 days" in printed("quarantine", "list", "hostile").out
+    assert "0 events of 0 days in quarantine" in printed("quarantine", "list", "hostile").out
 
 
 def test_a_day_that_validation_refused_is_listed(cli: Cli, printed: Printing, pipelines: Path) -> None:
@@ -84,3 +84,13 @@ def test_a_day_that_validation_refused_is_listed(cli: Cli, printed: Printing, pi
     code, text = cli("run", "hostile", DAY)
     assert (code, "were refused, more than the" in text) == (1, True)
     assert printed("quarantine", "list", "hostile", "--json").json["events"] == 8
+
+
+def test_a_single_event_is_named_in_the_singular(cli: Cli, printed: Printing, pipelines: Path) -> None:
+    change(pipelines / "hostile.yaml", ("max_quarantined: 20%", "max_quarantined: 90%"))
+    narrow(pipelines, 19)
+    assert cli("apply", "hostile")[0] == 0
+    assert cli("run", "hostile", DAY)[0] == 0
+    assert "1 event of 1 day in quarantine\n" in printed("quarantine", "list", "hostile").out
+    assert f"{DAY}: 1 event in quarantine, 1 shown\n" in printed("quarantine", "show", "hostile", DAY).out
+    assert f"{DAY}: 1 event in quarantine, as before" in printed("quarantine", "replay", "hostile", DAY).out

@@ -32,6 +32,15 @@ def test_every_command_is_there_and_the_page_is_up_to_date() -> None:
     assert set(MEANINGS) == set(ExitCode)
 
 
+def test_the_page_lists_as_common_only_the_options_of_every_command_of_a_pipeline() -> None:
+    page = reference.PAGE.read_text().split("Every command of a pipeline also has these options:")[1]
+    listed = set(re.findall(r"^  (--[a-z-]+)", page.split("```")[1], re.MULTILINE))
+    assert listed == {"--connections", "--pipelines", "--lake", "--json", "--debug", "--help"}
+    for words in set(ALL) - {"pipelines", "migrate", "sandbox"}:
+        text = reference.help_of(words, COMMANDS[words])
+        assert listed <= set(re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)), words
+
+
 @pytest.mark.parametrize("words", COMMANDS)
 def test_help_is_plain_text_of_80_columns(words: str, capfd: pytest.CaptureFixture[str]) -> None:
     text = reference.help_of(words, COMMANDS[words])

@@ -29,13 +29,14 @@ VOLUMES = st.dictionaries(DAYS, st.integers(0, 6_000), max_size=30)
 def test_every_day_is_in_one_window_and_every_window_within_its_limits(
     days: set[date], bytes_of: dict[date, int], limits: WindowLimits
 ) -> None:
-    for windows in (
-        plan_windows(days, bytes_of, limits),
-        plan_backfill(days, bytes_of, START, limits),
+    for windows, is_whole in (
+        (plan_windows(days, bytes_of, limits), False),
+        (plan_backfill(days, bytes_of, START, limits), True),
     ):
         assert [day for window in windows for day in window.days] == sorted(days)
-        most = limits.most_days if bytes_of else min(limits.most_days, limits.unknown_days)
-        for window in windows:
+        for number, window in enumerate(windows):
+            is_measured = bytes_of or (is_whole and number > 0)
+            most = limits.most_days if is_measured else min(limits.most_days, limits.unknown_days)
             volume = sum(expected_bytes(day, bytes_of) for day in window.days)
             assert len(window) <= most
             assert volume <= limits.most_bytes or len(window) == 1
@@ -71,6 +72,16 @@ def test_a_year_of_ordinary_days_takes_thirteen_requests() -> None:
 def test_the_first_window_of_an_unknown_project_is_a_week() -> None:
     month = [START + timedelta(days=number) for number in range(30)]
     assert plan_windows(month, {}, WindowLimits())[0] == Window(START, START + timedelta(days=6))
+
+
+def test_only_the_first_window_of_a_backfill_without_known_volumes_is_a_week() -> None:
+    year = [START + timedelta(days=number) for number in range(365)]
+    assert [len(window) for window in plan_backfill(year, {}, START, WindowLimits())] == [
+        7,
+        23,
+        *[30] * 11,
+        5,
+    ]
 
 
 def test_a_busy_week_is_divided_and_a_quiet_one_is_not() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from include.aep.setup import field_group as plans
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.options import MOST, ShowValues
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
@@ -53,8 +53,11 @@ def discover(
     mapped = mapped_properties(rows, book)
     proposal = propose_fields(found, book, mapped)
     out.title(
-        f"{found.rows} events of {place}, {len(found.properties)} properties, {found.unreadable} unreadable lines"
+        f"{counted(found.rows, 'event')} of {place}, {counted(len(found.properties), 'property')}, "
+        f"{counted(found.unreadable, 'unreadable line')}"
     )
+    if not found.rows and not found.unreadable:
+        out.print_status("!", "", _no_events(days, is_sample=export))
     examples = "values" if show_values else "shapes"
     listed = [
         (one_line(name, 40), *_facts(profile, found.rows, examples), "yes" if name in mapped else "")
@@ -68,6 +71,17 @@ def discover(
     if proposal.new and not write:
         out.title("Nothing was written; --write writes the mapping, the field group and the names.")
     out.result(_to_json(found, proposal, mapped, written, show_values=show_values) | {"place": place})
+
+
+def _no_events(days: int, *, is_sample: bool) -> str:
+    """Return a hint for a sample or exported days without events."""
+    sentence = f"no events in these days; increase --days (now {days})"
+    if not is_sample:
+        return f"{sentence}, or export days that have events"
+    return (
+        f"{sentence}, or compare end_date, events and where of the pipeline file, and project_id and region of the "
+        "connection, with Mixpanel"
+    )
 
 
 def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
@@ -108,17 +122,19 @@ def _facts(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
 
 
 def _show(proposal: Proposal, out: Output) -> None:
-    out.title(f"{len(proposal.new)} new fields")
+    out.title(counted(len(proposal.new), "new field"))
     given = proposal.book.given
     out.table("+", [(one_line(s), given[s].field, type_name(given[s].definition)) for s in proposal.new])
     out.table(
         "!", [(one_line(source), f"stays {text}") for source, text in sorted(proposal.differing.items())]
     )
     if proposal.nameless:
+        several = proposal.nameless != 1
         out.print_status(
             "!",
             "",
-            f"{proposal.nameless} properties have a name that a mapping cannot contain; they stay unmapped",
+            f"{counted(proposal.nameless, 'property')} {'have' if several else 'has'} a name that a mapping cannot "
+            f"contain; {'they stay' if several else 'it stays'} unmapped",
         )
 
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.witness import Witness
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.options import Batch, Day, Why
 from include.cli.progress import show_activity
 from include.cli.project import Project
@@ -33,7 +33,9 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     out.table("", [_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
         if refused := record.counts.get("refused"):
-            out.print_status("!", "", f"{record.number}: AEP refused {refused} rows; they are in quarantine")
+            out.print_status(
+                "!", "", f"{record.number}: AEP refused {counted(refused, 'row')}, now in quarantine"
+            )
         if record.note:
             out.print_status("", "", f"{record.number}: by {record.run}: {record.note}")
     if not records:

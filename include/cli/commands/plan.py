@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from include.aep.batch_budget import BACKFILL_BYTES_AN_HOUR, BYTES_AN_HOUR
 from include.aep.profile import is_enabled
 from include.aep.profile_batches import left_for_backfills, profile_batches, scheduled_batches
 from include.aep.setup import Change, Plan, plan_pipeline
@@ -24,6 +25,16 @@ Backfill = Annotated[
         parser=parse_days,
     ),
 ]
+
+_ESTIMATE = (
+    "the volume is not known yet, so the requests are an estimate: the first one measures the volume, and the later ones "
+    "fetch fewer days if the days are large"
+)
+
+_AEP_BYTES = (
+    f"AEP ingests {BYTES_AN_HOUR.most / 1e9:.0f} GB an hour for all batches of an AEP sandbox; a backfill's batch waits "
+    f"while those of the hour have more than {BACKFILL_BYTES_AN_HOUR.most / 1e9:.0f} GB"
+)
 
 
 def plan(project: Project, out: Output, *, backfill: Backfill = None) -> None:
@@ -49,24 +60,33 @@ def _plan_backfill(project: Project, out: Output, days: DayRange) -> None:
         found = backfill_plan(project.lake, project.pipeline, source, *days, project.clock)
     for window, size in zip(found.windows, found.bytes_by_window, strict=True):
         expected = f", about {size / 1e6:,.0f} MB compressed" if size else ""
+        expected = ", volume not known yet" if found.is_estimate else expected
         out.print_status("+", "export", f"{window}: {counted(len(window), 'day')}{expected}")
     for name, some in (
         ("exported already", found.exported),
-        ("outside of the pipeline, or not settled yet", found.outside),
+        (f"before start_date {project.pipeline.start_date}", found.before_start),
+        (f"after end_date {project.pipeline.end_date}", found.after_end),
+        ("not settled yet", found.unsettled),
     ):
         if some:
             out.print_status("", "", f"{counted(len(some), 'day')} {name}")
     out.print_status("", "mixpanel", _requests_sentence(found))
+    if found.is_estimate:
+        out.print_status("!", "mixpanel", _ESTIMATE)
+    out.print_status("", "aep", _AEP_BYTES)
     batches = _batches_sentence(project, found)
     if batches:
         out.print_status("!", "aep", batches)
     out.result(
         {
             "windows": [{"first": each.first, "last": each.last, "days": len(each)} for each in found.windows],
+            "estimate": found.is_estimate,
             "requests": len(found.windows),
             "days": found.days,
             "exported": len(found.exported),
-            "outside": len(found.outside),
+            "before_start": len(found.before_start),
+            "after_end": len(found.after_end),
+            "not_settled": len(found.unsettled),
             "hours_of_rate_limit": found.hours,
         }
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from include.board.quarantine import QuarantinedRow, first_rows
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
 from include.cli.options import MOST, Day, DayRange, OptionalDay, ShowValues, days_of
 from include.cli.progress import show_activity
@@ -35,7 +35,7 @@ def list_days(project: Project, out: Output) -> None:
     ]
     out.table("", rows, head=("day", "events", "reason"))
     total = sum(day.events for day in days)
-    out.title(f"{total:,} events of {len(days)} days are in quarantine")
+    out.title(f"{counted(total, 'event')} of {counted(len(days), 'day')} in quarantine")
     out.result({"pipeline": project.pipeline.name, "events": total, "days": [_to_json(day) for day in days]})
 
 
@@ -54,7 +54,9 @@ def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values
             out.print_status("!", "", reason)
         out.table("", event.fields)
     total = found.events if found else 0
-    out.title(f"{day}: {total:,} events are in quarantine" + (f", {len(events)} are shown" if total else ""))
+    out.title(
+        f"{day}: {counted(total, 'event')} in quarantine" + (f", {len(events):,} shown" if total else "")
+    )
     if events and not show_values:
         out.print_status("", "", "Values are hidden; --show-values shows them.")
     out.result(
@@ -93,14 +95,14 @@ def _report(day: date, before: int, left: int, out: Output) -> None:
     if not before:
         out.print_status("ok", "replay", f"{day}: quarantine had no events")
     elif not left:
-        out.print_status("ok", "replay", f"{day}: all {before:,} events have left quarantine")
+        out.print_status("ok", "replay", f"{day}: {counted(before, 'event')} left quarantine, none remains")
     elif left < before:
-        out.print_status("!", "replay", f"{day}: {left:,} of {before:,} events are still in quarantine")
+        out.print_status("!", "replay", f"{day}: {left:,} of {counted(before, 'event')} still in quarantine")
     else:
         out.print_status(
             "no",
             "replay",
-            f"{day}: {left:,} events are in quarantine, as before. Correct the mapping, the schema or quality of the "
+            f"{day}: {counted(left, 'event')} in quarantine, as before. Correct the mapping, the schema or quality of the "
             "pipeline file, and compare with mixpanel-aep preview",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, OptionalWhy, days_of
 from include.cli.progress import show_progress
@@ -65,6 +65,6 @@ def _report(found: Recovery, name: str, out: Output) -> None:
         out.title("recover: AEP holds no batches of this pipeline for these days")
         return
     out.title(
-        f"recover: {len(found.written)} days written, {len(found.known)} known already, "
+        f"recover: {counted(len(found.written), 'day')} written, {len(found.known)} known already, "
         f"{len(found.refused)} refused; then run mixpanel-aep verify {name}"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from include.cli.console import Output
+from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, days_of
 from include.cli.progress import show_progress
@@ -60,9 +60,9 @@ def _report(found: Verification, out: Output) -> None:
         )
     if found.left and found.is_verified:
         reason = found.reason or "the time budget is used up"
-        out.print_status("!", "verify", f"{found.left} days are left for the next run: {reason}")
+        out.print_status("!", "verify", f"left for the next run: {counted(found.left, 'day')}; {reason}")
     if found.others:
-        out.print_status("", "verify", f"{found.others} rows of other producers were left out")
+        out.print_status("", "verify", f"left out: {counted(found.others, 'row')} of other producers")
     out.title(str(found))
 
 

@@ -20,13 +20,23 @@ MOST_EXPORTS_AN_HOUR = 60
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """The windows of a backfill. ``exported``: days that need no request; ``outside``: days that are not loadable."""
+    """The windows of a backfill. ``exported``: days that need no request.
+
+    ``before_start``, ``after_end``, ``unsettled``: days that are not loadable, by cause.
+    """
 
     windows: tuple[Window, ...]
     exported: tuple[date, ...]
-    outside: tuple[date, ...]
+    before_start: tuple[date, ...]
+    after_end: tuple[date, ...]
+    unsettled: tuple[date, ...]
     bytes_by_window: tuple[int, ...]
     """The compressed bytes to expect of each window; 0 where no volume is known."""
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether the volume of no day is known, so that only the first window is certain."""
+        return bool(self.windows) and not self.exported
 
     @property
     def days(self) -> int:
@@ -43,20 +53,24 @@ def backfill_plan(
     lake: Lake, pipeline: Pipeline, source: Source, first: date, last: date, clock: Clock
 ) -> BackfillPlan:
     """Return what a backfill from ``first`` to ``last`` requests now: one window for each request."""
-    missing, exported, outside = list[date](), dict[date, int](), list[date]()
+    missing, exported = list[date](), dict[date, int]()
+    before, after, unsettled = list[date](), list[date](), list[date]()
     now, end = clock.now(), pipeline.end_date or last
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
-        settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours)
-        if not pipeline.start_date <= day <= end or settled > now:
-            outside.append(day)
-            continue
-        found = ExportRequest.of(Workspace.of(lake, pipeline, day, clock), source).latest()
-        if found is None:
+        if day < pipeline.start_date:
+            before.append(day)
+        elif day > end:
+            after.append(day)
+        elif settled_at(day, pipeline.mixpanel, pipeline.settle_hours) > now:
+            unsettled.append(day)
+        elif (found := ExportRequest.of(Workspace.of(lake, pipeline, day, clock), source).latest()) is None:
             missing.append(day)
         else:
             exported[day] = sum(file.bytes for file in found.files)
     limits = WindowLimits().limited_to(pipeline.mixpanel.backfill_window_days)
     windows = plan_backfill(missing, exported, pipeline.start_date, limits)
     sizes = (sum(expected_bytes(day, exported) for day in window.days) for window in windows)
-    return BackfillPlan(tuple(windows), tuple(exported), tuple(outside), tuple(sizes))
+    return BackfillPlan(
+        tuple(windows), tuple(exported), tuple(before), tuple(after), tuple(unsettled), tuple(sizes)
+    )

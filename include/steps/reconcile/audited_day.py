@@ -120,10 +120,10 @@ def _progress(state: DayState) -> Verdict:
             return DayStatus.PARTLY_LOADED, f"late rows are not loaded: {reason}", remedy
         return (DayStatus.WAITING if is_waiting else DayStatus.FAILED), reason, remedy
     if state.loads:
-        refused = f"; AEP refused {state.refused} rows, which are in quarantine" if state.refused else ""
+        refused = f"; rows refused by AEP, in quarantine: {state.refused}" if state.refused else ""
         return DayStatus.ACTIVE, f"active{refused}", Remedy.NONE
     if state.quarantined:
-        reason = f"no event is valid, {state.quarantined} are in quarantine"
+        reason = f"no event is valid; events in quarantine: {state.quarantined}"
         return DayStatus.QUARANTINED, reason, Remedy.NONE
     if state.progress == "empty":
         return DayStatus.EMPTY, "no events", Remedy.NONE

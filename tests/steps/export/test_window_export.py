@@ -284,7 +284,7 @@ def test_a_retry_whose_day_was_published_before_the_kill_frees_the_other_days(
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr("include.steps.export.range_export.failpoint", killed)
-        patched.setattr("include.steps.export.window_export._end", lambda *_: None)
+        patched.setattr("include.steps.export.window_export._end_claim", lambda *_: None)
         export(lake, MONTH[0], project, fake_clock, run="dag/killed")
     assert exported_days(lake) == [str(MONTH[0])]
     with pytest.raises(Throttled):
@@ -380,10 +380,23 @@ def test_the_plan_of_a_backfill_names_the_windows_that_are_fetched(lake: Lake, f
     found = backfill_plan(
         lake, pipeline(**CHANGES), SOURCE, FIRST - timedelta(days=2), MONTH[-1], fake_clock.clock
     )
+    assert not found.is_estimate
     assert found.exported == (MONTH[3], MONTH[20])
-    assert len(found.outside) == 2
+    assert found.before_start == (FIRST - timedelta(days=2), FIRST - timedelta(days=1))
+    assert found.after_end == found.unsettled == ()
     assert found.windows == (Window(MONTH[0], MONTH[2]), Window(MONTH[4], MONTH[19]), Window(MONTH[21], MONTH[29]))  # fmt: skip
     assert all(size > 0 for size in found.bytes_by_window)
+
+
+def test_the_plan_of_a_new_pipeline_names_the_windows_that_are_fetched(
+    lake: Lake, fake_clock: FakeClock
+) -> None:
+    project = Project({day: lines_of(day) for day in MONTH})
+    found = backfill_plan(lake, pipeline(**CHANGES), SOURCE, FIRST, MONTH[-1], fake_clock.clock)
+    for day in MONTH:
+        export(lake, day, project, fake_clock)
+    assert found.is_estimate
+    assert found.windows == tuple(project.asked) == (Window(MONTH[0], MONTH[6]), Window(MONTH[7], MONTH[29]))
 
 
 @pytest.mark.parametrize(

@@ -166,4 +166,7 @@ def test_a_day_with_all_events_in_quarantine_is_not_called_empty(loaded: Breaker
     day = date(2026, 7, 3)
     loaded.load(day)
     found = loaded.audited(day)
-    assert (found.status, found.reason) == (DayStatus.QUARANTINED, "no event is valid, 1 are in quarantine")
+    assert (found.status, found.reason) == (
+        DayStatus.QUARANTINED,
+        "no event is valid; events in quarantine: 1",
+    )

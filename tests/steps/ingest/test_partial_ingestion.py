@@ -263,7 +263,7 @@ def test_verify_and_audit_count_the_refused_rows_and_miss_none(partial: Partial)
     audit = audit_days(steps.history, partial.pipeline, partial.aep, datetime(2026, 7, 2, 12, tzinfo=UTC))
     (day,) = [each for each in audit.days if each.day == DAY]
     assert (day.status, day.rows, day.refused) == (DayStatus.ACTIVE, 5, 3)
-    assert day.reason == "active; AEP refused 3 rows, which are in quarantine"
+    assert day.reason == "active; rows refused by AEP, in quarantine: 3"
     assert audit.counts["refused"] == 3
 
 
