@@ -12,8 +12,8 @@ from typing import Any
 def defer_import(name: str, load: Callable[[], ModuleType]) -> None:
     """Let ``import name`` return a module that loads itself at the first use of one of its attributes.
 
-    ``load`` imports and returns the module ``name``. Nothing changes if the module is already imported or not installed. ``importlib.util.LazyLoader`` is not enough:
-    its modules are loaded by the second ``import``.
+    ``load`` imports and returns the module ``name``. Nothing changes if the module is already imported or not
+    installed. ``importlib.util.LazyLoader`` is not enough: its modules are loaded by the second ``import``.
     """
     if name in sys.modules or (spec := find_spec(name)) is None:
         return
