@@ -18,8 +18,21 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
     lambda record: record.levelno >= logging.WARNING
 )
 
-_UNUSED = ("scipy.stats", "altair")
-"""Modules for statistics and charts. Great Expectations imports them, which takes a third of its own import."""
+
+def _statistics() -> Any:
+    import scipy.stats  # type: ignore[import-untyped]
+
+    return scipy.stats
+
+
+def _charts() -> Any:
+    import altair
+
+    return altair
+
+
+_UNUSED = {"scipy.stats": _statistics, "altair": _charts}
+"""Great Expectations imports them, which takes a third of its own import."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +86,8 @@ def load() -> None:
 @cache
 def _batch_definition() -> Any:
     """Return the batch definition of data frames; it is shared by every suite of a process."""
-    for name in _UNUSED:
-        defer_import(name)
+    for name, importer in _UNUSED.items():
+        defer_import(name, importer)
     import great_expectations as gx
 
     import include.quality.json_schema_expectation  # noqa: F401 - registers its metric

@@ -39,7 +39,7 @@ def test_a_deferred_module_is_loaded_at_its_first_use(use: str) -> None:
     program = f"""
 import sys
 from include.quality.deferred_import import defer_import
-defer_import("wave")
+defer_import("wave", lambda: __import__("wave"))
 import wave
 print(hasattr(wave, "__file__"), "Error" in vars(wave))
 {use}
@@ -51,7 +51,7 @@ print(sys.modules["wave"].__file__.endswith("wave.py"), sys.modules["wave"].Erro
 def test_a_submodule_of_a_deferred_package_can_be_imported() -> None:
     program = """
 from include.quality.deferred_import import defer_import
-defer_import("wsgiref")
+defer_import("wsgiref", lambda: __import__("wsgiref"))
 import wsgiref.util
 print(wsgiref.util.FileWrapper.__name__)
 """
@@ -60,7 +60,7 @@ print(wsgiref.util.FileWrapper.__name__)
 
 def test_imported_and_missing_modules_are_left_alone() -> None:
     loaded = sys.modules["subprocess"]
-    defer_import("subprocess")
+    defer_import("subprocess", lambda: subprocess)
     assert sys.modules["subprocess"] is loaded
-    defer_import("mixpanel_aep_missing")
+    defer_import("mixpanel_aep_missing", lambda: subprocess)
     assert "mixpanel_aep_missing" not in sys.modules
