@@ -104,14 +104,18 @@ class RateBudget:
             state = taken or self._add_new_tickets(state)
 
     def newest(self, known: int = 0) -> int:
-        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket.
+        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of a ticket.
 
-        Tickets are consecutive, so about thirty lookups find the last of a million. The folder is only listed where
-        ``known`` was removed with the tickets after it.
+        Nothing is listed: if a cleaning has removed ``known``, or it is 0, the state says where to begin.
         """
+        if not known or not self.lake.has(self._key(known)):
+            stored = self._stored_state()
+            known = stored.number if stored else 0
+        return self._newest_after(known)
+
+    def _newest_after(self, known: int) -> int:
+        """Return the number of the newest ticket. Tickets are consecutive: some thirty lookups find the last of a million."""
         step, last = 1, known
-        if not self.lake.has(self._key(known + 1)) and not (known and self.lake.has(self._key(known))):
-            return max(map(_number, self.lake.keys(self.folder)), default=0) or known
         while self.lake.has(self._key(last + step)):
             last += step
             step *= 2
@@ -167,17 +171,21 @@ class RateBudget:
 
     def _state(self) -> _State:
         """Read the state; without a valid one, read the last tickets, which earlier versions wrote alone."""
+        return self._stored_state() or self._add_new_tickets(_State())
+
+    def _stored_state(self) -> _State | None:
         try:
             found = _read_state(self.lake.read(f"{self.folder}/{_STATE}") or b"")
-            if 0 < found.number < _MOST_NUMBER:
-                return found
         except _UNREADABLE:
-            pass  # it can be rebuilt
-        return self._add_new_tickets(_State())
+            return None  # it can be rebuilt
+        return found if 0 < found.number < _MOST_NUMBER else None
 
     def _add_new_tickets(self, state: _State) -> _State:
         """Return the state with the tickets that other workers have created since."""
-        newest = self.newest(state.number)
+        newest = self._newest_after(state.number)
+        if newest == state.number and not (newest and self.lake.has(self._key(newest))):
+            # A cleaning has removed the first tickets, or the state is lost.
+            newest = max(map(_number, self.lake.keys(self.folder)), default=newest) or newest
         first = max(state.number, newest - self._ticket_count_needed) + 1
         tickets = (*state.tickets, *map(self._ticket, range(first, newest + 1)))
         return _State(newest, tickets[-_KEPT_TICKETS:])

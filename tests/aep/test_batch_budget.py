@@ -55,7 +55,7 @@ def test_a_batch_above_the_limit_waits_for_an_hour_of_its_own(lake: Lake) -> Non
     assert throttled.value.wait_seconds == pytest.approx(3600)
 
 
-def test_backfills_leave_a_fifth_of_the_hour_whoever_used_the_rest(lake: Lake) -> None:
+def test_backfills_leave_a_fifth_of_the_hour_to_scheduled_runs(lake: Lake) -> None:
     clock = FakeClock()
     budget(lake, clock).acquire(6 * GB)
     budget(lake, clock).acquire_backfill(10 * GB)
