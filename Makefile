@@ -4,13 +4,13 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 # It doubles the start time of every Airflow process, and some machines set it.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests that break services, lakes and processes, compare with other programs, or measure: too long for `make test`.
+# Tests that break services, lakes and processes, compare with other programs, or measure: `make test-long` runs them.
 LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/sandbox/openapi/test_openapi_fuzz.py \
 	tests/sandbox/core/test_kill.py \
 	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/aep/query_service/test_sql.py \
-	tests/airflow/test_partial_ingestion.py tests/aep/setup/test_profile_configurations.py \
-	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands migrate)) \
-	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles)) \
+	$(addprefix tests/airflow/test_,$(addsuffix .py,alerts examples partial_ingestion signals)) tests/aep/setup/test_profile_configurations.py \
+	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands migrate tutorial)) \
+	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles secrets_of_commands)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
 	history/test_contradicted_ledger history/test_histories ingest/test_late_and_replaced ingest/test_partial_ingestion \
 	recover/test_recover recover/test_adopt_and_release transform/test_delta_mapping transform/test_worker_processes verify/test_verify))
@@ -18,7 +18,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help ports setup demo up down test test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
+.PHONY: help ports setup demo up down test test-long test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,8 +40,11 @@ up: ports setup ## starts the demo's Airflow and sandbox, and leaves them runnin
 down: setup ## stops the processes of `make up`
 	@$(PY) -m scripts.demo down
 
-test: setup ## runs the tests, without fault tests and long tests, which `make faults` runs
+test: setup ## runs the tests, without those of test-long and faults; five minutes on two cores
 	@$(PY) -m pytest -n $(WORKERS) --ignore=tests/faults --ignore=tests/browser --ignore-glob='tests/airflow/test_faults_*.py' $(addprefix --ignore=,$(LONG))
+
+test-long: setup ## runs the long tests: services that fail, comparisons with other programs, measurements
+	@$(PY) -m pytest -n $(WORKERS) --dist=loadgroup $(LONG)
 
 test-browser: setup ## tests the board in chromium, with its own Airflow and sandbox; about 5 minutes, SCREENSHOTS=folder keeps screenshots
 	@scripts/browser.sh
@@ -55,7 +58,7 @@ test-distributed: ## tests a backfill on two Celery workers, PostgreSQL, Redis a
 	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
 
 faults: setup ## kills every step at every point, and counts lost and duplicate events; PLANS=500 SEED=1 MINUTES=10 set the random plans
-	@$(PY) -m tests.faults $(LONG)
+	@$(PY) -m tests.faults
 
 bench: setup ## measures the speed of the steps: a day of a million events, about 3 minutes; benchmarks/latest.json and .svg
 	@$(PY) -m benchmarks

@@ -1,6 +1,6 @@
 """The performance targets: events per processor second, as multiples of the baseline (``benchmarks/baseline.py``).
 
-``make faults`` fails a step that falls below ``MARGIN`` times its target: load on the machine changes a ratio by 10 to 20 %.
+``make test-long`` fails a step that falls below ``MARGIN`` times its target: load on the machine changes a ratio by 10 to 20 %.
 """
 
 from __future__ import annotations
