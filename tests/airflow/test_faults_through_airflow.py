@@ -186,6 +186,7 @@ def test_two_pipelines_for_one_dataset(tmp_path: Path, monkeypatch: pytest.Monke
     (error,) = bag.import_errors.values()
     assert "Pipelines one.yaml and other.yaml both write to dataset 'Mixpanel Hostile Events'" in error
     assert sorted(bag.dags) == [
+        "mixpanel_aep_day_one",
         "mixpanel_aep_reconcile_one",
         "mixpanel_aep_verify_one",
         "mixpanel_to_aep_one",

@@ -13,6 +13,7 @@ import pytest
 
 from include.errors import PipelineError
 from include.lake.own_keys import is_own_key
+from include.lake.rate_budget import BUDGETS
 from tests.security.forged_lake import (
     LOADED,
     OTHER,
@@ -257,7 +258,8 @@ def test_m16_what_a_writer_can_do_without_a_key_is_documented() -> None:
 def test_m16_every_kind_of_file_of_a_lake_is_forged_and_recognised(plain: Finished) -> None:
     keys = [key for key in plain.lake().keys("") if key != ".writable"]
     assert [key for key in keys if not is_own_key(key)] == []
-    assert {_kind(key) for key in keys} == {
+    # A forged ticket of a budget costs waiting (tests/mixpanel/test_export_budget.py).
+    assert {_kind(key) for key in keys if not key.startswith(f"{BUDGETS}/")} == {
         "mixpanel-aep.json", "history.json", "ledger", "ids", "index.json", "batches.json", "schemas", "looks", "report",
         "raw", "raw manifest", "xdm", "xdm manifest", "valid manifest", "staged manifest",
     }  # fmt: skip

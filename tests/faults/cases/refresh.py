@@ -48,5 +48,5 @@ CASES: tuple[Case, ...] = (
     # The lost event was returned by an export, and Mixpanel has deleted it since.
     Case("O21/replaced", "the day is replaced after a refresh of a few lines", "all rows of the day, once, and none that is gone",
          (Go(), _LATE, Do("Mixpanel deletes an event", _deleted), Go(_AGAIN)), scenario={"prepare": differences_alone},
-         run=run(name="again", replace=True), active=4, batches=3, ledger=ALL_OF_IT * 3, lost=1),
+         run=run(name="replaced", replace=True), active=4, batches=3, ledger=ALL_OF_IT * 3, lost=1),
 )  # fmt: skip
