@@ -170,7 +170,7 @@ def running_airflow(folder: Path, pipelines: dict[str, dict[str, Any]]) -> Itera
             ).raise_for_status()
             _write(folder / "pipelines", name, days, pipelines[name])
         # Only the processes of this Airflow see these files.
-        services = Services(TestSettings("file", free_ports(), folder, environment))
+        services = Services(TestSettings("file", free_ports(), folder, environment=environment))
         stack.callback(services.stop, patience_seconds=1.0)
         services.start_airflow()
         api = AirflowApi(services.settings.airflow_url, services.settings.password)
