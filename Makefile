@@ -5,10 +5,11 @@ PY := .venv/bin/python
 # It doubles the start time of every Airflow process, and some machines set it.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that break services, lakes and processes, compare with other programs, or measure: `make test-long` runs them.
-LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/sandbox/openapi/test_openapi_fuzz.py \
+LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/quality/test_suite_cost.py tests/lake/test_store_elsewhere.py \
+	tests/demo/test_late_events.py tests/sandbox/core/test_load.py tests/sandbox/openapi/test_openapi_fuzz.py \
 	tests/sandbox/core/test_kill.py \
 	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/aep/query_service/test_sql.py \
-	$(addprefix tests/airflow/test_,$(addsuffix .py,alerts examples partial_ingestion signals)) tests/aep/setup/test_profile_configurations.py \
+	$(addprefix tests/airflow/test_,$(addsuffix .py,alerts examples forms partial_ingestion signals)) tests/aep/setup/test_profile_configurations.py \
 	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands migrate tutorial)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles secrets_of_commands)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
