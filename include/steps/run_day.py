@@ -1,4 +1,7 @@
-"""One day, from export to staged rows and into AEP: the chain of steps for the command line, reconcile and tests."""
+"""One day, from export to staged rows and into AEP: the chain of steps for the command line, reconcile and tests.
+
+A process that runs one step does not import the others: the start of a task would take twice as long.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from include.aep.batch_budget import BatchBudget
 from include.aep.client import AepClient
@@ -16,17 +19,17 @@ from include.aep.profile_batches import Neighbours, scheduled_batches
 from include.errors import BatchStuck, FilesRemoved
 from include.lake.history import History, Source
 from include.lake.manifest import Manifest
-from include.steps.export.step import Exporter, export_partition
-from include.steps.export.window_export import FetchAhead
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.history.provenance import recipe_for
 from include.steps.ingest.step import IngestResult, PendingBatch, ingest_partition
 from include.steps.stage.step import stage_partition
-from include.steps.transform import schema_and_mapping, transform_partition
-from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 from include.xdm.mapping.mapping_set import MappingSet
 from include.xdm.schema.xdm_schema import XdmSchema
+
+if TYPE_CHECKING:
+    from include.steps.export.step import Exporter
+    from include.steps.export.window_export import FetchAhead
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -49,6 +52,8 @@ class _DaySteps(ABC):
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
+        from include.steps.export.step import export_partition
+
         return self._report_step(
             export_partition(
                 self.workspace, self.source, self.mixpanel, refresh=self.refresh, ahead=self.ahead
@@ -78,6 +83,8 @@ class _DaySteps(ABC):
     def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest: ...
 
     def _validate(self, mapped: Manifest, *, with_files: bool = False) -> Manifest:
+        from include.steps.validate.step import validate_partition
+
         return validate_partition(self.workspace, mapped, with_files=with_files)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
@@ -97,6 +104,8 @@ class _DaySteps(ABC):
         if manifest.step == "export":
             if workspace.has_files(manifest):
                 return manifest
+            from include.steps.export.step import export_partition
+
             return export_partition(workspace, self.source, self.mixpanel, with_files=True)
         if manifest.step == "transform":
             if workspace.has_files(manifest):
@@ -187,6 +196,8 @@ class DayRun(_DaySteps):
         return result
 
     def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
+        from include.steps.transform import schema_and_mapping, transform_partition
+
         pipeline, day = self.workspace.pipeline, self.workspace.partition.day
         schema, mapping = schema_and_mapping(pipeline, self.aep, self.opened.dataset)
         recipe = recipe_for(self.history.ledger(day).records(), replace=self.replace)
@@ -228,6 +239,8 @@ class DryRun(_DaySteps):
     on_step: Callable[[Manifest], object] | None = None
 
     def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest:
+        from include.steps.transform import transform_partition
+
         return transform_partition(self.workspace, raw, self.schema, self.mapping, with_files=with_files)
 
     def _stage(self, valid: Manifest, *, with_files: bool = False) -> Manifest:
