@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import DAG
 
 from include.config.bundle import require_bundled_pipelines
-from include.config.loader import load_pipelines, load_readable_pipelines
+from include.config.loader import load_pipelines
 from mixpanel_aep.alerts.send import require_notifiers
 from mixpanel_aep.operators.setup import AepSetupOperator, shared_resources
 from mixpanel_aep.task_args import task_args
@@ -37,7 +37,8 @@ missing. `docs/setup.md` lists the permissions, and the changes that cannot be u
 require_bundled_pipelines(
     __file__
 )  # only here: the other DAG files continue with the pipelines that can be read
-require_notifiers(load_readable_pipelines()[0])
+pipelines = load_pipelines()
+require_notifiers(pipelines)
 
 with DAG(
     "mixpanel_aep_setup",
@@ -51,7 +52,7 @@ with DAG(
     tags=["mixpanel", "aep", "setup"],
 ) as dag:
     last: dict[tuple[str, str], AepSetupOperator] = {}
-    for pipeline in load_pipelines():
+    for pipeline in pipelines:
         task = AepSetupOperator(task_id=pipeline.name, **task_args(pipeline, "setup"))
         # In sequence if they change the same field group, schema or dataset; the others in parallel.
         for shared in shared_resources(pipeline):

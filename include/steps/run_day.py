@@ -1,6 +1,6 @@
 """One day, from export to staged rows and into AEP: the chain of steps for the command line, reconcile and tests.
 
-A process that runs one step does not import the others: the start of a task would take twice as long.
+A task runs one step, and its process does not import the others.
 """
 
 from __future__ import annotations
@@ -52,13 +52,7 @@ class _DaySteps(ABC):
 
     def export(self) -> Manifest:
         """Export the day, or find it exported."""
-        from include.steps.export.step import export_partition
-
-        return self._report_step(
-            export_partition(
-                self.workspace, self.source, self.mixpanel, refresh=self.refresh, ahead=self.ahead
-            )
-        )
+        return self._report_step(self._export(refresh=self.refresh, ahead=self.ahead))
 
     def transform(self, raw: Manifest) -> Manifest:
         """Map an export."""
@@ -75,6 +69,15 @@ class _DaySteps(ABC):
     def to_staged(self) -> Manifest:
         """Run the first four steps; return the staged manifest."""
         return self.stage(self.validate(self.transform(self.export())))
+
+    def _export(
+        self, *, refresh: str | None = None, ahead: FetchAhead | None = None, with_files: bool = False
+    ) -> Manifest:
+        from include.steps.export.step import export_partition
+
+        return export_partition(
+            self.workspace, self.source, self.mixpanel, refresh=refresh, ahead=ahead, with_files=with_files
+        )
 
     @abstractmethod
     def _transform(self, raw: Manifest, *, with_files: bool = False) -> Manifest: ...
@@ -104,9 +107,7 @@ class _DaySteps(ABC):
         if manifest.step == "export":
             if workspace.has_files(manifest):
                 return manifest
-            from include.steps.export.step import export_partition
-
-            return export_partition(workspace, self.source, self.mixpanel, with_files=True)
+            return self._export(with_files=True)
         if manifest.step == "transform":
             if workspace.has_files(manifest):
                 return manifest

@@ -46,7 +46,7 @@ def missing_pools() -> list[str]:
 def add_missing_pools() -> list[str]:
     """Add this project's missing pools; return their names. Two schedulers may do it at the same time.
 
-    A pool that only a pipeline file names is not added: nobody has said how many slots it has.
+    A pool that only a pipeline file names is not added: its number of slots is unknown.
     """
     from airflow.models import Pool
 

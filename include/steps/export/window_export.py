@@ -164,8 +164,8 @@ class _Windows:
         if record.bytes_of:
             return record.bytes_of
         step = timedelta(days=self.size)
-        beside = (Window(self._cell.first + step * n, self._cell.last + step * n) for n in (-1, 1))
-        return {day: count for cell in beside for day, count in self._lease(cell).newest().bytes_of.items()}
+        adjacent = (Window(self._cell.first + step * n, self._cell.last + step * n) for n in (-1, 1))
+        return {day: count for cell in adjacent for day, count in self._lease(cell).newest().bytes_of.items()}
 
     def _fetch(
         self, held: HeldLease, window: Window, requests: Mapping[date, ExportRequest], mixpanel: Exporter

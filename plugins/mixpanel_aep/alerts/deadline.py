@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class SettledDay(BaseDeadlineReference):
     """The moment when the partition of a scheduled run has settled; other runs have no deadline.
 
-    Airflow's own references know when a run was queued: a backfill waits for hours, and nobody waits for its days.
+    Airflow's own references know when a run was queued: a backfill may be queued for hours, and its days have no deadline.
     """
 
     required_kwargs = frozenset({"dag_id", "run_id"})
