@@ -22,6 +22,7 @@ from include.lake.history import History, Target
 from include.lake.keys import HISTORIES
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
+from include.lake.rate_budget import BUDGETS
 from include.steps.ingest.step import IngestResult, PendingBatch
 from scripts.demo import evidence
 from scripts.demo.evidence import Comparison, compare, result_of
@@ -70,14 +71,15 @@ class Template:
 
 
 class AepScenario:
-    """A row's own ledger, clock and dataset. All rows share the lake: none changes the staged files."""
+    """A row's own ledger, budgets, clock and dataset. All rows share the lake: none changes the staged files."""
 
     def __init__(self, row: AepFailure, sandbox: Sandbox, template: Template) -> None:
         self.row, self.sandbox, self.template, self.fake_clock = row, sandbox, template, FakeClock()
         self.runner = self._runner(template.runner)
         lake = template.runner.lake
         assert lake.root
-        shutil.rmtree(lake.root / HISTORIES, ignore_errors=True)
+        for folder in (HISTORIES, BUDGETS):  # the clock does not advance, so a budget would never be free again
+            shutil.rmtree(lake.root / folder, ignore_errors=True)
         self.dataset_id = template.dataset(self.runner.pipeline.aep.dataset)
         self.staged = self._by_hand() if row.lines else template.staged
         if row.settings or row.next_batches:

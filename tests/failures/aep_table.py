@@ -159,7 +159,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
       for route in ("begin", "chunk", "finish")),
     *(Row(f"chunks/{route} busy", _API, (at(route, answer(429, 2, retry_after=4)),), limits=_SMALL, waits=(8, 8))
       for route in ("begin", "chunk", "finish")),
-    Row("chunks/told with 200", _API, limits=_SMALL, settings={"complete_file_status": 200}, requests={"finish": 1}),
+    Row("chunks/answered with 200", _API, limits=_SMALL, settings={"complete_file_status": 200}, requests={"finish": 1}),
     Row("chunks/a lost answer", _API, (at("chunk", drop(after=True)),), limits=_SMALL, requests={"ranges": 1, "begin": 1}),
     Row("chunks/a lost chunk", _API, (at("chunk", drop()),), limits=_SMALL, requests={"ranges": 1, "begin": 1}),
     Row("chunks/a chunk that was never there", _API, (at("chunk", answer(200, body="")),), limits=_SMALL,
@@ -206,7 +206,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         raises=(BatchFailed,), succeeds=False, active=0, says="1 rows"),
     Row("guardrail/batches a minute", "EP:ingestion/guardrails.md", settings={"batches_per_minute": 0}, raises=(Throttled,),
         succeeds=False, says="2,000 batches a minute", requests={"create": 6}, waits=(300, 300), active=0),
-    Row("guardrail/batches a minute, told with 503", "EP:ingestion/guardrails.md", raises=(ServiceUnavailable,), succeeds=False,
+    Row("guardrail/batches a minute, answered with 503", "EP:ingestion/guardrails.md", raises=(ServiceUnavailable,), succeeds=False,
         settings={"batches_per_minute": 0, "overload_status": 503}, requests={"create": 6}, waits=(300, 300), active=0),
     Row("guardrail/bytes an hour", "EP:ingestion/guardrails.md", settings={"bytes_per_hour": 1}, raises=(Throttled,) * 2,
         succeeds=False, says="continues automatically", requests={"create": 1, "upload": 2}, waits=(0, 0), active=0),

@@ -95,9 +95,9 @@ class Sandbox:
 def tries(failure: Failure, work: Callable[[], T], fake_clock: FakeClock) -> T | None:
     """Run ``work`` as often as Airflow would; return None if no retry helps."""
     for number, expected in enumerate(failure.raises, 1):
-        with pytest.raises(PipelineError) as told:
+        with pytest.raises(PipelineError) as caught:
             work()
-        error = told.value
+        error = caught.value
         assert type(error) is expected, f"try {number}: {error!r}"
         assert_explained(error)
         if isinstance(error, Throttled):

@@ -134,9 +134,9 @@ def test_a_batch_that_is_aborted_during_upload_is_created_again(
     monkeypatch.setattr(Uploader, "upload", abort_first)
     with pytest.raises(
         Conflict, match=r"Batch .* of partition 2026-07-01 was ended in AEP during the upload"
-    ) as told:
+    ) as caught:
         scenario.task()
-    assert_explained(told.value)
+    assert_explained(caught.value)
     assert scenario.active() == []
     assert isinstance(scenario.task(), IngestResult)
     assert_active(scenario, STAGED)
