@@ -108,12 +108,12 @@ def test_a_rejection_becomes_its_error(
 ) -> None:
     aep.faults = [times(99, Reply(status, body.encode()), path="/data/")]
     with serve_http(aep) as served:
-        with pytest.raises(error, match=words) as told:
+        with pytest.raises(error, match=words) as caught:
             client(served, fake_clock).registry.tenant_id()
         asked = [request for request in served.requests if "/data/" in request.target]
         assert len(asked) == attempts
-    assert type(told.value) is error
-    assert told.value.hint
+    assert type(caught.value) is error
+    assert caught.value.hint
     assert len(fake_clock.slept) == (attempts - 1 if attempts > 2 else status == 401)
 
 
@@ -123,14 +123,14 @@ def test_a_rejection_by_the_identity_service_becomes_its_error(
     fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], attempts: int
 ) -> None:
     with serve_http(script(Reply(status, body.encode()))) as served:
-        with pytest.raises(error) as told:
+        with pytest.raises(error) as caught:
             client(served, fake_clock).registry.tenant_id()
         assert len(served.requests) == attempts
-    assert type(told.value) is error
-    assert CLIENT_SECRET not in str(told.value)
+    assert type(caught.value) is error
+    assert CLIENT_SECRET not in str(caught.value)
     if error is CredentialsRejected:
-        assert "login (client id), password (client secret)" in told.value.hint
-        assert "connection adobe" in told.value.sentence
+        assert "login (client id), password (client secret)" in caught.value.hint
+        assert "connection adobe" in caught.value.sentence
 
 
 @pytest.mark.sandbox
@@ -160,9 +160,9 @@ def test_invalid_responses_of_the_identity_service_are_an_outage(
 
 @pytest.mark.sandbox
 def test_a_token_is_used_until_two_minutes_before_it_expires(fake_clock: FakeClock, aep: FakeAep) -> None:
-    told: list[str] = []
+    reported: list[str] = []
     with serve_http(aep) as served:
-        source = TokenSource(settings(served.url), fake_clock.clock, told.append)
+        source = TokenSource(settings(served.url), fake_clock.clock, reported.append)
         first = source.token()
         fake_clock.at += 86399 - 121
         assert source.token() == first
@@ -170,17 +170,17 @@ def test_a_token_is_used_until_two_minutes_before_it_expires(fake_clock: FakeClo
         assert source.token() != first
         source.forget()
         source.token()
-    assert told == aep.tokens
-    assert set(told) <= set(source.secrets())
-    assert len(told) == 3
+    assert reported == aep.tokens
+    assert set(reported) <= set(source.secrets())
+    assert len(reported) == 3
     assert repr(source).find("canary") == -1
 
 
 @pytest.mark.sandbox
 def test_a_short_or_excessive_lifetime_is_limited(fake_clock: FakeClock, aep: FakeAep) -> None:
     with serve_http(aep) as served:
-        for told, real in ((100, 50), (86_399_000, 86_400 - 120)):  # The second one is in milliseconds.
-            aep.token_seconds = told
+        for reported, real in ((100, 50), (86_399_000, 86_400 - 120)):  # The second one is in milliseconds.
+            aep.token_seconds = reported
             source = TokenSource(settings(served.url), fake_clock.clock)
             first = source.token()
             fake_clock.at += real - 1
@@ -192,16 +192,16 @@ def test_a_short_or_excessive_lifetime_is_limited(fake_clock: FakeClock, aep: Fa
 @pytest.mark.sandbox
 def test_a_rejected_token_is_replaced_once(fake_clock: FakeClock, aep: FakeAep) -> None:
     aep.datasets["d1"] = {"name": "Events"}
-    told: list[str] = []
+    reported: list[str] = []
     with serve_http(aep) as served:
-        asked = client(served, fake_clock, on_secret=told.append)
+        asked = client(served, fake_clock, on_secret=reported.append)
         assert asked.catalog.dataset("d1") is not None
         aep.revoked.add("canary-token-1")
         assert asked.catalog.dataset("d1") is not None
         assert asked.catalog.dataset("d1") is not None
         calls = [r.headers["Authorization"] for r in served.requests if "/data/" in r.target]
     assert [call[-1] for call in calls] == ["1", "1", "2", "2"]
-    assert told == ["canary-token-1", "canary-token-2"]
+    assert reported == ["canary-token-1", "canary-token-2"]
     assert sum(fake_clock.slept) == 0
 
 
@@ -343,15 +343,15 @@ def test_a_response_that_echoes_our_credentials_is_not_repeated(fake_clock: Fake
     with serve_http(aep) as served:
         asked = client(served, fake_clock)
         for action in (asked.registry.tenant_id, lambda: asked.batches.find("x")):
-            with pytest.raises(PipelineError) as told:
+            with pytest.raises(PipelineError) as caught:
                 action()
-            shown = "".join(traceback.format_exception(told.value)) + repr(told.value)
+            shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
             assert "canary" not in shown.replace("no_canary", "")
-            assert told.value.__context__ is None
+            assert caught.value.__context__ is None
     aep.faults = [lambda request: Reply(400, request.body)]
-    with serve_http(aep) as served, pytest.raises(PipelineError) as told:
+    with serve_http(aep) as served, pytest.raises(PipelineError) as caught:
         client(served, fake_clock).registry.tenant_id()
-    assert "canary" not in str(told.value)
+    assert "canary" not in str(caught.value)
 
 
 @pytest.mark.unit

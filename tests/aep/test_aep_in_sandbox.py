@@ -138,10 +138,10 @@ def test_a_batch_can_be_aborted(aep: AepClient, dataset_id: str) -> None:
 
 
 def test_a_wrong_secret_is_reported(url: str) -> None:
-    with pytest.raises(CredentialsRejected, match="client secret") as told:
+    with pytest.raises(CredentialsRejected, match="client secret") as caught:
         AepClient(settings(url, "canary-wrong")).registry.tenant_id()
-    assert isinstance(told.value, PipelineError)
-    assert "canary" not in str(told.value)
+    assert isinstance(caught.value, PipelineError)
+    assert "canary" not in str(caught.value)
 
 
 def test_an_unresolved_schema_is_resolved_as_the_registry_does(aep: AepClient, dataset_id: str) -> None:

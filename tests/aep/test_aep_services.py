@@ -274,7 +274,7 @@ def test_no_malformed_response_is_read_as_an_empty_list(
         with serve_http(aep) as served:
             if odd.body == b'{"error": "canary"}' and look in (LOOKUPS["schema"], LOOKUPS["resolved"]):
                 continue  # An object is valid here.
-            with pytest.raises((ServiceUnavailable, SchemaError)) as told:
+            with pytest.raises((ServiceUnavailable, SchemaError)) as caught:
                 look(client(served, fake_clock))
-        assert "canary" not in str(told.value)
-        assert told.value.hint
+        assert "canary" not in str(caught.value)
+        assert caught.value.hint

@@ -84,12 +84,12 @@ def test_a_sandbox_must_be_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_an_invalid_field_is_named_without_its_value(changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         settings(**changes)
-    assert field in str(told.value)
-    assert "adobe" in str(told.value)
-    assert SECRET not in str(told.value)
-    assert "Evil" not in str(told.value)
+    assert field in str(caught.value)
+    assert "adobe" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "Evil" not in str(caught.value)
 
 
 def test_repr_shows_no_secret() -> None:

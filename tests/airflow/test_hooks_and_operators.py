@@ -286,14 +286,14 @@ def test_transform_reports_how_often_it_set_which_column_to_null(
     ).raise_for_status()
     run = context()
     run["ti"].xcom = {("export", "return_value"): {"digest": runner.export(DAY).digest}}
-    told: list[str] = []
-    log = SimpleNamespace(info=lambda text, *values: told.append(text % values))
+    reported: list[str] = []
+    log = SimpleNamespace(info=lambda text, *values: reported.append(text % values))
     log.warning = log.info
     monkeypatch.setattr(XdmTransformOperator, "log", log)
     counts = XdmTransformOperator(task_id="transform", pipeline=pipeline).execute(run)["counts"]
-    (warned,) = (text for text in told if "set to null" in text)
+    (warned,) = (text for text in reported if "set to null" in text)
     assert sum(int(number) for number in re.findall(r"=(\d+)", warned)) == counts["warnings"] > 0
-    assert any(f"warnings={counts['warnings']}" in text for text in told)
+    assert any(f"warnings={counts['warnings']}" in text for text in reported)
 
 
 def test_one_asset_represents_one_dataset() -> None:

@@ -38,7 +38,7 @@ def day(
     facts: DayFacts | None = None, of_run: Run | None = None, verdict: tuple[str, str] | None = None,
     *, now: datetime = NOW, unread: bool = False,
 ) -> Day:  # fmt: skip
-    verdicts = {str(DAY): Verdict(verdict[0], "as told", verdict[1])} if verdict else {}
+    verdicts = {str(DAY): Verdict(verdict[0], "as reported", verdict[1])} if verdict else {}
     days = {str(DAY): facts} if facts else {}
     found = PipelineFacts(
         index=BoardIndex(days=days, verdicts=verdicts), unread=frozenset({DAY} if unread else ())

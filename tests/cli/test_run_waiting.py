@@ -38,5 +38,5 @@ def test_the_status_of_the_batch_is_printed_every_minute(
     monkeypatch.setattr(DayRun, "ingest", lambda _, staged: ingest(staged))
     staged: Any = SimpleNamespace(partition=date(2026, 7, 1))
     assert steps.load(staged, on_wait=BatchReporter(aep, clock, Output())) is done
-    told = [line.split("waiting")[1] for line in capsys.readouterr().out.splitlines()]
-    assert told == [" for AEP: batch B is 'quarantining'", " for AEP: batch B is not listed"]
+    reported = [line.split("waiting")[1] for line in capsys.readouterr().out.splitlines()]
+    assert reported == [" for AEP: batch B is 'quarantining'", " for AEP: batch B is not listed"]

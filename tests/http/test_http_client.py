@@ -141,9 +141,9 @@ def test_an_invalid_chunk_size_is_an_error(size: bytes) -> None:
     ["proxy.example.com:3128", "socks5://p:1", "http://", "http://p:99999", "http://p:0", "file:///x"],
 )
 def test_an_invalid_proxy_is_named_without_its_value(proxy: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not a valid proxy address") as told:
+    with pytest.raises(ConfigError, match=f"^{PROXY_VARIABLE} is not a valid proxy address") as caught:
         NetworkSettings.of_environment({PROXY_VARIABLE: proxy})
-    assert proxy not in told.value.sentence
+    assert proxy not in caught.value.sentence
 
 
 @pytest.mark.unit
@@ -177,14 +177,14 @@ def test_https_uses_the_proxy_and_its_password_is_never_shown(
     caplog.set_level(logging.DEBUG)
     with serve_http(script(Reply(403, b"no"))) as proxy:
         monkeypatch.setenv(PROXY_VARIABLE, proxy.url.replace("//", f"//user:{CANARY}@"))
-        with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY refused") as told:
+        with pytest.raises(ServiceUnavailable, match=r"ProxyError.*MIXPANEL_AEP_PROXY refused") as caught:
             ask("https://data.mixpanel.com/api/2.0/export")
         assert [(r.method, r.target) for r in proxy.requests] == [("CONNECT", "data.mixpanel.com:443")]
         assert proxy.requests[0].headers["Proxy-Authorization"]
         with serve_http(script(Reply(200, b"direct"))) as sandbox:
             assert ask(sandbox.url) == b"direct"
         assert len(proxy.requests) == 1
-    assert CANARY not in f"{told.value!r}{told.value.__context__!r}{caplog.text}"
+    assert CANARY not in f"{caught.value!r}{caught.value.__context__!r}{caplog.text}"
 
 
 @pytest.fixture

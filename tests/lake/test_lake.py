@@ -168,8 +168,8 @@ def test_a_publicly_readable_bucket_is_reported(
             return Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
         headers = {**dict(request.headers.items()), **SIGNED}
         answer = requests.request(request.method, moto + request.target, headers=headers, data=request.body)
-        told = {name: text for name, text in answer.headers.items() if name in ("ETag", "Last-Modified")}
-        return Reply(answer.status_code, answer.content, told)
+        reported = {name: text for name, text in answer.headers.items() if name in ("ETag", "Last-Modified")}
+        return Reply(answer.status_code, answer.content, reported)
 
     with serve_http(bucket) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)

@@ -355,10 +355,10 @@ def test_a_200_with_another_body_is_not_an_export(body: bytes, words: str) -> No
 )
 def test_the_body_of_such_a_response_is_not_shown(answer: str) -> None:
     """It may contain the events in another form, or our own credentials."""
-    with pytest.raises(NotAnExport) as told:
+    with pytest.raises(NotAnExport) as caught:
         list(opened([answer.encode()]))
-    assert "canary" not in str(told.value)
-    assert "login page" in told.value.hint
+    assert "canary" not in str(caught.value)
+    assert "login page" in caught.value.hint
 
 
 def test_an_encoding_that_was_not_requested_is_refused() -> None:
@@ -382,10 +382,10 @@ def sample_lines() -> bytes:
 
 def test_every_error_of_the_stream_has_a_name_and_a_remedy() -> None:
     for body in (b"terminated early", b"<html>", ROW[:-3], b"{}"):
-        with pytest.raises(PipelineError) as told:
+        with pytest.raises(PipelineError) as caught:
             list(opened([body]))
-        assert told.value.sentence.endswith(".")
-        assert told.value.hint
+        assert caught.value.sentence.endswith(".")
+        assert caught.value.hint
 
 
 def test_raw_deflate_is_not_gzip() -> None:

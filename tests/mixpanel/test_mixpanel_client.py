@@ -80,15 +80,15 @@ def test_a_rejection_becomes_its_error(
     fake_clock: FakeClock, status: int, body: str, error: type[PipelineError], words: str, attempts: int
 ) -> None:
     with serve_http(script(Reply(status, body.encode(), {"Location": "http://127.0.0.1:1/"}))) as served:
-        with pytest.raises(error, match=words) as told:
+        with pytest.raises(error, match=words) as caught:
             export(served, fake_clock)
-        assert type(told.value) is error
+        assert type(caught.value) is error
         assert len(served.requests) == attempts
         assert len(fake_clock.slept) == attempts - 1
-    assert told.value.sentence
-    assert told.value.hint
-    assert isinstance(told.value, Transient) is (attempts > 1)
-    assert isinstance(told.value, Terminal) is (attempts == 1)
+    assert caught.value.sentence
+    assert caught.value.hint
+    assert isinstance(caught.value, Transient) is (attempts > 1)
+    assert isinstance(caught.value, Terminal) is (attempts == 1)
 
 
 @pytest.mark.sandbox
@@ -183,10 +183,10 @@ def test_a_long_wait_is_left_to_the_task(
     fake_clock: FakeClock, header: str, wait: float, status: int
 ) -> None:
     with serve_http(script(Reply(status, headers={"Retry-After": header}))) as served:
-        with pytest.raises(Throttled) as told:
+        with pytest.raises(Throttled) as caught:
             export(served, fake_clock)
         assert len(served.requests) == 1
-    assert told.value.wait_seconds == wait
+    assert caught.value.wait_seconds == wait
     assert fake_clock.slept == []
 
 
@@ -263,10 +263,10 @@ class Tickets:
 def test_every_attempt_takes_a_ticket(fake_clock: FakeClock) -> None:
     tickets = Tickets(3)
     with serve_http(script(Reply(500))) as served:
-        with pytest.raises(Throttled) as told:
+        with pytest.raises(Throttled) as caught:
             export(served, fake_clock, budget=tickets)
         assert len(served.requests) == tickets.taken == 3
-    assert told.value.wait_seconds == 900
+    assert caught.value.wait_seconds == 900
 
 
 @pytest.mark.sandbox
@@ -294,13 +294,13 @@ def test_a_response_that_echoes_our_credentials_is_not_repeated(fake_clock: Fake
         said = f"<p>{request.headers['Authorization']} {SECRET} {request.headers['Authorization'][6:]}"
         return Reply(status, said.encode(), {"Location": f"http://127.0.0.1:1/?{SECRET}"})
 
-    with serve_http(echo) as served, pytest.raises(PipelineError) as told:
+    with serve_http(echo) as served, pytest.raises(PipelineError) as caught:
         export(served, fake_clock)
-    shown = "".join(traceback.format_exception(told.value)) + repr(told.value) + str(told.value)
+    shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + str(caught.value)
     token = MixpanelSettings("svc.mp-service-account", SECRET, 1).basic_token
     assert SECRET not in shown.replace(f'SECRET = "{SECRET}"', "")
     assert token not in shown
-    chain: BaseException | None = told.value
+    chain: BaseException | None = caught.value
     while chain is not None:
         assert SECRET not in str(chain)
         assert "project_id=" not in str(chain)
@@ -311,9 +311,9 @@ def test_a_response_that_echoes_our_credentials_is_not_repeated(fake_clock: Fake
 def test_an_error_code_equal_to_our_secret_is_not_shown(fake_clock: FakeClock) -> None:
     words = r"HTTP 418, code \*\*\*"
     echo = Reply.json({"code": SECRET}, 418)
-    with serve_http(script(echo)) as served, pytest.raises(RequestRefused, match=words) as told:
+    with serve_http(script(echo)) as served, pytest.raises(RequestRefused, match=words) as caught:
         export(served, fake_clock)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.sandbox

@@ -100,11 +100,11 @@ def test_production_allows_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
     [("regoin", "region"), ("verify", None), ("proxies", None), ("endpoint_url", None), ("projectid", "project_id")],
 )  # fmt: skip
 def test_an_unknown_extra_field_is_refused_by_name(key: str, near: str | None) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         settings(extra=extra(**{key: False}))
-    assert repr(key) in str(told.value)
-    assert "project_id, region, sandbox" in str(told.value)
-    assert (f"did you mean {near!r}" in str(told.value)) is (near is not None)
+    assert repr(key) in str(caught.value)
+    assert "project_id, region, sandbox" in str(caught.value)
+    assert (f"did you mean {near!r}" in str(caught.value)) is (near is not None)
 
 
 @pytest.mark.parametrize(
@@ -128,12 +128,12 @@ def test_an_unknown_extra_field_is_refused_by_name(key: str, near: str | None) -
     ],
 )
 def test_an_invalid_field_is_named_without_its_value(changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as caught:
         settings(**changes)
-    assert field in str(told.value)
-    assert "shop" in str(told.value)
-    assert SECRET not in str(told.value)
-    assert "Evil" not in str(told.value)
+    assert field in str(caught.value)
+    assert "shop" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "Evil" not in str(caught.value)
 
 
 def test_text_values_are_accepted_because_a_uri_has_no_others() -> None:

@@ -75,11 +75,11 @@ def broken_rows() -> tuple[pa.Table, dict[int, list[tuple[str, str]]]]:
         for column, value in change.items():
             columns[column][n] = value
     expected = {n: [REASON.get(name, (name, name))] for n, name in enumerate(names, 1)}
-    told = [
+    reported = [
         [("timestamp", "in_the_past"), ("timestamp", "in_the_partition")], [("timestamp", "in_the_partition")],
         [("timestamp", "in_the_partition")], [("_id", "required")], [("identityMap", "identity")], [("the event", "event_size")],
     ]  # fmt: skip
-    return table(rows, **columns), expected | dict(enumerate(told, first))
+    return table(rows, **columns), expected | dict(enumerate(reported, first))
 
 
 def test_each_violation_is_found_by_its_own_expectation_and_no_other() -> None:

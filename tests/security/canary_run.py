@@ -97,7 +97,7 @@ def event(name: str, number: int = 0, **properties: Any) -> dict[str, Any]:
     return {"event": name, "properties": fixed | properties}
 
 
-def told(error: BaseException) -> str:
+def reported(error: BaseException) -> str:
     """Return everything that an exception and its causes show when printed."""
     texts = [str(error), repr(error), *traceback.format_exception(error)]
     seen: BaseException | None = error

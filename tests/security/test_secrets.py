@@ -29,7 +29,7 @@ from include.http.response import Response
 from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.settings import MixpanelSettings
-from tests.security.canary_run import DAY, Running, all_logs, download, event, lake_texts, running, told
+from tests.security.canary_run import DAY, Running, all_logs, download, event, lake_texts, reported, running
 from tests.support import canaries
 from tests.support.canaries import find_canaries, find_in
 from tests.support.http_server import Reply, Request, script, serve_http
@@ -115,7 +115,7 @@ def test_m08_a_response_that_echoes_our_credentials_is_not_quoted(
             act(runner)
     finally:
         place.forget_faults()
-    assert find_in(told(refused.value)) == []
+    assert find_in(reported(refused.value)) == []
     assert find_in(logs.getvalue()) == []
     assert find_in("".join(capfd.readouterr())) == []
     assert find_canaries([runner.lake.root or Path()]) == []
@@ -136,7 +136,7 @@ def test_m08_a_secret_in_the_place_of_an_error_code_is_not_shown(key: str, statu
         client = MixpanelClient(local, retry_policy=RetryPolicy(5, 5, attempts=1))
         with pytest.raises(PipelineError) as refused:
             client.me()
-    assert find_in(told(refused.value)) == []
+    assert find_in(reported(refused.value)) == []
 
 
 @pytest.mark.case("M08")
@@ -151,7 +151,7 @@ def test_m08_a_secret_in_a_fact_is_masked() -> None:
         HttpClient(service, retry_policy=RetryPolicy(5, 5, attempts=1)).send(
             HttpRequest("GET", served.url, "answer")
         )
-    assert find_in(told(refused.value)) == []
+    assert find_in(reported(refused.value)) == []
 
 
 @pytest.mark.case("M08")
@@ -203,7 +203,7 @@ def test_m07_a_lakes_address_with_a_secret_is_refused_and_not_shown(url: str) ->
     """It would be shown in every manifest, log line and summary."""
     with pytest.raises(ConfigError, match="lake") as refused:
         Lake(url)
-    assert find_in(told(refused.value)) == []
+    assert find_in(reported(refused.value)) == []
 
 
 PII = {
@@ -246,7 +246,7 @@ def test_m13_personal_data_stays_in_the_data(
             assert share
         except TooManyQuarantined as error:
             assert not share
-            texts.append(told(error))
+            texts.append(reported(error))
         lake = place.runner.lake
         texts += [*lake_texts(lake).values(), *lake.keys(""), logs.getvalue(), *capfd.readouterr()]
         assert [what for what, value in PII.items() if value in "\n".join(texts)] == []

@@ -79,8 +79,8 @@ def refusal(reader: LakeReader, dataset: Dataset, kind: type[PipelineError]) -> 
     """Return the error of a query, and assert that it and its causes contain no token or password."""
     with pytest.raises(kind) as caught:
         reader.fingerprints(dataset, DAY, NEXT)
-    told = repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__)
-    assert "sandbox-token" not in told and "demo-credential" not in told, told
+    reported = repr(caught.value) + str(caught.value.__cause__) + str(caught.value.__context__)
+    assert "sandbox-token" not in reported and "demo-credential" not in reported, reported
     assert caught.value.hint
     return caught.value
 

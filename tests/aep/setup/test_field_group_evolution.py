@@ -78,9 +78,15 @@ LOOSENED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("change", "name", "told", "now"), LOOSENED.values(), ids=LOOSENED.keys())
+@pytest.mark.parametrize(("change", "name", "reported", "now"), LOOSENED.values(), ids=LOOSENED.keys())
 def test_relaxed_constraints_are_accepted_for_a_schema_in_use(
-    aep: AepClient, pipeline: Pipeline, write: Write, change: dict[str, Any], name: str, told: str, now: Any
+    aep: AepClient,
+    pipeline: Pipeline,
+    write: Write,
+    change: dict[str, Any],
+    name: str,
+    reported: str,
+    now: Any,
 ) -> None:
     """EP:xdm/ui/fields/enum.md#evolution: an existing field can only be made less restrictive."""
     write(BASE)
@@ -88,11 +94,11 @@ def test_relaxed_constraints_are_accepted_for_a_schema_in_use(
     write(BASE | change)
     plan = group_plan(pipeline, aep)
     assert plan is not None
-    assert plan.relaxed == ((f"mixpanel.custom.{name}", told),)
+    assert plan.relaxed == ((f"mixpanel.custom.{name}", reported),)
     assert (plan.added, plan.kept) == ((), ())
     result = setup_pipeline(pipeline, aep)
     assert result.changes == [
-        f"relaxed constraints in field group {plan.title!r}: mixpanel.custom.{name} ({told})"
+        f"relaxed constraints in field group {plan.title!r}: mixpanel.custom.{name} ({reported})"
     ]
     schema = XdmSchema(aep.registry.resolved_schema(result.schema_id))
     field = schema.find((schema.tenant, "mixpanel", "custom", name.partition(".")[0]))

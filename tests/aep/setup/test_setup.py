@@ -215,9 +215,9 @@ def test_all_errors_of_a_plan_are_reported_together(company: Company) -> None:
     pipeline = company.pipeline([TYPE], own(company), aep=target, identities={"$user_id": "ecid"})
     with pytest.raises(SchemaError) as refused:
         company.plan(pipeline)
-    told = str(refused.value)
+    reported = str(refused.value)
     assert all(
-        part in told
+        part in reported
         for part in ("has another schema than", "no field group 'Web Detail'", "namespace 'ecid'")
     )
 

@@ -194,11 +194,11 @@ CASES: tuple[Case | Elsewhere, ...] = (
          active=5, quarantined=3, check=all_of(refused("transform", duplicate_key=1, not_json=2), _large_numbers_are_kept)),
     Case("E14/mapped", "1e400 in a field that takes numbers", "the field stays empty and is counted; the text is kept", (),
          events=(*three(), with_more("h", '"amount":1e400')), active=4, check=_the_number_is_left_out),
-    *(Case(f"E15/{name}", "429 once", "waits as told, and asks again", (exporting(answer(429, **told)),), check=asked(2))
-      for name, told in {"seconds": {"retry_after": 7}, "a date": {"retry_after": "date+30"}, "absent": {}}.items()),
+    *(Case(f"E15/{name}", "429 once", "waits as requested, and asks again", (exporting(answer(429, **reported)),), check=asked(2))
+      for name, reported in {"seconds": {"retry_after": 7}, "a date": {"retry_after": "date+30"}, "absent": {}}.items()),
     Case("E15/absurd", "429 with Retry-After: 10^9", "not slept through: Airflow's retry", (
          exporting(answer(429, retry_after=10**9)), Go(ends="again:Throttled")), check=asked(2)),
-    Elsewhere("E15/as told", "429 with Retry-After", "the wait is the requested time, up to the cap",
+    Elsewhere("E15/as requested", "429 with Retry-After", "the wait is the requested time, up to the cap",
               ("tests/mixpanel/test_mixpanel_client.py::test_the_client_waits_as_requested",
                "tests/mixpanel/test_mixpanel_client.py::test_the_wait_is_bounded_whatever_the_header")),
     Case("E16", "429 storm longer than the budget", "transient, with the hint of 60 exports an hour; other pipelines go on", (

@@ -98,7 +98,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          _down("create", answer(403, body_json={"error_code": "403027"}), "red:(CredentialsRejected|AccessDenied)"), ledger=ALL_OF_IT),
     Case("L13/no dataset", "the dataset is gone", "red, names the dataset",
          _down("dataset", answer(200, body_json={}), "red:DatasetMissing"), ledger=ALL_OF_IT),
-    *(Case(f"L14/{route} {status}", "a storm of refusals", "waits as told, to a deadline; then Airflow's retry",
+    *(Case(f"L14/{route} {status}", "a storm of refusals", "waits as requested, to a deadline; then Airflow's retry",
            _down(route, answer(status, retry_after=1), "again:.*"), ledger=ALL_OF_IT)
       for status, routes in ((429, ("create", "look")), (503, _ROUTES[1:])) for route in routes),
     Case("L15/413", "413 on a file", "sent again in chunks", (settings(small_file_bytes=2000),), ledger=ALL_OF_IT,

@@ -22,7 +22,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
         "M06", "CRLF and ANSI escapes in names", "one line of the log, cleaned", "templates_and_log_lines"
     ),
     _shown("M07", "secrets in anything that is left", "absent", "secrets", "canaries"),
-    _shown("M08", "a service throws our header back", "not told", "secrets"),
+    _shown("M08", "a service throws our header back", "not shown", "secrets"),
     _shown("M09", "other hosts in a connection", "refused", "addresses"),
     _shown("M10", "redirects, and name servers that lie", "refused before a byte is sent", "addresses"),
     _shown("M11", "unknown keys in a connection's extra", "refused, with the known ones", "addresses"),

@@ -142,7 +142,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
                             ("manifest.stage.before", 1), ("batch.upload.before", 1), ("ledger.completing.after", 1))),
     Elsewhere("R05/Airflow", "SIGTERM to Airflow's worker", "the task ends at once and is retried",
               (f"{_AIRFLOW}::test_a_worker_is_terminated_during_a_step",)),
-    Case("R06/before", "TMPDIR is gone", "told, with its name; green when it is there again",
+    Case("R06/before", "TMPDIR is gone", "red, with its name; green when it is there again",
          (Do("removed", lambda scenario: scenario.change(prepare=no_scratch)), Go(ends="again:ScratchError", says="scratch cannot be created"), _AGAIN),
          ledger=ALL_OF_IT),
     Case("R06/in between", "scratch is removed under a step", "reported with its name; the step starts again", (Do("tidied up", _tidied),),

@@ -60,8 +60,8 @@ def codes(*expected: str | None) -> Check:
         found = [
             next(v for v in row.values() if isinstance(v, dict) and "mixpanel" in v) for row in rows(scenario)
         ]
-        told = [tenant["mixpanel"].get("code") for tenant in found]
-        assert sorted(told, key=str) == sorted(expected, key=str), told
+        reported = [tenant["mixpanel"].get("code") for tenant in found]
+        assert sorted(reported, key=str) == sorted(expected, key=str), reported
 
     return check
 

@@ -48,9 +48,9 @@ def test_every_command_works_as_pasted(sandbox: Sandbox, command: str) -> None:
 
 def test_every_action_is_described_with_a_valid_example(sandbox: Sandbox) -> None:
     schemas = document()["components"]["schemas"]
-    told = {example["do"]: example for example in examples()}
-    assert set(told) == set(schemas["control_action"]["discriminator"]["mapping"])
-    for do, example in told.items():
+    reported = {example["do"]: example for example in examples()}
+    assert set(reported) == set(schemas["control_action"]["discriminator"]["mapping"])
+    for do, example in reported.items():
         sandbox.fault(example, match={"path": "/nowhere"})
         for option in schemas[f"control_action_{do}"]["properties"]:
             assert option in section("Faults"), f"{do}: {option}"

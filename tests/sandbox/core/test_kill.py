@@ -38,12 +38,12 @@ class Caller:
         """Completed batches, with the ids of their rows."""
         self.tokens: set[str] = set()
 
-    def run(self, told: threading.Semaphore) -> None:
+    def run(self, reported: threading.Semaphore) -> None:
         work: list[Callable[[], None]] = [self._event, self._fault, self._batch, self._large_batch]
         try:
             while True:
                 random.choice(work)()
-                told.release()
+                reported.release()
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             return
 
@@ -90,12 +90,12 @@ def _content(ids: list[str]) -> bytes:
 
 
 def test_confirmed_writes_survive_a_kill(tmp_path: Path) -> None:
-    told: list[Caller] = []
+    reported: list[Caller] = []
     with process(tmp_path) as (_, url):
         project, dataset = MixpanelSandbox(url).add_project(), AepSandbox(url).add_dataset()
     for _ in range(3):
         with process(tmp_path) as (running, url):
-            look(url, told, project, dataset)
+            look(url, reported, project, dataset)
             callers = [Caller(url, project, dataset) for _ in range(4)]
             answered = threading.Semaphore(0)
             threads = [threading.Thread(target=caller.run, args=(answered,)) for caller in callers]
@@ -107,27 +107,27 @@ def test_confirmed_writes_survive_a_kill(tmp_path: Path) -> None:
             for thread in threads:
                 thread.join(20)
                 assert not thread.is_alive()
-            told += callers
+            reported += callers
     with process(tmp_path) as (_, url):
-        look(url, told, project, dataset)
+        look(url, reported, project, dataset)
 
 
-def look(url: str, told: list[Caller], project: int, dataset: str) -> None:
+def look(url: str, reported: list[Caller], project: int, dataset: str) -> None:
     """Confirmed writes are stored, and unconfirmed ones are stored completely or not at all."""
     mixpanel, aep = MixpanelSandbox(url), AepSandbox(url)
     copies: dict[str, int] = {}
     for event in mixpanel.events(project, DAY):
         copies[event["event"]] = copies.get(event["event"], 0) + 1
     assert set(copies.values()) <= {3}
-    assert {name for caller in told for name in caller.events} <= set(copies)
+    assert {name for caller in reported for name in caller.events} <= set(copies)
     planned = {fault["id"] for fault in aep.faults()}
-    assert {name for caller in told for name in caller.faults} <= planned
+    assert {name for caller in reported for name in caller.faults} <= planned
     active: dict[str, set[str]] = {}
     for row in aep.lines("/aep/active", dataset=dataset):
         active.setdefault(row["batch"], set()).add(row["_id"])
     for batch in aep.batches():
         assert batch["status"] in ("loading", "loaded", "staging", "processing", "staged", "success"), batch
-    for caller in told:
+    for caller in reported:
         for batch, rows in caller.batches.items():
             if batch not in active:
                 assert aep.ended(batch)["status"] == "success"

@@ -45,12 +45,12 @@ def _too_many(sandbox: Sandbox) -> None:
         action = {"do": "answer", "status": 429, "body_json": {"error": "x"}, "retry_after": given}
         sandbox.fault(action, match=EXPORT)
         found = arrived(sandbox)
-        told = found.headers.get("retry-after")
+        reported = found.headers.get("retry-after")
         assert found.status == 429
         if given == "date+30":
-            assert 25 < parsedate_to_datetime(str(told)).timestamp() - time.time() < 31
+            assert 25 < parsedate_to_datetime(str(reported)).timestamp() - time.time() < 31
         else:
-            assert told == (None if given is None else str(given))
+            assert reported == (None if given is None else str(given))
 
 
 @report("12")

@@ -36,7 +36,7 @@ def ask(
     return sandbox.session.request(method, sandbox.url + path, auth=auth, timeout=20, **options)
 
 
-def told(sandbox: Sandbox, path: str, method: str = "GET", status: int = 200, **options: Any) -> Any:
+def reported(sandbox: Sandbox, path: str, method: str = "GET", status: int = 200, **options: Any) -> Any:
     answer = ask(sandbox, path, method, **options)
     assert answer.status_code == status, answer.text
     return answer.json()
@@ -113,19 +113,19 @@ class TestAccess:
 
 
 def test_data_views(new: Sandbox) -> None:
-    [view] = told(new, PROJECT + "/workspaces/public")["results"]
+    [view] = reported(new, PROJECT + "/workspaces/public")["results"]
     assert view["project_id"] == NEW
     assert (view["name"], view["is_global"], view["is_default"]) == ("All Project Data", True, True)
-    assert str(view["id"]) in told(new, "/api/app/me")["results"]["workspaces"]
+    assert str(view["id"]) in reported(new, "/api/app/me")["results"]["workspaces"]
 
 
 class TestAnnotations:
     def made(self, new: Sandbox, **fields: Any) -> Any:
         body = {"date": "2026-06-01 12:00:00", "description": "é", **fields}
-        return told(new, PROJECT + "/annotations", "POST", 201, json=body)["results"]
+        return reported(new, PROJECT + "/annotations", "POST", 201, json=body)["results"]
 
     def test_create_read_change_delete(self, new: Sandbox) -> None:
-        tag = told(new, PROJECT + "/annotations/tags", "POST", json={"name": "t"})
+        tag = reported(new, PROJECT + "/annotations/tags", "POST", json={"name": "t"})
         made = self.made(new, tags=[tag["id"]])
         assert made == {
             "project_id": NEW,
@@ -136,12 +136,12 @@ class TestAnnotations:
             "tags": [{"id": tag["id"], "name": "t"}],
         }
         one = f"{PROJECT}/annotations/{made['id']}"
-        assert told(new, one) == {"status": "ok", "results": made}
-        assert told(new, PROJECT + "/annotations/tags") == [{**tag, "has_annotations": True}]
-        changed = told(new, one, "PATCH", json={"description": "new", "tags": []})["results"]
+        assert reported(new, one) == {"status": "ok", "results": made}
+        assert reported(new, PROJECT + "/annotations/tags") == [{**tag, "has_annotations": True}]
+        changed = reported(new, one, "PATCH", json={"description": "new", "tags": []})["results"]
         assert changed == {**made, "description": "new", "tags": []}
-        assert told(new, PROJECT + "/annotations/tags")[0]["has_annotations"] is False
-        assert told(new, one, "DELETE") == {"status": "ok", "results": {"id": made["id"]}}
+        assert reported(new, PROJECT + "/annotations/tags")[0]["has_annotations"] is False
+        assert reported(new, one, "DELETE") == {"status": "ok", "results": {"id": made["id"]}}
         for method in ("GET", "PATCH", "DELETE"):
             refused(ask(new, one, method, json={}), 404)
         assert self.made(new)["id"] > made["id"]
@@ -149,7 +149,7 @@ class TestAnnotations:
     def test_the_project_is_named_as_clients_expect_or_as_documented(self, new: Sandbox) -> None:
         self.made(new)
         new.project(NEW, switches={"annotation_entry": "documented"})
-        [entry] = told(new, PROJECT + "/annotations")["results"]
+        [entry] = reported(new, PROJECT + "/annotations")["results"]
         assert set(entry) == {"date", "description", "id", "user", "tags"}
 
     def test_both_ends_are_included(self, new: Sandbox) -> None:
@@ -161,10 +161,10 @@ class TestAnnotations:
         ):
             self.made(new, date=day)
         dates = {"fromDate": "2026-06-01", "toDate": "2026-06-02"}
-        found = told(new, PROJECT + "/annotations", params=dates)["results"]
+        found = reported(new, PROJECT + "/annotations", params=dates)["results"]
         assert [note["date"] for note in found] == ["2026-06-01 00:00:00", "2026-06-02 23:59:59"]
         refused(ask(new, PROJECT + "/annotations", params={"fromDate": "June"}), 400)
-        old = told(new, "/api/2.0/annotations", params={"project_id": NEW, "from_date": "2026-06-03"})
+        old = reported(new, "/api/2.0/annotations", params={"project_id": NEW, "from_date": "2026-06-03"})
         assert old["error"] is False
         [only] = old["annotations"]
         assert (only["date"], only["project_id"]) == ("2026-06-03 00:00:00", NEW)
@@ -185,12 +185,12 @@ class TestAnnotations:
     )
     def test_invalid_parameters_are_400(self, new: Sandbox, body: dict[str, Any]) -> None:
         refused(ask(new, PROJECT + "/annotations", "POST", json=body), 400)
-        assert told(new, PROJECT + "/annotations")["results"] == []
+        assert reported(new, PROJECT + "/annotations")["results"] == []
 
     def test_the_control_plane_adds_annotations(self, new: Sandbox) -> None:
         items = {"items": [{"date": "2026-06-01 12:00:00", "description": "x"}]}
         new.control(f"/mixpanel/projects/{NEW}/annotations", items)
-        assert [note["description"] for note in told(new, PROJECT + "/annotations")["results"]] == ["x"]
+        assert [note["description"] for note in reported(new, PROJECT + "/annotations")["results"]] == ["x"]
 
 
 class TestLexicon:
@@ -212,35 +212,37 @@ class TestLexicon:
     def test_many_at_once(self, new: Sandbox) -> None:
         entries = [self.entry("A"), self.entry("Å / b"), self.entry("A", "profile")]
         body = {"entries": entries}
-        answer = told(new, PROJECT + "/schemas", "POST", json=body)
+        answer = reported(new, PROJECT + "/schemas", "POST", json=body)
         assert answer == {"results": {"added": 3, "deleted": 0}, "status": "ok"}
-        assert told(new, PROJECT + "/schemas") == {"results": entries, "status": "ok"}
-        assert told(new, PROJECT + "/schemas/event")["results"] == entries[:2]
-        named = told(new, PROJECT + "/schemas/event", params={"entity_name": "Å / b"})
+        assert reported(new, PROJECT + "/schemas") == {"results": entries, "status": "ok"}
+        assert reported(new, PROJECT + "/schemas/event")["results"] == entries[:2]
+        named = reported(new, PROJECT + "/schemas/event", params={"entity_name": "Å / b"})
         assert named["results"] == [entries[1]]
-        assert told(new, PROJECT + "/schemas/profile/")["results"] == entries[2:]
-        replaced = told(new, PROJECT + "/schemas", "POST", json={"entries": entries[:1], "truncate": True})
+        assert reported(new, PROJECT + "/schemas/profile/")["results"] == entries[2:]
+        replaced = reported(
+            new, PROJECT + "/schemas", "POST", json={"entries": entries[:1], "truncate": True}
+        )
         assert replaced["results"] == {"added": 1, "deleted": 3}
-        assert told(new, PROJECT + "/schemas/profile")["results"] == []
+        assert reported(new, PROJECT + "/schemas/profile")["results"] == []
 
     def test_one_by_its_name(self, new: Sandbox) -> None:
         one = PROJECT + "/schemas/event/Page%20%2Fhome%0A%E2%98%95"
-        assert told(new, one, "POST", json=self.SCHEMA) == {"status": "ok"}
-        assert told(new, one) == told(new, one + "/") == self.SCHEMA
-        assert told(new, PROJECT + "/schemas")["results"][0]["name"] == "Page /home\n☕"
+        assert reported(new, one, "POST", json=self.SCHEMA) == {"status": "ok"}
+        assert reported(new, one) == reported(new, one + "/") == self.SCHEMA
+        assert reported(new, PROJECT + "/schemas")["results"][0]["name"] == "Page /home\n☕"
         new.project(NEW, switches={"schema_by_name": "enveloped"})
-        assert told(new, one) == {"results": self.SCHEMA, "status": "ok"}
-        assert told(new, one, "DELETE") == {"results": {"delete_count": 1}, "status": "ok"}
+        assert reported(new, one) == {"results": self.SCHEMA, "status": "ok"}
+        assert reported(new, one, "DELETE") == {"results": {"delete_count": 1}, "status": "ok"}
         refused(ask(new, one), 404)
-        assert told(new, one, "DELETE")["results"] == {"delete_count": 0}
+        assert reported(new, one, "DELETE")["results"] == {"delete_count": 0}
 
     def test_deleting(self, new: Sandbox) -> None:
         entries = [self.entry("A"), self.entry("B"), self.entry("C"), self.entry("P", "profile")]
-        told(new, PROJECT + "/schemas", "POST", json={"entries": entries})
+        reported(new, PROJECT + "/schemas", "POST", json={"entries": entries})
         by_name = ask(new, PROJECT + "/schemas/event", "DELETE", params={"entity_name": "A"})
         assert by_name.json()["results"] == {"delete_count": 1}
-        assert told(new, PROJECT + "/schemas/event", "DELETE")["results"] == {"delete_count": 2}
-        assert told(new, PROJECT + "/schemas", "DELETE")["results"] == {"delete_count": 1}
+        assert reported(new, PROJECT + "/schemas/event", "DELETE")["results"] == {"delete_count": 2}
+        assert reported(new, PROJECT + "/schemas", "DELETE")["results"] == {"delete_count": 1}
 
     @pytest.mark.parametrize(
         "body",
@@ -291,22 +293,22 @@ class TestLexicon:
         new.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         new.project(NEW, lexicon_limits={"enabled": True, "per_minute": 100})
         many = [{"entityType": "event", "name": f"e{n}", "schemaJson": {}} for n in range(3000)]
-        told(new, PROJECT + "/schemas", "POST", json={"entries": many})
+        reported(new, PROJECT + "/schemas", "POST", json={"entries": many})
         wide = {"properties": {f"p{n}": {"type": "null"} for n in range(999)}}
         refused(ask(new, PROJECT + "/schemas/event/wide", "POST", json=wide), 429)
         wide["properties"].pop("p0")
-        told(new, PROJECT + "/schemas/event/wide", "POST", json=wide)
+        reported(new, PROJECT + "/schemas/event/wide", "POST", json=wide)
         refused(ask(new, PROJECT + "/schemas", "DELETE"), 400)
         for name in ("e0", "wide"):
-            told(new, f"{PROJECT}/schemas/event/{name}", "DELETE")
-        assert told(new, PROJECT + "/schemas", "DELETE")["results"] == {"delete_count": 2999}
+            reported(new, f"{PROJECT}/schemas/event/{name}", "DELETE")
+        assert reported(new, PROJECT + "/schemas", "DELETE")["results"] == {"delete_count": 2999}
 
 
 class TestServiceAccounts:
     def test_those_of_the_organisation(self, new: Sandbox) -> None:
         new.control("/clock", {"set": "2026-07-05T00:00:00Z", "freeze": True})
         new.project(NEW, accounts=[{"username": "x", "secret": "s", "expires": "2026-08-01T00:00:00Z"}])
-        found = {account["username"]: account for account in told(new, ACCOUNTS, auth=ADMIN)["results"]}
+        found = {account["username"]: account for account in reported(new, ACCOUNTS, auth=ADMIN)["results"]}
         assert set(found) == {"boss", "reader", "x", ACCOUNT[0], data.ADMIN_ACCOUNT}
         expected = {"id", "username", "last_used", "expires", "creator", "created", "user"}
         assert set(found["x"]) == expected
@@ -314,12 +316,12 @@ class TestServiceAccounts:
         assert (found["x"]["last_used"], found["boss"]["expires"]) == (None, None)
         assert found["boss"]["last_used"] == "2026-07-05T00:00:00+00:00"
         one = f"{ACCOUNTS}/{found['x']['id']}"
-        assert told(new, one, auth=ADMIN) == found["x"]
+        assert reported(new, one, auth=ADMIN) == found["x"]
 
     def test_those_of_a_project(self, new: Sandbox) -> None:
         new.project(NEW, accounts=[{"username": "c", "secret": "s", "role": "classified"}])
         new.project(98, accounts=[{"username": "elsewhere", "secret": "s"}])
-        found = told(new, PROJECT + "/service-accounts", auth=ADMIN)["results"]
+        found = reported(new, PROJECT + "/service-accounts", auth=ADMIN)["results"]
         roles = {account["username"]: account["role"] for account in found}
         assert roles == {ACCOUNT[0]: "analyst", "boss": "admin", "reader": "consumer", "c": "classified"}
         assert [account["hasSensitiveAccess"] for account in found if account["username"] in "bossc"] == [
@@ -340,20 +342,20 @@ class TestServiceAccounts:
     def test_create_use_move_delete(self, new: Sandbox) -> None:
         body = {"username": "Night job!", "role": "consumer", "projects": [{"id": NEW, "role": "analyst"}]}
         body |= {"expires": "2030-01-01T00:00:00Z"}
-        made = told(new, ACCOUNTS, "POST", 201, auth=ADMIN, json=body)["results"]
+        made = reported(new, ACCOUNTS, "POST", 201, auth=ADMIN, json=body)["results"]
         assert made["username"].startswith("night-job.")
         assert made["username"].endswith(".mp-service-account")
         auth = (made["username"], made.pop("token"))
         assert new.export(NEW, "2026-01-01", auth=auth).status_code == 200
-        assert "token" not in told(new, f"{ACCOUNTS}/{made['id']}", auth=ADMIN)
+        assert "token" not in reported(new, f"{ACCOUNTS}/{made['id']}", auth=ADMIN)
         ids = [made["id"]]
         leave = {"projects": [{"id": NEW, "service_account_ids": ids}]}
-        told(new, ACCOUNTS + "/remove-from-project", "POST", auth=ADMIN, json=leave)
+        reported(new, ACCOUNTS + "/remove-from-project", "POST", auth=ADMIN, json=leave)
         assert new.export(NEW, "2026-01-01", auth=auth).status_code == 403
         join = {"projects": [{"id": NEW, "role": "consumer"}], "service_account_ids": ids}
-        assert told(new, ACCOUNTS + "/add-to-project", "POST", auth=ADMIN, json=join) == {"status": "ok"}
+        assert reported(new, ACCOUNTS + "/add-to-project", "POST", auth=ADMIN, json=join) == {"status": "ok"}
         assert new.export(NEW, "2026-01-01", auth=auth).status_code == 200
-        assert told(new, f"{ACCOUNTS}/{made['id']}", "DELETE", auth=ADMIN) == {"status": "ok"}
+        assert reported(new, f"{ACCOUNTS}/{made['id']}", "DELETE", auth=ADMIN) == {"status": "ok"}
         assert new.export(NEW, "2026-01-01", auth=auth).status_code == 401
         refused(ask(new, f"{ACCOUNTS}/{made['id']}", auth=ADMIN), 404)
 

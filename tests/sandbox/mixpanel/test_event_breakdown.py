@@ -25,7 +25,7 @@ def ask(sandbox: Sandbox, path: str, **params: Any) -> requests.Response:
     return sandbox.get(path, params={"project_id": NEW, **params}, auth=ACCOUNT)
 
 
-def told(sandbox: Sandbox, path: str, **params: Any) -> Any:
+def reported(sandbox: Sandbox, path: str, **params: Any) -> Any:
     answer = ask(sandbox, path, **params)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -56,13 +56,13 @@ def new(sandbox: Sandbox) -> Sandbox:
 
 class TestNames:
     def test_names_of_31_days_in_descending_order(self, new: Sandbox) -> None:
-        assert told(new, NAMES, type="general") == ["seldom too", "often", "edge", "Seldom", ""]
+        assert reported(new, NAMES, type="general") == ["seldom too", "often", "edge", "Seldom", ""]
 
     def test_the_most_common_ones(self, new: Sandbox) -> None:
-        assert told(new, NAMES, type="general", limit=1) == ["often"]
+        assert reported(new, NAMES, type="general", limit=1) == ["often"]
         new.add(NEW, *[{"event": "u", "at": "2026-06-30", "properties": {"distinct_id": n}} for n in "xy"])
-        assert told(new, NAMES, type="unique", limit=1) == ["u"]
-        assert told(new, NAMES, type="average", limit=1) == ["often"]
+        assert reported(new, NAMES, type="unique", limit=1) == ["u"]
+        assert reported(new, NAMES, type="average", limit=1) == ["often"]
 
     @pytest.mark.parametrize(
         ("order", "names"),
@@ -70,12 +70,12 @@ class TestNames:
     )
     def test_the_order_is_a_switch(self, new: Sandbox, order: str, names: list[str]) -> None:
         new.project(NEW, switches={"event_names_order": order})
-        assert [name for name in told(new, NAMES, type="general") if name and " " not in name] == names
+        assert [name for name in reported(new, NAMES, type="general") if name and " " not in name] == names
 
     def test_255_by_default(self, new: Sandbox) -> None:
         new.add(NEW, *[{"event": f"e{n:03}", "at": "2026-06-30"} for n in range(300)])
-        assert len(told(new, NAMES, type="general")) == 255
-        assert len(told(new, NAMES, type="general", limit=5000)) == 305
+        assert len(reported(new, NAMES, type="general")) == 255
+        assert len(reported(new, NAMES, type="general", limit=5000)) == 305
 
     @pytest.mark.parametrize(
         "params",
@@ -101,41 +101,41 @@ class TestNames:
 
 class TestProperties:
     def test_the_top_ten_with_their_counts(self, new: Sandbox) -> None:
-        found = told(new, TOP)
+        found = reported(new, TOP)
         assert found["plan"] == {"count": 5}
         assert found["tags"] == {"count": 2}
         assert list(found)[:2] == ["mp_processing_time_ms", "plan"]
         new.add(NEW, {"event": "wide", "at": "2026-06-30", "properties": {f"p{n}": n for n in range(40)}})
-        assert len(told(new, TOP)) == 10
-        assert len(told(new, TOP, limit=2000)) == 48
+        assert len(reported(new, TOP)) == 10
+        assert len(reported(new, TOP, limit=2000)) == 48
 
     def test_of_one_event(self, new: Sandbox) -> None:
-        assert told(new, TOP, event="often") == {
+        assert reported(new, TOP, event="often") == {
             "mp_processing_time_ms": {"count": 3},
             "n": {"count": 3},
             "plan": {"count": 3},
         }
-        assert told(new, TOP, event="nothing") == {}
+        assert reported(new, TOP, event="nothing") == {}
 
     def test_common_properties_are_never_listed(self, new: Sandbox) -> None:
-        assert not {"$insert_id", "time", "distinct_id"} & told(new, TOP, limit=5000).keys()
+        assert not {"$insert_id", "time", "distinct_id"} & reported(new, TOP, limit=5000).keys()
 
     def test_values_as_texts_with_the_most_frequent_first(self, new: Sandbox) -> None:
-        assert told(new, VALUES, name="plan") == ["pro", "free"]
-        assert told(new, VALUES, name="plan", event="Seldom") == ["free"]
-        assert told(new, VALUES, name="n") == ["0", "1", "2"]
-        assert told(new, VALUES, name="tags") == ["b", "a"]
-        assert told(new, VALUES, name="ok") == ["true"]
-        assert told(new, VALUES, name="deep") == ['{"x": 1}']
-        assert told(new, VALUES, name="edge") == ["é\u2028"]
-        assert told(new, VALUES, name="none") == []
-        assert told(new, VALUES, name="n", limit=1) == ["0"]
+        assert reported(new, VALUES, name="plan") == ["pro", "free"]
+        assert reported(new, VALUES, name="plan", event="Seldom") == ["free"]
+        assert reported(new, VALUES, name="n") == ["0", "1", "2"]
+        assert reported(new, VALUES, name="tags") == ["b", "a"]
+        assert reported(new, VALUES, name="ok") == ["true"]
+        assert reported(new, VALUES, name="deep") == ['{"x": 1}']
+        assert reported(new, VALUES, name="edge") == ["é\u2028"]
+        assert reported(new, VALUES, name="none") == []
+        assert reported(new, VALUES, name="n", limit=1) == ["0"]
         assert ask(new, VALUES).status_code == 400
 
     def test_deleted_events_are_hidden_at_once_and_may_still_be_exported(self, new: Sandbox) -> None:
         rule = {"events": ["often"], "purged_at": "2026-07-20"}
         new.control(f"/mixpanel/projects/{NEW}/deletions", rule)
-        assert "often" not in told(new, NAMES, type="general")
+        assert "often" not in reported(new, NAMES, type="general")
         assert sum(b'"often"' in line for line in new.lines(NEW, "2026-06-30")) == 3
         new.control("/clock", {"set": "2026-07-20", "freeze": True})
         assert sum(b'"often"' in line for line in new.lines(NEW, "2026-06-30")) == 0
@@ -161,7 +161,7 @@ class TestFunnels:
 
     def funnel(self, sandbox: Sandbox, **params: Any) -> Any:
         dates = {"from_date": "2026-06-01", "to_date": "2026-06-03"}
-        return told(sandbox, self.QUERY, **{"funnel_id": 5, **dates, **params})
+        return reported(sandbox, self.QUERY, **{"funnel_id": 5, **dates, **params})
 
     @pytest.fixture(autouse=True)
     def _three_steps(self, new: Sandbox) -> None:
@@ -229,4 +229,4 @@ class TestFunnels:
         assert ask(new, self.QUERY, **{"funnel_id": 5, **dates, **params}).status_code == status
 
     def test_the_list(self, new: Sandbox) -> None:
-        assert told(new, "/api/2.0/funnels/list") == [{"funnel_id": 5, "name": "Way"}]
+        assert reported(new, "/api/2.0/funnels/list") == [{"funnel_id": 5, "name": "Way"}]

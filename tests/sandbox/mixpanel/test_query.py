@@ -58,10 +58,10 @@ def test_both_families_and_both_methods_agree(sandbox: Sandbox, path: str) -> No
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["content-type"] for answer in answers} == {"application/json"}
     changing = ("session_id", "computed_at")
-    told = [answer.json() for answer in answers]
+    reported = [answer.json() for answer in answers]
     bodies = {
         json.dumps({k: v for k, v in body.items() if k not in changing} if isinstance(body, dict) else body)
-        for body in told
+        for body in reported
     }
     assert len(bodies) == 1
 

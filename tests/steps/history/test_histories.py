@@ -187,8 +187,8 @@ def test_a_dataset_renamed_in_aep_is_named(loader: Loader) -> None:
     loader.aep._http.send_json(
         "PATCH", path, "rename a dataset", {"name": "Events 2"}, Response.optional_json
     )
-    told = f"loaded into dataset {dataset['id']}, which AEP now calls 'Events 2'.*aep.dataset"
-    with pytest.raises(DatasetMissing, match=told):
+    reported = f"loaded into dataset {dataset['id']}, which AEP now calls 'Events 2'.*aep.dataset"
+    with pytest.raises(DatasetMissing, match=reported):
         loader.load("two")
 
 

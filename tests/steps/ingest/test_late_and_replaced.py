@@ -257,8 +257,8 @@ def test_changed_days_beyond_the_window_are_reported_if_they_were_exported(late:
     late.add("before-1", day=old, processed=now - timedelta(days=1))
     late.add("never-1", day=never, processed=now + timedelta(seconds=1))
     late.control("/clock", {"set": (now + timedelta(minutes=5)).isoformat()})
-    told = late_beyond_window(late.lake, late.pipeline, late.mixpanel, DAY + timedelta(days=5), now)
-    assert told == {old: 2}
+    reported = late_beyond_window(late.lake, late.pipeline, late.mixpanel, DAY + timedelta(days=5), now)
+    assert reported == {old: 2}
 
 
 def test_only_orphans_are_aborted(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,11 +57,11 @@ def test_an_abandoned_batch_becomes_active_after_its_successor(
 ) -> None:
     batch = happens(loaded)
     assert len(loaded.active()) > len(set(loaded.active()))
-    told = (
+    reported = (
         f"Record \\d+ of the ledger of partition {DAY} marks batch {batch} .* AEP now reports it as success"
     )
     for refresh in (None, "look"):
-        with pytest.raises(UnknownBatch, match=f"{told}.*revert it in AEP"):
+        with pytest.raises(UnknownBatch, match=f"{reported}.*revert it in AEP"):
             loaded.load(run="green?", refresh=refresh)
     loaded.aep.batches.revert(batch)
     loaded.load(run="after")

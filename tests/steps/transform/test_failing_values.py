@@ -96,6 +96,6 @@ def test_a_mapping_that_fails_for_every_event_stops_early(
         lambda select: select.replace("SELECT row, ", "SELECT error('canary')::BIGINT AS row, ", 1)
     )
     monkeypatch.setattr("include.steps.transform.step.compile_mapping", broken)
-    with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as told:
+    with pytest.raises(SchemaError, match="More than 3 events cannot be mapped") as caught:
         transformed(workspace(lake), XDM, UPPER, *(line(event(**{"$insert_id": f"{n}"})) for n in range(9)))
-    assert "canary" not in str(told.value)
+    assert "canary" not in str(caught.value)

@@ -82,7 +82,7 @@ def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Pa
         "made = transformed(place, XDM, MAPPING, *lines, b'bad'); "
         "print(made.digest, made.content, made.details['quarantine']['sha256'])"
     )
-    told = set()
+    reported = set()
     for seed in ("1", "2"):
         environment = {
             **os.environ,
@@ -99,8 +99,8 @@ def test_other_processes_with_other_hash_seeds_write_the_same_bytes(tmp_path: Pa
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
-        told.add(done.stdout)
-    assert len(told) == 1
+        reported.add(done.stdout)
+    assert len(reported) == 1
 
 
 LIMITS = [

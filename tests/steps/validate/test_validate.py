@@ -266,10 +266,10 @@ def test_rows_that_transform_never_writes_are_detected(lake: Lake, tmp_path: Pat
         ),
     )
     made = validate_partition(lenient(lake), mapped_by_hand(lenient(lake), schema(), later, tmp_path))
-    told = [
+    reported = [
         [reason["expectation"] for reason in record["reasons"]] for record in quarantined(lenient(lake), made)
     ]
-    assert told == [["required", "required"], ["in_the_past", "in_the_partition"]]
+    assert reported == [["required", "required"], ["in_the_past", "in_the_partition"]]
 
 
 def test_leaf_paths_are_those_with_derived_expectations() -> None:

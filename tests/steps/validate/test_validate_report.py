@@ -83,10 +83,10 @@ def test_an_unusual_day_is_a_warning_in_manifest_and_report(lake: Lake) -> None:
 
 
 def test_values_are_shown_only_if_the_pipeline_allows_it(lake: Lake) -> None:
-    for show, told in ((False, 0), (True, 1)):
+    for show, reported in ((False, 0), (True, 1)):
         place = workspace(lake, quality={"max_quarantined": 1, "show_values": show})
         made = validated(place, *lines(SECRET))
-        assert page(place, made).count(SECRET) == told
+        assert page(place, made).count(SECRET) == reported
         assert [reason.get("value") for reason in quarantined(place, made)[0]["reasons"]] == [
             SECRET if show else None
         ]

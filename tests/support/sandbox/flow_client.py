@@ -63,11 +63,11 @@ class Client(AepSandbox):
     def refused(self, method: str, path: str, body: Any = None, **options: Any) -> str:
         """The code of a refusal in the Flow Service's own shape, such as ``1403-400``."""
         answer = self.ask(method, path, json=body, **options)
-        told = answer.json()
-        code = str(told["type"]).removeprefix("https://ns.adobe.com/aep/errors/FLOW-")
-        assert answer.status_code == told["status"] == int(code[-3:]), (answer.status_code, told)
-        assert told["errorMessage"] == told["report"]["detailed-message"]
-        assert told["report"]["request-id"] == answer.headers["x-request-id"]
+        reported = answer.json()
+        code = str(reported["type"]).removeprefix("https://ns.adobe.com/aep/errors/FLOW-")
+        assert answer.status_code == reported["status"] == int(code[-3:]), (answer.status_code, reported)
+        assert reported["errorMessage"] == reported["report"]["detailed-message"]
+        assert reported["report"]["request-id"] == answer.headers["x-request-id"]
         return code
 
     def item(self, path: str) -> dict[str, Any]:

@@ -132,13 +132,13 @@ def test_both_map_an_event_alike(db: Any, rows: list[dict[str, Any]], events: li
     mapper = Mapper({"mappings": named}, dict(xdm.document), now_milliseconds=lambda: 0)
     assert not any(mapper.faults)
     for text, found in zip(lines, made, strict=True):
-        told = mapper.map(json.loads(text))
+        reported = mapper.map(json.loads(text))
         wrong = {
             field_of({"destination": error.destination})
-            for error in told.errors
+            for error in reported.errors
             if "mixpanel." in error.destination
         }
-        wanted = told.data.get(TENANT, {}).get("mixpanel", {})
+        wanted = reported.data.get(TENANT, {}).get("mixpanel", {})
         for name in {field_of(one) for one in rows}:
             compared["fields"] += 1
             one, other = as_json(found["it"].get(name)), wanted.get(name)

@@ -110,8 +110,10 @@ def test_an_invalid_row_is_named(fault: dict[str, Any], sentence: str) -> None:
 
 
 def test_all_errors_are_reported_together() -> None:
-    told = faults(row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city"))
-    assert [part.split(":")[0] for part in told.split("mapping ")[1:]] == [
+    reported = faults(
+        row("event", "brwser"), row("event", "city"), row("x", "os"), row("properties.y", "city")
+    )
+    assert [part.split(":")[0] for part in reported.split("mapping ")[1:]] == [
         "1",
         "3",
         "4",
@@ -127,22 +129,22 @@ def test_destinations_that_differ_only_in_case_are_two_fields() -> None:
 
 
 def test_a_destination_inside_another_one_is_refused() -> None:
-    told = faults(formula("to_object('city', 'x')", "place"), row("properties.a", "place.city"))
-    assert "mapping 2: _acme.mixpanel.place.city is inside the destination of mapping 1" in told
-    told = faults(row("properties.tags", "tags"), row("properties.a", "tags[0]"))
-    assert "mapping 2: it is inside the destination of mapping 1" in told
+    reported = faults(formula("to_object('city', 'x')", "place"), row("properties.a", "place.city"))
+    assert "mapping 2: _acme.mixpanel.place.city is inside the destination of mapping 1" in reported
+    reported = faults(row("properties.tags", "tags"), row("properties.a", "tags[0]"))
+    assert "mapping 2: it is inside the destination of mapping 1" in reported
 
 
 def test_a_required_field_without_a_mapping_is_missing() -> None:
     """Fields that the pipeline builds count as filled, and an object without mappings may be missing."""
     inner = object_of(("street",), street=STRING, zip=STRING)
     xdm = schema(("city",), city=STRING, home=inner, work=inner)
-    told = faults(row("properties.zip", "home.zip"), xdm=xdm)
+    reported = faults(row("properties.zip", "home.zip"), xdm=xdm)
     wanted = [
         f"no mapping fills _acme.mixpanel.{name}, which the schema requires"
         for name in ("city", "home.street")
     ]
-    assert [part.split(";")[0] for part in told.split(": ", 1)[1].split("to it; ")] == wanted
+    assert [part.split(";")[0] for part in reported.split(": ", 1)[1].split("to it; ")] == wanted
     filled = [row("properties.city", "city"), row("properties.home", "home")]
     assert bind("x", filled, xdm, keep_unmapped=True)
 

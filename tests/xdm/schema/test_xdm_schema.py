@@ -85,8 +85,8 @@ BOUNDS = [0, 1, -128, 128, 129, -32768, 32768, 2**31 - 1, 2**31, -(2**31), 2**31
 def test_an_integer_has_the_registrys_type(low: int | None) -> None:
     """The sandbox derives it from the bounds with its own code."""
     for high in [None, *BOUNDS]:
-        told = {"minimum": low, "maximum": high}
-        node = {"type": "integer", **{name: bound for name, bound in told.items() if bound is not None}}
+        reported = {"minimum": low, "maximum": high}
+        node = {"type": "integer", **{name: bound for name, bound in reported.items() if bound is not None}}
         field = schema(it=node).find((TENANT, "mixpanel", "it"))
         assert field.kind.value == xdm_type(node), node
 

@@ -173,13 +173,13 @@ def test_a_dataset_has_its_last_batches(aep: AepApp, schema: str) -> None:
         good,
     )
     last = aep.ok("GET", f"{CATALOG}/lastBatches", params={"dataSetId": key})[key]
-    told = (
+    reported = (
         last["lastBatchId"],
         last["lastBatchStatus"],
         last["lastSuccessfulBatchId"],
         last["lastFailedBatchId"],
     )
-    assert told == (bad, "failed", good, bad)
+    assert reported == (bad, "failed", good, bad)
     files = aep.ok("GET", f"{DATASETS}/{key}/views/{body['viewId']}/files")
     assert [file["batchId"] for file in files.values()] == [good]
     assert aep.request("GET", f"{DATASETS}/{key}/views/none/files").status_code == 404

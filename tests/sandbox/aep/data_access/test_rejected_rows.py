@@ -129,13 +129,13 @@ def test_rows_with_numbers_outside_json_are_reported_in_json(aep: AepApp) -> Non
     batch = aep.load(dataset, line % b"1e400" + b"\n" + line % b"-1e400", enableErrorDiagnostics=True)["id"]
     url = f"{EXPORT}/batches/{batch}/failed"
     _, part = names(aep.request("GET", url))
-    for told in (
+    for reported in (
         meta(aep, batch, "row_errors/conversion_errors_0.json"),
         meta(aep, batch, "row_error_samples.json"),
         aep.request("GET", url, params={"path": part}),
     ):
-        assert "Infinity" in told.text
-        rows = [json.loads(each, parse_constant=pytest.fail) for each in told.text.splitlines()]
+        assert "Infinity" in reported.text
+        rows = [json.loads(each, parse_constant=pytest.fail) for each in reported.text.splitlines()]
         assert [row["_acmesandbox"]["price"] for row in rows] == ["Infinity", "-Infinity"]
 
 

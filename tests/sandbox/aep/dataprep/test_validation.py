@@ -36,13 +36,13 @@ def test_each_mapping_is_validated_by_itself(aep: AepApp, schema: str) -> None:
         ("ATTRIBUTE", "x", "_acmesandbox.labels.any"),
     )
     answer = aep.ok("POST", f"{SETS}/validate", json=body)["validationResponse"]
-    told = [(one["status"], one["errors"] and one["errors"][0]["exception"]) for one in answer]
-    assert [status for status, _ in told] == [
+    reported = [(one["status"], one["errors"] and one["errors"][0]["exception"]) for one in answer]
+    assert [status for status, _ in reported] == [
         "SUCCESS", "FAILED", "FAILED", "SUCCESS", "FAILED", "FAILED", "SUCCESS", "SUCCESS",
     ]  # fmt: skip
-    assert "the nearest is lower()" in told[1][1]
-    assert "no field _acmesandbox.none" in told[2][1]
-    assert "its items are _acmesandbox.tags[*]" in told[5][1]
+    assert "the nearest is lower()" in reported[1][1]
+    assert "no field _acmesandbox.none" in reported[2][1]
+    assert "its items are _acmesandbox.tags[*]" in reported[5][1]
     assert answer[1]["errors"][0]["sourceType"] == "EXPRESSION"
     assert answer[0] == {"status": "SUCCESS", "errors": None}
     assert aep.request("POST", f"{SETS}/validate", json={"mappings": []}).status_code == 400
@@ -113,7 +113,7 @@ def test_settings_choose_between_contradicting_documents(aep: AepApp, schema: st
 
 
 def test_functions_and_operators_are_listed(aep: AepApp) -> None:
-    functions = {told["function"]: told for told in aep.ok("GET", f"{EL}/functions")}
+    functions = {reported["function"]: reported for reported in aep.ok("GET", f"{EL}/functions")}
     assert functions.keys() == FUNCTIONS.keys() | METHODS.keys()
     first = functions["first"]
     assert first["example"] == 'first("1", "2", "3")' and first["result"] == '"1"'
@@ -121,8 +121,8 @@ def test_functions_and_operators_are_listed(aep: AepApp) -> None:
     assert functions["date"]["syntax"] == "ZonedDateTime date(Object, String, ZonedDateTime)"
     assert "Not available in the sandbox" in functions["ua_os_name"]["description"]
     operators = aep.ok("GET", f"{EL}/operators")
-    assert {"+", "/", "~", "-", "!"} <= {told["operatorSymbol"] for told in operators}
-    divide = next(told for told in operators if told["methodName"] == "divide")
+    assert {"+", "/", "~", "-", "!"} <= {reported["operatorSymbol"] for reported in operators}
+    divide = next(reported for reported in operators if reported["methodName"] == "divide")
     assert (divide["numberOfOperands"], divide["example"]) == (2, "1 / 2")
 
 

@@ -26,7 +26,7 @@ IMPORTED = [{"sourceType": "ATTRIBUTE", "source": "data.import", "destination": 
 
 
 @pytest.mark.parametrize(
-    ("options", "ended", "kept", "told"),
+    ("options", "ended", "kept", "reported"),
     [
         (None, "failed", 0, ["CONNECTOR-2001-500", "INGEST-1211-400"]),
         ({"partialIngestionPercent": 79}, "failed", 0, ["CONNECTOR-2001-500", "INGEST-1211-400"]),
@@ -40,11 +40,11 @@ IMPORTED = [{"sourceType": "ATTRIBUTE", "source": "data.import", "destination": 
     ],
 )
 def test_bad_rows_up_to_the_threshold_are_accepted(
-    client: Client, options: dict[str, Any] | None, ended: str, kept: int, told: list[str]
+    client: Client, options: dict[str, Any] | None, ended: str, kept: int, reported: list[str]
 ) -> None:
     body = client.chain(*IMPORTED) | {"scheduleParams": NEVER, "options": options}
     run = on_demand(client, client.flow(body))
-    assert (status(run), counts(run), codes(run)) == (ended, (10, kept, 8), told)
+    assert (status(run), counts(run), codes(run)) == (ended, (10, kept, 8), reported)
     assert len(client.preview(dataset_of(client, body))) == kept
 
 

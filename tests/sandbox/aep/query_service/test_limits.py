@@ -339,8 +339,8 @@ def test_a_process_uses_the_given_port_and_ends_with_open_sessions(tmp_path: Pat
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with start(tmp_path, port) as refused:
-            _, told = refused.communicate(timeout=60)
-        assert refused.returncode == 2 and f"port {port}" in told
+            _, reported = refused.communicate(timeout=60)
+        assert refused.returncode == 2 and f"port {port}" in reported
     with start(tmp_path, port) as running:
         assert running.stdout
         found = AepSandbox(json.loads(running.stdout.readline())["url"])
@@ -351,7 +351,7 @@ def test_a_process_uses_the_given_port_and_ends_with_open_sessions(tmp_path: Pat
         query = BackgroundQuery(session)
         await_queries(found, running=1)
         running.terminate()
-        _, told = running.communicate(timeout=60)
-    assert (running.returncode, told) == (0, "")
+        _, reported = running.communicate(timeout=60)
+    assert (running.returncode, reported) == (0, "")
     assert query.end().error is not None
     session.close()

@@ -254,8 +254,11 @@ def test_a_deprecated_field_is_marked_on_request(aep: AepApp) -> None:
     aep.ok("POST", f"{TENANT}/descriptors", json=body)
     url = f"{TENANT}/schemas/{quote(schema, safe='')}"
     asked = {"Accept": "application/vnd.adobe.xed-deprecatefield+json; version=1"}
-    told = aep.ok("GET", url, headers=asked)["properties"]
-    assert (told["faxPhone"]["meta:status"], told["homePhone"]["properties"]["number"]["meta:status"]) == (
+    reported = aep.ok("GET", url, headers=asked)["properties"]
+    assert (
+        reported["faxPhone"]["meta:status"],
+        reported["homePhone"]["properties"]["number"]["meta:status"],
+    ) == (
         "deprecated",
         "deprecated",
     )

@@ -145,8 +145,8 @@ def test_invalid_values_are_rejected(aep: AepApp, dataset: str, form: str) -> No
     rows = [row(str(number), **{name: value}) for number, (name, value, _) in enumerate(BAD)]
     body = load(aep, dataset, form, rows)
     assert body["metrics"]["failedRecordCount"] == len(BAD) and aep.rows(dataset) == []
-    told = failed_rows(aep, body["id"])
-    for (name, value, keyword), refused in zip(BAD, told, strict=True):
+    reported = failed_rows(aep, body["id"])
+    for (name, value, keyword), refused in zip(BAD, reported, strict=True):
         (violation,) = refused["_validationErrors"]
         assert violation["keyword"] == keyword, (name, value)
         assert violation["pointerToViolation"].startswith(f"#/_acmesandbox/{name}"), (name, value)
