@@ -78,7 +78,8 @@ class AepScenario:
         self.runner = self._runner(template.runner)
         lake = template.runner.lake
         assert lake.root
-        for folder in (HISTORIES, BUDGETS):  # the clock does not advance, so a budget would never be free again
+        # The clock does not advance, so a budget would never be free again.
+        for folder in (HISTORIES, BUDGETS):
             shutil.rmtree(lake.root / folder, ignore_errors=True)
         self.dataset_id = template.dataset(self.runner.pipeline.aep.dataset)
         self.staged = self._by_hand() if row.lines else template.staged
