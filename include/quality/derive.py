@@ -22,7 +22,8 @@ from include.quality.constraints import (
     expected,
 )
 from include.quality.view import BYTES, Part, Path, View
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
+from include.xdm.schema.xdm_schema import XdmSchema
 
 _BOUNDS = {
     "minimum": ("min_value", False), "maximum": ("max_value", False),

@@ -16,7 +16,8 @@ from include.config.model import Pipeline
 from include.steps.history.open_history import open_history
 from include.steps.verify import verify
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, Kind, XdmField, XdmSchema
+from include.xdm.schema.xdm_field import Kind, XdmField
+from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, XdmSchema
 from tests.field_groups import adobe_registry as adobe
 from tests.support.company_sandbox import DAY, Company, attribute, company, constant
 from tests.support.pipeline_runner import quick_sandbox

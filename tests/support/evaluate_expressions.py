@@ -17,8 +17,8 @@ from include.xdm.dataprep.language.check import check
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.sql_values import as_json
 from include.xdm.events.shapes import Properties, by_shape
-from include.xdm.mapping.mapping_set import FieldMapping
-from include.xdm.schema.xdm_schema import Kind, XdmField
+from include.xdm.mapping.field_mapping import FieldMapping
+from include.xdm.schema.xdm_field import Kind, XdmField
 
 NOW = "2021-10-26T10:10:24Z"
 FAILS = "<fails>"

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, XdmField, XdmSchema
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, XdmField
+from include.xdm.schema.xdm_schema import XdmSchema
 
 _CONSTRAINTS = ("minimum", "maximum", "minLength", "maxLength", "pattern", "enum", "format", "default")
 _SUGGESTED = "meta:enum"

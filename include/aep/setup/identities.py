@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from include.errors import SchemaError
 from include.xdm.dataprep.language.paths import write_path
 from include.xdm.mapping.destinations import Names
-from include.xdm.mapping.mapping_set import FieldMapping, MappingSet
-from include.xdm.schema.xdm_schema import Kind
+from include.xdm.mapping.field_mapping import FieldMapping
+from include.xdm.mapping.mapping_set import MappingSet
+from include.xdm.schema.xdm_field import Kind
 
 
 def pointer_of(names: Names) -> str:

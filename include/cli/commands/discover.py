@@ -18,7 +18,7 @@ from include.errors import ConfigError
 from include.redact import one_line
 from include.xdm.discovery import field_names
 from include.xdm.discovery.discover import Discovery, Profile
-from include.xdm.discovery.field_names import read_names
+from include.xdm.discovery.field_names import read_assignments
 from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose_fields, type_name
 from include.xdm.mapping import mapping_file
 from include.xdm.mapping.mapping_file import read_mapping_file
@@ -46,7 +46,7 @@ def discover(
     It reads the newest exported days in the lake, or a sample from Mixpanel.
     Nothing is written without --write.
     """
-    book = read_names(_names_path(project))
+    book = read_assignments(_names_path(project))
     rows = read_mapping_file(project.pipeline.mapping)
     found = Discovery()
     place = _read(project, found, days, limit if export else None)
@@ -123,7 +123,7 @@ def _facts(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
 
 def _show(proposal: Proposal, out: Output) -> None:
     out.title(counted(len(proposal.new), "new field"))
-    given = proposal.book.given
+    given = proposal.assignments.fields
     out.table("+", [(one_line(s), given[s].field, type_name(given[s].definition)) for s in proposal.new])
     out.table(
         "!", [(one_line(source), f"stays {text}") for source, text in sorted(proposal.differing.items())]
@@ -146,7 +146,7 @@ def _to_json(
     *,
     show_values: bool,
 ) -> dict[str, Any]:
-    given = proposal.book.given
+    given = proposal.assignments.fields
     properties = {
         name: {
             "events": profile.kinds.total(),
@@ -191,7 +191,7 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
     names, mapping = _names_path(project), mapping_file.MAPPINGS / pipeline.mapping
     fields = plans.FIELD_GROUPS / pipeline.aep.field_group
     names.parent.mkdir(exist_ok=True)
-    names.write_bytes(proposal.book.to_json())
+    names.write_bytes(proposal.assignments.to_json())
     fields.write_text(json.dumps(proposal.field_group(group), indent=2) + "\n", encoding="utf-8")
     mapping.write_text(_with_rows(mapping, proposal, rows), encoding="utf-8")
     return [names, fields, mapping]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from include.xdm.schema.xdm_schema import Kind, XdmField
+from include.xdm.schema.xdm_field import Kind, XdmField
 
 
 def arrow_type(field: XdmField) -> Any:

@@ -18,7 +18,7 @@ from include.xdm.dataprep.functions.values import json_text
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shape_writer import sparse_objects
 from include.xdm.events.shapes import Properties, Shape, encode, encode_lines
-from include.xdm.identities.identity_texts import no_reasons, reasons_of, texts_of
+from include.xdm.identities.identity_values import drop_reasons, no_drop_reasons, read_identities
 from include.xdm.mapping.assemble import Part, assembly
 from include.xdm.mapping.compile import CompiledMapping, Leaf
 
@@ -96,13 +96,13 @@ class ColumnBuilder:
         for n, name in self.compiled.identity_columns.items():
             source = str(self.compiled.identities[n].property)
             if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
-                fields[f"d{n}"] = no_reasons(sources.rows)
+                fields[f"d{n}"] = no_drop_reasons(sources.rows)
                 continue
             values = sources.property(source)
             if name in fields:
-                fields[f"d{n}"] = reasons_of(values)
+                fields[f"d{n}"] = drop_reasons(values)
             else:
-                found = texts_of(values)
+                found = read_identities(values)
                 fields |= {name: found.texts, f"d{n}": found.reasons}
 
     def _leaf(self, leaf: Leaf, sources: SourceValues) -> _Made:

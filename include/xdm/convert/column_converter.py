@@ -14,7 +14,7 @@ from include.xdm.convert.dates import cast_all, iso_milliseconds
 from include.xdm.convert.nested import nested
 from include.xdm.convert.scalars import looks_like_a_number, looks_like_numbers, scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
 
 _NONE = type(None)
 _EXACT = 2**53

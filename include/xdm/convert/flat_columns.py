@@ -10,7 +10,7 @@ from include.xdm.convert.column_converter import decode_values
 from include.xdm.events.flat_kinds import FALSE, FRACTION, INTEGER, NULL, TRUE
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.mapping.compile import CompiledMapping
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 _EXACT = 2**53
 _KINDS = {

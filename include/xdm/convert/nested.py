@@ -10,7 +10,7 @@ from typing import Any
 
 from include.xdm.convert.scalars import scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, text_of
-from include.xdm.schema.xdm_schema import Kind, XdmField
+from include.xdm.schema.xdm_field import Kind, XdmField
 
 Tally = list[int]
 Nested = Callable[[Value, Tally], Any]

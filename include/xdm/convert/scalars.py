@@ -11,7 +11,7 @@ import msgspec
 
 from include.xdm.convert.dates import day_of, milliseconds_of
 from include.xdm.convert.values import Value, number_of, text_of
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 Scalar = Callable[[Value], Any]
 

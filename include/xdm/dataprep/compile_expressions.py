@@ -15,8 +15,8 @@ from include.xdm.dataprep.language.paths import Path, parse_path
 from include.xdm.dataprep.language.types import Type
 from include.xdm.dataprep.sql_values import SqlValue, any_of, as_json, text_literal, text_of
 from include.xdm.mapping.assemble import Part, assembly, part_of
-from include.xdm.mapping.mapping_set import FieldMapping
-from include.xdm.schema.xdm_schema import Kind
+from include.xdm.mapping.field_mapping import FieldMapping
+from include.xdm.schema.xdm_field import Kind
 
 
 @dataclass(frozen=True)

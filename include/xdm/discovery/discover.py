@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple, NoReturn, TypeAlias
 
 import msgspec
 
 from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 OBJECT_DEPTH = 3
 """The depth to which members of objects are profiled; deeper objects are one JSON text."""
@@ -27,13 +27,19 @@ MANY_KEYS = 50
 """An object with more names than this over all events is a map, whose names are data."""
 EXAMPLES = 3
 _EXAMPLE_CHARACTERS = 40
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?(?:Z|[+-]\d\d:\d\d)")
 
 
 class ExactNumber(NamedTuple):
     """A number with more digits than XDM's long or double keeps."""
 
     digits: str
+
+
+ExactValue: TypeAlias = (
+    "dict[str, ExactValue] | list[ExactValue] | str | int | float | bool | ExactNumber | None"
+)
+"""A JSON value as ``read_value`` returns it: no number has lost a digit."""
 
 
 class _Line(msgspec.Struct):
@@ -59,13 +65,13 @@ class Profile:
     shapes: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
 
-    def add_value(self, value: Any, depth: int = 1) -> None:
-        """Count a value as returned by ``read_value``, ``depth`` levels below the event's properties."""
+    def add_value(self, value: ExactValue, depth: int = 1) -> None:
+        """Count a value, ``depth`` levels below the event's properties."""
         kind = kind_of(value)
         self.kinds[kind] += 1
-        if kind == "object":
-            self._see_object(value, depth)
-        elif kind == "list":
+        if isinstance(value, dict):
+            self._add_members(value, depth)
+        elif isinstance(value, list):
             self.items = self.items or Profile()
             for item in value:
                 self.items.add_value(item, depth + 1)
@@ -73,13 +79,13 @@ class Profile:
             text = str(value.digits if isinstance(value, ExactNumber) else value)
             self._keep_smallest((shape_of(text[:_EXAMPLE_CHARACTERS]),), (text[:_EXAMPLE_CHARACTERS],))
 
-    def _see_object(self, value: dict[str, Any], depth: int) -> None:
+    def _add_members(self, value: dict[str, ExactValue], depth: int) -> None:
         if depth > OBJECT_DEPTH:
             self.opaque = True
         if not self.opaque:
             for name, inner in value.items():
                 _profile(self.keys, name).add_value(inner, depth + 1)
-            self._limit()
+            self._limit_members()
 
     def merge(self, other: Profile) -> None:
         """Add the counts of another profile of the same place."""
@@ -87,13 +93,13 @@ class Profile:
         self.opaque |= other.opaque
         for name, inner in other.keys.items():
             _profile(self.keys, name).merge(inner)
-        self._limit()
+        self._limit_members()
         if other.items is not None:
             self.items = self.items or Profile()
             self.items.merge(other.items)
         self._keep_smallest(other.shapes, other.values)
 
-    def _limit(self) -> None:
+    def _limit_members(self) -> None:
         self.opaque |= len(self.keys) > MANY_KEYS
         if self.opaque:
             self.keys = {}
@@ -141,30 +147,31 @@ def _profile(profiles: dict[str, Profile], name: str) -> Profile:
 
 
 def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the smallest examples, not the first ones, so that they do not depend on the order."""
+    """Return the smallest examples of both: the first ones would depend on the order of the events."""
     if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
         return kept
     return tuple(sorted({*kept, *more})[:EXAMPLES])
 
 
-def read_value(raw: bytes | msgspec.Raw) -> Any:
+def read_value(raw: bytes | msgspec.Raw) -> ExactValue:
     """Return a JSON value; a number is int or float if that keeps every digit, otherwise ``ExactNumber``."""
     text = bytes(raw)
     if text[:1] == b'"':
         return msgspec.json.decode(text, type=str)  # refuses lone surrogates, as the event parser does
-    return _decode_json(text.decode())
+    value: ExactValue = _decode_json(text.decode())
+    return value
 
 
-def kind_of(value: Any) -> str:
-    """Return the kind of a value.
+def kind_of(value: ExactValue) -> str:
+    """Return the kind of a value: its JSON type, more precise for numbers and texts.
 
-    One of ``nothing``, ``boolean``, ``integer``, ``number``, ``exact``, ``string``, ``date-time``, ``object``,
+    One of ``nothing`` (null or the empty string), ``boolean``, ``integer``, ``number``, ``exact``, ``string``, ``date-time``, ``object``,
     ``list``.
     """
     if value is None or value == "":
         return "nothing"
     if isinstance(value, str):
-        return "date-time" if _is_moment(value) else "string"
+        return "date-time" if _is_date_time(value) else "string"
     names = {
         bool: "boolean",
         int: "integer",
@@ -204,7 +211,7 @@ def _number(text: str) -> float | ExactNumber:
     return number
 
 
-def _reject_constant(text: str) -> Any:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
 
 
@@ -213,9 +220,9 @@ _decode_json = json.JSONDecoder(
 ).decode
 
 
-def _is_moment(text: str) -> bool:
+def _is_date_time(text: str) -> bool:
     """Return whether a text is a full RFC 3339 date-time with at most the milliseconds that XDM keeps."""
-    if not _MOMENT.fullmatch(text):
+    if not _DATE_TIME.fullmatch(text):
         return False
     try:
         return datetime.fromisoformat(text).tzinfo is not None

@@ -6,17 +6,16 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from include.errors import ConfigError
+from include.json_types import JsonObject
 
 NAMES = Path(__file__).parents[2] / "pipelines" / "names"
 _LONGEST = 48
 _PLAIN = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
-_MARKED = re.compile(r".*_[0-9a-f]{8}")
+_SUFFIXED = re.compile(r".*_[0-9a-f]{8}")
 
 # Reserved words of ANSI SQL, which Adobe's Query Service cannot read without quotes, and reserved words of XDM.
 _RESERVED = re.compile(
@@ -41,16 +40,16 @@ def field_name(name: str) -> str:
         _PLAIN.fullmatch(name)
         and len(name) <= _LONGEST
         and not _RESERVED.fullmatch(name)
-        and not _MARKED.fullmatch(name)
+        and not _SUFFIXED.fullmatch(name)
     ):
         return name
-    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    suffix = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", ascii_only).lower())
     stem = "_".join(words)[:_LONGEST].rstrip("_")
     if not stem[:1].isalpha():
         stem = f"p_{stem}".rstrip("_")
-    return f"{stem}_{mark}"
+    return f"{stem}_{suffix}"
 
 
 @dataclass(frozen=True)
@@ -58,39 +57,39 @@ class AssignedField:
     """An assigned field: its path below the tenant, as a mapping writes it, and its JSON Schema."""
 
     field: str
-    definition: Mapping[str, Any]
+    definition: JsonObject
 
 
 @dataclass
-class NamesBook:
-    """The permanent record of the field that was assigned to each source. Its keys are sources as a mapping writes them."""
+class FieldAssignments:
+    """The field of each source that ever got one. The keys of ``fields`` are sources as a mapping writes them."""
 
-    given: dict[str, AssignedField] = field(default_factory=dict)
+    fields: dict[str, AssignedField] = field(default_factory=dict)
 
     def has_field_inside(self, source: str) -> bool:
-        """Return whether something inside a source has a separate field."""
-        return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.given)
+        """Return whether a member or an item of a source has a separate field."""
+        return any(key.startswith((f"{source}.", f"{source}[*]")) for key in self.fields)
 
     def to_json(self) -> bytes:
-        """Return the JSON text of the names file: every source with its assigned field."""
+        """Return the JSON text of the names file: every source with its field."""
         fields = {
             source: {"field": entry.field, "definition": entry.definition}
-            for source, entry in sorted(self.given.items())
+            for source, entry in sorted(self.fields.items())
         }
         return json.dumps({"fields": fields}, indent=2).encode() + b"\n"
 
 
-def read_names(path: Path) -> NamesBook:
-    """Read a pipeline's names file; return an empty ``NamesBook`` if the file does not exist yet.
+def read_assignments(path: Path) -> FieldAssignments:
+    """Read a pipeline's names file; return no assignments if the file does not exist yet.
 
     Raises:
-        ConfigError: the file cannot be read as a book.
+        ConfigError: the file is not a names file.
     """
     if not path.is_file():
-        return NamesBook()
+        return FieldAssignments()
     try:
         fields = json.loads(path.read_bytes())["fields"]
-        return NamesBook(
+        return FieldAssignments(
             {
                 source: AssignedField(str(entry["field"]), dict(entry["definition"]))
                 for source, entry in fields.items()

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
 
 from include.errors import ConfigError
+from include.json_types import JsonMapping, JsonObject
 from include.redact import one_line
 from include.xdm.dataprep.language.check import check, places, properties_in, property_of
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.discovery.discover import Discovery, Profile
-from include.xdm.discovery.field_names import AssignedField, NamesBook, field_name
+from include.xdm.discovery.field_names import AssignedField, FieldAssignments, field_name
 from include.xdm.mapping.destinations import TENANT
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
 ROOT = "mixpanel.custom"
 """Below the tenant: a separate object, so that a proposed field never conflicts with one that a person has named."""
 
 _LOW, _HIGH = INTEGER_LIMITS[Kind.LONG]
-STRING: dict[str, Any] = {"type": "string"}
-_SCALARS: dict[frozenset[str], dict[str, Any]] = {
+STRING: JsonObject = {"type": "string"}
+_SCALARS: dict[frozenset[str], JsonObject] = {
     frozenset({"boolean"}): {"type": "boolean"},
     frozenset({"integer"}): {"type": "integer", "minimum": _LOW, "maximum": _HIGH},
     frozenset({"number"}): {"type": "number"},
@@ -38,11 +38,12 @@ _COMMON = {*_SCALARS, frozenset({"string"})}
 class Proposal:
     """Fields for discovered properties.
 
-    ``book`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing`` are
-    those whose data no longer fit; ``nameless`` counts names that a mapping cannot write: they stay unmapped.
+    ``assignments`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing``
+    has, for each source whose data no longer fit its field, what the field is and what the data contain; ``nameless``
+    counts properties whose name a mapping cannot write: they stay unmapped.
     """
 
-    book: NamesBook
+    assignments: FieldAssignments
     new: list[str] = field(default_factory=list)
     differing: dict[str, str] = field(default_factory=dict)
     nameless: int = 0
@@ -51,21 +52,23 @@ class Proposal:
         """Return the mappings of all assigned fields."""
         return [
             {"sourceType": "ATTRIBUTE", "source": source, "destination": f"{TENANT}.{entry.field}"}
-            for source, entry in sorted(self.book.given.items())
+            for source, entry in sorted(self.assignments.fields.items())
         ]
 
-    def field_group(self, present: Mapping[str, Any]) -> dict[str, Any]:
+    def field_group(self, present: JsonMapping) -> JsonObject:
         """Return the field group file with all assigned fields added; existing fields are kept unchanged."""
         made = deepcopy(dict(present))
         made.setdefault("properties", {})
-        for source, entry in sorted(self.book.given.items()):
+        for source, entry in sorted(self.assignments.fields.items()):
             _add_field(made, entry, title=str(parse_path(source)[-1]))
         return made
 
 
-def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] = ()) -> Proposal:
+def propose_fields(
+    discovery: Discovery, assignments: FieldAssignments, mapped: Iterable[str] = ()
+) -> Proposal:
     """Assign a field to every property, except those of ``mapped`` and those without any value."""
-    proposal = Proposal(NamesBook(dict(book.given)))
+    proposal = Proposal(FieldAssignments(dict(assignments.fields)))
     taken = set(mapped)
     for name, profile in sorted(discovery.properties.items()):
         if name not in taken:
@@ -73,7 +76,7 @@ def propose_fields(discovery: Discovery, book: NamesBook, mapped: Iterable[str] 
     return proposal
 
 
-def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set[str]:
+def mapped_properties(rows: Iterable[JsonMapping], assignments: FieldAssignments) -> set[str]:
     """Return the properties that a person has mapped: the sources of mappings that are not in the names file.
 
     Raises:
@@ -85,7 +88,7 @@ def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set
         try:
             if row["sourceType"] == "EXPRESSION":
                 found |= properties_in(check(parse(str(source))))
-            elif row["sourceType"] == "ATTRIBUTE" and source not in book.given:
+            elif row["sourceType"] == "ATTRIBUTE" and source not in assignments.fields:
                 found |= {
                     property_of(path) for path in places(parse_path(str(source))) if path[0] == "properties"
                 }
@@ -96,7 +99,7 @@ def mapped_properties(rows: Iterable[Mapping[str, Any]], book: NamesBook) -> set
     return {name for name in found if name is not None}
 
 
-def definition_of(profile: Profile) -> dict[str, Any] | None:
+def definition_of(profile: Profile) -> JsonObject | None:
     """Return the type of a single field that holds every value seen, exactly; None if no value was seen."""
     kinds = frozenset(profile.kinds) - {"nothing"}
     if kinds == {"list"}:
@@ -120,21 +123,21 @@ def _separate_members(profile: Profile | None) -> dict[str, Profile]:
 
 
 def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Profile) -> None:
-    book, definition = proposal.book, definition_of(profile)
+    assignments, definition = proposal.assignments, definition_of(profile)
     if not _writable(name):
         proposal.nameless += 1
         return
-    if (given := book.given.get(source)) is not None:
+    if (given := assignments.fields.get(source)) is not None:
         if definition is not None and not _fits(definition, given.definition):
             proposal.differing[source] = (
                 f"{type_name(given.definition)}, but the data contain {type_name(definition)}"
             )
         return
-    each, members = _members(book, source, profile)
+    each, members = _members(assignments, source, profile)
     for key, inner in sorted(members.items()):
         inside = f"{source}{each}.{_escaped(key)}"
         _assign(proposal, inside, f"{place}{each}.{field_name(key)}", key, inner)
-    if book.has_field_inside(source):
+    if assignments.has_field_inside(source):
         other = set(profile.kinds) - {"nothing", "list" if each else "object"}
         if each and profile.items:
             other |= set(profile.items.kinds) - {"nothing", "object"}
@@ -143,20 +146,21 @@ def _assign(proposal: Proposal, source: str, place: str, name: str, profile: Pro
                 f"split into fields, but the data contain {' and '.join(sorted(other))}"
             )
     elif definition is not None and not members:
-        book.given[source] = AssignedField(place, definition)
+        assignments.fields[source] = AssignedField(place, definition)
         proposal.new.append(source)
 
 
-def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
-    """Return how a source is split into fields: as in the names file, or according to the data for a new source.
+def _members(assignments: FieldAssignments, source: str, profile: Profile) -> tuple[str, dict[str, Profile]]:
+    """Return how a source is split into fields, and the profiles of its members that get a field.
 
-    ``""`` stands for an object, ``[*]`` for a list of objects.
+    A source in the names file is split as there, a new source as its data are. ``""`` stands for an object, ``[*]`` for a
+    list of objects.
     """
     items = profile.items
-    if any(key.startswith(f"{source}[*]") for key in book.given):
+    if any(key.startswith(f"{source}[*]") for key in assignments.fields):
         known = dict(items.keys) if items else {}
         return "[*]", {key: inner for key, inner in known.items() if _writable(key) and _is_scalar(inner)}
-    if book.has_field_inside(source):
+    if assignments.has_field_inside(source):
         return "", {key: inner for key, inner in profile.keys.items() if _writable(key)}
     if set(profile.kinds) - {"nothing"} == {"list"}:
         flat = _separate_members(items)
@@ -167,18 +171,18 @@ def _members(book: NamesBook, source: str, profile: Profile) -> tuple[str, dict[
 _ACCEPTS = {"number": ("number", "integer"), "integer": ("integer",), "boolean": ("boolean",)}
 
 
-def _fits(seen: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+def _fits(seen: JsonMapping, assigned: JsonMapping) -> bool:
     """Return whether an assigned field can hold every value of a type that was seen."""
-    if given == STRING:
+    if assigned == STRING:
         return True
-    if given["type"] == "array":
-        return bool(seen["type"] == "array" and _fits(seen["items"], given["items"]))
-    if given["type"] == "string":
-        return seen == given
-    return seen["type"] in _ACCEPTS[given["type"]]
+    if assigned["type"] == "array":
+        return bool(seen["type"] == "array" and _fits(seen["items"], assigned["items"]))
+    if assigned["type"] == "string":
+        return seen == assigned
+    return seen["type"] in _ACCEPTS[assigned["type"]]
 
 
-def type_name(definition: Mapping[str, Any]) -> str:
+def type_name(definition: JsonMapping) -> str:
     """Return a type in one to three words, such as ``array of string``."""
     if definition["type"] == "array":
         return f"array of {type_name(definition['items'])}"
@@ -196,14 +200,14 @@ def _escaped(name: str) -> str:
     return f"\\{text}" if text.startswith("${") else text
 
 
-def _add_field(group: dict[str, Any], entry: AssignedField, title: str) -> None:
+def _add_field(group: JsonObject, entry: AssignedField, title: str) -> None:
     """Add a field to a field group at its path, with its parent objects."""
     here = group["properties"]
     *above, last = entry.field.split(".")
     for step in above:
         name = step.removesuffix("[*]")
         if step.endswith("[*]"):
-            made: dict[str, Any] = {"type": "array", "items": {"type": "object", "properties": {}}}
+            made: JsonObject = {"type": "array", "items": {"type": "object", "properties": {}}}
             here = here.setdefault(name, made)["items"]["properties"]
         else:
             here = here.setdefault(name, {"type": "object", "properties": {}}).setdefault("properties", {})

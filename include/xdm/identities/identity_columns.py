@@ -1,18 +1,21 @@
-"""Reads or computes the identities of many rows by the rules of their namespaces, and counts dropped values."""
+"""The identities of spilled rows, by the rules of their namespaces, and the counts of dropped values."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from include.xdm.convert.column_converter import decode_values
 from include.xdm.convert.values import Value
 from include.xdm.identities.identity_rules import REASONS, STATES, IdentityRules
-from include.xdm.identities.identity_texts import IdentityTexts, judged, texts_of, with_failures
+from include.xdm.identities.identity_values import IdentityValues, apply_rules, drop_failed, read_identities
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -31,45 +34,43 @@ class CompiledIdentity:
 
 @dataclass(frozen=True)
 class IdentityColumn:
-    """The input of ``identity_map`` for one identity. ``states``: a text for each row, or one text for all rows."""
+    """The values of one identity. ``states``: their ``authenticatedState``, one for each row or one for all rows."""
 
-    column: IdentityTexts
-    states: Any
+    column: IdentityValues
+    states: str | pa.Array
 
 
 def identity_inputs(
-    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: Any, found: Any
+    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table, found: pa.Table
 ) -> list[IdentityColumn]:
     """Return the identities of spilled rows, by the rules of their namespaces.
 
-    ``names``: the column of ``rows`` with the texts of each identity that is a property; ``d<n>`` is the column of its
-    reasons. ``found``: for each expression ``s<number>``, a JSON text, and ``x<number>``, whether it failed; in the
-    order of ``rows``.
+    ``names``: for each identity that is a property, the column of ``rows`` with its texts; column ``d<n>`` has the
+    reasons of identity ``n``. ``found``: the results of expressions, in the order of ``rows``: column ``s<number>`` has
+    the value as JSON text, and column ``x<number>`` is true where the expression failed.
     """
     made = []
     for n, identity in enumerate(identities):
         if identity.number is None:
             column = _of_property(n, names, rows)
         else:
-            column = with_failures(
-                texts_of(_json_values(found[f"s{identity.number}"])), found[f"x{identity.number}"]
-            )
-        state: Any = identity.state
-        if isinstance(state, int):
-            state = _states(found[f"s{state}"])
-        made.append(IdentityColumn(judged(column, identity.rules), state))
+            values = read_identities(_json_values(found[f"s{identity.number}"]))
+            column = drop_failed(values, found[f"x{identity.number}"])
+        state = identity.state
+        states = state if isinstance(state, str) else _states(found[f"s{state}"])
+        made.append(IdentityColumn(apply_rules(column, identity.rules), states))
     return made
 
 
-def _of_property(n: int, names: Mapping[int, str], rows: Any) -> IdentityTexts:
-    return IdentityTexts(_one_chunk(rows[names[n]]), _one_chunk(rows[f"d{n}"]))
+def _of_property(n: int, names: Mapping[int, str], rows: pa.Table) -> IdentityValues:
+    return IdentityValues(_one_chunk(rows[names[n]]), _one_chunk(rows[f"d{n}"]))
 
 
-def _json_values(column: Any) -> list[Value]:
+def _json_values(column: pa.ChunkedArray) -> list[Value]:
     return decode_values([msgspec.Raw((text or "null").encode()) for text in column.to_pylist()])
 
 
-def _states(column: Any) -> Any:
+def _states(column: pa.ChunkedArray) -> pa.Array:
     """Return the states; a value that is not one of ``STATES`` becomes ``ambiguous``."""
     import pyarrow as pa
 
@@ -88,16 +89,21 @@ def count_dropped(
 
 
 def count_dropped_properties(
-    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: Any
+    identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table
 ) -> Counter[tuple[str, str]]:
-    """Return the counts of ``count_dropped`` for spilled rows without computed identities. ``names``: as in ``identity_inputs``."""
+    """Return the counts of ``count_dropped`` for the identities of spilled rows that are properties.
+
+    ``names``: as in ``identity_inputs``.
+    """
     counts = Counter[tuple[str, str]]()
     for n in names:
-        counts.update(_by_reason(identities[n], judged(_of_property(n, names, rows), identities[n].rules)))
+        counts.update(
+            _by_reason(identities[n], apply_rules(_of_property(n, names, rows), identities[n].rules))
+        )
     return counts
 
 
-def _by_reason(identity: CompiledIdentity, column: IdentityTexts) -> dict[tuple[str, str], int]:
+def _by_reason(identity: CompiledIdentity, column: IdentityValues) -> dict[tuple[str, str], int]:
     import numpy as np
 
     if column.reasons.null_count == len(column.reasons):
@@ -110,5 +116,5 @@ def _by_reason(identity: CompiledIdentity, column: IdentityTexts) -> dict[tuple[
     }
 
 
-def _one_chunk(column: Any) -> Any:
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

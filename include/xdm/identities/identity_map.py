@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.convert.arrow_types import identity_map_type
 from include.xdm.identities.identity_columns import CompiledIdentity, IdentityColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 
 def identity_map(
@@ -15,7 +20,7 @@ def identity_map(
     count: int,
     *,
     primary_in_map: bool,
-) -> Any:
+) -> pa.MapArray:
     """Return ``identityMap`` of ``count`` rows; the first identity that a row has is primary.
 
     ``primary_in_map``: False if a field of the schema is the primary identity; then no identity in the map is primary.
@@ -50,8 +55,10 @@ def identity_map(
     return _maps(kept, places, items)
 
 
-def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: Any) -> Any:
-    """Return the states of items, each given by an identity and a row."""
+def _states_of(
+    inputs: Sequence[IdentityColumn], count: int, number: npt.NDArray[np.int64], row: npt.NDArray[np.int64]
+) -> pa.Array:
+    """Return the state of each item. ``number`` and ``row``: the identity and the row of each item."""
     import pyarrow as pa
 
     states = [each.states for each in inputs]
@@ -63,10 +70,10 @@ def _states_of(inputs: Sequence[IdentityColumn], count: int, number: Any, row: A
     return pa.concat_arrays(columns).take(pa.array(number * count + row))
 
 
-def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
-    """Return the maps of ``items``.
+def _maps(kept: npt.NDArray[np.bool_], places: Mapping[str, list[int]], items: pa.StructArray) -> pa.MapArray:
+    """Return a map for each row, from namespaces to lists of ``items``.
 
-    ``kept``: by row and identity, in the order of ``places``, whether the identity exists.
+    ``kept``: whether a row (first axis) has an identity (second axis, in the order of ``places``).
     """
     import numpy as np
     import pyarrow as pa
@@ -88,7 +95,7 @@ def _maps(kept: Any, places: Mapping[str, list[int]], items: Any) -> Any:
     return pa.MapArray.from_arrays(starts, keys, lists).cast(kind)
 
 
-def _repeats_earlier(texts: Sequence[Any], same: Sequence[int], n: int) -> Any:
+def _repeats_earlier(texts: Sequence[pa.Array], same: Sequence[int], n: int) -> npt.NDArray[np.bool_]:
     """Return where identity ``n`` repeats an earlier identity of the same namespace."""
     import numpy as np
     import pyarrow.compute as pc

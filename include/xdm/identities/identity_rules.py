@@ -1,6 +1,6 @@
 """Rules for identity values: what AEP's Identity Service rejects, and what SDKs send in place of an identity.
 
-``RULES`` is the table in docs/mapping.md; ``judge`` applies it to one value, ``identity_columns`` to a column.
+``RULES`` is the table in docs/mapping.md; ``judge`` applies it to one value, ``identity_values`` to a column.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.xdm.identities.placeholders import PLACEHOLDERS, ZERO_CHARACTERS
 
-if TYPE_CHECKING:  # other processes of a step start faster without this import
+if TYPE_CHECKING:  # other processes of a step start faster without these imports
     from include.config.identities import IdentityPlaceholders
+    from include.xdm.convert.values import Value
 
 STATES = ("ambiguous", "authenticated", "loggedOut")
 """Values of ``authenticatedState`` (adobe/xdm identityitem)."""
@@ -154,10 +155,10 @@ def _folded(word: str) -> str:
     return word.strip(BLANKS).lower()
 
 
-def text_of_identity(value: Any) -> tuple[str | None, str | None]:
+def text_of_identity(value: Value) -> tuple[str | None, str | None]:
     """Return a JSON value as the text of an identity and None, or None and the reason to drop it.
 
-    ``value``: see ``convert.values``. Null and an empty text are missing values; they are not counted as dropped.
+    Null and an empty text are missing values; they are not counted as dropped.
     """
     if isinstance(value, str) or value is None:
         return value or None, None

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from include.xdm.dataprep.functions.registry import Failure, Function, required
 from include.xdm.dataprep.functions.values import Json, array, json_array, json_object, members
-from include.xdm.dataprep.language.paths import EACH, Path
+from include.xdm.dataprep.language.paths import EACH, Path, Step
 from include.xdm.dataprep.language.types import Type
 
 if TYPE_CHECKING:
-    from include.xdm.mapping.mapping_set import FieldMapping
+    from include.xdm.mapping.field_mapping import FieldMapping
 
-_Tree = dict[Any, Any]
-_Source = tuple[Any, ...]
+_Tree: TypeAlias = "dict[Step, _Tree | Json]"
+"""The array or map under construction: positions or names, each with a value or the array or object below it."""
+
+
+class _MemberStep(NamedTuple):
+    """A last step that turns a single value into a member of this name."""
+
+    member: str
+
+
+_Source = tuple[Step | _MemberStep, ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Part:
 
 
 def part_of(part: FieldMapping) -> Part:
-    """Return the parts of a mapping that ``assembly`` needs.
+    """Return what ``assembly`` needs to know of a mapping.
 
     If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
     ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
@@ -58,7 +67,7 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     counts as an array of one. A missing value leaves a gap. A part without ``[*]`` in its source fills every item that
     other parts created.
     """
-    parts = [
+    parts: list[tuple[Path, _Source]] = [
         (part.inside, (*part.source, _MemberStep(part.member)) if part.member else part.source)
         for part in wanted
     ]
@@ -77,12 +86,6 @@ def assembly(number: int, wanted: Sequence[Part]) -> Function:
     assemble.__name__ = f"assemble_{number}"
     parameters = tuple(required(f"PART_{n}", Type.ANY, nullable=True) for n in range(len(parts)))
     return Function("", "", parameters, Type.ANY, python=assemble)
-
-
-class _MemberStep(NamedTuple):
-    """A last step that turns a single value into a member of this name."""
-
-    member: str
 
 
 def _fills_every_item(inside: Path, source: _Source) -> bool:
@@ -110,7 +113,7 @@ def _insert(tree: _Tree, inside: Path, source: _Source, value: Json) -> None:
     for number, item in enumerate(array(found) if found.startswith("[") else [found]):
         rest = inside[here + 1 :]
         if rest:
-            _insert(slots.setdefault(number, {}), rest, source[at + 1 :], item)
+            _insert(_container(slots, (number,)), rest, source[at + 1 :], item)
         elif (part := _value_at(item, source[at + 1 :])) != "null":
             slots[number] = part
 
@@ -129,27 +132,30 @@ def _value_at(value: Json, steps: _Source) -> Json:
 
 def _existing_items(tree: _Tree, steps: Path) -> _Tree:
     """Return the items at a path, without creating any."""
-    here: Any = tree
+    here: _Tree | Json | None = tree
     for step in steps:
         here = here.get(step) if isinstance(here, dict) else None
     return here if isinstance(here, dict) else {}
 
 
 def _container(tree: _Tree, steps: Path) -> _Tree:
+    """Return the array or object at a path; create it if it does not exist."""
     for step in steps:
-        tree = tree.setdefault(step, {})
-        if not isinstance(tree, dict):
+        inner = tree.setdefault(step, {})
+        if not isinstance(inner, dict):
             raise Failure("one mapping fills the item with a value, another one with an object")
+        tree = inner
     return tree
 
 
-def _write(tree: Any) -> Json:
-    """Write positions as an array with null in the gaps, names as an object, and an empty tree as null."""
+def _write(tree: _Tree | Json) -> Json:
+    """Return a tree as JSON: positions as an array with null in the gaps, names as an object, an empty tree as null."""
     if isinstance(tree, str):
         return tree
     written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}
     if not written:
         return "null"
-    if all(isinstance(step, int) for step in written):
-        return json_array(written.get(n, "null") for n in range(max(written) + 1))
-    return json_object(written)
+    positions = {step: text for step, text in written.items() if isinstance(step, int)}
+    if len(positions) == len(written):
+        return json_array(positions.get(n, "null") for n in range(max(positions) + 1))
+    return json_object({str(step): text for step, text in written.items()})

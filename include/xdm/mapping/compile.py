@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.xdm.convert.column_converter import ColumnConverter
 from include.xdm.dataprep.language.paths import Path
 from include.xdm.identities.identity_columns import CompiledIdentity
 from include.xdm.mapping.assemble import Part, part_of
-from include.xdm.schema.xdm_schema import Kind, XdmField
+from include.xdm.schema.xdm_field import Kind, XdmField
 
 # Other processes of a step receive the compiled form and start faster without these imports.
 if TYPE_CHECKING:
     from include.xdm.dataprep.compile_expressions import CompiledExpressions
     from include.xdm.dataprep.language.check import Typed
     from include.xdm.identities.bind_identities import BoundIdentity
-    from include.xdm.mapping.mapping_set import FieldMapping, MappingSet
+    from include.xdm.mapping.field_mapping import FieldMapping
+    from include.xdm.mapping.mapping_set import MappingSet
 
 PROPERTIES: Path = ("properties",)
 """The path of all properties together."""
@@ -73,7 +74,7 @@ class CompiledMapping:
     @cached_property
     def columns(self) -> dict[int, str]:
         """The name of the spilled column of each leaf; leaves that read one source as the same kind of value share it."""
-        owners: dict[tuple[Any, ...], int] = {}
+        owners: dict[tuple[object, ...], int] = {}
         return {
             leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
             for leaf in self.leaves
@@ -113,7 +114,7 @@ class CompiledMapping:
 
     @cached_property
     def carried(self) -> frozenset[Path]:
-        """The sources that are the only source of a field."""
+        """The sources that fill a field on their own, without an alternative source."""
         return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
 
 
@@ -151,7 +152,7 @@ def _identities(
     identities: Sequence[BoundIdentity], first: int
 ) -> tuple[tuple[CompiledIdentity, ...], dict[int, FieldMapping]]:
     """Return the compiled identities and their expressions, numbered from ``first``."""
-    from include.xdm.mapping.mapping_set import FieldMapping
+    from include.xdm.mapping.field_mapping import FieldMapping
 
     expressions: dict[int, FieldMapping] = {}
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from include.xdm.dataprep.language.paths import Path, parse_path, write_path
 from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
+from include.xdm.schema.xdm_schema import XdmSchema
 
 TENANT = "_{TENANT_ID}"
 """The tenant's name as in Adobe's documentation, and in a mapping file that is independent of the organisation."""
@@ -90,7 +91,7 @@ def can_hold(field: XdmField, kind: Type) -> bool:
 
 
 def collisions(taken: Mapping[Names, int]) -> Iterator[str]:
-    """Return an error sentence for each destination that is inside another destination."""
+    """Yield an error sentence for each destination that is inside another destination."""
     for path, number in taken.items():
         for n in range(1, len(path)):
             if path[:n] in taken:
@@ -105,13 +106,13 @@ def unfilled_required_fields(root: XdmField, filled: Iterable[Names]) -> Iterato
     paths = set(filled)
     inside = {path[:n] for path in paths for n in range(1, len(path))}
 
-    def look(field: XdmField) -> Iterator[str]:
+    def faults_in(field: XdmField) -> Iterator[str]:
         for name in sorted(field.required):
             path = (*field.path, name)
             if path not in paths and path not in inside and path[0] not in GENERATED:
                 yield f"no mapping fills {'.'.join(path)}, which the schema requires; add a mapping to it"
         for child in field.children.values():
             if child.path in inside:
-                yield from look(child)
+                yield from faults_in(child)
 
-    return look(root)
+    return faults_in(root)

@@ -5,10 +5,10 @@ A set that AEP's UI exports of Adobe's own source may fill ``_id`` and ``timesta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from include.json_types import JsonMapping
 from include.xdm.dataprep.language.check import places
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
@@ -33,7 +33,7 @@ class GeneratedFieldRules:
     time_in_ms: bool = False
 
 
-def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) -> None:
+def require_same(row: JsonMapping, name: str, rules: GeneratedFieldRules) -> None:
     """Accept a row with destination ``_id`` or ``timestamp`` if it means the same as the field that the pipeline builds.
 
     Raises:
@@ -56,7 +56,7 @@ def require_same(row: Mapping[str, Any], name: str, rules: GeneratedFieldRules) 
         )
 
 
-def require_same_identity(row: Mapping[str, Any], rules: GeneratedFieldRules | None) -> None:
+def require_same_identity(row: JsonMapping, rules: GeneratedFieldRules | None) -> None:
     """Accept a row that marks an identity if the pipeline file has the same identity.
 
     Raises:
@@ -107,25 +107,28 @@ def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> 
         return f"it is computed from {_join_names(_read(node))}; the pipeline uses the event's time"
     if rules.wall_clock:
         return "it reads time as UTC, but with time_is: project_local it is a wall-clock time of the project's time zone"
-    milliseconds = _is_time if rules.time_in_ms else _is_thousandfold
-    if _is_moment(node, milliseconds):
+    milliseconds = _is_time if rules.time_in_ms else _is_time_in_ms
+    if _is_event_time(node, milliseconds):
         return None
-    if not rules.time_in_ms and _is_moment(node, _is_time):
+    if not rules.time_in_ms and _is_event_time(node, _is_time):
         return "it reads time as milliseconds, but Mixpanel's time is in seconds, which gives dates in January 1970"
     return "it is not the event's full time, or it has a form that cannot be compared"
 
 
-def _is_moment(node: Node, milliseconds: Any) -> bool:
-    """Return whether an expression gives the instant of a number of milliseconds, as a date, a number or a text."""
+def _is_event_time(node: Node, milliseconds: Callable[[Node], bool]) -> bool:
+    """Return whether an expression gives an event's time, as a date, a number or a text.
+
+    ``milliseconds``: returns whether an expression is that time in milliseconds.
+    """
     if milliseconds(node):
         return True
     if not isinstance(node, Call) or not node.arguments:
         return False
     first, *rest = node.arguments
     if node.name in ("date", "zone_date_to_utc") and not rest:
-        return _is_moment(first, milliseconds)
+        return _is_event_time(first, milliseconds)
     if node.name in ("dformat", "format") and len(rest) == 1 and isinstance(rest[0], Literal):
-        return _is_moment(first, milliseconds) and all(word in str(rest[0].value) for word in _DATE_WORDS)
+        return _is_event_time(first, milliseconds) and all(word in str(rest[0].value) for word in _DATE_WORDS)
     return False
 
 
@@ -133,7 +136,7 @@ def _is_time(node: Node) -> bool:
     return isinstance(node, Attribute) and _read(node) == {"time"}
 
 
-def _is_thousandfold(node: Node) -> bool:
+def _is_time_in_ms(node: Node) -> bool:
     if not isinstance(node, Call) or node.name != "*" or len(node.arguments) != 2:
         return False
     by = [each for each in node.arguments if isinstance(each, Literal)]
@@ -154,7 +157,7 @@ def _read(node: Node) -> frozenset[str]:
     )
 
 
-def _name(path: tuple[Any, ...]) -> str:
+def _name(path: tuple[object, ...]) -> str:
     return str(path[1]) if len(path) == 2 and path[0] == "properties" else ".".join(map(str, path[1:]))
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from include.config.json_file import read_json
 from include.errors import ConfigError
+from include.json_types import JsonMapping, JsonObject, JsonValue
 from include.xdm.dataprep.language.check import places
 from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.dataprep.language.tree import LanguageError
@@ -30,7 +30,7 @@ SOURCE_TYPES = {
 
 def read_mapping_file(
     name: str, folder: Path | None = None, *, within: tuple[str, ...] = ()
-) -> list[dict[str, Any]]:
+) -> list[JsonObject]:
     """Return the mappings of a file, each with ``sourceType``, ``source`` and ``destination``.
 
     The mappings of included files come first, without those whose destination a later file or the file itself fills.
@@ -53,13 +53,13 @@ def read_mapping_file(
         raise ConfigError(
             f"{name} does not contain a list of mappings.", 'Write {"mappings": [{"sourceType": …}, …]}.'
         )
-    made: list[dict[str, Any]] = []
+    made: list[JsonObject] = []
     for included in _included(name, data, within):
         made = _merge_rows(made, read_mapping_file(included, folder, within=(*within, name)))
     return _merge_rows(made, [current_row(row) for row in rows])
 
 
-def _merge_rows(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merge_rows(before: list[JsonObject], rows: list[JsonObject]) -> list[JsonObject]:
     """Return the mappings of both lists; for one destination the later list counts.
 
     Two mappings of one file to one destination are kept: ``bind`` refuses them.
@@ -68,7 +68,7 @@ def _merge_rows(before: list[dict[str, Any]], rows: list[dict[str, Any]]) -> lis
     return [*(row for row in before if row["destination"] not in filled), *rows]
 
 
-def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
+def _included(name: str, data: JsonValue, within: tuple[str, ...]) -> list[str]:
     included = data.get("include", []) if isinstance(data, dict) else []
     if not isinstance(included, list) or not all(
         isinstance(each, str) and Path(each).name == each for each in included
@@ -79,11 +79,11 @@ def _included(name: str, data: Any, within: tuple[str, ...]) -> list[str]:
         )
     if twice := next((each for each in included if each in (*within, name)), None):
         raise ConfigError(f"{name} includes {twice}, which includes it.", "Remove one of the two includes.")
-    return included
+    return [str(each) for each in included]
 
 
-def current_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with current key names, without the keys that only the API needs."""
+def current_row(row: JsonMapping) -> JsonObject:
+    """Return a mapping with the key names of AEP's current API, without the keys that only the API needs."""
     kind = str(row.get("sourceType") or "ATTRIBUTE")
     return {
         "sourceType": SOURCE_TYPES.get(kind.upper(), kind),
@@ -103,7 +103,7 @@ _HEADERS = {
 _MOST_BYTES = 5_000_000
 
 
-def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _csv_rows(path: Path) -> Iterator[JsonObject]:
     """Yield the rows of a CSV file as AEP's mapping screen downloads it (EP:data-prep/ui/mapping.md#import-mapping).
 
     [I] Adobe shows the columns only in a picture, so they are recognized by name in any spelling. Without a column for
@@ -127,7 +127,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
             "Name them source and destination, or as AEP's mapping screen downloads them.",
         )
     for cells in lines[1:]:
-        row: dict[str, Any] = {key: cells[at].strip() for key, at in columns.items() if at < len(cells)}
+        row: JsonObject = {key: cells[at].strip() for key, at in columns.items() if at < len(cells)}
         if not row.get("source") and not row.get("destination"):
             continue
         row["identity"] = row.get("identity", "").lower() in ("true", "yes", "1")
@@ -137,7 +137,7 @@ def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _columns(header: list[str]) -> dict[str, int]:
-    """Return the position of each column, by the key of a mapping."""
+    """Return the position of each known column in a CSV file, by the key that it has in a mapping."""
     plain = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
     return {
         key: plain.index(name) for key, names in _HEADERS.items() for name in names[::-1] if name in plain

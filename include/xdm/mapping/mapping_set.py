@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from include.errors import ConfigError
+from include.json_types import JsonMapping
 from include.lake.manifest import digest_of
-from include.xdm.dataprep.language.check import Typed, check, places, properties_in, property_of
-from include.xdm.dataprep.language.parser import parse
-from include.xdm.dataprep.language.paths import EACH, Path, parse_path, write_path
+from include.xdm.dataprep.language.paths import Path, write_path
 from include.xdm.dataprep.language.tree import LanguageError
-from include.xdm.mapping.destinations import (
-    Destination,
-    Names,
-    can_hold,
-    collisions,
-    find_destination,
-    unfilled_required_fields,
+from include.xdm.mapping.destinations import Names, collisions, unfilled_required_fields
+from include.xdm.mapping.field_mapping import FieldMapping, bind_row
+from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
+from include.xdm.mapping.set_errors import (
+    items_without_array,
+    missing_primary_identity,
+    whole_and_in_parts,
 )
-from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same, require_same_identity
-from include.xdm.mapping.mapping_file import SOURCE_TYPES
-from include.xdm.mapping.set_errors import no_primary, whole_and_in_parts, without_items
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmField, XdmSchema
+from include.xdm.schema.xdm_field import Kind
+from include.xdm.schema.xdm_schema import XdmSchema
 
 if TYPE_CHECKING:  # processes of a step do not read the pipeline file
     from include.config.model import Pipeline
@@ -34,32 +29,6 @@ if TYPE_CHECKING:  # processes of a step do not read the pipeline file
 _REBUILT = ("_id", "timestamp")
 UNMAPPED = ("mixpanel", "unmapped")
 """Below the tenant: the field for the JSON text of every property that no mapping reads."""
-
-
-@dataclass(frozen=True)
-class FieldMapping:
-    """One field and the source of its value.
-
-    ATTRIBUTE: ``sources``, of which the first that exists counts. STATIC: ``constant``. EXPRESSION: ``expression``.
-    ASSEMBLED: an array or map whose items several mappings fill, ``parts``.
-    ``inside``: for a part, the steps from the field to the place of its value.
-    """
-
-    kind: Literal["ATTRIBUTE", "STATIC", "EXPRESSION", "ASSEMBLED"]
-    destination: Names
-    field: XdmField
-    sources: tuple[Path, ...] = ()
-    constant: str = ""
-    expression: Typed | None = None
-    parts: tuple[FieldMapping, ...] = ()
-    inside: Path = ()
-    number: int = 0
-
-    def properties(self) -> set[str | None]:
-        """Return the properties that the mapping reads; None stands for all of them."""
-        found = {property_of(path) for path in self.sources if path[0] == "properties"}
-        found |= properties_in(self.expression) if self.expression else set()
-        return found.union(*(part.properties() for part in self.parts))
 
 
 @dataclass(frozen=True)
@@ -85,7 +54,7 @@ class MappingSet:
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
-def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmSchema) -> MappingSet:
+def bind_for(pipeline: Pipeline, rows: Sequence[JsonMapping], schema: XdmSchema) -> MappingSet:
     """Check a pipeline's mappings against the schema with the rules for the fields that the pipeline builds itself."""
     source = pipeline.mixpanel
     identities = {name: pipeline.namespaces[name] for name in pipeline.identity_properties}
@@ -96,7 +65,7 @@ def bind_for(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]], schema: XdmS
 
 def bind(
     name: str,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[JsonMapping],
     schema: XdmSchema,
     *,
     keep_unmapped: bool,
@@ -104,8 +73,8 @@ def bind(
 ) -> MappingSet:
     """Check the mappings of a file against the schema and report all faults together.
 
-    ``built``: what the pipeline builds itself; mappings with the same meaning are accepted and ignored. None: they are
-    refused.
+    ``built``: the fields that the pipeline builds itself; mappings with the same meaning are accepted and ignored. None:
+    mappings to these fields are refused.
 
     Raises:
         ConfigError: some mappings are wrong; the text names each of them, and the nearest existing path or function.
@@ -119,7 +88,7 @@ def bind(
             if built is not None and row.get("destination") in _REBUILT:
                 require_same(row, row["destination"], built)
                 continue
-            mapping = replace(_mapping(row, schema, built), number=number)
+            mapping = replace(bind_row(row, schema, built), number=number)
             place = (mapping.destination, mapping.inside)
             if mapping.destination == unmapped:
                 raise LanguageError(
@@ -134,10 +103,10 @@ def bind(
             faults.append(f"mapping {number}: {fault}")
     mappings = _expand_object_copies(bound, unmapped)
     faults += [*collisions({m.destination: m.number for m in mappings}), *whole_and_in_parts(taken)]
-    faults += without_items(mappings)
+    faults += items_without_array(mappings)
     if not faults:  # otherwise a wrong mapping is also reported as a missing one
         faults += unfilled_required_fields(schema.root, (m.destination for m in mappings))
-        faults += no_primary(schema, {m.destination for m in mappings})
+        faults += missing_primary_identity(schema, {m.destination for m in mappings})
     if unmapped and ((field := schema.find(unmapped)) is None or field.kind is not Kind.STRING):
         faults.append(f"unmapped: keep needs a string field {'.'.join(unmapped)} in the schema")
     if faults:
@@ -148,85 +117,6 @@ def bind(
         unmapped,
         schema.profile.primary if schema.profile else None,
     )
-
-
-def _mapping(row: Mapping[str, Any], schema: XdmSchema, built: GeneratedFieldRules | None) -> FieldMapping:
-    kind = str(row.get("sourceType", "ATTRIBUTE")).upper()
-    if kind not in SOURCE_TYPES:
-        raise LanguageError(f"sourceType {kind} is not supported; write ATTRIBUTE, EXPRESSION or STATIC")
-    source, text = row.get("source"), row.get("destination")
-    if not isinstance(text, str) or source is None or (not isinstance(source, str) and kind != "STATIC"):
-        raise LanguageError("it needs a source and a destination")
-    if "identity" in row:
-        require_same_identity(row, built)
-    destination = find_destination(text, schema)
-    plain = FieldMapping("ATTRIBUTE", destination.names, destination.field, inside=destination.inside)
-    if kind == "ATTRIBUTE":
-        return _attribute(plain, source, destination)
-    plain = replace(plain, inside=_first_item(plain.inside))
-    if kind == "STATIC":
-        if destination.field.kind is Kind.ARRAY:
-            raise LanguageError(
-                f"{destination} is an array; write {destination}[*] for an array of one value"
-            )
-        if not _is_value(_constant_text(source), destination.field):
-            field = destination.field
-            raise LanguageError(
-                f"{source!r} is not a valid value for {destination}, which is of type {field.kind.value}"
-            )
-        return replace(plain, kind="STATIC", constant=_constant_text(source))
-    typed = check(parse(source))
-    if not can_hold(destination.field, typed.type):
-        raise LanguageError(
-            f"{destination} is of type {destination.field.kind.value}, but the expression is of type {typed.type.value}"
-        )
-    return replace(plain, kind="EXPRESSION", expression=typed)
-
-
-def _attribute(plain: FieldMapping, source: str, destination: Destination) -> FieldMapping:
-    sources = places(parse_path(source))
-    each, wanted = sources[0].count(EACH), destination.inside.count(EACH)
-    inside = destination.inside
-    if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
-        inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
-        plain = replace(plain, field=destination.field.item)
-    if each == 0 and wanted == 1 and inside[-1:] == (EACH,):
-        sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one
-    if each not in (0, wanted):
-        raise LanguageError(
-            f"the source has {each} [*] and the destination {wanted}; use the same number in both, or none in the source to fill every item"
-        )
-    if each == 0 and inside[-1:] == (EACH,):
-        raise LanguageError(
-            f"{destination} would get one value in place of each item; map it to a member of the items"
-        )
-    return replace(plain, sources=sources, inside=inside)
-
-
-def _first_item(inside: Path) -> Path:
-    """Return the place of a single value in an array of values: the first item."""
-    return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
-
-
-def _constant_text(source: object) -> str:
-    return str(source).lower() if isinstance(source, bool) else str(source)
-
-
-def _is_value(text: str, field: XdmField) -> bool:
-    """Return whether a constant can be a value of the field; otherwise the field would be empty in every row."""
-    try:
-        if field.kind.is_integer:
-            low, high = INTEGER_LIMITS[field.kind]
-            return low <= int(text) <= high
-        if field.kind is Kind.NUMBER:
-            return isfinite(float(text))
-        if field.kind in (Kind.DATE, Kind.DATE_TIME):
-            return bool(datetime.fromisoformat(text))
-    except ValueError:
-        return False
-    if field.kind is Kind.BOOLEAN:
-        return text.lower() in ("true", "false")
-    return field.kind is Kind.STRING and text != ""
 
 
 def _is_copy(mapping: FieldMapping) -> bool:

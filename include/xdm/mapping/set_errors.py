@@ -10,11 +10,11 @@ from include.xdm.mapping.destinations import Names
 from include.xdm.schema.xdm_schema import XdmSchema
 
 if TYPE_CHECKING:
-    from include.xdm.mapping.mapping_set import FieldMapping
+    from include.xdm.mapping.field_mapping import FieldMapping
 
 
-def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
-    """Return an error sentence if the dataset is enabled for Profile and no field contains the primary identity of every event."""
+def missing_primary_identity(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
+    """Yield an error sentence if the dataset is enabled for Profile and no field contains the primary identity of every event."""
     use = schema.profile
     if use is None:
         return
@@ -28,25 +28,25 @@ def no_primary(schema: XdmSchema, filled: set[Names]) -> Iterable[str]:
 
 
 def whole_and_in_parts(taken: Mapping[tuple[Names, Path], int]) -> Iterable[str]:
-    """Return an error sentence for each array that one mapping fills as a whole and another mapping item by item."""
+    """Yield an error sentence for each array that one mapping fills as a whole and another mapping item by item."""
     for (names, inside), number in taken.items():
         for n in range(len(inside)):
             if (names, inside[:n]) in taken:
                 yield f"mapping {number}: it is inside the destination of mapping {taken[names, inside[:n]]}"
 
 
-def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
-    """Return an error sentence for each mapping that fills every item of an array whose items no mapping creates."""
+def items_without_array(mappings: Sequence[FieldMapping]) -> Iterable[str]:
+    """Yield an error sentence for each mapping that fills every item of an array whose items no mapping creates."""
     made = {
         (m.destination, m.inside[:n])
         for m in mappings
         for n, step in enumerate(m.inside)
-        if isinstance(step, int) or (step is EACH and _goes_in_step(m))
+        if isinstance(step, int) or (step is EACH and _creates_items(m))
     }
     for m in mappings:
         if (
             EACH in m.inside
-            and not _goes_in_step(m)
+            and not _creates_items(m)
             and (m.destination, m.inside[: m.inside.index(EACH)]) not in made
         ):
             path = write_path((*m.destination, *m.inside[: m.inside.index(EACH)]))
@@ -56,5 +56,6 @@ def without_items(mappings: Sequence[FieldMapping]) -> Iterable[str]:
             )
 
 
-def _goes_in_step(mapping: FieldMapping) -> bool:
+def _creates_items(mapping: FieldMapping) -> bool:
+    """Return whether the mapping creates an item for each item of its source."""
     return any(EACH in source for source in mapping.sources)

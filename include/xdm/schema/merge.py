@@ -1,14 +1,12 @@
-"""Two descriptions of one node of a schema as one description that holds where both do (``allOf`` of JSON Schema)."""
+"""Merges two descriptions of one field into one that allows only what both allow (``allOf`` of JSON Schema)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from include.errors import SchemaError
+from include.json_types import JsonObject, JsonValue
 
-Json = Mapping[str, Any]
 _LARGER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _SMALLER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _INNER = ("items", "additionalProperties")
@@ -22,19 +20,19 @@ _RANGES = (
 )  # fmt: skip
 
 
-def merged(own: Json, part: Json, place: str) -> dict[str, Any]:
-    """Return one description in place of two. Titles, descriptions and XDM's own keywords are taken from ``own``.
+def merged(own: JsonObject, part: JsonObject, place: str) -> JsonObject:
+    """Return one description that replaces two: a value fits it if it fits both.
 
-    ``place``: the field's path, for the error.
+    Titles, descriptions and XDM's own keywords are taken from ``own``. ``place``: the field's path, for the error.
 
     Raises:
         SchemaError: no value can fit both.
     """
     result = {**part, **own}
     for keyword in own.keys() & part.keys():
-        result[keyword] = _one_of_two(keyword, own[keyword], part[keyword], place)
-    if (kept := _integer_side(own, part)) is not None and "meta:xdmType" in kept:
-        result["meta:xdmType"] = kept["meta:xdmType"]
+        result[keyword] = _merge_keyword(keyword, own, part, place)
+    if (integer := _integer_node(own, part)) is not None and "meta:xdmType" in integer:
+        result["meta:xdmType"] = integer["meta:xdmType"]
     if "required" in result:
         result["required"] = sorted(result["required"])
     if others := [
@@ -50,61 +48,64 @@ def merged(own: Json, part: Json, place: str) -> dict[str, Any]:
     return result
 
 
-def _one_of_two(keyword: str, own: Any, part: Any, place: str) -> Any:
+def _merge_keyword(keyword: str, own_node: JsonObject, part_node: JsonObject, place: str) -> object:
+    """Return the value of a keyword that both descriptions have."""
+    own, part = own_node[keyword], part_node[keyword]
     if _text(own) == _text(part):
         return own
     if keyword == "properties":
-        names = {**part, **own}
+        both = own.keys() & part.keys()
         return {
-            name: merged(own[name], part[name], f"{place}.{name}")
-            if name in own and name in part
-            else names[name]
-            for name in names
+            name: merged(own[name], part[name], f"{place}.{name}") if name in both else node
+            for name, node in {**part, **own}.items()
         }
     if keyword in _INNER:
-        return _inner(own, part, f"{place}.*")
-    if (combine := _COMBINED.get(keyword)) is not None:
-        return combine(own, part, place)
-    return own
+        return _merge_inner(own, part, f"{place}.*")
+    if keyword in ("type", "const", "enum"):
+        return _merge_values(keyword, own, part, place)
+    if keyword == "required":
+        return sorted({*own, *part})
+    if keyword == "allOf":
+        return [*own, *(each for each in part if each not in own)]
+    return _stricter(keyword, own, part)
 
 
-def _inner(own: Any, part: Any, place: str) -> Any:
-    """Combine the descriptions of items or values; ``true`` allows everything, and ``false`` allows nothing."""
-    if isinstance(own, Mapping) and isinstance(part, Mapping):
+def _merge_inner(own: JsonValue, part: JsonValue, place: str) -> JsonValue:
+    """Return one description of the items or values; ``true`` allows every value, and ``false`` allows none."""
+    if isinstance(own, dict) and isinstance(part, dict):
         return merged(own, part, place)
     if own is False or part is False:
         return False
     return part if own is True else own
 
 
-def _types(own: object, part: object, place: str) -> Any:
-    if {str(own), str(part)} == {"integer", "number"}:
+def _merge_values(keyword: str, own: JsonValue, part: JsonValue, place: str) -> JsonValue:
+    """Return the allowed types or values of two descriptions that differ: what both allow."""
+    if keyword == "type" and {str(own), str(part)} == {"integer", "number"}:
         return "integer"
-    raise _contradiction(place, "type")
+    if keyword == "enum" and isinstance(own, list) and isinstance(part, list):
+        allowed = set(map(_text, part))
+        if both := [value for value in own if _text(value) in allowed]:
+            return both
+    raise _contradiction(place, keyword)
 
 
-def _integer_side(own: Json, part: Json) -> Json | None:
+def _stricter(keyword: str, own: float, part: float) -> float:
+    """Return the limit that fewer values fit. Other keywords cannot be combined: the value of ``own`` is returned."""
+    if keyword in _LARGER or keyword == "uniqueItems":
+        return max(own, part)
+    return min(own, part) if keyword in _SMALLER else own
+
+
+def _integer_node(own: JsonObject, part: JsonObject) -> JsonObject | None:
     """Return the description of the integer, if one of the two is an integer and the other one a number."""
     if {str(own.get("type")), str(part.get("type"))} != {"integer", "number"}:
         return None
     return own if own["type"] == "integer" else part
 
 
-def _enums(own: Any, part: Any, place: str) -> Any:
-    allowed = set(map(_text, part))
-    if both := [value for value in own if _text(value) in allowed]:
-        return both
-    raise _contradiction(place, "enum")
-
-
-def _consts(own: Any, part: Any, place: str) -> Any:
-    if _text(own) == _text(part):
-        return own
-    raise _contradiction(place, "const")
-
-
-def _text(value: Any) -> str:
-    """Return a value as a text; texts are equal if JSON Schema treats the values as equal."""
+def _text(value: JsonValue) -> str:
+    """Return a value as JSON text; two texts are equal if JSON Schema treats the values as equal."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return json.dumps(value, sort_keys=True)
@@ -116,15 +117,3 @@ def _contradiction(place: str, keyword: str) -> SchemaError:
         "A user with the permission Manage Schemas must correct the field groups or data types that describe this field in "
         "AEP.",
     )
-
-
-_COMBINED: dict[str, Callable[[Any, Any, str], Any]] = {
-    "required": lambda own, part, _: sorted({*own, *part}),
-    "uniqueItems": lambda own, part, _: bool(own or part),
-    "allOf": lambda own, part, _: [*own, *(each for each in part if each not in own)],
-    "type": _types,
-    "enum": _enums,
-    "const": _consts,
-    **dict.fromkeys(_LARGER, lambda own, part, _: max(own, part)),
-    **dict.fromkeys(_SMALLER, lambda own, part, _: min(own, part)),
-}

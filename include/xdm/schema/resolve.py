@@ -6,19 +6,18 @@ names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
 from include.errors import SchemaError
+from include.json_types import JsonObject, JsonValue
 from include.xdm.schema.merge import merged
 
-Json = Mapping[str, Any]
-Fetch = Callable[[str], Json]
-"""Returns the registry's resource of an ``$id``, as it was written; raises if the registry does not have it."""
+FetchResource = Callable[[str], JsonObject]
+"""Returns the registry's resource with an ``$id``, unresolved; raises if the registry does not have it."""
 
 _DEEPEST = 60
-_OF_THE_RESOURCE = (
+_RESOURCE_KEYWORDS = (
     "$id", "$schema", "definitions", "meta:altId", "meta:resourceType", "meta:intendedToExtend", "meta:extends",
     "meta:registryMetadata", "meta:extensible", "meta:abstract", "meta:containerId", "meta:sandboxId",
     "meta:sandboxType", "meta:tenantNamespace", "meta:license", "imsOrg", "version", "title", "description",
@@ -27,12 +26,12 @@ _OF_THE_RESOURCE = (
 """Keywords that describe a resource itself, not the fields of a schema that refers to it."""
 
 
-def needs_resolving(document: Json) -> bool:
-    """Return whether a schema still has references at a place that describes fields."""
+def needs_resolving(document: JsonObject) -> bool:
+    """Return whether a schema has an unresolved reference where it describes fields."""
     return any(_has_reference(node) for node in _nodes(document))
 
 
-def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
+def resolve(document: JsonObject, fetch: FetchResource) -> JsonObject:
     """Return the schema with all references replaced by their targets. ``document`` is not changed.
 
     Raises:
@@ -45,25 +44,26 @@ def resolve(document: Json, fetch: Fetch) -> dict[str, Any]:
 
 
 class _Resolver:
-    def __init__(self, fetch: Fetch) -> None:
+    def __init__(self, fetch: FetchResource) -> None:
         self._fetch = fetch
-        self._fetched: dict[str, Json] = {}
+        self._fetched: dict[str, JsonObject] = {}
 
-    def node(self, node: Json, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
+    def node(self, node: JsonObject, home: JsonObject, way: tuple[str, ...], place: str) -> JsonObject:
         """Return ``node`` with all references replaced by their targets.
 
-        ``home``: the resource that contains it; ``way``: the references that were followed to get here.
+        ``home``: the resource that contains ``node``; ``way``: the references that were followed to reach it;
+        ``place``: the path of the field, for errors.
         """
         if place.count(".") > _DEEPEST:
             raise SchemaError(f"The schema nests deeper than {_DEEPEST} levels at {place[:60]}…")
         own = {key: value for key, value in node.items() if key not in ("$ref", "allOf")}
-        if isinstance(own.get("properties"), Mapping):
+        if isinstance(own.get("properties"), dict):
             own["properties"] = {
                 name: self._inner(child, home, way, f"{place}.{name}")
                 for name, child in own["properties"].items()
             }
         for key in ("items", "additionalProperties"):
-            if isinstance(own.get(key), Mapping):
+            if isinstance(own.get(key), dict):
                 own[key] = self._inner(own[key], home, way, f"{place}.*")
         parts = []
         if "$ref" in node:
@@ -78,14 +78,14 @@ class _Resolver:
             own = merged(own, part, place)
         return own
 
-    def _inner(self, node: Any, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
-        if not isinstance(node, Mapping):
+    def _inner(self, node: JsonValue, home: JsonObject, way: tuple[str, ...], place: str) -> JsonObject:
+        if not isinstance(node, dict):
             raise SchemaError(
                 f"The schema has {type(node).__name__} at {place}, where a field description is expected."
             )
         return self.node(node, home, way, place)
 
-    def _target(self, reference: str, home: Json, way: tuple[str, ...], place: str) -> dict[str, Any]:
+    def _target(self, reference: str, home: JsonObject, way: tuple[str, ...], place: str) -> JsonObject:
         resource, _, pointer = reference.partition("#")
         known = resource or str(home.get("$id", ""))
         step = f"{known}#{pointer}"
@@ -96,40 +96,39 @@ class _Resolver:
             )
         there = self._resource(resource) if resource else home
         target = self.node(_node_at(there, pointer, reference, place), there, (*way, step), place)
-        return {key: value for key, value in target.items() if key not in _OF_THE_RESOURCE}
+        return {key: value for key, value in target.items() if key not in _RESOURCE_KEYWORDS}
 
-    def _resource(self, resource: str) -> Json:
+    def _resource(self, resource: str) -> JsonObject:
         if resource not in self._fetched:
             self._fetched[resource] = self._fetch(resource)
         return self._fetched[resource]
 
 
-def _node_at(document: Json, pointer: str, reference: str, place: str) -> Json:
+def _node_at(document: JsonObject, pointer: str, reference: str, place: str) -> JsonObject:
     """Return the node at a JSON pointer (RFC 6901) in a URI fragment."""
-    node: Any = document
+    node: JsonValue = document
     for part in filter(None, unquote(pointer).split("/")):
         name = part.replace("~1", "/").replace("~0", "~")
-        node = node.get(name) if isinstance(node, Mapping) else None
-    if not isinstance(node, Mapping):
+        node = node.get(name) if isinstance(node, dict) else None
+    if not isinstance(node, dict):
         raise SchemaError(f"The schema refers at {place} to {reference!r}, which does not exist.")
     return node
 
 
-def _nodes(node: Any) -> Any:
+def _nodes(node: JsonValue) -> Iterator[JsonObject]:
     """Yield every node of a schema that describes a field."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, dict):
         return
     yield node
-    for child in (
-        (node.get("properties") or {}).values() if isinstance(node.get("properties"), Mapping) else ()
-    ):
+    properties = node.get("properties")
+    for child in properties.values() if isinstance(properties, dict) else ():
         yield from _nodes(child)
     for key in ("items", "additionalProperties"):
         yield from _nodes(node.get(key))
 
 
-def _has_reference(node: Json) -> bool:
+def _has_reference(node: JsonObject) -> bool:
     return "$ref" in node or any(
-        isinstance(part, Mapping) and ("$ref" in part or "properties" in part)
+        isinstance(part, dict) and ("$ref" in part or "properties" in part)
         for part in node.get("allOf") or ()
     )

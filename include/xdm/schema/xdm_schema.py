@@ -3,82 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from include.errors import SchemaError
+from include.json_types import JsonObject, JsonValue
 from include.xdm.schema.nearest_name import NameIndex
+from include.xdm.schema.xdm_field import XdmField, read_field
 
 EXPERIENCE_EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 PROFILE_KEY = "mixpanel-aep:profile"
 """A key of the stored schema document: what Real-Time Customer Profile requires of rows; absent if not enabled."""
-_LONG = 9007199254740992  # XDM's long has the range that a double holds exactly
-
-
-class Kind(Enum):
-    """XDM's types (facts: Adobe's field-constraints page)."""
-
-    STRING = "string"
-    NUMBER = "number"
-    LONG = "long"
-    INTEGER = "int"
-    SHORT = "short"
-    BYTE = "byte"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    DATE_TIME = "date-time"
-    OBJECT = "object"
-    ARRAY = "array"
-    MAP = "map"
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether values are whole numbers."""
-        return self in INTEGER_LIMITS
-
-    @property
-    def is_numeric(self) -> bool:
-        """Whether values are numbers."""
-        return self is Kind.NUMBER or self in INTEGER_LIMITS
-
-    @property
-    def is_scalar(self) -> bool:
-        """Whether values are neither objects nor arrays nor maps."""
-        return self not in (Kind.OBJECT, Kind.ARRAY, Kind.MAP)
-
-
-INTEGER_LIMITS: dict[Kind, tuple[int, int]] = {
-    Kind.LONG: (-_LONG, _LONG),
-    Kind.INTEGER: (-(2**31), 2**31 - 1),
-    Kind.SHORT: (-(2**15), 2**15 - 1),
-    Kind.BYTE: (-128, 127),
-}
-
-
-@dataclass(frozen=True)
-class XdmField:
-    """One field: its kind, its constraints as the schema writes them, and the fields inside it."""
-
-    path: tuple[str, ...]
-    kind: Kind
-    constraints: Mapping[str, Any]
-    children: Mapping[str, XdmField] = field(default_factory=dict)
-    item: XdmField | None = None
-    required: frozenset[str] = frozenset()
-
-    @property
-    def dotted(self) -> str:
-        """The field's path with dots."""
-        return ".".join(self.path)
-
-    def walk(self) -> Iterator[XdmField]:
-        """Yield this field and every field inside its objects, in schema order; not the fields inside arrays and maps."""
-        yield self
-        for child in self.children.values():
-            yield from child.walk()
 
 
 @dataclass(frozen=True)
@@ -95,9 +30,9 @@ class ProfileUse:
 
 @dataclass(frozen=True)
 class XdmSchema:
-    """A resolved schema. ``document`` is the registry's response, ``digest`` identifies it."""
+    """A resolved schema. ``document`` is the response of the Schema Registry."""
 
-    document: Mapping[str, Any]
+    document: JsonObject
 
     @cached_property
     def root(self) -> XdmField:
@@ -106,7 +41,7 @@ class XdmSchema:
         Raises:
             SchemaError: the schema contains a reference, or a type that XDM does not have.
         """
-        return _field((), self.document)
+        return read_field((), self.document)
 
     def require_event(self) -> None:
         """Check that the schema describes events.
@@ -152,7 +87,7 @@ class XdmSchema:
     def profile(self) -> ProfileUse | None:
         """What Profile requires of the rows; None if the dataset is not enabled for it."""
         found = self.document.get(PROFILE_KEY)
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             return None
         primary = found.get("primary")
         return ProfileUse(tuple(primary) if primary else None, str(found.get("namespace", "")))
@@ -164,7 +99,7 @@ class XdmSchema:
 
     @cached_property
     def names(self) -> NameIndex:
-        """The dotted paths of all fields, to suggest a path in place of a wrong one."""
+        """The dotted paths of all fields, for errors that suggest the nearest existing path."""
         return NameIndex(field.dotted for field in self.root.walk() if field.path)
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
@@ -175,7 +110,7 @@ class XdmSchema:
         return here
 
     def to_json(self) -> bytes:
-        """Return the schema document for a snapshot."""
+        """Return the schema document as JSON text, for a snapshot in the lake."""
         return json.dumps(self.document, sort_keys=True, ensure_ascii=False).encode()
 
 
@@ -184,101 +119,19 @@ def parse_schema(body: bytes) -> XdmSchema:
     return XdmSchema(json.loads(body))
 
 
-def _field(path: tuple[str, ...], node: Any) -> XdmField:
-    if len(path) > 60:
-        raise SchemaError(
-            f"The schema nests deeper than 60 levels at {'.'.join(path[:6])}…",
-            "A user with the permission Manage Schemas must remove the circular reference in AEP.",
-        )
-    if not isinstance(node, Mapping):
-        raise SchemaError(
-            f"The schema has {node!r} at {'.'.join(path)}, where a field description is expected.",
-            "A user with the permission Manage Schemas must correct the field in its field group in AEP.",
-        )
-    kind = _kind(path, node)
-    children = {
-        name: _field((*path, name), child)
-        for name, child in (node.get("properties") or {}).items()
-        if kind is Kind.OBJECT
-    }
-    inner = (
-        node.get("items")
-        if kind is Kind.ARRAY
-        else node.get("additionalProperties")
-        if kind is Kind.MAP
-        else None
-    )
-    item = _field((*path, "*"), inner) if isinstance(inner, Mapping) and inner else None
-    constraints = {
-        key: value
-        for key, value in node.items()
-        if key not in ("properties", "items", "additionalProperties", "required")
-    }
-    return XdmField(path, kind, constraints, children, item, frozenset(node.get("required") or ()))
+_METADATA = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sandboxId", "meta:sandboxType")
 
 
-def _reference(node: Any) -> Any:
-    """Return the first ``$ref`` of a node or of its ``allOf`` and similar members, or None; no reference is followed."""
-    if isinstance(node, list):
-        return next(filter(None, map(_reference, node)), None)
-    if not isinstance(node, Mapping):
-        return None
-    combined = [node[key] for key in ("allOf", "anyOf", "oneOf", "not") if key in node]
-    return node.get("$ref") or _reference(combined)
-
-
-def _kind(path: tuple[str, ...], node: Mapping[str, Any]) -> Kind:
-    if reference := _reference(node) if path else node.get("$ref"):
-        raise SchemaError(
-            f"The schema refers to {reference!r} at {'.'.join(path) or 'its root'} instead of resolving it.",
-            "Request the schema from the Schema Registry in the form xed-full, which contains no references.",
-        )
-    json_type, xdm_type = node.get("type"), node.get("meta:xdmType")
-    if json_type == "object" or (json_type is None and ("properties" in node or not path)):
-        has_values = isinstance(node.get("additionalProperties"), Mapping) and not node.get("properties")
-        return Kind.MAP if xdm_type == "map" or has_values else Kind.OBJECT
-    if json_type == "string":
-        return {"date": Kind.DATE, "date-time": Kind.DATE_TIME}.get(str(node.get("format")), Kind.STRING)
-    if json_type == "integer":
-        return _integer_kind(node)
-    try:
-        return Kind({"array": "array", "number": "number", "boolean": "boolean"}[str(json_type)])
-    except KeyError:
-        raise SchemaError(
-            f"Field {'.'.join(path)} of the schema has type {json_type!r}, which XDM does not have.",
-            "A user with the permission Manage Schemas must correct the field in its field group in AEP.",
-        ) from None
-
-
-def _integer_kind(node: Mapping[str, Any]) -> Kind:
-    named = {"long": Kind.LONG, "int": Kind.INTEGER, "short": Kind.SHORT, "byte": Kind.BYTE}
-    if node.get("meta:xdmType") in named:
-        return named[node["meta:xdmType"]]
-    # The smallest type that holds the range; a missing bound is that of the plain integer, which is an int
-    # (EP:xdm/schema/field-constraints.md).
-    bounds = [
-        node.get("minimum", INTEGER_LIMITS[Kind.INTEGER][0]),
-        node.get("maximum", INTEGER_LIMITS[Kind.INTEGER][1]),
-    ]
-    for kind in (Kind.BYTE, Kind.SHORT, Kind.INTEGER):
-        if max(map(abs, bounds)) <= -INTEGER_LIMITS[kind][0]:
-            return kind
-    return Kind.LONG
-
-
-_NOISE = ("meta:registryMetadata", "meta:createdDate", "description", "meta:sandboxId", "meta:sandboxType")
-
-
-def _without_metadata(node: Any, *, names: bool = False) -> Any:
+def _without_metadata(node: JsonValue, *, names: bool = False) -> JsonValue:
     """Return the schema without the members that do not affect which rows are valid.
 
     ``names``: the keys are names of fields.
     """
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         return {
             key: _without_metadata(value, names=key == "properties" and not names)
             for key, value in node.items()
-            if names or key not in _NOISE
+            if names or key not in _METADATA
         }
     if isinstance(node, list):
         return [_without_metadata(value) for value in node]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from include.errors import ConfigError
 from include.xdm.dataprep.language.paths import parse_path
 from include.xdm.discovery.discover import Discovery, shape_of
-from include.xdm.discovery.field_names import NamesBook, field_name, read_names
+from include.xdm.discovery.field_names import FieldAssignments, field_name, read_assignments
 from include.xdm.discovery.field_proposals import Proposal, mapped_properties, propose_fields
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -67,7 +67,7 @@ def discovered(*events: dict[str, Any]) -> Discovery:
 
 def fields(*events: dict[str, Any]) -> dict[str, str]:
     """Return the type proposed for each source."""
-    given = propose_fields(discovered(*events), NamesBook()).book.given
+    given = propose_fields(discovered(*events), FieldAssignments()).assignments.fields
     return {s: str(g.definition.get("format") or g.definition["type"]) for s, g in given.items()}
 
 
@@ -96,11 +96,11 @@ def test_partial_results_merge_into_the_whole(events: list[dict[str, Any]], at: 
 @given(st.lists(EVENTS, min_size=1, max_size=4))
 @settings(max_examples=50)
 def test_later_data_never_change_an_assigned_field(runs: list[list[dict[str, Any]]]) -> None:
-    book = NamesBook()
+    book = FieldAssignments()
     for events in runs:
         proposal = propose_fields(discovered(*events), book)
-        assert book.given.items() <= proposal.book.given.items()
-        book = proposal.book
+        assert book.fields.items() <= proposal.assignments.fields.items()
+        book = proposal.assignments
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=3))
@@ -109,9 +109,9 @@ def test_proposals_of_any_number_of_runs_fit_their_own_field_group(
     runs: list[list[dict[str, Any]]],
 ) -> None:
     """No two sources fill one field, none is inside another, and every type is one of XDM."""
-    proposal = Proposal(NamesBook())
+    proposal = Proposal(FieldAssignments())
     for events in runs:
-        proposal = propose_fields(discovered(*events), proposal.book)
+        proposal = propose_fields(discovered(*events), proposal.assignments)
     bind("test.json", list(proposal.rows()), schema(proposal), keep_unmapped=False)
 
 
@@ -132,7 +132,7 @@ def test_a_field_name_is_valid_in_xdm(name: str) -> None:
 
 @given(st.text(min_size=1))
 def test_a_proposed_source_names_its_property(name: str) -> None:
-    (source,) = propose_fields(discovered({name: "x"}), NamesBook()).book.given
+    (source,) = propose_fields(discovered({name: "x"}), FieldAssignments()).assignments.fields
     assert parse_path(source) == ("properties", name)
 
 
@@ -174,7 +174,7 @@ def test_a_type_holds_every_observed_value(values: list[Any], expected: str) -> 
 def test_digits_beyond_a_double_require_a_string() -> None:
     found = Discovery()
     found.add_lines([b'{"event":"e","properties":{"x":0.1234567890123456789,"y":1e400,"z":1.50}}'])
-    given = propose_fields(found, NamesBook()).book.given
+    given = propose_fields(found, FieldAssignments()).assignments.fields
     assert [entry.definition["type"] for entry in given.values()] == ["string", "string", "number"]
 
 
@@ -199,14 +199,14 @@ def test_a_list_of_flat_objects_has_a_field_for_each_member() -> None:
 
 
 def test_a_new_member_of_an_object_is_added() -> None:
-    first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
-    then = propose_fields(discovered({"a": {"b": 2, "c": "x"}}), first.book)
+    first = propose_fields(discovered({"a": {"b": 1}}), FieldAssignments())
+    then = propose_fields(discovered({"a": {"b": 2, "c": "x"}}), first.assignments)
     assert then.new == ["properties.a.c"]
 
 
 def test_data_that_no_longer_fit_are_reported() -> None:
-    first = propose_fields(discovered({"a": 1, "b": {"c": 1}, "d": "x"}), NamesBook())
-    then = propose_fields(discovered({"a": "one", "b": "two", "d": 3}), first.book)
+    first = propose_fields(discovered({"a": 1, "b": {"c": 1}, "d": "x"}), FieldAssignments())
+    then = propose_fields(discovered({"a": "one", "b": "two", "d": 3}), first.assignments)
     assert then.new == []
     assert then.differing == {
         "properties.a": "integer, but the data contain string",
@@ -218,7 +218,7 @@ def test_data_that_no_longer_fit_are_reported() -> None:
 @pytest.mark.parametrize("then", [{"b": 1}, [{"b": 1}], "x", ["x"], [{"b": {}}]])
 def test_an_object_is_never_opened_in_two_ways(first: Any, then: Any) -> None:
     each = "[*]" if isinstance(first, list) else ""
-    book = propose_fields(discovered({"o": first}), NamesBook()).book
+    book = propose_fields(discovered({"o": first}), FieldAssignments()).assignments
     proposal = propose_fields(discovered({"o": then}), book)
     same_way = isinstance(then, type(first)) and isinstance(then[0] if each else then, dict)
     fits = same_way and then != [{"b": {}}]
@@ -232,18 +232,20 @@ def test_a_persons_mapping_is_kept() -> None:
         {"sourceType": "ATTRIBUTE", "source": "data.b", "destination": "x"},
         {"sourceType": "EXPRESSION", "source": "upper(properties.c)", "destination": "x"},
     ]
-    mapped = mapped_properties(rows, NamesBook())
-    proposal = propose_fields(discovered(dict.fromkeys(["a", "$b", "c", "d"], "x")), NamesBook(), mapped)
+    mapped = mapped_properties(rows, FieldAssignments())
+    proposal = propose_fields(
+        discovered(dict.fromkeys(["a", "$b", "c", "d"], "x")), FieldAssignments(), mapped
+    )
     assert proposal.new == ["properties.d"]
 
 
 def test_a_mapping_of_the_assigned_fields_does_not_hide_its_property() -> None:
-    first = propose_fields(discovered({"a": {"b": 1}}), NamesBook())
-    assert mapped_properties(first.rows(), first.book) == set()
+    first = propose_fields(discovered({"a": {"b": 1}}), FieldAssignments())
+    assert mapped_properties(first.rows(), first.assignments) == set()
 
 
 def test_a_field_group_keeps_its_fields() -> None:
-    proposal = propose_fields(discovered({"a": 1}), NamesBook())
+    proposal = propose_fields(discovered({"a": 1}), FieldAssignments())
     made = proposal.field_group(
         {"title": "t", "properties": {"mixpanel": {"type": "object", "properties": {"e": 1}}}}
     )
@@ -252,7 +254,7 @@ def test_a_field_group_keeps_its_fields() -> None:
 
 
 def test_the_empty_name_stays_unmapped_and_is_counted() -> None:
-    proposal = propose_fields(discovered({"": 1}), NamesBook())
+    proposal = propose_fields(discovered({"": 1}), FieldAssignments())
     assert (proposal.new, proposal.nameless) == ([], 1)
 
 
@@ -263,7 +265,7 @@ def test_lines_that_are_not_events_are_counted() -> None:
         [b"", b"\xff", b'{"event":"e"}', deep, rb'{"event":"e","properties":{"a":{"b":"\ud800"}}}', b"{}"]
     )
     assert found.rows + found.unreadable == 6
-    propose_fields(found, NamesBook())
+    propose_fields(found, FieldAssignments())
 
 
 def test_shapes_show_no_values() -> None:
@@ -271,9 +273,9 @@ def test_shapes_show_no_values() -> None:
 
 
 def test_the_assigned_fields_are_read_as_written(tmp_path: Any) -> None:
-    book = propose_fields(discovered({"$a": 1, "b": [{"c": "x"}]}), NamesBook()).book
+    book = propose_fields(discovered({"$a": 1, "b": [{"c": "x"}]}), FieldAssignments()).assignments
     (tmp_path / "p.json").write_bytes(book.to_json())
-    assert read_names(tmp_path / "p.json") == book
+    assert read_assignments(tmp_path / "p.json") == book
     (tmp_path / "q.json").write_bytes(b'{"fields": []}')
     with pytest.raises(ConfigError, match=r"q\.json"):
-        read_names(tmp_path / "q.json")
+        read_assignments(tmp_path / "q.json")

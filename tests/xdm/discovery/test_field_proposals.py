@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from include.xdm.discovery.discover import Discovery
-from include.xdm.discovery.field_names import NamesBook, field_name
+from include.xdm.discovery.field_names import FieldAssignments, field_name
 from include.xdm.discovery.field_proposals import propose_fields
 from tests.support.builders import event, line, schema
 from tests.xdm.mapping.test_compile import db, mapped  # noqa: F401 - a fixture
@@ -40,7 +40,7 @@ def discovered(*events: dict[str, Any]) -> Discovery:
 
 def custom(db: Any, *events: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: F811
     """Return events as mapped by the mapping that is proposed for them."""
-    proposal = propose_fields(discovered(*events), NamesBook())
+    proposal = propose_fields(discovered(*events), FieldAssignments())
     fields = proposal.field_group({})["properties"]["mixpanel"]["properties"]
     rows = mapped(
         db, schema(**fields), proposal.rows(), *(line(event(**properties)) for properties in events)

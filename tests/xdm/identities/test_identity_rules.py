@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from include.config.identities import IdentityPlaceholders
 from include.xdm.convert.column_converter import decode_values
 from include.xdm.identities.identity_rules import BLANKS, REASONS, IdentityRules, identity_rules
-from include.xdm.identities.identity_texts import IdentityTexts, judged, texts_of
+from include.xdm.identities.identity_values import IdentityValues, apply_rules, read_identities
 from include.xdm.identities.placeholders import PLACEHOLDERS
 from include.xdm.mapping.docs_page import PAGE, replace_tables
 
@@ -39,7 +39,7 @@ def column(rules: IdentityRules, *values: Any) -> list[tuple[str | None, str | N
         else msgspec.Raw(json.dumps(value, ensure_ascii=False).encode())
         for value in values
     ]
-    found = judged(texts_of(decode_values(raw)), rules)
+    found = apply_rules(read_identities(decode_values(raw)), rules)
     reasons = [None if number is None else REASONS[number] for number in found.reasons.to_pylist()]
     return list(zip(found.texts.to_pylist(), reasons, strict=True))
 
@@ -164,7 +164,7 @@ def test_a_column_a_value_and_the_table_agree(
 ) -> None:
     rules = identity_rules(namespace, said)
     expected = [slow(text, namespace, said) for text in texts]
-    found = judged(IdentityTexts(pa.array(texts, pa.string()), pa.nulls(len(texts), pa.int8())), rules)
+    found = apply_rules(IdentityValues(pa.array(texts, pa.string()), pa.nulls(len(texts), pa.int8())), rules)
     reasons = [None if number is None else REASONS[number] for number in found.reasons.to_pylist()]
     assert list(zip(found.texts.to_pylist(), reasons, strict=True)) == expected
     assert [rules.judge(text) for text in texts] == expected
@@ -223,9 +223,9 @@ def test_the_page_has_the_rules_and_the_shipped_mappings() -> None:
 
 def test_a_text_that_already_has_a_reason_is_not_an_identity() -> None:
     """A column that a field converted holds the JSON of a list as text."""
-    given = IdentityTexts(
+    given = IdentityValues(
         pa.array(['["a"]', "b", "null"]), pa.array([REASONS.index("wrong_type"), None, None], pa.int8())
     )
-    found = judged(given, identity_rules("User", DEFAULT))
+    found = apply_rules(given, identity_rules("User", DEFAULT))
     assert found.texts.to_pylist() == [None, "b", None]
     assert found.reasons.to_pylist() == [REASONS.index("wrong_type"), None, REASONS.index("blocked")]

@@ -15,7 +15,7 @@ from include.steps.transform.spill import spill_schema
 from include.xdm.convert.column_builder import ColumnBuilder
 from include.xdm.convert.column_converter import decode_values
 from include.xdm.identities.identity_rules import identity_rules
-from include.xdm.identities.identity_texts import judged, texts_of
+from include.xdm.identities.identity_values import apply_rules, read_identities
 from include.xdm.mapping.compile import CompiledMapping, compile_mapping
 from include.xdm.mapping.mapping_set import bind
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -184,6 +184,8 @@ def test_identity_rules_cost_less_than_reading_their_values() -> None:
         msgspec.Raw(f'"{"$device:" * (n % 2)}{n * 7919:032x}-26011f51"'.encode()) for n in range(20_000)
     ]
     rules = identity_rules("MixpanelDevice", IdentityPlaceholders())
-    texts = texts_of(decode_values(column))
-    assert judged(texts, rules).texts.null_count == 0
-    assert seconds(lambda: judged(texts, rules)) < 2 * seconds(lambda: texts_of(decode_values(column)))
+    texts = read_identities(decode_values(column))
+    assert apply_rules(texts, rules).texts.null_count == 0
+    assert seconds(lambda: apply_rules(texts, rules)) < 2 * seconds(
+        lambda: read_identities(decode_values(column))
+    )

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from include.errors import SchemaError
-from include.xdm.schema.xdm_schema import INTEGER_LIMITS, Kind, XdmSchema, parse_schema
+from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
+from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
 from tests.support.builders import (
     BOOLEAN,

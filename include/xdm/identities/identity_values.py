@@ -1,11 +1,11 @@
-"""The rules of identities for whole columns: the texts of JSON values, and which of them are identities."""
+"""Identities of whole columns: reads them from JSON values and applies the rules of their namespace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.convert.values import Value
 from include.xdm.events.shapes import types_of
@@ -20,51 +20,52 @@ from include.xdm.identities.identity_rules import (
 )
 from include.xdm.identities.placeholders import ZERO_CHARACTERS
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ASCII_BLANKS = "".join(blank for blank in BLANKS if blank.isascii())
 _NUMBER = {reason: number for number, reason in enumerate(REASONS)}
 _TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True)
-class IdentityTexts:
-    """A column of identities.
+class IdentityValues:
+    """The identities of one property or expression, an item for each row.
 
-    ``texts``: null if a row has no identity; ``reasons``: numbers of ``REASONS``, null if no value was dropped.
+    ``texts``: the identities as strings, null if a row has none. ``reasons``: why a row's value was dropped, as int8
+    positions in ``REASONS``; null if no value was dropped.
     """
 
-    texts: Any
-    reasons: Any
+    texts: pa.Array
+    reasons: pa.Array
 
 
-def texts_of(values: Sequence[Value]) -> IdentityTexts:
-    """Return the texts of JSON values; values whose type cannot be an identity are dropped."""
+def read_identities(values: Sequence[Value]) -> IdentityValues:
+    """Return the identities in JSON values; a value whose type cannot be an identity is dropped with its reason."""
     import pyarrow as pa
 
     if types_of(values) <= _TEXTS:
         values = [value or None for value in values] if "" in values else values
-        return IdentityTexts(pa.array(values, pa.string()), no_reasons(len(values)))
+        return IdentityValues(pa.array(values, pa.string()), no_drop_reasons(len(values)))
     found = list(map(text_of_identity, values))
     texts = pa.array([text for text, _ in found], pa.string())
-    return IdentityTexts(texts, pa.array([_NUMBER[why] if why else None for _, why in found], pa.int8()))
+    return IdentityValues(texts, pa.array([_NUMBER[why] if why else None for _, why in found], pa.int8()))
 
 
-def reasons_of(values: Sequence[Value]) -> Any:
-    """Return only the reasons of ``texts_of``, for a property whose texts are in the column of a field."""
-    return no_reasons(len(values)) if types_of(values) <= _TEXTS else texts_of(values).reasons
+def drop_reasons(values: Sequence[Value]) -> pa.Array:
+    """Return only the reasons of ``read_identities``, for a property whose texts a field's column already holds."""
+    return no_drop_reasons(len(values)) if types_of(values) <= _TEXTS else read_identities(values).reasons
 
 
-def no_reasons(rows: int) -> Any:
-    """Return the reasons of a column in which no identity is dropped because of its type."""
+def no_drop_reasons(rows: int) -> pa.Array:
+    """Return the reasons of ``rows`` rows of which no value was dropped: nulls."""
     import pyarrow as pa
 
     return pa.nulls(rows, pa.int8())
 
 
-def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:
-    """Return a column without the identities whose expression failed.
-
-    ``failed``: booleans.
-    """
+def drop_failed(column: IdentityValues, failed: pa.ChunkedArray) -> IdentityValues:
+    """Return a column without the identities whose expression failed. ``failed``: a boolean for each row."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -73,20 +74,20 @@ def with_failures(column: IdentityTexts, failed: Any) -> IdentityTexts:
     failed = pa.array(failed.to_pylist(), pa.bool_())
     texts = pc.if_else(failed, pa.scalar(None, pa.string()), column.texts)
     failure = pa.scalar(_NUMBER["expression_failed"], pa.int8())
-    return IdentityTexts(texts, pc.if_else(failed, failure, column.reasons))
+    return IdentityValues(texts, pc.if_else(failed, failure, column.reasons))
 
 
-def judged(column: IdentityTexts, rules: IdentityRules) -> IdentityTexts:
-    """Return the identities of texts by the rules of their namespace; a text with a reason is not an identity."""
+def apply_rules(column: IdentityValues, rules: IdentityRules) -> IdentityValues:
+    """Return a column with the identities that the rules of their namespace accept, and a reason for each other one."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = column.texts
     if _is_ascii(texts):
-        clean, reasons = _judged_ascii(texts, rules)
+        clean, reasons = _apply_to_ascii(texts, rules)
     else:
         is_ascii = pc.string_is_ascii(texts)
-        clean, reasons = _judged_ascii(pc.if_else(is_ascii, texts, pa.scalar(None, pa.string())), rules)
+        clean, reasons = _apply_to_ascii(pc.if_else(is_ascii, texts, pa.scalar(None, pa.string())), rules)
         others = pc.invert(is_ascii)
         found = list(map(rules.judge, texts.filter(others).to_pylist()))
         clean = pc.replace_with_mask(clean, others, pa.array([text for text, _ in found], pa.string()))
@@ -95,10 +96,10 @@ def judged(column: IdentityTexts, rules: IdentityRules) -> IdentityTexts:
     if column.reasons.null_count < len(column.reasons):
         reasons = pc.coalesce(column.reasons, reasons)
         clean = pc.if_else(column.reasons.is_null(), clean, pa.scalar(None, pa.string()))
-    return IdentityTexts(clean, reasons)
+    return IdentityValues(clean, reasons)
 
 
-def _is_ascii(texts: Any) -> bool:
+def _is_ascii(texts: pa.Array) -> bool:
     import numpy as np
 
     if not len(texts) or (data := texts.buffers()[2]) is None:
@@ -108,7 +109,7 @@ def _is_ascii(texts: Any) -> bool:
     return not len(characters) or int(characters.max()) < 128
 
 
-def _judged_ascii(texts: Any, rules: IdentityRules) -> tuple[Any, Any]:
+def _apply_to_ascii(texts: pa.Array, rules: IdentityRules) -> tuple[pa.Array, pa.Array]:
     """Return the identities of ASCII texts and the reasons of the others, with whole-column operations."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -143,7 +144,7 @@ def _judged_ascii(texts: Any, rules: IdentityRules) -> tuple[Any, Any]:
 
 
 @lru_cache(maxsize=64)
-def _words(words: frozenset[str]) -> Any:
+def _words(words: frozenset[str]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(sorted(words), pa.string())
