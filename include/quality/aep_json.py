@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from include.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 PROFILE_EVENT_BYTES = 10_240
 """The largest ExperienceEvent that Real-Time Customer Profile accepts; it drops larger ones (EP:profile/guardrails.md)."""
@@ -12,41 +20,46 @@ _SCALAR_BYTES = 32
 """More bytes than any number, boolean, date or instant needs."""
 
 
-def without_nulls(value: Any) -> Any:
-    """Return a row value without its nulls: AEP does not treat null as absent."""
+def without_nulls(row: JsonObject) -> JsonObject:
+    """Return a row without nulls, also in its objects and arrays: AEP does not treat null as absent."""
+    return {key: _value_without_nulls(value) for key, value in row.items() if value is not None}
+
+
+def _value_without_nulls(value: object) -> object:
     if isinstance(value, dict):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+        return without_nulls(value)
     if isinstance(value, list):
-        return [without_nulls(inner) for inner in value if inner is not None]
+        return [_value_without_nulls(inner) for inner in value if inner is not None]
     return value
 
 
-def instant_text(value: Any) -> str:
-    """Return an instant in AEP's date-time format, with milliseconds and Z; a date as a date."""
-    text: str = value.isoformat(timespec="milliseconds") if hasattr(value, "hour") else value.isoformat()
-    return text.replace("+00:00", "Z")
+def instant_text(value: date) -> str:
+    """Return an instant in AEP's date-time format, with milliseconds and Z; a date as ``YYYY-MM-DD``."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return value.isoformat()
 
 
-def row_json(array: Any) -> list[str]:
+def row_json(array: pa.Array) -> list[str]:
     """Return each value of an Arrow array without nulls as JSON text."""
     import msgspec
 
     encode = msgspec.json.Encoder().encode
     return [
-        encode(_json_value(without_nulls(value))).decode()
+        encode(_json_value(_value_without_nulls(value))).decode()
         for value in array.to_pylist(maps_as_pydicts="strict")
     ]
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> object:
     if isinstance(value, dict):
         return {key: _json_value(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_json_value(inner) for inner in value]
-    return instant_text(value) if hasattr(value, "isoformat") else value
+    return instant_text(value) if isinstance(value, date) else value
 
 
-def row_bytes(table: Any) -> Any:
+def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
     """Return the size of each row as JSON, in bytes: exact above ``PROFILE_EVENT_BYTES``, otherwise an upper bound.
 
     Writing a row as JSON takes 50 microseconds; the columns show that most rows are far below the limit.
@@ -58,7 +71,7 @@ def row_bytes(table: Any) -> Any:
     return sizes
 
 
-def _size_bounds(array: Any) -> Any:
+def _size_bounds(array: pa.Array) -> npt.NDArray[np.int64]:
     """Return an upper bound of the JSON size of each value of an Arrow array; 0 for a null, which is left out."""
     import numpy as np
     import pyarrow as pa
@@ -83,11 +96,12 @@ def _size_bounds(array: Any) -> Any:
         sizes = lengths.astype(np.int64) * _ESCAPED + 2
     else:
         sizes = np.full(len(array), _SCALAR_BYTES, np.int64)
-    return sizes * array.is_valid().to_numpy(zero_copy_only=False)
+    bounds: npt.NDArray[np.int64] = sizes * array.is_valid().to_numpy(zero_copy_only=False)
+    return bounds
 
 
-def _list_sums(lists: Any, sizes: Any) -> Any:
-    """Return the sum of the sizes of each list's items and of its brackets."""
+def _list_sums(lists: pa.Array, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the size of each list: its brackets and its items. ``sizes``: of the items of all lists."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -95,4 +109,5 @@ def _list_sums(lists: Any, sizes: Any) -> Any:
         pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False), dtype=np.int64
     )
     total = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    return 2 + total[ends] - total[np.concatenate([[0], ends[:-1]])]
+    sums: npt.NDArray[np.int64] = 2 + total[ends] - total[np.concatenate([[0], ends[:-1]])]
+    return sums

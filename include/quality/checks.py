@@ -9,20 +9,19 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from include.quality.constraints import BETWEEN, JSON_SCHEMA, LENGTHS, NOT_NULL
-from include.quality.derive import ExpectationSpec
+from include.quality.constraints import BETWEEN, JSON_SCHEMA, LENGTHS, NOT_NULL, GxArguments
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.view import View
 
 
 @dataclass(frozen=True)
 class Check:
-    """One GX expectation on the values of a view. ``specs``: the numbers of the expectations that it replaces."""
+    """One GX expectation on the values of a view. ``specs``: the numbers of the ``ExpectationSpec``s that it checks."""
 
     view: View
     gx_type: str
-    kwargs: dict[str, Any]
+    kwargs: GxArguments
     specs: tuple[int, ...]
     name: str
     constraint: str
@@ -60,7 +59,7 @@ def _check(spec: ExpectationSpec, number: int) -> Check:
 
 def _merge_two(first: Check, second: Check) -> Check | None:
     """Return one check in place of two of one view, or None if no single check means the same."""
-    kwargs: dict[str, Any] | None = None
+    kwargs: GxArguments | None = None
     if first.gx_type == NOT_NULL:
         kwargs = {}
     elif first.gx_type in (BETWEEN, LENGTHS):
@@ -74,7 +73,7 @@ def _merge_two(first: Check, second: Check) -> Check | None:
     return Check(first.view, first.gx_type, kwargs, first.specs + second.specs, first.name, first.constraint)
 
 
-def _merge_ranges(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
+def _merge_ranges(one: GxArguments, other: GxArguments) -> GxArguments | None:
     """Return a lower and an upper limit as one range, or None.
 
     GX refuses an empty range, such as that of a contradictory schema.

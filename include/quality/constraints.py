@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from include.errors import Terminal
+from include.json_types import JsonObject
 
 Severity = Literal["critical", "warning"]
 Scope = Literal["row", "partition"]
+GxArguments: TypeAlias = dict[str, Any]
+"""The arguments of a Great Expectations expectation; each expectation has other ones, of other types."""
 
 # GX class names; the suite resolves them. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
 # own one for JSON Schema takes 1.5 ms a row and uses Python's regular expressions and dates, not JSON Schema's.
@@ -26,9 +29,9 @@ _ISO_TIME = re.compile(r"T(\d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 
 @dataclass(frozen=True)
 class Constraint:
-    """One kind of constraint. ``asked_by``: a JSON Schema keyword of XDM, or a rule of AEP or of this pipeline."""
+    """One kind of constraint. ``required_by``: the XDM schema, AEP or this pipeline; ``sentence`` follows a field's name."""
 
-    asked_by: str
+    required_by: str
     expectation: str
     sentence: str
     severity: Severity = "critical"
@@ -96,22 +99,25 @@ CONSTRAINTS: dict[str, Constraint] = {
 }  # fmt: skip
 
 OWN_RULES = frozenset(
-    name for name, constraint in CONSTRAINTS.items() if not constraint.asked_by.startswith(_XDM)
+    name for name, constraint in CONSTRAINTS.items() if not constraint.required_by.startswith(_XDM)
 )
 """Constraints whose severity a pipeline can change. AEP also enforces those of the schema, and rejects the row."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The reason why a row or a partition fails; without the row's value, unless the pipeline file enables it."""
+    """The reason why a row or a partition fails. It does not contain the row's value.
+
+    ``limit``: the value of the constraint, hashable, so that reasons can be counted.
+    """
 
     field: str
     constraint: str
-    limit: Any = None
+    limit: object = None
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The reason as quarantine writes it."""
+    def record(self) -> JsonObject:
+        """The reason as a JSON object of a quarantine file."""
         return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
 
     @property
@@ -120,8 +126,8 @@ class Reason:
         return f"{self.field} {expected(self.constraint, self.limit)}"
 
 
-def expected(constraint: str, limit: Any) -> str:
-    """Return a sentence part that says what is expected of a field."""
+def expected(constraint: str, limit: object) -> str:
+    """Return what a constraint requires of a field, such as ``must be at least 3``; it follows the field's name."""
     shown = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
     if constraint in ("in_the_past", "in_the_partition"):
         shown = _ISO_TIME.sub(r" \1 UTC", str(limit))

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
 
 
 def defer_import(name: str, load: Callable[[], ModuleType]) -> None:
@@ -22,8 +21,8 @@ def defer_import(name: str, load: Callable[[], ModuleType]) -> None:
     sys.modules[name] = module
 
 
-_USES = ("__path__", "__all__")
-"""Read by the import of a submodule, and by ``import *``."""
+_LOADING_NAMES = ("__path__", "__all__")
+"""Special names that load the module: the import of a submodule reads the first, ``import *`` the second."""
 
 
 class _DeferredModule(ModuleType):
@@ -31,9 +30,9 @@ class _DeferredModule(ModuleType):
         super().__init__(name)
         self._load = load
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         # Python, and libraries that iterate over all modules, read such names of every module.
-        if name.startswith("__") and name not in _USES:
+        if name.startswith("__") and name not in _LOADING_NAMES:
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]

@@ -1,28 +1,25 @@
-"""Expectations on rows from the constraints of an XDM schema and the rules of AEP and of the pipeline."""
+"""Expectations on rows: those of the constraints of an XDM schema, then those of the rules for events."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any
 
-from include.quality.aep_json import PROFILE_EVENT_BYTES
+from include.json_types import JsonValue
 from include.quality.constraints import (
     BETWEEN,
-    CONSTRAINTS,
     IN_SET,
     JSON_SCHEMA,
     LENGTHS,
     NOT_NULL,
-    Reason,
-    Severity,
+    GxArguments,
     cannot_check,
-    expected,
 )
-from include.quality.view import BYTES, Part, Path, View
-from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
+from include.quality.event_rules import EventRules, event_expectations
+from include.quality.expectation_spec import ExpectationSpec
+from include.quality.view import Part, Path, View
+from include.xdm.schema.xdm_field import Kind, XdmField
 from include.xdm.schema.xdm_schema import XdmSchema
 
 _BOUNDS = {
@@ -48,62 +45,7 @@ _SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *
 """Keywords whose value is short enough to be a part of the reason."""
 
 
-@dataclass(frozen=True)
-class ExpectationSpec:
-    """One expectation: its view, its meaning, and how GX checks it."""
-
-    view: View
-    constraint: str
-    limit: Any
-    gx_type: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    severity: Severity = "critical"
-    label: str = ""
-    """The name of the field in sentences, if that is not its path."""
-
-    @property
-    def reason(self) -> Reason:
-        """The reason for rows that fail."""
-        return Reason(self.name, self.constraint, _hashable(self.limit))
-
-    @property
-    def name(self) -> str:
-        """The name of the field in sentences."""
-        return self.label or self.view.name
-
-    @property
-    def sentence(self) -> str:
-        """What is expected of the field, for the report."""
-        return expected(self.constraint, self.limit)
-
-    @property
-    def restates_type(self) -> bool:
-        """Whether the expectation only restates the range of an integer type."""
-        limits = {limit for both in INTEGER_LIMITS.values() for limit in both}
-        return self.constraint in ("minimum", "maximum") and self.limit in limits
-
-
-def _hashable(limit: Any) -> Any:
-    """Return a limit as a hashable value, so that reasons can be counted."""
-    if isinstance(limit, list):
-        return tuple(map(_hashable, limit))
-    return json.dumps(limit, sort_keys=True) if isinstance(limit, dict) else limit
-
-
-@dataclass(frozen=True)
-class RowRules:
-    """The rules for every event in addition to the schema: instants in UTC; ``latest`` and ``now`` are excluded."""
-
-    now: datetime
-    first: datetime
-    latest: datetime
-    profile: bool = False
-    """Whether the dataset feeds Real-Time Customer Profile, which requires an identity and accepts 10 KB an event."""
-    severity: Mapping[str, Severity] = field(default_factory=dict)
-    """The severities in the pipeline file, by rule."""
-
-
-def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[ExpectationSpec]:
+def derive(schema: XdmSchema, columns: set[Path], rules: EventRules) -> list[ExpectationSpec]:
     """Return the expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
 
     ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
@@ -113,7 +55,7 @@ def derive(schema: XdmSchema, columns: set[Path], rules: RowRules) -> list[Expec
     specs = [
         spec for node in _walk(schema.root) if node.path in held for spec in _field_expectations(node, held)
     ]
-    return [*specs, *_event_expectations(schema, rules)]
+    return [*specs, *event_expectations(schema, rules)]
 
 
 def _walk(node: XdmField) -> Iterator[XdmField]:
@@ -196,16 +138,16 @@ def _whole_value_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
 
 
 def _json_schema_expectation(
-    view: View, name: str, limit: Any, names: Any = None, *, label: str = ""
+    view: View, name: str, limit: JsonValue, names: JsonValue = None, *, label: str = ""
 ) -> ExpectationSpec:
-    """Return a JSON Schema expectation: the keyword ``name`` with ``limit``, or the whole schema ``names``."""
+    """Return a JSON Schema expectation: the keyword ``name`` with ``limit``; with ``names``, that schema, for the keys of a map."""
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
     shown = limit if name in _SHOWN else None
     return ExpectationSpec(view, name, shown, JSON_SCHEMA, kwargs, label=label)
 
 
-def _bound_expectation(view: View, name: str, limit: Any) -> ExpectationSpec:
+def _bound_expectation(view: View, name: str, limit: JsonValue) -> ExpectationSpec:
     """Return the expectation of a bound.
 
     GX compares with a double: a limit that a double cannot represent would become a different limit.
@@ -215,18 +157,20 @@ def _bound_expectation(view: View, name: str, limit: Any) -> ExpectationSpec:
     argument, strict = _BOUNDS[name]
     if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise cannot_check(view.name, name)
-    kwargs = {argument: limit} | ({f"strict_{argument[:3]}": True} if strict else {})
+    kwargs: GxArguments = {argument: limit} | ({f"strict_{argument[:3]}": True} if strict else {})
     return ExpectationSpec(view, name, limit, BETWEEN, kwargs)
 
 
-def _enum_expectation(view: View, name: str, limit: Any, members: Any, kind: Kind) -> ExpectationSpec:
+def _enum_expectation(
+    view: View, name: str, limit: JsonValue, members: JsonValue, kind: Kind
+) -> ExpectationSpec:
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
     values = [kept for value in members if (kept := _stored_value(value, kind)) is not None]
     return ExpectationSpec(view, name, limit, IN_SET, {"value_set": values})
 
 
-def _stored_value(value: Any, kind: Kind) -> Any:
+def _stored_value(value: JsonValue, kind: Kind) -> bool | float | str | date | None:
     """Return a member of an enum as the column stores it, or None if the column cannot store it."""
     if kind is Kind.BOOLEAN or isinstance(value, bool):
         return value if kind is Kind.BOOLEAN and isinstance(value, bool) else None
@@ -242,33 +186,7 @@ def _stored_value(value: Any, kind: Kind) -> Any:
         return None
 
 
-def _length(view: View, name: str, limit: Any) -> int:
+def _length(view: View, name: str, limit: JsonValue) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int | float) or limit != int(limit):
         raise cannot_check(view.name, name)
     return int(limit)
-
-
-def _event_expectations(schema: XdmSchema, rules: RowRules) -> Iterator[ExpectationSpec]:
-    def rule(
-        view: View, name: str, limit: Any, severity: Severity | None = None, label: str = "", **kwargs: Any
-    ) -> ExpectationSpec:
-        table = CONSTRAINTS[name]
-        chosen = rules.severity.get(name) or severity or table.severity
-        return ExpectationSpec(view, name, limit, table.expectation, kwargs, chosen, label)
-
-    moment = View(("timestamp",), Part.VALUE)
-    yield rule(moment, "in_the_past", rules.now.isoformat(), max_value=rules.now)
-    yield rule(
-        moment, "in_the_partition", f"{rules.first.isoformat()} to {rules.latest.isoformat()}",
-        min_value=rules.first, max_value=rules.latest, strict_max=True,
-    )  # fmt: skip
-    profile, primary = rules.profile or schema.profile is not None, schema.profile and schema.profile.primary
-    if "identityMap" in schema.root.children:
-        identity = View(("identityMap",), Part.PRESENCE)
-        yield rule(identity, "identity", None, "critical" if profile and not primary else None)
-    for length in range(1, len(primary or ()) + 1):
-        # Presence of a member counts only where its object is present, so each parent object is required too.
-        path = (primary or ())[:length]
-        yield rule(View(path, Part.PRESENCE), "primary_identity", None, label=".".join(primary or ()))
-    if profile:
-        yield rule(BYTES, "event_size", PROFILE_EVENT_BYTES, label="the event", max_value=PROFILE_EVENT_BYTES)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from include.quality.checks import Check
 from include.quality.constraints import JSON_SCHEMA, cannot_check
 from include.quality.deferred_import import defer_import
+
+if TYPE_CHECKING:  # Great Expectations is imported by the processes that validate
+    from great_expectations.core.batch_definition import BatchDefinition
+    from great_expectations.expectations.expectation import Expectation
 
 # At INFO it logs two hundred lines before the first sentence of a failed task's log.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
@@ -19,19 +24,20 @@ logging.getLogger("great_expectations.data_context.types.base").addFilter(
 )
 
 
-def _statistics() -> Any:
+def _load_statistics() -> ModuleType:
     import scipy.stats  # type: ignore[import-untyped]
 
-    return scipy.stats
+    module: ModuleType = scipy.stats
+    return module
 
 
-def _charts() -> Any:
+def _load_charts() -> ModuleType:
     import altair
 
     return altair
 
 
-_UNUSED = {"scipy.stats": _statistics, "altair": _charts}
+_UNUSED = {"scipy.stats": _load_statistics, "altair": _load_charts}
 """Great Expectations imports them, which takes a third of its own import."""
 
 
@@ -40,7 +46,7 @@ class ExpectationInput:
     """A check, and the values that it applies to."""
 
     check: Check
-    values: list[Any]
+    values: list[object]
 
 
 def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
@@ -84,8 +90,8 @@ def load() -> None:
 
 
 @cache
-def _batch_definition() -> Any:
-    """Return the batch definition of data frames; it is shared by every suite of a process."""
+def _batch_definition() -> BatchDefinition:
+    """Return the GX object that takes a data frame; every suite of a process shares it."""
     for name, importer in _UNUSED.items():
         defer_import(name, importer)
     import great_expectations as gx
@@ -98,7 +104,7 @@ def _batch_definition() -> Any:
     return source.add_dataframe_asset("values").add_batch_definition_whole_dataframe("values")
 
 
-def _has_exception(info: Any) -> bool:
+def _has_exception(info: object) -> bool:
     """Return whether GX caught an exception.
 
     GX reports it at the top level or, for a metric, one level down under the metric's id.
@@ -110,12 +116,12 @@ def _has_exception(info: Any) -> bool:
     )
 
 
-def _expectation(check: Check, number: int) -> Any:
+def _expectation(check: Check, number: int) -> Expectation:
     import great_expectations.expectations as gxe
 
     from include.quality.json_schema_expectation import ExpectColumnValuesToFitJsonSchema, validator
 
-    factory: Any = (
+    factory: type[Expectation] = (
         ExpectColumnValuesToFitJsonSchema if check.gx_type == JSON_SCHEMA else getattr(gxe, check.gx_type)
     )
     try:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.quality.view import ANY, Part, Path, View
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _KEY = "*key"
 """The last step of the path of a map's keys; no view has it."""
 
 
-def leaf_paths(arrow_schema: Any) -> list[Path]:
+def leaf_paths(arrow_schema: pa.Schema) -> list[Path]:
     """Return the path of every leaf column, in the order of Parquet's columns; the keys of a map have no separate path."""
     return [path for path in _leaves(arrow_schema) if path[-1] != _KEY]
 
@@ -20,14 +24,14 @@ def leaf_paths(arrow_schema: Any) -> list[Path]:
 class ParquetColumns:
     """The columns of a Parquet file, to find those that a view needs."""
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: pq.ParquetFile) -> None:
         schema = file.metadata.schema
         names = [schema.column(number).path for number in range(len(schema))]
         self._leaves = list(zip(_leaves(file.schema_arrow), names, strict=True))
 
     @cached_property
     def first(self) -> list[str]:
-        """Return the name of one column, for callers that read only the number of rows."""
+        """The name of the first column, in a list, for callers that read only the number of rows; empty without columns."""
         return [name for _, name in self._leaves[:1]]
 
     def needed(self, views: Iterable[View]) -> list[str]:
@@ -51,12 +55,12 @@ class ParquetColumns:
         return below[:1] if view.part in (Part.SIZE, Part.KEYS) else below
 
 
-def _leaves(arrow_schema: Any) -> Iterator[Path]:
+def _leaves(arrow_schema: pa.Schema) -> Iterator[Path]:
     for column in arrow_schema:
         yield from _leaf_paths_below((column.name,), column.type)
 
 
-def _leaf_paths_below(path: Path, kind: Any) -> Iterator[Path]:
+def _leaf_paths_below(path: Path, kind: pa.DataType) -> Iterator[Path]:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from include.json_types import JsonValue
 from include.quality.checks import single_checks
 from include.quality.constraints import CONSTRAINTS, Reason, Severity
-from include.quality.derive import ExpectationSpec
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.gx import ExpectationInput
 from include.quality.suite import failures
 from include.quality.view import Part, View
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 ENOUGH_DAYS = 7
 """The least number of previous days for expectations on a day's shares."""
@@ -47,21 +52,18 @@ class PartitionExpectation:
     """One expectation of a partition: the values that GX checks, and the reason to report for each value that fails."""
 
     spec: ExpectationSpec
-    values: list[Any]
+    values: list[object]
     reasons: list[Reason]
 
 
 @dataclass(frozen=True)
 class EventShares:
-    """The share of each event name in the day, in the order of the names, and the usual range.
-
-    ``shares``, ``low``, ``high``: arrays of floats between 0 and 1.
-    """
+    """The share of each event name in the day, and the ends of the usual range: between 0 and 1, in the order of ``names``."""
 
     names: list[str]
-    shares: Any
-    low: Any
-    high: Any
+    shares: npt.NDArray[np.float64]
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
 
 
 def partition_expectations(
@@ -152,14 +154,14 @@ def _share_expectation(shares: EventShares, severity: Mapping[str, Severity]) ->
 
 
 def _single_value(
-    value: int, name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
+    value: int, name: str, limit: JsonValue, severity: Mapping[str, Severity], *, label: str, **kwargs: float
 ) -> PartitionExpectation:
     spec = _spec(name, limit, severity, label=label, **kwargs)
     return PartitionExpectation(spec, [value], [spec.reason])
 
 
 def _spec(
-    name: str, limit: Any, severity: Mapping[str, Severity], *, label: str, **kwargs: Any
+    name: str, limit: JsonValue, severity: Mapping[str, Severity], *, label: str, **kwargs: float
 ) -> ExpectationSpec:
     table = CONSTRAINTS[name]
     chosen = severity.get(name, table.severity)

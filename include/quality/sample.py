@@ -7,7 +7,11 @@ length only the shortest and the longest; and for required things only whether a
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from _typeshed import SupportsRichComparison
 
 MOST_VALUES = 100_000
 MOST_BYTES = 32 * 1024 * 1024
@@ -16,15 +20,15 @@ _FEW = 4096
 
 
 class Sample(Protocol):
-    """Collects a sample chunk by chunk. ``is_full``: it must be checked and started again, to bound the memory."""
+    """Collects a sample, one chunk at a time. ``is_full``: the sample must be checked now and started again, to limit memory."""
 
     is_full: bool
     size_bytes: int
 
-    def add(self, values: Any) -> None:
+    def add(self, values: pa.Array) -> None:
         """Add an Arrow array without nulls."""
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[object]:
         """Return the values of the sample as Python objects."""
 
 
@@ -35,13 +39,13 @@ class Presence:
         self.is_full, self.size_bytes = False, 0
         self._seen = self._missing = False
 
-    def add(self, values: Any) -> None:
-        """Add whether things are present."""
+    def add(self, values: pa.Array) -> None:
+        """Add booleans: whether each value is present."""
         self._seen |= len(values) > 0
         self._missing |= values.false_count > 0
 
-    def values(self) -> list[Any]:
-        """Return at most one value."""
+    def values(self) -> list[object]:
+        """Return one value, or none if nothing was added."""
         return [None if self._missing else True] if self._seen else []
 
 
@@ -50,9 +54,9 @@ class Extremes:
 
     def __init__(self) -> None:
         self.is_full, self.size_bytes = False, 0
-        self._ends: list[Any] = []
+        self._ends: list[SupportsRichComparison] = []
 
-    def add(self, values: Any) -> None:
+    def add(self, values: pa.Array) -> None:
         """Add numbers or instants."""
         import pyarrow.compute as pc
 
@@ -60,9 +64,9 @@ class Extremes:
         found = [*self._ends, *(end for end in ends.values() if end is not None)]
         self._ends = [min(found), max(found)] if found else []
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[object]:
         """Return at most two values."""
-        return sorted(set(self._ends))
+        return [*sorted(set(self._ends))]
 
 
 class Lengths:
@@ -72,7 +76,7 @@ class Lengths:
         self.is_full, self.size_bytes = False, 0
         self._ends: list[str] = []
 
-    def add(self, values: Any) -> None:
+    def add(self, values: pa.Array) -> None:
         """Add texts."""
         import numpy as np
         import pyarrow.compute as pc
@@ -83,7 +87,7 @@ class Lengths:
         found = [*self._ends, *(values[int(at)].as_py() for at in (np.argmin(sizes), np.argmax(sizes)))]
         self._ends = [min(found, key=len), max(found, key=len)]
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[object]:
         """Return at most two texts."""
         return list(dict.fromkeys(self._ends))
 
@@ -95,10 +99,10 @@ class Distinct:
         """Create a sample. ``same``: a regular expression (RE2); one text represents all texts that match it."""
         self.is_full, self.size_bytes = False, 0
         self._same = same
-        self._arrays: list[Any] = []
+        self._arrays: list[pa.Array] = []
         self._repeats = True
 
-    def add(self, values: Any) -> None:
+    def add(self, values: pa.Array) -> None:
         """Add values of any type that Arrow can compare."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -117,7 +121,7 @@ class Distinct:
             self.is_full = self._is_over(2)
         self.size_bytes = sum(array.nbytes for array in self._arrays)
 
-    def values(self) -> list[Any]:
+    def values(self) -> list[object]:
         """Return every distinct value, in the order of the rows; some values may occur more than once."""
         self._compact()
         return self._arrays[0].to_pylist() if self._arrays else []

@@ -11,17 +11,18 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate, groupby, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.quality.checks import Check, merged_checks, single_checks
 from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
-from include.quality.derive import ExpectationSpec
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.gx import ExpectationInput, run
 from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
 from include.quality.view import RowChunk, View
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
 _FRAME_COLUMNS = 16
 """GX copies the frame for every expectation, and takes a millisecond for every frame."""
@@ -34,7 +35,7 @@ _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
 
 
 class Screen:
-    """The check whether all rows of a partition pass, chunk by chunk; it gives the numbers of expectations that fail."""
+    """Finds the expectations that may fail in a partition, from samples of its rows that are added one chunk at a time."""
 
     def __init__(self, specs: Sequence[ExpectationSpec]) -> None:
         self._open = [(check, _sample(check)) for check in merged_checks(specs)]
@@ -87,8 +88,10 @@ class Screen:
 
 def failing_rows(
     chunk: RowChunk, specs: Sequence[ExpectationSpec], numbers: Iterable[int]
-) -> dict[int, np.ndarray[Any, Any]]:
-    """Return the rows of a chunk that fail each of some expectations, given by number; ascending and distinct.
+) -> dict[int, npt.NDArray[np.int64]]:
+    """Return the rows of a chunk that fail, by expectation: ascending row numbers. Expectations without failures are left out.
+
+    ``numbers``: the positions in ``specs`` of the expectations to check.
 
     Raises:
         ValidationBroken: an expectation could not be checked.

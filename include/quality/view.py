@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from include.quality.aep_json import row_bytes, row_json
 
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 Path = tuple[str, ...]
 """Names of fields from the root; ``*`` stands for the items of an array and for the values of a map."""
 ANY = "*"
+RowNumbers: TypeAlias = "Callable[[], npt.NDArray[np.int64]]"
+"""Returns the row of each value of an array. It is a function because most checks do not need the rows."""
 
 
 class Part(Enum):
     """Which part of the values at a path a view reads."""
 
     VALUE = "value"
-    """Their values, without nulls."""
+    """The values themselves, without nulls."""
     PRESENCE = "presence"
-    """Whether each is present, for every object, array, map or row that may hold one."""
+    """Whether a value is present, for every object, array, map or row that can hold one."""
     SIZE = "size"
     """The number of items of arrays, or of keys of maps."""
     KEYS = "keys"
     """The keys of maps."""
     JSON = "json"
-    """Their JSON texts, without nulls."""
+    """The values as JSON texts, without nulls."""
     BYTES = "bytes"
     """The size of a whole row as JSON."""
 
@@ -53,18 +56,18 @@ BYTES = View((), Part.BYTES)
 
 @dataclass(frozen=True)
 class ViewValues:
-    """The values of a view in some rows: an Arrow array without nulls, and on demand the row of each value."""
+    """The values of a view in some rows, without nulls, and the row of each value."""
 
     values: pa.Array
-    rows: Callable[[], np.ndarray[Any, Any]]
+    rows: RowNumbers
 
 
 @dataclass(frozen=True)
 class _Level:
-    """Everything at a path, with nulls. ``inside``: whether the parent of each is present; None: all parents are."""
+    """All values at a path, with nulls. ``inside``: whether the parent of each value is present; None: every parent is."""
 
     array: pa.Array
-    rows: Callable[[], np.ndarray[Any, Any]]
+    rows: RowNumbers
     inside: pa.Array | None = None
 
 
@@ -126,7 +129,7 @@ class RowChunk:
             if around is None:
                 return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
             there = around.array.is_valid()
-            nothing = pa.array(_zeros(pc.sum(there).as_py() or 0))
+            nothing = pa.array(_falses(pc.sum(there).as_py() or 0))
             return ViewValues(nothing, _filtered_rows(around.rows, there))
         present = level.array.is_valid()
         if level.inside is None:
@@ -162,11 +165,11 @@ class RowChunk:
             pc.struct_field(array, name), around.rows, array.is_valid() if array.null_count else None
         )
 
-    def _all_rows(self) -> np.ndarray[Any, Any]:
+    def _all_rows(self) -> npt.NDArray[np.int64]:
         return _positions(self.num_rows)
 
 
-def _single_chunk(array: Any) -> pa.Array:
+def _single_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return a chunked array as one array.
 
     A table whose chunks are combined has one chunk, or none if it is empty.
@@ -178,7 +181,7 @@ def _single_chunk(array: Any) -> pa.Array:
     return array.chunk(0) if array.num_chunks == 1 else array.combine_chunks()
 
 
-def _as_list(array: Any) -> pa.Array:
+def _as_list(array: pa.Array) -> pa.Array:
     """Return a map as the list of its entries, which Arrow's functions can read; a list unchanged."""
     import pyarrow as pa
 
@@ -188,24 +191,24 @@ def _as_list(array: Any) -> pa.Array:
     return array.cast(pa.list_(entry))
 
 
-def _positions(number: int) -> np.ndarray[Any, Any]:
+def _positions(number: int) -> npt.NDArray[np.int64]:
     import numpy as np
 
     return np.arange(number)
 
 
-def _zeros(number: int) -> np.ndarray[Any, Any]:
+def _falses(number: int) -> npt.NDArray[np.bool_]:
     import numpy as np
 
     return np.zeros(number, dtype=bool)
 
 
-def _filtered_rows(rows: Callable[[], Any], mask: Any) -> Callable[[], Any]:
+def _filtered_rows(rows: RowNumbers, mask: pa.Array) -> RowNumbers:
     return lambda: rows()[mask.to_numpy(zero_copy_only=False)]
 
 
-def _repeated_rows(rows: Callable[[], Any], lists: Any) -> Callable[[], Any]:
-    def repeated() -> Any:
+def _repeated_rows(rows: RowNumbers, lists: pa.Array) -> RowNumbers:
+    def repeated() -> npt.NDArray[np.int64]:
         import numpy as np
         import pyarrow.compute as pc
 

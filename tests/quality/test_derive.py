@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from include.quality import derive as module
+from include.quality import derive as derive_module
+from include.quality import event_rules
 from include.quality.constraints import CONSTRAINTS, expected
-from include.quality.derive import ExpectationSpec, derive
+from include.quality.derive import derive
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.view import Part
 from include.quality.view import Path as Columns
 from tests.support.builders import (
@@ -131,10 +133,11 @@ def test_a_reason_has_the_limit_however_it_is_checked(limits: dict[str, Any]) ->
 
 
 def test_every_expectation_is_in_the_table() -> None:
-    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    sources = [Path(module.__file__) for module in (derive_module, event_rules)]
     made = {
         constant.value
-        for call in ast.walk(tree)
+        for source in sources
+        for call in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
         and getattr(call.func, "id", "")
         in ("ExpectationSpec", "rule", "_json_schema_expectation", "_enum_expectation")

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "quality.md"
 
 def table() -> list[str]:
     rows = [
-        f"| `{name}` | {c.asked_by} | {c.expectation.removeprefix('Expect')} | {c.scope} | {c.severity} | "
+        f"| `{name}` | {c.required_by} | {c.expectation.removeprefix('Expect')} | {c.scope} | {c.severity} | "
         f"{c.sentence.format(limit='*limit*')} |"
         for name, c in CONSTRAINTS.items()
     ]

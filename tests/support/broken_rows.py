@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.quality.derive import ExpectationSpec, derive
+from include.quality.derive import derive
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
 from tests.support.builders import (
     STRING,

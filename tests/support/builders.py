@@ -18,7 +18,7 @@ from include.config.model import Pipeline
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
-from include.quality.derive import RowRules
+from include.quality.event_rules import EventRules
 from include.steps.export.step import export_partition
 from include.steps.transform import transform_partition
 from include.steps.workspace import Workspace
@@ -208,10 +208,10 @@ def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, 
     )
 
 
-def row_rules(**changes: Any) -> RowRules:
+def row_rules(**changes: Any) -> EventRules:
     """Return the rules for the rows of DAY in a ``utc`` project, at LATER."""
     first = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
-    return RowRules(**{"now": LATER, "first": first, "latest": first + timedelta(days=1), **changes})
+    return EventRules(**{"now": LATER, "first": first, "latest": first + timedelta(days=1), **changes})
 
 
 def instants(number: int) -> list[datetime]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.quality.constraints import Reason
-from include.quality.derive import ExpectationSpec
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.suite import Screen, failing_rows
 from include.quality.view import RowChunk
 

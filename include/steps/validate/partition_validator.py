@@ -16,7 +16,9 @@ from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, upload_file
 from include.mixpanel.event_time import day_start, latest_instant
 from include.quality.constraints import Reason, Severity, cannot_check
-from include.quality.derive import ExpectationSpec, RowRules, derive
+from include.quality.derive import derive
+from include.quality.event_rules import EventRules
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.gx import load
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
@@ -188,10 +190,10 @@ def _preload_gx() -> Iterator[None]:
         raise trouble[0]
 
 
-def _rules(workspace: Workspace, now: datetime) -> RowRules:
+def _rules(workspace: Workspace, now: datetime) -> EventRules:
     pipeline, day = workspace.pipeline, workspace.partition.day
     zone = pipeline.mixpanel.day_zone
-    return RowRules(
+    return EventRules(
         now=now,
         first=day_start(day, zone),
         latest=latest_instant(day, zone),

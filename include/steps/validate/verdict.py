@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from include.quality.constraints import Reason
-from include.quality.derive import ExpectationSpec
+from include.quality.expectation_spec import ExpectationSpec
 from include.quality.partition_expectations import DayEvents
 from include.steps.day_rows import RowFile
 from include.steps.validate.invalid_rows import RefusedRows
