@@ -1,5 +1,6 @@
 """Types of JSON documents."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | float | bool | None"
@@ -9,3 +10,5 @@ JsonValue: TypeAlias = "dict[str, JsonValue] | list[JsonValue] | str | int | flo
 # type is an error of that service.
 JsonObject: TypeAlias = dict[str, Any]
 """A JSON object of a documented shape."""
+JsonMapping: TypeAlias = Mapping[str, Any]
+"""A JSON object of a documented shape that is only read."""
