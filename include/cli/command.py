@@ -32,9 +32,8 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
     docstring is the help; the first line is the summary. ``lake_last``: the line that names the lake comes last.
     """
 
-    def command(
-        **arguments: Any,
-    ) -> None:  # typer passes the parameters of the signature that _register builds
+    # typer passes the parameters of the signature that _register builds, each with its own type.
+    def command(**arguments: Any) -> None:
         out = Output(arguments.pop("json"))
         options = {key: arguments.pop(key) for key in _OF_PROJECT}
 
@@ -61,7 +60,7 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
 def add_command(app: typer.Typer, name: str, function: Function) -> None:
     """Add a command without a pipeline. ``function`` accepts an ``Output`` and its own parameters."""
 
-    def command(**arguments: Any) -> None:  # as above
+    def command(**arguments: Any) -> None:  # as in add_pipeline_command
         out = Output(arguments.pop("json"))
         debug = arguments.pop("debug")
         _run_and_exit(lambda: function(out, **arguments), out, debug=debug)

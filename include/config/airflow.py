@@ -160,9 +160,8 @@ class AirflowSettings(_Section):
     priority: Priority | None = None
     tasks: dict[TaskName, TaskSettings] = {}
 
-    def task_args(
-        self, name: TaskName
-    ) -> dict[str, Any]:  # keyword arguments of a constructor: each has its own type
+    # Each keyword argument has its own type, and callers unpack them into the constructors of operators.
+    def task_args(self, name: TaskName) -> dict[str, Any]:
         """Return the keyword arguments of Airflow's ``BaseOperator`` for a task, without those for its pod."""
         task = self._task_defaults(name)
         return {
