@@ -140,7 +140,7 @@ def response_objects(response: Response, key: str | None = None) -> list[JsonObj
     """Return the JSON objects of a response that is a list, or that has a list as its member ``key``.
 
     Raises:
-        ServiceUnavailable: there is no such list, or one of its entries is not an object.
+        ServiceUnavailable: the response does not have such a list, or one of its entries is not an object.
     """
     entries = response.json() if key is None else response.json_object().get(key)
     if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):

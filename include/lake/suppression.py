@@ -53,7 +53,7 @@ class _Record(_HashSettings):
 
 @dataclass(frozen=True)
 class Suppression:
-    """The forgotten people of one Mixpanel project; false if there are none.
+    """The forgotten people of one Mixpanel project; its truth value is false if the list has no people of the project.
 
     ``number``: the number of the list's newest record, of any project. ``secrets``: the HMAC keys of the ``hashes``.
     """
