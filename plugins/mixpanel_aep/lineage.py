@@ -7,7 +7,7 @@ day and the counts are facets of the run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from urllib.parse import urlsplit
 
 import attr
@@ -29,6 +29,7 @@ from include.steps.workspace import Workspace
 if TYPE_CHECKING:
     from include.lake.manifest import StepName
 
+Lineage: TypeAlias = "OperatorLineage[InputDataset | OutputDataset, RunFacet]"
 _BEFORE: dict[str, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
 _MOST_FIELDS = 1000
 """A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
@@ -45,7 +46,7 @@ class PartitionRunFacet(RunFacet):
     _additional_skip_redact: ClassVar[list[str]] = ["pipeline", "partition", "counts"]
 
 
-def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> OperatorLineage[Any, Any]:
+def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
     """Return the lineage of a step of the lake."""
     before = _BEFORE.get(manifest.step)
     read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
@@ -65,7 +66,7 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Op
 
 def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
-) -> OperatorLineage[Any, Any]:
+) -> Lineage:
     """Return the lineage of a load into AEP. ``counts``: with ``staged``, the rows that were loaded."""
     read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
     written = OutputDataset(

@@ -129,7 +129,7 @@ def test_a_known_vulnerability_is_reported_once_unless_it_is_accepted(
     audit = script("audit_packages")
     monkeypatch.setattr(audit, "ACCEPTED", {"CVE-3": "the function is not called"})
     packages = {"one": ["1.0"], "two": ["2"]}
-    assert list(audit.found(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
+    assert list(audit.vulnerabilities(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
 
 
 @pytest.mark.parametrize(

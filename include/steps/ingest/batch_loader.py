@@ -138,7 +138,7 @@ class BatchLoader:
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         """Write the next record. For a batch of an earlier run, it repeats what that run wrote."""
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
-        about = before.about() if before else _common_fields(self.staged)
+        about = before.row_fields() if before else _common_fields(self.staged)
         self.records = self.ledger.append(
             self.records,
             kind,

@@ -108,7 +108,7 @@ class _Day:
             return
         gone = [record for record in active if self._state(str(record.batch)) is BatchState.GONE]
         for record in gone:
-            records = self.ids.record(ledger, records, "gone", record.batch, **record.about())
+            records = self.ids.record(ledger, records, "gone", record.batch, **record.row_fields())
             self.result.ended.setdefault(self.day, []).append(str(record.batch))
         readable = {str(record.batch) for record in active if self._is_readable(record)}
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]

@@ -6,7 +6,7 @@ import inspect
 import logging
 from collections.abc import Iterable, Mapping
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from airflow.configuration import conf
@@ -19,8 +19,12 @@ from include.clock import SYSTEM_CLOCK
 from include.config.alerts import NotifierSettings
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
+from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.redact import one_line, scrub
+
+if TYPE_CHECKING:
+    pass
 
 log = logging.getLogger(__name__)
 _LEAST_SECRET = 16
@@ -38,17 +42,19 @@ _TEXTS = {
 """What a notifier's argument gets if the pipeline file does not set it, by the argument's name."""
 
 
-def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, Any]) -> int:
+def send(
+    pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, object]
+) -> int:
     """Send each alert to every notifier that the pipeline file names for its kind and that has not received it before.
 
     Args:
-        pipeline: with its ``alerts``; without them nothing is sent.
-        lake: remembers what was sent; None sends in any case.
-        alerts: what to send.
+        pipeline: the pipeline; without ``alerts`` in its file nothing is sent.
+        lake: the lake that records sent alerts; with None, alerts may be sent again.
+        alerts: the alerts to send.
         context: the context of the task or callback, for the notifiers' templates.
 
     Returns:
-        How many messages were sent.
+        The number of messages that were sent.
     """
     base_url = conf.get("api", "base_url", fallback="") or ""
     sent = 0
@@ -64,7 +70,7 @@ def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
     """Check that every notifier can be created; otherwise the failure of the first alert would appear only in a log.
 
     Raises:
-        ConfigError: with every notifier that cannot.
+        ConfigError: naming every notifier that cannot be created.
     """
     faults = []
     for pipeline in pipelines:
@@ -85,7 +91,7 @@ def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
 
 
 def _send_once(
-    lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, Any]
+    lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, object]
 ) -> bool:
     recipient = f"{settings.class_path} {msgspec.json.encode(settings.kwargs, order='sorted').decode()}"
     name, tags = settings.class_path.rpartition(".")[2], {"pipeline": alert.pipeline, "kind": alert.kind}
@@ -119,7 +125,7 @@ def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
         return False
 
 
-def _mask_addresses(value: Any) -> None:
+def _mask_addresses(value: object) -> None:
     """Mask addresses in the logs: addresses of chat services contain tokens."""
     if isinstance(value, str) and "://" in value:
         mask_secret(value)
@@ -132,7 +138,7 @@ def _mask_addresses(value: Any) -> None:
         _mask_addresses(inner)
 
 
-def _arguments(settings: NotifierSettings) -> dict[str, Any]:
+def _arguments(settings: NotifierSettings) -> JsonObject:
     """Return the arguments of a notifier; its texts are those of the alert unless the pipeline file sets them."""
-    wanted = inspect.signature(resolve_name(settings.class_path).__init__).parameters
-    return {name: text for name, text in _TEXTS.items() if name in wanted} | settings.kwargs
+    parameters = inspect.signature(resolve_name(settings.class_path).__init__).parameters
+    return {name: text for name, text in _TEXTS.items() if name in parameters} | settings.kwargs

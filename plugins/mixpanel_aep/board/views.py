@@ -94,7 +94,7 @@ def summary(views: Sequence[PipelineView]) -> str:
     newest = (
         f"The newest day is complete, or not due yet, in all {len(views)} pipelines."
         if not bad
-        else f"The newest day is not in AEP as it should be in {bad} of {len(views)} pipelines."
+        else f"The newest day is not in AEP, although it should be, in {bad} of {len(views)} pipelines."
     )
     return f"{newest} {gaps} of them have earlier days to load." if gaps > bad else newest
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.steps.workspace import Workspace
 from mixpanel_aep.links import ReportLink
 from mixpanel_aep.operators.base import PartitionOperator, Summary
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class XdmValidateOperator(PartitionOperator):
@@ -15,7 +17,7 @@ class XdmValidateOperator(PartitionOperator):
 
     operator_extra_links = (ReportLink(),)
 
-    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+    def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Validate the mapped day."""
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         manifest = self.steps(workspace, context).validate(mapped)
