@@ -12,8 +12,8 @@ from typing import Any
 from include.config.json_file import read_json
 from include.errors import ConfigError
 from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.dataprep.language.tree import LanguageError
 
 MAPPINGS = Path(__file__).parents[2] / "pipelines" / "mappings"
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from include.errors import ConfigError
 from include.lake.manifest import digest_of
 from include.xdm.dataprep.language.check import Typed, check, places, properties_in, property_of
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import EACH, Path, parse_path, write_path
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.mapping.destinations import (
     Destination,
     Names,
