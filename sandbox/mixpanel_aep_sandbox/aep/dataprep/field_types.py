@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     Value,
@@ -14,7 +15,6 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     text_of,
 )
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
 
