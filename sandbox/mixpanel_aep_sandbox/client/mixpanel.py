@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.client.control import Sandbox
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FIRST_ID = 4_000_001
 Event = Mapping[str, Any]
@@ -66,9 +67,7 @@ class MixpanelSandbox(Sandbox):
         body = {"events": events, "lines": list(lines)}
         return int(self.control("POST", f"/mixpanel/projects/{project_id}/events", json=body)["added"])
 
-    def events(
-        self, project_id: int, first: date | str, last: date | str | None = None
-    ) -> list[dict[str, Any]]:
+    def events(self, project_id: int, first: date | str, last: date | str | None = None) -> list[JsonObject]:
         """Return what an export of these days (inclusive) would return now; it does not count as an export."""
         days = {"from_date": str(first), "to_date": str(last or first)}
         return list(self.lines(f"/mixpanel/projects/{project_id}/events", **days))

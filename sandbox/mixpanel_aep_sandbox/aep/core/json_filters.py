@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 SortKey = tuple[int, tuple[float, ...], str]
 _FILTER = re.compile(r"^(.+?)(==|!=|<=|>=|~|<|>)(.*)$", re.DOTALL)
@@ -16,8 +17,8 @@ _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
 
 
 def keep_matching(
-    objects: Iterable[dict[str, Any]], properties: Iterable[str], wild: Collection[str] = ()
-) -> list[dict[str, Any]]:
+    objects: Iterable[JsonObject], properties: Iterable[str], wild: Collection[str] = ()
+) -> list[JsonObject]:
     """Return the objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
 
     ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
@@ -75,7 +76,7 @@ def sort_key(value: Any) -> SortKey:
     return (1, numbers, "") if numbers is not None else (2, (), str(value))
 
 
-def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
+def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]:
     if text.startswith("!"):
         return lambda body: value_at(body, text[1:]) is None
     match = _FILTER.match(text)
@@ -95,7 +96,7 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], b
     return lambda body: any(_compare(part, operator, operand) for part in as_items(value_at(body, name)))
 
 
-def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
+def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
     """Return a filter by a regular expression. Arrow's take linear time; Python's can take exponential time."""
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.compute as pc

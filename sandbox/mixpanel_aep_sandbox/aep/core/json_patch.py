@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -15,7 +16,7 @@ class _Misfit(Exception):
     """An operation is invalid, or does not fit the document."""
 
 
-def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
+def json_patch(document: JsonObject, operations: Any) -> JsonObject:
     """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
@@ -46,7 +47,7 @@ def deep_merge(base: Any, change: Any) -> Any:
     return merged
 
 
-def _apply(document: Any, operation: dict[str, Any]) -> Any:
+def _apply(document: Any, operation: JsonObject) -> Any:
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 SOURCE_TYPES = {
     "ATTRIBUTE": "ATTRIBUTE",
     "TEXT/X.SCHEMA-PATH": "ATTRIBUTE",
@@ -30,7 +32,7 @@ class Mapping:
     """ATTRIBUTE, EXPRESSION or STATIC."""
     source: str | int | float | bool
     destination: str
-    body: dict[str, Any]
+    body: JsonObject
     """The original body, for parts that are only stored."""
 
 
@@ -43,7 +45,7 @@ class MappingSet:
     """``$id`` or ``meta:altId`` of the output schema; "" when the body names none."""
     content_type: str
     allow_null_values: bool
-    body: dict[str, Any]
+    body: JsonObject
 
 
 def read_mapping_set(body: Any) -> MappingSet:
@@ -92,7 +94,7 @@ _OF_MAPPING: dict[str, tuple[type, ...]] = {
 }
 
 
-def _schema(body: dict[str, Any]) -> tuple[str, str]:
+def _schema(body: JsonObject) -> tuple[str, str]:
     """Return id and content type from ``outputSchema``, or else from ``schemaRef`` or ``xdmSchema``."""
     reference = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
     if not isinstance(reference, dict):

@@ -9,8 +9,9 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-Entity = dict[str, Any]
+Entity = JsonObject
 
 
 def document_kind(kind: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 _LOOSE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 Raw = Mapping[str, bytes]
 
@@ -69,7 +71,7 @@ def raw_parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
     return bytes(event.event), {name: bytes(value) for name, value in event.properties.items()}
 
 
-def parse_event(line: bytes) -> dict[str, Any] | None:
+def parse_event(line: bytes) -> JsonObject | None:
     """Parse a line as an event; return None if the line is not a JSON object."""
     try:
         event = json.loads(line)

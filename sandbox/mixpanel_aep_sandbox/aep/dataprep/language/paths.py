@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.lexer import escape, wrapped
 from mixpanel_aep_sandbox.aep.dataprep.language.words import DEEPEST, LONGEST
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def show(path: Path) -> str:
     return text
 
 
-def read(row: dict[str, Any], path: Path) -> Found:
+def read(row: JsonObject, path: Path) -> Found:
     """Return a row's values at a path; null if it is missing."""
     found: Found = [((), row)]
     for step in _column_with_path_name(row, path):
@@ -77,7 +78,7 @@ def read(row: dict[str, Any], path: Path) -> Found:
     return found
 
 
-def _column_with_path_name(row: dict[str, Any], path: Path) -> Path:
+def _column_with_path_name(row: JsonObject, path: Path) -> Path:
     """Return the path as one column name with points if the row has such a column and no parent object; otherwise the path.
 
     Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
@@ -100,7 +101,7 @@ def _values_below(whole: Any, step: Step) -> Found:
     return [((number,), item) for number, item in enumerate(items)]
 
 
-def exists(row: dict[str, Any], path: Path) -> bool:
+def exists(row: JsonObject, path: Path) -> bool:
     """Return whether a row has a value at a path, even if it is null."""
     *parents, last = _column_with_path_name(row, path)
     for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
@@ -134,7 +135,7 @@ def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any) -> None:
+def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: Any) -> None:
     """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]

@@ -14,6 +14,7 @@ from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper, MappingError
 from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import mapping_set_from_body
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST_ROWS = 100
@@ -66,7 +67,7 @@ def _preview(call: Call) -> Response:
     return JSONResponse(answers)
 
 
-def _error_view(error: MappingError) -> dict[str, Any]:
+def _error_view(error: MappingError) -> JsonObject:
     """Return ``TransformErrorInfo``; the column is the one that is null [I]."""
     return {
         "destination": error.destination,

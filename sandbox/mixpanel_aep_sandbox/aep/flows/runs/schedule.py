@@ -7,6 +7,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.errors import invalid
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 Window = tuple[int, int]
 """Epoch milliseconds; the end is exclusive."""
@@ -90,7 +91,7 @@ def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> 
     return Schedule(start, _period(given, frequency, settings), _backfill(given, frequency, settings))
 
 
-def kept_schedule(params: dict[str, Any]) -> Schedule:
+def kept_schedule(params: JsonObject) -> Schedule:
     """Return the schedule of stored ``scheduleParams``, even if the settings have changed since."""
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
@@ -98,7 +99,7 @@ def kept_schedule(params: dict[str, Any]) -> Schedule:
     return Schedule(epoch_ms(params["startTime"], "startTime"), period, backfill)
 
 
-def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int | None:
+def _period(given: JsonObject, frequency: str, settings: AepSettings) -> int | None:
     interval = given.get("interval")
     if frequency == "once":
         if interval is not None and settings.flow_schedule_rules == "spec":
@@ -114,7 +115,7 @@ def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int
     return int(text) * _UNITS_MS[frequency]
 
 
-def _backfill(given: dict[str, Any], frequency: str, settings: AepSettings) -> bool:
+def _backfill(given: JsonObject, frequency: str, settings: AepSettings) -> bool:
     """Return ``backfill``: a text in the samples, a boolean in the specification; true by default."""
     value = given.get("backfill")
     if value is None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 IDENTITY_MAP = "identityMap"
 
 
@@ -13,7 +15,7 @@ IDENTITY_MAP = "identityMap"
 class RowRules:
     """The rules for the rows of a dataset."""
 
-    schema: dict[str, Any]
+    schema: JsonObject
     """The resolved schema, with the primary identity among the required fields."""
     primary_in_map: bool = False
     """One identity of ``identityMap`` must be primary."""
