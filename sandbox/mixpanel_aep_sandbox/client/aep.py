@@ -86,7 +86,7 @@ class AepSandbox(Sandbox):
         answer = self._session.request(method, self.url + path, timeout=60, **options)
         return _raise_for_error(f"{method} {path}", answer)
 
-    def add_schema(self, fields: Mapping[str, Any] | None = None, *, title: str = "Events") -> str:
+    def add_schema(self, fields: Mapping[str, object] | None = None, *, title: str = "Events") -> str:
         """Create an ExperienceEvent schema and return its ``$id``.
 
         ``fields``: JSON Schemas by name, under the tenant.
@@ -97,7 +97,7 @@ class AepSandbox(Sandbox):
         body = {"title": title, "type": "object", "allOf": [{"$ref": ref} for ref in refs]}
         return str(self.request("POST", f"{REGISTRY}/tenant/schemas", json=body).json()["$id"])
 
-    def _add_field_group(self, fields: Mapping[str, Any], title: str) -> str:
+    def _add_field_group(self, fields: Mapping[str, object], title: str) -> str:
         tenant = f"_{self.control('GET', '/aep/settings')['tenant_id']}"
         body = {
             "title": title,
@@ -113,10 +113,10 @@ class AepSandbox(Sandbox):
     def add_dataset(
         self,
         name: str = "Events",
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, object] | None = None,
         *,
         schema: str | None = None,
-        **more: Any,
+        **more: object,
     ) -> str:
         """Create a dataset of a schema (its ``$id``), or of a new schema with these fields; return the dataset's id."""
         schema = schema or self.add_schema(fields, title=f"{name}: schema")
@@ -128,7 +128,7 @@ class AepSandbox(Sandbox):
         """Create an identity namespace."""
         self.request("POST", NAMESPACES, json={"name": code, "code": code, "idType": id_type})
 
-    def load(self, dataset: str, rows: Iterable[Mapping[str, Any]], **more: Any) -> JsonObject:
+    def load(self, dataset: str, rows: Iterable[Mapping[str, object]], **more: object) -> JsonObject:
         """Load rows as one batch of JSON Lines and wait until the batch has ended. ``more``: further fields of the batch.
 
         Returns it as ``batch``.
@@ -174,7 +174,7 @@ class AepSandbox(Sandbox):
         """Return the active rows as AEP stores them."""
         return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._scope_query()))
 
-    def settings(self, **changes: Any) -> JsonObject:
+    def settings(self, **changes: object) -> JsonObject:
         """Change settings and return all of them: see ``docs/sandbox.md``."""
         if changes:
             return dict(self.control("POST", "/aep/settings", json=changes))
@@ -188,7 +188,7 @@ class AepSandbox(Sandbox):
         """Create a non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
         return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._scope_query()))
 
-    def plan_batches(self, *ends: Mapping[str, Any]) -> None:
+    def plan_batches(self, *ends: Mapping[str, object]) -> None:
         """Plan the outcomes of the next batches: ``{"outcome": "failed"}``, for example.
 
         Without arguments, they succeed again.

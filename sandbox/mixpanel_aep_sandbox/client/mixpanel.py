@@ -34,7 +34,7 @@ class MixpanelSandbox(Sandbox):
         """Return the address of the raw event export."""
         return f"{self.url}/api/2.0/export"
 
-    def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: Any) -> int:
+    def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: object) -> int:
         """Create a project without events and return the project's id; the demo account may export it.
 
         ``fields``: ``timezone`` (IANA), ``time_is`` (``utc``, ``project_local``), ``region`` (``us``, ``eu``,
@@ -56,7 +56,7 @@ class MixpanelSandbox(Sandbox):
         return next(str(project["token"]) for project in projects if project["id"] == project_id)
 
     def add_account(
-        self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: Any
+        self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: object
     ) -> None:
         """Add a service account to a project; ``more``: ``expires`` (a point in time), ``bearer`` (a token)."""
         account = {"username": username, "secret": secret, "role": role, **more}
@@ -77,13 +77,13 @@ class MixpanelSandbox(Sandbox):
         query = {} if project_id is None else {"project_id": project_id}
         return [str(each["line"]) for each in self.lines("/mixpanel/returned", **query)]
 
-    def merge_identity(self, project_id: int, old: str, new: str, **more: Any) -> None:
+    def merge_identity(self, project_id: int, old: str, new: str, **more: object) -> None:
         """Merge a ``distinct_id``: from ``at`` on (default: now), rows of ``old`` are exported under ``new``."""
         self.control(
             "POST", f"/mixpanel/projects/{project_id}/rewrites", json={"from": old, "to": new, **more}
         )
 
-    def delete_events(self, project_id: int, **which: Any) -> None:
+    def delete_events(self, project_id: int, **which: object) -> None:
         """Delete events from ``at`` on (default: now).
 
         Filters: ``events``, ``distinct_ids``, ``from_date``, ``to_date`` ...

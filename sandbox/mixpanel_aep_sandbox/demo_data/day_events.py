@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
@@ -25,7 +24,7 @@ class DayEvents:
         self.rows: list[Row] = []
 
     def by_person(
-        self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, Any]
+        self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, object]
     ) -> None:
         """Add an event of a visitor's device; ``known``: they are signed in. Dropped if it is past midnight."""
         if at_ms // _DAY_MS != self.day:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data import server_events as backend
@@ -93,7 +92,7 @@ class _Session:
         self.start_ms = self.at_ms
         self.delay_ms = _arrival_delay_ms(rng) if who.kind != "web" else 0
 
-    def send(self, event: str, **own: Any) -> None:
+    def send(self, event: str, **own: object) -> None:
         self.day_events.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
         self.at_ms += self.day_events.rng.between(900, 75_000)
 

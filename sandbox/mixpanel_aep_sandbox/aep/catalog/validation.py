@@ -65,7 +65,7 @@ def schema_ref(given: JsonObject) -> Any:
     return given.get("schemaRef")
 
 
-def check_tags(tags: Any) -> None:
+def check_tags(tags: object) -> None:
     """Raise Problem 400 for invalid tags."""
     if not isinstance(tags, dict) or not all(
         isinstance(values, list) and all(isinstance(value, str) for value in values)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 from starlette.responses import HTMLResponse
@@ -102,7 +101,7 @@ def _moment(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return the value of a tag: lists as words, other values as JSON."""
     if isinstance(value, list):
         return ", ".join(map(_text, value))

@@ -146,7 +146,7 @@ def _change_batch(call: ControlCall) -> Response:
     return JSONResponse(batch_view(scope, scope.get(BATCHES, key) or batch))
 
 
-def _set_status(scope: AepSandboxScope, batch: JsonObject, status: Any, errors: Any) -> JsonObject:
+def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
     if type(status) is not str or type(errors) is not list:
         raise ValueError("status must be a text, and errors must be a list.")
     if status in ("success", "active"):

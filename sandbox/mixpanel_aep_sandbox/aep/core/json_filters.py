@@ -27,7 +27,7 @@ def keep_matching(
     return [body for body in objects if all(test(body) for test in tests)]
 
 
-def value_at(body: Any, name: str) -> Any:
+def value_at(body: object, name: str) -> Any:
     """Return the value of a top-level name, or along a path with dots; None if it is missing."""
     if isinstance(body, dict) and name in body:
         return body[name]
@@ -38,7 +38,7 @@ def value_at(body: Any, name: str) -> Any:
     return body
 
 
-def as_items(value: Any) -> list[Any]:
+def as_items(value: object) -> list[Any]:
     """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
@@ -68,7 +68,7 @@ def matches_glob(pattern: str, text: str) -> bool:
     return True
 
 
-def sort_key(value: Any) -> SortKey:
+def sort_key(value: object) -> SortKey:
     """Return a key that orders numbers and versions before texts, and missing values first."""
     if value is None:
         return (0, (), "")
@@ -86,7 +86,7 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]
     if operator == "~":
         return _by_expression(name, operand)
 
-    def fits(value: Any) -> bool:
+    def fits(value: object) -> bool:
         return matches_glob(operand, as_text(value)) if name in wild else as_text(value) == operand
 
     if operator == "!=":
@@ -111,7 +111,7 @@ def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
     return lambda body: any(found([as_text(part) for part in as_items(value_at(body, name))]))
 
 
-def _compare(value: Any, operator: str, operand: str) -> bool:
+def _compare(value: object, operator: str, operand: str) -> bool:
     left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
         left, right = (2, (), str(value)), (2, (), operand)

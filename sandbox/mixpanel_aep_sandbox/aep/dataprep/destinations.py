@@ -38,7 +38,7 @@ def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list
     return missing
 
 
-def _missing_in(value: Any, field: JsonObject, at: str) -> list[str]:
+def _missing_in(value: object, field: JsonObject, at: str) -> list[str]:
     kind = kind_of(field)
     inside: list[tuple[Any, JsonObject, str]] = []
     if kind == "object" and isinstance(value, dict):

@@ -190,7 +190,7 @@ def _error(mapping: Mapping, message: str) -> MappingError:
     )
 
 
-def _without_empty(value: Any) -> Any:
+def _without_empty(value: object) -> Any:
     """Return the value without nulls, "", [] and {}, which Platform does not accept; None if nothing is left."""
     if isinstance(value, dict):
         kept: Any = {

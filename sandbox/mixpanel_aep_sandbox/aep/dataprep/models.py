@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -48,7 +47,7 @@ class MappingSet:
     body: JsonObject
 
 
-def read_mapping_set(body: Any) -> MappingSet:
+def read_mapping_set(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises FormFault if the body is invalid."""
     if not isinstance(body, dict):
         raise FormFault("A mapping set is a JSON object.")
@@ -106,7 +105,7 @@ def _schema(body: JsonObject) -> tuple[str, str]:
     return schema, content_type
 
 
-def _mapping(body: Any, where: str) -> Mapping:
+def _mapping(body: object, where: str) -> Mapping:
     if not isinstance(body, dict):
         raise FormFault(f"{where} has to be an object.")
     for name, types in _OF_MAPPING.items():

@@ -162,7 +162,7 @@ def _invalid(scope: AepSandboxScope, description: str, **more: str) -> Problem:
     return _refusal(scope, 400, "INVALID_REQUEST_PARAMS", description, **more)
 
 
-def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: Any) -> Problem:
+def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: object) -> Problem:
     return Problem(status, {**_body(scope.state, status, code, description), **more})
 
 

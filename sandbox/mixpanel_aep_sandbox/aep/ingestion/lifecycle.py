@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import expire_due
@@ -43,7 +42,7 @@ def save(scope: AepSandboxScope, batch: JsonObject) -> None:
         scope.delete(PENDING, batch["id"])
 
 
-def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: Any) -> JsonObject:
+def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
     """Store a changed batch and return it."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
@@ -100,7 +99,7 @@ def shown_status(scope: AepSandboxScope, batch: JsonObject) -> str:
     return synonyms.get(batch["state"], str(batch["state"]))
 
 
-def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: Any) -> JsonObject:
+def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
     """Deactivate a batch: its rows become unreadable, and its files stay for some time."""
     return save_changed(scope, batch, state="inactive", reverted=scope.now, **change)
 

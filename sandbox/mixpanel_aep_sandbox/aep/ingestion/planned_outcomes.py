@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.setting_fields import is_amount
@@ -41,7 +40,7 @@ active late (stalled for an hour), or have an undocumented status.
 _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
-def plan_outcome(store: Store, plan: Any) -> None:
+def plan_outcome(store: Store, plan: object) -> None:
     """Store a plan for batches that are completed later. Raises ValueError for an invalid plan."""
     if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
         raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
@@ -63,7 +62,7 @@ def plan_outcome(store: Store, plan: Any) -> None:
         store.put(_KIND, "plans", {"plans": [*plans, {**plan, "times": plan.get("times") or 1}]})
 
 
-def _check_path(path: Any) -> None:
+def _check_path(path: object) -> None:
     steps = path if isinstance(path, list) else []
     for number, step in enumerate(steps, 1):
         known = isinstance(step, dict) and isinstance(step.get("status"), str)

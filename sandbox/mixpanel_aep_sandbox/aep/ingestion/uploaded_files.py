@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -68,7 +67,7 @@ def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
     return body
 
 
-def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: Any) -> JsonObject:
+def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
     """Return the document of a new file."""
     made: JsonObject = {
         "batch": batch_id,

@@ -35,7 +35,7 @@ def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) 
     }
 
 
-def _or_default(scope: AepSandboxScope, value: Any) -> Any:
+def _or_default(scope: AepSandboxScope, value: object) -> Any:
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
@@ -47,7 +47,7 @@ def _flag(given: JsonObject, name: str, default: bool) -> bool:
     return default if value is None else value
 
 
-def given_format(value: Any) -> JsonObject:
+def given_format(value: object) -> JsonObject:
     """Return an ``inputFormat``, its format in lower case. Raises Problem 400."""
     name = value.get("format") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):

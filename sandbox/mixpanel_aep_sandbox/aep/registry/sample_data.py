@@ -79,7 +79,7 @@ def _number(field: JsonObject, kind: str) -> int | float:
     return int(min(max(42, low), high))
 
 
-def _fits(field: JsonObject, value: Any) -> bool:
+def _fits(field: JsonObject, value: object) -> bool:
     import jsonschema_rs  # imported late, for a quick start
 
     limits: JsonObject = {name: field[name] for name in ("type", *LIMITS) if name in field}

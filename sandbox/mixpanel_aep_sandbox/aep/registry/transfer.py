@@ -28,7 +28,7 @@ def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonOb
     return renamed
 
 
-def import_resources(scope: AepSandboxScope, payload: Any) -> list[JsonObject]:
+def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject]:
     """Return the resources of an export payload under this tenant's names, each after its dependencies.
 
     Raises Problem 400 for a malformed resource, or one whose ``$id`` exists.
@@ -45,7 +45,7 @@ def import_resources(scope: AepSandboxScope, payload: Any) -> list[JsonObject]:
     return _sorted(by_id)
 
 
-def _checked_id(scope: AepSandboxScope, body: Any) -> str:
+def _checked_id(scope: AepSandboxScope, body: object) -> str:
     if not isinstance(body, dict):
         raise problem(400, "Every exported resource must be an object.")
     kind, key = body.get("meta:resourceType"), body.get("$id")

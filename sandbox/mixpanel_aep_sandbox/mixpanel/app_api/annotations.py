@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, StrictStr
 
@@ -141,5 +141,5 @@ class Annotations:
         return {"id": body["id"], "name": body["name"], "project_id": project_id, "has_annotations": used}
 
 
-def _success_body(results: Any) -> JsonObject:
+def _success_body(results: object) -> JsonObject:
     return {"status": "ok", "results": results}

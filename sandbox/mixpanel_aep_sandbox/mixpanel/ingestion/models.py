@@ -77,7 +77,7 @@ def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
-def _shorten_values(value: Any, in_bytes: bool) -> Any:
+def _shorten_values(value: object, in_bytes: bool) -> Any:
     if isinstance(value, str):
         return _cut_text(value, in_bytes)
     if isinstance(value, list):
@@ -94,5 +94,5 @@ def _cut_text(text: str, in_bytes: bool) -> str:
     return text[:_LONGEST]
 
 
-def _raw(value: Any) -> bytes:
+def _raw(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

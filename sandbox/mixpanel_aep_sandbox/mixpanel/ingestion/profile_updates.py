@@ -15,7 +15,7 @@ Change = Callable[[Properties, Any], Properties]
 Form = Callable[[Any], bool]
 
 
-def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
+def update_fault(record: object, *, group: bool) -> ValidationFault | None:
     """Return the first fault of an update."""
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
@@ -92,7 +92,7 @@ def _unset(properties: Properties, given: Any) -> Properties:
     return {name: value for name, value in properties.items() if name not in given}
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 

@@ -133,7 +133,7 @@ def _milliseconds(seconds: Any) -> int:
     return int(float(seconds) * 1000) if not isinstance(seconds, int) else seconds * 1000
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     # The line keeps lone surrogates; the columns for searches cannot store them.
     return text.encode("utf-8", "replace").decode()

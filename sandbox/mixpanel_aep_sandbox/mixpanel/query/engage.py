@@ -9,7 +9,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
@@ -162,7 +162,7 @@ def _row(profile: Profile, names: list[str] | None) -> JsonObject:
     return row
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     """Return the type of a property, as Mixpanel names it."""
     if isinstance(value, str):
         try:

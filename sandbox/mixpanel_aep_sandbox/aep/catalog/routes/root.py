@@ -93,7 +93,7 @@ class _Handlers:
             "body": body,
         }
 
-    def _handle(self, call: Call, part: JsonObject, resource: str, body: Any) -> Response:
+    def _handle(self, call: Call, part: JsonObject, resource: str, body: object) -> Response:
         address = urlsplit(resource)
         for route in self._router.routes:
             handler = getattr(getattr(route, "endpoint", None), "handler", None)
@@ -114,7 +114,7 @@ class _Handlers:
         raise problem(404, f"Catalog has no route {part['method']} {resource}.")
 
 
-def _checked(given: Any, number: int) -> JsonObject:
+def _checked(given: object, number: int) -> JsonObject:
     part = given if isinstance(given, dict) else {}
     method = str(part.get("method", "")).upper()
     resource, headers = part.get("resource"), part.get("headers", {})
@@ -138,7 +138,7 @@ def _headers(call: Call, part: JsonObject) -> list[tuple[bytes, bytes]]:
     return [*kept, *own.items()]
 
 
-def _values(body: Any) -> JsonObject:
+def _values(body: object) -> JsonObject:
     """Return the values of a response that later requests may refer to; for a reference to an object, the object's ``id``."""
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
         return {"id": body[0].rpartition("/")[2]}
@@ -148,7 +148,7 @@ def _values(body: Any) -> JsonObject:
     return body if isinstance(body, dict) else {}
 
 
-def _fill_templates(value: Any, values: dict[str, JsonObject]) -> Any:
+def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
     """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}

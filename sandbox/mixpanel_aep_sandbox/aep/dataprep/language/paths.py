@@ -92,7 +92,7 @@ def _column_with_path_name(row: JsonObject, path: Path) -> Path:
     return (column, *path[len(names) :]) if len(names) > 1 and names[0] not in row and column in row else path
 
 
-def _values_below(whole: Any, step: Step) -> Found:
+def _values_below(whole: object, step: Step) -> Found:
     if isinstance(step, str):
         return [((), whole.get(step) if isinstance(whole, dict) else None)]
     if isinstance(step, int):
@@ -131,11 +131,11 @@ def aligned(found: Found, path: Path) -> Found:
     return found
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: Any) -> None:
+def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object) -> None:
     """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
@@ -164,7 +164,7 @@ def clear(data: Any, path: Path) -> None:
             data[place] = None
 
 
-def _child(place: Any, step: str | int, kind: type) -> Any:
+def _child(place: object, step: str | int, kind: type) -> Any:
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -65,7 +64,7 @@ def _validate(call: Call) -> Response:
     return JSONResponse({"validationStatus": "failed" if error else "succeeded", "error": error or "none"})
 
 
-def _row(sample: Any) -> JsonObject | None:
+def _row(sample: object) -> JsonObject | None:
     """Return a row to evaluate the expression on, from JSON in a string; None without one [I]."""
     if sample is None:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -52,7 +51,7 @@ def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = Non
     return scope.get(VERSIONS, f"{key}/{version}")
 
 
-def mapping_set_from_body(body: Any) -> MappingSet:
+def mapping_set_from_body(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises Problem 400 if the body is invalid."""
     try:
         return read_mapping_set(body)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -28,7 +26,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
 
 
-def _mapper(call: Call, body: Any) -> Mapper:
+def _mapper(call: Call, body: object) -> Mapper:
     mapping_set = mapping_set_from_body(body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -96,7 +94,7 @@ def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
     return max(start, 0), end
 
 
-def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Entity:
+def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: object) -> Entity:
     """Return the dataflow with the delta column: the first one "will be treated as the source of truth".
 
     Another column is an error. The column does not change which events are read: Mixpanel's days are those of its own

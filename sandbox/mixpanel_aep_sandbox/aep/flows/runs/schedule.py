@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.errors import invalid
@@ -19,7 +18,7 @@ _LATEST_MS = 253_402_300_799_000
 _MOST_INTERVAL = 1_000_000
 
 
-def epoch_ms(value: Any, name: str) -> int:
+def epoch_ms(value: object, name: str) -> int:
     """Return milliseconds of an epoch time in seconds or milliseconds, a number or a text of digits.
 
     Raises FlowServiceError. The example of a run's ``windowEndTime``, ``16515859567``, has eleven digits: it is a year in
@@ -75,7 +74,7 @@ class Schedule:
         return min(self.start_ms, at_ms), max(at_ms, self.start_ms + 1)
 
 
-def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
+def read_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
     """Return the schedule of a dataflow's ``scheduleParams``. Raises FlowServiceError.
 
     ``created_ms``: no start may be before it.

@@ -46,7 +46,7 @@ def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
     return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
 
 
-def inferred_schema(values: Iterable[Any]) -> JsonObject:
+def inferred_schema(values: Iterable[object]) -> JsonObject:
     """Return a JSON schema that all values fit: text for several types [I], as nulls fit every type."""
     kinds: dict[str, JsonObject] = {}
     objects: dict[str, list[Any]] = {}
@@ -97,7 +97,7 @@ def _checked_params(call: Call) -> dict[str, str]:
     return source_params(given)
 
 
-def source_params(given: Any) -> dict[str, str]:
+def source_params(given: object) -> dict[str, str]:
     """Return ``projectId`` and ``timezone``, which a Mixpanel source requires. Raises FlowServiceError."""
     if not isinstance(given, dict):
         raise invalid("the parameters of a source must be an object")

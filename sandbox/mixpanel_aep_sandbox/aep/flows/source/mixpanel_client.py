@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mixpanel_aep_sandbox.aep.flows.source.internal_request import IncompleteResponse, send_internally
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -91,7 +91,7 @@ class MixpanelClient:
             threading.Event().wait(_AGAIN_SECONDS)
 
 
-def export_host(given: Any) -> str | None:
+def export_host(given: object) -> str | None:
     """Return the host of a base connection's ``host``, such as ``https://data.mixpanel.com``; None if it is unknown."""
     host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
     return host if host in HOSTS else None

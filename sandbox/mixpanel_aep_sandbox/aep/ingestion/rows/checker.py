@@ -106,7 +106,7 @@ def _violation(error: Any) -> RowError:
     return RowError(VALIDATION, WRONG, path, text, keyword)
 
 
-def _fields_of(value: Any) -> int:
+def _fields_of(value: object) -> int:
     if isinstance(value, dict):
         return sum(1 + _fields_of(part) for part in value.values())
     return sum(map(_fields_of, value)) if isinstance(value, list) else 0

@@ -69,7 +69,7 @@ class Conversion:
     def _fail(self, pointer: str, message: str) -> None:
         self.errors.append((pointer, message))
 
-    def _value(self, value: Any, schema: JsonObject, at: str) -> Any:
+    def _value(self, value: object, schema: JsonObject, at: str) -> Any:
         kind = kind_of(schema)
         if kind == "object" and isinstance(value, dict):
             return self._object(value, schema, at)
@@ -91,14 +91,14 @@ class Conversion:
     def _map(self, value: JsonObject, schema: JsonObject, at: str) -> JsonObject:
         return {name: self._item(part, schema, f"{at}/{name}") for name, part in value.items()}
 
-    def _item(self, value: Any, schema: JsonObject, at: str) -> Any:
+    def _item(self, value: object, schema: JsonObject, at: str) -> Any:
         if value is None:
             self._fail(at, "found: Null")
             return None
         return self._value(value, schema, at)
 
 
-def _scalar(value: Any, kind: str) -> Any:
+def _scalar(value: object, kind: str) -> Any:
     """Return the value as ``kind``, or None if it cannot be converted."""
     if kind in ("", "null"):
         return value

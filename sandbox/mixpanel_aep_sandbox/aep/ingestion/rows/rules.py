@@ -21,7 +21,7 @@ class RowRules:
     """One identity of ``identityMap`` must be primary."""
 
 
-def has_primary(identities: Any) -> bool:
+def has_primary(identities: object) -> bool:
     """Return whether an ``identityMap`` has a primary identity."""
     lists: Iterable[Any] = identities.values() if isinstance(identities, dict) else ()
     return any(isinstance(each, dict) and each.get("primary") is True for held in lists for each in held)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def references(body: Any) -> Iterator[str]:
+def references(body: object) -> Iterator[str]:
     """Yield every ``$ref`` to another resource, without its fragment."""
     if isinstance(body, dict):
         ref = body.get("$ref")

@@ -72,7 +72,7 @@ class _Resolver:
         _merge(merged, own)
         return merged
 
-    def _referred(self, ref: Any, root: JsonObject, depth: int, *, composing: bool) -> JsonObject:
+    def _referred(self, ref: object, root: JsonObject, depth: int, *, composing: bool) -> JsonObject:
         target, root_of_target = self._target(ref, root)
         referred = self.content(target, root_of_target, depth + 1)
         if target is not root_of_target:
@@ -85,7 +85,7 @@ class _Resolver:
         }
         return kept if composing else {**kept, "meta:referencedFrom": ref}
 
-    def _target(self, ref: Any, root: JsonObject) -> tuple[Any, JsonObject]:
+    def _target(self, ref: object, root: JsonObject) -> tuple[Any, JsonObject]:
         base, _, fragment = str(ref).partition("#")
         document = root if not base else self._find(base)
         if document is None:

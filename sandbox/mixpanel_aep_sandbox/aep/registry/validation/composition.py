@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
@@ -65,7 +63,7 @@ def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     return {**made, "meta:datasetNamespace": namespace} if namespace else made
 
 
-def _part(scope: AepSandboxScope, ref: Any) -> JsonObject:
+def _part(scope: AepSandboxScope, ref: object) -> JsonObject:
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
     resource = find(scope, ref)

@@ -149,7 +149,7 @@ def _resolved(scope: AepSandboxScope, body: JsonObject, name: str) -> JsonObject
     return resolve(scope, schema)
 
 
-def _field(schema: JsonObject, path: Any, name: str) -> JsonObject:
+def _field(schema: JsonObject, path: object, name: str) -> JsonObject:
     if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):
         raise problem(400, f"{name} must begin with a slash and not end with one.")
     field = field_at(schema, path)
@@ -158,5 +158,5 @@ def _field(schema: JsonObject, path: Any, name: str) -> JsonObject:
     return field
 
 
-def _listed(paths: Any) -> list[Any]:
+def _listed(paths: object) -> list[Any]:
     return paths if isinstance(paths, list) else [paths]

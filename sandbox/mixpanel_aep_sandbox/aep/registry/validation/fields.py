@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -64,7 +63,7 @@ class FieldRules:
         self.check_type(name, values)
 
 
-def check_shape(name: str, node: Any) -> None:
+def check_shape(name: str, node: object) -> None:
     """Check that a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
     if not isinstance(node, dict):
         raise problem(400, f"The definition of field '{name}' must be an object.")
@@ -113,7 +112,7 @@ def _check_text(name: str, field: JsonObject) -> None:
         raise problem(400, f"The URI field '{name}' cannot be constrained any further.")
 
 
-def _is_pattern(pattern: Any) -> bool:
+def _is_pattern(pattern: object) -> bool:
     import jsonschema_rs  # imported late, for a quick start; it also reads the patterns of rows
 
     try:
