@@ -99,14 +99,15 @@ docs: setup ## writes the generated parts of docs/sandbox.md and docs/command-li
 docs-site: setup ## builds the documentation as a site in .site, without a reference to another machine
 	@scripts/docs_site.sh
 
-check-lock: setup ## checks that requirements.in, requirements.txt and docs/licences.md match
+check-lock: setup ## checks that requirements*.in, requirements*.txt and docs/licences.md match
 	@$(PY) scripts/check_lock.py
 	@$(PY) scripts/licences.py --check
 
 lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and lists the licences
 	@scripts/lock.sh
 	@scripts/setup.sh
-	@$(PY) scripts/licences.py
+	@scripts/setup.sh --cluster
+	@.venv-cluster/bin/python scripts/licences.py
 
 audit-packages: setup ## lists known vulnerabilities of the pins in requirements.txt; "not checked" if the database cannot be reached
 	@$(PY) scripts/audit_packages.py
