@@ -97,6 +97,11 @@ def alert_key(pipeline: str, digest: str) -> str:
     return f"{pipeline}/alerts/{digest_part(digest)}.json"
 
 
+def alert_claim_key(pipeline: str, lock: str, number: int) -> str:
+    """Return the key of a record that a process is sending an alert. ``lock``: a digest of the alert and its recipient."""
+    return f"{pipeline}/alerts/{digest_part(lock)}/{number:06}.json"
+
+
 def digest_part(digest: str) -> str:
     """Return the digest after a check of its form, for use in a key.
 

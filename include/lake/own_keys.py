@@ -30,6 +30,7 @@ _KEYS = (
     rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
     rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
     rf"{PIPELINE}/(?:schemas|alerts)/{DIGEST}\.json",
+    rf"{PIPELINE}/alerts/{DIGEST}/\d{{6,}}\.json",
     rf"{PIPELINE}/{DAY}/(?:{_OUTPUTS})",
     rf"{PIPELINE}/{DAY}/(?:raw|xdm|valid|staged)/{DIGEST}/(?:manifest|removed)\.json",
     rf"{PIPELINE}/{DAY}/quarantine/[a-z]+-{DIGEST}\.jsonl\.gz",

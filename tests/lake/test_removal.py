@@ -13,7 +13,7 @@ import requests
 
 from include.config.model import Retention
 from include.errors import AccessDenied, BadManifest
-from include.lake.keys import PartitionKey, alert_key, is_removable, schema_key
+from include.lake.keys import PartitionKey, alert_claim_key, alert_key, is_removable, schema_key
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
 from include.steps.clean import clean
@@ -45,6 +45,7 @@ KEYS = {
     f"{PLACE.first_ledger}/000001.json": False,
     schema_key("shop", DIGEST): False,
     alert_key("shop", DIGEST): False,
+    alert_claim_key("shop", DIGEST, 1): False,
     f"_histories/{DIGEST}/history.json": False,
     f"_histories/{DIGEST}/index.json": False,
     f"_histories/{DIGEST}/batches.json": False,

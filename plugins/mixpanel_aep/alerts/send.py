@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 
 from include.alerts.alert import Alert
-from include.alerts.sent import remember, was_sent
+from include.alerts.sent import Claim, claim, release, remember
 from include.clock import SYSTEM_CLOCK
 from include.config.alerts import NotifierSettings
 from include.config.model import Pipeline
@@ -95,8 +96,9 @@ def _send_once(
 ) -> bool:
     recipient = f"{settings.class_path} {msgspec.json.encode(settings.kwargs, order='sorted').decode()}"
     name, tags = settings.class_path.rpartition(".")[2], {"pipeline": alert.pipeline, "kind": alert.kind}
-    if lake is not None and _is_known(lake, alert, recipient):
-        log.info("Alert %r was sent before through %s", alert.title, name)
+    may_send, claimed = _claim(lake, alert, recipient)
+    if not may_send:
+        log.info("Alert %r was sent before through %s, or is being sent", alert.title, name)
         return False
     _mask_addresses(settings.kwargs)
     try:
@@ -106,23 +108,36 @@ def _send_once(
         cause = one_line(scrub(f"{type(error).__name__}: {error}"), 300)
         log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
         stats.incr("mixpanel_aep.alerts.failed", tags=tags)
+        if lake is not None and claimed is not None:
+            with _log_lake_errors():
+                release(lake, claimed, SYSTEM_CLOCK.now())
         return False
     log.info("Alert %r was sent through %s", alert.title, name)
     stats.incr("mixpanel_aep.alerts.sent", tags=tags)
     if lake is not None:
-        try:
+        with _log_lake_errors():
             remember(lake, alert, recipient, SYSTEM_CLOCK.now())
-        except PipelineError as error:
-            log.warning("The alert may be sent again: %s", error)
     return True
 
 
-def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
+def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:
+    """Return whether to send an alert, and the claim; without a readable lake it is sent without one."""
+    if lake is None:
+        return True, None
     try:
-        return was_sent(lake, alert, recipient)
+        claimed = claim(lake, alert, recipient, SYSTEM_CLOCK.now())
     except PipelineError as error:
         log.warning("Whether the alert was sent before is not known: %s", error)
-        return False
+        return True, None
+    return claimed is not None, claimed
+
+
+@contextmanager
+def _log_lake_errors() -> Iterator[None]:
+    try:
+        yield
+    except PipelineError as error:
+        log.warning("The alert may be sent late, or again: %s", error)
 
 
 def _mask_addresses(value: object) -> None:

@@ -35,7 +35,7 @@ _RECORDS = {
     "gone": "the batch is not active any more",
 }
 """What each kind of record of the ledger means."""
-_STATIC = {"board.css": "text/css", "board.js": "text/javascript"}
+_STATIC = {"board.css": "text/css", "board.js": "text/javascript", "home.js": "text/javascript"}
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:

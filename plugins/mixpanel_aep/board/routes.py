@@ -30,7 +30,7 @@ from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_link
-from mixpanel_aep.board.views import DayView, day_view, pipeline_views, summary
+from mixpanel_aep.board.views import DayView, PipelineView, day_view, failed_days, pipeline_views, summary
 from mixpanel_aep.context import parse_day, partition_of
 
 router = APIRouter(prefix="/board")
@@ -59,11 +59,15 @@ def static_file(name: str) -> Response:
 @router.get("", dependencies=_may_read_dags)
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
     """Show every pipeline whose DAG the user may read, those that need attention first."""
-    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
-    shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
-    views = pipeline_views(session, shown)
+    views = _readable_views(session, user)
     views.sort(key=lambda view: (not view.needs_attention, -view.missing, view.pipeline.name))
     return render(request, "overview.html.j2", views=views, summary=summary(views))
+
+
+@router.get("/failed", dependencies=_may_read_dags)
+def failed(session: SessionDep, user: GetUserDep) -> dict[str, str]:
+    """Return a sentence about failed days, for Airflow's home page; it is empty if no day has failed."""
+    return {"sentence": failed_days(_readable_views(session, user))}
 
 
 @router.get("/dag/{dag_id}", dependencies=_may_read)
@@ -150,6 +154,12 @@ def rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
 def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
     """Show the first rows of a day's quarantine with their values."""
     return _rows(request, dag_id, day, show_values=True)
+
+
+def _readable_views(session: SessionDep, user: GetUserDep) -> list[PipelineView]:
+    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
+    shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
+    return pipeline_views(session, shown)
 
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
