@@ -97,8 +97,9 @@ coverage: setup ## measures the coverage of `make test`; a page in .coverage-htm
 types: setup ## runs mypy, strict
 	@.venv/bin/mypy
 
-docs: setup ## writes the generated parts of docs/sandbox.md and docs/command-line.md
+docs: setup ## writes the generated parts of docs/sandbox.md and docs/command-line.md, and the picture of the flow
 	@$(PY) scripts/sandbox_docs.py
+	@$(PY) scripts/flow_picture.py
 	@$(PY) -m include.cli.reference
 
 docs-site: setup ## builds the documentation as a site in .site, without a reference to another machine
