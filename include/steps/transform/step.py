@@ -107,6 +107,7 @@ class Transform(Step):
             "settings": digest_of(_settings(self.workspace.pipeline)),
             "recipe": str(self.recipe),
             "data_version": str(DATA_VERSION),
+            **({"file_rows": str(limits.file_rows)} if (limits := self._limits) != LIMITS else {}),
         }
 
     def base_inputs(self) -> dict[str, str] | None:
@@ -189,7 +190,20 @@ class Transform(Step):
             time_in_ms=source.time_in_ms,
             recipe=self.recipe,
             rows=self.raw.rows,
-            limits=LIMITS,
+            limits=self._limits,
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        """The sizes of files and buckets: smaller ones if a shard of the day has fewer rows than a usual file."""
+        rows = self.workspace.pipeline.shard_events
+        if rows is None or rows >= LIMITS.file_rows:
+            return LIMITS
+        return replace(
+            LIMITS,
+            file_rows=rows,
+            small_rows=min(rows, LIMITS.small_rows),
+            bucket_rows=min(rows // 4, LIMITS.bucket_rows),
         )
 
     def _compiled(self, raw: Manifest) -> CompiledMapping:

@@ -32,6 +32,19 @@ _WRITTEN_ROWS = 2_000
 """The number of rows that are Python objects at the same time."""
 
 
+class ReasonExamples:
+    """The first values that each reason refuses, as the report shows them."""
+
+    def __init__(self) -> None:
+        self.by_reason: dict[Reason, list[str]] = {}
+
+    def add(self, reason: Reason, value: Any) -> None:
+        """Add a value, unless the reason has enough examples."""
+        shown = self.by_reason.setdefault(reason, [])
+        if len(shown) < _EXAMPLES:
+            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
+
+
 @dataclass(frozen=True)
 class RefusedRows:
     """Rows that were refused. ``reasons``: rows by reason; ``examples``: values by reason, if allowed.
@@ -71,13 +84,14 @@ class InvalidRows:
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self._rows = 0
         self._reasons: Counter[Reason] = Counter()
-        self._examples: dict[Reason, list[str]] = {}
+        self._examples = ReasonExamples()
         self._path = scratch / "quarantine.jsonl.gz"
         self._show_values = show_values
 
     def result(self) -> RefusedRows:
         """Return the rows that were refused so far."""
-        return RefusedRows(self._rows, self._reasons, self._examples, self._path if self._rows else None)
+        path = self._path if self._rows else None
+        return RefusedRows(self._rows, self._reasons, self._examples.by_reason, path)
 
     def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
@@ -140,7 +154,5 @@ class InvalidRows:
         value: Any = row
         for name in reason.field.split(".*")[0].split("."):
             value = value.get(name) if isinstance(value, dict) else None
-        shown = self._examples.setdefault(reason, [])
-        if len(shown) < _EXAMPLES:
-            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
+        self._examples.add(reason, value)
         return {**reason.record, "value": value}

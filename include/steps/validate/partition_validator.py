@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +21,7 @@ from include.quality.gx import load
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
 from include.quality.suite import Screen, failing_rows
+from include.quality.view import Path as ColumnPath
 from include.steps.day_rows import RowFile
 from include.steps.validate.day_counts import COUNTED, DayCounts
 from include.steps.validate.invalid_rows import InvalidRows
@@ -45,6 +46,10 @@ class PartitionValidator:
     schema: XdmSchema
     now: datetime
 
+    def specs(self, columns: set[ColumnPath]) -> list[ExpectationSpec]:
+        """Return the expectations for rows with these leaf columns."""
+        return derive(self.schema, columns, _rules(self.workspace, self.now))
+
     def check_rows(self, files: Sequence[RowFile], scratch: Path) -> CheckedRows:
         """Validate the rows of transform's files. ``scratch``: a folder for the valid rows and the others.
 
@@ -57,7 +62,7 @@ class PartitionValidator:
             return CheckedRows()
         sources = [pq.ParquetFile(file.path) for file in files]
         columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
-        specs = derive(self.schema, columns, _rules(self.workspace, self.now))
+        specs = self.specs(columns)
         self._require_columns(specs, {path[0] for path in columns})
         counts, mapped = DayCounts(), 0
         with _preload_gx():
@@ -84,19 +89,17 @@ class PartitionValidator:
             has_aep_form(source) or left != file
             for source, file, left in zip(sources, files, kept, strict=True)
         )
-        warned = Counter[Reason]()
-        for number, rows in failed.items():
-            if specs[number].severity == "warning":
-                warned[specs[number].reason] += rows
         return CheckedRows(
             mapped=mapped,
             specs=tuple(specs),
+            columns=frozenset(columns),
             failed=failed,
-            warned=warned,
+            warned=warnings_of(specs, failed),
             refused=invalid.result(),
             by_hour=+counts.by_hour,
             by_event=+counts.by_event,
             double_ids=counts.double_ids(each.path for each in kept if each.rows),
+            span=counts.span,
             kept=tuple(kept),
             form=AEP_FORM if has_form else None,
         )
@@ -136,6 +139,15 @@ class PartitionValidator:
                 f"Schema {self.schema.title!r} requires {', '.join(missing)}, but no row has a value for it.",
                 "Add a mapping for it, or make the field optional in its field group.",
             )
+
+
+def warnings_of(specs: Sequence[ExpectationSpec], failed: Mapping[int, int]) -> Counter[Reason]:
+    """Return the warnings about rows by reason. ``failed``: rows by the number of their expectation."""
+    warned = Counter[Reason]()
+    for number, rows in failed.items():
+        if specs[number].severity == "warning":
+            warned[specs[number].reason] += rows
+    return warned
 
 
 def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, ...]:

@@ -149,7 +149,7 @@ class PartitionOperator(PipelineOperator):
         source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
         return step_lineage(workspace, manifest, source)
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Mapping[str, Any]) -> Any:
         """Run the step in the workspace of the run's partition."""
         return self.run_step(self.workspace(context), context)
 
