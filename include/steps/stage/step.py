@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from include.aep.decide import active_records, refused_record
-from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
@@ -26,6 +25,7 @@ from include.steps.history.provenance import (
     require_one_recipe,
     source_of,
 )
+from include.steps.stage.batch_size import require_room, warn_of_large_batch
 from include.steps.stage.unloaded_rows import UnloadedRows
 from include.steps.step import Made, Step, run_step
 from include.steps.workspace import DATA_VERSION, Workspace
@@ -33,8 +33,6 @@ from include.xdm.convert.aep_parquet import AEP_FORM, AepParquetWriter
 
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
-MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
-"""What AEP ingests as one batch, 1 TB; it recommends less than 10,000 files and 100 GB (EP:ingestion/guardrails.md)."""
 
 
 def stage_partition(
@@ -117,9 +115,10 @@ class Stage(Step):
         with closing(self._unloaded(scratch)) as unloaded:
             if unloaded.is_everything and _can_be_sent(workspace, valid):
                 files = _reuse_valid_files(unloaded.day, digest)
-                _require_room(workspace, files)
+                require_room(workspace, files)
             else:
                 files = _write_new_files(workspace, unloaded, scratch, digest)
+            warn_of_large_batch(workspace, files)
             ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
             counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
         details = {
@@ -188,7 +187,7 @@ def _write_new_files(
         key = f"{workspace.partition.output('stage', digest)}/{name}"
         files.append(upload_file(workspace.lake, key, path, rows))
         path.unlink()
-        _require_room(workspace, files)
+        require_room(workspace, files)
     return files
 
 
@@ -198,16 +197,6 @@ def _publish_ids(
     if (listed := unloaded.listed_ids) is not None:
         return copy_ids(listed, unloaded.mapped, history, workspace, digest, scratch)
     return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
-
-
-def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
-    size = sum(file.bytes for file in files)
-    if len(files) > MOST_FILES or size > MOST_BYTES:
-        raise PayloadTooLarge(
-            f"Partition {workspace.partition} of {workspace.pipeline.name} exceeds AEP's limit for one batch: "
-            f"{len(files)} files of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
-            "Stage Parquet if aep.format is json, or exclude events with mixpanel.events or mixpanel.where.",
-        )
 
 
 class _Writer(Protocol):

@@ -203,7 +203,7 @@ class Transform(Step):
             LIMITS,
             file_rows=rows,
             small_rows=min(rows, LIMITS.small_rows),
-            bucket_rows=min(rows // 4, LIMITS.bucket_rows),
+            bucket_rows=max(1, min(rows // 4, LIMITS.bucket_rows)),
         )
 
     def _compiled(self, raw: Manifest) -> CompiledMapping:

@@ -15,10 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.config.model import Retention
 from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest
 from include.lake.manifests import manifests_of
+from include.steps.clean import clean
 from include.steps.stage.step import stage_partition
 from include.steps.validate import shard_rows
 from include.steps.validate.partition_validator import PartitionValidator
@@ -207,6 +209,22 @@ def test_names_that_a_shard_does_not_list_are_not_counted_by_name(
     ]
     made = validate_partition(place, several_files(place, tmp_path, *named))
     assert (made.details["by_event"], made.details["other_events"]) == ({"a": 6}, 2)
+
+
+def test_refused_rows_of_shards_are_removed_with_the_quarantine_of_the_day(
+    lake: Lake, tmp_path: Path, checked: list[int]
+) -> None:
+    """They are a copy of it. If the day has to be validated again, so are these shards."""
+    place = in_shards(lenient(lake), 4)
+    mapped = several_files(place, tmp_path, *parts_of(["NOK", "nok"] * 2, ["SEK"] * 4))
+    made = validate_partition(place, mapped)
+    kept = place.pipeline.model_copy(update={"retention": Retention(quarantine_days=1, superseded_days=None)})
+    done = clean(lake, kept, datetime.now(UTC) + timedelta(days=2))
+    assert done.removed == {"quarantine": 2}
+    assert place.has_files(made)
+    again = validate_partition(in_shards(lenient(lake, "99%"), 4), mapped)
+    assert (again.counts, checked) == (made.counts, [1, 1, 1, 1])
+    assert validate_partition(place, mapped, with_files=True) == made
 
 
 @pytest.fixture(scope="module")
