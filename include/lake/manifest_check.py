@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.errors import BadManifest
 from include.lake.keys import DayKey, KeyKind, read_key
 from include.lake.lake import Lake
 from include.lake.own_keys import DIGEST
+
+if TYPE_CHECKING:
+    from include.lake.manifest import Manifest
 
 _NAMES_FILES_OF = {
     "export": ("export",),
@@ -22,8 +25,8 @@ _NAMES_FILES_OF = {
 _REMOVE = "It was changed. Move its folder out of the lake and run the partition again; outputs of earlier steps are kept."
 
 
-def require_own_files(lake: Lake, key: str, manifest: Any) -> None:
-    """Compare a manifest (``include.lake.manifest.Manifest``) with its key.
+def require_own_files(lake: Lake, key: str, manifest: Manifest) -> None:
+    """Compare a manifest with its key.
 
     Raises:
         BadManifest: the manifest belongs to another output, or refers to a file elsewhere.

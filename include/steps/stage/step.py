@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from include.aep.decide import active_records, refused_record
 from include.lake.history import History
@@ -30,6 +30,9 @@ from include.steps.stage.unloaded_rows import UnloadedRows
 from include.steps.step import Made, Step, run_step
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, AepParquetWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
@@ -200,15 +203,15 @@ def _publish_ids(
 
 
 class _Writer(Protocol):
-    def write(self, table: Any) -> None: ...
+    def write(self, table: pa.Table) -> None: ...
     def close(self) -> None: ...
 
 
 class _JsonLinesWriter:
-    def __init__(self, path: Path, schema: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
+    def __init__(self, path: Path, schema: pa.Schema) -> None:  # noqa: ARG002 - JSON Lines need no schema
         self._file = path.open("wb")
 
-    def write(self, table: Any) -> None:
+    def write(self, table: pa.Table) -> None:
         for row in table.to_pylist(maps_as_pydicts="strict"):
             self._file.write(
                 json.dumps(without_nulls(row), ensure_ascii=False, default=instant_text).encode() + b"\n"
@@ -218,10 +221,13 @@ class _JsonLinesWriter:
         self._file.close()
 
 
-_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": AepParquetWriter, "json": _JsonLinesWriter}
+_WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
+    "parquet": AepParquetWriter,
+    "json": _JsonLinesWriter,
+}
 
 
-def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
+def _write(tables: Iterator[pa.Table], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
     """Yield files of at least ``FILE_ROWS`` rows, except for the last one, with their number of rows."""
     path, writer, rows = scratch / "staged", None, 0
     for table in tables:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.quality.view import Part, RowChunk, View
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 _HOUR_MS = 3_600_000
@@ -29,7 +31,7 @@ class DayCounts:
         self.by_event: Counter[str] = Counter()
         self.span: tuple[int, int] | None = None
         """The first and the last ``timestamp`` of the added rows, in milliseconds since the epoch."""
-        self._ids: list[Any] = []
+        self._ids: list[npt.NDArray[np.uint64]] = []
 
     def add(self, chunk: RowChunk) -> None:
         """Count the rows of a chunk."""
@@ -101,7 +103,7 @@ def _hour_name(hour: int) -> str:
     return datetime.fromtimestamp(hour * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
 
 
-def _keys(ids: Any) -> Any:
+def _keys(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """Return a 64-bit number for each id of an Arrow array: equal ids have equal numbers."""
     import numpy as np
     import pyarrow.compute as pc
@@ -115,7 +117,7 @@ def _keys(ids: Any) -> Any:
     return keys
 
 
-def _hash_words(ids: Any) -> Any:
+def _hash_words(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """Return hashes of texts of 64 bytes, read from Arrow's buffer as eight words each."""
     import numpy as np
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.lake.manifest import upload_file
 from include.quality.aep_json import without_nulls
@@ -19,6 +19,14 @@ from include.steps.gzip_writer import gzip_writer
 from include.steps.validate.day_counts import DayCounts
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AepParquetWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    Positions = npt.NDArray[np.int64]
 
 
 def reason_of(record: Mapping[str, Any]) -> Reason:
@@ -93,7 +101,9 @@ class InvalidRows:
         path = self._path if self._rows else None
         return RefusedRows(self._rows, self._reasons, self._examples.by_reason, path)
 
-    def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
+    def split(
+        self, source: pq.ParquetFile, target: Path, reasons: Mapping[Reason, Positions], counts: DayCounts
+    ) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
 
         ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of
@@ -129,7 +139,11 @@ class InvalidRows:
         return kept
 
     def _quarantine(
-        self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile
+        self,
+        table: pa.Table,
+        positions: Positions,
+        reasons: Mapping[Reason, Positions],
+        quarantine: gzip.GzipFile,
     ) -> None:
         why: dict[int, list[Reason]] = {int(position): [] for position in positions}
         for reason, rows in reasons.items():

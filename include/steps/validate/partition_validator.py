@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.errors import SchemaError
 from include.lake.lake import Lake
@@ -30,6 +30,11 @@ from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form
 from include.xdm.schema.xdm_schema import XdmSchema
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+    from include.steps.validate.invalid_rows import Positions
 
 SCREENED_ROWS, EXPLAINED_ROWS = 100_000, 300_000
 """The number of rows to read at once, in whole row groups: a chunk that is checked row by row costs a run of GX."""
@@ -159,11 +164,13 @@ def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, 
     )
 
 
-def _failing_rows(source: Any, specs: Sequence[ExpectationSpec], suspects: set[int]) -> dict[int, Any]:
+def _failing_rows(
+    source: pq.ParquetFile, specs: Sequence[ExpectationSpec], suspects: set[int]
+) -> dict[int, Positions]:
     """Return the rows of an open file that fail each of the suspected expectations, as ascending arrays, by number."""
     import numpy as np
 
-    by_spec: dict[int, list[Any]] = {number: [] for number in sorted(suspects)}
+    by_spec: dict[int, list[Positions]] = {number: [] for number in sorted(suspects)}
     for chunk, views in row_chunks(source, {specs[n].view for n in suspects}, EXPLAINED_ROWS):
         here = [number for number in by_spec if specs[number].view in views]
         for number, rows in failing_rows(chunk, specs, here).items():

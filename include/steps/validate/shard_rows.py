@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from include.errors import BadManifest
 from include.lake.manifest import LakeFile, Manifest
 from include.quality.constraints import Reason
 from include.steps.day_rows import RowFile
@@ -47,7 +48,11 @@ def shard_details(rows: CheckedRows, refused: LakeFile | None) -> dict[str, Any]
 
 
 def add_shards(
-    workspace: Workspace, shards: Sequence[Manifest], validator: PartitionValidator, scratch: Path
+    workspace: Workspace,
+    mapped: Manifest,
+    shards: Sequence[Manifest],
+    validator: PartitionValidator,
+    scratch: Path,
 ) -> CheckedRows | None:
     """Return the rows of a day as the sum of its shards, in their order; None if the sum is not the result of the day.
 
@@ -56,8 +61,10 @@ def add_shards(
     ``scratch``: a folder for the quarantine of the day.
 
     Raises:
+        BadManifest: the shards do not account for the rows of ``mapped``, the manifest of transform.
         FilesRemoved: a file of a shard is not in the lake any more.
     """
+    _require_all_rows(workspace, mapped, shards)
     details = [shard.details for shard in shards]
     if obstacle := _obstacle(details):
         log.warning("The shards have %s, so the day is validated as a whole.", obstacle)
@@ -83,6 +90,17 @@ def add_shards(
         kept=tuple(RowFile(Path(file.key), file.rows, file) for shard in shards for file in shard.files),
         form=AEP_FORM if all(each["form"] == AEP_FORM for each in details) else None,
     )
+
+
+def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[Manifest]) -> None:
+    """Check that every mapped row is in a file of a shard, or was refused."""
+    accounted = sum(shard.own_rows + shard.counts["quarantined"] for shard in shards)
+    if not accounted == sum(shard.counts["mapped"] for shard in shards) == mapped.rows:
+        raise BadManifest(
+            f"The shards of partition {workspace.partition} account for {accounted} of {mapped.rows} mapped rows.",
+            f"A manifest was changed. Move {workspace.lake.uri(workspace.partition.step('validate_shard'))} out of the lake, "
+            "then clear the task validate.",
+        )
 
 
 def _obstacle(details: Sequence[Mapping[str, Any]]) -> str:

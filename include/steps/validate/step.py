@@ -85,7 +85,9 @@ class Validate(Step):
         workspace, mapped = self.workspace, self.mapped
         shards = shards_of(mapped, workspace.pipeline.shard_events)
         found = [validate_shard(workspace, mapped, shard, with_files=True) for shard in shards]
-        return add_shards(workspace, found, validator, _folder(scratch, "shards")) if found else None
+        if not found:
+            return None
+        return add_shards(workspace, mapped, found, validator, _folder(scratch, "shards"))
 
     def _judge(
         self,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from include.config.model import Retention
-from include.errors import PartitionRefused, TooManyQuarantined
+from include.errors import BadManifest, PartitionRefused, TooManyQuarantined
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest
 from include.lake.manifests import manifests_of
@@ -25,7 +25,7 @@ from include.steps.stage.step import stage_partition
 from include.steps.validate import shard_rows
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.validate.shard_step import unchecked_shards, validate_shard
-from include.steps.validate.shards import shards_of
+from include.steps.validate.shards import Shard, shards_of
 from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 from tests.support.builders import NOON, event, line, quarantined, transformed, workspace
@@ -194,6 +194,22 @@ def test_shards_with_different_columns_are_not_added(
     expected, made = validate_partition(whole, mapped), validate_partition(place, mapped)
     assert described(place, made) == described(whole, expected)
     assert "The shards have different columns, so the day is validated as a whole." in caplog.messages
+
+
+@pytest.mark.parametrize("changed", [{"mapped": 5}, {"quarantined": 0}, {"mapped": 3, "quarantined": 0}])
+def test_shards_that_do_not_account_for_all_rows_are_refused(
+    lake: Lake, tmp_path: Path, changed: dict[str, int]
+) -> None:
+    place = in_shards(lenient(lake), 4)
+    mapped = several_files(place, tmp_path, *parts_of(["NOK", "nok"] * 2, ["SEK"] * 4))
+    shard = validate_shard(place, mapped, Shard(0, 0))
+    assert lake.root is not None
+    path = lake.root / place.partition.manifest("validate_shard", shard.digest)
+    path.write_text(shard.model_copy(update={"counts": {**shard.counts, **changed}}).model_dump_json())
+    with pytest.raises(
+        BadManifest, match=r"The shards of partition 2026-07-01 account for \d of 8 mapped rows"
+    ):
+        validate_partition(place, mapped)
 
 
 def test_names_that_a_shard_does_not_list_are_not_counted_by_name(
