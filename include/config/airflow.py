@@ -14,7 +14,7 @@ from include.config.cron import cron
 LONGEST_HOURS = 20
 """The longest timeout of a task: less than the visibility timeout of deploy/, after which Celery starts a task again."""
 TaskName = Literal[
-    "export", "transform", "validate", "stage", "ingest",
+    "export", "transform", "shards", "validate_shard", "validate", "stage", "ingest",
     "look", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
 ]  # fmt: skip
 
@@ -35,6 +35,8 @@ TASKS: dict[TaskName, TaskDefaults] = {
     # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
     "export": TaskDefaults(timeout_hours=12, pool="mixpanel_export"),
     "transform": TaskDefaults(timeout_hours=2),
+    "shards": TaskDefaults(timeout_hours=0.25),
+    "validate_shard": TaskDefaults(timeout_hours=2),
     "validate": TaskDefaults(timeout_hours=2),
     "stage": TaskDefaults(timeout_hours=2),
     "ingest": TaskDefaults(pool="aep_ingest"),
@@ -52,7 +54,10 @@ TASKS: dict[TaskName, TaskDefaults] = {
     "setup": TaskDefaults(2, 20, 60, 1 / 3, "aep_ingest"),
     "start": TaskDefaults(timeout_hours=0.25),
 }
-"""The defaults of every task, by its name in Airflow; ``setup`` is the pipeline's task of ``mixpanel_aep_setup``."""
+"""The defaults of every task, by its name in Airflow; ``setup`` is the pipeline's task of ``mixpanel_aep_setup``.
+
+``shards`` and ``validate_shard`` exist only with ``shard_events``.
+"""
 
 
 def _printable(value: str) -> str:

@@ -156,6 +156,8 @@ class Pipeline(_Section):
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
     catch_up_days: int = Field(0, ge=0, le=60)
+    shard_events: int | None = Field(None, ge=1000)
+    """A day with more rows is validated in shards of about so many rows, by several tasks. None: by one task."""
     start_date: date
     end_date: date | None = None
     lake: str | None = None

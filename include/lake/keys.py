@@ -15,12 +15,15 @@ from include.redact import one_line
 STEP_FOLDERS = {
     "export": "raw",
     "transform": "xdm",
+    "validate_shard": "valid-shards",
     "validate": "valid",
     "stage": "staged",
 }
 
 MANIFEST_NAME = "manifest.json"
 REMOVAL_NAME = "removed.json"
+REFUSED_NAME = "refused.jsonl.gz"
+"""The file of a shard's quarantine records."""
 HISTORIES = "_histories"
 """The folder of all histories; pipeline names cannot begin with an underscore."""
 SUPPRESSION = "_suppressed"

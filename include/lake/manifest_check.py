@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 _NAMES_FILES_OF = {
     "export": ("export",),
     "transform": ("transform",),
-    "validate": ("transform", "validate"),
-    "stage": ("transform", "validate", "stage"),
+    "validate_shard": ("transform", "validate_shard"),
+    "validate": ("transform", "validate_shard", "validate"),
+    "stage": ("transform", "validate_shard", "validate", "stage"),
 }
-"""An output may refer to files of earlier steps instead of copying them."""
+"""An output may refer to files of earlier steps, or of shards, instead of copying them."""
 _REMOVE = (
     "The manifest was changed or moved. Move its folder out of the lake and run the partition again; outputs of earlier "
     "steps are kept."

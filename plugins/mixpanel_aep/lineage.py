@@ -23,14 +23,13 @@ from openlineage.client.facet_v2 import (
 
 from include.lake.history import Source, Target
 from include.lake.keys import STEP_FOLDERS
-from include.lake.manifest import Manifest
+from include.lake.manifest import PREVIOUS_STEP, Manifest
 from include.steps.workspace import Workspace
 
 if TYPE_CHECKING:
     from include.lake.manifest import StepName
 
 Lineage: TypeAlias = "OperatorLineage[InputDataset | OutputDataset, RunFacet]"
-_BEFORE: dict[str, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
 _MOST_FIELDS = 1000
 """A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
 
@@ -48,7 +47,7 @@ class PartitionRunFacet(RunFacet):
 
 def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
     """Return the lineage of a step of the lake."""
-    before = _BEFORE.get(manifest.step)
+    before = PREVIOUS_STEP.get(manifest.step)
     read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
     written = OutputDataset(
         *_lake_dataset(workspace, manifest.step),
@@ -111,7 +110,7 @@ def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, Dataset
     """Return the XDM schema of an output; none for an export, which has no schema."""
     found: Manifest | None = manifest
     while found is not None and "schema" not in found.inputs:
-        before = _BEFORE.get(found.step)
+        before = PREVIOUS_STEP.get(found.step)
         found = workspace.find(before, found.inputs[before]) if before else None
     if found is None:
         return {}

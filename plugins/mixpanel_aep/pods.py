@@ -45,6 +45,8 @@ _LARGE = PodSize("1", "1Gi", "2", "2Gi")
 SIZES = {
     "export": _SMALL,
     "transform": _LARGE,
+    "shards": _SMALL,
+    "validate_shard": _LARGE,
     "validate": _LARGE,
     "stage": _MIDDLE,
     "ingest": _SMALL,

@@ -21,7 +21,7 @@ from include.json_types import JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Manifest
+from include.lake.manifest import STEPS, Manifest
 from include.lake.manifests import find_manifest, manifests_of
 from include.mixpanel.stored_day import stored_day
 from include.steps.history.provenance import recipe_for
@@ -157,9 +157,9 @@ def result_of(
 
 
 def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
-    """Return the newest manifest of each step."""
+    """Return the newest manifest of each step of the day."""
     by_age = sorted(manifests_of(lake, partition), key=lambda manifest: manifest.created_at)
-    return {manifest.step: manifest for manifest in by_age}
+    return {manifest.step: manifest for manifest in by_age if manifest.step in STEPS}
 
 
 def line_id(project_id: int, line: bytes, time_in_ms: bool = False, recipe: int = RECIPE) -> str:

@@ -151,7 +151,7 @@ class PartitionOperator(PipelineOperator):
         source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
         return step_lineage(workspace, manifest, source)
 
-    def run_pipeline(self, context: Context) -> Summary:
+    def run_pipeline(self, context: Context) -> object:
         """Run the step in the workspace of the run's partition."""
         return self.run_step(self.workspace(context), context)
 
