@@ -34,8 +34,8 @@ def publish_delta(
     base, lines = compared.base, compared.difference
     assert base is not None  # a comparison without a base has no difference
     assert lines is not None
-    added = write_lines(scratch / "added.jsonl.gz", _lines(iter([raw.path]), lines.added))
-    removed = write_lines(scratch / "removed.jsonl.gz", _lines(compared.base_paths, lines.removed))
+    added = write_lines(scratch / "added.jsonl.gz", _lines([raw.path], lines.added, lines.new))
+    removed = write_lines(scratch / "removed.jsonl.gz", _lines(compared.base_paths, lines.removed, lines.old))
     sums = {
         name: LineDigests.of([file.path], scratch / f"lines-{name}.bin").sum
         for name, file in (("added", added), ("removed", removed))
@@ -68,8 +68,11 @@ def publish_delta(
         return workspace.require("export", output.digest)
 
 
-def _lines(paths: Iterable[Path], workspaces: Any) -> Iterator[bytes]:
-    return (line for _, line in lines_at(paths, (workspaces + 1).tolist()))
+def _lines(paths: Iterable[Path], places: Any, known: Mapping[int, bytes] | None) -> Iterator[bytes]:
+    """Yield the lines at some places, from 0; ``known``: lines by place that need not be read again."""
+    if known is not None:
+        return (known[place] for place in places.tolist())
+    return (line for _, line in lines_at(paths, (places + 1).tolist()))
 
 
 def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[bytes]:

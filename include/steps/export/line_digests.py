@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ _KEPT_BYTES = 16
 _PASS_LINES = 1_500_000
 """The number of lines of an export that are compared at once."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
+_MOST_LINE_BYTES = 8 * 1024 * 1024
+"""The lines of an export that are not skipped stay in memory up to this size."""
 
 
 class LineSum:
@@ -47,11 +49,15 @@ class LineSum:
 
 @dataclass(frozen=True)
 class LineDigests:
-    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``."""
+    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``.
+
+    ``lines``: the lines by position, if they are small enough to stay in memory.
+    """
 
     path: Path
     rows: int
     sum: str
+    lines: Mapping[int, bytes] | None
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
@@ -77,6 +83,8 @@ class DigestWriter:
 
     def __init__(self, path: Path) -> None:
         self._path, self._sum, self._rows = path, LineSum(), 0
+        self._lines: dict[int, bytes] | None = {}
+        self._line_bytes = 0
 
     def __enter__(self) -> DigestWriter:
         self._file = self._path.open("wb")
@@ -94,19 +102,29 @@ class DigestWriter:
         records[:, 2] = np.arange(place, place + len(lines))
         self._file.write(records.tobytes())
         self._rows += len(lines)
+        self._line_bytes += sum(map(len, lines))
+        if self._line_bytes > _MOST_LINE_BYTES:
+            self._lines = None
+        if self._lines is not None:
+            self._lines.update(enumerate(lines, place))
 
     @property
     def digests(self) -> LineDigests:
         """The digests that were written."""
-        return LineDigests(self._path, self._rows, self._sum.text)
+        return LineDigests(self._path, self._rows, self._sum.text, self._lines)
 
 
 @dataclass(frozen=True)
 class LineDifference:
-    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export."""
+    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export.
+
+    ``old``, ``new``: the lines of both by position, if they are in memory.
+    """
 
     removed: Any
     added: Any
+    old: Mapping[int, bytes] | None = None
+    new: Mapping[int, bytes] | None = None
 
     @property
     def rows(self) -> int:
@@ -131,7 +149,8 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
         found += len(gone) + len(come)
         if found > most:
             return None
-    return LineDifference(*(np.sort(np.concatenate(workspaces)) for workspaces in (removed, added)))
+    gone, come = (np.sort(np.concatenate(places)) for places in (removed, added))
+    return LineDifference(gone, come, old.lines, new.lines)
 
 
 def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
