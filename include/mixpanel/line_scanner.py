@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from include.http.line_splitter import LineSplitter
+from include.mixpanel.byte_places import rare_places
 from include.mixpanel.export_guard import ExportGuard, clean_line
 
 _HEAD = int.from_bytes(b'{"event"', "little")
@@ -88,7 +89,7 @@ class LineScanner:
         """Check the whole lines in ``piece[first:last]``."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         buffers = self._buffers.for_bytes(len(text))
-        ends = _places(np.equal(text, _LINE_FEED, out=buffers.first))
+        ends = rare_places(np.equal(text, _LINE_FEED, out=buffers.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
@@ -100,17 +101,6 @@ class LineScanner:
                 self._guard.count_ordinary_lines(here - before - 1, line)
             if here < len(ends):
                 self._check_line(piece[first + starts[here] : first + ends[here]])
-
-
-def _places(found: Any) -> Any:
-    """Return the indices where a boolean array is true, like ``np.flatnonzero``, in half the time for sparse arrays."""
-    words: Any = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")
-    at = np.flatnonzero(words)
-    bits = words[at]
-    if (bits & (bits - 1)).any():  # a word with more than one bit
-        return np.flatnonzero(found)
-    rest = np.flatnonzero(found[len(words) * 64 :]) + len(words) * 64
-    return np.concatenate((at * 64 + np.bitwise_count((bits - 1) & ~bits), rest))
 
 
 def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> Any:
@@ -136,6 +126,6 @@ def _lines_with_early(text: Any, ends: Any, buffers: _Buffers) -> Any:
     small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
     found = np.equal(small[4:], _Y, out=buffers.first[4:])
     found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
-    places = _places(found)
+    places = rare_places(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
     return np.searchsorted(ends, places)

@@ -36,11 +36,21 @@ def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
     kept = np.ones(table.num_rows, bool)
     kept[losers] = False
     rows = np.flatnonzero(kept)
-    stamps = table["timestamp"].to_numpy()[rows]
-    words = ids[rows]
-    rows = rows[np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))]
+    rows = rows[_by_time_and_id(table["timestamp"].to_numpy()[rows], ids[rows])]
     has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
     return DeduplicatedRows(rows, lines, len(losers), has_insert_id.count(False))
+
+
+def _by_time_and_id(stamps: Any, words: Any) -> Any:
+    """Return the order of rows by time and then ``_id``; ``words``: see ``_id_words``."""
+    import numpy as np
+
+    order = np.argsort(words[:, 0])  # by far the fastest sort, because equal numbers may change places
+    order = order[np.argsort(stamps[order], kind="stable")]
+    times, firsts = stamps[order], words[order, 0]
+    if ((times[1:] == times[:-1]) & (firsts[1:] == firsts[:-1])).any():
+        return np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))
+    return order
 
 
 def _id_words(table: Any) -> Any:
@@ -56,7 +66,7 @@ def _dropped_rows(table: Any, first_words: Any, compare_all: bool) -> tuple[list
     """Return the dropped rows, and the kept rows that replace others, with the number of rows of their ``_id``."""
     import numpy as np
 
-    order = np.argsort(first_words, kind="stable")
+    order = np.argsort(first_words)
     ordered = first_words[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(again):

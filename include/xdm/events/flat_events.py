@@ -225,10 +225,10 @@ def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
     return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")
 
 
-def _slices(texts: Any) -> list[bytes]:
-    """Return the texts of an Arrow array without nulls, as bytes."""
+def _slices(texts: Any) -> list[memoryview]:
+    """Return the texts of an Arrow array without nulls, without copying them."""
     import numpy as np
 
-    data = bytes(texts.buffers()[2] or b"")
+    data = memoryview(texts.buffers()[2] or b"")
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset).tolist()
     return [data[first:last] for first, last in pairwise(bounds)]

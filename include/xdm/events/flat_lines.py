@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from include.mixpanel.byte_places import rare_places
 from include.xdm.convert.arrow_arrays import gather_texts, is_utf8
 from include.xdm.events.flat_kinds import UNKNOWN, bare_values
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
@@ -89,11 +90,14 @@ class _Finder:
 
         self.data = data
         self.chars = np.frombuffer(data, np.uint8)
-        self.ends = np.flatnonzero(self.chars == _NEWLINE)
+        controls = rare_places(self.chars < _SPACE)
+        is_end = self.chars[controls] == _NEWLINE
+        self.ends = controls[is_end]
         self.starts = np.append(0, self.ends[:-1] + 1)
         lengths = self.ends - self.starts
         # The characters read around a quote are inside the line.
         self.good = (lengths > len(_START) + len(_MIDDLE) + 4) & (lengths <= LINE_LIMIT_BYTES)
+        self._mark_not_flat(controls[~is_end])
 
     def find(self) -> FlatLines | None:
         import numpy as np
@@ -116,18 +120,16 @@ class _Finder:
         import numpy as np
 
         chars = self.chars
-        if np.count_nonzero(chars < _SPACE) != len(self.ends):
-            self._mark_not_flat(np.flatnonzero((chars < _SPACE) & (chars != _NEWLINE)))
-        quotes = np.flatnonzero(chars == _QUOTE)
+        is_quote = chars == _QUOTE
         if b"\\" not in self.data:
-            return quotes, np.empty(0, np.int64)
-        escapes = np.flatnonzero(chars == _BACKSLASH)
+            return np.flatnonzero(is_quote), np.empty(0, np.int64)
+        escapes = rare_places(chars == _BACKSLASH)
         escaped = chars[escapes + 1]
         # With two backslashes in a row, the neighbours do not show which character is escaped.
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
         self._mark_not_flat(escapes[is_odd])
-        inner = escapes[escaped == _QUOTE] + 1
-        return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
+        is_quote[escapes[escaped == _QUOTE] + 1] = False
+        return np.flatnonzero(is_quote), escapes
 
     def _mark_not_flat(self, places: Any) -> None:
         """Mark the lines at some places as not flat."""
