@@ -26,8 +26,8 @@ class Limits:
     ``file_rows``: the approximate maximum of a file; ``small_rows``: with fewer rows, all go into one file.
     """
 
-    flush_rows: int = 20_000
-    flush_bytes: int = 12 * _MEGABYTE
+    flush_rows: int = 40_000
+    flush_bytes: int = 28 * _MEGABYTE
     bucket_rows: int = 20_000
     most_buckets: int = 240
     piece_rows: int = 60_000
