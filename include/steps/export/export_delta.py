@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.errors import BadManifest, Conflict
 from include.lake.manifest import Delta, Manifest, delta_fields, upload_file
@@ -14,6 +14,10 @@ from include.steps.export.compare_exports import ComparedExport
 from include.steps.export.line_digests import LineDigests
 from include.steps.export.suppress import Suppressor
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def publish_delta(
@@ -68,7 +72,9 @@ def publish_delta(
         return workspace.require("export", output.digest)
 
 
-def _lines(paths: Iterable[Path], places: Any, known: Mapping[int, bytes] | None) -> Iterator[bytes]:
+def _lines(
+    paths: Iterable[Path], places: npt.NDArray[np.int64], known: Mapping[int, bytes] | None
+) -> Iterator[bytes]:
     """Yield the lines at some places, from 0; ``known``: lines by place that need not be read again."""
     if known is not None:
         return (known[place] for place in places.tolist())

@@ -6,9 +6,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.mixpanel.raw_blocks import read_blocks
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    _Part = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 _WORDS = 8
 """A SHA-256 is eight 32-bit numbers, the highest first."""
@@ -69,7 +75,7 @@ class LineDigests:
                 writer.add(lines, block.first_line - 1)
         return writer.digests
 
-    def chunks(self) -> Iterator[Any]:
+    def chunks(self) -> Iterator[npt.NDArray[np.uint64]]:
         """Yield arrays of three 64-bit numbers for each line: two of its digest, and its position from 0."""
         import numpy as np
 
@@ -121,8 +127,8 @@ class LineDifference:
     ``old``, ``new``: the lines of both by position, if they are in memory.
     """
 
-    removed: Any
-    added: Any
+    removed: npt.NDArray[np.int64]
+    added: npt.NDArray[np.int64]
     old: Mapping[int, bytes] | None = None
     new: Mapping[int, bytes] | None = None
 
@@ -153,7 +159,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
     return LineDifference(gone, come, old.lines, new.lines)
 
 
-def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
+def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
     """Return the digests of one pass, and their positions."""
     import numpy as np
 
@@ -164,7 +170,7 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
     return found[:, :2], found[:, 2].astype(np.int64)
 
 
-def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
+def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the positions of the digests that only one of two parts has; of repeated digests, the surplus."""
     import numpy as np
 
