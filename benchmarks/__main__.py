@@ -130,7 +130,8 @@ def _afterwards(
     late = measured("benchmarks.step", *place, "day", "--refresh", "late")
     if late.said["counts"]["staged"] != _LATE:
         raise RuntimeError(f"The refresh staged {late.said['counts']['staged']} rows, not {_LATE}.")
-    return {"ingest": ingest, "a green day again": again, "3 late rows": late}
+    received = measured("benchmarks.step", *place, "receive")
+    return {"ingest": ingest, "a green day again": again, "3 late rows": late, "download only": received}
 
 
 def _result(
@@ -169,9 +170,22 @@ def _result(
         "steps": {step: row([one[step] for one in rounds]) for step in steps},
         "export_to_staged": row(together),
         "more": {name: row([found]) for name, found in more.items()},
+        **({"late_rows_to_first_load": _late_share(together, more)} if more else {}),
         "memory_growth_1m_to_10m": None,
         "time_growth_1m_to_10m": None,
     }
+
+
+def _late_share(together: Sequence[Measured], more: Mapping[str, Measured]) -> dict[str, float]:
+    """Return the time of the refresh as a share of the first load's, both with the ingest and without the download."""
+    found = {}
+    for name, kind in (("wall", "seconds"), ("cpu", "cpu_seconds")):
+        ingest, late, download = (
+            float(getattr(more[step], kind)) for step in ("ingest", "3 late rows", "download only")
+        )
+        first = median(float(getattr(one, kind)) for one in together) + ingest
+        found[name] = round((late - download) / (first - download), 3)
+    return found
 
 
 def _growth(small: Mapping[str, Any], large: Mapping[str, Any]) -> dict[str, float]:

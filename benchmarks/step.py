@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,22 @@ def _export(
     return lambda: _of(
         export_partition(environment.workspace, environment.source, environment.mixpanel, refresh=refresh)
     )
+
+
+def _receive(
+    environment: BenchmarkEnvironment, _before: str | None, _refresh: str | None
+) -> Callable[[], dict[str, Any]]:
+    """Receive the day's export and check that it is complete, without storing it in the lake."""
+    day = environment.workspace.partition.day
+
+    def receive() -> dict[str, Any]:
+        with (
+            tempfile.TemporaryDirectory(prefix="mixpanel-aep-receive-") as name,
+            environment.mixpanel.export(day, day) as answer,
+        ):
+            return {"digest": "", "counts": {"exported": answer.save(Path(name) / "events.gz").rows}}
+
+    return receive
 
 
 def _day_run(environment: BenchmarkEnvironment, refresh: str | None = None) -> DayRun:
@@ -144,7 +161,7 @@ def _of(manifest: Any) -> dict[str, Any]:
 
 _STEPS = {
     "setup": _setup, "export": _export, "transform": _transform, "validate": _validate, "stage": _stage,
-    "ingest": _ingest, "day": _day,
+    "ingest": _ingest, "day": _day, "receive": _receive,
 }  # fmt: skip
 
 if __name__ == "__main__":

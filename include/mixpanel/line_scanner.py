@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise, repeat
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from include.http.line_splitter import LineSplitter
+from include.mixpanel.byte_places import rare_places
 from include.mixpanel.export_guard import ExportGuard, clean_line
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    _Bytes = npt.NDArray[np.uint8]
+    _Places = npt.NDArray[np.int64]
 
 _HEAD = int.from_bytes(b'{"event"', "little")
 _PROPERTIES = b'"properties"'
@@ -26,16 +33,17 @@ class _Buffers:
     """Arrays as long as a block, reused for every block: allocating them takes as long as filling them."""
 
     def __init__(self) -> None:
-        self.bytes: Any = np.empty(0, np.uint8)
-        self.first: Any = np.empty(0, bool)
-        self.second: Any = np.empty(0, bool)
+        self.bytes = np.empty(0, np.uint8)
+        self.first = np.empty(0, bool)
+        self.second = np.empty(0, bool)
         self._all = (self.bytes, self.first, self.second)
 
     def for_bytes(self, size: int) -> _Buffers:
         """Return the arrays, resized to ``size``."""
         if len(self._all[0]) < size:
             self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
-        self.bytes, self.first, self.second = (each[:size] for each in self._all)
+        chars, one, other = self._all
+        self.bytes, self.first, self.second = chars[:size], one[:size], other[:size]
         return self
 
 
@@ -88,7 +96,7 @@ class LineScanner:
         """Check the whole lines in ``piece[first:last]``."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         buffers = self._buffers.for_bytes(len(text))
-        ends = _places(np.equal(text, _LINE_FEED, out=buffers.first))
+        ends = rare_places(np.equal(text, _LINE_FEED, out=buffers.first))
         starts = np.concatenate(([0], ends[:-1] + 1))
         stops = ends - (text[ends - 1] == _RETURN)
         ordinary = _ordinary(piece, first, text, starts, stops)
@@ -102,40 +110,32 @@ class LineScanner:
                 self._check_line(piece[first + starts[here] : first + ends[here]])
 
 
-def _places(found: Any) -> Any:
-    """Return the indices where a boolean array is true, like ``np.flatnonzero``, in half the time for sparse arrays."""
-    words: Any = np.packbits(found[: len(found) // 64 * 64], bitorder="little").view("<u8")
-    at = np.flatnonzero(words)
-    bits = words[at]
-    if (bits & (bits - 1)).any():  # a word with more than one bit
-        return np.flatnonzero(found)
-    rest = np.flatnonzero(found[len(words) * 64 :]) + len(words) * 64
-    return np.concatenate((at * 64 + np.bitwise_count((bits - 1) & ~bits), rest))
-
-
-def _ordinary(piece: bytes, first: int, text: Any, starts: Any, stops: Any) -> Any:
+def _ordinary(
+    piece: bytes, first: int, text: _Bytes, starts: _Places, stops: _Places
+) -> npt.NDArray[np.bool_]:
     """Return for each line whether it begins, continues and ends like an event, as a boolean array.
 
     ``text``: the bytes from ``first`` on; ``starts`` and ``stops``: the bounds of the lines in it.
     """
     if len(text) < _SHORTEST:
         return np.zeros(len(starts), bool)
-    heads: Any = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # the eight bytes at every offset
+    heads = np.ndarray((len(text) - 7,), "<u8", text, 0, (1,))  # the eight bytes at every offset
     inside = np.minimum(starts, len(text) - 9)  # a line that begins later is too short anyway
-    ordinary = stops - starts >= _SHORTEST
+    ordinary: npt.NDArray[np.bool_] = stops - starts >= _SHORTEST
     ordinary &= (heads[inside] == _HEAD) & (text[inside + 8] == _COLON) & (text[stops - 1] == _CLOSE)
     found = map(piece.find, repeat(_PROPERTIES), (starts + first).tolist(), (stops + first).tolist())
     ordinary &= np.fromiter(found, np.int64, len(starts)) >= 0
     return ordinary
 
 
-def _lines_with_early(text: Any, ends: Any, buffers: _Buffers) -> Any:
+def _lines_with_early(text: _Bytes, ends: _Places, buffers: _Buffers) -> _Places:
     """Return the indices of the lines that contain the word early in any case; ``ends``: the offsets of the newlines."""
     if len(text) < len(b"early"):
         return np.zeros(0, np.int64)
     small = np.bitwise_or(text, _SMALL, out=buffers.bytes)
     found = np.equal(small[4:], _Y, out=buffers.first[4:])
     found &= np.equal(small[3:-1], _L, out=buffers.second[4:])
-    places = _places(found)
+    places = rare_places(found)
     places = places[(small[places] == _E) & (small[places + 1] == _A) & (small[places + 2] == _R)]
-    return np.searchsorted(ends, places)
+    lines: _Places = np.searchsorted(ends, places)
+    return lines

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from isal import igzip
 
+from include.mixpanel.byte_places import rare_places
+
 BLOCK_BYTES = 2 * 1024 * 1024
 """The fixed cost of a block equals that of a few hundred lines."""
 _BOM = b"\xef\xbb\xbf"
@@ -73,7 +75,7 @@ def _count_lines(data: bytes) -> tuple[int, bool]:
     import numpy as np
 
     text = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(text == _NEWLINE)
+    ends = rare_places(text == _NEWLINE)
     return len(ends), bool(text[0] <= _SPACE or (text[ends[:-1] + 1] <= _SPACE).any())
 
 
@@ -83,7 +85,7 @@ def _whole_lines(path: Path, block_bytes: int) -> Iterator[bytes]:
         while piece := file.read(block_bytes):
             end = piece.rfind(b"\n") + 1
             if end:
-                yield b"".join((*rest, piece[:end]))
+                yield b"".join((*rest, memoryview(piece)[:end]))
                 rest = []
             if end < len(piece):
                 rest.append(piece[end:])

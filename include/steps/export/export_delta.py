@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.errors import BadManifest, Conflict
 from include.lake.manifest import Delta, Manifest, delta_fields, upload_file
@@ -14,6 +14,10 @@ from include.steps.export.compare_exports import ComparedExport
 from include.steps.export.line_digests import LineDigests
 from include.steps.export.suppress import Suppressor
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def publish_delta(
@@ -34,8 +38,8 @@ def publish_delta(
     base, lines = compared.base, compared.difference
     assert base is not None  # a comparison without a base has no difference
     assert lines is not None
-    added = write_lines(scratch / "added.jsonl.gz", _lines(iter([raw.path]), lines.added))
-    removed = write_lines(scratch / "removed.jsonl.gz", _lines(compared.base_paths, lines.removed))
+    added = write_lines(scratch / "added.jsonl.gz", _lines([raw.path], lines.added, lines.new))
+    removed = write_lines(scratch / "removed.jsonl.gz", _lines(compared.base_paths, lines.removed, lines.old))
     sums = {
         name: LineDigests.of([file.path], scratch / f"lines-{name}.bin").sum
         for name, file in (("added", added), ("removed", removed))
@@ -68,8 +72,13 @@ def publish_delta(
         return workspace.require("export", output.digest)
 
 
-def _lines(paths: Iterable[Path], workspaces: Any) -> Iterator[bytes]:
-    return (line for _, line in lines_at(paths, (workspaces + 1).tolist()))
+def _lines(
+    paths: Iterable[Path], places: npt.NDArray[np.int64], known: Mapping[int, bytes] | None
+) -> Iterator[bytes]:
+    """Yield the lines at some places, from 0; ``known``: lines by place that need not be read again."""
+    if known is not None:
+        return (known[place] for place in places.tolist())
+    return (line for _, line in lines_at(paths, (places + 1).tolist()))
 
 
 def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[bytes]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.mixpanel.raw_blocks import read_blocks
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    _Part = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 _WORDS = 8
 """A SHA-256 is eight 32-bit numbers, the highest first."""
@@ -17,6 +23,8 @@ _KEPT_BYTES = 16
 _PASS_LINES = 1_500_000
 """The number of lines of an export that are compared at once."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
+_MOST_LINE_BYTES = 8 * 1024 * 1024
+"""The lines of an export that are not skipped stay in memory up to this size."""
 
 
 class LineSum:
@@ -47,11 +55,15 @@ class LineSum:
 
 @dataclass(frozen=True)
 class LineDigests:
-    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``."""
+    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``.
+
+    ``lines``: the lines by position, if they are small enough to stay in memory.
+    """
 
     path: Path
     rows: int
     sum: str
+    lines: Mapping[int, bytes] | None
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
@@ -63,7 +75,7 @@ class LineDigests:
                 writer.add(lines, block.first_line - 1)
         return writer.digests
 
-    def chunks(self) -> Iterator[Any]:
+    def chunks(self) -> Iterator[npt.NDArray[np.uint64]]:
         """Yield arrays of three 64-bit numbers for each line: two of its digest, and its position from 0."""
         import numpy as np
 
@@ -77,6 +89,8 @@ class DigestWriter:
 
     def __init__(self, path: Path) -> None:
         self._path, self._sum, self._rows = path, LineSum(), 0
+        self._lines: dict[int, bytes] | None = {}
+        self._line_bytes = 0
 
     def __enter__(self) -> DigestWriter:
         self._file = self._path.open("wb")
@@ -94,19 +108,29 @@ class DigestWriter:
         records[:, 2] = np.arange(place, place + len(lines))
         self._file.write(records.tobytes())
         self._rows += len(lines)
+        self._line_bytes += sum(map(len, lines))
+        if self._line_bytes > _MOST_LINE_BYTES:
+            self._lines = None
+        if self._lines is not None:
+            self._lines.update(enumerate(lines, place))
 
     @property
     def digests(self) -> LineDigests:
         """The digests that were written."""
-        return LineDigests(self._path, self._rows, self._sum.text)
+        return LineDigests(self._path, self._rows, self._sum.text, self._lines)
 
 
 @dataclass(frozen=True)
 class LineDifference:
-    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export."""
+    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export.
 
-    removed: Any
-    added: Any
+    ``old``, ``new``: the lines of both by position, if they are in memory.
+    """
+
+    removed: npt.NDArray[np.int64]
+    added: npt.NDArray[np.int64]
+    old: Mapping[int, bytes] | None = None
+    new: Mapping[int, bytes] | None = None
 
     @property
     def rows(self) -> int:
@@ -131,10 +155,11 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
         found += len(gone) + len(come)
         if found > most:
             return None
-    return LineDifference(*(np.sort(np.concatenate(workspaces)) for workspaces in (removed, added)))
+    gone, come = (np.sort(np.concatenate(places)) for places in (removed, added))
+    return LineDifference(gone, come, old.lines, new.lines)
 
 
-def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
+def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
     """Return the digests of one pass, and their positions."""
     import numpy as np
 
@@ -145,7 +170,7 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> tuple[Any, Any]:
     return found[:, :2], found[:, 2].astype(np.int64)
 
 
-def _compare(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> tuple[Any, Any]:
+def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the positions of the digests that only one of two parts has; of repeated digests, the surplus."""
     import numpy as np
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.steps.transform.job import Job
 from include.steps.transform.spill import SpillWriter, read_batches, spill_schema, spilled_files
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 _PARTS = 64
 _DEEPEST = 30
 """An ``_id`` has 32 bytes; rows that agree in more are one event, and its first megabytes are enough for a comparison."""
 
 
-def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[Any]:
+def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[pa.Table]:
     """Yield the spilled rows of a bucket as Arrow tables, and remove its files.
 
     A bucket that is too large is divided by seconds of the day, and a second that is too large by the bytes of ``_id``.
@@ -23,7 +28,7 @@ def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[Any]:
     yield from _pieces(job, spilled_files(job.scratch, bucket), rows, size, 0)
 
 
-def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -> Iterator[Any]:
+def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     limits = job.limits
@@ -51,11 +56,12 @@ def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillW
     if first < last:
         width = -(-(last - first + 1) // _PARTS)
 
-        def part_of(table: Any) -> Any:
-            return (table["second"].to_numpy() - first) // width
+        def part_of(table: pa.Table) -> npt.NDArray[np.integer]:
+            seconds: npt.NDArray[np.integer] = table["second"].to_numpy()
+            return (seconds - first) // width
     else:
 
-        def part_of(table: Any) -> Any:
+        def part_of(table: pa.Table) -> npt.NDArray[np.integer]:
             return _byte_of_id(table, depth)
 
     writer = SpillWriter(folder, "0", schema, part_of, limits.flush_rows, limits.flush_bytes)
@@ -65,14 +71,14 @@ def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillW
     return writer
 
 
-def _seconds(paths: Sequence[Path], schema: Any) -> tuple[int, int]:
+def _seconds(paths: Sequence[Path], schema: pa.Schema) -> tuple[int, int]:
     import pyarrow.compute as pc
 
     found = [pc.min_max(batch["second"]).as_py() for batch in read_batches(paths, schema)]
     return min(each["min"] for each in found), max(each["max"] for each in found)
 
 
-def _byte_of_id(table: Any, depth: int) -> Any:
+def _byte_of_id(table: pa.Table, depth: int) -> npt.NDArray[np.int32]:
     """Return a byte of ``_id`` for each row: the first on the first level at which the second does not divide."""
     import numpy as np
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from include.xdm.convert.arrow_arrays import Integers
+
+_Key = tuple[int, int, int, str]
 
 
 @dataclass(frozen=True)
@@ -14,13 +23,13 @@ class DeduplicatedRows:
     ``lines``: for each kept row of the piece, the number of rows with its ``_id``.
     """
 
-    rows: Any
-    lines: Any
+    rows: Integers
+    lines: npt.NDArray[np.int32]
     duplicates: int
     twins: int
 
 
-def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
+def deduplicate(table: pa.Table, *, compare_all: bool) -> DeduplicatedRows:
     """Return the kept rows of a piece and their order. ``table``: spilled rows, in one chunk.
 
     Of the rows with one ``_id``, the one that was processed last is kept; of several, the one with the smallest content
@@ -36,14 +45,24 @@ def deduplicate(table: Any, *, compare_all: bool) -> DeduplicatedRows:
     kept = np.ones(table.num_rows, bool)
     kept[losers] = False
     rows = np.flatnonzero(kept)
-    stamps = table["timestamp"].to_numpy()[rows]
-    words = ids[rows]
-    rows = rows[np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))]
+    rows = rows[_by_time_and_id(table["timestamp"].to_numpy()[rows], ids[rows])]
     has_insert_id = table["has_insert_id"].take(losers).to_pylist() if losers else []
     return DeduplicatedRows(rows, lines, len(losers), has_insert_id.count(False))
 
 
-def _id_words(table: Any) -> Any:
+def _by_time_and_id(stamps: Integers, words: npt.NDArray[np.uint64]) -> Integers:
+    """Return the order of rows by time and then ``_id``; ``words``: see ``_id_words``."""
+    import numpy as np
+
+    order = np.argsort(words[:, 0])  # by far the fastest sort, because equal numbers may change places
+    order = order[np.argsort(stamps[order], kind="stable")]
+    times, firsts = stamps[order], words[order, 0]
+    if ((times[1:] == times[:-1]) & (firsts[1:] == firsts[:-1])).any():
+        return np.lexsort((*(words[:, n] for n in (3, 2, 1, 0)), stamps))
+    return order
+
+
+def _id_words(table: pa.Table) -> npt.NDArray[np.uint64]:
     """Return ``_id`` as four big-endian numbers, which sort as its bytes do."""
     import numpy as np
 
@@ -52,11 +71,13 @@ def _id_words(table: Any) -> Any:
     return data.astype(np.uint64).reshape(-1, 4)
 
 
-def _dropped_rows(table: Any, first_words: Any, compare_all: bool) -> tuple[list[int], dict[int, int]]:
+def _dropped_rows(
+    table: pa.Table, first_words: npt.NDArray[np.uint64], compare_all: bool
+) -> tuple[list[int], dict[int, int]]:
     """Return the dropped rows, and the kept rows that replace others, with the number of rows of their ``_id``."""
     import numpy as np
 
-    order = np.argsort(first_words, kind="stable")
+    order = np.argsort(first_words)
     ordered = first_words[order]
     again = np.flatnonzero(ordered[1:] == ordered[:-1])
     if not len(again):
@@ -76,7 +97,7 @@ def _dropped_rows(table: Any, first_words: Any, compare_all: bool) -> tuple[list
     return sorted(losers), winners
 
 
-def _keys(rows: Any) -> list[tuple[Any, ...]]:
+def _keys(rows: pa.Table) -> list[_Key]:
     columns = [rows["processed"].to_pylist(), rows["content"].to_pylist(), rows["timestamp"].to_pylist()]
     texts = rows["unmapped"].to_pylist() if "unmapped" in rows.column_names else [None] * rows.num_rows
     return [
@@ -86,7 +107,7 @@ def _keys(rows: Any) -> list[tuple[Any, ...]]:
 
 
 def _first(
-    table: Any, suspects: Any, places: Sequence[int], keys: Sequence[tuple[Any, ...]], compare_all: bool
+    table: pa.Table, suspects: Integers, places: Sequence[int], keys: Sequence[_Key], compare_all: bool
 ) -> int:
     best = min(keys[place] for place in places)
     equal = [place for place in places if keys[place] == best]

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from include.xdm.events.event_parser import EventParser
 from include.xdm.events.event_rows import EvidenceLog
 from include.xdm.mapping.compile import CompiledMapping
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _DAY_SECONDS = 86_400
 _MEGABYTE = 1024 * 1024
@@ -26,8 +30,8 @@ class Limits:
     ``file_rows``: the approximate maximum of a file; ``small_rows``: with fewer rows, all go into one file.
     """
 
-    flush_rows: int = 20_000
-    flush_bytes: int = 12 * _MEGABYTE
+    flush_rows: int = 40_000
+    flush_bytes: int = 28 * _MEGABYTE
     bucket_rows: int = 20_000
     most_buckets: int = 240
     piece_rows: int = 60_000
@@ -72,7 +76,7 @@ class Job:
         return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
 
     @cached_property
-    def bucket_of_second(self) -> Any:
+    def bucket_of_second(self) -> npt.NDArray[np.int16]:
         """Return the bucket of each second of the day, a number that grows with the instant (numpy, 16-bit integers)."""
         import numpy as np
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.xdm.mapping.compile import CompiledMapping, Leaf
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 _Tree = dict[str, Any]
 
 
-def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any], identities: Any) -> Any:
+def nested_rows(
+    compiled: CompiledMapping, rows: pa.Table, computed: Mapping[int, pa.Array], identities: pa.Array
+) -> pa.Table:
     """Return spilled rows as an Arrow table with the schema's columns.
 
     ``computed``: the expressions' columns by leaf; ``identities``: the column ``identityMap``.
@@ -35,7 +42,7 @@ def nested_rows(compiled: CompiledMapping, rows: Any, computed: Mapping[int, Any
     return pa.table(columns)
 
 
-def hex_ids(rows: Any) -> Any:
+def hex_ids(rows: pa.Table) -> pa.Array:
     """Return ``_id`` as text: 64 hexadecimal digits."""
     import numpy as np
     import pyarrow as pa
@@ -46,18 +53,18 @@ def hex_ids(rows: Any) -> Any:
     return pa.StringArray.from_buffers(len(column), pa.py_buffer(offsets), pa.py_buffer(data.hex().encode()))
 
 
-def _one_chunk(column: Any) -> Any:
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _constant(leaf: Leaf, rows: int) -> Any:
+def _constant(leaf: Leaf, rows: int) -> pa.Array:
     import pyarrow as pa
 
     value, _ = leaf.converter.from_values([leaf.constant])
     return pa.repeat(value[0], rows) if value[0].is_valid else pa.nulls(rows, value.type)
 
 
-def _insert_column(tree: _Tree, path: Sequence[str], column: Any) -> None:
+def _insert_column(tree: _Tree, path: Sequence[str], column: pa.Array) -> None:
     for name in path[:-1]:
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):
@@ -65,7 +72,7 @@ def _insert_column(tree: _Tree, path: Sequence[str], column: Any) -> None:
     tree[path[-1]] = column
 
 
-def _nested(branch: Any) -> Any:
+def _nested(branch: _Tree | pa.Array) -> pa.Array:
     """Return a struct that is null if all its fields are: AEP does not accept empty objects."""
     import numpy as np
     import pyarrow as pa
@@ -74,7 +81,7 @@ def _nested(branch: Any) -> Any:
         return branch
     children = [_nested(child) for child in branch.values()]
     fields = [pa.field(name, child.type) for name, child in zip(branch, children, strict=True)]
-    empty: Any = None
+    empty: npt.NDArray[np.bool_] | None = None
     for child in children:
         if child.null_count == 0:
             empty = None

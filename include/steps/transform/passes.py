@@ -6,6 +6,7 @@ import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -202,12 +203,12 @@ def upload_parts(
     if not parts:
         return (), None
     files, path = [], job.scratch / "events.parquet"
-    with EventsFile(job, path) as events:
+    with EventsFile(job, path) as events, ThreadPoolExecutor(1) as other:
         for number, part in enumerate(parts):
+            key = f"{folder}/part-{number:05d}.parquet"
+            uploaded = other.submit(upload_file, workspace.lake, key, part.path, part.rows)
             events.add(part)
-            files.append(
-                upload_file(workspace.lake, f"{folder}/part-{number:05d}.parquet", part.path, part.rows)
-            )
+            files.append(uploaded.result())
             part.path.unlink()
     rows = sum(part.rows for part in parts)
     return tuple(files), upload_file(workspace.lake, f"{folder}/events.parquet", path, rows)

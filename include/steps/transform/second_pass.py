@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 from include.steps.transform.bucket_pieces import read_pieces
 from include.steps.transform.deduplicate import deduplicate
@@ -19,6 +19,12 @@ from include.xdm.events.event_id import PROCESSING_PROPERTIES
 from include.xdm.identities.identity_columns import count_dropped, identity_inputs
 from include.xdm.identities.identity_map import identity_map
 from include.xdm.mapping.compile import CompiledMapping
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
 """The content digest, the processing time in ms, and the number of the day's lines with the ``_id``."""
@@ -114,7 +120,9 @@ class PartWriter:
         if self._evaluator is not None:
             self._evaluator.close()
 
-    def _kept_rows(self, piece: Any, order: Any, groups: RowGroups, written: WrittenPart) -> list[Any]:
+    def _kept_rows(
+        self, piece: pa.Table, order: npt.NDArray[np.int64], groups: RowGroups, written: WrittenPart
+    ) -> list[pa.Table]:
         """Return the rows of a piece that are written, in tables of at most a row group."""
         import pyarrow as pa
 
@@ -133,7 +141,7 @@ class PartWriter:
                 kept.append(rows.select(["content", "processed", "lines", "has_insert_id", "compacted"]))
         return kept
 
-    def _evaluated(self, rows: Any, written: WrittenPart) -> tuple[Any, Any]:
+    def _evaluated(self, rows: pa.Table, written: WrittenPart) -> tuple[pa.Table, pa.Table | None]:
         """Return the rows whose expressions can be evaluated, and the results."""
         import pyarrow as pa
 
@@ -146,10 +154,12 @@ class PartWriter:
             rows = rows.take(pa.array([row for row in range(rows.num_rows) if row not in gone], pa.int64()))
         return rows, found
 
-    def _computed(self, found: Any, written: WrittenPart) -> dict[int, Any]:
+    def _computed(self, found: pa.Table | None, written: WrittenPart) -> dict[int, pa.Array]:
         """Return the columns of expressions by leaf."""
-        made = {}
-        for leaf in self._job.compiled.computed if found is not None else ():
+        made: dict[int, pa.Array] = {}
+        if found is None:
+            return made
+        for leaf in self._job.compiled.computed:
             made[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())
             failed = {failure.row: failure.inexact for failure in failures}
             fails = found[f"x{leaf.number}"].to_pylist()
@@ -157,7 +167,7 @@ class PartWriter:
             written.failed.update(code_of(leaf.number, inexact=inexact) for inexact in failed.values())
         return made
 
-    def _identity_map(self, rows: Any, found: Any, written: WrittenPart) -> Any:
+    def _identity_map(self, rows: pa.Table, found: pa.Table | None, written: WrittenPart) -> pa.Array:
         """Return the column ``identityMap``."""
         compiled = self._job.compiled
         inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
@@ -173,7 +183,7 @@ def reads_processing(compiled: CompiledMapping) -> bool:
     return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
 
 
-def _codes(rows: Any) -> dict[int, int]:
+def _codes(rows: pa.Table) -> dict[int, int]:
     import pyarrow.compute as pc
 
     if rows["failed"].null_count == rows.num_rows:
@@ -182,7 +192,7 @@ def _codes(rows: Any) -> dict[int, int]:
     return {entry["values"]: entry["counts"] for entry in counts}
 
 
-def _write_digests(kept: Sequence[Any], digests: Any, compacted: Any) -> None:
+def _write_digests(kept: Sequence[pa.Table], digests: BinaryIO, compacted: BinaryIO) -> None:
     import numpy as np
 
     for rows in kept:
@@ -200,20 +210,20 @@ class RowGroups:
         self._path, self._limits = path, job.limits
         different = (leaf for leaf in job.compiled.leaves if leaf.property in _DIFFERENT)
         self._distinct = {"_id", ".".join(job.compiled.unmapped or ()), *(leaf.name for leaf in different)}
-        self._writer: Any = None
-        self._held: list[Any] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._held: list[pa.Table] = []
         self.rows = 0
 
     def __enter__(self) -> RowGroups:
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None:
             self._flush()
         if self._writer is not None:
             self._writer.close()
 
-    def add(self, table: Any) -> None:
+    def add(self, table: pa.Table) -> None:
         """Add a table of at most a row group."""
         rows, size = (sum(getattr(held, name) for held in self._held) for name in ("num_rows", "nbytes"))
         if rows + table.num_rows > self._limits.group_rows or size + table.nbytes > self._limits.group_bytes:

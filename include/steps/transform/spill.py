@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, BinaryIO
 
 from include.steps.transform.job import Job
 from include.xdm.convert.arrow_arrays import booleans, numbers
 from include.xdm.convert.column_builder import Columns
 from include.xdm.events.event_rows import EventRows
 from include.xdm.mapping.compile import CompiledMapping
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 ROW_COLUMNS = (
     "line",
@@ -35,7 +40,7 @@ _CODEC = "lz4"
 _LENGTH_BYTES = 8
 
 
-def spill_schema(compiled: CompiledMapping) -> Any:
+def spill_schema(compiled: CompiledMapping) -> pa.Schema:
     """Return the Arrow schema of spilled rows.
 
     ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
@@ -63,16 +68,16 @@ def spill_schema(compiled: CompiledMapping) -> Any:
     return pa.schema(fields)
 
 
-def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> Any:
+def record_batch(schema: pa.Schema, job: Job, rows: EventRows, columns: Columns) -> pa.RecordBatch:
     """Return the events of a block as a record batch."""
     import numpy as np
     import pyarrow as pa
 
-    def whole(values: Any) -> Any:
+    def whole(values: npt.ArrayLike) -> pa.Array:
         return numbers(np.asarray(values, np.int64))
 
     count = len(rows)
-    made: dict[str, Any] = {
+    made: dict[str, pa.Array] = {
         "line": whole(rows.line_numbers),
         "id": pa.FixedSizeBinaryArray.from_buffers(
             pa.binary(32), count, [None, pa.py_buffer(b"".join(rows.ids))]
@@ -92,7 +97,7 @@ def record_batch(schema: Any, job: Job, rows: EventRows, columns: Columns) -> An
     return pa.RecordBatch.from_arrays([made[name] for name in schema.names], schema=schema)
 
 
-def _failed(failed: dict[int, list[int]], count: int) -> Any:
+def _failed(failed: dict[int, list[int]], count: int) -> pa.Array:
     import pyarrow as pa
 
     kind = pa.list_(pa.int32())
@@ -106,17 +111,23 @@ class SpillWriter:
     """
 
     def __init__(
-        self, folder: Path, name: str, schema: Any, bucket_of: Any, flush_rows: int, flush_bytes: int
+        self,
+        folder: Path,
+        name: str,
+        schema: pa.Schema,
+        bucket_of: Callable[[pa.Table], npt.NDArray[np.integer]],
+        flush_rows: int,
+        flush_bytes: int,
     ) -> None:
         self._folder, self._name, self._schema, self._bucket_of = folder, name, schema, bucket_of
         self._flush_rows, self._flush_bytes = flush_rows, flush_bytes
-        self._files: dict[int, Any] = {}
-        self._held: list[Any] = []
+        self._files: dict[int, BinaryIO] = {}
+        self._held: list[pa.RecordBatch] = []
         self._held_rows = self._held_bytes = self._empty_bytes = 0
         self.rows: Counter[int] = Counter()
         self.bytes: Counter[int] = Counter()
 
-    def write(self, batch: Any, size: int) -> None:
+    def write(self, batch: pa.RecordBatch, size: int) -> None:
         """Add a record batch of about ``size`` bytes."""
         self._held.append(batch)
         self._held_rows += batch.num_rows
@@ -150,7 +161,7 @@ class SpillWriter:
         for first, last in itertools.pairwise(edges):
             self._add(int(buckets[first]), table.slice(first, last - first))
 
-    def _add(self, bucket: int, table: Any) -> None:
+    def _add(self, bucket: int, table: pa.Table) -> None:
         file = self._files.get(bucket)
         if file is None:
             file = self._files[bucket] = spill_path(self._folder, bucket, self._name).open("wb")
@@ -172,7 +183,7 @@ def spilled_files(folder: Path, bucket: int) -> list[Path]:
     return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
 
 
-def write_batch(file: Any, batch: Any) -> int:
+def write_batch(file: BinaryIO, batch: pa.RecordBatch) -> int:
     """Append a record batch to an open spill file, compressed as a whole, with both lengths before it.
 
     Returns:
@@ -187,7 +198,7 @@ def write_batch(file: Any, batch: Any) -> int:
     return int(message.size)
 
 
-def read_batches(paths: Sequence[Path], schema: Any) -> Iterator[Any]:
+def read_batches(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of spill files."""
     import pyarrow as pa
 

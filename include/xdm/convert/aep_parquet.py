@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 AEP_FORM = "aep-parquet-1"
 """The marker in a manifest for files of this form."""
 
 
-def aep_schema(schema: Any) -> Any:
+def aep_schema(schema: pa.Schema) -> pa.Schema:
     """Return the Arrow schema of the same columns in AEP's form (facts: XDM field types: INT64 TIMESTAMP_MILLIS)."""
     import pyarrow as pa
 
-    def in_form(kind: Any) -> Any:
+    def in_form(kind: pa.DataType) -> pa.DataType:
         if pa.types.is_timestamp(kind):
             return pa.timestamp("ms", tz="UTC")
         if pa.types.is_struct(kind):
@@ -29,7 +33,9 @@ def aep_schema(schema: Any) -> Any:
     return pa.schema([(f.name, in_form(f.type)) for f in schema])
 
 
-def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compression: str = "snappy") -> Any:
+def open_parquet(
+    path: Path, schema: pa.Schema, distinct: Collection[str] = (), compression: str = "snappy"
+) -> pq.ParquetWriter:
     """Open a ``pyarrow.parquet.ParquetWriter`` without an Arrow schema, as AEP requires, and without statistics.
 
     ``distinct``: paths of columns whose values hardly repeat, which get no dictionary.
@@ -46,11 +52,11 @@ def open_parquet(path: Path, schema: Any, distinct: Collection[str] = (), compre
 class AepParquetWriter:
     """A writer of Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
 
-    def __init__(self, path: Path, schema: Any) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._schema = aep_schema(schema)
         self._file = open_parquet(path, self._schema)
 
-    def write(self, table: Any) -> None:
+    def write(self, table: pa.Table) -> None:
         """Append a table as a row group."""
         self._file.write_table(table.cast(self._schema))
 
@@ -59,7 +65,7 @@ class AepParquetWriter:
         self._file.close()
 
 
-def has_aep_form(file: Any) -> bool:
+def has_aep_form(file: pq.ParquetFile) -> bool:
     """Return whether an open ``pyarrow.parquet.ParquetFile`` can be sent to AEP unchanged."""
     metadata, columns = file.metadata, file.metadata.schema
     schema = file.schema_arrow
@@ -76,12 +82,12 @@ def has_aep_form(file: Any) -> bool:
     )
 
 
-def _column_paths(schema: Any) -> list[str]:
+def _column_paths(schema: pa.Schema) -> list[str]:
     """Return the paths of the Parquet columns of an Arrow schema in AEP's form."""
     return [".".join(path) for field in schema for path in _leaves((field.name,), field.type)]
 
 
-def _leaves(path: tuple[str, ...], kind: Any) -> Iterator[tuple[str, ...]]:
+def _leaves(path: tuple[str, ...], kind: pa.DataType) -> Iterator[tuple[str, ...]]:
     """Yield the names of Parquet's columns below a field, by the format's rules for lists and maps."""
     import pyarrow as pa
 

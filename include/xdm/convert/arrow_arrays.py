@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    Integers = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
 
 
 def is_utf8(data: bytes) -> bool:
@@ -23,14 +31,14 @@ def is_utf8(data: bytes) -> bool:
     return True
 
 
-def gather_texts(data: bytes, starts: Any, stops: Any) -> Any:
+def gather_texts(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
     """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, without overlaps."""
     import numpy as np
 
     return pieces(data, starts, stops).take(numbers(np.arange(0, 2 * len(starts), 2, dtype=np.int32)))
 
 
-def pieces(data: bytes, starts: Any, stops: Any) -> Any:
+def pieces(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
     """Return an Arrow array whose even elements are texts of ``data``, and whose odd elements are the gaps between them."""
     import numpy as np
     import pyarrow as pa
@@ -42,7 +50,7 @@ def pieces(data: bytes, starts: Any, stops: Any) -> Any:
     return pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(data))
 
 
-def numbers(values: Any, is_valid: Any = None) -> Any:
+def numbers(values: npt.NDArray[np.number], is_valid: Flags | None = None) -> pa.Array:
     """Return an Arrow array of a numpy array of numbers. ``is_valid``: false for nulls."""
     import numpy as np
     import pyarrow as pa
@@ -52,7 +60,7 @@ def numbers(values: Any, is_valid: Any = None) -> Any:
     return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def booleans(values: Any, is_valid: Any = None) -> Any:
+def booleans(values: Flags, is_valid: Flags | None = None) -> pa.Array:
     """Return an Arrow array of a numpy array of booleans. ``is_valid``: false for nulls."""
     import numpy as np
     import pyarrow as pa

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.schema.xdm_field import Kind, XdmField
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def arrow_type(field: XdmField) -> Any:
+
+def arrow_type(field: XdmField) -> pa.DataType | None:
     """Return the Arrow type of a field: instants in milliseconds UTC, list items named ``element``, all nullable.
 
     Return None for an object without members, because no row can fill it.
@@ -29,7 +32,7 @@ def arrow_type(field: XdmField) -> Any:
     return _scalars()[field.kind]
 
 
-def _scalars() -> dict[Kind, Any]:
+def _scalars() -> dict[Kind, pa.DataType]:
     import pyarrow as pa
 
     return {
@@ -39,7 +42,7 @@ def _scalars() -> dict[Kind, Any]:
     }  # fmt: skip
 
 
-def identity_map_type() -> Any:
+def identity_map_type() -> pa.DataType:
     """Return the type of ``identityMap``: namespace code to identities."""
     import pyarrow as pa
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.convert.arrow_arrays import booleans, numbers
 from include.xdm.convert.column_converter import decode_values
@@ -11,6 +11,9 @@ from include.xdm.events.flat_kinds import FALSE, FRACTION, INTEGER, NULL, TRUE
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.mapping.compile import CompiledMapping
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _EXACT = 2**53
 _KINDS = {
@@ -21,13 +24,13 @@ _KINDS = {
 """Kinds of values that fields take without a check of each value."""
 
 
-def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, Any]:
+def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, pa.Array]:
     """Return columns of the spill by name: fields and texts of identities that take one property unchanged.
 
     Columns that need more than that, or have a value that needs a separate check, are left out.
     """
     texts: dict[str, str] = {}
-    made: dict[str, Any] = {}
+    made: dict[str, pa.Array] = {}
     for leaf in compiled.leaves:
         name, kind, source = compiled.columns[leaf.number], leaf.converter.field.kind, leaf.property
         if source is None or source not in properties or name in made:
@@ -44,7 +47,7 @@ def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[
     return made | {name: arrays[source] for name, source in texts.items()}
 
 
-def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, Any]:
+def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, pa.Array]:
     """Return the columns of text fields: contents of texts, digits of numbers, words; null for an empty text."""
     import numpy as np
 
@@ -65,7 +68,7 @@ def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str,
     return columns
 
 
-def _unescaped(properties: FlatProperties, name: str, column: Any) -> Any:
+def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Array:
     """Return the column of a property with the escapes of texts replaced."""
     import numpy as np
     import pyarrow as pa
@@ -79,7 +82,9 @@ def _unescaped(properties: FlatProperties, name: str, column: Any) -> Any:
     return pc.replace_with_mask(column, booleans(mask), pa.array(values, pa.string()))
 
 
-def _number_column(properties: FlatProperties, name: str, kind: Kind, arrow_type: Any) -> Any:
+def _number_column(
+    properties: FlatProperties, name: str, kind: Kind, arrow_type: pa.DataType
+) -> pa.Array | None:
     """Return the column of a field of numbers or booleans, or None if a value needs a separate check."""
     import numpy as np
 

@@ -42,9 +42,10 @@ class BlockReader:
         ``block``: whole lines, each ending in a newline and not blank. ``first_line``: the number of its first line.
         """
         found = self.flat.read(block, first_line) if self.flat else None
-        lots, taken = ([found[0]], set(found[1].tolist())) if found else ([], set())
-        if len(taken) == block.count(b"\n"):
+        lots = [found[0]] if found else []
+        if lots and len(lots[0]) == block.count(b"\n"):
             return lots, []
+        taken = set(found[1].tolist()) if found else set()
         lines = block.split(b"\n")[:-1]
         others = [place for place in range(len(lines)) if place not in taken]
         refused: list[dict[str, Any]] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from include.xdm.convert.arrow_arrays import gather_texts, numbers
@@ -13,8 +13,13 @@ from include.xdm.events.event_id import BEFORE_MERGE, MERGE_MARKS, NOT_CONTENT
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser, distinct_id_as_ingested, string_of
 from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.flat_kinds import INTEGER, NULL, TEXT
-from include.xdm.events.flat_lines import FlatLines, find_flat_lines
+from include.xdm.events.flat_lines import FlatLines, Members, find_flat_lines
 from include.xdm.events.flat_properties import FlatProperties
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from include.xdm.convert.arrow_arrays import Flags, Integers
 
 _BACKSLASH, _DELETE = b"\\\x7f"
 _SPACE = 32
@@ -34,7 +39,7 @@ class FlatReader:
     high: int
     offset_ms: int
 
-    def read(self, block: bytes, first_line: int) -> tuple[EventRows, Any] | None:
+    def read(self, block: bytes, first_line: int) -> tuple[EventRows, Integers] | None:
         """Return events and the places of their lines, ascending; None if no line is ordinary."""
         lines = find_flat_lines(block)
         if lines is None:
@@ -49,6 +54,8 @@ class FlatReader:
         return self._rows(properties, first_line), lines.places
 
     def _rows(self, properties: FlatProperties, first_line: int) -> EventRows:
+        import pyarrow as pa
+
         lines = properties.lines
         members = lines.members
         time = members.number[properties.place_of("time")]
@@ -58,11 +65,13 @@ class FlatReader:
         if self.log.rows < ENOUGH_EVIDENCE:
             self._log_evidence(properties, wall_ms, line_numbers)
         self._count_merges(properties)
-        names = gather_texts(lines.data, lines.event_starts, lines.event_ends).dictionary_encode()
-        known = names.dictionary.to_pylist()
-        events = [known[n] for n in names.indices.to_numpy().tolist()]
+        names = gather_texts(lines.data, lines.event_starts, lines.event_ends)
+        numbered = names.dictionary_encode()
+        known = numbered.dictionary.to_pylist()
+        events = [known[n] for n in numbered.indices.to_numpy().tolist()]
         self.event_parser.by_event.update(events)
-        keys = _Keys(self.event_parser.project_id, properties, names, seconds)
+        digits = numbers(seconds).cast(pa.string())
+        keys = _Keys(self.event_parser.project_id, properties, names, digits)
         return EventRows(
             line_numbers=line_numbers,
             ids=self._ids(properties, keys, events, seconds),
@@ -72,11 +81,13 @@ class FlatReader:
             has_insert_id=keys.has_insert_id,
             events=events,
             properties=properties,
-            contents=_contents(properties, names, seconds),
+            contents=_contents(properties, names, digits),
             compacted=keys.compaction(),
         )
 
-    def _ids(self, properties: FlatProperties, keys: _Keys, events: list[str], seconds: Any) -> list[bytes]:
+    def _ids(
+        self, properties: FlatProperties, keys: _Keys, events: list[str], seconds: Integers
+    ) -> list[bytes]:
         ids = keys.ids()
         for row in (~keys.has_insert_id).nonzero()[0].tolist():
             texts = properties.row(row)
@@ -86,12 +97,14 @@ class FlatReader:
             ids[row] = bytes.fromhex(identity)
         return ids
 
-    def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Any:
+    def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Flags:
         """Return for each line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
         members = lines.members
         time, insert = properties.place_of("time"), properties.place_of("$insert_id")
         value = members.number[time]
-        good = (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
+        good: Flags = (
+            (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
+        )
         good &= (insert < 0) | _is_nothing(members, insert) | _is_id(members, insert)
         for name in ("distinct_id", BEFORE_MERGE):
             if name in properties:
@@ -99,7 +112,7 @@ class FlatReader:
                 good &= (place < 0) | _is_nothing(members, place) | _is_plain_id(lines, place)
         return good
 
-    def _log_evidence(self, properties: FlatProperties, wall_ms: Any, line_numbers: Any) -> None:
+    def _log_evidence(self, properties: FlatProperties, wall_ms: Integers, line_numbers: Integers) -> None:
         """Log live events."""
         if "mp_lib" not in properties:
             return
@@ -124,28 +137,33 @@ class FlatReader:
                 self.event_parser.counts["merged_without_before"] += count
 
 
-def _is_id(members: Any, place: Any) -> Any:
+def _is_id(members: Members, place: Integers) -> Flags:
     """Return whether values are whole numbers or non-empty texts."""
     kind = members.kind[place]
-    is_text = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
-    return is_text | (kind == INTEGER)
+    found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
+    found |= kind == INTEGER
+    return found
 
 
-def _is_nothing(members: Any, place: Any) -> Any:
+def _is_nothing(members: Members, place: Integers) -> Flags:
     kind = members.kind[place]
-    return (kind == NULL) | ((kind == TEXT) & (members.stop[place] - members.start[place] == 2))
+    found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] == 2)
+    found |= kind == NULL
+    return found
 
 
-def _is_plain_id(lines: FlatLines, place: Any) -> Any:
+def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
     """Return whether values are whole numbers, or texts whose first character shows that they are not blank."""
     import numpy as np
 
     members = lines.members
     first = np.frombuffer(lines.data, np.uint8)[members.start[place] + (members.kind[place] == TEXT)]
-    return _is_id(members, place) & (first > _SPACE) & (first < _DELETE) & (first != _BACKSLASH)
+    found = _is_id(members, place)
+    found &= (first > _SPACE) & (first < _DELETE) & (first != _BACKSLASH)
+    return found
 
 
-def _processed(properties: FlatProperties) -> Any:
+def _processed(properties: FlatProperties) -> Integers:
     import numpy as np
 
     place = properties.place_of("mp_processing_time_ms")
@@ -156,9 +174,10 @@ def _processed(properties: FlatProperties) -> Any:
 class _Keys:
     """The JSON texts that ``identity.event_ids`` hashes, and the inputs of ``compaction_keys``."""
 
-    def __init__(self, project_id: int, properties: FlatProperties, events: Any, seconds: Any) -> None:
+    def __init__(
+        self, project_id: int, properties: FlatProperties, events: pa.Array, seconds: pa.Array
+    ) -> None:
         import numpy as np
-        import pyarrow as pa
         import pyarrow.compute as pc
 
         members = properties.lines.members
@@ -172,11 +191,10 @@ class _Keys:
         inserts = _contents_of(properties, insert, self.has_insert_id)
         self._head = f"[{project_id},"
         keys = pc.binary_join_element_wise(
-            f'{self._head}"', events.cast(pa.string()), '","', ids, '",',
-            numbers(seconds).cast(pa.string()), ',"', inserts, '"]', "",
+            f'{self._head}"', events, '","', ids, '",', seconds, ',"', inserts, '"]', "",
         )  # fmt: skip
         self._keys = _slices(keys)
-        self._event_and_id = (pc.binary_length(events.dictionary).take(events.indices), pc.binary_length(ids))
+        self._event_and_id = (pc.binary_length(events), pc.binary_length(ids))
         self._inserts = pc.binary_length(inserts)
 
     def ids(self) -> list[bytes]:
@@ -196,10 +214,9 @@ class _Keys:
         ]
 
 
-def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
+def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -> bytes:
     """Return ``identity.content_digests`` of the events."""
     import numpy as np
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     members = properties.lines.members
@@ -208,14 +225,12 @@ def _contents(properties: FlatProperties, events: Any, seconds: Any) -> bytes:
     row = members.row[by_name]
     order = by_name[np.argsort(row.astype(np.uint16) if properties.rows < 2**16 else row, kind="stable")]
     bodies = pc.fill_null(properties.bodies(order), "}")
-    contents = pc.binary_join_element_wise(
-        '["', events.cast(pa.string()), '",', numbers(seconds).cast(pa.string()), "]{", bodies, ""
-    )
+    contents = pc.binary_join_element_wise('["', events, '",', seconds, "]{", bodies, "")
     blake2b = hashlib.blake2b
     return b"".join([blake2b(content, digest_size=8).digest() for content in _slices(contents)])
 
 
-def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
+def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
     """Return the values of members by event as an Arrow array, empty for absent members."""
     import pyarrow.compute as pc
 
@@ -225,10 +240,10 @@ def _contents_of(properties: FlatProperties, place: Any, is_there: Any) -> Any:
     return pc.fill_null(texts.take(numbers(2 * place, is_there)), "")
 
 
-def _slices(texts: Any) -> list[bytes]:
-    """Return the texts of an Arrow array without nulls, as bytes."""
+def _slices(texts: pa.Array) -> list[memoryview]:
+    """Return the texts of an Arrow array without nulls, without copying them."""
     import numpy as np
 
-    data = bytes(texts.buffers()[2] or b"")
+    data = memoryview(texts.buffers()[2] or b"")
     bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset).tolist()
     return [data[first:last] for first, last in pairwise(bounds)]

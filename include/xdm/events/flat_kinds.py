@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.convert.arrow_arrays import gather_texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from include.xdm.convert.arrow_arrays import Flags, Integers
 
 TEXT, INTEGER, FRACTION, TRUE, FALSE, NULL, UNKNOWN = range(7)
 (_ZERO,) = b"0"
 _LONGEST_NUMBER = 18
 
 
-def bare_values(data: bytes, starts: Any, stops: Any) -> tuple[Any, Any]:
+def bare_values(data: bytes, starts: Integers, stops: Integers) -> tuple[npt.NDArray[np.uint8], Integers]:
     """Return the kinds of values that are not texts, and as 64-bit integers the values of ``INTEGER``.
 
     ``starts``, ``stops``: of the values in ``data``, ascending; none is empty, and 16 bytes precede each stop.
@@ -32,7 +38,7 @@ def bare_values(data: bytes, starts: Any, stops: Any) -> tuple[Any, Any]:
     return kinds, found
 
 
-def _short_numbers(data: bytes, starts: Any, stops: Any) -> tuple[Any, Any]:
+def _short_numbers(data: bytes, starts: Integers, stops: Integers) -> tuple[Flags, Integers]:
     """Return which values are whole numbers of at most 16 digits without a sign, and the numbers."""
     import numpy as np
 
@@ -50,7 +56,7 @@ def _short_numbers(data: bytes, starts: Any, stops: Any) -> tuple[Any, Any]:
 _HIGH_BYTES = [((1 << 8 * count) - 1) << 8 * (8 - count) for count in range(9)]
 
 
-def _digits(words: Any, counts: Any) -> tuple[Any, Any]:
+def _digits(words: npt.NDArray[np.uint64], counts: Integers) -> tuple[Flags, Integers]:
     """Return which words end in ``counts`` decimal digits, and the numbers of these digits.
 
     ``words``: eight characters each, the last one in the highest byte; all are handled at once. First, each byte becomes

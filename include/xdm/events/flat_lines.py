@@ -9,11 +9,18 @@ quote show whether a line is flat. ``block_lines`` reads all other lines.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
+from include.mixpanel.byte_places import rare_places
 from include.xdm.convert.arrow_arrays import gather_texts, is_utf8
 from include.xdm.events.flat_kinds import UNKNOWN, bare_values
 from include.xdm.events.line_parser import LINE_LIMIT_BYTES
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from include.xdm.convert.arrow_arrays import Flags, Integers
 
 _NEWLINE, _SPACE, _QUOTE, _COMMA, _COLON, _CLOSING, _BACKSLASH = b'\n ",:}\\'
 _START = b'{"event":"'
@@ -30,16 +37,16 @@ class Members:
     ``escaped``: whether a text has escapes. All are numpy arrays of one length.
     """
 
-    row: Any
-    name: Any
-    first: Any
-    start: Any
-    stop: Any
-    kind: Any
-    number: Any
-    escaped: Any
+    row: Integers
+    name: Integers
+    first: Integers
+    start: Integers
+    stop: Integers
+    kind: npt.NDArray[np.uint8]
+    number: Integers
+    escaped: Flags
 
-    def only(self, chosen: Any) -> Members:
+    def only(self, chosen: Integers | Flags | slice) -> Members:
         """Return the chosen members. ``chosen``: places, or a boolean for each."""
         return Members(*(getattr(self, name)[chosen] for name in Members.__dataclass_fields__))
 
@@ -53,14 +60,14 @@ class FlatLines:
     """
 
     data: bytes
-    places: Any
-    event_starts: Any
-    event_ends: Any
+    places: Integers
+    event_starts: Integers
+    event_ends: Integers
     names: list[str]
     members: Members
-    by_name: Any
+    by_name: Integers
 
-    def only(self, chosen: Any) -> FlatLines:
+    def only(self, chosen: Flags) -> FlatLines:
         """Return the lines for which ``chosen`` is true."""
         import numpy as np
 
@@ -89,11 +96,14 @@ class _Finder:
 
         self.data = data
         self.chars = np.frombuffer(data, np.uint8)
-        self.ends = np.flatnonzero(self.chars == _NEWLINE)
+        controls = rare_places(self.chars < _SPACE)
+        is_end = self.chars[controls] == _NEWLINE
+        self.ends = controls[is_end]
         self.starts = np.append(0, self.ends[:-1] + 1)
         lengths = self.ends - self.starts
         # The characters read around a quote are inside the line.
         self.good = (lengths > len(_START) + len(_MIDDLE) + 4) & (lengths <= LINE_LIMIT_BYTES)
+        self._mark_not_flat(controls[~is_end])
 
     def find(self) -> FlatLines | None:
         import numpy as np
@@ -111,38 +121,36 @@ class _Finder:
             quotes, counts = quotes[np.repeat(self.good, counts)], counts[self.good]
         return self._lines(quotes[0::2].copy(), quotes[1::2].copy(), counts // 2, escapes)
 
-    def _quotes(self) -> tuple[Any, Any]:
+    def _quotes(self) -> tuple[Integers, Integers]:
         """Return the places of quotes that begin or end a string, and of backslashes; mark unclear lines as not good."""
         import numpy as np
 
         chars = self.chars
-        if np.count_nonzero(chars < _SPACE) != len(self.ends):
-            self._mark_not_flat(np.flatnonzero((chars < _SPACE) & (chars != _NEWLINE)))
-        quotes = np.flatnonzero(chars == _QUOTE)
+        is_quote = chars == _QUOTE
         if b"\\" not in self.data:
-            return quotes, np.empty(0, np.int64)
-        escapes = np.flatnonzero(chars == _BACKSLASH)
+            return np.flatnonzero(is_quote), np.empty(0, np.int64)
+        escapes = rare_places(chars == _BACKSLASH)
         escaped = chars[escapes + 1]
         # With two backslashes in a row, the neighbours do not show which character is escaped.
         is_odd = (escaped == _BACKSLASH) | ~np.isin(escaped, np.frombuffer(_ESCAPES, np.uint8))
         self._mark_not_flat(escapes[is_odd])
-        inner = escapes[escaped == _QUOTE] + 1
-        return np.delete(quotes, np.searchsorted(quotes, inner)), escapes
+        is_quote[escapes[escaped == _QUOTE] + 1] = False
+        return np.flatnonzero(is_quote), escapes
 
-    def _mark_not_flat(self, places: Any) -> None:
+    def _mark_not_flat(self, places: Integers) -> None:
         """Mark the lines at some places as not flat."""
         import numpy as np
 
         self.good[np.searchsorted(self.ends, places)] = False
 
-    def _begins_well(self, event_ends: Any) -> Any:
+    def _begins_well(self, event_ends: Integers) -> Flags:
         """Return whether good lines begin as events do, up to their first property's name.
 
         ``event_ends``: the fourth quotes.
         """
         import numpy as np
 
-        good = event_ends + len(_MIDDLE) < self.ends[self.good]
+        good: Flags = event_ends + len(_MIDDLE) < self.ends[self.good]
         # Eight bytes at each place, as one number.
         words = np.ndarray(len(self.chars) - 7, "<u8", self.data, 0, (1,))
         for places, text in ((self.starts[self.good], _START), (np.where(good, event_ends + 1, 0), _MIDDLE)):
@@ -150,7 +158,9 @@ class _Finder:
                 good &= words[places + place] == int.from_bytes(text[place : place + 8], "little")
         return good
 
-    def _lines(self, opening: Any, closing: Any, strings: Any, escapes: Any) -> FlatLines | None:
+    def _lines(
+        self, opening: Integers, closing: Integers, strings: Integers, escapes: Integers
+    ) -> FlatLines | None:
         """Return the flat lines of the good lines, or None.
 
         ``opening``, ``closing``: quotes of the good lines; ``strings``: how many strings each of them has; ``escapes``:
@@ -194,8 +204,15 @@ class _Finder:
         return made.only(found) if found.any() else None
 
     def _check_members(
-        self, closing: Any, first: Any, end: Any, names: Any, last: Any, nexts: Any, found: Any
-    ) -> tuple[Any, Any, Any]:
+        self,
+        closing: Integers,
+        first: Integers,
+        end: Integers,
+        names: Integers,
+        last: Integers,
+        nexts: Integers,
+        found: Flags,
+    ) -> tuple[Flags, Flags, Integers]:
         """Return whether members are well formed, whether their values are texts, and where these end.
 
         ``closing``: the last quotes of strings; ``names``: which strings are names; ``first``, ``end``: their quotes;
@@ -218,7 +235,9 @@ class _Finder:
         after[last] = _COMMA
         return good & (after == _COMMA), is_text, stop
 
-    def _kinds(self, start: Any, stop: Any, is_text: Any, good: Any) -> tuple[Any, Any]:
+    def _kinds(
+        self, start: Integers, stop: Integers, is_text: Flags, good: Flags
+    ) -> tuple[npt.NDArray[np.uint8], Integers]:
         """Return the kinds of values and the values of ``INTEGER``; mark members without a kind as not ``good``."""
         import numpy as np
 
@@ -233,7 +252,7 @@ class _Finder:
         return kind, number
 
 
-def _number_texts(data: bytes, starts: Any, stops: Any) -> tuple[Any, list[str]]:
+def _number_texts(data: bytes, starts: Integers, stops: Integers) -> tuple[Integers, list[str]]:
     """Return a number for each text, equal for equal texts, and the texts by number."""
     found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +13,11 @@ from include.xdm.convert.column_converter import decode_values
 from include.xdm.convert.values import Value
 from include.xdm.events.flat_kinds import NULL, TEXT
 from include.xdm.events.flat_lines import FlatLines, Members
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from include.xdm.convert.arrow_arrays import Integers
 
 _COMMA, _CLOSING = b",}"
 
@@ -25,7 +30,7 @@ class FlatProperties:
         self.rows = len(lines.places)
 
     @cached_property
-    def places(self) -> dict[str, Any]:
+    def places(self) -> dict[str, Integers]:
         """The places of each name's members, ascending."""
         import numpy as np
 
@@ -34,7 +39,7 @@ class FlatProperties:
         return {name: part for name, part in zip(self.lines.names, parts, strict=True) if len(part)}
 
     @cached_property
-    def contents(self) -> tuple[Any, Any]:
+    def contents(self) -> tuple[pa.Array, Integers]:
         """An Arrow array of the members' values, and the lengths of these values.
 
         Element 2n is the value of member n, of a text what is between its quotes.
@@ -48,7 +53,7 @@ class FlatProperties:
         """Return whether some event has a property."""
         return name in self.places
 
-    def place_of(self, name: str) -> Any:
+    def place_of(self, name: str) -> Integers:
         """Return for each event the place of a property among the members, -1 if the event does not have it."""
         import numpy as np
 
@@ -66,7 +71,9 @@ class FlatProperties:
         """Return the JSON texts of a property as received; an event without it has ``None``."""
         return self._values_by_event(name, list)
 
-    def _values_by_event(self, name: str, made: Any) -> list[Value]:
+    def _values_by_event(
+        self, name: str, made: Callable[[list[msgspec.Raw]], Sequence[Value]]
+    ) -> list[Value]:
         found: list[Value] = [None] * self.rows
         if name in self:
             members = self.lines.members.only(self.places[name])
@@ -110,7 +117,7 @@ class FlatProperties:
         kinds = self.lines.members.kind[self.places[name]]
         return bool(((kinds == TEXT) | (kinds == NULL)).all())
 
-    def bodies(self, order: Any) -> Any:
+    def bodies(self, order: Integers) -> pa.Array:
         """Return the members at the places of ``order`` as text for each event; null without members.
 
         The text is ``"name":value,"name":value}``. ``order``: the members of each event together, events ascending.
@@ -124,7 +131,7 @@ class FlatProperties:
             return pa.nulls(self.rows, pa.string())
         texts = pieces(self.lines.data, members.first, members.stop + 1).take(numbers(2 * order))
         ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
-        chars = np.frombuffer(texts.buffers()[2], np.uint8).copy()
+        chars = np.frombuffer(texts.buffers()[2], np.uint8)  # only this function has them
         chars[ends[1:] - 1] = _COMMA
         bounds = np.append(np.int32(0), ends[np.cumsum(counts)])
         there = counts > 0
@@ -132,7 +139,7 @@ class FlatProperties:
         valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
         return pa.StringArray.from_buffers(self.rows, pa.py_buffer(bounds), pa.py_buffer(chars), valid)
 
-    def unmapped(self, whole: Collection[str]) -> tuple[Any, dict[str, int]]:
+    def unmapped(self, whole: Collection[str]) -> tuple[pa.Array, dict[str, int]]:
         """Return the unmapped JSON of each event, as received, and how many events have each unmapped property.
 
         The JSON has the properties that are not in ``whole``, without nulls and empty texts; it is null if empty.

@@ -19,7 +19,7 @@ from include.errors import BadManifest, ConfigError, LakeError, PartitionNotClos
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.raw_file import read_lines
-from include.steps.export import compare_exports
+from include.steps.export import compare_exports, line_digests
 from include.steps.export.export_delta import read_day
 from include.steps.export.line_digests import LineDigests
 from include.steps.export.step import export_partition
@@ -299,9 +299,11 @@ def refreshed(place: Workspace, name: str, *lines: bytes) -> Manifest:
 MANY = [line(event(**{"$insert_id": f"m-{n}"})) for n in range(10)]
 
 
+@pytest.mark.parametrize("line_bytes", [2**20, 0], ids=["lines in memory", "lines read again"])
 def test_a_refresh_stores_the_different_lines_and_counts_the_day(
-    lake: Lake, tmp_path: Path, few_differ: None
+    lake: Lake, tmp_path: Path, few_differ: None, line_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(line_digests, "_MOST_LINE_BYTES", line_bytes)
     ticks = itertools.count(LATER.timestamp())
     place = workspace(lake, clock=Clock(seconds=lambda: next(ticks)))
     first = refreshed(place, "1", *MANY)
