@@ -9,7 +9,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from include.aep.batch_budget import BatchBudget
@@ -61,7 +61,9 @@ class _DaySteps(ABC):
 
     def validate_shard(self, mapped: Manifest, shard: Shard) -> Manifest:
         """Validate one shard of mapped rows; ``validate`` does it for shards that no task has validated."""
-        return self._run_step(mapped, partial(self._validate_shard, shard))
+        from include.steps.validate.shard_step import validate_shard
+
+        return self._run_step(mapped, lambda read: validate_shard(self.workspace, read, shard))
 
     def validate(self, mapped: Manifest) -> Manifest:
         """Validate mapped rows."""
@@ -94,11 +96,6 @@ class _DaySteps(ABC):
         from include.steps.validate.step import validate_partition
 
         return validate_partition(self.workspace, mapped, with_files=with_files)
-
-    def _validate_shard(self, shard: Shard, mapped: Manifest) -> Manifest:
-        from include.steps.validate.shard_step import validate_shard
-
-        return validate_shard(self.workspace, mapped, shard)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
         """Return the result of a step; if files of its input were removed, run it on an input that is created again."""

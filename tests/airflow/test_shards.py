@@ -110,7 +110,7 @@ def test_the_dag_has_two_more_tasks_only_with_the_setting(dag: Any) -> None:
     assert "shards, validate_shard | a day with more than 1,000 rows" in dag.doc_md
     mapped = dag.get_task("validate_shard")
     assert isinstance(mapped, MappedOperator)
-    made = mapped.unmap({"shard": "0-1"})
+    made: Any = mapped.unmap({"shard": "0-1"})
     assert (made.shard, made.pool, made.retries) == ("0-1", mapped.pool, mapped.retries)
     assert dag.get_task("validate").upstream_task_ids == {"transform", "validate_shard"}
 

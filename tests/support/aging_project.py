@@ -48,9 +48,9 @@ class AgingProject(PipelineRunner):
         """Change the mapping: the handling of unmapped properties."""
         self.pipeline = self.pipeline.model_copy(update={"unmapped": unmapped})
 
-    def add(self, *keys: str, day: date = DAY) -> None:
-        """Add late events."""
-        at = NOON + 86_400 * (day - DAY).days
+    def add(self, *keys: str, day: date = DAY, at: float = NOON) -> None:
+        """Add late events; ``at`` is their time on the first day."""
+        at += 86_400 * (day - DAY).days
         rows = [
             {
                 "event": "Late",

@@ -11,9 +11,10 @@ import pytest
 
 from include.errors import FilesRemoved
 from include.lake.lake import Lake
+from include.lake.manifests import manifest_keys
 from include.steps.ingest.step import IngestResult
 from scripts.demo.evidence import Comparison
-from tests.support.aging_project import DAY, AgingProject, aging_project
+from tests.support.aging_project import DAY, NOON, AgingProject, aging_project
 
 pytestmark = pytest.mark.sandbox
 EXACT = Comparison(0, 0, 0)
@@ -51,6 +52,26 @@ def test_copies_of_a_loaded_day_are_removed_in_two_steps_and_the_day_stays_green
     again = project.load("two")
     assert (again.again, again.batches, project.calls()) == (True, first.batches, calls)
     assert project.clean().counts["days"] == 0
+    assert project.compare(DAY) == EXACT
+
+
+def test_a_day_in_shards_is_cleaned_and_stays_green(project: AgingProject) -> None:
+    project.pipeline = project.pipeline.model_copy(update={"shard_events": 4})
+    for hours in (-9, -3, 3, 9):
+        project.add(f"seen-{hours}", at=NOON + 3600 * hours)
+    first = project.load("one")
+    shards = manifest_keys(project.lake, project.workspace(DAY).partition, "validate_shard")
+    assert len(shards) > 1
+    project.wait(days=8)
+    ended = project.clean()
+    assert ended.ended["superseded_days"] == 3 + len(shards)
+    project.wait(days=1)
+    project.clean()
+    assert project.steps_with_files() == {"export"}
+    calls = project.calls()
+    again = project.load("two")
+    assert (again.again, again.batches, project.calls()) == (True, first.batches, calls)
+    assert project.load("three", replace=True).active == first.active, "its files are made again"
     assert project.compare(DAY) == EXACT
 
 

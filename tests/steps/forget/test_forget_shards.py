@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.forgotten_people import ANNA, ANNAS_PHONE, BERT, People, happ
 
 pytestmark = [pytest.mark.unit, pytest.mark.case("M19")]
 ANNAS = (ANNA, ANNAS_PHONE)
+REFUSED: dict[str, Any] = {"$city": "longer than six"}
 
 
 @pytest.fixture
@@ -20,10 +22,10 @@ def people(tmp_path: Path) -> People:
     days = {
         DAY: [
             happened("a1", ANNA, ANNAS_PHONE, time=NOON - 30_000),
-            happened("a2", ANNA, ANNAS_PHONE, time=NOON - 29_000, **{"$city": "longer than six"}),
-            happened("b1", BERT, time=NOON - 28_000, **{"$city": "longer than six"}),
+            happened("a2", ANNA, ANNAS_PHONE, time=NOON - 29_000, **REFUSED),
+            happened("b1", BERT, time=NOON - 28_000, **REFUSED),
             happened("b2", BERT, time=NOON + 20_000),
-            happened("b3", BERT, time=NOON + 30_000, **{"$city": "longer than six"}),
+            happened("b3", BERT, time=NOON + 30_000, **REFUSED),
         ]
     }
     return People(f"file://{tmp_path}/lake", days=days, shard_events=3)
