@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
-BASE = {"environment", "errors", "clock", "redact", "failpoint"}
+BASE = {"environment", "errors", "clock", "redact", "failpoint", "plural"}
 BELOW_XDM = BASE | {"config", "lake", "http", "mixpanel"}
 MAY_IMPORT: dict[str, set[str]] = {
     "environment": set(),
@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "clock": set(),
     "redact": set(),
     "failpoint": set(),
+    "plural": set(),
     "version": {"errors"},
     "config": BASE,
     "lake": BASE | {"config"},

@@ -16,6 +16,7 @@ from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.lake.suppression import forgotten_ids
+from include.plural import counted
 from include.quality.aep_json import instant_text, without_nulls
 from include.steps.day_rows import DayRows
 from include.steps.history.id_sets import copy_ids, write_ids
@@ -205,7 +206,7 @@ def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
     if len(files) > MOST_FILES or size > MOST_BYTES:
         raise PayloadTooLarge(
             f"Partition {workspace.partition} of {workspace.pipeline.name} exceeds AEP's limit for one batch: "
-            f"{len(files)} files of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
+            f"{counted(len(files), 'file')} of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
             "Stage Parquet if aep.format is json, or exclude events with mixpanel.events or mixpanel.where.",
         )
 

@@ -50,10 +50,9 @@ def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context
     Returns:
         How many messages were sent.
     """
-    base_url = conf.get("api", "base_url", fallback="") or ""
     sent = 0
     for alert in alerts:
-        located = alert.at(base_url) if base_url else alert
+        located = with_link(alert)
         for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
             if alert.kind in settings.kinds:
                 sent += _send_once(lake, located, settings, context)
@@ -92,12 +91,7 @@ def _send_once(
     if lake is not None and _is_known(lake, alert, recipient):
         log.info("Alert %r was sent before through %s", alert.title, name)
         return False
-    _mask_addresses(settings.kwargs)
-    try:
-        notifier = resolve_name(settings.class_path)(**_arguments(settings))
-        notifier({**context, "alert": alert})
-    except Exception as error:  # noqa: BLE001 - any notifier, any library; the task must not fail
-        cause = one_line(scrub(f"{type(error).__name__}: {error}"), 300)
+    if cause := deliver(alert, settings, context):
         log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
         stats.incr("mixpanel_aep.alerts.failed", tags=tags)
         return False
@@ -109,6 +103,23 @@ def _send_once(
         except PipelineError as error:
             log.warning("The alert may be sent again: %s", error)
     return True
+
+
+def with_link(alert: Alert) -> Alert:
+    """Return the alert with the full address of its page, if Airflow's configuration has its own address."""
+    base_url = conf.get("api", "base_url", fallback="") or ""
+    return alert.at(base_url) if base_url else alert
+
+
+def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, Any]) -> str:
+    """Send an alert through one notifier; return the cause if it was not sent, else an empty text."""
+    _mask_addresses(settings.kwargs)
+    try:
+        notifier = resolve_name(settings.class_path)(**_arguments(settings))
+        notifier({**context, "alert": alert})
+    except Exception as error:  # noqa: BLE001 - any notifier, any library; the task must not fail
+        return one_line(scrub(f"{type(error).__name__}: {error}"), 300)
+    return ""
 
 
 def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
