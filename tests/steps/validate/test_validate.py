@@ -162,7 +162,7 @@ def test_exactly_the_limit_is_green_for_any_number(
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
         check = Verdict(CheckedRows(), DayEvents({}))
         if over:
-            with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
+            with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported:,} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
         else:
             validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
