@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[1]
-BASE = {"environment", "errors", "clock", "redact", "failpoint", "json_types"}
+BASE = {"environment", "errors", "clock", "redact", "failpoint", "json_types", "plural"}
 BELOW_XDM = BASE | {"config", "lake", "http", "mixpanel"}
 MAY_IMPORT: dict[str, set[str]] = {
     "environment": set(),
@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "redact": set(),
     "failpoint": set(),
     "json_types": set(),
+    "plural": set(),
     "version": {"errors"},
     "config": BASE,
     "lake": BASE | {"config"},

@@ -12,6 +12,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 from include.lake.rate_budget import RateBudget, RateLimit
+from include.plural import counted
 
 BYTES_AN_HOUR = RateLimit(20e9, 3600.0, of_amounts=True)
 BATCHES_A_MINUTE = RateLimit(138, 60.0)
@@ -46,7 +47,7 @@ class BatchBudget:
             raise Throttled(
                 f"AEP ingests {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one has "
                 f"{size / 1e9:.2f} GB.",
-                f"The next batch is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
+                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
                 wait_seconds=wait,
             )
 
@@ -66,7 +67,7 @@ class BatchBudget:
             raise Throttled(
                 f"Backfills may use {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one "
                 f"has {size / 1e9:.2f} GB.",
-                f"The next batch is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
+                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
                 wait_seconds=wait,
             )
 
@@ -104,7 +105,7 @@ class BatchBudget:
             raise Throttled(
                 f"Scheduled runs wait for AEP's 20 GB an hour in AEP sandbox {self.aep_sandbox}, and are loaded before "
                 "backfills.",
-                f"The next batch is possible in {wait / 60:.0f} minutes. The task continues automatically then.",
+                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
                 wait_seconds=wait,
             )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from include.lake.ledger import LedgerRecord
+from include.plural import counted
 
 
 class BatchState(Enum):
@@ -232,7 +233,7 @@ def _decide_replacement(
         return Decision(
             Action.STOP,
             active[-1].batch,
-            f"{load_request.rows} rows would replace {rows} active rows",
+            f"{counted(load_request.rows, 'row')} would replace {counted(rows, 'active row')}",
             "Export the day again: Mixpanel's export may have been incomplete. To remove so many rows, set "
             "quality.max_removed in the pipeline file to 100%, run the day, and restore the value.",
         )

@@ -13,6 +13,7 @@ from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.http import objects_in
 from include.aep.model import Batch
 from include.errors import PipelineError
+from include.plural import counted
 from include.redact import one_line
 
 _MOST_ROWS = 10_000
@@ -36,10 +37,10 @@ def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str
     """Return the most frequent reasons for the failure of a batch in one sentence: codes, fields and counts, no values."""
     clauses = listed_errors(batch) if batch else []
     try:
-        counted = _row_reasons(access, batch_id)
+        of_rows = _row_reasons(access, batch_id)
     except PipelineError:  # the batch's own errors still give reasons
-        counted = Counter()
-    clauses += [f"{reason} ({rows} rows)" for reason, rows in counted.most_common(_MOST_REASONS)]
+        of_rows = Counter()
+    clauses += [f"{reason} ({counted(rows, 'row')})" for reason, rows in of_rows.most_common(_MOST_REASONS)]
     return "; ".join(dict.fromkeys(clauses)) or "AEP reports no reason"
 
 
@@ -54,7 +55,7 @@ def _reason(code: str, rows: int | None) -> str:
         meaning = f"{code}: {_MEANINGS[code]}"
     else:
         meaning = f"error code {code}" if code.isdigit() else code
-    return meaning if rows is None else f"{meaning} ({rows} rows)"
+    return meaning if rows is None else f"{meaning} ({counted(rows, 'row')})"
 
 
 def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:

@@ -11,6 +11,7 @@ from include.aep.profile import is_enabled
 from include.aep.settings import AepSettings
 from include.config.model import Pipeline
 from include.errors import PipelineError
+from include.plural import counted
 
 MOST_BATCHES = 90
 """A day, for all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). AEP ingests more,
@@ -77,7 +78,7 @@ def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) 
     total, named = _total_and_names(pipeline, neighbours, aep)
     verdict = f"more than the {MOST_BATCHES}" if total > MOST_BATCHES else f"of the {MOST_BATCHES}"
     return (
-        f"pipelines create up to {total} batches a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
+        f"pipelines create up to {counted(total, 'batch')} a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
         "AEP sandbox, plus one for each day of a backfill"
     )
 
@@ -92,7 +93,7 @@ def profile_batch_notes(
     total, named = _total_and_names(pipeline, neighbours, aep)
     if total > MOST_BATCHES:
         return [
-            f"Pipelines create up to {total} batches a day in datasets of AEP sandbox {aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
+            f"Pipelines create up to {counted(total, 'batch')} a day in datasets of AEP sandbox {aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
             "batches reach profiles and segments later. Lower late_days or catch_up_days in the pipeline files."
         ]
     if has_history:
@@ -100,7 +101,7 @@ def profile_batch_notes(
     return [
         f"A backfill creates one batch for each day. AEP sandbox {aep.aep_sandbox} should get at most {MOST_BATCHES} batches "
         f"a day in datasets that are enabled for Profile, and scheduled runs create up to {total} ({named}): a backfill loads "
-        f"at most {left_for_backfills(total)} days of history per day."
+        f"at most {counted(left_for_backfills(total), 'day')} of history per day."
     ]
 
 

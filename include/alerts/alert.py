@@ -36,6 +36,7 @@ class Alert:
     ``conditions``: what was found, each as a text; an alert is sent if one of them was not sent before for the same
     kind and partition.
     ``path``: the page of the board, below Airflow's own address; ``link``: its full address, once it is known.
+    ``is_trial``: a person has requested it to try a notifier.
     """
 
     kind: AlertKind
@@ -46,6 +47,7 @@ class Alert:
     conditions: tuple[str, ...]
     path: str
     link: str = ""
+    is_trial: bool = False
 
     def __post_init__(self) -> None:
         for name in ("sentence", "remedy"):
@@ -59,7 +61,8 @@ class Alert:
     def title(self) -> str:
         """One line, for a subject."""
         day = f" {self.partition}" if self.partition else ""
-        return f"mixpanel-aep {self.pipeline}{day}: {_HEADLINES[self.kind]}"
+        trial = "test of an alert, " if self.is_trial else ""
+        return f"mixpanel-aep {self.pipeline}{day}: {trial}{_HEADLINES[self.kind]}"
 
     @property
     def text(self) -> str:

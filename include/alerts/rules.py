@@ -13,6 +13,7 @@ from include.board.index import MOST_PROPERTIES, BoardIndex
 from include.config.alerts import AlertKind, Alerts
 from include.config.model import Pipeline
 from include.mixpanel.event_time import settled_at
+from include.plural import counted, is_or_are
 from include.steps.reconcile.audited_day import COMPLETE, Remedy
 
 IN_BACKFILLS: tuple[AlertKind, ...] = ("failed", "quarantine")
@@ -99,8 +100,8 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
                 "quarantine",
                 pipeline.name,
                 day,
-                f"{counts.quarantined:,} of {counts.exported:,} events of {day} of pipeline {pipeline.name} are in "
-                f"quarantine ({quarantined:.2%}; the limit is {settings.max_quarantined:.2%}).",
+                f"Of {counted(counts.exported, 'event')} of {day} of pipeline {pipeline.name}, {counts.quarantined:,} "
+                f"{is_or_are(counts.quarantined)} in quarantine ({quarantined:.2%}; the limit is {settings.max_quarantined:.2%}).",
                 "Read the reasons in the day's report, correct the mapping or the schema, then run the day again.",
                 ("quarantine",),
                 f"mixpanel-aep/board/report/{pipeline.dag_id}/{day}",
@@ -125,7 +126,7 @@ def _volume(
             "volume",
             pipeline.name,
             day,
-            f"Mixpanel returned {counts.exported:,} events for {day} of pipeline {pipeline.name}; usual for this "
+            f"Mixpanel returned {counted(counts.exported, 'event')} for {day} of pipeline {pipeline.name}; usual for this "
             f"weekday are {usual:,.0f}.",
             "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, no action is needed.",
             ("volume",),
@@ -183,7 +184,7 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
         "missing",
         pipeline.name,
         None,
-        f"{len(overdue)} days of pipeline {pipeline.name} are missing in AEP: {named}{more}.",
+        f"{counted(len(overdue), 'day')} of pipeline {pipeline.name} {is_or_are(len(overdue))} missing in AEP: {named}{more}.",
         f"Open the board. Remedies by reason: {remedy or 'run a backfill'}.",
         tuple(text for text, _ in overdue),
         _page(pipeline, None),
@@ -201,11 +202,11 @@ def refreshed_days(
     for each in refreshed:
         total = max(1, each.active)
         if settings.max_late is not None and each.late / total > settings.max_late:
-            parts.append(f"{each.day}: {each.late:,} late events were loaded")
+            parts.append(f"{each.day}: {counted(each.late, 'late event')} loaded")
         if settings.max_vanished is not None and each.vanished / total > settings.max_vanished:
             parts.append(f"{each.day}: Mixpanel no longer returns {each.vanished:,} of the loaded events")
     if settings.max_late is not None:
-        parts += [f"{day}: {count:,} events came late and are not loaded" for day, count in beyond.items()]
+        parts += [f"{day}: {counted(count, 'late event')} not loaded" for day, count in beyond.items()]
     if not parts:
         return
     yield Alert(
@@ -228,7 +229,7 @@ def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
         if left > settings.credentials_days:
             continue
         stage = "ended" if left < 0 else "last week" if left <= _SOON_DAYS else "soon"
-        when = f"expired on {last}" if left < 0 else f"expires on {last}, in {left} days"
+        when = f"expired on {last}" if left < 0 else f"expires on {last}, in {counted(left, 'day')}"
         yield Alert(
             "credentials",
             pipeline.name,

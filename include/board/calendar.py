@@ -8,6 +8,7 @@ from datetime import date
 
 from include.board.days import Day, State
 from include.board.sentences import date_words
+from include.plural import counted
 
 _SHADES = 5
 _CHART_WIDTH, _CHART_HEIGHT = 720.0, 120.0
@@ -79,7 +80,7 @@ def cell_label(day: Day) -> str:
         return text
     counts = day.facts.counts
     return (
-        f"{text}; {counts.exported:,} exported, {counts.active:,} active, {counts.duplicates:,} duplicates, "
+        f"{text}; {counts.exported:,} exported, {counts.active:,} active, {counted(counts.duplicates, 'duplicate')}, "
         f"{counts.not_sent:,} quarantined"
     )
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from include.board.days import Day, State
 from include.board.hints import hint_for_day
 from include.config.model import Pipeline
+from include.plural import counted, is_or_are
 from include.steps.reconcile.audited_day import Remedy
 
 ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
@@ -46,13 +47,13 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
     match day.state:
         case State.ACTIVE | State.QUARANTINE if counts:
             share = (
-                f"{counts.active:,} of {counts.exported:,} events"
+                f"{counts.active:,} of {counted(counts.exported, 'event')}"
                 if counts.exported
-                else f"{counts.active:,} events"
+                else counted(counts.active, "event")
             )
             if not counts.active:
-                return f"complete, but no event is in AEP: all {counts.not_sent:,} are quarantined."
-            parts = f"{counts.duplicates:,} duplicates removed, {counts.quarantined:,} quarantined"
+                return f"complete, but no event is in AEP: {counted(counts.not_sent, 'event')} in quarantine."
+            parts = f"{counted(counts.duplicates, 'duplicate')} removed, {counts.quarantined:,} quarantined"
             if counts.refused:
                 parts += f", {counts.refused:,} refused by AEP"
             late = f", {counts.late:,} of them loaded later" if counts.late else ""
@@ -67,7 +68,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
             step = day.run.problem.step if day.run and day.run.problem else ""
             return f"not in AEP: the run failed{f' in {step}' if step else ''}."
         case State.LATE if counts:
-            return f"partly in AEP: {counts.active:,} events are active, late ones are not loaded."
+            return f"partly in AEP: {counted(counts.active, 'event')} {is_or_are(counts.active)} active, late ones are not loaded."
         case State.NEVER_RUN:
             return "not in AEP: no run has loaded it."
         case State.UNREAD:

@@ -8,6 +8,7 @@ import typer
 
 from include.cli.command import add_command, add_pipeline_command
 from include.cli.commands import ledger, quarantine
+from include.cli.commands.alerts import send_test
 from include.cli.commands.apply import apply
 from include.cli.commands.audit import audit
 from include.cli.commands.check import check
@@ -89,6 +90,8 @@ def make_app() -> typer.Typer:
     add_pipeline_command(made, "forget", forget)
     lake = _group(made, "lake", "The lake as a whole.")
     add_pipeline_command(lake, "sign", sign)
+    alerts = _group(made, "alerts", "The alerts of a pipeline file.")
+    add_pipeline_command(alerts, "test", send_test)
     add_command(made, "migrate", migrate)
     add_sandbox(made)
     return made

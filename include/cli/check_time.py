@@ -7,6 +7,7 @@ from itertools import islice
 
 from include.cli.project import Project
 from include.mixpanel.time_convention import TimeEvidence, check_time_convention
+from include.plural import counted
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE, EventParser
 
 _DAYS = 3
@@ -21,7 +22,7 @@ def check_time(project: Project) -> str:
     source = project.pipeline.mixpanel
     evidence, place = _evidence(project)
     check_time_convention(evidence, source, project.pipeline.name)
-    numbers = f"{evidence.utc} of {evidence.rows} live events read as utc, {evidence.project_local} as project_local"
+    numbers = f"{evidence.utc} of {counted(evidence.rows, 'live event')} read as utc, {evidence.project_local} as project_local"
     lowest = evidence.lowest_hours  # also None if no difference is common
     hours = f", the lowest common difference is {lowest:g} hours" if lowest is not None else ""
     verdict = "agrees" if evidence.verdict else "is neither confirmed nor contradicted"

@@ -17,6 +17,7 @@ from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.stores.folder_permissions import require_private
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.export_budget import EXPORTS_AN_HOUR, ExportBudget
+from include.plural import counted
 from include.quality.aep_json import PROFILE_EVENT_BYTES
 from include.xdm.mapping.mapping_file import read_mapping_file
 from include.xdm.mapping.mapping_set import bind_for
@@ -72,7 +73,9 @@ def _events(project: Project) -> str:
     sentence = "all events"
     if source.events:
         found = check_events(client, source, project.pipeline.start_date, last)
-        sentence = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
+        sentence = (
+            f"Mixpanel has {len(found.found)} of {counted(len(source.events), 'event')} of the pipeline file"
+        )
         if found.unchecked:
             sentence += f"; {len(found.unchecked)} were not checked, to save the export budget"
     if source.where:
@@ -158,10 +161,14 @@ def _mapping(project: Project) -> str:
     rows = read_mapping_file(pipeline.mapping)
     schema = _schema(project)
     if schema is None:
-        return f"{pipeline.mapping} has {len(rows)} mappings; they are checked once AEP has the schema"
+        return (
+            f"{pipeline.mapping} has {counted(len(rows), 'mapping')}, to be checked once AEP has the schema"
+        )
     schema.require_event()
     bound = bind_for(pipeline, rows, schema)
-    return f"{pipeline.mapping} fits schema {schema.title!r}: {len(bound.mappings)} fields are filled"
+    return (
+        f"{pipeline.mapping} fits schema {schema.title!r}: it fills {counted(len(bound.mappings), 'field')}"
+    )
 
 
 def _schema(project: Project) -> XdmSchema | None:

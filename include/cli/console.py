@@ -124,12 +124,12 @@ def table(
         - sum(w + 2 for w, is_whole in zip(widths, whole, strict=True) if is_whole)
     )
     has_room = left >= _LEAST_WIDTH * whole.count(False)
-    made.add_column("", width=_MARK_WIDTH - 2, style=_STYLES[mark], no_wrap=True)
     for number, is_whole in enumerate(whole):
         name = escape(head[number]) if head else ""
+        name = name if number else " " * _MARK_WIDTH + name
         made.add_column(name, overflow="fold", no_wrap=is_whole and has_room)
-    for row in cells:
-        made.add_row(mark, *map(Text, row))
+    for first, *rest in cells:
+        made.add_row(Text.assemble((f"{mark:<{_MARK_WIDTH}}", _STYLES[mark]), first), *map(Text, rest))
     _print_lines(console, made, to_stderr=to_stderr)
 
 
@@ -139,14 +139,6 @@ def _print_lines(console: Console, made: Table, *, to_stderr: bool) -> None:
         console.print(made)
     for line in captured.get().splitlines():
         print(line.rstrip(), file=sys.stderr if to_stderr else sys.stdout)
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number and its noun, such as ``1 event``, ``5,030 events``, ``2 properties``."""
-    if number == 1:
-        return f"1 {thing}"
-    has_ies = thing.endswith("y") and thing[-2:-1] not in "aeou"
-    return f"{number:,} {thing[:-1]}ies" if has_ies else f"{number:,} {thing}s"
 
 
 def title(text: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.aep.client import AepClient
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.clock import Clock
@@ -18,6 +18,7 @@ from include.mixpanel.backfill_plan import Window
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.event_time import settled_at
 from include.mixpanel.export_stream import ExportStream
+from include.plural import counted
 from include.steps.export.window_export import FetchAhead
 from include.steps.ingest.step import PendingBatch
 from include.steps.run_day import DayRun
@@ -52,7 +53,7 @@ class DaysRunner:
             report(day, manifest, out)
             self.meter()
             following = STEPS[STEPS.index(manifest.step) + 1]
-            self.meter.name(f"{day} {following}: {manifest.rows:,} events")
+            self.meter.name(f"{day} {following}: {counted(manifest.rows, 'event')}")
 
         steps = DayRun(
             workspace,

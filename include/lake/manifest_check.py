@@ -10,6 +10,7 @@ from include.errors import BadManifest
 from include.lake.keys import DayKey, KeyKind, read_key
 from include.lake.lake import Lake
 from include.lake.own_keys import DIGEST
+from include.plural import counted
 
 if TYPE_CHECKING:
     from include.lake.manifest import Manifest
@@ -46,7 +47,7 @@ def require_own_files(lake: Lake, key: str, manifest: Manifest) -> None:
     wrong += [named for named in _file_keys_in(elsewhere) if not _belongs_to_day(place, named)]
     if wrong:
         raise BadManifest(
-            f"{lake.uri(key)} refers to {len(wrong)} files that do not belong to its partition, such as {wrong[0]!r}.",
+            f"{lake.uri(key)} refers to {counted(len(wrong), 'file')} of another partition, such as {wrong[0]!r}.",
             _REMOVE,
         )
 

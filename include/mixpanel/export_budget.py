@@ -9,6 +9,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 from include.lake.rate_budget import RateBudget, RateLimit
+from include.plural import counted
 
 EXPORTS_AN_HOUR = RateLimit(60, 3600.0)
 EXPORT_LIMITS = (EXPORTS_AN_HOUR, RateLimit(3, 1.0))
@@ -56,9 +57,7 @@ class ExportBudget:
         )
 
     def _refuse(self, wait: float, limit: RateLimit | None) -> NoReturn:
-        when = (
-            f"The next export is possible in {wait / 60:.0f} minutes. The task continues automatically then."
-        )
+        when = f"The next export is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then."
         if limit is None:
             raise Throttled(
                 f"Mixpanel requested a pause of all exports of project {self.project_id} (Retry-After).",

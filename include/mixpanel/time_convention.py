@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from include.errors import ConfigError
+from include.plural import counted
 
 if TYPE_CHECKING:
     from include.config.mixpanel_source import MixpanelSource
@@ -166,7 +167,7 @@ def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeli
         return
     rows, _ = evidence.total.counts(measured)
     raise ConfigError(
-        f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
+        f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {counted(evidence.rows, 'live event')} reached "
         f"Mixpanel {_describe_difference(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
         f"Set time_is: {measured} in the pipeline file; otherwise the time of every event would be wrong by hours.",
     )

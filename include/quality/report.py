@@ -8,21 +8,23 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from include.plural import counted
+
 if TYPE_CHECKING:
     from jinja2 import Template
     from markupsafe import Markup
 
 _WORD_ENDS = re.compile(r"(?<=[\w\]][._/:])(?=[^\W\d])|(?<=\w\w-)(?=[^\W\d]{2})|(?<=[a-z])(?=[A-Z])")
 LIMITS = {
-    "not_events": "of the exported lines are not events; they are in quarantine.",
-    "suppressed": "events of forgotten people were returned by Mixpanel and left out.",
-    "twins": "events without $insert_id are equal to another event in everything that Mixpanel does not rewrite; they count as one event.",
-    "merged_without_before": "events were merged into another user and their previous id is unknown; if they were "
-    "loaded before the merge, they are loaded a second time under their new id.",
-    "compacted_by_day": "events have the same name, distinct_id and $insert_id as another event at a different second of the day; "
-    "Mixpanel may merge such events; this project keeps them.",
+    "not_events": "Exported lines that are not events, in quarantine",
+    "suppressed": "Events of forgotten people that Mixpanel returned, left out",
+    "twins": "Events without $insert_id that equal another event in everything that Mixpanel does not rewrite, counted as one event",
+    "merged_without_before": "Events that were merged into another user and whose previous id is unknown (if they were "
+    "loaded before the merge, they are loaded a second time under their new id)",
+    "compacted_by_day": "Events with the name, distinct_id and $insert_id of another event at a different second of the day "
+    "(Mixpanel may merge such events; this project keeps them)",
 }
-"""Counts that need an explanation, and their sentence."""
+"""Counts that need an explanation, and the text before each."""
 
 
 class Expectation(NamedTuple):
@@ -94,6 +96,7 @@ def _load_template() -> Template:
     )
     environment.filters["breakable"] = breakable
     environment.filters["number"] = lambda number: f"{number:,}"
+    environment.filters["counted"] = counted
     return environment.from_string(text)
 
 

@@ -21,6 +21,7 @@ from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.mixpanel.time_convention import TimeEvidence
+from include.plural import counted
 from include.quality.aep_json import instant_text, without_nulls
 from include.steps.run_day import DryRun
 from include.steps.transform.dropped_identities import dropped_sentences
@@ -103,7 +104,7 @@ class _Previewer:
         made.valid = len(by_id.keys() - refused.keys())
         made.notes = [
             *(
-                f"{count} values do not fit {name} and would be left out"
+                f"{name}: {counted(count, 'value')} of another type would be left out"
                 for name, count in mapped.details["not_converted"].items()
             ),
             *dropped_sentences(mapped),

@@ -53,8 +53,8 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
     """
     found = []
     with scratch_folder("mixpanel-aep-quarantine-") as scratch:
-        for each, listing in sorted(list_days(lake, pipeline).items(), reverse=True):
-            if not listing.quarantine or day not in (None, each):
+        for each, listing in sorted(list_days(lake, pipeline, day).items(), reverse=True):
+            if not listing.quarantine:
                 continue
             quarantined = QuarantinedDay(each, _files(lake, PartitionKey(pipeline, each), listing, scratch))
             for record in _records(lake, quarantined.files, scratch):
@@ -63,6 +63,22 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
             if quarantined.events:
                 found.append(quarantined)
     return found
+
+
+def quarantine_files(lake: Lake, pipeline: str, day: date) -> tuple[QuarantineFile, ...]:
+    """Return the files of a day's quarantined events, also of a day that validation refused as a whole.
+
+    One listing of the day's folder. ``ids`` is set where only some rows of a file are still refused.
+
+    Raises:
+        BadManifest: a manifest of the day cannot be read.
+        LakeError: the lake cannot be read.
+    """
+    listing = list_days(lake, pipeline, day).get(day)
+    if listing is None or not listing.quarantine:
+        return ()
+    with scratch_folder("mixpanel-aep-quarantine-") as scratch:
+        return _files(lake, PartitionKey(pipeline, day), listing, scratch)
 
 
 def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from include.errors import PipelineError, ScratchError
+from include.plural import counted
 
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -74,7 +75,7 @@ def remove_abandoned(prefix: str) -> int:
             if entry.name.startswith(prefix) and _is_abandoned(entry):
                 removed += _remove(Path(entry.path))
     if removed:
-        log.info("Removed %d scratch folders of processes that were killed", removed)
+        log.info("Removed %s of processes that were killed", counted(removed, "scratch folder"))
     return removed
 
 

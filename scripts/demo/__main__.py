@@ -17,6 +17,7 @@ from include.config.loader import load_pipelines
 from include.config.model import Pipeline
 from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
+from include.plural import counted
 from scripts.demo import late_events
 from scripts.demo.airflow_api import AirflowApi
 from scripts.demo.airflow_runs import await_runs, unfinished_runs
@@ -161,7 +162,7 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
         dag_id, (first, last) = pipeline.dag_id, PARTITIONS[pipeline.name]
         api.cancel_backfills(dag_id)
         missing = api.missing_partitions(dag_id, first, last)
-        _report(f"backfill of {pipeline.name}, {first} to {last}: {missing} partitions to load")
+        _report(f"backfill of {pipeline.name}, {first} to {last}: {counted(missing, 'partition')} to load")
         if missing:
             api.backfill(dag_id, first, last)
         waiting |= unfinished_runs(api, dag_id, missing)

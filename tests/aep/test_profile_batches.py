@@ -39,7 +39,7 @@ def test_more_than_ninety_batches_a_day_of_all_pipelines_are_a_warning(
         own, Neighbours((other,)), aep
     )
     fewer = other.model_copy(update={"catch_up_days": 23})
-    assert "a backfill loads at most 1 days of history per day" in notes(own, aep, fewer)
+    assert "a backfill loads at most 1 day of history per day" in notes(own, aep, fewer)
     assert "of the 90 that Adobe recommends" in profile_batches(own, Neighbours((fewer,)), aep)
 
 

@@ -315,10 +315,10 @@ def test_reconcile_sends_missing_days_late_and_vanished_events_and_ending_creden
     )
     assert f"expires on {soon}, in 20 days" in texts["credentials"]
     assert (
-        f"1 days of pipeline {scenario.pipeline.name} are missing in AEP: {DAYS[0]} (never run)"
+        f"1 day of pipeline {scenario.pipeline.name} is missing in AEP: {DAYS[0]} (never run)"
         in texts["missing"]
     )
-    assert f"{DAYS[1]}: 1 late events were loaded" in texts["refresh"]
+    assert f"{DAYS[1]}: 1 late event loaded" in texts["refresh"]
     assert f"{DAYS[1]}: Mixpanel no longer returns 1 of the loaded events" in texts["refresh"]
     reconcile(stage)
     assert len(stage.received()) == len(stage.mail.messages) == 3, "nothing is sent a second time"

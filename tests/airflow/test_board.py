@@ -214,6 +214,13 @@ def test_a_problem_in_xcom_is_shown_as_text_with_its_reason(api: Api, runs: Any,
     assert evil not in answer.text or "<" not in evil
 
 
+def test_the_overview_names_the_cause_of_each_listed_gap(api: Api, readable: set[str], runs: Any) -> None:
+    runs("failed", "failed", {"sentence": "AEP refused <b> the batch.", "hint": ""}, key="2026-06-30")
+    text = api.get(BOARD, role="viewer").text
+    assert re.search(r"2026-06-30 \(failed\)</a>: AEP refused &lt;b&gt; the batch\.</li>", text)
+    assert re.search(r"2026-07-01 \(never run\)</a>: No run was made for this day\.</li>", text)
+
+
 @pytest.mark.parametrize("problem", ["text", {"sentence": 1}, {}, [], {"sentence": "x", "hint": ["y"]}])
 def test_other_xcom_is_ignored(api: Api, runs: Any, problem: Any) -> None:
     runs("failed", "failed", problem)

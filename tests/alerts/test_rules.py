@@ -141,7 +141,7 @@ def test_a_refresh_is_an_alert_above_its_limits(late: int, vanished: int, found:
 
 def test_events_of_older_days_that_are_not_loaded_are_an_alert() -> None:
     (alert,) = refreshed_days(with_alerts(), [], {"2026-01-01": 3})
-    assert "2026-01-01: 3 events came late and are not loaded" in alert.sentence
+    assert "2026-01-01: 3 late events not loaded" in alert.sentence
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,9 @@ def test_the_analyst_finds_yesterday_with_one_click(visit: Any) -> None:
     headline = card.locator(".headline").inner_text()
     assert headline.strip().startswith("Yesterday (")
     assert "complete in AEP. 60 of 60 events, 0 duplicates removed, 0 quarantined." in headline
+    # Also whether another day is in AEP, and if not, why.
+    gap = card.get_by_role("listitem").filter(has_text=f"{FAILED} (failed)").inner_text()
+    assert "AEP refused batch" in gap
     visitor.picture("overview")
 
 

@@ -63,7 +63,7 @@ def test_check_finds_a_rare_event_without_the_query_api(cli: Cli, pipelines: Pat
     change(pipelines / "shop.yaml", ("events: [] ", "events: [Searched] "))
     code, text = cli("check", "shop")
     assert code == 0, text
-    assert "ok events    Mixpanel has 1 of 1 events" in " ".join(text.split(" ")).replace(
+    assert "ok events    Mixpanel has 1 of 1 event" in " ".join(text.split(" ")).replace(
         "ok  events", "ok events"
     )
 

@@ -43,7 +43,7 @@ def test_m19_a_dry_run_counts_and_prints_no_id(cli: Cli, loaded: Path) -> None:
     assert code == 0
     assert "1 given, 1 added because events show them together; 0 shared devices left out" in text
     assert f"hostile {DAY}: 2 raw rows" in text
-    assert "forget: 2 raw rows of 1 days would be forgotten" in text
+    assert "forget: 2 raw rows of 1 day would be forgotten" in text
     assert ANNA not in text
     assert ANNAS_PHONE not in text
     assert named_in(loaded, [ANNA])

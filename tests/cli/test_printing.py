@@ -33,6 +33,11 @@ def test_a_table_fits_80_columns_and_breaks_neither_days_nor_batches(
     assert len(lines) > 3
 
 
+def test_the_mark_of_a_row_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    printing.table("ok", [("one", "1")], head=("name", "count"))
+    assert capsys.readouterr().out.splitlines() == ["   name  count", "ok one   1"]
+
+
 def test_a_line_is_wrapped_in_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,18 +74,3 @@ def test_progress_shows_count_rate_and_time_left_in_a_terminal_only(
     shown = work()
     assert re.search(r"/400 events, [\d.]+/s", shown), shown
     assert " left" in shown
-
-
-@pytest.mark.parametrize(
-    ("number", "thing", "text"),
-    [
-        (1, "event", "1 event"),
-        (0, "event", "0 events"),
-        (5030, "event", "5,030 events"),
-        (2, "day", "2 days"),
-        (1, "property", "1 property"),
-        (2, "property", "2 properties"),
-    ],
-)
-def test_a_count_agrees_with_its_noun(number: int, thing: str, text: str) -> None:
-    assert printing.counted(number, thing) == text

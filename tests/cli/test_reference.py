@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +97,58 @@ def test_a_shell_completes_commands_options_and_pipelines(
     monkeypatch.setenv("COMP_CWORD", str(len(line.split(" ")) - 1))
     assert main([]) == 0
     assert set(capsys.readouterr().out.split()) == found
+
+
+SHELLS = {
+    "bash": lambda line: {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)},
+    "zsh": lambda line: {"_TYPER_COMPLETE_ARGS": line},
+    "fish": lambda line: {"_TYPER_COMPLETE_ARGS": line, "_TYPER_COMPLETE_FISH_ACTION": "get-args"},
+}
+"""How the completion script of each shell passes the line to the program."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "word"), [("mixpanel-aep qu", "quarantine"), ("mixpanel-aep run sh", "shop")]
+)
+def test_every_shell_gets_a_script_and_completes_commands_and_pipelines(
+    shell: str, line: str, word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MIXPANEL_AEP_COMPLETE", f"source_{shell}")
+    assert main([]) == 0
+    script = capsys.readouterr().out
+    assert "mixpanel-aep" in script and f"_MIXPANEL_AEP_COMPLETE=complete_{shell}" in script
+    monkeypatch.setenv("_MIXPANEL_AEP_COMPLETE", f"complete_{shell}")
+    for name, value in SHELLS[shell](line).items():
+        monkeypatch.setenv(name, value)
+    assert main([]) == 0
+    assert word in capsys.readouterr().out
+
+
+def test_bash_completes_with_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MIXPANEL_AEP_COMPLETE", "source_bash")
+    assert main([]) == 0
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+    program = tmp_path / "mixpanel-aep"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m include.cli "$@"\n')
+    program.chmod(0o755)
+    [function] = re.findall(r"complete .*-F (\w+) mixpanel-aep", (tmp_path / "script").read_text())
+    lines = f"""source '{tmp_path}/script'
+COMP_WORDS=(mixpanel-aep run ho); COMP_CWORD=2; {function} mixpanel-aep; echo "${{COMPREPLY[@]}}"
+"""
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    environment.pop("_MIXPANEL_AEP_COMPLETE")
+    done = subprocess.run(
+        ["bash", "--norc", "-c", lines],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=True,
+    )
+    assert done.stdout.split() == ["hostile"]
 
 
 def test_a_command_that_is_not_installed_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:

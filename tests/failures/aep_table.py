@@ -203,7 +203,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
                           "odd lengths": answer(200, None, body_json={"data": [{"name": "x", "length": "²"}]}),
                           "odd lines": answer(200, None, body='{"data":[]}\n{"_errors":5,"_validationErrors":true}')}.items()),
     Row("partial/one bad row", "EP:ingestion/batch-ingestion/partial.md", lines=(*(_GOOD % n for n in range(99)), b'{"_id":"2"}'),
-        raises=(BatchFailed,), succeeds=False, active=0, says="1 rows"),
+        raises=(BatchFailed,), succeeds=False, active=0, says="1 row"),
     Row("guardrail/batches a minute", "EP:ingestion/guardrails.md", settings={"batches_per_minute": 0}, raises=(Throttled,),
         succeeds=False, says="2,000 batches a minute", requests={"create": 6}, waits=(300, 300), active=0),
     Row("guardrail/batches a minute, answered with 503", "EP:ingestion/guardrails.md", raises=(ServiceUnavailable,), succeeds=False,

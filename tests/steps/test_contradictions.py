@@ -128,7 +128,7 @@ def test_a_batch_that_repeats_active_rows_is_not_adopted_or_recovered(
 ) -> None:
     batch = loaded.add_batch(OURS, [row(loaded.ids()[0], NOON), row("f" * 64, NOON)])
     before = loaded.records(DAY)
-    with pytest.raises(AmendmentRefused, match=r"1 events .* more than once"):
+    with pytest.raises(AmendmentRefused, match=r"1 event .* more than once"):
         loaded.adopt(batch)
     assert loaded.records(DAY) == before
     loaded.lose_lake(tmp_path)

@@ -67,7 +67,7 @@ def test_a_dataflow_that_ended_within_a_day_is_not_continued_in_its_dataset(
 def test_an_active_run_may_still_load_its_window() -> None:
     found = find_switch(flow(run(0, 48), run(48, 50, "inProgress"), state="disabled"), ZoneInfo("UTC"), NOW)
     assert not found.in_place
-    assert found.sentences[0].startswith("1 runs of the dataflow have not ended")
+    assert found.sentences[0].startswith("The dataflow has 1 run at work.")
 
 
 def test_days_of_failed_runs_are_gaps_unless_a_later_run_covers_them() -> None:

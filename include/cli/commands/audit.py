@@ -7,12 +7,13 @@ from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.errors import DaysMissing
 from include.lake.history import History
+from include.plural import counted
 from include.steps.history.open_history import open_history
 from include.steps.history.provenance import current_made_of
 from include.steps.reconcile.audit import Audit, AuditedDay, Remedy, audit_days

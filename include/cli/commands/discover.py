@@ -10,12 +10,13 @@ from typing import Annotated
 import typer
 
 from include.aep.setup import field_group as plans
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.options import MOST, ShowValues
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.errors import ConfigError
 from include.json_types import JsonMapping
+from include.plural import counted
 from include.redact import one_line
 from include.xdm.discovery import field_names
 from include.xdm.discovery.discover import Discovery, Profile

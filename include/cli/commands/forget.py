@@ -14,6 +14,7 @@ from include.cli.console import Output
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.errors import ConfigError
+from include.plural import counted, is_or_are
 from include.steps.forget import ForgetPlan, Forgetting, GivenIds
 from include.steps.forget.people import MOST_ADDED
 from include.steps.forget.remaining import remaining_work
@@ -106,8 +107,8 @@ def forget(
     remaining = [*remaining_work(forgetting, plan)]
     for where, what in remaining:
         out.print_status("!", where, what)
-    verb = "would be forgotten" if dry_run else "are forgotten"
-    out.title(f"forget: {counts['rows']} raw rows of {counts['days']} days {verb}")
+    verb = "would be forgotten" if dry_run else f"{is_or_are(counts['rows'])} forgotten"
+    out.title(f"forget: {counted(counts['rows'], 'raw row')} of {counted(counts['days'], 'day')} {verb}")
     ids = {"user": sorted(plan.person.users), "device": sorted(plan.person.devices)}
     out.result(
         {
@@ -155,7 +156,7 @@ def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
         "",
         "ids",
         f"{counts['ids_given']} given, {counts['ids_added']} added because events show them together; "
-        f"{counts['shared_devices']} shared devices left out",
+        f"{counted(counts['shared_devices'], 'shared device')} left out",
     )
     if list_ids:
         for kind, ids in (("user", plan.person.users), ("device", plan.person.devices - plan.person.users)):
@@ -166,8 +167,8 @@ def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
         out.print_status(
             "",
             "day",
-            f"{day['pipeline']} {day['day']}: {day['rows']} raw rows, {day['quarantined_rows']} quarantined rows, "
-            f"{day['mapped_files']} files of mapped rows, {day['reports']} reports"
+            f"{day['pipeline']} {day['day']}: {counted(day['rows'], 'raw row')}, {counted(day['quarantined_rows'], 'quarantined row')}, "
+            f"{counted(day['mapped_files'], 'file')} of mapped rows, {counted(day['reports'], 'report')}"
             + ("; rows without their export" if day["unsearchable"] else ""),
         )
 
@@ -182,7 +183,7 @@ def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
         "forget",
         "Added ids are not stored. Print them first with --dry-run --list-ids, for AEP and Mixpanel.",
     )
-    if input(f"Remove rows of {len(plan.days)} days permanently? Type yes: ").strip() != "yes":
+    if input(f"Remove rows of {counted(len(plan.days), 'day')} permanently? Type yes: ").strip() != "yes":
         raise ConfigError(
             "The removal was not confirmed, so nothing was changed.",
             "Answer the prompt with yes, or add the option --yes.",

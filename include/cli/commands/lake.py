@@ -10,6 +10,7 @@ from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
 from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
+from include.plural import counted
 from include.steps.recover.person import current_person
 
 _MOST_NAMED = 20
@@ -40,7 +41,7 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
         for key in list(found)[:_MOST_NAMED]:
             out.print_status("!", "unsigned", lake.uri(key))
         raise AmendmentRefused(
-            f"{len(found)} records are not signed, although records were listed before: they were written without the key.",
+            f"The lake has {counted(len(found), 'record')} without a signature that the list of older records does not name.",
             "Find out who wrote them. Only if they are valid, list them too: mixpanel-aep lake sign "
             f"{project.pipeline.name} --why TEXT.",
         )
@@ -49,6 +50,6 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     out.print_status(
         "ok",
         "lake",
-        f"{len(found)} records from before the key are listed in {key}; other unsigned records are refused",
+        f"{counted(len(found), 'record')} from before the key: listed in {key}; other unsigned records are refused",
     )
     out.result({"listed": len(found), "inventory": key})

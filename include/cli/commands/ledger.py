@@ -8,11 +8,12 @@ from datetime import date
 
 from include.aep.client import AepClient
 from include.aep.witness import Witness
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.options import Batch, Day, Why
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.lake.ledger import LedgerRecord
+from include.plural import counted
 from include.steps.history.open_history import OpenedHistory, open_history
 from include.steps.recover import AepIds, Writer, adopt, current_person, release
 
@@ -73,7 +74,7 @@ def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: W
         )
         return
     out.print_status(
-        "ok", "adopt", f"{day}: batch {batch} is active with {written[-1].counts['active']} rows"
+        "ok", "adopt", f"{day}: batch {batch} is active with {counted(written[-1].counts['active'], 'row')}"
     )
 
 

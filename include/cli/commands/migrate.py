@@ -17,6 +17,7 @@ from include.cli.project import PROJECT
 from include.cli.settings_lookup import Airflow, find_connection
 from include.clock import SYSTEM_CLOCK
 from include.errors import ConfigError
+from include.plural import counted
 from include.steps.migrate import Dataflow, Migration, MigrationOptions, migrate_dataflow, read_dataflow
 from include.xdm.mapping import mapping_file
 
@@ -117,7 +118,10 @@ def _show(flow: Dataflow, found: Migration, paths: list[Path], out: Output, *, i
             ("Mixpanel", f"project {flow.project_id}, region {flow.region}, {flow.timezone}"),
             ("dataset", f"{found.dataset} ({flow.dataset_id})"),
             ("schedule", flow.frequency),
-            ("runs", f"{len(done)} of {len(flow.runs)} succeeded, {sum(run.rows for run in done):,} rows"),
+            (
+                "runs",
+                f"{len(done)} of {len(flow.runs)} succeeded, {counted(sum(run.rows for run in done), 'row')}",
+            ),
             ("mappings", str(len(flow.rows))),
         ],
     )

@@ -10,10 +10,11 @@ from include.aep.batch_budget import BACKFILL_BYTES_AN_HOUR, BYTES_AN_HOUR
 from include.aep.profile import is_enabled
 from include.aep.profile_batches import left_for_backfills, profile_batches, scheduled_batches
 from include.aep.setup import Change, Plan, plan_pipeline
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.options import DayRange, parse_days
 from include.cli.progress import show_activity
 from include.cli.project import Project
+from include.plural import counted
 from include.steps.export.backfill import MOST_EXPORTS_AN_HOUR, BackfillPlan, backfill_plan
 
 Backfill = Annotated[
@@ -110,7 +111,7 @@ def _batches_sentence(project: Project, found: BackfillPlan) -> str:
     total = found.days + len(found.exported)
     return (
         f"the dataset is enabled for Profile: {profile_batches(pipeline, neighbours, aep)}; "
-        f"{total:,} batches take {counted(-(-total // left), 'day')} at {left} a day"
+        f"{counted(total, 'batch')} {'takes' if total == 1 else 'take'} {counted(-(-total // left), 'day')} at {left} a day"
     )
 
 

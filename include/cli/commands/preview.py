@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.options import Day
 from include.cli.progress import show_activity
 from include.cli.project import Project
+from include.plural import counted
 from include.redact import one_line
 from include.steps.preview import MOST_EVENTS, Preview, PreviewedEvent, preview_day
 from include.steps.transform import schema_and_mapping

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from include.board.quarantine import QuarantinedRow, first_rows
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import MOST, Day, OptionalDay, ShowValues, days_from_to
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.cli.run_day import days_runner
+from include.plural import counted
 from include.steps.quarantine import QuarantinedDay, quarantined_days
 
 Rows = Annotated[int, typer.Option("--rows", min=1, max=MOST, help="How many events to show.")]

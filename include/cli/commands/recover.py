@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, OptionalWhy, days_of
 from include.cli.progress import show_progress
 from include.cli.project import Project
+from include.plural import counted
 from include.steps.history.open_history import open_history
 from include.steps.recover import Recovery
 from include.steps.recover import recover as recover_days

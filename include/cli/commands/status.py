@@ -18,6 +18,7 @@ from include.cli.console import Output
 from include.cli.hints import hint_for_command_line
 from include.cli.progress import show_activity
 from include.cli.project import Project
+from include.plural import counted
 
 _MARKS = {
     State.ACTIVE: ("a", "green"),
@@ -96,7 +97,11 @@ def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
         complete = sum(day.facts is not None and _MARKS[day.state][0].islower() for day in group)
         rows = sum(day.facts.counts.active for day in group if day.facts)
         out.styled(
-            [("", f"{month:<9}"), *cells, ("", f"  {complete:>2} of {len(group):>2} days, {rows:,} rows")]
+            [
+                ("", f"{month:<9}"),
+                *cells,
+                ("", f"  {complete:>2} of {len(group):>2} complete, {counted(rows, 'row')}"),
+            ]
         )
     if len(by_month) > most:
         out.styled([("", f"and {len(by_month) - most} earlier months: --months {len(by_month)}")])

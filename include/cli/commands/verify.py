@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from include.cli.console import Output, counted
+from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
 from include.cli.options import OptionalDays, days_of
 from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.errors import VerificationFailed
+from include.plural import counted
 from include.steps.history.open_history import open_history
 from include.steps.verify import Verification
 from include.steps.verify import verify as verify_days

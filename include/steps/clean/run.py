@@ -14,6 +14,7 @@ from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, LakeObject
 from include.lake.records import create_record
+from include.plural import counted
 from include.steps.clean.budgets import remove_tickets
 from include.steps.clean.contents import ContentsReader, DayListing, StoredOutput, list_days
 from include.steps.clean.rules import outputs_to_remove, removable_files
@@ -52,9 +53,9 @@ class CleanResult:
 
     def __str__(self) -> str:
         return (
-            f"{self.removed.total()} objects of {self.bytes} bytes removed ({self.removed['files']} files of outputs, "
-            f"{self.removed['quarantine']} of quarantine, {self.removed['reports']} reports, {self.removed['tickets']} tickets "
-            f"of rate budgets); {self.ended.total()} outputs of {self.ended_bytes} bytes ended, to be removed by a later cleaning; {len(self.days)} days"
+            f"{counted(self.removed.total(), 'object')} of {counted(self.bytes, 'byte')} removed ({counted(self.removed['files'], 'file')} of outputs, "
+            f"{self.removed['quarantine']} of quarantine, {counted(self.removed['reports'], 'report')}, {counted(self.removed['tickets'], 'ticket')} "
+            f"of rate budgets); {counted(self.ended.total(), 'output')} of {counted(self.ended_bytes, 'byte')} ended, to be removed by a later cleaning; {counted(len(self.days), 'day')}"
         )
 
 

@@ -23,6 +23,7 @@ from include.failpoint import failpoint
 from include.lake.keys import PartitionKey
 from include.lake.manifest import Manifest
 from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of, halved_window_size, plan_windows
+from include.plural import counted
 from include.steps.export.export_request import ExportRequest
 from include.steps.export.range_export import RangeTooLarge, UnassignedLines, export_range
 from include.steps.export.window_lease import HeldLease, LeaseRecord, WindowLease
@@ -171,7 +172,7 @@ class _Windows:
         self, held: HeldLease, window: Window, requests: Mapping[date, ExportRequest], mixpanel: Exporter
     ) -> dict[date, Manifest] | None:
         """Export the window; return None where its days have to be requested in another way."""
-        log.info("Exporting %s (%d days) with one request", window, len(window))
+        log.info("Exporting %s (%s) with one request", window, counted(len(window), "day"))
         most_days, sizes = held.record.most_days, dict[date, int]()
         try:
             found = export_range(
@@ -185,7 +186,9 @@ class _Windows:
             return found
         except (TruncatedExport, RangeTooLarge) as error:
             most_days = halved_window_size(len(window))
-            log.info("The export of %s failed; the next window has at most %d days", window, most_days)
+            log.info(
+                "The export of %s failed; the next window has at most %s", window, counted(most_days, "day")
+            )
             if isinstance(error, TruncatedExport):
                 raise
         except _OF_EVERY_DAY:

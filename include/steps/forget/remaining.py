@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from include.lake.lake import Lake
+from include.plural import counted
 from include.steps.forget.run import ForgetPlan, Forgetting
 
 GRACE_HOURS = 18
@@ -54,19 +55,19 @@ def _warnings(lake: Lake, plan: ForgetPlan) -> Iterator[tuple[str, str]]:
     if plan.person.shared:
         yield (
             "devices",
-            f"{len(plan.person.shared)} devices are also used by other people. Events on them with a user id of another "
+            f"other people also use {counted(len(plan.person.shared), 'device')} of this person. Events there with a user id of another "
             "person stay, and so do events without a user id. To forget the latter, name a device with --device-id.",
         )
     mentions = sum(each.mentions for each in plan.days)
     if mentions:
         yield (
             "mentions",
-            f"{mentions} events of other people name one of the ids in another property; they stay.",
+            f"{counted(mentions, 'event')} of other people with one of the ids in another property: not removed.",
         )
     if plan.without_raw:
         yield (
             "days",
-            f"the ids seen on {plan.without_raw} days are unknown: their raw events are not in the lake. If the person "
+            f"the ids seen on {counted(plan.without_raw, 'day')} are unknown: the raw events are not in the lake. If the person "
             "has other ids there, give them as well.",
         )
     if lake.signing_keys is None:

@@ -17,6 +17,7 @@ from include.errors import (
     Throttled,
     Transient,
 )
+from include.plural import counted
 from include.steps.gzip_writer import gzip_writer
 from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.ingest.partial_load import PartialLoad
@@ -46,7 +47,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
     if (failed or 0) != refused or refused * 100 > threshold * expected:
         allowed = f"; aep.error_threshold_percent allows {threshold:g} percent" if threshold else ""
         raise CountMismatch(
-            f"AEP reports batch {batch} as succeeded with {rows} rows and {failed or 0} failed ones, but "
+            f"AEP reports batch {batch} as succeeded with {counted(rows, 'row')} and {failed or 0} failed ones, but "
             f"{expected} were staged for partition {work.workspace.partition}{allowed}.",
             "Compare the batch's failed rows with the staged files. Then revert the batch in AEP, and clear the task: "
             "it loads the partition again.",

@@ -21,6 +21,7 @@ from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, digest_of
 from include.mixpanel.event_time import day_start, latest_instant
+from include.plural import counted
 from include.steps.workspace import Workspace
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -48,7 +49,7 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
     elif not _is_content_of(batch, record):
         what = "that batch holds other content than recorded"
     elif record.kind == "active" and batch.output_records not in (None, record.counts.get("active")):
-        what = f"that batch has {batch.output_records} rows, not {record.counts.get('active', 'a number')} as recorded"
+        what = f"that batch has {counted(batch.output_records or 0, 'row')}, not {record.counts.get('active', 'a number')} as recorded"
     elif classify_status(batch.status) is BatchState.OPEN and batch.tag(LAKE_TAG) not in (
         None,
         history.lake_id,
@@ -88,7 +89,7 @@ def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[
         rows, first, last = _rows_and_bounds(path)
         if rows != file.rows:
             raise _changed_file_error(
-                workspace, file, f"has {rows} rows, but its manifest states {file.rows}"
+                workspace, file, f"has {counted(rows, 'row')}, but its manifest states {file.rows}"
             )
         if workspace.pipeline.quality.severity.get("in_the_partition") == "warning" or not rows:
             continue

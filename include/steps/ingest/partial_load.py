@@ -21,6 +21,7 @@ from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transi
 from include.failpoint import failpoint
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
+from include.plural import counted
 from include.quality.aep_json import instant_text, without_nulls
 from include.steps.day_rows import rows_among
 from include.steps.duckdb_connection import open_duckdb
@@ -110,7 +111,7 @@ class PartialLoad:
                 )
         except TableMissing as error:
             raise Transient(
-                f"AEP refused {self.staged_rows - self.rows} of {self.staged_rows} rows of batch {self.batch.id} of partition "
+                f"AEP refused {self.staged_rows - self.rows} of {counted(self.staged_rows, 'row')} of batch {self.batch.id} of partition "
                 f"{workspace.partition}, and it cannot be read yet which ones: {error.sentence}",
                 f"{error.hint} A retry of this run reads them again; the batch is not loaded again.",
             ) from None
@@ -118,14 +119,14 @@ class PartialLoad:
             raise self._not_readable_error(error) from None
         if rows < self.rows:
             raise Transient(
-                f"AEP's data lake shows {rows} of the {self.rows} rows of batch {self.batch.id} of partition "
-                f"{workspace.partition}; {self.staged_rows - self.rows} others were refused.",
+                f"AEP's data lake shows {rows} of {counted(self.rows, 'row')} of batch {self.batch.id} of partition "
+                f"{workspace.partition}; AEP refused the other {self.staged_rows - self.rows}.",
                 "Rows become visible some time after the batch is active. A retry of this run reads them again.",
             )
         (unexpected,) = db.execute(UNEXPECTED).fetchone()
         if rows > self.rows or unexpected:
             raise CountMismatch(
-                f"AEP counts {self.rows} active rows in batch {self.batch.id} of partition {workspace.partition}, but its data "
+                f"AEP counts {counted(self.rows, 'active row')} in batch {self.batch.id} of partition {workspace.partition}, but its data "
                 f"lake shows {rows}, of which {unexpected} were not staged or are duplicates.",
                 "Contact Adobe about the batch, or revert it in AEP and clear the task: it loads the partition again.",
             )
@@ -133,7 +134,7 @@ class PartialLoad:
     def _not_readable_error(self, error: LakeNotReadable) -> LakeNotReadable:
         refused = self.staged_rows - self.rows
         return LakeNotReadable(
-            f"AEP refused {refused} of {self.staged_rows} rows of batch {self.batch.id} of partition "
+            f"AEP refused {refused} of {counted(self.staged_rows, 'row')} of batch {self.batch.id} of partition "
             f"{self.work.workspace.partition} ({self._describe_errors}). Its data lake, which shows which ones, cannot be read: "
             f"{error.sentence}",
             f"{error.hint} Or write verify.reader: data_access in the pipeline file. Then clear the task: the batch is "

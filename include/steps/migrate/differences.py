@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from include.config.model import Pipeline
+from include.plural import counted
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
 from include.steps.migrate.switch import Switch
@@ -124,7 +125,7 @@ def _general_differences(flow: Dataflow, pipeline: Pipeline, switch: Switch) -> 
     yield Difference(
         "better",
         "late events",
-        f"The last {pipeline.late_days} days are exported again every day. The dataflow reads each time span once.",
+        f"Every day, the pipeline also exports the last {counted(pipeline.late_days, 'day')} again. The dataflow reads each time span once.",
     )
     yield Difference(
         "better",

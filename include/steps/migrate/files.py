@@ -47,21 +47,22 @@ def pipeline_text(
     name = str(dataset["name"]) if switch.in_place else f"{dataset['name']} by day"
     percent = flow.partial_percent
     return (
-        f"# Created by mixpanel-aep migrate from Adobe's dataflow {flow.id}.\n"
+        f"# Created by mixpanel-aep migrate from Adobe's dataflow\n# {flow.id}.\n"
         "mixpanel:\n"
         f"  conn_id: {options.mixpanel_conn_id}\n"
         f"  timezone: {_quoted(flow.timezone)}\n"
-        f"  time_is: {options.time_is}   # utc: projects since 1 January 2023; project_local: older ones\n"
+        "  # utc: projects since 1 January 2023; project_local: older ones\n"
+        f"  time_is: {options.time_is}\n"
         "aep:\n"
         f"  conn_id: {options.aep_conn_id}\n"
         f"  dataset: {_quoted(name)}\n"
         f"  schema: {_quoted(str(dataset['schemaRef']['id']))}\n"
         + ("  profile: true\n" if profile and switch.in_place else "")
         + f"mapping: {options.name}.json\n"
-        "unmapped: drop   # as the dataflow; docs/discover.md describes how to keep all properties\n"
+        "# drop: as the dataflow; docs/discover.md describes how to keep all properties\nunmapped: drop\n"
         f"identities: {json.dumps(dict(identities), ensure_ascii=False)}\n"
         + (
-            f"quality: {{max_quarantined: {percent:g}%}}   # the dataflow's error threshold\n"
+            f"# the dataflow's error threshold\nquality: {{max_quarantined: {percent:g}%}}\n"
             if percent
             else ""
         )

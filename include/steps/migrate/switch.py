@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from include.plural import counted
 from include.steps.migrate.dataflow import Dataflow
 
 _DAYS_AHEAD = 40
@@ -33,7 +34,7 @@ def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     done = _loaded_windows(flow)
     gaps = _days_not_loaded(flow, zone)
     if at_work := [run for run in flow.runs if run.is_at_work]:
-        wait = f"{len(at_work)} runs of the dataflow have not ended. Run mixpanel-aep migrate again when they have."
+        wait = f"The dataflow has {counted(len(at_work), 'run')} at work. Run mixpanel-aep migrate again afterwards."
         # Their windows count as loaded.
         runs = tuple(replace(run, status="success") if run.is_at_work else run for run in flow.runs)
         found = find_switch(replace(flow, runs=runs), zone, now)

@@ -16,6 +16,7 @@ from include.lake.keys import PartitionKey
 from include.lake.manifest import STEPS
 from include.lake.manifests import manifest_keys
 from include.mixpanel.event_time import settled_at
+from include.plural import counted, is_or_are
 from include.steps.history.day_states import DayState, read_days
 from include.steps.reconcile.audited_day import COMPLETE, AuditedDay, DayStatus, Remedy, is_active, judge_day
 from include.steps.reconcile.window import last_settled_day
@@ -82,7 +83,7 @@ class Audit:
         named = "; ".join(f"{day.day} ({day.reason})" for day in overdue[:_MOST_NAMED])
         more = f"; and {len(overdue) - _MOST_NAMED} more" if len(overdue) > _MOST_NAMED else ""
         raise DaysMissing(
-            f"{len(overdue)} of {len(self.days)} days of pipeline {self.pipeline} are missing in AEP for more than "
+            f"{len(overdue)} of {counted(len(self.days), 'day')} of pipeline {self.pipeline} {is_or_are(len(overdue))} missing in AEP for more than "
             f"{grace_hours:g} hours: {named}{more}.",
             _remedies(self.pipeline, overdue),
         )
@@ -95,7 +96,7 @@ def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
         by_remedy[day.remedy].append(str(day.day))
     clauses = []
     for remedy, named in by_remedy.items():
-        more = f" and {len(named) - _MOST_NAMED} more days" if len(named) > _MOST_NAMED else ""
+        more = f" and {counted(len(named) - _MOST_NAMED, 'more day')}" if len(named) > _MOST_NAMED else ""
         text = remedy.value.replace("PIPELINE", pipeline)
         text = text.replace("DAY", named[0]) if len(named) == 1 else text
         clauses.append(f"For {', '.join(named[:_MOST_NAMED])}{more}: {text}.")

@@ -9,6 +9,7 @@ from enum import Enum
 
 from include.aep.decide import BatchState, classify_status
 from include.aep.model import Batch
+from include.plural import counted
 from include.steps.history.day_states import DayState, Load
 
 
@@ -82,7 +83,7 @@ def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdi
     for load in state.loads:
         found = batches.get(load.batch)
         if found is not None and (found.day != day or found.output_records not in (None, load.rows)):
-            of = f"a load of {found.day or 'no day'} with {found.output_records} rows"
+            of = f"a load of {found.day or 'no day'} with {counted(found.output_records or 0, 'row')}"
             remedy = Remedy.RELEASE if found.day != day else Remedy.REBUILD
             return DayStatus.NOT_ACTIVE, f"the ledger names batch {load.batch}, which in AEP is {of}", remedy
     for load in state.loads:

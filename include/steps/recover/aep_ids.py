@@ -20,6 +20,7 @@ from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
+from include.plural import counted
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.history.id_sets import read_ids, write_ids
 from include.steps.history.read_back import read_back
@@ -91,9 +92,10 @@ class AepIds:
         rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
         if rows == batch.output_records:
             return rows
-        counted = "does not count the" if batch.output_records is None else f"counts {batch.output_records}"
+        known = batch.output_records
+        count = "does not count the rows" if known is None else f"counts {counted(known, 'row')}"
         raise CountMismatch(
-            f"AEP {counted} rows in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
+            f"AEP {count} in batch {batch.id} of partition {day}, but its data lake shows {rows}.",
             "Nothing was recorded for this day. Rows may become visible later: run it again. If rows were "
             "deleted in AEP, run the day with reprocess: replace after the batch was reverted.",
         )
@@ -112,7 +114,7 @@ class AepIds:
         if twice:
             others = ", ".join([*named, *(str(record.batch) for record in rest)])
             raise AmendmentRefused(
-                f"{twice} events of partition {day} are active in AEP more than once, in batches {others}.",
+                f"AEP holds {counted(twice, 'event')} of partition {day} more than once, in batches {others}.",
                 "Nothing was recorded for this day. Revert in AEP the batch that repeats the others, then try again; "
                 "a run then loads what is missing.",
             )

@@ -12,6 +12,7 @@ from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.plural import counted
 from include.steps.ingest.consistency import is_load_of
 from include.steps.recover.aep_ids import AepIds, may_become_active
 from include.steps.verify.compare_days import EVER
@@ -83,7 +84,7 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
         )
     if is_of_day and (rows := _rows_shown(ids, batch_id)):
         raise AmendmentRefused(
-            f"AEP's data lake shows {rows} rows of batch {batch_id}; after a release, they would be duplicated.",
+            f"AEP's data lake shows {counted(rows, 'row')} of batch {batch_id}; after a release, its rows would be duplicated.",
             "The catalog may show the batch again later: wait, or contact Adobe about the batch.",
         )
     about = next(record for record in reversed(records) if record.batch == batch_id)

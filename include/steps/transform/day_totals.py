@@ -10,7 +10,7 @@ from typing import Any
 
 from include.lake.manifest import Manifest
 from include.steps.transform import passes as day
-from include.steps.transform.dropped_identities import by_namespace, counted
+from include.steps.transform.dropped_identities import by_namespace, dropped_counts
 from include.steps.transform.job import Job
 from include.steps.transform.name_counter import NameCounter
 from include.steps.transform.second_pass import WrittenPart
@@ -94,7 +94,7 @@ class DayTotals:
 
     @property
     def _dropped(self) -> Counter[tuple[str, str]]:
-        total = counted(self.base.details["dropped_identities"])
+        total = dropped_counts(self.base.details["dropped_identities"])
         for part in self.written:
             total.update(part.dropped)
         total.subtract(self.superseded.dropped)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from include.lake.manifest import Manifest
+from include.plural import counted
 
 
 def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
@@ -16,7 +17,7 @@ def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
     return found
 
 
-def counted(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
+def dropped_counts(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
     """Return the counts from the form that a manifest stores."""
     return Counter(
         {(namespace, reason): n for namespace, reasons in kept.items() for reason, n in reasons.items()}
@@ -28,7 +29,7 @@ def dropped_by_reason(mapped: Manifest) -> dict[str, int]:
 
     ``mapped``: the transform's manifest; manifests of earlier versions have no such counts.
     """
-    counts = counted(mapped.details.get("dropped_identities", {}))
+    counts = dropped_counts(mapped.details.get("dropped_identities", {}))
     return {f"{namespace}: {reason}": count for (namespace, reason), count in counts.items()}
 
 
@@ -36,6 +37,6 @@ def dropped_sentences(mapped: Manifest) -> list[str]:
     """Return a sentence for each namespace and reason for which a transform dropped identities."""
     most = "at most " if "dropped_identities" in mapped.details.get("at_most", ()) else ""
     return [
-        f"{most}{count} values are not identities of {reason}"
+        f"{most}{counted(count, 'value')} left out of identityMap: {reason}"
         for reason, count in dropped_by_reason(mapped).items()
     ]

@@ -18,6 +18,7 @@ from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time_convention import TimeEvidence, check_time_convention
+from include.plural import counted
 from include.redact import one_line
 from include.steps.export.export_delta import whole_file
 from include.steps.step import Made, Step, run_step
@@ -249,7 +250,7 @@ def _exported(raw: Manifest) -> dict[str, int]:
 def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
     if unmapped and pipeline.unmapped == "fail":
         raise SchemaError(
-            f"{len(unmapped)} properties have no mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
+            f"The events have {counted(len(unmapped), 'property')} without a mapping: {', '.join(repr(one_line(name)) for name in list(unmapped)[:5])}.",
             "Add mappings for these properties, or write unmapped: keep in the pipeline file.",
         )
 

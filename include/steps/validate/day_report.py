@@ -7,10 +7,11 @@ from itertools import islice
 
 from include.lake.manifest import Manifest
 from include.mixpanel.event_time import day_end, day_start
+from include.plural import counted
 from include.quality.report import Expectation, Report
 from include.steps.transform.dropped_identities import dropped_by_reason
 from include.steps.validate.day_counts import every_hour
-from include.steps.validate.verdict import Verdict, by_sentence, most_frequent
+from include.steps.validate.verdict import Verdict, by_sentence, most_frequent, quarantine_over_limit
 from include.steps.workspace import Workspace
 from include.xdm.events.line_parser import REASONS
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -48,7 +49,7 @@ def report_of_day(
         counts={**mapped.counts, "valid": rows.valid, "refused": refused.rows},
         reasons={**reasons, **by_sentence(refused.reasons)},
         examples={reason.sentence: list(shown) for reason, shown in refused.examples.items()},
-        broken=[reason.sentence for reason in verdict.broken],
+        broken=[*(reason.sentence for reason in verdict.broken), *_over_limit(workspace, mapped, verdict)],
         warnings=by_sentence(verdict.warned),
         base=base.digest if base is not None else "",
         checked=mapped.own_rows if base is not None else mapped.rows,
@@ -65,6 +66,14 @@ def report_of_day(
         by_event=listed,
         other_events=verdict.by_event.total - sum(listed.values()),
     )
+
+
+def _over_limit(workspace: Workspace, mapped: Manifest, verdict: Verdict) -> list[str]:
+    found = quarantine_over_limit(workspace, mapped, verdict)
+    if found is None:
+        return []
+    refused, exported, allowed = found
+    return [f"{refused:,} of {counted(exported, 'event')} in quarantine; the pipeline allows {allowed:.2%}"]
 
 
 def _hours_of_day(workspace: Workspace, counted: Mapping[str, int]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from include.errors import SchemaError
 from include.lake.manifest import Manifest, digest_of
+from include.plural import counted
 from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.workspace import DATA_VERSION, Workspace
 
@@ -51,6 +52,6 @@ def refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
     ]
     if never:
         raise SchemaError(
-            f"None of {mapped.rows} values of partition {workspace.partition} fits {', '.join(never)}.",
+            f"None of {counted(mapped.rows, 'value')} of partition {workspace.partition} fits {', '.join(never)}.",
             f"Map these properties to fields of another type in {workspace.pipeline.mapping}, or correct the field group.",
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from include.errors import PartitionRefused, TooManyQuarantined
 from include.lake.manifest import Delta, Manifest
+from include.plural import counted
 from include.quality.report import Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.step import Made, Step, run_step
@@ -20,7 +21,13 @@ from include.steps.validate.shard_rows import add_shards
 from include.steps.validate.shard_step import validate_shard
 from include.steps.validate.shards import shards_of
 from include.steps.validate.validated_base import ValidatedBase, warning_records
-from include.steps.validate.verdict import CheckedRows, Verdict, by_sentence, most_frequent
+from include.steps.validate.verdict import (
+    CheckedRows,
+    Verdict,
+    by_sentence,
+    most_frequent,
+    quarantine_over_limit,
+)
 from include.steps.workspace import Workspace
 
 _MOST_EVENTS = 10_000
@@ -163,19 +170,17 @@ def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: st
         constraints = sorted({reason.constraint for reason in verdict.broken})
         raise PartitionRefused(
             f"Partition {workspace.partition} of pipeline {workspace.pipeline.name} as a whole does not meet the "
-            f"expectations: {', '.join(constraints)} ({verdict.rows.valid} valid events).",
+            f"expectations: {', '.join(constraints)} ({counted(verdict.rows.valid, 'valid event')}).",
             f"Nothing was staged. Read {workspace.lake.uri(report)}; quality in the pipeline file sets the limits.",
         )
-    exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
-    refused = mapped.counts["quarantined"] + verdict.rows.refused.rows
-    allowed = workspace.pipeline.quality.max_quarantined
-    # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
-    if not exported or refused / exported <= allowed:
+    found = quarantine_over_limit(workspace, mapped, verdict)
+    if found is None:
         return
+    refused, exported, allowed = found
     reasons = Counter(mapped.details["reasons"]) + Counter(by_sentence(verdict.rows.refused.reasons))
     top = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     raise TooManyQuarantined(
-        f"{refused} of {exported} events of partition {workspace.partition} were refused, more than the "
+        f"Validation refused {refused:,} of {counted(exported, 'event')} of partition {workspace.partition}, more than the "
         f"{allowed:.2%} that pipeline {workspace.pipeline.name} allows: {top}.",
         f"Nothing was staged. Read {workspace.lake.uri(report)}, then correct the mapping or the schema, or allow "
         "more in quality.max_quarantined of the pipeline file.",

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import nsmallest
 
+from include.lake.manifest import Manifest
 from include.quality.constraints import Reason
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.partition_expectations import DayEvents
 from include.quality.view import Path
 from include.steps.day_rows import RowFile
 from include.steps.validate.invalid_rows import RefusedRows
+from include.steps.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,14 @@ def most_frequent(by_event: Mapping[str, int], number: int) -> dict[str, int]:
 def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
     """Return the numbers by the sentence of their reason, the largest first."""
     return {reason.sentence: count for reason, count in reasons.most_common()}
+
+
+def quarantine_over_limit(
+    workspace: Workspace, mapped: Manifest, verdict: Verdict
+) -> tuple[int, int, float] | None:
+    """Return how many events are in quarantine, of how many, and the allowed share; None within that share."""
+    exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
+    refused = mapped.counts["quarantined"] + verdict.rows.refused.rows
+    allowed = workspace.pipeline.quality.max_quarantined
+    # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
+    return (refused, exported, allowed) if exported and refused / exported > allowed else None

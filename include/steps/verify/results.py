@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from include.errors import VerificationFailed
+from include.plural import counted
 
 _MOST_NAMED = 5
 
@@ -99,7 +100,7 @@ class Verification:
         counts = self.counts
         refused = f", refused by AEP {counts['refused']}" if counts["refused"] else ""
         text = (
-            f"verify: {counts['partitions']} partitions, {counts['ids']} ids, "
+            f"verify: {counted(counts['partitions'], 'partition')}, {counted(counts['ids'], 'id')}, "
             + ", ".join(f"{name} {counts[name]}" for name in _COUNTS[1:])
             + refused
         )
@@ -121,7 +122,11 @@ class Verification:
         if not differing:
             return
         named = "; ".join(map(str, differing[:_MOST_NAMED]))
-        more = f"; and {len(differing) - _MOST_NAMED} more days" if len(differing) > _MOST_NAMED else ""
+        more = (
+            f"; and {counted(len(differing) - _MOST_NAMED, 'more day')}"
+            if len(differing) > _MOST_NAMED
+            else ""
+        )
         raise VerificationFailed(
             f"AEP does not hold what the ledger of pipeline {self.pipeline} records: {named}{more}.",
             " ".join([*self._remedies(), "Then run verify again."]),
@@ -153,4 +158,4 @@ def _list_batches(batches: Mapping[str, int]) -> str:
         f"batch {batch or 'without a name'} ({count})" for batch, count in largest[:_MOST_NAMED]
     )
     more = len(largest) - _MOST_NAMED
-    return f"{named} and {more} more batches" if more > 0 else named
+    return f"{named} and {counted(more, 'more batch')}" if more > 0 else named

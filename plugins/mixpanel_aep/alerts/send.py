@@ -57,10 +57,9 @@ def send(
     Returns:
         The number of messages that were sent.
     """
-    base_url = conf.get("api", "base_url", fallback="") or ""
     sent = 0
     for alert in alerts:
-        located = alert.at(base_url) if base_url else alert
+        located = with_link(alert)
         for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
             if alert.kind in settings.kinds:
                 sent += _send_once(lake, located, settings, context)
@@ -100,12 +99,7 @@ def _send_once(
     if not may_send:
         log.info("Alert %r was sent before through %s, or is being sent", alert.title, name)
         return False
-    _mask_addresses(settings.kwargs)
-    try:
-        notifier = resolve_name(settings.class_path)(**_arguments(settings))
-        notifier({**context, "alert": alert})
-    except Exception as error:  # noqa: BLE001 - any notifier, any library; the task must not fail
-        cause = one_line(scrub(f"{type(error).__name__}: {error}"), 300)
+    if cause := deliver(alert, settings, context):
         log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
         stats.incr("mixpanel_aep.alerts.failed", tags=tags)
         if lake is not None and claimed is not None:
@@ -118,6 +112,23 @@ def _send_once(
         with _log_lake_errors():
             remember(lake, alert, recipient, SYSTEM_CLOCK.now())
     return True
+
+
+def with_link(alert: Alert) -> Alert:
+    """Return the alert with the full address of its page, if Airflow's configuration has its own address."""
+    base_url = conf.get("api", "base_url", fallback="") or ""
+    return alert.at(base_url) if base_url else alert
+
+
+def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, object]) -> str:
+    """Send an alert through one notifier; return the cause if it was not sent, else an empty text."""
+    _mask_addresses(settings.kwargs)
+    try:
+        notifier = resolve_name(settings.class_path)(**_arguments(settings))
+        notifier({**context, "alert": alert})
+    except Exception as error:  # noqa: BLE001 - any notifier, any library; the task must not fail
+        return one_line(scrub(f"{type(error).__name__}: {error}"), 300)
+    return ""
 
 
 def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:

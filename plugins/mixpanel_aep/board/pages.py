@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.board.calendar import figure
 from include.board.sentences import date_words
+from include.plural import counted
 from include.version import VERSION
 from mixpanel_aep.board.readers import read_pipelines
 
@@ -72,6 +73,7 @@ def _environment() -> Environment:
         "day": date_words,
         "path": lambda text: quote(str(text), safe=""),
         "number": lambda number: f"{number:,}",
+        "counted": counted,
         "figure": figure,
         "moment": _moment,
         "record": lambda kind: _RECORDS[kind],

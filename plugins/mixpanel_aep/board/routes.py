@@ -27,6 +27,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
 from include.lake.history import Target
+from include.steps.quarantine import quarantine_files
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_link
@@ -170,6 +171,8 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
         reader = reader_of(pipeline)
         facts = reader.fresh_day(day)
         keys = facts.quarantine if facts else ()
+        if facts is None:  # a day that validation refused as a whole has no ledger
+            keys = tuple(each.key for each in quarantine_files(reader.lake, pipeline.name, day))
         found = first_rows(reader.lake, keys, _ROWS, show_values=show_values)
     except PipelineError as error:
         return sentence_page(request, str(error), 503)

@@ -16,6 +16,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import PipelineError
 from include.lake.ledger import LedgerRecord
+from include.plural import counted
 from mixpanel_aep.board.readers import reader_of
 from mixpanel_aep.board.runs import read_runs, runs_of_day, with_problems
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _OVERVIEW_MONTHS = 3
 _MOST_NAMED = 5
+SHOWN_GAPS = 6
+"""The gaps of a pipeline that the overview lists, with their causes."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,14 @@ class PipelineView:
         return gaps(self.days)
 
     @cached_property
+    def newest_gaps(self) -> list[tuple[date, date, State, str]]:
+        """The newest gaps: first day, last day, state, and the cause of the last day's state."""
+        by_day = {day.day: day for day in self.days}
+        return [
+            (first, last, state, advice(by_day[last]).why) for first, last, state in self.gaps[:SHOWN_GAPS]
+        ]
+
+    @cached_property
     def missing(self) -> int:
         """The number of days that should be complete and are not."""
         return sum(day.state in GAPS for day in self.days)
@@ -97,12 +108,17 @@ class PipelineView:
 def summary(views: Sequence[PipelineView]) -> str:
     """Return the sentence about all pipelines: the newest day first, then the days before."""
     bad, gaps = sum(view.needs_attention for view in views), sum(view.missing > 0 for view in views)
+    all_of = f"all {len(views)} pipelines" if len(views) > 1 else "the pipeline"
     newest = (
-        f"The newest day is complete, or not due yet, in all {len(views)} pipelines."
+        f"The newest day is complete, or not due yet, in {all_of}."
         if not bad
-        else f"The newest day is not in AEP, although it should be, in {bad} of {len(views)} pipelines."
+        else f"The newest day is not in AEP, although it should be, in {bad} of {counted(len(views), 'pipeline')}."
     )
-    return f"{newest} {gaps} of them have earlier days to load." if gaps > bad else newest
+    return (
+        f"{newest} {counted(gaps, 'pipeline')} {'has' if gaps == 1 else 'have'} earlier days to load."
+        if gaps > bad
+        else newest
+    )
 
 
 def failed_days(views: Sequence[PipelineView]) -> str:
@@ -128,6 +144,12 @@ class DayView:
     advice: Advice
     outcome: str
     ledger: Sequence[LedgerRecord] = ()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether validation refused the day as a whole, so that its quarantine is in no load of the ledger."""
+        problem = self.day.run.problem if self.day.run else None
+        return self.day.facts is None and problem is not None and problem.step == "validate"
 
     @property
     def new_properties(self) -> list[str]:
@@ -173,10 +195,12 @@ def _view(
     facts = reader.read(ended)
     newest = newest_runs(runs)
     days = all_days(pipeline, facts, newest, now)
-    # Only the headline names a reason; the page of another day reads its own.
-    if days and (run_of_last := days[0].run) is not None:
-        (with_problem,) = with_problems(session, [run_of_last])
-        days[0] = one_day(pipeline, facts, days[0].day, days[0].facts, with_problem, now)
+    # Only the headline and the listed gaps name a reason; the page of another day reads its own.
+    named = {days[0].day, *(last for _, last, _ in gaps(days)[:SHOWN_GAPS])} if days else set()
+    places = [number for number, day in enumerate(days) if day.day in named and day.run is not None]
+    newest_of = [its_run for number in places if (its_run := days[number].run) is not None]
+    for number, with_problem in zip(places, with_problems(session, newest_of), strict=True):
+        days[number] = one_day(pipeline, facts, days[number].day, days[number].facts, with_problem, now)
     return PipelineView(pipeline, now, facts, days)
 
 

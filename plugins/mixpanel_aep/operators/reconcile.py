@@ -11,6 +11,7 @@ from include.errors import PipelineError
 from include.lake.history import History, Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
+from include.plural import counted
 from include.steps.workspace import Workspace
 from mixpanel_aep.context import open_lake, refresh_name, run_name, validate_conf
 from mixpanel_aep.hooks.aep import AepHook
@@ -118,7 +119,7 @@ class AuditOperator(PipelineOperator):
         schema, mapping = schema_and_mapping(self.pipeline, aep, opened.dataset)
         current = current_made_of(self.pipeline, mapping.digest, schema.digest)
         audit = audit_days(opened.history, self.pipeline, aep, now, current)
-        self.log.info("%d days of %s: %s", len(audit.days), self.pipeline.name, audit.counts)
+        self.log.info("%s of %s: %s", counted(len(audit.days), "day"), self.pipeline.name, audit.counts)
         for day in audit.missing:
             self.log.warning("%s is missing: %s", day.day, day.reason)
         for day in audit.outdated:
@@ -163,7 +164,7 @@ class ReconcileCloseOperator(PipelineOperator):
         for batch in swept:
             self.log.info("Aborted batch %s, which no run would have filled", batch)
         if unfinished := remove_unfinished_files(lake, now):
-            self.log.info("Removed %d partly written files of crashed processes", unfinished)
+            self.log.info("Removed %s of crashed processes", counted(unfinished, "partly written file"))
         first = window_start(self.pipeline, now)
         late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)
         for day, count in late.items():

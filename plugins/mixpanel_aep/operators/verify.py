@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from include.clock import SYSTEM_CLOCK
 from include.errors import QueryServiceBusy
+from include.plural import counted
 from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
@@ -56,7 +57,7 @@ class VerifyOperator(PipelineOperator):
         if not found.is_verified:
             raise AirflowSkipException(str(found))
         if found.reason:
-            self.log.warning("%d days are not verified: %s", found.left, found.reason)
+            self.log.warning("%s not verified: %s", counted(found.left, "day"), found.reason)
         return {
             "counts": found.counts,
             "rows_of_others": found.others,

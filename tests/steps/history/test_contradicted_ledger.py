@@ -148,7 +148,7 @@ def test_a_replacement_by_much_fewer_rows_needs_confirmation(loaded: Breaker) ->
         update={"mixpanel": loaded.pipeline.mixpanel.model_copy(update={"where": 'properties["$insert_id"] == "late-1"'})}
     )  # fmt: skip
     staged = loaded.stage(DAY, "short", replace=True)
-    with pytest.raises(Terminal, match=r"1 rows would replace 48 active rows.*quality\.max_removed"):
+    with pytest.raises(Terminal, match=r"1 row would replace 48 active rows.*quality\.max_removed"):
         loaded.ingest(DAY, staged, "short", replace=True)
     assert loaded.active() == before
     quality = loaded.pipeline.quality.model_copy(update={"max_removed": 1.0})

@@ -105,7 +105,7 @@ def test_refused_rows_are_quarantined_with_a_reason_and_counted(
 def test_without_a_threshold_one_refused_row_fails_the_batch(partial: Partial) -> None:
     partial.with_aep(error_threshold_percent=0)
     partial.refuse(1)
-    with pytest.raises(BatchFailed, match=r"1554 at _id \(1 rows\)"):
+    with pytest.raises(BatchFailed, match=r"1554 at _id \(1 row\)"):
         partial.ingest(DAY, partial.stage(DAY))
     assert not partial.active()
 

@@ -190,7 +190,7 @@ def test_values_dropped_by_an_expression_of_a_removed_line_may_still_be_counted(
     require_same_mapping(*routes, found, expected)
     city = [each.details["dropped_identities"]["MixpanelCity"]["blocked"] for each in (found, expected)]
     assert city == [2, 1]
-    assert "at most 2 values are not identities of MixpanelCity: blocked" in dropped_sentences(found)
+    assert "at most 2 values left out of identityMap: MixpanelCity: blocked" in dropped_sentences(found)
 
 
 ACTIVE = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12)

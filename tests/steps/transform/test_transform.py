@@ -198,7 +198,7 @@ def test_a_property_read_by_an_expression_counts_as_mapped(lake: Lake, tmp_path:
     place = workspace(lake, unmapped="fail")
     assert transformed(place, XDM, mapping, line(event())).counts["mapped"] == 1
     place = workspace(Lake(f"file://{tmp_path}/other"), unmapped="fail")
-    with pytest.raises(SchemaError, match=r"^1 properties have no mapping: 'odd'\."):
+    with pytest.raises(SchemaError, match=r"^The events have 1 property without a mapping: 'odd'\."):
         transformed(place, XDM, mapping, line(event(odd=1)))
 
 
@@ -212,7 +212,7 @@ def test_unmapped_fail_names_the_properties(lake: Lake) -> None:
     place = workspace(lake, unmapped="fail")
     with pytest.raises(
         SchemaError,
-        match=r"properties have no mapping: .*'odd one'.*Add mappings for these properties, or write unmapped: keep",
+        match=r"properties without a mapping: .*'odd one'.*Add mappings for these properties, or write unmapped: keep",
     ):
         transformed(place, XDM, MAPPING, line(event(**{"odd one": 1})))
     assert [key for key in lake.keys("shop/2026-07-01/xdm") if "manifest" in key] == []

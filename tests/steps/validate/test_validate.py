@@ -162,7 +162,7 @@ def test_exactly_the_limit_is_green_for_any_number(
         counts = {**mapped.counts, "exported": exported, "quarantined": refused + over}
         check = Verdict(CheckedRows(), DayEvents({}))
         if over:
-            with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported} events"):
+            with pytest.raises(TooManyQuarantined, match=f"{refused + 1} of {exported:,} events"):
                 validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
         else:
             validate._refuse(place, mapped.model_copy(update={"counts": counts}), check, "report")
@@ -174,7 +174,7 @@ def test_too_many_invalid_rows_are_reported_with_reasons_and_stop_the_day(lake: 
         validated(place, *lines("nok", "x", "NOK"), b"no json")
     sentence = refused.value.sentence
     assert sentence.startswith(
-        "3 of 4 events of partition 2026-07-01 were refused, more than the 0.50% that pipeline shop allows: "
+        "Validation refused 3 of 4 events of partition 2026-07-01, more than the 0.50% that pipeline shop allows: "
     )
     assert sentence.endswith(f"{TENANT}.mixpanel.currency must match ^[A-Z]{{3}}$ (2); not_json (1).")
     assert manifest_keys(lake, PartitionKey("shop", DAY), "validate") == []

@@ -83,7 +83,7 @@ def test_an_invalid_identity_is_counted_and_the_next_one_is_primary(lake: Lake, 
     reasons = {"wrong_type": 4, "blank": 1, "blocked": 1, "placeholder": 2, "invalid_number": 2}
     assert made.details["dropped_identities"] == {"MixpanelUser": dict(sorted(reasons.items()))}
     assert made.counts["dropped_identities"] == len(JUNK)
-    assert dropped_sentences(made)[0] == "1 values are not identities of MixpanelUser: blank"
+    assert dropped_sentences(made)[0] == "1 value left out of identityMap: MixpanelUser: blank"
 
 
 def test_an_invalid_ecid_falls_back_to_the_device(lake: Lake, tmp_path: Path) -> None:

@@ -1,0 +1,52 @@
+"""Sends test alerts for the command line: ``python -m mixpanel_aep.alerts.trial PIPELINE_FILE KIND...``.
+
+The command line cannot import Airflow, whose notifiers and connections send the alerts. The result is one JSON object on
+standard output: ``{"deliveries": [{"notifier": class path, "kind": kind or null, "cause": text, empty if sent}]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+from include.alerts.trial import trial_alert, trials
+from include.config.alerts import AlertKind
+from include.config.loader import load_pipeline
+from include.config.model import Pipeline
+
+
+def try_notifiers(pipeline: Pipeline, kinds: Collection[AlertKind]) -> Iterator[dict[str, Any]]:
+    """Send a test alert through each notifier of a pipeline file; yield what became of each.
+
+    The lake does not remember test alerts: each call sends them again.
+    """
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # not in its __all__
+
+    from mixpanel_aep.alerts.send import deliver, with_link
+
+    for settings, kind in trials(pipeline, kinds):
+        cause = ""
+        if kind is not None:
+            alert = with_link(trial_alert(pipeline, kind))
+            cause = str(redact(deliver(alert, settings, {"run_id": "test"})))
+        yield {"notifier": settings.class_path, "kind": kind, "cause": cause}
+
+
+def main(arguments: list[str]) -> None:
+    """Print the result; all other output is redirected to standard error."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    # A process of this kind may read connections from the metadata database, which a task may not.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    path, *kinds = arguments
+    found = list(try_notifiers(load_pipeline(Path(path)), cast("list[AlertKind]", kinds)))
+    with os.fdopen(out, "w") as file:
+        json.dump({"deliveries": found}, file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
