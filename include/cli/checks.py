@@ -71,10 +71,10 @@ def _events(project: Project) -> str:
     last = project.newest_days(1)[1]
     sentence = "all events"
     if source.events:
-        found = check_events(client, source, project.pipeline.start_date, last)
-        sentence = f"Mixpanel has {len(found.found)} of {len(source.events)} events"
-        if found.unchecked:
-            sentence += f"; {len(found.unchecked)} were not checked, to save the export budget"
+        checked = check_events(client, source, project.pipeline.start_date, last)
+        sentence = f"Mixpanel has {len(checked.existing)} of {len(source.events)} events"
+        if checked.unchecked:
+            sentence += f"; {len(checked.unchecked)} were not checked, to save the export budget"
     if source.where:
         check_where(client, source, last)
         sentence += "; it accepts the filter where"

@@ -70,7 +70,7 @@ def _fields(part: JsonMapping) -> JsonObject:
 
 def _field_group_id(state: AepState, name: str) -> str:
     """Return the ``$id`` of a field group in ``aep.field_groups``."""
-    found = [each for each in state.named[name] if each in state.parts or each in state.references]
+    found = [each for each in state.field_group_ids[name] if each in state.parts or each in state.references]
     if not found:
         raise SchemaError(
             f"AEP has no field group {name!r}, which is in aep.field_groups.",

@@ -59,7 +59,7 @@ def send(
     base_url = conf.get("api", "base_url", fallback="") or ""
     sent = 0
     for alert in alerts:
-        located = alert.at(base_url) if base_url else alert
+        located = alert.with_base_url(base_url) if base_url else alert
         for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
             if alert.kind in settings.kinds:
                 sent += _send_once(lake, located, settings, context)
