@@ -2,7 +2,7 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
 than that of the tasks, it would load every event a second time. The result is one JSON object on standard output: an
-``include.cli.settings_lookup.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
+``include.cli.local_airflow.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
 it is only meant for a pipe.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from include.cli.settings_lookup import AirflowAnswer
+    from include.cli.local_airflow import AirflowAnswer
     from include.json_types import JsonMapping
 
 
