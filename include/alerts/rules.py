@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The result of a refresh of one day."""
+    """The rows of one refreshed day: late rows that were loaded, rows that Mixpanel no longer returns, and active rows."""
 
     day: date
     late: int

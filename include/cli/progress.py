@@ -45,7 +45,7 @@ class Meter:
 
 
 class _RateColumn(ProgressColumn):
-    """``412/5,030 events, 206/s``."""
+    """A column with the progress and the rate, such as ``412/5,030 events, 206/s``."""
 
     def render(self, task: Task) -> Text:
         """Return the rate as text."""

@@ -114,7 +114,7 @@ class Ledger:
         return [*seen, record]
 
     def key(self, number: int) -> str:
-        """Return the key of a record."""
+        """Return the key of the record with this number."""
         return f"{self.prefix}/{number:06d}.json"
 
     @property

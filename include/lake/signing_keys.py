@@ -50,7 +50,7 @@ class SigningKeys:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read the setting; None where it is empty.
+        """Return the keys in the text of the setting; None for an empty text.
 
         Raises:
             ConfigError: a key is too short or has another encoding; the message does not contain it.

@@ -52,7 +52,7 @@ def _join_names(fields: made.Details) -> str:
 def schema_changes(
     state: AepState, requirements: SetupRequirements, parts: tuple[str, ...], group: FieldGroupPlan | None
 ) -> Iterator[made.Change]:
-    """Yield the creation of the schema, or its extension by missing parts."""
+    """Yield the change that creates the schema, or the change that adds its missing parts."""
     title = requirements.pipeline.aep.schema_name
     with_own_group = group is not None and (group.group_id is None or group.group_id not in state.references)
     rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
@@ -108,7 +108,7 @@ def identity_changes(
 
 
 def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> Iterator[made.Change]:
-    """Yield the enabling of the schema for Profile, where it is required and missing."""
+    """Yield the change that enables the schema for Profile, if it is required and missing."""
     if profile.enable_schema:
         title = requirements.pipeline.aep.schema_name
         what = f"schema {title!r} for Profile"

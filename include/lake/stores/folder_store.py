@@ -27,7 +27,7 @@ _COPY_BYTES = 1024 * 1024
 
 
 class FolderStore:
-    """The files below ``root``.
+    """Stores objects as files below ``root``.
 
     Raises:
         OSError: from every method; also where the root, or a parent of it, is not a folder.
