@@ -109,7 +109,7 @@ class Ledger:
             raise Conflict(
                 f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
-                "No data was lost. A retry of this run continues from there.",
+                "No data was lost. A retry of this run continues after the other run's record.",
             )
         return [*seen, record]
 

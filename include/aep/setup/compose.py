@@ -55,7 +55,7 @@ def _with_part(document: JsonObject, other: JsonObject, schema: str, part: str) 
     except SchemaError as clash:
         raise SchemaError(
             f"Field group {part!r} conflicts with the other parts of {schema}: {clash.sentence}",
-            "Remove it from aep.field_groups or aep.field_group. A user with the permission Manage Schemas can correct the "
+            "Remove the field group from aep.field_groups or aep.field_group. A user with the permission Manage Schemas can correct the "
             "company's own field groups in AEP; Adobe's cannot be changed.",
         ) from None
 

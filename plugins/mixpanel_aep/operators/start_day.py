@@ -61,5 +61,5 @@ class StartDayOperator(PipelineOperator):
         if isinstance(answer, ErrorResponse) and answer.error is not ErrorType.DAGRUN_ALREADY_EXISTS:
             raise SettingsUnavailable(
                 f"Airflow did not start the run {request.run_id} of {request.dag_id} ({answer.error.value}).",
-                "Its API server or metadata database is unavailable. Run the task again.",
+                "Airflow's API server or metadata database is unavailable. Run the task again.",
             )

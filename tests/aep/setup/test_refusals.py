@@ -325,7 +325,7 @@ LIST: dict[str, Refusal] = {
         (
             "Field group 'Theirs' conflicts with the other parts of the schema to be created: Two parts of "
             "the schema contradict each other at _acme.mixpanel.user: no value can satisfy both in type. "
-            "Remove it from aep.field_groups or aep.field_group. A user with the permission Manage Schemas "
+            "Remove the field group from aep.field_groups or aep.field_group. A user with the permission Manage Schemas "
             "can correct the company's own field groups in AEP; Adobe's cannot be changed."
         ),
     ),
