@@ -20,15 +20,20 @@ _ANSWER_SECONDS = 120
 _OTHERWISE = "Or set --lake and --connections to Airflow's values."
 
 
-class AirflowAnswer(TypedDict):
+class DeploymentAnswer(TypedDict):
+    """The settings of Airflow that tasks need. ``airflow``: its version."""
+
+    airflow: str
+    missing_pools: list[str]
+    heartbeat_seconds: float
+
+
+class AirflowAnswer(DeploymentAnswer):
     """The output of ``mixpanel_aep.cli_bridge``: Airflow's variables, connections (None: not found) and settings."""
 
     lake: str | None
     lake_secret: str | None
     connections: dict[str, JsonMapping | None]
-    airflow: str
-    missing_pools: list[str]
-    heartbeat_seconds: float
 
 
 @dataclass(frozen=True)
