@@ -46,7 +46,7 @@ def header(root: Path, source: str) -> str:
 
 
 def stamp(root: Path, source: str) -> None:
-    """Write the first line of a newly compiled lock."""
+    """Write the digest of its sources into the first line of a newly compiled lock."""
     lock = _lock_of(root, source)
     lock.write_text(header(root, source) + lock.read_text(encoding="utf-8"), encoding="utf-8")
 

@@ -28,7 +28,7 @@ def loaded_from_elsewhere(html: str) -> list[str]:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the picture, which is outside the folder docs/."""
+    """Return the site's files with the benchmark's picture, which is outside the folder docs/."""
     from mkdocs.structure.files import File
 
     root = Path(config.config_file_path).parent
@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Point links to the picture at its place in the site."""
+    """Return the page with links to the picture at its place in the site."""
     return markdown.replace(f"](../{PICTURE})", f"]({PICTURE})")
 
 

@@ -12,15 +12,14 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import Throttled
 from include.lake.lake import Lake
 from include.lake.rate_budget import RateBudget, RateLimit
-from include.plural import counted
 
 BYTES_AN_HOUR = RateLimit(20e9, 3600.0, of_amounts=True)
 BATCHES_A_MINUTE = RateLimit(138, 60.0)
 """20 GB an hour, and 138 batches a minute for a user: EP:ingestion/guardrails.md."""
 BACKFILL_BYTES_AN_HOUR = RateLimit(0.8 * BYTES_AN_HOUR.most, 3600.0, of_amounts=True)
 """A backfill's batch leaves scheduled runs a fifth of the hour, whichever runs have used the rest."""
-_STEPS_BACK_SECONDS = 120.0
-"""How much longer than the wait of a scheduled run backfills wait, so that its task has been resumed before."""
+_LATER_SECONDS = 120.0
+"""Backfills wait for longer than a scheduled run by this time, so that the task of the scheduled run is resumed first."""
 DAY_SECONDS = 86_400.0
 Refuse = Callable[[float, RateLimit | None], NoReturn]
 
@@ -42,13 +41,12 @@ class BatchBudget:
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
-            self._scheduled_runs_first.pause(wait + _STEPS_BACK_SECONDS)
+            self._scheduled_runs_first.pause(wait + _LATER_SECONDS)
             what = "20 GB an hour" if limit is BYTES_AN_HOUR else "138 batches a minute"
-            raise Throttled(
+            raise _throttled(
                 f"AEP ingests {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one has "
                 f"{size / 1e9:.2f} GB.",
-                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
-                wait_seconds=wait,
+                wait,
             )
 
         self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse).acquire(size)
@@ -64,11 +62,10 @@ class BatchBudget:
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
             what = "138 batches a minute" if limit is BATCHES_A_MINUTE else "16 of AEP's 20 GB an hour"
-            raise Throttled(
+            raise _throttled(
                 f"Backfills may use {what}, and the batches of AEP sandbox {self.aep_sandbox} have used that up; this one "
                 f"has {size / 1e9:.2f} GB.",
-                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
-                wait_seconds=wait,
+                wait,
             )
 
         budget = self._budget("aep", (BACKFILL_BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse)
@@ -102,15 +99,19 @@ class BatchBudget:
         """A budget without requests: only the pauses that scheduled runs require of backfills."""
 
         def refuse(wait: float, _: RateLimit | None) -> NoReturn:
-            raise Throttled(
+            raise _throttled(
                 f"Scheduled runs wait for AEP's 20 GB an hour in AEP sandbox {self.aep_sandbox}, and are loaded before "
                 "backfills.",
-                f"The next batch is possible in {counted(round(wait / 60), 'minute')}. The task continues automatically then.",
-                wait_seconds=wait,
+                wait,
             )
 
         return replace(self._budget("aep-scheduled", (BACKFILL_BYTES_AN_HOUR,), refuse), patience_seconds=0.0)
 
     def _budget(self, name: str, limits: tuple[RateLimit, ...], refuse: Refuse) -> RateBudget:
-        where = hashlib.sha256(f"{self.org_id}/{self.aep_sandbox}".encode()).hexdigest()[:16]
-        return RateBudget(self.lake, f"_budget/{name}-{where}", limits, refuse, self.clock)
+        target = hashlib.sha256(f"{self.org_id}/{self.aep_sandbox}".encode()).hexdigest()[:16]
+        return RateBudget(self.lake, f"_budget/{name}-{target}", limits, refuse, self.clock)
+
+
+def _throttled(sentence: str, wait_seconds: float) -> Throttled:
+    hint = f"The next batch is possible in {wait_seconds / 60:.0f} minutes. The task continues automatically then."
+    return Throttled(sentence, hint, wait_seconds=wait_seconds)

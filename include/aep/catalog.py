@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from include.aep.http import AepHttp
+from include.aep.http import AepHttp, endless_list
 from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
 from include.http.response import Response
@@ -143,10 +143,7 @@ class Catalog:
             seen |= fresh.keys()
             if len(entries) < _PAGE or not fresh:  # nothing new: the server ignores `start`
                 return
-        raise NotFound(
-            f"Could not {what}: AEP keeps returning the same pages of a list.",
-            "Run it again. If it happens every time, contact Adobe support.",
-        )
+        raise NotFound(*endless_list(what))
 
 
 def is_dataset_id(name: str) -> bool:

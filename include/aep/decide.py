@@ -124,7 +124,10 @@ def refused_rows(records: Sequence[LedgerRecord]) -> int:
 
 
 def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the newest record of a batch without a final state in the ledger; ``failed`` counts as not final."""
+    """Return the newest record of the batch that may still become active; None without such a batch.
+
+    A batch with the record ``failed`` may, because AEP can still change its status.
+    """
     named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
     if named is None or named.kind == "active":
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from include.aep.http import AepHttp, response_objects
+from include.aep.http import AepHttp, endless_list, response_objects
 from include.errors import NotFound, ServiceUnavailable
 from include.http.response import Response
 from include.json_types import JsonObject
@@ -88,10 +88,7 @@ class Flows:
             if not token or token == query.get("continuationToken"):
                 return
             query["continuationToken"] = token
-        raise ServiceUnavailable(
-            f"Could not {what}: AEP keeps returning the same pages of a list.",
-            "Run it again. If it happens every time, contact Adobe support.",
-        )
+        raise ServiceUnavailable(*endless_list(what))
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:

@@ -148,6 +148,14 @@ def response_objects(response: Response, key: str | None = None) -> list[JsonObj
     raise response.unexpected("JSON that is not a list of objects")
 
 
+def endless_list(what: str) -> tuple[str, str]:
+    """Return sentence and hint of the error for a paged list whose end was not reached; ``what``: as in ``AepHttp``."""
+    return (
+        f"Could not {what}: AEP keeps returning the same pages of a list.",
+        "Run the task again. If it happens every time, contact Adobe support.",
+    )
+
+
 def objects_in(value: object) -> Iterator[JsonObject]:
     """Yield the JSON objects of a list; skip entries of other types, and every value that is not a list."""
     if isinstance(value, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from include.aep.http import AepHttp, response_objects
+from include.aep.http import AepHttp, endless_list, response_objects
 from include.errors import NotFound, SchemaError
 from include.http.response import Response
 from include.json_types import JsonMapping, JsonObject
@@ -184,10 +184,7 @@ class SchemaRegistry:
             start, previous = following, start
             if not start or start == previous:
                 return
-        raise SchemaError(
-            f"Could not {what}: AEP keeps returning the same pages of a list.",
-            "Run it again. If it happens every time, contact Adobe support.",
-        )
+        raise SchemaError(*endless_list(what))
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
         path = (*_BASE, container, kind, resource_id)

@@ -53,7 +53,7 @@ class Alert:
         for name in ("sentence", "remedy"):
             object.__setattr__(self, name, one_line(getattr(self, name), _LONGEST).translate(_BRACKETS))
 
-    def at(self, base_url: str) -> Alert:
+    def with_base_url(self, base_url: str) -> Alert:
         """Return a copy of the alert whose link is a full address."""
         return replace(self, link=f"{base_url.rstrip('/')}/{self.path}")
 

@@ -36,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The result of a refresh of one day."""
+    """The rows of one refreshed day: late rows that were loaded, rows that Mixpanel no longer returns, and active rows."""
 
     day: date
     late: int
@@ -47,10 +47,7 @@ class Refreshed:
 def failed_task_alert(
     pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
 ) -> Alert:
-    """Return the alert about a failed task.
-
-    ``run``: the run's id, if each failed run has to send an alert; otherwise the same error of a day sends one alert.
-    """
+    """Return the alert about a failed task. ``run``: the run's id, if each failed run sends an alert, even for one cause."""
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
     sentence = failure.sentence or "The task reported no reason; its process may have been terminated."
     remedy = failure.hint or "Open the log of the failed task, then clear it."

@@ -87,7 +87,11 @@ def cell_label(day: Day) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """One bar of the funnel. The ``kind`` ``taken`` is the number that a step removed, drawn at the end of the previous bar."""
+    """One bar of the funnel.
+
+    ``kind``: ``whole`` or ``active`` for events that are left; ``taken`` for events that a step removed, drawn at the end
+    of the previous bar; ``none`` for a step that removed no event.
+    """
 
     name: str
     count: int

@@ -38,7 +38,11 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class BoardIndex(msgspec.Struct, frozen=True):
-    """``listed_at``: the time up to which the index is complete; ``audited_at``: empty before the first audit."""
+    """The facts of every day of a history, and the results of the last audit.
+
+    ``listed_at``: the time up to which the index is complete. ``audited_at``: the time of the last audit; empty before
+    the first one. Both are ISO 8601 texts.
+    """
 
     version: int = _VERSION
     listed_at: str = ""
@@ -121,7 +125,7 @@ def read_or_explain(history: History, pipeline: str, day: date, number: int = 0)
 
 
 def first_seen(known: Mapping[str, str], days: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return each property name with the first day that contains it, for at most some thousand names."""
+    """Return each name with the first day that contains it, for at most ``MOST_PROPERTIES`` names. ``days``: names by day."""
     found = dict(known)
     for day, names in sorted(days.items()):
         for name in names:

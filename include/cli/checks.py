@@ -72,12 +72,10 @@ def _events(project: Project) -> str:
     last = project.newest_days(1)[1]
     sentence = "all events"
     if source.events:
-        found = check_events(client, source, project.pipeline.start_date, last)
-        sentence = (
-            f"Mixpanel has {len(found.found)} of {counted(len(source.events), 'event')} of the pipeline file"
-        )
-        if found.unchecked:
-            sentence += f"; {len(found.unchecked)} were not checked, to save the export budget"
+        checked = check_events(client, source, project.pipeline.start_date, last)
+        sentence = f"Mixpanel has {len(checked.existing)} of {counted(len(source.events), 'event')} of the pipeline file"
+        if checked.unchecked:
+            sentence += f"; {len(checked.unchecked)} were not checked, to save the export budget"
     if source.where:
         check_where(client, source, last)
         sentence += "; it accepts the filter where"

@@ -35,17 +35,17 @@ class Meter:
         """Count additional progress."""
         self._progress.update(self._task, advance=more)
 
-    def at(self, done: float, total: float | None = None) -> None:
+    def set_progress(self, done: float, total: float | None = None) -> None:
         """Set the progress, and the total."""
         self._progress.update(self._task, completed=done, total=total)
 
-    def name(self, text: str) -> None:
+    def describe(self, text: str) -> None:
         """Set the description of the current work."""
         self._progress.update(self._task, description=text)
 
 
 class _RateColumn(ProgressColumn):
-    """``412/5,030 events, 206/s``."""
+    """A column with the progress and the rate, such as ``412/5,030 events, 206/s``."""
 
     def render(self, task: Task) -> Text:
         """Return the rate as text."""

@@ -13,7 +13,8 @@ from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.profile_batches import Neighbours
 from include.aep.settings import AepSettings
-from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, find_lake, find_signing_keys
+from include.cli.local_airflow import Airflow
+from include.cli.settings_lookup import LakeSetting, find_connection, find_lake, find_signing_keys
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,

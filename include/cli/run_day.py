@@ -53,7 +53,7 @@ class DaysRunner:
             report(day, manifest, out)
             self.meter()
             following = STEPS[STEPS.index(manifest.step) + 1]
-            self.meter.name(f"{day} {following}: {counted(manifest.rows, 'event')}")
+            self.meter.describe(f"{day} {following}: {counted(manifest.rows, 'event')}")
 
         steps = DayRun(
             workspace,
@@ -67,7 +67,7 @@ class DaysRunner:
             ahead=FetchAhead(name, self.together) if self.together else None,
             neighbours=project.neighbours,
         )
-        self.meter.name(f"{day} export")
+        self.meter.describe(f"{day} export")
         done = steps.load(steps.to_staged(), on_wait=BatchReporter(project.aep, project.clock, out))
         self.meter()
         batches, added = ", ".join(done.batches) or "no batch", 0 if done.again else done.loaded
@@ -164,4 +164,4 @@ class _WatchedExporter:
         seconds = 0.0
         while not done.wait(_POLL_SECONDS):
             seconds += _POLL_SECONDS
-            self.meter.name(f"{self.text}: {stream.lines / seconds:,.0f} events/s")
+            self.meter.describe(f"{self.text}: {stream.lines / seconds:,.0f} events/s")

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from include.errors import ConfigError
 
-CORRECT_IT = "Correct it under Admin > Connections; docs/own-project.md lists where to find each value."
+CORRECT_IT = (
+    "Correct the field under Admin > Connections; docs/own-project.md lists where to find each value."
+)
 
 
 class ConnectionFields(TypedDict):

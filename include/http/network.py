@@ -48,11 +48,13 @@ class NetworkSettings:
         if bundle and not Path(bundle).exists():
             raise ConfigError(
                 f"{CA_VARIABLE} names {bundle!r}, which does not exist on this machine.",
-                "Set it to a PEM file with the certificates of your company's proxy, or remove it.",
+                "Set the variable to a PEM file with the certificates of your company's proxy, or remove the variable.",
             )
         private = given.get(PRIVATE_VARIABLE, "").strip().lower()
         if private not in ("", "allow"):
-            raise ConfigError(f"{PRIVATE_VARIABLE} has an unknown value.", "Set it to allow, or remove it.")
+            raise ConfigError(
+                f"{PRIVATE_VARIABLE} has an unknown value.", "Set the variable to allow, or remove it."
+            )
         return cls(proxy or None, Path(bundle) if bundle else None, private == "allow")
 
 

@@ -104,7 +104,7 @@ class StreamedResponse:
 
     @classmethod
     def begin(cls, response: requests.Response) -> StreamedResponse:
-        """Wait for the first bytes of ``response``."""
+        """Return the streamed response when its first bytes have arrived."""
         try:
             first = response.raw.read1(CHUNK_BYTES, decode_content=False)
         except urllib3.exceptions.HTTPError:

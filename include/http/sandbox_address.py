@@ -53,7 +53,7 @@ def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, s
     try:
         production = is_production(environment)
     except UnknownEnvironment as unknown:
-        raise ConfigError(str(unknown), "Correct it and restart the process.") from None
+        raise ConfigError(str(unknown), "Correct the variable and restart the process.") from None
     if url is None:
         return
     if production:

@@ -45,7 +45,7 @@ def require_allowed_lake(
     if not any(is_below(url, allowed) for allowed in (*listed, *filter(None, named))):
         raise ConfigError(
             f"The lake {one_line(url, 200)!r} is not allowed in this deployment; no data was written to it.",
-            f"Add it to {LAKES_VARIABLE} in the environment of every Airflow process (addresses such as s3://bucket/prefix, "
+            f"Add the lake to {LAKES_VARIABLE} in the environment of every Airflow process (addresses such as s3://bucket/prefix, "
             "separated by commas), or correct the setting that contains it.",
         )
 

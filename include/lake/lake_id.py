@@ -89,7 +89,7 @@ def tagged_lake_id(dataset: Mapping[str, object]) -> str | None:
     if not isinstance(values, list) or len(values) != 1 or not _ID.fullmatch(str(values[0])):
         raise ForeignLake(
             f"The tag {LAKE_TAG} of dataset {dataset['name']!r} does not contain exactly one lake id.",
-            "Set it to the id in mixpanel-aep.json of the lake that the dataset was loaded through.",
+            "Set the tag to the id in mixpanel-aep.json of the lake that the dataset was loaded through.",
         )
     return str(values[0])
 

@@ -109,12 +109,12 @@ class Ledger:
             raise Conflict(
                 f"Another run is loading partition {self.day} "
                 f"(record {record.number} of its ledger is not this run's).",
-                "No data was lost. A retry of this run continues from there.",
+                "No data was lost. A retry of this run continues after the other run's record.",
             )
         return [*seen, record]
 
     def key(self, number: int) -> str:
-        """Return the key of a record."""
+        """Return the key of the record with this number."""
         return f"{self.prefix}/{number:06d}.json"
 
     @property

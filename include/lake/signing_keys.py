@@ -28,7 +28,7 @@ _LEAST_DIFFERENT = 12
 """The minimum of distinct bytes in a key: 32 random bytes have about 30."""
 _TRAILER = re.compile(rb',\n "signed": \{"key": "([0-9a-f]{16})", "hmac": "([0-9a-f]{64})"\}\}\Z')
 _HINT = (
-    "Set it to keys separated by commas, the signing key first, each of at least 32 random bytes in base64 or "
+    f"Set {SEAL_ENVIRONMENT} to keys separated by commas, the signing key first, each of at least 32 random bytes in base64 or "
     'hexadecimal: python -c "import secrets; print(secrets.token_hex(32))".'
 )
 
@@ -50,7 +50,7 @@ class SigningKeys:
 
     @classmethod
     def parse(cls, text: str | None) -> Self | None:
-        """Read the setting; None where it is empty.
+        """Return the keys in the text of the setting; None for an empty text.
 
         Raises:
             ConfigError: a key is too short or has another encoding; the message does not contain it.

@@ -21,14 +21,14 @@ _LONGEST = timedelta(days=365)
 
 
 @dataclass(frozen=True)
-class EventFilter:
+class CheckedEvents:
     """The names in ``mixpanel.events`` that Mixpanel has, and those that were not checked to save export requests."""
 
-    found: tuple[str, ...]
+    existing: tuple[str, ...]
     unchecked: tuple[str, ...]
 
 
-def check_events(client: MixpanelClient, source: MixpanelSource, first: date, last: date) -> EventFilter:
+def check_events(client: MixpanelClient, source: MixpanelSource, first: date, last: date) -> CheckedEvents:
     """Check that each of ``source.events`` is in Mixpanel: in the names of the last 31 days, then in an export of one row.
 
     The export covers at most the last year from ``first`` to ``last``. The list of names needs a plan with the Query
@@ -52,7 +52,7 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
             + (f" Similar names: {', '.join(similar)}." if similar else ""),
         )
     unchecked = rare[_MOST_EXPORTS:]
-    return EventFilter(tuple(name for name in source.events if name not in unchecked), tuple(unchecked))
+    return CheckedEvents(tuple(name for name in source.events if name not in unchecked), tuple(unchecked))
 
 
 def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> None:

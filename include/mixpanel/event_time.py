@@ -122,6 +122,6 @@ def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
         raise PartitionNotClosed(
             f"Partition {day} has not ended in {source.day_zone.key}, the time zone of this Mixpanel project "
             f"(it is {now.astimezone(source.day_zone):%Y-%m-%d %H:%M} there).",
-            "Run it again after midnight in that zone. If the zone is wrong, correct mixpanel.timezone or "
+            "Run the day again after midnight in that zone. If the zone is wrong, correct mixpanel.timezone or "
             "mixpanel.time_is in the pipeline file.",
         )

@@ -90,7 +90,7 @@ def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: 
             clock.sleep(wait)
     raise SettingsUnavailable(
         f"Airflow could not report whether the {kind} {name!r} is set ({reason}).",
-        "Its API server, metadata database or secrets backend is unavailable, or AIRFLOW__CORE__FERNET_KEY is not the "
+        "Airflow's API server, metadata database or secrets backend is unavailable, or AIRFLOW__CORE__FERNET_KEY is not the "
         "key that encrypted the value. Nothing was done. Run the task again.",
     )
 

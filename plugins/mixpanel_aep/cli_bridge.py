@@ -2,7 +2,7 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
 than that of the tasks, it would load every event a second time. The result is one JSON object on standard output: an
-``include.cli.settings_lookup.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
+``include.cli.local_airflow.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
 it is only meant for a pipe.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from include.cli.settings_lookup import AirflowAnswer
+    from include.cli.local_airflow import AirflowAnswer, DeploymentAnswer
     from include.json_types import JsonMapping
 
 
@@ -26,9 +26,6 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
         PipelineError: Airflow could not report it, or the lake's folder is not for several machines.
     """
     from urllib.parse import urlsplit
-
-    from airflow import __version__
-    from airflow.configuration import conf
 
     from include.errors import ConfigError
     from include.lake.lake import default_lake
@@ -50,30 +47,27 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "schema", "extra")
         }
     secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
-    return {
-        "lake": lake,
-        "lake_secret": secret,
-        "connections": connections,
-        "airflow": __version__,
-        "missing_pools": _missing_pools(),
-        "heartbeat_seconds": conf.getfloat("workers", "min_heartbeat_interval"),
-    }
+    return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
 
 
-def _missing_pools() -> list[str]:
-    """Return the pools that Airflow lacks. The database is read directly, as the scheduler does."""
+def _deployment() -> DeploymentAnswer:
+    """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
+    from airflow import __version__
+    from airflow.configuration import conf
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.errors import SettingsUnavailable
     from mixpanel_aep.pools import missing_pools
 
     try:
-        return missing_pools()
+        missing = missing_pools()
     except SQLAlchemyError as error:
         raise SettingsUnavailable(
             f"Airflow's metadata database could not be read for its pools ({type(error).__name__}).",
             "`airflow db check` shows whether it works; `airflow db migrate` creates its tables.",
         ) from None
+    heartbeat = conf.getfloat("workers", "min_heartbeat_interval")
+    return {"airflow": __version__, "missing_pools": missing, "heartbeat_seconds": heartbeat}
 
 
 def main(conn_ids: Sequence[str]) -> None:

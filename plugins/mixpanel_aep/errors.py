@@ -32,8 +32,10 @@ class TryAgain(AirflowException):
 
 
 @contextmanager
-def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError] = ()) -> Iterator[None]:
-    """Turn a ``PipelineError`` into Airflow's exception for "fail now" or "try again"; ``leave`` passes through.
+def translate_errors(
+    pass_through: tuple[type[PipelineError], ...] | type[PipelineError] = (),
+) -> Iterator[None]:
+    """Raise Airflow's exception for "fail now" or "try again" in place of a ``PipelineError``, except ``pass_through``.
 
     Any other exception is a defect of this project. Its message may quote a row (DuckDB's and Arrow's do), so only its
     class and its place are reported.
@@ -41,7 +43,7 @@ def translate_errors(leave: tuple[type[PipelineError], ...] | type[PipelineError
     try:
         yield
     except PipelineError as error:
-        if isinstance(error, leave):
+        if isinstance(error, pass_through):
             raise
         kind = FailNow if isinstance(error, Terminal) else TryAgain
         log.error("%s", lines_of(error))

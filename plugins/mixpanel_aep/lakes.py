@@ -23,12 +23,12 @@ _ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
 
 
 def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
-    """Return the pipeline's lake: its own, otherwise the one of the Airflow variable, otherwise ``default_lake()``.
+    """Return the pipeline's lake: of its file, else of the Airflow variable, else ``default_lake()``.
 
     Raises:
         SettingsUnavailable: Airflow could not report whether the variable is set; the default is not used then.
-        ConfigError: the deployment does not allow it, or it is a folder and the executor may run tasks on several
-            machines.
+        ConfigError: the deployment does not allow this lake, or it is a folder and the executor may run tasks on
+            several machines.
     """
     lake = Lake(lake_url(pipeline, clock), lake_signing_keys(clock))
     if lake.root is not None:
@@ -69,7 +69,7 @@ def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
     """Refuse a folder lake if tasks may run on several machines, unless a setting states that the folder is shared.
 
     Raises:
-        ConfigError: with the name of the executor.
+        ConfigError: naming the executor.
     """
     elsewhere = distributed_executors(conf.get("core", "executor"))
     if not elsewhere or _is_yes(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):

@@ -46,7 +46,7 @@ class PartitionRunFacet(RunFacet):
 
 
 def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
-    """Return the lineage of a step of the lake."""
+    """Return the datasets that a step has read and written in the lake, with their schemas and counts."""
     before = PREVIOUS_STEP.get(manifest.step)
     read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
     written = OutputDataset(
@@ -66,7 +66,7 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Li
 def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
 ) -> Lineage:
-    """Return the lineage of a load into AEP. ``counts``: with ``staged``, the rows that were loaded."""
+    """Return the datasets of a load: the staged files and the AEP dataset. ``counts["staged"]``: the loaded rows."""
     read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
     written = OutputDataset(
         f"aep://{target.org_id}",

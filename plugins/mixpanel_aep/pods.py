@@ -61,30 +61,30 @@ SIZES = {
 """By task id: above the peaks of a day of a million events (docs/performance.md), with Airflow's own 200 MB."""
 
 
-def size_of(task: str, chosen: Mapping[str, str]) -> PodSize:
-    """Return the size of a task's pod; ``chosen``: the keys of the pipeline file, which replace those of ``SIZES``.
+def size_of(task: str, configured: Mapping[str, str]) -> PodSize:
+    """Return the size of a task's pod; ``configured``: the keys of the pipeline file, which replace those of ``SIZES``.
 
-    Kubernetes refuses a request that is above the limit, so where only one of them is chosen, the other follows it.
+    Kubernetes refuses a request that is above the limit, so where only one of them is configured, the other follows it.
     """
-    size = replace(SIZES.get(task, _MIDDLE), **{_FIELDS[key]: value for key, value in chosen.items()})
+    size = replace(SIZES.get(task, _MIDDLE), **{_FIELDS[key]: value for key, value in configured.items()})
     for least, most in (("cpu", "max_cpu"), ("memory", "max_memory")):
         request, limit = getattr(size, _FIELDS[least]), getattr(size, _FIELDS[most])
         if quantity_number(request) > quantity_number(limit):
-            other, value = (most, request) if least in chosen else (least, limit)
+            other, value = (most, request) if least in configured else (least, limit)
             size = replace(size, **{_FIELDS[other]: value})
     return size
 
 
-def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, object]:
+def executor_config(task: str, configured: Mapping[str, str]) -> dict[str, object]:
     """Return the ``executor_config`` of a task whose pod has a size in the pipeline file; otherwise an empty one.
 
     An Airflow without the Kubernetes client has no KubernetesExecutor, and creates no pods.
     """
-    if not chosen or find_spec("kubernetes") is None:
+    if not configured or find_spec("kubernetes") is None:
         return {}
     from kubernetes.client import models as k8s
 
-    resources = k8s.V1ResourceRequirements(**size_of(task, chosen).resources())
+    resources = k8s.V1ResourceRequirements(**size_of(task, configured).resources())
     container = k8s.V1Container(name=_CONTAINER, resources=resources)
     metadata = k8s.V1ObjectMeta(annotations={_SIZED: "pipeline file"})
     return {"pod_override": k8s.V1Pod(metadata=metadata, spec=k8s.V1PodSpec(containers=[container]))}

@@ -1,7 +1,7 @@
 """The description of this package for Airflow: its two connection types and their forms.
 
-Airflow's form folds the extra fields away. What has to be filled is therefore among the standard fields: the project's or
-the organization's id is in ``schema``. Where a connection is written as JSON, it may also be an extra field.
+Airflow's form hides the extra fields until a user opens them. The required id of the project or the organization is
+therefore in the standard field ``schema``. A connection that is written as JSON may have it as an extra field.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a pipeline file says about a task in Airflow, as the arguments of an operator."""
+"""The settings of a pipeline file for a task in Airflow, as the arguments of an operator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mixpanel_aep.pods import executor_config
 def task_args(pipeline: Pipeline, name: TaskName) -> dict[str, Any]:
     """Return ``pipeline``, the task's retries, timeout, pool, priority, owner and queue, and the size of its pod.
 
-    For a task of an own DAG that has another name: ``MixpanelExportOperator(task_id="mine", **task_args(pipeline,
+    A task in a DAG of your own may have another name: ``MixpanelExportOperator(task_id="mine", **task_args(pipeline,
     "export"))``.
     """
     settings = pipeline.airflow

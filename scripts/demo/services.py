@@ -55,7 +55,7 @@ class Services:
         taken = [f"{name}={port}" for name, port in self.settings.needed_ports.items() if _is_taken(port)]
         if taken:
             others = " ".join(
-                f"{name}={_other(int(port))}" for name, port in (each.split("=") for each in taken)
+                f"{name}={_alternative_port(int(port))}" for name, port in (each.split("=") for each in taken)
             )
             raise DemoError(
                 f"Other programs use these ports of the demo: {', '.join(taken)}. Choose others: `make demo {others}`."
@@ -164,7 +164,7 @@ class Services:
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
 
-def _other(port: int) -> int:
+def _alternative_port(port: int) -> int:
     """Return a port to suggest instead of one that is in use."""
     return port + 10000 if port < 55536 else port - 10000
 

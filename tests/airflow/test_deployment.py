@@ -13,7 +13,8 @@ import yaml
 
 from include.cli.airflow_deployment import AirflowDeployment
 from include.cli.checks import _airflow
-from include.cli.settings_lookup import Airflow, LakeSetting
+from include.cli.local_airflow import Airflow
+from include.cli.settings_lookup import LakeSetting
 from include.config.airflow import TASKS
 from include.config.pools import POOLS
 from include.errors import AlreadyExists, ConfigError

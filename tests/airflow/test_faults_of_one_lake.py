@@ -13,7 +13,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from include.cli.__main__ import main
-from include.cli.settings_lookup import Airflow, find_connection, find_lake
+from include.cli.local_airflow import Airflow
+from include.cli.settings_lookup import find_connection, find_lake
 from include.config.loader import PIPELINES as FOLDER
 from include.errors import ConfigError, SettingsUnavailable
 from include.lake.lake import Lake

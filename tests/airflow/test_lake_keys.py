@@ -12,7 +12,8 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 
 from include.board.source import FactsReader
-from include.cli.settings_lookup import Airflow, LakeSetting, find_signing_keys
+from include.cli.local_airflow import Airflow
+from include.cli.settings_lookup import LakeSetting, find_signing_keys
 from include.clock import Clock
 from include.errors import ConfigError, PipelineError, SettingsUnavailable
 from include.lake.keys import PartitionKey

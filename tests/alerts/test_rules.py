@@ -194,7 +194,7 @@ def an_alert(**changes: Any) -> Alert:
 
 
 def test_an_alert_is_text_html_and_fields_with_its_link() -> None:
-    alert = an_alert().at("https://airflow.example.com/")
+    alert = an_alert().with_base_url("https://airflow.example.com/")
     assert alert.title == "mixpanel-aep shop 2026-07-01: unusual volume"
     assert alert.text.splitlines() == [
         "It (b)happened(/b). Twice.",

@@ -85,9 +85,9 @@ def audit_skips_a_day() -> None:
 
 def witness_sees_nothing() -> None:
     """Batches that the ledger does not know are ignored."""
-    from include.aep.witness import Witness
+    from include.aep.batch_listing import BatchListing
 
-    Witness.batches = lambda self, day, known=(), named=(): []  # type: ignore[method-assign]
+    BatchListing.batches = lambda self, day, known=(), named=(): []  # type: ignore[method-assign]
 
 
 def newest_recipe_for_all() -> None:

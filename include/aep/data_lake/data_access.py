@@ -15,7 +15,7 @@ import urllib3
 
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, bucket_of
 from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of
-from include.aep.http import AepHttp, objects_in
+from include.aep.http import AepHttp, endless_list, objects_in
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
 from include.http.response import Response
@@ -129,10 +129,7 @@ class DataAccessReader(LakeReader):
             links = body.get("_links")
             if not entries or not isinstance(links, dict) or "next" not in links:
                 return
-        raise ServiceUnavailable(
-            f"Could not {what}: AEP keeps returning the same pages of a list.",
-            "Run it again. If it happens every time, contact Adobe support.",
-        )
+        raise ServiceUnavailable(*endless_list(what))
 
     def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:
         try:

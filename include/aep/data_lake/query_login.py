@@ -70,7 +70,7 @@ def logins(
     http: AepHttp,
     tokens: TokenSource,
     resolve: Callable[[str, int], str] | None = None,
-    surroundings: NetworkSettings | None = None,
+    network: NetworkSettings | None = None,
 ) -> list[Login]:
     """Request the address of Query Service from AEP, and return the logins in the order of trial.
 
@@ -87,7 +87,7 @@ def logins(
             "AEP's connection parameters of Query Service have no usable host, port or dbName.",
             "Run the task again.",
         )
-    given = surroundings or NetworkSettings.of_environment()
+    network = network or NetworkSettings.of_environment()
     if settings.sandbox_url is None and not _HOST.fullmatch(host):
         raise LakeNotReadable(
             f"AEP returned a host for Query Service that does not end with {QUERY_SERVICE_DOMAIN}; no data was sent to it.",
@@ -101,7 +101,7 @@ def logins(
             f"AEP returned {host} as the host of Query Service.", "Contact Adobe support for the host name."
         )
     else:
-        require_public(host, address, private_network=given.private_network)
+        require_public(host, address, private_network=network.private_network)
     return [
         Login(
             host,
@@ -111,7 +111,7 @@ def logins(
             password,
             str(body["dbName"]),
             kind,
-            None if settings.sandbox_url is not None else _certificates(given),
+            None if settings.sandbox_url is not None else _certificates(network),
         )
         for kind, password in _passwords(settings, tokens)
     ]
@@ -148,14 +148,14 @@ def _resolve(host: str, port: int) -> str:
     return str(entries[0][4][0])
 
 
-def _certificates(given: NetworkSettings) -> str:
-    if given.ca_bundle is None:
+def _certificates(network: NetworkSettings) -> str:
+    if network.ca_bundle is None:
         import certifi  # the default of requests as well
 
         return str(certifi.where())
-    if not given.ca_bundle.is_file():
+    if not network.ca_bundle.is_file():
         raise LakeNotReadable(
             f"{CA_VARIABLE} is a folder, but connections to Query Service need one file of certificates.",
             "Write the certificates into one PEM file, or set verify.reader: data_access.",
         )
-    return str(given.ca_bundle)
+    return str(network.ca_bundle)

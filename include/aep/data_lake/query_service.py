@@ -180,7 +180,8 @@ class _Rows:
         if not self.is_complete:
             raise LakeNotReadable(
                 f"Query Service truncated a result of {self.total} rows after {len(self.rows)} rows.",
-                "Its limit is lower than the documented 50,000 rows. Set verify.reader: data_access.",
+                "The service's limit is lower than the documented 50,000 rows. Set verify.reader: data_access in the "
+                "pipeline file.",
             )
         return self.rows
 

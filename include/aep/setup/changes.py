@@ -105,17 +105,17 @@ class GrowFieldGroup(Change):
 
 @dataclass(frozen=True)
 class CreateSchema(Change):
-    """Create a schema. ``parts``: ``$id``s of class and field groups; ``own``: also the pipeline's own field group."""
+    """Create a schema. ``parts``: ``$id``s of class and field groups; ``with_own_group``: add the pipeline's own field group."""
 
     kind = "create_schema"
     title: str = ""
     description: str = ""
     parts: tuple[str, ...] = ()
-    own: bool = False
+    with_own_group: bool = False
 
     def send(self, context: ChangeContext) -> None:
         """Create the schema."""
-        parts = [*self.parts, *([context.group_id] if self.own else [])]
+        parts = [*self.parts, *([context.group_id] if self.with_own_group else [])]
         body = {
             "title": self.title,
             "description": self.description,
@@ -131,11 +131,11 @@ class ExtendSchema(Change):
 
     kind = "extend_schema"
     parts: tuple[str, ...] = ()
-    own: bool = False
+    with_own_group: bool = False
 
     def send(self, context: ChangeContext) -> None:
         """Add the field groups."""
-        parts = [*self.parts, *([context.group_id] if self.own else [])]
+        parts = [*self.parts, *([context.group_id] if self.with_own_group else [])]
         operations = [{"op": "add", "path": "/allOf/-", "value": {"$ref": part}} for part in parts]
         context.aep.registry.patch("schemas", context.schema_id, operations)
 

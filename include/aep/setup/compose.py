@@ -55,7 +55,7 @@ def _with_part(document: JsonObject, other: JsonObject, schema: str, part: str) 
     except SchemaError as clash:
         raise SchemaError(
             f"Field group {part!r} conflicts with the other parts of {schema}: {clash.sentence}",
-            "Remove it from aep.field_groups or aep.field_group. A user with the permission Manage Schemas can correct the "
+            "Remove the field group from aep.field_groups or aep.field_group. A user with the permission Manage Schemas can correct the "
             "company's own field groups in AEP; Adobe's cannot be changed.",
         ) from None
 
@@ -70,7 +70,7 @@ def _fields(part: JsonMapping) -> JsonObject:
 
 def _field_group_id(state: AepState, name: str) -> str:
     """Return the ``$id`` of a field group in ``aep.field_groups``."""
-    found = [each for each in state.named[name] if each in state.parts or each in state.references]
+    found = [each for each in state.field_group_ids[name] if each in state.parts or each in state.references]
     if not found:
         raise SchemaError(
             f"AEP has no field group {name!r}, which is in aep.field_groups.",

@@ -76,7 +76,7 @@ def _title_in_use(title: str, holder: str) -> SchemaError:
 def dataset_changes(
     state: AepState, requirements: SetupRequirements, profile: ProfilePlan, tags: Mapping[str, str]
 ) -> Iterator[made.Change]:
-    """Yield the creation of the dataset, or its missing settings. ``tags``: see ``plan_setup``."""
+    """Yield the change that creates the dataset, or the changes of its missing settings. ``tags``: see ``plan_setup``."""
     name, found = requirements.pipeline.aep.dataset, state.dataset
     profile_tags = enabled_tags(found["tags"] if found is not None else {}) if profile.enable_dataset else {}
     what = f"dataset {name!r}"

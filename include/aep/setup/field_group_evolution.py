@@ -43,20 +43,20 @@ class FieldGroupEvolution:
     faults: tuple[str, ...]
 
 
-def compare_field_groups(ours: JsonMapping, theirs: JsonMapping) -> FieldGroupEvolution:
-    """Compare the ``properties`` of the pipeline's field group file with those of AEP's field group.
+def compare_field_groups(new: JsonMapping, old: JsonMapping) -> FieldGroupEvolution:
+    """Compare the ``properties`` of the pipeline's field group file (``new``) with those of AEP's field group (``old``).
 
     Raises:
         SchemaError: a common field is not an XDM field, or contains a reference.
     """
     kept: list[tuple[str, str]] = []
-    known = _without_unknown_fields({"properties": ours}, {"properties": theirs}, (), kept)
-    requirements, there = field_tree(ours), field_tree(known["properties"])
+    known = _without_unknown_fields({"properties": new}, {"properties": old}, (), kept)
+    in_file, in_aep = field_tree(new), field_tree(known["properties"])
     return FieldGroupEvolution(
-        tuple(_added(requirements, there)),
-        tuple(_relaxed(requirements, there)),
+        tuple(_added(in_file, in_aep)),
+        tuple(_relaxed(in_file, in_aep)),
         tuple(kept),
-        tuple(sorted(_faults(requirements, there))),
+        tuple(sorted(_faults(in_file, in_aep))),
     )
 
 
@@ -75,35 +75,35 @@ def type_name(field: XdmField) -> str:
 
 
 def _without_unknown_fields(
-    ours: JsonMapping, theirs: JsonMapping, path: tuple[str, ...], kept: list[tuple[str, str]]
+    new: JsonMapping, old: JsonMapping, path: tuple[str, ...], kept: list[tuple[str, str]]
 ) -> JsonObject:
-    """Return ``theirs`` without the fields that only AEP has, and add these to ``kept``.
+    """Return ``old`` without the fields that only AEP has, and add these to ``kept``.
 
     They are removed before the comparison, because they may have any form, including references.
     """
-    found = dict(theirs)
-    if isinstance(ours.get("properties"), Mapping) and isinstance(theirs.get("properties"), Mapping):
+    found = dict(old)
+    if isinstance(new.get("properties"), Mapping) and isinstance(old.get("properties"), Mapping):
         found["properties"] = {}
-        for name, node in theirs["properties"].items():
-            if name in ours["properties"]:
+        for name, node in old["properties"].items():
+            if name in new["properties"]:
                 found["properties"][name] = _inner_without_unknown_fields(
-                    ours["properties"][name], node, (*path, name), kept
+                    new["properties"][name], node, (*path, name), kept
                 )
             else:
-                required = ", required" if name in (theirs.get("required") or ()) else ""
+                required = ", required" if name in (old.get("required") or ()) else ""
                 kept.append((".".join((*path, name)), _type_of(node) + required))
     for key in ("items", "additionalProperties"):
-        if key in ours and key in theirs:
-            found[key] = _inner_without_unknown_fields(ours[key], theirs[key], (*path, "*"), kept)
+        if key in new and key in old:
+            found[key] = _inner_without_unknown_fields(new[key], old[key], (*path, "*"), kept)
     return found
 
 
 def _inner_without_unknown_fields(
-    ours: object, theirs: object, path: tuple[str, ...], kept: list[tuple[str, str]]
+    new: object, old: object, path: tuple[str, ...], kept: list[tuple[str, str]]
 ) -> object:
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return _without_unknown_fields(ours, theirs, path, kept)
-    return theirs
+    if isinstance(new, Mapping) and isinstance(old, Mapping):
+        return _without_unknown_fields(new, old, path, kept)
+    return old
 
 
 def _type_of(node: object) -> str:
@@ -115,27 +115,27 @@ def _inner(field: XdmField) -> dict[str, XdmField]:
     return {**field.children, **({"*": field.item} if field.item else {})}
 
 
-def _fields_on_both_sides(requirements: XdmField, there: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
+def _fields_on_both_sides(in_file: XdmField, in_aep: XdmField) -> Iterator[tuple[XdmField, XdmField]]:
     """Yield every field that has the same type in the file and in AEP, with its counterpart in AEP."""
-    yield requirements, there
-    known = _inner(there)
-    for name, field in _inner(requirements).items():
+    yield in_file, in_aep
+    known = _inner(in_aep)
+    for name, field in _inner(in_file).items():
         if name in known and _same_type(field, known[name]):
             yield from _fields_on_both_sides(field, known[name])
 
 
-def _added(requirements: XdmField, there: XdmField) -> Iterator[XdmField]:
-    for field, known in _fields_on_both_sides(requirements, there):
+def _added(in_file: XdmField, in_aep: XdmField) -> Iterator[XdmField]:
+    for field, known in _fields_on_both_sides(in_file, in_aep):
         yield from (inner for name, inner in _inner(field).items() if name not in _inner(known))
 
 
-def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
-    for field, known in _fields_on_both_sides(requirements, there):
-        ours, theirs = _constraints(field), _constraints(known)
-        for name in sorted(ours.keys() | theirs.keys()):
-            if _is_more_permissive(name, ours, theirs):
+def _relaxed(in_file: XdmField, in_aep: XdmField) -> Iterator[RelaxedConstraint]:
+    for field, known in _fields_on_both_sides(in_file, in_aep):
+        new, old = _constraints(field), _constraints(known)
+        for name in sorted(new.keys() | old.keys()):
+            if _is_more_permissive(name, new, old):
                 value = field.constraints.get(name)
-                yield RelaxedConstraint(field, name, value, _describe_change(name, theirs[name], value))
+                yield RelaxedConstraint(field, name, value, _describe_change(name, old[name], value))
         yield from _added_suggestions(field, known)
         if optional := (known.required - field.required) & field.children.keys():
             left = sorted(known.required - optional) or None
@@ -144,60 +144,56 @@ def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstra
             )
 
 
-def _added_suggestions(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstraint]:
+def _added_suggestions(in_file: XdmField, in_aep: XdmField) -> Iterator[RelaxedConstraint]:
     """Yield the new suggested values, or enum labels, of a field that already has some."""
-    ours, theirs = requirements.constraints.get(_SUGGESTED), there.constraints.get(_SUGGESTED)
-    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or not theirs:
+    new, old = in_file.constraints.get(_SUGGESTED), in_aep.constraints.get(_SUGGESTED)
+    if not isinstance(new, Mapping) or not isinstance(old, Mapping) or not old:
         return
-    new = [value for value in ours if value not in theirs]
-    if new:
-        merged = {**theirs, **{value: ours[value] for value in new}}
-        yield RelaxedConstraint(requirements, _SUGGESTED, merged, f"{_SUGGESTED} adds {', '.join(new)}")
+    added = [value for value in new if value not in old]
+    if added:
+        merged = {**old, **{value: new[value] for value in added}}
+        yield RelaxedConstraint(in_file, _SUGGESTED, merged, f"{_SUGGESTED} adds {', '.join(added)}")
 
 
 def _describe_change(name: str, before: object, after: object) -> str:
     return f"{name} {before} becomes {after}" if after is not None else f"{name} {before} is removed"
 
 
-def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
-    for field, known in _fields_on_both_sides(requirements, there):
-        where, ours, theirs = field.dotted, _constraints(field), _constraints(known)
+def _faults(in_file: XdmField, in_aep: XdmField) -> Iterator[str]:
+    for field, known in _fields_on_both_sides(in_file, in_aep):
+        where, new, old = field.dotted, _constraints(field), _constraints(known)
         for name, inner in _inner(field).items():
             if name in _inner(known) and not _same_type(inner, _inner(known)[name]):
                 yield f"{inner.dotted} is {type_name(_inner(known)[name])} in AEP and cannot become {type_name(inner)}"
-        for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name) and not _is_more_permissive(name, ours, theirs):
-                yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot become {ours.get(name, 'unset')}"
+        for name in sorted(new.keys() | old.keys()):
+            if new.get(name) != old.get(name) and not _is_more_permissive(name, new, old):
+                yield f"{where} has {name} {old.get(name, 'unset')} in AEP and cannot become {new.get(name, 'unset')}"
         for name in sorted(field.required - known.required):
             yield f"{'.'.join((*field.path, name))} cannot become required: rows without it may be loaded"
 
 
-def _is_more_permissive(name: str, ours: JsonMapping, theirs: JsonMapping) -> bool:
+def _is_more_permissive(name: str, new: JsonMapping, old: JsonMapping) -> bool:
     """Return whether the file's value of a constraint, or its absence, permits more than AEP's value."""
-    new, old = ours.get(name), theirs.get(name)
-    if name not in (*_LOWER_BOUNDS, *_UPPER_BOUNDS, "enum", "pattern") or old is None:
+    new_value, old_value = new.get(name), old.get(name)
+    if name not in (*_LOWER_BOUNDS, *_UPPER_BOUNDS, "enum", "pattern") or old_value is None:
         return False
-    if new is None:
+    if new_value is None:
         return True
     if name in _LOWER_BOUNDS:
-        return bool(new < old)
+        return bool(new_value < old_value)
     if name in _UPPER_BOUNDS:
-        return bool(new > old)
+        return bool(new_value > old_value)
     # Whether one pattern accepts everything that another accepts cannot be determined.
-    return name == "enum" and set(map(str, new)) > set(map(str, old))
+    return name == "enum" and set(map(str, new_value)) > set(map(str, old_value))
 
 
-def _same_type(requirements: XdmField, there: XdmField) -> bool:
+def _same_type(in_file: XdmField, in_aep: XdmField) -> bool:
     """Return whether two types are equal; for integers, AEP's ``meta:xdmType`` is more exact than the file's bounds."""
-    if requirements.kind is there.kind:
+    if in_file.kind is in_aep.kind:
         return True
-    both = (
-        requirements.kind.is_integer
-        and there.kind.is_integer
-        and "meta:xdmType" not in requirements.constraints
-    )
+    both = in_file.kind.is_integer and in_aep.kind.is_integer and "meta:xdmType" not in in_file.constraints
     bounds = ("minimum", "maximum")
-    return both and all(requirements.constraints.get(name) == there.constraints.get(name) for name in bounds)
+    return both and all(in_file.constraints.get(name) == in_aep.constraints.get(name) for name in bounds)
 
 
 def _constraints(field: XdmField) -> JsonObject:

@@ -35,7 +35,7 @@ class ProfilePlan:
 def plan_profile(
     state: AepState, requirements: SetupRequirements, fields: Mapping[str, Names], *, has_map: bool
 ) -> ProfilePlan:
-    """Return the plan for Profile.
+    """Return what setup enables for Profile, and which requirements of Profile the events then have to meet.
 
     ``fields``: the field of each identity; ``has_map``: the schema will have the field group IdentityMap.
 

@@ -20,7 +20,7 @@ class SetupRequirements:
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> SetupRequirements:
-        """Read the files that a pipeline refers to.
+        """Return the requirements of a pipeline, from its file and the files that it names.
 
         Raises:
             ConfigError: a file is missing or invalid.

@@ -52,11 +52,11 @@ def _join_names(fields: made.Details) -> str:
 def schema_changes(
     state: AepState, requirements: SetupRequirements, parts: tuple[str, ...], group: FieldGroupPlan | None
 ) -> Iterator[made.Change]:
-    """Yield the creation of the schema, or its extension by missing parts."""
+    """Yield the change that creates the schema, or the change that adds its missing parts."""
     title = requirements.pipeline.aep.schema_name
-    own = group is not None and (group.group_id is None or group.group_id not in state.references)
+    with_own_group = group is not None and (group.group_id is None or group.group_id not in state.references)
     rows = [(str(state.parts[part].get("title", part)), part) for part in parts]
-    if own and group is not None:
+    if with_own_group and group is not None:
         rows.append((group.title, "the pipeline's own"))
     if state.schema is None:
         yield made.CreateSchema(
@@ -67,9 +67,9 @@ def schema_changes(
             title=title,
             description=f"Mixpanel events of pipeline {requirements.pipeline.name}.",
             parts=parts,
-            own=own,
+            with_own_group=with_own_group,
         )
-    elif parts or own:
+    elif parts or with_own_group:
         names = ", ".join(repr(name) for name, _ in rows)
         what = "the field group" if len(rows) == 1 else f"{len(rows)} field groups"
         yield made.ExtendSchema(
@@ -78,7 +78,7 @@ def schema_changes(
             "aep.field_groups" if parts else "aep.field_group",
             tuple(rows),
             parts=parts,
-            own=own,
+            with_own_group=with_own_group,
         )
 
 
@@ -108,7 +108,7 @@ def identity_changes(
 
 
 def profile_changes(requirements: SetupRequirements, profile: ProfilePlan) -> Iterator[made.Change]:
-    """Yield the enabling of the schema for Profile, where it is required and missing."""
+    """Yield the change that enables the schema for Profile, if it is required and missing."""
     if profile.enable_schema:
         title = requirements.pipeline.aep.schema_name
         what = f"schema {title!r} for Profile"

@@ -23,7 +23,7 @@ class AepState:
     """AEP's state for one pipeline.
 
     ``schema`` and ``group`` (the pipeline's own field group) have unresolved references; None where missing.
-    ``named``: AEP's ``$id``s for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future
+    ``field_group_ids``: AEP's ``$id``s for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future
     parts by ``$id``, with resolved references. ``titles``: the titles that the plan needs, each with the kinds of
     resources that already have it.
     """
@@ -33,7 +33,7 @@ class AepState:
     schema: JsonMapping | None = None
     descriptors: tuple[JsonMapping, ...] = ()
     group: JsonMapping | None = None
-    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    field_group_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, JsonMapping] = field(default_factory=dict)
     dataset: Dataset | None = None
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -77,7 +77,7 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
     schema = registry.find_schema(target.schema_name)
     title = requirements.group_title
     group = registry.find_by_title("fieldgroups", title) if title is not None else None
-    named = _field_group_ids(registry, target.field_groups)
+    field_group_ids = _field_group_ids(registry, target.field_groups)
     new_titles = [target.schema_name] if schema is None else []
     if title is not None and group is None:
         new_titles.append(title)
@@ -87,7 +87,7 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
         schema=schema,
         descriptors=tuple(registry.descriptors(str(schema["$id"]))) if schema else (),
         group=group,
-        named=named,
+        field_group_ids=field_group_ids,
         dataset=dataset,
         titles={name: tuple(registry.kinds_with_title(name)) for name in new_titles},
     )
@@ -118,7 +118,7 @@ def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, JsonMapping]:
     else:
         requirements = [("classes", EXPERIENCE_EVENT), ("fieldgroups", IDENTITY_MAP)]
     # Several field groups may have the same title; their classes distinguish them.
-    added = [each for found in state.named.values() for each in found]
+    added = [each for found in state.field_group_ids.values() for each in found]
     if state.group is not None:
         added.append(str(state.group["$id"]))
     requirements += [("fieldgroups", each) for each in added if each not in state.references]

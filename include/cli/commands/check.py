@@ -42,7 +42,7 @@ def check(project: Project, out: Output) -> int:
     first_with_text: dict[str, str] = {}
     with show_progress("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
-            meter.name(f"Checking {what}")
+            meter.describe(f"Checking {what}")
             try:
                 result = _Result(what, True, run(project))
             except PipelineError as error:

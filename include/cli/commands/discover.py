@@ -50,20 +50,20 @@ def discover(
     """
     book = read_assignments(_names_path(project))
     rows = read_mapping_file(project.pipeline.mapping)
-    found = Discovery()
-    place = _read(project, found, days, limit if export else None)
+    discovery = Discovery()
+    place = _read(project, discovery, days, limit if export else None)
     mapped = mapped_properties(rows, book)
-    proposal = propose_fields(found, book, mapped)
+    proposal = propose_fields(discovery, book, mapped)
     out.title(
-        f"{counted(found.rows, 'event')} of {place}, {counted(len(found.properties), 'property')}, "
-        f"{counted(found.unreadable, 'unreadable line')}"
+        f"{counted(discovery.rows, 'event')} of {place}, {counted(len(discovery.properties), 'property')}, "
+        f"{counted(discovery.unreadable, 'unreadable line')}"
     )
-    if not found.rows and not found.unreadable:
+    if not discovery.rows and not discovery.unreadable:
         out.print_status("!", "", _no_events(days, is_sample=export))
     examples = "values" if show_values else "shapes"
     listed = [
-        (one_line(name, 40), *_facts(profile, found.rows, examples), "yes" if name in mapped else "")
-        for name, profile in sorted(found.properties.items())
+        (one_line(name, 40), *_facts(profile, discovery.rows, examples), "yes" if name in mapped else "")
+        for name, profile in sorted(discovery.properties.items())
     ]
     out.table("", listed, head=("property", "events", "types", examples, "mapped"))
     _show(proposal, out)
@@ -72,7 +72,7 @@ def discover(
         out.print_status("ok", "wrote", f"{path.parent.name}/{path.name}")
     if proposal.new and not write:
         out.title("Nothing was written; --write writes the mapping, the field group and the names.")
-    out.result(_to_json(found, proposal, mapped, written, show_values=show_values) | {"place": place})
+    out.result(_to_json(discovery, proposal, mapped, written, show_values=show_values) | {"place": place})
 
 
 def _no_events(days: int, *, is_sample: bool) -> str:
@@ -86,7 +86,7 @@ def _no_events(days: int, *, is_sample: bool) -> str:
     )
 
 
-def _read(project: Project, found: Discovery, count: int, sample: int | None) -> str:
+def _read(project: Project, discovery: Discovery, count: int, sample: int | None) -> str:
     """Read events into a discovery; return a name for their source. ``sample``: the number of events to request from Mixpanel."""
     if sample is not None:
         first, last = project.newest_days(count)
@@ -94,7 +94,7 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
             project.sample(first, last, sample) as lines,
             show_progress("Reading", sample, "events") as meter,
         ):
-            found.add_lines(_count_progress(lines, meter))
+            discovery.add_lines(_count_progress(lines, meter))
         return f"a sample of {first} to {last}"
     days = project.exported_days(count)
     if not days:
@@ -106,7 +106,7 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
     with show_progress("Reading", total, "events") as meter:
         for day in days:
             with project.raw_lines(day) as lines:
-                found.add_lines(_count_progress(lines, meter))
+                discovery.add_lines(_count_progress(lines, meter))
     return f"{days[-1]} to {days[0]}"
 
 
@@ -141,7 +141,7 @@ def _show(proposal: Proposal, out: Output) -> None:
 
 
 def _to_json(
-    found: Discovery,
+    discovery: Discovery,
     proposal: Proposal,
     mapped: Collection[str],
     written: Sequence[Path],
@@ -156,14 +156,14 @@ def _to_json(
             "mapped": name in mapped,
             **({"values": list(profile.values)} if show_values else {"shapes": list(profile.shapes)}),
         }
-        for name, profile in sorted(found.properties.items())
+        for name, profile in sorted(discovery.properties.items())
     }
     new = [
         {"source": s, "field": given[s].field, "type": type_name(given[s].definition)} for s in proposal.new
     ]
     return {
-        "events": found.rows,
-        "unreadable_lines": found.unreadable,
+        "events": discovery.rows,
+        "unreadable_lines": discovery.unreadable,
         "properties": properties,
         "new_fields": new,
         "differing": dict(proposal.differing),

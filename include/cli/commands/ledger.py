@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 
+from include.aep.batch_listing import BatchListing
 from include.aep.client import AepClient
-from include.aep.witness import Witness
 from include.cli.console import Output
 from include.cli.options import Batch, Day, Why
 from include.cli.progress import show_activity
@@ -30,7 +30,7 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     records = history.ledger(day).records()
     named = [batch for batch in dict.fromkeys(record.batch for record in records) if batch]
     statuses = {batch: _status(aep, batch) for batch in named}
-    unknown = Witness(history, aep).batches(day, named)
+    unknown = BatchListing(history, aep).batches(day, named)
     out.table("", [_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
         if refused := record.counts.get("refused"):

@@ -11,10 +11,11 @@ import typer
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.cli.console import Output
+from include.cli.local_airflow import Airflow
 from include.cli.options import Connections, Pipelines
 from include.cli.progress import show_activity
 from include.cli.project import PROJECT
-from include.cli.settings_lookup import Airflow, find_connection
+from include.cli.settings_lookup import find_connection
 from include.clock import SYSTEM_CLOCK
 from include.errors import ConfigError
 from include.plural import counted

@@ -36,7 +36,7 @@ def recover(project: Project, out: Output, *, days: OptionalDays = None, why: Op
             pipeline,
             days_of(days),
             project.clock,
-            on_progress=meter.at,
+            on_progress=meter.set_progress,
             **more,
         )
     _report(found, pipeline.name, out)

@@ -76,7 +76,7 @@ def _print_advice(day: Day, name: str, out: Output) -> None:
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
-    """Return what to do, with a command in place of the board's form."""
+    """Return the command that does the same as the board's ``form``; without a form, the advice ``text``."""
     days = str(first) if first == last else f"{first} {last}"
     if form in ("run", "backfill"):
         return f"mixpanel-aep run {name} {days}"

@@ -38,7 +38,7 @@ def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
             chosen,
             project.clock,
             budget_seconds=None if chosen else pipeline.verify.budget_seconds,
-            on_progress=meter.at,
+            on_progress=meter.set_progress,
         )
     _report(found, out)
     out.result(_to_json(found))

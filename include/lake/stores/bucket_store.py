@@ -17,7 +17,7 @@ _CHUNK_BYTES = 4 * 1024 * 1024
 
 
 class BucketStore:
-    """The objects below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on).
+    """Stores objects in a bucket, below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on).
 
     ``patience_seconds``: how long a request is repeated while the store responds with 5xx or cannot be reached.
     ``without_credentials``: send unsigned requests, to check what is public.

@@ -27,7 +27,7 @@ _COPY_BYTES = 1024 * 1024
 
 
 class FolderStore:
-    """The files below ``root``.
+    """Stores objects as files below ``root``.
 
     Raises:
         OSError: from every method; also where the root, or a parent of it, is not a folder.
@@ -162,7 +162,7 @@ class FolderStore:
             raise ForeignObject(
                 f"The lake file://{self.root} has a symbolic link, or an entry that is not a file or folder, at "
                 f"{entry} (on the path to {key or 'its root'}); the lake does not follow links.",
-                "Remove it. To use another folder, set it as the lake, or mount it.",
+                "Remove that entry. To use another folder, set that folder as the lake, or mount it.",
             ) from None
 
 

@@ -38,7 +38,7 @@ def patience_seconds(environment: Mapping[str, str] | None = None) -> float:
     if not 1 <= seconds <= _LONGEST_SECONDS:
         raise ConfigError(
             f"{PATIENCE_VARIABLE} is not a number of seconds between 1 and {_LONGEST_SECONDS:g}.",
-            f"Correct it, or remove it; the default is {PATIENCE_SECONDS:g} seconds.",
+            f"Correct the variable, or remove it; the default is {PATIENCE_SECONDS:g} seconds.",
         )
     return seconds
 

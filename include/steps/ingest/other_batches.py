@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from include.aep.batch_listing import BatchListing
 from include.aep.client import AepClient
 from include.aep.decide import BatchState, batches_to_poll, classify_status
 from include.aep.load_id import CONTENT_TAG, LoadId
 from include.aep.model import Batch
-from include.aep.witness import Witness
 from include.errors import OpenBatchElsewhere, UnknownBatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
@@ -33,7 +33,7 @@ class OtherBatches:
         # A batch that was gone, replaced or refused may be visible again: AEP may have reported it wrongly.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
-        return Witness(self.history, self.aep).batches(day, batches_to_poll(records), named)
+        return BatchListing(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
     def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
         """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from include.aep.batch_listing import require_source
 from include.aep.client import AepClient
 from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.model import Dataset
-from include.aep.witness import require_source
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import AmendmentRefused, BadManifest, CountMismatch

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Callback = Callable[["Context"], None]
-_UNCAUSED = "timed_out", "all_tasks_deadlocked"
-"""The reasons of a failed run that no failed task has reported."""
+_REASONS_WITHOUT_FAILED_TASK = "timed_out", "all_tasks_deadlocked"
+"""Airflow's reasons for the failure of a run in which no task failed."""
 
 
 def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = None) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def task_failed(pipeline: Pipeline, context: Context) -> None:
     with _log_all_errors():
         failure = _failure(context)
         lake = lake_or_none(pipeline)
-        if failure.error == DaysMissing.__name__ and _are_named(pipeline, lake):
+        if failure.error == DaysMissing.__name__ and _missing_days_have_an_alert(pipeline, lake):
             return
         _send_failure(pipeline, lake, failure, context)
 
@@ -59,10 +59,10 @@ def task_failed(pipeline: Pipeline, context: Context) -> None:
 def run_failed(pipeline: Pipeline, context: Context) -> None:
     """Send the alert about a run that failed without a failed task."""
     with _log_all_errors():
-        if context.get("reason") in _UNCAUSED:
+        if context.get("reason") in _REASONS_WITHOUT_FAILED_TASK:
             failure = Failure(
                 "no task",
-                "The run took longer than its time limit, and its tasks were ended.",
+                "The run took longer than its time limit, so its tasks were terminated.",
                 error="timeout",
             )
             _send_failure(pipeline, lake_or_none(pipeline), failure, context)
@@ -90,8 +90,8 @@ def lake_or_none(pipeline: Pipeline) -> Lake | None:
         return None
 
 
-def _are_named(pipeline: Pipeline, lake: Lake | None) -> bool:
-    """Return whether the alert ``missing`` will name the missing days that made the audit fail."""
+def _missing_days_have_an_alert(pipeline: Pipeline, lake: Lake | None) -> bool:
+    """Return whether the days because of which the audit failed are also named in an alert of the kind ``missing``."""
     notifiers = pipeline.alerts.notifiers if pipeline.alerts else ()
     if lake is None or not any("missing" in notifier.kinds for notifier in notifiers):
         return False

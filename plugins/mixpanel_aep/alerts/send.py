@@ -117,7 +117,7 @@ def _send_once(
 def with_link(alert: Alert) -> Alert:
     """Return the alert with the full address of its page, if Airflow's configuration has its own address."""
     base_url = conf.get("api", "base_url", fallback="") or ""
-    return alert.at(base_url) if base_url else alert
+    return alert.with_base_url(base_url) if base_url else alert
 
 
 def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, object]) -> str:

@@ -26,7 +26,7 @@ class Pipelines:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedReader:
     pipeline: Pipeline
     url: str
     at: float
@@ -34,7 +34,7 @@ class _Kept:
 
 
 _pipelines: dict[tuple[object, ...], Pipelines] = {}
-_readers: dict[str, _Kept] = {}
+_readers: dict[str, _CachedReader] = {}
 
 
 def read_pipelines() -> Pipelines:
@@ -75,5 +75,5 @@ def reader_of(pipeline: Pipeline) -> FactsReader:
         if known is not None and is_same
         else FactsReader(Lake(url, signing_keys), pipeline, SYSTEM_CLOCK)
     )
-    _readers[pipeline.name] = _Kept(pipeline, url, now, reader)
+    _readers[pipeline.name] = _CachedReader(pipeline, url, now, reader)
     return reader

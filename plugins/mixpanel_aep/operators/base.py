@@ -75,7 +75,7 @@ class PipelineOperator(TerminableOperator):
     def execute(self, context: Context, event: object = None) -> object:  # noqa: ARG002
         """Run the task, and translate its errors."""
         try:
-            with translate_errors(leave=Throttled), keep_problem(context):
+            with translate_errors(pass_through=Throttled), keep_problem(context):
                 return self.run_pipeline(context)
         except Throttled as throttled:
             self.log.info("%s", throttled)
@@ -139,10 +139,10 @@ class PartitionOperator(PipelineOperator):
     """A step of a pipeline, for one partition. A subclass implements ``run_step``; XCom gets a summary."""
 
     _finished: tuple[Workspace, Manifest] | None = None
-    """What the step has published or found, for lineage."""
+    """The workspace and the manifest of the step's output, new or of an earlier run, for lineage."""
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
-        """Return what the step has read and written; Airflow's provider for OpenLineage calls it."""
+        """Return the datasets that the step has read and written; Airflow's provider for OpenLineage calls it."""
         if self._finished is None:
             return None
         from mixpanel_aep.lineage import step_lineage
@@ -177,9 +177,9 @@ class PartitionOperator(PipelineOperator):
         )
 
     def upstream_digest(self, context: Context, task_id: str) -> str:
-        """Return the digest that the previous step has put into XCom; the output itself is read from the lake.
+        """Return the digest that the task of the previous step stored in XCom; the output itself is read from the lake.
 
-        If XCom holds something else, return zeros, which name no output: any user who may edit XCom can change it.
+        If XCom has something else, because users can edit XCom, return zeros, which are not the digest of any output.
         """
         summary = context["ti"].xcom_pull(task_ids=task_id)
         digest = str(summary.get("digest")) if isinstance(summary, Mapping) else ""

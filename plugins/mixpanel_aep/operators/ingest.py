@@ -112,7 +112,8 @@ class AepIngestOperator(PartitionOperator):
             raise BatchStuck(
                 f"AEP has not finished batch {result.batch_id} of partition {workspace.partition} "
                 f"within {self.watch_for}.",
-                "It may still become active, so no second batch is created. Check it in AEP, then clear this task.",
+                "The batch may still become active, so no second batch is created. Check the batch in AEP, then clear this "
+                "task.",
             )
         trigger = BatchTrigger(
             self.pipeline.aep.conn_id, result.batch_id, deadline, poll_seconds=_TRIGGER_POLL_SECONDS

@@ -55,7 +55,7 @@ class ReconcileRefreshOperator(PipelineOperator):
         return [str(day) for day in sorted({*days, *late})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
-        """Return the missing days outside the window that this run loads; those that need a person are logged."""
+        """Return the missing days outside the window that this run loads; log those that a user has to correct first."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.audit import audit_days
 

@@ -71,7 +71,7 @@ class AepSetupOperator(TerminableOperator):
 
 
 def shared_resources(pipeline: Pipeline) -> set[tuple[str, str]]:
-    """Return what a pipeline's setup changes and another one's may change too; such pipelines are set up in sequence.
+    """Return the objects in AEP that the setups of two pipelines may both change; such pipelines are set up in sequence.
 
     Identity namespaces are not included: they are only created, and a second plan finds an existing one.
     """

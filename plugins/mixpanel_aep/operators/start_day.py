@@ -42,7 +42,10 @@ class StartDayOperator(PipelineOperator):
         return {"dag_id": dag_id, "run_id": run_id, "day": day}
 
     def _run_id(self, context: Context, day: str) -> str:
-        """Return the same id for every try, and a new one when the task is cleared: Airflow raises max_tries then."""
+        """Return the id of the run to start: the same for every try, and a new one after the task was cleared.
+
+        Airflow raises ``max_tries`` when a task is cleared.
+        """
         again = context["ti"].max_tries - (self.retries or 0)
         moment = f"{context['dag_run'].run_after:%Y%m%dT%H%M%S%f}"
         return f"manual__{day}__{moment}" + (f"_{again}" if again > 0 else "")
@@ -58,5 +61,5 @@ class StartDayOperator(PipelineOperator):
         if isinstance(answer, ErrorResponse) and answer.error is not ErrorType.DAGRUN_ALREADY_EXISTS:
             raise SettingsUnavailable(
                 f"Airflow did not start the run {request.run_id} of {request.dag_id} ({answer.error.value}).",
-                "Its API server or metadata database is unavailable. Run the task again.",
+                "Airflow's API server or metadata database is unavailable. Run the task again.",
             )

@@ -67,7 +67,7 @@ def state(**changes: Any) -> AepState:
     base = AepState(
         tenant="acme",
         namespaces={"ECID": Namespace("ECID", "ECID", "COOKIE", custom=False)},
-        named={"Ours": (GROUP,)},
+        field_group_ids={"Ours": (GROUP,)},
         parts={
             EVENT: event_class(),
             IDENTITY_MAP: part("IdentityMap", {"identityMap": MAP}),
@@ -288,7 +288,7 @@ LIST: dict[str, Refusal] = {
         ),
     ),
     "no field group": Refusal(
-        planned(state(named={"Ours": ()})),
+        planned(state(field_group_ids={"Ours": ()})),
         (
             "AEP has no field group 'Ours', which is in aep.field_groups. Write the title as shown in AEP's "
             "schema editor, or the $id. Adobe's own field groups are in every AEP sandbox; a company's own "
@@ -296,7 +296,9 @@ LIST: dict[str, Refusal] = {
         ),
     ),
     "two field groups": Refusal(
-        planned(state(named={"Ours": (GROUP, OTHER)}, parts={**state().parts, OTHER: part("Ours", {})})),
+        planned(
+            state(field_group_ids={"Ours": (GROUP, OTHER)}, parts={**state().parts, OTHER: part("Ours", {})})
+        ),
         (
             "AEP has 2 field groups named 'Ours': https://ns.adobe.com/acme/mixins/1, "
             "https://ns.adobe.com/acme/mixins/2. Write the $id of the correct one in aep.field_groups."
@@ -315,7 +317,7 @@ LIST: dict[str, Refusal] = {
     "field groups that conflict": Refusal(
         planned(
             state(
-                named={"Ours": (GROUP,), "Theirs": (OTHER,)},
+                field_group_ids={"Ours": (GROUP,), "Theirs": (OTHER,)},
                 parts={**state().parts, OTHER: part("Theirs", tenant(user=NUMBER))},
             ),
             field_groups=["Ours", "Theirs"],
@@ -323,7 +325,7 @@ LIST: dict[str, Refusal] = {
         (
             "Field group 'Theirs' conflicts with the other parts of the schema to be created: Two parts of "
             "the schema contradict each other at _acme.mixpanel.user: no value can satisfy both in type. "
-            "Remove it from aep.field_groups or aep.field_group. A user with the permission Manage Schemas "
+            "Remove the field group from aep.field_groups or aep.field_group. A user with the permission Manage Schemas "
             "can correct the company's own field groups in AEP; Adobe's cannot be changed."
         ),
     ),
@@ -393,7 +395,7 @@ LIST: dict[str, Refusal] = {
         ),
     ),
     "several at once": Refusal(
-        planned(state(named={"Ours": ()}), identities={"$user_id": "ecid"}),
+        planned(state(field_group_ids={"Ours": ()}), identities={"$user_id": "ecid"}),
         (
             "AEP has no field group 'Ours', which is in aep.field_groups. Write the title as shown in AEP's "
             "schema editor, or the $id. Adobe's own field groups are in every AEP sandbox; a company's own "

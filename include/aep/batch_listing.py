@@ -30,7 +30,7 @@ _LAST_MS = 253_402_300_799_000
 _ENDED = (BatchState.REFUSED, BatchState.GONE)
 
 
-class _Listing(msgspec.Struct):
+class _StoredListing(msgspec.Struct):
     """``until_ms``: the newest creation time, in epoch milliseconds; ``days``: batch ids by day, "" for an unknown day."""
 
     version: int = _VERSION
@@ -49,17 +49,17 @@ class _Listing(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class Witness:
+class BatchListing:
     """The batches of the history's dataset, as the catalog lists them."""
 
     history: History
     aep: AepClient
 
     def batches(self, day: date, known: Iterable[str] = (), named: Iterable[str] = ()) -> list[Batch]:
-        """Return this project's batches of a day or of no day, as AEP shows them now, oldest first, except ``known``.
+        """Return this project's batches of a day, and those without a day, as AEP shows them now, oldest first.
 
-        ``named``: further ids that may belong to the day, because an earlier listing may have missed a batch.
-        This sends one request, and one more for each older unknown batch.
+        ``known``: ids to leave out. ``named``: further ids to include, because an earlier listing may have missed a batch.
+        This sends one request, and one more for each older batch that is not ``known``.
 
         Raises:
             AnotherSource: a listed batch contains events of another Mixpanel project.
@@ -70,7 +70,7 @@ class Witness:
         shown = self._created_after(listing.until_ms - _OVERLAP_MS if listing.until_ms else None)
         if listing.until_ms and all(batch.created_ms < listing.until_ms for batch in shown.values()):
             # The newest batch of the stored listing is missing: the listing is damaged, or belongs to another dataset.
-            listing, shown = _Listing(), self._created_after(None)
+            listing, shown = _StoredListing(), self._created_after(None)
         require_source(self.history, shown.values())
         if listing.add(shown.values()):
             replace_index(self.history.lake, key, msgspec.json.encode(listing))
@@ -112,11 +112,11 @@ def require_source(history: History, batches: Iterable[Batch]) -> None:
             )
 
 
-def _read(body: bytes | None) -> _Listing:
+def _read(body: bytes | None) -> _StoredListing:
     """Return the stored listing; an empty one where it is missing or unreadable, which costs a full listing."""
     try:
-        listing = msgspec.json.decode(body or b"{}", type=_Listing)
+        listing = msgspec.json.decode(body or b"{}", type=_StoredListing)
     except msgspec.MsgspecError:
-        return _Listing()
+        return _StoredListing()
     is_usable = listing.version == _VERSION and 0 <= listing.until_ms <= _LAST_MS
-    return listing if is_usable else _Listing()
+    return listing if is_usable else _StoredListing()
