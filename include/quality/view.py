@@ -40,7 +40,7 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """One part of the values at one path."""
+    """What an expectation checks: the values at a path, or a property of these values."""
 
     path: Path
     part: Part

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
+from include.json_types import JsonMapping, JsonObject, JsonValue
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
@@ -37,16 +37,16 @@ MOST_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class PreviewedEvent:
-    """One event: the event that Mixpanel sent, the row that AEP would get, and why it would not be sent."""
+    """One event: ``raw`` as Mixpanel sent it, the ``row`` that AEP would get, and the ``reasons`` not to send it."""
 
-    raw: Any
-    row: dict[str, Any] | None = None
+    raw: JsonValue
+    row: JsonObject | None = None
     reasons: tuple[str, ...] = ()
 
 
 @dataclass
 class Preview:
-    """The result for a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
+    """The preview of a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
 
     day: date
     read: int = 0
@@ -118,7 +118,7 @@ class _Previewer:
     def _events(
         self,
         lines: Sequence[bytes],
-        rows: Mapping[str, dict[str, Any]],
+        rows: Mapping[str, JsonObject],
         refused: Mapping[str, tuple[str, ...]],
     ) -> Iterator[PreviewedEvent]:
         for line, event in zip(lines, self._event_parser().parse(lines), strict=True):
@@ -141,7 +141,7 @@ class _Previewer:
             time_in_ms=source.time_in_ms,
         )
 
-    def _rows(self, mapped: Manifest) -> dict[str, dict[str, Any]]:
+    def _rows(self, mapped: Manifest) -> dict[str, JsonObject]:
         """Return the mapped rows by ``_id``, as AEP would get them in JSON."""
         import pyarrow.parquet as pq
 
@@ -152,7 +152,7 @@ class _Previewer:
                 found[shown["_id"]] = shown
         return found
 
-    def _quarantine(self, step: str) -> Iterator[dict[str, Any]]:
+    def _quarantine(self, step: str) -> Iterator[JsonObject]:
         lake = self.workspace.lake
         for key in lake.keys(f"{self.workspace.partition.prefix}/quarantine"):
             if key.rpartition("/")[2].startswith(f"{step}-"):
@@ -161,7 +161,7 @@ class _Previewer:
 
 
 def _refusal(steps: DryRun, mapped: Manifest) -> str:
-    """Validate the rows; return why none of them would be sent, or nothing."""
+    """Validate the rows; return why none of them would be sent, or an empty text."""
     try:
         steps.validate(mapped)
     except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
@@ -171,22 +171,23 @@ def _refusal(steps: DryRun, mapped: Manifest) -> str:
 
 @dataclass(frozen=True)
 class _Lines:
-    """An exporter of lines that were read before."""
+    """An ``Exporter`` that returns given lines instead of a response of Mixpanel."""
 
     lines: Sequence[bytes]
 
     @contextmanager
-    def export(self, from_date: date, to_date: date, **request: Any) -> Iterator[Iterable[bytes]]:  # noqa: ARG002
+    def export(self, from_date: date, to_date: date, **request: object) -> Iterator[Iterable[bytes]]:  # noqa: ARG002
         yield iter(self.lines)
 
 
-def _reasons(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _reasons(record: JsonMapping) -> tuple[str, ...]:
     return tuple(reason_of(reason).sentence for reason in record["reasons"])
 
 
-def _read(line: bytes) -> Any:
+def _read(line: bytes) -> JsonValue:
     """Return a line as JSON, or as text if it is not valid JSON."""
     try:
-        return json.loads(line)
+        value: JsonValue = json.loads(line)
     except (ValueError, RecursionError):
         return line.decode("utf-8", "replace")
+    return value

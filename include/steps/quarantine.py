@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from include.aep.decide import refused_record
+from include.json_types import JsonObject
 from include.lake.history import History, Source, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -65,7 +65,7 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
     return found
 
 
-def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[dict[str, Any]]:
+def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[JsonObject]:
     for file in files:
         path = lake.download(file.key, scratch / "quarantine.jsonl.gz").path
         try:
@@ -76,7 +76,7 @@ def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> It
             yield {}  # the rest of a damaged file counts as one event
 
 
-def _id_of(record: dict[str, Any]) -> Any:
+def _id_of(record: JsonObject) -> object:
     row = record.get("row")
     return row.get("_id") if isinstance(row, dict) else None
 

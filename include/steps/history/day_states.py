@@ -24,7 +24,7 @@ Progress = Literal["none", "waiting", "failed", "empty", "unreadable"]
 
 
 class Load(msgspec.Struct, frozen=True):
-    """A batch that the ledger lists as active."""
+    """A batch that the ledger lists as active. ``made_of``: the digests of ``provenance.made_of``."""
 
     batch: str
     rows: int
@@ -82,7 +82,7 @@ def _read_state(history: History, day: date, number: int) -> DayState:
 
 
 def state_of(records: list[LedgerRecord]) -> DayState:
-    """Return the state that a ledger's records describe."""
+    """Return the state of a day from the records of its ledger, of which there is at least one."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in active_records(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0

@@ -28,7 +28,7 @@ _NEVER_RUN = "never run"
 
 @dataclass(frozen=True)
 class Audit:
-    """All days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
+    """The audit of all days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
 
     pipeline: str
     days: tuple[AuditedDay, ...]
@@ -38,17 +38,17 @@ class Audit:
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
-        """Return the missing days."""
+        """The days of which rows are missing in AEP."""
         return tuple(day for day in self.days if day.is_missing)
 
     @property
     def outdated(self) -> tuple[AuditedDay, ...]:
-        """Return the days that were loaded under another filter, mapping, schema or time convention than today's."""
+        """The days that were loaded under another filter, mapping, schema or time convention than today's."""
         return tuple(day for day in self.days if day.outdated)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the days by status, active ``rows``, and rows that AEP has ``refused``."""
+        """The number of days by status, and the number of active ``rows`` and of rows that AEP has ``refused``."""
         statuses = Counter(day.status.value for day in self.days)
         rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
         return {**dict(sorted(statuses.items())), **rows}
@@ -89,7 +89,7 @@ class Audit:
 
 
 def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
-    """Return what to do, by reason."""
+    """Return one sentence per remedy with the days that need it."""
     by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
     for day in days:
         by_remedy[day.remedy].append(str(day.day))
@@ -111,7 +111,7 @@ def audit_days(
 ) -> Audit:
     """Compare every day's ledger with one listing of the dataset's batches.
 
-    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
+    ``current``: digests of what shapes a day today (``provenance.current_made_of``); days that were loaded under others are listed
     as outdated. If a ledger cannot be read, its day is missing.
     """
     states = read_days(history)

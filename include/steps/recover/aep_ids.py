@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchState, active_records, classify_status, in_flight
@@ -25,12 +25,15 @@ from include.steps.history.id_sets import read_ids, write_ids
 from include.steps.history.read_back import read_back
 from include.steps.workspace import Workspace
 
+if TYPE_CHECKING:
+    import duckdb
+
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """The author of records, and the reason: both are in every record."""
+    """The author of ledger records, and the reason for them; every record contains both."""
 
     run: str
     """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""
@@ -80,14 +83,18 @@ class AepIds:
     def record(
         self, ledger: Ledger, records: list[LedgerRecord], kind: Kind, batch: str | None, **fields: object
     ) -> list[LedgerRecord]:
-        """Write one record, with author and reason."""
+        """Append a record with author and reason to a ledger; return the ledger's records."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return ledger.append(
             records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
         )
 
-    def _read(self, db: Any, day: date, batch: Batch) -> int:
-        """Read a batch's ids; return their number."""
+    def _read(self, db: duckdb.DuckDBPyConnection, day: date, batch: Batch) -> int:
+        """Insert a batch's ids into the table ``found``; return their number.
+
+        Raises:
+            CountMismatch: AEP's data lake has another number of rows than AEP's catalog counts.
+        """
         rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
         if rows == batch.output_records:
             return rows
@@ -99,7 +106,12 @@ class AepIds:
         )
 
     def _require_once(
-        self, db: Any, day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch], scratch: Path
+        self,
+        db: duckdb.DuckDBPyConnection,
+        day: date,
+        records: Sequence[LedgerRecord],
+        batches: Sequence[Batch],
+        scratch: Path,
     ) -> None:
         """Refuse to record a day as loaded whose events are in AEP twice: every run of it would succeed."""
         named = sorted(batch.id for batch in batches)
@@ -117,7 +129,9 @@ class AepIds:
                 "a run then loads what is missing.",
             )
 
-    def _batch_fields(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+    def _batch_fields(
+        self, db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: Batch, scratch: Path
+    ) -> dict[str, object]:
         """Return the fields of the batch's records: its ids as a file, content and recipe by its tags."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")

@@ -1,4 +1,4 @@
-"""Compares days: 256 buckets each by their fingerprints, and ids only if a bucket differs.
+"""Compares the ``_id``s of days: by fingerprints of 256 buckets a day, and one by one only in buckets that differ.
 
 A row belongs to the day of its source batch. The fingerprints are by timestamp, which for a few rows is on another day
 (wall times that a clock skipped, rows that a mapping dated otherwise): such days are then compared batch by batch.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
@@ -31,6 +31,9 @@ from include.steps.history.id_sets import insert_ids, read_ids, register_ids
 from include.steps.verify.dataset_batches import DatasetBatches
 from include.steps.verify.results import DayResult
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 EVER = Window(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 _FETCHED_ROWS = 50_000
@@ -51,7 +54,7 @@ SELECT batch, count(*) FROM (
 
 
 def window_of(pipeline: Pipeline, day: date) -> Window | None:
-    """Return the time of a day as the pipeline counts it, up to the next one; None for a day that its zone skipped."""
+    """Return the window from a day's start to the next day's start in the project's zone; None for a day that the zone skipped."""
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
     return Window(start, end) if start < end else None
@@ -127,7 +130,12 @@ class DayComparer:
         return forgotten_days(self.history.lake, self.history.source.project_id)
 
     def _compare_ids(
-        self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
+        self,
+        db: duckdb.DuckDBPyConnection,
+        day: date,
+        records: list[LedgerRecord],
+        buckets: set[str],
+        unexpected: set[str],
     ) -> DayResult:
         """Read and compare the ids of the buckets that differ, and all ids of unexpected batches."""
         own = {str(record.batch) for record in records if record.batch}
@@ -146,12 +154,14 @@ class DayComparer:
         marks = ", ".join(f"'{name}'" for name in sorted(buckets))
         return _result(db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true")
 
-    def _read(self, db: Any, prefixes: str | set[str], batches: set[str]) -> None:
+    def _read(self, db: duckdb.DuckDBPyConnection, prefixes: str | set[str], batches: set[str]) -> None:
         if batches:
             rows = self.reader.ids(self.dataset, EVER.start, EVER.end, prefixes, batches=batches)
             insert_ids(db, "actual", rows, "true")
 
-    def _read_ledger(self, db: Any, day: date, records: list[LedgerRecord], scratch: Path) -> None:
+    def _read_ledger(
+        self, db: duckdb.DuckDBPyConnection, day: date, records: list[LedgerRecord], scratch: Path
+    ) -> None:
         workspace = Workspace(
             self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock
         )
@@ -162,8 +172,8 @@ class DayComparer:
             db.execute(f"DROP TABLE {table}")
 
     @contextmanager
-    def _tables(self) -> Iterator[tuple[Any, Path]]:
-        """Open a DuckDB with the two sets, which spill to disk."""
+    def _tables(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+        """Open a DuckDB with empty tables ``expected``, ``actual`` and ``forgotten``; yield it with its scratch folder."""
         workspace = Workspace(
             self.history.lake,
             self.pipeline,
@@ -182,31 +192,31 @@ _LOST = "FROM expected ANTI JOIN actual USING (_id) ANTI JOIN forgotten USING (_
 _PREFIXES = f"SELECT DISTINCT substr(_id, 1, {BUCKET_DIGITS}) FROM actual"
 
 
-def _sorted_ids(db: Any) -> Iterator[str]:
-    answer = db.execute("SELECT DISTINCT _id FROM expected ORDER BY _id")
-    while rows := answer.fetchmany(_FETCHED_ROWS):
+def _sorted_ids(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    rows_left = db.execute("SELECT DISTINCT _id FROM expected ORDER BY _id")
+    while rows := rows_left.fetchmany(_FETCHED_ROWS):
         yield from (key for (key,) in rows)
 
 
-def _result(db: Any, day: date | None, scope: str) -> DayResult:
+def _result(db: duckdb.DuckDBPyConnection, day: date | None, scope: str) -> DayResult:
     """Compare the tables; of ``expected`` only the rows within ``scope``, for which ``actual`` was read."""
     lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 
-    def one(query: str) -> int:
+    def number(query: str) -> int:
         return int(db.execute(query).fetchone()[0])
 
-    deleted = one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
+    deleted = number(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
     known = "(own OR _id IN (SELECT _id FROM expected))"
     return DayResult(
         day,
-        ids=one("SELECT count(DISTINCT _id) FROM expected"),
-        lost=one(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
+        ids=number("SELECT count(DISTINCT _id) FROM expected"),
+        lost=number(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
         deleted=deleted,
-        to_delete=one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
-        duplicate=one(
+        to_delete=number(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
+        duplicate=number(
             f"SELECT count(*) FROM (SELECT _id FROM actual WHERE {known} GROUP BY _id HAVING count(*) > 1)"
         ),
-        phantom=one("SELECT count(DISTINCT _id) FROM actual ANTI JOIN expected USING (_id) WHERE own"),
+        phantom=number("SELECT count(DISTINCT _id) FROM actual ANTI JOIN expected USING (_id) WHERE own"),
         lost_from={str(batch): int(count) for batch, count in lost},
         strays={str(batch): int(count) for batch, count in db.execute(_STRAYS).fetchall()},
     )

@@ -15,7 +15,7 @@ _VERSION = 1
 
 
 class VerifiedDay(msgspec.Struct, frozen=True):
-    """A verification. ``at``: when, in ISO 8601; ``number``: the newest record of the ledger then."""
+    """The last verification of a day. ``at``: its time, in ISO 8601; ``number``: the ledger's newest record at that time."""
 
     at: str
     number: int
@@ -44,7 +44,7 @@ def read_verified(history: History) -> dict[date, VerifiedDay]:
 def write_verified(
     history: History, results: Iterable[DayResult], numbers: Mapping[date, int], at: str
 ) -> None:
-    """Add results to the index."""
+    """Add results to the index; ``numbers``: the newest record of each day's ledger; ``at``: now, in ISO 8601."""
     index = _read(history)
     for result in results:
         if result.day is not None:
