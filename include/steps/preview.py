@@ -93,7 +93,7 @@ class _Previewer:
         mapped = steps.transform(steps.export())
         made = Preview(self.workspace.partition.day, len(lines), mapped.counts.get("duplicates", 0))
         made.refusal = _refusal(steps, mapped)
-        refused = {record["row"]["_id"]: _reasons(record) for record in self._quarantine("validate")}
+        refused = {record["row"]["_id"]: _reason_sentences(record) for record in self._quarantine("validate")}
         by_id = self._rows(mapped)
         made.reasons.update(
             {f"{name}: {REASONS.get(name, name)}": count for name, count in mapped.details["reasons"].items()}
@@ -122,7 +122,7 @@ class _Previewer:
         refused: Mapping[str, tuple[str, ...]],
     ) -> Iterator[PreviewedEvent]:
         for line, event in zip(lines, self._event_parser().parse(lines), strict=True):
-            raw = _read(line)
+            raw = _json_or_text(line)
             if isinstance(event, ParsedEvent):
                 found = event.id.hex()
                 yield PreviewedEvent(raw, rows.get(found), refused.get(found, ()))
@@ -180,11 +180,11 @@ class _Lines:
         yield iter(self.lines)
 
 
-def _reasons(record: JsonMapping) -> tuple[str, ...]:
+def _reason_sentences(record: JsonMapping) -> tuple[str, ...]:
     return tuple(reason_of(reason).sentence for reason in record["reasons"])
 
 
-def _read(line: bytes) -> JsonValue:
+def _json_or_text(line: bytes) -> JsonValue:
     """Return a line as JSON, or as text if it is not valid JSON."""
     try:
         value: JsonValue = json.loads(line)

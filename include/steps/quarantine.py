@@ -56,8 +56,10 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
         for each, listing in sorted(list_days(lake, pipeline).items(), reverse=True):
             if not listing.quarantine or day not in (None, each):
                 continue
-            quarantined = QuarantinedDay(each, _files(lake, PartitionKey(pipeline, each), listing, scratch))
-            for record in _records(lake, quarantined.files, scratch):
+            quarantined = QuarantinedDay(
+                each, _quarantine_files(lake, PartitionKey(pipeline, each), listing, scratch)
+            )
+            for record in _read_records(lake, quarantined.files, scratch):
                 quarantined.events += 1
                 quarantined.reasons.update(set(reasons_of(record)))
             if quarantined.events:
@@ -65,7 +67,7 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
     return found
 
 
-def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[JsonObject]:
+def _read_records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[JsonObject]:
     for file in files:
         path = lake.download(file.key, scratch / "quarantine.jsonl.gz").path
         try:
@@ -81,7 +83,7 @@ def _id_of(record: JsonObject) -> object:
     return row.get("_id") if isinstance(row, dict) else None
 
 
-def _files(
+def _quarantine_files(
     lake: Lake, partition: PartitionKey, listing: DayListing, scratch: Path
 ) -> tuple[QuarantineFile, ...]:
     """Return the files of the day's newest outputs; files of replaced outputs do not count.
@@ -89,8 +91,8 @@ def _files(
     If validation refused the whole day, no manifest names the file. Then a file counts that was written after the
     newest output of the previous step. The ledger names the files of rows that AEP refused.
     """
-    mapped = _newest(lake, partition, listing, "transform")
-    valid = _newest(lake, partition, listing, "validate")
+    mapped = _newest_manifest(lake, partition, listing, "transform")
+    valid = _newest_manifest(lake, partition, listing, "validate")
     named = {
         step: _quarantine_key(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
     }
@@ -121,7 +123,9 @@ def _read_ids(lake: Lake, key: str, scratch: Path) -> frozenset[str]:
     return frozenset(pq.read_table(path, columns=["_id"])["_id"].to_pylist())
 
 
-def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName) -> Manifest | None:
+def _newest_manifest(
+    lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName
+) -> Manifest | None:
     digests = sorted(digest for name, digest in listing.manifests if name == step)
     return newest(filter(None, (find_manifest(lake, partition, step, digest) for digest in digests)))
 

@@ -56,7 +56,7 @@ def read_days(history: History) -> dict[date, DayState]:
     """Return the state of every day that has a ledger, by day."""
     key = history.key("index")
     body = read_index(history.lake, key)
-    index = _read(body)
+    index = _decode_index(body)
     newest: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
         if found:
@@ -102,7 +102,7 @@ def progress_of(records: list[LedgerRecord]) -> Progress:
     return "empty" if last.kind == "empty" else "none"
 
 
-def _read(body: bytes | None) -> _Index:
+def _decode_index(body: bytes | None) -> _Index:
     """Return the stored index; an empty one if it is missing or unreadable, so that every ledger is read."""
     try:
         index = msgspec.json.decode(body or b"{}", type=_Index)

@@ -72,7 +72,7 @@ def read_ids(
     """
     db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # not compressed, as what stays in a file is
     for path, columns in _id_files(workspace, records, scratch, table):
-        db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_reader(path)}", [str(path)])
+        db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_table_function(path)}", [str(path)])
 
 
 def view_ids(
@@ -90,7 +90,7 @@ def view_ids(
     selects = ["SELECT NULL::VARCHAR AS _id, NULL::BIGINT AS digest WHERE false"]
     for path, columns in _id_files(workspace, records, scratch, view):
         text = "'" + str(path).replace("'", "''") + "'"
-        selects.append(f"SELECT {columns} FROM {_reader(path).replace('?', text, 1)}")
+        selects.append(f"SELECT {columns} FROM {_table_function(path).replace('?', text, 1)}")
     db.execute(f"CREATE TEMP VIEW {view} AS {' UNION ALL '.join(selects)}")
 
 
@@ -161,7 +161,7 @@ def _download_ids(workspace: Workspace, file: LakeFile, target: Path) -> Path:
     return found.path
 
 
-def _reader(path: Path) -> str:
+def _table_function(path: Path) -> str:
     if path.suffix == ".json":
         return "read_json(?, format='newline_delimited', columns={'_id': 'VARCHAR'})"
     return "read_parquet(?)"

@@ -73,34 +73,34 @@ class PartialLoad:
         """
         workspace = self.work.workspace
         with workspace.scratch() as scratch, open_duckdb(scratch) as db:
-            read_ids(db, "staged", workspace, [self._record], scratch)
+            read_ids(db, "staged", workspace, [self._load_record], scratch)
             read_ids(db, "earlier", workspace, [self.earlier] if self.earlier else [], scratch)
             db.execute("CREATE TEMP TABLE found (_id VARCHAR, batch VARCHAR)")
             own = self.staged_rows - self.rows
             if own:
                 self._read_back(db)
-                self._quarantine(db, scratch)
+                self._write_quarantine(db, scratch)
                 failpoint("partial.quarantine.after")
             else:
                 db.execute("INSERT INTO found SELECT _id, '' FROM staged")
             fields: dict[str, object] = {
-                "refused": self._write(db, REFUSED, self._refused_digest, scratch),
+                "refused": self._write_ids(db, REFUSED, self._refused_digest, scratch),
                 "counts": {"active": self.rows, **({"refused": own} if own else {})},
             }
             if own:
                 active = digest_of({"active_of": self.batch.id})
-                fields["ids"] = self._write(db, ACTIVE, active, scratch)
+                fields["ids"] = self._write_ids(db, ACTIVE, active, scratch)
             return fields
 
     @property
-    def _record(self) -> LedgerRecord:
+    def _load_record(self) -> LedgerRecord:
         return next(record for record in reversed(self.work.records) if record.batch == self.batch.id)
 
     @property
     def _refused_digest(self) -> str:
         return refused_digest(self.batch.id)
 
-    def _write(self, db: duckdb.DuckDBPyConnection, query: str, digest: str, scratch: Path) -> LakeFile:
+    def _write_ids(self, db: duckdb.DuckDBPyConnection, query: str, digest: str, scratch: Path) -> LakeFile:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
     def _read_back(self, db: duckdb.DuckDBPyConnection) -> None:
@@ -149,7 +149,7 @@ class PartialLoad:
     def _described_errors(self) -> str:
         return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
 
-    def _quarantine(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
+    def _write_quarantine(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         """Write each refused row with its reasons, before AEP removes them after 30 days."""
         db.execute("CREATE TEMP TABLE why (_id VARCHAR, reason VARCHAR)")
         with suppress(PipelineError):  # the rows are refused with or without reasons
@@ -183,7 +183,7 @@ class PartialLoad:
 
         workspace = self.work.workspace
         refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
-        paths = workspace.local_files(workspace.require("stage", self._record.staged), scratch)
+        paths = workspace.local_files(workspace.require("stage", self._load_record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":
                 with path.open("rb") as file:

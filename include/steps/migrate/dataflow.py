@@ -75,7 +75,7 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
     source = aep.flows.source_connection(_single_id(flow, "sourceConnectionIds"))
     target = aep.flows.target_connection(_single_id(flow, "targetConnectionIds"))
     base = aep.flows.base_connection(str(source.get("baseConnectionId") or ""))
-    params, schedule = _object(source, "params"), _object(flow, "scheduleParams")
+    params, schedule = _object_member(source, "params"), _object_member(flow, "scheduleParams")
     options = flow.get("options") if isinstance(flow.get("options"), dict) else {}
     percent = options.get("partialIngestionPercent") if isinstance(options, dict) else None
     if not params.get("projectId") or not params.get("timezone"):
@@ -87,13 +87,13 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
         project_id=str(params["projectId"]),
         timezone=str(params["timezone"]),
         region=_region(base),
-        dataset_id=str(_object(target, "params").get("dataSetId", "")),
+        dataset_id=str(_object_member(target, "params").get("dataSetId", "")),
         start_ms=_epoch_ms(schedule.get("startTime")),
         period_ms=_period_ms(schedule),
         frequency=_frequency(schedule),
         partial_percent=float(percent) if isinstance(percent, int | float) else None,
         rows=tuple(_mapping_rows(aep, flow)),
-        runs=tuple(sorted(map(_run, aep.flows.runs(flow_id)), key=lambda run: run.window or (0, 0))),
+        runs=tuple(sorted(map(_flow_run, aep.flows.runs(flow_id)), key=lambda run: run.window or (0, 0))),
     )
 
 
@@ -107,21 +107,21 @@ def _single_id(flow: JsonMapping, name: str) -> str:
     return str(found[0])
 
 
-def _object(entity: JsonMapping, name: str) -> JsonObject:
+def _object_member(entity: JsonMapping, name: str) -> JsonObject:
     found = entity.get(name)
     return found if isinstance(found, dict) else {}
 
 
 def _region(base: JsonMapping) -> str:
     """Return the region: only base connections of the beta name a host; the current ones always read the US residency."""
-    host = str(_object(_object(base, "auth"), "params").get("host", ""))
+    host = str(_object_member(_object_member(base, "auth"), "params").get("host", ""))
     return _REGIONS.get(host.removeprefix("https://").strip("/").lower(), "us")
 
 
 def _mapping_rows(aep: AepClient, flow: JsonMapping) -> Iterator[JsonObject]:
     steps = [step for step in items(flow.get("transformations")) if step.get("name") == "Mapping"]
     for step in steps:
-        params = _object(step, "params")
+        params = _object_member(step, "params")
         version = params.get("mappingVersion")
         found = aep.flows.mapping_set(
             str(params.get("mappingId", "")), str(version) if version is not None else None
@@ -129,21 +129,21 @@ def _mapping_rows(aep: AepClient, flow: JsonMapping) -> Iterator[JsonObject]:
         yield from (current_row(row) for row in items(found.get("mappings")))
 
 
-def _run(body: JsonMapping) -> FlowRun:
-    metrics = _object(body, "metrics")
+def _flow_run(body: JsonMapping) -> FlowRun:
+    metrics = _object_member(body, "metrics")
     window, batches = None, list[str]()
     for activity in items(body.get("activities")):
-        extensions = _object(_object(activity, "durationSummary"), "extensions")
+        extensions = _object_member(_object_member(activity, "durationSummary"), "extensions")
         if "windowStart" in extensions and "windowEnd" in extensions:
             window = _epoch_ms(extensions["windowStart"]), _epoch_ms(extensions["windowEnd"])
         for info in items(activity.get("targetInfo")):
-            reference = _object(info, "reference")
+            reference = _object_member(info, "reference")
             if reference.get("type") == "Batch":
                 batches += map(str, reference.get("ids") or ())
-    records = _object(metrics, "recordSummary")
+    records = _object_member(metrics, "recordSummary")
     return FlowRun(
         id=str(body.get("id", "")),
-        status=str(_object(metrics, "statusSummary").get("status", "")),
+        status=str(_object_member(metrics, "statusSummary").get("status", "")),
         window=window,
         batches=tuple(batches),
         rows=int(records.get("outputRecordCount") or 0),

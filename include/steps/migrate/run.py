@@ -62,13 +62,13 @@ def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, 
         return pipeline_text(flow, options, dataset, switch, identities, profile=profile)
 
     # The pipeline counts days in its own zone, so the file is read before the switch day is known.
-    first = _read(text_for(Switch(now.date(), True, ())), options.name)
+    first = _parse_pipeline(text_for(Switch(now.date(), True, ())), options.name)
     switch = find_switch(flow, first.mixpanel.day_zone, now)
     text = text_for(switch)
-    pipeline = _read(text, options.name)
+    pipeline = _parse_pipeline(text, options.name)
     rows = kept_rows(flow.rows)
     fault = _mapping_fault(pipeline, rows, schema)
-    plan, plan_fault = _plan(aep, pipeline, rows)
+    plan, plan_fault = _plan_setup(aep, pipeline, rows)
     differences = find_differences(flow, pipeline, switch, identities_found=are_found, mapping_fault=fault)
     return Migration(
         pipeline,
@@ -82,7 +82,7 @@ def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, 
     )
 
 
-def _read(text: str, name: str) -> Pipeline:
+def _parse_pipeline(text: str, name: str) -> Pipeline:
     try:
         return Pipeline.model_validate({"name": name, **yaml.safe_load(text)})
     except ValueError as error:
@@ -101,7 +101,7 @@ def _mapping_fault(pipeline: Pipeline, rows: list[JsonMapping], schema: XdmSchem
     return ""
 
 
-def _plan(aep: AepClient, pipeline: Pipeline, rows: list[JsonMapping]) -> tuple[Plan | None, str]:
+def _plan_setup(aep: AepClient, pipeline: Pipeline, rows: list[JsonMapping]) -> tuple[Plan | None, str]:
     requirements = SetupRequirements(pipeline, None, tuple(rows))
     try:
         return plan_setup(read_state(aep, requirements), requirements), ""

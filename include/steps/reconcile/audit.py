@@ -131,7 +131,7 @@ def audit_days(
             days.append(AuditedDay(day, DayStatus.UNKNOWN_BATCH, reason, settled, remedy=Remedy.RECOVER))
             continue
         if state is None:
-            reason = _unloaded(history, pipeline, day)
+            reason = _progress_without_ledger(history, pipeline, day)
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
             continue
         status, reason, remedy = judge_day(day, state, batches)
@@ -142,7 +142,7 @@ def audit_days(
                 f"verify {pipeline.name} {day}"
             )
         rows = sum(load.rows for load in state.loads)
-        outdated = _outdated(state, current or {})
+        outdated = _changed_inputs(state, current or {})
         days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
     statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_ours}
     return Audit(pipeline.name, tuple(days), tuple(active[None]), statuses)
@@ -162,7 +162,7 @@ def _surplus_batches(history: History, day: date, state: DayState, active: Seque
     return sorted(strays)
 
 
-def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
+def _changed_inputs(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         name
         for name, digest in current.items()
@@ -170,7 +170,7 @@ def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
+def _progress_without_ledger(history: History, pipeline: Pipeline, day: date) -> str:
     """Return how far a day without a ledger has been processed."""
     partition = PartitionKey(pipeline.name, day)
     done = [step for step in STEPS if manifest_keys(history.lake, partition, step)]

@@ -71,13 +71,13 @@ class AepIds:
         workspace = self.workspace(day)
         with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
-            counts = {batch.id: self._read(db, day, batch) for batch in batches}
+            counts = {batch.id: self._insert_ids(db, day, batch) for batch in batches}
             self._require_once(db, day, records, batches, scratch)
             # A batch in flight comes first: a run that followed a later record would not see it.
             unfinished = in_flight(records)
             for batch in sorted(batches, key=lambda each: unfinished is None or each.id != unfinished.batch):
                 about = self._batch_fields(db, workspace, batch, scratch)
-                records = self._write(ledger, records, batch, about, counts[batch.id])
+                records = self._record_load(ledger, records, batch, about, counts[batch.id])
         return records
 
     def record(
@@ -89,7 +89,7 @@ class AepIds:
             records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
         )
 
-    def _read(self, db: duckdb.DuckDBPyConnection, day: date, batch: Batch) -> int:
+    def _insert_ids(self, db: duckdb.DuckDBPyConnection, day: date, batch: Batch) -> int:
         """Insert a batch's ids into the table ``found``; return their number.
 
         Raises:
@@ -145,7 +145,7 @@ class AepIds:
             "recipe": recipe_of(batch),
         }
 
-    def _write(
+    def _record_load(
         self,
         ledger: Ledger,
         records: list[LedgerRecord],
@@ -161,7 +161,7 @@ class AepIds:
             before = before[before.index(newest.kind) + 1 :]
         elif newest is not None and newest.kind == "active":
             before = []  # only its ids are stored again
-            if newest.refused is not None and newest.refused.key in self._keys_of_ids(newest.refused.key):
+            if newest.refused is not None and newest.refused.key in self._stored_id_files(newest.refused.key):
                 about |= {"counts": newest.counts, "refused": newest.refused, "made_of": newest.made_of}
         elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
             before = before[1:]
@@ -171,7 +171,7 @@ class AepIds:
             )
         return self.record(ledger, records, "active", batch.id, **about)
 
-    def _keys_of_ids(self, key: str) -> set[str]:
+    def _stored_id_files(self, key: str) -> set[str]:
         return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 

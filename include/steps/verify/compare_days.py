@@ -82,7 +82,7 @@ class DayComparer:
         known = {str(r.batch) for records in ledgers.values() for r in records if r.batch}
         near = known.union(*(self.batches.near(day) for day in days))
         found = self.reader.fingerprints_of(self.dataset, windows, batches=near) if windows and near else {}
-        return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
+        return [self._compare_day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
     def compare_undated(self, days: Iterable[date]) -> DayResult | None:
         """Count the rows of this project's active batches whose tags name no day; return None without such batches.
@@ -92,21 +92,21 @@ class DayComparer:
         undated = {batch.id for batch in self.batches.active_of(None)}
         if not undated:
             return None
-        with self._tables() as (db, scratch):
-            self._read(db, "", undated)
+        with self._open_tables() as (db, scratch):
+            self._insert_actual(db, "", undated)
             for day in days:
                 with suppress(BadManifest):  # that day has a separate result, which reports it
-                    self._read_ledger(db, day, self.history.ledger(day).records(), scratch)
+                    self._insert_expected(db, day, self.history.ledger(day).records(), scratch)
                 db.execute("DELETE FROM expected WHERE _id NOT IN (SELECT _id FROM actual)")
             db.execute("INSERT INTO actual SELECT _id, batch, true FROM expected")
-            return replace(_result(db, None, "true"), ids=0)
+            return replace(_count_differences(db, None, "true"), ids=0)
 
-    def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
+    def _compare_day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
         if (contradiction := self.batches.contradiction(self.pipeline.name, day, records)) is not None:
             return DayResult(day, trouble=contradiction)
-        with self._tables() as (db, scratch):
+        with self._open_tables() as (db, scratch):
             try:
-                self._read_ledger(db, day, records, scratch)
+                self._insert_expected(db, day, records, scratch)
             except BadManifest as error:
                 return DayResult(day, trouble=str(error))
             if day in self._forgotten_days:
@@ -141,25 +141,29 @@ class DayComparer:
         own = {str(record.batch) for record in records if record.batch}
         own |= {batch.id for batch in self.batches.of_day(day)}
         if unexpected:
-            self._read(db, "", unexpected)
+            self._insert_actual(db, "", unexpected)
             buckets |= {name for (name,) in db.execute(_PREFIXES).fetchall()}
         if any(len(name) != BUCKET_DIGITS or not name.isalnum() for name in buckets):
             buckets = set()  # ids that this project does not create: all are read
-        self._read(db, buckets or "", own - unexpected)
+        self._insert_actual(db, buckets or "", own - unexpected)
         start, end = (f(day, self.pipeline.mixpanel.day_zone) for f in (day_start, latest_instant))
         others = self.batches.near(day) - own
         if others and start < end:
             rows = self.reader.ids(self.dataset, start, end, buckets or "", batches=others)
             insert_ids(db, "actual", rows, "false")
         marks = ", ".join(f"'{name}'" for name in sorted(buckets))
-        return _result(db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true")
+        return _count_differences(
+            db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true"
+        )
 
-    def _read(self, db: duckdb.DuckDBPyConnection, prefixes: str | set[str], batches: set[str]) -> None:
+    def _insert_actual(
+        self, db: duckdb.DuckDBPyConnection, prefixes: str | set[str], batches: set[str]
+    ) -> None:
         if batches:
             rows = self.reader.ids(self.dataset, EVER.start, EVER.end, prefixes, batches=batches)
             insert_ids(db, "actual", rows, "true")
 
-    def _read_ledger(
+    def _insert_expected(
         self, db: duckdb.DuckDBPyConnection, day: date, records: list[LedgerRecord], scratch: Path
     ) -> None:
         workspace = Workspace(
@@ -172,7 +176,7 @@ class DayComparer:
             db.execute(f"DROP TABLE {table}")
 
     @contextmanager
-    def _tables(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    def _open_tables(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         """Open a DuckDB with empty tables ``expected``, ``actual`` and ``forgotten``; yield it with its scratch folder."""
         workspace = Workspace(
             self.history.lake,
@@ -198,7 +202,7 @@ def _sorted_ids(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield from (key for (key,) in rows)
 
 
-def _result(db: duckdb.DuckDBPyConnection, day: date | None, scope: str) -> DayResult:
+def _count_differences(db: duckdb.DuckDBPyConnection, day: date | None, scope: str) -> DayResult:
     """Compare the tables; of ``expected`` only the rows within ``scope``, for which ``actual`` was read."""
     lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 

@@ -55,24 +55,7 @@ def verify(
         chosen = [day for day in sorted(set(days)) if day in numbers]
     comparer = DayComparer(history, dataset, reader, pipeline, batches, clock)
     parts, error = _compare(comparer, numbers, chosen, budget_seconds, on_progress)
-    results = [result for part in parts for result in part.results]
-    postponed = sorted(day for part in parts for day in part.postponed)
-    reason = str(error or "")
-    if not results and not reason:
-        reason = (
-            f"runs are loading {', '.join(map(str, postponed))} now"
-            if chosen
-            else "no day of the pipeline was loaded"
-        )
-    return Verification(
-        pipeline.name,
-        tuple(sorted(results, key=lambda result: (result.day is None, result.day or date.max))),
-        sum(part.others for part in parts),
-        tuple(postponed),
-        len(chosen) - sum(len(part.days) for part in parts),
-        reason,
-        isinstance(error, QueryServiceBusy),
-    )
+    return _verification(pipeline.name, chosen, parts, error)
 
 
 @dataclass(frozen=True)
@@ -83,6 +66,29 @@ class _Part:
     results: Sequence[DayResult]
     postponed: Sequence[date] = ()
     others: int = 0
+
+
+def _verification(
+    pipeline: str,
+    chosen: Sequence[date],
+    parts: Sequence[_Part],
+    error: QueryServiceBusy | LakeNotReadable | None,
+) -> Verification:
+    """Return the result of the compared ``parts`` of the ``chosen`` days. ``error``: why the comparison ended early."""
+    results = [result for part in parts for result in part.results]
+    postponed = sorted(day for part in parts for day in part.postponed)
+    reason = str(error) if error else "" if chosen else "no day of the pipeline was loaded"
+    if not results and not reason:
+        reason = f"runs are loading {', '.join(map(str, postponed))} now"
+    return Verification(
+        pipeline,
+        tuple(sorted(results, key=lambda result: (result.day is None, result.day or date.max))),
+        sum(part.others for part in parts),
+        tuple(postponed),
+        len(chosen) - sum(len(part.days) for part in parts),
+        reason,
+        isinstance(error, QueryServiceBusy),
+    )
 
 
 def _compare(

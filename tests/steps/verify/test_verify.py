@@ -355,7 +355,7 @@ def test_the_counts_equal_those_of_the_sets(
         insert_ids(db, "expected", iter(ledger))
         insert_ids(db, "actual", iter(own), "true")
         insert_ids(db, "actual", iter((key, "Z") for key, _ in other), "false")
-        found = compare._result(db, DAY, "true")
+        found = compare._count_differences(db, DAY, "true")
     wanted, held = {key for key, _ in ledger}, {key for key, _ in own}
     foreign = [key for key, _ in other if key in wanted]
     rows = Counter([key for key, _ in own] + foreign)
