@@ -138,9 +138,8 @@ def _compare_chunk(
     # A change by a run after the batches were listed is not a difference.
     changed = {day for day in quiet if len(history.ledger(day).records()) != numbers.get(day, 0)}
     results = [*unreadable, *(result for day, result in found.items() if day not in changed)]
-    if isinstance(
-        comparer.reader, DataAccessReader
-    ):  # to count by day, it would download the files of others
+    # Data Access would have to download the files of other producers to count their rows by day.
+    if isinstance(comparer.reader, DataAccessReader):
         others = batches.rows_of_others() if is_first else 0
     else:
         others = _rows_of_others(comparer, quiet, records)
