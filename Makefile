@@ -19,7 +19,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help ports setup demo up down test test-long test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
+.PHONY: help ports setup demo up down test test-long test-browser test-schemas test-distributed faults bench bench-large bench-scheduler check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,8 +55,13 @@ test-schemas: setup ## tests setup, a day and verify with all of Adobe's field g
 
 test-distributed: ## tests a backfill on two Celery workers, PostgreSQL, Redis and S3 with faults, and the files of deploy/; DAYS=4 is shorter
 	@scripts/setup.sh --cluster
-	@IMAGE_STEPS=1 .venv-cluster/bin/python -m pytest tests/deploy
+	@IMAGE_STEPS=1 CLUSTER=1 .venv-cluster/bin/python -m pytest tests/deploy tests/distributed
 	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
+
+bench-scheduler: ## measures Airflow's scheduler with backfills on the cluster of test-distributed; PIPELINES=100 DAYS=365 MINUTES=10
+	@scripts/setup.sh --cluster
+	@.venv-cluster/bin/python -m tests.distributed.scheduler_load --pipelines $(or $(PIPELINES),100) --days $(or $(DAYS),365) \
+		--minutes $(or $(MINUTES),10)
 
 faults: setup ## kills every step at every point, and counts lost and duplicate events; PLANS=500 SEED=1 MINUTES=10 set the random plans
 	@$(PY) -m tests.faults
@@ -92,23 +97,25 @@ coverage: setup ## measures the coverage of `make test`; a page in .coverage-htm
 types: setup ## runs mypy, strict
 	@.venv/bin/mypy
 
-docs: setup ## writes the generated parts of docs/sandbox.md and docs/command-line.md
+docs: setup ## writes the generated parts of docs/sandbox.md and docs/command-line.md, and the picture of the flow
 	@$(PY) scripts/sandbox_docs.py
+	@$(PY) scripts/flow_picture.py
 	@$(PY) -m include.cli.reference
 
 docs-site: setup ## builds the documentation as a site in .site, without a reference to another machine
 	@scripts/docs_site.sh
 
-check-lock: setup ## checks that requirements.in, requirements.txt and docs/licences.md match
+check-lock: setup ## checks that requirements*.in, requirements*.txt and docs/licences.md match
 	@$(PY) scripts/check_lock.py
 	@$(PY) scripts/licences.py --check
 
 lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and lists the licences
 	@scripts/lock.sh
 	@scripts/setup.sh
-	@$(PY) scripts/licences.py
+	@scripts/setup.sh --cluster
+	@.venv-cluster/bin/python scripts/licences.py
 
-audit-packages: setup ## lists known vulnerabilities of the pins in requirements.txt; "not checked" if the database cannot be reached
+audit-packages: setup ## lists known vulnerabilities of the images' pinned packages; "not checked" if the database cannot be reached
 	@$(PY) scripts/audit_packages.py
 
 clean: down ## removes the demo's files: its Airflow, its sandbox, its lake

@@ -25,7 +25,11 @@ from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator
 from mixpanel_aep.operators.stage import AepStageOperator
 from mixpanel_aep.operators.transform import XdmTransformOperator
-from mixpanel_aep.operators.validate import XdmValidateOperator
+from mixpanel_aep.operators.validate import (
+    XdmShardsOperator,
+    XdmValidateOperator,
+    XdmValidateShardOperator,
+)
 from mixpanel_aep.task_args import task_args
 from mixpanel_aep.timetable import DailyPartitionTimetable
 
@@ -44,7 +48,7 @@ stay as they were; trigger the day with *replace*, and AEP removes the old rows 
 | export | Mixpanel did not return the whole day, or not to these credentials | read the first line of the log; retries resolve network errors and rate limits, but not wrong credentials or a wrong region |
 | transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
 | validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, or allow more in `quality.max_quarantined`, then clear *transform* |
-| stage | the lake cannot be read or written | repair the lake, clear the task |
+{shards}| stage | the lake cannot be read or written | repair the lake, clear the task |
 | ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is created while the first may still become active |
 """
 
@@ -55,6 +59,11 @@ LATE = (
 NO_LATE = (
     "`late_days` is 0, so *{pipeline.reconcile_dag_id}* loads none; trigger *{pipeline.day_dag_id}* with *Export from "
     "Mixpanel again*"
+)
+SHARDS = (
+    "| shards, validate_shard | a day with more than {shard_events:,} rows is validated in shards, which *validate* then "
+    "decides on together; a smaller day skips *validate_shard*. Causes are those of *validate* | clear the task: shards "
+    "that are finished are not validated again |\n"
 )
 DAILY = "Daily at midnight of {zone}, for the day that just ended;"
 ON_REQUEST = "Only on request, as `airflow.schedule` of the pipeline file is null;"
@@ -75,6 +84,7 @@ def build(pipeline: Pipeline) -> DAG:
             late=(LATE if pipeline.late_days else NO_LATE).format(pipeline=pipeline),
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
+            shards=SHARDS.format(shard_events=pipeline.shard_events) if pipeline.shard_events else "",
         ),
         schedule=DailyPartitionTimetable(
             source.day_zone.key,
@@ -93,10 +103,24 @@ def build(pipeline: Pipeline) -> DAG:
     ) as dag:
         export = MixpanelExportOperator(task_id="export", **task_args(pipeline, "export"))
         transform = XdmTransformOperator(task_id="transform", **task_args(pipeline, "transform"))
-        validate = XdmValidateOperator(task_id="validate", **task_args(pipeline, "validate"))
+        validate = XdmValidateOperator(
+            task_id="validate",
+            # The shards of a small day are skipped.
+            trigger_rule="none_failed_min_one_success" if pipeline.shard_events else "all_success",
+            **task_args(pipeline, "validate"),
+        )
         stage = AepStageOperator(task_id="stage", **task_args(pipeline, "stage"))
         ingest = AepIngestOperator(task_id="ingest", **task_args(pipeline, "ingest"), **on_loaded(pipeline))
         export >> transform >> validate >> stage >> ingest
+        if pipeline.shard_events:
+            shards = XdmShardsOperator(task_id="shards", **task_args(pipeline, "shards"))
+            checked = XdmValidateShardOperator.partial(
+                task_id="validate_shard",
+                map_index_template="files {{ task.shard }}",
+                **task_args(pipeline, "validate_shard"),
+            ).expand(shard=shards.output)
+            transform >> shards
+            checked >> validate
     return dag
 
 

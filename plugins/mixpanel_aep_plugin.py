@@ -21,7 +21,7 @@ _VIEWS = {
 
 
 class MixpanelAepPlugin(AirflowPlugin):
-    """Registers the timetable, the deadline, the links, the board, the report pages, and the listener that adds missing pools."""
+    """Registers the timetable, the deadline, the links, the board, its line on the home page, the report pages, and the listener that adds missing pools."""
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]
@@ -36,5 +36,13 @@ class MixpanelAepPlugin(AirflowPlugin):
             "url_route": f"mixpanel-aep-{place.replace('_', '-')}",
         }
         for place, href in _VIEWS.items()
+    ]
+    react_apps: ClassVar = [
+        {
+            "name": "MixpanelAepHome",
+            "bundle_url": "mixpanel-aep/board/static/home.js",
+            "destination": "dashboard",
+            "url_route": "mixpanel-aep-home",
+        }
     ]
     fastapi_apps: ClassVar = [{"app": app, "url_prefix": "/mixpanel-aep", "name": "mixpanel-aep"}]

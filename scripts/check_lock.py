@@ -29,19 +29,19 @@ HEADER = "# Locked by scripts/lock.sh from {source}: sha256 {digest}\n"
 Pins = dict[str, set[str]]
 
 
-def asked(root: Path, source: str) -> Iterator[str]:
+def requirements_of(root: Path, source: str) -> Iterator[str]:
     """Yield the requirements of an .in file and of the files that it includes, without comments."""
     for line in (root / source).read_text(encoding="utf-8").splitlines():
         text = re.sub(r"(^|\s)#.*", "", line).strip()
         if text.startswith("-r "):
-            yield from asked(root, text[3:].strip())
+            yield from requirements_of(root, text[3:].strip())
         elif text:
             yield text
 
 
 def header(root: Path, source: str) -> str:
     """Return the first line of the lock of an .in file."""
-    digest = hashlib.sha256("\n".join(sorted(asked(root, source))).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(sorted(requirements_of(root, source))).encode()).hexdigest()
     return HEADER.format(source=source, digest=digest)
 
 
@@ -106,7 +106,7 @@ def _not_met(root: Path, source: str, pins: Pins) -> Iterator[str]:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    for text in asked(root, source):
+    for text in requirements_of(root, source):
         requirement = Requirement(text)
         versions = pins.get(canonicalize_name(requirement.name), set())
         if not versions:

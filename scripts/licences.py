@@ -1,7 +1,8 @@
-"""Lists the licences of all packages in the image, in docs/licences.md. Needs no network.
+"""Lists the licences of all packages in the images, in docs/licences.md. Needs no network.
 
-``scripts/licences.py`` writes the table from requirements.txt and the metadata of the packages in .venv;
-``--check`` exits with 1 if the table does not match the lock, or a package has an unknown licence.
+``scripts/licences.py`` writes the tables from the locks and the metadata of the packages in its environment, of which
+.venv-cluster has all; a package that is not installed there keeps the licence of its row.
+``--check`` exits with 1 if the tables do not match the locks, or a package has an unknown licence.
 """
 
 from __future__ import annotations
@@ -31,22 +32,33 @@ _SPELLINGS = {
     "lgpl-3.0-only": "LGPL-3.0", "lgpl-3.0-or-later": "LGPL-3.0", "the unlicense (unlicense)": "Unlicense",
     "mozilla public license 2.0 (mpl-2.0)": "MPL-2.0", "isc(iscl)": "ISC", "artistic license": "Artistic-1.0",
     "gnu general public license (gpl)": "GPL", "gnu general public license v2 or later (gplv2+)": "GPL-2.0-or-later",
-    "gnu lesser general public license v3 (lgplv3)": "LGPL-3.0", "gnu lesser general public license v3 or later (lgplv3+)": "LGPL-3.0",
+    "gnu library or lesser general public license (lgpl)": "LGPL-3.0", "gnu lesser general public license v3 (lgplv3)": "LGPL-3.0", "gnu lesser general public license v3 or later (lgplv3+)": "LGPL-3.0",
 }  # fmt: skip
-_HEAD = """# Licences
+LOCK, CLUSTER_LOCK = "requirements.txt", "requirements-cluster.txt"
+_HEAD = f"""# Licences
 
-The packages of `requirements.txt`, which the image installs, and the licence that each package states. `make lock`
-writes this page; `make check-lock` compares it with the lock. This project itself is under Apache-2.0 (`LICENSE`).
+The packages of the images, and the licence that each package states. `make lock` writes this page; `make check-lock`
+compares it with the locks. This project itself is under Apache-2.0 (`LICENSE`).
 
+## `{LOCK}`
+
+Both images install these.
+"""
+_CLUSTER_HEAD = f"""
+## `{CLUSTER_LOCK}`
+
+The image of `deploy/` installs these in addition.
+"""
+_TABLE = """
 | package | version | licence |
 |---|---|---|
 """
 
 
-def pins(root: Path = ROOT) -> dict[str, list[str]]:
-    """Return the pinned versions of each package; several where they differ by Python version."""
+def pins(root: Path = ROOT, lock: str = LOCK) -> dict[str, list[str]]:
+    """Return the pinned versions of each package of a lock; several where they differ by Python version."""
     found: dict[str, list[str]] = {}
-    for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    for line in (root / lock).read_text(encoding="utf-8").splitlines():
         if pin := re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", line):
             found.setdefault(_canonical(pin[1]), []).append(pin[2])
     return found
@@ -63,25 +75,38 @@ def written(root: Path = ROOT) -> dict[str, tuple[str, str]]:
     return {name: (version, licence) for name, version, licence in rows if name != "package"}
 
 
+def more_pins(root: Path = ROOT) -> dict[str, list[str]]:
+    """Return the pins of the second lock that the first one does not have."""
+    first = pins(root)
+    return {
+        name: versions for name, versions in pins(root, CLUSTER_LOCK).items() if first.get(name) != versions
+    }
+
+
 def page(root: Path = ROOT) -> str:
     """Return the new page: licences of installed packages from their metadata, others from the existing page."""
     installed = {_canonical(each.metadata["Name"]): each for each in distributions()}
     before = written(root)
-    lines = []
-    for name, versions in sorted(pins(root).items()):
-        version = ", ".join(versions)
-        licence = licence_of(installed[name]) if name in installed else before.get(name, ("", ""))[1]
-        lines.append(f"| {name} | {version} | {licence} |\n")
-    return _HEAD + "".join(lines)
+
+    def table(found: Mapping[str, list[str]]) -> str:
+        rows = []
+        for name, versions in sorted(found.items()):
+            licence = licence_of(installed[name]) if name in installed else before.get(name, ("", ""))[1]
+            rows.append(f"| {name} | {', '.join(versions)} | {licence} |\n")
+        return _TABLE + "".join(rows)
+
+    return _HEAD + table(pins(root)) + _CLUSTER_HEAD + table(more_pins(root))
 
 
 def faults(root: Path = ROOT) -> list[str]:
     """Return the errors of the page, one sentence each."""
     found = []
-    rows = written(root)
-    expected = {name: ", ".join(versions) for name, versions in pins(root).items()}
+    rows, more = written(root), more_pins(root)
+    expected = {name: ", ".join(versions) for name, versions in (pins(root) | more).items()}
     if {name: version for name, (version, _) in rows.items()} != expected:
-        found.append(f"{PAGE} does not match the packages of requirements.txt.")
+        found.append(f"{PAGE} does not match the packages of {LOCK} and {CLUSTER_LOCK}.")
+    for name in sorted(more.keys() & pins(root).keys()):
+        found.append(f"{LOCK} and {CLUSTER_LOCK} have different versions of {name}.")
     for name, (_, licence) in rows.items():
         if not is_known(licence):
             found.append(f"{PAGE}: the licence of {name} is unknown: {licence or 'missing'}.")
@@ -131,7 +156,7 @@ def main(arguments: list[str]) -> int:
     for sentence in wrong:
         sys.stderr.write(f"{sentence}\n")
     if wrong:
-        sys.stderr.write("Run scripts/licences.py in .venv, and review its changes.\n")
+        sys.stderr.write("Run scripts/licences.py in .venv-cluster, and review its changes.\n")
     return 1 if wrong else 0
 
 

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -41,7 +41,7 @@ def routes() -> Iterator[str]:
         yield ""
 
 
-def settings(*classes: type[Any]) -> Iterator[str]:
+def settings(*classes: type[object]) -> Iterator[str]:
     """Yield the table of the settings of some classes."""
     yield "| setting | default, and other values | |\n|---|---|---|"
     for each in classes:
@@ -49,9 +49,9 @@ def settings(*classes: type[Any]) -> Iterator[str]:
             yield f"| `{name}` | {default} | {text} |"
 
 
-def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
+def fields(settings_class: type[object]) -> Iterator[tuple[str, str, str]]:
     """Yield name, default and text of the fields of a class as Markdown; raises SystemExit for a field without text."""
-    [tree] = ast.parse(textwrap.dedent(inspect.getsource(of))).body
+    [tree] = ast.parse(textwrap.dedent(inspect.getsource(settings_class))).body
     assert isinstance(tree, ast.ClassDef)
     for node, after in zip(tree.body, [*tree.body[1:], None], strict=True):
         if not isinstance(node, ast.AnnAssign):
@@ -59,17 +59,17 @@ def fields(of: type[Any]) -> Iterator[tuple[str, str, str]]:
         name = ast.unparse(node.target)
         if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
             raise SystemExit(
-                f"{of.__name__}.{name} needs a text below it that states its effect and its source."
+                f"{settings_class.__name__}.{name} needs a text below it that states its effect and its source."
             )
         text = " ".join(str(after.value.value).split()).replace("``", "`").replace("|", "\\|")
-        yield name, " or ".join(f"`{json.dumps(each)}`" for each in _values(of, name)), text
+        yield name, " or ".join(f"`{json.dumps(each)}`" for each in _values(settings_class, name)), text
 
 
-def _values(of: type[Any], name: str) -> list[Any]:
-    """Return the default, and the other choices where the class lists them."""
-    default = getattr(of(), name)
-    held = getattr(of, "__dataclass_fields__", {}).get(name)
-    choices = held.metadata.get("choices", ()) if held else get_args(get_type_hints(of)[name])
+def _values(settings_class: type[object], name: str) -> list[object]:
+    """Return the default of a field, and its other choices where the class lists them."""
+    default = getattr(settings_class(), name)
+    field = getattr(settings_class, "__dataclass_fields__", {}).get(name)
+    choices = field.metadata.get("choices", ()) if field else get_args(get_type_hints(settings_class)[name])
     others = [each for each in choices if each != default and not isinstance(each, type)]
     return [default, *others]
 

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 PICTURE = "benchmarks/latest.svg"
 _LOADED = re.compile(
@@ -22,7 +27,7 @@ def loaded_from_elsewhere(html: str) -> list[str]:
     return [first or second for first, second in _LOADED.findall(html)]
 
 
-def on_files(files: Any, config: Any) -> Any:
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the picture, which is outside the folder docs/."""
     from mkdocs.structure.files import File
 
@@ -31,12 +36,12 @@ def on_files(files: Any, config: Any) -> Any:
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, **_: object) -> str:
     """Point links to the picture at its place in the site."""
     return markdown.replace(f"](../{PICTURE})", f"]({PICTURE})")
 
 
-def on_post_page(output: str, page: Any, **_: Any) -> str:
+def on_post_page(output: str, page: Page, **_: object) -> str:
     """Raise if a browser would load a part of the page from another machine."""
     from mkdocs.exceptions import PluginError
 

@@ -26,7 +26,7 @@ Refuse = Callable[[float, RateLimit | None], NoReturn]
 
 @dataclass(frozen=True)
 class BatchBudget:
-    """The batches of an AEP sandbox that are created through this lake."""
+    """The limits on batches that all tasks with this lake create in one AEP sandbox."""
 
     lake: Lake
     org_id: str
@@ -34,7 +34,7 @@ class BatchBudget:
     clock: Clock = SYSTEM_CLOCK
 
     def acquire(self, size: int) -> None:
-        """Admit a batch of ``size`` bytes of a scheduled run. If it has to wait, backfills wait until it is admitted.
+        """Reserve a batch of ``size`` bytes for a scheduled run. If the batch has to wait, backfills wait until after it.
 
         Raises:
             Throttled: it would exceed a guardrail; nothing was sent to AEP.
@@ -53,7 +53,7 @@ class BatchBudget:
         self._budget("aep", (BYTES_AN_HOUR, BATCHES_A_MINUTE), refuse).acquire(size)
 
     def acquire_backfill(self, size: int, scheduled: int | None = None) -> None:
-        """Admit a batch of ``size`` bytes of a backfill, which leaves scheduled runs their part of each guardrail.
+        """Reserve a batch of ``size`` bytes for a backfill, within the part of each guardrail that scheduled runs do not need.
 
         ``scheduled``: how many batches a day scheduled runs create in datasets for Profile, if this is such a dataset.
 
@@ -78,7 +78,7 @@ class BatchBudget:
         budget.acquire(size)
 
     def _acquire_for_profile(self, scheduled: int) -> None:
-        """Admit a batch of a backfill into a dataset for Profile: what ``scheduled`` batches a day leave of the guardrail.
+        """Reserve a batch of a backfill in a dataset for Profile, out of those that ``scheduled`` batches a day leave.
 
         Raises:
             Throttled: backfills have used up what is left for the last 24 hours.

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import urllib3
 
-from include.aep.http import AepHttp, items
+from include.aep.http import AepHttp, objects_in
 from include.aep.model import RemoteFile
 from include.errors import ServiceUnavailable
 from include.http.line_splitter import LineSplitter
@@ -49,9 +49,9 @@ class BatchDiagnostics:
 
     def _list(self, batch_id: str, kind: str, params: dict[str, str]) -> tuple[RemoteFile, ...]:
         body = self._http.find((*_BASE, batch_id, kind), "list the errors of a batch", Response.json, params)
-        entries = items(body.get("data") if isinstance(body, dict) else body)
+        entries = objects_in(body.get("data") if isinstance(body, dict) else body)
         return tuple(
-            RemoteFile(str(entry["name"]), _length(entry.get("length")))
+            RemoteFile(str(entry["name"]), _byte_count(entry.get("length")))
             for entry in entries
             if isinstance(entry.get("name"), str) and not entry["name"].startswith("_")  # Spark's _SUCCESS
         )
@@ -69,7 +69,11 @@ class BatchDiagnostics:
 
 
 def _next_piece(chunks: Iterator[bytes]) -> bytes:
-    """Return the next piece, or no bytes at the end."""
+    """Return the next chunk of a response, or no bytes at its end.
+
+    Raises:
+        ServiceUnavailable: the connection broke before the end.
+    """
     try:
         return next(chunks, b"")
     except urllib3.exceptions.HTTPError as fault:
@@ -79,6 +83,6 @@ def _next_piece(chunks: Iterator[bytes]) -> bytes:
     )
 
 
-def _length(value: object) -> int | None:
+def _byte_count(value: object) -> int | None:
     text = str(value)
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None

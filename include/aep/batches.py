@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from include.aep.batch_diagnostics import BatchDiagnostics
 from include.aep.catalog import Catalog
 from include.aep.failure_reasons import reasons, row_reasons
-from include.aep.http import AepHttp, JsonObject
+from include.aep.http import AepHttp
 from include.aep.model import Batch
 from include.aep.upload import Opener, Uploader, UploadLimits
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused, ServiceUnavailable
 from include.failpoint import failpoint
 from include.http.response import Response
+from include.json_types import JsonObject
 
 _BASE = ("data", "foundation", "import", "batches")
 _INPUT_FORMATS: Mapping[str, JsonObject] = {
@@ -112,7 +113,7 @@ class Batches:
     def complete(self, batch_id: str) -> None:
         """Commit a batch. It is accepted, but not yet active. Idempotent."""
         failpoint("batch.complete.before")
-        self._http.act((*_BASE, batch_id), "complete a batch", "COMPLETE")
+        self._http.post_action((*_BASE, batch_id), "complete a batch", "COMPLETE")
         failpoint("batch.complete.after")
 
     def abort(self, batch_id: str) -> None:
@@ -122,12 +123,12 @@ class Batches:
             RequestRefused: the batch is already loaded.
         """
         failpoint("batch.abort.before")
-        self._http.act((*_BASE, batch_id), "abort a batch", "ABORT")
+        self._http.post_action((*_BASE, batch_id), "abort a batch", "ABORT")
         failpoint("batch.abort.after")
 
     def revert(self, batch_id: str) -> None:
         """Remove the rows of an active batch from its dataset."""
-        self._http.act((*_BASE, batch_id), "revert a batch", "REVERT")
+        self._http.post_action((*_BASE, batch_id), "revert a batch", "REVERT")
 
     def why_failed(self, batch_id: str) -> str:
         """Return AEP's reasons in one sentence: codes, fields and counts of rows, no values."""

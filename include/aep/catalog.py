@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from include.aep.http import AepHttp, JsonObject
+from include.aep.http import AepHttp
 from include.aep.model import Batch, Dataset, read_dataset
 from include.errors import DatasetMissing, NotFound, RequestRefused
 from include.http.response import Response
+from include.json_types import JsonObject
 
 _BASE = ("data", "foundation", "catalog")
 _PAGE = 100  # allowed: 1 to 100
@@ -63,7 +63,7 @@ class Catalog:
         entry = (body or {}).get(dataset_id)
         return read_dataset(dataset_id, entry) if entry is not None else None
 
-    def create_dataset(self, body: Mapping[str, Any]) -> str:
+    def create_dataset(self, body: Mapping[str, object]) -> str:
         """Create a dataset and return its id.
 
         Raises:
@@ -133,6 +133,7 @@ class Catalog:
         return list(found)
 
     def _pages(self, kind: str, what: str, params: dict[str, str]) -> Iterator[tuple[str, JsonObject]]:
+        """Yield the id and the JSON of every entry of a paged list. ``kind``: ``dataSets`` or ``batches``."""
         seen: set[str] = set()
         for number in range(_MOST_PAGES):
             page = params | {"limit": str(_PAGE), "start": str(number * _PAGE)}
@@ -154,7 +155,11 @@ def is_dataset_id(name: str) -> bool:
 
 
 def _entries(response: Response) -> dict[str, JsonObject]:
-    """Return the catalog's form of a list: objects by id. Any other body must not look like an empty list."""
+    """Return the entries of a catalog list, by id.
+
+    Raises:
+        ServiceUnavailable: the response is not such a list; without this check it would count as an empty list.
+    """
     body = response.json_object()
     if all(isinstance(entry, dict) for entry in body.values()):
         return body

@@ -77,10 +77,10 @@ class Decision:
 class LoadRequest:
     """The staged rows that a run loads.
 
-    ``excluded_batches``: the staged digests of the batches whose rows were excluded when the rows were selected.
-    ``replace``: the rows replace all active rows. ``renew``: also where the same content is active, because AEP's data
-    lake does not contain all of it, or contains rows twice. ``most_removed``: the largest share of the active rows that
-    a replacement may remove.
+    ``content``: the digest of the rows. ``excluded_batches``: the digests of the staged rows whose batches were active
+    when these rows were selected; these rows exclude them. ``replace``: the rows replace all active rows. ``renew``:
+    load them even if the same content is active, because AEP's data lake lacks some of its rows or has duplicates.
+    ``most_removed``: the largest share of the active rows, from 0 to 1, that a replacement may remove.
     """
 
     content: str
@@ -160,7 +160,7 @@ def decide(
     return (
         _decide_replacement(records, active, load_request)
         if load_request.replace
-        else _with_excluded_batches(records, active, load_request)
+        else _decide_addition(records, active, load_request)
     )
 
 
@@ -175,8 +175,8 @@ def _decide_for_batch_in_flight(
         return None
     if last.kind == "failed":
         # The batch is recorded as failed; only its current status can show that it may still become active.
-        may = state in (BatchState.OPEN, BatchState.COMMITTED)
-        return Decision(Action.WATCH, last.batch) if may else None
+        may_become_active = state in (BatchState.OPEN, BatchState.COMMITTED)
+        return Decision(Action.WATCH, last.batch) if may_become_active else None
     if state is BatchState.REFUSED:
         return Decision(Action.FAIL, last.batch)
     if state is BatchState.OPEN and last.kind == "created":
@@ -190,7 +190,7 @@ def _decide_for_batch_in_flight(
     return Decision(Action.WATCH if has_status else Action.CONFIRM, last.batch)
 
 
-def _with_excluded_batches(
+def _decide_addition(
     records: Sequence[LedgerRecord], active: list[LedgerRecord], load_request: LoadRequest
 ) -> Decision:
     loaded = {record.staged for record in active}

@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 import msgspec
 
 from include.aep.batch_diagnostics import BatchDiagnostics
-from include.aep.http import items
+from include.aep.http import objects_in
 from include.aep.model import Batch
 from include.errors import PipelineError
 from include.redact import one_line
@@ -34,7 +33,7 @@ _MEANINGS = {
 
 
 def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str:
-    """Return the most frequent reasons for the failure of a batch."""
+    """Return the most frequent reasons for the failure of a batch in one sentence: codes, fields and counts, no values."""
     clauses = listed_errors(batch) if batch else []
     try:
         counted = _row_reasons(access, batch_id)
@@ -45,7 +44,7 @@ def reasons(batch: Batch | None, access: BatchDiagnostics, batch_id: str) -> str
 
 
 def listed_errors(batch: Batch) -> list[str]:
-    """Return the errors that a batch lists, whatever its status: codes and counts of rows, no values."""
+    """Return the errors that the catalog lists for a batch of any status: codes and counts of rows, no values."""
     return [_reason(error.code, error.rows) for error in batch.errors]
 
 
@@ -74,23 +73,24 @@ def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, 
 
 def _refused_row_errors(
     access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
-) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Yield each error of the refused rows, of at most so many files and rows."""
+) -> Iterator[tuple[Mapping[str, object], str]]:
+    """Yield each refused row with one of its errors. ``files``, ``rows``: the most files, and rows of a file, to read."""
     for file in access.row_error_files(batch_id)[:files]:
         for row in _rows(access.row_errors(batch_id, file.name), rows):
-            for error in items(row.get("_errors")):
+            for error in objects_in(row.get("_errors")):
                 yield row, _code_at_field(error, "code", "column") or "an unknown code"
     for file in access.failed_files(batch_id)[:files]:
         for row in _rows(access.failed_rows(batch_id, file.name), rows):
-            for error in items(row.get("_validationErrors")):
+            for error in objects_in(row.get("_validationErrors")):
                 yield row, _code_at_field(error, "keyword", "pointerToViolation") or "an unknown rule"
 
 
-def _code_at_field(error: Mapping[str, Any], what: str, where: str) -> str:
-    return " at ".join(filter(None, (_identifier(error.get(what)), _identifier(error.get(where)))))
+def _code_at_field(error: Mapping[str, object], code_key: str, field_key: str) -> str:
+    """Return ``CODE at FIELD`` from an error's members; a member that could be a value of the row is left out."""
+    return " at ".join(filter(None, (_identifier(error.get(code_key)), _identifier(error.get(field_key)))))
 
 
-def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, Any]]:
+def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, object]]:
     for line in islice(lines, most):
         try:
             row = msgspec.json.decode(line)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from include.aep.http import AepHttp, JsonObject, objects
+from include.aep.http import AepHttp, response_objects
 from include.errors import NotFound, ServiceUnavailable
 from include.http.response import Response
+from include.json_types import JsonObject
 
 _BASE = ("data", "foundation", "flowservice")
 _SETS = ("data", "foundation", "conversion", "mappingSets")
@@ -18,7 +18,7 @@ MIXPANEL_SPEC = "fd2c8ff3-1de0-4f6b-8fa8-4264784870eb"
 
 
 class Flows:
-    """Reads dataflows, their parts and their runs. It changes nothing in AEP."""
+    """Reads dataflows, their connections and mapping sets, and their runs. It changes nothing in AEP."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
@@ -28,7 +28,7 @@ class Flows:
         return [flow for flow in self._pages("flows", "list dataflows") if self._is_mixpanel(flow)]
 
     def dataflow(self, flow_id: str) -> JsonObject:
-        """Return a dataflow.
+        """Return the dataflow with this id.
 
         Raises:
             NotFound: no dataflow has this id.
@@ -72,7 +72,9 @@ class Flows:
 
     def _get_entry(self, kind: str, key: str) -> JsonObject:
         found = self._http.get(
-            (*_BASE, kind, key), f"read an entry of {kind}", lambda response: objects(response, "items")
+            (*_BASE, kind, key),
+            f"read an entry of {kind}",
+            lambda response: response_objects(response, "items"),
         )
         if not found:
             raise NotFound(f"AEP has no entry of {kind} with the id {key}.", "Copy the id from AEP again.")
@@ -94,8 +96,8 @@ class Flows:
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:
     """Return the items of a page, and the token of the next page."""
-    links: Any = response.json_object().get("_links") or {}
+    links = response.json_object().get("_links")
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href") if isinstance(following, dict) else None
     tokens = parse_qs(urlsplit(str(href)).query).get("continuationToken") if href else None
-    return objects(response, "items"), tokens[0] if tokens else None
+    return response_objects(response, "items"), tokens[0] if tokens else None

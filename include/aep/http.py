@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -16,14 +16,18 @@ from include.http.client import HttpClient
 from include.http.request import Body, HttpRequest, RetryPolicy, Service
 from include.http.response import Response, StreamedResponse
 from include.http.session import join_path
+from include.json_types import JsonObject, JsonValue
 
-JsonObject = dict[str, Any]
 JSON = "application/json"
 T = TypeVar("T")
 
 
 class AepHttp:
-    """Requests for one organization and one AEP sandbox. Paths are segments, so that a name cannot change the path."""
+    """Sends the requests of one organization to one AEP sandbox.
+
+    ``path``: the segments of the URL's path, so that a name with a slash cannot change the path. ``what``: the request
+    as an infinitive clause for error messages, such as ``create a batch``.
+    """
 
     def __init__(
         self,
@@ -46,7 +50,11 @@ class AepHttp:
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> T:
-        """Return ``read(response)``; where ``read`` raises ServiceUnavailable, the request is repeated."""
+        """Send a GET request and return ``read(response)``; where ``read`` raises ServiceUnavailable, the request is repeated.
+
+        Raises:
+            PipelineError: as ``AEP_RULES`` define.
+        """
         return self._http.fetch(
             HttpRequest("GET", self._url(path), what, params or {}, {"Accept": accept}), read
         )
@@ -78,7 +86,7 @@ class AepHttp:
         )
         return self._http.fetch(request, read)
 
-    def act(self, path: tuple[str, ...], what: str, action: str) -> Any:
+    def post_action(self, path: tuple[str, ...], what: str, action: str) -> JsonValue:
         """Send the idempotent request ``POST ...?action=``; return the response's JSON, or None for an empty response."""
         request = HttpRequest("POST", self._url(path), what, {"action": action}, {"Accept": JSON})
         return self._http.fetch(request, Response.optional_json)
@@ -93,7 +101,7 @@ class AepHttp:
         *,
         idempotent: bool = True,
     ) -> None:
-        """Upload the body that ``open_body`` opens; it is opened again for every attempt."""
+        """Send a request with the bytes that ``open_body`` opens; they are opened again for every attempt."""
         request = HttpRequest(
             method,
             self._url(path),
@@ -105,11 +113,11 @@ class AepHttp:
         self._http.fetch(request, Response.optional_json)
 
     def head(self, path: tuple[str, ...], what: str) -> Mapping[str, str]:
-        """Return the headers of ``path``."""
+        """Send a HEAD request and return the response's headers."""
         return self._http.send(HttpRequest("HEAD", self._url(path), what)).headers
 
     def stream(self, path: tuple[str, ...], what: str, params: Mapping[str, str]) -> StreamedResponse:
-        """Return the bytes at ``path`` as a stream; the caller closes it."""
+        """Send a GET request and return the response as a stream, which the caller closes."""
         return self._http.stream(HttpRequest("GET", self._url(path), what, params, {"Accept": "*/*"}))
 
     def close(self) -> None:
@@ -128,19 +136,19 @@ class AepHttp:
         }
 
 
-def objects(response: Response, key: str | None = None) -> list[JsonObject]:
-    """Return the response as a list of objects, or the list at its ``key``.
+def response_objects(response: Response, key: str | None = None) -> list[JsonObject]:
+    """Return the JSON objects of a response that is a list, or that has a list as its member ``key``.
 
     Raises:
-        ServiceUnavailable: the body is not such a list; it must not look like an empty list.
+        ServiceUnavailable: the response does not have such a list, or one of its entries is not an object.
     """
     entries = response.json() if key is None else response.json_object().get(key)
     if isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries):
-        return entries
+        return list(objects_in(entries))
     raise response.unexpected("JSON that is not a list of objects")
 
 
-def items(value: object) -> Iterator[JsonObject]:
-    """Yield the objects in a list and skip all other values; for data that is informational only."""
+def objects_in(value: object) -> Iterator[JsonObject]:
+    """Yield the JSON objects of a list; skip entries of other types, and every value that is not a list."""
     if isinstance(value, list):
         yield from (entry for entry in value if isinstance(entry, dict))

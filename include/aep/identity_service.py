@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from include.aep.http import AepHttp, JsonObject, objects
+from include.aep.http import AepHttp, response_objects
 from include.http.response import Response
+from include.json_types import JsonObject
 
 _PATH = ("data", "core", "idnamespace", "identities")
 
@@ -28,7 +29,7 @@ class IdentityService:
 
     def namespaces(self) -> tuple[Namespace, ...]:
         """Return all namespaces, including Adobe's own."""
-        return tuple(map(_namespace, self._http.get(_PATH, "list identity namespaces", objects)))
+        return tuple(map(_namespace, self._http.get(_PATH, "list identity namespaces", response_objects)))
 
     def codes(self) -> set[str]:
         """Return the codes of all namespaces."""

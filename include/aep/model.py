@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import Any, Self, TypedDict
+from typing import Self, TypedDict
 
 from include.aep.load_id import DAY_TAG, PREFIX, LoadId
 
@@ -42,7 +42,7 @@ class Batch:
         return LoadId.parse(self.external_id)
 
     @property
-    def is_ours(self) -> bool:
+    def is_of_this_project(self) -> bool:
         """Whether this project created the batch, under any pipeline name."""
         return (self.external_id or "").startswith(PREFIX)
 
@@ -52,7 +52,7 @@ class Batch:
         if self.load_id is not None:
             return self.load_id.day
         try:
-            return date.fromisoformat(self.tag(DAY_TAG) or "") if self.is_ours else None
+            return date.fromisoformat(self.tag(DAY_TAG) or "") if self.is_of_this_project else None
         except ValueError:
             return None
 
@@ -66,10 +66,10 @@ class Batch:
         return any(error.code == "140" for error in self.errors)
 
     @classmethod
-    def read(cls, batch_id: str, body: Mapping[str, Any]) -> Self:
-        """Read AEP's JSON; a missing value, or one of another type, becomes None or a default."""
+    def read(cls, batch_id: str, body: Mapping[str, object]) -> Self:
+        """Return a batch from the catalog's JSON; a missing value, or one of another type, becomes None or a default."""
         metrics = body.get("metrics")
-        counts: Mapping[str, Any] = metrics if isinstance(metrics, dict) else {}
+        counts: Mapping[str, object] = metrics if isinstance(metrics, dict) else {}
         return cls(
             id=batch_id,
             status=_text(body.get("status")) or "",
@@ -96,11 +96,11 @@ class Dataset(TypedDict):
     id: str
     name: str
     schemaRef: SchemaRef
-    tags: Mapping[str, Any]
+    tags: Mapping[str, object]
 
 
-def read_dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
-    """Read AEP's JSON."""
+def read_dataset(dataset_id: str, body: Mapping[str, object]) -> Dataset:
+    """Return a dataset from the catalog's JSON; a missing value, or one of another type, becomes empty."""
     schema, tags = body.get("schemaRef"), body.get("tags")
     return Dataset(
         id=dataset_id,
@@ -112,7 +112,7 @@ def read_dataset(dataset_id: str, body: Mapping[str, Any]) -> Dataset:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that AEP stores about a batch."""
+    """A file that AEP stores about a batch; ``length`` in bytes, None where AEP does not report it."""
 
     name: str
     length: int | None
@@ -126,8 +126,11 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _rows(counts: Mapping[str, Any], side: str) -> int | None:
-    """Return the number of rows, ...Count in the catalog's specification and ...Size in the troubleshooting guide."""
+def _rows(counts: Mapping[str, object], side: str) -> int | None:
+    """Return the number of rows of ``side`` (``input`` or ``output``).
+
+    Its key ends with Count in the catalog's specification, and with Size in Adobe's troubleshooting guide.
+    """
     count = _count(counts.get(f"{side}RecordCount"))
     return count if count is not None else _count(counts.get(f"{side}RecordSize"))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from include.aep.catalog import Catalog
 from include.aep.load_id import PIPELINE_TAG, SOURCE_TAG
@@ -19,9 +18,10 @@ from include.lake.lake_id import LAKE_TAG, check_lake_id, ensure_lake_id, read_l
 
 @dataclass(frozen=True)
 class Ownership:
-    """The owner of a dataset: a pipeline, its lake and its Mixpanel project. ``lake`` and ``source`` (``<region>/<project id>``) may be unknown (None).
+    """The owner of a dataset: a pipeline, its lake and its Mixpanel project.
 
-    ``pipelines``: the names of all existing pipeline files.
+    ``lake`` and ``source`` (``<region>/<project id>``) are None where they are unknown. ``pipelines``: the names of all
+    existing pipeline files.
     """
 
     pipeline: str
@@ -39,14 +39,14 @@ class Ownership:
         """
         if dataset is None:
             return
-        source = _single(dataset["tags"], SOURCE_TAG, dataset["name"])
+        source = _single_value(dataset["tags"], SOURCE_TAG, dataset["name"])
         if self.source is not None and source not in (None, self.source):
             raise AnotherSource(
                 f"Dataset {dataset['name']!r} is loaded from Mixpanel project {source} (its tag {SOURCE_TAG}), but "
                 f"pipeline {self.pipeline} reads project {self.source}.",
                 "Correct the Mixpanel connection, or give the pipeline its own dataset. Nothing was changed.",
             )
-        other = _single(dataset["tags"], PIPELINE_TAG, dataset["name"])
+        other = _single_value(dataset["tags"], PIPELINE_TAG, dataset["name"])
         if other is not None and other in self.pipelines - {self.pipeline}:
             raise AnotherPipeline(
                 f"Dataset {dataset['name']!r} belongs to pipeline {other} (its tag {PIPELINE_TAG}), not to pipeline "
@@ -56,9 +56,11 @@ class Ownership:
         if self.lake is not None and tagged_lake_id(dataset) is not None:
             check_lake_id(self.lake, dataset)
 
-    def former(self, dataset: Dataset | None) -> str | None:
+    def former_pipeline(self, dataset: Dataset | None) -> str | None:
         """Return the other pipeline in a dataset's tag; None where the tag is missing or names this pipeline."""
-        other = _single(dataset["tags"], PIPELINE_TAG, dataset["name"]) if dataset is not None else None
+        if dataset is None:
+            return None
+        other = _single_value(dataset["tags"], PIPELINE_TAG, dataset["name"])
         return other if other != self.pipeline else None
 
     def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
@@ -67,7 +69,7 @@ class Ownership:
         Raises:
             AnotherPipeline: naming both.
         """
-        other = self.former(dataset)
+        other = self.former_pipeline(dataset)
         if dataset is None or other in (None, formerly):
             return
         raise AnotherPipeline(
@@ -78,25 +80,25 @@ class Ownership:
             "Nothing was changed.",
         )
 
-    def missing(self, tags: Mapping[str, Any]) -> dict[str, str]:
-        """Return the tags that setup would write, each with a clause about the tag's value, without writing them."""
+    def missing_tags(self, tags: Mapping[str, object]) -> dict[str, str]:
+        """Return the ownership tags that are missing in a dataset's ``tags``, each with a clause about its future value."""
         found = {}
         if self.lake is not None:
             lake_id = read_lake_id(self.lake)
-            if lake_id is None or _single(tags, LAKE_TAG) != lake_id:
+            if lake_id is None or _single_value(tags, LAKE_TAG) != lake_id:
                 found[LAKE_TAG] = f"the id of lake {self.lake.url}"
-        if self.source is not None and _single(tags, SOURCE_TAG) != self.source:
+        if self.source is not None and _single_value(tags, SOURCE_TAG) != self.source:
             found[SOURCE_TAG] = self.source
-        other = _single(tags, PIPELINE_TAG)
+        other = _single_value(tags, PIPELINE_TAG)
         if other != self.pipeline:
             found[PIPELINE_TAG] = (
                 f"{self.pipeline}, instead of {other}" if other is not None else self.pipeline
             )
         return found
 
-    def new_tags(self, tags: Mapping[str, Any]) -> dict[str, list[str]]:
-        """Return the tags to add to a dataset's tags; creates the lake's id where it is missing."""
-        found = {name: [clause] for name, clause in self.missing(tags).items()}
+    def new_tags(self, tags: Mapping[str, object]) -> dict[str, list[str]]:
+        """Return the ownership tags to add to a dataset's ``tags``; create the lake's id where it is missing."""
+        found = {name: [clause] for name, clause in self.missing_tags(tags).items()}
         if PIPELINE_TAG in found:
             found[PIPELINE_TAG] = [self.pipeline]
         if self.lake is not None and LAKE_TAG in found:
@@ -105,13 +107,13 @@ class Ownership:
 
     def tag(self, catalog: Catalog, dataset: Dataset) -> list[str]:
         """Write the missing tags of an existing dataset, and return a clause for each."""
-        clauses = self.missing(dataset["tags"])
+        clauses = self.missing_tags(dataset["tags"])
         if clauses:
             catalog.tag_dataset(dataset, self.new_tags(dataset["tags"]))
         return [f"tagged dataset {dataset['name']!r} with {name}: {what}" for name, what in clauses.items()]
 
 
-def _single(tags: Mapping[str, Any], name: str, dataset: str = "") -> str | None:
+def _single_value(tags: Mapping[str, object], name: str, dataset: str = "") -> str | None:
     """Return the tag's only value; None where the tag is missing. ``dataset``: its name, for the message.
 
     Raises:

@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
+from include.json_types import JsonMapping
 from include.xdm.mapping.destinations import Names
 from include.xdm.schema.xdm_schema import ProfileUse, XdmSchema
 
 PROFILE_TAGS = ("unifiedProfile", "unifiedIdentity")
 """The tags that enable a dataset for Profile and for Identity Service (EP:profile/tutorials/dataset-configuration.md)."""
 ENABLED = "enabled:true"
-Json = Mapping[str, Any]
 
 
-def is_enabled(tags: Json, name: str = PROFILE_TAGS[0]) -> bool:
+def is_enabled(tags: Mapping[str, object], name: str = PROFILE_TAGS[0]) -> bool:
     """Return whether a dataset's tags enable it; Adobe's specification also writes ``enabled: true``, with a space."""
     values = tags.get(name) or ()
     return isinstance(values, list) and ENABLED in [str(value).replace(" ", "") for value in values]
 
 
-def enabled_tags(tags: Json) -> dict[str, list[str]]:
+def enabled_tags(tags: Mapping[str, object]) -> dict[str, list[str]]:
     """Return the tags that enable a dataset with the tags ``tags``; empty where it is already enabled."""
     return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
 
 
-def identities_of(descriptors: Sequence[Json]) -> tuple[Json, ...]:
-    """Return the descriptors that are identities."""
+def identities_of(descriptors: Sequence[JsonMapping]) -> tuple[JsonMapping, ...]:
+    """Return the identity descriptors among a schema's descriptors."""
     return tuple(d for d in descriptors if d.get("@type") == "xdm:descriptorIdentity")
 
 
-def primary_of(descriptors: Sequence[Json]) -> Json | None:
+def primary_of(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
     """Return the descriptor of the primary identity; a schema has at most one."""
     return next((d for d in identities_of(descriptors) if d.get("xdm:isPrimary") is True), None)
 
 
-def names_of(descriptor: Json) -> Names:
-    """Return the path to a descriptor's field; ``xdm:plan`` is ``plan`` in Compatibility Mode."""
+def names_of(descriptor: JsonMapping) -> Names:
+    """Return the path to a descriptor's field, without the prefix ``xdm:``, which Compatibility Mode omits."""
     path = str(descriptor.get("xdm:sourceProperty", ""))
     return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
 
 
-def namespace_of(descriptor: Json) -> str:
+def namespace_of(descriptor: JsonMapping) -> str:
     """Return the namespace in an identity descriptor."""
     return str(descriptor.get("xdm:namespace", ""))
 
 
-def profile_use(descriptors: Sequence[Json]) -> ProfileUse:
+def profile_use(descriptors: Sequence[JsonMapping]) -> ProfileUse:
     """Return the location of the primary identity in a schema's descriptors."""
     primary = primary_of(descriptors)
     return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()

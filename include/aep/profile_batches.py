@@ -64,7 +64,7 @@ def batches_a_day(pipeline: Pipeline) -> int:
 
 def scheduled_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> int:
     """Return how many batches a day scheduled runs create at most, of all pipelines that share the guardrail."""
-    return _load(pipeline, neighbours, aep)[0]
+    return _total_and_names(pipeline, neighbours, aep)[0]
 
 
 def left_for_backfills(scheduled: int) -> int:
@@ -74,7 +74,7 @@ def left_for_backfills(scheduled: int) -> int:
 
 def profile_batches(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> str:
     """Return a clause about the batches of all pipelines that share the guardrail with a pipeline."""
-    total, named = _load(pipeline, neighbours, aep)
+    total, named = _total_and_names(pipeline, neighbours, aep)
     verdict = f"more than the {MOST_BATCHES}" if total > MOST_BATCHES else f"of the {MOST_BATCHES}"
     return (
         f"pipelines create up to {total} batches a day ({named}), {verdict} that Adobe recommends for all such datasets of an "
@@ -89,7 +89,7 @@ def profile_batch_notes(
 
     ``has_history``: days may already be loaded, so that no initial backfill is expected.
     """
-    total, named = _load(pipeline, neighbours, aep)
+    total, named = _total_and_names(pipeline, neighbours, aep)
     if total > MOST_BATCHES:
         return [
             f"Pipelines create up to {total} batches a day in datasets of AEP sandbox {aep.aep_sandbox} that are enabled for Profile ({named}); Adobe recommends at most {MOST_BATCHES}. Additional "
@@ -104,7 +104,7 @@ def profile_batch_notes(
     ]
 
 
-def _load(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> tuple[int, str]:
+def _total_and_names(pipeline: Pipeline, neighbours: Neighbours, aep: AepClient) -> tuple[int, str]:
     """Return the maximum of batches per day in an AEP sandbox, and a clause that names each pipeline."""
     sharing = [other for other in neighbours.pipelines if _is_enabled(other, aep)]
     pipelines = sorted([pipeline, *sharing], key=lambda each: each.name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from include.aep.http import AepHttp, JsonObject, objects
+from include.aep.http import AepHttp, response_objects
 from include.errors import NotFound, SchemaError
 from include.http.response import Response
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.schema.resolve import needs_resolving, resolve
 
 _BASE = ("data", "foundation", "schemaregistry")
@@ -25,7 +25,11 @@ _NOT_IN_A_FILTER = frozenset(",=<>!~()&|")
 
 
 class SchemaRegistry:
-    """The tenant's part of the Schema Registry."""
+    """Reads and creates the schemas, field groups and descriptors of the organization, and reads Adobe's own.
+
+    ``kind``: the part of the URL that names the kind of resource, such as ``schemas`` or ``fieldgroups``. ``container``:
+    ``tenant`` for the organization's resources, ``global`` for Adobe's.
+    """
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
@@ -49,15 +53,12 @@ class SchemaRegistry:
         return self._tenant
 
     def find_by_title(self, kind: str, title: str) -> JsonObject | None:
-        """Return the schema or field group with exactly this title, as written; titles are unique.
-
-        ``kind`` is ``schemas`` or ``fieldgroups``, here and below.
-        """
+        """Return the schema or field group with exactly this title, with unresolved references; None where it is missing."""
         found = self.ids_by_title(kind, title)
         return self.get(kind, found[0]) if found else None
 
     def find_schema(self, name: str) -> JsonObject | None:
-        """Return the schema with this title, ``$id`` or ``meta:altId``, as written; None for an unknown title.
+        """Return the schema with this title, ``$id`` or ``meta:altId``, with unresolved references; None for an unknown title.
 
         Raises:
             SchemaError: no schema has this ``$id`` or ``meta:altId``.
@@ -85,12 +86,12 @@ class SchemaRegistry:
             if entry.get("title") == title and isinstance(entry.get("$id"), str)
         ]
 
-    def holders_of_title(self, title: str) -> list[str]:
-        """Return the kinds of the tenant's resources that have a title, which is unique across all of them."""
+    def kinds_with_title(self, title: str) -> list[str]:
+        """Return the kinds of the tenant's resources that have this title; titles are unique across all kinds."""
         return [kind for kind in _TITLED if self.ids_by_title(kind, title)]
 
     def titles(self, kind: str, container: str) -> dict[str, list[str]]:
-        """Return the ``$id``s of all resources of a container by title."""
+        """Return the ``$id``s of all resources of a kind, by title."""
         found: dict[str, list[str]] = {}
         params = {"orderby": "title", "limit": "300"}
         for entry in self._pages(kind, f"list {kind}", params, _SUMMARY, container):
@@ -99,7 +100,7 @@ class SchemaRegistry:
         return found
 
     def get(self, kind: str, resource_id: str) -> JsonObject:
-        """Return a schema or field group as written, with its ``allOf``.
+        """Return a schema or field group of the tenant with its ``allOf``, with unresolved references.
 
         Raises:
             NotFound: no resource has this id.
@@ -118,7 +119,12 @@ class SchemaRegistry:
         return self.resolved("schemas", schema_id)
 
     def resolved(self, kind: str, resource_id: str) -> JsonObject:
-        """Return a schema, field group or class of the tenant or of Adobe, as ``resolved_schema`` does."""
+        """Return a schema, field group or class of the tenant or of Adobe with all references resolved.
+
+        Raises:
+            NotFound: no resource has this id.
+            SchemaError: it refers to something that is not in the registry.
+        """
         document = self._look_up(kind, resource_id, _RESOLVED, self._container(resource_id))
         return resolve(document, self.resource) if needs_resolving(document) else document
 
@@ -129,7 +135,7 @@ class SchemaRegistry:
         return "tenant" if is_own else "global"
 
     def resource(self, resource_id: str) -> JsonObject:
-        """Return the target of a ``$ref``, of the tenant or of Adobe, as written.
+        """Return the resource that a ``$ref`` names, of the tenant or of Adobe, with unresolved references.
 
         Raises:
             SchemaError: the target is not in this registry; no other server is contacted.
@@ -146,7 +152,7 @@ class SchemaRegistry:
             "A user with the permission Manage Schemas must correct the field group or data type that refers to it in AEP.",
         )
 
-    def create(self, kind: str, body: Mapping[str, Any]) -> JsonObject:
+    def create(self, kind: str, body: JsonMapping) -> JsonObject:
         """Create a schema or field group; the response contains its ``$id``.
 
         Raises:
@@ -154,16 +160,16 @@ class SchemaRegistry:
         """
         return self._send("POST", (kind,), f"create an entry of {kind}", body)
 
-    def patch(self, kind: str, resource_id: str, operations: Sequence[Mapping[str, Any]]) -> JsonObject:
-        """Apply JSON Patch ``operations``; once data is loaded, AEP allows additions only."""
+    def patch(self, kind: str, resource_id: str, operations: Sequence[JsonMapping]) -> JsonObject:
+        """Apply JSON Patch ``operations`` and return the changed resource; once data is loaded, AEP allows additions only."""
         return self._send("PATCH", (kind, resource_id), f"change an entry of {kind}", list(operations))
 
-    def create_descriptor(self, body: Mapping[str, Any]) -> JsonObject:
+    def create_descriptor(self, body: JsonMapping) -> JsonObject:
         """Create a descriptor, such as an identity; the response contains its ``@id``."""
         return self._send("POST", ("descriptors",), "create a descriptor", body)
 
-    def descriptors(self, schema_id: str | None = None) -> list[Mapping[str, Any]]:
-        """Return all descriptors, or those of one schema."""
+    def descriptors(self, schema_id: str | None = None) -> list[JsonObject]:
+        """Return the descriptors of one schema, or of all schemas."""
         found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
         return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
 
@@ -195,4 +201,4 @@ def _page(response: Response) -> tuple[list[JsonObject], str | None]:
     """Return the entries of a page, and the start of the next page."""
     page = response.json_object().get("_page")
     following = page.get("next") if isinstance(page, dict) else None
-    return objects(response, "results"), str(following) if following else None
+    return response_objects(response, "results"), str(following) if following else None

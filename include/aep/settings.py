@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self, Unpack
 from urllib.parse import quote_plus
 
 from include.errors import ConfigError
-from include.http.connection_fields import CORRECT_IT, check, flag, refuse_unknown, required_field
+from include.http.connection_fields import (
+    CORRECT_IT,
+    ConnectionFields,
+    check,
+    flag,
+    refuse_unknown,
+    required_field,
+)
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 
 PLATFORM_HOST = "platform.adobe.io"
@@ -66,34 +72,25 @@ class AepSettings:
         check_sandbox_url(name, self.sandbox_url)
 
     @classmethod
-    def from_connection(
-        cls,
-        *,
-        conn_id: str,
-        login: str | None,
-        password: str | None,
-        host: str | None,
-        port: int | None,
-        extra: Mapping[str, Any],
-        schema: str | None = None,
-    ) -> Self:
-        """Read a connection: login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
+    def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
+        """Return the settings of a connection: login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Adobe's, or an invalid field.
         """
+        conn_id, extra = fields["conn_id"], fields["extra"]
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
         return cls(
-            client_id=login or "",
-            client_secret=password or "",
-            org_id=required_field(conn_id, "org_id", extra, schema),
+            client_id=fields["login"] or "",
+            client_secret=fields["password"] or "",
+            org_id=required_field(conn_id, "org_id", extra, fields.get("schema")),
             aep_sandbox=str(extra.get("aep_sandbox") or ""),
             scopes=_scopes(conn_id, extra.get("scopes")),
             sandbox_url=sandbox_address(
                 conn_id,
                 sandbox=flag(conn_id, "extra sandbox", extra.get("sandbox", False)),
-                host=host,
-                port=port,
+                host=fields["host"],
+                port=fields["port"],
                 own_hosts=[PLATFORM_HOST],
             ),
             conn_id=conn_id,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from include.aep.errors import IMS_RULES
@@ -51,7 +50,7 @@ class TokenSource:
         self._http = HttpClient(service, clock, retry_policy)
 
     def token(self) -> str:
-        """Return a token that stays valid for at least a short time.
+        """Return an access token that is valid for another 120 s, or half of its lifetime if that is shorter.
 
         Raises:
             CredentialsRejected: the identity service rejects the credential.
@@ -104,7 +103,7 @@ def _no_headers() -> Mapping[str, str]:
 def _token_and_lifetime(response: Response) -> tuple[str, float]:
     """Return the token, and its lifetime in seconds."""
     try:
-        body: dict[str, Any] = response.json_object()
+        body = response.json_object()
     except ServiceUnavailable:
         body = {}
     token, lifetime = body.get("access_token"), body.get("expires_in")

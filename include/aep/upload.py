@@ -29,7 +29,7 @@ class UploadLimits:
 
 
 class Part:
-    """A range of a file as the body of one request.
+    """A byte range of a file as the body of one request.
 
     Raises:
         LakeError: on reading, where the file ends before the range does.
@@ -49,10 +49,10 @@ class Part:
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes of the range, at most ``size``."""
-        wanted = self._left if size < 0 else min(size, self._left)
-        block = self._stream.read(wanted) if wanted else b""
+        requested = self._left if size < 0 else min(size, self._left)
+        block = self._stream.read(requested) if requested else b""
         self._left -= len(block)
-        if wanted and not block:
+        if requested and not block:
             raise LakeError(
                 f"A staged file is {self._left} bytes shorter than recorded.",
                 "The file was changed after it was staged. Run the day again.",
@@ -65,7 +65,7 @@ class Part:
 
 
 class Uploader:
-    """Uploads files. An upload under an existing name replaces the file: the documented PUT is idempotent."""
+    """Uploads files to open batches. An upload under an existing name replaces the file: the documented PUT is idempotent."""
 
     def __init__(self, http: AepHttp, clock: Clock, limits: UploadLimits) -> None:
         self._http = http
@@ -98,11 +98,11 @@ class Uploader:
         self._http.send_bytes("PUT", path, "upload a file", lambda: Part(opener(), 0, size))
 
     def _chunked(self, path: tuple[str, ...], opener: Opener, size: int, chunk_bytes: int) -> None:
-        self._http.act(path, "start the upload of a large file", "INITIALIZE")
+        self._http.post_action(path, "start the upload of a large file", "INITIALIZE")
         for start in range(0, size, chunk_bytes):
             self._chunk(path, opener, start, min(chunk_bytes, size - start))
             failpoint("batch.chunk.after")
-        completed = self._http.act(path, "complete the upload of a large file", "COMPLETE")
+        completed = self._http.post_action(path, "complete the upload of a large file", "COMPLETE")
         arrived = completed.get("sizeInBytes") if isinstance(completed, dict) else None
         if isinstance(arrived, int) and arrived != size:
             raise RequestRefused(

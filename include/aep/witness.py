@@ -43,7 +43,7 @@ class _Listing(msgspec.Struct):
         for batch in batches:
             self.until_ms = max(self.until_ms, batch.created_ms)
             day = str(batch.day) if batch.day is not None else _UNDATED
-            if batch.is_ours and batch.id not in self.days.get(day, ()):
+            if batch.is_of_this_project and batch.id not in self.days.get(day, ()):
                 self.days.setdefault(day, []).append(batch.id)
         return before != (self.until_ms, sum(map(len, self.days.values())))
 
@@ -83,7 +83,7 @@ class Witness:
     def _may_be_of_day(self, batch: Batch, day: date) -> bool:
         """Return whether this project loaded a batch into this dataset, and not for another day."""
         in_dataset = batch.dataset_id in (None, self.history.target.dataset_id)
-        return batch.is_ours and in_dataset and batch.day in (None, day)
+        return batch.is_of_this_project and in_dataset and batch.day in (None, day)
 
     def _created_after(self, moment_ms: int | None) -> dict[str, Batch]:
         listed = self.aep.catalog.batches_created_after(self.history.target.dataset_id, moment_ms)
@@ -99,7 +99,11 @@ def require_source(history: History, batches: Iterable[Batch]) -> None:
     own = str(history.source)
     for batch in batches:
         source = batch.tag(SOURCE_TAG)
-        if batch.is_ours and source not in (None, own) and classify_status(batch.status) not in _ENDED:
+        if (
+            batch.is_of_this_project
+            and source not in (None, own)
+            and classify_status(batch.status) not in _ENDED
+        ):
             raise AnotherSource(
                 f"Batch {batch.id} of dataset {history.target.dataset_id} contains events of Mixpanel project {source}, "
                 f"but the connection has project {own}.",

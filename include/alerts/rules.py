@@ -46,9 +46,12 @@ class Refreshed:
 def failed_task_alert(
     pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
 ) -> Alert:
-    """Return the alert about a failed task. ``run``: the run's id, if a failure of the next run is to send another alert."""
+    """Return the alert about a failed task.
+
+    ``run``: the run's id, if each failed run has to send an alert; otherwise the same error of a day sends one alert.
+    """
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
-    sentence = failure.sentence or "The task gave no reason; its process may have been ended."
+    sentence = failure.sentence or "The task reported no reason; its process may have been terminated."
     remedy = failure.hint or "Open the log of the failed task, then clear it."
     return Alert(
         "failed",
@@ -83,7 +86,7 @@ def is_loaded(facts: DayFacts | None) -> bool:
 def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
     """Yield the alerts about a loaded day: its quarantine, volume and new properties.
 
-    ``index``: what is known of the days before; ``facts``: with the names of the day's properties.
+    ``facts``: the day's facts, with the names of its properties. ``index``: the board's index, for earlier days.
     """
     settings = _settings(pipeline)
     counts = facts.counts
@@ -124,7 +127,7 @@ def _volume(
             day,
             f"Mixpanel returned {counts.exported:,} events for {day} of pipeline {pipeline.name}; usual for this "
             f"weekday are {usual:,.0f}.",
-            "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, nothing is to do.",
+            "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, no action is needed.",
             ("volume",),
             _page(pipeline, day),
         )
@@ -188,11 +191,14 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
 
 
 def refreshed_days(
-    pipeline: Pipeline, found: Sequence[Refreshed], beyond: Mapping[str, int]
+    pipeline: Pipeline, refreshed: Sequence[Refreshed], beyond: Mapping[str, int]
 ) -> Iterator[Alert]:
-    """Yield one alert about a refresh. ``beyond``: events that arrived for days before the window, by day."""
+    """Yield one alert about the days of a refresh with many late or vanished events.
+
+    ``beyond``: how many late events each day before the refreshed window has; they are not loaded.
+    """
     settings, parts = _settings(pipeline), []
-    for each in found:
+    for each in refreshed:
         total = max(1, each.active)
         if settings.max_late is not None and each.late / total > settings.max_late:
             parts.append(f"{each.day}: {each.late:,} late events were loaded")
@@ -207,8 +213,8 @@ def refreshed_days(
         pipeline.name,
         None,
         f"A refresh of pipeline {pipeline.name} found: {'; '.join(parts)}.",
-        "Late events that were loaded need nothing. Run a day with vanished events with replace if they have to go, and "
-        "a day whose events are not loaded with Export from Mixpanel again.",
+        "No action is needed for late events that were loaded. To remove vanished events, run their day with replace. To "
+        "load late events that are not loaded, run their day with Export from Mixpanel again.",
         tuple(parts),
         _page(pipeline, None),
     )

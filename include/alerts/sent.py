@@ -1,15 +1,37 @@
-"""Records in the lake of the alerts that were sent, so that each alert is sent once to each recipient."""
+"""Records in the lake of the alerts that are being sent and were sent, so that each is sent once to each recipient."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
 
 import msgspec
 
 from include.alerts.alert import Alert
-from include.lake.keys import alert_key
+from include.lake.keys import alert_claim_key, alert_key
 from include.lake.lake import Lake
 from include.lake.records import create_record, read_index
+
+SENDING = timedelta(minutes=20)
+"""After this time a claim without a result counts as abandoned: longer than the timeout of the task ``alerts``."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of this process to send an alert to a recipient. ``lock``: identifies what is sent, and to whom."""
+
+    pipeline: str
+    lock: str
+    number: int
+
+
+class _State(msgspec.Struct):
+    """One record about an alert that is being sent: ``claimed``, or ``failed`` where its notifier failed."""
+
+    state: str
+    at: datetime
 
 
 def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
@@ -18,8 +40,41 @@ def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
     Raises:
         PipelineError: the lake cannot be read.
     """
-    keys = [alert_key(alert.pipeline, digest) for digest in alert.digests(recipient)]
-    return all(read_index(lake, key) is not None for key in keys)
+    return not _unsent(lake, alert, recipient)
+
+
+def claim(lake: Lake, alert: Alert, recipient: str, now: datetime) -> Claim | None:
+    """Return the right to send an alert; None if it was sent, or another process is sending it now.
+
+    Of several processes with the same alert one gets it, because its record can be created only once.
+
+    Raises:
+        PipelineError: the lake cannot be read or written.
+    """
+    unsent = _unsent(lake, alert, recipient)
+    if not unsent:
+        return None
+    lock = hashlib.sha256("\0".join(sorted(unsent)).encode()).hexdigest()[:32]
+    for number in count(1):
+        key = alert_claim_key(alert.pipeline, lock, number)
+        if create_record(lake, key, msgspec.json.encode(_State("claimed", now))):
+            # Another process may have sent it between the two requests.
+            return None if was_sent(lake, alert, recipient) else Claim(alert.pipeline, lock, number)
+        found, following = _read(lake, key), _read(lake, alert_claim_key(alert.pipeline, lock, number + 1))
+        is_last = following is None
+        if is_last and found is not None and found.state == "claimed" and now - found.at < SENDING:
+            return None
+    raise AssertionError("counting ended")
+
+
+def release(lake: Lake, claimed: Claim, now: datetime) -> None:
+    """Record that an alert was not sent, so that the next process with the same alert sends it at once.
+
+    Raises:
+        PipelineError: the lake cannot be written.
+    """
+    key = alert_claim_key(claimed.pipeline, claimed.lock, claimed.number + 1)
+    create_record(lake, key, msgspec.json.encode(_State("failed", now)))
 
 
 def remember(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
@@ -31,3 +86,17 @@ def remember(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
     body = {"kind": alert.kind, "partition": str(alert.partition or ""), "at": now.isoformat()}
     for digest in alert.digests(recipient):
         create_record(lake, alert_key(alert.pipeline, digest), msgspec.json.encode(body))
+
+
+def _unsent(lake: Lake, alert: Alert, recipient: str) -> list[str]:
+    digests = alert.digests(recipient)
+    return [each for each in digests if read_index(lake, alert_key(alert.pipeline, each)) is None]
+
+
+def _read(lake: Lake, key: str) -> _State | None:
+    """Return a record about an alert that is being sent; None where it is missing or unreadable."""
+    body = read_index(lake, key)
+    try:
+        return None if body is None else msgspec.json.decode(body, type=_State)
+    except msgspec.DecodeError:
+        return None

@@ -105,8 +105,8 @@ def one_day(
     run: Run | None,
     now: datetime,
 ) -> Day:
-    """Return one day with its state."""
-    # Of older days only that they have settled matters; to compute it for years of days takes longer than all else.
+    """Return one day with its state. ``of_day``: the day's facts; None where it has no ledger."""
+    # Older days have settled; computing the instant for years of days would take longer than everything else.
     is_recent = (now.date() - day).days <= _LONGEST_SETTLING_DAYS
     settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
     run = _unless_replaced(run, of_day)

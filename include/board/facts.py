@@ -30,9 +30,9 @@ class BatchFacts(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Numbers of events of a day by their outcome: ``exported = duplicates + quarantined + valid`` (+ ``not_events``).
+    """The events of a day by their outcome: ``exported = duplicates + quarantined + valid``.
 
-    Of the valid ones, ``refused`` are not active.
+    ``exported`` includes lines that are not events. ``refused`` rows are valid, but not active.
     """
 
     exported: int = 0
@@ -44,9 +44,9 @@ class Counts(msgspec.Struct, frozen=True):
     changed: int = 0
     vanished: int = 0
     staged: int = 0
-    """Of the newest load, active or not."""
+    """Rows of the newest load, active or not."""
     refused: int = 0
-    """Rows that AEP has refused although it took others of their batch: in quarantine, and in no active batch."""
+    """Rows that AEP refused while it ingested others of their batch: in quarantine, and in no active batch."""
 
     @property
     def not_sent(self) -> int:
@@ -65,7 +65,7 @@ class DayFacts(msgspec.Struct, frozen=True):
     counts: Counts = Counts()
     batches: tuple[BatchFacts, ...] = ()
     reasons: dict[str, int] = {}
-    """The most frequent reasons of quarantine; a count for each."""
+    """The most frequent reasons for quarantine, each with its number of events."""
     quarantine: tuple[str, ...] = ()
     """The keys of the quarantine files of the newest load."""
     report: str = ""
@@ -74,7 +74,7 @@ class DayFacts(msgspec.Struct, frozen=True):
     schema_version: str = ""
     bytes_raw: int = 0
     bytes_made: int = 0
-    """Of the files that transform, validate and stage made for the newest load, each file once."""
+    """The size of the files that transform, validate and stage wrote for the newest load; each file counts once."""
     properties: tuple[str, ...] = ()
     """Names of properties without a mapping. Only of facts that were just read; the index keeps each name once."""
     not_converted: tuple[str, ...] = ()
@@ -82,7 +82,7 @@ class DayFacts(msgspec.Struct, frozen=True):
 
 
 def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
-    """Return the facts of a day, or None if the day has no ledger. This costs about seven small reads.
+    """Return the facts of a day, or None if the day has no ledger. This reads about seven small objects.
 
     Raises:
         BadManifest: the ledger or a manifest cannot be read.

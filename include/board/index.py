@@ -1,6 +1,6 @@
 """The board's index: the facts of every day of a history, and the last audit, in one file that can be rebuilt at any time.
 
-The audit writes it. Readers find all days with one read; a day whose run ended after ``listed_at`` is read for itself.
+The audit writes it. Readers get all days with one read; a day whose run ended after ``listed_at`` is read from its ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _VERSION = 2
 """Version 1 did not have the rows that AEP has refused."""
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
 MOST_PROPERTIES = 2000
-"""The index keeps no more names."""
+"""The most property names, and column names, that the index keeps."""
 NAME = "board"
 """The index is ``_histories/<target>/board.json``."""
 
@@ -80,7 +80,7 @@ def write_board_index(history: History, pipeline: str, audit: Audit, now: dateti
 
 
 def make_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Return the index after an audit. One listing of the ledgers; only days that changed are read."""
+    """Return the index after an audit. This lists the ledgers once, and reads only days that have changed."""
     known = read_board_index(history)
     numbers: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):

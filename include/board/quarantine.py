@@ -1,4 +1,4 @@
-"""The first rows of a day's quarantine, with every value hidden unless the caller asks for values."""
+"""The first rows of a day's quarantine; every value is hidden unless the caller sets ``show_values``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from include.lake.keys import KeyKind, read_key
 from include.lake.lake import Lake
@@ -80,7 +79,7 @@ def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
     return QuarantinedRow(str(record.get("step", "")), reasons_of(record), fields)
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
@@ -88,6 +87,6 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _display_text(value: Any) -> str:
+def _display_text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

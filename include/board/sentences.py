@@ -72,7 +72,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
             return "not in AEP: no run has loaded it."
         case State.UNREAD:
             return "its ledger is being read; reload in a moment."
-    return "not in AEP as it should be."
+    return "not in AEP, although it should be."
 
 
 def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each state
@@ -86,7 +86,7 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
     problem = day.run.problem if day.run else None
     if day.state is State.FAILED or (day.state is State.LATE and problem):
         if problem is None:
-            why = "The task left no reason: its process may have been ended."
+            why = "The task reported no reason; its process may have been terminated."
             return Advice(
                 why, ENGINEER, "Open the run and read the failed task's log, then run the day again.", "run"
             )

@@ -24,9 +24,9 @@ from include.mixpanel.export_budget import ExportBudget
 _INDEX_SECONDS = 60.0
 _HISTORY_SECONDS = 300.0
 _FIRST_HISTORY_SECONDS = 5.0
-"""So soon a pipeline without a history is looked up again: its first load makes one."""
+"""How often a pipeline without a history is looked up again: its first load creates the history."""
 _MOST_DAYS = 40
-"""Days that one request reads for itself, the newest first; the next requests read the others."""
+"""How many outdated days one request reads, the newest first; the next requests read the others."""
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
 
 
@@ -45,7 +45,7 @@ class PipelineFacts:
 
 
 class FactsReader:
-    """The facts of one pipeline in one lake."""
+    """Reads the facts of one pipeline's days from one lake, and keeps what has not changed."""
 
     def __init__(self, lake: Lake, pipeline: Pipeline, clock: Clock) -> None:
         self.lake, self._pipeline, self._clock = lake, pipeline, clock
@@ -72,19 +72,19 @@ class FactsReader:
         """Return the facts of all days. ``ended``: for each day with a run, when its last run ended.
 
         Raises:
-            PipelineError: the lake cannot be read, or what it holds is not a record of ours.
+            PipelineError: the lake cannot be read, or an object in it is not a record of this project.
         """
         with self._lock:
             self._refresh()
             if not self._histories:
                 return PipelineFacts()
             history = self._histories[0]
-            wanted = self._wanted(ended)
-            now = wanted[:_MOST_DAYS]
-            read = _POOL.map(lambda day: read_or_explain(history, self._pipeline.name, day), now)
-            for day, facts in zip(now, read, strict=True):
+            outdated = self._outdated_days(ended)
+            selected = outdated[:_MOST_DAYS]
+            read = _POOL.map(lambda day: read_or_explain(history, self._pipeline.name, day), selected)
+            for day, facts in zip(selected, read, strict=True):
                 self._read[day] = ended[day], facts
-            return self._facts(history, frozenset(wanted[_MOST_DAYS:]))
+            return self._facts(history, frozenset(outdated[_MOST_DAYS:]))
 
     def fresh_day(self, day: date) -> DayFacts | None:
         """Read one day's facts from the lake now; return None if the day has no ledger."""
@@ -104,7 +104,7 @@ class FactsReader:
         except BadManifest:  # the facts of the day say so
             return []
 
-    def _wanted(self, ended: Mapping[date, datetime]) -> list[date]:
+    def _outdated_days(self, ended: Mapping[date, datetime]) -> list[date]:
         """Return the days that may have changed since they were last read, newest first."""
         listed = datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
         found = [

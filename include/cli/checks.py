@@ -11,6 +11,7 @@ from include.cli.check_time import check_time
 from include.cli.project import Project
 from include.errors import ConfigError, WrongProject
 from include.lake.lake import Lake
+from include.lake.lake_checks import check_access, is_public
 from include.lake.lake_id import check_lake_id, read_lake_id
 from include.lake.signing_keys import SEAL_ENVIRONMENT
 from include.lake.stores.folder_permissions import require_private
@@ -25,7 +26,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 def _airflow(project: Project) -> str:
     if not project.airflow.is_here:
         return "not found on this machine: its version and its pools are not checked"
-    if project.lake_setting.is_given and project.connections is not None:
+    if project.lake_setting.is_from_option and project.connections is not None:
         return "not checked, because --lake and --connections replace its settings"
     return project.airflow.deployment.require_usable()
 
@@ -34,7 +35,7 @@ def _mixpanel(project: Project) -> str:
     me, source = project.mixpanel.me(), project.pipeline.mixpanel
     if not me.project_visible:
         raise WrongProject(
-            f"Mixpanel does not list project {project.mixpanel_settings.project_id} to this account.",
+            f"The service account cannot see Mixpanel project {project.mixpanel_settings.project_id}.",
             "Correct project_id and region of the connection, or give the account a role in the project.",
         )
     sentence = f"project {me.project_name!r} in {me.timezone or 'a zone that Mixpanel does not report'}"
@@ -106,22 +107,22 @@ def _owner(project: Project) -> str:
     project.owner.require(dataset)
     check_lake_id(project.lake, dataset)
     project.owner.require_retagging(dataset, project.pipeline.aep.formerly)
-    if (former := project.owner.former(dataset)) is not None:
+    if (former := project.owner.former_pipeline(dataset)) is not None:
         return (
             f"dataset {name!r} is tagged with pipeline {former}, as set in aep.formerly; apply assigns it to this pipeline, "
             "and until then runs replace nothing"
         )
-    if missing := project.owner.missing(dataset["tags"]):
+    if missing := project.owner.missing_tags(dataset["tags"]):
         return f"dataset {name!r} is not tagged with {', '.join(missing)} of this pipeline; apply tags it"
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
 
 
 def _setup(project: Project) -> str:
-    wanted = SetupRequirements.of(project.pipeline)
-    missing = plan_setup(read_state(project.aep, wanted), wanted).changes
+    requirements = SetupRequirements.of(project.pipeline)
+    missing = plan_setup(read_state(project.aep, requirements), requirements).changes
     if not missing:
         return "AEP has everything that the pipeline needs"
-    return f"AEP lacks what {len(missing)} changes create; plan shows them, apply makes them"
+    return f"AEP needs {len(missing)} changes for this pipeline; plan shows them, apply makes them"
 
 
 def _lake(project: Project) -> str:
@@ -130,11 +131,11 @@ def _lake(project: Project) -> str:
         return f"{lake.url} does not exist yet; apply creates it. {_signing(lake)}"
     if lake.root is not None:
         require_private(lake.root)
-    lake.prove()
-    sentence = f"{lake.url} honours create-only puts"
+    check_access(lake)
+    sentence = f"{lake.url} enforces create-only puts"
     if lake.on_this_machine:
         return f"{sentence}; {_signing(lake)}"
-    if lake.open_to_anyone():
+    if is_public(lake):
         raise ConfigError(
             f"Anyone can read the lake {lake.url}, including every event, without credentials.",
             "Block public access to the bucket (docs/security.md describes the settings).",

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from include.cli.console import Output, print_status, say_error
+from include.cli.console import Output, print_status, print_to_stderr
 from include.cli.exit_codes import ExitCode, exit_code_of
 from include.cli.hints import hint_for_command_line
 from include.cli.options import Connections, Debug, Json, LakeUrl, PipelineName, Pipelines
@@ -26,28 +26,31 @@ _DEFECT_HINT = "Run the command again with --debug for the traceback, and report
 
 
 def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lake_last: bool = False) -> None:
-    """Add a command of one pipeline. ``function`` accepts a ``Project``, an ``Output`` and its own parameters.
+    """Add a command of one pipeline.
 
-    ``lake_last``: the line that names the lake comes last. ``function`` returns the exit code (None: 0). Its docstring
-    is the help; the first line is the summary.
+    ``function`` accepts a ``Project``, an ``Output`` and its own parameters, and returns the exit code (None: 0). Its
+    docstring is the help; the first line is the summary. ``lake_last``: the line that names the lake comes last.
     """
 
-    def command(**given: Any) -> None:
-        out = Output(given.pop("json"))
-        options = {key: given.pop(key) for key in _OF_PROJECT}
+    # typer passes the parameters of the signature that _register builds, each with its own type.
+    def command(**arguments: Any) -> None:
+        out = Output(arguments.pop("json"))
+        options = {key: arguments.pop(key) for key in _OF_PROJECT}
 
         def work() -> int | None:
             project = Project.of(**options)
             lake = project.lake_setting
-            named = partial(print_status, "", "lake", f"{lake.url} (from {lake.origin})", aside=out.json)
+            show_lake = partial(
+                print_status, "", "lake", f"{lake.url} (from {lake.origin})", to_stderr=out.json
+            )
             if not lake_last:
-                named()
-            code = function(project, out, **given)
+                show_lake()
+            code = function(project, out, **arguments)
             if lake_last:
-                named()
+                show_lake()
             return code
 
-        _run_and_exit(work, out, debug=given.pop("debug"))
+        _run_and_exit(work, out, debug=arguments.pop("debug"))
 
     first = _parameter("pipeline", _OF_PROJECT["pipeline"])
     rest = [_parameter(key, kind) for key, kind in _OF_PROJECT.items() if key != "pipeline"]
@@ -57,10 +60,10 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
 def add_command(app: typer.Typer, name: str, function: Function) -> None:
     """Add a command without a pipeline. ``function`` accepts an ``Output`` and its own parameters."""
 
-    def command(**given: Any) -> None:
-        out = Output(given.pop("json"))
-        debug = given.pop("debug")
-        _run_and_exit(lambda: function(out, **given), out, debug=debug)
+    def command(**arguments: Any) -> None:  # as in add_pipeline_command
+        out = Output(arguments.pop("json"))
+        debug = arguments.pop("debug")
+        _run_and_exit(lambda: function(out, **arguments), out, debug=debug)
 
     _register(app, name, function, command, [], [_parameter("json", Json)], skip=1)
 
@@ -75,21 +78,21 @@ def _register(
     *,
     skip: int,
 ) -> None:
-    own = list(inspect.signature(function, eval_str=True).parameters.values())[skip:]
-    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    """Add ``command``, with the parameters of ``function`` after its first ``skip``, between the common ones."""
+    of_function = list(inspect.signature(function, eval_str=True).parameters.values())[skip:]
+    keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in of_function]
     parameters = [*before, *keyword, *after, _parameter("debug", Debug)]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # typer reads it
     command.__annotations__ = {}
     app.command(name, help=_help(function))(command)
 
 
-def _parameter(name: str, kind: Any) -> inspect.Parameter:
-    needed = name == "pipeline"
-    by_factory = name == "pipelines"
-    default = (
-        inspect.Parameter.empty if needed or by_factory else (False if name in ("json", "debug") else None)
-    )
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+def _parameter(name: str, annotation: object) -> inspect.Parameter:
+    if name in ("pipeline", "pipelines"):  # required, and computed by a default_factory
+        default: object = inspect.Parameter.empty
+    else:
+        default = False if name in ("json", "debug") else None
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _help(function: Function) -> str:
@@ -145,9 +148,9 @@ def _print_error(
 ) -> None:
     if debug:
         traceback.print_exception(error)
-    say_error(f"{word}: {sentence}")
+    print_to_stderr(f"{word}: {sentence}")
     if hint:
-        say_error(f"Hint: {hint}")
+        print_to_stderr(f"Hint: {hint}")
     if out.json:
         fields = {"kind": type(error).__name__, "sentence": sentence, "hint": hint, "exit_code": int(code)}
         out.result({**out.so_far, "error": fields})

@@ -7,7 +7,6 @@ import sys
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -31,7 +30,7 @@ class Output:
     """
 
     json: bool = False
-    so_far: Mapping[str, Any] = field(default_factory=dict)
+    so_far: Mapping[str, object] = field(default_factory=dict)
 
     def print_status(self, mark: str, what: str, text: str) -> None:
         """Print one line for a person."""
@@ -67,20 +66,20 @@ class Output:
             made.add_column(escape(name), overflow="fold", ratio=1)
         for row in rows:
             made.add_row(*(Text(one_line(cell, _LONGEST)) for cell in row))
-        _print_lines(console, made, aside=False)
+        _print_lines(console, made, to_stderr=False)
 
-    def result(self, value: Mapping[str, Any]) -> None:
+    def result(self, value: Mapping[str, object]) -> None:
         """Print the result as JSON if the option ``--json`` is given."""
         if self.json:
             print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> None:
-    """Print a mark, a subject and a sentence in one line. ``aside``: print to standard error.
+def print_status(mark: str, what: str, text: str, *, to_stderr: bool = False) -> None:
+    """Print a mark, a subject and a sentence in one line.
 
     In a terminal the sentence is wrapped at words; elsewhere it is one line, which grep finds.
     """
-    console = Console(highlight=False, emoji=False, soft_wrap=True, stderr=aside)
+    console = Console(highlight=False, emoji=False, soft_wrap=True, stderr=to_stderr)
     about = f"{what:<{_WHAT_WIDTH - 1}} "
     first, *rest = _wrapped(one_line(text, _LONGEST), console, _MARK_WIDTH + _WHAT_WIDTH)
     console.print(f"[{_STYLES[mark]}]{mark:<{_MARK_WIDTH}}[/]{escape(about)}{escape(first)}")
@@ -88,7 +87,7 @@ def print_status(mark: str, what: str, text: str, *, aside: bool = False) -> Non
         console.print(" " * (_MARK_WIDTH + _WHAT_WIDTH) + escape(line))
 
 
-def say_error(text: str) -> None:
+def print_to_stderr(text: str) -> None:
     """Print a sentence on standard error, wrapped at words in a terminal."""
     for line in _wrapped(text, Console(stderr=True), 0):
         print(line, file=sys.stderr)
@@ -101,7 +100,9 @@ def _wrapped(text: str, console: Console, indent: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), aside: bool = False) -> None:
+def table(
+    mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), to_stderr: bool = False
+) -> None:
     """Print rows in columns, each after a mark, as wide as the terminal, or with 80 columns without a terminal.
 
     A text that is too long for its column continues below it.
@@ -109,7 +110,7 @@ def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (),
     if not rows:
         return
     made = Table(box=None, show_header=bool(head), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    console = Console(highlight=False, emoji=False, stderr=aside)
+    console = Console(highlight=False, emoji=False, stderr=to_stderr)
     cells = [[one_line(cell, _LONGEST) for cell in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(*cells, *([head] if head else []), strict=True)]
     # A text without spaces, such as a day or a batch's id, is not broken if there is room for it.
@@ -129,15 +130,15 @@ def table(mark: str, rows: Sequence[Sequence[str]], *, head: Sequence[str] = (),
         made.add_column(name, overflow="fold", no_wrap=is_whole and has_room)
     for row in cells:
         made.add_row(mark, *map(Text, row))
-    _print_lines(console, made, aside=aside)
+    _print_lines(console, made, to_stderr=to_stderr)
 
 
-def _print_lines(console: Console, made: Table, *, aside: bool) -> None:
+def _print_lines(console: Console, made: Table, *, to_stderr: bool) -> None:
     """Print a table without trailing spaces."""
     with console.capture() as captured:
         console.print(made)
     for line in captured.get().splitlines():
-        print(line.rstrip(), file=sys.stderr if aside else sys.stdout)
+        print(line.rstrip(), file=sys.stderr if to_stderr else sys.stdout)
 
 
 def counted(number: int, thing: str) -> str:

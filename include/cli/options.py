@@ -10,6 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from include.config.loader import pipeline_names, pipelines_folder
+from include.errors import ConfigError
 
 MOST = 100_000
 """The largest number that an option accepts."""
@@ -24,10 +25,10 @@ class DayRange(NamedTuple):
 
 
 def parse_day(text: str) -> date:
-    """Read a day such as 2026-07-01.
+    """Return the day of a text such as 2026-07-01.
 
     Raises:
-        typer.BadParameter: it does not have that form.
+        typer.BadParameter: the text does not have that form.
     """
     try:
         return date.fromisoformat(text)
@@ -36,10 +37,10 @@ def parse_day(text: str) -> date:
 
 
 def parse_days(text: str) -> DayRange:
-    """Read a day, or a range such as 2026-07-01..2026-07-31.
+    """Return the days of a text: one day, or a range such as 2026-07-01..2026-07-31.
 
     Raises:
-        typer.BadParameter: it has neither form, or the last day is before the first.
+        typer.BadParameter: the text has neither form, or the last day is before the first.
     """
     first, dots, last = text.partition("..")
     days = DayRange(parse_day(first), parse_day(last if dots else first))
@@ -50,18 +51,31 @@ def parse_days(text: str) -> DayRange:
     return days
 
 
-def days_of(given: DayRange | None) -> list[date] | None:
+def days_of(days: DayRange | None) -> list[date] | None:
     """Return every day of a range; None without a range."""
-    if given is None:
-        return None
-    return [given.first + timedelta(days=number) for number in range((given.last - given.first).days + 1)]
+    return days_from_to(days.first, days.last, "the range") if days is not None else None
+
+
+def days_from_to(first: date, last: date | None, what: str) -> list[date]:
+    """Return the days from ``first`` to ``last``, or only ``first``. ``what``: the work, for the message.
+
+    Raises:
+        ConfigError: the last day is before the first.
+    """
+    last = last or first
+    if last < first:
+        raise ConfigError(
+            f"The last day of {what} ({last}) is before the first ({first}).",
+            "Give the earlier day first, then the later one.",
+        )
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def parse_reason(text: str) -> str:
-    """Read the reason for a change of a record.
+    """Return the reason for a change of a record, without spaces around it.
 
     Raises:
-        typer.BadParameter: it is empty, too long, or more than one line.
+        typer.BadParameter: the text is empty, longer than 500 characters, or has several lines.
     """
     if not text.strip() or len(text) > _LONGEST_REASON or not text.isprintable():
         raise typer.BadParameter(f"Write a reason on one line, in at most {_LONGEST_REASON} characters.")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.ownership import Ownership
@@ -18,14 +17,15 @@ from include.cli.settings_lookup import Airflow, LakeSetting, find_connection, f
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import (
     PIPELINES,
+    known_pipeline_names,
     load_pipeline,
     load_readable_pipelines,
-    neighbour_names,
     pipeline_names,
-    require_apart,
+    require_no_conflict,
 )
 from include.config.model import Pipeline
 from include.errors import ConfigError
+from include.http.connection_fields import ConnectionFields
 from include.http.request import INTERACTIVE, RetryPolicy
 from include.lake.keys import KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake
@@ -44,7 +44,10 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Project:
-    """A pipeline with its connections and its lake. Mappings, field groups and names are those of the project."""
+    """A pipeline with its connections and its lake, as a command uses them.
+
+    Mapping sets, field groups and names of fields are read from the folders of this project.
+    """
 
     pipeline: Pipeline
     connections: Path | None
@@ -70,9 +73,9 @@ class Project:
                 f"Pipeline {pipeline!r} was not found.", f"Existing pipelines: {known or 'none'}."
             )
         found = load_pipeline(path)
-        others = load_readable_pipelines(pipelines, but=path.stem)[0]
+        others = load_readable_pipelines(pipelines, except_name=path.stem)[0]
         for other in others:
-            require_apart(*sorted((found, other), key=lambda each: each.name))
+            require_no_conflict(*sorted((found, other), key=lambda each: each.name))
         aep_connections = dict.fromkeys(each.aep.conn_id for each in (found, *others))
         airflow = Airflow((found.mixpanel.conn_id, *aep_connections))
         return cls(found, connections, find_lake(found, lake, airflow), airflow, pipelines)
@@ -81,11 +84,11 @@ class Project:
     def lake(self) -> Lake:
         """The pipeline's lake."""
         # An interactive command has a separate retry policy.
-        retry_policy = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
+        retry_seconds = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
         return Lake(
             self.lake_setting.url,
             find_signing_keys(self.lake_setting, self.airflow),
-            retry_policy=retry_policy,
+            retry_seconds=retry_seconds,
         )
 
     @property
@@ -95,7 +98,7 @@ class Project:
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        """A client that keeps to the project's export budget, which is stored in the lake, if the lake exists."""
+        """A client of Mixpanel. If the lake exists, it keeps to the project's export budget, which is stored there."""
         settings, lake = self.mixpanel_settings, self.lake
         budget = ExportBudget(lake, settings.project_id, self.clock) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.retry_policy or EXPORT_RETRY_POLICY)
@@ -110,11 +113,11 @@ class Project:
     def owner(self) -> Ownership:
         """The expected owner of the pipeline's dataset."""
         source = str(self.mixpanel_settings.source)
-        return Ownership(self.pipeline.name, self.lake, source, neighbour_names(self.pipeline))
+        return Ownership(self.pipeline.name, self.lake, source, known_pipeline_names(self.pipeline))
 
     def neighbours(self) -> Neighbours:
         """Return the pipelines of the same AEP sandbox."""
-        others = load_readable_pipelines(self.pipelines, but=self.pipeline.name)[0]
+        others = load_readable_pipelines(self.pipelines, except_name=self.pipeline.name)[0]
         return Neighbours.of(self.pipeline, others, self._aep_settings)
 
     def workspace(self, day: date) -> Workspace:
@@ -136,11 +139,11 @@ class Project:
             )
         return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
 
-    def exported(self, day: date) -> Manifest | None:
+    def newest_export(self, day: date) -> Manifest | None:
         """Return the newest export of the day whose files are in the lake."""
         return self._newest_export(day)
 
-    def exported_as_now(self, day: date) -> Manifest | None:
+    def export_with_current_filter(self, day: date) -> Manifest | None:
         """Return the newest export of the day with the pipeline's current filter whose files are in the lake."""
         return self._newest_export(
             day, ExportRequest.of(self.workspace(day), self.mixpanel_settings.source).digests
@@ -156,13 +159,13 @@ class Project:
         """Return the newest days with exports in the lake, newest first."""
         found = map(read_key, self.lake.keys(self.pipeline.name))
         days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
-        kept = (day for day in sorted(days, reverse=True) if self.exported(day) is not None)
+        kept = (day for day in sorted(days, reverse=True) if self.newest_export(day) is not None)
         return list(islice(kept, most))
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
         """Open the raw events of an exported day, unchanged; their bytes are verified first."""
-        manifest = self.exported(day)
+        manifest = self.newest_export(day)
         if manifest is None:
             yield iter(())
             return
@@ -198,5 +201,5 @@ class Project:
     def _aep_settings(self, conn_id: str) -> AepSettings:
         return AepSettings.from_connection(**self._connection(conn_id))
 
-    def _connection(self, conn_id: str) -> dict[str, Any]:
+    def _connection(self, conn_id: str) -> ConnectionFields:
         return find_connection(conn_id, self.connections, PROJECT / "airflow_settings.yaml", self.airflow)

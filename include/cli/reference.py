@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from include.cli.__main__ import PROGRAM
@@ -19,21 +19,20 @@ PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 BEGIN, END = "<!-- generated: python -m include.cli.reference -->", "<!-- end of the generated part -->"
 
 
-def commands() -> Iterator[tuple[str, Any]]:
+def commands() -> Iterator[tuple[str, TyperCommand]]:
     """Yield every command with its words, such as ``ledger show``; groups are not commands."""
     yield from _subcommands(get_command(app), ())
 
 
-def _subcommands(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    inner = getattr(command, "commands", None)
-    if inner is None:
+def _subcommands(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
+    if isinstance(command, TyperGroup):
+        for name, each in command.commands.items():
+            yield from _subcommands(each, (*words, name))
+    elif isinstance(command, TyperCommand):
         yield " ".join(words), command
-        return
-    for name, each in inner.items():
-        yield from _subcommands(each, (*words, name))
 
 
-def pipeline_commands() -> dict[str, Any]:
+def pipeline_commands() -> dict[str, TyperCommand]:
     """Return the commands that have a pipeline as their argument, by their words."""
     return {
         words: command
@@ -42,7 +41,7 @@ def pipeline_commands() -> dict[str, Any]:
     }
 
 
-def options_of(command: Any) -> set[str]:
+def options_of(command: TyperCommand) -> set[str]:
     """Return the options of a command, such as ``--lake``."""
     return {"--help", *(name for each in command.params for name in each.opts if name.startswith("--"))}
 
@@ -53,13 +52,13 @@ def common_options() -> frozenset[str]:
     return frozenset(set.intersection(*map(options_of, pipeline_commands().values())))
 
 
-def help_of(words: str, command: Any) -> str:
+def help_of(words: str, command: TyperCommand) -> str:
     """Return the help of a command as a terminal of 80 columns shows it."""
     context = typer.Context(command, info_name=f"{PROGRAM} {words}", terminal_width=80)
     return str(command.get_help(context)).rstrip()
 
 
-def own_help(words: str, command: Any) -> str:
+def own_help(words: str, command: TyperCommand) -> str:
     """Return the help of a command without the options that every command of a pipeline has."""
     kept = [line for line, is_common in _lines(help_of(words, command)) if not is_common]
     return "\n".join(kept).removesuffix("\nOptions:").rstrip()

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from include.aep.client import AepClient
 from include.cli.console import Output, counted
@@ -25,13 +24,13 @@ from include.steps.run_day import DayRun
 from include.steps.transform.dropped_identities import dropped_sentences
 
 STEPS = ("export", "transform", "validate", "stage", "ingest")
-_SAY_SECONDS = 60.0
-_LOOK_SECONDS = 0.5
+_REPORT_SECONDS = 60.0
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class DaysRunner:
-    """Runs days of a project. ``again`` and ``replace`` are the options of ``mixpanel-aep run``."""
+    """Runs days of a project. ``again``, ``replace``: the options of ``mixpanel-aep run``."""
 
     project: Project
     out: Output
@@ -39,9 +38,9 @@ class DaysRunner:
     again: bool = False
     replace: bool = False
     together: Window | None = None
-    """Days that the export may request together."""
+    """The days that one export request may fetch together."""
 
-    def run(self, day: date) -> dict[str, Any]:
+    def run(self, day: date) -> dict[str, object]:
         """Run the five steps of a day; return the counts of each step and the active batches."""
         project, out = self.project, self.out
         workspace = project.workspace(day)  # refuses a day outside the pipeline's bounds
@@ -125,15 +124,15 @@ class BatchReporter:
 
     def __init__(self, aep: AepClient, clock: Clock, out: Output) -> None:
         self._aep, self._clock, self._out = aep, clock, out
-        self._said = clock.seconds()
+        self._reported_at = clock.seconds()
 
     def __call__(self, pending: PendingBatch) -> None:
         """Print the status, if none was printed for a minute."""
-        if self._clock.seconds() - self._said < _SAY_SECONDS:
+        if self._clock.seconds() - self._reported_at < _REPORT_SECONDS:
             return
-        found, self._said = self._aep.batches.find(pending.batch_id), self._clock.seconds()
-        says = f"is {found.status!r}" if found is not None else "is not listed"
-        self._out.print_status("", "ingest", f"waiting for AEP: batch {pending.batch_id} {says}")
+        batch, self._reported_at = self._aep.batches.find(pending.batch_id), self._clock.seconds()
+        state = f"is {batch.status!r}" if batch is not None else "is not listed"
+        self._out.print_status("", "ingest", f"waiting for AEP: batch {pending.batch_id} {state}")
 
 
 @dataclass(frozen=True)
@@ -162,6 +161,6 @@ class _WatchedExporter:
 
     def _watch(self, stream: ExportStream, done: threading.Event) -> None:
         seconds = 0.0
-        while not done.wait(_LOOK_SECONDS):
-            seconds += _LOOK_SECONDS
+        while not done.wait(_POLL_SECONDS):
+            seconds += _POLL_SECONDS
             self.meter.name(f"{self.text}: {stream.lines / seconds:,.0f} events/s")

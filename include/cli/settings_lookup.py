@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
 from include.cli.airflow_deployment import AirflowDeployment
 from include.config.model import Pipeline
 from include.errors import ConfigError, SettingsUnavailable
+from include.http.connection_fields import ConnectionFields
+from include.json_types import JsonMapping
 from include.lake.allowed_lakes import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.lake_address import LAKE_ENVIRONMENT, default_lake
 from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
@@ -34,6 +36,17 @@ _ON_COMMAND_LINE = "--lake"
 _OTHERWISE = "Or set --lake and --connections to Airflow's values."
 
 
+class AirflowAnswer(TypedDict):
+    """The output of ``mixpanel_aep.cli_bridge``: Airflow's variables, connections (None: not found) and settings."""
+
+    lake: str | None
+    lake_secret: str | None
+    connections: dict[str, JsonMapping | None]
+    airflow: str
+    missing_pools: list[str]
+    heartbeat_seconds: float
+
+
 @dataclass(frozen=True)
 class LakeSetting:
     """The lake's URL, and the setting that names it."""
@@ -42,20 +55,20 @@ class LakeSetting:
     origin: str
 
     @property
-    def is_given(self) -> bool:
-        """Return whether ``--lake`` sets the lake."""
+    def is_from_option(self) -> bool:
+        """Whether ``--lake`` sets the lake."""
         return self.origin == _ON_COMMAND_LINE
 
 
 @dataclass(frozen=True)
 class Airflow:
-    """The Airflow of this machine; the lake and ``conn_ids`` are read once."""
+    """The Airflow of this machine. Its variables and the connections ``conn_ids`` are read once, when one is needed."""
 
     conn_ids: tuple[str, ...]
 
     @property
     def is_here(self) -> bool:
-        """Return whether an Airflow is installed and configured: ``airflow.cfg`` exists, or a variable ``AIRFLOW__...``."""
+        """Whether Airflow is installed and configured: ``airflow.cfg`` or an environment variable ``AIRFLOW__...`` exists."""
         home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
         configured = (home / "airflow.cfg").is_file() or any(
             name.startswith("AIRFLOW__") for name in os.environ
@@ -64,30 +77,29 @@ class Airflow:
 
     @property
     def lake(self) -> str | None:
-        """Return the lake in Airflow's variable, if it is set."""
-        return self._answers["lake"] or None
+        """The lake in Airflow's variable, if it is set."""
+        return self._answer["lake"] or None
 
     @property
     def lake_secret(self) -> str | None:
-        """Return the signing keys in Airflow's variable, if they are set."""
-        return self._answers["lake_secret"] or None
+        """The signing keys in Airflow's variable, if they are set."""
+        return self._answer["lake_secret"] or None
 
-    def connection(self, conn_id: str) -> Mapping[str, Any] | None:
-        """Return the fields of a connection, if it exists."""
-        found: Mapping[str, Any] | None = self._answers["connections"][conn_id]
-        return found
+    def connection(self, conn_id: str) -> JsonMapping | None:
+        """Return the fields of a connection, or None if Airflow does not have it."""
+        return self._answer["connections"][conn_id]
 
     @property
     def deployment(self) -> AirflowDeployment:
         """The settings of Airflow that tasks need."""
-        found = self._answers
+        answer = self._answer
         return AirflowDeployment(
-            found["airflow"], tuple(found["missing_pools"]), float(found["heartbeat_seconds"])
+            answer["airflow"], tuple(answer["missing_pools"]), float(answer["heartbeat_seconds"])
         )
 
     @cached_property
-    def _answers(self) -> dict[str, Any]:
-        """Airflow's settings, read once.
+    def _answer(self) -> AirflowAnswer:
+        """What Airflow has, read once in a separate process.
 
         Raises:
             SettingsUnavailable: Airflow could not be read; no default is used then.
@@ -96,41 +108,42 @@ class Airflow:
         command = [sys.executable, "-m", "mixpanel_aep.cli_bridge", *self.conn_ids]
         try:
             done = subprocess.run(command, capture_output=True, timeout=_ANSWER_SECONDS, check=False)  # noqa: S603 - our own module
-            found = json.loads(done.stdout)
+            answer = json.loads(done.stdout)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise SettingsUnavailable(
                 f"Airflow on this machine could not be read for the lake and the connections ({type(error).__name__}).",
                 f"`airflow db check` shows whether it works. {_OTHERWISE}",
             ) from None
-        if "error" in found:
-            sentence, hint = found["error"]
-            kind = ConfigError if found["terminal"] else SettingsUnavailable
+        if "error" in answer:
+            sentence, hint = answer["error"]
+            kind = ConfigError if answer["terminal"] else SettingsUnavailable
             raise kind(sentence, f"{hint} {_OTHERWISE}")
-        return dict(found)
+        read: AirflowAnswer = answer
+        return read
 
 
-def find_lake(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
-    """Return the pipeline's lake and the setting that names it.
+def find_lake(pipeline: Pipeline, option: str | None, airflow: Airflow) -> LakeSetting:
+    """Return the pipeline's lake and the setting that names it. ``option``: the value of ``--lake``.
 
     Raises:
         ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
         SettingsUnavailable: Airflow, whose variable may name it, could not be read.
     """
-    found = _lake_setting(pipeline, given, airflow)
+    found = _lake_setting(pipeline, option, airflow)
     require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
     return found
 
 
-def _lake_setting(pipeline: Pipeline, given: str | None, airflow: Airflow) -> LakeSetting:
-    if pipeline.lake and given and given.rstrip("/") != pipeline.lake.rstrip("/"):
+def _lake_setting(pipeline: Pipeline, option: str | None, airflow: Airflow) -> LakeSetting:
+    if pipeline.lake and option and option.rstrip("/") != pipeline.lake.rstrip("/"):
         raise ConfigError(
             f"The file of pipeline {pipeline.name} sets the lake {pipeline.lake}, but --lake sets another one.",
             "Airflow's tasks use the lake of the file. Omit --lake, or change the file.",
         )
     if pipeline.lake:
         return LakeSetting(pipeline.lake, "lake: of the pipeline file")
-    if given:
-        return LakeSetting(given, _ON_COMMAND_LINE)
+    if option:
+        return LakeSetting(option, _ON_COMMAND_LINE)
     if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
         return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
     if airflow.is_here and (text := airflow.lake):
@@ -149,21 +162,25 @@ def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None
         ConfigError: a key is too short, or has another encoding.
         SettingsUnavailable: Airflow, whose variable may hold them, could not be read.
     """
-    found = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
-    if not found and not lake.is_given and airflow.is_here:
-        found = airflow.lake_secret
-    return SigningKeys.parse(found)
+    keys = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
+    if not keys and not lake.is_from_option and airflow.is_here:
+        keys = airflow.lake_secret
+    return SigningKeys.parse(keys)
 
 
-def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: Airflow) -> dict[str, Any]:
-    """Return a connection's fields, as the settings of both services read them.
+def find_connection(
+    conn_id: str, option: Path | None, default_file: Path, airflow: Airflow
+) -> ConnectionFields:
+    """Return a connection's fields, as ``from_connection`` of both services' settings accepts them.
+
+    ``option``: the file of ``--connections``. ``default_file``: the file to read without that option and without Airflow.
 
     Raises:
-        ConfigError: it was not found or cannot be read; its text is not in the message.
+        ConfigError: the connection was not found or cannot be read; its text is not in the message.
         SettingsUnavailable: Airflow could not be read.
     """
     found = _from_environment(conn_id)
-    if found is None and given is None and airflow.is_here:
+    if found is None and option is None and airflow.is_here:
         found = airflow.connection(conn_id)
         if found is None:
             raise ConfigError(
@@ -171,7 +188,7 @@ def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: 
                 "Create it under Admin > Connections, or pass a file with --connections.",
             )
     if found is None:
-        found = _from_file(given or otherwise, conn_id)
+        found = _from_file(option or default_file, conn_id)
     port = str(found.get("port") or "")
     return {
         "conn_id": conn_id,
@@ -184,7 +201,7 @@ def find_connection(conn_id: str, given: Path | None, otherwise: Path, airflow: 
     }
 
 
-def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
+def _from_environment(conn_id: str) -> JsonMapping | None:
     name = f"AIRFLOW_CONN_{conn_id.upper()}"
     text = os.environ.get(name)
     if not text:
@@ -201,7 +218,7 @@ def _from_environment(conn_id: str) -> Mapping[str, Any] | None:
     return found
 
 
-def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
+def _from_file(path: Path, conn_id: str) -> JsonMapping:
     if not path.is_file():
         raise ConfigError(
             f"The connections file {path.name} was not found.",
@@ -224,13 +241,14 @@ def _from_file(path: Path, conn_id: str) -> Mapping[str, Any]:
     return {key.removeprefix("conn_"): value for key, value in found[conn_id].items()}
 
 
-def _extra(conn_id: str, extra: Any) -> dict[str, Any]:
+def _extra(conn_id: str, extra: object) -> Mapping[str, object]:
+    """Return the extra fields of a connection, which can be an object or its JSON text."""
     try:
-        found = json.loads(extra) if isinstance(extra, str) and extra else extra or {}
+        fields = json.loads(extra) if isinstance(extra, str) and extra else extra or {}
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        fields = None
+    if not isinstance(fields, dict):
         raise ConfigError(
             f"Connection {conn_id}: extra is not an object.", "Write the field extra as a JSON object."
         )
-    return found
+    return fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -14,7 +14,7 @@ from include.config.cron import cron
 LONGEST_HOURS = 20
 """The longest timeout of a task: less than the visibility timeout of deploy/, after which Celery starts a task again."""
 TaskName = Literal[
-    "export", "transform", "validate", "stage", "ingest",
+    "export", "transform", "shards", "validate_shard", "validate", "stage", "ingest",
     "look", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
 ]  # fmt: skip
 
@@ -35,6 +35,8 @@ TASKS: dict[TaskName, TaskDefaults] = {
     # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
     "export": TaskDefaults(timeout_hours=12, pool="mixpanel_export"),
     "transform": TaskDefaults(timeout_hours=2),
+    "shards": TaskDefaults(timeout_hours=0.25),
+    "validate_shard": TaskDefaults(timeout_hours=2),
     "validate": TaskDefaults(timeout_hours=2),
     "stage": TaskDefaults(timeout_hours=2),
     "ingest": TaskDefaults(pool="aep_ingest"),
@@ -52,7 +54,10 @@ TASKS: dict[TaskName, TaskDefaults] = {
     "setup": TaskDefaults(2, 20, 60, 1 / 3, "aep_ingest"),
     "start": TaskDefaults(timeout_hours=0.25),
 }
-"""The defaults of every task, by its name in Airflow; ``setup`` is the pipeline's task of ``mixpanel_aep_setup``."""
+"""The defaults of every task, by its name in Airflow; ``setup`` is the pipeline's task of ``mixpanel_aep_setup``.
+
+``shards`` and ``validate_shard`` exist only with ``shard_events``.
+"""
 
 
 def _printable(value: str) -> str:
@@ -61,7 +66,7 @@ def _printable(value: str) -> str:
     return value
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
@@ -105,8 +110,8 @@ Memory = Annotated[str, _matching(r"[1-9]\d{0,5}(Mi|Gi)", "an amount of memory s
 _UNITS = {"m": 0.001, "Mi": 2.0**20, "Gi": 2.0**30}
 
 
-def amount(quantity: str) -> float:
-    """Return a quantity of Kubernetes as a number: CPUs, or bytes."""
+def quantity_number(quantity: str) -> float:
+    """Return a Kubernetes quantity as a number: ``500m`` as 0.5 CPUs, ``2Gi`` as bytes."""
     unit = next((unit for unit in _UNITS if quantity.endswith(unit)), "")
     return float(quantity.removesuffix(unit)) * _UNITS.get(unit, 1)
 
@@ -116,7 +121,7 @@ class _Section(BaseModel):
 
 
 class TaskSettings(_Section):
-    """The settings of one task; missing ones are taken from the section, then from ``TASKS``."""
+    """The settings of one task; missing ones are taken from the section ``airflow``, then from ``TASKS``."""
 
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
@@ -128,7 +133,7 @@ class TaskSettings(_Section):
     queue: Label | None = None
     """The Celery queue, or the queue that a KubernetesExecutor ignores."""
     cpu: Cpu | None = None
-    """What the task's pod requests of the KubernetesExecutor; the three keys below likewise."""
+    """The CPUs that the task's pod requests (KubernetesExecutor); the three keys below are also of the pod."""
     memory: Memory | None = None
     max_cpu: Cpu | None = None
     max_memory: Memory | None = None
@@ -137,7 +142,7 @@ class TaskSettings(_Section):
     def _within_limits(self) -> Self:
         for name in ("cpu", "memory"):
             least, most = getattr(self, name), getattr(self, f"max_{name}")
-            if least is not None and most is not None and amount(least) > amount(most):
+            if least is not None and most is not None and quantity_number(least) > quantity_number(most):
                 raise ValueError(f"{name} {least} is more than max_{name} {most}")
         return self
 
@@ -147,7 +152,7 @@ class AirflowSettings(_Section):
 
     owner: Label = "data-platform"
     tags: tuple[Label, ...] = ()
-    """In addition to those that the DAGs have anyway."""
+    """Tags of the DAGs, in addition to this project's own tags."""
     schedule: Annotated[str, AfterValidator(_daily)] | None = "daily"
     """None: the daily DAG runs only on request (a backfill, one day, or ``catch_up_days``)."""
     reconcile_schedule: Annotated[str, AfterValidator(_after_settling_or_cron)] | None = "after_settling"
@@ -160,17 +165,19 @@ class AirflowSettings(_Section):
     priority: Priority | None = None
     tasks: dict[TaskName, TaskSettings] = {}
 
+    # Each keyword argument has its own type, and callers unpack them into the constructors of operators.
     def task_args(self, name: TaskName) -> dict[str, Any]:
-        """Return the arguments of Airflow's ``BaseOperator`` for a task, without those for its pod."""
+        """Return the keyword arguments of Airflow's ``BaseOperator`` for a task, without those for its pod."""
+        task = self._task_defaults(name)
         return {
             "owner": self.owner,
-            "retries": self._value(name, "retries"),
-            "retry_delay": timedelta(seconds=self._value(name, "retry_delay_seconds")),
+            "retries": task.retries,
+            "retry_delay": timedelta(seconds=task.retry_delay_seconds),
             "retry_exponential_backoff": 2.0,  # a multiplier; True would mean 1.0, a constant delay
-            "max_retry_delay": timedelta(seconds=self._value(name, "max_retry_delay_seconds")),
-            "execution_timeout": timedelta(hours=self._value(name, "timeout_hours")),
-            "pool": self._value(name, "pool"),
-            "priority_weight": self._value(name, "priority"),
+            "max_retry_delay": timedelta(seconds=task.max_retry_delay_seconds),
+            "execution_timeout": timedelta(hours=task.timeout_hours),
+            "pool": task.pool,
+            "priority_weight": task.priority,
             **({"queue": queue} if (queue := self.tasks.get(name, TaskSettings()).queue) else {}),
         }
 
@@ -182,11 +189,15 @@ class AirflowSettings(_Section):
 
     @property
     def pools(self) -> frozenset[str]:
-        """The pools that the file names."""
+        """The names of all pools in the pipeline file."""
         return frozenset(each.pool for each in self.tasks.values() if each.pool)
 
-    def _value(self, name: TaskName, key: str) -> Any:
-        for place in (self.tasks.get(name), self, TASKS[name]):
-            if (value := getattr(place, key, None)) is not None:
-                return value
-        return None
+    def _task_defaults(self, name: TaskName) -> TaskDefaults:
+        """Return the defaults of a task, with the values of this section and then those of the task's own settings."""
+        configured = {
+            field.name: value
+            for settings in (self, self.tasks.get(name))
+            for field in fields(TaskDefaults)
+            if (value := getattr(settings, field.name, None)) is not None
+        }
+        return replace(TASKS[name], **configured)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from include.config.shares import share
+from include.json_types import JsonObject
 
 AlertKind = Literal[
     "failed", "late", "quarantine", "volume", "properties", "credentials", "missing", "refresh"
@@ -35,7 +36,7 @@ def _class_path(path: str) -> str:
     return path
 
 
-def _without_secrets(kwargs: dict[str, Any]) -> dict[str, Any]:
+def _without_secrets(kwargs: JsonObject) -> JsonObject:
     """Refuse secrets: pipeline files are kept in repositories."""
     if secret := _secret_name(kwargs):
         raise ValueError(
@@ -44,8 +45,8 @@ def _without_secrets(kwargs: dict[str, Any]) -> dict[str, Any]:
     return kwargs
 
 
-def _secret_name(value: Any, name: str = "") -> str | None:
-    """Return the name of an argument that may hold a secret: for its name, or for its value."""
+def _secret_name(value: object, name: str = "") -> str | None:
+    """Return the name of the first argument whose name or value looks like that of a secret, or None."""
     if isinstance(value, dict):
         for key, inner in value.items():
             is_connection = str(key).lower().endswith("conn_id")
@@ -66,7 +67,7 @@ class NotifierSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     class_path: Annotated[str, Field(alias="class"), AfterValidator(_class_path)]
-    kwargs: Annotated[dict[str, Any], AfterValidator(_without_secrets)] = {}
+    kwargs: Annotated[JsonObject, AfterValidator(_without_secrets)] = {}
     """The arguments of the class. Their texts are Jinja templates, with ``alert`` in the context."""
     kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
 
@@ -94,4 +95,4 @@ class Alerts(BaseModel):
     credentials: dict[str, date] = {}
     """The last day of each credential, by a name for people."""
     credentials_days: int = Field(30, ge=1, le=365)
-    """``credentials``: how many days before that."""
+    """``credentials``: how many days before its last day a credential raises the alert."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -20,7 +20,7 @@ def _code(value: str) -> str:
 
 
 class IdentitySource(BaseModel):
-    """One identity. ``value`` and ``authenticated_state`` may be expressions of the mapping language."""
+    """The namespace and the value of one identity; ``value`` and ``authenticated_state`` may be mapping expressions."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,7 +30,7 @@ class IdentitySource(BaseModel):
     authenticated_state: str = "ambiguous"
 
 
-def _as_source(value: Any) -> Any:
+def _as_source(value: object) -> object:
     return {"namespace": value} if isinstance(value, str) else value
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from include.errors import ConfigError
+from include.json_types import JsonObject, JsonValue
 
 _LIMIT_BYTES = 4 * 1024 * 1024
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> object:
     """Return the content of a JSON file.
 
     Raises:
@@ -23,14 +23,17 @@ def read_json(path: Path) -> Any:
             "Check that it is the intended file.",
         )
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_once)
+        value: object = json.loads(
+            path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_duplicates
+        )
+        return value
     except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path.name} is not valid JSON: {error}.", "Correct the JSON at that position."
         ) from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_duplicates(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     unique = dict(pairs)
     if len(unique) < len(pairs):
         names = [name for name, _ in pairs]

@@ -6,10 +6,11 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from include.config.model import Pipeline
 from include.errors import ConfigError
@@ -48,13 +49,13 @@ def pipeline_names(folder: Path | None = None) -> list[str]:
     return sorted(path.stem for path in (folder or pipelines_folder()).glob("*.yaml"))
 
 
-def neighbour_names(pipeline: Pipeline) -> frozenset[str]:
-    """Return the names of all pipeline files in the pipeline's own folder and in the default one, itself included.
+def known_pipeline_names(pipeline: Pipeline) -> frozenset[str]:
+    """Return the names of all pipeline files that may use the pipeline's dataset: those of its folder and of the default folder.
 
-    A file of another folder may be a copy of a file in the default folder, which Airflow runs.
+    The pipeline itself is included. Its file may be a copy of a file in the default folder, which Airflow runs.
     """
-    own = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
-    return frozenset({*own, *pipeline_names()})
+    in_its_folder = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
+    return frozenset({*in_its_folder, *pipeline_names()})
 
 
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
@@ -70,26 +71,26 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
 
 
 def load_readable_pipelines(
-    folder: Path | None = None, but: str | None = None
+    folder: Path | None = None, except_name: str | None = None
 ) -> tuple[list[Pipeline], list[ConfigError]]:
-    """Return the valid pipelines, and the errors of the other files; without the pipeline ``but``."""
+    """Return the valid pipelines of a folder by name, and the errors of its other files, without the file of ``except_name``."""
     folder = folder or pipelines_folder()
     pipelines: list[Pipeline] = []
     faults: list[ConfigError] = []
     for path in sorted(folder.glob("*.yaml")):
-        if path.stem == but:
+        if path.stem == except_name:
             continue
         try:
             pipeline = load_pipeline(path)
             for other in pipelines:
-                require_apart(other, pipeline)
+                require_no_conflict(other, pipeline)
             pipelines.append(pipeline)
         except ConfigError as fault:
             faults.append(fault)
     return pipelines, faults
 
 
-def require_apart(one: Pipeline, other: Pipeline) -> None:
+def require_no_conflict(one: Pipeline, other: Pipeline) -> None:
     """Check that two pipelines do not conflict.
 
     Raises:
@@ -125,14 +126,15 @@ def load_pipeline(path: Path) -> Pipeline:
         )
     data, lines = _read_yaml(path)
     try:
-        return Pipeline.model_validate({"name": path.stem, **data}).of_folder(path.parent)
+        return Pipeline.model_validate({"name": path.stem, **data}).with_folder(path.parent)
     except ValidationError as error:
-        faults = _causes([dict(fault) for fault in error.errors()])
+        faults = _causes(error.errors())
         sentences = "; ".join(_sentence(path, lines, fault) for fault in faults)
         raise ConfigError(sentences if sentences.endswith("?") else f"{sentences}.") from None
 
 
-def _read_yaml(path: Path) -> tuple[dict[str, Any], _Lines]:
+def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
+    """Return the keys of a pipeline file, and the line number of each key and list entry by its path."""
     try:
         text = path.read_text(encoding="utf-8")
         # Aliases are refused: a short file with aliases can expand to gigabytes.
@@ -177,7 +179,7 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
             _note_lines(path, value, (*at, number), lines)
 
 
-def _causes(faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
     """Return the errors without those of lists that count as empty only because their entries are invalid."""
     places = [tuple(fault["loc"]) for fault in faults]
     return [
@@ -187,7 +189,7 @@ def _causes(faults: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
+def _sentence(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
     at = tuple(fault["loc"])
     line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), 1)
     where, key = f"{path.name}:{line}", ".".join(map(str, at))
@@ -198,15 +200,16 @@ def _sentence(path: Path, lines: _Lines, fault: dict[str, Any]) -> str:
         return f"{where} is missing the key {key!r}"
     if at[-1:] == ("[key]",):
         return f"{where} has an unknown key {key.removesuffix('.[key]')!r}; the known ones are {fault['ctx']['expected']}"
-    said = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
-    return f"{where} {key}: {said}" if key else f"{where}: {said}"
+    remedy = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return f"{where} {key}: {remedy}" if key else f"{where}: {remedy}"
 
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
+    """Return the keys of the section of a pipeline file at a path; empty where the path is not a section."""
     model: type[BaseModel] = Pipeline
     parts = iter(at)
     for part in parts:
-        annotation: Any = model.model_fields[str(part)].annotation
+        annotation: object = model.model_fields[str(part)].annotation
         if get_origin(annotation) is UnionType:  # an optional section
             annotation = get_args(annotation)[0]
         if get_origin(annotation) is dict:  # sections by a customer-defined name

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +22,7 @@ from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
 from include.config.cron import cron
 from include.config.identities import Identities, IdentityPlaceholders
+from include.config.mixpanel_source import ConnectionId, MixpanelSource
 from include.config.shares import share
 
 
@@ -31,30 +30,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def iana_name(name: Any) -> str:
-    """Return the IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
-    from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source uses Windows zone names
-
-    if not isinstance(name, str):
-        raise ValueError(f"{name!r} is not a time zone; write a name like 'Europe/Berlin'")  # noqa: TRY004 - pydantic expects a ValueError
-    known = _known_zones()
-    if name in known:
-        return name
-    if name in win_tz:
-        return win_tz[name]
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, [*known, *win_tz], n=1, cutoff=0.5)
-    raise ValueError(f"{name!r} is not a time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
-
-
-@cache
-def _known_zones() -> frozenset[str]:
-    """Return the time zones of this machine, cached: listing them takes longer than reading a pipeline file."""
-    return frozenset(available_timezones())
-
-
-def percent(value: Any) -> float:
+def percent(value: object) -> float:
     """Return a percentage from 0 to 100, the unit of AEP's error threshold."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise ValueError(
@@ -76,32 +52,7 @@ def _printable(value: str) -> str:
     return value
 
 
-# A connection's id becomes the name of an environment variable and a part of an asset's URI.
-ConnectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
 Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
-
-
-class MixpanelSource(_Section):
-    """The Mixpanel project, and its time convention."""
-
-    conn_id: ConnectionId = "mixpanel_default"
-    timezone: Annotated[str, BeforeValidator(iana_name)]
-    time_is: Literal["utc", "project_local"]
-    events: tuple[str, ...] = ()
-    where: str | None = None
-    time_in_ms: bool = False
-    backfill_window_days: int = Field(30, ge=1, le=90)
-    """The most days that a backfill exports with one request; 1: every day has its own request."""
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The project's time zone."""
-        return ZoneInfo(self.timezone)
-
-    @property
-    def day_zone(self) -> ZoneInfo:
-        """The zone in which Mixpanel counts this project's days (UTC for projects since 2023)."""
-        return self.zone if self.time_is == "project_local" else ZoneInfo("UTC")
 
 
 class AepTarget(_Section):
@@ -147,7 +98,7 @@ Rule = Literal[
 
 
 class Quality(_Section):
-    """Thresholds for rejecting a partition, and rules in addition to the schema (docs/quality.md)."""
+    """When a day fails its validation, and the settings of the quality rules that are not in the schema (docs/quality.md)."""
 
     max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
     max_removed: Annotated[float, BeforeValidator(share)] = 0.5
@@ -205,6 +156,8 @@ class Pipeline(_Section):
     settle_hours: float = Field(6, ge=0, le=240)
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
     catch_up_days: int = Field(0, ge=0, le=60)
+    shard_events: int | None = Field(None, ge=1000)
+    """A day with more rows is validated in shards of about so many rows, by several tasks. None: by one task."""
     start_date: date
     end_date: date | None = None
     lake: str | None = None
@@ -215,15 +168,15 @@ class Pipeline(_Section):
         """The folder of the pipeline file; None for a pipeline that was not read from a file."""
         return self._folder
 
-    def of_folder(self, folder: Path) -> Self:
-        """Return a copy of the pipeline with the folder of its file."""
+    def with_folder(self, folder: Path) -> Self:
+        """Return a copy of the pipeline that keeps the folder of its file."""
         copy = self.model_copy()
         copy._folder = folder
         return copy
 
     @property
-    def asks_for_retention(self) -> bool:
-        """Whether the pipeline file has ``retention``, so that a failure to delete is an error."""
+    def has_retention(self) -> bool:
+        """Whether the pipeline file has the section ``retention``; then a failure to delete is an error."""
         return "retention" in self.model_fields_set
 
     @property
@@ -233,7 +186,7 @@ class Pipeline(_Section):
 
     @property
     def identity_properties(self) -> tuple[str, ...]:
-        """The properties whose unchanged values are identities. Computed identities are excluded, because their fields do not hold the identity."""
+        """The Mixpanel properties whose values are identities without a computation."""
         return tuple(name for name, source in self.identities.items() if source.value is None)
 
     @property

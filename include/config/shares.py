@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Any
 
 
-def share(value: Any) -> float:
+def share(value: object) -> float:
     """Return ``"0.5%"`` or ``0.005`` as a share between 0 and 1.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: the value is not a share between 0 and 1.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
     # Via Decimal: 0.7% must equal 7 of 1000.

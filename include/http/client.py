@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -188,18 +188,20 @@ def _was_never_sent(fault: Exception) -> bool:
     return isinstance(reason, urllib3.exceptions.NewConnectionError)
 
 
-def _result(state: RetryCallState) -> Any:
+def _result(state: RetryCallState) -> object:
     assert state.outcome is not None
     return state.outcome.result()
 
 
 def _wait(state: RetryCallState) -> float:
-    failure: _Failure = _result(state)
+    failure = _result(state)
+    assert isinstance(failure, _Failure)
     return 0.0 if failure.renewed else next_wait(state, failure.wait_seconds)
 
 
 def _log_failure(state: RetryCallState) -> None:
-    failure: _Failure = _result(state)
+    failure = _result(state)
+    assert isinstance(failure, _Failure)
     wait = state.next_action.sleep if state.next_action else 0.0
     log.info(
         "%s Retrying (attempt %d) in %.0f s.",

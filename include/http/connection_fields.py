@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import NotRequired, TypedDict
 from urllib.parse import urlsplit
 
 from include.errors import ConfigError
@@ -13,7 +13,19 @@ from include.errors import ConfigError
 CORRECT_IT = "Correct it under Admin > Connections; docs/own-project.md lists where to find each value."
 
 
-def refuse_unknown(conn_id: str, extra: Mapping[str, Any], known: Iterable[str]) -> None:
+class ConnectionFields(TypedDict):
+    """The fields of an Airflow connection that a client's settings are read from; ``schema`` is a text field of Airflow's form."""
+
+    conn_id: str
+    login: str | None
+    password: str | None
+    host: str | None
+    port: int | None
+    extra: Mapping[str, object]
+    schema: NotRequired[str | None]
+
+
+def refuse_unknown(conn_id: str, extra: Mapping[str, object], known: Iterable[str]) -> None:
     """Refuse unknown extra fields, so that an edited connection cannot switch off TLS, or add a proxy or an address.
 
     Raises:
@@ -37,25 +49,25 @@ def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -
         ConfigError: naming the field and the expected kind of value.
     """
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
-        given = "is empty" if value in ("", None) else "has another format"
-        raise ConfigError(f"Connection {conn_id}: {field} must be {meaning}; it {given}.", CORRECT_IT)
+        problem = "is empty" if value in ("", None) else "has another format"
+        raise ConfigError(f"Connection {conn_id}: {field} must be {meaning}; it {problem}.", CORRECT_IT)
 
 
-def required_field(conn_id: str, name: str, extra: Mapping[str, Any], schema: str | None) -> str:
-    """Return a field that has to be filled: from ``schema``, a standard field of Airflow's form, or from the extra fields.
+def required_field(conn_id: str, name: str, extra: Mapping[str, object], schema: str | None) -> str:
+    """Return the required field ``name`` of a connection, from ``schema`` or from the extra fields; "" where both are empty.
 
-    Airflow folds extra fields away, so that its form has the required one among the standard fields.
+    Airflow's form hides extra fields until a user opens them, so the required field uses the standard field ``schema``.
 
     Raises:
         ConfigError: the two places have different values.
     """
-    given = {text for value in (extra.get(name), schema) if (text := str(value or ""))}
-    if len(given) > 1:
+    values = {text for value in (extra.get(name), schema) if (text := str(value or ""))}
+    if len(values) > 1:
         raise ConfigError(
             f"Connection {conn_id}: {name} of the extra fields differs from the field of the form.",
             CORRECT_IT,
         )
-    return given.pop() if given else ""
+    return values.pop() if values else ""
 
 
 def flag(conn_id: str, name: str, value: object) -> bool:

@@ -24,7 +24,7 @@ class RetryAction(Enum):
     BACK_OFF = "back off"
     """Retry after Retry-After, or after an exponentially growing time, if the request is idempotent."""
     SLOW_DOWN = "slow down"
-    """As BACK_OFF, for every request: the service states that it did not begin."""
+    """As BACK_OFF, also if the request is not idempotent: the service states that it did not process the request."""
     REFRESH = "refresh"
     """Retry once with a new token, then FAIL."""
 

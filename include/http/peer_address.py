@@ -19,10 +19,10 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
         AddressRefused: naming the host.
     """
     address = ip_address(peer.partition("%")[0])
-    leads = address_scope(address)
-    if host == "localhost" or leads is AddressScope.PUBLIC:
+    scope = address_scope(address)
+    if host == "localhost" or scope is AddressScope.PUBLIC:
         return
-    if leads is AddressScope.NEVER or not private_network:
+    if scope is AddressScope.NEVER or not private_network:
         raise AddressRefused(
             f"The host name {host} resolves to {address}, which is not on the internet; no data was sent to it.",
             f"Check this machine's DNS and hosts file. If a gateway of your company has this address, "

@@ -43,13 +43,13 @@ class HttpRequest:
     before: Callable[[], None] | None = None
     """Called before every attempt."""
     on_retry_after: Callable[[float], None] | None = None
-    """Called with the seconds, from 1 s to 1 h, that a service which refuses the rate of requests asks to wait."""
+    """Called with the seconds, from 1 s to 1 h, for which a service that limits the request rate requests a pause."""
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a client knows about its service."""
+    """A service as its client needs it: its name, error rules, secrets, headers and token refresh."""
 
     name: str
     rules: Sequence[ErrorRule]
@@ -64,7 +64,7 @@ class Service:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """Timeouts in seconds, and the number of attempts."""
+    """The timeouts of a request in seconds, and the number of attempts."""
 
     connect_seconds: float = 30.0
     idle_seconds: float = 120.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import requests
@@ -13,6 +12,7 @@ import urllib3
 
 from include.clock import Clock
 from include.errors import ServiceUnavailable
+from include.json_types import JsonObject, JsonValue
 
 CHUNK_BYTES = 256 * 1024
 _LARGEST_BODY_BYTES = 64 * 1024 * 1024  # a resolved XDM schema of 10 000 fields is below 10 MB
@@ -53,19 +53,20 @@ class Response:
                     )
             return cls(response.status_code, response.headers, bytes(body))
 
-    def json(self) -> Any:
+    def json(self) -> JsonValue:
         """Return the body as JSON.
 
         Raises:
             ServiceUnavailable: the body is not JSON, such as a gateway's HTML page.
         """
         try:
-            return msgspec.json.decode(self.body)
+            value: JsonValue = msgspec.json.decode(self.body)
+            return value
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # raised below, so that the error's context contains no byte of the body
         raise self.unexpected("a body that is not JSON")
 
-    def json_object(self) -> dict[str, Any]:
+    def json_object(self) -> JsonObject:
         """Return the body as a JSON object.
 
         Raises:
@@ -76,7 +77,7 @@ class Response:
             return value
         raise self.unexpected("JSON that is not an object")
 
-    def optional_json(self) -> Any:
+    def optional_json(self) -> JsonValue:
         """Return the body as JSON, or None when it is empty.
 
         Raises:

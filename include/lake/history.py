@@ -92,7 +92,7 @@ class History:
         return f"{self.prefix}/ids/{day.isoformat()}/{digest_part(digest)}.parquet"
 
     def key(self, name: str) -> str:
-        """Return the key of a file about the whole history."""
+        """Return the key of the file ``name``.json of the history, such as ``index``."""
         return f"{self.prefix}/{name}.json"
 
     def bound_source(self) -> Source | None:
@@ -124,7 +124,7 @@ class History:
         return binding
 
     def require_source(self) -> bool:
-        """Return whether the history is bound, which it is from its first load on.
+        """Check that the history is not bound to another source; return whether it is bound, as it is from its first load on.
 
         Raises:
             AnotherSource: the history is bound to another Mixpanel project.
@@ -140,7 +140,7 @@ class History:
         return bound is not None
 
     def bind(self, pipeline: str, at: str) -> None:
-        """Bind the history to its source, once.
+        """Bind the history to its source, unless it is bound. ``at``: the time, as an ISO 8601 text.
 
         Raises:
             AnotherSource: another run bound the history to another Mixpanel project.

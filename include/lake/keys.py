@@ -15,12 +15,15 @@ from include.redact import one_line
 STEP_FOLDERS = {
     "export": "raw",
     "transform": "xdm",
+    "validate_shard": "valid-shards",
     "validate": "valid",
     "stage": "staged",
 }
 
 MANIFEST_NAME = "manifest.json"
 REMOVAL_NAME = "removed.json"
+REFUSED_NAME = "refused.jsonl.gz"
+"""The file of a shard's quarantine records."""
 HISTORIES = "_histories"
 """The folder of all histories; pipeline names cannot begin with an underscore."""
 SUPPRESSION = "_suppressed"
@@ -95,6 +98,11 @@ def schema_key(pipeline: str, digest: str) -> str:
 def alert_key(pipeline: str, digest: str) -> str:
     """Return the key of the record that an alert was sent."""
     return f"{pipeline}/alerts/{digest_part(digest)}.json"
+
+
+def alert_claim_key(pipeline: str, lock: str, number: int) -> str:
+    """Return the key of a record that a process is sending an alert. ``lock``: a digest of the alert and its recipient."""
+    return f"{pipeline}/alerts/{digest_part(lock)}/{number:06}.json"
 
 
 def digest_part(digest: str) -> str:

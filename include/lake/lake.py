@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from obstore.exceptions import BaseError, NotFoundError
 
-from include.errors import AccessDenied, PipelineError, UnsafeStore
+from include.errors import PipelineError, UnsafeStore
 from include.failpoint import failpoint
 from include.lake.keys import is_removable
 from include.lake.lake_address import default_lake, lake_address
 from include.lake.signing_keys import SigningKeys
 from include.lake.stores.bucket_store import BucketStore
-from include.lake.stores.create_only_probe import PROBE_KEY, prove_create_only, prove_once
+from include.lake.stores.create_only_probe import prove_once
 from include.lake.stores.endpoint import loopback_endpoint
 from include.lake.stores.folder_store import FolderStore
 from include.lake.stores.object_store import LakeObject, ObjectStore, OpenedObject
 from include.lake.stores.retry_settings import patience_seconds
-from include.lake.stores.store_errors import forbids, store_error, unsupported
+from include.lake.stores.store_errors import store_error, unsupported
 
 __all__ = ["Download", "Lake", "LakeObject", "default_lake", "sha256_file"]
 _ABSENT = (NotFoundError, FileNotFoundError)
@@ -42,8 +42,8 @@ class Lake:
 
     Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``signing_keys``:
     the keys that sign records (``include.lake.records``); by default those of the environment, if any.
-    ``retry_policy``: how many seconds requests are repeated while the store is unavailable; by default the setting of the
-    environment.
+    ``retry_seconds``: for how many seconds requests are repeated while the store is unavailable; by default the setting of
+    the environment.
 
     Raises:
         LakeError: from every method, where the store cannot be read or written.
@@ -52,19 +52,19 @@ class Lake:
     """
 
     def __init__(
-        self, url: str, signing_keys: SigningKeys | None = None, *, retry_policy: float | None = None
+        self, url: str, signing_keys: SigningKeys | None = None, *, retry_seconds: float | None = None
     ) -> None:
         self.url = url.rstrip("/")
         parts = lake_address(self.url)
         self.root = Path(parts.path) if parts.scheme == "file" else None
         self.signing_keys = signing_keys or SigningKeys.of_environment()
-        self._patience = patience_seconds() if retry_policy is None else retry_policy
+        self.retry_seconds = patience_seconds() if retry_seconds is None else retry_seconds
         try:
             self._store: ObjectStore = (
-                FolderStore(self.root) if self.root is not None else BucketStore(self.url, self._patience)
+                FolderStore(self.root) if self.root is not None else BucketStore(self.url, self.retry_seconds)
             )
         except (BaseError, OSError, ValueError) as error:
-            raise self._error("open", "", error) from None
+            raise self.error("open", "", error) from None
 
     @property
     def exists(self) -> bool:
@@ -82,7 +82,7 @@ class Lake:
         except _ABSENT:
             return None
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
 
     @contextmanager
     def opened(self, key: str) -> Iterator[OpenedObject | None]:
@@ -93,11 +93,11 @@ class Lake:
         except _ABSENT:
             pass
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
         try:
             yield found
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
         finally:
             if found is not None:
                 found.close()
@@ -121,7 +121,7 @@ class Lake:
                     f"The store of lake {self.url} does not implement create-only puts (HTTP 501).",
                     "Use a store that supports If-None-Match: * on PUT.",
                 ) from None
-            raise self._error("write", key, error) from None
+            raise self.error("write", key, error) from None
 
     def replace(self, key: str, body: bytes) -> None:
         """Put an object, replacing an existing one: only for objects that can be rebuilt, such as an index."""
@@ -129,7 +129,7 @@ class Lake:
         try:
             self._store.put(key, BytesIO(body))
         except (BaseError, OSError) as error:
-            raise self._error("write", key, error) from None
+            raise self.error("write", key, error) from None
 
     def upload(self, key: str, source: Path) -> None:
         """Copy a local file to the lake; a reader never sees a partial file."""
@@ -139,7 +139,7 @@ class Lake:
             try:
                 self._store.put(key, file)
             except (BaseError, OSError) as error:
-                raise self._error("write", key, error) from None
+                raise self.error("write", key, error) from None
         failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Download:
@@ -156,7 +156,7 @@ class Lake:
                     file.write(chunk)
                     size += len(chunk)
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
         return Download(target, size, digest.hexdigest())
 
     def keys(self, prefix: str) -> Iterator[str]:
@@ -171,7 +171,7 @@ class Lake:
         except _ABSENT:
             return
         except (BaseError, OSError) as error:
-            raise self._error("list", prefix, error) from None
+            raise self.error("list", prefix, error) from None
 
     def folders(self, prefix: str) -> list[str]:
         """Return the names of the folders directly below a prefix, in order."""
@@ -180,7 +180,7 @@ class Lake:
         except _ABSENT:
             return []
         except (BaseError, OSError) as error:
-            raise self._error("list", prefix, error) from None
+            raise self.error("list", prefix, error) from None
 
     def has(self, key: str) -> bool:
         """Return whether the object exists."""
@@ -189,7 +189,7 @@ class Lake:
         except _ABSENT:
             return False
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
         return True
 
     def remove_object(self, key: str) -> None:
@@ -208,14 +208,14 @@ class Lake:
         except _ABSENT:
             return
         except (BaseError, OSError) as error:
-            raise self._error("remove", key, error) from None
+            raise self.error("remove", key, error) from None
 
     def modified(self, key: str) -> datetime:
-        """Return when the object was written."""
+        """Return when the object was last written, in UTC."""
         try:
             return self._store.head(key).modified
         except (BaseError, OSError) as error:
-            raise self._error("read", key, error) from None
+            raise self.error("read", key, error) from None
 
     def remove_unfinished(self, before: datetime) -> int:
         """Remove the temporary files of puts that a process crash interrupted; return their number.
@@ -225,53 +225,20 @@ class Lake:
         return self._store.remove_unfinished(before) if isinstance(self._store, FolderStore) else 0
 
     def check_writable(self) -> None:
-        """Check now rather than after an hour of export; raises LakeError, AccessDenied or UnsafeStore."""
-        prove_once(self)
-
-    def prove(self) -> None:
-        """Check create-only puts again, and that the lake can be listed.
+        """Check that the lake can be written, before work that would be lost otherwise.
 
         Raises:
-            UnsafeStore: the store does not enforce create-only puts.
-            AccessDenied: the credential lacks permission to read, list or write, which the sentence names.
+            LakeError, AccessDenied, UnsafeStore: it cannot be written safely.
         """
-        next(self.keys(""), None)
-        self.read(PROBE_KEY)
-        try:
-            prove_create_only(self)
-        except AccessDenied as denied:
-            raise AccessDenied(
-                f"This credential may list and read the lake {self.url}, but not write it, so it could not be checked whether "
-                "the store enforces create-only puts.",
-                denied.hint,
-            ) from None
+        prove_once(self)
 
     @property
     def on_this_machine(self) -> bool:
         """Whether the lake is a folder, or an emulated store that is reached over loopback."""
         return self.root is not None or loopback_endpoint()
 
-    def open_to_anyone(self) -> bool:
-        """Return whether a store can be listed, or an object read, without credentials."""
-        self.check_writable()
-        anonymous = BucketStore(self.url, self._patience, skip_signature=True)
-        probes: tuple[Callable[[], Any], ...] = (
-            anonymous.probe_read,
-            lambda: anonymous.head(PROBE_KEY),
-        )
-        for probe in probes:
-            try:
-                probe()
-            except NotFoundError:
-                continue
-            except (BaseError, OSError) as error:
-                if forbids(error):
-                    continue
-                raise self._error("check access without credentials to", "", error) from None
-            return True
-        return False
-
-    def _error(self, verb: str, key: str, error: Exception) -> PipelineError:
+    def error(self, verb: str, key: str, error: Exception) -> PipelineError:
+        """Return the error for a store's exception; ``verb``: the failed operation, such as ``read``."""
         return store_error(self.url, verb, key, error)
 
 

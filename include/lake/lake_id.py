@@ -9,7 +9,6 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from typing import Any
 
 from include.errors import BadManifest, ForeignLake, LakeError
 from include.lake.lake import Lake
@@ -54,17 +53,17 @@ def read_lake_id(lake: Lake) -> str | None:
     return found
 
 
-def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
+def ensure_lake_id(lake: Lake, new_id: str | None = None) -> str:
     """Return the lake's id, creating one where it is missing; concurrent callers all return the same id.
 
-    ``wanted``: the id to write, for ``recover``, which rebuilds the lake of a dataset's tag; by default a random id.
+    ``new_id``: the id to write where none exists; by default a random id. ``recover`` passes the id of a dataset's tag.
 
     Raises:
-        ValueError: ``wanted`` is not 32 hex digits.
+        ValueError: ``new_id`` is not 32 hex digits.
     """
-    if wanted is not None and not _ID.fullmatch(wanted):
+    if new_id is not None and not _ID.fullmatch(new_id):
         raise ValueError("a lake id is 32 hex digits")
-    new = wanted or secrets.token_hex(16)
+    new = new_id or secrets.token_hex(16)
     found = read_lake_id(lake)
     if found is None:
         create_record(lake, LAKE_ID_KEY, json.dumps({"version": VERSION, "id": new}).encode())
@@ -77,13 +76,14 @@ def ensure_lake_id(lake: Lake, wanted: str | None = None) -> str:
     return found
 
 
-def tagged_lake_id(dataset: Mapping[str, Any]) -> str | None:
+def tagged_lake_id(dataset: Mapping[str, object]) -> str | None:
     """Return the lake id in a dataset's tags, or None where it is missing.
 
     Raises:
         ForeignLake: the tag does not contain exactly one id.
     """
-    values = dict(dataset["tags"]).get(LAKE_TAG) or []
+    tags = dataset["tags"]
+    values = tags.get(LAKE_TAG) if isinstance(tags, Mapping) else None
     if not values:
         return None
     if not isinstance(values, list) or len(values) != 1 or not _ID.fullmatch(str(values[0])):
@@ -94,7 +94,7 @@ def tagged_lake_id(dataset: Mapping[str, Any]) -> str | None:
     return str(values[0])
 
 
-def check_lake_id(lake: Lake, dataset: Mapping[str, Any]) -> None:
+def check_lake_id(lake: Lake, dataset: Mapping[str, object]) -> None:
     """Compare the lake's id with the dataset's tag; both may be missing, for setups older than lake ids.
 
     Raises:

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -28,8 +28,10 @@ Kind = Literal["claimed", "created", "completing", "active", "failed", "empty", 
 
 
 class LedgerRecord(BaseModel):
-    """One event of a load. ``content`` is the staged manifest's content digest, ``run`` the run that wrote the record.
+    """One event in the life of a batch: its creation, its result, or its removal.
 
+    ``content``: the digest of the staged rows. ``staged``: the digest of the stage step's output. ``run``: the run that
+    wrote the record.
     ``replaces``: the batches that this batch replaces when it becomes active.
     ``ids``: the file with the ``_id``s of the batch; None in records of version 1.
     ``refused``: the file with the ``_id``s of the day's rows that AEP has refused and that are in no active batch at the
@@ -37,7 +39,7 @@ class LedgerRecord(BaseModel):
     ``recipe``: how the ``_id``s are computed (``include.xdm.events.event_id``); version 1 had one recipe only.
     ``made_of``: digests of the filter, the mapping, the schema and the time convention.
     ``history``: the digest of the target; empty in records of version 1.
-    ``note``: the reason, where a person or AEP changed something; ``run`` is the person then.
+    ``note``: the reason for a change that a person or AEP made; ``run`` is the person then.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,14 +61,14 @@ class LedgerRecord(BaseModel):
     made_of: dict[str, str] = {}
     history: str = ""
 
-    def about(self) -> dict[str, Any]:
-        """Return the fields that identify the record's rows: every later record of its batch repeats them."""
+    def row_fields(self) -> dict[str, object]:
+        """Return the fields that identify the batch's rows; every later record of the batch repeats them."""
         return self.model_dump(include={"content", "staged", "ids", "refused", "recipe", "made_of"})
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """A partition's records, oldest first."""
+    """The ledger of one day in one history."""
 
     lake: Lake
     prefix: str
@@ -76,7 +78,7 @@ class Ledger:
     """The digest of the target, which every record repeats."""
 
     def records(self) -> list[LedgerRecord]:
-        """Return all records.
+        """Return all records, oldest first.
 
         Raises:
             BadManifest: a record is unreadable, missing, or of a newer version.
@@ -86,13 +88,18 @@ class Ledger:
         newest = max((int(match[1]) for match in found if match), default=0)
         return [self._record(number) for number in range(1, newest + 1)]
 
-    def append(self, seen: list[LedgerRecord], kind: Kind, **fields: Any) -> list[LedgerRecord]:
-        """Write the record after the last one of ``seen``, and return the longer list.
+    def append(self, seen: list[LedgerRecord], kind: Kind, **fields: object) -> list[LedgerRecord]:
+        """Write a record with the number after the last one of ``seen``, and return ``seen`` with it.
+
+        ``fields``: the fields of :class:`LedgerRecord`, without ``number``, ``kind`` and ``history``.
 
         Raises:
             Conflict: another run wrote that record after ``seen`` was read; nothing was changed.
         """
-        record = LedgerRecord(number=len(seen) + 1, kind=kind, history=self.history, **fields)
+        number = len(seen) + 1
+        record = LedgerRecord.model_validate(
+            {**fields, "number": number, "kind": kind, "history": self.history}
+        )
         key = self.key(record.number)
         body = record.model_dump_json(indent=1).encode()
         failpoint(f"ledger.{kind}.before")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,11 +20,12 @@ from include.lake.records import create_record, read_record
 VERSION = 2
 """The newest supported version. Only deltas have it, because programs without support for deltas must not read them."""
 _DELTA_VERSION = 2
-StepName = Literal["export", "transform", "validate", "stage"]
-STEPS: tuple[StepName, ...] = get_args(StepName)
-"""The steps that publish an output, in their order."""
+StepName = Literal["export", "transform", "validate_shard", "validate", "stage"]
+"""What publishes an output: a step of a day, or ``validate_shard``, which checks a part of a large day for ``validate``."""
+STEPS: tuple[StepName, ...] = ("export", "transform", "validate", "stage")
+"""The steps of a day that publish an output, in their order."""
 PREVIOUS_STEP: dict[StepName, StepName] = {
-    "transform": "export", "validate": "transform", "stage": "validate",
+    "transform": "export", "validate_shard": "transform", "validate": "transform", "stage": "validate",
 }  # fmt: skip
 """The step that creates the input of a step; its digest is among the inputs under the step's name."""
 
@@ -90,11 +91,11 @@ class Manifest(_Record):
     @property
     def keys(self) -> set[str]:
         """The keys of all own files that a later step reads; they may be in the folder of an earlier step."""
-        events = self.details.get("events")  # of transform
+        listed = (self.details.get("events"), self.details.get("refused"))  # of transform; of validate_shard
         without = self.delta.without if self.delta else None
         return (
             {file.key for file in self.files}
-            | ({str(events["key"])} if events else set())
+            | {str(each["key"]) for each in listed if each}
             | ({without.key} if without else set())
         )
 

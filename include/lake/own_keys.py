@@ -11,11 +11,12 @@ DAY = r"\d{4}-\d{2}-\d{2}"
 OUTPUT_FILES = {
     "raw": r"(?:events(?:-[0-9a-f]{16})?|(?:added|removed)-[0-9a-f]{16})\.jsonl\.gz",
     "xdm": r"(?:part-\d{5}|events|superseded)\.parquet",
+    "valid-shards": r"part-\d{5}\.parquet|refused\.jsonl\.gz",
     "valid": r"part-\d{5}\.parquet",
     "staged": r"events-[0-9a-f]{16}\.(?:parquet|json)",
 }
 """The names of an output's files, by its folder; ``keys.py`` has the names of the manifest and the removal record."""
-_OUTPUTS = "|".join(rf"{folder}/{DIGEST}/{name}" for folder, name in OUTPUT_FILES.items())
+_OUTPUTS = "|".join(rf"{folder}/{DIGEST}/(?:{name})" for folder, name in OUTPUT_FILES.items())
 BUDGET = r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/(?:\d{9,18}|state)\.json"
 """A ticket, or the state, of a rate budget."""
 _KEYS = (
@@ -30,8 +31,9 @@ _KEYS = (
     rf"_histories/{DIGEST}/ledger/{DAY}/\d{{6,}}\.json",
     rf"_histories/{DIGEST}/ids/{DAY}/{DIGEST}\.parquet",
     rf"{PIPELINE}/(?:schemas|alerts)/{DIGEST}\.json",
+    rf"{PIPELINE}/alerts/{DIGEST}/\d{{6,}}\.json",
     rf"{PIPELINE}/{DAY}/(?:{_OUTPUTS})",
-    rf"{PIPELINE}/{DAY}/(?:raw|xdm|valid|staged)/{DIGEST}/(?:manifest|removed)\.json",
+    rf"{PIPELINE}/{DAY}/(?:raw|xdm|valid-shards|valid|staged)/{DIGEST}/(?:manifest|removed)\.json",
     rf"{PIPELINE}/{DAY}/quarantine/[a-z]+-{DIGEST}\.jsonl\.gz",
     rf"{PIPELINE}/{DAY}/report/{DIGEST}\.html",
     rf"{PIPELINE}/{DAY}/looks/{DIGEST}\.json",

@@ -30,7 +30,7 @@ _STATE = "state.json"
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most ``most`` in any ``seconds``; each request counts as 1, or as its amount if ``of_amounts``."""
+    """A limit of ``most`` requests in any ``seconds``, or, if ``of_amounts``, of amounts (such as bytes) with the sum ``most``."""
 
     most: float
     seconds: float
@@ -38,7 +38,7 @@ class RateLimit:
 
 
 class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request: when it was admitted, in epoch seconds, and its amount. ``pause`` is set on a pause: until when."""
+    """A request that was admitted at ``at`` (epoch seconds), or a pause of all requests until ``pause`` (epoch seconds)."""
 
     at: float
     amount: float = 1.0
@@ -63,9 +63,10 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError)
 
 @dataclass(frozen=True)
 class RateBudget:
-    """The budget in ``folder`` of the lake. ``refuse`` raises the error for a wait that is longer than the patience.
+    """The shared limits of one service, whose tickets are in ``folder`` of the lake.
 
-    ``refuse`` is called with the seconds to wait, and with the limit that requires it; None: the service asked for a pause.
+    ``patience_seconds``: the longest wait within ``acquire``. ``refuse``: raises the error for a longer wait; called
+    with the seconds to wait and the limit that requires it, None for a pause that the service requested.
     """
 
     lake: Lake

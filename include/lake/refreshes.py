@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 
 from include.errors import BadManifest
+from include.json_types import JsonObject
 from include.lake.keys import digest_part
 from include.lake.lake import Lake
 from include.lake.records import read_record
 
 
-def read_refresh(lake: Lake, key: str) -> dict[str, Any] | None:
+def read_refresh(lake: Lake, key: str) -> JsonObject | None:
     """Return a refresh: ``export`` (a digest), ``at`` (an instant in UTC) and more; None where it is missing.
 
     Raises:

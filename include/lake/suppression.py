@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TypedDict
 
 from include.errors import BadManifest, ConfigError, Conflict
 from include.lake.keys import SUPPRESSION
@@ -38,11 +38,24 @@ _SALT_BYTES = 16
 _CACHED_IDS = 100_000
 
 
+class _HashSettings(TypedDict):
+    """How a record's hashes are computed. ``key``: the id of the lake's key; None if ``salt`` (hex) is the only secret."""
+
+    version: int
+    project_id: int
+    key: str | None
+    salt: str
+
+
+class _Record(_HashSettings):
+    hashes: list[str]
+
+
 @dataclass(frozen=True)
 class Suppression:
-    """The forgotten people of one Mixpanel project. ``number``: that of the list's newest record, for any project.
+    """The forgotten people of one Mixpanel project; its truth value is false if the list has no people of the project.
 
-    ``secrets``: the keys of the hashes. An empty list is false.
+    ``number``: the number of the list's newest record, of any project. ``secrets``: the HMAC keys of the ``hashes``.
     """
 
     project_id: int
@@ -55,22 +68,22 @@ class Suppression:
 
     def is_user(self, value: str) -> bool:
         """Return whether a user id belongs to a forgotten person."""
-        return self._has_cached(USER, value)
+        return self._is_forgotten(USER, value)
 
     def is_device(self, value: str) -> bool:
         """Return whether a device id belongs to a forgotten person."""
-        return self._has_cached(DEVICE, value)
+        return self._is_forgotten(DEVICE, value)
 
     @cached_property
-    def _has_cached(self) -> Callable[[str, str], bool]:
-        return lru_cache(_CACHED_IDS)(self._find)  # an export repeats the same ids many times
+    def _is_forgotten(self) -> Callable[[str, str], bool]:
+        return lru_cache(_CACHED_IDS)(self._has_hash)  # an export repeats the same ids many times
 
-    def _find(self, kind: str, value: str) -> bool:
+    def _has_hash(self, kind: str, value: str) -> bool:
         return any(_hash(secret, kind, self.project_id, value) in self.hashes for secret in self.secrets)
 
 
 def read_suppression(lake: Lake, project_id: int) -> Suppression:
-    """Read the project's part of the suppression list.
+    """Return the project's part of the suppression list.
 
     Raises:
         ConfigError: a part of the list was created with a key that this process does not have.
@@ -85,7 +98,7 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
     found: dict[bytes, None] = {}
     hashes: set[str] = set()
     for number in numbers:
-        record = _read(lake, number)
+        record = _read_people(lake, number)
         if record["project_id"] == project_id:
             found[_secret(lake, record)] = None
             hashes.update(record["hashes"])
@@ -95,7 +108,9 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
 def suppress(
     lake: Lake, project_id: int, users: Iterable[str], devices: Iterable[str], *, at: str, by: str
 ) -> Suppression:
-    """Add new ids to the list, and return the resulting list.
+    """Add the ids of ``users`` and ``devices`` to the suppression list, and return the project's new list.
+
+    ``at``: the time, as an ISO 8601 text; ``by``: the person who requested it. Both are written to the record.
 
     Raises:
         Conflict: another process changed the list at the same time.
@@ -105,10 +120,10 @@ def suppress(
     added[DEVICE] = [each for each in devices if not known.is_device(each)]
     if not added[USER] and not added[DEVICE]:
         return known
-    record = _new_record(lake, project_id, known.number)
-    secret = _secret(lake, record)
+    settings = _new_hash_settings(lake, project_id, known.number)
+    secret = _secret(lake, settings)
     hashes = {_hash(secret, kind, project_id, value) for kind, values in added.items() for value in values}
-    body = json.dumps({**record, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
+    body = json.dumps({**settings, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
     if not create_record(lake, _key(known.number + 1), body):
         raise Conflict(
             f"Another process changed the suppression list {lake.uri(_PEOPLE)} at the same time.",
@@ -123,7 +138,7 @@ def newest_number(lake: Lake) -> int:
 
 
 def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection[str]) -> None:
-    """Store the ``_id``s of a day's dropped events, which AEP may still contain. They are digests."""
+    """Store the ``_id``s of a day's events that were dropped for forgotten people; AEP may still contain these events."""
     if not ids:
         return
     named = sorted(ids)
@@ -132,7 +147,7 @@ def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection
 
 
 def forgotten_days(lake: Lake, project_id: int) -> set[date]:
-    """Return the days with known events of forgotten people, from one listing."""
+    """Return the days of which ``_id``s of forgotten people are stored; this lists the lake once."""
     found = map(_IDS.fullmatch, lake.keys(f"{SUPPRESSION}/ids/{project_id}"))
     return {date.fromisoformat(each[1]) for each in found if each}
 
@@ -164,16 +179,16 @@ def _key(number: int) -> str:
     return f"{_PEOPLE}/{number:06d}.json"
 
 
-def _read(lake: Lake, number: int) -> dict[str, Any]:
+def _read_people(lake: Lake, number: int) -> _Record:
     key = _key(number)
     try:
-        record = json.loads(read_record(lake, key) or b"")
-        complete = {"version", "project_id", "key", "salt", "hashes"} <= record.keys()
+        record: _Record = json.loads(read_record(lake, key) or b"")
+        complete = _Record.__required_keys__ <= record.keys()
     except (ValueError, TypeError, AttributeError):
         complete = False
     if not complete or record["version"] > VERSION:
         raise _unreadable(lake, key)
-    return dict(record)
+    return record
 
 
 def _unreadable(lake: Lake, key: str) -> BadManifest:
@@ -183,31 +198,31 @@ def _unreadable(lake: Lake, key: str) -> BadManifest:
     )
 
 
-def _new_record(lake: Lake, project_id: int, number: int) -> dict[str, Any]:
-    """Return a new record without hashes. It reuses the salt of an earlier record of the same key, because each salt costs a hash per id."""
+def _new_hash_settings(lake: Lake, project_id: int, number: int) -> _HashSettings:
+    """Return the settings of a new record.
+
+    The salt of an earlier record with the same lake key is reused, because a lookup computes one hash for each salt.
+    """
     key = _signing_key(lake.signing_keys)
+    version, salt = VERSION, secrets.token_hex(_SALT_BYTES)
     for record in _newest_first(lake, number):
         if (record["project_id"], record["key"]) == (project_id, key):
-            return {name: record[name] for name in ("version", "project_id", "key", "salt")}
-    return {
-        "version": VERSION,
-        "project_id": project_id,
-        "key": key,
-        "salt": secrets.token_hex(_SALT_BYTES),
-    }
+            version, salt = record["version"], record["salt"]
+            break
+    return _HashSettings(version=version, project_id=project_id, key=key, salt=salt)
 
 
-def _newest_first(lake: Lake, number: int) -> Iterator[dict[str, Any]]:
-    return (_read(lake, each) for each in range(number, 0, -1))
+def _newest_first(lake: Lake, number: int) -> Iterator[_Record]:
+    return (_read_people(lake, each) for each in range(number, 0, -1))
 
 
 def _signing_key(signing_keys: SigningKeys | None) -> str | None:
     return next(iter(signing_keys.keys)) if signing_keys is not None else None
 
 
-def _secret(lake: Lake, record: dict[str, Any]) -> bytes:
-    """Return the key of a record's hashes."""
-    salt, name = bytes.fromhex(record["salt"]), record["key"]
+def _secret(lake: Lake, settings: _HashSettings) -> bytes:
+    """Return the HMAC key of a record's hashes."""
+    salt, name = bytes.fromhex(settings["salt"]), settings["key"]
     if name is None:
         return salt
     secret = lake.signing_keys.keys.get(name) if lake.signing_keys is not None else None

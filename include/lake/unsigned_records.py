@@ -65,7 +65,9 @@ def has_inventory(lake: Lake) -> bool:
 
 
 def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: str) -> str:
-    """Put a signed list of records; return its key.
+    """Put a signed inventory of ``records`` (digests by key), and return its key.
+
+    ``at``: the time, as an ISO 8601 text; ``by``: the person; ``why``: the person's reason. The inventory contains them.
 
     Raises:
         ValueError: the lake has no signing key.

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 _DAY = timedelta(days=1)
 _NEIGHBOURS = 7
-"""A day's volume is estimated from that many of the days nearest to it: a week has busy and quiet days."""
+"""How many of the nearest days with a known volume an estimate uses: a week, which has busy and quiet days."""
 
 
 @dataclass(frozen=True, order=True)
@@ -35,9 +35,10 @@ class Window:
 
 @dataclass(frozen=True)
 class WindowLimits:
-    """The limits of a window. ``most_bytes``: its exports, compressed, as they lie in scratch until they are published.
+    """The limits of a window.
 
-    ``unknown_days``: the most days of a window when the volume of no day is known.
+    ``most_bytes``: the compressed size of its exports, which are in the scratch folder until all of them are published.
+    ``unknown_days``: the most days of a window when no day's volume is known.
     """
 
     most_days: int = 30
@@ -88,9 +89,9 @@ def halved_window_size(days: int) -> int:
 
 
 def cell_of(day: date, start_date: date, size: int) -> Window:
-    """Return the part of the calendar, ``size`` days counted from ``start_date``, in which tasks agree about windows.
+    """Return the cell of a day: cells are spans of ``size`` days that follow each other from ``start_date`` on.
 
-    A window never exceeds a cell, so tasks of different cells never wait for each other.
+    A window never crosses the border of a cell, so tasks of different cells never wait for each other.
     """
     number = (day - start_date).days // size
     first = start_date + number * size * _DAY
@@ -114,11 +115,11 @@ def plan_backfill(
     volume, and the windows after it are an estimate without volumes.
     """
     windows: list[Window] = []
-    for _, some in cells(days, start_date, limits.most_days):
-        left = some
+    for _, days_of_cell in cells(days, start_date, limits.most_days):
+        left = days_of_cell
         if not bytes_of and not windows:
-            windows = plan_windows(some, bytes_of, limits)[:1]
-            left = [day for day in some if day > windows[0].last]
+            windows = plan_windows(days_of_cell, bytes_of, limits)[:1]
+            left = [day for day in days_of_cell if day > windows[0].last]
             limits = replace(limits, unknown_days=limits.most_days)
         windows += plan_windows(left, bytes_of, limits)
     return windows

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Protocol
+from typing import Protocol
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import RequestRefused
@@ -32,7 +32,7 @@ class Budget(Protocol):
         """Return when a request may be sent, or raise Throttled."""
 
     def pause(self, seconds: float) -> None:
-        """Note that Mixpanel asked for a pause."""
+        """Make all requests wait for ``seconds``, because Mixpanel requested a pause."""
 
 
 @dataclass(frozen=True)
@@ -192,13 +192,13 @@ def _export_params(
 
 
 def _names(response: Response) -> list[str]:
-    found = response.json()
-    if isinstance(found, list) and all(isinstance(name, str) for name in found):
-        return found
+    names = response.json()
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return list(map(str, names))
     raise response.unexpected("JSON that is not a list of names")
 
 
-def _me(body: Mapping[str, Any], project_id: int) -> Me:
+def _me(body: Mapping[str, object], project_id: int) -> Me:
     results = _object(body.get("results"))
     project = _object(_object(results.get("projects")).get(str(project_id)))
     if not project:
@@ -209,7 +209,7 @@ def _me(body: Mapping[str, Any], project_id: int) -> Me:
     )
 
 
-def _object(value: object) -> dict[str, Any]:
+def _object(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from itertools import islice
 
-from include.config.model import MixpanelSource
+from include.config.mixpanel_source import MixpanelSource
 from include.errors import AccessDenied, ConfigError, Throttled
 from include.mixpanel.client import MixpanelClient
 
@@ -22,7 +22,7 @@ _LONGEST = timedelta(days=365)
 
 @dataclass(frozen=True)
 class EventFilter:
-    """The event names that Mixpanel has, and the ``unchecked`` names, which exceed the limit of exports."""
+    """The names in ``mixpanel.events`` that Mixpanel has, and those that were not checked to save export requests."""
 
     found: tuple[str, ...]
     unchecked: tuple[str, ...]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from include.errors import PartitionNotClosed, WrongClock
 
 if TYPE_CHECKING:
-    from include.config.model import MixpanelSource
+    from include.config.mixpanel_source import MixpanelSource
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
@@ -35,10 +35,11 @@ class EventTime:
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
-    """Convert ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone.
+    """Return the day and the instant of an event's ``time``.
 
-    ``arrival_ms`` is ``$mp_api_timestamp_ms`` (always UTC): in the autumn fold, the latest of the two instants that is
-    not after the arrival is used.
+    ``wall_ms``: ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone. ``arrival_ms``:
+    ``$mp_api_timestamp_ms``, always UTC. Where the clock showed ``time`` twice (autumn), the later instant is used if it
+    is not after the arrival, else the earlier one.
 
     Raises:
         OverflowError: the value is outside years 1 to 9999.
@@ -82,7 +83,7 @@ def day_end(day: date, zone: ZoneInfo) -> datetime:
 def latest_instant(day: date, zone: ZoneInfo) -> datetime:
     """Return the end of the instants that ``event_time`` assigns to ``day``.
 
-    It is later than the day's own end where nonexistent wall-clock times, shifted by the offset before the gap, exceed it.
+    It can be later than the end of the day: a wall-clock time that the clock skipped is shifted to a later instant.
     """
     last = datetime.combine(day, time.max, tzinfo=zone).astimezone(UTC)
     return max(day_end(day, zone), last + timedelta(microseconds=1))
@@ -93,8 +94,8 @@ def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> dateti
     return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
 
 
-def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
-    """Raise an error if Mixpanel began to send the export before the day ended, by Mixpanel's clock.
+def require_closed_at_mixpanel(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
+    """Refuse an export that Mixpanel began to send before the day ended, by Mixpanel's clock.
 
     ``sent_at``: the response's Date; None where it is missing.
 
@@ -112,7 +113,7 @@ def require_closed_there(day: date, source: MixpanelSource, sent_at: datetime | 
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
-    """Raise an error if the day has not yet ended in the project's time zone.
+    """Refuse a day that has not yet ended in the time zone in which Mixpanel counts the project's days.
 
     Raises:
         PartitionNotClosed: naming the zone.

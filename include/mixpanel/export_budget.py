@@ -17,7 +17,7 @@ EXPORT_LIMITS = (EXPORTS_AN_HOUR, RateLimit(3, 1.0))
 
 @dataclass(frozen=True)
 class ExportBudget:
-    """The exports of a project: of its requests, and of the pauses that Mixpanel asks for."""
+    """Admits the export requests of one project: within its rate limits, and not during a pause that Mixpanel requested."""
 
     lake: Lake
     project_id: int
@@ -61,7 +61,7 @@ class ExportBudget:
         )
         if limit is None:
             raise Throttled(
-                f"Mixpanel asked for a pause of all exports of project {self.project_id}.",
+                f"Mixpanel requested a pause of all exports of project {self.project_id} (Retry-After).",
                 when,
                 wait_seconds=wait,
             )

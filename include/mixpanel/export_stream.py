@@ -15,7 +15,7 @@ from include.failpoint import failpoint
 from include.http.response import StreamedResponse
 from include.mixpanel.export_guard import GunzipStream
 from include.mixpanel.line_scanner import LineScanner
-from include.mixpanel.raw_file import Gzipped, RawFile, hashed_file
+from include.mixpanel.raw_file import GzipWriter, RawFile, hashed_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
 _AGAIN = "No file was published; a retry exports the day again."
@@ -82,7 +82,7 @@ class ExportStream:
             PipelineError: the errors of iterating.
         """
         with hashed_file(path) as file:
-            gzipped = Gzipped(file)
+            gzipped = GzipWriter(file)
             self._gunzip = GunzipStream(keep=file.write)
             for piece in self._pieces():
                 if not self._is_gzip:

@@ -42,7 +42,7 @@ class RawFile:
 
 
 class HashedFile:
-    """A file being written, with the digest of its bytes."""
+    """A file that is being written, with the number and the SHA-256 of its bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -61,10 +61,10 @@ class HashedFile:
         return self._hash.hexdigest()
 
 
-class Gzipped:
-    """Compresses into a file: one gzip member, whose header contains no time and no name.
+class GzipWriter:
+    """Compresses bytes to a file as one gzip member, whose header contains no time and no name.
 
-    isal's output depends on how the input is split, so the input is split into blocks of a fixed size.
+    The same bytes give the same file: isal's output depends on the size of the blocks, so all blocks have one size.
     """
 
     def __init__(self, file: HashedFile) -> None:
@@ -84,12 +84,12 @@ class Gzipped:
         self._file.write(self._packer.compress(self._held) + self._packer.flush())
 
 
-class RawLines:
-    """Writes individual lines to a file of raw events."""
+class RawLineWriter:
+    """Writes lines to a file of raw events, and counts them."""
 
     def __init__(self, path: Path, file: HashedFile) -> None:
         self._path, self._file = path, file
-        self._gzip = Gzipped(file)
+        self._gzip = GzipWriter(file)
         self._rows = self._not_events = 0
 
     def write(self, line: bytes) -> None:
@@ -116,7 +116,7 @@ def hashed_file(path: Path) -> Iterator[HashedFile]:
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
     """Write lines, given without their newlines."""
     with hashed_file(path) as file:
-        raw = RawLines(path, file)
+        raw = RawLineWriter(path, file)
         for line in lines:
             raw.write(line)
         return raw.finish()

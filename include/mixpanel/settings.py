@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self, Unpack
 
 from include.errors import ConfigError
-from include.http.connection_fields import check, flag, refuse_unknown, required_field
+from include.http.connection_fields import ConnectionFields, check, flag, refuse_unknown, required_field
 from include.http.sandbox_address import check_sandbox_url, sandbox_address
 from include.lake.history import Source
 
@@ -57,36 +56,27 @@ class MixpanelSettings:
         check_sandbox_url(self.conn_id, self.sandbox_url)
 
     @classmethod
-    def from_connection(
-        cls,
-        *,
-        conn_id: str,
-        login: str | None,
-        password: str | None,
-        host: str | None,
-        port: int | None,
-        extra: Mapping[str, Any],
-        schema: str | None = None,
-    ) -> Self:
-        """Read a connection: login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
+    def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
+        """Return the settings of a connection: login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Mixpanel's, or an invalid field.
         """
+        conn_id, extra = fields["conn_id"], fields["extra"]
         refuse_unknown(conn_id, extra, EXTRA_FIELDS)
         region = str(extra.get("region") or "us").lower()
-        project_id = required_field(conn_id, "project_id", extra, schema)
+        project_id = required_field(conn_id, "project_id", extra, fields.get("schema"))
         check(conn_id, "project_id", project_id, r"[1-9][0-9]{0,17}", "the project's number")
         return cls(
-            username=login or "",
-            secret=password or "",
+            username=fields["login"] or "",
+            secret=fields["password"] or "",
             project_id=int(project_id),
             region=region,
             sandbox_url=sandbox_address(
                 conn_id,
                 sandbox=flag(conn_id, "extra sandbox", extra.get("sandbox", False)),
-                host=host,
-                port=port,
+                host=fields["host"],
+                port=fields["port"],
                 own_hosts=[DATA_HOSTS[region]] if region in DATA_HOSTS else [],
             ),
             conn_id=conn_id,
@@ -109,7 +99,7 @@ class MixpanelSettings:
 
     @property
     def other_regions(self) -> str:
-        """The other regions, as text."""
+        """The other regions for a message, such as ``eu or in``."""
         return " or ".join(region for region in DATA_HOSTS if region != self.region)
 
     @property

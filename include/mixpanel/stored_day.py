@@ -23,9 +23,9 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def stored_day(line: bytes, *, in_ms: bool) -> date | None:
-    """Return the day whose export contains a line: the line's ``time`` as UTC, in old projects as wall-clock time.
+    """Return the day whose export contains a line: the day of the line's ``time``, without a time zone conversion.
 
-    None where the line has no ``time`` that is a number and a valid date.
+    ``in_ms``: the unit of ``time`` is milliseconds instead of seconds. None where ``time`` is missing or not a valid date.
     """
     text = property_text(line, "time")
     try:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from include.errors import ConfigError
 
 if TYPE_CHECKING:
-    from include.config.model import MixpanelSource
+    from include.config.mixpanel_source import MixpanelSource
 
 QUARTER_SECONDS = 900
 """Zone offsets differ by multiples of a quarter of an hour, and live events arrive within a few minutes."""
@@ -46,7 +46,10 @@ class _Votes:
     not_project_local: int = 0
 
     def add_event(self, quarter: int, offset: int) -> None:
-        """Count one event. ``quarter``: the difference between its time and its arrival; ``offset``: the zone's UTC offset; both in quarters of an hour."""
+        """Count one event.
+
+        ``quarter``: its arrival minus its ``time``; ``offset``: the zone's UTC offset; both in quarters of an hour.
+        """
         self.rows += 1
         if not offset:  # at UTC the two conventions are equal
             return
@@ -56,14 +59,19 @@ class _Votes:
         self.not_utc += quarter == -offset or quarter < -1
         self.not_project_local += quarter == 0 or quarter < -offset - 1
 
-    def of(self, name: str) -> tuple[int, int]:
-        """Return the number of events that support a convention, and the number that contradict the convention."""
-        return (self.utc, self.not_utc) if name == UTC_TIME else (self.project_local, self.not_project_local)
+    def counts(self, convention: str) -> tuple[int, int]:
+        """Return how many events support a convention, and how many contradict it."""
+        return (
+            (self.utc, self.not_utc)
+            if convention == UTC_TIME
+            else (self.project_local, self.not_project_local)
+        )
 
-    def says(self, name: str) -> bool:
+    def support(self, convention: str) -> bool:
         """Return whether the events clearly support a convention."""
-        mine, against = self.of(name)
-        return mine >= max(_ENOUGH_OF_A_LIBRARY, self.rows * _ENOUGH_SHARE) and mine >= _CLEARLY * against
+        matching, against = self.counts(convention)
+        least = max(_ENOUGH_OF_A_LIBRARY, self.rows * _ENOUGH_SHARE)
+        return matching >= least and matching >= _CLEARLY * against
 
 
 @dataclass
@@ -114,7 +122,7 @@ class TimeEvidence:
 
     @property
     def lowest_hours(self) -> float | None:
-        """The smallest difference that is not an exception, in hours: the lower mode."""
+        """The smallest difference, in hours, that at least a tenth of the live events have; None without events."""
         often = [quarter for quarter, rows in self.quarters.items() if rows >= self.rows * _ENOUGH_SHARE]
         return min(often) * QUARTER_SECONDS / 3600 if often else None
 
@@ -128,20 +136,22 @@ class TimeEvidence:
         """``utc`` or ``project_local``; None: too few live events, or no clear agreement."""
         if self._enough(UTC_TIME, _CLEARLY):
             return UTC_TIME
-        mine, other = (
-            sum(votes.says(name) for votes in self.libraries.values()) for name in (LOCAL_TIME, UTC_TIME)
+        local, utc = (
+            sum(votes.support(name) for votes in self.libraries.values()) for name in (LOCAL_TIME, UTC_TIME)
         )
-        if self._enough(LOCAL_TIME, _ALL_BUT_UNANIMOUSLY) and mine >= _CLEARLY_MORE_LIBRARIES * other:
+        if self._enough(LOCAL_TIME, _ALL_BUT_UNANIMOUSLY) and local >= _CLEARLY_MORE_LIBRARIES * utc:
             return LOCAL_TIME
         return None
 
-    def _enough(self, name: str, clearly: int) -> bool:
-        mine, against = self.total.of(name)
-        return mine >= max(_ENOUGH_ROWS, self.rows * _ENOUGH_SHARE) and mine >= clearly * against
+    def _enough(self, convention: str, factor: int) -> bool:
+        """Return whether enough events support a convention, and ``factor`` times as many as contradict it."""
+        matching, against = self.total.counts(convention)
+        least = max(_ENOUGH_ROWS, self.rows * _ENOUGH_SHARE)
+        return matching >= least and matching >= factor * against
 
 
 def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
-    """Return whether both values are dates between 1970 and 2100; others prove nothing."""
+    """Return whether both values (milliseconds) are dates between 1970 and 2100, so that their difference has a meaning."""
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 
@@ -154,7 +164,7 @@ def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeli
     measured = evidence.verdict
     if measured is None or measured == source.time_is:
         return
-    rows, _ = evidence.total.of(measured)
+    rows, _ = evidence.total.counts(measured)
     raise ConfigError(
         f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {evidence.rows} live events reached "
         f"Mixpanel {_describe_difference(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",

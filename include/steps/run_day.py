@@ -9,7 +9,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from include.aep.batch_budget import BatchBudget
@@ -30,6 +30,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 if TYPE_CHECKING:
     from include.steps.export.step import Exporter
     from include.steps.export.window_export import FetchAhead
+    from include.steps.validate.shards import Shard
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -57,6 +58,10 @@ class _DaySteps(ABC):
     def transform(self, raw: Manifest) -> Manifest:
         """Map an export."""
         return self._report_step(self._run_step(raw, self._transform))
+
+    def validate_shard(self, mapped: Manifest, shard: Shard) -> Manifest:
+        """Validate one shard of mapped rows; ``validate`` does it for shards that no task has validated."""
+        return self._run_step(mapped, partial(self._validate_shard, shard))
 
     def validate(self, mapped: Manifest) -> Manifest:
         """Validate mapped rows."""
@@ -89,6 +94,11 @@ class _DaySteps(ABC):
         from include.steps.validate.step import validate_partition
 
         return validate_partition(self.workspace, mapped, with_files=with_files)
+
+    def _validate_shard(self, shard: Shard, mapped: Manifest) -> Manifest:
+        from include.steps.validate.shard_step import validate_shard
+
+        return validate_shard(self.workspace, mapped, shard)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
         """Return the result of a step; if files of its input were removed, run it on an input that is created again."""

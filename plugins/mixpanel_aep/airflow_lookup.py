@@ -8,9 +8,9 @@ A "not found" is therefore confirmed by a request to each place that Airflow rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from airflow.sdk import BaseHook, Variable
+from airflow.sdk import BaseHook, Connection, Variable
 from airflow.sdk.exceptions import (
     AirflowNotFoundException,
     AirflowRuntimeError,
@@ -20,6 +20,9 @@ from airflow.sdk.exceptions import (
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.errors import AccessDenied, ConfigError, SettingsUnavailable
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.comms import GetConnection, GetVariable, GetVariableKeys
 
 LAKE_PREFIX = "mixpanel_aep"
 """The prefix of this project's variables."""
@@ -40,8 +43,8 @@ def read_variable(name: str, clock: Clock = SYSTEM_CLOCK) -> str | None:
     return _read_confirmed("variable", name, lambda: Variable.get(name, default=None) or None, clock)
 
 
-def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Any:
-    """Return a connection.
+def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Connection:
+    """Return the connection with this id.
 
     Raises:
         ConfigError: no connection has this id.
@@ -58,18 +61,19 @@ def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Any:
     return found
 
 
-def _connection(conn_id: str) -> Any:
+def _connection(conn_id: str) -> Connection | None:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         return None
 
 
-def _read_confirmed(kind: Kind, name: str, ask: Callable[[], T | None], clock: Clock) -> T | None:
+def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: Clock) -> T | None:
+    """Return the result of ``read``; None only if every place that Airflow reads confirms that the setting is absent."""
     reason = ""
     for wait in (*_WAIT_SECONDS, None):
         try:
-            found = ask()
+            found = read()
             if found is not None or _is_absent(kind, name):
                 return found
             reason = "its responses disagree"
@@ -126,20 +130,20 @@ def _exists_in_api_server(kind: Kind, name: str) -> bool:
     # ended cannot be mistaken for "not found".
     _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
     try:
-        answer = _send(GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name))
+        response = _send(GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name))
     except AirflowRuntimeError as error:
         if error.error.error is not _NOT_FOUND[kind]:
             raise
         _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
         return False
-    return bool(getattr(answer, "value", None)) if kind == "variable" else answer is not None
+    return bool(getattr(response, "value", None)) if kind == "variable" else response is not None
 
 
-def _send(message: Any) -> Any:
+def _send(message: GetVariable | GetConnection | GetVariableKeys) -> object:
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import ErrorResponse
 
-    answer = task_runner.SUPERVISOR_COMMS.send(message)
-    if isinstance(answer, ErrorResponse):
-        raise AirflowRuntimeError(answer)
-    return answer
+    response = task_runner.SUPERVISOR_COMMS.send(message)
+    if isinstance(response, ErrorResponse):
+        raise AirflowRuntimeError(response)
+    return response

@@ -1,10 +1,9 @@
 """Reports to the command line what Airflow on this machine has: ``python -m mixpanel_aep.cli_bridge CONN_ID...``.
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
-than that of the tasks, it would load every event a second time. The result is one JSON object on standard output:
-``{"lake": url or null, "lake_secret": keys or null, "connections": {id: fields or null}, "airflow": version,
-"missing_pools": [name], "heartbeat_seconds": number}`` or ``{"error": [sentence, hint], "terminal": bool}``. It holds
-secrets, so it is only meant for a pipe.
+than that of the tasks, it would load every event a second time. The result is one JSON object on standard output: an
+``include.cli.settings_lookup.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
+it is only meant for a pipe.
 """
 
 from __future__ import annotations
@@ -13,16 +12,23 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from include.cli.settings_lookup import AirflowAnswer
+    from include.json_types import JsonMapping
 
 
-def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
-    """Return the lake variable and the connections as Airflow's own processes see them.
+def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
+    """Return Airflow's variables, connections and settings as Airflow's own processes read them.
 
     Raises:
         PipelineError: Airflow could not report it, or the lake's folder is not for several machines.
     """
     from urllib.parse import urlsplit
+
+    from airflow import __version__
+    from airflow.configuration import conf
 
     from include.errors import ConfigError
     from include.lake.lake import default_lake
@@ -33,7 +39,7 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
     lake = read_variable(LAKE_VARIABLE)
     if urlsplit(lake or default_lake()).scheme == "file":
         require_shared(lake or default_lake())
-    connections: dict[str, Any] = {}
+    connections: dict[str, JsonMapping | None] = {}
     for conn_id in conn_ids:
         try:
             conn = read_connection(conn_id)
@@ -44,27 +50,30 @@ def answer(conn_ids: Sequence[str]) -> dict[str, Any]:
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "schema", "extra")
         }
     secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
-    return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
+    return {
+        "lake": lake,
+        "lake_secret": secret,
+        "connections": connections,
+        "airflow": __version__,
+        "missing_pools": _missing_pools(),
+        "heartbeat_seconds": conf.getfloat("workers", "min_heartbeat_interval"),
+    }
 
 
-def _deployment() -> dict[str, Any]:
-    """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
-    from airflow import __version__
-    from airflow.configuration import conf
+def _missing_pools() -> list[str]:
+    """Return the pools that Airflow lacks. The database is read directly, as the scheduler does."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from include.errors import SettingsUnavailable
     from mixpanel_aep.pools import missing_pools
 
     try:
-        missing = missing_pools()
+        return missing_pools()
     except SQLAlchemyError as error:
         raise SettingsUnavailable(
             f"Airflow's metadata database could not be read for its pools ({type(error).__name__}).",
             "`airflow db check` shows whether it works; `airflow db migrate` creates its tables.",
         ) from None
-    heartbeat = conf.getfloat("workers", "min_heartbeat_interval")
-    return {"airflow": __version__, "missing_pools": missing, "heartbeat_seconds": heartbeat}
 
 
 def main(conn_ids: Sequence[str]) -> None:
@@ -75,12 +84,13 @@ def main(conn_ids: Sequence[str]) -> None:
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     from include.errors import PipelineError, Terminal
 
+    result: object
     try:
-        found = answer(conn_ids)
+        result = answer(conn_ids)
     except PipelineError as error:
-        found = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
+        result = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
     with os.fdopen(out, "w") as file:
-        json.dump(found, file)
+        json.dump(result, file)
 
 
 if __name__ == "__main__":

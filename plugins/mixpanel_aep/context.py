@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.errors import ConfigError
+from include.json_types import JsonObject
 from include.redact import one_line
 from mixpanel_aep.lakes import LAKE_VARIABLE, open_lake
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 __all__ = ["LAKE_VARIABLE", "open_lake", "partition_of", "should_replace", "validate_conf"]
 
 _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 
 
-def validate_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+def validate_conf(context: Context, known: Collection[str] = ()) -> JsonObject:
     """Return the run's conf, after a check that it has only ``known`` keys.
 
     Airflow's own check of params accepts any other key, and a run that ignored it would seem to have used it.
 
     Raises:
-        ConfigError: with the unknown keys, without values.
+        ConfigError: naming the unknown keys, without their values.
     """
     conf = context["dag_run"].conf or {}
     unknown = sorted(map(str, set(conf) - set(known)))
@@ -33,7 +37,7 @@ def validate_conf(context: Mapping[str, Any], known: Collection[str] = ()) -> di
     return dict(conf)
 
 
-def partition_of(context: Mapping[str, Any]) -> date:
+def partition_of(context: Context) -> date:
     """Return the partition of a run: its partition key, otherwise ``partition_date`` of its conf.
 
     Raises:
@@ -46,7 +50,7 @@ def partition_of(context: Mapping[str, Any]) -> date:
             "This run has no partition.",
             "Start the DAG mixpanel_aep_day_..., whose form has a field for the day, or choose Backfill for several days.",
         )
-    days = [named_day(text) for text in named]
+    days = [parse_day(text) for text in named]
     if days[0] != days[-1]:
         raise ConfigError(
             f"This run has the partition key {days[0]}, but its partition_date is {days[-1]}.",
@@ -55,11 +59,11 @@ def partition_of(context: Mapping[str, Any]) -> date:
     return days[0]
 
 
-def named_day(text: object) -> date:
-    """Return the day that a run names.
+def parse_day(text: object) -> date:
+    """Return the day of a text in the form 2026-07-01, from a run's key or conf.
 
     Raises:
-        ConfigError: it is missing, or has another format.
+        ConfigError: the text is missing, or has another form.
     """
     try:
         day = date.fromisoformat(text if isinstance(text, str) else "")
@@ -71,26 +75,26 @@ def named_day(text: object) -> date:
     return day
 
 
-def should_replace(context: Mapping[str, Any]) -> bool:
+def should_replace(context: Context) -> bool:
     """Return whether the run loads its partition again, in place of the active rows (``reprocess: replace``).
 
     Raises:
-        ConfigError: its conf has another value.
+        ConfigError: ``reprocess`` of the run's conf has another value.
     """
-    asked = dict(context["dag_run"].conf or {}).get("reprocess", "append")
-    if not isinstance(asked, str) or asked not in ("append", "replace"):
+    reprocess = dict(context["dag_run"].conf or {}).get("reprocess", "append")
+    if not isinstance(reprocess, str) or reprocess not in ("append", "replace"):
         raise ConfigError(
             "This run's reprocess must be append or replace.",
             "Trigger the run again with one of these two values.",
         )
-    return bool(asked == "replace")
+    return reprocess == "replace"
 
 
-def requested_refresh(context: Mapping[str, Any]) -> str | None:
+def requested_refresh(context: Context) -> str | None:
     """Return the refresh name of a run with ``export_again``; None: an existing export is sufficient.
 
     Raises:
-        ConfigError: its conf has neither true nor false.
+        ConfigError: ``export_again`` of the run's conf is not a boolean.
     """
     again = dict(context["dag_run"].conf or {}).get("export_again", False)
     if not isinstance(again, bool):
@@ -101,7 +105,7 @@ def requested_refresh(context: Mapping[str, Any]) -> str | None:
     return refresh_name(context) if again else None
 
 
-def refresh_name(context: Mapping[str, Any]) -> str:
+def refresh_name(context: Context) -> str:
     """Return the name of the refresh that this task requests: a new one each time the task is cleared.
 
     A retry has the same name, so that it finds the export of the previous try. Clearing a task gives a new name,
@@ -111,12 +115,12 @@ def refresh_name(context: Mapping[str, Any]) -> str:
     return f"{run_name(context)}/{context['ti'].max_tries}"
 
 
-def is_backfill(context: Mapping[str, Any]) -> bool:
+def is_backfill(context: Context) -> bool:
     """Return whether the run is one of a backfill, which needs many days."""
     return bool(context["dag_run"].run_type == "backfill")
 
 
-def run_name(context: Mapping[str, Any]) -> str:
+def run_name(context: Context) -> str:
     """Return the name of the run for the ledger: the same for every try of one run."""
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import fill
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowRuntimeError
 
 from include.errors import PipelineError, Terminal
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, WrappedLogger
 
 log = logging.getLogger(__name__)
 COLUMNS = 100
@@ -69,10 +72,10 @@ def _leave_out_tracebacks() -> None:
 
 
 def _without_foreseen_traceback(
-    logger: Any,  # noqa: ARG001 - structlog's signature
+    logger: WrappedLogger,  # noqa: ARG001 - structlog's signature
     method: str,  # noqa: ARG001
-    event: MutableMapping[str, Any],
-) -> MutableMapping[str, Any]:
+    event: EventDict,
+) -> EventDict:
     if event.get("exc_info") and isinstance(sys.exc_info()[1], FailNow | TryAgain):
         del event["exc_info"]
     return event

@@ -7,7 +7,7 @@ day and the counts are facets of the run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 from urllib.parse import urlsplit
 
 import attr
@@ -23,13 +23,13 @@ from openlineage.client.facet_v2 import (
 
 from include.lake.history import Source, Target
 from include.lake.keys import STEP_FOLDERS
-from include.lake.manifest import Manifest
+from include.lake.manifest import PREVIOUS_STEP, Manifest
 from include.steps.workspace import Workspace
 
 if TYPE_CHECKING:
     from include.lake.manifest import StepName
 
-_BEFORE: dict[str, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
+Lineage: TypeAlias = "OperatorLineage[InputDataset | OutputDataset, RunFacet]"
 _MOST_FIELDS = 1000
 """A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
 
@@ -45,9 +45,9 @@ class PartitionRunFacet(RunFacet):
     _additional_skip_redact: ClassVar[list[str]] = ["pipeline", "partition", "counts"]
 
 
-def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> OperatorLineage[Any, Any]:
+def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
     """Return the lineage of a step of the lake."""
-    before = _BEFORE.get(manifest.step)
+    before = PREVIOUS_STEP.get(manifest.step)
     read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
     written = OutputDataset(
         *_lake_dataset(workspace, manifest.step),
@@ -65,7 +65,7 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Op
 
 def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
-) -> OperatorLineage[Any, Any]:
+) -> Lineage:
     """Return the lineage of a load into AEP. ``counts``: with ``staged``, the rows that were loaded."""
     read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
     written = OutputDataset(
@@ -110,7 +110,7 @@ def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, Dataset
     """Return the XDM schema of an output; none for an export, which has no schema."""
     found: Manifest | None = manifest
     while found is not None and "schema" not in found.inputs:
-        before = _BEFORE.get(found.step)
+        before = PREVIOUS_STEP.get(found.step)
         found = workspace.find(before, found.inputs[before]) if before else None
     if found is None:
         return {}

@@ -8,7 +8,7 @@ batch's link is shown only if it has the form that this project writes.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -16,6 +16,9 @@ from airflow.sdk.bases.operator import BaseOperator
 from airflow.sdk.bases.xcom import BaseXCom
 
 from include.aep.settings import AepSettings
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import TaskInstanceKey
 
 _SEGMENT = r"[A-Za-z0-9._~%-]{1,300}"
 _BATCH = re.compile(
@@ -28,10 +31,16 @@ _DAY_RUN = re.compile(
 )
 
 
-def _pull_link(link: BaseOperatorLink, operator: Any, ti_key: Any) -> Any:
+def _pull_link(link: BaseOperatorLink, operator: BaseOperator, ti_key: TaskInstanceKey) -> object:
     """Return the value that the task stored in XCom for one of its links; users may have edited the value."""
     if isinstance(operator, BaseOperator):  # in the task's own process
-        return BaseXCom.get_value(key=link.xcom_key, ti_key=ti_key)
+        return BaseXCom.get_one(
+            key=link.xcom_key,
+            dag_id=ti_key.dag_id,
+            task_id=ti_key.task_id,
+            run_id=ti_key.run_id,
+            map_index=ti_key.map_index,
+        )
     from airflow.serialization.definitions.operatorlink import XComOperatorLink
 
     return XComOperatorLink(name=link.name, xcom_key=link.xcom_key).get_link(operator, ti_key=ti_key)
@@ -56,10 +65,10 @@ class BatchLink(BaseOperatorLink):
         """The XCom key of the link."""
         return self.KEY
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the link that the task stored in XCom, or an empty text if it is invalid."""
         text = _pull_link(self, operator, ti_key)
-        return text if self.is_link(text) else ""
+        return text if isinstance(text, str) and self.is_link(text) else ""
 
     @staticmethod
     def is_link(text: object) -> bool:
@@ -93,7 +102,7 @@ class DayRunLink(BaseOperatorLink):
         """The XCom key of the link."""
         return self.KEY
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the link that the task stored in XCom, or an empty text if it is invalid."""
         text = _pull_link(self, operator, ti_key)
         return text if isinstance(text, str) and _DAY_RUN.fullmatch(text) else ""
@@ -116,6 +125,6 @@ class ReportLink(BaseOperatorLink):
 
         return [XdmValidateOperator]
 
-    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
         """Return the address of the report of the task's run."""
         return f"/mixpanel-aep/report/{quote(ti_key.dag_id, safe='')}?run_id={quote(ti_key.run_id, safe='')}"

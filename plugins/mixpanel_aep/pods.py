@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
-from include.config.airflow import amount
+from include.config.airflow import quantity_number
+
+if TYPE_CHECKING:
+    from kubernetes.client.models import V1Pod
 
 _DAG_PREFIXES = ("mixpanel_to_aep_", "mixpanel_aep_")
 _CONTAINER = "base"
@@ -42,6 +45,8 @@ _LARGE = PodSize("1", "1Gi", "2", "2Gi")
 SIZES = {
     "export": _SMALL,
     "transform": _LARGE,
+    "shards": _SMALL,
+    "validate_shard": _LARGE,
     "validate": _LARGE,
     "stage": _MIDDLE,
     "ingest": _SMALL,
@@ -64,13 +69,13 @@ def size_of(task: str, chosen: Mapping[str, str]) -> PodSize:
     size = replace(SIZES.get(task, _MIDDLE), **{_FIELDS[key]: value for key, value in chosen.items()})
     for least, most in (("cpu", "max_cpu"), ("memory", "max_memory")):
         request, limit = getattr(size, _FIELDS[least]), getattr(size, _FIELDS[most])
-        if amount(request) > amount(limit):
+        if quantity_number(request) > quantity_number(limit):
             other, value = (most, request) if least in chosen else (least, limit)
             size = replace(size, **{_FIELDS[other]: value})
     return size
 
 
-def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, Any]:
+def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, object]:
     """Return the ``executor_config`` of a task whose pod has a size in the pipeline file; otherwise an empty one.
 
     An Airflow without the Kubernetes client has no KubernetesExecutor, and creates no pods.
@@ -85,7 +90,7 @@ def executor_config(task: str, chosen: Mapping[str, str]) -> dict[str, Any]:
     return {"pod_override": k8s.V1Pod(metadata=metadata, spec=k8s.V1PodSpec(containers=[container]))}
 
 
-def pod_mutation_hook(pod: Any) -> None:
+def pod_mutation_hook(pod: V1Pod) -> None:
     """Set requests and limits of the pod's main container, if it is for a task of this project."""
     labels = (pod.metadata.labels if pod.metadata else None) or {}
     dag, task = labels.get("dag_id", ""), labels.get("task_id", "")

@@ -6,7 +6,6 @@ Only the scheduler's log would show it. An existing pool keeps its number of slo
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from airflow.listeners import hookimpl
 
@@ -17,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @hookimpl
-def on_starting(component: Any) -> None:
+def on_starting(component: object) -> None:
     """Add missing pools when a scheduler, triggerer or DAG processor starts.
 
     Airflow also calls this in the process of every task, which must not use the database.

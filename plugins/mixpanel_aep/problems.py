@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from include.errors import PipelineError, Throttled
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
 PROBLEM_KEY = "problem"
@@ -17,7 +20,7 @@ PROBLEM_KEY = "problem"
 
 
 @contextmanager
-def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
+def keep_problem(context: Context) -> Iterator[None]:
     """Store a ``PipelineError`` in the task's XCom, and raise it; a deferral is not a problem."""
     try:
         yield
@@ -27,7 +30,7 @@ def keep_problem(context: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-def _push(context: Mapping[str, Any], problem: dict[str, str]) -> None:
+def _push(context: Context, problem: dict[str, str]) -> None:
     try:
         context["ti"].xcom_push(PROBLEM_KEY, problem)
     except AirflowRuntimeError as error:  # the task fails for its own reason, which is also in its log

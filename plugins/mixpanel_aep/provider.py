@@ -6,8 +6,6 @@ the organization's id is in ``schema``. Where a connection is written as JSON, i
 
 from __future__ import annotations
 
-from typing import Any
-
 from include.version import VERSION
 
 _SANDBOX_FIELD = {
@@ -17,7 +15,7 @@ _SANDBOX_FIELD = {
 }
 
 
-def get_provider_info() -> dict[str, Any]:
+def get_provider_info() -> dict[str, object]:
     """Return the provider's description, as ``airflow providers list`` shows it."""
     return {
         "package-name": "mixpanel-aep",
@@ -33,7 +31,7 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _mixpanel() -> dict[str, Any]:
+def _mixpanel() -> dict[str, object]:
     return {
         "connection-type": "mixpanel",
         "hook-name": "Mixpanel",
@@ -63,7 +61,7 @@ def _mixpanel() -> dict[str, Any]:
     }
 
 
-def _aep() -> dict[str, Any]:
+def _aep() -> dict[str, object]:
     return {
         "connection-type": "adobe_experience_platform",
         "hook-name": "Adobe Experience Platform",

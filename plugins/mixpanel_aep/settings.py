@@ -13,19 +13,19 @@ import io
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-_Rows = dict[str, Any]
+from include.json_types import JsonMapping, JsonObject
+
 _SINGULAR = {"connections": "connection", "pools": "pool", "variables": "variable"}
 
 
-def convert(settings: Mapping[str, Any], sandbox_port: int | None = None) -> dict[str, _Rows]:
+def convert(settings: JsonMapping, sandbox_port: int | None = None) -> dict[str, JsonObject]:
     """Return the settings as ``airflow connections|pools|variables import`` read them; entries without a name are skipped.
 
     ``sandbox_port`` replaces the port of every connection to the local sandbox.
@@ -53,7 +53,7 @@ def convert(settings: Mapping[str, Any], sandbox_port: int | None = None) -> dic
     return {"connections": connections, "pools": pools, "variables": variables}
 
 
-def _connection(row: Mapping[str, Any], sandbox_port: int | None) -> dict[str, Any]:
+def _connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
     extra = row.get("conn_extra") or {}
     extra = json.loads(extra) if isinstance(extra, str) else dict(extra)
     port = sandbox_port if sandbox_port and extra.get("sandbox") else row.get("conn_port")
@@ -73,8 +73,8 @@ def _connection(row: Mapping[str, Any], sandbox_port: int | None) -> dict[str, A
 class Difference:
     """The entries that only the file has (``added``) or both have (``kept``), by kind; ``replaced`` on request."""
 
-    added: Mapping[str, _Rows]
-    replaced: Mapping[str, _Rows]
+    added: Mapping[str, JsonMapping]
+    replaced: Mapping[str, JsonMapping]
     kept: Mapping[str, list[str]]
 
     def lines(self) -> Iterator[str]:
@@ -85,15 +85,15 @@ class Difference:
 
 
 def compare(
-    converted: Mapping[str, _Rows], there: Mapping[str, Mapping[str, Any]], *, overwrite: bool
+    converted: Mapping[str, JsonMapping], existing_names: Mapping[str, Collection[str]], *, overwrite: bool
 ) -> Difference:
-    """Compare a file's entries with those of Airflow. ``there``: the names in Airflow's database."""
-    added: dict[str, _Rows] = {}
-    replaced: dict[str, _Rows] = {}
+    """Compare a file's entries with those of Airflow, which are given by kind and name."""
+    added: dict[str, JsonObject] = {}
+    replaced: dict[str, JsonObject] = {}
     kept: dict[str, list[str]] = {}
     for kind, rows in converted.items():
         for name, row in rows.items():
-            if name not in there[kind]:
+            if name not in existing_names[kind]:
                 added.setdefault(kind, {})[name] = row
             elif overwrite and row != "":
                 replaced.setdefault(kind, {})[name] = row
@@ -102,7 +102,7 @@ def compare(
     return Difference(added, replaced, kept)
 
 
-def existing() -> dict[str, dict[str, None]]:
+def existing() -> dict[str, set[str]]:
     """Return the names that Airflow's metadata database has, by kind."""
     from airflow.models import Connection, Pool, Variable
     from airflow.utils.session import create_session
@@ -110,7 +110,7 @@ def existing() -> dict[str, dict[str, None]]:
 
     columns = {"connections": Connection.conn_id, "pools": Pool.pool, "variables": Variable.key}
     with create_session() as session:
-        return {kind: dict.fromkeys(session.scalars(select(column))) for kind, column in columns.items()}
+        return {kind: set(session.scalars(select(column))) for kind, column in columns.items()}
 
 
 def load(difference: Difference) -> None:
@@ -128,7 +128,7 @@ def load(difference: Difference) -> None:
             path.write_text(json.dumps(rows))
             overwrite = ["--overwrite"] if kind == "connections" else []
             arguments = parser.parse_args([kind, "import", str(path), *overwrite])
-            command: Callable[[Any], None] = arguments.func
+            command: Callable[[argparse.Namespace], None] = arguments.func
             command(arguments)
 
 

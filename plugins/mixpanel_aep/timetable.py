@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from threading import local
-from typing import Any
 
 from airflow._shared.timezones.timezone import coerce_datetime, make_aware, parse_timezone
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.trigger import CronPartitionTimetable
 from airflow.utils.types import DagRunType
-from pendulum import DateTime
+from pendulum import DateTime, FixedTimezone, Timezone
+
+from include.json_types import JsonObject
 
 KEY_FORMAT = "%Y-%m-%d"
 
@@ -35,7 +36,12 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     """
 
     def __init__(
-        self, timezone: Any, first_day: str = "", last_day: str = "", *, on_request: bool = False
+        self,
+        timezone: str | Timezone | FixedTimezone,
+        first_day: str = "",
+        last_day: str = "",
+        *,
+        on_request: bool = False,
     ) -> None:
         super().__init__("0 0 * * *", timezone=timezone, run_offset=-1, key_format=KEY_FORMAT)
         self._first_day, self._last_day = first_day, last_day
@@ -51,12 +57,12 @@ class DailyPartitionTimetable(CronPartitionTimetable):
         )
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> DailyPartitionTimetable:
+    def deserialize(cls, data: JsonObject) -> DailyPartitionTimetable:
         """Return the timetable from its serialised form."""
         days = (data.get("first_day", ""), data.get("last_day", ""))
         return cls(parse_timezone(data["timezone"]), *days, on_request=bool(data.get("on_request")))
 
-    def serialize(self) -> dict[str, Any]:
+    def serialize(self) -> JsonObject:
         """Return the serialised form."""
         from airflow.serialization.encoders import encode_timezone
 
@@ -81,7 +87,12 @@ class DailyPartitionTimetable(CronPartitionTimetable):
         return info
 
     def generate_run_id(
-        self, *, run_type: DagRunType, run_after: DateTime, data_interval: DataInterval | None, **extra: Any
+        self,
+        *,
+        run_type: DagRunType,
+        run_after: DateTime,
+        data_interval: DataInterval | None,
+        **extra: object,
     ) -> str:
         """Return the id of a run, and note for ``resolve_partition_date``, which Airflow calls next, whether a person requested the run."""
         _request.by_hand = run_type == DagRunType.MANUAL

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import time
-from collections import Counter
 from dataclasses import replace
 from types import FrameType
 from typing import NoReturn
@@ -20,16 +19,15 @@ from include.http.sandbox_address import SANDBOXES_VARIABLE
 from include.lake.lake import Lake
 from scripts.demo import late_events
 from scripts.demo.airflow_api import AirflowApi
+from scripts.demo.airflow_runs import await_runs, unfinished_runs
 from scripts.demo.evidence import Sandbox
 from scripts.demo.late_events import LateEvents
 from scripts.demo.report import project_source, show
 from scripts.demo.services import Services
-from scripts.demo.settings import PARTITIONS, PROJECT, USER, DemoError, DemoSettings
+from scripts.demo.settings import PARTITIONS, USER, DemoError, DemoSettings
 
 console = Console(highlight=False, width=max(132, shutil.get_terminal_size().columns))
 SETUP = "mixpanel_aep_setup"
-_DEADLINE_SECONDS = 1200
-_ENDED = ("success", "failed")
 
 
 def main(argv: list[str]) -> int:
@@ -147,7 +145,7 @@ def _start(services: Services) -> AirflowApi:
     _report("setup: identity namespaces, field groups, schemas, datasets")
     api.unpause(SETUP)
     run_id = api.trigger(SETUP)
-    _await_runs(api, {(SETUP, run_id)}, "setup")
+    await_runs(api, {(SETUP, run_id)}, "setup", _report)
     for pipeline in _demo_pipelines():
         api.unpause(pipeline.dag_id)
     return api
@@ -166,8 +164,8 @@ def _backfill(api: AirflowApi, pipelines: list[Pipeline]) -> None:
         _report(f"backfill of {pipeline.name}, {first} to {last}: {missing} partitions to load")
         if missing:
             api.backfill(dag_id, first, last)
-        waiting |= _unfinished(api, dag_id, missing)
-    _await_runs(api, waiting, "partitions")
+        waiting |= unfinished_runs(api, dag_id, missing)
+    await_runs(api, waiting, "partitions", _report)
 
 
 def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> LateEvents:
@@ -179,63 +177,8 @@ def _reconcile(api: AirflowApi, pipelines: list[Pipeline], sandbox: Sandbox) -> 
         f"late events of {pipeline.name}: {arrived} arrive for {late_events.DAY}; running {pipeline.reconcile_dag_id}"
     )
     runs = late_events.start_reconcile(api, pipeline)
-    _await_runs(api, runs, "reconcile")
+    await_runs(api, runs, "reconcile", _report)
     return LateEvents(arrived, late_events.loaded_late(api, runs), pipeline.reconcile_dag_id)
-
-
-def _unfinished(api: AirflowApi, dag_id: str, at_least: int) -> set[tuple[str, str]]:
-    """Return the DAG's unfinished runs; the runs of an accepted backfill appear one after the other."""
-    deadline = time.monotonic() + 60
-    while True:
-        runs = [run for run in api.runs(dag_id) if run["state"] not in _ENDED]
-        if len(runs) >= at_least or time.monotonic() > deadline:
-            return {(dag_id, run["dag_run_id"]) for run in runs}
-        time.sleep(0.3)
-
-
-def _await_runs(api: AirflowApi, waiting: set[tuple[str, str]], what: str) -> None:
-    """Show progress until every run has ended; raises DemoError with the error of the first failed task."""
-    total, shown, deadline = len(waiting), "", time.monotonic() + _DEADLINE_SECONDS
-    waiting = set(waiting)
-    while waiting:
-        progress = Counter[str]()
-        for dag_id, run_id in sorted(waiting):
-            state = api.run_state(dag_id, run_id)
-            if state == "failed":
-                raise DemoError(_failure(api, dag_id, run_id))
-            if state == "success":
-                waiting.discard((dag_id, run_id))
-            else:
-                progress.update(_unfinished_tasks(api, dag_id, run_id))
-        line = f"{what}: {total - len(waiting)} of {total} done" + "".join(
-            f", {count} in {task}" for task, count in sorted(progress.items())
-        )
-        if line != shown and what != "setup":
-            _report(line)
-            shown = line
-        if time.monotonic() > deadline:
-            raise DemoError(
-                f"timeout after {_DEADLINE_SECONDS} seconds: {line}. See the logs below {PROJECT / '.run'}."
-            )
-        if waiting:
-            time.sleep(1)
-
-
-def _unfinished_tasks(api: AirflowApi, dag_id: str, run_id: str) -> list[str]:
-    return [
-        task["task_id"]
-        for task in api.tasks(dag_id, run_id)
-        if task["state"] in ("running", "deferred", "up_for_retry")
-    ]
-
-
-def _failure(api: AirflowApi, dag_id: str, run_id: str) -> str:
-    failed = [task for task in api.tasks(dag_id, run_id) if task["state"] == "failed"]
-    if not failed:
-        return f"run {run_id} of {dag_id} failed without a failed task"
-    task = failed[0]
-    tail = api.log_tail(dag_id, run_id, task["task_id"], task["try_number"])
-    return f"task {task['task_id']} of {dag_id}, run {run_id}, failed: {tail}"
 
 
 def _report(text: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 import requests
 
+from include.json_types import JsonObject
 from scripts.demo.settings import USER, DemoError
 
 _SECONDS = 120
@@ -19,7 +20,7 @@ _TRIES = 6
 
 
 class AirflowApi:
-    """The demo's Airflow. ``password``: that of its user; None for an Airflow without a login."""
+    """A client of the demo's Airflow. ``password``: the password of its user; None for an Airflow without a login."""
 
     def __init__(self, url: str, password: str | None = None) -> None:
         self._url = f"{url}/api/v2"
@@ -34,8 +35,15 @@ class AirflowApi:
             raise DemoError(f"Airflow rejected the login of user {USER} (HTTP {response.status_code}).")
         self._session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
-    def call(self, method: str, path: str, **options: Any) -> Any:
-        """Send a request, and return the JSON of the response.
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, object] | None = None,
+        params: Mapping[str, str | int] | None = None,
+    ) -> JsonObject:
+        """Send a request, and return the JSON object of the response; empty for an empty response.
 
         While another process holds the lock of Airflow's SQLite database, the request is repeated.
 
@@ -44,7 +52,9 @@ class AirflowApi:
         """
         for attempt in range(1, _TRIES + 1):
             try:
-                response = self._session.request(method, f"{self._url}{path}", timeout=_SECONDS, **options)
+                response = self._session.request(
+                    method, f"{self._url}{path}", timeout=_SECONDS, json=json, params=params
+                )
             except requests.RequestException as error:
                 raise DemoError(
                     f"Airflow did not respond to {method} {path}: {type(error).__name__}."
@@ -56,7 +66,7 @@ class AirflowApi:
             raise DemoError(
                 f"Airflow responded with HTTP {response.status_code} to {method} {path}: {response.text[:300]}"
             )
-        return response.json() if response.content else {}
+        return dict(response.json()) if response.content else {}
 
     def await_dags(self, dag_ids: set[str], seconds: float = 90) -> None:
         """Wait until all DAGs are parsed; raises DemoError with the import errors when they are not in time."""
@@ -87,20 +97,21 @@ class AirflowApi:
         """Return the state of a run."""
         return str(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+    def runs(self, dag_id: str) -> list[JsonObject]:
         """Return all runs of a DAG, newest first."""
         params: dict[str, str | int] = {"limit": 100, "order_by": "-id"}
         return list(self.call("GET", f"/dags/{dag_id}/dagRuns", params=params)["dag_runs"])
 
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+    def tasks(self, dag_id: str, run_id: str) -> list[JsonObject]:
         """Return the run's task instances."""
         return list(self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return a task's return value."""
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> JsonObject:
+        """Return a task's return value, which is an object for the tasks of this project."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
         value = self.call("GET", path, params={"map_index": map_index})["value"]
-        return json.loads(value) if isinstance(value, str) else value
+        summary: JsonObject = json.loads(value) if isinstance(value, str) else value
+        return summary
 
     def log_tail(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> str:
         """Return the first error line of a task's log."""
@@ -139,7 +150,7 @@ def _is_locked(response: requests.Response) -> bool:
     return response.status_code == 500 and "Database error" in response.text
 
 
-def _backfill(dag_id: str, first: date, last: date) -> dict[str, Any]:
+def _backfill(dag_id: str, first: date, last: date) -> dict[str, object]:
     return {
         "dag_id": dag_id,
         "from_date": f"{first}T00:00:00Z",

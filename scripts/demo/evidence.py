@@ -11,17 +11,17 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import msgspec
 import requests
 
 from include.aep.decide import active_records
 from include.config.model import Pipeline
+from include.json_types import JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
-from include.lake.manifest import Manifest
+from include.lake.manifest import STEPS, Manifest
 from include.lake.manifests import find_manifest, manifests_of
 from include.mixpanel.stored_day import stored_day
 from include.steps.history.provenance import recipe_for
@@ -30,7 +30,7 @@ from include.xdm.events.event_id import RECIPE, event_id, event_id_of_content, e
 
 @dataclass(frozen=True)
 class Comparison:
-    """Counts of events that Mixpanel returned but are missing, that AEP has twice, and that Mixpanel did not return."""
+    """The number of events that Mixpanel returned and AEP lacks, that AEP has twice, and that Mixpanel did not return."""
 
     lost: int
     duplicate: int
@@ -58,7 +58,7 @@ class PartitionResult:
 
 
 class Sandbox:
-    """The sandbox's own records."""
+    """Reads what the sandbox recorded: the exports that it sent, and the rows that are active."""
 
     def __init__(self, url: str) -> None:
         self.url = self._url = url
@@ -83,7 +83,7 @@ class Sandbox:
             or (entry["method"] == "POST" and entry["path"].rstrip("/").endswith("/import/batches"))
         )
 
-    def _lines(self, path: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _lines(self, path: str, params: dict[str, str | int]) -> Iterator[JsonObject]:
         with requests.get(f"{self._url}{path}", params=params, stream=True, timeout=120) as response:
             if response.status_code == 404:  # not created yet
                 return
@@ -157,9 +157,9 @@ def result_of(
 
 
 def newest_manifests(lake: Lake, partition: PartitionKey) -> dict[str, Manifest]:
-    """Return the newest manifest of each step."""
+    """Return the newest manifest of each step of the day."""
     by_age = sorted(manifests_of(lake, partition), key=lambda manifest: manifest.created_at)
-    return {manifest.step: manifest for manifest in by_age}
+    return {manifest.step: manifest for manifest in by_age if manifest.step in STEPS}
 
 
 def line_id(project_id: int, line: bytes, time_in_ms: bool = False, recipe: int = RECIPE) -> str:
@@ -201,6 +201,6 @@ def _refused_by_aep(lake: Lake, partition: PartitionKey) -> Iterator[str]:
             yield from (record["row"]["_id"] for record in records if "row" in record)
 
 
-def _line(record: dict[str, Any], name: str) -> bytes:
+def _line(record: JsonObject, name: str) -> bytes:
     """Return a line unchanged; a line that is not UTF-8 is stored in base64."""
     return str(record[name]).encode() if name in record else base64.b64decode(record[f"{name}_base64"])

@@ -6,11 +6,11 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import requests
 
 from include.config.model import Pipeline
+from include.json_types import JsonObject
 from scripts.demo.airflow_api import AirflowApi
 
 PIPELINE, DAY, EVENTS = "shop", date(2026, 7, 1), 12
@@ -57,11 +57,11 @@ def add_late_events(sandbox_url: str, project_id: int) -> int:
     return len(late)
 
 
-def _insert_id(event: dict[str, Any]) -> str:
+def _insert_id(event: JsonObject) -> str:
     return str(event["properties"].get("$insert_id", ""))
 
 
-def _late(model: dict[str, Any], name: str) -> dict[str, Any]:
+def _late(model: JsonObject, name: str) -> JsonObject:
     """Return an event like ``model``; Mixpanel stamps its arrival, which is now."""
     stamps = ("mp_processing_time_ms", "$mp_api_timestamp_ms", "$import", "$insert_id")
     kept = {key: value for key, value in model["properties"].items() if key not in stamps}
@@ -73,7 +73,7 @@ def _late(model: dict[str, Any], name: str) -> dict[str, Any]:
     }
 
 
-def _invalid(model: dict[str, Any]) -> dict[str, Any]:
+def _invalid(model: JsonObject) -> JsonObject:
     """Return an event like ``model`` whose client sent a text as its time; Mixpanel has it at the time of ``model``."""
     properties = {**model["properties"], "time": "just now", "$insert_id": _INVALID}
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -13,6 +12,7 @@ from rich.table import Table
 from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.config.model import Pipeline
+from include.http.connection_fields import ConnectionFields
 from include.lake.history import History, Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -117,10 +117,10 @@ def project_source(pipeline: Pipeline, sandbox: Sandbox) -> Source:
     return MixpanelSettings.from_connection(**_connection(pipeline.mixpanel.conn_id, sandbox)).source
 
 
-def _connection(conn_id: str, sandbox: Sandbox) -> dict[str, Any]:
+def _connection(conn_id: str, sandbox: Sandbox) -> ConnectionFields:
     """Return a connection of airflow_settings.yaml, with the address of the running sandbox."""
     settings = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())
-    rows: list[dict[str, Any]] = settings["airflow"]["connections"]
+    rows = settings["airflow"]["connections"]
     row, place = next(row for row in rows if row["conn_id"] == conn_id), urlsplit(sandbox.url)
     return {
         "conn_id": conn_id,

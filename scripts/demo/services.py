@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import psutil
 import requests
@@ -25,6 +25,14 @@ _READY_SECONDS = 180
 _STOP_SECONDS = 20
 
 
+class StartedProcess(TypedDict):
+    """An entry of ``services.json``. ``session``: the process id; ``created``: its start, in epoch seconds."""
+
+    name: str
+    session: int
+    created: float
+
+
 class Services:
     """The processes of one demo, each in its own session, recorded in ``services.json``."""
 
@@ -32,7 +40,7 @@ class Services:
         self.settings = settings
         self.record = settings.folder / "services.json"
 
-    def running(self) -> list[dict[str, Any]]:
+    def running(self) -> list[StartedProcess]:
         """Return the started processes that still run; a process id that another program reuses does not count."""
         if not self.record.is_file():
             return []
@@ -171,16 +179,16 @@ def _is_taken(port: int) -> bool:
     return False
 
 
-def _session_members(entry: dict[str, Any]) -> list[psutil.Process]:
+def _session_members(entry: StartedProcess) -> list[psutil.Process]:
     """Return the processes of a started session. Airflow's parent process leaves its children behind, hence the session."""
     members = []
     for process in psutil.process_iter():
         try:
             # A session is never older than the process that opened it, which detects a reused id.
-            ours = (
+            is_member = (
                 os.getsid(process.pid) == entry["session"] and process.create_time() >= entry["created"] - 1
             )
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
+            if is_member and process.status() != psutil.STATUS_ZOMBIE:
                 members.append(process)
         except (ProcessLookupError, psutil.NoSuchProcess, PermissionError):
             continue

@@ -242,7 +242,7 @@ class Gateway:
         self.parts: dict[int, bytes] = {}
         self.whole: bytes | None = None
 
-    def act(self, path: tuple[str, ...], what: str, action: str) -> object:
+    def post_action(self, path: tuple[str, ...], what: str, action: str) -> object:
         if action == "INITIALIZE":
             self.parts = {}
             return None

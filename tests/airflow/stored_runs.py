@@ -20,7 +20,7 @@ from mixpanel_aep.problems import PROBLEM_KEY
 def add_run(dag_id: str, run_id: str, at: datetime, problem: Any = None, **fields: Any) -> None:
     """Add a run that began and ended at the same time; ``problem``: the XCom that task validate left, if any."""
     with create_session() as session:
-        run = DagRun(dag_id=dag_id, run_id=run_id, run_type="manual", run_after=at, **fields)
+        run = DagRun(dag_id=dag_id, run_id=run_id, **{"run_type": "manual", "run_after": at, **fields})
         run.start_date = run.end_date = at
         session.add(run)
         session.flush()

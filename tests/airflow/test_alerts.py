@@ -215,7 +215,8 @@ def test_a_task_whose_process_was_killed_is_an_alert_that_the_dag_processor_send
     (post,) = stage.received()
     assert post["partition"] == str(DAY)
     assert (
-        "failed in transform: The task gave no reason; its process may have been ended." in post["sentence"]
+        "failed in transform: The task reported no reason; its process may have been terminated."
+        in post["sentence"]
     )
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.airflow
 DAG, DAY = "mixpanel_to_aep_shop", date(2026, 7, 1)
 BOARD = "/mixpanel-aep/board"
 PAGES = ("", f"/dag/{DAG}", f"/day/{DAG}/{DAY}", f"/report/{DAG}/{DAY}", f"/rows/{DAG}/{DAY}", f"/values/{DAG}/{DAY}",
-         f"/run/{DAG}?run_id=x", "/static/board.css", "/static/board.js")  # fmt: skip
+         f"/run/{DAG}?run_id=x", "/static/board.css", "/static/board.js", "/static/home.js", "/failed")  # fmt: skip
 NOW = datetime(2026, 7, 2, 12, tzinfo=UTC)
 
 

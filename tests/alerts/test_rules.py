@@ -171,7 +171,7 @@ def test_a_failure_is_the_same_alert_while_its_cause_is_the_same() -> None:
     alert = failed_task_alert(
         with_alerts(), None, Failure("verify"), dag_id="mixpanel_aep_verify_shop", run="r"
     )
-    assert "mixpanel_aep_verify_shop failed in verify: The task gave no reason" in alert.sentence
+    assert "mixpanel_aep_verify_shop failed in verify: The task reported no reason" in alert.sentence
 
 
 def test_a_day_is_late_until_it_is_loaded_or_empty() -> None:

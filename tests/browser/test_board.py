@@ -264,3 +264,15 @@ def test_ten_pipelines_of_three_years_are_painted_within_a_second(visit: Any, st
         took.append(page.evaluate(FIRST_PAINT_SECONDS) / contention())
     assert page.locator("section.card").count() == 10
     assert min(took) < PAINT_SECONDS, took
+
+
+def test_airflows_home_page_names_the_failed_days_and_leads_to_the_board(visit: Any, stage: Stage) -> None:
+    page = visit().page
+    page.goto(f"{stage.url}/")
+    line = page.get_by_role("status").filter(has_text="Mixpanel to AEP")
+    line.wait_for()
+    text = line.inner_text()
+    # The pipelines of old days have failed days; the pipeline that loads has one until it is loaded again.
+    assert re.search(r"Mixpanel to AEP: \d+ days? ha(?:s|ve) failed", text)
+    line.get_by_role("link", name="Open the board").click()
+    page.frame_locator("iframe").locator("section.card").first.wait_for()

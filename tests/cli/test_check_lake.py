@@ -20,7 +20,7 @@ pytestmark = pytest.mark.sandbox
 def test_check_refuses_a_publicly_readable_lake(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("apply", "shop")[0] == 0
     monkeypatch.setattr(Lake, "on_this_machine", False)
-    monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: True)
+    monkeypatch.setattr("include.cli.checks.is_public", lambda lake: True)
     code, text = cli("check", "shop")
     assert code == 1
     assert re.search(r"^no lake .*Anyone can read the lake file://", text, re.MULTILINE)
@@ -48,7 +48,7 @@ def test_check_refuses_a_store_without_create_only_puts(
             ("AWS_REGION", "eu-north-1"),
         ):
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(Lake, "open_to_anyone", lambda lake: False)
+        monkeypatch.setattr("include.cli.checks.is_public", lambda lake: False)
         code, text = cli("check", "shop", lake="s3://lake/x")
         assert code == 1
         assert re.search(

@@ -60,14 +60,14 @@ def test_every_shipped_pipeline_is_valid() -> None:
 
 def test_retention_is_explicit_and_superseded_copies_have_a_default(tmp_path: Path) -> None:
     usual = load_pipeline(write(tmp_path))
-    assert (usual.asks_for_retention, usual.retention.superseded_days, usual.retention.raw_days) == (
+    assert (usual.has_retention, usual.retention.superseded_days, usual.retention.raw_days) == (
         False,
         7,
         None,
     )
     text = f"{GOOD}retention: {{raw_days: 30, superseded_days: null}}\n"
     asked = load_pipeline(write(tmp_path, text=text))
-    assert (asked.asks_for_retention, asked.retention.superseded_days, asked.retention.raw_days) == (
+    assert (asked.has_retention, asked.retention.superseded_days, asked.retention.raw_days) == (
         True,
         None,
         30,

@@ -68,6 +68,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "late_days": (90, "…Input should be less than or equal to 60."),
     "missing_grace_hours": ("a day", "…Input should be a valid number, unable to parse string as a number."),
     "catch_up_days": (-1, "…Input should be greater than or equal to 0."),
+    "shard_events": (999, "…Input should be greater than or equal to 1000."),
     "verify.schedule": ("0 25 * * 0", "…'25' is not a valid hour in a cron expression."),
     "verify.budget_seconds": (0, "…Input should be greater than or equal to 1."),
     "verify.reader": ("athena", "…Input should be 'query_service' or 'data_access'."),
@@ -96,7 +97,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "airflow.priority": (0, "…Input should be greater than or equal to 1."),
     "airflow.tasks": (
         {"load": {"retries": 1}},
-        "has an unknown key 'airflow.tasks.load'; the known ones are 'export', 'transform', 'validate', 'stage', 'ingest', 'look', 'day', 'close', 'audit', 'clean', 'alerts', 'finish', 'verify', 'setup' or 'start'.",
+        "has an unknown key 'airflow.tasks.load'; the known ones are 'export', 'transform', 'shards', 'validate_shard', 'validate', 'stage', 'ingest', 'look', 'day', 'close', 'audit', 'clean', 'alerts', 'finish', 'verify', 'setup' or 'start'.",
     ),
     "airflow.tasks.<task>.retries": (
         "many",

@@ -70,6 +70,12 @@ class Cluster:
     connections: Mapping[str, str]
     pipelines: Path
     ports: Mapping[str, int] = field(default_factory=free_ports)
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Additional variables of every component of Airflow."""
+    worker: tuple[str, ...] = (str(BIN / "airflow"),)
+    """The program that runs ``celery worker``."""
+    slots: int = 2
+    """Tasks that a worker runs at the same time."""
     password: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     @cached_property
@@ -85,6 +91,13 @@ class Cluster:
     @property
     def lake_url(self) -> str:
         return f"s3://{BUCKET}/mixpanel"
+
+    @property
+    def database_url(self) -> str:
+        """The address of Airflow's metadata database."""
+        return (
+            f"postgresql+psycopg2://airflow:{self.password}@127.0.0.1:{self.ports['POSTGRES_PORT']}/postgres"
+        )
 
     @property
     def slow_down(self) -> Path:
@@ -136,7 +149,7 @@ class Cluster:
         self.processes.wait_for("Airflow is healthy", self._healthy, _START_SECONDS)
 
     def start_worker(self, name: str, failpoints: str = "") -> None:
-        """Start a Celery worker of two slots with its own home, working folder and scratch disk."""
+        """Start a Celery worker with its own home, working folder and scratch disk."""
         home = self.folder / name
         scratch = home / "scratch"
         scratch.mkdir(parents=True, exist_ok=True)
@@ -149,13 +162,12 @@ class Cluster:
         }
         if not failpoints:
             del own[FAILPOINTS]
-        command = [str(BIN / "airflow"), "celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", "2",
+        command = [*self.worker, "celery", "worker", "--celery-hostname", f"{name}@%h", "--concurrency", str(self.slots),
                    "--skip-serve-logs"]  # fmt: skip
         self._start(name, command, environment={**self.environment(), **own}, folder=home, restarts=False)
 
     def environment(self) -> dict[str, str]:
         """Return the environment of every component of this Airflow."""
-        postgres = f"airflow:{self.password}@127.0.0.1:{self.ports['POSTGRES_PORT']}/postgres"
         redis = f"redis://:{self.password}@127.0.0.1:{self.ports['REDIS_PORT']}/0"
         return {
             **self.settings.airflow_environment(),
@@ -165,9 +177,9 @@ class Cluster:
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CORE__PARALLELISM": "16",
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "tests.distributed.hostname.host_name",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{postgres}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database_url,
             "AIRFLOW__CELERY__BROKER_URL": redis,
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{postgres}",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{self.database_url}",
             "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "86400",
             # A restarting database or API server is unavailable for longer than three heartbeats of a second.
             "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "30",
@@ -175,6 +187,7 @@ class Cluster:
             "MIXPANEL_AEP_LAKE": self.lake_url,
             "MIXPANEL_AEP_LAKES": self.lake_url,
             "MIXPANEL_AEP_PIPELINES": str(self.pipelines),
+            **self.more,
         }
 
     def _start_postgres(self) -> None:

@@ -14,8 +14,8 @@ from tests.distributed.cluster import Cluster
 
 _MOMENT_SECONDS = 240.0
 _SLOW_SECONDS = 30.0
-IN_TRANSFORM = "lake.upload.before:2=stop"
-"""Export uploads one file; the second upload of a task is one of transform, which has not published anything then."""
+IN_TRANSFORM = "manifest.transform.before:1=stop"
+"""The files of the output are in the lake, and its manifest is not: nothing is published."""
 IN_INGEST = "batch.upload.after:1=stop"
 """A file of the batch is at AEP, and the batch is not complete."""
 FAILPOINTS = {"worker-1": IN_TRANSFORM, "worker-2": IN_INGEST}

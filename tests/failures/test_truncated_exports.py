@@ -137,7 +137,7 @@ def test_any_split_into_chunks_gives_the_same_file_and_the_same_manifest(
 def test_the_same_lines_in_another_order_or_form_are_the_same_export(
     events: list[bytes], ways: list[tuple[random.Random, bool, bytes]]
 ) -> None:
-    """Gzipped or not, with CRLF, blank lines, a byte order mark or no last newline."""
+    """GzipWriter or not, with CRLF, blank lines, a byte order mark or no last newline."""
     with TemporaryDirectory() as folder:
         place = workspace(Lake(f"file://{folder}"))
         first = export_partition(place, SOURCE, Mixpanel(*events))

@@ -15,6 +15,7 @@ import requests
 
 from include.errors import AccessDenied, ConfigError, LakeError
 from include.lake.lake import Lake, sha256_file
+from include.lake.lake_checks import is_public
 from tests.support.http_server import Reply, Request, serve_http
 from tests.support.s3_server import SIGNED, s3_server
 
@@ -173,7 +174,7 @@ def test_a_publicly_readable_bucket_is_reported(
 
     with serve_http(bucket) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
-        assert Lake(s3).open_to_anyone() is (lists or reads)
+        assert is_public(Lake(s3)) is (lists or reads)
 
 
 def test_a_missing_permission_to_list_is_reported(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,14 @@ import requests
 
 from include.config.model import Retention
 from include.errors import AccessDenied, BadManifest
-from include.lake.keys import PartitionKey, alert_key, is_removable, schema_key
+from include.lake.keys import (
+    STEP_FOLDERS,
+    PartitionKey,
+    alert_claim_key,
+    alert_key,
+    is_removable,
+    schema_key,
+)
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY
 from include.steps.clean import clean
@@ -32,6 +39,8 @@ KEYS = {
     f"{PLACE.output('export', DIGEST)}/events-0123456789abcdef.jsonl.gz": True,
     f"{PLACE.output('transform', DIGEST)}/part-00000.parquet": True,
     f"{PLACE.output('transform', DIGEST)}/events.parquet": True,
+    f"{PLACE.output('validate_shard', DIGEST)}/part-00000.parquet": True,
+    f"{PLACE.output('validate_shard', DIGEST)}/refused.jsonl.gz": True,
     f"{PLACE.output('validate', DIGEST)}/part-00000.parquet": True,
     f"{PLACE.output('stage', DIGEST)}/events-0123456789abcdef.parquet": True,
     f"{PLACE.output('stage', DIGEST)}/events-0123456789abcdef.json": True,
@@ -39,12 +48,13 @@ KEYS = {
     PLACE.quarantine("validate", DIGEST): True,
     PLACE.quarantine("ingest", DIGEST): True,
     PLACE.report(DIGEST): True,
-    **{PLACE.manifest(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
-    **{PLACE.removal(step, DIGEST): False for step in ("export", "transform", "validate", "stage")},
+    **{PLACE.manifest(step, DIGEST): False for step in STEP_FOLDERS},
+    **{PLACE.removal(step, DIGEST): False for step in STEP_FOLDERS},
     PLACE.refresh("a run"): False,
     f"{PLACE.first_ledger}/000001.json": False,
     schema_key("shop", DIGEST): False,
     alert_key("shop", DIGEST): False,
+    alert_claim_key("shop", DIGEST, 1): False,
     f"_histories/{DIGEST}/history.json": False,
     f"_histories/{DIGEST}/index.json": False,
     f"_histories/{DIGEST}/batches.json": False,

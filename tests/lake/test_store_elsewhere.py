@@ -95,14 +95,14 @@ def test_an_endpoint_without_a_response_is_named_with_the_cause(
     endpoint, cause = CAUSES[case]
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint())
     with pytest.raises(LakeError, match=cause):
-        Lake(LAKE, retry_policy=1).read("a")
+        Lake(LAKE, retry_seconds=1).read("a")
 
 
 @pytest.mark.sandbox
 def test_an_endpoint_without_tls_is_named_as_such(s3: S3Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url.replace("http:", "https:"))
     with pytest.raises(LakeError, match="its endpoint does not speak TLS"):
-        Lake(LAKE, retry_policy=1).read("a")
+        Lake(LAKE, retry_seconds=1).read("a")
 
 
 @pytest.mark.sandbox
@@ -110,7 +110,7 @@ def test_an_endpoint_without_tls_is_named_as_such(s3: S3Proxy, monkeypatch: pyte
 def test_a_temporary_outage_of_the_store_costs_no_try(status: int, s3: S3Proxy, tmp_path: Path) -> None:
     source = tmp_path / "file"
     source.write_bytes(b"x" * 6_000_000)  # Several parts.
-    lake = Lake(f"{LAKE}/{uuid4().hex}", retry_policy=20)
+    lake = Lake(f"{LAKE}/{uuid4().hex}", retry_seconds=20)
     for match in ("PUT .*", "GET .*", "POST .*", "HEAD .*"):
         s3.plan(S3Fault(match, status=status, code="InternalError", times=3))
     assert lake.create("a", b"1")
@@ -127,7 +127,7 @@ def test_a_longer_outage_ends_with_the_stores_response(s3: S3Proxy) -> None:
     s3.plan(S3Fault(".*", code="SlowDown", times=10_000))
     began = time.monotonic()
     with pytest.raises(LakeError, match=r"\(SlowDown\)"):
-        Lake(LAKE, retry_policy=1).read("a")
+        Lake(LAKE, retry_seconds=1).read("a")
     assert 0.5 < time.monotonic() - began < 15
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.config.model import MixpanelSource
+from include.config.mixpanel_source import MixpanelSource
 from include.errors import PartitionNotClosed
 from include.mixpanel.event_time import (
     EventTime,

@@ -222,7 +222,7 @@ def test_a_pause_that_mixpanel_asks_of_one_worker_holds_for_all(lake: Lake) -> N
         budget.pause(600)
     assert len(tickets(lake, 1)) == 2
     with pytest.raises(
-        Throttled, match="Mixpanel asked for a pause of all exports of project 1"
+        Throttled, match="Mixpanel requested a pause of all exports of project 1"
     ) as throttled:
         second.acquire()
     assert throttled.value.wait_seconds == pytest.approx(600)

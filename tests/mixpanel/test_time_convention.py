@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.config.model import MixpanelSource
+from include.config.mixpanel_source import MixpanelSource
 from include.errors import ConfigError
 from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 

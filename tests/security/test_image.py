@@ -94,14 +94,37 @@ def test_a_licence_page_that_differs_from_the_lock_is_detected(tmp_path: Path) -
     (tmp_path / "requirements.txt").write_text(
         "one==1.0 ; python_version < '3.14' \\\n    --hash=sha256:00\nTwo_x[y]==2\n"
     )
+    (tmp_path / "requirements-cluster.txt").write_text("two-x==2\nthree==3\n")
     page = tmp_path / "docs" / "licences.md"
-    assert licences.faults(tmp_path) == ["docs/licences.md does not match the packages of requirements.txt."]
-    page.write_text("| one | 1.0 | MIT |\n| two-x | 2 | Apache-2.0 OR GPL-3.0 |\n")
+    assert licences.faults(tmp_path) == [
+        "docs/licences.md does not match the packages of requirements.txt and requirements-cluster.txt."
+    ]
+    three = "| three | 3 | MIT |\n"
+    page.write_text(f"| one | 1.0 | MIT |\n| two-x | 2 | Apache-2.0 OR GPL-3.0 |\n{three}")
     assert licences.faults(tmp_path) == []
-    page.write_text("| one | 1.1 | MIT |\n| two-x | 2 | AGPL-3.0 |\n")
+    page.write_text(f"| one | 1.1 | MIT |\n| two-x | 2 | AGPL-3.0 |\n{three}")
     assert len(licences.faults(tmp_path)) == 2
-    page.write_text("| one | 1.0 |  |\n| two-x | 2 | MIT AND GPL-3.0 |\n")
+    page.write_text(f"| one | 1.0 |  |\n| two-x | 2 | MIT AND GPL-3.0 |\n{three}")
     assert len(licences.faults(tmp_path)) == 2
+
+
+def test_the_licences_of_the_cluster_image_are_checked_in_the_same_way(tmp_path: Path) -> None:
+    licences = script("licences")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "requirements.txt").write_text("one==1.0\n")
+    page = tmp_path / "docs" / "licences.md"
+    page.write_text("| one | 1.0 | MIT |\n| three | 3 | AGPL-3.0 |\n")
+    lock = tmp_path / "requirements-cluster.txt"
+    lock.write_text("one==1.0\nthree==3\n")
+    assert licences.faults(tmp_path) == ["docs/licences.md: the licence of three is unknown: AGPL-3.0."]
+    page.write_text("| one | 1.0 | MIT |\n")
+    assert licences.faults(tmp_path) == [
+        "docs/licences.md does not match the packages of requirements.txt and requirements-cluster.txt."
+    ]
+    lock.write_text("one==2.0\n")
+    assert "requirements.txt and requirements-cluster.txt have different versions of one." in licences.faults(
+        tmp_path
+    )
 
 
 class Osv:
@@ -129,7 +152,7 @@ def test_a_known_vulnerability_is_reported_once_unless_it_is_accepted(
     audit = script("audit_packages")
     monkeypatch.setattr(audit, "ACCEPTED", {"CVE-3": "the function is not called"})
     packages = {"one": ["1.0"], "two": ["2"]}
-    assert list(audit.found(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
+    assert list(audit.vulnerabilities(packages, Osv())) == ["one 1.0: GHSA-1 reads files"]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +187,6 @@ def test_the_audit_speaks_osvs_protocol(
 ) -> None:
     """Over HTTP, against a server that answers as osv.dev documents: a batch of queries, then each vulnerability."""
     audit = script("audit_packages")
-    packages = {"one": ["1.0"], "two": ["2", "3"]}
 
     def osv(request: Request) -> Reply:
         if (request.method, request.path) == ("GET", "/v1/vulns/GHSA-1"):
@@ -178,7 +200,8 @@ def test_the_audit_speaks_osvs_protocol(
         vulnerable = {"vulns": [{"id": "GHSA-1", "modified": "2026-01-01T00:00:00Z"}]}
         return Reply.json({"results": [{}, vulnerable, {}]})
 
-    monkeypatch.setattr(audit, "pins", lambda: packages)
+    monkeypatch.setattr(audit, "pins", lambda: {"one": ["1.0"]})
+    monkeypatch.setattr(audit, "more_pins", lambda: {"two": ["2", "3"]})
     with serve_http(osv) as server:
         monkeypatch.setattr(audit, "OSV", f"{server.url}/v1")
         assert audit.main() == 1

@@ -27,8 +27,8 @@ KEY = re.compile(
     rf"\.writable|mixpanel-aep\.json|_histories/{_DIGEST}/((history|batches|index)\.json|ledger/{DAY}/\d{{6}}\.json"
     rf"|ids/{DAY}/{_DIGEST}\.parquet)|hostile/schemas/[0-9a-f]{{16,64}}\.json|hostile/{DAY}/(looks/{_DIGEST}\.json"
     rf"|report/{_DIGEST}\.html|quarantine/(transform|validate|ingest)-{_DIGEST}\.jsonl\.gz"
-    rf"|(raw|xdm|valid|staged)/{_DIGEST}/(manifest\.json|events\.parquet|part-\d{{5}}\.parquet"
-    r"|events-[0-9a-f]{16}\.(parquet|json|jsonl\.gz)))"
+    rf"|(raw|xdm|valid-shards|valid|staged)/{_DIGEST}/(manifest\.json|events\.parquet|part-\d{{5}}\.parquet"
+    r"|refused\.jsonl\.gz|events-[0-9a-f]{16}\.(parquet|json|jsonl\.gz)))"
 )
 
 

@@ -33,7 +33,7 @@ ACTIONS: dict[str, list[tuple[str, str, Any]]] = {
     ],
     "open the report page": [("GET", "/mixpanel-aep/report/mixpanel_to_aep_none/2026-07-01", None)],
     "open the board: days, runs, reasons": [
-        ("GET", "/mixpanel-aep/board", None), ("GET", "/mixpanel-aep/board/dag/mixpanel_to_aep_none", None),
+        ("GET", "/mixpanel-aep/board", None), ("GET", "/mixpanel-aep/board/failed", None), ("GET", "/mixpanel-aep/board/dag/mixpanel_to_aep_none", None),
         ("GET", "/mixpanel-aep/board/day/mixpanel_to_aep_none/2026-07-01", None),
     ],
     "see quarantined events on the board, values hidden": [

@@ -12,7 +12,7 @@ import pyarrow as pa
 from include.json_types import JsonValue
 from include.xdm.convert.source_values import SourceValues
 from include.xdm.dataprep.compile_expressions import Computed
-from include.xdm.dataprep.functions.duckdb_functions import register
+from include.xdm.dataprep.duckdb_functions import register
 from include.xdm.dataprep.functions.registry import Function
 from include.xdm.dataprep.language.check import check
 from include.xdm.dataprep.language.parser import parse

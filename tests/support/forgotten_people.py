@@ -70,6 +70,7 @@ class People:
     signing_keys: SigningKeys | None = None
     days: dict[date, list[bytes]] = field(default_factory=dict)
     clock: Clock = field(default_factory=ticking)
+    shard_events: int | None = None
 
     @property
     def lake(self) -> Lake:
@@ -80,7 +81,8 @@ class People:
         return Path(str(self.lake.root))
 
     def place(self, day: date = DAY) -> Workspace:
-        return Workspace.of(self.lake, pipeline(quality=QUALITY), day, self.clock)
+        settings = pipeline(quality=QUALITY).model_copy(update={"shard_events": self.shard_events})
+        return Workspace.of(self.lake, settings, day, self.clock)
 
     def export(self, day: date = DAY, refresh: str | None = None) -> Manifest:
         return self.steps(day, refresh).export()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from include.json_types import JsonObject, JsonValue
 from include.xdm.dataprep.language.check import check
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
 from include.xdm.mapping.destinations import can_hold
 from tests.support.builders import (

@@ -10,17 +10,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import urllib3
 
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket, bucket_of
-from include.aep.data_lake.reader import Window, in_order, prefixes_of
-from include.aep.http import AepHttp, JsonObject, items
+from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of
+from include.aep.http import AepHttp, objects_in
 from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
 from include.http.response import Response
+from include.json_types import JsonObject
 
 _BASE = ("data", "foundation", "export")
 _PAGE = 100
@@ -29,11 +28,11 @@ _ROWS = 65_536
 _HINT = "Use Query Service instead (verify.reader: query_service); Adobe has deprecated Data Access."
 
 
-class DataAccessReader:
-    """A ``LakeReader`` over files: reads all active batches of the dataset, or the given ones, completely.
+class DataAccessReader(LakeReader):
+    """Reads the Parquet files of a dataset's active batches completely, whatever the window is.
 
     ``fingerprints_of`` keeps the ids of all its windows in memory: use it for a few days at once.
-    ``active_batches``: the ids of a dataset's active batches, by the dataset's id.
+    ``active_batches``: a function that returns the ids of a dataset's active batches, for the dataset's id.
     """
 
     def __init__(self, http: AepHttp, active_batches: Callable[[str], Iterable[str]]) -> None:
@@ -77,18 +76,6 @@ class DataAccessReader:
             found[batch] = found.get(batch, 0) + 1
         return found
 
-    def fingerprints(
-        self,
-        dataset: Dataset,
-        start: datetime,
-        end: datetime,
-        *,
-        batches: Collection[str] | None = None,
-        digits: int = BUCKET_DIGITS,
-    ) -> dict[str, Bucket]:
-        """Return a window's fingerprint, see ``LakeReader``."""
-        return bucket_of((key for key, _ in self.ids(dataset, start, end, batches=batches)), digits=digits)
-
     def fingerprints_of(
         self,
         dataset: Dataset,
@@ -127,14 +114,6 @@ class DataAccessReader:
     def close(self) -> None:
         """Do nothing: no connection is open between calls."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _selected(self, dataset: Dataset, batches: Collection[str] | None) -> list[str]:
         active = self._active_batches(dataset["id"])
         return [batch for batch in active if batches is None or batch in batches]
@@ -144,7 +123,7 @@ class DataAccessReader:
         for _ in range(_MOST_PAGES):
             page = {"limit": str(_PAGE), "start": str(seen)}
             body = self._read(path, what, page)
-            entries = list(items(body.get("data")))
+            entries = list(objects_in(body.get("data")))
             yield from entries
             seen += len(entries)
             links = body.get("_links")
@@ -159,7 +138,9 @@ class DataAccessReader:
         try:
             return self._http.get(path, what, Response.json_object, params)
         except (AccessDenied, RequestRefused) as error:
-            raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
+            raise LakeNotReadable(
+                f"AEP did not serve the dataset's files through Data Access. {error.sentence}", _HINT
+            ) from error
 
     def _rows_of(self, key: str, name: str) -> Iterator[tuple[str, datetime]]:
         import pyarrow as pa
@@ -170,10 +151,10 @@ class DataAccessReader:
             self._download(key, name, path)
             try:
                 with pq.ParquetFile(path) as file:
-                    for some in file.iter_batches(batch_size=_ROWS, columns=["_id", "timestamp"]):
-                        columns = some.to_pydict()
-                        for each, moment in zip(columns["_id"], columns["timestamp"], strict=True):
-                            yield str(each), _aware(moment)
+                    for rows in file.iter_batches(batch_size=_ROWS, columns=["_id", "timestamp"]):
+                        columns = rows.to_pydict()
+                        for event_id, moment in zip(columns["_id"], columns["timestamp"], strict=True):
+                            yield str(event_id), _aware(moment)
             except (pa.ArrowInvalid, KeyError) as error:
                 raise ServiceUnavailable(
                     f"A file of the data lake is not a Parquet file with _id and timestamp ({type(error).__name__}).",
@@ -193,7 +174,9 @@ class DataAccessReader:
                     file.write(piece)
                 problem = "" if response.length in (None, file.tell()) else "wrong length"
         except (AccessDenied, RequestRefused) as error:
-            raise LakeNotReadable(f"Data Access cannot be used: {error.sentence}", _HINT) from error
+            raise LakeNotReadable(
+                f"AEP did not serve the dataset's files through Data Access. {error.sentence}", _HINT
+            ) from error
         except urllib3.exceptions.HTTPError as fault:
             problem = type(fault).__name__
         if problem:

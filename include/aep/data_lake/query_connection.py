@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake.query_errors import LoginRefused, opening_error, query_error
 from include.aep.data_lake.query_login import Login
@@ -16,10 +16,10 @@ from include.errors import LakeNotReadable, PipelineError
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.rows import TupleRow
     from psycopg.sql import Composed
 
 _CANCEL_SECONDS = 5.0
-Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class QueryConnection:
         self.limits = limits or QueryLimits()
         self.query_seconds = 0.0
         """The total duration of queries so far, for a time budget."""
-        self._connection: psycopg.Connection[Row] | None = None
+        self._connection: psycopg.Connection[TupleRow] | None = None
 
-    def rows(self, query: Composed, parameters: Sequence[str]) -> list[Row]:
+    def rows(self, query: Composed, parameters: Sequence[str]) -> list[TupleRow]:
         """Return the rows of a query.
 
         Raises:
@@ -70,7 +70,7 @@ class QueryConnection:
         if connection is not None:
             connection.close()
 
-    def _open(self) -> psycopg.Connection[Row]:
+    def _open(self) -> psycopg.Connection[TupleRow]:
         if self._connection is not None and not self._connection.closed:
             return self._connection
         refused: PipelineError | None = None
@@ -85,7 +85,7 @@ class QueryConnection:
             "Query Service has no login.", "Report this as a bug of this project."
         )
 
-    def _connect(self, login: Login) -> psycopg.Connection[Row]:
+    def _connect(self, login: Login) -> psycopg.Connection[TupleRow]:
         try:
             import psycopg
         except ImportError as error:
@@ -94,7 +94,7 @@ class QueryConnection:
                 "Install psycopg[binary], or set verify.reader: data_access.",
             ) from error
         try:
-            connection: psycopg.Connection[Row] = psycopg.Connection.connect(
+            connection: psycopg.Connection[TupleRow] = psycopg.Connection.connect(
                 **login.parameters(),  # type: ignore[arg-type]
                 autocommit=True,
                 # The driver inserts values into the text of the query: the server's support of the extended
@@ -109,7 +109,7 @@ class QueryConnection:
             return connection
         raise refusal  # outside the handler: the driver's error may quote the server's message
 
-    def _prepare(self, connection: psycopg.Connection[Row]) -> None:
+    def _prepare(self, connection: psycopg.Connection[TupleRow]) -> None:
         import psycopg
 
         milliseconds = int(self.limits.statement_seconds * 1000)
@@ -126,7 +126,7 @@ class QueryConnection:
             raise refusal
 
     @contextmanager
-    def _deadline(self, connection: psycopg.Connection[Row]) -> Iterator[threading.Event]:
+    def _deadline(self, connection: psycopg.Connection[TupleRow]) -> Iterator[threading.Event]:
         """End the query at its deadline: request its cancellation, then close the connection."""
         is_over = threading.Event()
 
@@ -148,7 +148,7 @@ class QueryConnection:
             timer.cancel()
 
 
-def _shut_down_socket(connection: psycopg.Connection[Row]) -> None:
+def _shut_down_socket(connection: psycopg.Connection[TupleRow]) -> None:
     """Shut down the connection's socket, so that the driver stops waiting."""
     with suppress(Exception), socket.socket(fileno=connection.pgconn.socket) as own:
         try:

@@ -7,15 +7,17 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
 from include.aep.data_lake.query_connection import QueryConnection
 from include.aep.data_lake.query_errors import TableMissing
-from include.aep.data_lake.reader import Window, in_order, prefixes_of, utc_text
+from include.aep.data_lake.reader import LakeReader, Window, in_order, prefixes_of, utc_text
 from include.aep.model import Dataset
 from include.errors import LakeNotReadable
+
+if TYPE_CHECKING:
+    from psycopg.rows import TupleRow
 
 TABLE_TAG = "adobe/pqs/table"
 _WINDOWS_PER_QUERY = 31
@@ -25,8 +27,8 @@ _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
 
-class QueryServiceReader:
-    """A ``LakeReader`` over Query Service."""
+class QueryServiceReader(LakeReader):
+    """Reads the data lake by SQL queries over one session of Query Service."""
 
     def __init__(self, connection: QueryConnection) -> None:
         self._connection = connection
@@ -42,18 +44,6 @@ class QueryServiceReader:
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
 
-    def fingerprints(
-        self,
-        dataset: Dataset,
-        start: datetime,
-        end: datetime,
-        *,
-        batches: Collection[str] | None = None,
-        digits: int = BUCKET_DIGITS,
-    ) -> dict[str, Bucket]:
-        """Return a window's fingerprint, see ``LakeReader``."""
-        return self.fingerprints_of(dataset, {"": Window(start, end)}, batches=batches, digits=digits)[""]
-
     def fingerprints_of(
         self,
         dataset: Dataset,
@@ -62,20 +52,16 @@ class QueryServiceReader:
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> dict[str, dict[str, Bucket]]:
-        """Return the fingerprints of several windows, see ``LakeReader``; up to 31 windows of 256 rows share a query.
-
-        Raises:
-            ValueError: two windows overlap.
-        """
+        """Return the fingerprints of several windows, see ``LakeReader``; one query reads up to 31 windows of 256 buckets."""
         names = in_order(windows)
         found: dict[str, dict[str, Bucket]] = {name: {} for name in windows}
         size = max(1, min(_WINDOWS_PER_QUERY, self._connection.limits.rows // 16**digits))
         for at in range(0, len(names), size):
-            some = names[at : at + size]
+            group = names[at : at + size]
             for number, bucket, counts in self._buckets(
-                dataset, [windows[name] for name in some], batches, digits
+                dataset, [windows[name] for name in group], batches, digits
             ):
-                found[some[number]][bucket] = counts
+                found[group[number]][bucket] = counts
         return found
 
     def ids(
@@ -98,14 +84,6 @@ class QueryServiceReader:
     def close(self) -> None:
         """End the session."""
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _buckets(
         self, dataset: Dataset, windows: Sequence[Window], batches: Collection[str] | None, digits: int
@@ -133,7 +111,10 @@ class QueryServiceReader:
     def _ids_below(
         self, scope: _Scope, length: int, prefixes: Collection[str], digits: int
     ) -> Iterator[tuple[str, str]]:
-        """Yield the rows of some prefixes: counted by their first ``digits``, then read in groups below the limit."""
+        """Yield the rows whose ids have one of the ``prefixes`` of this ``length``.
+
+        They are counted by the first ``digits`` of their ids, then read in groups below the row limit.
+        """
         where, values = scope.prefix_condition(length, prefixes)
         columns = f"substr(_id, 1, {int(digits)}) AS p, count(*) AS n, count(DISTINCT _id) AS d"
         counted = self._rows(scope.dataset, columns, f"{where} GROUP BY 1", values).complete()
@@ -168,6 +149,7 @@ class QueryServiceReader:
     def _batches_in_window(
         self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None
     ) -> Collection[str] | None:
+        """Return ``batches``; a long collection without the batches that have no row in the window."""
         if batches is None or len(batches) <= _MOST_BATCHES:
             return batches
         return set(batches) & self.rows_by_batch(dataset, start, end).keys()
@@ -184,15 +166,17 @@ class QueryServiceReader:
 
 @dataclass(frozen=True)
 class _Rows:
-    rows: list[tuple[Any, ...]]
+    """The rows of a result, and how many rows the result has without the row limit of Query Service."""
+
+    rows: list[TupleRow]
     total: int
 
     @property
     def is_complete(self) -> bool:
         return len(self.rows) == self.total
 
-    def complete(self) -> list[tuple[Any, ...]]:
-        """Return the rows, or raise LakeNotReadable where the result was truncated."""
+    def complete(self) -> list[TupleRow]:
+        """Return the rows, or raise LakeNotReadable if the result was truncated."""
         if not self.is_complete:
             raise LakeNotReadable(
                 f"Query Service truncated a result of {self.total} rows after {len(self.rows)} rows.",

@@ -1,13 +1,14 @@
-"""The interface that both readers of the data lake share."""
+"""The base class of both readers of the data lake."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS, Bucket
 from include.aep.model import Dataset
@@ -42,7 +43,7 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-class LakeReader(Protocol):
+class LakeReader(ABC):
     """Reads the active rows of a dataset. Not thread-safe; close it, or use it in a ``with`` block.
 
     ``batches``: ids of source batches; only their rows count. None: every row counts, also those of other producers.
@@ -53,13 +54,13 @@ class LakeReader(Protocol):
     """
 
     @property
+    @abstractmethod
     def query_seconds(self) -> float:
         """The total duration of queries so far, for a time budget; 0 where files are read."""
-        ...
 
+    @abstractmethod
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
         """Return how many rows each source batch has in a window; "" stands for rows without a source batch."""
-        ...
 
     def fingerprints(
         self,
@@ -71,8 +72,9 @@ class LakeReader(Protocol):
         digits: int = BUCKET_DIGITS,
     ) -> Mapping[str, Bucket]:
         """Return the fingerprint of a window's ids by bucket, as ``bucket_of`` does."""
-        ...
+        return self.fingerprints_of(dataset, {"": Window(start, end)}, batches=batches, digits=digits)[""]
 
+    @abstractmethod
     def fingerprints_of(
         self,
         dataset: Dataset,
@@ -81,9 +83,13 @@ class LakeReader(Protocol):
         batches: Collection[str] | None = None,
         digits: int = BUCKET_DIGITS,
     ) -> Mapping[str, Mapping[str, Bucket]]:
-        """Return the fingerprints of several windows, such as days, by name; a window without rows is empty."""
-        ...
+        """Return the fingerprints of several windows, such as days, by name; a window without rows is empty.
 
+        Raises:
+            ValueError: two windows overlap.
+        """
+
+    @abstractmethod
     def ids(
         self,
         dataset: Dataset,
@@ -97,17 +103,18 @@ class LakeReader(Protocol):
 
         ``prefix``: only ids with this prefix; several prefixes must have the same length.
         """
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Close the connection."""
-        ...
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    ) -> None:
+        self.close()
 
 
 def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
@@ -118,12 +125,12 @@ def prefixes_of(prefix: str | Collection[str]) -> tuple[int, frozenset[str]]:
     Raises:
         ValueError: the prefixes differ in length.
     """
-    found = frozenset([prefix] if isinstance(prefix, str) else prefix)
-    lengths = {len(each) for each in found}
+    prefixes = frozenset([prefix] if isinstance(prefix, str) else prefix)
+    lengths = {len(each) for each in prefixes}
     if len(lengths) > 1:
         raise ValueError("all prefixes must have the same length")
     length = lengths.pop() if lengths else 1
-    return length, found if length else frozenset()
+    return length, prefixes if length else frozenset()
 
 
 def in_order(windows: Mapping[str, Window]) -> list[str]:

@@ -20,9 +20,10 @@ from include.lake.lake import Lake
 
 @dataclass(frozen=True)
 class SetupResult:
-    """The changes made, one clause each; ``changes`` is empty when nothing was missing.
+    """The result of a setup.
 
-    ``notes``: what was not changed, one sentence each.
+    ``changes``: the changes that were made, one clause each; empty when nothing was missing. ``notes``: what was not
+    changed, one sentence each.
     """
 
     dataset_id: str
@@ -52,7 +53,7 @@ def plan_pipeline(
     owner.require(state.dataset)
     owner.require_retagging(state.dataset, pipeline.aep.formerly)
     tags = state.dataset["tags"] if state.dataset else {}
-    plan = plan_setup(state, requirements, owner.missing(tags))
+    plan = plan_setup(state, requirements, owner.missing_tags(tags))
     if not pipeline.aep.profile and not is_enabled(tags):
         return plan
     notes = profile_batch_notes(pipeline, neighbours(), aep, has_history=state.dataset is not None)
@@ -76,9 +77,9 @@ def apply_plan(
             change.send(context)
         except AccessDenied as refused:
             raise AccessDenied(
-                f"AEP did not permit this credential to {change.what}: it needs the permission {change.right!r}. {number} of "
+                f"AEP did not permit this credential to {change.what}: it needs the permission {change.permission!r}. {number} of "
                 f"{len(plan.changes)} changes were made. {refused.sentence}",
-                f"In AEP, under Permissions, an administrator must add {change.right!r} to a role of the credential. Then run "
+                f"In AEP, under Permissions, an administrator must add {change.permission!r} to a role of the credential. Then run "
                 "setup again; it continues with the missing changes.",
             ) from None
         if on_change is not None:

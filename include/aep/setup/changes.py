@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
 from include.aep.ownership import Ownership
 from include.aep.setup.field_group import FieldGroupPlan
+from include.json_types import JsonMapping, JsonObject
 
 _REVERSIBLE = ("create_schema", "create_dataset", "tag_dataset")
 Details = tuple[tuple[str, str], ...]
@@ -17,7 +18,7 @@ Details = tuple[tuple[str, str], ...]
 
 @dataclass
 class ChangeContext:
-    """A plan in execution: the client, the owner, and the ids of the objects created so far."""
+    """The state of a plan's execution: the client, the owner, and the ids of the objects created so far."""
 
     aep: AepClient
     owner: Ownership
@@ -28,18 +29,19 @@ class ChangeContext:
 
 @dataclass(frozen=True)
 class Change:
-    """One change. ``what``: an imperative clause; ``done``: the same clause in the past tense; ``details``: rows for display.
+    """One change of a plan.
 
-    ``word``: the key of the pipeline file that requires the change. ``right``: the AEP permission that it needs
-    (EP:access-control/home.md#permissions).
+    ``what``: the change as an imperative clause; ``done``: the same clause in the past tense; ``details``: rows for
+    display. ``config_key``: the key of the pipeline file that requires the change. ``permission``: the AEP permission
+    that it needs (EP:access-control/home.md#permissions).
     """
 
     what: str
     done: str
-    word: str
+    config_key: str
     details: Details = ()
     kind: ClassVar[str]
-    right: ClassVar[str] = "Manage Schemas"
+    permission: ClassVar[str] = "Manage Schemas"
 
     @property
     def permanent(self) -> bool:
@@ -47,16 +49,16 @@ class Change:
         return self.kind not in _REVERSIBLE
 
     def send(self, context: ChangeContext) -> None:
-        """Make the change."""
+        """Send the request that makes the change, and keep the id of a created object in ``context``."""
         raise NotImplementedError
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the change as ``--json`` prints it."""
         return {
             "kind": self.kind,
             "what": self.what,
             "permanent": self.permanent,
-            "word": self.word,
+            "word": self.config_key,
             "details": [list(row) for row in self.details],
         }
 
@@ -66,7 +68,7 @@ class CreateNamespace(Change):
     """Create an identity namespace, which can never be deleted."""
 
     kind = "create_namespace"
-    right = "Manage Identity Namespaces"
+    permission = "Manage Identity Namespaces"
     code: str = ""
     id_type: str = ""
     description: str = ""
@@ -81,7 +83,7 @@ class CreateFieldGroup(Change):
     """Create a field group. It can be removed while no schema in use contains it; its fields cannot."""
 
     kind = "create_field_group"
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: JsonMapping = field(default_factory=dict)
 
     def send(self, context: ChangeContext) -> None:
         """Create the field group."""
@@ -143,7 +145,7 @@ class MarkIdentity(Change):
     """Mark a field as an identity."""
 
     kind = "mark_identity"
-    right = "Manage Identity Metadata"
+    permission = "Manage Identity Metadata"
     pointer: str = ""
     namespace: str = ""
     primary: bool = False
@@ -176,8 +178,8 @@ class EnableSchema(Change):
 
     def send(self, context: ChangeContext) -> None:
         """Add the tag of Profile's union schema."""
-        union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
-        context.aep.registry.patch("schemas", context.schema_id, [union])
+        union_tag = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
+        context.aep.registry.patch("schemas", context.schema_id, [union_tag])
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ class CreateDataset(Change):
     """Create the dataset."""
 
     kind = "create_dataset"
-    right = "Manage Datasets"
+    permission = "Manage Datasets"
     name: str = ""
     description: str = ""
     tags: Mapping[str, list[str]] = field(default_factory=dict)
@@ -211,7 +213,7 @@ class EnableDataset(Change):
     """Enable the dataset for Profile. It can be disabled again, but the data that reached Profile stays there."""
 
     kind = "enable_dataset"
-    right = "Manage Datasets"
+    permission = "Manage Datasets"
     dataset: Dataset | None = None
     tags: Mapping[str, list[str]] = field(default_factory=dict)
 
@@ -226,7 +228,7 @@ class TagDataset(Change):
     """Write the ownership tags. ``dataset``: with its tags at the time of the change."""
 
     kind = "tag_dataset"
-    right = "Manage Datasets"
+    permission = "Manage Datasets"
     dataset: Dataset | None = None
 
     def send(self, context: ChangeContext) -> None:

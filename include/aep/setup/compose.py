@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from include.aep.setup.requirements import SetupRequirements
 from include.aep.setup.state import IDENTITY_MAP, AepState
 from include.errors import SchemaError
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.schema.merge import merged
 from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT, XdmSchema
 
@@ -23,7 +23,7 @@ def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...
     there = state.references
     new = [] if state.schema is not None else [EXPERIENCE_EVENT, IDENTITY_MAP]
     for name in requirements.pipeline.aep.field_groups:
-        found = _find_field_group(state, name)
+        found = _field_group_id(state, name)
         if found not in there and found not in new:
             new.append(found)
     return tuple(new)
@@ -35,7 +35,7 @@ def future_schema(state: AepState, requirements: SetupRequirements, parts: Seque
     Raises:
         SchemaError: two parts contradict each other.
     """
-    document: dict[str, Any] = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
+    document: JsonObject = dict(state.parts[str(state.schema["$id"])]) if state.schema is not None else {}
     own = str(state.group["$id"]) if state.group is not None else None
     for part in (*parts, *([own] if own is not None and own not in state.references else [])):
         document = _with_part(document, _fields(state.parts[part]), _title(state), _part_title(state, part))
@@ -48,7 +48,8 @@ def future_schema(state: AepState, requirements: SetupRequirements, parts: Seque
     return XdmSchema({**document, "type": "object", "title": title, "meta:tenantNamespace": tenant})
 
 
-def _with_part(document: dict[str, Any], other: dict[str, Any], schema: str, part: str) -> dict[str, Any]:
+def _with_part(document: JsonObject, other: JsonObject, schema: str, part: str) -> JsonObject:
+    """Return the resolved schema ``document`` combined with a field group. ``schema``, ``part``: their titles for the error."""
     try:
         return merged(document, other, "its root")
     except SchemaError as clash:
@@ -63,11 +64,11 @@ def _part_title(state: AepState, part: str) -> str:
     return str(state.parts[part].get("title", part))
 
 
-def _fields(part: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(part: JsonMapping) -> JsonObject:
     return {key: part[key] for key in ("properties", "required", "allOf", "anyOf", "oneOf") if key in part}
 
 
-def _find_field_group(state: AepState, name: str) -> str:
+def _field_group_id(state: AepState, name: str) -> str:
     """Return the ``$id`` of a field group in ``aep.field_groups``."""
     found = [each for each in state.named[name] if each in state.parts or each in state.references]
     if not found:
@@ -105,7 +106,10 @@ def require_class(state: AepState, part: str, name: str) -> None:
 
 
 def _fits_class(state: AepState, part: str) -> bool:
-    """Return whether a field group fits the schema's class or behavior; without ``meta:intendedToExtend`` it fits all [I]."""
+    """Return whether a field group fits the schema's class or behavior.
+
+    Adobe does not document field groups without ``meta:intendedToExtend``; they are assumed to fit every class.
+    """
     has = {EXPERIENCE_EVENT, _BEHAVIOR}
     if state.schema is not None:
         has = {str(state.schema.get("meta:class")), *map(str, state.schema.get("meta:extends") or ())}

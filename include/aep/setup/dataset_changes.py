@@ -32,9 +32,11 @@ def require_target(state: AepState, requirements: SetupRequirements) -> None:
     target = requirements.pipeline.aep
     if state.dataset is None and is_dataset_id(target.dataset):
         raise DatasetMissing(
-            f"AEP has no dataset with the id {target.dataset} in the AEP sandbox of connection {target.conn_id}.",
-            "Copy the id from Datasets in AEP again, or correct extra aep_sandbox of the connection. If aep.dataset is a name "
-            "instead, setup creates the dataset.",
+            f"AEP has no dataset with the id {target.dataset} (aep.dataset) in the AEP sandbox of connection "
+            f"{target.conn_id}.",
+            "Correct aep.dataset: the page of a dataset in AEP shows its id. If the dataset is in another AEP sandbox, "
+            "correct extra aep_sandbox of the connection. To let setup create a dataset, write its name in aep.dataset, "
+            "not an id.",
         )
     schema_id = state.schema["$id"] if state.schema is not None else None
     if state.dataset is not None and state.dataset["schemaRef"]["id"] != schema_id:
@@ -47,10 +49,10 @@ def require_target(state: AepState, requirements: SetupRequirements) -> None:
         )
     if state.schema is None and requirements.group is None and not target.field_groups:
         raise ConfigError(
-            f"AEP has no schema {target.schema_name!r}, and pipeline {requirements.pipeline.name} has no field groups from which "
-            "setup could create it.",
-            "Correct aep.schema. To let setup create the schema, add field groups to aep.field_groups, or set aep.field_group "
-            "to a file of include/pipelines/field_groups.",
+            f"AEP has no schema {target.schema_name!r}. Setup cannot create it, because the file of pipeline "
+            f"{requirements.pipeline.name} lists no field groups.",
+            "If the schema exists in AEP, correct its title in aep.schema. To let setup create it, list titles of AEP's field "
+            "groups in aep.field_groups, or write the name of a file of include/pipelines/field_groups in aep.field_group.",
         )
     new = [target.schema_name] if state.schema is None else []
     if requirements.group_title is not None and state.group is None:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from include.aep.setup.field_group_evolution import (
     RelaxedConstraint,
@@ -20,6 +19,7 @@ from include.aep.setup.field_group_evolution import (
 )
 from include.config.json_file import read_json
 from include.errors import ConfigError, SchemaError
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
 
 FIELD_GROUPS = Path(__file__).parents[2] / "pipelines" / "field_groups"
@@ -29,16 +29,18 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # EP:xdm/schema/field-constraints
 
 @dataclass(frozen=True)
 class FieldGroupPlan:
-    """Without a field group of the title in AEP, ``group_id`` has the value None and ``body`` is the group to create.
+    """How setup creates or changes the pipeline's own field group.
 
-    ``operations`` is a JSON Patch that removes no field. ``added``: the new fields with their types. ``relaxed``: the
-    fields that accept more than before, and how. ``kept``: the fields that only AEP has; they are kept.
+    ``group_id``: the ``$id`` of AEP's field group with the title; None if AEP has none, and ``body`` is the field group
+    to create. ``operations``: a JSON Patch of AEP's field group that removes no field. ``added``: the new fields with
+    their types. ``relaxed``: the fields with a constraint that becomes less strict, and the change. ``kept``: the fields
+    that AEP has and the file does not, with their types.
     """
 
     title: str
     group_id: str | None
-    body: Mapping[str, Any]
-    operations: tuple[Mapping[str, Any], ...]
+    body: JsonMapping
+    operations: tuple[JsonMapping, ...]
     added: tuple[tuple[str, str], ...]
     relaxed: tuple[tuple[str, str], ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
@@ -52,8 +54,8 @@ class FieldGroupPlan:
         ]
 
 
-def read_field_group(name: str) -> dict[str, Any]:
-    """Read a field group file: ``title``, ``description`` and the ``properties`` below the tenant.
+def read_field_group(name: str) -> JsonObject:
+    """Return a field group file: ``title``, ``description`` and the ``properties`` below the tenant.
 
     Raises:
         ConfigError: the file is missing, or is not a field group.
@@ -76,7 +78,7 @@ def read_field_group(name: str) -> dict[str, Any]:
     return group
 
 
-def _names(node: Any) -> Iterator[str]:
+def _names(node: object) -> Iterator[str]:
     """Yield the names of all fields below a node."""
     if not isinstance(node, Mapping):
         return
@@ -89,39 +91,40 @@ def _names(node: Any) -> Iterator[str]:
 
 
 def plan_field_group(
-    file: Mapping[str, Any],
-    name: str,
-    found: Mapping[str, Any] | None,
+    file: JsonMapping,
+    file_name: str,
+    current: JsonMapping | None,
     tenant: str,
-    of: str = EXPERIENCE_EVENT,
+    schema_class: str = EXPERIENCE_EVENT,
 ) -> FieldGroupPlan:
-    """Compare a field group file with AEP's field group ``found``, None where AEP has none; a pure function.
+    """Compare a field group file with AEP's ``current`` field group of the same title, None where AEP has none.
 
-    ``name`` is the file's name, ``tenant`` the tenant's field with its underscore, ``of`` the class of the schema.
+    ``tenant``: the tenant's field with its underscore, such as ``_acme``. ``schema_class``: the ``$id`` of the schema's
+    class.
 
     Raises:
         SchemaError: a change is not an addition; the fields are named with the reasons.
     """
     title = str(file["title"])
-    if found is None:
+    if current is None:
         new = field_tree(file["properties"]).walk()
         added = tuple((field.dotted, type_name(field)) for field in new if field.path)
-        return FieldGroupPlan(title, None, _body(file, tenant, of), (), added)
-    at, there = _tenant_part(found, tenant)
+        return FieldGroupPlan(title, None, _body(file, tenant, schema_class), (), added)
+    at, there = _tenant_part(current, tenant)
     changes = compare_field_groups(file["properties"], there)
     if changes.faults:
         more = (
             f"; and {len(changes.faults) - _MOST_FAULTS} more" if len(changes.faults) > _MOST_FAULTS else ""
         )
         raise SchemaError(
-            f"Field group {title!r} can only be extended in AEP, but {name} changes it: "
+            f"Field group {title!r} can only be extended in AEP, but {file_name} changes it: "
             f"{'; '.join(changes.faults[:_MOST_FAULTS])}{more}.",
             "Keep the old fields in the file, and add fields with new names for the changes.",
         )
     added_here = [_add(at, file["properties"], field.path) for field in changes.added]
     return FieldGroupPlan(
         title,
-        str(found["$id"]),
+        str(current["$id"]),
         {},
         (*added_here, *(_relax(at, file["properties"], change) for change in changes.relaxed)),
         tuple((field.dotted, type_name(field)) for field in changes.added),
@@ -130,19 +133,19 @@ def plan_field_group(
     )
 
 
-def _body(file: Mapping[str, Any], tenant: str, of: str) -> dict[str, Any]:
+def _body(file: JsonMapping, tenant: str, schema_class: str) -> JsonObject:
     custom = {tenant: {"type": "object", "properties": file["properties"]}}
     return {
         "title": file["title"],
         "description": file.get("description", ""),
         "type": "object",
-        "meta:intendedToExtend": [of],
+        "meta:intendedToExtend": [schema_class],
         "definitions": {"customFields": {"type": "object", "properties": custom}},
         "allOf": [{"$ref": "#/definitions/customFields", "type": "object", "meta:xdmType": "object"}],
     }
 
 
-def _tenant_part(group: Mapping[str, Any], tenant: str) -> tuple[str, Mapping[str, Any]]:
+def _tenant_part(group: JsonMapping, tenant: str) -> tuple[str, JsonMapping]:
     """Return the tenant's fields in AEP's field group, with their position as a JSON Pointer."""
     for name, definition in (group.get("definitions") or {}).items():
         fields = (definition.get("properties") or {}).get(tenant)
@@ -156,21 +159,21 @@ def _tenant_part(group: Mapping[str, Any], tenant: str) -> tuple[str, Mapping[st
     )
 
 
-def _add(at: str, properties: Mapping[str, Any], path: Sequence[str]) -> dict[str, Any]:
+def _add(at: str, properties: JsonMapping, path: Sequence[str]) -> JsonObject:
     pointer, definition = _find_field(properties, path)
     return {"op": "add", "path": at + pointer, "value": definition}
 
 
-def _relax(at: str, properties: Mapping[str, Any], change: RelaxedConstraint) -> dict[str, Any]:
+def _relax(at: str, properties: JsonMapping, change: RelaxedConstraint) -> JsonObject:
     path = f"{at}{_find_field(properties, change.field.path)[0]}/{change.keyword}"
     if change.value is None:
         return {"op": "remove", "path": path}
     return {"op": "replace", "path": path, "value": change.value}
 
 
-def _find_field(properties: Mapping[str, Any], path: Sequence[str]) -> tuple[str, Any]:
+def _find_field(properties: JsonMapping, path: Sequence[str]) -> tuple[str, JsonMapping]:
     """Return a field's position below ``…/properties``, as a JSON Pointer, and its definition."""
-    here: Any = {"properties": properties}
+    here: JsonMapping = {"properties": properties}
     pointer = ""
     for name in path:
         steps: tuple[str, ...] = ("properties", name)

@@ -7,16 +7,16 @@ less restrictive fields: values added to an existing enum or to suggested values
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, XdmField
 from include.xdm.schema.xdm_schema import XdmSchema
 
 _CONSTRAINTS = ("minimum", "maximum", "minLength", "maxLength", "pattern", "enum", "format", "default")
+_LOWER_BOUNDS, _UPPER_BOUNDS = ("minimum", "minLength"), ("maximum", "maxLength")
 _SUGGESTED = "meta:enum"
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,16 @@ class RelaxedConstraint:
 
     field: XdmField
     keyword: str
-    value: Any
+    value: object
     summary: str
 
 
 @dataclass(frozen=True)
 class FieldGroupEvolution:
-    """``added``: the topmost new fields. ``kept``: the fields that only AEP has, as path and type.
+    """The differences between a field group file and AEP's field group.
 
-    ``faults``: incompatible or more restrictive changes, one clause each.
+    ``added``: the new fields; of a new object only the object itself. ``kept``: the fields that only AEP has, as path
+    and type. ``faults``: changes that AEP or existing rows do not allow, one clause each.
     """
 
     added: tuple[XdmField, ...]
@@ -42,8 +43,8 @@ class FieldGroupEvolution:
     faults: tuple[str, ...]
 
 
-def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
-    """Compare the required ``properties`` with those that AEP has.
+def compare_field_groups(ours: JsonMapping, theirs: JsonMapping) -> FieldGroupEvolution:
+    """Compare the ``properties`` of the pipeline's field group file with those of AEP's field group.
 
     Raises:
         SchemaError: a common field is not an XDM field, or contains a reference.
@@ -59,7 +60,7 @@ def compare_field_groups(ours: Json, theirs: Json) -> FieldGroupEvolution:
     )
 
 
-def field_tree(properties: Json) -> XdmField:
+def field_tree(properties: JsonMapping) -> XdmField:
     """Return the fields as a tree, under a root without a name."""
     return XdmSchema({"type": "object", "properties": properties}).root
 
@@ -74,9 +75,12 @@ def type_name(field: XdmField) -> str:
 
 
 def _without_unknown_fields(
-    ours: Json, theirs: Json, path: tuple[str, ...], kept: list[tuple[str, str]]
-) -> dict[str, Any]:
-    """Return ``theirs`` without the fields that only AEP has, because these may have any form, including references."""
+    ours: JsonMapping, theirs: JsonMapping, path: tuple[str, ...], kept: list[tuple[str, str]]
+) -> JsonObject:
+    """Return ``theirs`` without the fields that only AEP has, and add these to ``kept``.
+
+    They are removed before the comparison, because they may have any form, including references.
+    """
     found = dict(theirs)
     if isinstance(ours.get("properties"), Mapping) and isinstance(theirs.get("properties"), Mapping):
         found["properties"] = {}
@@ -95,15 +99,16 @@ def _without_unknown_fields(
 
 
 def _inner_without_unknown_fields(
-    ours: Any, theirs: Any, path: tuple[str, ...], kept: list[tuple[str, str]]
-) -> Any:
-    both = isinstance(ours, Mapping) and isinstance(theirs, Mapping)
-    return _without_unknown_fields(ours, theirs, path, kept) if both else theirs
+    ours: object, theirs: object, path: tuple[str, ...], kept: list[tuple[str, str]]
+) -> object:
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return _without_unknown_fields(ours, theirs, path, kept)
+    return theirs
 
 
-def _type_of(node: Any) -> str:
-    node = node if isinstance(node, Mapping) else {}
-    return str(node.get("meta:xdmType") or node.get("type") or "object")
+def _type_of(node: object) -> str:
+    definition = node if isinstance(node, Mapping) else {}
+    return str(definition.get("meta:xdmType") or definition.get("type") or "object")
 
 
 def _inner(field: XdmField) -> dict[str, XdmField]:
@@ -128,7 +133,7 @@ def _relaxed(requirements: XdmField, there: XdmField) -> Iterator[RelaxedConstra
     for field, known in _fields_on_both_sides(requirements, there):
         ours, theirs = _constraints(field), _constraints(known)
         for name in sorted(ours.keys() | theirs.keys()):
-            if _is_more_permissive(name, ours.get(name), theirs.get(name)):
+            if _is_more_permissive(name, ours, theirs):
                 value = field.constraints.get(name)
                 yield RelaxedConstraint(field, name, value, _describe_change(name, theirs[name], value))
         yield from _added_suggestions(field, known)
@@ -161,30 +166,25 @@ def _faults(requirements: XdmField, there: XdmField) -> Iterator[str]:
             if name in _inner(known) and not _same_type(inner, _inner(known)[name]):
                 yield f"{inner.dotted} is {type_name(_inner(known)[name])} in AEP and cannot become {type_name(inner)}"
         for name in sorted(ours.keys() | theirs.keys()):
-            if ours.get(name) != theirs.get(name) and not _is_more_permissive(
-                name, ours.get(name), theirs.get(name)
-            ):
+            if ours.get(name) != theirs.get(name) and not _is_more_permissive(name, ours, theirs):
                 yield f"{where} has {name} {theirs.get(name, 'unset')} in AEP and cannot become {ours.get(name, 'unset')}"
         for name in sorted(field.required - known.required):
             yield f"{'.'.join((*field.path, name))} cannot become required: rows without it may be loaded"
 
 
-_MORE_PERMISSIVE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "minimum": lambda ours, theirs: ours < theirs,
-    "minLength": lambda ours, theirs: ours < theirs,
-    "maximum": lambda ours, theirs: ours > theirs,
-    "maxLength": lambda ours, theirs: ours > theirs,
-    "enum": lambda ours, theirs: set(map(str, ours)) > set(map(str, theirs)),
-    # Whether one pattern accepts everything that another accepts cannot be determined.
-    "pattern": lambda _, __: False,
-}
-
-
-def _is_more_permissive(name: str, ours: Any, theirs: Any) -> bool:
-    """Return whether a constraint that AEP has becomes more permissive."""
-    if name not in _MORE_PERMISSIVE or theirs is None:
+def _is_more_permissive(name: str, ours: JsonMapping, theirs: JsonMapping) -> bool:
+    """Return whether the file's value of a constraint, or its absence, permits more than AEP's value."""
+    new, old = ours.get(name), theirs.get(name)
+    if name not in (*_LOWER_BOUNDS, *_UPPER_BOUNDS, "enum", "pattern") or old is None:
         return False
-    return ours is None or _MORE_PERMISSIVE[name](ours, theirs)
+    if new is None:
+        return True
+    if name in _LOWER_BOUNDS:
+        return bool(new < old)
+    if name in _UPPER_BOUNDS:
+        return bool(new > old)
+    # Whether one pattern accepts everything that another accepts cannot be determined.
+    return name == "enum" and set(map(str, new)) > set(map(str, old))
 
 
 def _same_type(requirements: XdmField, there: XdmField) -> bool:
@@ -200,7 +200,7 @@ def _same_type(requirements: XdmField, there: XdmField) -> bool:
     return both and all(requirements.constraints.get(name) == there.constraints.get(name) for name in bounds)
 
 
-def _constraints(field: XdmField) -> dict[str, Any]:
+def _constraints(field: XdmField) -> JsonObject:
     """Return the constraints on a field's values, without the implicit bounds of its type, which AEP writes out."""
     found = {name: field.constraints[name] for name in _CONSTRAINTS if name in field.constraints}
     if isinstance(found.get("enum"), list):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from include.aep.profile import names_of, namespace_of
 from include.aep.setup import changes as made
@@ -24,13 +23,14 @@ from include.aep.setup.schema_changes import (
     schema_changes,
 )
 from include.aep.setup.state import IDENTITY_MAP, AepState
+from include.json_types import JsonObject
 from include.xdm.mapping.mapping_set import bind_for
 from include.xdm.schema.xdm_schema import XdmSchema
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A plan. ``changes``: in the order of execution. ``notes``: what is not changed, one sentence each.
+    """The changes that a pipeline needs in AEP, in the order of execution. ``notes``: what is not changed, one sentence each.
 
     ``schema`` is the future schema. ``schema_id``, ``group_id`` and ``dataset_id`` are empty where the plan
     creates the object.
@@ -44,7 +44,7 @@ class Plan:
     group_id: str
     dataset_id: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the plan as ``--json`` prints it."""
         return {
             "pipeline": self.pipeline,
@@ -58,9 +58,9 @@ class Plan:
 def plan_setup(
     state: AepState, requirements: SetupRequirements, tags: Mapping[str, str] | None = None
 ) -> Plan:
-    """Return every change in order, or raise with every reason against them.
+    """Return the plan for a pipeline, or raise one error with every reason why it cannot succeed; a pure function.
 
-    ``tags``: the dataset's missing ownership tags, each with a clause.
+    ``tags``: the ownership tags that are missing in the dataset, each with a clause about its future value.
 
     Raises:
         ConfigError: the pipeline file, its mapping or its identities conflict with AEP.
@@ -72,7 +72,7 @@ def plan_setup(
     group = plan_errors.gather(lambda: _planned_group(state, requirements))
     parts = plan_errors.gather(lambda: parts_of(state, requirements)) or ()
     namespaces = plan_errors.gather(lambda: tuple(new_namespaces(state, requirements))) or ()
-    plan_errors.require_none()
+    plan_errors.raise_collected()
     schema = future_schema(state, requirements, parts)
     schema.require_event()
     bound = bind_for(requirements.pipeline, requirements.rows, schema)

@@ -11,29 +11,29 @@ _T = TypeVar("_T")
 
 
 class PlanErrors:
-    """Collects errors, so that the user corrects a pipeline file once."""
+    """Collects the errors of independent checks, so that the user can correct all of them before the next run."""
 
     def __init__(self) -> None:
-        self._found: list[PipelineError] = []
+        self._errors: list[PipelineError] = []
 
-    def gather(self, decide: Callable[[], _T]) -> _T | None:
-        """Return the result of ``decide``, or None where it raises."""
+    def gather(self, check: Callable[[], _T]) -> _T | None:
+        """Return the result of ``check``, or collect its error and return None."""
         try:
-            return decide()
-        except (ConfigError, SchemaError, DatasetMissing) as refusal:
-            self._found.append(refusal)
+            return check()
+        except (ConfigError, SchemaError, DatasetMissing) as error:
+            self._errors.append(error)
             return None
 
-    def require_none(self) -> None:
+    def raise_collected(self) -> None:
         """Raise the collected errors, if any.
 
         Raises:
             ConfigError, SchemaError, DatasetMissing: the only error; a SchemaError for several.
         """
-        if len(self._found) == 1:
-            raise self._found[0]
-        if self._found:
+        if len(self._errors) == 1:
+            raise self._errors[0]
+        if self._errors:
             raise SchemaError(
-                " ".join(map(str, self._found)),
-                "Nothing was changed in AEP. Correct every error that is listed above, then run setup again.",
+                " ".join(map(str, self._errors)),
+                f"Correct all {len(self._errors)} errors in this message, then run setup again. Nothing was changed in AEP.",
             )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from include.aep.setup.field_group import read_field_group
 from include.config.model import Pipeline
+from include.json_types import JsonMapping
 from include.xdm.mapping.mapping_file import read_mapping_file
 
 
@@ -16,8 +15,8 @@ class SetupRequirements:
     """The requirements of a pipeline. ``group``: its field group file, or None; ``rows``: the rows of its mapping set."""
 
     pipeline: Pipeline
-    group: Mapping[str, Any] | None
-    rows: tuple[Mapping[str, Any], ...]
+    group: JsonMapping | None
+    rows: tuple[JsonMapping, ...]
 
     @classmethod
     def of(cls, pipeline: Pipeline) -> SetupRequirements:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from include.aep.client import AepClient
 from include.aep.identity_service import Namespace
@@ -13,28 +12,29 @@ from include.aep.profile import identities_of, primary_of
 from include.aep.schema_registry import SchemaRegistry
 from include.aep.setup.requirements import SetupRequirements
 from include.errors import NotFound
+from include.json_types import JsonMapping
 from include.xdm.schema.xdm_schema import EXPERIENCE_EVENT
 
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class AepState:
     """AEP's state for one pipeline.
 
-    ``schema`` and ``group`` (the pipeline's own field group) are as written; None where missing. ``named``: AEP's ``$id``s
-    for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future parts, resolved, by ``$id``.
-    ``titles``: the kinds of resources that already have a title that the plan needs.
+    ``schema`` and ``group`` (the pipeline's own field group) have unresolved references; None where missing.
+    ``named``: AEP's ``$id``s for each entry of ``aep.field_groups``. ``parts``: the schema and its present and future
+    parts by ``$id``, with resolved references. ``titles``: the titles that the plan needs, each with the kinds of
+    resources that already have it.
     """
 
     tenant: str
     namespaces: Mapping[str, Namespace]
-    schema: Json | None = None
-    descriptors: tuple[Json, ...] = ()
-    group: Json | None = None
+    schema: JsonMapping | None = None
+    descriptors: tuple[JsonMapping, ...] = ()
+    group: JsonMapping | None = None
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    parts: Mapping[str, Json] = field(default_factory=dict)
+    parts: Mapping[str, JsonMapping] = field(default_factory=dict)
     dataset: Dataset | None = None
     titles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -55,12 +55,12 @@ class AepState:
         return "union" in ((self.schema or {}).get("meta:immutableTags") or ())
 
     @property
-    def identities(self) -> tuple[Json, ...]:
+    def identities(self) -> tuple[JsonMapping, ...]:
         """The schema's identity descriptors."""
         return identities_of(self.descriptors)
 
     @property
-    def primary(self) -> Json | None:
+    def primary(self) -> JsonMapping | None:
         """The descriptor of the schema's primary identity."""
         return primary_of(self.descriptors)
 
@@ -77,7 +77,7 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
     schema = registry.find_schema(target.schema_name)
     title = requirements.group_title
     group = registry.find_by_title("fieldgroups", title) if title is not None else None
-    named = _named(registry, target.field_groups)
+    named = _field_group_ids(registry, target.field_groups)
     new_titles = [target.schema_name] if schema is None else []
     if title is not None and group is None:
         new_titles.append(title)
@@ -89,13 +89,16 @@ def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
         group=group,
         named=named,
         dataset=dataset,
-        titles={name: tuple(registry.holders_of_title(name)) for name in new_titles},
+        titles={name: tuple(registry.kinds_with_title(name)) for name in new_titles},
     )
-    return AepState(**{**vars(state), "parts": _parts(registry, state)})
+    return replace(state, parts=_parts(registry, state))
 
 
-def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Return AEP's ``$id``s of the requested titles or ``$id``s; Adobe's titles are listed only once."""
+def _field_group_ids(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return AEP's ``$id``s of field groups by name, which is a title or an ``$id``.
+
+    The titles are listed once for all names, and not at all if every name is an ``$id``.
+    """
     found: dict[str, tuple[str, ...]] = {}
     lists: list[dict[str, list[str]]] = []
     for name in names:
@@ -108,7 +111,7 @@ def _named(registry: SchemaRegistry, names: tuple[str, ...]) -> dict[str, tuple[
     return found
 
 
-def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, Json]:
+def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, JsonMapping]:
     """Return the resolved schema and the parts that may be added to it; an unknown ``$id`` is omitted."""
     if state.schema is not None:
         requirements = [("schemas", str(state.schema["$id"]))]
@@ -119,7 +122,7 @@ def _parts(registry: SchemaRegistry, state: AepState) -> dict[str, Json]:
     if state.group is not None:
         added.append(str(state.group["$id"]))
     requirements += [("fieldgroups", each) for each in added if each not in state.references]
-    found: dict[str, Json] = {}
+    found: dict[str, JsonMapping] = {}
     for kind, resource_id in requirements:
         try:
             found[resource_id] = registry.resolved(kind, resource_id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
 
 from include.aep.client import AepClient
+from include.aep.model import Dataset
 from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
 from include.cli.progress import show_activity
@@ -41,7 +41,7 @@ def audit(project: Project, out: Output) -> int:
         out.print_status("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
         out.print_status("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
     for batch in found.undated:
-        out.print_status("no", "audit", f"AEP lists active batch {batch} of this project, which names no day")
+        out.print_status("no", "audit", f"AEP lists active batch {batch} of this project without a day")
     problem: DaysMissing | None = None
     try:
         found.require_complete(now, project.pipeline.missing_grace_hours)
@@ -64,7 +64,7 @@ def audit_pipeline(project: Project) -> tuple[History, Audit]:
     return opened.history, audit_days(opened.history, pipeline, aep, project.clock.now(), current)
 
 
-def _current(project: Project, aep: AepClient, dataset: Any) -> dict[str, str]:
+def _current(project: Project, aep: AepClient, dataset: Dataset) -> dict[str, str]:
     """Return the digests of the settings with which a day would be loaded now."""
     schema, mapping = schema_and_mapping(project.pipeline, aep, dataset)
     return current_made_of(project.pipeline, mapping.digest, schema.digest)
@@ -114,7 +114,7 @@ def _remedy(span: _Span, name: str) -> str:
     return text.replace("run a backfill", f"mixpanel-aep run {name} {span.words}")
 
 
-def _to_json(found: Audit) -> dict[str, Any]:
+def _to_json(found: Audit) -> dict[str, object]:
     return {
         "pipeline": found.pipeline,
         "counts": found.counts,

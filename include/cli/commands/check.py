@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from include.cli.checks import CHECKS
 from include.cli.console import Output
@@ -13,6 +12,20 @@ from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.errors import PipelineError
 from include.http.request import INTERACTIVE
+
+
+@dataclass(frozen=True)
+class _Result:
+    """The result of one check as ``--json`` prints it; ``says``: its sentence."""
+
+    check: str
+    ok: bool
+    says: str
+    hint: str = ""
+
+    @property
+    def text(self) -> str:
+        return f"{self.says} {self.hint}".strip()
 
 
 def check(project: Project, out: Output) -> int:
@@ -25,27 +38,21 @@ def check(project: Project, out: Output) -> int:
     pipeline = project.pipeline
     sentence = f"{pipeline.name}.yaml: {pipeline.mixpanel.timezone}, {pipeline.mixpanel.time_is}"
     out.print_status("ok", "pipeline", sentence)
-    results: list[dict[str, Any]] = [{"check": "pipeline", "ok": True, "says": sentence, "hint": ""}]
-    said: dict[str, str] = {}
+    results = [_Result("pipeline", True, sentence)]
+    first_with_text: dict[str, str] = {}
     with show_progress("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
             meter.name(f"Checking {what}")
             try:
-                result = {"check": what, "ok": True, "says": run(project), "hint": ""}
+                result = _Result(what, True, run(project))
             except PipelineError as error:
-                result = {
-                    "check": what,
-                    "ok": False,
-                    "says": error.sentence,
-                    "hint": hint_for_command_line(error.hint),
-                }
-            text = f"{result['says']} {result['hint']}".strip()
-            first = said.setdefault(text, what)
-            # A missing connection fails most checks: its sentence is read once.
-            shown = text if result["ok"] or first == what else f"for the same reason as {first}"
-            out.print_status("ok" if result["ok"] else "no", what, shown)
+                result = _Result(what, False, error.sentence, hint_for_command_line(error.hint))
+            first = first_with_text.setdefault(result.text, what)
+            # A missing connection fails most checks; its sentence is printed once.
+            shown = result.text if result.ok or first == what else f"for the same reason as {first}"
+            out.print_status("ok" if result.ok else "no", what, shown)
             results.append(result)
             meter()
-    is_right = all(result["ok"] for result in results)
-    out.result({"pipeline": pipeline.name, "ok": is_right, "checks": results})
-    return ExitCode.OK if is_right else ExitCode.REFUSED
+    all_passed = all(result.ok for result in results)
+    out.result({"pipeline": pipeline.name, "ok": all_passed, "checks": list(map(asdict, results))})
+    return ExitCode.OK if all_passed else ExitCode.REFUSED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from include.cli.options import MOST, ShowValues
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.errors import ConfigError
+from include.json_types import JsonMapping
 from include.redact import one_line
 from include.xdm.discovery import field_names
 from include.xdm.discovery.discover import Discovery, Profile
@@ -100,7 +101,7 @@ def _read(project: Project, found: Discovery, count: int, sample: int | None) ->
             f"The lake has no exported day of pipeline {project.pipeline.name}.",
             "Add --export to request a sample of events from Mixpanel, or export a day first.",
         )
-    total = sum(manifest.rows for day in days if (manifest := project.exported(day)))
+    total = sum(manifest.rows for day in days if (manifest := project.newest_export(day)))
     with show_progress("Reading", total, "events") as meter:
         for day in days:
             with project.raw_lines(day) as lines:
@@ -145,7 +146,7 @@ def _to_json(
     written: Sequence[Path],
     *,
     show_values: bool,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     given = proposal.assignments.fields
     properties = {
         name: {
@@ -174,7 +175,7 @@ def _names_path(project: Project) -> Path:
     return field_names.NAMES / f"{project.pipeline.name}.json"
 
 
-def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> list[Path]:
+def _write(project: Project, proposal: Proposal, rows: Sequence[JsonMapping]) -> list[Path]:
     """Write the names first, so that an assigned field stays assigned even if a later write fails."""
     pipeline = project.pipeline
     if pipeline.aep.field_group is None:
@@ -197,7 +198,7 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[dict[str, Any]])
     return [names, fields, mapping]
 
 
-def _with_rows(path: Path, proposal: Proposal, rows: Sequence[dict[str, Any]]) -> str:
+def _with_rows(path: Path, proposal: Proposal, rows: Sequence[JsonMapping]) -> str:
     """Return the mapping file with the new rows at its end, one mapping per line."""
     data = json.loads(path.read_text(encoding="utf-8-sig"))
     there = {row["source"] for row in rows}

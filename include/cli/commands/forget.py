@@ -185,5 +185,5 @@ def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
     if input(f"Remove rows of {len(plan.days)} days permanently? Type yes: ").strip() != "yes":
         raise ConfigError(
             "The removal was not confirmed, so nothing was changed.",
-            "Type yes at the question, or add the option --yes.",
+            "Answer the prompt with yes, or add the option --yes.",
         )

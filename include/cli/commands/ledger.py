@@ -41,7 +41,7 @@ def show(project: Project, out: Output, *, day: Day) -> None:
     if not records:
         out.title(f"The ledger of {project.pipeline.name} {day} has no record.")
     for batch in unknown:
-        of = "of this day" if batch.day is not None else "of this project that names no day"
+        of = "of this day" if batch.day is not None else "of this project without a day"
         out.print_status(
             "!", "unknown", f"AEP has batch {batch.id} {of} ({batch.status}), which no record names"
         )

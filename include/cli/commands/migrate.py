@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -154,7 +154,7 @@ def _show_plan(found: Migration, out: Output) -> None:
         out.print_status("ok", "", "none")
 
 
-def _to_json(flow: Dataflow, found: Migration, written: list[Path]) -> dict[str, Any]:
+def _to_json(flow: Dataflow, found: Migration, written: list[Path]) -> dict[str, object]:
     return {
         "dataflow": asdict(flow),
         "pipeline": found.pipeline.name,

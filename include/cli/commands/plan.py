@@ -123,4 +123,4 @@ def _show(found: Plan, out: Output) -> None:
 
 
 def _sentence(change: Change) -> str:
-    return f"{change.what} (cannot be undone; from {change.word})" if change.permanent else change.what
+    return f"{change.what} (cannot be undone; from {change.config_key})" if change.permanent else change.what

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -49,7 +49,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
 
 def _lines(project: Project, day: date, most: int) -> tuple[list[bytes], str]:
     """Return the day's first events and their source."""
-    export = project.exported_as_now(day)
+    export = project.export_with_current_filter(day)
     if export is not None:
         with project.lines_of(day, export) as lines:
             return list(islice(lines, most)), "the lake"
@@ -104,9 +104,9 @@ def _line(path: Path, value: str) -> str:
     return f"{'.'.join(map(str, path))}: {value}"
 
 
-def _leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Yield the path and the value of each member that is not an object."""
-    inner: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else ()
+    inner: Iterable[tuple[str | int, object]] = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         inner = enumerate(value)
     if inner:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from include.board.quarantine import QuarantinedRow, first_rows
 from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
-from include.cli.options import MOST, Day, DayRange, OptionalDay, ShowValues, days_of
+from include.cli.options import MOST, Day, OptionalDay, ShowValues, days_from_to
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.cli.run_day import days_runner
-from include.errors import ConfigError
 from include.steps.quarantine import QuarantinedDay, quarantined_days
 
 Rows = Annotated[int, typer.Option("--rows", min=1, max=MOST, help="How many events to show.")]
@@ -77,9 +76,9 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
     rows are added to the active ones. The exit code is 1 while events of these
     days remain in quarantine.
     """
-    days = _range(day, last)
+    days = days_from_to(day, last, "the replay")
     before = {each: _count(project, each) for each in days}
-    results: list[dict[str, Any]] = []
+    results: list[dict[str, object]] = []
     out.so_far = {"pipeline": project.pipeline.name, "days": results}
     with days_runner(project, out, days) as runner:
         for each in days:
@@ -107,15 +106,6 @@ def _report(day: date, before: int, left: int, out: Output) -> None:
         )
 
 
-def _range(first: date, last: date | None) -> list[date]:
-    if last is not None and last < first:
-        raise ConfigError(
-            f"The last day of the replay ({last}) is before the first ({first}).",
-            "Give the earlier day first, then the later one.",
-        )
-    return days_of(DayRange(first, last or first)) or []
-
-
 def _day(project: Project, day: date) -> QuarantinedDay | None:
     with show_activity("Reading the quarantine"):
         return next(iter(quarantined_days(project.lake, project.pipeline.name, day)), None)
@@ -126,9 +116,9 @@ def _count(project: Project, day: date) -> int:
     return found.events if found else 0
 
 
-def _event(row: QuarantinedRow) -> dict[str, Any]:
+def _event(row: QuarantinedRow) -> dict[str, object]:
     return {"step": row.step, "reasons": list(row.reasons), "fields": dict(row.fields)}
 
 
-def _to_json(day: QuarantinedDay) -> dict[str, Any]:
+def _to_json(day: QuarantinedDay) -> dict[str, object]:
     return {"day": day.day, "events": day.events, "reasons": dict(day.reasons.most_common())}

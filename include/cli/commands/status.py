@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -123,7 +123,7 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
         out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
 
 
-def _to_json(day: Day) -> dict[str, Any]:
+def _to_json(day: Day) -> dict[str, object]:
     counts, each = (day.facts.counts if day.facts else None), advice(day)
     return {
         "day": day.day,

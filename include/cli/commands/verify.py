@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from include.cli.console import Output, counted
 from include.cli.exit_codes import ExitCode
@@ -66,7 +65,7 @@ def _report(found: Verification, out: Output) -> None:
     out.title(str(found))
 
 
-def _to_json(found: Verification) -> dict[str, Any]:
+def _to_json(found: Verification) -> dict[str, object]:
     return {
         "pipeline": found.pipeline,
         "verified": found.is_verified,

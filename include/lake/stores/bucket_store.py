@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
@@ -20,21 +20,22 @@ class BucketStore:
     """The objects below ``url``. Credentials come from the environment (roles, ``AWS_*`` and so on).
 
     ``patience_seconds``: how long a request is repeated while the store responds with 5xx or cannot be reached.
+    ``without_credentials``: send unsigned requests, to check what is public.
 
     Raises:
         ConfigError: the endpoint uses plain HTTP, which the deployment does not allow.
     """
 
-    def __init__(self, url: str, patience_seconds: float, **more: Any) -> None:
-        self._store: Any = from_url(
+    def __init__(self, url: str, patience_seconds: float, *, without_credentials: bool = False) -> None:
+        self._store = from_url(
             url,
+            config={"skip_signature": True} if without_credentials else None,
             client_options={"allow_http": may_use_plain_http(url)},
             retry_config=retry_config(patience_seconds),
-            **more,
         )
 
     def open(self, key: str) -> OpenedObject:
-        """Request an object; its bytes arrive as ``chunks`` are read."""
+        """Open an object for reading; its bytes are received while the caller iterates over ``chunks``."""
         found = self._store.get(key)
         chunks = (bytes(chunk) for chunk in found.stream(min_chunk_size=_CHUNK_BYTES))
         return OpenedObject(int(found.meta["size"]), chunks, lambda: None)

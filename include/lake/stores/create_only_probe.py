@@ -12,7 +12,7 @@ PROBE_KEY = ".writable"
 """A fixed key that is never removed: the check needs no permission to delete. Earlier versions left an empty object."""
 _HINT = (
     "Use a store that supports If-None-Match: * on PUT (AWS S3, GCS, Azure, a current MinIO), or remove the gateway or "
-    "cache that drops the header. Do not load through this lake before."
+    "cache that drops the header. Do not load through this lake until mixpanel-aep check accepts it."
 )
 _proven: set[tuple[int, str, str]] = set()
 

@@ -21,10 +21,10 @@ def require_private(root: Path) -> None:
         ConfigError: naming the folder, its mode or owner, and the command that corrects it.
     """
     for folder in (root, *_inner_folders(root)):
-        found = folder.lstat()
-        if found.st_uid != os.geteuid():
+        status = folder.lstat()
+        if status.st_uid != os.geteuid():
             raise ConfigError(
-                f"The folder {folder} of the lake belongs to the user with the number {found.st_uid}, not to the user of this "
+                f"The folder {folder} of the lake belongs to the user with the number {status.st_uid}, not to the user of this "
                 f"process ({os.geteuid()}), so its owner could change the loaded data.",
                 f"Run all tasks as the same user. As root, run: chown -R {os.geteuid()} {shlex.quote(str(root))}",
             )

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from include.errors import BadManifest
 from include.lake.history import bound_pipelines, ledger_of
-from include.lake.keys import KeyKind, PartitionKey, read_key
+from include.lake.keys import REFUSED_NAME, KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, StepName
@@ -69,6 +69,11 @@ class DayListing:
     quarantine: list[LakeObject] = field(default_factory=list)
     reports: list[LakeObject] = field(default_factory=list)
     has_first_ledger: bool = False
+
+    def refused_of_shards(self) -> list[LakeObject]:
+        """Return the quarantine records of shards, of which the day's quarantine has a copy once the day is validated."""
+        shards = (files for (step, _), files in self.files.items() if step == "validate_shard")
+        return [file for files in shards for file in files if file.key.endswith(f"/{REFUSED_NAME}")]
 
 
 def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date, DayListing]:

@@ -21,13 +21,13 @@ from include.steps.rewritten import rewritten_to
 
 GRACE = timedelta(hours=18)
 """Longer than the longest task of a DAG (12 hours)."""
-_LATER_FIRST = ("stage", "validate", "transform")
+_LATER_FIRST = ("stage", "validate", "validate_shard", "transform")
 
 
 def outputs_to_remove(day: DayContents, retention: Retention, now: datetime) -> dict[OutputKey, str]:
     """Return the outputs whose files are not needed any more, each with the name of the setting that ends them.
 
-    Files of transform, validate and stage end ``superseded_days`` after the day was loaded. On a day that is not
+    Files of transform, validate (and of its shards) and stage end ``superseded_days`` after the day was loaded. On a day that is not
     loaded, they end that long after the same step created newer ones. An output never ends before the outputs that use
     it.
     """
@@ -139,9 +139,10 @@ def _is_newest(day: DayContents, output: StoredOutput) -> bool:
 
 
 def _newer_outputs_at(day: DayContents, output: StoredOutput) -> Iterator[datetime]:
-    """Yield when newer outputs of the same step were written."""
+    """Yield when newer outputs of the same step were written; for a shard, newer ones of ``validate``, which reads it."""
+    step = "validate" if output.step == "validate_shard" else output.step
     for other in day.outputs:
-        is_rival = other.step == output.step and other.manifest is not None
+        is_rival = other.step == step and other.manifest is not None
         if is_rival and (other.written, other.digest) > (output.written, output.digest):
             yield other.written
 

@@ -69,7 +69,8 @@ def clean(lake: Lake, pipeline: Pipeline, now: datetime, *, dry_run: bool = Fals
     days = list_days(lake, pipeline.name)
     reader = ContentsReader.of(lake, pipeline.name)
     for day, listing in days.items():
-        cleaning.remove_old(day, listing.quarantine, "quarantine", pipeline.retention.quarantine_days)
+        quarantine = [*listing.quarantine, *listing.refused_of_shards()]
+        cleaning.remove_old(day, quarantine, "quarantine", pipeline.retention.quarantine_days)
         cleaning.remove_old(day, listing.reports, "reports", pipeline.retention.report_days)
         if _may_hold_ended(listing, pipeline.retention):
             cleaning.clean_outputs(reader, day, listing)
@@ -166,6 +167,6 @@ def require_right(lake: Lake, pipeline: str, otherwise: str = "") -> None:
     except AccessDenied:
         raise AccessDenied(
             f"This worker may not remove objects from the lake {lake.url}, but the operation requires it.",
-            "Allow its role to remove files below raw/, xdm/, valid/, staged/, quarantine/ and report/ "
+            "Allow its role to remove files below raw/, xdm/, valid-shards/, valid/, staged/, quarantine/ and report/ "
             f"(docs/security.md){otherwise}. Nothing was changed.",
         ) from None

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from include.failpoint import failpoint
 from include.lake.manifest import Manifest
-from include.mixpanel.event_time import require_closed_there
+from include.mixpanel.event_time import require_closed_at_mixpanel
 from include.mixpanel.export_stream import ExportStream
-from include.mixpanel.raw_file import HashedFile, RawFile, RawLines, hashed_file
+from include.mixpanel.raw_file import HashedFile, RawFile, RawLineWriter, hashed_file
 from include.mixpanel.stored_day import stored_day
 from include.steps.export.export_request import ExportRequest
 from include.steps.workspace import Workspace
@@ -34,7 +34,7 @@ class UnassignedLines(Exception):
 def require_answer_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
     """Refuse a response that Mixpanel began to send before the day was over."""
     if isinstance(answer, ExportStream):
-        require_closed_there(day, workspace.pipeline.mixpanel, answer.sent_at)
+        require_closed_at_mixpanel(day, workspace.pipeline.mixpanel, answer.sent_at)
 
 
 def export_range(
@@ -89,7 +89,7 @@ class _Splitter:
     def __init__(self, paths: Mapping[date, Path], files: Mapping[date, HashedFile], *, in_ms: bool) -> None:
         self._in_ms = in_ms
         self._files = files
-        self._lines = {day: RawLines(path, files[day]) for day, path in paths.items()}
+        self._lines = {day: RawLineWriter(path, files[day]) for day, path in paths.items()}
         self._unassigned = False
 
     @classmethod

@@ -10,7 +10,7 @@ from include.config.model import Pipeline
 from include.errors import Conflict
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, newest_number, read_suppression, record_forgotten_ids
-from include.mixpanel.raw_file import RawFile, RawLines, hashed_file, read_lines
+from include.mixpanel.raw_file import RawFile, RawLineWriter, hashed_file, read_lines
 from include.mixpanel.time_convention import TimeEvidence
 from include.steps.workspace import Workspace
 from include.xdm.events.event_id import RECIPES
@@ -50,7 +50,7 @@ class Suppressor:
             return raw
         ids_of, left_out, ids = EventIds.of(workspace, self.suppression.project_id), 0, set[str]()
         with hashed_file(path) as file:
-            kept = RawLines(path, file)
+            kept = RawLineWriter(path, file)
             for line in read_lines([raw.path]):
                 if self.matcher.matches(line):
                     left_out += 1

@@ -19,7 +19,7 @@ from include.steps.clean.contents import DayListing, OutputKey, list_days
 from include.steps.forget.quarantine import QuarantineMatcher, stored_lines
 from include.xdm.events.person_ids import PersonMatcher
 
-DERIVED: tuple[StepName, ...] = ("stage", "validate", "transform")
+DERIVED: tuple[StepName, ...] = ("stage", "validate", "validate_shard", "transform")
 """Steps whose rows can be created again from an export, later ones first."""
 
 

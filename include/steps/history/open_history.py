@@ -16,7 +16,7 @@ from include.aep.decide import active_records
 from include.aep.load_id import PIPELINE_TAG
 from include.aep.model import Dataset
 from include.aep.ownership import Ownership
-from include.config.loader import neighbour_names
+from include.config.loader import known_pipeline_names
 from include.config.model import Pipeline
 from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed, DatasetMissing
 from include.lake.history import History, Source, Target, targets_of
@@ -85,7 +85,7 @@ def open_history(
     if not any_lake:
         check_lake_id(lake, dataset)
     owned = None if any_lake else lake
-    neighbours = neighbour_names(pipeline)
+    neighbours = known_pipeline_names(pipeline)
     owner = Ownership(pipeline.name, owned, str(source), neighbours)
     owner.require(dataset)
     target = Target(aep.org_id, aep.aep_sandbox, dataset["id"])
@@ -105,7 +105,7 @@ def open_history(
         takeover.all_days()
     elif not bound:
         takeover.require_source()
-    former = owner.former(dataset) if PIPELINE_TAG in dataset["tags"] else first
+    former = owner.former_pipeline(dataset) if PIPELINE_TAG in dataset["tags"] else first
     if former in (None, pipeline.name):
         return OpenedHistory(history, dataset)
     log.warning("Dataset %s belongs to pipeline %s; rows are added to its history", dataset["name"], former)

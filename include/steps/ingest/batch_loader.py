@@ -138,7 +138,7 @@ class BatchLoader:
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
         """Append a record to the ledger. For a known batch, it repeats the fields of the batch's newest record, except ``fields``."""
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
-        about = before.about() if before else _common_fields(self.staged)
+        about = before.row_fields() if before else _common_fields(self.staged)
         self.records = self.ledger.append(
             self.records,
             kind,

@@ -64,7 +64,7 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
 
 def is_load_of(history: History, batch: Batch, day: date) -> bool:
     """Return whether AEP shows a batch as this project's, of this day, in the history's dataset."""
-    return batch.is_ours and batch.day == day and batch.dataset_id == history.target.dataset_id
+    return batch.is_of_this_project and batch.day == day and batch.dataset_id == history.target.dataset_id
 
 
 def _is_content_of(batch: Batch, record: LedgerRecord) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.http import items
+from include.aep.http import objects_in
 from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
 from include.xdm.mapping.mapping_file import current_row
@@ -119,24 +119,24 @@ def _region(base: JsonMapping) -> str:
 
 
 def _mapping_rows(aep: AepClient, flow: JsonMapping) -> Iterator[JsonObject]:
-    steps = [step for step in items(flow.get("transformations")) if step.get("name") == "Mapping"]
+    steps = [step for step in objects_in(flow.get("transformations")) if step.get("name") == "Mapping"]
     for step in steps:
         params = _object_member(step, "params")
         version = params.get("mappingVersion")
         found = aep.flows.mapping_set(
             str(params.get("mappingId", "")), str(version) if version is not None else None
         )
-        yield from (current_row(row) for row in items(found.get("mappings")))
+        yield from (current_row(row) for row in objects_in(found.get("mappings")))
 
 
 def _flow_run(body: JsonMapping) -> FlowRun:
     metrics = _object_member(body, "metrics")
     window, batches = None, list[str]()
-    for activity in items(body.get("activities")):
+    for activity in objects_in(body.get("activities")):
         extensions = _object_member(_object_member(activity, "durationSummary"), "extensions")
         if "windowStart" in extensions and "windowEnd" in extensions:
             window = _epoch_ms(extensions["windowStart"]), _epoch_ms(extensions["windowEnd"])
-        for info in items(activity.get("targetInfo")):
+        for info in objects_in(activity.get("targetInfo")):
             reference = _object_member(info, "reference")
             if reference.get("type") == "Batch":
                 batches += map(str, reference.get("ids") or ())

@@ -11,7 +11,7 @@ from include.json_types import JsonMapping
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
 from include.steps.migrate.switch import Switch
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same
 
 Kind = Literal["better", "different", "decide"]

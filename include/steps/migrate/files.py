@@ -12,8 +12,8 @@ from include.json_types import JsonMapping
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.dataprep.language.tree import LanguageError
 
 BUILT = ("_id", "timestamp")
 """The fields that the pipeline builds itself."""

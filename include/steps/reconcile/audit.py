@@ -120,7 +120,7 @@ def audit_days(
     }
     active: defaultdict[date | None, list[str]] = defaultdict(list)
     for batch in batches.values():
-        if batch.is_ours and is_active(batch):
+        if batch.is_of_this_project and is_active(batch):
             active[batch.day].append(batch.id)
     days = []
     for day in expected_days(pipeline, now):
@@ -144,7 +144,7 @@ def audit_days(
         rows = sum(load.rows for load in state.loads)
         outdated = _changed_inputs(state, current or {})
         days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
-    statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_ours}
+    statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_of_this_project}
     return Audit(pipeline.name, tuple(days), tuple(active[None]), statuses)
 
 

@@ -23,7 +23,7 @@ def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> l
     aborted = []
     for batch in aep.catalog.open_batches(history.target.dataset_id):
         is_old = batch.created_ms <= (now - OLD_ENOUGH).timestamp() * 1000
-        from_here = batch.is_ours and batch.tag(LAKE_TAG) in (None, history.lake_id)
+        from_here = batch.is_of_this_project and batch.tag(LAKE_TAG) in (None, history.lake_id)
         if (
             not from_here
             or batch.day is None

@@ -87,7 +87,7 @@ def release(ids: AepIds, aep: AepClient, day: date, batch_id: str) -> LedgerReco
             "The catalog may show the batch again later: wait, or contact Adobe about the batch.",
         )
     about = next(record for record in reversed(records) if record.batch == batch_id)
-    return ids.record(ledger, records, "gone", batch_id, **about.about())[-1]
+    return ids.record(ledger, records, "gone", batch_id, **about.row_fields())[-1]
 
 
 def _require_nothing_in_flight(
@@ -118,7 +118,11 @@ def _rows_shown(ids: AepIds, batch_id: str) -> int:
 def _require_load_of(history: History, batch: Batch, day: date) -> None:
     source = batch.tag(SOURCE_TAG)
     if not is_load_of(history, batch, day) or source not in (None, str(history.source)):
-        what = "of another producer" if not batch.is_ours else f"of partition {batch.day or 'without a day'}"
+        what = (
+            "of another producer"
+            if not batch.is_of_this_project
+            else f"of partition {batch.day or 'without a day'}"
+        )
         raise AmendmentRefused(
             f"Batch {batch.id} is not a load of partition {day} into dataset {history.target.dataset_id}: it is {what} "
             f"in dataset {batch.dataset_id or 'without a name'}, from {source or 'a source that no tag names'}.",

@@ -129,7 +129,7 @@ class _Day:
             return RecoveredDay(refused=self._unreadable(error))
         gone = [record for record in active if self._state(str(record.batch)) is BatchState.GONE]
         for record in gone:
-            records = self.ids.record(ledger, records, "gone", record.batch, **record.about())
+            records = self.ids.record(ledger, records, "gone", record.batch, **record.row_fields())
         ended = tuple(str(record.batch) for record in gone)
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
         try:

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from include.aep.decide import active_records, refused_record
-from include.errors import PayloadTooLarge
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
@@ -26,15 +25,17 @@ from include.steps.history.provenance import (
     require_one_recipe,
     source_of,
 )
+from include.steps.stage.batch_size import require_room, warn_of_large_batch
 from include.steps.stage.unloaded_rows import UnloadedRows
 from include.steps.step import Made, Step, run_step
 from include.steps.workspace import DATA_VERSION, Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, AepParquetWriter
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 FILE_ROWS = 500_000
 """Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
-MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
-"""What AEP ingests as one batch, 1 TB; it recommends less than 10,000 files and 100 GB (EP:ingestion/guardrails.md)."""
 
 
 def stage_partition(
@@ -117,9 +118,10 @@ class Stage(Step):
         with closing(self._unloaded(scratch)) as unloaded:
             if unloaded.is_everything and _can_be_sent(workspace, valid):
                 files = _reuse_valid_files(unloaded.day, digest)
-                _require_room(workspace, files)
+                require_room(workspace, files)
             else:
                 files = _write_new_files(workspace, unloaded, scratch, digest)
+            warn_of_large_batch(workspace, files)
             ids = _publish_ids(workspace, unloaded, history, digest, scratch) if files and history else None
             counts = {"staged": sum(file.rows for file in files), **unloaded.counts}
         details = {
@@ -188,7 +190,7 @@ def _write_new_files(
         key = f"{workspace.partition.output('stage', digest)}/{name}"
         files.append(upload_file(workspace.lake, key, path, rows))
         path.unlink()
-        _require_room(workspace, files)
+        require_room(workspace, files)
     return files
 
 
@@ -200,26 +202,16 @@ def _publish_ids(
     return write_ids(unloaded.db, unloaded.ids, history, workspace, digest, scratch)
 
 
-def _require_room(workspace: Workspace, files: list[LakeFile]) -> None:
-    size = sum(file.bytes for file in files)
-    if len(files) > MOST_FILES or size > MOST_BYTES:
-        raise PayloadTooLarge(
-            f"Partition {workspace.partition} of {workspace.pipeline.name} exceeds AEP's limit for one batch: "
-            f"{len(files)} files of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are allowed.",
-            "Stage Parquet if aep.format is json, or exclude events with mixpanel.events or mixpanel.where.",
-        )
-
-
 class _Writer(Protocol):
-    def write(self, table: Any) -> None: ...
+    def write(self, table: pa.Table) -> None: ...
     def close(self) -> None: ...
 
 
 class _JsonLinesWriter:
-    def __init__(self, path: Path, schema: Any) -> None:  # noqa: ARG002 - JSON Lines need no schema
+    def __init__(self, path: Path, schema: pa.Schema) -> None:  # noqa: ARG002 - JSON Lines need no schema
         self._file = path.open("wb")
 
-    def write(self, table: Any) -> None:
+    def write(self, table: pa.Table) -> None:
         for row in table.to_pylist(maps_as_pydicts="strict"):
             self._file.write(
                 json.dumps(without_nulls(row), ensure_ascii=False, default=instant_text).encode() + b"\n"
@@ -229,10 +221,13 @@ class _JsonLinesWriter:
         self._file.close()
 
 
-_WRITERS: dict[str, Callable[[Path, Any], _Writer]] = {"parquet": AepParquetWriter, "json": _JsonLinesWriter}
+_WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
+    "parquet": AepParquetWriter,
+    "json": _JsonLinesWriter,
+}
 
 
-def _write(tables: Iterator[Any], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
+def _write(tables: Iterator[pa.Table], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
     """Yield files of at least ``FILE_ROWS`` rows, except for the last one, with their number of rows."""
     path, writer, rows = scratch / "staged", None, 0
     for table in tables:

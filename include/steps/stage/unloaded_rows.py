@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest
@@ -14,6 +14,10 @@ from include.steps.day_rows import DayRows, row_groups
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.history.id_sets import register_ids, view_ids
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
 
 _CHUNK_ROWS = 100_000
 
@@ -84,7 +88,7 @@ class UnloadedRows:
             **({"forgotten": forgotten} if forgotten else {}),
         }
 
-    def tables(self) -> Iterator[Any]:
+    def tables(self) -> Iterator[pa.Table]:
         """Yield the rows as Arrow tables, one row group of the valid files at a time at most."""
         if self.is_everything:
             yield from self.day.base_tables()
@@ -101,7 +105,7 @@ class UnloadedRows:
         if own:
             yield from self._not_excluded("own_rows", self.day.own_paths)
 
-    def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[Any]:
+    def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[pa.Table]:
         """Yield the rows of some files that are not excluded."""
         import numpy as np
         import pyarrow as pa
@@ -117,7 +121,7 @@ class UnloadedRows:
             first += table.num_rows
 
     @cached_property
-    def db(self) -> Any:
+    def db(self) -> DuckDBPyConnection:
         """A DuckDB with the views ``valid``, ``events``, ``active``, ``withheld``, ``excluded`` and ``unloaded``."""
         db = open_duckdb(self._scratch)
         # Views: a copy of a day's ids in DuckDB takes several hundred megabytes.
@@ -194,7 +198,7 @@ class UnloadedRows:
 class _Numbers:
     """Ascending row numbers from an executed query of ``db``, fetched up to the end of each row group."""
 
-    db: Any
+    db: DuckDBPyConnection
     _left: list[int] = field(default_factory=list)
 
     def numbers_below(self, limit: int, first: int) -> list[int]:
@@ -214,7 +218,7 @@ class _Numbers:
             return found + inside
 
 
-def _view(db: Any, name: str, columns: str, paths: Sequence[Path]) -> None:
+def _view(db: DuckDBPyConnection, name: str, columns: str, paths: Sequence[Path]) -> None:
     db.execute(f"CREATE TEMP VIEW {name} AS {_select(columns, paths)}")
 
 

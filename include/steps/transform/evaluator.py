@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.errors import SchemaError
 from include.steps.duckdb_connection import open_duckdb
-from include.xdm.dataprep.functions.duckdb_functions import register
+from include.xdm.dataprep.duckdb_functions import register
 
 if TYPE_CHECKING:
     from include.xdm.dataprep.compile_expressions import CompiledExpressions

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
@@ -30,6 +30,9 @@ from include.xdm.mapping.compile import CompiledMapping, compile_mapping
 from include.xdm.mapping.mapping_file import read_mapping_file
 from include.xdm.mapping.mapping_set import MappingSet, bind_for
 from include.xdm.schema.xdm_schema import XdmSchema
+
+if TYPE_CHECKING:
+    from include.steps.transform.passes import FirstPass
 
 LIMITS = Limits()
 
@@ -107,6 +110,7 @@ class Transform(Step):
             "settings": digest_of(_settings(self.workspace.pipeline)),
             "recipe": str(self.recipe),
             "data_version": str(DATA_VERSION),
+            **({"file_rows": str(limits.file_rows)} if (limits := self._limits) != LIMITS else {}),
         }
 
     def base_inputs(self) -> dict[str, str] | None:
@@ -189,7 +193,20 @@ class Transform(Step):
             time_in_ms=source.time_in_ms,
             recipe=self.recipe,
             rows=self.raw.rows,
-            limits=LIMITS,
+            limits=self._limits,
+        )
+
+    @property
+    def _limits(self) -> Limits:
+        """The sizes of files and buckets: smaller ones if a shard of the day has fewer rows than a usual file."""
+        rows = self.workspace.pipeline.shard_events
+        if rows is None or rows >= LIMITS.file_rows:
+            return LIMITS
+        return replace(
+            LIMITS,
+            file_rows=rows,
+            small_rows=min(rows, LIMITS.small_rows),
+            bucket_rows=max(1, min(rows // 4, LIMITS.bucket_rows)),
         )
 
     def _compiled(self, raw: Manifest) -> CompiledMapping:
@@ -204,7 +221,7 @@ def _settings(pipeline: Pipeline) -> dict[str, Any]:
     return pipeline.model_dump(include=shaping, exclude={"mixpanel": {"backfill_window_days"}})
 
 
-def _first_pass_details(found: Any) -> dict[str, Any]:
+def _first_pass_details(found: FirstPass) -> dict[str, Any]:
     """Return the counts of the first pass."""
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     names = sorted(name for name, is_partial in partial.items() if is_partial)
@@ -238,7 +255,7 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
 
 
 def _quarantine(
-    workspace: Workspace, digest: str, found: Any, rejected: Sequence[dict[str, Any]], path: Path
+    workspace: Workspace, digest: str, found: FirstPass, rejected: Sequence[dict[str, Any]], path: Path
 ) -> dict[str, Any] | None:
     """Upload the quarantined lines, if any, and return the description of their file."""
     from include.steps.transform import passes as day

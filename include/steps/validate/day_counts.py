@@ -6,9 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.quality.view import Part, RowChunk, View
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 _HOUR_MS = 3_600_000
 _TIMESTAMP, _EVENT_TYPE, _ID = (View((name,), Part.VALUE) for name in ("timestamp", "eventType", "_id"))
@@ -24,33 +29,46 @@ class DayCounts:
     def __init__(self) -> None:
         self.by_hour: Counter[str] = Counter()
         self.by_event: Counter[str] = Counter()
-        self._ids: list[Any] = []
+        self.span: tuple[int, int] | None = None
+        """The first and the last ``timestamp`` of the added rows, in milliseconds since the epoch."""
+        self._ids: list[npt.NDArray[np.uint64]] = []
 
     def add(self, chunk: RowChunk) -> None:
         """Count the rows of a chunk."""
-        self._count(chunk, 1)
+        self._extend_span(self._count(chunk, 1))
         self._ids.append(_keys(chunk.values_of(_ID).values))
 
     def take_out(self, refused: RowChunk) -> None:
         """Subtract rows that were added before."""
         self._count(refused, -1)
 
-    def _count(self, chunk: RowChunk, sign: int) -> None:
+    def _extend_span(self, moments: pa.Int64Array) -> None:
+        import pyarrow.compute as pc
+
+        found = pc.min_max(moments).as_py()
+        if found["min"] is not None:
+            first, last = self.span or (found["min"], found["max"])
+            self.span = min(first, found["min"]), max(last, found["max"])
+
+    def _count(self, chunk: RowChunk, sign: int) -> pa.Int64Array:
+        """Add ``sign`` times the rows of a chunk; return their timestamps in milliseconds."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         moments = chunk.values_of(_TIMESTAMP).values.cast(pa.timestamp("ms", tz="UTC"), safe=False)
-        hours = moments.cast(pa.int64()).to_numpy(zero_copy_only=False) // _HOUR_MS
+        moments = moments.cast(pa.int64())
+        hours = moments.to_numpy(zero_copy_only=False) // _HOUR_MS
         for entry in pc.value_counts(pa.array(hours)).to_pylist():
             self.by_hour[_hour_name(entry["values"])] += sign * entry["counts"]
         names = chunk.values_of(_EVENT_TYPE).values
         if pa.types.is_null(names.type):  # the schema or the mapping does not have this column
-            return
+            return moments
         for entry in pc.value_counts(names).to_pylist():
             self.by_event[str(entry["values"])] += sign * entry["counts"]
         without = chunk.num_rows - len(names)
         if without:
             self.by_event[str(None)] += sign * without
+        return moments
 
     def double_ids(self, valid_paths: Iterable[Path]) -> int:
         """Return how many ``_id``s occur more than once in some Parquet files. All rows of the files must have been added.
@@ -85,7 +103,7 @@ def _hour_name(hour: int) -> str:
     return datetime.fromtimestamp(hour * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
 
 
-def _keys(ids: Any) -> Any:
+def _keys(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """Return a 64-bit number for each id of an Arrow array: equal ids have equal numbers."""
     import numpy as np
     import pyarrow.compute as pc
@@ -99,7 +117,7 @@ def _keys(ids: Any) -> Any:
     return keys
 
 
-def _hash_words(ids: Any) -> Any:
+def _hash_words(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
     """Return hashes of texts of 64 bytes, read from Arrow's buffer as eight words each."""
     import numpy as np
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
 
@@ -11,7 +10,7 @@ from include.mixpanel.event_time import day_end, day_start
 from include.quality.report import Expectation, Report
 from include.steps.transform.dropped_identities import dropped_by_reason
 from include.steps.validate.day_counts import every_hour
-from include.steps.validate.verdict import Verdict, by_sentence
+from include.steps.validate.verdict import Verdict, by_sentence, most_frequent
 from include.steps.workspace import Workspace
 from include.xdm.events.line_parser import REASONS
 from include.xdm.schema.xdm_schema import XdmSchema
@@ -39,7 +38,7 @@ def report_of_day(
         base: the manifest of validate that decided on the rows that were not checked now; None if all were checked.
     """
     rows, refused, unmapped = verdict.rows, verdict.rows.refused, mapped.details.get("unmapped", {})
-    listed = dict(Counter(verdict.by_event.by_event).most_common(_SHOWN_EVENTS))
+    listed = most_frequent(verdict.by_event.by_event, _SHOWN_EVENTS)
     reasons = {f"{reason}: {REASONS[reason]}": n for reason, n in mapped.details["reasons"].items()}
     return Report(
         pipeline=workspace.pipeline.name,

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.lake.manifest import upload_file
 from include.quality.aep_json import without_nulls
@@ -19,6 +19,14 @@ from include.steps.gzip_writer import gzip_writer
 from include.steps.validate.day_counts import DayCounts
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AepParquetWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    Positions = npt.NDArray[np.int64]
 
 
 def reason_of(record: Mapping[str, Any]) -> Reason:
@@ -30,6 +38,19 @@ def reason_of(record: Mapping[str, Any]) -> Reason:
 _EXAMPLES = 3
 _WRITTEN_ROWS = 2_000
 """The number of rows that are Python objects at the same time."""
+
+
+class ReasonExamples:
+    """The first values that each reason refuses, as the report shows them."""
+
+    def __init__(self) -> None:
+        self.by_reason: dict[Reason, list[str]] = {}
+
+    def add(self, reason: Reason, value: Any) -> None:
+        """Add a value, unless the reason has enough examples."""
+        shown = self.by_reason.setdefault(reason, [])
+        if len(shown) < _EXAMPLES:
+            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
 
 
 @dataclass(frozen=True)
@@ -71,15 +92,18 @@ class InvalidRows:
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self._rows = 0
         self._reasons: Counter[Reason] = Counter()
-        self._examples: dict[Reason, list[str]] = {}
+        self._examples = ReasonExamples()
         self._path = scratch / "quarantine.jsonl.gz"
         self._show_values = show_values
 
     def result(self) -> RefusedRows:
         """Return the rows that were refused so far."""
-        return RefusedRows(self._rows, self._reasons, self._examples, self._path if self._rows else None)
+        path = self._path if self._rows else None
+        return RefusedRows(self._rows, self._reasons, self._examples.by_reason, path)
 
-    def split(self, source: Any, target: Path, reasons: Mapping[Reason, Any], counts: DayCounts) -> int:
+    def split(
+        self, source: pq.ParquetFile, target: Path, reasons: Mapping[Reason, Positions], counts: DayCounts
+    ) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
 
         ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of
@@ -115,7 +139,11 @@ class InvalidRows:
         return kept
 
     def _quarantine(
-        self, table: Any, positions: Any, reasons: Mapping[Reason, Any], quarantine: gzip.GzipFile
+        self,
+        table: pa.Table,
+        positions: Positions,
+        reasons: Mapping[Reason, Positions],
+        quarantine: gzip.GzipFile,
     ) -> None:
         why: dict[int, list[Reason]] = {int(position): [] for position in positions}
         for reason, rows in reasons.items():
@@ -140,7 +168,5 @@ class InvalidRows:
         value: Any = row
         for name in reason.field.split(".*")[0].split("."):
             value = value.get(name) if isinstance(value, dict) else None
-        shown = self._examples.setdefault(reason, [])
-        if len(shown) < _EXAMPLES:
-            shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
+        self._examples.add(reason, value)
         return {**reason.record, "value": value}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.errors import SchemaError
 from include.lake.lake import Lake
@@ -23,6 +23,7 @@ from include.quality.gx import load
 from include.quality.leaf_columns import leaf_paths
 from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
 from include.quality.suite import Screen, failing_rows
+from include.quality.view import Path as ColumnPath
 from include.steps.day_rows import RowFile
 from include.steps.validate.day_counts import COUNTED, DayCounts
 from include.steps.validate.invalid_rows import InvalidRows
@@ -31,6 +32,11 @@ from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form
 from include.xdm.schema.xdm_schema import XdmSchema
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+    from include.steps.validate.invalid_rows import Positions
 
 SCREENED_ROWS, EXPLAINED_ROWS = 100_000, 300_000
 """The number of rows to read at once, in whole row groups: a chunk that is checked row by row costs a run of GX."""
@@ -47,6 +53,10 @@ class PartitionValidator:
     schema: XdmSchema
     now: datetime
 
+    def specs(self, columns: set[ColumnPath]) -> list[ExpectationSpec]:
+        """Return the expectations for rows with these leaf columns."""
+        return derive(self.schema, columns, _rules(self.workspace, self.now))
+
     def check_rows(self, files: Sequence[RowFile], scratch: Path) -> CheckedRows:
         """Validate the rows of transform's files. ``scratch``: a folder for the valid rows and the others.
 
@@ -59,7 +69,7 @@ class PartitionValidator:
             return CheckedRows()
         sources = [pq.ParquetFile(file.path) for file in files]
         columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
-        specs = derive(self.schema, columns, _rules(self.workspace, self.now))
+        specs = self.specs(columns)
         self._require_columns(specs, {path[0] for path in columns})
         counts, mapped = DayCounts(), 0
         with _preload_gx():
@@ -86,19 +96,17 @@ class PartitionValidator:
             has_aep_form(source) or left != file
             for source, file, left in zip(sources, files, kept, strict=True)
         )
-        warned = Counter[Reason]()
-        for number, rows in failed.items():
-            if specs[number].severity == "warning":
-                warned[specs[number].reason] += rows
         return CheckedRows(
             mapped=mapped,
             specs=tuple(specs),
+            columns=frozenset(columns),
             failed=failed,
-            warned=warned,
+            warned=warnings_of(specs, failed),
             refused=invalid.result(),
             by_hour=+counts.by_hour,
             by_event=+counts.by_event,
             double_ids=counts.double_ids(each.path for each in kept if each.rows),
+            span=counts.span,
             kept=tuple(kept),
             form=AEP_FORM if has_form else None,
         )
@@ -140,6 +148,15 @@ class PartitionValidator:
             )
 
 
+def warnings_of(specs: Sequence[ExpectationSpec], failed: Mapping[int, int]) -> Counter[Reason]:
+    """Return the warnings about rows by reason. ``failed``: rows by the number of their expectation."""
+    warned = Counter[Reason]()
+    for number, rows in failed.items():
+        if specs[number].severity == "warning":
+            warned[specs[number].reason] += rows
+    return warned
+
+
 def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, ...]:
     """Return the valid files: transform's own if all their rows are valid, and the others uploaded into ``folder``."""
     return tuple(
@@ -149,11 +166,13 @@ def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, 
     )
 
 
-def _failing_rows(source: Any, specs: Sequence[ExpectationSpec], suspects: set[int]) -> dict[int, Any]:
+def _failing_rows(
+    source: pq.ParquetFile, specs: Sequence[ExpectationSpec], suspects: set[int]
+) -> dict[int, Positions]:
     """Return the rows of an open file that fail each of the suspected expectations, as ascending arrays, by number."""
     import numpy as np
 
-    by_spec: dict[int, list[Any]] = {number: [] for number in sorted(suspects)}
+    by_spec: dict[int, list[Positions]] = {number: [] for number in sorted(suspects)}
     for chunk, views in row_chunks(source, {specs[n].view for n in suspects}, EXPLAINED_ROWS):
         here = [number for number in by_spec if specs[number].view in views]
         for number, rows in failing_rows(chunk, specs, here).items():

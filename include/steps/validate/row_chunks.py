@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.quality.leaf_columns import ParquetColumns
 from include.quality.view import RowChunk, View
 from include.steps.validate.day_counts import COUNTED
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 _CHUNK_BYTES = 512 * 1024 * 1024
 """The size of a chunk's columns, as Parquet counts them without compression."""
@@ -16,7 +19,7 @@ _CHUNK_VIEWS = 32
 
 
 def row_chunks(
-    source: Any, views: Iterable[View], most_rows: int
+    source: pq.ParquetFile, views: Iterable[View], most_rows: int
 ) -> Iterator[tuple[RowChunk, frozenset[View]]]:
     """Yield the rows of an open Parquet file, some row groups and views at a time, with the views of each chunk.
 
@@ -34,7 +37,7 @@ def row_chunks(
         first += sum(source.metadata.row_group(number).num_rows for number in groups)
 
 
-def _row_groups(metadata: Any, most_rows: int) -> Iterator[list[int]]:
+def _row_groups(metadata: pq.FileMetaData, most_rows: int) -> Iterator[list[int]]:
     groups: list[int] = []
     rows = size = 0
     for number in range(metadata.num_row_groups):

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
-from include.lake.manifest import Delta, Manifest, digest_of
+from include.errors import PartitionRefused, TooManyQuarantined
+from include.lake.manifest import Delta, Manifest
 from include.quality.report import Report, render
 from include.steps.day_rows import DayRows, RowFile
 from include.steps.step import Made, Step, run_step
 from include.steps.validate.day_report import report_of_day
 from include.steps.validate.partition_validator import PartitionValidator, upload_valid
 from include.steps.validate.previous_days import events_before, events_of
+from include.steps.validate.rules import refuse_useless_mappings, validation_inputs, validator_of
+from include.steps.validate.shard_rows import add_shards
+from include.steps.validate.shard_step import validate_shard
+from include.steps.validate.shards import shards_of
 from include.steps.validate.validated_base import ValidatedBase, warning_records
-from include.steps.validate.verdict import CheckedRows, Verdict, by_sentence
-from include.steps.workspace import DATA_VERSION, Workspace
+from include.steps.validate.verdict import CheckedRows, Verdict, by_sentence, most_frequent
+from include.steps.workspace import Workspace
 
-_ENOUGH_ROWS = 10
-"""From this number of rows, a field without any value is a mistake and not a coincidence."""
 _MOST_EVENTS = 10_000
 """The number of event names that a manifest counts individually; all others are one number."""
 
@@ -50,40 +51,43 @@ class Validate(Step):
 
     def inputs(self) -> dict[str, str]:
         """Return what determines the verdict."""
-        pipeline = self.workspace.pipeline
-        rules = {**pipeline.quality.model_dump(mode="json"), "profile": bool(pipeline.aep.profile)}
-        return {
-            "transform": self.mapped.digest,
-            "schema": self.mapped.inputs["schema"],
-            "quality": digest_of(rules),
-            "data_version": str(DATA_VERSION),
-        }
+        return validation_inputs(self.workspace, self.mapped)
 
     def base_inputs(self) -> dict[str, str] | None:
         """Return the inputs of the validated base of mapped rows that are a delta."""
         return {**self.inputs(), "transform": self.mapped.delta.base} if self.mapped.delta else None
 
     def run(self, digest: str, scratch: Path) -> Made:
-        """Validate all rows of the day."""
-        _refuse_useless_mappings(self.workspace, self.mapped)
-        files = DayRows(self.workspace, self.mapped, scratch).files()
-        validator = self._validator()
-        rows = validator.check_rows(files, _folder(scratch, "valid"))
+        """Validate all rows of the day, or decide on what its shards have found."""
+        refuse_useless_mappings(self.workspace, self.mapped)
+        validator = validator_of(self.workspace, self.mapped)
+        rows = self._add_shards(validator, scratch)
+        if rows is None:
+            files = DayRows(self.workspace, self.mapped, scratch).files()
+            rows = validator.check_rows(files, _folder(scratch, "valid"))
         return self._judge(validator, rows, digest, scratch)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
         """Validate the delta's own rows; None if the output of the base does not have the counts of the others."""
-        _refuse_useless_mappings(self.workspace, self.mapped)
-        validator, day = self._validator(), DayRows(self.workspace, self.mapped, scratch)
+        refuse_useless_mappings(self.workspace, self.mapped)
+        validator, day = (
+            validator_of(self.workspace, self.mapped),
+            DayRows(self.workspace, self.mapped, scratch),
+        )
         own = zip(day.own_paths, self.mapped.files, strict=True)
         files = [RowFile(path, file.rows, file) for path, file in own]
         rows = validator.check_rows(files, _folder(scratch, "valid"))
         of_day = ValidatedBase(base, day, _folder(scratch, "base")).join(rows, validator)
         return self._judge(validator, of_day, digest, scratch, base) if of_day is not None else None
 
-    def _validator(self) -> PartitionValidator:
-        schema = self.workspace.schema(self.mapped.inputs["schema"])
-        return PartitionValidator(self.workspace, schema, datetime.fromisoformat(self.mapped.created_at))
+    def _add_shards(self, validator: PartitionValidator, scratch: Path) -> CheckedRows | None:
+        """Return the day as the sum of its shards, those of other tasks included; None for a day without shards."""
+        workspace, mapped = self.workspace, self.mapped
+        shards = shards_of(mapped, workspace.pipeline.shard_events)
+        found = [validate_shard(workspace, mapped, shard, with_files=True) for shard in shards]
+        if not found:
+            return None
+        return add_shards(workspace, mapped, found, validator, _folder(scratch, "shards"))
 
     def _judge(
         self,
@@ -127,37 +131,15 @@ def _folder(scratch: Path, name: str) -> Path:
     return folder
 
 
-def _refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
-    """Refuse a field that no value of a day fits, before anything is staged: its mapping is wrong.
-
-    A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted. This may
-    affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many values do not
-    fit, its base has shown that some do.
-    """
-    if "not_converted" in mapped.details.get("at_most", ()):
-        return
-    inexact = mapped.details.get("inexact", {})
-    never = [
-        name
-        for name, count in mapped.details["not_converted"].items()
-        if count - inexact.get(name, 0) == mapped.rows >= _ENOUGH_ROWS
-    ]
-    if never:
-        raise SchemaError(
-            f"None of {mapped.rows} values of partition {workspace.partition} fits {', '.join(never)}.",
-            f"Map these properties to fields of another type in {workspace.pipeline.mapping}, or correct the field group.",
-        )
-
-
 def _details(verdict: Verdict) -> dict[str, Any]:
     """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
-    rows, by_event = verdict.rows, Counter(verdict.by_event.by_event).most_common(_MOST_EVENTS)
+    rows, listed = verdict.rows, most_frequent(verdict.by_event.by_event, _MOST_EVENTS)
     return {
         "reasons": by_sentence(rows.refused.reasons),
         "warnings": by_sentence(verdict.warned),
         "expectations": len(verdict.specs),
-        "by_event": dict(by_event),
-        "other_events": verdict.by_event.total - sum(count for _, count in by_event),
+        "by_event": listed,
+        "other_events": verdict.by_event.total - sum(listed.values()),
         "form": rows.form,
         "rows": {
             "by_hour": rows.by_hour,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from heapq import nsmallest
 
 from include.quality.constraints import Reason
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.partition_expectations import DayEvents
+from include.quality.view import Path
 from include.steps.day_rows import RowFile
 from include.steps.validate.invalid_rows import RefusedRows
 
@@ -22,6 +25,8 @@ class CheckedRows:
 
     mapped: int = 0
     specs: tuple[ExpectationSpec, ...] = ()
+    columns: frozenset[Path] = frozenset()
+    """The paths of the leaf columns of all files, from which the specs follow."""
     failed: Counter[int] = field(default_factory=Counter)
     warned: Counter[Reason] = field(default_factory=Counter)
     refused: RefusedRows = field(default_factory=RefusedRows)
@@ -30,6 +35,8 @@ class CheckedRows:
     other_events: int = 0
     double_ids: int = 0
     """How many ``_id``s occur more than once in the valid rows."""
+    span: tuple[int, int] | None = None
+    """The first and the last ``timestamp`` of the checked rows, in milliseconds since the epoch."""
     kept: tuple[RowFile, ...] = ()
     form: str | None = None
     """``AEP_FORM`` if every valid file has it."""
@@ -59,6 +66,11 @@ class Verdict:
     failed: Counter[int] = field(default_factory=Counter)
     warned: Counter[Reason] = field(default_factory=Counter)
     broken: tuple[Reason, ...] = ()
+
+
+def most_frequent(by_event: Mapping[str, int], number: int) -> dict[str, int]:
+    """Return the most frequent names of events, the most frequent one first; of equally frequent ones in their order."""
+    return dict(nsmallest(number, by_event.items(), key=lambda each: (-each[1], each[0])))
 
 
 def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:

@@ -38,7 +38,7 @@ class DatasetBatches:
     def _by_day(self) -> dict[date | None, list[Batch]]:
         found: dict[date | None, list[Batch]] = {}
         for batch in self.all:
-            if batch.is_ours:
+            if batch.is_of_this_project:
                 found.setdefault(batch.day, []).append(batch)
         return found
 
@@ -70,7 +70,7 @@ class DatasetBatches:
         return sum(
             batch.output_records or 0
             for batch in self.all
-            if not batch.is_ours and classify_status(batch.status) is BatchState.ACTIVE
+            if not batch.is_of_this_project and classify_status(batch.status) is BatchState.ACTIVE
         )
 
     def is_loading(self, records: Sequence[LedgerRecord]) -> bool:
@@ -86,7 +86,7 @@ class DatasetBatches:
         for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
-            if found is not None and not (listed and found.is_ours and found.day == day):
+            if found is not None and not (listed and found.is_of_this_project and found.day == day):
                 return (
                     f"the ledger names batch {found.id}, which in AEP is a load of {found.day or 'no day'} into dataset "
                     f"{found.dataset_id or 'without a name'}; release it with mixpanel-aep ledger release {pipeline} "

@@ -170,7 +170,7 @@ def _rows_of_others(
         return 0
     first, last = min(each.start for each in windows), max(each.end for each in windows)
     known = {str(r.batch) for day in days for r in records[day] if r.batch}
-    ours = known | {batch.id for batch in comparer.batches.all if batch.is_ours}
+    ours = known | {batch.id for batch in comparer.batches.all if batch.is_of_this_project}
     found = comparer.reader.rows_by_batch(comparer.dataset, first, last)
     return sum(count for batch, count in found.items() if batch not in ours)
 

@@ -13,7 +13,7 @@ from include.xdm.convert.column_converter import Failure
 from include.xdm.convert.flat_columns import flat_columns
 from include.xdm.convert.source_values import SourceValues, is_present
 from include.xdm.convert.values import Value, parse_text
-from include.xdm.dataprep.functions.duckdb_functions import on_row
+from include.xdm.dataprep.duckdb_functions import on_row
 from include.xdm.dataprep.functions.values import json_text
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shape_writer import sparse_objects

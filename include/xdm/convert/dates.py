@@ -8,8 +8,8 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import Any
 
-from include.xdm.dataprep.functions.dates import guess_date
-from include.xdm.dataprep.functions.values import write_moment
+from include.xdm.dataprep.functions.dates import date_or_none
+from include.xdm.dataprep.functions.moments import write_moment
 
 _SPACE = r"[\t\n\f\r ]*"
 _DAY = re.compile(
@@ -113,7 +113,7 @@ def _iso(text: str) -> int | None:
 
 def _guess_milliseconds(text: str) -> str | None:
     try:
-        guessed = guess_date(text)
+        guessed = date_or_none(text)
         return None if guessed is None else write_moment(guessed)
     except (ValueError, OverflowError, ZeroDivisionError):
         return None

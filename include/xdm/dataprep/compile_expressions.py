@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from include.xdm.dataprep.expression_layers import Expressions
 from include.xdm.dataprep.functions import FUNCTIONS
-from include.xdm.dataprep.functions.moments import parse_moment
+from include.xdm.dataprep.functions.java_dates.guess import parse_moment
+from include.xdm.dataprep.functions.moments import write_moment
 from include.xdm.dataprep.functions.registry import Function
-from include.xdm.dataprep.functions.values import write_moment
 from include.xdm.dataprep.language.check import TypedAttribute, places
 from include.xdm.dataprep.language.paths import Path, parse_path
 from include.xdm.dataprep.language.types import Type
@@ -51,7 +51,7 @@ class CompiledExpressions:
 
     @property
     def functions(self) -> list[Function]:
-        """The functions that must be registered on the connection (``functions.arrow.register``)."""
+        """The functions that must be registered on the connection (``duckdb_functions.register``)."""
         named = {FUNCTIONS[name].sql_name: FUNCTIONS[name] for name in self.names}
         return [*named.values(), *(assembly(number, parts) for number, parts in self.assemblies)]
 

@@ -11,9 +11,9 @@ from include.errors import ConfigError
 from include.json_types import JsonMapping, JsonObject
 from include.redact import one_line
 from include.xdm.dataprep.language.check import check, places, properties_in, property_of
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.discovery.discover import Discovery, Profile
 from include.xdm.discovery.field_names import AssignedField, FieldAssignments, field_name
 from include.xdm.mapping.destinations import TENANT

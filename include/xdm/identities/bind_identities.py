@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from include.config.identities import IdentityPlaceholders, IdentitySource
 from include.errors import ConfigError
 from include.xdm.dataprep.language.check import Typed, check
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
 from include.xdm.identities.identity_rules import STATES, IdentityRules, identity_rules
 

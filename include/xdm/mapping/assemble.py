@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from include.xdm.dataprep.functions.registry import Failure, Function, required
+from include.xdm.dataprep.functions.registry import Function, required
 from include.xdm.dataprep.functions.values import Json, array, json_array, json_object, members
+from include.xdm.dataprep.language.errors import Failure
 from include.xdm.dataprep.language.paths import EACH, Path, Step
 from include.xdm.dataprep.language.types import Type
 

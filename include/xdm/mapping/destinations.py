@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import Path, parse_path, write_path
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.dataprep.language.types import Type
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
 from include.xdm.schema.xdm_schema import XdmSchema

@@ -9,9 +9,9 @@ from typing import Literal
 
 from include.json_types import JsonMapping
 from include.xdm.dataprep.language.check import Typed, check, places, properties_in, property_of
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import EACH, Path, parse_path
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.mapping.destinations import Destination, Names, can_hold, find_destination
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same_identity
 from include.xdm.mapping.mapping_file import SOURCE_TYPES

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from include.json_types import JsonMapping
 from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, Literal, Node, Number
+from include.xdm.dataprep.language.tree import Attribute, Call, Literal, Node, Number
 
 _HASHES = ("sha1", "sha256", "sha512", "md5")
 _KEY = frozenset({"event", "distinct_id", "time", "insert_id"})

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from include.config.json_file import read_json
 from include.errors import ConfigError
-from include.json_types import JsonMapping, JsonObject, JsonValue
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.dataprep.language.check import places
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import parse_path
-from include.xdm.dataprep.language.tree import LanguageError
 
 MAPPINGS = Path(__file__).parents[2] / "pipelines" / "mappings"
 
@@ -68,7 +68,7 @@ def _merge_rows(before: list[JsonObject], rows: list[JsonObject]) -> list[JsonOb
     return [*(row for row in before if row["destination"] not in filled), *rows]
 
 
-def _included(name: str, data: JsonValue, within: tuple[str, ...]) -> list[str]:
+def _included(name: str, data: object, within: tuple[str, ...]) -> list[str]:
     included = data.get("include", []) if isinstance(data, dict) else []
     if not isinstance(included, list) or not all(
         isinstance(each, str) and Path(each).name == each for each in included

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from include.errors import ConfigError
 from include.json_types import JsonMapping
 from include.lake.manifest import digest_of
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import Path, write_path
-from include.xdm.dataprep.language.tree import LanguageError
 from include.xdm.mapping.destinations import Names, collisions, unfilled_required_fields
 from include.xdm.mapping.field_mapping import FieldMapping, bind_row
 from include.xdm.mapping.generated_fields import GeneratedFieldRules, require_same

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from include.alerts.alert import Alert
 from include.alerts.rules import IN_BACKFILLS, Failure, failed_task_alert, loaded_day_alerts, missing_days
@@ -20,16 +20,19 @@ from mixpanel_aep.alerts.send import send
 from mixpanel_aep.context import open_lake, partition_of
 from mixpanel_aep.problems import PROBLEM_KEY
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 log = logging.getLogger(__name__)
-Callback = Callable[[Any], None]
+Callback = Callable[["Context"], None]
 _UNCAUSED = "timed_out", "all_tasks_deadlocked"
 """The reasons of a failed run that no failed task has reported."""
 
 
-def alert_args(pipeline: Pipeline, default_args: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the arguments of a DAG that sends an alert when a task fails for good, or a run times out.
+def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of a DAG that sends an alert when a task fails its last try, or a run times out.
 
-    ``default_args``: those of the tasks, which stay as they are.
+    ``default_args``: the other defaults of the DAG's tasks.
     """
     defaults = dict(default_args or {})
     if pipeline.alerts is None:
@@ -43,7 +46,7 @@ def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
     return {"on_success_callback": partial(day_loaded, pipeline)} if pipeline.alerts else {}
 
 
-def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
+def task_failed(pipeline: Pipeline, context: Context) -> None:
     """Send the alert about a task that failed and is not retried."""
     with _log_all_errors():
         failure = _failure(context)
@@ -53,7 +56,7 @@ def task_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
         _send_failure(pipeline, lake, failure, context)
 
 
-def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
+def run_failed(pipeline: Pipeline, context: Context) -> None:
     """Send the alert about a run that failed without a failed task."""
     with _log_all_errors():
         if context.get("reason") in _UNCAUSED:
@@ -65,7 +68,7 @@ def run_failed(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
             _send_failure(pipeline, lake_or_none(pipeline), failure, context)
 
 
-def day_loaded(pipeline: Pipeline, context: Mapping[str, Any]) -> None:
+def day_loaded(pipeline: Pipeline, context: Context) -> None:
     """Send the alerts about a day that is active in AEP: quarantine, volume, properties."""
     with _log_all_errors():
         lake, day = open_lake(pipeline), partition_of(context)
@@ -100,16 +103,14 @@ def _are_named(pipeline: Pipeline, lake: Lake | None) -> bool:
     return any(missing_days(pipeline, index, SYSTEM_CLOCK.now()))
 
 
-def _send_failure(
-    pipeline: Pipeline, lake: Lake | None, failure: Failure, context: Mapping[str, Any]
-) -> None:
+def _send_failure(pipeline: Pipeline, lake: Lake | None, failure: Failure, context: Context) -> None:
     day = _day(pipeline, context)
     run_id = "" if day else str(context["run_id"])
     alert = failed_task_alert(pipeline, day, failure, dag_id=context["dag"].dag_id, run=run_id)
     send(pipeline, lake, _alerts_of_run([alert], context), context)
 
 
-def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, Any]) -> Iterator[Alert]:
+def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Context) -> Iterator[Alert]:
     """Yield the alerts of a run; in a backfill, each alert is sent once for all its days."""
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
@@ -120,7 +121,7 @@ def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Mapping[str, 
             yield alert.in_backfill(str(SYSTEM_CLOCK.now().date()))
 
 
-def _failure(context: Mapping[str, Any]) -> Failure:
+def _failure(context: Context) -> Failure:
     """Return the failure that the task stored in XCom; the text of an unknown exception is never used."""
     ti = context["ti"]
     try:
@@ -134,10 +135,10 @@ def _failure(context: Mapping[str, Any]) -> Failure:
     if raised is None:
         return Failure(ti.task_id)
     name = type(raised).__name__
-    return Failure(ti.task_id, f"It ended with {name}.", error=name)
+    return Failure(ti.task_id, f"The task ended with {name}.", error=name)
 
 
-def _day(pipeline: Pipeline, context: Mapping[str, Any]) -> date | None:
+def _day(pipeline: Pipeline, context: Context) -> date | None:
     """Return the day of a run or of a mapped task; None for a task that is about all days."""
     of_task = getattr(context.get("task"), "day", None)
     if isinstance(of_task, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from airflow.sdk.definitions.callback import AsyncCallback
@@ -17,6 +17,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import PipelineError
+from include.json_types import JsonObject
 from include.mixpanel.event_time import day_end
 from mixpanel_aep.alerts.callbacks import lake_or_none
 from mixpanel_aep.alerts.send import send
@@ -38,12 +39,12 @@ class SettledDay(BaseDeadlineReference):
     def __init__(self, zone: str = "UTC", settle_hours: float = 0) -> None:
         self.zone, self.settle_hours = zone, settle_hours
 
-    def serialize_reference(self) -> dict[str, Any]:
+    def serialize_reference(self) -> JsonObject:
         """Return the serialised form."""
         return {"reference_type": self.reference_name, "zone": self.zone, "settle_hours": self.settle_hours}
 
     @classmethod
-    def deserialize_reference(cls, reference_data: dict[str, Any]) -> SettledDay:
+    def deserialize_reference(cls, reference_data: JsonObject) -> SettledDay:
         """Return the reference from its serialised form."""
         return cls(reference_data["zone"], reference_data["settle_hours"])
 
@@ -80,13 +81,16 @@ def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
     )
 
 
-async def day_is_late(pipeline: str, context: dict[str, Any]) -> None:
+async def day_is_late(pipeline: str, context: JsonObject) -> None:
     """Send the alert about a day that missed its deadline; Airflow's triggerer calls it."""
     await asyncio.to_thread(send_late, pipeline, context)
 
 
-def send_late(name: str, context: dict[str, Any]) -> int:
-    """Send the alert unless another run has loaded the day in the meantime; return the number of messages."""
+def send_late(name: str, context: JsonObject) -> int:
+    """Send the alert unless another run has loaded the day in the meantime; return the number of messages.
+
+    ``name``: the name of the pipeline. ``context``: the run's context, serialised by Airflow.
+    """
     pipeline, run = _pipeline(name), context["dag_run"]
     if pipeline is None:
         log.warning("Pipeline %s has no valid file; its late day sends no alert", name)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from airflow.configuration import conf
@@ -14,13 +15,17 @@ from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 
 from include.alerts.alert import Alert
-from include.alerts.sent import remember, was_sent
+from include.alerts.sent import Claim, claim, release, remember
 from include.clock import SYSTEM_CLOCK
 from include.config.alerts import NotifierSettings
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
+from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.redact import one_line, scrub
+
+if TYPE_CHECKING:
+    pass
 
 log = logging.getLogger(__name__)
 _LEAST_SECRET = 16
@@ -38,17 +43,19 @@ _TEXTS = {
 """What a notifier's argument gets if the pipeline file does not set it, by the argument's name."""
 
 
-def send(pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, Any]) -> int:
+def send(
+    pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, object]
+) -> int:
     """Send each alert to every notifier that the pipeline file names for its kind and that has not received it before.
 
     Args:
-        pipeline: with its ``alerts``; without them nothing is sent.
-        lake: remembers what was sent; None sends in any case.
-        alerts: what to send.
+        pipeline: the pipeline; without ``alerts`` in its file nothing is sent.
+        lake: the lake that records sent alerts; with None, alerts may be sent again.
+        alerts: the alerts to send.
         context: the context of the task or callback, for the notifiers' templates.
 
     Returns:
-        How many messages were sent.
+        The number of messages that were sent.
     """
     base_url = conf.get("api", "base_url", fallback="") or ""
     sent = 0
@@ -64,7 +71,7 @@ def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
     """Check that every notifier can be created; otherwise the failure of the first alert would appear only in a log.
 
     Raises:
-        ConfigError: with every notifier that cannot.
+        ConfigError: naming every notifier that cannot be created.
     """
     faults = []
     for pipeline in pipelines:
@@ -85,12 +92,13 @@ def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
 
 
 def _send_once(
-    lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, Any]
+    lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, object]
 ) -> bool:
     recipient = f"{settings.class_path} {msgspec.json.encode(settings.kwargs, order='sorted').decode()}"
     name, tags = settings.class_path.rpartition(".")[2], {"pipeline": alert.pipeline, "kind": alert.kind}
-    if lake is not None and _is_known(lake, alert, recipient):
-        log.info("Alert %r was sent before through %s", alert.title, name)
+    may_send, claimed = _claim(lake, alert, recipient)
+    if not may_send:
+        log.info("Alert %r was sent before through %s, or is being sent", alert.title, name)
         return False
     _mask_addresses(settings.kwargs)
     try:
@@ -100,26 +108,39 @@ def _send_once(
         cause = one_line(scrub(f"{type(error).__name__}: {error}"), 300)
         log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
         stats.incr("mixpanel_aep.alerts.failed", tags=tags)
+        if lake is not None and claimed is not None:
+            with _log_lake_errors():
+                release(lake, claimed, SYSTEM_CLOCK.now())
         return False
     log.info("Alert %r was sent through %s", alert.title, name)
     stats.incr("mixpanel_aep.alerts.sent", tags=tags)
     if lake is not None:
-        try:
+        with _log_lake_errors():
             remember(lake, alert, recipient, SYSTEM_CLOCK.now())
-        except PipelineError as error:
-            log.warning("The alert may be sent again: %s", error)
     return True
 
 
-def _is_known(lake: Lake, alert: Alert, recipient: str) -> bool:
+def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:
+    """Return whether to send an alert, and the claim; without a readable lake it is sent without one."""
+    if lake is None:
+        return True, None
     try:
-        return was_sent(lake, alert, recipient)
+        claimed = claim(lake, alert, recipient, SYSTEM_CLOCK.now())
     except PipelineError as error:
         log.warning("Whether the alert was sent before is not known: %s", error)
-        return False
+        return True, None
+    return claimed is not None, claimed
 
 
-def _mask_addresses(value: Any) -> None:
+@contextmanager
+def _log_lake_errors() -> Iterator[None]:
+    try:
+        yield
+    except PipelineError as error:
+        log.warning("The alert may be sent late, or again: %s", error)
+
+
+def _mask_addresses(value: object) -> None:
     """Mask addresses in the logs: addresses of chat services contain tokens."""
     if isinstance(value, str) and "://" in value:
         mask_secret(value)
@@ -132,7 +153,7 @@ def _mask_addresses(value: Any) -> None:
         _mask_addresses(inner)
 
 
-def _arguments(settings: NotifierSettings) -> dict[str, Any]:
+def _arguments(settings: NotifierSettings) -> JsonObject:
     """Return the arguments of a notifier; its texts are those of the alert unless the pipeline file sets them."""
-    wanted = inspect.signature(resolve_name(settings.class_path).__init__).parameters
-    return {name: text for name, text in _TEXTS.items() if name in wanted} | settings.kwargs
+    parameters = inspect.signature(resolve_name(settings.class_path).__init__).parameters
+    return {name: text for name, text in _TEXTS.items() if name in parameters} | settings.kwargs

@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from airflow.sdk import BaseNotifier
+from airflow.sdk import BaseNotifier, Connection
 from airflow.sdk.log import mask_secret
 
+from include.alerts.alert import Alert
 from include.errors import ConfigError, RequestRefused, ServiceUnavailable
 from include.http.session import new_session
 from mixpanel_aep.airflow_lookup import read_connection
@@ -27,12 +28,12 @@ class WebhookNotifier(BaseNotifier):
 
     template_fields: Sequence[str] = ("payload",)
 
-    def __init__(self, conn_id: str, payload: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+    def __init__(self, conn_id: str, payload: Mapping[str, object] | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.conn_id = conn_id
         self.payload = payload
 
-    def notify(self, context: Any) -> None:
+    def notify(self, context: Mapping[str, object]) -> None:
         """Post the alert.
 
         Raises:
@@ -46,23 +47,25 @@ class WebhookNotifier(BaseNotifier):
         if connection.password:
             mask_secret(connection.password)
             headers["Authorization"] = f"Bearer {connection.password}"
-        payload = context["alert"].fields if self.payload is None else self.payload
+        alert = context["alert"]
+        assert isinstance(alert, Alert)
+        payload = alert.fields if self.payload is None else self.payload
         try:
             with new_session() as session:
-                answer = session.post(
+                response = session.post(
                     url, json=payload, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
                 )
         except requests.RequestException as error:  # its text holds the address, which may be a secret
             raise ServiceUnavailable(
                 f"The webhook of connection {self.conn_id} could not be reached ({type(error).__name__})."
             ) from None
-        if not 200 <= answer.status_code < 300:
+        if not 200 <= response.status_code < 300:
             raise RequestRefused(
-                f"The webhook of connection {self.conn_id} responded with HTTP {answer.status_code}."
+                f"The webhook of connection {self.conn_id} responded with HTTP {response.status_code}."
             )
 
 
-def _address(connection: Any, conn_id: str) -> str:
+def _address(connection: Connection, conn_id: str) -> str:
     host = connection.host or ""
     url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
     if connection.port and urlsplit(url).port is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
@@ -36,10 +35,10 @@ _RECORDS = {
     "gone": "the batch is not active any more",
 }
 """What each kind of record of the ledger means."""
-_STATIC = {"board.css": "text/css", "board.js": "text/javascript"}
+_STATIC = {"board.css": "text/css", "board.js": "text/javascript", "home.js": "text/javascript"}
 
 
-def render(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def render(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """Return a page. ``root`` is the path of Airflow itself, which may be below another path."""
     mount = str(request.scope.get("root_path", ""))
     root = mount.removesuffix(PREFIX)

@@ -13,7 +13,7 @@ from include.lake.lake import Lake
 from mixpanel_aep.lakes import lake_signing_keys, lake_url
 
 _SETTINGS_SECONDS = 30.0
-"""So old may the settings of a lake be: they are read from Airflow's database or secrets backend."""
+"""How long the settings of a lake are kept: they are read from Airflow's database or secrets backend."""
 _lock = Lock()
 
 

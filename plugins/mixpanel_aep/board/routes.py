@@ -30,14 +30,14 @@ from include.lake.history import Target
 from mixpanel_aep.board.pages import render, sentence_page, static
 from mixpanel_aep.board.readers import pipeline_of, read_pipelines, reader_of
 from mixpanel_aep.board.runs import batch_link
-from mixpanel_aep.board.views import day_view, pipeline_views, summary
-from mixpanel_aep.context import named_day, partition_of
+from mixpanel_aep.board.views import DayView, PipelineView, day_view, failed_days, pipeline_views, summary
+from mixpanel_aep.context import parse_day, partition_of
 
 router = APIRouter(prefix="/board")
 _may_read_dags = [Depends(requires_access_dag("GET"))]
 _may_read = [Depends(requires_access_dag("GET")), Depends(requires_access_dag("GET", DagAccessEntity.RUN))]
 _may_see_rows = [*_may_read, Depends(requires_access_dag("PUT"))]
-# Values may be personal data: who may not even see the connections, with which they are loaded, does not see them.
+# Values may be personal data: only users who may see connections see them.
 _may_see_values = [*_may_see_rows, Depends(requires_access_connection("GET"))]
 _ROWS = 20
 _A_DAY = timedelta(days=1)
@@ -52,18 +52,22 @@ def static_file(name: str) -> Response:
     """Return the style sheet or the script."""
     found = static(name)
     if found is None:
-        raise HTTPException(404, "The board has no such file.")
+        raise HTTPException(404, "The board does not have this file.")
     return found
 
 
 @router.get("", dependencies=_may_read_dags)
 def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
     """Show every pipeline whose DAG the user may read, those that need attention first."""
-    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
-    shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
-    views = pipeline_views(session, shown)
+    views = _readable_views(session, user)
     views.sort(key=lambda view: (not view.needs_attention, -view.missing, view.pipeline.name))
     return render(request, "overview.html.j2", views=views, summary=summary(views))
+
+
+@router.get("/failed", dependencies=_may_read_dags)
+def failed(session: SessionDep, user: GetUserDep) -> dict[str, str]:
+    """Return a sentence about failed days, for Airflow's home page; it is empty if no day has failed."""
+    return {"sentence": failed_days(_readable_views(session, user))}
 
 
 @router.get("/dag/{dag_id}", dependencies=_may_read)
@@ -96,13 +100,10 @@ def of_day(
 
     ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
     """
-    pipeline = read_pipelines().by_dag.get(dag_id)
-    if pipeline is None or not _has_day(pipeline, day):
-        return _not_found_page(request, dag_id, day)
-    try:
-        view = day_view(session, pipeline, day)
-    except PipelineError as error:
-        return sentence_page(request, str(error), 503)
+    view = _day_view(request, session, dag_id, day)
+    if isinstance(view, Response):
+        return view
+    pipeline = view.pipeline
     return render(
         request, "day.html.j2", view=view, first=first or day, parts=funnel(view.day), may_run=_may_run(user, pipeline),
         may_see_rows=_may_edit(user, pipeline), batch_url=batch_url(batch_link(session, pipeline.dag_id), view.facts.target),
@@ -114,19 +115,15 @@ def of_day(
 @router.get("/report/{dag_id}/{day}", dependencies=_may_read)
 def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
     """Show the quality report of a day, below the state of the day in AEP."""
-    pipeline = read_pipelines().by_dag.get(dag_id)
-    if pipeline is None or not _has_day(pipeline, day):
-        return _not_found_page(request, dag_id, day)
-    try:
-        view = day_view(session, pipeline, day)
-    except PipelineError as error:
-        return sentence_page(request, str(error), 503)
+    view = _day_view(request, session, dag_id, day)
+    if isinstance(view, Response):
+        return view
     return render(
         request,
         "report.html.j2",
         view=view,
-        may_see_rows=_may_edit(user, pipeline),
-        batch_url=batch_url(batch_link(session, pipeline.dag_id), view.facts.target),
+        may_see_rows=_may_edit(user, view.pipeline),
+        batch_url=batch_url(batch_link(session, view.pipeline.dag_id), view.facts.target),
     )
 
 
@@ -138,10 +135,10 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
         return _not_found_page(request, dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
-        return sentence_page(request, "This DAG has no such run.", 404)
+        return sentence_page(request, "This run of the DAG was not found.", 404)
     try:
         if dag_id == pipeline.day_dag_id:
-            return _redirect_to(request, f"day/{pipeline.dag_id}/{named_day((run.conf or {}).get('day'))}")
+            return _redirect_to(request, f"day/{pipeline.dag_id}/{parse_day((run.conf or {}).get('day'))}")
         return _redirect_to(request, f"day/{pipeline.dag_id}/{partition_of({'dag_run': run})}")
     except ConfigError:  # a run of the reconcile or verify DAG, or one without a day
         return _redirect_to(request, f"dag/{pipeline.dag_id}")
@@ -157,6 +154,12 @@ def rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
 def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
     """Show the first rows of a day's quarantine with their values."""
     return _rows(request, dag_id, day, show_values=True)
+
+
+def _readable_views(session: SessionDep, user: GetUserDep) -> list[PipelineView]:
+    readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
+    shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
+    return pipeline_views(session, shown)
 
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
@@ -176,12 +179,23 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
     )  # fmt: skip
 
 
+def _day_view(request: Request, session: SessionDep, dag_id: str, day: date) -> DayView | HTMLResponse:
+    """Return the view of a day, or the page that states why it cannot be shown."""
+    pipeline = read_pipelines().by_dag.get(dag_id)
+    if pipeline is None or not _has_day(pipeline, day):
+        return _not_found_page(request, dag_id, day)
+    try:
+        return day_view(session, pipeline, day)
+    except PipelineError as error:
+        return sentence_page(request, str(error), 503)
+
+
 def _redirect_to(request: Request, path: str) -> RedirectResponse:
     return RedirectResponse(f"{request.scope.get('root_path', '')}/board/{path}", status_code=303)
 
 
 def _has_day(pipeline: Pipeline, day: date) -> bool:
-    """Whether the day is one of the pipeline's. Nothing can be computed for the last days of the calendar."""
+    """Return whether the pipeline loads the day. Nothing can be computed for the last days of the calendar."""
     return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
 
 

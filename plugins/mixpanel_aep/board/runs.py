@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow.models.dagrun import DagRun
 from airflow.models.xcom import XComModel
@@ -21,7 +21,13 @@ from mixpanel_aep.links import BatchLink
 from mixpanel_aep.problems import PROBLEM_KEY
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
+
+    _RunRow: TypeAlias = Row[
+        str, str, str | None, str | None, str, datetime | None, datetime | None, datetime | None
+    ]
+    """A row of ``_COLUMNS``."""
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COLUMNS = (
@@ -37,7 +43,7 @@ _KINDS = {"operator_triggered": "one day"}
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
     """Return the runs that the calendars show, by DAG, oldest first.
 
-    ``since``: for each DAG the moment of its index: of runs that succeeded before, the index has what they did.
+    ``since``: the time of each DAG's board index, which contains the results of the runs that succeeded before.
     """
     clauses = [
         DagRun.dag_id == dag_id
@@ -53,7 +59,7 @@ def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[st
         _add(found, row, row[2])
     by_conf = select(*_COLUMNS, DagRun.conf).where(or_(*clauses), DagRun.partition_key.is_(None))
     for row in session.execute(by_conf.order_by(DagRun.id).limit(_MOST_RUNS)):
-        _add(found, row, _named_day(row.conf))
+        _add(found, row, _conf_day(row.conf))
     return found
 
 
@@ -65,7 +71,7 @@ def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
         _add(found, row, row[2])
     by_conf = select(*_COLUMNS, DagRun.conf).where(DagRun.dag_id == dag_id, DagRun.partition_key.is_(None))
     for row in session.execute(by_conf.order_by(DagRun.id.desc()).limit(1000)):
-        if _named_day(row.conf) == str(day):
+        if _conf_day(row.conf) == str(day):
             _add(found, row, str(day))
     return with_problems(session, found[dag_id])
 
@@ -94,11 +100,11 @@ def batch_link(session: Session, dag_id: str) -> str:
     return ""
 
 
-def _named_day(conf: Any) -> Any:
+def _conf_day(conf: object) -> object:
     return conf.get("partition_date") if isinstance(conf, dict) else None
 
 
-def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
+def _add(found: dict[str, list[Run]], row: _RunRow, day: object) -> None:
     if isinstance(day, str) and _DAY.fullmatch(day):
         try:
             parsed = date.fromisoformat(day)
@@ -108,7 +114,7 @@ def _add(found: dict[str, list[Run]], row: Any, day: Any) -> None:
         found[row[0]].append(Run(row[0], row[1], parsed, str(row[3]), kind, row[5], row[6], row[7]))
 
 
-def _problem(task_id: str, value: Any) -> Problem | None:
+def _problem(task_id: str, value: object) -> Problem | None:
     """Return the problem that a task stored in XCom. Users can edit XCom, so only two short texts are read."""
     if not isinstance(value, dict) or not isinstance(value.get("sentence"), str):
         return None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _OVERVIEW_MONTHS = 3
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class PipelineView:
         """The number of days that should be complete and are not."""
         return sum(day.state in GAPS for day in self.days)
 
+    @cached_property
+    def failed(self) -> int:
+        """The number of days that are not in AEP because their newest run failed, or AEP refused their batch."""
+        return sum(day.state is State.FAILED for day in self.days)
+
     @property
     def needs_attention(self) -> bool:
         """Whether the last day should be in AEP and is not, or the lake cannot be read."""
@@ -94,9 +100,21 @@ def summary(views: Sequence[PipelineView]) -> str:
     newest = (
         f"The newest day is complete, or not due yet, in all {len(views)} pipelines."
         if not bad
-        else f"The newest day is not in AEP as it should be in {bad} of {len(views)} pipelines."
+        else f"The newest day is not in AEP, although it should be, in {bad} of {len(views)} pipelines."
     )
     return f"{newest} {gaps} of them have earlier days to load." if gaps > bad else newest
+
+
+def failed_days(views: Sequence[PipelineView]) -> str:
+    """Return the sentence about failed days for Airflow's home page; empty if no day has failed."""
+    failed = sorted((view for view in views if view.failed), key=lambda view: -view.failed)
+    if not failed:
+        return ""
+    days = sum(view.failed for view in failed)
+    named = ", ".join(f"{view.pipeline.name} ({view.failed})" for view in failed[:_MOST_NAMED])
+    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    verb = "day has failed and is" if days == 1 else "days have failed and are"
+    return f"Mixpanel to AEP: {days:,} {verb} not in AEP, of {named}{more}."
 
 
 @dataclass(frozen=True)

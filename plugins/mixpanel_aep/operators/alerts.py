@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
@@ -18,11 +18,14 @@ from mixpanel_aep.alerts.callbacks import lake_or_none
 from mixpanel_aep.alerts.send import send
 from mixpanel_aep.operators.base import PipelineOperator, Summary
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 
 class AlertsOperator(PipelineOperator):
     """Sends the alerts that follow from the results of earlier tasks. The task succeeds even if no alert can be sent."""
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> Summary:
         """Decide the alerts and send them."""
         lake = lake_or_none(self.pipeline)
         try:
@@ -33,7 +36,7 @@ class AlertsOperator(PipelineOperator):
             )
             return {"sent": 0}
 
-    def _alerts(self, lake: Lake | None, context: Mapping[str, Any]) -> Iterator[Alert]:
+    def _alerts(self, lake: Lake | None, context: Context) -> Iterator[Alert]:
         now = SYSTEM_CLOCK.now()
         yield from expiring_credentials(self.pipeline, now.astimezone(self.pipeline.mixpanel.zone).date())
         yield from refreshed_days(
@@ -49,7 +52,7 @@ class AlertsOperator(PipelineOperator):
         yield from missing_days(self.pipeline, index, now)
 
     @staticmethod
-    def _refreshed(context: Mapping[str, Any]) -> list[Refreshed]:
+    def _refreshed(context: Context) -> list[Refreshed]:
         """Return the counts of the days that this run has refreshed, from XCom."""
         days = context["ti"].xcom_pull(task_ids="look") or []
         found = []
@@ -62,7 +65,7 @@ class AlertsOperator(PipelineOperator):
         return found
 
     @staticmethod
-    def _late_events_beyond_window(context: Mapping[str, Any]) -> dict[str, int]:
+    def _late_events_beyond_window(context: Context) -> dict[str, int]:
         summary = context["ti"].xcom_pull(task_ids="close")
         found = summary.get("late_beyond_window") if isinstance(summary, Mapping) else None
         return {str(day): int(count) for day, count in (found or {}).items()}

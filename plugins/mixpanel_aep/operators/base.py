@@ -33,12 +33,14 @@ from mixpanel_aep.metrics import report_counts
 from mixpanel_aep.problems import keep_problem
 
 if TYPE_CHECKING:
-    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Context
 
     from include.aep.profile_batches import Neighbours
     from include.steps.run_day import DayRun
+    from mixpanel_aep.lineage import Lineage
 
-Summary = dict[str, Any]
+Summary = dict[str, object]
+"""The result of a task in XCom: URIs, digests and counts."""
 _SHORTEST_DEFERRAL = timedelta(seconds=6)
 
 
@@ -70,7 +72,7 @@ class PipelineOperator(TerminableOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
 
-    def execute(self, context: Mapping[str, Any], event: Any = None) -> Any:  # noqa: ARG002
+    def execute(self, context: Context, event: object = None) -> object:  # noqa: ARG002
         """Run the task, and translate its errors."""
         try:
             with translate_errors(leave=Throttled), keep_problem(context):
@@ -79,7 +81,7 @@ class PipelineOperator(TerminableOperator):
             self.log.info("%s", throttled)
             self.defer_until(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Any:
+    def run_pipeline(self, context: Context) -> object:
         """Do the work of the task; implemented by subclasses."""
         raise NotImplementedError
 
@@ -129,7 +131,7 @@ def neighbours_of(pipeline: Pipeline) -> Neighbours:
     """Return the pipelines of the installation that load into the same AEP sandbox."""
     from include.aep.profile_batches import Neighbours
 
-    others = load_readable_pipelines(pipeline.folder, but=pipeline.name)[0]
+    others = load_readable_pipelines(pipeline.folder, except_name=pipeline.name)[0]
     return Neighbours.of(pipeline, others, lambda conn_id: AepHook(conn_id).settings())
 
 
@@ -139,7 +141,7 @@ class PartitionOperator(PipelineOperator):
     _finished: tuple[Workspace, Manifest] | None = None
     """What the step has published or found, for lineage."""
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
         """Return what the step has read and written; Airflow's provider for OpenLineage calls it."""
         if self._finished is None:
             return None
@@ -149,21 +151,21 @@ class PartitionOperator(PipelineOperator):
         source = MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source
         return step_lineage(workspace, manifest, source)
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> object:
         """Run the step in the workspace of the run's partition."""
         return self.run_step(self.workspace(context), context)
 
-    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+    def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Do the work of the step; implemented by subclasses."""
         raise NotImplementedError
 
-    def workspace(self, context: Mapping[str, Any]) -> Workspace:
+    def workspace(self, context: Context) -> Workspace:
         """Return the workspace of the run's partition in the pipeline's lake."""
         workspace = Workspace.of(open_lake(self.pipeline), self.pipeline, partition_of(context))
         self.log.info("Partition %s in the lake %s", workspace.partition, workspace.lake.url)
         return workspace
 
-    def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
+    def steps(self, workspace: Workspace, context: Context) -> DayRun:
         """Return the steps of the run's partition, by the run's conf."""
         return day_run(
             self.pipeline,
@@ -174,7 +176,7 @@ class PartitionOperator(PipelineOperator):
             backfill=is_backfill(context),
         )
 
-    def upstream_digest(self, context: Mapping[str, Any], task_id: str) -> str:
+    def upstream_digest(self, context: Context, task_id: str) -> str:
         """Return the digest that the previous step has put into XCom; the output itself is read from the lake.
 
         If XCom holds something else, return zeros, which name no output: any user who may edit XCom can change it.

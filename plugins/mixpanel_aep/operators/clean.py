@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -12,6 +11,9 @@ from include.errors import AccessDenied
 from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.operators.base import PipelineOperator, Summary
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 
 class CleanOperator(PipelineOperator):
     """Removes superseded copies and files beyond the pipeline's retention; the only task that removes anything.
@@ -19,7 +21,7 @@ class CleanOperator(PipelineOperator):
     If the store forbids it, the task is skipped, unless the pipeline file has ``retention``.
     """
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> Summary:
         """Clean the pipeline's part of the lake."""
         from include.steps.clean import clean
 
@@ -27,7 +29,7 @@ class CleanOperator(PipelineOperator):
         try:
             cleaned = clean(open_lake(self.pipeline), self.pipeline, SYSTEM_CLOCK.now())
         except AccessDenied as denied:
-            if self.pipeline.asks_for_retention:
+            if self.pipeline.has_retention:
                 raise
             raise AirflowSkipException(str(denied)) from None
         self.log.info("Lake of %s: %s", self.pipeline.name, cleaned)

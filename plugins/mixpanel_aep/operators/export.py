@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.mixpanel.event_time import require_closed, settled_at
 from include.steps.workspace import Workspace
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 
 class MixpanelExportOperator(PartitionOperator):
     """Waits (deferred) until the day has settled, then exports it."""
 
-    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+    def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Export the partition once it has settled."""
         now, source = workspace.clock.now(), self.pipeline.mixpanel
         require_closed(workspace.partition.day, source, now)

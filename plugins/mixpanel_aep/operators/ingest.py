@@ -27,10 +27,11 @@ from mixpanel_aep.problems import keep_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
-    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk import Context
 
     from include.steps.ingest.step import IngestResult
     from include.steps.run_day import DayRun
+    from mixpanel_aep.lineage import Lineage
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
 """The waits between polls before the task is deferred, 8 s in all.
@@ -73,7 +74,7 @@ class AepIngestOperator(PartitionOperator):
     _loaded: tuple[Workspace, Manifest, Target] | None = None
     _counts: Mapping[str, int] = MappingProxyType({})
 
-    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any] | None:  # noqa: ARG002
+    def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
         """Return what was loaded into which dataset; Airflow's provider for OpenLineage calls it."""
         if self._loaded is None or not self._counts:
             return None
@@ -81,18 +82,16 @@ class AepIngestOperator(PartitionOperator):
 
         return load_lineage(*self._loaded, self._counts)
 
-    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+    def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Load the partition until it is active, or defer."""
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
-    def look_again(self, context: Mapping[str, Any], event: Mapping[str, Any], deadline: float) -> Summary:
+    def look_again(self, context: Context, event: Mapping[str, object], deadline: float) -> Summary:
         """Continue after the trigger has fired: request the batch's status from AEP, and ignore the content of the event."""
         with translate_errors(), keep_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
-    def _advance(
-        self, workspace: Workspace, context: Mapping[str, Any], deadline: float, *, in_time: bool
-    ) -> Summary:
+    def _advance(self, workspace: Workspace, context: Context, deadline: float, *, in_time: bool) -> Summary:
         from include.steps.ingest.step import IngestResult
 
         steps = self.steps(workspace, context)
@@ -121,12 +120,12 @@ class AepIngestOperator(PartitionOperator):
         self.defer(trigger=trigger, method_name="look_again", kwargs={"deadline": deadline})
         raise AssertionError("defer does not return")
 
-    def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+    def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
         """Return the staged rows to load."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _summarize_load(
-        self, workspace: Workspace, context: Mapping[str, Any], staged: Manifest, result: IngestResult
+        self, workspace: Workspace, context: Context, staged: Manifest, result: IngestResult
     ) -> Summary:
         late = result.loaded if result.late and not result.again else 0
         compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
@@ -148,8 +147,13 @@ class AepIngestOperator(PartitionOperator):
         )  # fmt: skip
         for listed in result.listed:
             self.log.warning("AEP lists errors on %s", listed)
-        summary = {"digest": staged.digest, "batch": result.batch_id, "again": result.again, "counts": counts}
-        return {**summary, "listed": list(result.listed)} if result.listed else summary
+        summary: Summary = {
+            "digest": staged.digest,
+            "batch": result.batch_id,
+            "again": result.again,
+            "counts": counts,
+        }
+        return summary | ({"listed": list(result.listed)} if result.listed else {})
 
 
 def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,8 @@ from mixpanel_aep.operators.base import PipelineOperator, Summary, day_run
 from mixpanel_aep.operators.ingest import AepIngestOperator
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from include.steps.reconcile.audit import Audit
     from include.steps.run_day import DayRun
 
@@ -33,7 +34,7 @@ REFRESH_KEY = "refresh"
 class ReconcileRefreshOperator(PipelineOperator):
     """Exports the days of the window again, in one request, and returns the days."""
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> list[str]:
+    def run_pipeline(self, context: Context) -> list[str]:
         """Refresh the days of the window, and select missing days to load."""
         from include.steps.export.step import export_partitions
         from include.steps.reconcile.window import days_to_reconcile
@@ -79,21 +80,21 @@ class ReconcileDayOperator(AepIngestOperator):
         super().__init__(pipeline=pipeline, **kwargs)
         self.day = day
 
-    def workspace(self, context: Mapping[str, Any]) -> Workspace:
+    def workspace(self, context: Context) -> Workspace:
         """Return the workspace of the refreshed day."""
         validate_conf(context)
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
-    def steps(self, workspace: Workspace, context: Mapping[str, Any]) -> DayRun:
+    def steps(self, workspace: Workspace, context: Context) -> DayRun:
         """Return the steps of the day, with the run's refresh."""
         return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
-    def staged(self, workspace: Workspace, context: Mapping[str, Any], steps: DayRun) -> Manifest:  # noqa: ARG002
+    def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
         """Return the staged rows of the refreshed day."""
         return steps.to_staged()
 
     @staticmethod
-    def _refresh(context: Mapping[str, Any]) -> str:
+    def _refresh(context: Context) -> str:
         """Return the name of the run's refresh, from XCom; the run's own name if XCom has no name of this run."""
         name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
@@ -102,7 +103,7 @@ class ReconcileDayOperator(AepIngestOperator):
 class AuditOperator(PipelineOperator):
     """Accounts for every day from the pipeline's first to the last settled one."""
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> Summary:
         """Audit all days, and fail if a day is missing for too long."""
         from include.steps.history.open_history import open_history
         from include.steps.history.provenance import current_made_of
@@ -147,7 +148,7 @@ class AuditOperator(PipelineOperator):
 class ReconcileCloseOperator(PipelineOperator):
     """Aborts orphaned batches, and reports which days beyond the window have changed."""
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> Summary:
         """Abort orphaned batches, remove unfinished files and count late events."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.orphaned_batches import abort_orphaned_batches, remove_unfinished_files

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from include.config.loader import neighbour_names
+from include.config.loader import known_pipeline_names
 from include.config.model import Pipeline
 from include.errors import AlreadyExists
 from mixpanel_aep.context import open_lake, validate_conf
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.operators.base import TerminableOperator, neighbours_of
+from mixpanel_aep.operators.base import Summary, TerminableOperator, neighbours_of
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from include.aep.setup.plan import Plan
 
 _PLANS = 4
@@ -30,7 +31,7 @@ class AepSetupOperator(TerminableOperator):
         super().__init__(**kwargs)
         self.pipeline = pipeline
 
-    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+    def execute(self, context: Context) -> Summary:
         """Plan the changes, log them and apply them."""
         from include.aep.ownership import Ownership
         from include.aep.setup import apply_plan, plan_pipeline
@@ -40,7 +41,7 @@ class AepSetupOperator(TerminableOperator):
             validate_conf(context)
             aep = AepHook(self.pipeline.aep.conn_id).get_conn()
             source = str(MixpanelHook(self.pipeline.mixpanel.conn_id).settings().source)
-            owner = Ownership(name, open_lake(self.pipeline), source, neighbour_names(self.pipeline))
+            owner = Ownership(name, open_lake(self.pipeline), source, known_pipeline_names(self.pipeline))
             for remaining in reversed(range(_PLANS)):
                 plan = plan_pipeline(self.pipeline, aep, owner, lambda: neighbours_of(self.pipeline))
                 self._log_plan(plan)

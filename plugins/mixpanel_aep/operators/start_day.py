@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse, TriggerDagRun
 
 from include.errors import ConfigError, SettingsUnavailable
-from mixpanel_aep.context import named_day, requested_refresh, should_replace, validate_conf
+from mixpanel_aep.context import parse_day, requested_refresh, should_replace, validate_conf
 from mixpanel_aep.links import DayRunLink
 from mixpanel_aep.operators.base import PipelineOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class StartDayOperator(PipelineOperator):
@@ -19,10 +21,10 @@ class StartDayOperator(PipelineOperator):
 
     operator_extra_links = (DayRunLink(),)
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> dict[str, str]:
+    def run_pipeline(self, context: Context) -> dict[str, str]:
         """Request the run; a retry finds the run that an earlier try requested."""
         conf = validate_conf(context, ("day", "reprocess", "export_again"))
-        day = str(named_day(conf.pop("day", None)))
+        day = str(parse_day(conf.pop("day", None)))
         should_replace(context)
         requested_refresh(context)
         dag_id, run_id = self.pipeline.dag_id, self._run_id(context, day)
@@ -39,9 +41,9 @@ class StartDayOperator(PipelineOperator):
         self.log.info("Run %s of %s loads %s", run_id, dag_id, day)
         return {"dag_id": dag_id, "run_id": run_id, "day": day}
 
-    def _run_id(self, context: Mapping[str, Any], day: str) -> str:
+    def _run_id(self, context: Context, day: str) -> str:
         """Return the same id for every try, and a new one when the task is cleared: Airflow raises max_tries then."""
-        again = context["ti"].max_tries - self.retries
+        again = context["ti"].max_tries - (self.retries or 0)
         moment = f"{context['dag_run'].run_after:%Y%m%dT%H%M%S%f}"
         return f"manual__{day}__{moment}" + (f"_{again}" if again > 0 else "")
 

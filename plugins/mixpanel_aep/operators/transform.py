@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.steps.transform.dropped_identities import dropped_sentences
 from include.steps.workspace import Workspace
 from mixpanel_aep.operators.base import PartitionOperator, Summary
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 
 class XdmTransformOperator(PartitionOperator):
     """Stores a snapshot of the dataset's schema, binds the mapping set to it, and maps the exported day."""
 
-    def run_step(self, workspace: Workspace, context: Mapping[str, Any]) -> Summary:
+    def run_step(self, workspace: Workspace, context: Context) -> Summary:
         """Map the exported day, and log what did not convert."""
         raw = workspace.require("export", self.upstream_digest(context, "export"))
         manifest = self.steps(workspace, context).transform(raw)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -14,6 +13,9 @@ from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.operators.base import PipelineOperator, Summary
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 
 class VerifyOperator(PipelineOperator):
     """Compares the days that changed since their last verification, then those with the oldest verification.
@@ -22,7 +24,7 @@ class VerifyOperator(PipelineOperator):
     busy until the last try.
     """
 
-    def run_pipeline(self, context: Mapping[str, Any]) -> Summary:
+    def run_pipeline(self, context: Context) -> Summary:
         """Compare days, and fail if AEP and the ledgers differ."""
         from include.steps.history.open_history import open_history
         from include.steps.verify import verify
@@ -63,6 +65,6 @@ class VerifyOperator(PipelineOperator):
         }
 
     @staticmethod
-    def _is_last_try(context: Mapping[str, Any]) -> bool:
+    def _is_last_try(context: Context) -> bool:
         ti = context["ti"]
         return int(ti.try_number) > int(ti.max_tries)

@@ -6,12 +6,15 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from include.aep.decide import BatchState, classify_status
 from include.redact import one_line
+
+if TYPE_CHECKING:
+    from include.aep.client import AepClient
 
 _ENDS = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 _OPEN_SECONDS = 60.0
@@ -19,7 +22,9 @@ _OPEN_SECONDS = 60.0
 
 
 class BatchTrigger(BaseTrigger):
-    """Only polls. ``deadline`` is in epoch seconds: a trigger moves between hosts, where a countdown would restart.
+    """Polls a batch, and writes nothing.
+
+    ``deadline`` is in epoch seconds: a trigger moves between hosts, where a countdown would start again.
 
     The event has the batch's last status; the operator does not trust it and requests the status from AEP.
     """
@@ -31,7 +36,7 @@ class BatchTrigger(BaseTrigger):
         self.deadline = deadline
         self.poll_seconds = poll_seconds
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
+    def serialize(self) -> tuple[str, dict[str, object]]:
         """Return the class path and the arguments of the trigger."""
         return (
             "mixpanel_aep.triggers.batch.BatchTrigger",
@@ -62,7 +67,7 @@ class BatchTrigger(BaseTrigger):
                 return
 
     @cached_property
-    def _client(self) -> Any:
+    def _client(self) -> AepClient:
         from mixpanel_aep.hooks.aep import AepHook
 
         return AepHook(self.aep_conn_id).get_conn()

@@ -23,6 +23,7 @@ from mixpanel_aep_sandbox.aep.core.constants import (
     REGISTRY,
 )
 from mixpanel_aep_sandbox.client.control import Sandbox, SandboxError
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _UNDER_WAY = ("loading", "loaded", "staging", "processing", "staged", "queued", "retrying", "stalled")
 _CONTENT_TYPE = "application/vnd.adobe.xed+json;version=1"
@@ -85,7 +86,7 @@ class AepSandbox(Sandbox):
         answer = self._session.request(method, self.url + path, timeout=60, **options)
         return _raise_for_error(f"{method} {path}", answer)
 
-    def add_schema(self, fields: Mapping[str, Any] | None = None, *, title: str = "Events") -> str:
+    def add_schema(self, fields: Mapping[str, object] | None = None, *, title: str = "Events") -> str:
         """Create an ExperienceEvent schema and return its ``$id``.
 
         ``fields``: JSON Schemas by name, under the tenant.
@@ -96,7 +97,7 @@ class AepSandbox(Sandbox):
         body = {"title": title, "type": "object", "allOf": [{"$ref": ref} for ref in refs]}
         return str(self.request("POST", f"{REGISTRY}/tenant/schemas", json=body).json()["$id"])
 
-    def _add_field_group(self, fields: Mapping[str, Any], title: str) -> str:
+    def _add_field_group(self, fields: Mapping[str, object], title: str) -> str:
         tenant = f"_{self.control('GET', '/aep/settings')['tenant_id']}"
         body = {
             "title": title,
@@ -112,10 +113,10 @@ class AepSandbox(Sandbox):
     def add_dataset(
         self,
         name: str = "Events",
-        fields: Mapping[str, Any] | None = None,
+        fields: Mapping[str, object] | None = None,
         *,
         schema: str | None = None,
-        **more: Any,
+        **more: object,
     ) -> str:
         """Create a dataset of a schema (its ``$id``), or of a new schema with these fields; return the dataset's id."""
         schema = schema or self.add_schema(fields, title=f"{name}: schema")
@@ -127,7 +128,7 @@ class AepSandbox(Sandbox):
         """Create an identity namespace."""
         self.request("POST", NAMESPACES, json={"name": code, "code": code, "idType": id_type})
 
-    def load(self, dataset: str, rows: Iterable[Mapping[str, Any]], **more: Any) -> dict[str, Any]:
+    def load(self, dataset: str, rows: Iterable[Mapping[str, object]], **more: object) -> JsonObject:
         """Load rows as one batch of JSON Lines and wait until the batch has ended. ``more``: further fields of the batch.
 
         Returns it as ``batch``.
@@ -145,15 +146,15 @@ class AepSandbox(Sandbox):
         self.request("POST", f"{IMPORT}/batches/{batch}?action=COMPLETE")
         return self.ended(batch)
 
-    def batch(self, batch: str) -> dict[str, Any]:
+    def batch(self, batch: str) -> JsonObject:
         """Return a batch as Catalog shows it: ``status``, ``metrics``, ``errors`` ..."""
         return dict(self.request("GET", f"{CATALOG}/batches/{quote(batch)}").json()[batch])
 
-    def batches(self) -> list[dict[str, Any]]:
+    def batches(self) -> list[JsonObject]:
         """Return all batches of this AEP sandbox, oldest first, including those that Catalog does not show."""
         return list(self.control("GET", "/aep/batches", params=self._scope_query())["batches"])
 
-    def ended(self, batch: str, *, within_seconds: float = 20) -> dict[str, Any]:
+    def ended(self, batch: str, *, within_seconds: float = 20) -> JsonObject:
         """Wait until the batch is no longer loading or in progress, and return it.
 
         Raises SandboxError after a timeout.
@@ -169,17 +170,17 @@ class AepSandbox(Sandbox):
         """Return the ``_id`` of every active row of a dataset (id or name), in the order of the batches."""
         return [str(row["_id"]) for row in self.lines("/aep/active", dataset=dataset, **self._scope_query())]
 
-    def rows(self, dataset: str, *, limit: int = 1000) -> list[dict[str, Any]]:
+    def rows(self, dataset: str, *, limit: int = 1000) -> list[JsonObject]:
         """Return the active rows as AEP stores them."""
         return list(self.lines("/aep/rows", dataset=dataset, limit=limit, **self._scope_query()))
 
-    def settings(self, **changes: Any) -> dict[str, Any]:
+    def settings(self, **changes: object) -> JsonObject:
         """Change settings and return all of them: see ``docs/sandbox.md``."""
         if changes:
             return dict(self.control("POST", "/aep/settings", json=changes))
         return dict(self.control("GET", "/aep/settings"))
 
-    def query_parameters(self) -> dict[str, Any]:
+    def query_parameters(self) -> JsonObject:
         """Return Query Service's ``host``, ``port``, ``dbName``, ``username`` and ``token``, which is the password."""
         return dict(self.request("GET", f"{QUERY}/connection_parameters").json())
 
@@ -187,7 +188,7 @@ class AepSandbox(Sandbox):
         """Create a non-expiring credential of Query Service: ``technicalAccountId`` and ``credential``."""
         return dict(self.control("POST", "/aep/query-credentials", json={}, params=self._scope_query()))
 
-    def plan_batches(self, *ends: Mapping[str, Any]) -> None:
+    def plan_batches(self, *ends: Mapping[str, object]) -> None:
         """Plan the outcomes of the next batches: ``{"outcome": "failed"}``, for example.
 
         Without arguments, they succeed again.

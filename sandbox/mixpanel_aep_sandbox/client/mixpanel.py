@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.client.control import Sandbox
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FIRST_ID = 4_000_001
 Event = Mapping[str, Any]
@@ -33,7 +34,7 @@ class MixpanelSandbox(Sandbox):
         """Return the address of the raw event export."""
         return f"{self.url}/api/2.0/export"
 
-    def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: Any) -> int:
+    def add_project(self, project_id: int | None = None, *, limited: bool = False, **fields: object) -> int:
         """Create a project without events and return the project's id; the demo account may export it.
 
         ``fields``: ``timezone`` (IANA), ``time_is`` (``utc``, ``project_local``), ``region`` (``us``, ``eu``,
@@ -55,7 +56,7 @@ class MixpanelSandbox(Sandbox):
         return next(str(project["token"]) for project in projects if project["id"] == project_id)
 
     def add_account(
-        self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: Any
+        self, username: str, secret: str, project_id: int, *, role: str = "analyst", **more: object
     ) -> None:
         """Add a service account to a project; ``more``: ``expires`` (a point in time), ``bearer`` (a token)."""
         account = {"username": username, "secret": secret, "role": role, **more}
@@ -66,9 +67,7 @@ class MixpanelSandbox(Sandbox):
         body = {"events": events, "lines": list(lines)}
         return int(self.control("POST", f"/mixpanel/projects/{project_id}/events", json=body)["added"])
 
-    def events(
-        self, project_id: int, first: date | str, last: date | str | None = None
-    ) -> list[dict[str, Any]]:
+    def events(self, project_id: int, first: date | str, last: date | str | None = None) -> list[JsonObject]:
         """Return what an export of these days (inclusive) would return now; it does not count as an export."""
         days = {"from_date": str(first), "to_date": str(last or first)}
         return list(self.lines(f"/mixpanel/projects/{project_id}/events", **days))
@@ -78,13 +77,13 @@ class MixpanelSandbox(Sandbox):
         query = {} if project_id is None else {"project_id": project_id}
         return [str(each["line"]) for each in self.lines("/mixpanel/returned", **query)]
 
-    def merge_identity(self, project_id: int, old: str, new: str, **more: Any) -> None:
+    def merge_identity(self, project_id: int, old: str, new: str, **more: object) -> None:
         """Merge a ``distinct_id``: from ``at`` on (default: now), rows of ``old`` are exported under ``new``."""
         self.control(
             "POST", f"/mixpanel/projects/{project_id}/rewrites", json={"from": old, "to": new, **more}
         )
 
-    def delete_events(self, project_id: int, **which: Any) -> None:
+    def delete_events(self, project_id: int, **which: object) -> None:
         """Delete events from ``at`` on (default: now).
 
         Filters: ``events``, ``distinct_ids``, ``from_date``, ``to_date`` ...

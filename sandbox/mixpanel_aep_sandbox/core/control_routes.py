@@ -23,6 +23,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.timestamps import Moment
 from mixpanel_aep_sandbox.core.transcript import Transcript
@@ -74,11 +75,11 @@ class ControlRoutes:
         host, port = request.scope["server"]
         return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> JsonObject:
         """Return the sandbox's health and its current time."""
         return {"status": "ok", "now": self._state.clock.now().isoformat()}
 
-    def clock(self) -> dict[str, Any]:
+    def clock(self) -> JsonObject:
         """Return the sandbox's clock."""
         clock = self._state.clock
         return {
@@ -102,11 +103,11 @@ class ControlRoutes:
             clock.reset()
         return self.clock()
 
-    def plan_fault(self, fault: Fault) -> dict[str, Any]:
+    def plan_fault(self, fault: Fault) -> JsonObject:
         """Plan a fault and return it with its id."""
         return self._faults.add(fault).model_dump(mode="json", exclude_none=True)
 
-    def forget_faults(self) -> dict[str, Any]:
+    def forget_faults(self) -> JsonObject:
         """Delete all planned faults and return their number."""
         return {"forgotten": self._faults.remove()}
 
@@ -119,11 +120,11 @@ class ControlRoutes:
 
     def read_transcript(
         self, service: str = "", path: str = "", since: Annotated[int, Query(ge=0)] = 0
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         """Return the transcript's entries that match the filters."""
         return {"entries": list(self._transcript.entries(service, path, since))}
 
-    def reset(self) -> dict[str, Any]:
+    def reset(self) -> JsonObject:
         """Reset the whole sandbox to its initial state."""
         self._resetting.touch()
         self._state.store.clear()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from starlette.types import Scope
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _KEY = "sandbox.exchange"
 _SERVICES = (
@@ -45,7 +46,7 @@ class Exchange:
     fault: str | None = None
     whole: bool = True
     """False once a fault has changed the response, so that the client does not get the complete one."""
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: JsonObject = field(default_factory=dict)
     """Values that a service adds to the transcript."""
     on_end: list[Callable[[bool], None]] = field(default_factory=list)
     """Called once, with True if the client was given the whole response."""

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-Document = dict[str, Any]
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+Document = JsonObject
 
 
 class Store:

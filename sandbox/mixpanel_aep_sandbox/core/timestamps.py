@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator
 
@@ -12,7 +12,7 @@ _EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
 """The years 1 and 9999, the range of Python's datetime."""
 
 
-def to_milliseconds(value: Any) -> int:
+def to_milliseconds(value: object) -> int:
     """Return epoch milliseconds from an ISO text (UTC without an offset), epoch seconds or milliseconds.
 
     Raises:

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mixpanel_aep_sandbox.core.exchange import Exchange, attach, service_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _UNKEPT = ("data",)
@@ -62,7 +62,7 @@ class Transcript:
                 file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
             self._starts.append(start)
 
-    def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[dict[str, Any]]:
+    def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[JsonObject]:
         """Yield the entries whose number ``n`` is above ``since``. ``path``: a glob, or a text that the path contains."""
         with self._lock:
             lines = self._lines(since)

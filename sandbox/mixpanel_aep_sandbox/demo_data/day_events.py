@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.demo_data.shop_catalog import PLACES
 from mixpanel_aep_sandbox.demo_data.visitors import Person
@@ -24,13 +24,13 @@ class DayEvents:
         self.rows: list[Row] = []
 
     def by_person(
-        self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, Any]
+        self, who: Person, event: str, at_ms: int, delay_ms: int, known: bool, own: Mapping[str, object]
     ) -> None:
         """Add an event of a visitor's device; ``known``: they are signed in. Dropped if it is past midnight."""
         if at_ms // _DAY_MS != self.day:
             return
         place = who.place
-        properties: dict[str, Any] = {
+        properties: JsonObject = {
             "distinct_id": who.user_id if known or _rewritten(who) else f"$device:{who.device_id}",
             "$city": place.city,
             "$device_id": who.device_id,
@@ -48,7 +48,7 @@ class DayEvents:
             properties["$insert_id"] = _insert_id(who.kind, self.rng)
         self.put(event, at_ms, delay_ms, properties)
 
-    def put(self, event: str, at_ms: int, delay_ms: int, properties: dict[str, Any]) -> None:
+    def put(self, event: str, at_ms: int, delay_ms: int, properties: JsonObject) -> None:
         """Add a row, and sometimes a repetition of the same event."""
         rng = self.rng
         arrived = at_ms + delay_ms + rng.between(80, 2400)
@@ -61,7 +61,7 @@ class DayEvents:
                 properties = {**properties, "$city": place.city, "$region": place.region}
             self._row(event, at_ms, properties, again, again + rng.between(120, 1500))
 
-    def _row(self, event: str, at_ms: int, own: dict[str, Any], arrived: int, processed: int) -> None:
+    def _row(self, event: str, at_ms: int, own: JsonObject, arrived: int, processed: int) -> None:
         rest = {**own, "$mp_api_timestamp_ms": arrived, "mp_processing_time_ms": processed}
         distinct_id = rest.pop("distinct_id")
         # The approximate size before Mixpanel's own additions: only its presence matters.

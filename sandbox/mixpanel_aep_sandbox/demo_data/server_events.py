@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data.day_events import DayEvents
 from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, Person, person
 
@@ -17,7 +17,7 @@ def add_confirmation(day_events: DayEvents, who: Person, at_ms: int, order_id: i
     """Add the server's event for a purchase, which has neither a device nor a place."""
     if at_ms // _DAY_MS != day_events.day:
         return
-    properties: dict[str, Any] = {
+    properties: JsonObject = {
         "distinct_id": who.user_id,
         "$insert_id": day_events.rng.hex(32),
         "amount": cents,
@@ -47,7 +47,7 @@ def add_imported_orders(day_events: DayEvents) -> None:
         next_night = (day_events.day + 1) * _DAY_MS + 3 * _HOUR_MS - at_ms + rng.below(60_000)
         weeks_later = rng.between(20, 60) * _DAY_MS
         user = person(rng.below(PEOPLE)).user_id
-        properties: dict[str, Any] = {
+        properties: JsonObject = {
             "distinct_id": user,
             "$device_id": "erp-node-3",
             "$import": True,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from datetime import date
 from functools import lru_cache
-from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data import server_events as backend
 from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
 from mixpanel_aep_sandbox.demo_data.day_events import DayEvents
@@ -92,7 +92,7 @@ class _Session:
         self.start_ms = self.at_ms
         self.delay_ms = _arrival_delay_ms(rng) if who.kind != "web" else 0
 
-    def send(self, event: str, **own: Any) -> None:
+    def send(self, event: str, **own: object) -> None:
         self.day_events.by_person(self.who, event, self.at_ms, self.delay_ms, self.known, own)
         self.at_ms += self.day_events.rng.between(900, 75_000)
 
@@ -109,7 +109,7 @@ def _visit(day_events: DayEvents, who: Person, today: int, *, signs_up: bool) ->
     known = not signs_up and who.joined is not None and who.joined < today
     session = _Session(day_events, who, known)
     _open(session)
-    cart: list[dict[str, Any]] = []
+    cart: list[JsonObject] = []
     cents = 0
     for _ in range(rng.between(2, 7)):
         product = rng.pick(catalog.PRODUCTS)
@@ -145,7 +145,7 @@ def page(session: _Session, path: str, title: str) -> None:
         return
     campaign = session.day_events.rng.pick(catalog.CAMPAIGNS)
     search = f"?utm_source={campaign}" if campaign else ""
-    own: dict[str, Any] = {
+    own: JsonObject = {
         "$current_url": f"https://shop.example.com{path}{search}",
         "$mp_autocapture": True,
         "current_domain": "shop.example.com",
@@ -158,7 +158,7 @@ def page(session: _Session, path: str, title: str) -> None:
     session.send("$mp_web_page_view", **own)
 
 
-def _buy(session: _Session, cart: list[dict[str, Any]], cents: int) -> None:
+def _buy(session: _Session, cart: list[JsonObject], cents: int) -> None:
     rng = session.day_events.rng
     session.send("Checkout Started", items=len(cart))
     if not rng.chance(650):
@@ -182,7 +182,7 @@ def _close(session: _Session) -> None:
         session.send("$ae_session", **{"$ae_session_length": (session.at_ms - session.start_ms) // 100 / 10})
 
 
-def _product(session: _Session, product: catalog.Product) -> dict[str, Any]:
+def _product(session: _Session, product: catalog.Product) -> JsonObject:
     return {
         "category": product.category,
         "name": product.name,
@@ -191,7 +191,7 @@ def _product(session: _Session, product: catalog.Product) -> dict[str, Any]:
     }
 
 
-def _line(session: _Session, product: catalog.Product, quantity: int) -> dict[str, Any]:
+def _line(session: _Session, product: catalog.Product, quantity: int) -> JsonObject:
     price = _price_as_tracked(session, product.cents)
     return {"sku": product.sku, "name": product.name, "price": price, "quantity": quantity}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, person
 
@@ -18,7 +18,7 @@ _COPIED = ("$browser", "$browser_version", "$os", "$manufacturer", "$model")
 _INTERESTS = ("Coffee", "Tea", "Mugs", "Gear")
 
 
-def profiles(now_ms: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def profiles(now_ms: int) -> Iterator[tuple[str, JsonObject]]:
     """Yield (distinct_id, properties) of all customers who have joined by ``now_ms``, always in the same order."""
     for joined_ms, distinct_id, properties in _all():
         if joined_ms <= now_ms:
@@ -26,11 +26,11 @@ def profiles(now_ms: int) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @cache
-def _all() -> tuple[tuple[int, str, dict[str, Any]], ...]:
+def _all() -> tuple[tuple[int, str, JsonObject], ...]:
     return tuple(made for number in range(PEOPLE) if (made := _profile(number)))
 
 
-def _profile(number: int) -> tuple[int, str, dict[str, Any]] | None:
+def _profile(number: int) -> tuple[int, str, JsonObject] | None:
     who = person(number)
     if who.joined is None:
         return None
@@ -38,7 +38,7 @@ def _profile(number: int) -> tuple[int, str, dict[str, Any]] | None:
     day_ms = _JUNE_MS + who.joined * _DAY_MS if who.joined >= 0 else _OPENED_MS + rng.below(150) * _DAY_MS
     joined_ms = day_ms + rng.below(_DAY_MS // 1000) * 1000
     seen_ms = max(joined_ms, _JUNE_MS) + rng.below(_DAY_MS // 1000) * 1000
-    properties: dict[str, Any] = {
+    properties: JsonObject = {
         "$city": who.place.city,
         "$country_code": who.place.country,
         "$created": _iso(joined_ms),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 
@@ -29,7 +30,7 @@ class Person:
     merged: bool
     """Whether Mixpanel has rewritten the rows from before the sign-up, which it does not do for all visitors."""
     place: catalog.Place
-    device: dict[str, Any]
+    device: JsonObject
     """The properties that the SDK of this device sends with every event."""
 
 
@@ -65,7 +66,7 @@ def _device_id(kind: Kind, rng: SeededRandom) -> str:
     return rng.uuid().upper() if kind == "ios" else rng.uuid()
 
 
-def _web(rng: SeededRandom) -> dict[str, Any]:
+def _web(rng: SeededRandom) -> JsonObject:
     browser, version = rng.pick(catalog.BROWSERS)
     # Older versions of the library send the version as text.
     old = rng.chance(80)
@@ -84,7 +85,7 @@ def _web(rng: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _ios(rng: SeededRandom) -> dict[str, Any]:
+def _ios(rng: SeededRandom) -> JsonObject:
     model, height, width = rng.pick(catalog.IOS_MODELS)
     return {
         "$app_build_number": str(rng.between(400, 420)),
@@ -103,7 +104,7 @@ def _ios(rng: SeededRandom) -> dict[str, Any]:
     }
 
 
-def _android(rng: SeededRandom) -> dict[str, Any]:
+def _android(rng: SeededRandom) -> JsonObject:
     model, maker, height, width = rng.pick(catalog.ANDROID_MODELS)
     return {
         "$app_build_number": str(rng.between(5000, 5010)),

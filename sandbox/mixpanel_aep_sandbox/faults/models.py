@@ -17,6 +17,7 @@ from urllib.parse import unquote_plus
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mixpanel_aep_sandbox.core.exchange import Exchange
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.faults.actions import Action
 
@@ -122,7 +123,7 @@ class FaultPlan:
                 self._store.delete(_KIND, key)
         return len(client_disconnected)
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[JsonObject]:
         """Return all faults as JSON objects."""
         with self._lock:
             return [fault.model_dump(mode="json", exclude_none=True) for fault in self._faults.values()]

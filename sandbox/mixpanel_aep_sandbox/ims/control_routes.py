@@ -9,13 +9,14 @@ DELETE   ``/tokens``        invalidate all tokens that were issued so far
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from mixpanel_aep_sandbox.aep.core.constants import DEMO_ORG, DEMO_SCOPE
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.ims.models import MOST_SECRETS, replace_secrets, secret_view
@@ -38,15 +39,15 @@ class CredentialChange(BaseModel):
 def add_routes(state: SandboxState, routes: APIRouter) -> None:
     """Add the control routes of IMS."""
 
-    def credentials() -> dict[str, Any]:
+    def credentials() -> JsonObject:
         held = state.store.items(CREDENTIALS)
         return {"credentials": [_public(key, body) for key, body in held]}
 
-    def change_credential(change: CredentialChange) -> dict[str, Any]:
+    def change_credential(change: CredentialChange) -> JsonObject:
         with state.store.transaction():
             return _change(state, change)
 
-    def forget_tokens() -> dict[str, Any]:
+    def forget_tokens() -> JsonObject:
         with state.store.transaction():
             held = state.store.items(TOKENS)
             for key, _ in held:
@@ -61,7 +62,7 @@ def add_routes(state: SandboxState, routes: APIRouter) -> None:
         routes.add_api_route("/_sandbox/ims" + path, endpoint, methods=[method], response_model=None)
 
 
-def _change(state: SandboxState, change: CredentialChange) -> dict[str, Any]:
+def _change(state: SandboxState, change: CredentialChange) -> JsonObject:
     key, number = change.client_id, str(state.store.count(CREDENTIALS) + 1)
     new = {"org": DEMO_ORG, "org_number": number, "credential_id": number, "scope": DEMO_SCOPE, "secrets": []}
     given = change.model_dump(include={"org", "scope"}, exclude_none=True)
@@ -72,7 +73,7 @@ def _change(state: SandboxState, change: CredentialChange) -> dict[str, Any]:
     return _public(key, credential)
 
 
-def _public(client_id: str, credential: Document) -> dict[str, Any]:
+def _public(client_id: str, credential: Document) -> JsonObject:
     return {
         "client_id": client_id,
         **credential,

@@ -6,7 +6,6 @@ import hashlib
 import secrets
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import (
     DEMO_CLIENT_ID,
@@ -79,7 +78,7 @@ def remove_secret(state: SandboxState, client_id: str, credential: Document, key
     return found
 
 
-def replace_secrets(state: SandboxState, client_id: str, given: Any) -> Document:
+def replace_secrets(state: SandboxState, client_id: str, given: object) -> Document:
     """Replace all secrets and return the changed credential. Raises ValueError for anything but one or two texts."""
     if (
         not isinstance(given, list)

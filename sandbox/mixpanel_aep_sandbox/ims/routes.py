@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.control.settings import change
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS, token_key
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.ims import console_routes as ims_console
@@ -30,7 +30,7 @@ _JWT_IS_OVER = (
     "Service Account (JWT) credentials are deprecated and have ended;"
     " use an OAuth Server-to-Server credential with POST /ims/token/v3."
 )
-Handler = Callable[[SandboxState, dict[str, str]], dict[str, Any]]
+Handler = Callable[[SandboxState, dict[str, str]], JsonObject]
 
 
 def router(state: SandboxState) -> APIRouter:
@@ -76,7 +76,7 @@ async def _form(state: SandboxState, request: Request) -> dict[str, str]:
     return found
 
 
-def _token(state: SandboxState, form: dict[str, str]) -> dict[str, Any]:
+def _token(state: SandboxState, form: dict[str, str]) -> JsonObject:
     _throttle(state)
     with state.store.transaction():
         credential = _credential(state, form)
@@ -113,7 +113,7 @@ def _credential(state: SandboxState, form: dict[str, str]) -> Document:
     return credential
 
 
-def _jwt(_state: SandboxState, _form: dict[str, str]) -> dict[str, Any]:
+def _jwt(_state: SandboxState, _form: dict[str, str]) -> JsonObject:
     """Reject a JWT: integrations were to work until 1 January 2025; the response since then is not documented [I]."""
     raise _refusal(400, "invalid_request", _JWT_IS_OVER)
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_object(body: bytes) -> dict[str, Any]:
+def read_object(body: bytes) -> JsonObject:
     """Return a JSON object. Raises MixpanelError (400) for any other body, or for values that JSON cannot return."""
     try:
         found = json.loads(body, parse_constant=_no_number, parse_float=_finite)
@@ -26,7 +27,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def read_model(body: bytes | dict[str, Any], model: type[Model]) -> Model:
+def read_model(body: bytes | JsonObject, model: type[Model]) -> Model:
     """Return a JSON object of a known form. Raises MixpanelError (400) that names the first invalid field."""
     given = read_object(body) if isinstance(body, bytes) else body
     try:

@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 FOLDER = Path(__file__).parent
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -31,11 +32,9 @@ _INFO = {
     "documentation. Requests that are not in this document get 501.",
 }
 
-Json = dict[str, Any]
-
 
 @cache
-def document() -> Json:
+def document() -> JsonObject:
     """Return the merged document. Callers must not change it. Raises ValueError, which names the invalid fragment."""
     # The C loader, if available, takes a tenth of the time, which delays the first request.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -45,10 +44,10 @@ def document() -> Json:
     )
 
 
-def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
+def merge(fragments: Iterable[tuple[str, JsonObject]]) -> JsonObject:
     """Return one document of (name, fragment) pairs. Raises ValueError if two define the same thing."""
     fragments = list(fragments)
-    merged: Json = {
+    merged: JsonObject = {
         "openapi": "3.1.0",
         "info": _INFO,
         "servers": [{"url": "/"}],
@@ -56,7 +55,7 @@ def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
         "paths": {},
         "components": {},
     }
-    shared: Json = next((body["x-gateway"] for _, body in fragments if "x-gateway" in body), {})
+    shared: JsonObject = next((body["x-gateway"] for _, body in fragments if "x-gateway" in body), {})
     for name, body in fragments:
         if unknown := body.keys() - _KEYS:
             raise ValueError(f"{name}.yaml: unknown {', '.join(sorted(unknown))}.")
@@ -75,11 +74,11 @@ def merge(fragments: Iterable[tuple[str, Json]]) -> Json:
     return merged
 
 
-def _operation(fragment: Json, tag: str, given: Json) -> Json:
+def _operation(fragment: JsonObject, tag: str, given: JsonObject) -> JsonObject:
     """Return an operation with its fragment's defaults."""
     common = fragment["x-common"]
-    defaults: Json = {key: fragment[key] for key in ("security", "x-source") if key in fragment}
-    operation: Json = {"tags": [tag], **defaults, **given}
+    defaults: JsonObject = {key: fragment[key] for key in ("security", "x-source") if key in fragment}
+    operation: JsonObject = {"tags": [tag], **defaults, **given}
     if parameters := [*common.get("parameters", []), *given.get("parameters", [])]:
         operation["parameters"] = parameters
     responses = [*common.get("responses", {}).items(), *given.get("responses", {}).items()]
@@ -87,7 +86,7 @@ def _operation(fragment: Json, tag: str, given: Json) -> Json:
     return operation
 
 
-def _add(where: str, known: Json, more: Json) -> None:
+def _add(where: str, known: JsonObject, more: JsonObject) -> None:
     for key, value in more.items():
         if key in known and known[key] != value:
             raise ValueError(f"{where}: {key} is described twice.")

@@ -11,8 +11,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.demo_data import credentials
-from mixpanel_aep_sandbox.openapi import METHODS, Json, document
+from mixpanel_aep_sandbox.openapi import METHODS, document
 
 _FAULT = {
     "match": {"path": "/api/2.0/export"},
@@ -47,7 +48,7 @@ def _code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped just before
 
 
-def _routes(whole: Json, tag: str) -> list[Json]:
+def _routes(whole: JsonObject, tag: str) -> list[JsonObject]:
     """Return what the page shows of each operation of a service."""
     return [
         {
@@ -77,7 +78,7 @@ def _routes(whole: Json, tag: str) -> list[Json]:
     ]
 
 
-def _body_example(whole: Json, media: Json) -> str:
+def _body_example(whole: JsonObject, media: JsonObject) -> str:
     """Return an accepted body, if the fragment has one."""
     schema = _resolve_reference(whole, media.get("schema", {}))
     named = (each["value"] for each in media.get("examples", {}).values())
@@ -87,7 +88,7 @@ def _body_example(whole: Json, media: Json) -> str:
     return ""
 
 
-def _resolve_reference(whole: Json, part: Json) -> Any:
+def _resolve_reference(whole: JsonObject, part: JsonObject) -> Any:
     """Return a parameter or a response; a reference is replaced by its target."""
     while "$ref" in part:
         found: Any = whole

@@ -104,9 +104,10 @@ LIST: dict[str, Refusal] = {
     "a dataset id that AEP does not have": Refusal(
         planned(state(), dataset="0123456789abcdef01234567"),
         (
-            "AEP has no dataset with the id 0123456789abcdef01234567 in the AEP sandbox of connection "
-            "aep_default. Copy the id from Datasets in AEP again, or correct extra aep_sandbox of the "
-            "connection. If aep.dataset is a name instead, setup creates the dataset."
+            "AEP has no dataset with the id 0123456789abcdef01234567 (aep.dataset) in the AEP sandbox of "
+            "connection aep_default. Correct aep.dataset: the page of a dataset in AEP shows its id. If the "
+            "dataset is in another AEP sandbox, correct extra aep_sandbox of the connection. To let setup "
+            "create a dataset, write its name in aep.dataset, not an id."
         ),
     ),
     "a dataset of another schema": Refusal(
@@ -130,9 +131,10 @@ LIST: dict[str, Refusal] = {
     "no schema": Refusal(
         planned(state(), field_groups=[]),
         (
-            "AEP has no schema 'Events', and pipeline shop has no field groups from which setup could create "
-            "it. Correct aep.schema. To let setup create the schema, add field groups to aep.field_groups, or"
-            " set aep.field_group to a file of include/pipelines/field_groups."
+            "AEP has no schema 'Events'. Setup cannot create it, because the file of pipeline shop lists no "
+            "field groups. If the schema exists in AEP, correct its title in aep.schema. To let setup create "
+            "it, list titles of AEP's field groups in aep.field_groups, or write the name of a file of "
+            "include/pipelines/field_groups in aep.field_group."
         ),
     ),
     "a title in use": Refusal(
@@ -265,8 +267,8 @@ LIST: dict[str, Refusal] = {
             "schema editor, or the $id. Adobe's own field groups are in every AEP sandbox; a company's own "
             "field group is created there by a user with the permission Manage Schemas. AEP has no identity "
             "namespace 'ecid', but it has 'ECID'. A namespace can never be deleted. Write identities: "
-            "{$user_id: ECID}. To create a new namespace, write aep.new_namespaces: [ecid]. Nothing was "
-            "changed in AEP. Correct every error that is listed above, then run setup again."
+            "{$user_id: ECID}. To create a new namespace, write aep.new_namespaces: [ecid]. Correct all 2 "
+            "errors in this message, then run setup again. Nothing was changed in AEP."
         ),
     ),
     "an identity in a number": Refusal(

@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[Any, str, tuple[str, ...]]] = {
         _dataset_without_the_schema, "", ("Dataset '{name}' has another schema than '{name}'",),
     ),
     "no such schema": (
-        lambda _: {}, "", ("AEP has no schema '{name}', and pipeline company has no field groups",),
+        lambda _: {}, "", ("AEP has no schema '{name}'. Setup cannot create it, because the file of pipeline company lists no",),
     ),
     "no such schema id": (
         lambda _: {"schema": "https://ns.adobe.com/acmesandbox/schemas/abc"}, "",

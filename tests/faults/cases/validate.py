@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, dies, run, three
+from tests.faults.case import ALL_OF_IT, Case, Do, Elsewhere, Go, Together, dies, run, three
 from tests.faults.chaos.observe import all_of, counted, made, outputs, remembered, same
 from tests.faults.observation import LakeKind
 from tests.faults.process_run import DAYS, Run
-from tests.faults.scenario import Scenario, event
+from tests.faults.scenario import NOON, Scenario, event
 
 _NOTHING: dict[str, Any] = {"active": 0, "batches": 0}
 _TOO_LONG = tuple(event("Bad", key=f"bad-{n}", code="longer than five") for n in range(3))
@@ -86,9 +87,68 @@ def _killed(lake: LakeKind) -> tuple[Case, ...]:
     )  # fmt: skip
 
 
+def _shard_setting(shard_events: int | None) -> Do:
+    def change(scenario: Scenario) -> None:
+        changed = scenario.pipeline.model_copy(update={"shard_events": shard_events})
+        scenario.change(pipeline=changed)
+
+    return Do(f"shard_events is {shard_events} from now on", change)
+
+
+_SPREAD = tuple(event("Seen", key=f"seen-{n}", time=NOON + 3600 * (6 * n - 9)) for n in range(4))
+_SHARDS: dict[str, Any] = {
+    "events": (*_SPREAD, event("Bad", key="bad", code="longer than five", time=NOON + 9 * 3600)),
+    "pipeline": {"shard_events": 3},
+    "active": 4,
+    "quarantined": 1,
+    "ledger": ALL_OF_IT,
+}
+"""Four valid events and an invalid one, in two shards."""
+
+
+def _shards_are_not_made_again(scenario: Scenario) -> None:
+    """The report and the quarantine, which are remembered as well, are those of the day, and written again."""
+    folder = scenario.partition().step("validate_shard")
+    remembered = json.loads((scenario.folder / "validate_shard.remembered").read_text())
+    shards = {key: moment for key, (_, moment) in remembered.items() if key.startswith(folder)}
+    assert shards
+    assert {key: scenario.lake.modified(key).isoformat() for key in shards} == shards
+
+
+_TWO_SHARDS = outputs("validate_shard", 2)
+
+
+def _shards(lake: LakeKind) -> tuple[Case, ...]:
+    variant, more = ("" if lake == "disk" else f"/{lake}"), {**_SHARDS, "lake": lake}
+    return (
+        Case(f"V01/between shards{variant}", "kill -9 after the first of two shards", "rerun; the first shard is not validated again", (
+             dies("manifest.validate_shard.after"), remembered("validate_shard")),
+             check=all_of(same("validate_shard", touched=False), _TWO_SHARDS, outputs("validate", 1)), **more),
+        Case(f"V01/in a shard{variant}", "kill -9 before the manifest of the second shard", "rerun; the second shard has the same bytes", (
+             dies("manifest.validate_shard.before", 2), remembered("validate_shard")),
+             check=all_of(same("validate_shard", touched=True), _TWO_SHARDS), **more),
+        Case(f"V01/after the shards{variant}", "kill -9 before the manifest of the day", "rerun; no shard is validated again", (
+             dies("manifest.validate.before"), remembered("validate_shard")),
+             check=all_of(_shards_are_not_made_again, _TWO_SHARDS), **more),
+        Case(f"V01/one shard twice{variant}", "two workers publish the same shard at once", "one manifest; both are green", (
+             Go(run(until="transform")),
+             Together((run("manifest.validate_shard.before:1=stop"), run(name="other")), ("green", "green"))),
+             check=all_of(_TWO_SHARDS, outputs("validate", 1)), **{**more, "ledger": None}),
+    )  # fmt: skip
+
+
 CASES: tuple[Case | Elsewhere, ...] = (
     *_killed("disk"),
     *_killed("s3"),
+    *_shards("disk"),
+    *_shards("s3"),
+    Case("V01/other shards", "shard_events is changed after a kill between shards", "rerun with the new shards; nothing is loaded twice", (
+         dies("manifest.validate_shard.after"), _shard_setting(3)), check=all_of(outputs("validate_shard", 3), outputs("validate", 1)),
+         **{**_SHARDS, "pipeline": {"shard_events": 1}}),
+    Case("V01/no shards", "shard_events is removed after a kill between shards", "rerun as a whole; nothing is loaded twice", (
+         dies("manifest.validate_shard.after"), _shard_setting(None)), check=all_of(outputs("validate_shard", 1), outputs("validate", 1)), **_SHARDS),
+    Case("V01/new shards", "shard_events is set after a day was loaded", "rerun; nothing is loaded twice", (
+         Go(), _shard_setting(3), Go(run(name="again"))), check=_TWO_SHARDS, **{**_SHARDS, "pipeline": {}}),
     Case("V01/between report and quarantine", "kill -9 after the report", "rerun; the report is written again with the same bytes", (
          Go(run(until="transform")), dies("lake.upload.after"), remembered("validate")), events=(*three(), _TOO_LONG[0]), quarantined=1,
          ledger=ALL_OF_IT, check=all_of(same("validate", touched=True), outputs("validate", 1))),

@@ -66,6 +66,6 @@ CASES = (
          _published(), *_days(*DAYS)), check=all_of(asked(4), outputs("export", 1)), **_THREE_DAYS),
     Case("E29", "429 with Retry-After of five minutes for one worker", "the others send no request until then", (
          _exporting(answer(429, retry_after=300)), Go(_backfill(_FIRST), _TOO_LATE),
-         Go(_backfill(DAYS[1]), _TOO_LATE, "asked for a pause"), Do("one request so far", asked(1)),
+         Go(_backfill(DAYS[1]), _TOO_LATE, "requested a pause"), Do("one request so far", asked(1)),
          *_days(*DAYS, ahead=400.0)), scenario={"budget": True}, check=asked(2), **_THREE_DAYS),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from include.aep.setup import setup_pipeline
 from include.errors import AccessDenied, UnsafeStore
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.lake_checks import check_access
 from include.lake.stores.create_only_probe import PROBE_KEY
 from tests.faults.s3_proxy import Conditions, S3Fault, S3Proxy, proxied
 from tests.support.http_server import Reply, Request, serve_http
@@ -91,9 +92,9 @@ def test_a_store_that_does_not_implement_the_header_is_named(proxy: S3Proxy, s3:
 
 
 def test_a_safe_store_passes_the_probe_repeatedly(lake: Lake) -> None:
-    lake.prove()
+    check_access(lake)
     first = lake.read(PROBE_KEY)
-    lake.prove()
+    check_access(lake)
     Lake(lake.url).create("a", b"")
     assert lake.read(PROBE_KEY) == first, "the fixed key keeps its first value"
     assert sorted(lake.keys("")) == [PROBE_KEY, "a"]
@@ -101,7 +102,7 @@ def test_a_safe_store_passes_the_probe_repeatedly(lake: Lake) -> None:
 
 def test_the_empty_object_of_an_earlier_version_serves_the_probe(lake: Lake) -> None:
     assert lake.put_new(PROBE_KEY, b"")
-    lake.prove()
+    check_access(lake)
     assert lake.read(PROBE_KEY) == b""
 
 
@@ -147,7 +148,7 @@ def test_a_missing_permission_is_named(
     with serve_http(forbidding(proxy, forbids)) as served:
         monkeypatch.setenv("AWS_ENDPOINT_URL", served.url)
         with pytest.raises(AccessDenied, match=says):
-            Lake(s3).prove()
+            check_access(Lake(s3))
 
 
 def test_no_step_loads_through_a_store_that_overwrites(proxy: S3Proxy, s3: str, tmp_path: Path) -> None:

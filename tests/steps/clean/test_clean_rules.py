@@ -19,13 +19,16 @@ from include.steps.clean.rules import GRACE, outputs_to_remove, removable_files
 
 pytestmark = pytest.mark.unit
 START = datetime(2026, 7, 2, tzinfo=UTC)
-BEFORE: dict[StepName, StepName] = {"transform": "export", "validate": "transform", "stage": "validate"}
+BEFORE: dict[StepName, StepName] = {
+    "transform": "export", "validate_shard": "transform", "validate": "transform", "stage": "validate",
+}  # fmt: skip
 STEPS: tuple[StepName, ...] = ("export", "transform", "validate", "stage")
+WITH_SHARDS: tuple[StepName, ...] = (*STEPS, "validate_shard")
 WEEK = Retention(superseded_days=7)
 
 
 def digest(step: str, number: int) -> str:
-    return f"{STEPS.index(step):x}{number:x}".ljust(32, "0")  # type: ignore[arg-type]
+    return f"{WITH_SHARDS.index(step):x}{number:x}".ljust(32, "0")  # type: ignore[arg-type]
 
 
 def output(
@@ -93,6 +96,30 @@ def test_an_output_stays_as_long_as_its_results() -> None:
     day = DayContents((*CHAIN, later), (loaded(0, 1),))
     assert ended(day, 36) == {"stage 0"}
     assert ended(day, 37) == {"transform 0", "validate 0", "stage 0", "stage 1"}
+
+
+def test_a_shard_stays_until_the_day_is_validated() -> None:
+    """A run that continues reads it. Its valid files stay longer, if the output of validate names them."""
+    shards = (output("validate_shard", 0, 1), output("validate_shard", 1, 9))
+    started = DayContents((*CHAIN[:2], *shards))
+    assert ended(started, 4000) == set()
+    validated = replace(started, outputs=(*started.outputs, output("validate", 0, 10)))
+    assert ended(validated, 16.9) == set()
+    assert ended(validated, 17) == {"validate_shard 0", "validate_shard 1"}
+    day = DayContents((*CHAIN, *shards), (loaded(0, 30),))
+    assert ended(day, 36.9) == set()
+    assert ended(day, 37) == {"validate_shard 0", "validate_shard 1", "transform 0", "validate 0", "stage 0"}
+
+
+def test_files_of_a_shard_stay_as_long_as_the_day_that_names_them() -> None:
+    shard, valid = output("validate_shard", 0, 1, removed=20), output("validate", 0, 2)
+    assert shard.manifest is not None
+    assert valid.manifest is not None
+    named = valid.manifest.model_copy(update={"files": shard.manifest.files})
+    day = DayContents((*CHAIN[:2], shard, replace(valid, manifest=named)))
+    assert removable_files(day, START + timedelta(days=4000)) == []
+    gone = replace(day, outputs=tuple(replace(each, removed_at=START) for each in day.outputs))
+    assert set(shard.files) <= set(removable_files(gone, START + timedelta(days=4000)))
 
 
 def test_an_export_expires_a_week_after_a_newer_response() -> None:
@@ -174,7 +201,7 @@ def days(draw: st.DrawFn) -> DayContents:
     """Generate any combination of outputs, with existing or missing inputs, and any ledger."""
     age = st.floats(0, 40)
     outputs: dict[tuple[str, str], StoredOutput] = {}
-    for step in STEPS:
+    for step in WITH_SHARDS:
         whole: list[int] = []
         for number in range(draw(st.integers(0, 3))):
             made = output(

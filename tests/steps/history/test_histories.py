@@ -162,7 +162,7 @@ def test_a_renamed_pipeline_continues_its_history_and_replaces_nothing_before_se
         if tagged:
             loader.setup()
         monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path / "renamed"))
-        own, renamed = loader.pipeline, loader.pipeline.of_folder(tmp_path / "renamed")
+        own, renamed = loader.pipeline, loader.pipeline.with_folder(tmp_path / "renamed")
         loader.pipeline = renamed.model_copy(update={"name": "renamed"})
         again = loader.load("two")
         assert (again.batches, again.active) == (first.batches, first.active)
@@ -212,7 +212,7 @@ def test_every_command_sees_the_pipelines_of_its_own_folder(
     folder.mkdir()
     for name in ("mine", "yours"):
         (folder / f"{name}.yaml").touch()
-    own = untagged.pipeline.of_folder(folder)
+    own = untagged.pipeline.with_folder(folder)
     untagged.pipeline = own.model_copy(update={"name": "mine"})
     untagged.load()
     untagged.pipeline = own.model_copy(update={"name": "yours"})

@@ -19,6 +19,7 @@ from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
 from include.lake.manifests import manifest_keys
 from include.quality.aep_json import instant_text
+from include.steps.stage import batch_size
 from include.steps.stage import step as stage
 from include.steps.stage.step import stage_partition
 from include.steps.workspace import Workspace
@@ -216,13 +217,35 @@ def test_more_than_one_batch_may_hold_is_reported_before_a_request(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, most: int
 ) -> None:
     monkeypatch.setattr(stage, "FILE_ROWS", 3)
-    monkeypatch.setattr(stage, name, most)
+    monkeypatch.setattr(batch_size, name, most)
     place = workspace(lake)
     with pytest.raises(
-        PayloadTooLarge, match=r"Partition 2026-07-01 of shop exceeds AEP.s limit for one batch"
+        PayloadTooLarge,
+        match=r"Partition 2026-07-01 of shop exceeds AEP.s limit for one batch: \d files of 0.0 GB \(\d rows of \d+ bytes, ",
     ):
         stage_partition(place, valid(place, tmp_path, 9))
     assert not manifest_keys(lake, place.partition, "stage")
+
+
+@pytest.mark.parametrize(("name", "most"), [("RECOMMENDED_FILES", 2), ("RECOMMENDED_BYTES", 1000)])
+def test_more_than_aep_recommends_for_a_batch_is_staged_with_a_warning(
+    lake: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    most: int,
+) -> None:
+    monkeypatch.setattr(stage, "FILE_ROWS", 3)
+    place = workspace(lake)
+    assert stage_partition(place, valid(place, tmp_path, 9)).rows == 9
+    assert "large batch" not in caplog.text
+    monkeypatch.setattr(batch_size, name, most)
+    monkeypatch.setattr(stage, "DATA_VERSION", 99)
+    assert stage_partition(place, valid(place, tmp_path, 9)).rows == 9
+    assert (
+        "Partition 2026-07-01 of shop is a large batch for AEP: 3 files of 0.0 GB (9 rows of " in caplog.text
+    )
 
 
 def as_aep_takes_it(place: Workspace, scratch: Path, *parts: int, form: str | None = AEP_FORM) -> Manifest:
@@ -324,6 +347,6 @@ def test_active_rows_are_removed_from_files_that_would_otherwise_be_reused(
     whole = stage_partition(place, made, history, replace=True)
     assert whole.files == made.files
     with pytest.raises(PayloadTooLarge), pytest.MonkeyPatch.context() as few:
-        few.setattr(stage, "MOST_FILES", 1)
+        few.setattr(batch_size, "MOST_FILES", 1)
         few.setattr(stage, "DATA_VERSION", 99)
         stage_partition(place, made, history, replace=True)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from include.steps.duckdb_connection import open_duckdb
+from include.xdm.dataprep.docs_table import PAGE, replace_tables, tables
 from include.xdm.dataprep.functions import ALL, FUNCTIONS, NOT_HERE
-from include.xdm.dataprep.functions.docs_table import PAGE, replace_tables, tables
 from tests.support.evaluate_expressions import evaluate
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ def test_every_documented_example_gives_the_documented_result(db: Any) -> None:
 
 
 def test_the_page_has_the_generated_table_of_functions() -> None:
-    """Otherwise: python -m include.xdm.dataprep.functions.docs_table"""
+    """Otherwise: python -m include.xdm.dataprep.docs_table"""
     page = PAGE.read_text(encoding="utf-8")
     assert page == replace_tables(page)
 

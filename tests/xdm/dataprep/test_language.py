@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.xdm.dataprep.language.check import check
-from include.xdm.dataprep.language.lexer import RESERVED
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
-from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, Literal, Number
+from include.xdm.dataprep.language.tree import Attribute, Call, Literal, Number
 from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.language.words import RESERVED
 
 pytestmark = pytest.mark.unit
 

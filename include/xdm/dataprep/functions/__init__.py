@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from include.xdm.dataprep.functions import (
+    arithmetic,
     arrays,
     choices,
+    comparisons,
     dates,
     hashes,
     maps,
     numbers,
     objects,
-    operators,
+    padding,
     regexes,
+    special,
     strings,
     urls,
 )
@@ -23,7 +26,22 @@ _DESTINATIONS = "Adobe offers it only for destinations"
 
 ALL: list[Function] = [
     function
-    for module in (strings, regexes, hashes, urls, dates, objects, maps, arrays, choices, numbers, operators)
+    for module in (
+        strings,
+        padding,
+        regexes,
+        hashes,
+        urls,
+        dates,
+        objects,
+        maps,
+        arrays,
+        choices,
+        numbers,
+        special,
+        arithmetic,
+        comparisons,
+    )
     for function in module.FUNCTIONS
 ]
 FUNCTIONS: dict[str, Function] = {

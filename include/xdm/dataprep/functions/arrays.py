@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from include.xdm.dataprep.functions.comparing import compare
+from include.xdm.dataprep.functions.comparisons import compare
 from include.xdm.dataprep.functions.registry import Function, optional, required
 from include.xdm.dataprep.functions.values import Json, array, is_number, is_string, members, number, text_of
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.types import Type, common
 from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of, convert_cell
 
@@ -56,22 +56,17 @@ def size_of(value: Json | None) -> int:
     return len(text_of(value)) if is_string(value) else 1
 
 
-def is_empty(value: Json | None) -> bool:
-    """Return whether an array, object or text is empty; null is empty."""
-    return size_of(value) == 0
-
-
 def empty(value: Json | None) -> bool:
     """Return whether a value is empty as in JEXL: 0 is empty, too."""
-    return is_empty(value) or (is_number(value or "") and number(value or "") == 0)
+    return size_of(value) == 0 or (is_number(value or "") and number(value or "") == 0)
 
 
-def min_of(items: list[Json]) -> Json | None:
+def minimum(items: list[Json]) -> Json | None:
     """Return the least value."""
     return _find_extreme(items, -1)
 
 
-def max_of(items: list[Json]) -> Json | None:
+def maximum(items: list[Json]) -> Json | None:
     """Return the greatest value."""
     return _find_extreme(items, 1)
 
@@ -169,9 +164,6 @@ FUNCTIONS = [
         other_names=("size",), note="Null gives 0; a text or a date its number of characters; a number or boolean 1.", examples=(("size_of([1, 2, 3, 4])", 4),),
     ),
     Function(
-        "is_empty", "Hierarchies - Objects", (_NULLABLE,), Type.BOOLEAN, python=is_empty, because=_JSON, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
-    ),
-    Function(
         "upsert_array_append", CATEGORY, (_ARRAY,), Type.ARRAY, python=upsert_array_append, because=_JSON,
         note="Returns its input, as Adobe's function does unless a profile is updated.",
         examples=(("upsert_array_append([123, 456])", [123, 456]),),
@@ -182,6 +174,6 @@ FUNCTIONS = [
         examples=(("upsert_array_replace([123, 456], 1)", [123, 456]),),
     ),
     Function("empty", "Operators", (_NULLABLE,), Type.BOOLEAN, python=empty, because=_JSON, note="As in JEXL: 0 is empty, too."),
-    _aggregate("min", min_of, 1),
-    _aggregate("max", max_of, 4),
+    _aggregate("min", minimum, 1),
+    _aggregate("max", maximum, 4),
 ]  # fmt: skip

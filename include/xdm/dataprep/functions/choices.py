@@ -1,4 +1,4 @@
-"""Functions that choose one of their arguments; a failure of another argument has no effect."""
+"""Functions and operators that need only some of their arguments; a failure of another argument has no effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from include.xdm.dataprep.sql_values import (
     any_of,
     as_json,
     convert_cell,
-    text_literal,
     text_of,
 )
 
@@ -93,34 +92,31 @@ def first_that_is(items: list[str]) -> str | None:
     return next((item for item in items_of(items) if item != "null"), None)
 
 
-def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for null."""
-    return "NULL", None
+def logical_and(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for ``&&``; null is false, and a failure of the right side counts only if the left side is true."""
+    return _logical(cells, "AND", "{}")
 
 
-def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for whether the event has a path."""
-    assert cells[0].constant is not None
-    return around.exists(cells[0].constant), None
+def logical_or(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for ``||``; null is false, and a failure of the right side counts only if the left side is false."""
+    return _logical(cells, "OR", "NOT {}")
 
 
-def now(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the time of the day's export."""
-    return text_literal(around.now), None
+def _logical(cells: Sequence[SqlValue], word: str, right_is_read: str) -> tuple[str, str | None]:
+    one, other = (convert_cell(cell, Type.BOOLEAN) for cell in cells)
+    left, right = f"coalesce({one.sql}, false)", f"coalesce({other.sql}, false)"
+    late = f"({other.fails}) AND {right_is_read.format(left)}" if other.fails else None
+    return f"({left} {word} {right})", any_of(one.fails, late)
 
 
-def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the time of the day's export in milliseconds."""
-    return f"epoch_ms({text_literal(around.now)}::TIMESTAMPTZ)", None
-
-
-def uuid(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for a UUID computed from the event's ``_id``, so that a repeated step writes the same rows."""
-    parts = r"^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$", r"\1-\2-4\3-8\4-\5"
-    return f"regexp_replace(sha256(_id || ':{around.number}'), '{parts[0]}', '{parts[1]}')", None
+def logical_not(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the opposite of a condition; null is false."""
+    cell = convert_cell(cells[0], Type.BOOLEAN)
+    return f"(NOT coalesce({cell.sql}, false))", cell.fails
 
 
 _VALUE = required("INPUT", Type.ANY)
+_BOOLEANS = (required("ONE", Type.BOOLEAN), required("OTHER", Type.BOOLEAN))
 
 FUNCTIONS = [
     Function(
@@ -148,18 +144,7 @@ FUNCTIONS = [
         "?:", "Operators", (_VALUE, required("OTHER", Type.ANY)), lambda given: common(list(given)), special=elvis,
         note="The other value if the first one is null or false.",
     ),
-    Function("nullify", "Hierarchies - Objects", (), Type.NULL, special=nullify, examples=(("nullify()", None),)),
-    Function(
-        "contains_key", "Hierarchies - Objects", (required("INPUT", Type.STRING, names="only"),), Type.BOOLEAN,
-        special=contains_key, other_names=("is_set",), note="True if the event has the path, also with a null value.",
-    ),
-    Function(
-        "now", "Date and time", (), Type.DATE, special=now,
-        note="The time of the day's export, so that a repeated step gives the same rows.",
-    ),
-    Function("timestamp", "Date and time", (), Type.INTEGER, special=timestamp, note="now() in milliseconds."),
-    Function(
-        "uuid", "Special", (), Type.STRING, special=uuid, other_names=("guid",),
-        note="Computed from the event's _id, so that a repeated step gives the same rows.",
-    ),
+    Function("&&", "Operators", _BOOLEANS, Type.BOOLEAN, special=logical_and),
+    Function("||", "Operators", _BOOLEANS, Type.BOOLEAN, special=logical_or),
+    Function("!", "Operators", (required("VALUE", Type.BOOLEAN),), Type.BOOLEAN, special=logical_not),
 ]  # fmt: skip

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from include.xdm.dataprep.functions.java_dates import pieces, reader, write
-from include.xdm.dataprep.functions.moments import EPOCH, guess, moment, parse_moment, read, valid_wall_time
-from include.xdm.dataprep.functions.registry import Failure, Function, optional, required
+from include.xdm.dataprep.functions.java_dates.format import write_date
+from include.xdm.dataprep.functions.java_dates.guess import date_from, guess_date, parse_moment
+from include.xdm.dataprep.functions.java_dates.parse import parse_date, pattern_regex
+from include.xdm.dataprep.functions.java_dates.patterns import pattern_parts
+from include.xdm.dataprep.functions.moments import EPOCH, valid_wall_time
+from include.xdm.dataprep.functions.registry import Function, optional, required
 from include.xdm.dataprep.functions.values import Json, is_string, text_of
-from include.xdm.dataprep.functions.zones import zone
+from include.xdm.dataprep.functions.zones import zone_named
+from include.xdm.dataprep.language.errors import Failure
 from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, text_literal
 
 CATEGORY = "Date and time"
 _JAVA = "Java's date patterns and zones"
+
+
+def now(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the time of the day's export."""
+    return text_literal(around.now), None
+
+
+def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the time of the day's export in milliseconds."""
+    return f"epoch_ms({text_literal(around.now)}::TIMESTAMPTZ)", None
 
 
 def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
@@ -23,27 +38,27 @@ def date(value: Json | None, pattern: str, default: datetime | None) -> datetime
     if value is None:
         return default
     if pattern:
-        return read(text_of(value).strip(), pattern)
-    return parse_moment(text_of(value), fraction=False) if is_string(value) else moment(value)
+        return parse_date(text_of(value).strip(), pattern)
+    return parse_moment(text_of(value), fraction=False) if is_string(value) else date_from(value)
 
 
 @lru_cache(4096)
-def guess_date(text: str) -> datetime | None:
+def date_or_none(text: str) -> datetime | None:
     """Return the instant of a text for a date field without a pattern (EP:data-prep/data-handling.md#dates), or None."""
     try:
-        return guess(text)
+        return guess_date(text)
     except ValueError:
         return None
 
 
 def format_date(moment: datetime, pattern: str) -> str:
     """Return an instant as text by a pattern."""
-    return write(moment, pattern)
+    return write_date(moment, pattern)
 
 
 def dformat(milliseconds: int, pattern: str) -> str:
     """Return a number of milliseconds since 1970 as text by a pattern, in UTC."""
-    return write(EPOCH + timedelta(milliseconds=milliseconds), pattern)
+    return write_date(EPOCH + timedelta(milliseconds=milliseconds), pattern)
 
 
 def date_part(component: str, moment: datetime) -> int:
@@ -69,7 +84,9 @@ def make_date_time(
     """Return the instant of a wall-clock time in a zone."""
     if not 0 <= nanosecond <= 999_999_999:
         raise Failure("the nanoseconds are not below a second")
-    return valid_wall_time(datetime(year, month, day, hour, minute, second, nanosecond // 1000, zone(place)))
+    return valid_wall_time(
+        datetime(year, month, day, hour, minute, second, nanosecond // 1000, zone_named(place))
+    )
 
 
 def zone_date_to_utc(moment: datetime) -> datetime:
@@ -79,7 +96,7 @@ def zone_date_to_utc(moment: datetime) -> datetime:
 
 def zone_date_to_zone(moment: datetime, place: str) -> datetime:
     """Return an instant in a zone."""
-    return moment.astimezone(zone(place))
+    return moment.astimezone(zone_named(place))
 
 
 _PARTS: list[tuple[str, tuple[str, ...], Callable[[datetime], int]]] = [
@@ -115,15 +132,20 @@ def _settable(component: str) -> str:
 
 
 _DATE = required("DATE", Type.DATE)
-_FORMAT = required("FORMAT", Type.STRING, check=pieces)
+_FORMAT = required("FORMAT", Type.STRING, check=pattern_parts)
 _COMPONENT = required("COMPONENT", Type.STRING, check=_part)
 _NUMBERS = tuple(required(name, Type.INTEGER) for name in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "NANOSECOND"))  # fmt: skip
 _LATE = "2019-10-23T11:24:00Z"
 
 FUNCTIONS = [
     Function(
+        "now", CATEGORY, (), Type.DATE, special=now,
+        note="The time of the day's export, so that a repeated step gives the same rows.",
+    ),
+    Function("timestamp", CATEGORY, (), Type.INTEGER, special=timestamp, note="now() in milliseconds."),
+    Function(
         "date", CATEGORY,
-        (required("DATE", Type.ANY, nullable=True), optional("FORMAT", Type.STRING, "", check=reader),
+        (required("DATE", Type.ANY, nullable=True), optional("FORMAT", Type.STRING, "", check=pattern_regex),
          optional("DEFAULT_DATE", Type.DATE, "null", nullable=True)),
         Type.DATE, python=date, because=_JAVA,
         note="Without FORMAT: ISO 8601, the first of Data Prep's 18 patterns that fits, or a number of milliseconds. Without a "
@@ -155,7 +177,7 @@ FUNCTIONS = [
         examples=(('set_date_part("m", 4, date("2016-11-09T11:44:44.797"))', "2016-04-09T11:44:44Z"),),
     ),
     Function(
-        "make_date_time", CATEGORY, (*_NUMBERS, required("TIMEZONE", Type.STRING, check=zone)), Type.DATE,
+        "make_date_time", CATEGORY, (*_NUMBERS, required("TIMEZONE", Type.STRING, check=zone_named)), Type.DATE,
         python=make_date_time, because=_JAVA, other_names=("make_timestamp",),
         examples=(('make_date_time(2019, 10, 17, 11, 55, 12, 999, "America/Los_Angeles")', "2019-10-17T11:55:12-07:00"),),
     ),
@@ -164,7 +186,7 @@ FUNCTIONS = [
         examples=(('zone_date_to_utc("2019-10-17T11:55:12 PST")', "2019-10-17T19:55:12Z"),),
     ),
     Function(
-        "zone_date_to_zone", CATEGORY, (_DATE, required("ZONE", Type.STRING, check=zone)), Type.DATE,
+        "zone_date_to_zone", CATEGORY, (_DATE, required("ZONE", Type.STRING, check=zone_named)), Type.DATE,
         python=zone_date_to_zone, because=_JAVA,
         examples=(('zone_date_to_zone("2021-10-26T13:43:59Z", "Europe/Paris")', "2021-10-26T15:43:59+02:00"),),
     ),

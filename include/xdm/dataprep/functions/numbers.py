@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from include.xdm.dataprep.functions.registry import Failure, Function, required
+from include.xdm.dataprep.functions.registry import Function, required
 from include.xdm.dataprep.functions.values import float32, number
+from include.xdm.dataprep.language.errors import Failure
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "Type conversions"

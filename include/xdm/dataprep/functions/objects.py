@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from include.xdm.dataprep.functions.registry import Failure, Function, in_pairs, optional, required
+from include.xdm.dataprep.functions.arrays import size_of
+from include.xdm.dataprep.functions.registry import Function, in_pairs, optional, required
 from include.xdm.dataprep.functions.values import (
     Json,
     array,
@@ -18,7 +19,7 @@ from include.xdm.dataprep.functions.values import (
     number,
     text_of,
 )
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import Failure, LanguageError
 from include.xdm.dataprep.language.types import Type
 from include.xdm.dataprep.sql_values import EvaluationContext, SqlValue, any_of
 from include.xdm.dataprep.sql_values import json_array as array_sql
@@ -26,6 +27,22 @@ from include.xdm.events.line_parser import DEPTH_LIMIT, deeper_than
 
 CATEGORY = "Hierarchies - Objects"
 BECAUSE = "objects are JSON with members that are known only at run time"
+
+
+def is_empty(value: Json | None) -> bool:
+    """Return whether an array, object or text is empty; null is empty."""
+    return size_of(value) == 0
+
+
+def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for null."""
+    return "NULL", None
+
+
+def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for whether the event has a path."""
+    assert cells[0].constant is not None
+    return around.exists(cells[0].constant), None
 
 
 def to_object(pairs: list[Json]) -> dict[str, Json]:
@@ -72,7 +89,7 @@ def get(value: dict[str, Json], key: str) -> Json | None:
     return value.get(key)
 
 
-def inside(container: Json, key: Json) -> Json | None:
+def item_or_member(container: Json, key: Json) -> Json | None:
     """Return an item of an array or a member of an object, or None."""
     if container.startswith("["):
         items = array(container)
@@ -113,7 +130,8 @@ def _name(value: Json) -> str:
     return text_of(value)
 
 
-def _array(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+def array_literal(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
+    """Return SQL for the array ``[item, ...]``."""
     fails = any_of(*(cell.fails for cell in cells))
     return array_sql(cells), fails
 
@@ -127,6 +145,14 @@ _DELIMITERS = (
 )
 
 FUNCTIONS = [
+    Function(
+        "is_empty", "Hierarchies - Objects", (required("INPUT", Type.ANY, nullable=True),), Type.BOOLEAN, python=is_empty, because=BECAUSE, note="null is empty.", examples=(("is_empty([1, null, 2, 3])", False),),
+    ),
+    Function("nullify", CATEGORY, (), Type.NULL, special=nullify, examples=(("nullify()", None),)),
+    Function(
+        "contains_key", CATEGORY, (required("INPUT", Type.STRING, names="only"),), Type.BOOLEAN,
+        special=contains_key, other_names=("is_set",), note="True if the event has the path, also with a null value.",
+    ),
     Function(
         "arrays_to_object", CATEGORY, (required("KEY", Type.STRING), required("ARRAY", Type.ARRAY)), Type.ARRAY,
         python=arrays_to_objects, many=2, because=BECAUSE, other_names=("arrays_to_objects",), pairs=in_pairs,
@@ -153,7 +179,7 @@ FUNCTIONS = [
         "get", CATEGORY, (_OBJECT, required("KEY", Type.STRING)), Type.ANY, python=get, method=True, because=BECAUSE,
     ),
     Function(
-        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=inside, because=BECAUSE,
+        "[]", "Operators", (required("CONTAINER", Type.ANY), _KEY), Type.ANY, python=item_or_member, because=BECAUSE,
         note="container[key]: a member of an object, an item of an array, or null.",
     ),
     Function(
@@ -170,7 +196,7 @@ FUNCTIONS = [
         because="a text that is not JSON fails only for its row",
         examples=(('json_to_object(\'{"info":{"firstName":"John","lastName": "Doe"}}\')', {"info": {"firstName": "John", "lastName": "Doe"}}),),
     ),
-    Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=_array, many=1, may_be_empty=True),
+    Function("[...]", "Operators", (required("ITEM", Type.ANY),), Type.ARRAY, special=array_literal, many=1, may_be_empty=True),
     Function("{...}", "Operators", _PAIRS, Type.OBJECT, python=to_object, many=2, may_be_empty=True,
              because=BECAUSE, pairs=in_pairs),
 ]  # fmt: skip

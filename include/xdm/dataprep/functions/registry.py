@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.types import Type, require
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Function:
     parameters: tuple[Parameter, ...]
     returns: Type | Callable[[Sequence[Type]], Type]
     sql: Callable[..., str] | None = None
-    python: Callable[..., Any] | None = None
+    python: Callable[..., object] | None = None
     special: Special | None = None
     gives: Type | None = None
     many: int = 0
@@ -63,7 +63,7 @@ class Function:
     because: str = ""
     note: str = ""
     pairs: Callable[[int], str | None] | None = None
-    examples: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
+    examples: tuple[tuple[str, object], ...] = field(default=(), repr=False)
 
     @property
     def sql_name(self) -> str:
@@ -127,16 +127,20 @@ class Function:
         return self.returns if isinstance(self.returns, Type) else self.returns(given)
 
 
-class Failure(ValueError):
-    """A transform that failed for a row: its column is null, and the failure is counted."""
+class ParameterOptions(TypedDict, total=False):
+    """The optional fields of a parameter."""
+
+    nullable: bool
+    names: Literal["", "only", "also"]
+    check: Callable[[str], object] | None
 
 
-def required(name: str, kind: Type, **options: Any) -> Parameter:
+def required(name: str, kind: Type, **options: Unpack[ParameterOptions]) -> Parameter:
     """Return a parameter that must be given."""
     return Parameter(name, kind, **options)
 
 
-def optional(name: str, kind: Type, default: str, **options: Any) -> Parameter:
+def optional(name: str, kind: Type, default: str, **options: Unpack[ParameterOptions]) -> Parameter:
     """Return a parameter with a default."""
     return Parameter(name, kind, default, **options)
 

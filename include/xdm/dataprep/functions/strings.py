@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from include.xdm.dataprep.functions.registry import Failure, Function, optional, required
+from include.xdm.dataprep.functions.registry import Function, optional, required
 from include.xdm.dataprep.functions.values import Json, array, json_text, text_of
+from include.xdm.dataprep.language.errors import Failure
 from include.xdm.dataprep.language.types import Type
 
 CATEGORY = "String"
 _CASE = "DuckDB converts single characters; Java converts straße to STRASSE"
-_SPACE = "DuckDB trims only blanks"
 _FROM_END = "DuckDB counts negative numbers from the end"
-_CUT = "DuckDB cuts texts that are already longer"
-_LONGEST = 100_000
+
+
+def concat(*texts: str) -> str:
+    """Return SQL for the joined texts; nulls are skipped."""
+    return f"concat({', '.join(texts)})" if texts else "''"
+
+
+def replacestr(text: str, find: str, replacement: str) -> str:
+    """Return SQL for a text in which each occurrence of another text is replaced."""
+    return f"replace({text}, {find}, {replacement})"
 
 
 def lower(text: str) -> str:
@@ -22,21 +30,6 @@ def lower(text: str) -> str:
 def upper(text: str) -> str:
     """Return the text in upper case."""
     return text.upper()
-
-
-def trim(text: str) -> str:
-    """Return the text without white space at both ends."""
-    return text.strip()
-
-
-def ltrim(text: str) -> str:
-    """Return the text without white space at its beginning."""
-    return text.lstrip()
-
-
-def rtrim(text: str) -> str:
-    """Return the text without white space at its end."""
-    return text.rstrip()
 
 
 def substr(text: str, start: int, length: int) -> str:
@@ -88,21 +81,9 @@ def join(separator: str, items: list[Json]) -> str | None:
     return separator.join(text_of(item) for item in flat if item != "null")
 
 
-def lpad(text: str | None, count: int, padding: str | None) -> str:
-    """Return the text, padded at its beginning."""
-    return _padding(text, count, padding) + (text or "")
-
-
-def rpad(text: str | None, count: int, padding: str | None) -> str:
-    """Return the text, padded at its end."""
-    return (text or "") + _padding(text, count, padding)
-
-
-def _padding(text: str | None, count: int, padding: str | None) -> str:
-    if count > _LONGEST:
-        raise Failure(f"more than {_LONGEST} characters")
-    missing = max(0, count - len(text or ""))
-    return ((padding or " ") * missing)[:missing]
+def equals(one: str, other: str) -> str:
+    """Return SQL for whether two values are equal as texts; null if the first one is null."""
+    return f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END"
 
 
 def equals_ignore_case(one: str, other: str | None) -> bool:
@@ -119,16 +100,11 @@ def _alike(one: str, other: str) -> bool:
 _INPUT = required("INPUT", Type.STRING)
 _COUNT = required("COUNT", Type.INTEGER)
 _BOTH = (required("STRING1", Type.STRING), required("STRING2", Type.STRING, nullable=True))
-_PAD = (
-    required("INPUT", Type.STRING, nullable=True),
-    _COUNT,
-    required("PADDING", Type.STRING, nullable=True),
-)
 
 FUNCTIONS = [
     Function(
         "concat", CATEGORY, (required("STRING", Type.STRING, nullable=True),), Type.STRING,
-        sql=lambda *texts: f"concat({', '.join(texts)})" if texts else "''", many=1, may_be_empty=True,
+        sql=concat, many=1, may_be_empty=True,
         note="Nulls are skipped.",
         examples=(('concat("Hi, ", "there", "!")', "Hi, there!"),),
     ),
@@ -140,7 +116,7 @@ FUNCTIONS = [
     ),
     Function(
         "replacestr", CATEGORY, (_INPUT, required("TO_FIND", Type.STRING), required("TO_REPLACE", Type.STRING)), Type.STRING,
-        sql=lambda text, find, put: f"replace({text}, {find}, {put})",
+        sql=replacestr,
         examples=(('replacestr("This is a string re test", "re", "replace")', "This is a string replace test"),),
     ),
     Function(
@@ -167,14 +143,6 @@ FUNCTIONS = [
         examples=(('join(" ", to_array(true, "Hello", "world"))', "Hello world"),),
     ),
     Function(
-        "lpad", CATEGORY, _PAD, Type.STRING, python=lpad, because=_CUT,
-        examples=(('lpad("bat", 8, "yz")', "yzyzybat"),),
-    ),
-    Function(
-        "rpad", CATEGORY, _PAD, Type.STRING, python=rpad, because=_CUT,
-        examples=(('rpad("bat", 8, "yz")', "batyzyzy"),),
-    ),
-    Function(
         "left", CATEGORY, (_INPUT, _COUNT), Type.STRING,
         python=left, because=_FROM_END,
         examples=(('left("abcde", 2)', "ab"),),
@@ -185,20 +153,8 @@ FUNCTIONS = [
         examples=(('right("abcde", 2)', "de"),),
     ),
     Function(
-        "ltrim", CATEGORY, (_INPUT,), Type.STRING, python=ltrim, because=_SPACE,
-        examples=(('ltrim(" hello")', "hello"),),
-    ),
-    Function(
-        "rtrim", CATEGORY, (_INPUT,), Type.STRING, python=rtrim, because=_SPACE,
-        examples=(('rtrim("hello ")', "hello"),),
-    ),
-    Function(
-        "trim", CATEGORY, (_INPUT,), Type.STRING, python=trim, because=_SPACE,
-        examples=(('trim(" hello ")', "hello"),),
-    ),
-    Function(
         "equals", CATEGORY, _BOTH, Type.BOOLEAN, method=True,
-        sql=lambda one, other: f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END",
+        sql=equals,
         note="Compares both as texts.",
         examples=(('"string1".equals("STRING1")', False),),
     ),

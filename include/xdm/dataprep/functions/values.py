@@ -7,14 +7,11 @@ import math
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
-from include.xdm.dataprep.functions.registry import Failure
-from include.xdm.dataprep.language.types import Type
+from include.xdm.dataprep.language.errors import Failure
 
 Json = str
 """The JSON text of a value; ``null`` for a null value."""
@@ -168,53 +165,3 @@ def whole(value: Json) -> int:
     if isinstance(found, float) and not found.is_integer():
         raise Failure("it is not a whole number")
     return int(found)
-
-
-def decode(kind: Type, value: str) -> Any:
-    """Return an argument as a Python value, from the text in the query."""
-    if value == "null" and kind is not Type.STRING:
-        return None
-    match kind:
-        case Type.DATE:
-            from include.xdm.dataprep.functions.moments import moment
-
-            return moment(value)
-        case Type.NUMBER:
-            return number(text_of(value))
-        case Type.INTEGER:
-            return whole(value)
-        case Type.BOOLEAN:
-            return boolean(value)
-        case Type.ARRAY:
-            return array(value)
-        case Type.OBJECT:
-            return members(value)
-    return value
-
-
-def encode(kind: Type, value: Any) -> Any:
-    """Return a result as the value for the query."""
-    if kind is Type.STRING:
-        return value
-    match kind:
-        case Type.DATE:
-            return write_moment(value)
-        case Type.NUMBER:
-            return json_number(value)
-        case Type.ARRAY:
-            return json_array(value)
-        case Type.OBJECT:
-            return json_object(value)
-    return None if kind is Type.ANY and value == "null" else value
-
-
-def write_moment(moment: datetime) -> str:
-    """Return an instant in ISO 8601, with a named zone in brackets, as Java's ZonedDateTime writes it."""
-    text = moment.isoformat(timespec="microseconds")
-    day, rest = text[:19], text[26:]
-    fraction = text[19:26].rstrip("0").rstrip(".")
-    if fraction:
-        fraction = fraction.ljust(4, "0") if len(fraction) <= 4 else fraction.ljust(7, "0")
-    zone = getattr(moment.tzinfo, "key", "")
-    offset = "Z" if rest == "+00:00" else rest
-    return f"{day}{fraction}{offset}" + (f"[{zone}]" if zone and zone != "UTC" else "")

@@ -20,7 +20,7 @@ _OFFSET = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?(?::?(\d{2}))
 
 
 @lru_cache(1024)
-def zone(name: str) -> tzinfo:
+def zone_named(name: str) -> tzinfo:
     """Return the zone of an IANA name, an offset or an abbreviation.
 
     Raises:

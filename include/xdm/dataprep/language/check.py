@@ -7,8 +7,9 @@ from difflib import get_close_matches
 
 from include.xdm.dataprep.functions import FUNCTIONS, NOT_HERE
 from include.xdm.dataprep.functions.registry import Function, Parameter
+from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.paths import Path, parse_path, write_path
-from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, Literal, Node, Number
+from include.xdm.dataprep.language.tree import Attribute, Call, Literal, Node, Number
 from include.xdm.dataprep.language.types import Type
 
 ROOTS = ("event", "properties", "data")

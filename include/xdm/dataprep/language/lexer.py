@@ -6,43 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from include.xdm.dataprep.language.tree import LanguageError
-
-LENGTH_LIMIT = 4096  # EP:data-prep/home.md, calculated fields
-
-RESERVED = frozenset(
-    [
-        "new",
-        "mod",
-        "or",
-        "break",
-        "var",
-        "lt",
-        "for",
-        "false",
-        "while",
-        "eq",
-        "gt",
-        "div",
-        "not",
-        "null",
-        "continue",
-        "else",
-        "and",
-        "ne",
-        "true",
-        "le",
-        "if",
-        "ge",
-        "return",
-        "_errors",
-        "do",
-        "function",
-        "empty",
-        "size",
-    ]
-)
-"""Words that are not field names unless they are wrapped in ${} (EP:data-prep/functions.md)."""
+from include.xdm.dataprep.language.errors import LanguageError
+from include.xdm.dataprep.language.words import LENGTH_LIMIT
 
 _TOKEN = re.compile(
     r"""

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from include.xdm.dataprep.language.lexer import RESERVED, Token, number_text, string_value, tokens
+from include.xdm.dataprep.language.errors import LanguageError
+from include.xdm.dataprep.language.lexer import Token, number_text, string_value, tokens
 from include.xdm.dataprep.language.paths import parse_path, unescape
-from include.xdm.dataprep.language.tree import Attribute, Call, LanguageError, Literal, Node, Number
-
-NESTING_LIMIT = 30
-HEIGHT_LIMIT = 60
-"""The largest height of a tree; each level becomes a level of the SQL query."""
-
-_BINARY: list[dict[str, str]] = [  # from the lowest to the highest precedence, as in JEXL; the words are alternative spellings
-    {"||": "||", "or": "||"},
-    {"&&": "&&", "and": "&&"},
-    {"|": "|"},
-    {"^": "^"},
-    {"&": "&"},
-    {"==": "==", "eq": "==", "!=": "!=", "ne": "!="},
-    {"<": "<", "lt": "<", "<=": "<=", "le": "<=", ">": ">", "gt": ">", ">=": ">=", "ge": ">=",
-     "=~": "=~", "!~": "!~", "=^": "=^", "!^": "!^", "=$": "=$", "!$": "!$"},
-    {"+": "+", "-": "-"},
-    {"*": "*", "/": "/", "div": "/", "%": "%", "mod": "%"},
-]  # fmt: skip
-_UNCHAINED = (5, 6)
-_UNARY = {"!": "!", "not": "!", "-": "unary -", "~": "~", "+": "unary +"}
-_CONSTANTS = {"true": True, "false": False, "null": None}
+from include.xdm.dataprep.language.tree import Attribute, Call, Literal, Node, Number
+from include.xdm.dataprep.language.words import (
+    BINARY,
+    CONSTANTS,
+    HEIGHT_LIMIT,
+    NESTING_LIMIT,
+    RESERVED,
+    UNARY,
+    UNCHAINED,
+)
 
 
 def parse(text: str) -> Node:
@@ -95,20 +85,20 @@ class _Parser:
         return node
 
     def _binary(self, level: int) -> Node:
-        if level == len(_BINARY):
+        if level == len(BINARY):
             return self._unary()
         node, operators = self._binary(level + 1), 0
-        while symbol := self._accept(*_BINARY[level]):
-            node = Call(_BINARY[level][symbol], (node, self._binary(level + 1)))
+        while symbol := self._accept(*BINARY[level]):
+            node = Call(BINARY[level][symbol], (node, self._binary(level + 1)))
             operators += 1
-            if operators > 1 and level in _UNCHAINED:
+            if operators > 1 and level in UNCHAINED:
                 raise LanguageError(f"two comparisons in a row, the second one {symbol!r}; add brackets")
         return node
 
     def _unary(self) -> Node:
         signs = []
-        while symbol := self._accept(*_UNARY):
-            signs.append(_UNARY[symbol])
+        while symbol := self._accept(*UNARY):
+            signs.append(UNARY[symbol])
             if len(signs) > NESTING_LIMIT:
                 raise LanguageError(f"it nests deeper than {NESTING_LIMIT} levels")
         node = self._postfix()
@@ -168,8 +158,8 @@ class _Parser:
         raise LanguageError(f"a value is expected at {token}")
 
     def _parse_named(self, token: Token) -> Node:
-        if token.text in _CONSTANTS:
-            return Literal(_CONSTANTS[token.text])
+        if token.text in CONSTANTS:
+            return Literal(CONSTANTS[token.text])
         if self._accept("("):
             return Call(token.text, self._arguments(")"))
         if token.text in RESERVED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import LanguageError
 
 
 class Each(Enum):

@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-class LanguageError(ValueError):
-    """A fault of an expression or a path, as one sentence without its full stop."""
-
-
 @dataclass(frozen=True)
 class Literal:
     """A constant. A number is kept as its JSON text, so that no digit is lost."""

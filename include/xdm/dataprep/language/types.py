@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from include.xdm.dataprep.language.tree import LanguageError
+from include.xdm.dataprep.language.errors import LanguageError
 
 
 class Type(Enum):

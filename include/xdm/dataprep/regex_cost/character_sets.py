@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re._constants as code  # type: ignore[import-not-found]
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+Operand: TypeAlias = Any
+"""The operand of a code; ``re._parser`` has no types, and the operand of each code is of another type."""
+Items: TypeAlias = Sequence[tuple[object, Operand]]
+"""A parsed regular expression: codes with their operands."""
 
 REPEATS = (code.MAX_REPEAT, code.MIN_REPEAT, code.POSSESSIVE_REPEAT)
 SAMPLES = frozenset(map(ord, "aAzZ019_ \t\n.-,\u00e9\u4e00"))
-_CATEGORIES: dict[Any, Callable[[str], bool]] = {
+_CATEGORIES: dict[object, Callable[[str], bool]] = {
     code.CATEGORY_DIGIT: lambda character: character.isdigit(),
     code.CATEGORY_WORD: lambda character: character.isalnum() or character == "_",
     code.CATEGORY_SPACE: lambda character: character.isspace(),
@@ -18,7 +23,7 @@ _CATEGORIES: dict[Any, Callable[[str], bool]] = {
 }
 
 
-def takes(kind: object, value: Any, character: int) -> bool:
+def takes(kind: object, value: Operand, character: int) -> bool:
     """Return whether an item matches a character, given by its code point."""
     if kind is code.ANY:
         return character != ord("\n")
@@ -39,7 +44,7 @@ def takes(kind: object, value: Any, character: int) -> bool:
     return found != negated
 
 
-def characters(items: Any) -> list[int]:
+def characters(items: Items) -> list[int]:
     """Return every character that the expression names, and its neighbours: enough to distinguish its sets."""
     found: list[int] = []
     for kind, value in items:

@@ -12,9 +12,8 @@ import re._constants as code  # type: ignore[import-not-found]
 import re._parser as parser  # type: ignore[import-not-found]
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from include.xdm.dataprep.regex_cost.character_sets import REPEATS, SAMPLES, characters, takes
+from include.xdm.dataprep.regex_cost.character_sets import REPEATS, SAMPLES, Items, Operand, characters, takes
 from include.xdm.dataprep.regex_cost.graph_cycles import loops
 
 _MOST_STATES = 150
@@ -32,7 +31,7 @@ class _Part:
 
 
 class _Automaton:
-    def __init__(self, items: Any, *, ignore_case: bool) -> None:
+    def __init__(self, items: Items, *, ignore_case: bool) -> None:
         self.ignore_case = ignore_case
         self.has_empty_turns = False
         self.alphabet = SAMPLES | set(characters(items))
@@ -40,7 +39,7 @@ class _Automaton:
         self.follow: Counter[tuple[int, int]] = Counter()
         self._sequence(items)
 
-    def _sequence(self, items: Any) -> _Part:
+    def _sequence(self, items: Items) -> _Part:
         whole = _Part()
         for kind, value in items:
             part = self._item(kind, value)
@@ -50,7 +49,7 @@ class _Automaton:
             whole = _Part(first, last, whole.empty and part.empty)
         return whole
 
-    def _item(self, kind: Any, value: Any) -> _Part:
+    def _item(self, kind: object, value: Operand) -> _Part:
         if kind in REPEATS:
             return self._repeat(value)
         if kind is code.SUBPATTERN:
@@ -68,7 +67,7 @@ class _Automaton:
             return _Part(Counter([state]), Counter([state]), empty=False)
         return _Part()  # a lookaround or a back-reference reads no new characters
 
-    def _repeat(self, value: Any) -> _Part:
+    def _repeat(self, value: Operand) -> _Part:
         least, most, items = value
         before = len(self.reads)
         part = self._sequence(items)
@@ -84,7 +83,7 @@ class _Automaton:
         self._join(part.last, part.first)
         return _Part(part.first, part.last, part.empty or least == 0)
 
-    def _copies(self, part: _Part, least: int, most: int, items: Any) -> _Part:
+    def _copies(self, part: _Part, least: int, most: int, items: Items) -> _Part:
         """Add a repetition with an upper limit.
 
         It becomes consecutive copies, of which those after ``least`` may be left out.
@@ -107,7 +106,7 @@ class _Automaton:
             for other, more in first.items():
                 self.follow[one, other] += times * more
 
-    def _takes(self, kind: Any, value: Any, character: int) -> bool:
+    def _takes(self, kind: object, value: Operand, character: int) -> bool:
         swapped = chr(character).swapcase()
         return takes(kind, value, character) or (
             self.ignore_case and len(swapped) == 1 and takes(kind, value, ord(swapped))

@@ -15,10 +15,11 @@ from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_patch import deep_merge, json_patch
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _KEPT = (*READ_ONLY, "schemaRef", "namespace", "updatedUser", "dataSourceId")
 """Keys that a replaced dataset keeps: the guide's own sample has no schema."""
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Change = Callable[[JsonObject], JsonObject]
 
 
 def patch_dataset(call: Call) -> Response:
@@ -51,13 +52,13 @@ def put_dataset(call: Call) -> Response:
     )
 
 
-def _replaced_tags(before: dict[str, Any], given: Any) -> Any:
+def _replaced_tags(before: JsonObject, given: object) -> Any:
     """Return the tags with the name of the table, which is Catalog's own."""
     own = {name: values for name, values in before.get("tags", {}).items() if name == TABLE_TAG}
     return {**own, **given} if isinstance(given, dict) else (own if given is None else given)
 
 
-def merge_fields(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+def merge_fields(before: JsonObject, given: JsonObject) -> JsonObject:
     """Merge the given fields: tags by their names; other values are replaced [I: the guide's sample adds one tag]."""
     merged = {**before, **given}
     if isinstance(given.get("tags"), dict):

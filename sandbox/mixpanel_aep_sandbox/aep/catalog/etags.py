@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def single_object_response(call: Call, key: str, body: dict[str, Any], shown: dict[str, Any]) -> Response:
+def single_object_response(call: Call, key: str, body: JsonObject, shown: JsonObject) -> Response:
     """Return the response with a single object and its version, or an empty response (304) if the client has this version.
 
     The guide writes ``E-Tag``, which is not an HTTP header: it is sent in addition to ``ETag``.
@@ -22,7 +21,7 @@ def single_object_response(call: Call, key: str, body: dict[str, Any], shown: di
     return JSONResponse({key: shown}, headers=headers)
 
 
-def check_match(call: Call, body: dict[str, Any]) -> None:
+def check_match(call: Call, body: JsonObject) -> None:
     """Raise Problem 412 if the object is not in the version that the client wants to change."""
     expected = call.request.headers.get("if-match")
     if (expected is not None and not _names_version(call, "if-match", body)) or _names_version(
@@ -31,18 +30,18 @@ def check_match(call: Call, body: dict[str, Any]) -> None:
         raise problem(412, "The object was changed in the meantime.")
 
 
-def next_version(body: dict[str, Any]) -> str:
+def next_version(body: JsonObject) -> str:
     """Return the version after the next change."""
     return f"1.0.{int(str(body['version']).rpartition('.')[2]) + 1}"
 
 
-def version_of(body: dict[str, Any]) -> str:
+def version_of(body: JsonObject) -> str:
     """Return the version; a dataset's is a text, a batch stores only its last part."""
     version = body["version"]
     return f"1.0.{version}" if isinstance(version, int) else str(version)
 
 
-def _names_version(call: Call, header: str, body: dict[str, Any]) -> bool:
+def _names_version(call: Call, header: str, body: JsonObject) -> bool:
     """Return whether a header names the object's version, or "the updated date" (OAS:catalog.yaml)."""
     given = [
         part.strip().removeprefix("W/").strip('"') for part in call.request.headers.get(header, "").split(",")

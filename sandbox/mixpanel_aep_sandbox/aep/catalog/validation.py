@@ -8,6 +8,7 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import TAG
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 READ_ONLY = (
     "viewId",
@@ -40,7 +41,7 @@ RESERVED_TAGS = ("unifiedProfile", "unifiedIdentity")
 _TTL = re.compile(r"P(?=\d)(\d{1,4}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?")
 
 
-def check_dataset(scope: AepSandboxScope, body: dict[str, Any]) -> None:
+def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
     """Raise Problem 400 for an invalid dataset."""
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -57,14 +58,14 @@ def check_dataset(scope: AepSandboxScope, body: dict[str, Any]) -> None:
         raise problem(400, "To enable profile datasets the schema should be valid")
 
 
-def schema_ref(given: dict[str, Any]) -> Any:
+def schema_ref(given: JsonObject) -> Any:
     """Return ``schemaRef``, which "will be derived from schema field, if it is not present" (OAS:catalog.yaml)."""
     if "schemaRef" not in given and isinstance(given.get("schema"), str):
         return {"id": given["schema"], "contentType": _CONTENT_TYPE_OF_SCHEMA}
     return given.get("schemaRef")
 
 
-def check_tags(tags: Any) -> None:
+def check_tags(tags: object) -> None:
     """Raise Problem 400 for invalid tags."""
     if not isinstance(tags, dict) or not all(
         isinstance(values, list) and all(isinstance(value, str) for value in values)
@@ -76,7 +77,7 @@ def check_tags(tags: Any) -> None:
             raise problem(400, f"The tag name {name} is reserved: its values look like enabled:true.")  # [I]
 
 
-def without_computed(given: dict[str, Any]) -> dict[str, Any]:
+def without_computed(given: JsonObject) -> JsonObject:
     """Return a body without computed values, so that a client can send back a dataset that it has read."""
     kept = {name: value for name, value in given.items() if name not in _COMPUTED}
     if isinstance(kept.get("tags"), dict):
@@ -84,13 +85,13 @@ def without_computed(given: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def profile_enabled(body: dict[str, Any]) -> bool:
+def profile_enabled(body: JsonObject) -> bool:
     """Return whether Profile is enabled; the specification's own sample writes ``enabled: true`` with a space."""
     values = body.get("tags", {}).get("unifiedProfile", [])
     return "enabled:true" in [value.replace(" ", "") for value in values]
 
 
-def _schema(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any]:
+def _schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     ref = body.get("schemaRef")
     if not isinstance(ref, dict) or not all(isinstance(ref.get(key), str) for key in ("id", "contentType")):
         raise problem(400, "A dataset needs a schemaRef with id and contentType.")
@@ -102,7 +103,7 @@ def _schema(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _check_files(given: dict[str, Any]) -> None:
+def _check_files(given: JsonObject) -> None:
     for name, known in (("format", _FORMATS), ("charset", _CHARSETS)):
         if given.get(name) is not None and given[name] not in known:
             raise problem(400, f"fileDescription.{name} must be one of {', '.join(filter(None, known))}.")
@@ -112,7 +113,7 @@ def _check_files(given: dict[str, Any]) -> None:
             raise problem(400, f"fileDescription.{name} must be an array of strings.")
 
 
-def _check_expiration(extensions: dict[str, Any]) -> None:
+def _check_expiration(extensions: JsonObject) -> None:
     """Check ``rowExpiration.ttlValue``: an ISO 8601 period, or null (EP:catalog/datasets, TTL guide).
 
     [I] It is stored and shown, but no row is removed: Adobe names no time by which rows are deleted.

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 from starlette.responses import HTMLResponse
@@ -16,6 +15,7 @@ from starlette.responses import HTMLResponse
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view, visible
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MOST_ROWS = 20
 _HEADERS = {
@@ -36,7 +36,7 @@ _MEANINGS = {
 _AT_WORK = "AEP is processing it. None of its rows is active yet."
 
 
-def batch_page(scope: AepSandboxScope, batch: dict[str, Any]) -> HTMLResponse:
+def batch_page(scope: AepSandboxScope, batch: JsonObject) -> HTMLResponse:
     """Return the page of a batch."""
     return HTMLResponse(render(scope, batch), headers=_HEADERS)
 
@@ -46,7 +46,7 @@ def missing_page(key: str) -> HTMLResponse:
     return HTMLResponse(_template().render(batch=None, key=key), status_code=404, headers=_HEADERS)
 
 
-def render(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
+def render(scope: AepSandboxScope, batch: JsonObject) -> str:
     """Return the page as HTML. The template escapes everything in it."""
     body = batch_view(scope, batch)
     dataset = scope.get(DATASETS, batch["dataset"])
@@ -64,7 +64,7 @@ def render(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     )
 
 
-def _files(scope: AepSandboxScope, batch: dict[str, Any]) -> list[dict[str, Any]]:
+def _files(scope: AepSandboxScope, batch: JsonObject) -> list[JsonObject]:
     """Return each file with its size and, once it was processed, its rows."""
     counts = batch.get("files") or []
     found = []
@@ -74,7 +74,7 @@ def _files(scope: AepSandboxScope, batch: dict[str, Any]) -> list[dict[str, Any]
     return found
 
 
-def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[JsonObject]]]:
     """Yield the id and the errors of rejected rows, if the batch requested diagnostics; other values of rows are not shown."""
     path = result_path(scope, batch_id, "meta", "row_error_samples.json")
     if not path.exists():
@@ -101,7 +101,7 @@ def _moment(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return the value of a tag: lists as words, other values as JSON."""
     if isinstance(value, list):
         return ", ".join(map(_text, value))

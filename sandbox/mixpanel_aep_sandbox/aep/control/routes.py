@@ -29,6 +29,7 @@ from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import promote
 from mixpanel_aep_sandbox.aep.profile.models import profile_of
 from mixpanel_aep_sandbox.aep.query_service.logins import new_credential
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.ims.models import replace_secrets
 
@@ -42,7 +43,7 @@ class ControlCall:
 
     state: SandboxState
     request: Request
-    body: dict[str, Any]
+    body: JsonObject
 
     @property
     def scope(self) -> AepSandboxScope:
@@ -145,7 +146,7 @@ def _change_batch(call: ControlCall) -> Response:
     return JSONResponse(batch_view(scope, scope.get(BATCHES, key) or batch))
 
 
-def _set_status(scope: AepSandboxScope, batch: dict[str, Any], status: Any, errors: Any) -> dict[str, Any]:
+def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
     if type(status) is not str or type(errors) is not list:
         raise ValueError("status must be a text, and errors must be a list.")
     if status in ("success", "active"):
@@ -157,7 +158,7 @@ def _set_status(scope: AepSandboxScope, batch: dict[str, Any], status: Any, erro
     return save_changed(scope, batch, state=status, **_end_fields(scope, batch, errors))
 
 
-def _end_fields(scope: AepSandboxScope, batch: dict[str, Any], errors: list[Any]) -> dict[str, Any]:
+def _end_fields(scope: AepSandboxScope, batch: JsonObject, errors: list[Any]) -> JsonObject:
     return {"metrics": batch.get("metrics", {}), "errors": errors, "finished": scope.now}
 
 

@@ -9,6 +9,7 @@ from mixpanel_aep_sandbox.aep.core.service_settings import OWN_KEY, AepSettings
 from mixpanel_aep_sandbox.aep.core.setting_fields import KIND, fits, is_amount
 from mixpanel_aep_sandbox.aep.ingestion.settings import KEY, IngestSettings
 from mixpanel_aep_sandbox.aep.query_service.settings import QUERY_KEY, QuerySettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 
 _SHARED_KEY = "shared"
@@ -36,13 +37,13 @@ def load_overrides(state: SandboxState) -> None:
     state.settings = replace(state.settings, **{name: saved[name] for name in saved if name in known})
 
 
-def current(state: SandboxState) -> dict[str, Any]:
+def current(state: SandboxState) -> JsonObject:
     """Return all settings with their current values."""
     parts = (state.settings, AepSettings.of(state), IngestSettings.of(state), QuerySettings.of(state))
     return {name: value for part in parts for name, value in asdict(part).items()}
 
 
-def change(state: SandboxState, changes: dict[str, Any]) -> None:
+def change(state: SandboxState, changes: JsonObject) -> None:
     """Change settings permanently. Raises ValueError for an unknown name or an invalid value."""
     for name, value in changes.items():
         if name not in _KEYS:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class Problem(Exception):
     """A response that is not a success: its status and its body."""
 
-    def __init__(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
         self.status = status
         self.body = body

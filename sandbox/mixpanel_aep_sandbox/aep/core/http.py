@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.gateway import authorize
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _JSON_TYPES = ("application/json", "application/json-patch+json", "application/merge-patch+json")
@@ -51,7 +52,7 @@ class Call:
         """Return the address of a path in this sandbox, for responses in which Adobe returns an address of its own host."""
         return str(self.request.base_url).rstrip("/") + path
 
-    def object(self) -> dict[str, Any]:
+    def object(self) -> JsonObject:
         """Return the JSON body. Raises Problem 400 unless it is an object."""
         if not isinstance(self.body, dict):
             raise problem(400, "The request body must be a JSON object.")

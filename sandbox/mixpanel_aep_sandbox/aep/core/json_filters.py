@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 SortKey = tuple[int, tuple[float, ...], str]
 _FILTER = re.compile(r"^(.+?)(==|!=|<=|>=|~|<|>)(.*)$", re.DOTALL)
@@ -16,8 +17,8 @@ _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
 
 
 def keep_matching(
-    objects: Iterable[dict[str, Any]], properties: Iterable[str], wild: Collection[str] = ()
-) -> list[dict[str, Any]]:
+    objects: Iterable[JsonObject], properties: Iterable[str], wild: Collection[str] = ()
+) -> list[JsonObject]:
     """Return the objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
 
     ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
@@ -26,7 +27,7 @@ def keep_matching(
     return [body for body in objects if all(test(body) for test in tests)]
 
 
-def value_at(body: Any, name: str) -> Any:
+def value_at(body: object, name: str) -> Any:
     """Return the value of a top-level name, or along a path with dots; None if it is missing."""
     if isinstance(body, dict) and name in body:
         return body[name]
@@ -37,7 +38,7 @@ def value_at(body: Any, name: str) -> Any:
     return body
 
 
-def as_items(value: Any) -> list[Any]:
+def as_items(value: object) -> list[Any]:
     """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
@@ -67,7 +68,7 @@ def matches_glob(pattern: str, text: str) -> bool:
     return True
 
 
-def sort_key(value: Any) -> SortKey:
+def sort_key(value: object) -> SortKey:
     """Return a key that orders numbers and versions before texts, and missing values first."""
     if value is None:
         return (0, (), "")
@@ -75,7 +76,7 @@ def sort_key(value: Any) -> SortKey:
     return (1, numbers, "") if numbers is not None else (2, (), str(value))
 
 
-def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], bool]:
+def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]:
     if text.startswith("!"):
         return lambda body: value_at(body, text[1:]) is None
     match = _FILTER.match(text)
@@ -85,7 +86,7 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], b
     if operator == "~":
         return _by_expression(name, operand)
 
-    def fits(value: Any) -> bool:
+    def fits(value: object) -> bool:
         return matches_glob(operand, as_text(value)) if name in wild else as_text(value) == operand
 
     if operator == "!=":
@@ -95,7 +96,7 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[dict[str, Any]], b
     return lambda body: any(_compare(part, operator, operand) for part in as_items(value_at(body, name)))
 
 
-def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
+def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
     """Return a filter by a regular expression. Arrow's take linear time; Python's can take exponential time."""
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.compute as pc
@@ -110,7 +111,7 @@ def _by_expression(name: str, pattern: str) -> Callable[[dict[str, Any]], bool]:
     return lambda body: any(found([as_text(part) for part in as_items(value_at(body, name))]))
 
 
-def _compare(value: Any, operator: str, operand: str) -> bool:
+def _compare(value: object, operator: str, operand: str) -> bool:
     left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
         left, right = (2, (), str(value)), (2, (), operand)

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
@@ -15,7 +16,7 @@ class _Misfit(Exception):
     """An operation is invalid, or does not fit the document."""
 
 
-def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
+def json_patch(document: JsonObject, operations: object) -> JsonObject:
     """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
@@ -33,7 +34,7 @@ def json_patch(document: dict[str, Any], operations: Any) -> dict[str, Any]:
     return patched
 
 
-def deep_merge(base: Any, change: Any) -> Any:
+def deep_merge(base: object, change: object) -> Any:
     """Merge ``change`` into ``base``: merge objects, replace other values, and remove nulls (RFC 7396)."""
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
@@ -46,7 +47,7 @@ def deep_merge(base: Any, change: Any) -> Any:
     return merged
 
 
-def _apply(document: Any, operation: dict[str, Any]) -> Any:
+def _apply(document: object, operation: JsonObject) -> Any:
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:
@@ -72,7 +73,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
     return _add_value(document, tokens, value)
 
 
-def _tokens(path: Any) -> list[str]:
+def _tokens(path: object) -> list[str]:
     if path == "":
         return []
     if not isinstance(path, str) or not path.startswith("/") or re.search(r"~(?![01])", path):
@@ -80,7 +81,7 @@ def _tokens(path: Any) -> list[str]:
     return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
 
 
-def _find(document: Any, tokens: list[str]) -> Any:
+def _find(document: object, tokens: list[str]) -> Any:
     for token in tokens:
         if isinstance(document, list):
             document = document[_index(document, token)]
@@ -99,7 +100,7 @@ def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
     return int(part)
 
 
-def _add_value(document: Any, tokens: list[str], value: Any) -> Any:
+def _add_value(document: object, tokens: list[str], value: object) -> Any:
     if not tokens:
         return value
     parent = _find(document, tokens[:-1])
@@ -112,7 +113,7 @@ def _add_value(document: Any, tokens: list[str], value: Any) -> Any:
     return document
 
 
-def _remove_value(document: Any, tokens: list[str]) -> tuple[Any, Any]:
+def _remove_value(document: object, tokens: list[str]) -> tuple[Any, Any]:
     """Return the document without the value, and the value."""
     value = _find(document, tokens)
     if not tokens:
@@ -122,7 +123,7 @@ def _remove_value(document: Any, tokens: list[str]) -> tuple[Any, Any]:
     return document, value
 
 
-def _equal(left: Any, right: Any) -> bool:
+def _equal(left: object, right: object) -> bool:
     """Return whether two values are equal in JSON: 1 equals 1.0, and does not equal true."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right

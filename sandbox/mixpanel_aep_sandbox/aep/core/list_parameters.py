@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -15,6 +14,7 @@ from mixpanel_aep_sandbox.aep.core.json_filters import (
     sort_key,
     value_at,
 )
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DEFAULT_LIMIT = 20
 _MOST = 100
@@ -43,8 +43,8 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 
 
 def requested_page(
-    call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str] = frozenset()
-) -> dict[str, dict[str, Any]]:
+    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str] = frozenset()
+) -> dict[str, JsonObject]:
     """Return the page of objects that a Catalog query requests, by id. ``own``: parameters that the caller has handled."""
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
@@ -54,8 +54,8 @@ def requested_page(
 
 
 def filter_objects(
-    call: Call, objects: list[tuple[str, dict[str, Any]]], own: frozenset[str]
-) -> list[dict[str, Any]]:
+    call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str]
+) -> list[JsonObject]:
     """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep_matching(bodies, call.request.query_params.getlist("property"), _WILD)
@@ -68,7 +68,7 @@ def filter_objects(
     return _ordered(bodies, call.query("orderBy") or call.query("orderby") or call.query("sort"))
 
 
-def keep_requested_properties(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+def keep_requested_properties(call: Call, body: JsonObject) -> JsonObject:
     """Return the object with only the top-level ``properties`` that the query names."""
     names = _names(call)
     return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
@@ -78,7 +78,7 @@ def _names(call: Call) -> set[str]:
     return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 
-def _matches(body: dict[str, Any], name: str, expected: str) -> bool:
+def _matches(body: JsonObject, name: str, expected: str) -> bool:
     """Return whether a simple filter matches.
 
     ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
@@ -92,7 +92,7 @@ def _matches(body: dict[str, Any], name: str, expected: str) -> bool:
     return hit is not expected.startswith("!")
 
 
-def _has_tags(body: dict[str, Any], expected: str) -> bool:
+def _has_tags(body: JsonObject, expected: str) -> bool:
     tags = body.get("tags", {})
     return all(
         any(
@@ -110,7 +110,7 @@ def _tag_pairs(text: str) -> list[tuple[str, str]]:
     return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
 
 
-def _ordered(bodies: list[dict[str, Any]], order: str) -> list[dict[str, Any]]:
+def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
     for part in reversed([part for part in order.split(",") if part]):
         direction, _, name = part.rpartition(":")
         if direction not in ("", "asc", "desc"):

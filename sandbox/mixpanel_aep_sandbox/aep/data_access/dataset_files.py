@@ -14,13 +14,14 @@ from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, resolved_schema, result_path
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_days, epoch_ms
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _ROWS = 2048
 _NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
 _WRITING = threading.Lock()
 
 
-def dataset_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
+def dataset_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
     """Return one file of an active batch, by its number from 1: Parquet, or the uploaded file for the legacy path."""
     if batch["inputFormat"]["format"] == "csv":
         body = batch_files(scope, batch["id"])[number - 1]
@@ -32,14 +33,14 @@ def dataset_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> 
     return path
 
 
-def file_name(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> str:
+def file_name(scope: AepSandboxScope, batch: JsonObject, number: int) -> str:
     """Return the name of a file, by its number from 1."""
     if batch["inputFormat"]["format"] == "csv":
         return str(batch_files(scope, batch["id"])[number - 1]["path"]).rpartition("/")[2]
     return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
 
 
-def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Path) -> None:
+def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -> None:
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
@@ -54,20 +55,20 @@ def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Pat
     unfinished.rename(path)
 
 
-def arrow_schema(resolved: dict[str, Any]) -> Any:
+def arrow_schema(resolved: JsonObject) -> Any:
     """Return the columns of a resolved schema."""
     import pyarrow as pa
 
     return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
 
 
-def _field(name: str, field: dict[str, Any]) -> Any:
+def _field(name: str, field: JsonObject) -> Any:
     import pyarrow as pa
 
     return pa.field(name, _type(field))
 
 
-def _type(field: dict[str, Any]) -> Any:
+def _type(field: JsonObject) -> Any:
     """Return the Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
     import pyarrow as pa
 
@@ -89,7 +90,7 @@ def _type(field: dict[str, Any]) -> Any:
     return pa.timestamp("ms", tz="UTC") if kind == "date-time" else plain.get(kind, pa.string())
 
 
-def _value(value: Any, field: dict[str, Any]) -> Any:
+def _value(value: Any, field: JsonObject) -> Any:
     """Return a row's value in the form that Arrow requires."""
     kind = kind_of(field)
     if value is None:

@@ -11,6 +11,7 @@ from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import rejected_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, raw_rows, result_path
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 COLUMNS = ("_id", "timestamp")
 _WRITING = threading.Lock()
@@ -27,7 +28,7 @@ def narrow_schema() -> Any:
     return pa.schema([("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC"))])
 
 
-def narrow_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> Path:
+def narrow_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
     """Return those two columns of one file of an active batch, by its number from 1; rows as in ``dataset_file``."""
     path = result_path(scope, batch["id"], "narrow", f"{number}.parquet")
     with _WRITING:  # two concurrent callers would write the same file
@@ -36,7 +37,7 @@ def narrow_file(scope: AepSandboxScope, batch: dict[str, Any], number: int) -> P
     return path
 
 
-def _write(scope: AepSandboxScope, batch: dict[str, Any], number: int, path: Path) -> None:
+def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -74,7 +75,7 @@ def _read_parquet(source: Path, out: set[int]) -> Any:
     )
 
 
-def _read_json(source: Path, form: dict[str, Any], out: set[int]) -> Any:
+def _read_json(source: Path, form: JsonObject, out: set[int]) -> Any:
     import msgspec
     import pyarrow as pa
 

@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.list_parameters import page_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _PAGE = 100
 
 
-def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> dict[str, Any]:
+def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
     """Return the entry of a file."""
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
@@ -23,7 +24,7 @@ def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> dict
 def paged(call: Call, entries: Sequence[Any], shown: Callable[[Any], Any] = lambda each: each) -> Response:
     """Return at most 100 entries from ``start``, each as ``shown``; with links if there are more entries."""
     start, limit = page_of(call, _PAGE)
-    body: dict[str, Any] = {
+    body: JsonObject = {
         "data": [shown(each) for each in entries[start : start + limit]],
         "_page": {"limit": limit, "count": len(entries)},
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
@@ -20,6 +19,7 @@ from mixpanel_aep_sandbox.aep.data_access.pages import entry, paged
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _PREVIEW_ROWS = 100
@@ -53,7 +53,7 @@ def _batch_files(call: Call) -> Response:
     return paged(call, numbers, lambda number: _file_facts(call, batch, number))
 
 
-def _file_facts(call: Call, batch: dict[str, Any], number: int) -> dict[str, Any]:
+def _file_facts(call: Call, batch: JsonObject, number: int) -> JsonObject:
     key = f"{batch['id']}-{number}"
     dataset = call.scope.get(DATASETS, batch["dataset"]) or {"viewId": ""}
     return {
@@ -139,11 +139,11 @@ def _preview(call: Call) -> Response:
     return JSONResponse({"data": list(itertools.islice(rows, _PREVIEW_ROWS))})
 
 
-def _is_kept(call: Call, batch: dict[str, Any]) -> bool:
+def _is_kept(call: Call, batch: JsonObject) -> bool:
     return bool(call.scope.now < batch["finished"] + _KEPT_MS)
 
 
-def _inputs(call: Call, batch: dict[str, Any]) -> str:
+def _inputs(call: Call, batch: JsonObject) -> str:
     files = batch_files(call.scope, batch["id"])
     return "".join(json.dumps({"path": body["path"]}) + "\n" for body in files)
 

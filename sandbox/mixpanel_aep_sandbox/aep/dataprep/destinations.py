@@ -7,9 +7,10 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import Path, show
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+def destination_field(schema: JsonObject, path: Path) -> JsonObject:
     """Return the field at the end of a path. Raises SyntaxFault if the schema does not have the field."""
     field = schema
     for position, step in enumerate(path):
@@ -29,7 +30,7 @@ def destination_field(schema: dict[str, Any], path: Path) -> dict[str, Any]:
     return field
 
 
-def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "") -> list[str]:
+def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list[str]:
     """Return required fields that are null or missing, in the objects that exist."""
     missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
     for name, field in schema.get("properties", {}).items():
@@ -37,9 +38,9 @@ def missing_required(data: dict[str, Any], schema: dict[str, Any], at: str = "")
     return missing
 
 
-def _missing_in(value: Any, field: dict[str, Any], at: str) -> list[str]:
+def _missing_in(value: object, field: JsonObject, at: str) -> list[str]:
     kind = kind_of(field)
-    inside: list[tuple[Any, dict[str, Any], str]] = []
+    inside: list[tuple[Any, JsonObject, str]] = []
     if kind == "object" and isinstance(value, dict):
         return missing_required(value, field, f"{at}.")
     if kind == "map" and isinstance(value, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     Value,
@@ -14,14 +15,14 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     text_of,
 )
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 
 
-def convert(value: Value, field: dict[str, Any]) -> Any:
+def convert(value: Value, field: JsonObject) -> Any:
     """Return ``value``, which is not null, as JSON of the field's type.
 
     Raises:
@@ -53,7 +54,7 @@ def _integer(value: Value, name: str) -> int:
     return number
 
 
-def _composite(value: Value, field: dict[str, Any], kind: str) -> Any:
+def _composite(value: Value, field: JsonObject, kind: str) -> Any:
     if kind == "array" and isinstance(value, list):
         items = field.get("items", {})
         return [None if item is None else convert(item, items) for item in value]
@@ -67,7 +68,7 @@ def _composite(value: Value, field: dict[str, Any], kind: str) -> Any:
     return plain(value)  # a field without a type accepts any value
 
 
-def _object(value: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+def _object(value: JsonObject, properties: JsonObject) -> JsonObject:
     """Return the attributes that the schema has under the same name: "object copy"."""
     return {
         name: None if value[name] is None else convert(value[name], field)

@@ -30,6 +30,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 from mixpanel_aep_sandbox.aep.dataprep.models import Mapping, read_mapping_set
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 TRANSFORM_ERROR = "MAPPER-3700-400"
 REQUIRED_MISSING = "INGEST-1555-400"
@@ -56,7 +57,7 @@ class MappingError:
 class Mapped:
     """A mapped row."""
 
-    data: dict[str, Any]
+    data: JsonObject
     """XDM as JSON; also the incomplete data of a rejected row."""
     errors: tuple[MappingError, ...] = ()
 
@@ -70,7 +71,7 @@ class Mapped:
 class _Column:
     mapping: Mapping
     destination: Path
-    field: dict[str, Any] | None
+    field: JsonObject | None
     source: Path = ()
     expression: Node | None = None
     fault: MappingError | None = None
@@ -87,8 +88,8 @@ class Mapper:
 
     def __init__(
         self,
-        mapping_set_body: dict[str, Any],
-        resolved_schema: dict[str, Any],
+        mapping_set_body: JsonObject,
+        resolved_schema: JsonObject,
         *,
         now_milliseconds: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         options: Options = DEFAULT,
@@ -106,9 +107,9 @@ class Mapper:
         """Return the fault of each mapping that fails for every row, in their order in the set."""
         return [column.fault for column in self._in_order]
 
-    def map(self, row: dict[str, Any]) -> Mapped:
+    def map(self, row: JsonObject) -> Mapped:
         """Return the row as XDM, and its errors. Never raises."""
-        data: dict[str, Any] = {}
+        data: JsonObject = {}
         errors: list[MappingError] = []
         inside = set(self._inside)
         for column in self._columns:
@@ -129,14 +130,14 @@ class Mapper:
             errors.append(MappingError(REQUIRED_MISSING, message, destination))
         return Mapped(data, tuple(errors))
 
-    def _write(self, column: _Column, row: dict[str, Any], data: dict[str, Any]) -> None:
+    def _write(self, column: _Column, row: JsonObject, data: JsonObject) -> None:
         found = aligned(self._read_source(column, row), column.destination)
         converted = [(indices, self._convert(value, column)) for indices, value in found]
         for indices, value in converted:
             if value is not None or self._nulls:
                 write(data, column.destination, indices, value)
 
-    def _read_source(self, column: _Column, row: dict[str, Any]) -> Found:
+    def _read_source(self, column: _Column, row: JsonObject) -> Found:
         if column.mapping.source_type == "ATTRIBUTE":
             return read(row, column.source)
         if column.expression is None:
@@ -169,7 +170,7 @@ def _inside_others(destinations: list[Path]) -> set[Path]:
     return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
 
 
-def _column(mapping: Mapping, schema: dict[str, Any], options: Options) -> _Column:
+def _column(mapping: Mapping, schema: JsonObject, options: Options) -> _Column:
     destination: Path = ()
     try:
         destination = parse_path(mapping.destination)
@@ -189,7 +190,7 @@ def _error(mapping: Mapping, message: str) -> MappingError:
     )
 
 
-def _without_empty(value: Any) -> Any:
+def _without_empty(value: object) -> Any:
     """Return the value without nulls, "", [] and {}, which Platform does not accept; None if nothing is left."""
     if isinstance(value, dict):
         kept: Any = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 SOURCE_TYPES = {
     "ATTRIBUTE": "ATTRIBUTE",
@@ -30,7 +31,7 @@ class Mapping:
     """ATTRIBUTE, EXPRESSION or STATIC."""
     source: str | int | float | bool
     destination: str
-    body: dict[str, Any]
+    body: JsonObject
     """The original body, for parts that are only stored."""
 
 
@@ -43,10 +44,10 @@ class MappingSet:
     """``$id`` or ``meta:altId`` of the output schema; "" when the body names none."""
     content_type: str
     allow_null_values: bool
-    body: dict[str, Any]
+    body: JsonObject
 
 
-def read_mapping_set(body: Any) -> MappingSet:
+def read_mapping_set(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises FormFault if the body is invalid."""
     if not isinstance(body, dict):
         raise FormFault("A mapping set is a JSON object.")
@@ -92,7 +93,7 @@ _OF_MAPPING: dict[str, tuple[type, ...]] = {
 }
 
 
-def _schema(body: dict[str, Any]) -> tuple[str, str]:
+def _schema(body: JsonObject) -> tuple[str, str]:
     """Return id and content type from ``outputSchema``, or else from ``schemaRef`` or ``xdmSchema``."""
     reference = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
     if not isinstance(reference, dict):
@@ -104,7 +105,7 @@ def _schema(body: dict[str, Any]) -> tuple[str, str]:
     return schema, content_type
 
 
-def _mapping(body: Any, where: str) -> Mapping:
+def _mapping(body: object, where: str) -> Mapping:
     if not isinstance(body, dict):
         raise FormFault(f"{where} has to be an object.")
     for name, types in _OF_MAPPING.items():

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
 from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def output_schema(scope: AepSandboxScope, key: str) -> dict[str, Any]:
+def output_schema(scope: AepSandboxScope, key: str) -> JsonObject:
     """Return a resolved schema, or union, by ``$id`` or ``meta:altId``. Raises Problem 400 [I] if it does not exist."""
     found = find(scope, key)
     if found is None:

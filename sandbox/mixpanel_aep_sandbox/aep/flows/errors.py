@@ -6,8 +6,6 @@ The shape of a body is the one of EP:sources/tutorials/api/labels.md. The code f
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 
 _INVALID = "Invalid request"
@@ -103,7 +101,7 @@ _SHOWN = ("id", "type")
 class FlowServiceError(Exception):
     """A request that the service rejects; the parameters are inserted into the catalog's sentence."""
 
-    def __init__(self, code: str, **facts: Any) -> None:
+    def __init__(self, code: str, **facts: object) -> None:
         title, sentence = _CATALOG[code]
         # Limit the length of what a sentence repeats of the request.
         self.sentence = sentence.format(**{name: str(value)[:300] for name, value in facts.items()})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import find_mapping_set
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _LONGEST = 9
 
 
-def mapping_of(scope: AepSandboxScope, params: dict[str, Any]) -> dict[str, Any] | None:
+def mapping_of(scope: AepSandboxScope, params: JsonObject) -> JsonObject | None:
     """Return the set that a ``Mapping`` transformation names, in its version; None if it was deleted.
 
     Raises FlowServiceError for an invalid id or version; the version is a text in some samples, a number in others.
@@ -25,7 +24,7 @@ def mapping_of(scope: AepSandboxScope, params: dict[str, Any]) -> dict[str, Any]
     return find_mapping_set(scope, key, int(text))
 
 
-def check_mapping(scope: AepSandboxScope, params: dict[str, Any], dataset_id: str | None) -> None:
+def check_mapping(scope: AepSandboxScope, params: JsonObject, dataset_id: str | None) -> None:
     """Raise FlowServiceError unless the mapping set matches the dataset."""
     mapping = mapping_of(scope, params)
     if mapping is None:

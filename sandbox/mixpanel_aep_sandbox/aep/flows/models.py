@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-Entity = dict[str, Any]
+Entity = JsonObject
 
 
 def document_kind(kind: str) -> str:
@@ -26,7 +26,7 @@ def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
     return entity
 
 
-def find_referred(scope: AepSandboxScope, kind: str, key: Any) -> Entity:
+def find_referred(scope: AepSandboxScope, kind: str, key: object) -> Entity:
     """Return the entity that a body refers to by id. Raises FlowServiceError."""
     entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FILTER = re.compile(r"([^=!<>~]+)([=!<>~]+)(.*)", re.DOTALL)
 _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
@@ -17,11 +18,12 @@ _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
 }
 _ANY_CASE = ("status", "state")
 """The guide filters runs by ``metrics.statusSummary.status==RunFailed``, which is ``failed`` in every sample."""
-Body = dict[str, Any]
-Hidden = Mapping[str, Callable[[Body], Any]]
+Hidden = Mapping[str, Callable[[JsonObject], Any]]
 
 
-def keep_matching(bodies: Iterable[Body], properties: Iterable[str], hidden: Hidden) -> list[Body]:
+def keep_matching(
+    bodies: Iterable[JsonObject], properties: Iterable[str], hidden: Hidden
+) -> list[JsonObject]:
     """Return the bodies that pass all filters.
 
     A property without operator selects what is shown of them. Raises FlowServiceError.
@@ -37,7 +39,7 @@ def keep_matching(bodies: Iterable[Body], properties: Iterable[str], hidden: Hid
     return [{name: body[name] for name in shown if name in body} for body in found] if shown else found
 
 
-def values_at(body: Any, path: str) -> Iterator[Any]:
+def values_at(body: object, path: str) -> Iterator[Any]:
     """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")
@@ -52,11 +54,11 @@ def values_at(body: Any, path: str) -> Iterator[Any]:
             yield item
 
 
-def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[Body], bool]:
+def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[JsonObject], bool]:
     if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
-    def values(body: Body) -> Iterator[Any]:
+    def values(body: JsonObject) -> Iterator[Any]:
         return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
 
     # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".

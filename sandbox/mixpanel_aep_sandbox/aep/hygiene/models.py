@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 EXPIRATIONS = "expirations"
 TAG = "adobe/hygiene/ttl"
@@ -39,7 +39,7 @@ def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
     return {TAG: [str(body["expiry"])]} if body and body["status"] in ("pending", "executing") else {}
 
 
-def save_expiration(scope: AepSandboxScope, body: dict[str, Any], event: str = "") -> dict[str, Any]:
+def save_expiration(scope: AepSandboxScope, body: JsonObject, event: str = "") -> JsonObject:
     """Store an expiration, and add the event to its history; ``event`` replaces its status there."""
     now = scope.now
     past = {"status": event or body["status"], "expiry": body["expiry"], "at": now}

@@ -16,6 +16,7 @@ from mixpanel_aep_sandbox.aep.core.list_parameters import page_of, whole_number
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
 from mixpanel_aep_sandbox.aep.hygiene.models import EXPIRATIONS, iso, save_expiration
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _NOTICE_MS = 86400 * 1000
@@ -118,7 +119,7 @@ def _cancel(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def _find_expiration(call: Call) -> dict[str, Any]:
+def _find_expiration(call: Call) -> JsonObject:
     """Return an expiration, by the dataset's id or its own."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):
@@ -127,7 +128,7 @@ def _find_expiration(call: Call) -> dict[str, Any]:
     raise problem(404, f"Dataset expiration {key} not found.")
 
 
-def _checked_fields(call: Call, before: dict[str, Any]) -> dict[str, Any]:
+def _checked_fields(call: Call, before: JsonObject) -> JsonObject:
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}
     if not all(isinstance(value, str) for value in texts.values()):
@@ -149,7 +150,7 @@ def _milliseconds(value: Any) -> int:
         raise problem(400, "expiry must be a date and time in ISO 8601 format.") from error
 
 
-def _expiration_view(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+def _expiration_view(call: Call, body: JsonObject) -> JsonObject:
     dataset = call.scope.get(DATASETS, body["datasetId"])
     return {
         "ttlId": body["ttlId"],

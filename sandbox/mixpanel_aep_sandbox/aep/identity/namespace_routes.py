@@ -15,6 +15,7 @@ from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KIND = "namespaces"
@@ -63,7 +64,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("DELETE", "/{id}", _delete)
 
 
-def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
+def namespaces(scope: AepSandboxScope) -> list[JsonObject]:
     """Return Adobe's own namespaces, then those of the organization."""
     standard = [
         {
@@ -82,13 +83,13 @@ def namespaces(scope: AepSandboxScope) -> list[dict[str, Any]]:
     return standard + [body for _, body in scope.items(_KIND)]
 
 
-def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> dict[str, Any] | None:
+def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> JsonObject | None:
     """Return a namespace by its code or its id, or None."""
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
 
-def _find_requested(call: Call) -> dict[str, Any]:
+def _find_requested(call: Call) -> JsonObject:
     body = find_namespace(call.scope, call.path("id"), by_id=True)
     if body is None:
         text = f"Namespace id not found for given IMS Org {call.scope.org}"
@@ -138,7 +139,7 @@ def _delete(call: Call) -> Response:
     raise _refusal(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 
-def _checked(call: Call) -> dict[str, Any]:
+def _checked(call: Call) -> JsonObject:
     given: Any = call.body
     if not isinstance(given, dict):
         raise _invalid(call.scope, "The body must be a JSON object.")
@@ -161,11 +162,11 @@ def _invalid(scope: AepSandboxScope, description: str, **more: str) -> Problem:
     return _refusal(scope, 400, "INVALID_REQUEST_PARAMS", description, **more)
 
 
-def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: Any) -> Problem:
+def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: object) -> Problem:
     return Problem(status, {**_body(scope.state, status, code, description), **more})
 
 
-def _body(state: SandboxState, status: int, code: str, description: str) -> dict[str, Any]:
+def _body(state: SandboxState, status: int, code: str, description: str) -> JsonObject:
     moment = datetime.fromtimestamp(state.clock.milliseconds() / 1000, UTC)
     return {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
@@ -13,24 +12,23 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def active_batches(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
+def active_batches(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
     """Return the batches whose rows are readable, oldest first."""
     settle(scope)
     return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 
-def active_ids(scope: AepSandboxScope, batch: dict[str, Any]) -> Iterator[str]:
+def active_ids(scope: AepSandboxScope, batch: JsonObject) -> Iterator[str]:
     """Yield every row's ``_id``, as JSON text."""
     with result_path(scope, batch["id"], "ids").open(encoding="ascii") as file:
         for line in file:
             yield line.rstrip("\n")
 
 
-def active_rows(
-    scope: AepSandboxScope, batch: dict[str, Any], only: int | None = None
-) -> Iterator[dict[str, Any]]:
+def active_rows(scope: AepSandboxScope, batch: JsonObject, only: int | None = None) -> Iterator[JsonObject]:
     """Yield the rows as stored: converted, without fields that are not in the schema. ``only``: rows of this file."""
     resolved = resolved_schema(scope, batch["dataset"])
     form = batch["inputFormat"]["format"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def limit_message(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
+def limit_message(scope: AepSandboxScope, files: list[JsonObject]) -> str:
     """Return the documented error message for a batch that exceeds a limit; an empty text if no limit is exceeded."""
     settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
@@ -22,7 +22,7 @@ def limit_message(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
     return f"Batch ingestion guardrails hit: {'; '.join(over)}" if over else ""
 
 
-def duplicate_of(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> str:
+def duplicate_of(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> str:
     """Return the id of an active batch of the same dataset with the same file contents, or an empty text."""
     shape = sorted(body["size"] for body in files)
     digest = ""
@@ -37,7 +37,7 @@ def duplicate_of(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict
     return ""
 
 
-def _digest(scope: AepSandboxScope, files: list[dict[str, Any]]) -> str:
+def _digest(scope: AepSandboxScope, files: list[JsonObject]) -> str:
     digests = []
     for body in files:
         with disk_path(scope, body).open("rb") as file:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DOCUMENTED = re.compile(r"bytes (\d{1,18})-(\d{1,18})")
 _ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
@@ -58,7 +59,7 @@ def join_chunks(chunks: Sequence[Path], target: Path) -> int:
     return target.stat().st_size
 
 
-def received_ranges(body: dict[str, Any]) -> str:
+def received_ranges(body: JsonObject) -> str:
     """Return the received ranges, as ``bytes=0-99,200-299`` [I: only the header's name is documented]."""
     spans = (
         [[0, body["size"] - 1]]

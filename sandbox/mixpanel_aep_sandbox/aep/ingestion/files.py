@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import csv_rows
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Row, json_array, json_lines, row_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import parquet_rows
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def batch_files(scope: AepSandboxScope, batch_id: str) -> list[dict[str, Any]]:
+def batch_files(scope: AepSandboxScope, batch_id: str) -> list[JsonObject]:
     """Return the files of a batch, in the order of their paths."""
     held = [body for _, body in scope.items(files_kind(batch_id)) if not body["open"]]
     return sorted(held, key=lambda body: str(body["path"]))
@@ -24,13 +24,13 @@ def result_path(scope: AepSandboxScope, batch_id: str, *parts: str) -> Path:
     return scope.state.store.file("aep", batch_id, "result", *parts)
 
 
-def disk_path(scope: AepSandboxScope, body: dict[str, Any]) -> Path:
+def disk_path(scope: AepSandboxScope, body: JsonObject) -> Path:
     """Return the path of an uploaded file's bytes."""
     return scope.state.store.file("aep", body["batch"], body["name"])
 
 
 def read_rows(
-    scope: AepSandboxScope, batch: dict[str, Any], body: dict[str, Any], resolved: dict[str, Any] | None
+    scope: AepSandboxScope, batch: JsonObject, body: JsonObject, resolved: JsonObject | None
 ) -> Iterator[Row]:
     """Yield the rows of one uploaded file, as they were sent. Raises Unreadable, Incompatible or EmptyHeader.
 
@@ -44,12 +44,12 @@ def read_rows(
     return map(row_of, raw_rows(path, input_format))
 
 
-def raw_rows(path: Path, input_format: dict[str, Any]) -> Iterator[bytes]:
+def raw_rows(path: Path, input_format: JsonObject) -> Iterator[bytes]:
     """Yield the rows of a JSON file as text."""
     return json_array(path) if input_format.get("isMultiLineJson") else json_lines(path)
 
 
-def resolved_schema(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
+def resolved_schema(scope: AepSandboxScope, dataset: str) -> JsonObject:
     """Return the resolved schema of a dataset, or an empty one if the dataset was deleted."""
     body = scope.get(DATASETS, dataset)
     schema = find(scope, body["schemaRef"]["id"]) if body else None

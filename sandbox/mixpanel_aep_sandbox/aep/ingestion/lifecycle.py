@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import expire_due
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import ensure_outcome
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 PENDING = "pending"
 _MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
@@ -28,12 +28,12 @@ def without_mark(key: str) -> str:
     return _MARKED.sub(r"\1", key)
 
 
-def batches_of(scope: AepSandboxScope, dataset: str) -> list[dict[str, Any]]:
+def batches_of(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
     """Return the batches of a dataset, oldest first."""
     return [body for _, body in scope.items(BATCHES) if body["dataset"] == dataset]
 
 
-def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+def save(scope: AepSandboxScope, batch: JsonObject) -> None:
     """Store a batch, and whether time will change it."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
@@ -42,7 +42,7 @@ def save(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
         scope.delete(PENDING, batch["id"])
 
 
-def save_changed(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
     """Store a changed batch and return it."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
@@ -75,7 +75,7 @@ def settle(scope: AepSandboxScope) -> None:
                 save_changed(scope, batch, state=settings.retire_path[-1])
 
 
-def _since(batch: dict[str, Any]) -> int:
+def _since(batch: JsonObject) -> int:
     return int(batch["reverted"] if batch["state"] == "inactive" else batch["created"])
 
 
@@ -88,7 +88,7 @@ def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSett
     return True
 
 
-def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
+def shown_status(scope: AepSandboxScope, batch: JsonObject) -> str:
     """Return the status that Catalog shows now."""
     if batch["state"] == "promoting":
         return _status_in_progress(scope, batch)
@@ -99,7 +99,7 @@ def shown_status(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     return synonyms.get(batch["state"], str(batch["state"]))
 
 
-def deactivate(scope: AepSandboxScope, batch: dict[str, Any], **change: Any) -> dict[str, Any]:
+def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
     """Deactivate a batch: its rows become unreadable, and its files stay for some time."""
     return save_changed(scope, batch, state="inactive", reverted=scope.now, **change)
 
@@ -113,7 +113,7 @@ def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
             save_changed(scope, batch, state="aborted")
 
 
-def forget_files(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+def forget_files(scope: AepSandboxScope, batch: JsonObject) -> None:
     """Delete the files of a batch."""
     folder = scope.state.store.file("aep", batch["id"], "x").parent
     shutil.rmtree(folder, ignore_errors=True)
@@ -121,7 +121,7 @@ def forget_files(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
         scope.delete(files_kind(batch["id"]), key)
 
 
-def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
+def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
     path = IngestSettings.of(scope.state).batch_path
     now, due = scope.now, batch["due"]
     if now < due:
@@ -136,12 +136,12 @@ def _status_in_progress(scope: AepSandboxScope, batch: dict[str, Any]) -> str:
     return path[-1] if scope.get(OUTCOMES, batch["id"]) else path[-2:][0]
 
 
-def _status_path(batch: dict[str, Any]) -> list[tuple[str, float | None]]:
+def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:
     """Return the statuses between processing and the end, and their durations; None: permanently."""
     return [(str(word), seconds) for word, seconds in (batch.get("planned_outcome") or {}).get("words", [])]
 
 
-def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
     """Finish a batch that is due and whose rows have been processed."""
     outcome = ensure_outcome(scope, batch)
     until = batch["due"]
@@ -162,7 +162,7 @@ def _promote(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
         _replace_predecessors(scope, batch)
 
 
-def _replace_predecessors(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+def _replace_predecessors(scope: AepSandboxScope, batch: JsonObject) -> None:
     """Deactivate replaced batches.
 
     Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion).

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.setting_fields import is_amount
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Store
 
 _KIND = "aep/forced"
@@ -40,7 +40,7 @@ active late (stalled for an hour), or have an undocumented status.
 _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
-def plan_outcome(store: Store, plan: Any) -> None:
+def plan_outcome(store: Store, plan: object) -> None:
     """Store a plan for batches that are completed later. Raises ValueError for an invalid plan."""
     if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
         raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
@@ -62,7 +62,7 @@ def plan_outcome(store: Store, plan: Any) -> None:
         store.put(_KIND, "plans", {"plans": [*plans, {**plan, "times": plan.get("times") or 1}]})
 
 
-def _check_path(path: Any) -> None:
+def _check_path(path: object) -> None:
     steps = path if isinstance(path, list) else []
     for number, step in enumerate(steps, 1):
         known = isinstance(step, dict) and isinstance(step.get("status"), str)
@@ -76,7 +76,7 @@ def _check_path(path: Any) -> None:
         raise ValueError("outcome path needs a path.")
 
 
-def planned_outcomes(store: Store) -> list[dict[str, Any]]:
+def planned_outcomes(store: Store) -> list[JsonObject]:
     """Return all plans."""
     return list((store.get(_KIND, "plans") or {"plans": []})["plans"])
 
@@ -86,7 +86,7 @@ def drop_planned_outcomes(store: Store) -> None:
     store.delete(_KIND, "plans")
 
 
-def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def take_planned_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Return the plan for this batch; a plan is used for ``times`` batches."""
     store = scope.state.store
     plans = planned_outcomes(store)
@@ -99,13 +99,13 @@ def take_planned_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[
     return {}
 
 
-def _applies_to(plan: dict[str, Any], batch: dict[str, Any]) -> bool:
+def _applies_to(plan: JsonObject, batch: JsonObject) -> bool:
     if plan.get("dataset") not in (None, batch["dataset"]):
         return False
     return fnmatch.fnmatchcase(batch["externalId"], plan.get("external_id") or "*")
 
 
-def _effect(plan: dict[str, Any]) -> dict[str, Any]:
+def _effect(plan: JsonObject) -> JsonObject:
     outcome = plan["outcome"]
     if outcome == "delay":
         return {"delay_seconds": plan["seconds"]}

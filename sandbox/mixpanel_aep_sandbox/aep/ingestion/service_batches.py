@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import complete_batch, create_batch, find_batch
 from mixpanel_aep_sandbox.aep.ingestion.uploaded_files import disk_path
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FILE = "part-00000.json"
 
 
-def make_batch(scope: AepSandboxScope, given: dict[str, Any], client: str, lines: Path) -> str:
+def make_batch(scope: AepSandboxScope, given: JsonObject, client: str, lines: Path) -> str:
     """Create a batch of ``lines``, a file of JSON Lines that is moved, and return its id.
 
     The caller holds a transaction. ``given``: the body of ``POST /batches``. Raises Problem.

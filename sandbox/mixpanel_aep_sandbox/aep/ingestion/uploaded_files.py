@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -12,6 +11,7 @@ from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import count_bytes
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _BYTES = "batch-bytes"
 _LONGEST_NAME_BYTES = 255
@@ -46,7 +46,7 @@ def writable_batch(call: Call) -> str:
     return key
 
 
-def require_loading(scope: AepSandboxScope, batch: dict[str, Any]) -> None:
+def require_loading(scope: AepSandboxScope, batch: JsonObject) -> None:
     """Raise Problem unless files may be written to the batch."""
     if batch["state"] != "loading":
         # [I] The response to a late upload is not documented; accepting it would lose data silently.
@@ -59,7 +59,7 @@ def file_path(call: Call) -> str:
     return call.path("path")
 
 
-def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> dict[str, Any]:
+def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
     """Return a large file that is being uploaded. Raises Problem 404."""
     body = scope.get(files_kind(batch_id), path)
     if body is None or not body["open"]:
@@ -67,9 +67,9 @@ def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> dict[str, Any
     return body
 
 
-def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: Any) -> dict[str, Any]:
+def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
     """Return the document of a new file."""
-    made: dict[str, Any] = {
+    made: JsonObject = {
         "batch": batch_id,
         "path": path,
         "name": None,
@@ -81,7 +81,7 @@ def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: Any) -> d
     return {**made, **more}
 
 
-def keep_file(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any] | None:
+def keep_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
     """Store a file's document and return the one that it replaces. The caller holds a transaction.
 
     Raises Problem 400 if the batch would be too large.
@@ -98,7 +98,7 @@ def keep_file(scope: AepSandboxScope, body: dict[str, Any]) -> dict[str, Any] | 
     return old
 
 
-def drop_bytes(scope: AepSandboxScope, body: dict[str, Any] | None) -> None:
+def drop_bytes(scope: AepSandboxScope, body: JsonObject | None) -> None:
     """Delete the bytes of a file."""
     names = [body["name"], *(chunk[2] for chunk in body["chunks"])] if body else []
     for name in filter(None, names):

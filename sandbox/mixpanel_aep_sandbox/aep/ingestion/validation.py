@@ -9,6 +9,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, without_mark
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FORMATS = ("json", "parquet", "csv")
 _CHARSETS = ("us-ascii", "utf-8", "iso-8859-1")
@@ -18,7 +19,7 @@ _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
 """The guide's current name, and the one in an older revision."""
 
 
-def given_batch(scope: AepSandboxScope, given: dict[str, Any], dataset: dict[str, Any]) -> dict[str, Any]:
+def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) -> JsonObject:
     """Return the parts of a batch that its creator chooses. Raises Problem 400."""
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
@@ -34,19 +35,19 @@ def given_batch(scope: AepSandboxScope, given: dict[str, Any], dataset: dict[str
     }
 
 
-def _or_default(scope: AepSandboxScope, value: Any) -> Any:
+def _or_default(scope: AepSandboxScope, value: object) -> Any:
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
 
-def _flag(given: dict[str, Any], name: str, default: bool) -> bool:
+def _flag(given: JsonObject, name: str, default: bool) -> bool:
     value = given.get(name)
     if value is not None and not isinstance(value, bool):
         raise problem(400, f"{name} must be true or false.")
     return default if value is None else value
 
 
-def given_format(value: Any) -> dict[str, Any]:
+def given_format(value: object) -> JsonObject:
     """Return an ``inputFormat``, its format in lower case. Raises Problem 400."""
     name = value.get("format") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
@@ -69,7 +70,7 @@ def given_format(value: Any) -> dict[str, Any]:
     return {**value, "format": name.lower()}
 
 
-def _percent(given: dict[str, Any]) -> float | None:
+def _percent(given: JsonObject) -> float | None:
     name = next((name for name in _PERCENTS if given.get(name) is not None), None)
     value: Any = given[name] if name else None
     if value is None:
@@ -79,15 +80,15 @@ def _percent(given: dict[str, Any]) -> float | None:
     return float(value) if isinstance(value, float) else value
 
 
-def _tags(value: Any) -> dict[str, Any]:
-    tags: dict[str, Any] = {} if value is None else value
+def _tags(value: Any) -> JsonObject:
+    tags: JsonObject = {} if value is None else value
     check_tags(tags)
     if reserved := [name for name in RESERVED_TAGS if name in tags]:
         raise problem(400, f"The tag name {reserved[0]} is reserved for datasets.")
     return tags
 
 
-def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> dict[str, Any] | None:
+def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> JsonObject | None:
     """Return what a batch of ``dataset`` replaces. Raises Problem 400."""
     if replay is None:
         return None

@@ -15,15 +15,16 @@ from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, activ
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, has_primary
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DAY_MS = 86_400_000
 
 
-def profile_of(scope: AepSandboxScope, dataset: str) -> dict[str, Any]:
+def profile_of(scope: AepSandboxScope, dataset: str) -> JsonObject:
     """Return the ``ids`` of the events in Profile, in order of arrival, and the counts of dropped events by reason."""
     body = scope.get(DATASETS, dataset)
     settings = IngestSettings.of(scope.state)
-    answer: dict[str, Any] = {
+    answer: JsonObject = {
         "enabled": bool(body and profile_enabled(body)),
         "ids": [],
         "too_large": 0,
@@ -57,7 +58,7 @@ def _batches_of_a_day(scope: AepSandboxScope) -> int:
     return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(scope, dataset))
 
 
-def _has_primary_identity(row: dict[str, Any], path: str) -> bool:
+def _has_primary_identity(row: JsonObject, path: str) -> bool:
     """Return whether a row has a primary identity: in the field at ``path``, or in the identityMap at ``path``."""
     value: Any = row
     for part in path[1:].split("/"):

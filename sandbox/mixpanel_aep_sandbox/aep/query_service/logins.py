@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES
 from mixpanel_aep_sandbox.aep.core.gateway import CREDENTIALS, TOKENS, token_key
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.errors import NO_TABLES, NOT_ALLOWED, WRONG_PASSWORD, SqlError
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 NON_EXPIRING = "aep/query-credentials"
@@ -62,7 +62,7 @@ def _token_org(state: SandboxState, token: str) -> str | None:
     held = state.store.get(TOKENS, token_key(token))
     if held is None or held["expires"] <= state.clock.milliseconds():
         return None
-    client: dict[str, Any] = state.store.get(CREDENTIALS, held["client_id"]) or {}
+    client: JsonObject = state.store.get(CREDENTIALS, held["client_id"]) or {}
     return client.get("org")
 
 

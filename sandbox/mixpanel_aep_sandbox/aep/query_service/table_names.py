@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 TABLE_TAG = "adobe/pqs/table"
 
@@ -32,7 +32,7 @@ def tables_of(scope: AepSandboxScope) -> dict[str, str]:
     return found
 
 
-def table_of(dataset: dict[str, Any]) -> str | None:
+def table_of(dataset: JsonObject) -> str | None:
     """Return the name in a dataset's tag; None if it was removed."""
     values = dataset.get("tags", {}).get(TABLE_TAG) or [None]
     return values[0] if isinstance(values[0], str) else None

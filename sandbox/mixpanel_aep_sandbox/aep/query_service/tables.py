@@ -17,6 +17,7 @@ from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
 from mixpanel_aep_sandbox.aep.query_service.statements import words
 from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
 """Every column, except the star of ``count(*)``."""
@@ -27,7 +28,7 @@ class BatchFile:
     """A Parquet file of an active batch, and the number of the batch's rows in the files before it."""
 
     path: Path
-    batch: dict[str, Any]
+    batch: JsonObject
     rows_before: int
 
 
@@ -67,10 +68,10 @@ class _Source:
 
     scope: AepSandboxScope
     dataset: str
-    resolved: dict[str, Any]
+    resolved: JsonObject
     narrow: bool
 
-    def file(self, batch: dict[str, Any], number: int) -> Path:
+    def file(self, batch: JsonObject, number: int) -> Path:
         return (narrow_file if self.narrow else dataset_file)(self.scope, batch, number)
 
     def schema(self) -> Any:

@@ -65,7 +65,7 @@ def _moment(value: datetime, oid: int) -> str:
     return text.replace(tzinfo=None).isoformat(" ") + ("+00" if oid == TIMESTAMPTZ else "")
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
@@ -77,7 +77,7 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _part(value: Any, special: str, *, null: str) -> str:
+def _part(value: object, special: str, *, null: str) -> str:
     """Return a member of a struct or list, in quotes if it would be ambiguous.
 
     Structs look like ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists as in

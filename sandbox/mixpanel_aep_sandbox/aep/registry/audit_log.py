@@ -11,17 +11,17 @@ from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _NOT_AUDITED = ("version", "meta:registryMetadata")
-Json = dict[str, Any]
 
 
-def audit_log(scope: AepSandboxScope, key: str) -> list[Json]:
+def audit_log(scope: AepSandboxScope, key: str) -> list[JsonObject]:
     """Return the changes of a resource, the latest first."""
     return [body for _, body in reversed(scope.items(_kind(key)))]
 
 
-def note_change(call: Call, before: Json, after: Json) -> None:
+def note_change(call: Call, before: JsonObject, after: JsonObject) -> None:
     """Log an update for the resource itself and for those that refer to it.
 
     ``before`` is empty for a new resource.
@@ -44,7 +44,7 @@ def note_change(call: Call, before: Json, after: Json) -> None:
         scope.put(_kind(each), str(scope.count(_kind(each))), {"id": each, **entry})
 
 
-def _audited(body: Json) -> Json:
+def _audited(body: JsonObject) -> JsonObject:
     return {name: value for name, value in body.items() if name not in _NOT_AUDITED}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -20,9 +19,9 @@ from mixpanel_aep_sandbox.aep.registry.transfer import import_resources
 from mixpanel_aep_sandbox.aep.registry.validation.evolution import in_use, refuse_breaking
 from mixpanel_aep_sandbox.aep.registry.validation.profile import check_union
 from mixpanel_aep_sandbox.aep.registry.validation.resources import check_resource
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _READ_ONLY = ("$id", "meta:altId", "meta:resourceType")
-Json = dict[str, Any]
 
 
 def create(call: Call, kind: str) -> Response:
@@ -77,7 +76,7 @@ def import_all(call: Call) -> Response:
     return JSONResponse(made)
 
 
-def _save(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
+def _save(call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True) -> JsonObject:
     scope = call.scope
     guarded = in_use(scope, body["$id"]) if before else {}
     body = check_resource(scope, body)

@@ -15,12 +15,12 @@ from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS
 from mixpanel_aep_sandbox.aep.registry import accept
 from mixpanel_aep_sandbox.aep.registry.listing import filtered, links_of, paged
 from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_descriptor, refuse_locked
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST = 4000
 """Maximum number of descriptors in an AEP sandbox."""
 _KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
-Json = dict[str, Any]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
@@ -40,7 +40,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.refuse("/global/descriptors/{id:key}", "GET")
 
 
-def _find_descriptor(call: Call) -> Json:
+def _find_descriptor(call: Call) -> JsonObject:
     body = call.scope.get(DESCRIPTORS, call.path("id"))
     if body is None:
         raise problem(404, f"Object {call.path('id')} not found")
@@ -56,7 +56,7 @@ def _lookup(call: Call) -> Response:
     return JSONResponse(_find_descriptor(call))
 
 
-def _list(call: Call, bodies: list[Json]) -> Response:
+def _list(call: Call, bodies: list[JsonObject]) -> Response:
     shape, paging = accept.descriptors(call.request.headers.get("accept"))
     if paging:
         chosen, page = paged(call, bodies)
@@ -69,7 +69,7 @@ def _list(call: Call, bodies: list[Json]) -> Response:
     return JSONResponse(by_type)
 
 
-def _shaped(body: Json, shape: str) -> Any:
+def _shaped(body: JsonObject, shape: str) -> Any:
     return {"id": body["@id"], "link": f"/tenant/descriptors/{body['@id']}", "full": body}[shape]
 
 
@@ -92,7 +92,7 @@ def _delete(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def _save(call: Call, key: str, before: Json | None) -> Json:
+def _save(call: Call, key: str, before: JsonObject | None) -> JsonObject:
     scope, given, now = call.scope, call.object(), call.scope.now
     check_descriptor(scope, given, key)
     body = {

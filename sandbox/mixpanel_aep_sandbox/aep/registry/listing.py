@@ -18,13 +18,13 @@ from mixpanel_aep_sandbox.aep.registry import accept
 from mixpanel_aep_sandbox.aep.registry.composition.unions import summarize_union, unions
 from mixpanel_aep_sandbox.aep.registry.composition.views import show
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MOST = 300
 _MOST_LIMIT = 500
 _DEFAULT_ORDER = "updated"
 _COMMA = re.compile(r",(?=[@$A-Za-z_][\w:@$.-]*(?:==|!=|<=|>=|[<>~]|,|$))")
 """A comma between two filters; a comma inside a value is followed by other text."""
-Json = dict[str, Any]
 
 
 def list_resources(call: Call, container: str, segment: str, kind: str) -> Response:
@@ -48,7 +48,7 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     return JSONResponse({"results": results, "_page": page, "_links": links})
 
 
-def links_of(call: Call, path: str, page: Json) -> Json:
+def links_of(call: Call, path: str, page: JsonObject) -> JsonObject:
     """Return ``next``: the address of the next page."""
     if page["next"] is None:
         return {"next": None}
@@ -58,13 +58,13 @@ def links_of(call: Call, path: str, page: Json) -> Json:
     return {"next": {"href": call.url(_with_query(f"{REGISTRY}/{path}", query))}}
 
 
-def filtered(call: Call, bodies: list[Json]) -> list[Json]:
+def filtered(call: Call, bodies: list[JsonObject]) -> list[JsonObject]:
     """Return the bodies that pass every ``property`` filter; commas separate filters too (OAS:schema-registry.yaml)."""
     given = call.request.query_params.getlist("property")
     return keep_matching(bodies, [part for text in given for part in _COMMA.split(text) if part])
 
 
-def paged(call: Call, bodies: list[Json]) -> tuple[list[Json], Json]:
+def paged(call: Call, bodies: list[JsonObject]) -> tuple[list[JsonObject], JsonObject]:
     """Return the requested page of ``bodies``, and ``_page``. Raises Problem 400 for invalid parameters."""
     params = call.request.query_params
     bodies = filtered(call, bodies)
@@ -98,14 +98,14 @@ def _limit(text: str | None) -> int:
     return min(int(text) or _MOST, _MOST)
 
 
-def _ordered(bodies: list[Json], order: str) -> list[Json]:
+def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
     for name in reversed(order.split(",")):
         plain = name.lstrip("-+")
         bodies = sorted(bodies, key=lambda body: sort_key(_value(body, plain)), reverse=name.startswith("-"))
     return bodies
 
 
-def _bodies_after(bodies: list[Json], primary: str, start: str) -> list[Json]:
+def _bodies_after(bodies: list[JsonObject], primary: str, start: str) -> list[JsonObject]:
     """Return the bodies strictly after ``start`` in the primary order."""
     name, edge = primary.lstrip("-+"), sort_key(start)
     if primary.startswith("-"):
@@ -113,7 +113,7 @@ def _bodies_after(bodies: list[Json], primary: str, start: str) -> list[Json]:
     return [body for body in bodies if sort_key(_value(body, name)) > edge]
 
 
-def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
+def _page_size(bodies: list[JsonObject], primary: str, limit: int) -> int:
     """Return the size of the page.
 
     ``limit`` is a hint: bodies with the same value stay together, as ``start`` is a value.
@@ -126,7 +126,7 @@ def _page_size(bodies: list[Json], primary: str, limit: int) -> int:
     return size
 
 
-def _value(body: Json, name: str) -> Any:
+def _value(body: JsonObject, name: str) -> Any:
     """Return a property of a body; ``created`` and ``updated`` are in the metadata."""
     found = value_at(body, name)
     if found is None and name in ("created", "updated"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
@@ -14,11 +12,10 @@ from mixpanel_aep_sandbox.aep.registry import accept
 from mixpanel_aep_sandbox.aep.registry.composition.unions import unions
 from mixpanel_aep_sandbox.aep.registry.composition.views import show
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_alt_id, standard_by_id
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-Json = dict[str, Any]
 
-
-def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> Json:
+def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> JsonObject:
     """Return a resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
     body = _find_global(key) if container == "global" else _find_in_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:
@@ -26,7 +23,7 @@ def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> 
     return body
 
 
-def find_anywhere(scope: AepSandboxScope, key: str) -> Json:
+def find_anywhere(scope: AepSandboxScope, key: str) -> JsonObject:
     """Return a resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
     body = _find_in_tenant(scope, key) or _find_global(key)
     if body is None:
@@ -49,11 +46,11 @@ def lookup(call: Call, container: str, kind: str) -> Response:
     return JSONResponse(show(call.scope, find_by_key(call.scope, key, container, kind), view))
 
 
-def _find_global(key: str) -> Json | None:
+def _find_global(key: str) -> JsonObject | None:
     return standard_by_id().get(key) or standard_by_alt_id().get(key)
 
 
-def _find_in_tenant(scope: AepSandboxScope, key: str) -> Json | None:
+def _find_in_tenant(scope: AepSandboxScope, key: str) -> JsonObject | None:
     found = scope.get(RESOURCES, key)
     if found is None and key.startswith(f"_{scope.tenant}."):
         _, kind, token = [*key.split(".", 2), "", ""][:3]

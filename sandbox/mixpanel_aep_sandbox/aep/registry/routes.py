@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -21,6 +20,7 @@ from mixpanel_aep_sandbox.aep.registry.lookup import find_anywhere, lookup
 from mixpanel_aep_sandbox.aep.registry.sample_data import sample
 from mixpanel_aep_sandbox.aep.registry.stats import stats
 from mixpanel_aep_sandbox.aep.registry.transfer import export_resource
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 KINDS = {
@@ -78,5 +78,5 @@ def _export(call: Call) -> Response:
 
 
 def _audit_log(call: Call) -> Response:
-    resource: dict[str, Any] = find_anywhere(call.scope, call.path("id"))
+    resource: JsonObject = find_anywhere(call.scope, call.path("id"))
     return JSONResponse(audit_log(call.scope, resource["$id"]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import LIMITS
 from mixpanel_aep_sandbox.aep.registry.pattern_text import text_for
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _TEXTS = {
     "date": "2018-11-12",
@@ -26,10 +27,9 @@ _TEXTS = {
     "json-pointer": "/json-pointer",
     "regex": "regex",
 }
-Json = dict[str, Any]
 
 
-def sample(field: Json) -> Any:
+def sample(field: JsonObject) -> Any:
     """Return a value of a resolved field; for a whole schema, a row.
 
     If no text is found that matches a field's pattern, return any text, as the documented example has "string" [I].
@@ -47,7 +47,7 @@ def sample(field: Json) -> Any:
     return _number(field, kind) if kind in ("integer", "number") else _text(field)
 
 
-def _text(field: Json) -> str:
+def _text(field: JsonObject) -> str:
     """Return an allowed value, an example, or a text of the right form and length."""
     for given in (field.get("default"), *field.get("enum", []), *field.get("meta:enum", [])):
         if isinstance(given, str) and given and _fits(field, given):
@@ -63,7 +63,7 @@ def _text(field: Json) -> str:
     return text.ljust(field.get("minLength", 0), "x")[: field.get("maxLength", len(text) + 10_000)]
 
 
-def _number(field: Json, kind: str) -> int | float:
+def _number(field: JsonObject, kind: str) -> int | float:
     """Return 42, or the nearest number within the limits."""
     low, high = field.get("minimum", -math.inf), field.get("maximum", math.inf)
     above, below = field.get("exclusiveMinimum", -math.inf), field.get("exclusiveMaximum", math.inf)
@@ -79,8 +79,8 @@ def _number(field: Json, kind: str) -> int | float:
     return int(min(max(42, low), high))
 
 
-def _fits(field: Json, value: Any) -> bool:
+def _fits(field: JsonObject, value: object) -> bool:
     import jsonschema_rs  # imported late, for a quick start
 
-    limits: Json = {name: field[name] for name in ("type", *LIMITS) if name in field}
+    limits: JsonObject = {name: field[name] for name in ("type", *LIMITS) if name in field}
     return bool(jsonschema_rs.Draft7Validator(limits, validate_formats=True).is_valid(value))

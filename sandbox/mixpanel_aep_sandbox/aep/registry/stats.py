@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _RECENT = 10
 _MOMENT = "%a %b %d %Y %H:%M:%S GMT+0000 (UTC)"
-Json = dict[str, Any]
 
 
 def stats(call: Call) -> Response:
@@ -23,10 +22,10 @@ def stats(call: Call) -> Response:
     kinds = [body["meta:resourceType"] for body in held]
     counts = {kind: kinds.count(kind) for kind in ("schemas", "mixins", "datatypes", "classes")}
     enabled = {body["meta:class"] for body in held if "union" in body.get("meta:immutableTags", [])}
-    usage: dict[str, list[Json]] = {}
+    usage: dict[str, list[JsonObject]] = {}
     for body in held:
         if "meta:class" in body:
-            short: Json = {key: body[key] for key in ("$id", "title", "description") if key in body}
+            short: JsonObject = {key: body[key] for key in ("$id", "title", "description") if key in body}
             usage.setdefault(body["meta:class"], []).append(short)
 
     return JSONResponse(
@@ -41,13 +40,13 @@ def stats(call: Call) -> Response:
     )
 
 
-def _recent(scope: AepSandboxScope, held: list[Json], moment: str, name: str) -> list[Json]:
+def _recent(scope: AepSandboxScope, held: list[JsonObject], moment: str, name: str) -> list[JsonObject]:
     """Return the last created or updated resources, newest first."""
     newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
     return [{**_short(scope, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
 
 
-def _short(scope: AepSandboxScope, body: Json) -> Json:
+def _short(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
     short = {key: body[key] for key in keys if key in body}
     if "meta:class" in body:
@@ -55,7 +54,7 @@ def _short(scope: AepSandboxScope, body: Json) -> Json:
     return short
 
 
-def _ms(body: Json, moment: str) -> int:
+def _ms(body: JsonObject, moment: str) -> int:
     return int(body["meta:registryMetadata"][moment])
 
 

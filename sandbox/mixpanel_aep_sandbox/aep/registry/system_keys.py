@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.registry.standard.notation import LIBRARY_VERSION
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _GUIDE_NAMES = {"repo:createdDate": "repo:createDate", "xdm:createdUserId": "xdm:repositoryCreatedBy"}
 _GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", "meta:globalLibVersion")
-Json = dict[str, Any]
 
 
-def with_ids(call: Call, body: Json, kind: str, token: str) -> Json:
+def with_ids(call: Call, body: JsonObject, kind: str, token: str) -> JsonObject:
     """Return ``body`` with the ids of a resource of the tenant."""
     tenant = call.scope.tenant
     return {
@@ -29,7 +28,9 @@ def with_ids(call: Call, body: Json, kind: str, token: str) -> Json:
     }
 
 
-def with_metadata(call: Call, body: Json, before: Json | None, *, raised: bool = True) -> Json:
+def with_metadata(
+    call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True
+) -> JsonObject:
     """Return ``body`` with metadata and a version, which is ``raised`` above that of ``before``."""
     scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0
@@ -48,7 +49,7 @@ def with_metadata(call: Call, body: Json, before: Json | None, *, raised: bool =
     return {**body, "meta:registryMetadata": _metadata(call, body, before)}
 
 
-def written(call: Call, body: Json) -> Json:
+def written(call: Call, body: JsonObject) -> JsonObject:
     """Return a resource as the response to its creation or change shows it."""
     guide = AepSettings.of(call.scope.state).registry_write_names == "guide"
     if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
@@ -60,7 +61,7 @@ def written(call: Call, body: Json) -> Json:
     return {**body, "meta:registryMetadata": shown}
 
 
-def _metadata(call: Call, body: Json, before: Json | None) -> Json:
+def _metadata(call: Call, body: JsonObject, before: JsonObject | None) -> JsonObject:
     old, now = (before or {}).get("meta:registryMetadata", {}), call.scope.now
     return {
         "repo:createdDate": old.get("repo:createdDate", now),

@@ -10,25 +10,25 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import closure, references
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _PLACEHOLDER = "<XDM_TENANTID_PLACEHOLDER>"
 _OWN = ("imsOrg", "meta:registryMetadata", "meta:containerId", "meta:tenantNamespace", "meta:immutableTags")
 """Keys that belong to the AEP sandbox of a resource: they are not exported."""
 _KINDS = ("schemas", "mixins", "classes", "datatypes")
-Json = dict[str, Any]
 
 
-def export_resource(scope: AepSandboxScope, resource: Json) -> list[Json]:
+def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonObject]:
     """Return a resource after its dependencies, without the tenant's id; Adobe's own resources are not exported."""
     bodies = closure(scope, resource["$id"]) or [resource]
     kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
     # The id occurs in URIs and, after an underscore, in names; nowhere as a part of a longer word.
     tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(scope.tenant)}\b")
-    renamed: list[Json] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
+    renamed: list[JsonObject] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
     return renamed
 
 
-def import_resources(scope: AepSandboxScope, payload: Any) -> list[Json]:
+def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject]:
     """Return the resources of an export payload under this tenant's names, each after its dependencies.
 
     Raises Problem 400 for a malformed resource, or one whose ``$id`` exists.
@@ -36,7 +36,7 @@ def import_resources(scope: AepSandboxScope, payload: Any) -> list[Json]:
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")
     bodies = _rewritten(payload, lambda text: text.replace(_PLACEHOLDER, scope.tenant))
-    by_id: dict[str, Json] = {}
+    by_id: dict[str, JsonObject] = {}
     for body in bodies:
         key = _checked_id(scope, body)
         if key in by_id or scope.get(RESOURCES, key) is not None:
@@ -45,7 +45,7 @@ def import_resources(scope: AepSandboxScope, payload: Any) -> list[Json]:
     return _sorted(by_id)
 
 
-def _checked_id(scope: AepSandboxScope, body: Any) -> str:
+def _checked_id(scope: AepSandboxScope, body: object) -> str:
     if not isinstance(body, dict):
         raise problem(400, "Every exported resource must be an object.")
     kind, key = body.get("meta:resourceType"), body.get("$id")
@@ -56,8 +56,8 @@ def _checked_id(scope: AepSandboxScope, body: Any) -> str:
     return key
 
 
-def _sorted(by_id: dict[str, Json]) -> list[Json]:
-    ordered: dict[str, Json] = {}
+def _sorted(by_id: dict[str, JsonObject]) -> list[JsonObject]:
+    ordered: dict[str, JsonObject] = {}
 
     def visit(key: str, above: tuple[str, ...]) -> None:
         for ref in references(by_id[key]):
@@ -71,5 +71,5 @@ def _sorted(by_id: dict[str, Json]) -> list[Json]:
     return list(ordered.values())
 
 
-def _rewritten(bodies: list[Json], change: Callable[[str], str]) -> Any:
+def _rewritten(bodies: list[JsonObject], change: Callable[[str], str]) -> Any:
     return json.loads(change(json.dumps(bodies)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, StrictStr
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
@@ -54,7 +55,7 @@ class Annotations:
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
 
-    def all(self, app_request: AppRequest) -> dict[str, Any]:
+    def all(self, app_request: AppRequest) -> JsonObject:
         """Return the annotations of a project, or of a range of days."""
         project, params = app_request.project(), merged_parameters(app_request.request.query_params)
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
@@ -64,7 +65,7 @@ class Annotations:
             [self._entry(project, body) for body in found if first <= body["date"][:10] <= last]
         )
 
-    def create(self, app_request: AppRequest) -> dict[str, Any]:
+    def create(self, app_request: AppRequest) -> JsonObject:
         """Create an annotation."""
         project = app_request.edited_project()
         given = read_model(app_request.body, Annotation)
@@ -77,12 +78,12 @@ class Annotations:
         body = {**given.model_dump(), "user": {**user, "last_name": ""}}
         return self._documents.add(project_id, "annotation", body)
 
-    def get(self, app_request: AppRequest) -> dict[str, Any]:
+    def get(self, app_request: AppRequest) -> JsonObject:
         """Return one annotation."""
         project = app_request.project()
         return _success_body(self._entry(project, self._one(app_request, project.id)))
 
-    def patch(self, app_request: AppRequest) -> dict[str, Any]:
+    def patch(self, app_request: AppRequest) -> JsonObject:
         """Change an annotation."""
         project = app_request.edited_project()
         body = self._one(app_request, project.id)
@@ -92,19 +93,19 @@ class Annotations:
         self._documents.put(project.id, "annotation", str(body["id"]), body)
         return _success_body(self._entry(project, body))
 
-    def delete(self, app_request: AppRequest) -> dict[str, Any]:
+    def delete(self, app_request: AppRequest) -> JsonObject:
         """Delete an annotation."""
         project = app_request.edited_project()
         body = self._one(app_request, project.id)
         self._documents.replace(project.id, "annotation", [str(body["id"])], {})
         return _success_body({"id": body["id"]})
 
-    def tags(self, app_request: AppRequest) -> list[dict[str, Any]]:
+    def tags(self, app_request: AppRequest) -> list[JsonObject]:
         """Return all tags without the envelope of other responses, as in the reference."""
         project = app_request.edited_project()
         return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
 
-    def create_tag(self, app_request: AppRequest) -> dict[str, Any]:
+    def create_tag(self, app_request: AppRequest) -> JsonObject:
         """Create a tag."""
         project = app_request.edited_project()
         given = read_model(app_request.body, NewTag)
@@ -122,7 +123,7 @@ class Annotations:
             if self._documents.get(project_id, "annotation_tag", str(number)) is None:
                 raise MixpanelError(400, f"Annotation tag {number} not found.")
 
-    def _entry(self, project: Project, body: Document) -> dict[str, Any]:
+    def _entry(self, project: Project, body: Document) -> JsonObject:
         names = {tag["id"]: tag["name"] for tag in self._documents.all(project.id, "annotation_tag")}
         tags = [{"id": number, "name": names[number]} for number in body["tags"] if number in names]
         with_project = project.switches.annotation_entry == "with_project"
@@ -135,10 +136,10 @@ class Annotations:
             "tags": tags,
         }
 
-    def _tag(self, project_id: int, body: Document) -> dict[str, Any]:
+    def _tag(self, project_id: int, body: Document) -> JsonObject:
         used = any(body["id"] in found["tags"] for found in self._documents.all(project_id, "annotation"))
         return {"id": body["id"], "name": body["name"], "project_id": project_id, "has_annotations": used}
 
 
-def _success_body(results: Any) -> dict[str, Any]:
+def _success_body(results: object) -> JsonObject:
     return {"status": "ok", "results": results}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.store import Document
 from mixpanel_aep_sandbox.mixpanel.app_api.lexicon_validation import EntityType, Entry, Schema, Upload
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
@@ -38,19 +38,19 @@ class Lexicon:
         with self._lock:
             self._updates.clear()
 
-    def all(self, app_request: AppRequest) -> dict[str, Any]:
+    def all(self, app_request: AppRequest) -> JsonObject:
         """Return all schemas of a project."""
         project = self._authorize(app_request)
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
-    def schemas_of_entity(self, app_request: AppRequest) -> dict[str, Any]:
+    def schemas_of_entity(self, app_request: AppRequest) -> JsonObject:
         """Return the Lexicon schemas of an entity type, optionally of one entity name only."""
         project, entity = self._authorize(app_request), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
         found = [body for body in self._schemas_of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
-    def one(self, app_request: AppRequest) -> dict[str, Any]:
+    def one(self, app_request: AppRequest) -> JsonObject:
         """Return one schema."""
         project, entity, name = self._authorize(app_request), _entity(app_request), _name(app_request)
         found = self._documents.get(project.id, "schema", schema_key(entity, name))
@@ -60,7 +60,7 @@ class Lexicon:
             return dict(found["schemaJson"])
         return {"results": found["schemaJson"], "status": "ok"}
 
-    def upload(self, app_request: AppRequest) -> dict[str, Any]:
+    def upload(self, app_request: AppRequest) -> JsonObject:
         """Create or replace schemas; with ``truncate``, delete all others."""
         project = self._authorize(app_request, edit=True)
         upload = read_model(app_request.body, Upload)
@@ -70,7 +70,7 @@ class Lexicon:
         deleted = self._replace(project, self._schemas_of(project) if upload.truncate else [], upload.entries)
         return {"results": {"added": len(upload.entries), "deleted": deleted}, "status": "ok"}
 
-    def upload_one(self, app_request: AppRequest) -> dict[str, Any]:
+    def upload_one(self, app_request: AppRequest) -> JsonObject:
         """Create or replace one schema."""
         project, entity, name = (
             self._authorize(app_request, edit=True),
@@ -84,18 +84,18 @@ class Lexicon:
         self._replace(project, [], [entry])
         return {"status": "ok"}
 
-    def delete_all(self, app_request: AppRequest) -> dict[str, Any]:
+    def delete_all(self, app_request: AppRequest) -> JsonObject:
         """Delete all schemas."""
         project = self._authorize(app_request, edit=True)
         return _deleted(self._replace(project, self._schemas_of(project)))
 
-    def delete_entity(self, app_request: AppRequest) -> dict[str, Any]:
+    def delete_entity(self, app_request: AppRequest) -> JsonObject:
         """Delete the Lexicon schemas of an entity type, optionally of one entity name only."""
         project, entity = self._authorize(app_request, edit=True), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
         return _deleted(self._replace(project, self._schemas_of(project, entity, name)))
 
-    def delete_one(self, app_request: AppRequest) -> dict[str, Any]:
+    def delete_one(self, app_request: AppRequest) -> JsonObject:
         """Delete one schema."""
         project, entity, name = (
             self._authorize(app_request, edit=True),
@@ -154,5 +154,5 @@ def _name(app_request: AppRequest) -> str:
     return str(app_request.request.path_params["name"]).removesuffix("/")
 
 
-def _deleted(count: int) -> dict[str, Any]:
+def _deleted(count: int) -> JsonObject:
     return {"results": {"delete_count": count}, "status": "ok"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 EntityType = Literal["event", "profile"]
 
@@ -55,7 +57,7 @@ class Entry(_Form):
 
     entityType: EntityType
     name: StrictStr
-    schemaJson: dict[str, Any]
+    schemaJson: JsonObject
 
     @property
     def size(self) -> int:

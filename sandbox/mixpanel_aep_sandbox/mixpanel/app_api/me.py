@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
 from mixpanel_aep_sandbox.mixpanel.auth import requested_region
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
@@ -18,7 +17,7 @@ _PERMISSIONS = {
 }
 
 
-def me(app_request: AppRequest) -> dict[str, Any]:
+def me(app_request: AppRequest) -> JsonObject:
     """Return what a service account can see: its projects, their organisations and data views."""
     region, roles = requested_region(app_request.request), app_request.account.roles
     seen = [
@@ -32,12 +31,12 @@ def me(app_request: AppRequest) -> dict[str, Any]:
     return {"status": "ok", "results": _results(app_request.account, seen)}
 
 
-def workspaces(app_request: AppRequest) -> dict[str, Any]:
+def workspaces(app_request: AppRequest) -> JsonObject:
     """Return the data views (``/projects/{id}/workspaces/public``); a project of the sandbox has one."""
     return {"status": "ok", "results": [_workspace(app_request.project())]}
 
 
-def _results(account: Account, seen: list[Project]) -> dict[str, Any]:
+def _results(account: Account, seen: list[Project]) -> JsonObject:
     organizations = {
         str(p.organization_id): {
             "id": p.organization_id,
@@ -57,7 +56,7 @@ def _results(account: Account, seen: list[Project]) -> dict[str, Any]:
     }
 
 
-def _project(project: Project) -> dict[str, Any]:
+def _project(project: Project) -> JsonObject:
     return {
         "name": project.name,
         "organization_id": project.organization_id,
@@ -68,7 +67,7 @@ def _project(project: Project) -> dict[str, Any]:
     }
 
 
-def _workspace(project: Project) -> dict[str, Any]:
+def _workspace(project: Project) -> JsonObject:
     return {
         "id": _workspace_id(project),
         "name": "All Project Data",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppRequest
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.projects import Account, Project
@@ -61,7 +62,7 @@ class ServiceAccounts:
     An owner or admin of the organisation manages them; a project's list needs one of the project.
     """
 
-    def all(self, app_request: AppRequest) -> dict[str, Any]:
+    def all(self, app_request: AppRequest) -> JsonObject:
         """Return the accounts of an organisation."""
         return _success_body(
             [
@@ -70,13 +71,13 @@ class ServiceAccounts:
             ]
         )
 
-    def of_project(self, app_request: AppRequest) -> dict[str, Any]:
+    def of_project(self, app_request: AppRequest) -> JsonObject:
         """Return the accounts of a project."""
         project = app_request.managed_project()
         accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
         return _success_body([_member(app_request, account, project) for account in accounts])
 
-    def get(self, app_request: AppRequest) -> dict[str, Any]:
+    def get(self, app_request: AppRequest) -> JsonObject:
         """Return one account without the envelope of other responses, as in the reference."""
         return _read(
             app_request,
@@ -85,7 +86,7 @@ class ServiceAccounts:
             ),
         )
 
-    def create(self, app_request: AppRequest) -> dict[str, Any]:
+    def create(self, app_request: AppRequest) -> JsonObject:
         """Create an account. Only this response contains the secret, as ``token``."""
         organization = _managed_organization(app_request)
         new = read_model(app_request.body, New)
@@ -104,7 +105,7 @@ class ServiceAccounts:
         )
         return _success_body({"token": account.secret, **_read(app_request, account)})
 
-    def delete(self, app_request: AppRequest) -> dict[str, Any]:
+    def delete(self, app_request: AppRequest) -> JsonObject:
         """Delete an account."""
         account = _find_account(
             app_request, _managed_organization(app_request), app_request.number("service_account_id")
@@ -112,7 +113,7 @@ class ServiceAccounts:
         app_request.registry.delete_account(account.username)
         return {"status": "ok"}
 
-    def add_to_projects(self, app_request: AppRequest) -> dict[str, Any]:
+    def add_to_projects(self, app_request: AppRequest) -> JsonObject:
         """Add accounts to projects."""
         organization = _managed_organization(app_request)
         given = read_model(app_request.body, Additions)
@@ -122,7 +123,7 @@ class ServiceAccounts:
             app_request.registry.put_account(account.model_copy(update={"roles": {**account.roles, **roles}}))
         return {"status": "ok"}
 
-    def remove_from_projects(self, app_request: AppRequest) -> dict[str, Any]:
+    def remove_from_projects(self, app_request: AppRequest) -> JsonObject:
         """Remove accounts from projects."""
         organization = _managed_organization(app_request)
         given = read_model(app_request.body, Removals)
@@ -176,7 +177,7 @@ def _project(app_request: AppRequest, organization: int, number: int) -> Project
     return project
 
 
-def _read(app_request: AppRequest, account: Account) -> dict[str, Any]:
+def _read(app_request: AppRequest, account: Account) -> JsonObject:
     return {
         "id": account.id,
         "username": account.username,
@@ -188,7 +189,7 @@ def _read(app_request: AppRequest, account: Account) -> dict[str, Any]:
     }
 
 
-def _member(app_request: AppRequest, account: Account, project: Project) -> dict[str, Any]:
+def _member(app_request: AppRequest, account: Account, project: Project) -> JsonObject:
     role = account.roles[project.id]
     return {
         **_read(app_request, account),
@@ -206,5 +207,5 @@ def _iso(moment: datetime | None) -> str | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat(timespec="seconds")
 
 
-def _success_body(results: Any) -> dict[str, Any]:
+def _success_body(results: object) -> JsonObject:
     return {"status": "ok", "results": results}

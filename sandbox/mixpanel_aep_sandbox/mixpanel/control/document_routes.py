@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.app_api.annotations import Annotation, Annotations
 from mixpanel_aep_sandbox.mixpanel.app_api.lexicon_validation import Entry
@@ -29,7 +30,7 @@ from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 class _Items(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    items: list[dict[str, Any]] = Field(max_length=100_000)
+    items: list[JsonObject] = Field(max_length=100_000)
 
 
 class DocumentRoutes:
@@ -45,7 +46,7 @@ class DocumentRoutes:
     def router(self) -> APIRouter:
         """Return the routes."""
         routes = APIRouter()
-        kinds: tuple[tuple[str, Kind, Callable[[int, dict[str, Any]], None]], ...] = (
+        kinds: tuple[tuple[str, Kind, Callable[[int, JsonObject], None]], ...] = (
             ("/profiles", "profile", self._put_profile),
             ("/cohorts", "cohort", self._put_cohort),
             ("/funnels", "funnel", self._put_funnel),
@@ -77,7 +78,7 @@ class DocumentRoutes:
         return endpoint
 
     def _get(self, kind: Kind) -> Callable[[Project, bytes], Any]:
-        def answer(project: Project, _body: bytes) -> list[dict[str, Any]]:
+        def answer(project: Project, _body: bytes) -> list[JsonObject]:
             if kind != "profile":
                 return self._documents.all(project.id, kind)
             found = self._profiles.of(project, self._state.clock.milliseconds()).values()
@@ -85,7 +86,7 @@ class DocumentRoutes:
 
         return answer
 
-    def _post(self, put: Callable[[int, dict[str, Any]], None]) -> Callable[[Project, bytes], Any]:
+    def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], Any]:
         def answer(project: Project, body: bytes) -> dict[str, int]:
             items = read_model(body, _Items).items
             with self._state.store.transaction():
@@ -98,22 +99,22 @@ class DocumentRoutes:
     def _delete(self, kind: Kind) -> Callable[[Project, bytes], Any]:
         return lambda project, _body: {"deleted": self._documents.clear(project.id, kind)}
 
-    def _put_profile(self, project_id: int, item: dict[str, Any]) -> None:
+    def _put_profile(self, project_id: int, item: JsonObject) -> None:
         self._profiles.add(project_id, read_model(item, Profile))
 
-    def _put_cohort(self, project_id: int, item: dict[str, Any]) -> None:
+    def _put_cohort(self, project_id: int, item: JsonObject) -> None:
         cohort = read_model(item, Cohort)
         cohort.members({})  # raises an error for an invalid expression
         self._documents.put(project_id, "cohort", str(cohort.id), cohort.model_dump(mode="json"))
 
-    def _put_funnel(self, project_id: int, item: dict[str, Any]) -> None:
+    def _put_funnel(self, project_id: int, item: JsonObject) -> None:
         funnel = read_model(item, Funnel)
         self._documents.put(project_id, "funnel", str(funnel.id), funnel.model_dump(mode="json"))
 
-    def _put_annotation(self, project_id: int, item: dict[str, Any]) -> None:
+    def _put_annotation(self, project_id: int, item: JsonObject) -> None:
         self._annotations.add(project_id, read_model(item, Annotation))
 
-    def _put_schema(self, project_id: int, item: dict[str, Any]) -> None:
+    def _put_schema(self, project_id: int, item: JsonObject) -> None:
         entry = read_model(item, Entry)
         self._documents.put(
             project_id, "schema", schema_key(entry.entityType, entry.name), entry.model_dump()

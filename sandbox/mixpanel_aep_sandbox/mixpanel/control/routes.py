@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.control.event_validation import IntakeError, read
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
@@ -92,7 +93,7 @@ class ControlRoutes:
             routes.add_api_route(path, endpoint, methods=[method], response_model=None)
         return routes
 
-    def projects(self) -> list[dict[str, Any]]:
+    def projects(self) -> list[JsonObject]:
         """Return all projects, without secrets."""
         return [project.model_dump(mode="json", exclude=_HIDDEN) for project in self._registry.projects()]
 
@@ -108,7 +109,7 @@ class ControlRoutes:
             self._registry.put_account(self._account(project, account))
         return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
 
-    def _changed(self, given: ProjectIn) -> dict[str, Any]:
+    def _changed(self, given: ProjectIn) -> JsonObject:
         """Return a project's fields after the change; settings that have fields are changed field by field."""
         before = self._registry.project(given.id)
         known = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
@@ -129,7 +130,7 @@ class ControlRoutes:
             **given.model_dump(exclude={"role"}),
         )
 
-    def delete_project(self, project_id: int) -> dict[str, Any]:
+    def delete_project(self, project_id: int) -> JsonObject:
         """Delete a project and its data: a new project of this id begins empty. The log of exports is kept."""
         self._forget(project_id)
         return {"deleted": project_id}
@@ -180,24 +181,24 @@ class ControlRoutes:
             return JSONResponse({"error": str(refusal)}, status_code=422)
         return JSONResponse({"rules": len(self._event_store.rules.of(project_id))})
 
-    def rules(self, project_id: int) -> list[dict[str, Any]]:
+    def rules(self, project_id: int) -> list[JsonObject]:
         """Return the rules of a project."""
         return [
             rule.model_dump(mode="json", by_alias=True) for rule in self._event_store.rules.of(project_id)
         ]
 
-    def accounts(self) -> list[dict[str, Any]]:
+    def accounts(self) -> list[JsonObject]:
         """Return all service accounts, without secrets."""
         return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
 
-    def delete_account(self, username: str) -> dict[str, Any]:
+    def delete_account(self, username: str) -> JsonObject:
         """Delete a service account."""
         self._registry.delete_account(username)
         return {"deleted": username}
 
     def exports(
         self, project_id: int | None = None, from_date: str = "", to_date: str = ""
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """Return the complete exports: parameters, time, and the digest of the bytes sent."""
         return self._export_log.exports(project_id, from_date, to_date)
 

@@ -9,8 +9,9 @@ import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
 
@@ -40,7 +41,7 @@ class ExportLog:
         }
         return ExportRecording(self, path, about)
 
-    def keep(self, about: dict[str, Any], pending: Path, digest: str) -> None:
+    def keep(self, about: JsonObject, pending: Path, digest: str) -> None:
         """Store a complete export: name its bytes by their digest, and log its parameters."""
         with self._lock:
             if pending.exists():
@@ -49,7 +50,7 @@ class ExportLog:
             at = self._state.clock.now().isoformat(timespec="milliseconds")
             self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
 
-    def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[dict[str, Any]]:
+    def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[JsonObject]:
         """Return the complete exports whose days are within the given days, oldest first."""
         return [
             body
@@ -76,7 +77,7 @@ class ExportLog:
 class ExportRecording:
     """The bytes of a running export; discarded unless the client receives all of them."""
 
-    def __init__(self, owner: ExportLog, path: Path, about: dict[str, Any]) -> None:
+    def __init__(self, owner: ExportLog, path: Path, about: JsonObject) -> None:
         self._owner, self._path, self._about = owner, path, about
         self._digest = hashlib.sha256()
         self._suffix = ""
@@ -101,7 +102,7 @@ class ExportRecording:
 
 def _entry(number: int, line: bytes) -> bytes:
     try:
-        entry: dict[str, Any] = {"export": number, "line": line.decode("utf-8")}
+        entry: JsonObject = {"export": number, "line": line.decode("utf-8")}
     except UnicodeDecodeError:
         entry = {"export": number, "line_base64": base64.b64encode(line).decode()}
     return json.dumps(entry, ensure_ascii=False).encode() + b"\n"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mixpanel_aep_sandbox.core import compression as gzipped
 from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.auth import (
     authenticate,
@@ -139,7 +139,7 @@ class _Reading:
         )
         return without_properties(line, self.hidden) if self.hidden else line
 
-    def _as_filtered(self, event: dict[str, Any]) -> dict[str, Any]:
+    def _as_filtered(self, event: JsonObject) -> JsonObject:
         """Return the event in the form on which ``where`` is evaluated, by the project's switches."""
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):

@@ -9,6 +9,7 @@ import string
 from dataclasses import dataclass
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import milliseconds
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, render_line, row_of
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
@@ -29,7 +30,7 @@ class Arrival:
     imported: bool
 
 
-def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Row:
+def stored_row(project: Project, record: JsonObject, arrival: Arrival) -> Row:
     """Return the row of a valid event."""
     given = record["properties"]
     in_bytes = project.switches.truncation == "bytes"
@@ -56,12 +57,12 @@ def stored_row(project: Project, record: dict[str, Any], arrival: Arrival) -> Ro
     return row._replace(time_ms=shown_ms)
 
 
-def is_ignored(record: dict[str, Any]) -> bool:
+def is_ignored(record: JsonObject) -> bool:
     """Return whether an event has ``$ignore``, a reserved property: the event is not stored."""
     return record["properties"].get("$ignore") is True
 
 
-def _distinct_id(properties: dict[str, Any], arrival: Arrival) -> Any:
+def _distinct_id(properties: JsonObject, arrival: Arrival) -> Any:
     """Return the id as sent, else from the event's identities, else a hash of the client's address."""
     if properties.get("distinct_id") is not None:
         return properties["distinct_id"]
@@ -76,7 +77,7 @@ def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
-def _shorten_values(value: Any, in_bytes: bool) -> Any:
+def _shorten_values(value: object, in_bytes: bool) -> Any:
     if isinstance(value, str):
         return _cut_text(value, in_bytes)
     if isinstance(value, list):
@@ -93,5 +94,5 @@ def _cut_text(text: str, in_bytes: bool) -> str:
     return text[:_LONGEST]
 
 
-def _raw(value: Any) -> bytes:
+def _raw(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

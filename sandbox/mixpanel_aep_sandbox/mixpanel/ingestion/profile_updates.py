@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 MOST_UPDATE_BYTES = 1024 * 1024
-Properties = dict[str, Any]
+Properties = JsonObject
 Change = Callable[[Properties, Any], Properties]
 Form = Callable[[Any], bool]
 
 
-def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
+def update_fault(record: object, *, group: bool) -> ValidationFault | None:
     """Return the first fault of an update."""
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
@@ -37,12 +38,12 @@ def update_fault(record: Any, *, group: bool) -> ValidationFault | None:
     return None
 
 
-def is_deletion(record: dict[str, Any]) -> bool:
+def is_deletion(record: JsonObject) -> bool:
     """Return whether an update deletes the profile."""
     return "$delete" in record
 
 
-def changed_properties(properties: Properties, record: dict[str, Any]) -> Properties:
+def changed_properties(properties: Properties, record: JsonObject) -> Properties:
     """Return the properties of a profile after a valid update."""
     for name, change in _OPERATIONS.items():
         if name in record and name != "$delete":
@@ -91,7 +92,7 @@ def _unset(properties: Properties, given: Any) -> Properties:
     return {name: value for name, value in properties.items() if name not in given}
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import changed_properties, is_deletion
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
@@ -19,7 +19,7 @@ class ProfileWriter:
     def __init__(self, state: SandboxState, profiles: ProfileStore) -> None:
         self._state, self._profiles = state, profiles
 
-    def update(self, project: Project, records: Sequence[dict[str, Any]], *, group: bool) -> None:
+    def update(self, project: Project, records: Sequence[JsonObject], *, group: bool) -> None:
         """Apply valid updates in their order, all or none."""
         now_ms = self._state.clock.milliseconds()
         with self._state.store.transaction():
@@ -32,7 +32,7 @@ class ProfileWriter:
                 self._apply(project, held, record, key, now_ms)
 
     def _apply(
-        self, project: Project, held: dict[str, Profile], record: dict[str, Any], group: str, now_ms: int
+        self, project: Project, held: dict[str, Profile], record: JsonObject, group: str, now_ms: int
     ) -> None:
         distinct_id = record["$group_id"] if group else record["$distinct_id"]
         key = profile_key(group, distinct_id)

@@ -148,7 +148,7 @@ def _refused(path: str, error: PayloadError) -> Response:
     return short_response(error.params, error.error)
 
 
-def _without_ignored(records: Sequence[Any], check: Check) -> tuple[list[Any], list[FailedRecord]]:
+def _without_ignored(records: Sequence[object], check: Check) -> tuple[list[Any], list[FailedRecord]]:
     good, failed = [], []
     for index, record in enumerate(records):
         if fault := check(record):
@@ -158,7 +158,7 @@ def _without_ignored(records: Sequence[Any], check: Check) -> tuple[list[Any], l
     return good, failed
 
 
-def _insert_id(record: Any) -> Any:
+def _insert_id(record: object) -> Any:
     properties = record.get("properties") if isinstance(record, dict) else None
     value = properties.get("$insert_id", "") if isinstance(properties, dict) else ""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
@@ -172,7 +172,7 @@ def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: st
     return short_response(payload.params, error)
 
 
-def _share(payload: Payload, records: Sequence[Any]) -> int:
+def _share(payload: Payload, records: Sequence[object]) -> int:
     """Return the approximate number of bytes of these records."""
     return payload.size * len(records) // max(1, len(payload.records))
 

@@ -75,7 +75,7 @@ def milliseconds(time: float) -> int:
     return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
 
 
-def _form_fault(record: Any) -> ValidationFault | None:
+def _form_fault(record: object) -> ValidationFault | None:
     if not isinstance(record, dict):
         return ValidationFault("", "the event is not an object")
     if not isinstance(record.get("event"), str) or not record["event"]:
@@ -94,7 +94,7 @@ def _form_fault(record: Any) -> ValidationFault | None:
     return None
 
 
-def _value_fault(value: Any, depth: int) -> str:
+def _value_fault(value: object, depth: int) -> str:
     if isinstance(value, str):
         return "" if _is_utf8(value) else "string should be valid utf8"
     if isinstance(value, dict):
@@ -110,7 +110,7 @@ def _value_fault(value: Any, depth: int) -> str:
     return ""
 
 
-def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> ValidationFault | None:
+def _time_fault(time: object, now_ms: int, earliest_ms: int) -> ValidationFault | None:
     name = "properties.time"
     if isinstance(time, bool) or not isinstance(time, int | float):
         return _invalid(name, "must be specified as seconds since epoch")
@@ -123,7 +123,7 @@ def _time_fault(time: Any, now_ms: int, earliest_ms: int) -> ValidationFault | N
     return None
 
 
-def _insert_id_fault(value: Any) -> ValidationFault | None:
+def _insert_id_fault(value: object) -> ValidationFault | None:
     name = "properties.$insert_id"
     if value is None or value == "":
         return _invalid(name, "must not be missing or empty")

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 _LOOSE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 Raw = Mapping[str, bytes]
 
@@ -69,7 +71,7 @@ def raw_parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
     return bytes(event.event), {name: bytes(value) for name, value in event.properties.items()}
 
 
-def parse_event(line: bytes) -> dict[str, Any] | None:
+def parse_event(line: bytes) -> JsonObject | None:
     """Parse a line as an event; return None if the line is not a JSON object."""
     try:
         event = json.loads(line)
@@ -131,7 +133,7 @@ def _milliseconds(seconds: Any) -> int:
     return int(float(seconds) * 1000) if not isinstance(seconds, int) else seconds * 1000
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
     # The line keeps lone surrogates; the columns for searches cannot store them.
     return text.encode("utf-8", "replace").decode()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore, profile_key
 from mixpanel_aep_sandbox.mixpanel.models.projects import MAX_ID, Project
 from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
@@ -20,12 +21,12 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     distinct_id: DistinctId
-    properties: dict[str, Any] = Field(default_factory=dict)
+    properties: JsonObject = Field(default_factory=dict)
     data_group_id: str = ""
     """The group key's id of a group profile; empty: a user."""
     deleted: bool = False
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> JsonObject:
         """Return the profile as the Query API shows it."""
         return {"$distinct_id": self.distinct_id, "$properties": self.properties}
 
@@ -97,7 +98,7 @@ class ProfileStore:
         return [Cohort.model_validate(body) for body in self._documents.all(project_id, "cohort")]
 
 
-def as_event(profile: Profile) -> dict[str, Any]:
+def as_event(profile: Profile) -> JsonObject:
     """Return a profile in the form on which segmentation expressions are evaluated."""
     return {
         "properties": {"distinct_id": profile.distinct_id, **profile.properties},

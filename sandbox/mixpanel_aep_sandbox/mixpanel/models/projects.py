@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mixpanel_aep_sandbox import demo_data as data
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel import settings
 from mixpanel_aep_sandbox.mixpanel.settings import Limits, Region, Role, Switches
@@ -194,7 +195,7 @@ class ProjectRegistry:
 
 
 def _demo_projects() -> list[Project]:
-    adobe: dict[str, Any] = {
+    adobe: JsonObject = {
         "name": "Adobe tutorial",
         "time_is": "project_local",
         "timezone": "America/Los_Angeles",

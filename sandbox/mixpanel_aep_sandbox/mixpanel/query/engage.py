@@ -9,8 +9,9 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
 from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore, as_event
@@ -24,7 +25,7 @@ _KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "
 
 class _Session(NamedTuple):
     query_key: str
-    rows: list[dict[str, Any]]
+    rows: list[JsonObject]
 
 
 class Engage:
@@ -40,7 +41,7 @@ class Engage:
         with self._lock:
             self._sessions.clear()
 
-    def query(self, request: QueryRequest) -> dict[str, Any]:
+    def query(self, request: QueryRequest) -> JsonObject:
         """Return a page of profiles. Only the first page has the ``total``, as clients observed."""
         params = request.params
         page = params.whole("page", least=0, most=_MOST) or 0
@@ -65,7 +66,7 @@ class Engage:
         }
         return {**answer, "total": len(rows)} if page == 0 else answer
 
-    def properties(self, request: QueryRequest) -> dict[str, Any]:
+    def properties(self, request: QueryRequest) -> JsonObject:
         """Return for each property its type and the number of profiles that have it. This endpoint is undocumented; clients use it for discovery."""
         limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
@@ -84,7 +85,7 @@ class Engage:
             "status": "ok",
         }
 
-    def _continue_session(self, session_id: str, query_key: str) -> list[dict[str, Any]]:
+    def _continue_session(self, session_id: str, query_key: str) -> list[JsonObject]:
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.query_key != query_key:
@@ -92,7 +93,7 @@ class Engage:
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
-    def _start_session(self, query_key: str, rows: list[dict[str, Any]], now: datetime) -> str:
+    def _start_session(self, query_key: str, rows: list[JsonObject], now: datetime) -> str:
         session_id = _session_id(now)
         with self._lock:
             self._sessions[session_id] = _Session(query_key, rows)
@@ -100,7 +101,7 @@ class Engage:
                 self._sessions.popitem(last=False)
         return session_id
 
-    def _find_profiles(self, request: QueryRequest) -> list[dict[str, Any]]:
+    def _find_profiles(self, request: QueryRequest) -> list[JsonObject]:
         params = request.params
         params.whole("as_of_timestamp", least=0, most=_MOST * 1000)
         if params.text("behaviors"):
@@ -154,14 +155,14 @@ def _ids(params: Params, group: str) -> set[str] | None:
     return {profile_key(group, name) for name in [*names, *numbers] if isinstance(name, (str, int))}
 
 
-def _row(profile: Profile, names: list[str] | None) -> dict[str, Any]:
+def _row(profile: Profile, names: list[str] | None) -> JsonObject:
     row = profile.as_row()
     if names is not None:
         row["$properties"] = {name: row["$properties"][name] for name in names if name in row["$properties"]}
     return row
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     """Return the type of a property, as Mixpanel names it."""
     if isinstance(value, str):
         try:

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, raw_parts
@@ -90,7 +89,7 @@ def _most_common(counts: Counter[str], limit: int) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Yield each value of a list as text; null does not count."""
     if isinstance(value, list):
         for item in value:

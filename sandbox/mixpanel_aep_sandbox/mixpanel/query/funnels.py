@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_params import check_history
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
@@ -60,11 +61,11 @@ class Funnels:
     def __init__(self, documents: DocumentStore, event_store: EventStore) -> None:
         self._documents, self._event_store = documents, event_store
 
-    def all(self, request: QueryRequest) -> list[dict[str, Any]]:
+    def all(self, request: QueryRequest) -> list[JsonObject]:
         """Return the saved funnels."""
         return [{"funnel_id": funnel.id, "name": funnel.name} for funnel in self._saved_funnels(request)]
 
-    def query(self, request: QueryRequest) -> dict[str, Any]:
+    def query(self, request: QueryRequest) -> JsonObject:
         """Return the results of ``funnel_id`` from ``from_date`` to ``to_date``, by ``unit`` or ``interval`` days."""
         params = request.params
         number = params.whole("funnel_id", least=1, most=MAX_ID)
@@ -153,7 +154,7 @@ def _walk_steps(bucket: _Bucket, steps: list[str], hits: list[_Hit], first: date
         before_ms, at = hit.time_ms, at + 1
 
 
-def _step_results(funnel: Funnel, bucket: _Bucket) -> dict[str, Any]:
+def _step_results(funnel: Funnel, bucket: _Bucket) -> JsonObject:
     counts = bucket.counts
     ratios = [1.0] + [_ratio(counts[n], counts[n - 1]) for n in range(1, len(counts))]
     steps = [

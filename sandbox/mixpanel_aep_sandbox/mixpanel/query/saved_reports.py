@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.models.documents import DocumentStore
 from mixpanel_aep_sandbox.mixpanel.models.profiles import ProfileStore
 from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
@@ -15,7 +14,7 @@ class SavedReports:
     def __init__(self, documents: DocumentStore, profiles: ProfileStore) -> None:
         self._documents, self._profiles = documents, profiles
 
-    def cohorts(self, request: QueryRequest) -> list[dict[str, Any]]:
+    def cohorts(self, request: QueryRequest) -> list[JsonObject]:
         """Return the cohorts with their sizes."""
         profiles = self._profiles.of(request.project, request.now_ms)
         return [
@@ -31,7 +30,7 @@ class SavedReports:
             for cohort in self._profiles.cohorts(request.project.id)
         ]
 
-    def annotations(self, request: QueryRequest) -> dict[str, Any]:
+    def annotations(self, request: QueryRequest) -> JsonObject:
         """Return annotations in the form before ``/api/app``, which the reference no longer describes and clients still use [I]."""
         params = request.params
         first = params.day("from_date").isoformat() if params.text("from_date") else ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.format import format_date
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.format import write_date
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import DOCUMENTED, guess_date
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.parse import parse_date
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.patterns import LETTERS
@@ -48,16 +48,16 @@ JULY = ZonedDateTime(datetime(2004, 7, 6, 15, 38, 44, tzinfo=LOS_ANGELES), 245_0
     ],
 )
 def test_dates_are_written_by_javas_patterns(pattern: str, text: str) -> None:
-    assert format_date(JULY, pattern) == text
+    assert write_date(JULY, pattern) == text
 
 
 def test_midnight_noon_and_utc_are_written_as_java_does() -> None:
     midnight = ZonedDateTime(datetime(2024, 1, 1, tzinfo=UTC))
-    assert format_date(midnight, "k h K a X x Z O z zzzz VV") == (
+    assert write_date(midnight, "k h K a X x Z O z zzzz VV") == (
         "24 12 0 AM Z +00 +0000 GMT UTC Coordinated Universal Time Z"
     )
     odd = ZonedDateTime(datetime(2024, 1, 1, 12, tzinfo=timezone(timedelta(hours=-3, minutes=-30))))
-    assert format_date(odd, "h K a X XX O z") == "12 0 PM -0330 -0330 GMT-3:30 -03:30"
+    assert write_date(odd, "h K a X XX O z") == "12 0 PM -0330 -0330 GMT-3:30 -03:30"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ _ZONES = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), ZoneInf
 def test_a_formatted_date_is_parsed_back(moment: datetime, zone: Any, digits: str) -> None:
     there = ZonedDateTime.of(moment.replace(tzinfo=zone))
     pattern = f"yyyy-MM-dd'T'HH:mm:ss.{digits}XXXXX"
-    assert parse_date(format_date(there, pattern), pattern).instant == there.instant
+    assert parse_date(write_date(there, pattern), pattern).instant == there.instant
 
 
 @given(st.text(max_size=20), st.text(f"{LETTERS}'- :", max_size=20))
@@ -135,7 +135,7 @@ def test_any_text_and_pattern_give_a_date_or_an_evaluation_error(text: str, patt
         except EvaluationError:
             continue
     try:
-        format_date(JULY, pattern)
+        write_date(JULY, pattern)
     except EvaluationError:
         return
 
@@ -143,7 +143,7 @@ def test_any_text_and_pattern_give_a_date_or_an_evaluation_error(text: str, patt
 @pytest.mark.parametrize("pattern", DOCUMENTED)
 def test_each_of_the_eighteen_formats_is_tried(pattern: str) -> None:
     moment = ZonedDateTime(datetime(2020, 11, 25, 11, 24, 35, tzinfo=UTC))
-    text = format_date(moment, pattern)
+    text = write_date(moment, pattern)
     assert guess_date(text).day() == "2020-11-25"
     if "s" in pattern:
         assert guess_date(text).instant == moment.instant

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -27,6 +25,7 @@ from mixpanel_aep_sandbox.aep.ingestion.lifecycle import save_changed, settle, s
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_replay
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _RANGES = (
@@ -55,14 +54,14 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("GET", "/lastBatches", _last_batches_by_dataset)
 
 
-def visible(scope: AepSandboxScope) -> list[dict[str, Any]]:
+def visible(scope: AepSandboxScope) -> list[JsonObject]:
     """Return the batches that Catalog shows, oldest first."""
     settle(scope)
     lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
     return [body for _, body in scope.items(BATCHES) if _is_known(scope, body, lag)]
 
 
-def visible_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
+def visible_batch(scope: AepSandboxScope, key: str) -> JsonObject:
     """Return a batch that Catalog shows. Raises Problem 404."""
     settle(scope)
     batch = scope.get(BATCHES, key)
@@ -72,13 +71,13 @@ def visible_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
     return batch
 
 
-def _is_known(scope: AepSandboxScope, batch: dict[str, Any], lag: float) -> bool:
+def _is_known(scope: AepSandboxScope, batch: JsonObject, lag: float) -> bool:
     return bool(batch["created"] + lag <= scope.now and not batch.get("vanished"))
 
 
-def batch_view(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Return a batch as Catalog shows it."""
-    body: dict[str, Any] = {
+    body: JsonObject = {
         "id": batch["id"],
         "imsOrg": scope.org,
         "sandboxId": AEP_SANDBOXES[scope.name],
@@ -104,7 +103,7 @@ def batch_view(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     return body | ({"replay": batch["replay"]} if batch["replay"] else {})
 
 
-def _metrics(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     metrics = batch["metrics"]
     hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:
@@ -146,7 +145,7 @@ def _distinct_values(call: Call) -> Response:
     return JSONResponse(list(values)[start : start + limit])
 
 
-def _filter_batches(call: Call) -> list[tuple[str, dict[str, Any]]]:
+def _filter_batches(call: Call) -> list[tuple[str, JsonObject]]:
     """Return the batches that match the query's filters for batches."""
     filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
@@ -162,7 +161,7 @@ def _filter_batches(call: Call) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _in_range(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
+def _in_range(body: JsonObject, path: str, sign: int, bound: int) -> bool:
     value = value_at(body, path)
     return value is not None and sign * value > sign * bound
 
@@ -170,7 +169,7 @@ def _in_range(body: dict[str, Any], path: str, sign: int, bound: int) -> bool:
 def _last_batches_by_dataset(call: Call) -> Response:
     """Return the last batches of each dataset, keyed by the dataset's id."""
     datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
-    last: dict[str, dict[str, Any]] = {}
+    last: dict[str, JsonObject] = {}
     for batch in visible(call.scope):
         if datasets and batch["dataset"] not in datasets:
             continue
@@ -197,7 +196,7 @@ def _patch(call: Call) -> Response:
     """Change a batch's client tags and, until the batch is complete, its replay; ingestion sets all other fields [I]."""
     batch = visible_batch(call.scope, call.path("id"))
     check_match(call, batch)
-    before: dict[str, Any] = {
+    before: JsonObject = {
         "tags": batch["tags"],
         **({"replay": batch["replay"]} if batch["replay"] else {}),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -26,6 +25,7 @@ from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import forget_dataset, settle, shown_status
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG, table_name
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _OWN = frozenset({"requestDataSource"})
@@ -49,10 +49,10 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     Routes(state, router, CATALOG).add("GET", "/ttl/{id}", _row_expiration)
 
 
-def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, dict[str, Any]]]:
+def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, JsonObject]]:
     """Return datasets by id, all or those named, with the state of their batches."""
     settle(scope)
-    batches: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    batches: dict[str, list[JsonObject]] = defaultdict(list)
     for _, batch in scope.items(BATCHES):
         batches[batch["dataset"]].append(batch)
     held = scope.items(DATASETS) if keys is None else [(key, scope.get(DATASETS, key)) for key in keys]
@@ -63,7 +63,7 @@ def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> lis
     ]
 
 
-def _last(scope: AepSandboxScope, batches: list[dict[str, Any]]) -> dict[str, Any]:
+def _last(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObject:
     if not batches:
         return {}
     good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]

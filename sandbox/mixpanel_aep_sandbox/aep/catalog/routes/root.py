@@ -20,20 +20,20 @@ from mixpanel_aep_sandbox.aep.core.constants import CATALOG
 from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KINDS = ("batches", "dataSetFiles", "dataSetViews", "dataSets")
 _METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE")
 _MOST = 100
 _TEMPLATE = re.compile(r"<<([^.<>]+)\.([^<>]+)>>")
-Json = dict[str, Any]
 Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
     """A change failed: the whole request is rolled back."""
 
-    def __init__(self, answers: list[Json]) -> None:
+    def __init__(self, answers: list[JsonObject]) -> None:
         super().__init__("reverted")
         self.answers = answers
 
@@ -67,9 +67,9 @@ class _Handlers:
         except _Reverted as reverted:
             return JSONResponse(reverted.answers)
 
-    def _all(self, call: Call) -> list[Json]:
-        answers: list[Json] = []
-        values: dict[str, Json] = {}
+    def _all(self, call: Call) -> list[JsonObject]:
+        answers: list[JsonObject] = []
+        values: dict[str, JsonObject] = {}
         for number, given in enumerate(call.body):
             part = _checked(given, number)
             answer = self._one(call, part, values)
@@ -79,7 +79,7 @@ class _Handlers:
             values[part["id"]] = _values(answer["body"])
         return answers
 
-    def _one(self, call: Call, part: Json, values: dict[str, Json]) -> Json:
+    def _one(self, call: Call, part: JsonObject, values: dict[str, JsonObject]) -> JsonObject:
         try:
             filled = _fill_templates({"resource": part["resource"], "body": part.get("body")}, values)
             response = self._handle(call, part, filled["resource"], filled["body"])
@@ -93,7 +93,7 @@ class _Handlers:
             "body": body,
         }
 
-    def _handle(self, call: Call, part: Json, resource: str, body: Any) -> Response:
+    def _handle(self, call: Call, part: JsonObject, resource: str, body: object) -> Response:
         address = urlsplit(resource)
         for route in self._router.routes:
             handler = getattr(getattr(route, "endpoint", None), "handler", None)
@@ -114,7 +114,7 @@ class _Handlers:
         raise problem(404, f"Catalog has no route {part['method']} {resource}.")
 
 
-def _checked(given: Any, number: int) -> Json:
+def _checked(given: object, number: int) -> JsonObject:
     part = given if isinstance(given, dict) else {}
     method = str(part.get("method", "")).upper()
     resource, headers = part.get("resource"), part.get("headers", {})
@@ -125,7 +125,7 @@ def _checked(given: Any, number: int) -> Json:
     return {**part, "method": method, "headers": headers, "id": str(part.get("id", number))}
 
 
-def _headers(call: Call, part: Json) -> list[tuple[bytes, bytes]]:
+def _headers(call: Call, part: JsonObject) -> list[tuple[bytes, bytes]]:
     own = {
         str(name).lower().encode("latin-1", "replace"): str(value).encode("latin-1", "replace")
         for name, value in part["headers"].items()
@@ -138,7 +138,7 @@ def _headers(call: Call, part: Json) -> list[tuple[bytes, bytes]]:
     return [*kept, *own.items()]
 
 
-def _values(body: Any) -> Json:
+def _values(body: object) -> JsonObject:
     """Return the values of a response that later requests may refer to; for a reference to an object, the object's ``id``."""
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
         return {"id": body[0].rpartition("/")[2]}
@@ -148,7 +148,7 @@ def _values(body: Any) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def _fill_templates(value: Any, values: dict[str, Json]) -> Any:
+def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
     """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}
@@ -161,7 +161,7 @@ def _fill_templates(value: Any, values: dict[str, Json]) -> Any:
     )
 
 
-def _value_of_reference(found: re.Match[str], values: dict[str, Json]) -> str:
+def _value_of_reference(found: re.Match[str], values: dict[str, JsonObject]) -> str:
     value = values.get(found[1], {}).get(found[2])
     if not isinstance(value, str | int):
         raise problem(400, f"{found[0]} names nothing that a request before has answered.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -14,9 +12,10 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
-Objects = list[tuple[str, dict[str, Any]]]
+Objects = list[tuple[str, JsonObject]]
 _VIEW = (
     "schemaRef",
     "fileDescription",
@@ -80,7 +79,7 @@ def _all_views(call: Call) -> Objects:
     return [_view(key, body) for key, body in call.scope.items(DATASETS)]
 
 
-def _view(key: str, dataset: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _view(key: str, dataset: JsonObject) -> tuple[str, JsonObject]:
     body = {name: dataset[name] for name in _VIEW if name in dataset}
     own = {"id": dataset["viewId"], "dataSetId": key, "files": dataset["files"], "version": "1.0.0"}
     return dataset["viewId"], {**body, **own, "updated": dataset["created"], "createdUser": DEMO_USER}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     Value,
@@ -13,7 +14,6 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     text_of,
 )
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.numbers import whole
 
 
 def coerce(value: Value, kind: str) -> Value:

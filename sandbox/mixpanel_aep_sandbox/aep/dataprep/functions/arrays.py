@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from mixpanel_aep_sandbox.aep.dataprep.functions.comparisons import order, truth
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
-from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import MOST_ITEMS, Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.language.operators import order, truth
-from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
-from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 _OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, nullable=True)
 
@@ -21,36 +19,21 @@ _INPUT = Parameter("INPUT", "any", "An array, or values.", repeated=True, nullab
 _DEEPEST = 100
 
 
-def _items(given: tuple[Value, ...]) -> list[Value]:
+def items_of(given: tuple[Value, ...]) -> list[Value]:
     """Return the items of a single array, or the values themselves."""
     return given[0] if len(given) == 1 and isinstance(given[0], list) else list(given)
-
-
-@form(
-    _ARRAYS,
-    "The first value that is not null.",
-    _INPUT,
-    example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
-)
-def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the first value that is not null; later values are not evaluated [I]."""
-    if len(arguments) == 1:
-        given: Iterable[Value] = _items((evaluate(arguments[0], scope),))
-    else:
-        given = (evaluate(node, scope) for node in arguments)
-    return next((item for item in given if item is not None), None)
 
 
 @function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))
 def first(*given: Value) -> Value:
     """Return the first item."""
-    return next(iter(_items(given)), None)
+    return next(iter(items_of(given)), None)
 
 
 @function(_ARRAYS, "The last item.", _INPUT, example=('last("1", "2", "3")', '"3"'))
 def last(*given: Value) -> Value:
     """Return the last item."""
-    return next(reversed(_items(given)), None)
+    return next(reversed(items_of(given)), None)
 
 
 @function(
@@ -129,6 +112,11 @@ def upsert_array_append(array: list[Value]) -> list[Value]:
 def upsert_array_replace(array: list[Value], _index: int = 0) -> list[Value]:
     """Return the array: the sandbox does not update profiles."""
     return array
+
+
+def empty(value: Value) -> bool:
+    """Return whether a value is null, "", [], {}, or 0 (JEXL's ``empty``)."""
+    return value is None or (not isinstance(value, bool) and value in ("", [], {}, 0))
 
 
 def _flat(value: Value, depth: int = 0) -> list[Value]:

@@ -1,10 +1,13 @@
-"""Choices between values."""
+"""Functions and operators that evaluate only those of their arguments that they need."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.arrays import items_of
+from mixpanel_aep_sandbox.aep.dataprep.functions.comparisons import truth
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
-from mixpanel_aep_sandbox.aep.dataprep.language.operators import truth
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
@@ -47,3 +50,42 @@ def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Val
 
 def _key(value: Value) -> Value:
     return value if value is None or isinstance(value, (list, dict)) else text_of(value)
+
+
+@form(
+    "Hierarchies - Arrays",
+    "The first value that is not null.",
+    Parameter("INPUT", "any", "An array, or values.", repeated=True, nullable=True),
+    example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
+)
+def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """Return the first value that is not null; later values are not evaluated [I]."""
+    if len(arguments) == 1:
+        given: Iterable[Value] = items_of((evaluate(arguments[0], scope),))
+    else:
+        given = (evaluate(node, scope) for node in arguments)
+    return next((item for item in given if item is not None), None)
+
+
+def elvis(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
+    """Return the result of ``value ?: other``: the value, or the other one if it is null or false."""
+    left, right = arguments
+    value = evaluate(left, scope)
+    return evaluate(right, scope) if value is None or value is False else value
+
+
+def logical_and(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> bool:
+    """Return the result of ``&&``; the right side is evaluated only if the left side is true."""
+    left, right = arguments
+    return truth(evaluate(left, scope)) and truth(evaluate(right, scope))
+
+
+def logical_or(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> bool:
+    """Return the result of ``||``; the right side is evaluated only if the left side is false."""
+    left, right = arguments
+    return truth(evaluate(left, scope)) or truth(evaluate(right, scope))
+
+
+def logical_not(value: Value) -> bool:
+    """Return the opposite of a condition; null is false."""
+    return not truth(value)

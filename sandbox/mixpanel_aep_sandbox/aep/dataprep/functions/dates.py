@@ -5,12 +5,13 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, datetime
 
-from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.format import format_date, quarter
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.format import quarter, write_date
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from, guess_without_fraction
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.parse import parse_date
-from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, zone_named
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
+from mixpanel_aep_sandbox.aep.dataprep.functions.zones import zone_named
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
@@ -46,9 +47,9 @@ def timestamp(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -
     returns="string",
     example=('format(date("2019-10-23T11:24:35.000Z"), "yyyy-MM-dd HH:mm:ss")', "2019-10-23 11:24:35"),
 )
-def format_(moment: ZonedDateTime, pattern: str) -> str:
+def format_date(moment: ZonedDateTime, pattern: str) -> str:
     """Return a date as text."""
-    return format_date(moment, pattern)
+    return write_date(moment, pattern)
 
 
 @function(
@@ -61,7 +62,7 @@ def format_(moment: ZonedDateTime, pattern: str) -> str:
 )
 def dformat(milliseconds: int, pattern: str) -> str:
     """Return epoch milliseconds as text, in UTC."""
-    return format_date(ZonedDateTime.of_milliseconds(milliseconds), pattern)
+    return write_date(ZonedDateTime.of_milliseconds(milliseconds), pattern)
 
 
 @function(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
@@ -72,51 +70,3 @@ def offset_text(moment: datetime, pattern: str) -> str:
     if len(pattern) > 1 or minutes:
         text += f"{colon}{minutes:02d}"
     return text + (f"{colon}{left:02d}" if len(pattern) > 3 and left else "")
-
-
-@lru_cache(maxsize=512)
-def zone_named(name: str) -> tzinfo:
-    """Return a zone by its IANA name, an offset (``+02:00``, ``GMT+2``) or one of Java's short names.
-
-    Raises:
-        EvaluationError: The zone is unknown.
-    """
-    stripped = name.strip()
-    hours = _HOURS.get(stripped.upper())
-    if hours is not None:
-        return timezone(timedelta(hours=hours)) if hours else UTC
-    offset = _offset(stripped)
-    if offset is not None:
-        return offset
-    try:
-        return ZoneInfo(stripped)
-    except (ValueError, OSError, LookupError) as error:
-        raise EvaluationError("The time zone is unknown.") from error
-
-
-_HOURS = {
-    "Z": 0.0, "UTC": 0.0, "GMT": 0.0, "UT": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "CEST": 2.0,
-    "EET": 2.0, "EEST": 3.0, "MSK": 3.0, "IST": 5.5, "JST": 9.0, "AEST": 10.0, "AEDT": 11.0, "NZST": 12.0,
-    "NZDT": 13.0, "EST": -5.0, "EDT": -4.0, "CST": -6.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
-    "PDT": -7.0, "AKST": -9.0, "AKDT": -8.0, "HST": -10.0,
-}  # fmt: skip
-"""Short names are offsets: Adobe's sample converts ``2019-10-17T11:55:12 PST`` to 19:55:12Z, during daylight saving
-time."""
-
-
-def _offset(text: str) -> timezone | None:
-    for prefix in ("UTC", "GMT", "UT"):
-        if text.startswith(prefix) and len(text) > len(prefix):
-            text = text[len(prefix) :]
-    sign, digits = text[:1], text[1:].replace(":", "")
-    if (
-        sign not in ("+", "-")
-        or not (digits.isascii() and digits.isdigit())
-        or len(digits) not in (1, 2, 4, 6)
-    ):
-        return None
-    digits = digits.rjust(2, "0").ljust(6, "0")
-    seconds = int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + int(digits[4:])
-    if seconds > 18 * 3600 or int(digits[2:4]) > 59 or int(digits[4:]) > 59:
-        return None
-    return timezone(timedelta(seconds=-seconds if sign == "-" else seconds))

@@ -6,9 +6,9 @@ import math
 import struct
 from decimal import Decimal
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import Number, exact, whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.numbers import Number, exact, whole
 
 _TYPES = "Type Conversions"
 _STRING = Parameter("STRING", "number", "The text.")

@@ -6,13 +6,13 @@ import json
 from decimal import Decimal, DecimalException
 from typing import NoReturn
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import exact, is_number, whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Evaluate, Parameter, form, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError, SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import exists, parse_path
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node, path_names
-from mixpanel_aep_sandbox.aep.dataprep.numbers import exact
 
 _OBJECTS = "Hierarchies - Objects"
 _PAIRS = Parameter("INPUT", "any", "Keys and values by turns.", repeated=True, nullable=True)
@@ -134,6 +134,18 @@ def get_values(text: str, key: str, value: str | None = None, field: str | None 
 def get(value: dict[str, Value], key: str) -> Value:
     """Return a property of an object."""
     return value.get(key)
+
+
+def item_or_member(value: Value, index: Value) -> Value:
+    """Return ``value[index]``: an item by its number from 0, or a property by its name; null if it is missing [I]."""
+    if index is None:
+        return None
+    if isinstance(value, dict):
+        return value.get(text_of(index))
+    number = whole(index) if is_number(index) else None
+    if isinstance(value, list) and number is not None and 0 <= number < len(value):
+        return value[number]
+    return None
 
 
 @form(

@@ -37,3 +37,16 @@ def extract_regex(text: str, pattern: str) -> list[str]:
 def matches_regex(text: str, pattern: str) -> bool:
     """Return whether the whole text matches."""
     return regex.contains_match(text, pattern)
+
+
+@function(
+    "String",
+    "Splits a text at a regular expression, by default at commas.",
+    Parameter("INPUT", "string", "The text."),
+    Parameter("REGEX", "string", "Where to split.", required=False),
+    returns="array",
+    example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
+)
+def explode(text: str, pattern: str = ",") -> list[str]:
+    """Split a text at a regular expression."""
+    return regex.split(text, pattern)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from itertools import cycle, dropwhile, islice
+from itertools import islice
 
-from mixpanel_aep_sandbox.aep.dataprep.functions import java_regex as regex
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import LONGEST_TEXT, Value, text_of
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
@@ -14,8 +13,6 @@ _STRING = "String"
 INPUT = Parameter("INPUT", "string", "The text.")
 _STRINGS = Parameter("STRING", "string", "The texts.", required=False, repeated=True, nullable=True)
 _COUNT = Parameter("COUNT", "integer", "The number of characters.")
-_ANY_INPUT = Parameter("INPUT", "string", "The text; null is an empty one.", nullable=True)
-_PADDING = Parameter("PADDING", "string", "The padding; a space when null or empty.", nullable=True)
 
 
 @function(
@@ -28,19 +25,6 @@ _PADDING = Parameter("PADDING", "string", "The padding; a space when null or emp
 def concat(*parts: str | None) -> str:
     """Join texts; null is empty."""
     return "".join(part or "" for part in parts)
-
-
-@function(
-    _STRING,
-    "Splits a text at a regular expression, by default at commas.",
-    INPUT,
-    Parameter("REGEX", "string", "Where to split.", required=False),
-    returns="array",
-    example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
-)
-def explode(text: str, pattern: str = ",") -> list[str]:
-    """Split a text at a regular expression."""
-    return regex.split(text, pattern)
 
 
 @function(
@@ -157,43 +141,6 @@ def join(separator: str, *objects: Value) -> str | None:
     return separator.join(text_of(item) for item in items if item is not None)
 
 
-def _fill(padding: str | None, text: str, count: int) -> str:
-    """Return the padding that a text needs for ``count`` characters."""
-    if count > LONGEST_TEXT:
-        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
-    return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
-
-
-@function(
-    _STRING,
-    "Fills a text up at its left.",
-    _ANY_INPUT,
-    _COUNT,
-    _PADDING,
-    returns="string",
-    example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
-)
-def lpad(text: str | None, count: int, padding: str | None) -> str:
-    """Pad on the left. "If null or empty, it will be treated as a single space"; a longer text stays whole [I]."""
-    kept = text or ""
-    return f"{_fill(padding, kept, count)}{kept}"
-
-
-@function(
-    _STRING,
-    "Fills a text up at its right.",
-    _ANY_INPUT,
-    _COUNT,
-    _PADDING,
-    returns="string",
-    example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
-)
-def rpad(text: str | None, count: int, padding: str | None) -> str:
-    """Pad on the right."""
-    kept = text or ""
-    return f"{kept}{_fill(padding, kept, count)}"
-
-
 @function(
     _STRING,
     "The first characters of a text.",
@@ -218,46 +165,6 @@ def left(text: str, count: int) -> str:
 def right(text: str, count: int) -> str:
     """Return the last characters, or the whole text if it has fewer."""
     return text[max(len(text) - max(count, 0), 0) :]
-
-
-def _without_leading_space(text: str) -> str:
-    return "".join(dropwhile(str.isspace, text))
-
-
-@function(
-    _STRING,
-    "Without white space at the beginning.",
-    INPUT,
-    returns="string",
-    example=('ltrim(" hello")', '"hello"'),
-)
-def ltrim(text: str) -> str:
-    """Remove white space at the beginning."""
-    return _without_leading_space(text)
-
-
-@function(
-    _STRING,
-    "Without white space at the end.",
-    INPUT,
-    returns="string",
-    example=('rtrim("hello ")', '"hello"'),
-)
-def rtrim(text: str) -> str:
-    """Remove white space at the end."""
-    return _without_leading_space(text[::-1])[::-1]
-
-
-@function(
-    _STRING,
-    "Without white space at both ends.",
-    INPUT,
-    returns="string",
-    example=('trim(" hello ")', '"hello"'),
-)
-def trim(text: str) -> str:
-    """Remove white space at both ends."""
-    return _without_leading_space(_without_leading_space(text)[::-1])[::-1]
 
 
 @function(

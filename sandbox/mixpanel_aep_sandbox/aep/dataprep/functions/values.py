@@ -6,9 +6,15 @@ import math
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import (
+    Number,
+    is_number,
+    number_of,
+    number_text,
+    whole,
+)
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.dataprep.numbers import Number, is_number, number_of, number_text, whole
 
 Value: TypeAlias = Any
 """None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable for a lambda."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from mixpanel_aep_sandbox.aep.dataprep.functions import registry
+from mixpanel_aep_sandbox.aep.dataprep.functions import arithmetic, arrays, choices, comparisons, registry
+from mixpanel_aep_sandbox.aep.dataprep.functions.objects import item_or_member
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, text_of
-from mixpanel_aep_sandbox.aep.dataprep.language import operators
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
@@ -27,7 +27,6 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
     Unary,
     path_names,
 )
-from mixpanel_aep_sandbox.aep.dataprep.numbers import is_number, whole
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
@@ -67,20 +66,8 @@ def spreads(node: Node) -> bool:
 def _index(node: Index, scope: Scope) -> Value:
     of, index = evaluate(node.of, scope), evaluate(node.index, scope)
     if spreads(node.of):
-        return [part for item in of or [] if (part := _item(item, index)) is not None]
-    return _item(of, index)
-
-
-def _item(value: Value, index: Value) -> Value:
-    """Return an item by its number, counted from 0, or a property by its name; null if it is missing [I]."""
-    if index is None:
-        return None
-    if isinstance(value, dict):
-        return value.get(text_of(index))
-    number = whole(index) if is_number(index) else None
-    if isinstance(value, list) and number is not None and 0 <= number < len(value):
-        return value[number]
-    return None
+        return [part for item in of or [] if (part := item_or_member(item, index)) is not None]
+    return item_or_member(of, index)
 
 
 def _evaluate_each(node: Each, scope: Scope) -> Value:
@@ -106,43 +93,20 @@ def _bind_arguments(of: Value) -> Callable[[Node, Scope], Value]:
 
 
 def _unary(node: Unary, scope: Scope) -> Value:
-    return _UNARY[node.operator](evaluate(node.operand, scope))
-
-
-_UNARY: dict[str, Callable[[Value], Value]] = {
-    "-": operators.negate,
-    "+": lambda value: operators.calculate("+", 0, value),
-    "~": operators.complement,
-    "!": lambda value: not operators.truth(value),
-    "empty": operators.empty,
-    "size": operators.size,
-}
+    return UNARY[node.operator](evaluate(node.operand, scope))
 
 
 def _binary(node: Binary, scope: Scope) -> Value:
-    sign, left = node.operator, evaluate(node.left, scope)
-    if sign == "?:":
-        return left if left is not None and left is not False else evaluate(node.right, scope)
-    if sign in ("&&", "||"):
-        decided = operators.truth(left) is (sign == "||")
-        return sign == "||" if decided else operators.truth(evaluate(node.right, scope))
-    right = evaluate(node.right, scope)
-    if sign == "+":
-        return scope.make(operators.add(left, right))
-    if sign in ("==", "!="):
-        return operators.equal(left, right) is (sign == "==")
-    if sign in ("<", "<=", ">", ">="):
-        return operators.compare(sign, left, right)
-    if sign in ("&", "|", "^"):
-        return operators.bits(sign, left, right)
-    if sign[0] in "=!":
-        return operators.matches("=" + sign[1], left, right) is (sign[0] == "=")
-    return operators.calculate(sign, left, right, whole_division=scope.options.whole_division)
+    if node.operator in SHORT_CIRCUIT:
+        return SHORT_CIRCUIT[node.operator]((node.left, node.right), scope, evaluate)
+    left, right = evaluate(node.left, scope), evaluate(node.right, scope)
+    if node.operator == "/":
+        return arithmetic.divide(left, right, whole_division=scope.options.whole_division)
+    return scope.make(BINARY[node.operator](left, right))
 
 
 def _conditional(node: Conditional, scope: Scope) -> Value:
-    chosen = node.then if operators.truth(evaluate(node.condition, scope)) else node.otherwise
-    return evaluate(chosen, scope)
+    return choices.iif((node.condition, node.then, node.otherwise), scope, evaluate)
 
 
 def _map(node: Map, scope: Scope) -> Value:
@@ -166,6 +130,42 @@ def _lambda(node: Lambda, scope: Scope) -> Value:
 
     return function
 
+
+UNARY: Final[dict[str, Callable[[Value], Value]]] = {
+    "-": arithmetic.negate,
+    "+": arithmetic.plus,
+    "~": arithmetic.complement,
+    "!": choices.logical_not,
+    "empty": arrays.empty,
+    "size": arrays.size_of,
+}
+SHORT_CIRCUIT: Final[dict[str, registry.Form]] = {
+    "?:": choices.elvis,
+    "&&": choices.logical_and,
+    "||": choices.logical_or,
+}
+BINARY: Final[dict[str, Callable[[Value, Value], Value]]] = {
+    "+": arithmetic.add,
+    "-": arithmetic.subtract,
+    "*": arithmetic.multiply,
+    "/": arithmetic.divide,
+    "%": arithmetic.modulo,
+    "&": arithmetic.bit_and,
+    "|": arithmetic.bit_or,
+    "^": arithmetic.bit_xor,
+    "==": comparisons.equal,
+    "!=": comparisons.not_equal,
+    "<": comparisons.less_than,
+    "<=": comparisons.less_than_or_equal,
+    ">": comparisons.greater_than,
+    ">=": comparisons.greater_than_or_equal,
+    "=~": comparisons.contains,
+    "!~": comparisons.not_contains,
+    "=^": comparisons.starts_with,
+    "!^": comparisons.not_starts_with,
+    "=$": comparisons.ends_with,
+    "!$": comparisons.not_ends_with,
+}
 
 _RULES: dict[type[Node], Callable[[Any, Scope], Value]] = {
     Literal: lambda node, _: node.value,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import exact
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.words import (
     CONSTANTS,
@@ -16,7 +17,6 @@ from mixpanel_aep_sandbox.aep.dataprep.language.words import (
     SIGNS,
     WORD_OPERATORS,
 )
-from mixpanel_aep_sandbox.aep.dataprep.numbers import exact
 
 Kind = Literal["field", "name", "word", "constant", "sign", "end"]
 

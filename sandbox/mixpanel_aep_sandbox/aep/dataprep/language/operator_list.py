@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def _operator(symbol: str, method: str, operands: int, description: str, example: str) -> dict[str, Any]:
+def _operator(symbol: str, method: str, operands: int, description: str, example: str) -> JsonObject:
     return {
         "operatorSymbol": symbol,
         "methodName": method,

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.lexer import escape, wrapped
 from mixpanel_aep_sandbox.aep.dataprep.language.words import DEEPEST, LONGEST
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def show(path: Path) -> str:
     return text
 
 
-def read(row: dict[str, Any], path: Path) -> Found:
+def read(row: JsonObject, path: Path) -> Found:
     """Return a row's values at a path; null if it is missing."""
     found: Found = [((), row)]
     for step in _column_with_path_name(row, path):
@@ -77,7 +78,7 @@ def read(row: dict[str, Any], path: Path) -> Found:
     return found
 
 
-def _column_with_path_name(row: dict[str, Any], path: Path) -> Path:
+def _column_with_path_name(row: JsonObject, path: Path) -> Path:
     """Return the path as one column name with points if the row has such a column and no parent object; otherwise the path.
 
     Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
@@ -91,7 +92,7 @@ def _column_with_path_name(row: dict[str, Any], path: Path) -> Path:
     return (column, *path[len(names) :]) if len(names) > 1 and names[0] not in row and column in row else path
 
 
-def _values_below(whole: Any, step: Step) -> Found:
+def _values_below(whole: object, step: Step) -> Found:
     if isinstance(step, str):
         return [((), whole.get(step) if isinstance(whole, dict) else None)]
     if isinstance(step, int):
@@ -100,7 +101,7 @@ def _values_below(whole: Any, step: Step) -> Found:
     return [((number,), item) for number, item in enumerate(items)]
 
 
-def exists(row: dict[str, Any], path: Path) -> bool:
+def exists(row: JsonObject, path: Path) -> bool:
     """Return whether a row has a value at a path, even if it is null."""
     *parents, last = _column_with_path_name(row, path)
     for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
@@ -130,11 +131,11 @@ def aligned(found: Found, path: Path) -> Found:
     return found
 
 
-def _items(value: Any) -> list[Any]:
+def _items(value: object) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def write(data: dict[str, Any], path: Path, indices: tuple[int, ...], value: Any) -> None:
+def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object) -> None:
     """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
@@ -163,7 +164,7 @@ def clear(data: Any, path: Path) -> None:
             data[place] = None
 
 
-def _child(place: Any, step: str | int, kind: type) -> Any:
+def _child(place: object, step: str | int, kind: type) -> Any:
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()

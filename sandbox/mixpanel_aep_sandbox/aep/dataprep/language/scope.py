@@ -13,6 +13,7 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, bounded
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 MOST_STEPS = 100_000
 """Nodes evaluated for one value [I]: only lambdas can approach it."""
@@ -25,7 +26,7 @@ _MISSING: Any = object()
 class Scope:
     """The row of an evaluation, its variables, and its cost so far."""
 
-    row: dict[str, Any]
+    row: JsonObject
     now_milliseconds: Callable[[], int]
     options: Options = DEFAULT
     variables: dict[str, Value] = field(default_factory=dict)

@@ -9,7 +9,6 @@ import json
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -26,13 +25,13 @@ from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _KIND = "xdm-batch-conversions"
 _FILTERS = ("destinationDatasetId", "sourceBatchId", "mappingSetId", "status")
 _GIVEN = ("destinationDatasetId", "sourceBatchId", "mappingSetId")
 _MOST = 100
-Json = dict[str, Any]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
@@ -57,7 +56,9 @@ def _list(call: Call) -> Response:
 
 def _create(call: Call) -> Response:
     given, scope = call.object(), call.scope
-    ids: Json = {name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN}
+    ids: JsonObject = {
+        name: given.get(name, given.get(name.replace("Dataset", "DataSet"))) for name in _GIVEN
+    }
     if missing := [name for name, value in ids.items() if not isinstance(value, str)]:
         raise problem(400, f"{missing[0]} is required.")
     source = visible_batch(scope, ids["sourceBatchId"])
@@ -85,7 +86,7 @@ def _create(call: Call) -> Response:
     return JSONResponse(_conversion_view(call, kept), 201)
 
 
-def _mapped(call: Call, dataset: str, mapping: Json, source: Json) -> Iterator[Json]:
+def _mapped(call: Call, dataset: str, mapping: JsonObject, source: JsonObject) -> Iterator[JsonObject]:
     state = call.scope.state
     mapper = Mapper(
         mapping,
@@ -96,27 +97,27 @@ def _mapped(call: Call, dataset: str, mapping: Json, source: Json) -> Iterator[J
     return (mapper.map(row).data for row in active_rows(call.scope, source))
 
 
-def _write(path: Path, rows: Iterator[Json]) -> None:
+def _write(path: Path, rows: Iterator[JsonObject]) -> None:
     with path.open("w", encoding="ascii") as file:
         for row in rows:
             file.write(json.dumps(row) + "\n")
 
 
-def _find_conversion(call: Call) -> Json:
+def _find_conversion(call: Call) -> JsonObject:
     body = call.scope.get(_KIND, call.path("id"))
     if body is None:
         raise problem(404, f"Conversion {call.path('id')} not found")
     return body
 
 
-def _conversion_view(call: Call, body: Json) -> Json:
+def _conversion_view(call: Call, body: JsonObject) -> JsonObject:
     """Return a conversion with the status of the batch that it created."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}
 
 
-def _activities(call: Call) -> list[Json]:
+def _activities(call: Call) -> list[JsonObject]:
     body = _conversion_view(call, _find_conversion(call))
     return [{"id": f"{body['id']}-1", "type": "conversion", "status": body["status"]}]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.operator_list import OPERATORS
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _JAVA: dict[Kind, str] = {
@@ -64,7 +64,7 @@ def _validate(call: Call) -> Response:
     return JSONResponse({"validationStatus": "failed" if error else "succeeded", "error": error or "none"})
 
 
-def _row(sample: Any) -> dict[str, Any] | None:
+def _row(sample: object) -> JsonObject | None:
     """Return a row to evaluate the expression on, from JSON in a string; None without one [I]."""
     if sample is None:
         return None
@@ -81,7 +81,7 @@ def _simple(kind: Kind) -> str:
     return "Object[]" if kind == "array" else _JAVA[kind].rpartition(".")[2]
 
 
-def _described(function: Function) -> dict[str, Any]:
+def _described(function: Function) -> JsonObject:
     parameters = function.parameters
     types = ", ".join(_simple(part.kind) + ("..." if part.repeated else "") for part in parameters)
     missing = f" Not available in the sandbox: {function.unavailable}" if function.unavailable else ""

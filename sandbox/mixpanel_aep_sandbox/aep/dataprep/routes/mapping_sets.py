@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.check import unknown_function
 from mixpanel_aep_sandbox.aep.dataprep.models import FormFault, Mapping, MappingSet, read_mapping_set
 from mixpanel_aep_sandbox.aep.dataprep.routes.parameters import flag, number
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 SETS = "mapping-sets"
@@ -43,7 +43,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("GET", "/mappingSets/{id}/mappings/{mapping}", _mapping)
 
 
-def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> dict[str, Any] | None:
+def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> JsonObject | None:
     """Return a stored mapping set, by default the newest version; None if it does not exist."""
     newest = scope.get(SETS, key)
     if newest is None or version is None or version == newest["version"]:
@@ -51,7 +51,7 @@ def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = Non
     return scope.get(VERSIONS, f"{key}/{version}")
 
 
-def mapping_set_from_body(body: Any) -> MappingSet:
+def mapping_set_from_body(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises Problem 400 if the body is invalid."""
     try:
         return read_mapping_set(body)
@@ -83,14 +83,14 @@ def _delete(call: Call) -> Response:
     return Response(status_code=204)
 
 
-def _newest(call: Call) -> dict[str, Any]:
+def _newest(call: Call) -> JsonObject:
     kept = find_mapping_set(call.scope, call.path("id"))
     if kept is None:
         raise problem(404, f"Mapping set {call.path('id')} not found")
     return kept
 
 
-def _find_requested(call: Call) -> dict[str, Any]:
+def _find_requested(call: Call) -> JsonObject:
     version = number(call, "version")
     kept = find_mapping_set(call.scope, call.path("id"), version)
     if kept is None:
@@ -99,7 +99,7 @@ def _find_requested(call: Call) -> dict[str, Any]:
     return kept
 
 
-def _stored_form(call: Call, key: str, before: dict[str, Any] | None) -> dict[str, Any]:
+def _stored_form(call: Call, key: str, before: JsonObject | None) -> JsonObject:
     """Return the mapping set to store: the parts in the request body, and the parts that the service sets."""
     mapping_set = mapping_set_from_body(call.body)
     if not mapping_set.schema_id:
@@ -145,7 +145,7 @@ def _check_functions(mappings: Iterable[Mapping]) -> None:
             raise problem(400, f"The mapping of {mapping.destination} uses an unknown function: {name}().")
 
 
-def _stored(mapping: Mapping, now: int) -> dict[str, Any]:
+def _stored(mapping: Mapping, now: int) -> JsonObject:
     names = ("name", "description", "identityGroup", "namespaceCode")
     return {
         "id": secrets.token_hex(16),
@@ -167,7 +167,7 @@ def _stored(mapping: Mapping, now: int) -> dict[str, Any]:
     }
 
 
-def _mappings(call: Call, kept: dict[str, Any]) -> list[dict[str, Any]]:
+def _mappings(call: Call, kept: JsonObject) -> list[JsonObject]:
     shown = _MEDIA_TYPES if AepSettings.of(call.scope.state).mapping_source_types == "media" else {}
     return [
         {**mapping, "sourceType": shown.get(mapping["sourceType"], mapping["sourceType"])}
@@ -182,7 +182,7 @@ def _mapping(call: Call) -> Response:
     raise problem(404, f"Mapping {call.path('mapping')} not found")
 
 
-def _mapping_set_view(call: Call, kept: dict[str, Any]) -> dict[str, Any]:
+def _mapping_set_view(call: Call, kept: JsonObject) -> JsonObject:
     shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
         schema = output_schema(call.scope, kept["xdmSchema"])
@@ -210,7 +210,7 @@ def _list(call: Call) -> Response:
     if order.startswith("-"):
         sets.reverse()
     page = [_mapping_set_view(call, body) for body in sets[start : start + limit]]
-    answer: dict[str, Any] = {"data": page, "_page": {"count": len(page), "limit": limit}}
+    answer: JsonObject = {"data": page, "_page": {"count": len(page), "limit": limit}}
     if start + limit < len(sets):
         following = f"{CONVERSION}/mappingSets?start={start + limit}&limit={limit}"
         answer["_links"] = {"next": {"href": call.url(following), "templated": False}}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
@@ -14,6 +12,7 @@ from mixpanel_aep_sandbox.aep.dataprep.mapper import Mapper, MappingError
 from mixpanel_aep_sandbox.aep.dataprep.routes.mapping_sets import mapping_set_from_body
 from mixpanel_aep_sandbox.aep.dataprep.schemas import output_schema
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST_ROWS = 100
@@ -27,7 +26,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
 
 
-def _mapper(call: Call, body: Any) -> Mapper:
+def _mapper(call: Call, body: object) -> Mapper:
     mapping_set = mapping_set_from_body(body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
@@ -66,7 +65,7 @@ def _preview(call: Call) -> Response:
     return JSONResponse(answers)
 
 
-def _error_view(error: MappingError) -> dict[str, Any]:
+def _error_view(error: MappingError) -> JsonObject:
     """Return ``TransformErrorInfo``; the column is the one that is null [I]."""
     return {
         "destination": error.destination,

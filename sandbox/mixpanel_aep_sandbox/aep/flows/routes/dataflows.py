@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -61,7 +59,7 @@ def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     return kept
 
 
-def _check_ends(scope: AepSandboxScope, ids: Any, name: str, kind: str, draft: bool) -> None:
+def _check_ends(scope: AepSandboxScope, ids: object, name: str, kind: str, draft: bool) -> None:
     if not isinstance(ids, list) or len(ids) != 1:
         raise invalid(f"{name} must be an array with the id of one of {kind}")
     end = find_referred(scope, kind, ids[0])
@@ -86,7 +84,7 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
         check_mapping(scope, params, target.get("params", {}).get("dataSetId"))
 
 
-def _check_options(options: Any) -> None:
+def _check_options(options: object) -> None:
     """Check ``optionSpec``'s options; their place in a dataflow is not documented [I]."""
     if not isinstance(options, dict) or options.keys() - {
         "errorDiagnosticsEnabled",

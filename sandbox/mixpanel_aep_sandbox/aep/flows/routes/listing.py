@@ -15,18 +15,18 @@ from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.property_filters import keep_matching, values_at
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
 _MOST = 1000
 """Of the search requests (OAS:flow-service.yaml); also the default of a list without ``limit`` [I]."""
 _FIELD = re.compile(r"[A-Za-z_][\w.\[\]-]*")
 _TOO_LONG = 9
-Body = dict[str, Any]
 Pairs = list[tuple[str, str]]
 
 
 def list_response(
-    call: Call, path: str, bodies: list[Body], hidden: Mapping[str, Any] | None = None
+    call: Call, path: str, bodies: list[JsonObject], hidden: Mapping[str, Any] | None = None
 ) -> Response:
     """Return the response to a list's query over ``bodies``, oldest first. Raises FlowServiceError.
 
@@ -89,7 +89,7 @@ def _number(text: str) -> int:
     return min(int(text), _MOST)
 
 
-def _ordered(bodies: list[Body], order: str) -> list[Body]:
+def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
     """Sort by one or several names, the first one first. A plus sign of a query arrives as a space."""
     for part in reversed([part for part in order.split(",") if part.strip()]):
         sign, field = (part[0], part[1:]) if part[0] in "+- " else ("+", part)
@@ -99,5 +99,5 @@ def _ordered(bodies: list[Body], order: str) -> list[Body]:
     return bodies
 
 
-def _sort_key(body: Body, field: str) -> SortKey:
+def _sort_key(body: JsonObject, field: str) -> SortKey:
     return sort_key(next(iter(values_at(body, field)), None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -163,7 +162,7 @@ def _match(call: Call, entity: Entity) -> None:
         raise FlowServiceError("1404-412", supplied=supplied, current=entity["etag"])
 
 
-def _operations(body: Any, fields: tuple[str, ...]) -> list[Entity]:
+def _operations(body: object, fields: tuple[str, ...]) -> list[Entity]:
     """Return JSON Patch with add, replace and remove, the supported operations; the specification has capitals."""
     if not body:
         raise FlowServiceError("1405-400")

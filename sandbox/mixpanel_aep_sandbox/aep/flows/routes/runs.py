@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import JSONResponse, Response
 
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -18,6 +16,7 @@ from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
 from mixpanel_aep_sandbox.aep.flows.runs.views import run_view, with_batch_outcome
 from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DAY_MS = 86_400_000
 _PARAMS = ("startTime", "windowStartTime", "windowEndTime", "deltaColumn")
@@ -46,7 +45,7 @@ def _lookup(call: Call) -> Response:
     return JSONResponse({"items": [_run_view(call, run)]})
 
 
-def _run_view(call: Call, run: Entity) -> dict[str, Any]:
+def _run_view(call: Call, run: Entity) -> JsonObject:
     return run_view(run, call.url(""))
 
 
@@ -82,7 +81,7 @@ def _require_enabled(flow: Entity) -> None:
         raise FlowServiceError("1444-400", id=flow["id"], state="enabled")
 
 
-def _window(scope: AepSandboxScope, params: dict[str, Any]) -> tuple[int, int]:
+def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
     """Return the window; by default it ends now, and starts as far back as a backfill reads [I]."""
     end = scope.now
     if "windowEndTime" in params:
@@ -95,7 +94,7 @@ def _window(scope: AepSandboxScope, params: dict[str, Any]) -> tuple[int, int]:
     return max(start, 0), end
 
 
-def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Entity:
+def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: object) -> Entity:
     """Return the dataflow with the delta column: the first one "will be treated as the source of truth".
 
     Another column is an error. The column does not change which events are read: Mixpanel's days are those of its own
@@ -113,8 +112,8 @@ def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: Any) -> Ent
     return save(scope, FLOWS, {**flow, "transformations": [*flow["transformations"], copy]})
 
 
-def _answer(call: Call, run: Entity) -> dict[str, Any]:
-    forms: dict[str, dict[str, Any]] = {
+def _answer(call: Call, run: Entity) -> JsonObject:
+    forms: dict[str, JsonObject] = {
         "items": {"items": [id_and_etag(run)]},
         "id": id_and_etag(run),
         "run": _run_view(call, run),

@@ -19,6 +19,7 @@ from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import source_params
 from mixpanel_aep_sandbox.aep.flows.specs import spec_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def add_routes(routes: FlowRoutes) -> None:
@@ -71,7 +72,7 @@ def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
     return {**kept, "params": {"dataSetId": key}}
 
 
-def _data(given: Entity) -> dict[str, Any]:
+def _data(given: Entity) -> JsonObject:
     data = given.get("data")
     if not isinstance(data, dict):
         raise invalid("data must be an object with format")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS, SERVICE_CLIENT, SERVICE_USER
@@ -53,7 +51,12 @@ def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
 
 
 def new_run(
-    scope: AepSandboxScope, flow: Entity, due_ms: int, window: Window, client: str | None = None, **more: Any
+    scope: AepSandboxScope,
+    flow: Entity,
+    due_ms: int,
+    window: Window,
+    client: str | None = None,
+    **more: object,
 ) -> Entity:
     """Create a run that waits for its time; ``client`` None: a scheduled run."""
     of = envelope(scope, client) if client else envelope(scope, SERVICE_CLIENT, SERVICE_USER)

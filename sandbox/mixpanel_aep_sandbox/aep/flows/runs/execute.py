@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
@@ -20,6 +20,7 @@ from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, s
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import days, zone
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
 
@@ -99,7 +100,7 @@ def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
     return {"rows": rows, "rejected": rejected}
 
 
-def _copy_counts(scope: AepSandboxScope, size: int) -> dict[str, Any]:
+def _copy_counts(scope: AepSandboxScope, size: int) -> JsonObject:
     return {"bytes": size, "files": 1 if size else 0, "ended": scope.now}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.errors import invalid
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 Window = tuple[int, int]
 """Epoch milliseconds; the end is exclusive."""
@@ -18,7 +18,7 @@ _LATEST_MS = 253_402_300_799_000
 _MOST_INTERVAL = 1_000_000
 
 
-def epoch_ms(value: Any, name: str) -> int:
+def epoch_ms(value: object, name: str) -> int:
     """Return milliseconds of an epoch time in seconds or milliseconds, a number or a text of digits.
 
     Raises FlowServiceError. The example of a run's ``windowEndTime``, ``16515859567``, has eleven digits: it is a year in
@@ -74,7 +74,7 @@ class Schedule:
         return min(self.start_ms, at_ms), max(at_ms, self.start_ms + 1)
 
 
-def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
+def read_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
     """Return the schedule of a dataflow's ``scheduleParams``. Raises FlowServiceError.
 
     ``created_ms``: no start may be before it.
@@ -90,7 +90,7 @@ def read_schedule(given: Any, settings: AepSettings, *, created_ms: int = 0) -> 
     return Schedule(start, _period(given, frequency, settings), _backfill(given, frequency, settings))
 
 
-def kept_schedule(params: dict[str, Any]) -> Schedule:
+def kept_schedule(params: JsonObject) -> Schedule:
     """Return the schedule of stored ``scheduleParams``, even if the settings have changed since."""
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
@@ -98,7 +98,7 @@ def kept_schedule(params: dict[str, Any]) -> Schedule:
     return Schedule(epoch_ms(params["startTime"], "startTime"), period, backfill)
 
 
-def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int | None:
+def _period(given: JsonObject, frequency: str, settings: AepSettings) -> int | None:
     interval = given.get("interval")
     if frequency == "once":
         if interval is not None and settings.flow_schedule_rules == "spec":
@@ -114,7 +114,7 @@ def _period(given: dict[str, Any], frequency: str, settings: AepSettings) -> int
     return int(text) * _UNITS_MS[frequency]
 
 
-def _backfill(given: dict[str, Any], frequency: str, settings: AepSettings) -> bool:
+def _backfill(given: JsonObject, frequency: str, settings: AepSettings) -> bool:
     """Return ``backfill``: a text in the samples, a boolean in the specification; true by default."""
     value = given.get("backfill")
     if value is None:

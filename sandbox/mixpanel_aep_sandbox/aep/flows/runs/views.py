@@ -5,8 +5,6 @@ Its numbers are the batch's. A failed copy looks as in EP:observability/alerts/r
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.catalog.routes.batches import batch_view as shown_batch
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
@@ -15,6 +13,7 @@ from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, save
 from mixpanel_aep_sandbox.aep.flows.runs.execute import COPY, CREATE, PROCESS
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import FINAL
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MESSAGES = {
     COPY: "Error in copying the data from Source.",
@@ -30,7 +29,6 @@ _INSIDE = (
 """Stored fields of a run that only its metrics and activities show."""
 _GOOD = ("success", "inactive", "deleted")
 """A reverted batch had been ingested."""
-Json = dict[str, Any]
 
 
 def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
@@ -55,7 +53,7 @@ def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
         )
 
 
-def run_view(run: Entity, export_url: str) -> Json:
+def run_view(run: Entity, export_url: str) -> JsonObject:
     """Return the public view of a run. ``export_url`` is the address of Data Access."""
     body = {name: value for name, value in run.items() if name not in _INSIDE}
     activities = []
@@ -66,20 +64,20 @@ def run_view(run: Entity, export_url: str) -> Json:
     return {**body, "metrics": _metrics(run, activities), "activities": activities}
 
 
-def details(run: Entity) -> Json:
+def details(run: Entity) -> JsonObject:
     """Return ``lastRunDetails`` of a dataflow."""
     times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
     known = {name: value for name, value in times.items() if value is not None}
     return {"id": run["id"], "state": run["status"], **known}
 
 
-def _metrics(run: Entity, activities: list[Json]) -> Json:
-    status: Json = {"status": run["status"]}
+def _metrics(run: Entity, activities: list[JsonObject]) -> JsonObject:
+    status: JsonObject = {"status": run["status"]}
     if errors := _errors(run):
         status["errors"] = errors
     if "started" not in run:
         return {"statusSummary": status}
-    metrics: Json = {"durationSummary": _duration(run["started"], run.get("ended"))}
+    metrics: JsonObject = {"durationSummary": _duration(run["started"], run.get("ended"))}
     if activities:
         last = activities[-1]
         refs = [last["id"]]
@@ -90,7 +88,7 @@ def _metrics(run: Entity, activities: list[Json]) -> Json:
     return {**metrics, "statusSummary": status}
 
 
-def _errors(run: Entity) -> list[Json]:
+def _errors(run: Entity) -> list[JsonObject]:
     """Return the errors of the run itself, one per step. Rows lost below the threshold are listed for successful runs, too."""
     if failure := run.get("failure"):
         return [{"code": failure["code"], "message": _MESSAGES[failure["code"]]}]
@@ -99,7 +97,7 @@ def _errors(run: Entity) -> list[Json]:
     return []
 
 
-def _copy(run: Entity) -> Json:
+def _copy(run: Entity) -> JsonObject:
     copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
     start, end = run["window"]
     return {
@@ -125,7 +123,7 @@ def _copy(run: Entity) -> Json:
     }
 
 
-def _copied_records(run: Entity) -> Json:
+def _copied_records(run: Entity) -> JsonObject:
     """Return the copied records: none in the sample of a copy with further steps.
 
     A copy of nothing is the whole run.
@@ -135,9 +133,9 @@ def _copied_records(run: Entity) -> Json:
     return {} if run.get("copy", {}).get("bytes") else {"inputRecordCount": 0, "outputRecordCount": 0}
 
 
-def _promotion(run: Entity, export_url: str) -> Json:
+def _promotion(run: Entity, export_url: str) -> JsonObject:
     metrics = run.get("outcome", {}).get("metrics", {})
-    target: Json = {"id": run["target"], "type": "TargetConnection"}
+    target: JsonObject = {"id": run["target"], "type": "TargetConnection"}
     files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")
     if "batch" in run:
         meta = f"{export_url}{EXPORT}/batches/{run['batch']}/meta?path="
@@ -164,13 +162,13 @@ def _promotion(run: Entity, export_url: str) -> Json:
     }
 
 
-def _of_batch(run: Entity, meta: str) -> Json:
+def _of_batch(run: Entity, meta: str) -> JsonObject:
     """Return status and errors of the batch, including rows that lost a required field by a failed transformation."""
     errors = run.get("outcome", {}).get("errors", [])
     if not errors:
         return {"status": run["status"], **({"errors": errors} if (errors := _errors(run)) else {})}
     lost = run.get("mapper", {}).get("rejected", 0)
-    behind: list[Json] = []
+    behind: list[JsonObject] = []
     for error in errors:
         count = error.get("recordCount")
         if error["code"] == REQUIRED_MISSING and lost:
@@ -185,17 +183,17 @@ def _of_batch(run: Entity, meta: str) -> Json:
     return {"status": run["status"], "errors": _errors(run), "extensions": extensions}
 
 
-def _failed(run: Entity) -> Json:
+def _failed(run: Entity) -> JsonObject:
     return {"status": "failed", "errors": _errors(run), "extensions": {"errors": _causes(run)}}
 
 
-def _causes(run: Entity) -> list[Json]:
+def _causes(run: Entity) -> list[JsonObject]:
     return [{"code": _CAUSE, "message": run["failure"]["message"]}]
 
 
-def _counts(metrics: Json, **names: str) -> Json:
+def _counts(metrics: JsonObject, **names: str) -> JsonObject:
     return {shown: metrics[kept] for shown, kept in names.items() if kept in metrics}
 
 
-def _duration(started: int, ended: int | None) -> Json:
+def _duration(started: int, ended: int | None) -> JsonObject:
     return {"startedAtUTC": started} | ({} if ended is None else {"completedAtUTC": ended})

@@ -15,12 +15,12 @@ from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelClient, MixpanelRequestError
 from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of
 from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _SAMPLES = 100
 """Number of sample rows [I]: as many as the UI previews of a mapping."""
 _INTEGER = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740991}
 _SERVER_ERROR = 500
-Json = dict[str, Any]
 
 
 def explore(call: Call, client: MixpanelClient) -> Response:
@@ -46,9 +46,9 @@ def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
     return invalid(f"Mixpanel answered {refusal.status}: {refusal.text}")
 
 
-def inferred_schema(values: Iterable[Any]) -> Json:
+def inferred_schema(values: Iterable[object]) -> JsonObject:
     """Return a JSON schema that all values fit: text for several types [I], as nulls fit every type."""
-    kinds: dict[str, Json] = {}
+    kinds: dict[str, JsonObject] = {}
     objects: dict[str, list[Any]] = {}
     items: list[Any] = []
     for value in values:
@@ -97,7 +97,7 @@ def _checked_params(call: Call) -> dict[str, str]:
     return source_params(given)
 
 
-def source_params(given: Any) -> dict[str, str]:
+def source_params(given: object) -> dict[str, str]:
     """Return ``projectId`` and ``timezone``, which a Mixpanel source requires. Raises FlowServiceError."""
     if not isinstance(given, dict):
         raise invalid("the parameters of a source must be an object")
@@ -111,7 +111,7 @@ def source_params(given: Any) -> dict[str, str]:
     return {"projectId": project, "timezone": name}
 
 
-def _samples(call: Call, client: MixpanelClient, params: dict[str, str]) -> list[Json]:
+def _samples(call: Call, client: MixpanelClient, params: dict[str, str]) -> list[JsonObject]:
     scope, where = call.scope, zone(params["timezone"])
     assert where is not None, "checked by source_params"
     back_ms = AepSettings.of(scope.state).flow_backfill_days * 86_400_000

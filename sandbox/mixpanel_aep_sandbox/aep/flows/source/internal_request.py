@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.types import Message
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 
@@ -54,7 +55,7 @@ class _Exchange:
         self.into, self.status, self.whole = into, 0, False
         self._asked = False
 
-    async def run(self, app: Any, scope: dict[str, Any]) -> None:
+    async def run(self, app: Any, scope: JsonObject) -> None:
         await app(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from mixpanel_aep_sandbox.aep.flows.source.internal_request import IncompleteResponse, send_internally
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 HOSTS = {
@@ -48,15 +49,15 @@ class MixpanelClient:
     host: str = _DEFAULT
 
     @classmethod
-    def of(cls, state: SandboxState, params: dict[str, Any]) -> MixpanelClient:
+    def of(cls, state: SandboxState, params: JsonObject) -> MixpanelClient:
         """Return a client with the ``auth.params`` of a base connection."""
         host = export_host(params.get("host")) or _DEFAULT
         return cls(state, str(params.get("username", "")), str(params.get("password", "")), host)
 
-    def projects(self) -> dict[str, Any]:
+    def projects(self) -> JsonObject:
         """Return the projects that the account can see, by id. Raises MixpanelRequestError."""
         with self._requested(HOSTS[self.host], "/api/app/me", {}) as body:
-            found: dict[str, Any] = json.loads(body.read())["results"]["projects"]
+            found: JsonObject = json.loads(body.read())["results"]["projects"]
             return found
 
     @contextmanager
@@ -90,7 +91,7 @@ class MixpanelClient:
             threading.Event().wait(_AGAIN_SECONDS)
 
 
-def export_host(given: Any) -> str | None:
+def export_host(given: object) -> str | None:
     """Return the host of a base connection's ``host``, such as ``https://data.mixpanel.com``; None if it is unknown."""
     host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
     return host if host in HOSTS else None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-Row = dict[str, Any]
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class InvalidEvent(ValueError):
     """A line is not an event: Mixpanel's response was cut off, or contains another text."""
 
 
-def event_of(line: bytes) -> Row:
+def event_of(line: bytes) -> JsonObject:
     """Return the event of a line, as Mixpanel sent it. Raises InvalidEvent, also for an incomplete last line."""
     try:
         if not line.endswith(b"\n"):
@@ -25,7 +25,7 @@ def event_of(line: bytes) -> Row:
     return event
 
 
-def source_row(event: Row) -> Row:
+def source_row(event: JsonObject) -> JsonObject:
     """Return an event with the source's names: ``event`` and ``properties``, as exploring shows them, and ``data``.
 
     Adobe's mappings read ``data.event_name`` and ``data.insert_id`` where exploring shows ``event`` and

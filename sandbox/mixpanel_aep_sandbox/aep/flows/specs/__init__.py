@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
 from mixpanel_aep_sandbox.aep.flows.models import Entity
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FILES = {MIXPANEL_SPEC: "mixpanel", DATA_LAKE_SPEC: "data-lake", FLOW_SPEC: "rest-storage-to-aep"}
 _KINDS = {"connectionSpecs": (MIXPANEL_SPEC, DATA_LAKE_SPEC), "flowSpecs": (FLOW_SPEC,)}
@@ -59,6 +59,6 @@ def _add(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
 
 
 @cache
-def _spec(key: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((Path(__file__).parent / f"{_FILES[key]}.json").read_text("utf-8"))
+def _spec(key: str) -> JsonObject:
+    found: JsonObject = json.loads((Path(__file__).parent / f"{_FILES[key]}.json").read_text("utf-8"))
     return found

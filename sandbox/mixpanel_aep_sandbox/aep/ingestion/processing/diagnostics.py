@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import PARSING, RowError
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row
 from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import schema_location
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MOST_ROWS = 100_000
 """In each file [I]: enough for diagnosis, without a risk for the disk."""
@@ -18,7 +19,7 @@ _SAMPLES = 100
 class Diagnostics:
     """Writes ``meta/row_errors/*`` if a batch requested diagnostics, and ``failed/part-*`` always."""
 
-    def __init__(self, folder: Path, batch: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, batch: JsonObject) -> None:
         self._folder, self._wanted = folder, batch["diagnostics"]
         self._open: dict[str, TextIO] = {}
         self._rows: dict[str, int] = {}
@@ -40,7 +41,7 @@ class Diagnostics:
         for file in self._open.values():
             file.close()
 
-    def _write(self, name: str, body: dict[str, Any], most: int) -> None:
+    def _write(self, name: str, body: JsonObject, most: int) -> None:
         self._rows[name] = self._rows.get(name, 0) + 1
         if self._rows[name] > most:
             return
@@ -52,7 +53,7 @@ class Diagnostics:
         self._open[name].write(_json(body) + "\n")
 
 
-def _json(body: dict[str, Any]) -> str:
+def _json(body: JsonObject) -> str:
     try:
         return json.dumps(body, default=str, allow_nan=False)
     except ValueError:
@@ -60,12 +61,12 @@ def _json(body: dict[str, Any]) -> str:
         return json.dumps(json.loads(json.dumps(body, default=str), parse_constant=str))
 
 
-def _error(error: RowError) -> dict[str, Any]:
+def _error(error: RowError) -> JsonObject:
     body = {"code": error.code, "message": error.message}
     return body if error.kind == PARSING else {**body, "column": error.column}
 
 
-def _violation(error: RowError) -> dict[str, Any]:
+def _violation(error: RowError) -> JsonObject:
     return {
         "causingExceptions": [],
         "keyword": error.keyword,

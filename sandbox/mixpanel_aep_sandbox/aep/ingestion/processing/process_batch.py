@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, limit_message
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
@@ -14,6 +12,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _NO_FILES = ("133", "Unable to locate any files uploaded for this batch.")
 _EMPTY = ("106", "Dataset file is empty. Please upload file with data.")
@@ -23,7 +22,6 @@ _DESCRIPTIONS = {
     "1554": "A value cannot be converted to the type of its field, or is not valid for it.",
     "1555": "A required field is either missing or has a value of null. Add the required field to the input row and try again.",
 }
-Error = dict[str, Any]
 
 
 class _Failed(Exception):
@@ -31,12 +29,12 @@ class _Failed(Exception):
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
-        self.error: Error = {"code": code, "description": description}
+        self.error: JsonObject = {"code": code, "description": description}
         if code.isdecimal():
             self.error["rows"] = []
 
 
-def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Process a batch's files and return ``{"state", "metrics", "errors", "files", "dates"}``.
 
     ``files``: the numbers of all rows and of good rows in each file. Writes ids and diagnostics to the batch's folder.
@@ -54,7 +52,7 @@ def process_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, An
             return _outcome(row_pass, "failed", [failure.error])
 
 
-def _check_whole(scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
     """Check what can be checked before a row is read."""
     if scope.get(DATASETS, batch["dataset"]) is None:
         raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
@@ -74,7 +72,7 @@ def _duplicate(batch_id: str) -> str:
     )
 
 
-def _planned_errors(batch: dict[str, Any]) -> list[Error]:
+def _planned_errors(batch: JsonObject) -> list[JsonObject]:
     planned_outcome = batch["planned_outcome"]
     if planned_outcome.get("errors"):
         return list(planned_outcome["errors"])
@@ -83,7 +81,7 @@ def _planned_errors(batch: dict[str, Any]) -> list[Error]:
     return [{"code": "500", "description": "The batch failed, as planned."}]
 
 
-def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> None:
+def _read(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> None:
     for number, body in enumerate(files):
         path = body["path"]
         try:
@@ -99,12 +97,12 @@ def _read(row_pass: RowPass, files: list[dict[str, Any]], rules: RowRules) -> No
             raise _Failed(*_EMPTY)
 
 
-def _batch_result(row_pass: RowPass) -> dict[str, Any]:
+def _batch_result(row_pass: RowPass) -> JsonObject:
     """Return success, unless more rows are bad than ``partialIngestionPercent`` allows; without it, none may be bad."""
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
         row_pass.codes["1554"] += lost
-    listed: list[Error] = row_pass.planned_outcome.get("listed", [])
+    listed: list[JsonObject] = row_pass.planned_outcome.get("listed", [])
     if not row_pass.bad + lost:
         return _outcome(row_pass, "success", listed)
     allowed = row_pass.batch["percent"] or 0
@@ -113,7 +111,7 @@ def _batch_result(row_pass: RowPass) -> dict[str, Any]:
     return _outcome(row_pass, state, [*_row_errors(row_pass, row_pass.bad + lost, good), *listed])
 
 
-def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[Error]:
+def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[JsonObject]:
     if not row_pass.batch["diagnostics"]:
         text = (
             "Encountered errors while parsing, converting or otherwise validating the data. Please resend the"
@@ -131,7 +129,7 @@ def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[Error]:
     return [{"code": "INGEST-1212-400", "description": text}, *per_code]
 
 
-def _outcome(row_pass: RowPass, state: str, errors: list[Error]) -> dict[str, Any]:
+def _outcome(row_pass: RowPass, state: str, errors: list[JsonObject]) -> JsonObject:
     good = state == "success"
     files = [{"rows": rows, "good": kept if good else 0} for rows, kept in row_pass.per_file]
     failed = row_pass.bad + (0 if row_pass.planned_outcome.get("silent") else row_pass.lost)

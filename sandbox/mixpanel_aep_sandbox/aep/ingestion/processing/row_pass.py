@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii
 from types import TracebackType
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import disk_path, raw_rows, result_path
@@ -28,6 +27,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible, parquet_suspects
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _CORRUPT = "Row is corrupted and cannot be read, please fix and resend."
 _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as planned.", "planned")
@@ -36,9 +36,9 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 class RowPass:
     """Reads the rows of a batch, and writes ids and errors."""
 
-    def __init__(self, scope: AepSandboxScope, batch: dict[str, Any], files: list[dict[str, Any]]) -> None:
+    def __init__(self, scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
         self.scope, self.batch, self.files = scope, batch, files
-        self.planned_outcome: dict[str, Any] = batch.get("planned_outcome") or {}
+        self.planned_outcome: JsonObject = batch.get("planned_outcome") or {}
         self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []
@@ -61,7 +61,7 @@ class RowPass:
         self._rejected.close()
         self._diagnostics.close()
 
-    def read(self, number: int, body: dict[str, Any], rules: RowRules) -> int:
+    def read(self, number: int, body: JsonObject, rules: RowRules) -> int:
         """Read all rows of one file and return their number."""
         rows = kept = 0
         for rows, key in enumerate(self._keys(number, body, rules), 1):
@@ -81,7 +81,7 @@ class RowPass:
         self.per_file.append((rows, kept))
         return rows
 
-    def _keys(self, number: int, body: dict[str, Any], rules: RowRules) -> Iterator[str | None]:
+    def _keys(self, number: int, body: JsonObject, rules: RowRules) -> Iterator[str | None]:
         """Yield every row's ``_id`` as JSON text, or None for a rejected row."""
         if self.batch["inputFormat"]["format"] == "csv":
             return self._csv_keys(body, rules.schema)
@@ -91,7 +91,7 @@ class RowPass:
         return read(number, body, rules, checker)
 
     def _json_keys(
-        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
+        self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import (
             FastRows,
@@ -113,7 +113,7 @@ class RowPass:
                 yield taken[0]
 
     def _parquet_keys(
-        self, number: int, body: dict[str, Any], rules: RowRules, checker: RowChecker
+        self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         path = disk_path(self.scope, body)
         for row in parquet_suspects(path, rules, checker, self.dates):
@@ -121,7 +121,7 @@ class RowPass:
                 encode_basestring_ascii(row) if isinstance(row, str) else self._examined(number, row, checker)
             )
 
-    def _csv_keys(self, body: dict[str, Any], resolved: dict[str, Any]) -> Iterator[str]:
+    def _csv_keys(self, body: JsonObject, resolved: JsonObject) -> Iterator[str]:
         """Yield the ids of a CSV file with flat columns of the schema.
 
         Only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).

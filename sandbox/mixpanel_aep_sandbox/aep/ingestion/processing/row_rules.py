@@ -6,16 +6,13 @@ without such a field has its primary identity in ``identityMap`` (EP:xdm/schema/
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
-
-Json = dict[str, Any]
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
@@ -32,7 +29,7 @@ def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
     return RowRules(schema)
 
 
-def _require(schema: Json, path: str) -> None:
+def _require(schema: JsonObject, path: str) -> None:
     """Make the field at ``path`` and all objects above it required in ``schema``, which is changed in place."""
     field = schema
     for part in path[1:].split("/"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxScope
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _GATE = threading.Semaphore(1)
 """One batch at a time: two at once would only share the same processor time."""
@@ -14,7 +14,7 @@ _running: dict[tuple[int, str], threading.Event] = {}
 _lock = threading.Lock()
 
 
-def ensure_outcome(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any] | None:
+def ensure_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject | None:
     """Return the outcome of a batch's rows, or None while the rows are processed; start the processing if necessary."""
     outcome = scope.get(OUTCOMES, batch["id"])
     if outcome is None:
@@ -61,6 +61,6 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
         over.set()
 
 
-def _outcome_of_bug(error: Exception) -> dict[str, Any]:
+def _outcome_of_bug(error: Exception) -> JsonObject:
     text = f"The sandbox failed to process the rows: {type(error).__name__}."
     return {"state": "failed", "metrics": {}, "errors": [{"code": "500", "description": text, "rows": []}]}

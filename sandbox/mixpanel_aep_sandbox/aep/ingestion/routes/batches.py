@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
 from mixpanel_aep_sandbox.aep.ingestion.rate_limits import admit_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_batch
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -34,7 +34,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "/{id}", _act, atomic=False, json=False)
 
 
-def find_batch(scope: AepSandboxScope, key: str) -> dict[str, Any]:
+def find_batch(scope: AepSandboxScope, key: str) -> JsonObject:
     """Return a batch. Raises Problem 404."""
     body = scope.get(BATCHES, key)
     if body is None:
@@ -60,7 +60,7 @@ def _replay(call: Call) -> Response:
     return JSONResponse(_answer(call.scope, create_batch(call.scope, given, call.client_id)), 201)
 
 
-def create_batch(scope: AepSandboxScope, given: dict[str, Any], client: str) -> dict[str, Any]:
+def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> JsonObject:
     """Create a batch from the body of ``POST /batches``. Raises Problem 400, 404 or 429."""
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
@@ -98,7 +98,7 @@ def _check_unique(scope: AepSandboxScope, external: str) -> None:
         raise problem(400, f"There is a batch with externalId {external} already.")
 
 
-def _answer(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def _answer(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     body = {
         "id": batch["id"],
         "imsOrg": scope.org,
@@ -116,9 +116,9 @@ def _answer(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     return body | ({"replay": batch["replay"]} if batch["replay"] else {})
 
 
-def shown_tags(batch: dict[str, Any]) -> dict[str, Any]:
+def shown_tags(batch: JsonObject) -> JsonObject:
     """Return the tags of the client and of Adobe (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
-    own: dict[str, Any] = {}
+    own: JsonObject = {}
     if batch["diagnostics"]:
         own["acp_enableErrorDiagnostics"] = True
     if batch["percent"] is not None:
@@ -145,7 +145,7 @@ def _act(call: Call) -> Response:
     return Response(status_code=200)
 
 
-def complete_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def complete_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     """Complete a batch; its rows are processed when its status is read. Raises Problem 400."""
     if batch["state"] in ("promoting", "success", "failed"):
         # "If the operation actually succeeded, the API will return success, even after retrying."
@@ -156,7 +156,7 @@ def complete_batch(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, A
     return promote(scope, batch, take_planned_outcome(scope, batch))
 
 
-def promote(scope: AepSandboxScope, batch: dict[str, Any], planned_outcome: dict[str, Any]) -> dict[str, Any]:
+def promote(scope: AepSandboxScope, batch: JsonObject, planned_outcome: JsonObject) -> JsonObject:
     """Store the times at which a completed batch changes its status."""
     wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
     due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
@@ -165,7 +165,7 @@ def promote(scope: AepSandboxScope, batch: dict[str, Any], planned_outcome: dict
     )
 
 
-def _abort(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def _abort(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] == "aborted":
         return batch
     until_finalized = IngestSettings.of(scope.state).abort_until == "finalized"
@@ -175,21 +175,21 @@ def _abort(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
     return save_changed(scope, batch, state="aborted")
 
 
-def _fail(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def _fail(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] == "failed":
         return batch
     _require(scope, batch, "loading", "failed")
     return save_changed(scope, batch, state="failed", metrics={}, errors=[], finished=scope.now)
 
 
-def _revert(scope: AepSandboxScope, batch: dict[str, Any]) -> dict[str, Any]:
+def _revert(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] == "inactive" or batch["state"] in IngestSettings.of(scope.state).retire_path:
         return batch
     _require(scope, batch, "success", "reverted")
     return deactivate(scope, batch)
 
 
-def _require(scope: AepSandboxScope, batch: dict[str, Any], state: str, done: str) -> None:
+def _require(scope: AepSandboxScope, batch: JsonObject, state: str, done: str) -> None:
     if batch["state"] != state:
         text = f"Batch {batch['id']} is {shown_status(scope, batch)} and cannot be {done}."
         raise problem(400, text)  # [I] the status

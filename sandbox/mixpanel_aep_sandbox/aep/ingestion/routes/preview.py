@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -19,6 +18,7 @@ from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.validation import given_format
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _DEFAULT_ROWS, _MOST_ROWS = 100, 1000
@@ -50,9 +50,9 @@ def _preview(call: Call) -> Response:
     return JSONResponse({"formatParams": input_format, "preview": {"columns": named, "rows": shown}})
 
 
-def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
+def _format(call: Call, of_batch: JsonObject) -> JsonObject:
     """Return the query's format, or the batch's if it names none [I]: the specification requires one."""
-    given: dict[str, Any] = {"format": call.query("format")} if call.query("format") else dict(of_batch)
+    given: JsonObject = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
         text = call.query(name).lower()
@@ -62,13 +62,13 @@ def _format(call: Call, of_batch: dict[str, Any]) -> dict[str, Any]:
     return given_format(given)
 
 
-def _rows(call: Call, batch: dict[str, Any]) -> Iterator[dict[str, str]]:
+def _rows(call: Call, batch: JsonObject) -> Iterator[dict[str, str]]:
     for body in batch_files(call.scope, batch["id"]):
         for row in read_rows(call.scope, batch, body, None) if body["size"] else ():
             yield {"_corrupt_record": row.text} if isinstance(row, Corrupt) else dict(_flat(row, ""))
 
 
-def _flat(value: dict[str, Any], path: str) -> Iterator[tuple[str, str]]:
+def _flat(value: JsonObject, path: str) -> Iterator[tuple[str, str]]:
     """Yield columns with names like ``_tenant/field``, as in the specification's sample."""
     for name, part in value.items():
         if isinstance(part, dict):

@@ -12,6 +12,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import violation_text
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules, has_primary
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
@@ -49,11 +50,11 @@ class RowChecker:
         self._known_only = settings.unknown_fields == "refused"
         self.most_fields = settings.most_fields
 
-    def kept(self, row: dict[str, Any]) -> dict[str, Any]:
+    def kept(self, row: JsonObject) -> JsonObject:
         """Return a good row as it is stored: converted, and without fields that are not in the schema."""
         return Conversion(self._nulls).row(row, self._schema)
 
-    def examine(self, row: dict[str, Any]) -> tuple[dict[str, Any], list[RowError]]:
+    def examine(self, row: JsonObject) -> tuple[JsonObject, list[RowError]]:
         """Return the row as it is stored, and its errors; a good row has none."""
         conversion = Conversion(self._nulls)
         kept = conversion.row(row, self._schema)
@@ -79,7 +80,7 @@ class RowChecker:
             errors = [RowError(VALIDATION, WRONG, "#", text, "maxProperties")]
         return kept, errors
 
-    def _violations(self, row: dict[str, Any]) -> list[RowError]:
+    def _violations(self, row: JsonObject) -> list[RowError]:
         try:
             return [_violation(error) for error in self._validator.iter_errors(row)]
         except ValueError:  # what Rust cannot represent, such as lone surrogates
@@ -87,7 +88,7 @@ class RowChecker:
                 RowError(PARSING, CORRUPT, "#", "Row is corrupted and cannot be read, please fix and resend.")
             ]
 
-    def _is_past(self, row: dict[str, Any]) -> bool:
+    def _is_past(self, row: JsonObject) -> bool:
         """Return whether ``timestamp`` is in the past, as it must be (EP:xdm/classes/experienceevent.md)."""
         stamp = row.get("timestamp")
         if self.latest_ms is None or not isinstance(stamp, str):
@@ -105,7 +106,7 @@ def _violation(error: Any) -> RowError:
     return RowError(VALIDATION, WRONG, path, text, keyword)
 
 
-def _fields_of(value: Any) -> int:
+def _fields_of(value: object) -> int:
     if isinstance(value, dict):
         return sum(1 + _fields_of(part) for part in value.values())
     return sum(map(_fields_of, value)) if isinstance(value, list) else 0

@@ -11,6 +11,7 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import date_text, type_text
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,12 +38,12 @@ class Conversion:
     unknown: list[str] = field(default_factory=list)
     """Pointers of fields that are not in the schema."""
 
-    def row(self, row: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    def row(self, row: JsonObject, schema: JsonObject) -> JsonObject:
         """Return the row as it is stored: converted, and without fields that are not in the schema [I]."""
         return self._object(row, schema, "#")
 
-    def _object(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+    def _object(self, value: JsonObject, schema: JsonObject, at: str) -> JsonObject:
+        kept: JsonObject = {}
         fields, required = schema.get("properties", {}), schema.get("required", [])
         self.unknown += [f"{at}/{name}" for name in value if name not in fields]
         for name, child in fields.items():
@@ -68,7 +69,7 @@ class Conversion:
     def _fail(self, pointer: str, message: str) -> None:
         self.errors.append((pointer, message))
 
-    def _value(self, value: Any, schema: dict[str, Any], at: str) -> Any:
+    def _value(self, value: object, schema: JsonObject, at: str) -> Any:
         kind = kind_of(schema)
         if kind == "object" and isinstance(value, dict):
             return self._object(value, schema, at)
@@ -87,17 +88,17 @@ class Conversion:
             return value
         return converted
 
-    def _map(self, value: dict[str, Any], schema: dict[str, Any], at: str) -> dict[str, Any]:
+    def _map(self, value: JsonObject, schema: JsonObject, at: str) -> JsonObject:
         return {name: self._item(part, schema, f"{at}/{name}") for name, part in value.items()}
 
-    def _item(self, value: Any, schema: dict[str, Any], at: str) -> Any:
+    def _item(self, value: object, schema: JsonObject, at: str) -> Any:
         if value is None:
             self._fail(at, "found: Null")
             return None
         return self._value(value, schema, at)
 
 
-def _scalar(value: Any, kind: str) -> Any:
+def _scalar(value: object, kind: str) -> Any:
     """Return the value as ``kind``, or None if it cannot be converted."""
     if kind in ("", "null"):
         return value

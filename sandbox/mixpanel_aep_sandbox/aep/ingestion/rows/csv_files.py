@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class EmptyHeader(Exception):
     """A CSV file's header has an empty name: "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md)."""
 
 
-def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
+def csv_rows(path: Path, options: JsonObject) -> Iterator[dict[str, str]]:
     """Yield rows by the names of the header; null markers are omitted. ``options``: an inputFormat.
 
     Raises Unreadable, or EmptyHeader if a name is missing.
@@ -40,7 +41,7 @@ def csv_rows(path: Path, options: dict[str, Any]) -> Iterator[dict[str, str]]:
         raise Unreadable(f"it cannot be read as CSV in {charset}") from error
 
 
-def _reader(file: Any, options: dict[str, Any]) -> Any:
+def _reader(file: Any, options: JsonObject) -> Any:
     escape = options.get("escape", "\\")
     quote = options.get("quote", '"')
     return csv.reader(

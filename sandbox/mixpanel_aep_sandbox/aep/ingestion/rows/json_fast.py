@@ -22,6 +22,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import (
     validator_of,
 )
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DAYS = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -84,7 +85,7 @@ class FastRows:
         return text, None if stamp is UNSET else stamp
 
 
-def _primary_fields(resolved: dict[str, Any]) -> tuple[str, str]:
+def _primary_fields(resolved: JsonObject) -> tuple[str, str]:
     """Return the name of the identity field and of the flag that marks a primary identity; two empty texts without such a field."""
     names = list(resolved.get("properties", {}))
     identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
@@ -115,7 +116,7 @@ class _Types:
     def __init__(self, known_only: bool) -> None:
         self._known_only = known_only
 
-    def object(self, field: dict[str, Any], name: str) -> Any:
+    def object(self, field: JsonObject, name: str) -> Any:
         fields = field.get("properties", {})
         required = set(field.get("required", []))
         if not fields or required - set(fields):
@@ -135,7 +136,7 @@ class _Types:
             gc=False,
         )
 
-    def of(self, field: dict[str, Any], name: str) -> Any:
+    def of(self, field: JsonObject, name: str) -> Any:
         kind = kind_of(field)
         if kind == "object":
             return self.object(field, name)
@@ -150,7 +151,7 @@ class _Types:
             return Union[texts, moments]  # noqa: UP007 - of generated types
         return self._scalar(field, kind)
 
-    def _array(self, field: dict[str, Any], name: str) -> Any:
+    def _array(self, field: JsonObject, name: str) -> Any:
         items = self.of(field.get("items", {}), name)
         if field.get("uniqueItems"):
             return self._checked({"not": {}})
@@ -158,7 +159,7 @@ class _Types:
         least = max(1, field.get("minItems", 1))
         return Annotated[list[items], Meta(min_length=least, max_length=most)]  # type: ignore[valid-type]
 
-    def _scalar(self, field: dict[str, Any], kind: str) -> Any:
+    def _scalar(self, field: JsonObject, kind: str) -> Any:
         schema = scalar_schema(field)
         limits = set(schema) - {"type"}
         if kind == "string" and limits <= {"minLength", "maxLength"}:
@@ -174,12 +175,12 @@ class _Types:
                 return Annotated[types[-1], Meta(**_narrow_bounds(bounds))]
         return self._checked(schema or {"not": {"type": "null"}})
 
-    def _checked(self, schema: dict[str, Any]) -> Any:
+    def _checked(self, schema: JsonObject) -> Any:
         """Return a type for what types cannot express: formats, patterns, enums with values that are not texts."""
         return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
 
 
-def _narrow_bounds(bounds: dict[str, Any]) -> dict[str, Any]:
+def _narrow_bounds(bounds: JsonObject) -> JsonObject:
     """Return the narrower bounds: msgspec accepts one lower and one upper bound."""
     for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
         if plain in bounds and exclusive in bounds:

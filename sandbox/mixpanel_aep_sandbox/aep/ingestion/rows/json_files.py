@@ -6,7 +6,9 @@ import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 LONGEST_ROW_BYTES = 16 * 1024 * 1024
 _BLOCK_BYTES = 1 << 18
@@ -23,7 +25,7 @@ class Corrupt:
         self.text = raw[:1000].decode("utf-8", "replace").rstrip("\r\n")
 
 
-Row = dict[str, Any] | Corrupt
+Row = JsonObject | Corrupt
 
 
 def json_lines(path: Path) -> Iterator[bytes]:
@@ -127,7 +129,7 @@ def _skip_line(file: BinaryIO) -> None:
             return
 
 
-def _has_lone_surrogate(raw: bytes, row: dict[str, Any]) -> bool:
+def _has_lone_surrogate(raw: bytes, row: JsonObject) -> bool:
     """Return whether a text contains a lone surrogate, which is not a character."""
     if b"\\ud" not in raw and b"\\uD" not in raw:
         return False

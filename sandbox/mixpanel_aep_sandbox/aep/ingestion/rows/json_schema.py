@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 """The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
@@ -36,19 +37,19 @@ _INT = {"minimum": -2147483648, "maximum": 2147483647}
 _LONG = {"minimum": -9007199254740992, "maximum": 9007199254740992}
 
 
-def row_schema(resolved: dict[str, Any]) -> dict[str, Any]:
+def row_schema(resolved: JsonObject) -> JsonObject:
     """Return the JSON Schema of a resolved XDM schema."""
     return {"$schema": _DRAFT, **_object(resolved)}
 
 
-def validator_of(schema: dict[str, Any]) -> Any:
+def validator_of(schema: JsonObject) -> Any:
     """Return a validator for a part of such a schema. Raises ValueError for invalid JSON Schema."""
     import jsonschema_rs  # imported late, for a quick start
 
     return jsonschema_rs.Draft201909Validator({"$schema": _DRAFT, **schema}, validate_formats=True)
 
 
-def kind_of(field: dict[str, Any]) -> str:
+def kind_of(field: JsonObject) -> str:
     """Return the kind of a field: ``object``, ``map``, ``array``, ``date``, ``date-time`` or a plain type of JSON."""
     kind = str(field.get("type", "object" if "properties" in field else ""))
     if kind == "string" and field.get("format") in ("date", "date-time"):
@@ -58,7 +59,7 @@ def kind_of(field: dict[str, Any]) -> str:
     return kind
 
 
-def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
+def scalar_schema(field: JsonObject) -> JsonObject:
     """Return the JSON Schema for one value of a field that is not an object, map or array."""
     kind = kind_of(field)
     limits = _limits(field)
@@ -73,13 +74,13 @@ def scalar_schema(field: dict[str, Any]) -> dict[str, Any]:
     return {**limits, "type": kind} if kind in ("number", "boolean") else {}
 
 
-def _object(field: dict[str, Any]) -> dict[str, Any]:
+def _object(field: JsonObject) -> JsonObject:
     properties = {name: _field(child) for name, child in field.get("properties", {}).items()}
-    made: dict[str, Any] = {"type": "object", "properties": properties, "minProperties": 1}
+    made: JsonObject = {"type": "object", "properties": properties, "minProperties": 1}
     return {**made, "required": field["required"]} if field.get("required") else made
 
 
-def _field(field: dict[str, Any]) -> dict[str, Any]:
+def _field(field: JsonObject) -> JsonObject:
     kind = kind_of(field)
     if kind == "array":
         limits = _limits(field)
@@ -91,5 +92,5 @@ def _field(field: dict[str, Any]) -> dict[str, Any]:
     return _object(field) if kind == "object" else scalar_schema(field)
 
 
-def _limits(field: dict[str, Any]) -> dict[str, Any]:
+def _limits(field: JsonObject) -> JsonObject:
     return {name: field[name] for name in LIMITS if name in field}

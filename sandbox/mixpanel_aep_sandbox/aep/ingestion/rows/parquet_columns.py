@@ -6,12 +6,13 @@ from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of, scalar_schema, validator_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class ColumnCheck:
     """Finds the rows of a record batch that may be bad; every other row is certainly good."""
 
-    def __init__(self, resolved: dict[str, Any]) -> None:
+    def __init__(self, resolved: JsonObject) -> None:
         self._resolved = resolved
         self._validators: dict[int, Any] = {}
 
@@ -24,7 +25,7 @@ class ColumnCheck:
         except pa.ArrowException:
             return set(range(len(batch)))  # what columns cannot show, such as numbers above 2^63, rows can
 
-    def _members(self, array: Any, schema: dict[str, Any]) -> set[int]:
+    def _members(self, array: Any, schema: JsonObject) -> set[int]:
         import pyarrow.compute as pc
 
         names = {array.type.field(n).name for n in range(array.type.num_fields)}
@@ -37,7 +38,7 @@ class ColumnCheck:
             found |= self._field(child, schema["properties"][name], nullable=name not in required)
         return found - _true_positions(pc.is_null(array)) if array.null_count else found
 
-    def _field(self, array: Any, field: dict[str, Any], *, nullable: bool) -> set[int]:
+    def _field(self, array: Any, field: JsonObject, *, nullable: bool) -> set[int]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -66,7 +67,7 @@ class ColumnCheck:
             return found - _true_positions(pc.is_null(array)) if nullable else found
         return found | self._scalars(array, field, kind)
 
-    def _items(self, array: Any, field: dict[str, Any], member: str = "") -> set[int]:
+    def _items(self, array: Any, field: JsonObject, member: str = "") -> set[int]:
         import pyarrow.compute as pc
 
         found: set[int] = set()
@@ -77,7 +78,7 @@ class ColumnCheck:
             found |= {parents[position].as_py() for position in bad}
         return found
 
-    def _scalars(self, array: Any, field: dict[str, Any], kind: str) -> set[int]:
+    def _scalars(self, array: Any, field: JsonObject, kind: str) -> set[int]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -99,7 +100,7 @@ class ColumnCheck:
             return _true_positions(outside)
         return found | self._by_value(array, field, schema)
 
-    def _by_value(self, array: Any, field: dict[str, Any], schema: dict[str, Any]) -> set[int]:
+    def _by_value(self, array: Any, field: JsonObject, schema: JsonObject) -> set[int]:
         """Validate every distinct value."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -121,7 +122,7 @@ def _true_positions(mask: Any) -> set[int]:
     return set(pc.indices_nonzero(mask).to_pylist())
 
 
-def _odd_lengths(array: Any, field: dict[str, Any]) -> set[int]:
+def _odd_lengths(array: Any, field: JsonObject) -> set[int]:
     """Return lists with too few or too many items; if items must be unique, every list."""
     import pyarrow.compute as pc
 

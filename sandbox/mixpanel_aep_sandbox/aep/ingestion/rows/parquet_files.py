@@ -13,6 +13,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_columns import ColumnCheck
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _ROWS = 4096
 
@@ -21,7 +22,7 @@ class Incompatible(Exception):
     """A column is not in the schema, or its type cannot be converted: the whole batch fails."""
 
 
-def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path, resolved: JsonObject | None) -> Iterator[JsonObject]:
     """Yield rows, with times as epoch milliseconds. Raises Unreadable or Incompatible."""
     for batch in _batches(path, resolved):
         yield from _rows_of(batch)
@@ -29,7 +30,7 @@ def parquet_rows(path: Path, resolved: dict[str, Any] | None) -> Iterator[dict[s
 
 def parquet_suspects(
     path: Path, rules: RowRules, checker: RowChecker, dates: Dates
-) -> Iterator[str | dict[str, Any]]:
+) -> Iterator[str | JsonObject]:
     """Yield the ``_id`` of every row that is certainly good, or else the row. Raises Unreadable or Incompatible.
 
     The times of the good ones are added to ``dates``.
@@ -48,7 +49,7 @@ def parquet_suspects(
             yield next(rows) if position in suspects else "" if key is None else str(key)
 
 
-def _rows_of(batch: Any) -> list[dict[str, Any]]:
+def _rows_of(batch: Any) -> list[JsonObject]:
     try:
         return list(batch.to_pylist(maps_as_pydicts="strict"))
     except (KeyError, ValueError) as error:  # the second for a map within a struct
@@ -91,7 +92,7 @@ def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
         dates.add_moments(ends["min"], ends["max"])
 
 
-def _batches(path: Path, resolved: dict[str, Any] | None) -> Iterator[Any]:
+def _batches(path: Path, resolved: JsonObject | None) -> Iterator[Any]:
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
@@ -132,7 +133,7 @@ def _plain_type(kind: Any) -> Any:
     return kind
 
 
-def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
+def _check_members(members: Any, schema: JsonObject, path: str) -> None:
     fields, seen = schema.get("properties", {}), set()
     for member in members:
         name = f"{path}{member.name}"
@@ -144,7 +145,7 @@ def _check_members(members: Any, schema: dict[str, Any], path: str) -> None:
         _check(member.type, fields[member.name], name)
 
 
-def _check(kind: Any, field: dict[str, Any], name: str) -> None:
+def _check(kind: Any, field: JsonObject, name: str) -> None:
     import pyarrow as pa
 
     types, target = pa.types, kind_of(field)
@@ -165,7 +166,7 @@ def _check(kind: Any, field: dict[str, Any], name: str) -> None:
         raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
 
 
-def _check_struct(kind: Any, field: dict[str, Any], name: str) -> None:
+def _check_struct(kind: Any, field: JsonObject, name: str) -> None:
     members = [kind.field(n) for n in range(kind.num_fields)]
     if kind_of(field) == "object":
         _check_members(members, field, f"{name}.")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 IDENTITY_MAP = "identityMap"
 
 
@@ -13,13 +15,13 @@ IDENTITY_MAP = "identityMap"
 class RowRules:
     """The rules for the rows of a dataset."""
 
-    schema: dict[str, Any]
+    schema: JsonObject
     """The resolved schema, with the primary identity among the required fields."""
     primary_in_map: bool = False
     """One identity of ``identityMap`` must be primary."""
 
 
-def has_primary(identities: Any) -> bool:
+def has_primary(identities: object) -> bool:
     """Return whether an ``identityMap`` has a primary identity."""
     lists: Iterable[Any] = identities.values() if isinstance(identities, dict) else ()
     return any(isinstance(each, dict) and each.get("primary") is True for held in lists for each in held)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
-def references(body: Any) -> Iterator[str]:
+def references(body: object) -> Iterator[str]:
     """Yield every ``$ref`` to another resource, without its fragment."""
     if isinstance(body, dict):
         ref = body.get("$ref")
@@ -21,7 +21,7 @@ def references(body: Any) -> Iterator[str]:
             yield from references(value)
 
 
-def dependents(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
+def dependents(scope: AepSandboxScope, key: str) -> list[JsonObject]:
     """Return the tenant's resources that refer to ``key`` directly or indirectly, excluding itself."""
     bodies = {other: (set(references(body)), body) for other, body in scope.items(RESOURCES)}
     reached, found = {key}, True
@@ -31,9 +31,9 @@ def dependents(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
     return [body for other, (_, body) in bodies.items() if other in reached and other != key]
 
 
-def closure(scope: AepSandboxScope, key: str) -> list[dict[str, Any]]:
+def closure(scope: AepSandboxScope, key: str) -> list[JsonObject]:
     """Return the tenant's resource ``key`` and those that it refers to, each after its own dependencies."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, JsonObject] = {}
 
     def visit(name: str) -> None:
         body = scope.get(RESOURCES, name)

@@ -9,6 +9,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
 _HELD = ("items", "additionalProperties")
@@ -17,12 +18,12 @@ _MOST_NODES = 20_000
 """Far more than a schema that AEP accepts: a few data types that refer to each other could be endless."""
 
 
-def find(scope: AepSandboxScope, key: str) -> dict[str, Any] | None:
+def find(scope: AepSandboxScope, key: str) -> JsonObject | None:
     """Return a resource by ``$id``, of the tenant or the global container."""
     return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
 
-def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
+def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
     """Return ``resource`` with every ``$ref`` and ``allOf`` resolved, in compatibility mode.
 
     Raises Problem 400 for a reference to an unknown target, or an infinite definition.
@@ -36,15 +37,13 @@ def resolve(scope: AepSandboxScope, resource: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Resolver:
-    def __init__(self, scope: AepSandboxScope, resource: dict[str, Any]) -> None:
+    def __init__(self, scope: AepSandboxScope, resource: JsonObject) -> None:
         self._scope = scope
         # The given body, which may not be stored yet: a reference back to it is infinite.
-        self._known: dict[str, dict[str, Any] | None] = {resource.get("$id", ""): resource}
+        self._known: dict[str, JsonObject | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
 
-    def content(
-        self, node: Any, root: dict[str, Any], depth: int, *, composing: bool = True
-    ) -> dict[str, Any]:
+    def content(self, node: Any, root: JsonObject, depth: int, *, composing: bool = True) -> JsonObject:
         """Return ``properties``, ``required`` and the rest of a node, merged over what it refers to.
 
         ``root`` is the resource that contains it. ``composing``: the node is a part of another one, not a field.
@@ -52,7 +51,7 @@ class _Resolver:
         self._nodes += 1
         if depth > _DEEPEST or self._nodes > _MOST_NODES:
             raise problem(400, "The definition refers to itself, or is too large or nested too deeply.")
-        merged: dict[str, Any] = {}
+        merged: JsonObject = {}
         for part in node.get("allOf", []):
             _merge(merged, self.content(part, root, depth + 1))
         own = {key: value for key, value in node.items() if key not in ("allOf", "$ref", "definitions")}
@@ -73,7 +72,7 @@ class _Resolver:
         _merge(merged, own)
         return merged
 
-    def _referred(self, ref: Any, root: dict[str, Any], depth: int, *, composing: bool) -> dict[str, Any]:
+    def _referred(self, ref: object, root: JsonObject, depth: int, *, composing: bool) -> JsonObject:
         target, root_of_target = self._target(ref, root)
         referred = self.content(target, root_of_target, depth + 1)
         if target is not root_of_target:
@@ -86,7 +85,7 @@ class _Resolver:
         }
         return kept if composing else {**kept, "meta:referencedFrom": ref}
 
-    def _target(self, ref: Any, root: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _target(self, ref: object, root: JsonObject) -> tuple[Any, JsonObject]:
         base, _, fragment = str(ref).partition("#")
         document = root if not base else self._find(base)
         if document is None:
@@ -98,13 +97,13 @@ class _Resolver:
             raise problem(400, f"Reference {ref} points nowhere.")
         return node, document
 
-    def _find(self, key: str) -> dict[str, Any] | None:
+    def _find(self, key: str) -> JsonObject | None:
         if key not in self._known:
             self._known[key] = find(self._scope, key)
         return self._known[key]
 
 
-def _merge(base: dict[str, Any], more: dict[str, Any]) -> None:
+def _merge(base: JsonObject, more: JsonObject) -> None:
     for key, value in more.items():
         if key == "properties":
             fields = base.setdefault("properties", {})

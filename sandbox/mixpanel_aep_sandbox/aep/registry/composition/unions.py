@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _IDENTITIES = "https://ns.adobe.com/xdm/context/identitymap"
 _SEGMENTS = "https://ns.adobe.com/xdm/context/profile-segmentation"
 _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
-def unions(scope: AepSandboxScope) -> list[dict[str, Any]]:
+def unions(scope: AepSandboxScope) -> list[JsonObject]:
     """Return a union for each class with an enabled schema.
 
     The registry generates unions, clients cannot write them.
     """
-    members: dict[str, list[dict[str, Any]]] = {}
+    members: dict[str, list[JsonObject]] = {}
     for _, body in scope.items(RESOURCES):
         if "union" in body.get("meta:immutableTags", []):
             members.setdefault(body["meta:class"], []).append(body)
     return [_union(scope, key, schemas) for key, schemas in members.items()]
 
 
-def summarize_union(scope: AepSandboxScope, union: dict[str, Any]) -> dict[str, Any]:
+def summarize_union(scope: AepSandboxScope, union: JsonObject) -> JsonObject:
     """Return a union as lists show it: with the title of its class, and only a major version."""
     title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
-def add_union_fields(union: dict[str, Any]) -> dict[str, Any]:
+def add_union_fields(union: JsonObject) -> JsonObject:
     """Add the fields that every resolved union has: identities, segments and, for events, the list of events."""
     refs = [part["$ref"] for part in union["allOf"]]
     more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
@@ -39,7 +38,7 @@ def add_union_fields(union: dict[str, Any]) -> dict[str, Any]:
     return {**union, "allOf": [*union["allOf"], *more], "properties": fields}
 
 
-def _union(scope: AepSandboxScope, key: str, schemas: list[dict[str, Any]]) -> dict[str, Any]:
+def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonObject:
     refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
     extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
     return {

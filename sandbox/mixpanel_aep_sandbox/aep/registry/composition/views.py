@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.accept import View
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.unions import add_union_fields
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _SUMMARY = ("$id", "meta:altId", "version", "title")
 _TEXTS = ("title", "description")
-Node = dict[str, Any]
 
 
-def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
+def show(scope: AepSandboxScope, body: JsonObject, view: View) -> JsonObject:
     """Return a resource as the view shows it."""
     if view.summary:
         return {key: body[key] for key in _SUMMARY}
@@ -30,7 +29,7 @@ def show(scope: AepSandboxScope, body: Node, view: View) -> Node:
     return body if view.text else _rebuild(body, _without_texts)
 
 
-def field_at(schema: Node, path: str) -> Node | None:
+def field_at(schema: JsonObject, path: str) -> JsonObject | None:
     """Return a field of a resolved schema by its path, such as ``/_acme/plan``; ``xdm:`` and ``[*]`` may be in it."""
     field = schema
     for part in path[1:].split("/"):
@@ -46,11 +45,11 @@ def field_at(schema: Node, path: str) -> Node | None:
     return field
 
 
-def _descriptors(scope: AepSandboxScope, schema: str) -> list[Node]:
+def _descriptors(scope: AepSandboxScope, schema: str) -> list[JsonObject]:
     return [body for _, body in scope.items(DESCRIPTORS) if body["xdm:sourceSchema"] == schema]
 
 
-def _with_deprecated(scope: AepSandboxScope, resolved: Node) -> Node:
+def _with_deprecated(scope: AepSandboxScope, resolved: JsonObject) -> JsonObject:
     """Mark fields that a descriptor deprecates (EP:xdm/tutorials/field-deprecation-api.md)."""
     for body in _descriptors(scope, resolved["$id"]):
         if body["@type"] == "xdm:descriptorDeprecated":
@@ -62,11 +61,11 @@ def _with_deprecated(scope: AepSandboxScope, resolved: Node) -> Node:
     return resolved
 
 
-def _without_texts(node: Node) -> Node:
+def _without_texts(node: JsonObject) -> JsonObject:
     return {key: value for key, value in node.items() if key not in _TEXTS}
 
 
-def _rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
+def _rebuild(node: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
     """Apply ``change`` to a node and to every field in it; names of fields stay."""
     built = dict(change(node))
     for holder in ("properties", "definitions"):
@@ -80,10 +79,10 @@ def _rebuild(node: Node, change: Callable[[Node], Node]) -> Node:
     return built
 
 
-def _standard(body: Node) -> Node:
+def _standard(body: JsonObject) -> JsonObject:
     """Return standard XDM notation: Adobe's fields under their standard names (EP:xdm/api/appendix.md)."""
 
-    def rename(node: Node) -> Node:
+    def rename(node: JsonObject) -> JsonObject:
         fields = node.get("properties", {})
         changed = {key: value for key, value in node.items() if key != "meta:xdmField"}
         if "properties" in node:
@@ -96,7 +95,7 @@ def _standard(body: Node) -> Node:
     return _rebuild(body, rename)
 
 
-def _named(fields: Node) -> Iterator[tuple[str, Node]]:
+def _named(fields: JsonObject) -> Iterator[tuple[str, JsonObject]]:
     """Yield fields by their standard names; ``_repo.createDate`` becomes ``repo:createDate`` outside of any object."""
     for name, field in fields.items():
         inner = field.get("properties", {})

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 _INT = 2147483648
 _RANGES = (("byte", 128), ("short", 32768), ("int", _INT))
 _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf", "$ref")
 
 
-def with_xdm_types(node: dict[str, Any], root: dict[str, Any] | None = None) -> dict[str, Any]:
+def with_xdm_types(node: JsonObject, root: JsonObject | None = None) -> JsonObject:
     """Return a copy of a resource or a field with ``meta:xdmType`` everywhere.
 
     A reference to a data type is an object; a reference to a definition of its own resource, ``root``, has that
@@ -35,14 +37,14 @@ def with_xdm_types(node: dict[str, Any], root: dict[str, Any] | None = None) -> 
     return copied
 
 
-def _part(part: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+def _part(part: JsonObject, whole: JsonObject) -> JsonObject:
     """Add the type to a member of ``allOf``: a member that only narrows a value has the type of the value."""
     if "$ref" in part or "type" in part:
         return part
     return {**part, "type": "object" if "properties" in part else whole.get("type", "object")}
 
 
-def _referred(ref: str, root: dict[str, Any]) -> dict[str, Any] | None:
+def _referred(ref: str, root: JsonObject) -> JsonObject | None:
     """Return the definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
     node: Any = root
     for token in ref.split("/")[1:] if ref.startswith("#/") else ():
@@ -51,7 +53,7 @@ def _referred(ref: str, root: dict[str, Any]) -> dict[str, Any] | None:
     return None if is_object else node
 
 
-def xdm_type(field: dict[str, Any]) -> str:
+def xdm_type(field: JsonObject) -> str:
     """Return ``long``, ``date-time``, ``map`` and so on, of a JSON Schema field.
 
     Only a map's own declaration is used: a map cannot be distinguished from an open object.

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard.notation import resource
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 @cache
-def standard_by_id() -> dict[str, dict[str, Any]]:
+def standard_by_id() -> dict[str, JsonObject]:
     """Return resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``.
 
     Callers must not change them.
@@ -29,6 +29,6 @@ def standard_by_id() -> dict[str, dict[str, Any]]:
 
 
 @cache
-def standard_by_alt_id() -> dict[str, dict[str, Any]]:
+def standard_by_alt_id() -> dict[str, JsonObject]:
     """Return the resources by ``meta:altId``."""
     return {body["meta:altId"]: body for body in standard_by_id().values()}

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-Json = dict[str, Any]
 
-
-def standard_objects(scope: AepSandboxScope, name: str) -> list[Json]:
+def standard_objects(scope: AepSandboxScope, name: str) -> list[JsonObject]:
     """Return the resolved field ``name`` of each of Adobe's classes and field groups that has such a field."""
     return [
         resolve(scope, body)["properties"][name]

@@ -20,6 +20,8 @@ import json
 import re
 from typing import Any, Final
 
+from mixpanel_aep_sandbox.core.json_types import JsonObject
+
 LIBRARY_VERSION: Final = "1.51.0"
 _MADE_MS = 1_606_266_789_446
 _NS = "https://ns.adobe.com/xdm/"
@@ -30,10 +32,9 @@ _LANGUAGE = (
     r"(-(x(-[A-Za-z0-9]{1,8})+))?)|(x(-[A-Za-z0-9]{1,8})+))$"
 )
 """A language tag (RFC 5646), without the grandfathered ones."""
-Json = dict[str, Any]
 
 
-def resource(given: Json) -> Json:
+def resource(given: JsonObject) -> JsonObject:
     """Return one resource of the ``global`` container."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
@@ -65,7 +66,7 @@ def resource(given: Json) -> Json:
     return {**body, "meta:registryMetadata": _metadata(body)}
 
 
-def _metadata(body: Json) -> Json:
+def _metadata(body: JsonObject) -> JsonObject:
     return {
         "repo:createdDate": _MADE_MS,
         "repo:lastModifiedDate": _MADE_MS,
@@ -78,8 +79,8 @@ def _id(text: str) -> str:
     return text if "://" in text else _NS + text
 
 
-def _properties(fields: Json) -> Json:
-    made: Json = {}
+def _properties(fields: JsonObject) -> JsonObject:
+    made: JsonObject = {}
     for name, given in fields.items():
         full = name if name[0] == "@" or ":" in name else f"xdm:{name}"
         *outer, last = _path(full)
@@ -100,10 +101,10 @@ def _path(name: str) -> list[str]:
     return [plain] if prefix in ("", "xdm") else [f"_{prefix}", plain]
 
 
-def _field(name: str, given: Any) -> Json:
+def _field(name: str, given: Any) -> JsonObject:
     given = {"is": given} if isinstance(given, str) else dict(given)
     title = given.pop("title", None) or _title(name)
-    made: Json = {"title": title, **_type(given)}
+    made: JsonObject = {"title": title, **_type(given)}
     for keyword in ("enum", "suggested"):
         if keyword in given:
             made["meta:enum"] = given.pop(keyword)
@@ -114,18 +115,18 @@ def _field(name: str, given: Any) -> Json:
     return {**made, **given}
 
 
-def _type(given: Json) -> Json:
+def _type(given: JsonObject) -> JsonObject:
     """Return the type of a field, and remove its keywords from ``given``."""
     if "is" in given:
         return _named(given.pop("is"))
     holder = next(name for name in ("fields", "array of", "map of") if name in given)
-    inner: Json = {"type": "object", "properties": _properties(given.pop(holder))}
+    inner: JsonObject = {"type": "object", "properties": _properties(given.pop(holder))}
     if "required" in given:
         inner["required"] = given.pop("required")
     return inner if holder == "fields" else _in_container(inner, holder)
 
 
-def _named(name: str) -> Json:
+def _named(name: str) -> JsonObject:
     for suffix, holder in (("[]", "array of"), ("{}", "map of")):
         if name.endswith(suffix):
             return _in_container(_named(name.removesuffix(suffix)), holder)
@@ -136,7 +137,7 @@ def _named(name: str) -> Json:
     return {"type": "string", "format": name} if name in _FORMATS else {"type": name}
 
 
-def _in_container(inner: Json, holder: str) -> Json:
+def _in_container(inner: JsonObject, holder: str) -> JsonObject:
     if holder == "array of":
         return {"type": "array", "items": inner}
     return {"type": "object", "meta:xdmType": "map", "additionalProperties": inner}

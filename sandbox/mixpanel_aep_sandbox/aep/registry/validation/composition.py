@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _BEHAVIORS = "https://ns.adobe.com/xdm/data/"
 _AD_HOC = _BEHAVIORS + "adhoc"
-Json = dict[str, Any]
 
 
-def check_class(body: Json) -> Json:
+def check_class(body: JsonObject) -> JsonObject:
     """Return a class with ``meta:extends``; for an ad-hoc class, with the namespace that replaces ``_adhoc``.
 
     Raises Problem 400 unless exactly one behavior is extended.
@@ -35,14 +33,14 @@ def check_class(body: Json) -> Json:
     return {**body, "allOf": parts, "meta:datasetNamespace": namespace}
 
 
-def _rename_namespace(part: Json, namespace: str) -> Json:
+def _rename_namespace(part: JsonObject, namespace: str) -> JsonObject:
     if "_adhoc" not in part.get("properties", {}):
         return part
     fields = {namespace if name == "_adhoc" else name: field for name, field in part["properties"].items()}
     return {**part, "properties": fields}
 
 
-def check_schema(scope: AepSandboxScope, body: Json) -> Json:
+def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     """Return a schema with ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
 
     Raises Problem 400 unless it has exactly one class, and only compatible field groups.
@@ -65,7 +63,7 @@ def check_schema(scope: AepSandboxScope, body: Json) -> Json:
     return {**made, "meta:datasetNamespace": namespace} if namespace else made
 
 
-def _part(scope: AepSandboxScope, ref: Any) -> Json:
+def _part(scope: AepSandboxScope, ref: object) -> JsonObject:
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
     resource = find(scope, ref)
@@ -74,7 +72,7 @@ def _part(scope: AepSandboxScope, ref: Any) -> Json:
     return resource
 
 
-def _check_compatible(part: Json, of: Json) -> None:
+def _check_compatible(part: JsonObject, of: JsonObject) -> None:
     """Check a field group against the classes or the behavior that it names; without names, it is for all [I]."""
     extensible = part.get("meta:intendedToExtend", [])
     if extensible and not set(extensible) & {of["$id"], *of.get("meta:extends", [])}:

@@ -11,6 +11,7 @@ from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.views import field_at
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 IDENTITY = "xdm:descriptorIdentity"
 _VERSIONED = ("xdm:sourceSchema", "xdm:sourceVersion", "xdm:sourceProperty")
@@ -29,10 +30,9 @@ _REQUIRED: dict[str, tuple[str, ...]] = {
 _DISPLAYED = ("xdm:title", "xdm:description", "meta:enum", "meta:excludeMetaEnum", "xdm:excludeMetaEnum")
 _CARDINALITIES = ("1:1", "1:0", "M:1", "M:0")
 _SEVERAL_PATHS = ("xdm:descriptorDeprecated", "xdm:descriptorPrimaryKey")
-Json = dict[str, Any]
 
 
-def check_descriptor(scope: AepSandboxScope, body: Json, key: str) -> None:
+def check_descriptor(scope: AepSandboxScope, body: JsonObject, key: str) -> None:
     """Raise Problem 400 unless ``body`` may be stored under the ``@id`` ``key``."""
     kind = body.get("@type")
     if not isinstance(kind, str) or kind not in _REQUIRED:
@@ -53,7 +53,7 @@ def check_descriptor(scope: AepSandboxScope, body: Json, key: str) -> None:
         _CHECKS[kind](scope, body, key, fields)
 
 
-def _check_identity(scope: AepSandboxScope, body: Json, key: str, fields: list[Json]) -> None:
+def _check_identity(scope: AepSandboxScope, body: JsonObject, key: str, fields: list[JsonObject]) -> None:
     path, by = body["xdm:sourceProperty"], body["xdm:property"]
     if fields[0].get("type") != "string":
         raise problem(400, f"An identity must be a string field; {path} is not.")
@@ -76,7 +76,7 @@ def _check_identity(scope: AepSandboxScope, body: Json, key: str, fields: list[J
             raise problem(400, "A schema may contain only one primary identity.")
 
 
-def _check_display(_scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+def _check_display(_scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
     if not any(name in body for name in _DISPLAYED):
         raise problem(400, f"Friendly names need one of {', '.join(_DISPLAYED)}.")
     for name in _DISPLAYED:
@@ -84,7 +84,9 @@ def _check_display(_scope: AepSandboxScope, body: Json, _key: str, _fields: list
             raise problem(400, f"{name} must be an object.")
 
 
-def _check_relationship(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+def _check_relationship(
+    scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]
+) -> None:
     destination = _resolved(scope, body, "xdm:destinationSchema")
     if "xdm:destinationProperty" in body:
         _field(destination, body["xdm:destinationProperty"], "xdm:destinationProperty")
@@ -92,12 +94,12 @@ def _check_relationship(scope: AepSandboxScope, body: Json, _key: str, _fields: 
         raise problem(400, f"xdm:cardinality must be one of {', '.join(_CARDINALITIES)}.")
 
 
-def _check_reference(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+def _check_reference(scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
     if find_namespace(scope, body["xdm:identityNamespace"], by_id=False) is None:
         raise problem(400, f"Identity namespace {body['xdm:identityNamespace']} does not exist.")
 
 
-def _check_required(scope: AepSandboxScope, body: Json, _key: str, _fields: list[Json]) -> None:
+def _check_required(scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
     schema, path = _resolved(scope, body, "xdm:sourceSchema"), body["xdm:sourceProperty"]
     above, _, name = path.rpartition("/")
     parent = schema if not above else _field(schema, above, "xdm:sourceProperty")
@@ -105,13 +107,13 @@ def _check_required(scope: AepSandboxScope, body: Json, _key: str, _fields: list
         raise problem(400, f"The field {path} must be required.")
 
 
-def _check_timestamp(scope: AepSandboxScope, body: Json, key: str, fields: list[Json]) -> None:
+def _check_timestamp(scope: AepSandboxScope, body: JsonObject, key: str, fields: list[JsonObject]) -> None:
     if fields[0].get("format") != "date-time":
         raise problem(400, f"The field {body['xdm:sourceProperty']} must be of type date-time.")
     _check_required(scope, body, key, fields)
 
 
-_CHECKS: dict[str, Callable[[AepSandboxScope, Json, str, list[Json]], None]] = {
+_CHECKS: dict[str, Callable[[AepSandboxScope, JsonObject, str, list[JsonObject]], None]] = {
     IDENTITY: _check_identity,
     "xdm:alternateDisplayInfo": _check_display,
     "xdm:descriptorOneToOne": _check_relationship,
@@ -122,7 +124,7 @@ _CHECKS: dict[str, Callable[[AepSandboxScope, Json, str, list[Json]], None]] = {
 }
 
 
-def refuse_locked(scope: AepSandboxScope, body: Json) -> None:
+def refuse_locked(scope: AepSandboxScope, body: JsonObject) -> None:
     """Refuse to change a primary identity once data was ingested; documents disagree whether this needs Profile.
 
     Raises Problem 400 (EP:xdm/schema/composition.md#evolution).
@@ -140,14 +142,14 @@ def refuse_locked(scope: AepSandboxScope, body: Json) -> None:
         raise problem(400, "The primary identity of a schema cannot be changed once data was ingested.")
 
 
-def _resolved(scope: AepSandboxScope, body: Json, name: str) -> Json:
+def _resolved(scope: AepSandboxScope, body: JsonObject, name: str) -> JsonObject:
     schema = scope.get(RESOURCES, str(body[name]))
     if schema is None or schema["meta:resourceType"] != "schemas":
         raise problem(400, f"Schema {body[name]} does not exist.")
     return resolve(scope, schema)
 
 
-def _field(schema: Json, path: Any, name: str) -> Json:
+def _field(schema: JsonObject, path: object, name: str) -> JsonObject:
     if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):
         raise problem(400, f"{name} must begin with a slash and not end with one.")
     field = field_at(schema, path)
@@ -156,5 +158,5 @@ def _field(schema: Json, path: Any, name: str) -> Json:
     return field
 
 
-def _listed(paths: Any) -> list[Any]:
+def _listed(paths: object) -> list[Any]:
     return paths if isinstance(paths, list) else [paths]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.registry.composition.references import dependents
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
-Json = dict[str, Any]
 
 
-def in_use(scope: AepSandboxScope, key: str) -> dict[str, Json]:
+def in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonObject]:
     """Return the resolved schemas in use, by ``$id``, that contain ``key``: those of Profile or of any dataset.
 
     A deleted dataset counts: "As long as it has never been used in the creation of a dataset"
@@ -27,7 +25,7 @@ def in_use(scope: AepSandboxScope, key: str) -> dict[str, Json]:
     return {name: resolve(scope, body) for name, body in found.items() if body}
 
 
-def refuse_breaking(before: dict[str, Json], scope: AepSandboxScope) -> None:
+def refuse_breaking(before: dict[str, JsonObject], scope: AepSandboxScope) -> None:
     """Raise Problem 400 if a schema in use changed in a way that its existing data may not fit."""
     for key, old in before.items():
         new = resolve(scope, find(scope, key) or {})
@@ -36,7 +34,7 @@ def refuse_breaking(before: dict[str, Json], scope: AepSandboxScope) -> None:
         _compare(old, new, "")
 
 
-def _compare(old: Json, new: Json, path: str) -> None:
+def _compare(old: JsonObject, new: JsonObject, path: str) -> None:
     for trait in ("type", "format", "meta:xdmType"):
         if old.get(trait) != new.get(trait):
             raise _breaking_change_problem(path, "cannot be given another type")
@@ -51,7 +49,7 @@ def _compare(old: Json, new: Json, path: str) -> None:
             _compare(old[holder], new.get(holder) or {}, path)
 
 
-def _compare_limits(old: Json, new: Json, path: str) -> None:
+def _compare_limits(old: JsonObject, new: JsonObject, path: str) -> None:
     if "enum" in new and not set(map(str, old.get("enum", [None]))) <= set(map(str, new["enum"])):
         raise _breaking_change_problem(path, "cannot be restricted to fewer values")
     if new.get("pattern") not in (None, old.get("pattern")):

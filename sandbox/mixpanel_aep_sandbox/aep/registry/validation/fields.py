@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TYPES = {"string", "number", "integer", "boolean", "object", "array"}
@@ -13,7 +13,6 @@ _COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _TEXTS = ("title", "description", "format", "$ref")
 _UNKNOWN_TO_XDM = ("anyOf", "oneOf", "not", "patternProperties", "if", "dependencies")
-Json = dict[str, Any]
 
 
 class FieldRules:
@@ -24,7 +23,7 @@ class FieldRules:
         """Whether an organization may define maps: Adobe's documents contradict each other."""
         self._longest_name = longest_name
 
-    def check(self, name: str, field: Json) -> None:
+    def check(self, name: str, field: JsonObject) -> None:
         """Check a field below the tenant's root, or of a data type."""
         if not _NAME.fullmatch(name):
             raise problem(
@@ -38,7 +37,7 @@ class FieldRules:
             )
         self.check_type(name, field)
 
-    def check_type(self, name: str, field: Json) -> None:
+    def check_type(self, name: str, field: JsonObject) -> None:
         """Check a field without its name."""
         if "type" not in field and not field.keys() & {"$ref", "allOf"}:
             raise problem(400, f"The type of field '{name}' is not supported: it has none.")
@@ -53,7 +52,7 @@ class FieldRules:
             for child, definition in part.get("properties", {}).items():
                 self.check(child, definition)
 
-    def _check_map(self, name: str, field: Json) -> None:
+    def _check_map(self, name: str, field: JsonObject) -> None:
         values = field.get("additionalProperties")
         if not self._maps:
             raise problem(400, f"The field '{name}' is a map: maps are reserved for Adobe's own resources.")
@@ -64,7 +63,7 @@ class FieldRules:
         self.check_type(name, values)
 
 
-def check_shape(name: str, node: Any) -> None:
+def check_shape(name: str, node: object) -> None:
     """Check that a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
     if not isinstance(node, dict):
         raise problem(400, f"The definition of field '{name}' must be an object.")
@@ -80,7 +79,7 @@ def check_shape(name: str, node: Any) -> None:
         check_shape(name, node["additionalProperties"])
 
 
-def _check_keywords(name: str, node: Json) -> None:
+def _check_keywords(name: str, node: JsonObject) -> None:
     if not isinstance(node.get("type", "object"), str) or node.get("type", "object") not in _TYPES:
         raise problem(400, f"The type of field '{name}' is not supported: {node['type']!r}.")
     for keyword in _UNKNOWN_TO_XDM:
@@ -99,7 +98,7 @@ def _check_keywords(name: str, node: Json) -> None:
                 raise problem(400, f"{keyword} of '{name}' must be {kind}.")
 
 
-def _check_text(name: str, field: Json) -> None:
+def _check_text(name: str, field: JsonObject) -> None:
     """Check ``enum`` and ``pattern``, which are for strings only; a URI has neither."""
     values, pattern = field.get("enum"), field.get("pattern")
     if values is not None:
@@ -113,7 +112,7 @@ def _check_text(name: str, field: Json) -> None:
         raise problem(400, f"The URI field '{name}' cannot be constrained any further.")
 
 
-def _is_pattern(pattern: Any) -> bool:
+def _is_pattern(pattern: object) -> bool:
     import jsonschema_rs  # imported late, for a quick start; it also reads the patterns of rows
 
     try:

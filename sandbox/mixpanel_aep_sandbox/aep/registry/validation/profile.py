@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
-Json = dict[str, Any]
 
 
-def check_union(scope: AepSandboxScope, before: Json | None, body: Json) -> None:
+def check_union(scope: AepSandboxScope, before: JsonObject | None, body: JsonObject) -> None:
     """Check ``union``, which enables a schema for Profile permanently.
 
     Raises Problem 400 (EP:xdm/troubleshooting-guide.md).
@@ -33,14 +31,14 @@ def check_union(scope: AepSandboxScope, before: Json | None, body: Json) -> None
     )
 
 
-def _has_identity_map(scope: AepSandboxScope, body: Json) -> bool:
+def _has_identity_map(scope: AepSandboxScope, body: JsonObject) -> bool:
     """Return whether the schema has the field group IdentityMap, and the setting accepts it."""
     if AepSettings.of(scope.state).profile_needs != "identityMap":
         return False
     return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
 
 
-def _check_relationships(scope: AepSandboxScope, own: list[Json]) -> None:
+def _check_relationships(scope: AepSandboxScope, own: list[JsonObject]) -> None:
     references_by_path = {
         each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
     }
@@ -71,7 +69,7 @@ def _check_relationships(scope: AepSandboxScope, own: list[Json]) -> None:
             )
 
 
-def primary_identity(scope: AepSandboxScope, schema: str) -> Json | None:
+def primary_identity(scope: AepSandboxScope, schema: str) -> JsonObject | None:
     """Return the descriptor of a schema's primary identity."""
     return next(
         (
@@ -83,7 +81,7 @@ def primary_identity(scope: AepSandboxScope, schema: str) -> Json | None:
     )
 
 
-def _code(scope: AepSandboxScope, descriptor: Json) -> str:
+def _code(scope: AepSandboxScope, descriptor: JsonObject) -> str:
     """Return the code of an identity's namespace, which the descriptor may name by its id."""
     by_id = descriptor["xdm:property"] == "xdm:id"
     return str((find_namespace(scope, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
@@ -14,13 +13,13 @@ from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_typ
 from mixpanel_aep_sandbox.aep.registry.standard.fields import standard_objects
 from mixpanel_aep_sandbox.aep.registry.validation.composition import check_class, check_schema
 from mixpanel_aep_sandbox.aep.registry.validation.fields import FieldRules, check_shape
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
 """Keys that follow from the composition, whatever a body contains."""
-Json = dict[str, Any]
 
 
-def check_resource(scope: AepSandboxScope, body: Json) -> Json:
+def check_resource(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     """Return ``body``, whose ``$id`` and ``meta:resourceType`` are set, with the keys that follow from its composition.
 
     Raises Problem 400 for an invalid resource.
@@ -51,7 +50,7 @@ def _rules(settings: AepSettings) -> FieldRules:
     return FieldRules(maps=settings.custom_maps == "allowed", longest_name=settings.longest_field_name)
 
 
-def _check_title(scope: AepSandboxScope, body: Json, settings: AepSettings) -> None:
+def _check_title(scope: AepSandboxScope, body: JsonObject, settings: AepSettings) -> None:
     title = body.get("title")
     if not isinstance(title, str) or not title.strip():
         raise problem(400, "A title is required.")
@@ -61,7 +60,7 @@ def _check_title(scope: AepSandboxScope, body: Json, settings: AepSettings) -> N
             raise problem(400, f"Title must be unique. An object {key} already exists with the same title.")
 
 
-def _check_fields(scope: AepSandboxScope, body: Json, rules: FieldRules) -> None:
+def _check_fields(scope: AepSandboxScope, body: JsonObject, rules: FieldRules) -> None:
     root = f"_{scope.tenant}"
     roots = {root, body.get("meta:datasetNamespace", root)}
     for fields in _field_maps(body):
@@ -79,7 +78,7 @@ def _check_fields(scope: AepSandboxScope, body: Json, rules: FieldRules) -> None
 
 
 def _extends_standard(
-    scope: AepSandboxScope, name: str, field: Json, roots: set[str], rules: FieldRules
+    scope: AepSandboxScope, name: str, field: JsonObject, roots: set[str], rules: FieldRules
 ) -> bool:
     """Return whether a field is one of Adobe's objects with only custom fields under the tenant's name.
 
@@ -89,7 +88,7 @@ def _extends_standard(
     return bool(standard) and _extends(field, standard, roots, rules)
 
 
-def _extends(field: Json, standard: list[Json], roots: set[str], rules: FieldRules) -> bool:
+def _extends(field: JsonObject, standard: list[JsonObject], roots: set[str], rules: FieldRules) -> bool:
     while isinstance(field.get("items"), dict):
         field = field["items"]
         standard = [each["items"] for each in standard if isinstance(each.get("items"), dict)]
@@ -106,20 +105,20 @@ def _extends(field: Json, standard: list[Json], roots: set[str], rules: FieldRul
     return True
 
 
-def _check_root(name: str, field: Json, rules: FieldRules) -> None:
+def _check_root(name: str, field: JsonObject, rules: FieldRules) -> None:
     if field.get("type", "object") != "object" or "additionalProperties" in field:
         raise problem(400, f"The field {name} must be of type object.")
     for child, definition in field.get("properties", {}).items():
         rules.check(child, definition)
 
 
-def _field_maps(body: Json) -> Iterator[Json]:
+def _field_maps(body: JsonObject) -> Iterator[JsonObject]:
     """Yield the objects of fields of a resource, at all their places."""
     for part in (body, *body.get("definitions", {}).values(), *body.get("allOf", [])):
         yield part.get("properties", {})
 
 
-def _check_rows(scope: AepSandboxScope, body: Json) -> None:
+def _check_rows(scope: AepSandboxScope, body: JsonObject) -> None:
     """Check that rows can be validated against the resolved resource: all its references and keywords are known."""
     schema = row_schema(resolve(scope, body))
     try:

@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.patterns import Part
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, offset_text
 
 
-def format_date(moment: ZonedDateTime, pattern: str) -> str:
+def write_date(moment: ZonedDateTime, pattern: str) -> str:
     """Return the local time of ``moment`` as text. Raises EvaluationError for an invalid pattern."""
     return "".join(_text(part, moment) if part.letter else part.text for part in pattern_parts(pattern))
 

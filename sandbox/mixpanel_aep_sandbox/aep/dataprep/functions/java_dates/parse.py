@@ -7,7 +7,8 @@ from datetime import UTC, datetime, tzinfo
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.names import DAYS, MONTHS, QUARTERS
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.patterns import Part, pattern_parts
-from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, zone_named
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
+from mixpanel_aep_sandbox.aep.dataprep.functions.zones import zone_named
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
 _DIGITS = re.compile(r"[0-9]*")

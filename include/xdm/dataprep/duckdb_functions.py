@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from inspect import Parameter, Signature
-from typing import Any
+from typing import TYPE_CHECKING
 
+from include.xdm.dataprep.functions.arguments import decode, encode
 from include.xdm.dataprep.functions.registry import Function
-from include.xdm.dataprep.functions.values import decode, encode
+from include.xdm.dataprep.functions.values import Json, array
 from include.xdm.dataprep.language.types import Storage, Type
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
 
-def register(db: Any, functions: Iterable[Function]) -> None:
+def register(db: duckdb.DuckDBPyConnection, functions: Iterable[Function]) -> None:
     """Register functions on a connection and its cursors.
 
     Each function returns STRUCT(v, x): the value, and whether it failed.
@@ -40,17 +46,17 @@ def argument_count(function: Function) -> int:
     return len(function.parameters) - function.many + bool(function.many)
 
 
-def _on_batches(function: Function) -> Callable[..., Any]:
+def _on_batches(function: Function) -> Callable[..., pa.StructArray]:
     import pyarrow as pa
 
     row = on_row(function)
     storage = function.result.storage
     value = {Storage.BOOLEAN: pa.bool_(), Storage.INTEGER: pa.int64()}.get(storage, pa.string())
 
-    def batch(*columns: Any) -> Any:
+    def batch(*columns: pa.Array) -> pa.StructArray:
         lists = [column.to_pylist() for column in columns]
         # Equal arguments have equal results, and most properties have few values.
-        known: dict[tuple[str | None, ...], tuple[Any, bool]] = {}
+        known: dict[tuple[str | None, ...], tuple[object, bool]] = {}
         results = []
         for arguments in zip(*lists, strict=True):
             result_of_call = known.get(arguments)
@@ -67,24 +73,25 @@ def _on_batches(function: Function) -> Callable[..., Any]:
     return batch
 
 
-def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
+def on_row(function: Function) -> Callable[..., tuple[object, bool]]:
     """Return a function of one row's texts that returns the value, or None, and whether it failed."""
     call, result = function.python, function.result
     assert call is not None
     fixed = len(function.parameters) - function.many
     parameters = function.parameters[:fixed]
-    kinds = [p.type for p in parameters] + [Type.ARRAY] * bool(function.many)
-    repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
+    decoders: list[Callable[[str], object]] = [partial(decode, p.type) for p in parameters]
+    if function.many:
+        repeated = function.parameters[-1].type if function.many == 1 else Type.ANY
+        decoders.append(partial(_decode_repeated, repeated))
     needed = [place for place, p in enumerate(parameters) if not p.nullable]
     reported: set[str] = set()
 
-    def row(*arguments: str | None) -> tuple[Any, bool]:
-        values: list[Any] = []
+    def row(*arguments: str | None) -> tuple[object, bool]:
         try:
-            for value, kind in zip(arguments, kinds, strict=True):
-                values.append(None if value is None else decode(kind, value))
-            if repeated in (Type.ARRAY, Type.OBJECT):
-                values[-1] = [decode(repeated, item) for item in values[-1]]
+            values = [
+                None if text is None else decode_text(text)
+                for text, decode_text in zip(arguments, decoders, strict=True)
+            ]
             for place in needed:
                 if arguments[place] is None:
                     return None, False
@@ -104,3 +111,9 @@ def on_row(function: Function) -> Callable[..., tuple[Any, bool]]:
             return None, True
 
     return row
+
+
+def _decode_repeated(kind: Type, text: str) -> list[Json] | list[object]:
+    """Return the values of a repeated parameter, which one column holds as a JSON array."""
+    items = array(text)
+    return [decode(kind, item) for item in items] if kind in (Type.ARRAY, Type.OBJECT) else items

@@ -1,6 +1,6 @@
 """The functions as tables of ``docs/mapping.md``.
 
-``python -m include.xdm.dataprep.functions.docs_table`` writes them into the page.
+``python -m include.xdm.dataprep.docs_table`` writes them into the page.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from include.xdm.dataprep.functions import ALL, NOT_HERE
 from include.xdm.dataprep.functions.registry import Function
 
-PAGE = Path(__file__).parents[4] / "docs" / "mapping.md"
+PAGE = Path(__file__).parents[3] / "docs" / "mapping.md"
 BEGIN, END = "<!-- functions: generated -->", "<!-- functions: end -->"
 
 

@@ -1,65 +1,23 @@
-"""Java's date patterns (EP:data-prep/data-handling.md#format): writing and reading instants."""
+"""Instants as English text by Java's date patterns."""
 
 from __future__ import annotations
 
 import calendar
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
 
-from include.xdm.dataprep.functions.zones import ABBREVIATIONS
+from include.xdm.dataprep.functions.java_dates.patterns import pattern_parts
 
-
-class Piece(NamedTuple):
-    """A letter and its number of repetitions; or, without a letter, a text."""
-
-    letter: str
-    times: int
-    text: str
-
-
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|(.)", re.DOTALL)
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th"}
 
 
-@lru_cache(256)
-def pieces(pattern: str) -> tuple[Piece, ...]:
-    """Return the pieces of a date pattern.
-
-    Raises:
-        ValueError: a letter is not in Java's patterns, or a quote has no end.
-    """
-    found = []
-    for token in _TOKEN.finditer(pattern):
-        quoted, letter, text = token.groups()
-        if letter:
-            if letter not in WRITERS:
-                raise ValueError(
-                    f"{letter!r} is not a letter of date patterns; write a text in single quotes"
-                )
-            found.append(Piece(letter, len(token.group()), ""))
-        elif quoted is not None:
-            found.append(Piece("", 0, quoted.replace("''", "'") or "'"))
-        elif text in "'[]{}#":
-            raise ValueError(
-                f"the {text} in the date pattern {pattern!r} is not supported; write it in single quotes"
-            )
-        else:
-            found.append(Piece("", 0, text))
-    if not found:
-        raise ValueError("the date pattern is empty")
-    return tuple(found)
-
-
-def write(moment: datetime, pattern: str) -> str:
+def write_date(moment: datetime, pattern: str) -> str:
     """Return an instant as English text by a pattern.
 
     Raises:
         ValueError: the pattern is invalid.
     """
-    return "".join(p.text or WRITERS[p.letter](moment, p.times) for p in pieces(pattern))
+    return "".join(p.text or WRITERS[p.letter](moment, p.times) for p in pattern_parts(pattern))
 
 
 def _number(value: Callable[[datetime], int]) -> Callable[[datetime, int], str]:
@@ -179,58 +137,3 @@ WRITERS: dict[str, Callable[[datetime, int], str]] = {
     "Q": _quarter,
     "q": _quarter,
 }
-
-_ABBREVIATED = "|".join(sorted(ABBREVIATIONS, key=len, reverse=True))
-_ZONE = rf"(?:[A-Za-z]+(?:/[A-Za-z0-9_+-]+)+|(?:UTC|GMT)[+-]\d{{1,2}}(?::\d{{2}})?|{_ABBREVIATED})"
-_MONTHS, _DAYS = list(calendar.month_name), list(calendar.day_name)
-_DIGITS = {"d", "D", "H", "k", "K", "h", "m", "s"}
-
-
-@lru_cache(256)
-def reader(pattern: str) -> tuple[re.Pattern[str], tuple[Piece, ...]]:
-    """Return a regular expression with one group for each letter of a pattern, and the letters.
-
-    Raises:
-        ValueError: the pattern is invalid, or has a letter that does not describe the instant.
-    """
-    expression, groups = "", []
-    for piece in pieces(pattern):
-        if not piece.letter:
-            expression += re.escape(piece.text)
-            continue
-        expression += f"((?i:{_readable(piece)}))"
-        groups.append(piece)
-    if all(piece.letter != "y" for piece in groups):
-        raise ValueError("a date cannot be read without a year (y)")
-    return re.compile(expression, re.ASCII), tuple(groups)
-
-
-def _readable(piece: Piece) -> str:
-    letter, count = piece.letter, piece.times
-    if letter == "y":
-        return {1: r"\d{1,4}", 2: r"\d{2}"}.get(count, rf"\d{{{count}}}")
-    if letter in "ML":
-        names = {3: [name[:3] for name in _MONTHS[1:]], 4: _MONTHS[1:]}.get(count)
-        return "|".join(names) if names else r"\d{1,2}" if count == 1 else rf"\d{{{count}}}"
-    if letter in _DIGITS:
-        return r"\d{1,3}" if letter == "D" and count == 1 else r"\d{1,2}" if count == 1 else rf"\d{{{count}}}"
-    if letter == "E":
-        return "|".join([*_DAYS, *(day[:3] for day in _DAYS)])
-    if letter == "Z" and count < 4:
-        return r"[+-]\d{4}"
-    short = {1: r"[+-]\d{2}(?:\d{2})?", 2: r"[+-]\d{4}", 3: r"[+-]\d{2}:\d{2}"}
-    offset = short.get(count, r"[+-]\d{2}:?\d{2}")
-    fixed = {
-        "S": rf"\d{{{min(count, 9)}}}",
-        "a": "AM|PM",
-        "G": "AD|Anno Domini",
-        "x": offset,
-        "X": f"Z|{offset}",
-        "Z": r"Z|(?:GMT)?[+-]\d{2}:?\d{2}|GMT",
-        "O": r"GMT(?:[+-]\d{1,2}(?::\d{2})?)?",
-        "z": rf"{_ZONE}|Z|[+-]\d{{2}}(?::?\d{{2}})?",
-    }
-    fixed["V"] = fixed["z"]
-    if letter not in fixed:
-        raise ValueError(f"{letter!r} can be written but not read")
-    return fixed[letter]

@@ -1,0 +1,54 @@
+"""The size of a partition's batch: AEP refuses a batch above its limit, and recommends smaller ones."""
+
+from __future__ import annotations
+
+import logging
+
+from include.errors import PayloadTooLarge
+from include.lake.manifest import LakeFile
+from include.steps.workspace import Workspace
+
+MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
+"""What AEP ingests as one batch, 1 TB (EP:ingestion/guardrails.md)."""
+RECOMMENDED_FILES, RECOMMENDED_BYTES = 10_000, 100_000_000_000
+"""What AEP recommends for one batch (EP:ingestion/guardrails.md)."""
+_GB = 1_000_000_000
+
+log = logging.getLogger(__name__)
+
+
+def require_room(workspace: Workspace, files: list[LakeFile]) -> None:
+    """Refuse files that AEP does not ingest as one batch; a partition is one batch.
+
+    Raises:
+        PayloadTooLarge: there are too many files, or too many bytes.
+    """
+    if len(files) > MOST_FILES or _size(files) > MOST_BYTES:
+        raise PayloadTooLarge(
+            f"Partition {workspace.partition} of {workspace.pipeline.name} exceeds AEP's limit for one batch: "
+            f"{_arithmetic(files)}; at most {MOST_FILES:,} files and {MOST_BYTES / _GB:,.0f} GB are allowed.",
+            "Stage Parquet if aep.format is json, or exclude events with mixpanel.events or mixpanel.where.",
+        )
+
+
+def warn_of_large_batch(workspace: Workspace, files: list[LakeFile]) -> None:
+    """Log a warning about files that AEP ingests as one batch, but more than it recommends."""
+    if len(files) > RECOMMENDED_FILES or _size(files) > RECOMMENDED_BYTES:
+        log.warning(
+            "Partition %s of %s is a large batch for AEP: %s; AEP recommends at most %s files and %.0f GB. It is loaded, "
+            "but AEP may process it slowly.",
+            workspace.partition, workspace.pipeline.name, _arithmetic(files), f"{RECOMMENDED_FILES:,}", RECOMMENDED_BYTES / _GB,
+        )  # fmt: skip
+
+
+def _size(files: list[LakeFile]) -> int:
+    return sum(file.bytes for file in files)
+
+
+def _arithmetic(files: list[LakeFile]) -> str:
+    """Return how the size of a batch follows from its rows."""
+    rows, size = sum(file.rows for file in files), _size(files)
+    each = (
+        f" ({rows:,} rows of {size / rows:,.0f} bytes, {rows / len(files):,.0f} rows a file)" if rows else ""
+    )
+    return f"{len(files):,} files of {size / _GB:,.1f} GB{each}"

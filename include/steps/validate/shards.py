@@ -1,0 +1,48 @@
+"""The division of a large day into shards: runs of consecutive files of transform, which are validated separately.
+
+A file of transform holds the events of a span of the day, and events with equal ``_id``s have equal times. So no ``_id``
+is in two shards, and what a shard counts can be added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from include.lake.manifest import LakeFile, Manifest
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The files ``first`` to ``last``, both included, of a day's mapped rows."""
+
+    first: int
+    last: int
+
+    @property
+    def name(self) -> str:
+        """The shard's name in Airflow and among the inputs of its output."""
+        return f"{self.first}-{self.last}"
+
+    def files(self, mapped: Manifest) -> tuple[LakeFile, ...]:
+        """Return the files of the shard."""
+        return mapped.files[self.first : self.last + 1]
+
+
+def shards_of(mapped: Manifest, shard_events: int | None) -> tuple[Shard, ...]:
+    """Return the shards of a day, each of about ``shard_events`` rows; none for a day that is validated as a whole.
+
+    A delta is validated as a whole: it has few rows, because an export that differs more is not a delta.
+    """
+    if shard_events is None or mapped.delta is not None:
+        return ()
+    wanted = min(-(-mapped.rows // shard_events), len(mapped.files))
+    starts, done = [0], 0
+    for number, file in enumerate(mapped.files):
+        middle = done + file.rows / 2
+        if number and len(starts) < wanted and middle >= len(starts) * mapped.rows / wanted:
+            starts.append(number)
+        done += file.rows
+    if len(starts) < 2:
+        return ()
+    ends = [*(start - 1 for start in starts[1:]), len(mapped.files) - 1]
+    return tuple(Shard(first, last) for first, last in zip(starts, ends, strict=True))

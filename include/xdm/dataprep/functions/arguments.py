@@ -1,0 +1,57 @@
+"""Conversion of arguments and results between texts of the query and Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from include.xdm.dataprep.functions.java_dates.guess import date_from
+from include.xdm.dataprep.functions.moments import write_moment
+from include.xdm.dataprep.functions.values import (
+    array,
+    boolean,
+    json_array,
+    json_number,
+    json_object,
+    members,
+    number,
+    text_of,
+    whole,
+)
+from include.xdm.dataprep.language.types import Type
+
+_DECODERS: dict[Type, Callable[[str], object]] = {
+    Type.DATE: date_from,
+    Type.NUMBER: lambda value: number(text_of(value)),
+    Type.INTEGER: whole,
+    Type.BOOLEAN: boolean,
+    Type.ARRAY: array,
+    Type.OBJECT: members,
+}
+_ENCODERS: dict[Type, Callable[..., str]] = {
+    Type.DATE: write_moment,
+    Type.NUMBER: json_number,
+    Type.ARRAY: json_array,
+    Type.OBJECT: json_object,
+}
+
+
+def decode(kind: Type, value: str) -> object:
+    """Return an argument as a Python value, from the text in the query.
+
+    Raises:
+        Failure: the text cannot be converted to the type.
+    """
+    if value == "null" and kind is not Type.STRING:
+        return None
+    return _DECODERS[kind](value) if kind in _DECODERS else value
+
+
+def encode(kind: Type, value: object) -> object:
+    """Return a result as the value for the query: a text, or an integer or boolean as it is.
+
+    Raises:
+        Failure: the number is not finite.
+    """
+    if kind in _ENCODERS:
+        return _ENCODERS[kind](value)
+    return None if kind is Type.ANY and value == "null" else value

@@ -1,0 +1,1 @@
+"""Java's date patterns (EP:data-prep/data-handling.md#format)."""

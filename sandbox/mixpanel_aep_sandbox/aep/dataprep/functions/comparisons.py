@@ -1,0 +1,124 @@
+"""Equality and order of values, and the operators that compare, by JEXL's rules [I]: Adobe only lists them."""
+
+from __future__ import annotations
+
+from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import is_number
+from mixpanel_aep_sandbox.aep.dataprep.functions.java_regex import contains_match
+from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, boolean_from, number_from, text_of
+
+
+def truth(value: Value) -> bool:
+    """Return a value as a condition: booleans, words for booleans, and numbers, of which only 0 is false.
+
+    Null is false (JEXL's ``toBoolean``).
+    """
+    if value is None:
+        return False
+    return bool(value) if is_number(value) else boolean_from(value)
+
+
+def equal(left: Value, right: Value) -> bool:
+    """Compare after conversion: numbers by value, two values as booleans if one is, strings as strings."""
+    if left is None or right is None:
+        return left is right
+    if isinstance(left, (list, dict)) or isinstance(right, (list, dict)):
+        return bool(exactly(left) == exactly(right))
+    if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
+        return left.instant == right.instant
+    if is_number(left) and is_number(right):
+        return bool(left == right)
+    if isinstance(left, bool) or isinstance(right, bool):
+        return truth(left) == truth(right)
+    if is_number(left) or is_number(right):
+        return bool(number_from(left) == number_from(right))
+    return text_of(left) == text_of(right)
+
+
+def exactly(value: Value) -> Value:
+    """Return a value in which true is not equal to 1."""
+    if isinstance(value, list):
+        return [exactly(item) for item in value]
+    if isinstance(value, dict):
+        return {name: exactly(item) for name, item in value.items()}
+    return (isinstance(value, bool), value)
+
+
+def order(left: Value, right: Value) -> int | None:
+    """Return -1, 0 or 1; None if one of the two is null, which is not less or greater."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
+        one, two = left.instant, right.instant
+        return (one > two) - (one < two)
+    if is_number(left) or is_number(right):
+        first, second = number_from(left), number_from(right)
+        return (first > second) - (first < second)
+    before, after = text_of(left), text_of(right)
+    return (before > after) - (before < after)
+
+
+def not_equal(left: Value, right: Value) -> bool:
+    """Return whether two values differ after conversion."""
+    return not equal(left, right)
+
+
+def less_than(left: Value, right: Value) -> bool:
+    """Return whether the left value is less; false with a null."""
+    return _is_ordered(left, right, (-1,))
+
+
+def less_than_or_equal(left: Value, right: Value) -> bool:
+    """Return whether the left value is less or equal; true for two nulls."""
+    return _is_ordered(left, right, (-1, 0))
+
+
+def greater_than(left: Value, right: Value) -> bool:
+    """Return whether the left value is greater; false with a null."""
+    return _is_ordered(left, right, (1,))
+
+
+def greater_than_or_equal(left: Value, right: Value) -> bool:
+    """Return whether the left value is greater or equal; true for two nulls."""
+    return _is_ordered(left, right, (0, 1))
+
+
+def _is_ordered(left: Value, right: Value, accepted: tuple[int, ...]) -> bool:
+    found = order(left, right)
+    return (0 in accepted and left is right) if found is None else found in accepted
+
+
+def contains(left: Value, right: Value) -> bool:
+    """Return the result of ``=~``: an item of an array, a key of an object, or a full match of a regular expression."""
+    if isinstance(right, list):
+        return any(equal(left, item) for item in right)
+    if isinstance(right, dict):
+        return left in right if isinstance(left, str) else False
+    return left is not None and right is not None and contains_match(text_of(left), text_of(right))
+
+
+def not_contains(left: Value, right: Value) -> bool:
+    """Return the result of ``!~``, the opposite of ``=~``."""
+    return not contains(left, right)
+
+
+def starts_with(left: Value, right: Value) -> bool:
+    """Return whether a text begins with another one; false with a null."""
+    text, part = text_of(left), text_of(right)
+    return left is not None and right is not None and text.startswith(part)
+
+
+def not_starts_with(left: Value, right: Value) -> bool:
+    """Return whether a text does not begin with another one; true with a null."""
+    return not starts_with(left, right)
+
+
+def ends_with(left: Value, right: Value) -> bool:
+    """Return whether a text ends with another one; false with a null."""
+    text, part = text_of(left), text_of(right)
+    return left is not None and right is not None and text.endswith(part)
+
+
+def not_ends_with(left: Value, right: Value) -> bool:
+    """Return whether a text does not end with another one; true with a null."""
+    return not ends_with(left, right)

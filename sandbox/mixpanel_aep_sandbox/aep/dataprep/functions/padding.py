@@ -1,0 +1,92 @@
+"""Functions that add or remove characters at the ends of a text."""
+
+from __future__ import annotations
+
+from itertools import cycle, dropwhile, islice
+
+from mixpanel_aep_sandbox.aep.dataprep.functions.registry import Parameter, function
+from mixpanel_aep_sandbox.aep.dataprep.functions.values import LONGEST_TEXT
+from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
+
+_STRING = "String"
+_INPUT = Parameter("INPUT", "string", "The text.")
+_ANY_INPUT = Parameter("INPUT", "string", "The text; null is an empty one.", nullable=True)
+_COUNT = Parameter("COUNT", "integer", "The number of characters.")
+_PADDING = Parameter("PADDING", "string", "The padding; a space when null or empty.", nullable=True)
+
+
+def _fill(padding: str | None, text: str, count: int) -> str:
+    """Return the padding that a text needs for ``count`` characters."""
+    if count > LONGEST_TEXT:
+        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+    return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
+
+
+@function(
+    _STRING,
+    "Fills a text up at its left.",
+    _ANY_INPUT,
+    _COUNT,
+    _PADDING,
+    returns="string",
+    example=('lpad("bat", 8, "yz")', '"yzyzybat"'),
+)
+def lpad(text: str | None, count: int, padding: str | None) -> str:
+    """Pad on the left. "If null or empty, it will be treated as a single space"; a longer text stays whole [I]."""
+    kept = text or ""
+    return f"{_fill(padding, kept, count)}{kept}"
+
+
+@function(
+    _STRING,
+    "Fills a text up at its right.",
+    _ANY_INPUT,
+    _COUNT,
+    _PADDING,
+    returns="string",
+    example=('rpad("bat", 8, "yz")', '"batyzyzy"'),
+)
+def rpad(text: str | None, count: int, padding: str | None) -> str:
+    """Pad on the right."""
+    kept = text or ""
+    return f"{kept}{_fill(padding, kept, count)}"
+
+
+def _without_leading_space(text: str) -> str:
+    return "".join(dropwhile(str.isspace, text))
+
+
+@function(
+    _STRING,
+    "Without white space at the beginning.",
+    _INPUT,
+    returns="string",
+    example=('ltrim(" hello")', '"hello"'),
+)
+def ltrim(text: str) -> str:
+    """Remove white space at the beginning."""
+    return _without_leading_space(text)
+
+
+@function(
+    _STRING,
+    "Without white space at the end.",
+    _INPUT,
+    returns="string",
+    example=('rtrim("hello ")', '"hello"'),
+)
+def rtrim(text: str) -> str:
+    """Remove white space at the end."""
+    return _without_leading_space(text[::-1])[::-1]
+
+
+@function(
+    _STRING,
+    "Without white space at both ends.",
+    _INPUT,
+    returns="string",
+    example=('trim(" hello ")', '"hello"'),
+)
+def trim(text: str) -> str:
+    """Remove white space at both ends."""
+    return _without_leading_space(_without_leading_space(text)[::-1])[::-1]
