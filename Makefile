@@ -8,8 +8,8 @@ unexport PYTHONDONTWRITEBYTECODE
 LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhere.py tests/quality/test_suite_cost.py tests/lake/test_store_elsewhere.py \
 	tests/demo/test_late_events.py tests/sandbox/core/test_load.py tests/sandbox/openapi/test_openapi_fuzz.py \
 	tests/sandbox/core/test_kill.py \
-	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/aep/query_service/test_sql.py \
-	$(addprefix tests/airflow/test_,$(addsuffix .py,alerts examples forms partial_ingestion signals)) tests/aep/setup/test_profile_configurations.py \
+	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py $(addprefix tests/sandbox/aep/query_service/test_,$(addsuffix .py,sessions sql)) \
+	$(addprefix tests/airflow/test_,$(addsuffix .py,alert_deadlines alerts examples forms partial_ingestion signals)) tests/aep/setup/test_profile_configurations.py \
 	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands migrate tutorial)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,forged_lake forgetting linear_expressions roles secrets_of_commands)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \

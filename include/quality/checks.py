@@ -34,7 +34,7 @@ class Check:
 
 
 def single_checks(specs: Sequence[ExpectationSpec], numbers: Iterable[int]) -> list[Check]:
-    """Return a separate check for each of some expectations."""
+    """Return one check per expectation, for the expectations at the positions ``numbers`` in ``specs``."""
     return [_check(specs[number], number) for number in sorted(numbers)]
 
 

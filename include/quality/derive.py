@@ -31,7 +31,7 @@ _SIZES = {
     Kind.MAP: {"minProperties": "min_value", "maxProperties": "max_value"},
 }
 _COMBINED = ("allOf", "anyOf", "oneOf", "not")
-_WHOLE = {
+_WHOLE_VALUE_KEYWORDS = {
     Kind.ARRAY: ("enum", "const", "contains", *_COMBINED),
     Kind.MAP: ("enum", "const", "patternProperties", "dependencies", *_COMBINED),
     Kind.OBJECT: (
@@ -40,8 +40,8 @@ _WHOLE = {
     ),
 }  # fmt: skip
 """Keywords that apply only to the whole array, map or object."""
-_WORDS = ("pattern", "format")
-_SHOWN = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *_BOUNDS)
+_TEXT_KEYWORDS = ("pattern", "format")
+_SHOWN_KEYWORDS = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *_BOUNDS)
 """Keywords whose value is short enough to be a part of the reason."""
 
 
@@ -104,7 +104,9 @@ def _scalar_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
     if "const" in limits:
         yield _enum_expectation(view, "const", limits["const"], [limits["const"]], node.kind)
     if node.kind is Kind.STRING:
-        yield from (_json_schema_expectation(view, name, limits[name]) for name in _WORDS if name in limits)
+        yield from (
+            _json_schema_expectation(view, name, limits[name]) for name in _TEXT_KEYWORDS if name in limits
+        )
         for name, argument in (("minLength", "min_value"), ("maxLength", "max_value")):
             if name in limits:
                 kwargs = {argument: _length(view, name, limits[name])}
@@ -128,7 +130,7 @@ def _whole_value_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
             yield ExpectationSpec(View(node.path, Part.SIZE), name, limits[name], BETWEEN, kwargs)
     if limits.get("uniqueItems") is True and node.kind is Kind.ARRAY:
         yield _json_schema_expectation(whole, "uniqueItems", True)
-    for name in _WHOLE[node.kind]:
+    for name in _WHOLE_VALUE_KEYWORDS[node.kind]:
         if name in limits:
             yield _json_schema_expectation(whole, name, limits[name], label=label)
     if node.kind is Kind.MAP:
@@ -143,7 +145,7 @@ def _json_schema_expectation(
     """Return a JSON Schema expectation: the keyword ``name`` with ``limit``; with ``names``, that schema, for the keys of a map."""
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
-    shown = limit if name in _SHOWN else None
+    shown = limit if name in _SHOWN_KEYWORDS else None
     return ExpectationSpec(view, name, shown, JSON_SCHEMA, kwargs, label=label)
 
 

@@ -29,17 +29,17 @@ class ExpectationSpec:
 
     @property
     def reason(self) -> Reason:
-        """The reason for rows that fail."""
+        """The reason that a row which fails this expectation gets in quarantine and in the report."""
         return Reason(self.name, self.constraint, _hashable(self.limit))
 
     @property
     def name(self) -> str:
-        """The name of the field in sentences."""
+        """The name of the field in reasons and reports: ``label``, otherwise the path."""
         return self.label or self.view.name
 
     @property
     def sentence(self) -> str:
-        """What is expected of the field, for the report."""
+        """What the field must fit, such as ``must be at least 3``, for the report."""
         return expected(self.constraint, self.limit)
 
     @property

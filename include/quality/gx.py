@@ -43,7 +43,7 @@ _UNUSED = {"scipy.stats": _load_statistics, "altair": _load_charts}
 
 @dataclass(frozen=True)
 class ExpectationInput:
-    """A check, and the values that it applies to."""
+    """A check, and the values that Great Expectations checks with it."""
 
     check: Check
     values: list[object]

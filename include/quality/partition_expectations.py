@@ -40,7 +40,7 @@ class DayEvents:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """The facts about the valid rows of a partition."""
+    """What the expectations of a partition check: its valid rows, ``_id``s that occur twice, and events by name."""
 
     rows: int
     double_ids: int

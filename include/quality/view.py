@@ -40,7 +40,7 @@ class Part(Enum):
 
 @dataclass(frozen=True)
 class View:
-    """One part of the values at one path."""
+    """What an expectation checks: the values at a path, or a property of these values."""
 
     path: Path
     part: Part
@@ -63,7 +63,7 @@ class ViewValues:
 
 
 @dataclass(frozen=True)
-class _Level:
+class _ValuesAt:
     """All values at a path, with nulls. ``inside``: whether the parent of each value is present; None: every parent is."""
 
     array: pa.Array
@@ -80,8 +80,8 @@ class RowChunk:
     def __init__(self, table: pa.Table, first: int = 0) -> None:
         self.first = first
         self._table = table.combine_chunks()
-        self._levels: dict[Path, _Level | None] = {}
-        self._seen: dict[View, ViewValues] = {}
+        self._by_path: dict[Path, _ValuesAt | None] = {}
+        self._by_view: dict[View, ViewValues] = {}
 
     @property
     def num_rows(self) -> int:
@@ -90,9 +90,9 @@ class RowChunk:
 
     def values_of(self, view: View) -> ViewValues:
         """Return the values of a view; if its column is missing, only its presence has values."""
-        if view not in self._seen:
-            self._seen[view] = self._read_view(view)
-        return self._seen[view]
+        if view not in self._by_view:
+            self._by_view[view] = self._read_view(view)
+        return self._by_view[view]
 
     def _read_view(self, view: View) -> ViewValues:
         import pyarrow as pa
@@ -102,7 +102,7 @@ class RowChunk:
             return ViewValues(pa.array(row_bytes(self._table)), self._all_rows)
         if view.part is Part.PRESENCE:
             return self._presence(view.path)
-        level = self._level(view.path)
+        level = self._values_at(view.path)
         if level is None:
             return ViewValues(pa.array([], pa.null()), lambda: _positions(0))
         array, rows = level.array, level.rows
@@ -123,9 +123,9 @@ class RowChunk:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        level = self._level(path)
+        level = self._values_at(path)
         if level is None:
-            around = self._level(path[:-1])
+            around = self._values_at(path[:-1])
             if around is None:
                 return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
             there = around.array.is_valid()
@@ -136,21 +136,21 @@ class RowChunk:
             return ViewValues(present, level.rows)
         return ViewValues(present.filter(level.inside), _filtered_rows(level.rows, level.inside))
 
-    def _level(self, path: Path) -> _Level | None:
-        if path not in self._levels:
-            self._levels[path] = self._read_level(path)
-        return self._levels[path]
+    def _values_at(self, path: Path) -> _ValuesAt | None:
+        if path not in self._by_path:
+            self._by_path[path] = self._read_values_at(path)
+        return self._by_path[path]
 
-    def _read_level(self, path: Path) -> _Level | None:
+    def _read_values_at(self, path: Path) -> _ValuesAt | None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         if not path:
-            return _Level(_single_chunk(self._table.to_struct_array()), self._all_rows)
+            return _ValuesAt(_single_chunk(self._table.to_struct_array()), self._all_rows)
         if len(path) == 1:
             known = path[0] in self._table.column_names
-            return _Level(_single_chunk(self._table[path[0]]), self._all_rows) if known else None
-        around = self._level(path[:-1])
+            return _ValuesAt(_single_chunk(self._table[path[0]]), self._all_rows) if known else None
+        around = self._values_at(path[:-1])
         if around is None:
             return None
         array, name = around.array, path[-1]
@@ -158,10 +158,10 @@ class RowChunk:
             entries = _as_list(array)
             inner = entries.flatten()
             inner = inner.field("value") if pa.types.is_map(array.type) else inner
-            return _Level(inner, _repeated_rows(around.rows, entries))
+            return _ValuesAt(inner, _repeated_rows(around.rows, entries))
         if not pa.types.is_struct(array.type) or array.type.get_field_index(name) < 0:
             return None
-        return _Level(
+        return _ValuesAt(
             pc.struct_field(array, name), around.rows, array.is_valid() if array.null_count else None
         )
 

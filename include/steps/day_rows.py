@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.workspace import Workspace
 from include.xdm.convert.aep_parquet import AepParquetWriter
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class RowFile(NamedTuple):
@@ -34,17 +37,17 @@ class DayRows:
 
     @cached_property
     def base(self) -> Manifest | None:
-        """The output whose rows are part of the day."""
+        """The output whose rows belong to the day unless they are superseded; None if the output is not a delta."""
         return self.workspace.base_of(self.manifest)
 
     @cached_property
     def own_paths(self) -> list[Path]:
-        """The output's own files."""
+        """The output's own files on local disk."""
         return self.workspace.local_files(self.manifest, self._folder("own"))
 
     @cached_property
     def base_paths(self) -> list[Path]:
-        """The files of the base, including superseded rows."""
+        """The files of the base on local disk, including superseded rows; empty without a base."""
         return self.workspace.local_files(self.base, self._folder("base")) if self.base else []
 
     @cached_property
@@ -57,8 +60,8 @@ class DayRows:
         return self.workspace.local_file(delta.without, target, self.manifest)
 
     @cached_property
-    def superseded(self) -> Any:
-        """The superseded ``_id``s, as an Arrow array."""
+    def superseded(self) -> pa.Array:
+        """The superseded ``_id``s."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -74,8 +77,8 @@ class DayRows:
         own = zip(self.own_paths, self.manifest.files, strict=True)
         return [each for each in (*found, *(RowFile(path, f.rows, f) for path, f in own)) if each.rows]
 
-    def base_tables(self) -> Iterator[Any]:
-        """Yield the base's rows that still belong to the day, as Arrow tables, one per row group."""
+    def base_tables(self) -> Iterator[pa.Table]:
+        """Yield the base's rows that still belong to the day, one table per row group."""
         import pyarrow.compute as pc
 
         for table in row_groups(self.base_paths):
@@ -112,8 +115,8 @@ class DayRows:
         return folder
 
 
-def rows_among(paths: Iterable[Path], ids: Any) -> Iterator[Any]:
-    """Yield the rows of Parquet files whose ``_id`` is in ``ids``, as Arrow tables."""
+def rows_among(paths: Iterable[Path], ids: pa.Array) -> Iterator[pa.Table]:
+    """Yield the rows of Parquet files whose ``_id`` is in ``ids``, one table per row group that has such rows."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -125,7 +128,7 @@ def rows_among(paths: Iterable[Path], ids: Any) -> Iterator[Any]:
                 yield source.read_row_group(number).filter(found)
 
 
-def row_groups(paths: Iterable[Path]) -> Iterator[Any]:
+def row_groups(paths: Iterable[Path]) -> Iterator[pa.Table]:
     """Yield the rows of Parquet files as Arrow tables, one per row group."""
     import pyarrow.parquet as pq
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
 
 
-def open_duckdb(scratch: Path) -> Any:
-    """Return a DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
+def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
     import duckdb
 
     db = duckdb.connect(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from include.errors import PartitionRefused, SchemaError, TooManyQuarantined
+from include.json_types import JsonMapping, JsonObject, JsonValue
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
@@ -38,16 +38,16 @@ MOST_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class PreviewedEvent:
-    """One event: the event that Mixpanel sent, the row that AEP would get, and why it would not be sent."""
+    """One event: ``raw`` as Mixpanel sent it, the ``row`` that AEP would get, and the ``reasons`` not to send it."""
 
-    raw: Any
-    row: dict[str, Any] | None = None
+    raw: JsonValue
+    row: JsonObject | None = None
     reasons: tuple[str, ...] = ()
 
 
 @dataclass
 class Preview:
-    """The result for a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
+    """The preview of a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
 
     day: date
     read: int = 0
@@ -94,7 +94,7 @@ class _Previewer:
         mapped = steps.transform(steps.export())
         made = Preview(self.workspace.partition.day, len(lines), mapped.counts.get("duplicates", 0))
         made.refusal = _refusal(steps, mapped)
-        refused = {record["row"]["_id"]: _reasons(record) for record in self._quarantine("validate")}
+        refused = {record["row"]["_id"]: _reason_sentences(record) for record in self._quarantine("validate")}
         by_id = self._rows(mapped)
         made.reasons.update(
             {f"{name}: {REASONS.get(name, name)}": count for name, count in mapped.details["reasons"].items()}
@@ -119,11 +119,11 @@ class _Previewer:
     def _events(
         self,
         lines: Sequence[bytes],
-        rows: Mapping[str, dict[str, Any]],
+        rows: Mapping[str, JsonObject],
         refused: Mapping[str, tuple[str, ...]],
     ) -> Iterator[PreviewedEvent]:
         for line, event in zip(lines, self._event_parser().parse(lines), strict=True):
-            raw = _read(line)
+            raw = _json_or_text(line)
             if isinstance(event, ParsedEvent):
                 found = event.id.hex()
                 yield PreviewedEvent(raw, rows.get(found), refused.get(found, ()))
@@ -142,7 +142,7 @@ class _Previewer:
             time_in_ms=source.time_in_ms,
         )
 
-    def _rows(self, mapped: Manifest) -> dict[str, dict[str, Any]]:
+    def _rows(self, mapped: Manifest) -> dict[str, JsonObject]:
         """Return the mapped rows by ``_id``, as AEP would get them in JSON."""
         import pyarrow.parquet as pq
 
@@ -153,7 +153,7 @@ class _Previewer:
                 found[shown["_id"]] = shown
         return found
 
-    def _quarantine(self, step: str) -> Iterator[dict[str, Any]]:
+    def _quarantine(self, step: str) -> Iterator[JsonObject]:
         lake = self.workspace.lake
         for key in lake.keys(f"{self.workspace.partition.prefix}/quarantine"):
             if key.rpartition("/")[2].startswith(f"{step}-"):
@@ -162,7 +162,7 @@ class _Previewer:
 
 
 def _refusal(steps: DryRun, mapped: Manifest) -> str:
-    """Validate the rows; return why none of them would be sent, or nothing."""
+    """Validate the rows; return why none of them would be sent, or an empty text."""
     try:
         steps.validate(mapped)
     except (TooManyQuarantined, PartitionRefused, SchemaError) as error:
@@ -172,22 +172,23 @@ def _refusal(steps: DryRun, mapped: Manifest) -> str:
 
 @dataclass(frozen=True)
 class _Lines:
-    """An exporter of lines that were read before."""
+    """An ``Exporter`` that returns given lines instead of a response of Mixpanel."""
 
     lines: Sequence[bytes]
 
     @contextmanager
-    def export(self, from_date: date, to_date: date, **request: Any) -> Iterator[Iterable[bytes]]:  # noqa: ARG002
+    def export(self, from_date: date, to_date: date, **request: object) -> Iterator[Iterable[bytes]]:  # noqa: ARG002
         yield iter(self.lines)
 
 
-def _reasons(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _reason_sentences(record: JsonMapping) -> tuple[str, ...]:
     return tuple(reason_of(reason).sentence for reason in record["reasons"])
 
 
-def _read(line: bytes) -> Any:
+def _json_or_text(line: bytes) -> JsonValue:
     """Return a line as JSON, or as text if it is not valid JSON."""
     try:
-        return json.loads(line)
+        value: JsonValue = json.loads(line)
     except (ValueError, RecursionError):
         return line.decode("utf-8", "replace")
+    return value

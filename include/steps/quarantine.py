@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from include.aep.decide import refused_record
+from include.json_types import JsonObject
 from include.lake.history import History, Source, targets_of
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -56,8 +56,10 @@ def quarantined_days(lake: Lake, pipeline: str, day: date | None = None) -> list
         for each, listing in sorted(list_days(lake, pipeline, day).items(), reverse=True):
             if not listing.quarantine:
                 continue
-            quarantined = QuarantinedDay(each, _files(lake, PartitionKey(pipeline, each), listing, scratch))
-            for record in _records(lake, quarantined.files, scratch):
+            quarantined = QuarantinedDay(
+                each, _quarantine_files(lake, PartitionKey(pipeline, each), listing, scratch)
+            )
+            for record in _read_records(lake, quarantined.files, scratch):
                 quarantined.events += 1
                 quarantined.reasons.update(set(reasons_of(record)))
             if quarantined.events:
@@ -78,10 +80,10 @@ def quarantine_files(lake: Lake, pipeline: str, day: date) -> tuple[QuarantineFi
     if listing is None or not listing.quarantine:
         return ()
     with scratch_folder("mixpanel-aep-quarantine-") as scratch:
-        return _files(lake, PartitionKey(pipeline, day), listing, scratch)
+        return _quarantine_files(lake, PartitionKey(pipeline, day), listing, scratch)
 
 
-def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[dict[str, Any]]:
+def _read_records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> Iterator[JsonObject]:
     for file in files:
         path = lake.download(file.key, scratch / "quarantine.jsonl.gz").path
         try:
@@ -92,12 +94,12 @@ def _records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) -> It
             yield {}  # the rest of a damaged file counts as one event
 
 
-def _id_of(record: dict[str, Any]) -> Any:
+def _id_of(record: JsonObject) -> object:
     row = record.get("row")
     return row.get("_id") if isinstance(row, dict) else None
 
 
-def _files(
+def _quarantine_files(
     lake: Lake, partition: PartitionKey, listing: DayListing, scratch: Path
 ) -> tuple[QuarantineFile, ...]:
     """Return the files of the day's newest outputs; files of replaced outputs do not count.
@@ -105,8 +107,8 @@ def _files(
     If validation refused the whole day, no manifest names the file. Then a file counts that was written after the
     newest output of the previous step. The ledger names the files of rows that AEP refused.
     """
-    mapped = _newest(lake, partition, listing, "transform")
-    valid = _newest(lake, partition, listing, "validate")
+    mapped = _newest_manifest(lake, partition, listing, "transform")
+    valid = _newest_manifest(lake, partition, listing, "validate")
     named = {
         step: _quarantine_key(manifest) for step, manifest in (("transform", mapped), ("validate", valid))
     }
@@ -137,7 +139,9 @@ def _read_ids(lake: Lake, key: str, scratch: Path) -> frozenset[str]:
     return frozenset(pq.read_table(path, columns=["_id"])["_id"].to_pylist())
 
 
-def _newest(lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName) -> Manifest | None:
+def _newest_manifest(
+    lake: Lake, partition: PartitionKey, listing: DayListing, step: StepName
+) -> Manifest | None:
     digests = sorted(digest for name, digest in listing.manifests if name == step)
     return newest(filter(None, (find_manifest(lake, partition, step, digest) for digest in digests)))
 

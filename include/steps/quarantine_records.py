@@ -1,12 +1,12 @@
-"""The records of a quarantine file, and why each event is in it. A damaged record is a record without fields."""
+"""Reads the records of quarantine files: a JSON object per event, with the reasons why the event was not sent."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from include.aep.decide import active_records, refused_rows
+from include.json_types import JsonMapping, JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import digest_of
@@ -35,7 +35,7 @@ def refused_files(partition: PartitionKey, records: Sequence[LedgerRecord]) -> t
     return tuple(partition.quarantine("ingest", digest) for digest in digests)
 
 
-def read_record(line: bytes) -> dict[str, Any]:
+def read_record(line: bytes) -> JsonObject:
     """Return one line of a quarantine file; an empty record if the line is damaged."""
     try:
         record = json.loads(line)
@@ -44,7 +44,7 @@ def read_record(line: bytes) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def reasons_of(record: Mapping[str, Any]) -> tuple[str, ...]:
+def reasons_of(record: JsonMapping) -> tuple[str, ...]:
     """Return a sentence for each reason of a record, without values; at least one."""
     if not record:
         return (DAMAGED,)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest, ConfigError, FilesRemoved, LakeError
+from include.json_types import JsonMapping
 from include.lake.keys import PartitionKey, schema_key, step_of
 from include.lake.lake import Lake
 from include.lake.manifest import PREVIOUS_STEP, LakeFile, Manifest, StepName, digest_of, publish
@@ -136,18 +136,36 @@ class Workspace:
             )
         return found
 
-    def publish(self, **fields: Any) -> Manifest:
-        """Publish a step's output; return the manifest that counts (see ``manifest.publish``).
+    def publish(
+        self,
+        *,
+        step: StepName,
+        digest: str,
+        inputs: Mapping[str, str],
+        files: tuple[LakeFile, ...],
+        counts: Mapping[str, int],
+        details: JsonMapping,
+        version: int = 1,
+    ) -> Manifest:
+        """Publish the manifest of a step's output.
+
+        Return the manifest in the lake: of several runs with the same output, the first one's (``manifest.publish``).
 
         Raises:
             FilesRemoved: a person was forgotten while the step ran, and may be in its output.
         """
-        self._require_not_forgotten(fields["step"], fields["inputs"])
+        self._require_not_forgotten(step, inputs)
         manifest = Manifest(
+            version=version,
+            step=step,
             pipeline=self.pipeline.name,
             partition=str(self.partition),
+            digest=digest,
+            inputs=dict(inputs),
+            files=files,
+            counts=dict(counts),
+            details=dict(details),
             created_at=self.clock.now().isoformat(timespec="milliseconds"),
-            **fields,
         )
         return publish(self.lake, self.partition, manifest)
 

@@ -74,7 +74,7 @@ def airflow(
     from tests.faults.case import three
 
     # Do not wait for another run's claim: it would only take longer.
-    monkeypatch.setattr("include.steps.ingest.claim._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("include.steps.ingest.claim._WAIT_SECONDS", 0.0)
     # AEP does not progress while a task polls it; the test advances the sandbox's clock afterwards.
     monkeypatch.setattr("mixpanel_aep.operators.ingest._POLL_SECONDS", ())
     monkeypatch.setattr("mixpanel_aep.operators.ingest._TRIGGER_POLL_SECONDS", 0.5)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.support.pipeline_runner import CONNECTIONS
+import pytest
+
+from tests.support.pipeline_runner import CONNECTIONS, quick_sandbox
 
 
 def connection_variables(url: str, **changed: dict[str, str]) -> dict[str, str]:
@@ -25,3 +30,13 @@ def connection_variables(url: str, **changed: dict[str, str]) -> dict[str, str]:
         )
         for name, row in CONNECTIONS.items()
     }
+
+
+@contextmanager
+def connected_sandbox(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start a fast sandbox below ``folder``, with Airflow connections to it and a lake; yield its address."""
+    with quick_sandbox(folder / "sandbox") as server:
+        for name, value in connection_variables(server.url).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{folder}/lake")
+        yield server.url

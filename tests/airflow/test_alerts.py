@@ -1,13 +1,10 @@
-"""Alerts through Airflow: its tasks, its deadlines, its triggerer, a real mail server and a real webhook."""
+"""Alerts through Airflow: its tasks, a real mail server and a real webhook."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
 from time import monotonic
@@ -21,85 +18,30 @@ from airflow.api_fastapi.execution_api.datamodels.taskinstance import TIRunConte
 from airflow.callbacks.callback_requests import TaskCallbackRequest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.dag_processing.processor import _execute_task_callbacks
-from airflow.models.callback import Callback
-from airflow.models.dagrun import DagRun
-from airflow.models.deadline import Deadline
 from airflow.models.taskinstance import TaskInstance
-from airflow.models.trigger import Trigger
 from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
-from sqlalchemy import delete, select, update
+from sqlalchemy import select
 
 from include.config.airflow import AirflowSettings
-from include.config.alerts import Alerts
 from mixpanel_aep.alerts.callbacks import run_failed
-from mixpanel_aep.alerts.deadline import deadline_of
 from tests.airflow.airflow_runner import BUNDLE, PROJECT, Airflow, AirflowRun
-from tests.airflow.processes import Worker, wait_for
+from tests.airflow.alert_stage import DAY, HOOK_SECRET, PATH_SECRET, SMTP, WEBHOOK, Stage, alert_stage
 from tests.faults.case import three
 from tests.faults.cases.export import with_more
 from tests.faults.process_run import DAYS, STEPS
 from tests.faults.scenario import event
-from tests.support.http_server import HttpServer, Reply, serve_http
-from tests.support.mail_server import MailServer, serve_mail
-from tests.support.pipeline_runner import PIPELINES
+from tests.support.http_server import Reply
 
 pytestmark = pytest.mark.airflow
-SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
-WEBHOOK = "mixpanel_aep.alerts.webhook.WebhookNotifier"
-HOOK_SECRET = "hook-token-not-real-4711"
-PATH_SECRET = "T000/B000/path-token-not-real"
-DAY = DAYS[0]
-
-
-@dataclass
-class Stage:
-    """A pipeline with alerts, and the two places that receive them."""
-
-    airflow: Airflow
-    mail: MailServer
-    hook: HttpServer
-
-    def settings(self, **changes: Any) -> None:
-        alerts = {
-            "notifiers": [
-                {"class": SMTP, "kwargs": {"to": "on-call@example.com"}},
-                {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}},
-            ],
-            **changes,
-        }
-        where = self.airflow.scenario.where
-        pipeline = where.pipeline.model_copy(update={"alerts": Alerts.model_validate(alerts)})
-        self.airflow.scenario.change(pipeline=pipeline)
-        self.airflow.parse()
-
-    def received(self) -> list[dict[str, Any]]:
-        return [json.loads(request.body) for request in self.hook.requests]
-
-    def kinds(self) -> list[str]:
-        return [alert["kind"] for alert in self.received()]
 
 
 @pytest.fixture
 def stage(
     airflow: Airflow, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Stage]:
-    replies = getattr(request, "param", Reply(204))
-    with ExitStack() as stack:
-        mail = stack.enter_context(serve_mail())
-        hook = stack.enter_context(serve_http(lambda _: replies))
-        smtp = {
-            "conn_type": "smtp", "host": "127.0.0.1", "port": mail.port,
-            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "airflow@example.com", "retry_limit": 1},
-        }  # fmt: skip
-        address = {"conn_type": "http", "host": f"{hook.url}/{PATH_SECRET}", "password": HOOK_SECRET}
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(smtp))
-        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_WEBHOOK", json.dumps(address))
-        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
-        monkeypatch.setenv("AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")
-        found = Stage(airflow, mail, hook)
-        found.settings()
-        yield found
+    with alert_stage(airflow, monkeypatch, getattr(request, "param", Reply(204))) as opened:
+        yield opened
 
 
 def break_mixpanel(changed: pytest.MonkeyPatch) -> None:
@@ -374,91 +316,3 @@ def test_a_notifier_that_hangs_ends_with_the_task_and_reconcile_stays_green(
     assert called == ["credentials"]
     assert states["alerts"] == "success"
     assert monotonic() - began < 50
-
-
-# Deadlines.
-
-
-def deadlines(dag_id: str) -> list[Any]:
-    with create_session() as session:
-        query = select(DagRun.run_id, Deadline.deadline_time).join(Deadline).where(DagRun.dag_id == dag_id)
-        return list(session.execute(query))
-
-
-@pytest.fixture
-def no_deadlines() -> Iterator[None]:
-    yield
-    with create_session() as session:
-        session.execute(delete(Deadline))
-        session.execute(update(Callback).values(trigger_id=None))
-        session.execute(delete(Callback))
-        session.execute(delete(Trigger))
-
-
-def miss(run: AirflowRun) -> None:
-    """As the scheduler does once the deadline has passed."""
-    with create_session() as session:
-        of_run = (DagRun.run_id == run.run_id, DagRun.dag_id == run.airflow.dag.dag_id)
-        dag_run = session.scalars(select(DagRun).where(*of_run)).one()
-        (deadline,) = session.scalars(select(Deadline).where(Deadline.dagrun_id == dag_run.id))
-        assert deadline.deadline_time < datetime.now(UTC)
-        deadline.handle_miss(session)
-
-
-def ended() -> str:
-    """The state of the callback, once it has ended."""
-
-    def state() -> str | None:
-        with create_session() as session:
-            found = session.scalars(select(Callback.state).join(Deadline).where(Deadline.missed)).one()
-            return str(found) if found in ("success", "failed") else None
-
-    return str(wait_for(state))
-
-
-def test_a_scheduled_day_has_a_deadline_and_the_others_have_none(stage: Stage, no_deadlines: None) -> None:
-    stage.settings(late_after_hours=2.5)
-    stage.airflow.run("by-hand")
-    stage.airflow.run("of-many", kind="backfill")
-    stage.airflow.run("x", kind="scheduled")
-    (found,) = deadlines(stage.airflow.dag.dag_id)
-    pipeline = stage.airflow.scenario.pipeline
-    midnight = datetime(DAY.year, DAY.month, DAY.day, tzinfo=pipeline.mixpanel.day_zone) + timedelta(days=1)
-    assert found.run_id == "scheduled__x"
-    assert found.deadline_time == midnight + timedelta(hours=pipeline.settle_hours + 2.5)
-
-
-@pytest.mark.parametrize(
-    "alerts",
-    [None, {"late_after_hours": None, "notifiers": [{"class": SMTP}]}, {"notifiers": [{"class": SMTP, "kinds": ["failed"]}]}],
-)  # fmt: skip
-def test_without_alerts_or_without_a_limit_no_day_has_a_deadline(alerts: dict[str, Any] | None) -> None:
-    settings = Alerts.model_validate(alerts) if alerts else None
-    assert deadline_of(PIPELINES["hostile"].model_copy(update={"alerts": settings})) is None
-
-
-def test_a_missed_deadline_is_an_alert_that_a_real_triggerer_sends_once(
-    stage: Stage, worker: Worker, no_deadlines: None
-) -> None:
-    run = stage.airflow.run("x", kind="scheduled")
-    with worker.triggerer():
-        miss(run)
-        assert ended() == "success"
-    assert stage.kinds() == ["late"]
-    name = stage.airflow.scenario.pipeline.name
-    assert re.fullmatch(
-        rf"Day {DAY} of pipeline {name} is not in AEP 6 hours after it settled; its run is running.",
-        stage.received()[0]["sentence"],
-    )
-    assert stage.mail.subjects == [f"mixpanel-aep {name} {DAY}: late"]
-
-
-def test_a_missed_deadline_of_a_day_that_another_run_has_loaded_causes_no_alert(
-    stage: Stage, worker: Worker, no_deadlines: None
-) -> None:
-    run = stage.airflow.run("x", kind="scheduled")
-    stage.airflow.run("by-hand").green()
-    with worker.triggerer():
-        miss(run)
-        assert ended() == "success"
-    assert stage.kinds() == []

@@ -35,7 +35,7 @@ def test_verify_ends_with_the_counts(cli: Cli, carried: str, days: tuple[str, ..
 
 def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: str) -> None:
     code, text = cli("verify", "hostile", "2026-07-03")
-    assert (code, text) == (1, "verify: not verified: no day of it was loaded\n")
+    assert (code, text) == (1, "verify: not verified: no day of the pipeline was loaded\n")
 
 
 def test_recover_of_days_without_batches_says_so(cli: Cli, carried: str) -> None:

@@ -105,7 +105,7 @@ def refused_rows_are_forgotten() -> None:
     """Rows that AEP drops from an active batch are counted, but not recorded."""
     from include.steps.ingest.partial_load import PartialLoad
 
-    PartialLoad._quarantine = lambda self, db, scratch: None  # type: ignore[method-assign]
+    PartialLoad._write_quarantine = lambda self, db, scratch: None  # type: ignore[method-assign]
 
 
 def no_way_out() -> None:

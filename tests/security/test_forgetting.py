@@ -345,7 +345,7 @@ def test_m19_exactly_the_persons_events_are_removed(events: list[Any], is_refres
         more = {"$distinct_id_before_identity": before} if before else {}
         if user is None and before:
             more["distinct_id"] = before
-        days[later(day)].append(happened(f"e{number:02}", user, device, later(day), **more))
+        days[later(day)].append(happened(f"e{number:02}", user, device, later(day), more))
     with TemporaryDirectory() as folder:
         people = People(f"file://{folder}/lake", signing_keys(), dict(days))
         for day in days:

@@ -145,7 +145,7 @@ def test_two_deployments_of_one_pipeline_on_one_lake_load_a_day_once(
     names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Scheduled runs of two Airflows can have the same id, so neither recognises the other."""
-    monkeypatch.setattr("include.steps.ingest.claim._PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("include.steps.ingest.claim._WAIT_SECONDS", 0.5)
     with quick_sandbox(tmp_path / "sandbox") as server:
         lake = f"file://{tmp_path}/lake"
         installations = [PipelineRunner(server.url, Lake(lake), PIPELINES["hostile"]) for _ in names]

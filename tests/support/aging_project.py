@@ -1,4 +1,4 @@
-"""For tests of cleaning: a project whose time can be advanced, and the contents of its lake."""
+"""A project for tests of cleaning: its time can be advanced, and the contents of its lake can be listed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -37,11 +36,11 @@ class AgingProject(PipelineRunner):
         self.clock = Clock(seconds=lambda: time.time() + self.ahead["seconds"])
 
     def wait(self, **spans: float) -> None:
-        """Advance the time."""
+        """Advance the time of the project."""
         self.ahead["seconds"] += timedelta(**spans).total_seconds()
 
-    def keep(self, **days: Any) -> None:
-        """Change the pipeline's retention."""
+    def keep(self, **days: int | None) -> None:
+        """Change how many days the pipeline keeps each kind of object."""
         self.pipeline = self.pipeline.model_copy(update={"retention": Retention(**days)})
 
     def remap(self, unmapped: str) -> None:
@@ -49,7 +48,7 @@ class AgingProject(PipelineRunner):
         self.pipeline = self.pipeline.model_copy(update={"unmapped": unmapped})
 
     def add(self, *keys: str, day: date = DAY, at: float = NOON) -> None:
-        """Add late events; ``at`` is their time on the first day."""
+        """Add events that Mixpanel receives after their day was loaded; ``at`` is their time on the first day."""
         at += 86_400 * (day - DAY).days
         rows = [
             {
@@ -61,13 +60,13 @@ class AgingProject(PipelineRunner):
         self.control(f"/mixpanel/projects/{self.project_id}/events", {"events": rows})
 
     def delete(self, *keys: str) -> None:
-        """Delete events in Mixpanel."""
+        """Delete events in Mixpanel, so that later exports do not contain them."""
         self.control(f"/mixpanel/projects/{self.project_id}/deletions", {"insert_ids": list(keys)})
 
     def load(
         self, run: str, *, day: date = DAY, refresh: bool = False, replace: bool = False
     ) -> IngestResult:
-        """Run all five steps."""
+        """Run all five steps of a day."""
         staged = self.stage(day, run if refresh else None, replace=replace)
         return self.ingest(day, staged, run, replace=replace)
 
@@ -98,7 +97,7 @@ class AgingProject(PipelineRunner):
             if not is_removable(key) and not key.endswith(("/index.json", "/batches.json"))
         }
 
-    def control(self, path: str, body: Any) -> None:
+    def control(self, path: str, body: object) -> None:
         """Send a request to the sandbox's control plane."""
         requests.post(f"{self.url}/_sandbox{path}", json=body, timeout=20).raise_for_status()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pyarrow as pa
 
+from include.json_types import JsonObject
 from include.quality.derive import derive
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
@@ -25,7 +25,7 @@ from tests.support.validate_tables import verdict
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
 
 
-FIELDS: dict[str, dict[str, Any]] = {
+FIELDS: dict[str, JsonObject] = {
     "enum": {"type": "string", "enum": ["a", "b"]},
     "pattern": {"type": "string", "pattern": "^[A-Z]{3}$"},
     "letters": {"type": "string", "pattern": r"^\p{Lu}+$"},  # Python's own expressions do not have this one.
@@ -65,7 +65,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-GOOD: dict[str, Any] = {
+GOOD: JsonObject = {
     "enum": "a", "pattern": "NOK", "letters": "ÆØ", "ahead": "abb", "minLength": "æø", "maxLength": "👩a", "minimum": 1,
     "maximum": 1.0, "exclusiveMinimum": 0.5, "exclusiveMaximum": 9, "whole": 2, "day": date(2026, 7, 2), "moment": NOON, "tags": ["x"],
     "few": ["a"], "many": ["a", "b"], "unique": ["a", "b"], "prices": {"a": 0}, "names": {"a": "b"}, "items": [{"sku": "A"}],
@@ -98,10 +98,10 @@ IDENTITY = pa.map_(
 
 
 def table(
-    rows: list[dict[str, Any] | None],
+    rows: list[JsonObject | None],
     ids: list[str | None] | None = None,
-    times: list[Any] | None = None,
-    identities: list[Any] | None = None,
+    times: list[object] | None = None,
+    identities: list[object] | None = None,
 ) -> pa.Table:
     maps = ("prices", "names", "least", "keys", "typed", "pairs")
     entries = [
@@ -123,7 +123,7 @@ COLUMNS = set(leaf_paths(table([GOOD]).schema))
 
 
 def suite() -> list[ExpectationSpec]:
-    return derive(schema(**FIELDS), COLUMNS, RULES)
+    return derive(schema((), **FIELDS), COLUMNS, RULES)
 
 
 def refused(specs: list[ExpectationSpec], rows: pa.Table) -> dict[int, list[tuple[str, str]]]:

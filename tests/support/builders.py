@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.clock import Clock
 from include.config.identities import IdentitySource
 from include.config.model import Pipeline
+from include.json_types import JsonMapping, JsonObject, JsonValue
 from include.lake.history import Source
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, upload_file
@@ -33,7 +35,7 @@ NOON = 1782907200  # 2026-07-01T12:00:00Z
 LATER = datetime(2026, 7, 3, tzinfo=UTC)
 TENANT = "_acme"
 
-STRING: dict[str, Any] = {"type": "string"}
+STRING: JsonObject = {"type": "string"}
 LONG = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740992}
 INT = {"type": "integer", "minimum": -2147483648, "maximum": 2147483648}
 SHORT = {"type": "integer", "minimum": -32768, "maximum": 32768}
@@ -61,23 +63,23 @@ IDENTITY_MAP = {
 
 
 def frozen(moment: datetime = LATER) -> Clock:
-    """A frozen clock whose waits take no time."""
+    """Return a clock that always reads ``moment`` and whose sleeps take no time."""
     return Clock(seconds=moment.timestamp, sleep=lambda seconds: None)
 
 
-def array_of(items: Mapping[str, Any]) -> dict[str, Any]:
+def array_of(items: JsonMapping) -> JsonObject:
     return {"type": "array", "items": dict(items)}
 
 
-def map_of(values: Mapping[str, Any]) -> dict[str, Any]:
+def map_of(values: JsonMapping) -> JsonObject:
     return {"type": "object", "meta:xdmType": "map", "additionalProperties": dict(values)}
 
 
-def object_of(required: Sequence[str] = (), **properties: Any) -> dict[str, Any]:
+def object_of(required: Sequence[str] = (), **properties: object) -> JsonObject:
     return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
 
 
-def document(required: Sequence[str] = (), **fields: Any) -> dict[str, Any]:
+def document(required: Sequence[str] = (), **fields: object) -> JsonObject:
     """Return a resolved event schema whose tenant has ``mixpanel`` with ``fields`` and the unmapped JSON."""
     mixpanel = object_of(required, **fields, unmapped=STRING)
     return {
@@ -97,7 +99,7 @@ def document(required: Sequence[str] = (), **fields: Any) -> dict[str, Any]:
     }
 
 
-def schema(required: Sequence[str] = (), **fields: Any) -> XdmSchema:
+def schema(required: Sequence[str] = (), **fields: object) -> XdmSchema:
     return XdmSchema(document(required, **fields))
 
 
@@ -110,7 +112,7 @@ def row(source: str, destination: str) -> dict[str, str]:
 
 def pipeline(**changes: Any) -> Pipeline:
     """Return a pipeline of a ``utc`` project; ``mixpanel``, ``aep`` and ``quality`` are merged, other keys replaced."""
-    data: dict[str, Any] = {
+    data: JsonObject = {
         "name": "shop",
         "mixpanel": {"timezone": "Europe/Berlin", "time_is": "utc"},
         "aep": {"dataset": "Events", "schema": "Events"},
@@ -123,7 +125,7 @@ def pipeline(**changes: Any) -> Pipeline:
     return Pipeline.model_validate(data)
 
 
-def identities(**namespaces: Any) -> tuple[BoundIdentity, ...]:
+def identities(**namespaces: object) -> tuple[BoundIdentity, ...]:
     """Return identities by name: a namespace, or another value that a pipeline file may have."""
     return bind_identities(
         {
@@ -137,14 +139,14 @@ def workspace(lake: Lake, day: date = DAY, clock: Clock | None = None, **changes
     return Workspace.of(lake, pipeline(**changes), day, clock or frozen())
 
 
-def event(name: str = "Purchase", **properties: Any) -> dict[str, Any]:
+def event(name: str = "Purchase", **properties: object) -> JsonObject:
     """Return an event at noon of DAY; a property given as None is omitted."""
     base = {"time": NOON, "distinct_id": "u-1", "$insert_id": "i-1", "$user_id": "u-1"}
     merged = {**base, **properties}
     return {"event": name, "properties": {key: value for key, value in merged.items() if value is not None}}
 
 
-def line(value: Any) -> bytes:
+def line(value: JsonValue) -> bytes:
     """Return an event as Mixpanel writes it: compact, not escaped."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
@@ -166,32 +168,32 @@ def exported(place: Workspace, *lines: bytes) -> Manifest:
     return export_partition(place, SOURCE, Mixpanel(*lines))
 
 
-def transformed(
-    place: Workspace, xdm: XdmSchema, rows: Sequence[Mapping[str, Any]], *lines: bytes
-) -> Manifest:
+def transformed(place: Workspace, xdm: XdmSchema, rows: Sequence[JsonMapping], *lines: bytes) -> Manifest:
     """Export and transform ``lines`` with the mapping set ``rows``."""
     mapping = bind("test.json", list(map(dict, rows)), xdm, keep_unmapped=place.pipeline.unmapped == "keep")
     return transform_partition(place, exported(place, *lines), xdm, mapping)
 
 
-def table(place: Workspace, manifest: Manifest, scratch: Path) -> Any:
+def table(place: Workspace, manifest: Manifest, scratch: Path) -> pa.Table:
     """Return the rows of a step's Parquet output, as one Arrow table."""
     (path,) = place.local_files(manifest, scratch)
     return pq.read_table(path)
 
 
-def rows(place: Workspace, manifest: Manifest, scratch: Path) -> list[dict[str, Any]]:
+def rows(place: Workspace, manifest: Manifest, scratch: Path) -> list[JsonObject]:
     return table(place, manifest, scratch).to_pylist(maps_as_pydicts="strict") if manifest.files else []
 
 
-def quarantined(place: Workspace, manifest: Manifest) -> list[dict[str, Any]]:
+def quarantined(place: Workspace, manifest: Manifest) -> list[JsonObject]:
     """Return a step's quarantine records."""
     kept = manifest.details["quarantine"]
     body = place.lake.read(kept["key"]) if kept else None
     return [json.loads(text) for text in gzip.decompress(body).split(b"\n") if text] if body else []
 
 
-def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, **counts: int) -> Manifest:
+def mapped_by_hand(
+    place: Workspace, xdm: XdmSchema, arrow: pa.Table, scratch: Path, **counts: int
+) -> Manifest:
     """Return a transform's manifest with rows that transform never writes, for tests of validation."""
     place.save_schema(xdm)
     path = scratch / "by-hand.parquet"
@@ -209,7 +211,7 @@ def mapped_by_hand(place: Workspace, xdm: XdmSchema, arrow: Any, scratch: Path, 
 
 
 def row_rules(**changes: Any) -> EventRules:
-    """Return the rules for the rows of DAY in a ``utc`` project, at LATER."""
+    """Return the rules for events of DAY in a ``utc`` project, checked at LATER."""
     first = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
     return EventRules(**{"now": LATER, "first": first, "latest": first + timedelta(days=1), **changes})
 

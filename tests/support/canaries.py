@@ -106,7 +106,7 @@ def _base64(body: bytes) -> dict[str, str]:
 
 @cache
 def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
-    """Return one expression for everything, and the meaning of each of its groups."""
+    """Return one regular expression for all canaries in all spellings, and the canary and spelling of each of its groups."""
     named: dict[str, tuple[str, str]] = {}
     parts: list[bytes] = []
 
@@ -129,7 +129,7 @@ def _search() -> tuple[re.Pattern[bytes], dict[str, tuple[str, str]]]:
 
 @cache
 def _quick() -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
-    """Return what the expression of ``_search`` finds: words, and patterns."""
+    """Return short texts and patterns, one of which is in every text that the expression of ``_search`` finds: a fast first check."""
     words = [text for secret in CANARIES.values() for text in spellings(secret).values()]
     words += [text for pair in PAIRS.values() for text in _base64(pair.encode()).values()]
     return tuple(word.encode() for word in words), re.compile(
@@ -138,7 +138,7 @@ def _quick() -> tuple[tuple[bytes, ...], re.Pattern[bytes]]:
 
 
 def find_in(data: bytes | str) -> list[tuple[str, str]]:
-    """Yield (canary, spelling) of everything in ``data``, each once."""
+    """Return the canary and the spelling of each canary in ``data``, each pair once."""
     expression, named = _search()
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     needles, patterns = _quick()
@@ -196,7 +196,7 @@ def _gunzip(body: bytes) -> bytes:
 
 
 def _parquet(body: bytes) -> bytes:
-    """Return all values as JSON, the file's own metadata first."""
+    """Return the metadata of a Parquet file, then all its values as JSON."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -29,7 +29,7 @@ Printing = Callable[..., Printed]
 
 
 def change(path: Path, *changes: tuple[str, str]) -> None:
-    """Replace texts in a file; each of them must occur."""
+    """Replace texts in a file; each text must occur in the file."""
     text = path.read_text()
     for old, new in changes:
         assert old in text
@@ -38,5 +38,5 @@ def change(path: Path, *changes: tuple[str, str]) -> None:
 
 
 def post(port: int, path: str, body: object) -> None:
-    """Call the sandbox's control plane."""
+    """Send a request to the sandbox's control plane."""
     requests.post(f"http://127.0.0.1:{port}/_sandbox/{path}", json=body, timeout=20).raise_for_status()

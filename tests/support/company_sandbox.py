@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,6 +17,7 @@ from include.aep.client import AepClient
 from include.aep.ownership import Ownership
 from include.aep.setup import Plan, SetupResult, field_group, plan_pipeline, setup_pipeline
 from include.config.model import Pipeline
+from include.json_types import JsonMapping, JsonObject
 from include.lake.lake import Lake
 from include.xdm.mapping import mapping_file
 from tests.support.pipeline_runner import CONNECTIONS, PIPELINES, PipelineRunner, quick_sandbox
@@ -42,7 +43,7 @@ def constant(value: str, destination: str) -> dict[str, str]:
 
 @dataclass
 class Company:
-    """``name`` begins the names of everything, so that companies share a sandbox."""
+    """A company in the sandbox. All its schemas and datasets have the prefix ``name``, so that companies can share a sandbox."""
 
     url: str
     folder: Path
@@ -61,7 +62,7 @@ class Company:
     def tenant(self) -> str:
         return f"_{self.aep.registry.tenant_id()}"
 
-    def group(self, title: str, fields: Mapping[str, Any]) -> str:
+    def group(self, title: str, fields: JsonMapping) -> str:
         """Create a field group below the tenant and return its ``$id``."""
         custom = {self.tenant: {"type": "object", "properties": fields}}
         body = {
@@ -99,7 +100,7 @@ class Company:
             self.aep.identity.create(code, code, "CROSS_DEVICE")
 
     def mark(self, schema_id: str, path: str, code: str, *, primary: bool) -> None:
-        """Create an identity descriptor."""
+        """Create a descriptor that marks a field of a schema as an identity."""
         self.namespace(code)
         self.aep.registry.create_descriptor(
             {
@@ -117,7 +118,7 @@ class Company:
         union = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
         self.aep.registry.patch("schemas", schema_id, [union])
 
-    def pipeline(self, rows: Sequence[Mapping[str, Any]], group: Any = None, **more: Any) -> Pipeline:
+    def pipeline(self, rows: Sequence[JsonMapping], group: Any = None, **more: Any) -> Pipeline:
         """Return a pipeline of the company; ``aep``: keys of that section; ``group``: contents of its field group file."""
         mapping = self.folder / f"{self.name}.json"
         mapping.write_text(json.dumps(list(rows)))
@@ -145,7 +146,7 @@ class Company:
     def apply(self, pipeline: Pipeline) -> SetupResult:
         return setup_pipeline(pipeline, self.aep)
 
-    def events(self, *properties: Mapping[str, Any]) -> None:
+    def events(self, *properties: JsonMapping) -> None:
         """Replace the events of the connection's Mixpanel project by events at noon."""
         project = CONNECTIONS["mixpanel_shop"]["conn_extra"]["project_id"]
         self.control("mixpanel/projects", {"id": project, "limits": {"enabled": False}})
@@ -167,13 +168,13 @@ class Company:
         steps.ingest(DAY, steps.steps(DAY).stage(valid))
         return dict(valid.counts), list(valid.details["reasons"])
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[JsonObject]:
         """Return the active rows of the dataset."""
-        params = {"dataset": self.name, "limit": 100}
+        params: dict[str, str | int] = {"dataset": self.name, "limit": 100}
         text = requests.get(f"{self.url}/_sandbox/aep/rows", params=params, timeout=20).text
         return [json.loads(line) for line in text.splitlines()]
 
-    def control(self, path: str, body: Any) -> None:
+    def control(self, path: str, body: object) -> None:
         answer = requests.post(f"{self.url}/_sandbox/{path}", json=body, timeout=20)
         assert answer.ok, answer.text
 

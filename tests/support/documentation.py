@@ -38,7 +38,7 @@ def text_of(page: Path) -> str:
 
 
 def code_lines(text: str, *, inline: bool = True) -> Iterator[str]:
-    """Yield the lines of indented and fenced blocks and, with ``inline``, what is between backticks in a line."""
+    """Yield the lines of indented and fenced code blocks; with ``inline``, also the code between backticks in a line."""
     fenced = False
     for line in text.splitlines():
         if line.lstrip().startswith("```"):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
+import duckdb
 import msgspec
 import pyarrow as pa
 
+from include.json_types import JsonValue
 from include.xdm.convert.source_values import SourceValues
 from include.xdm.dataprep.compile_expressions import Computed
 from include.xdm.dataprep.duckdb_functions import register
@@ -24,12 +25,16 @@ NOW = "2021-10-26T10:10:24Z"
 FAILS = "<fails>"
 
 
-def evaluate(db: Any, expressions: Sequence[str], properties: str = "{}") -> list[Any]:
+def evaluate(
+    db: duckdb.DuckDBPyConnection, expressions: Sequence[str], properties: str = "{}"
+) -> list[JsonValue]:
     """Return the result of each expression for one event: the JSON value, or FAILS."""
     return evaluate_all(db, expressions, [properties])[0]
 
 
-def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> list[list[Any]]:
+def evaluate_all(
+    db: duckdb.DuckDBPyConnection, expressions: Sequence[str], events: Sequence[str]
+) -> list[list[JsonValue]]:
     """Return the result of each expression for each event; ``events`` are the JSON texts of their properties."""
     field = XdmField(("it",), Kind.STRING, {})
     leaves = {
@@ -50,7 +55,7 @@ def evaluate_all(db: Any, expressions: Sequence[str], events: Sequence[str]) -> 
     return [[_value(*pair) for pair in zip(row[::2], row[1::2], strict=True)] for row in rows]
 
 
-def _events(computed: Computed, events: Sequence[str]) -> Any:
+def _events(computed: Computed, events: Sequence[str]) -> pa.Table:
     """Return the columns that expressions read, of events given as the JSON texts of their properties."""
     properties = [
         msgspec.json.decode(text.encode("utf-8", "surrogatepass"), type=dict[str, msgspec.Raw])
@@ -64,11 +69,11 @@ def _events(computed: Computed, events: Sequence[str]) -> Any:
     return pa.table({"_id": ids, "event": ["Purchase"] * len(events), **columns})
 
 
-def _value(text: str | None, failed: bool) -> Any:
+def _value(text: str | None, failed: bool) -> JsonValue:
     return FAILS if failed else None if text is None else json.loads(text)
 
 
-def register_functions(db: Any, functions: Sequence[Function]) -> None:
+def register_functions(db: duckdb.DuckDBPyConnection, functions: Sequence[Function]) -> None:
     """Register functions on a connection that may have others of the same names."""
     known = {name for (name,) in db.execute("SELECT function_name FROM duckdb_functions()").fetchall()}
     for function in functions:

@@ -1,11 +1,10 @@
-"""Streams for tests without a network: an export in any pieces, with any headers."""
+"""Responses of the export for tests without a network, in chunks and with headers of the test's choice."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any
 
 import urllib3
 from hypothesis import strategies as st
@@ -27,7 +26,7 @@ EVENTS = st.lists(
 
 
 class Raw:
-    """A body that arrives in the given chunks."""
+    """The body of a response, which arrives in the given chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._left = filter(None, chunks)
@@ -37,7 +36,7 @@ class Raw:
 
 
 class Response:
-    """A response that needs no closing."""
+    """A response with the given headers; closing it does nothing."""
 
     def __init__(self, status: int, chunks: Iterable[bytes], headers: dict[str, str]) -> None:
         self.status_code, self.raw, self.headers = status, Raw(chunks), urllib3.HTTPHeaderDict(headers)
@@ -47,9 +46,9 @@ class Response:
 
 
 def opened(
-    chunks: Iterable[bytes], *, is_framed: bool = True, status: int = 200, **headers: Any
+    chunks: Iterable[bytes], *, is_framed: bool = True, status: int = 200, **headers: object
 ) -> ExportStream:
-    """Return an export, by default in chunks."""
+    """Return the stream of an export; ``is_framed``: with the HTTP framing of a chunked response."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     if is_framed and not {"Content-Length", "Transfer-Encoding"} & named.keys():
         named["Transfer-Encoding"] = "chunked"

@@ -72,7 +72,7 @@ def _without_absent(event: dict[str, object]) -> str:
 
 
 def _any_of(name: str) -> st.SearchStrategy[object]:
-    """Generate mostly the type of its name, and sometimes another value or none."""
+    """Generate attributes that mostly have the type that their name states, sometimes another type or no value."""
     usual = _SHAPES.get(name, SCALARS)
     return st.one_of(usual, usual, usual, VALUES, st.just(_ABSENT))
 
@@ -125,7 +125,7 @@ def expressions(kind: Type, depth: int = 3) -> st.SearchStrategy[str]:
 
 
 def _leaves(kind: Type) -> st.SearchStrategy[str]:
-    """Generate constants of the type; attributes, whose type only the row knows."""
+    """Generate expressions without calls: constants of the type, and attributes, whose type depends on the row."""
     texts, numbers = TEXTS.map(literal), NUMBERS.map(json.dumps)
     constants: dict[Type, st.SearchStrategy[str]] = {
         Type.STRING: texts,

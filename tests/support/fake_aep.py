@@ -13,6 +13,7 @@ from include.aep.client import AepClient
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.http.request import RetryPolicy
+from include.json_types import JsonObject
 from tests.support.fake_clock import FakeClock
 from tests.support.http_server import HttpServer, Reply, Request
 
@@ -35,14 +36,14 @@ def small_limits() -> UploadLimits:
 
 @dataclass
 class FakeAep:
-    """Answer as documented; ``faults`` come first and may answer, or disconnect, instead."""
+    """An AEP that answers as documented, unless one of its ``faults`` answers or disconnects instead."""
 
     token_seconds: float = 86399
     tokens: list[str] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
-    datasets: dict[str, dict[str, Any]] = field(default_factory=dict)
-    batches: dict[str, dict[str, Any]] = field(default_factory=dict)
+    datasets: dict[str, JsonObject] = field(default_factory=dict)
+    batches: dict[str, JsonObject] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     parts: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
     most_bytes: int = 256_000_000
@@ -108,7 +109,7 @@ class FakeAep:
         return self._page(request, {k: v for k, v in self.batches.items() if wanted in v["externalId"]})
 
     @staticmethod
-    def _page(request: Request, entries: dict[str, Any]) -> Reply:
+    def _page(request: Request, entries: JsonObject) -> Reply:
         start, limit = int(request.query.get("start", 0)), int(request.query["limit"])
         assert 1 <= limit <= 100
         return Reply.json(dict(list(entries.items())[start : start + limit]))

@@ -15,6 +15,7 @@ from include.aep.ownership import Ownership
 from include.aep.setup import changes, plan_pipeline, read_field_group
 from include.aep.setup import field_group as plans
 from include.config.model import Pipeline
+from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.xdm.schema.xdm_schema import XdmSchema
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
@@ -35,7 +36,7 @@ def aep(url: str, tmp_path: Path) -> AepClient:
 
 @pytest.fixture
 def pipeline(request: pytest.FixtureRequest) -> Pipeline:
-    """The shop, with a schema and a dataset of this test's own."""
+    """Return the shop pipeline with a schema and a dataset that only this test uses."""
     shop, name = PIPELINES["shop"], request.node.name
     return shop.model_copy(update={"aep": shop.aep.model_copy(update={"dataset": name, "schema_name": name})})
 
@@ -43,11 +44,11 @@ def pipeline(request: pytest.FixtureRequest) -> Pipeline:
 @pytest.fixture
 def write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Callable[[dict[str, Any]], None]:
+) -> Callable[[JsonObject], None]:
     """Write the pipeline's field group file, with ``custom`` as the fields of an additional object."""
     monkeypatch.setattr(plans, "FIELD_GROUPS", tmp_path)
 
-    def write(custom: dict[str, Any], **more: Any) -> None:
+    def write(custom: JsonObject, **more: Any) -> None:
         group = deepcopy(SHOP) | {"title": f"{request.node.name} fields"}
         fields = {"type": "object", "properties": custom, **more}
         group["properties"]["mixpanel"]["properties"]["custom"] = fields
@@ -57,7 +58,7 @@ def write(
 
 
 Write = Callable[..., None]
-BASE: dict[str, Any] = {
+BASE: JsonObject = {
     "code": {"type": "string", "maxLength": 9},
     "count": {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740992},
     "tags": {"type": "array", "items": {"type": "string"}},
@@ -80,6 +81,6 @@ def resolved(aep: AepClient, schema_id: str, *path: str) -> str | None:
 
 
 def group_plan(pipeline: Pipeline, aep: AepClient) -> plans.FieldGroupPlan | None:
-    """Return what the plan does to the pipeline's own field group, or None."""
+    """Return the planned change of the field group that the pipeline's file defines, or None."""
     plan = plan_pipeline(pipeline, aep, Ownership(pipeline.name))
     return next((each.plan for each in plan.changes if isinstance(each, changes.GrowFieldGroup)), None)

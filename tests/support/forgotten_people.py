@@ -1,4 +1,4 @@
-"""For tests of forgetting: days with people in them, and a search for their ids in every file of a lake."""
+"""Days with events of people to forget, and a search for the ids of these people in every file of a lake."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from include.clock import Clock
+from include.json_types import JsonMapping
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
 from include.lake.signing_keys import SigningKeys
@@ -42,24 +43,28 @@ ANNA, ANNAS_PHONE, BERT, SHARED = "cnry-anna", "cnry-annas-phone", "cnry-bert", 
 
 
 def happened(
-    key: str, user: str | None, device: str | None = None, day: date = DAY, **properties: Any
+    key: str,
+    user: str | None,
+    device: str | None = None,
+    day: date = DAY,
+    properties: JsonMapping | None = None,
 ) -> bytes:
     """Return an event as Mixpanel returns it; without a user it is anonymous."""
     anonymous = f"$device:{device}" if device else None
     named = {"$user_id": user, "$device_id": device, "distinct_id": user or anonymous}
     at = NOON + 86_400 * (day - DAY).days
-    return line(event("Purchase", **{"$insert_id": key, "time": at, **named, **properties}))
+    return line(event("Purchase", **{"$insert_id": key, "time": at, **named, **(properties or {})}))
 
 
 def ticking() -> Clock:
-    """A clock that advances one second at each reading."""
+    """Return a clock that advances one second at each reading."""
     seconds = count(int((LATER + timedelta(days=7)).timestamp()))
     return Clock(seconds=lambda: float(next(seconds)), sleep=lambda _: None)
 
 
 @dataclass
 class People:
-    """A lake with days of a project without an AEP: all steps but the load."""
+    """A lake with days of a project: every step except ingest was run, so no AEP is needed."""
 
     url: str
     signing_keys: SigningKeys | None = None
@@ -83,7 +88,7 @@ class People:
         return self.steps(day, refresh).export()
 
     def make(self, day: date = DAY, refresh: str | None = None) -> Manifest:
-        """Run export to stage."""
+        """Run the steps export, transform, validate and stage."""
         return self.steps(day, refresh).to_staged()
 
     def steps(self, day: date, refresh: str | None = None) -> DryRun:
@@ -137,15 +142,15 @@ def later(days: int) -> date:
 
 
 def usual_days() -> dict[date, list[bytes]]:
-    """Two days: Anna with her phone, Bert, and a tablet that both use; one line of each kind that is refused."""
+    """Return the lines of two days: Anna with her phone, Bert, and a tablet that both use; one line of each kind that is refused."""
     first = [
-        happened("a1", ANNA, ANNAS_PHONE, **{"$city": "Oslo"}),
+        happened("a1", ANNA, ANNAS_PHONE, properties={"$city": "Oslo"}),
         happened("a2", None, ANNAS_PHONE),
         happened("a3", ANNA, SHARED),
         happened("b1", BERT, SHARED),
         happened("s1", None, SHARED),
-        happened("a4", ANNA, None, **{"$city": "too long for its field"}),
-        happened("b2", BERT, None, **{"$city": "also too long for it"}),
+        happened("a4", ANNA, None, properties={"$city": "too long for its field"}),
+        happened("b2", BERT, None, properties={"$city": "also too long for it"}),
         happened("a5", ANNA, None, day=later(40)),
         happened("b3", BERT, None, day=later(40)),
     ]

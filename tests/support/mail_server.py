@@ -34,7 +34,7 @@ class MailServer:
         return [str(message["Subject"]) for message in self.messages]
 
     def text(self, number: int = -1) -> str:
-        """The HTML of a message."""
+        """Return the HTML part of a message."""
         part = self.messages[number].get_body(("html",))
         assert part is not None
         return str(part.get_content())
@@ -42,7 +42,7 @@ class MailServer:
 
 @contextmanager
 def serve_mail() -> Iterator[MailServer]:
-    """A running server."""
+    """Start an SMTP server; yield its messages."""
     server = MailServer()
     controller = Controller(server, hostname="127.0.0.1", port=server.port)
     controller.start()

@@ -1,4 +1,4 @@
-"""The rows that a mapping set makes of lines, computed by the code for a day, without its files."""
+"""Maps lines to rows with the code that maps a day, but without files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
+from include.json_types import JsonObject
 from include.steps.transform.evaluator import Evaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
@@ -25,8 +27,8 @@ from tests.support.evaluate_expressions import register_functions
 
 
 def job(compiled: CompiledMapping, **changes: Any) -> Job:
-    """Return a job for lines of DAY."""
-    fields: dict[str, Any] = {
+    """Return the job of transform for lines of DAY; ``changes``: fields with other values."""
+    fields: JsonObject = {
         "paths": (), "scratch": Path("/nonexistent"), "compiled": compiled, "project_id": PROJECT_ID, "day": DAY,
         "zone": None, "now_ms": int(LATER.timestamp() * 1000), "time_in_ms": False, "recipe": 2, "rows": 1,
     }  # fmt: skip
@@ -45,17 +47,20 @@ def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
 
 
 class SharedDatabase(Evaluator):
-    """Evaluate on a connection that other tests use as well."""
+    """An evaluator of expressions on a connection that other tests use, too."""
 
-    def __init__(self, expressions: CompiledExpressions, db: Any) -> None:
+    def __init__(self, expressions: CompiledExpressions, db: duckdb.DuckDBPyConnection) -> None:
         super().__init__(expressions, Path("/nonexistent"), "test")
         register_functions(db, expressions.functions)
         self.__dict__["_db"] = db
 
 
 def mapped_rows(
-    db: Any, compiled: CompiledMapping, lines: Sequence[bytes], ignored: Sequence[str] = ()
-) -> list[dict[str, Any]]:
+    db: duckdb.DuckDBPyConnection,
+    compiled: CompiledMapping,
+    lines: Sequence[bytes],
+    ignored: Sequence[str] = (),
+) -> list[JsonObject]:
     """Return a row for each line, in order, with ``failed`` and ``inexact``: the fields whose values did not convert.
 
     ``ignored``: properties that count as mapped whole. Lines are read together, individually, and without the positions
@@ -72,8 +77,12 @@ def mapped_rows(
 
 
 def _rows(
-    db: Any, compiled: CompiledMapping, lines: Sequence[bytes], *, by_places: bool = True
-) -> list[dict[str, Any]]:
+    db: duckdb.DuckDBPyConnection,
+    compiled: CompiledMapping,
+    lines: Sequence[bytes],
+    *,
+    by_places: bool = True,
+) -> list[JsonObject]:
     schema = spill_schema(compiled)
     lots = read(lines, by_places=by_places)
     columns = [ColumnBuilder(compiled).build(rows.events, rows.properties) for rows in lots]
@@ -100,7 +109,7 @@ def _rows(
     return made
 
 
-def _evaluated(db: Any, compiled: CompiledMapping, spilled: Any) -> Any:
+def _evaluated(db: duckdb.DuckDBPyConnection, compiled: CompiledMapping, spilled: pa.Table) -> pa.Table:
     if compiled.expressions is None:
         return None
     found, rejected = SharedDatabase(compiled.expressions, db).evaluate(spilled)
@@ -108,8 +117,8 @@ def _evaluated(db: Any, compiled: CompiledMapping, spilled: Any) -> Any:
     return found
 
 
-def _computed(compiled: CompiledMapping, found: Any) -> tuple[dict[int, Any], dict[int, Any]]:
-    columns: dict[int, Any] = {}
+def _computed(compiled: CompiledMapping, found: pa.Table) -> tuple[dict[int, pa.Array], dict[int, pa.Array]]:
+    columns: dict[int, pa.Array] = {}
     fails: dict[int, list[tuple[int, bool]]] = {}
     for leaf in compiled.computed:
         columns[leaf.number], failures = leaf.converter.from_values(found[f"s{leaf.number}"].to_pylist())

@@ -1,14 +1,14 @@
-"""Random mapping sets, and the comparison of two rows made with one."""
+"""Random mapping sets, and the comparison of the rows that this project and the sandbox create with one of them."""
 
 from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import Any
 
 from hypothesis import strategies as st
 
+from include.json_types import JsonObject, JsonValue
 from include.xdm.dataprep.language.check import check
 from include.xdm.dataprep.language.errors import LanguageError
 from include.xdm.dataprep.language.parser import parse
@@ -32,7 +32,7 @@ from tests.support.builders import (
 from tests.support.expression_strategies import NAMES, TEXTS, attribute, expressions
 
 ITEM = object_of(a=STRING, b=NUMBER, type=STRING)
-FIELDS: dict[str, dict[str, Any]] = {
+FIELDS: dict[str, JsonObject] = {
     "s": STRING, "l": LONG, "i": INT, "n": NUMBER, "y": BOOLEAN, "d": DATE, "t": DATE_TIME, "as": array_of(STRING), "ai": array_of(INT),
     "ao": array_of(ITEM), "ms": map_of(STRING), "o": ITEM, "deep": object_of(inner=object_of(s=STRING, l=LONG)),
 }  # fmt: skip
@@ -43,7 +43,7 @@ PATHS = st.sampled_from(
 )
 
 
-def mappings() -> st.SearchStrategy[list[dict[str, Any]]]:
+def mappings() -> st.SearchStrategy[list[JsonObject]]:
     """Generate mapping sets with disjoint destinations: at most one mapping, or one group of them, for each field."""
     attributes = [st.builds(row, PATHS, st.just(name)) for name in FIELDS if name != "deep"]
     formulas = [
@@ -68,13 +68,13 @@ def mappings() -> st.SearchStrategy[list[dict[str, Any]]]:
     ).map(_apart)
 
 
-def _formula(made: dict[str, Any]) -> dict[str, Any]:
+def _formula(made: JsonObject) -> JsonObject:
     return {**made, "sourceType": "EXPRESSION"}
 
 
-def _apart(groups: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def _apart(groups: list[list[JsonObject]]) -> list[JsonObject]:
     taken: set[str] = set()
-    kept: list[dict[str, Any]] = []
+    kept: list[JsonObject] = []
     for group in groups:
         fields = {field_of(made) for made in group}
         if not fields & taken:
@@ -83,7 +83,7 @@ def _apart(groups: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return kept
 
 
-def field_of(made: dict[str, Any]) -> str:
+def field_of(made: JsonObject) -> str:
     return str(made["destination"]).split("mixpanel.")[1].split(".")[0].split("[")[0]
 
 
@@ -97,11 +97,11 @@ def can_be_right(expression: str) -> bool:
 
 
 def fits(name: str, expression: str) -> bool:
-    field = schema(**FIELDS).find((TENANT, "mixpanel", name))
+    field = schema((), **FIELDS).find((TENANT, "mixpanel", name))
     return can_be_right(expression) and field is not None and can_hold(field, check(parse(expression)).type)
 
 
-def as_json(value: Any) -> Any:
+def as_json(value: object) -> object:
     """Return a value of a row as XDM's JSON, without nulls."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -114,26 +114,29 @@ def as_json(value: Any) -> Any:
     return value
 
 
-def agree(name: str, one: Any, other: Any, failed: bool) -> bool:
-    """Return whether rows are equal, or differ where they are meant to.
+def agree(name: str, one: JsonValue, other: JsonValue, failed: bool) -> bool:
+    """Return whether this project's value ``one`` and AEP's value ``other`` are equal, or differ as documented.
 
-    Here a value converts exactly or not at all, and one that is refused there may be kept: an array as its text, the
-    items that do fit. A bare number is not a date here, because Mixpanel's are seconds; there it is milliseconds. A
-    single value mapped to an object is nothing here; there it becomes the member of its own name.
+    This project converts a value exactly or not at all, and may keep what AEP refuses: an array as its text, or the
+    items that fit. It does not read a bare number as a date, because Mixpanel's numbers are seconds; AEP reads
+    milliseconds. It drops a single value that is mapped to an object; AEP stores it in the member of its name.
     """
     kind = FIELDS[name]
     if failed:
         return other is None or kind not in (LONG, INT, NUMBER, DATE) or one is None
     if other is None or one is None:
         return (
-            one == other or kind in (DATE, DATE_TIME) or beyond(other) or (kind is ITEM and len(other) == 1)
+            one == other
+            or kind in (DATE, DATE_TIME)
+            or beyond(other)
+            or (kind is ITEM and isinstance(other, dict) and len(other) == 1)
         )
-    if kind is DATE_TIME:
+    if kind is DATE_TIME and isinstance(one, str) and isinstance(other, str):
         return datetime.fromisoformat(one) == cut(datetime.fromisoformat(other))
     return alike(one, other)
 
 
-def alike(one: Any, other: Any) -> bool:
+def alike(one: object, other: object) -> bool:
     """Return whether values are equal, except for the spelling of a number that became a text, and for the
     members of an object with more digits than a double keeps.
     """
@@ -148,8 +151,8 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def beyond(value: Any) -> bool:
-    """A number with more digits than the field keeps, or not a number of XDM."""
+def beyond(value: object) -> bool:
+    """Return whether a value is a whole number, an infinite one, or one that a double does not hold exactly."""
     return isinstance(value, int | float) and (
         not math.isfinite(value) or abs(value) > 2**53 or value == int(value)
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from include.json_types import JsonObject, JsonValue
 from include.mixpanel.time_convention import TimeEvidence
 from include.xdm.events.block_reader import BlockReader
 from include.xdm.events.event_parser import EventParser, ParsedEvent
@@ -30,7 +31,7 @@ def event_parser(**changes: Any) -> EventParser:
     return EventParser(**{**fields, **changes})
 
 
-def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[ParsedEvent | dict[str, Any]]:
+def in_a_block(bodies: Sequence[bytes], **changes: Any) -> list[ParsedEvent | JsonObject]:
     """Return the block reader's results for lines, in their order."""
     log = EvidenceLog()
     lots, refused = BlockReader(event_parser(**{**changes, "evidence": log}), log).read(
@@ -53,18 +54,18 @@ def sifted_events(rows: EventRows) -> list[ParsedEvent]:
     return [ParsedEvent(*row) for row in zip(*columns, strict=True)]
 
 
-def seen_as(found: ParsedEvent | dict[str, Any]) -> Any:
-    """Return a comparable result."""
+def seen_as(found: ParsedEvent | JsonObject) -> object:
+    """Return a result that can be compared: the order of properties counts."""
     if isinstance(found, dict):
         return found
-    return found._replace(properties=[(name, bytes(text)) for name, text in found.properties.items()])
+    return found._replace(properties={}), [(name, bytes(text)) for name, text in found.properties.items()]
 
 
 ORDINARY = line(event("Before", **{"$insert_id": "before"}))
 
 
 def assert_read_alike(body: bytes, **changes: Any) -> None:
-    """Return the result of a line read as a block, alone and among others."""
+    """Assert that a line has the same result when it is parsed alone, as a block, and in a block with other lines."""
     if body and b"\n" not in body:
         bodies = [ORDINARY, body, ORDINARY]
         one_by_one = event_parser(**{**changes, "evidence": EvidenceLog()})
@@ -74,7 +75,7 @@ def assert_read_alike(body: bytes, **changes: Any) -> None:
         assert list(map(seen_as, in_a_block([body], **changes))) == list(map(seen_as, alone))
 
 
-def one(body: bytes, **changes: Any) -> ParsedEvent | dict[str, Any]:
+def one(body: bytes, **changes: Any) -> ParsedEvent | JsonObject:
     assert_read_alike(body, **changes)
     (parsed,) = event_parser(**changes).parse([body])
     return parsed
@@ -86,8 +87,8 @@ def kept(body: bytes, **changes: Any) -> ParsedEvent:
     return parsed
 
 
-def deep(levels: int) -> Any:
-    value: Any = 1
+def deep(levels: int) -> JsonValue:
+    value: JsonValue = 1
     for _ in range(levels):
         value = [value]
     return value
@@ -101,6 +102,6 @@ def hostile() -> list[bytes]:
     return SAMPLES.read_bytes().split(b"\n")[:-1]
 
 
-def parsed_at_its_day(body: bytes) -> ParsedEvent | dict[str, Any]:
+def parsed_at_its_day(body: bytes) -> ParsedEvent | JsonObject:
     seconds = json.loads(body)["properties"]["time"]
     return one(body, day=datetime.fromtimestamp(seconds, UTC).date())

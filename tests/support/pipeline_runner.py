@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
@@ -24,6 +23,7 @@ from include.clock import SYSTEM_CLOCK, Clock
 from include.config.loader import load_pipelines
 from include.config.model import Pipeline
 from include.http.request import RetryPolicy
+from include.json_types import JsonObject
 from include.lake.history import History, Source
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
@@ -39,7 +39,7 @@ from mixpanel_aep_sandbox.core.server import SandboxServer
 from scripts.demo.evidence import Comparison, PartitionResult, Sandbox, compare, result_of
 
 PROJECT = Path(__file__).parents[2]
-CONNECTIONS: dict[str, dict[str, Any]] = {
+CONNECTIONS: dict[str, JsonObject] = {
     row["conn_id"]: row
     for row in yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
 }
@@ -54,9 +54,9 @@ class PipelineRunner:
     lake: Lake
     pipeline: Pipeline
     clock: Clock = SYSTEM_CLOCK
-    connection: dict[str, Any] = field(default_factory=dict)
+    connection: JsonObject = field(default_factory=dict)
     """Fields of the Mixpanel connection to change."""
-    aep_connection: dict[str, Any] = field(default_factory=dict)
+    aep_connection: JsonObject = field(default_factory=dict)
     retry_policy: RetryPolicy | None = None
     limits: UploadLimits | None = None
     budget: bool = False
@@ -84,7 +84,7 @@ class PipelineRunner:
     def project_id(self) -> int:
         return self.mixpanel_settings.project_id
 
-    def _fields(self, conn_id: str, changes: dict[str, Any]) -> dict[str, Any]:
+    def _fields(self, conn_id: str, changes: JsonObject) -> JsonObject:
         row, place = CONNECTIONS[conn_id], urlsplit(self.url)
         fields = {
             "conn_id": conn_id,
@@ -118,14 +118,14 @@ class PipelineRunner:
     ) -> DayRun:
         """Return the steps of a day, as a new process creates them."""
         ahead = FetchAhead(f"{run}/{day}") if backfill else None
-        given: dict[str, Any] = {"refresh": refresh, "replace": replace, "ahead": ahead}
+        given: JsonObject = {"refresh": refresh, "replace": replace, "ahead": ahead}
         return DayRun(self.workspace(day), self.source, self.mixpanel, self.aep, run, **given)
 
     def history(self, day: date) -> History:
         return self.steps(day).history
 
     def records(self, day: date) -> list[LedgerRecord]:
-        """Return the day's ledger."""
+        """Return the records of the day's ledger."""
         return self.history(day).ledger(day).records()
 
     def export(self, day: date, refresh: str | None = None) -> Manifest:
@@ -135,13 +135,13 @@ class PipelineRunner:
         return self.steps(day, replace=replace).transform(raw)
 
     def stage(self, day: date, refresh: str | None = None, *, replace: bool = False) -> Manifest:
-        """Run export to stage."""
+        """Run the steps export, transform, validate and stage."""
         return self.steps(day, refresh=refresh, replace=replace).to_staged()
 
     def advance(
         self, day: date, staged: Manifest, run: str = "test/run", *, replace: bool = False
     ) -> IngestResult | PendingBatch:
-        """Run one poll of ingest."""
+        """Run the step ingest once, without waiting for AEP."""
         return self.steps(day, run, replace=replace).ingest(staged)
 
     def ingest(
@@ -172,7 +172,7 @@ class PipelineRunner:
 
 @contextmanager
 def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
-    """A sandbox whose batches are active as soon as they are complete."""
+    """Start a sandbox whose batches are active as soon as they are complete."""
     import requests
 
     with SandboxServer(folder) as server:
@@ -184,7 +184,7 @@ def quick_sandbox(folder: Path) -> Iterator[SandboxServer]:
 
 @contextmanager
 def loaded_sandbox(folder: Path, *days: date) -> Iterator[SandboxServer]:
-    """A fast sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
+    """Start a fast sandbox in which days of the hostile pipeline are loaded, with their lake at ``folder/lake``.
 
     It is a copy: the days are loaded once in each process, not once in each test.
     """

@@ -16,7 +16,7 @@ _LINGER_NOT = struct.pack("ii", 1, 0)
 
 
 class RawServer:
-    """Answer every request with ``pieces``, ``pause`` seconds apart, and then disconnect, or stay silent."""
+    """A server that answers every request with ``pieces``, ``pause`` seconds apart, then disconnects or stays silent."""
 
     def __init__(self) -> None:
         self.pieces: Iterable[bytes] = ()

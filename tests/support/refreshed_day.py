@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from include.json_types import JsonMapping, JsonObject
 from include.lake.history import History, Target
 from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, Manifest, upload_file
@@ -30,7 +30,7 @@ from include.xdm.mapping.mapping_set import bind
 from tests.support.builders import DAY, INT, SOURCE, STRING, Mixpanel, quarantined, row, schema, workspace
 
 XDM = schema(city={**STRING, "maxLength": 6}, quantity=INT)
-MAPPING: list[dict[str, Any]] = [
+MAPPING: list[JsonObject] = [
     row("event", "eventType"), row("properties.$city", "city"), row("properties.quantity", "quantity"),
 ]  # fmt: skip
 QUALITY = {"max_quarantined": 1.0, "allow_empty": True}
@@ -46,7 +46,7 @@ class Refreshed:
     folder: Path
     as_delta: bool
     refreshes: int = 0
-    identities: Mapping[str, Any] = field(default_factory=lambda: IDENTITIES)
+    identities: JsonMapping = field(default_factory=lambda: IDENTITIES)
 
     @cached_property
     def place(self) -> Workspace:
@@ -70,7 +70,7 @@ class Refreshed:
         """Stage the rows that are not ``active``: ids with the digests of their events. None: without a history."""
         return stage_partition(self.place, valid, self._history(active) if active is not None else None)
 
-    def rows(self, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    def rows(self, manifest: Manifest) -> dict[str, JsonObject]:
         """Return the rows of a day by ``_id``, which must be unique."""
         with TemporaryDirectory() as folder:
             day = DayRows(self.place, manifest, Path(folder))

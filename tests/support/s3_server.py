@@ -16,7 +16,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260701/us-east-1/s3/
 
 @contextmanager
 def s3_server(bucket: str) -> Iterator[str]:
-    """Its address, for ``AWS_ENDPOINT_URL``."""
+    """Start the server; yield its address, for ``AWS_ENDPOINT_URL``."""
     # Only S3: moto's own server searches all of AWS at each request for the requested service.
     application = create_backend_app("s3")
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)

@@ -1,11 +1,12 @@
-"""The result of validation on Arrow tables, for tests: the chunks screened together, then failures row by row."""
+"""Validates Arrow tables as the step does: all chunks are screened, then the failing expectations are checked row by row."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+import pyarrow as pa
 
 from include.quality.constraints import Reason
 from include.quality.expectation_spec import ExpectationSpec
@@ -21,7 +22,7 @@ class Verdict:
     warned: Counter[Reason] = field(default_factory=Counter)
 
 
-def verdict(specs: Sequence[ExpectationSpec], *tables: Any) -> Verdict:
+def verdict(specs: Sequence[ExpectationSpec], *tables: pa.Table) -> Verdict:
     """Validate the rows of some chunks."""
     screen, chunks = Screen(specs), [RowChunk(table) for table in tables]
     for chunk in chunks:

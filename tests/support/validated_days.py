@@ -39,7 +39,7 @@ MAPPING = [
 ]
 
 
-def lenient(lake: Lake, share: Any = "100%") -> Workspace:
+def lenient(lake: Lake, share: str | float = "100%") -> Workspace:
     return workspace(lake, quality={"max_quarantined": share})
 
 

@@ -24,7 +24,7 @@ Progress = Literal["none", "waiting", "failed", "empty", "unreadable"]
 
 
 class Load(msgspec.Struct, frozen=True):
-    """A batch that the ledger lists as active."""
+    """A batch that the ledger lists as active. ``made_of``: the digests of ``provenance.made_of``."""
 
     batch: str
     rows: int
@@ -56,7 +56,7 @@ def read_days(history: History) -> dict[date, DayState]:
     """Return the state of every day that has a ledger, by day."""
     key = history.key("index")
     body = read_index(history.lake, key)
-    index = _read(body)
+    index = _decode_index(body)
     newest: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
         if found:
@@ -82,7 +82,7 @@ def _read_state(history: History, day: date, number: int) -> DayState:
 
 
 def state_of(records: list[LedgerRecord]) -> DayState:
-    """Return the state that a ledger's records describe."""
+    """Return the state of a day from the records of its ledger, of which there is at least one."""
     last = records[-1]
     active = [Load(str(r.batch), r.counts.get("active", 0), r.made_of) for r in active_records(records)]
     quarantined = last.counts.get("quarantined", 0) if last.kind == "empty" else 0
@@ -102,7 +102,7 @@ def progress_of(records: list[LedgerRecord]) -> Progress:
     return "empty" if last.kind == "empty" else "none"
 
 
-def _read(body: bytes | None) -> _Index:
+def _decode_index(body: bytes | None) -> _Index:
     """Return the stored index; an empty one if it is missing or unreadable, so that every ledger is read."""
     try:
         index = msgspec.json.decode(body or b"{}", type=_Index)

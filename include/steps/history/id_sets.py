@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.errors import BadManifest, FilesRemoved, LakeError
 from include.lake.history import History
@@ -17,12 +17,20 @@ from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.steps.workspace import Workspace
 
+if TYPE_CHECKING:
+    import duckdb
+
 _TYPES = "_id VARCHAR, digest BIGINT"
 _INSERTED_ROWS = 50_000
 
 
 def write_ids(
-    db: Any, query: str, history: History, workspace: Workspace, digest: str, scratch: Path
+    db: duckdb.DuckDBPyConnection,
+    query: str,
+    history: History,
+    workspace: Workspace,
+    digest: str,
+    scratch: Path,
 ) -> LakeFile:
     """Publish the ``_id`` and ``digest`` that a DuckDB query returns, as the ids of the load ``digest``."""
     path = scratch / "ids.parquet"
@@ -51,23 +59,28 @@ def copy_ids(
 
 
 def read_ids(
-    db: Any, table: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    workspace: Workspace,
+    records: Iterable[LedgerRecord],
+    scratch: Path,
 ) -> None:
-    """Create the DuckDB table of the ``_id``s of some loads, with their digests.
+    """Create a DuckDB table of the ``_id``s of some loads, with their digests.
 
     Raises:
         BadManifest: a file of ids is missing or was changed.
     """
     db.execute(f"CREATE TEMP TABLE {table} ({_TYPES})")  # not compressed, as what stays in a file is
-    for number, record in enumerate(records):
-        folder = scratch / f"{table}-{number}"
-        folder.mkdir()
-        for path, columns in _files(workspace, record, folder):
-            db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_reader(path)}", [str(path)])
+    for path, columns in _id_files(workspace, records, scratch, table):
+        db.execute(f"INSERT INTO {table} SELECT {columns} FROM {_table_function(path)}", [str(path)])
 
 
 def view_ids(
-    db: Any, view: str, workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path
+    db: duckdb.DuckDBPyConnection,
+    view: str,
+    workspace: Workspace,
+    records: Iterable[LedgerRecord],
+    scratch: Path,
 ) -> None:
     """Create a DuckDB view of the ``_id``s of some loads, with their digests, without copying them.
 
@@ -75,24 +88,23 @@ def view_ids(
         BadManifest: a file of ids is missing or was changed.
     """
     selects = ["SELECT NULL::VARCHAR AS _id, NULL::BIGINT AS digest WHERE false"]
-    for number, record in enumerate(records):
-        folder = scratch / f"{view}-{number}"
-        folder.mkdir()
-        for path, columns in _files(workspace, record, folder):
-            text = "'" + str(path).replace("'", "''") + "'"
-            selects.append(f"SELECT {columns} FROM {_reader(path).replace('?', text, 1)}")
+    for path, columns in _id_files(workspace, records, scratch, view):
+        text = "'" + str(path).replace("'", "''") + "'"
+        selects.append(f"SELECT {columns} FROM {_table_function(path).replace('?', text, 1)}")
     db.execute(f"CREATE TEMP VIEW {view} AS {' UNION ALL '.join(selects)}")
 
 
-def register_ids(db: Any, view: str, ids: Iterable[str]) -> None:
-    """Create a DuckDB view of some ``_id``s."""
+def register_ids(db: duckdb.DuckDBPyConnection, view: str, ids: Iterable[str]) -> None:
+    """Create a DuckDB view with the column ``_id`` and a row for each of ``ids``."""
     import pyarrow as pa
 
     db.register(view, pa.table({"_id": pa.array(sorted(ids), pa.string())}))
 
 
-def insert_ids(db: Any, table: str, rows: Iterator[tuple[str, str]], *more: str) -> None:
-    """Insert pairs of ``_id`` and batch into a DuckDB table; ``more``: expressions for further columns."""
+def insert_ids(
+    db: duckdb.DuckDBPyConnection, table: str, rows: Iterator[tuple[str, str]], *more: str
+) -> None:
+    """Insert pairs of ``_id`` and batch into a DuckDB table; ``more``: SQL expressions for its further columns."""
     import pyarrow as pa
 
     columns = ", ".join(("_id", "batch", *more))
@@ -103,9 +115,19 @@ def insert_ids(db: Any, table: str, rows: Iterator[tuple[str, str]], *more: str)
         db.unregister("some_ids")
 
 
-def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable[tuple[Path, str]]:
+def _id_files(
+    workspace: Workspace, records: Iterable[LedgerRecord], scratch: Path, name: str
+) -> Iterator[tuple[Path, str]]:
+    """Yield each local file with ids of some loads, and the SQL of its columns ``_id`` and ``digest``."""
+    for number, record in enumerate(records):
+        folder = scratch / f"{name}-{number}"
+        folder.mkdir()
+        yield from _id_files_of_load(workspace, record, folder)
+
+
+def _id_files_of_load(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterator[tuple[Path, str]]:
     if record.ids is not None:
-        yield _checked(workspace, record.ids, folder / "ids.parquet"), "_id, digest"
+        yield _download_ids(workspace, record.ids, folder / "ids.parquet"), "_id, digest"
         return
     staged = workspace.find("stage", record.staged)
     try:
@@ -121,7 +143,7 @@ def _files(workspace: Workspace, record: LedgerRecord, folder: Path) -> Iterable
         yield path, "_id, NULL"
 
 
-def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
+def _download_ids(workspace: Workspace, file: LakeFile, target: Path) -> Path:
     try:
         found = workspace.lake.download(file.key, target)
     except LakeError:
@@ -139,7 +161,7 @@ def _checked(workspace: Workspace, file: LakeFile, target: Path) -> Path:
     return found.path
 
 
-def _reader(path: Path) -> str:
+def _table_function(path: Path) -> str:
     if path.suffix == ".json":
         return "read_json(?, format='newline_delimited', columns={'_id': 'VARCHAR'})"
     return "read_parquet(?)"

@@ -28,13 +28,13 @@ from include.lake.manifests import lineage
 from include.lake.records import create_record, read_record
 
 log = logging.getLogger(__name__)
-_DAYS_ASKED = 10
+_CHECKED_DAYS = 10
 """This many days of an old lake, newest first, are checked for their dataset and project."""
 
 
 @dataclass(frozen=True)
 class OpenedHistory:
-    """A history, and its dataset in the catalog.
+    """The history of a dataset, and the dataset in AEP's catalog.
 
     ``former``: the other pipeline that the dataset belongs to by its tag or, without a tag, by its first load.
     """
@@ -132,7 +132,7 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
 
 @dataclass(frozen=True)
 class _Takeover:
-    """The old ledgers of a pipeline that are about the history's dataset."""
+    """Copies ledgers of data version 5 or older into the history of the dataset that they are about."""
 
     history: History
     pipeline: Pipeline
@@ -164,7 +164,7 @@ class _Takeover:
 
     def require_source(self) -> None:
         """Bind a history without records to the source of the newest old day of its dataset."""
-        for day in self._old_days()[:_DAYS_ASKED]:
+        for day in self._old_days()[:_CHECKED_DAYS]:
             if self.day(day):
                 return
 
@@ -196,7 +196,7 @@ class _Takeover:
             return old[-1].kind == "empty"
         # AEP knows none of its batches: they are in a dataset of another AEP sandbox, or AEP does not respond now. The
         # second is assumed if other days are in this dataset; then a retry repeats the request, and a person decides.
-        others = [other for other in self._old_days() if other != day][:_DAYS_ASKED]
+        others = [other for other in self._old_days() if other != day][:_CHECKED_DAYS]
         return any(self._dataset_of(self._read_old_ledger(other)) == own for other in others)
 
     def _dataset_of(self, old: Sequence[LedgerRecord]) -> str | None:

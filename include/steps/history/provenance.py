@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from include.aep.decide import active_records as active_records
+from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.errors import AnotherSource, Conflict
 from include.lake.history import History
@@ -52,7 +52,7 @@ def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 
 
 def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
-    """Return the digests of ``made_of`` for a day that would be loaded now. ``mapping`` and ``schema`` are digests."""
+    """Return the digests that ``made_of`` would return for a day that is loaded now, with these digests of mapping and schema."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
     return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import LakeReader, Window
 from include.aep.model import Batch, Dataset
@@ -12,13 +12,22 @@ from include.mixpanel.event_time import day_start, latest_instant
 from include.steps.history.id_sets import insert_ids
 from include.steps.verify.compare_days import EVER
 
+if TYPE_CHECKING:
+    import duckdb
+
 
 def read_back(
-    db: Any, table: str, reader: LakeReader, dataset: Dataset, pipeline: Pipeline, day: date, batch: Batch
+    db: duckdb.DuckDBPyConnection,
+    table: str,
+    reader: LakeReader,
+    dataset: Dataset,
+    pipeline: Pipeline,
+    day: date,
+    batch: Batch,
 ) -> int:
-    """Insert a batch's rows as ``_id`` and batch into a DuckDB table; return how many there are.
+    """Insert the ``_id`` and the batch of each row of a batch into a DuckDB table; return the number of rows.
 
-    It reads the batch's day first, which costs least, and the whole lake if AEP's catalog counts other rows.
+    The day of the batch is read first, which costs least; then the whole data lake if AEP's catalog counts other rows.
     """
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), latest_instant(day, zone)

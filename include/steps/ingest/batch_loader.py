@@ -1,4 +1,4 @@
-"""The load of one partition in one run: its staged rows, its ledger as this run has seen it, and what AEP shows of it."""
+"""The load of one partition in one run: the staged rows, the ledger as the run has read it, and the batches in AEP."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from include.steps.workspace import Workspace
 
 @dataclass
 class BatchLoader:
-    """The work of one run on a partition. ``records`` is the ledger as this run has seen it."""
+    """Loads one partition in one run. ``records``: the ledger as this run has read or written it last."""
 
     workspace: Workspace
     history: History
@@ -51,7 +51,7 @@ class BatchLoader:
         *,
         replace: bool,
     ) -> BatchLoader:
-        """Read the ledger, and wait a short time if another run's claim is changing."""
+        """Return the loader of a run: read the ledger, and wait a short time while another run claims the day."""
         records = history.ledger(workspace.partition.day).records()
         loader = cls(workspace, history, staged, aep, run, replace, records)
         if staged.inputs.get("history", history.target.digest) != history.target.digest:
@@ -61,7 +61,7 @@ class BatchLoader:
 
     @property
     def ledger(self) -> Ledger:
-        """Return the day's ledger."""
+        """The ledger of the day in the history of the dataset."""
         return self.history.ledger(self.workspace.partition.day)
 
     def decide(self) -> tuple[Decision, dict[str, str | None]]:
@@ -122,7 +122,7 @@ class BatchLoader:
         return record
 
     def restage(self) -> None:
-        """Stage again, without the rows that have become active."""
+        """Replace ``staged`` by an output without the rows that have become active since."""
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 
@@ -136,7 +136,7 @@ class BatchLoader:
         return self.workspace.require("stage", record.staged).rows
 
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
-        """Write the next record. For a batch of an earlier run, it repeats what that run wrote."""
+        """Append a record to the ledger. For a known batch, it repeats the fields of the batch's newest record, except ``fields``."""
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
         about = before.row_fields() if before else _common_fields(self.staged)
         self.records = self.ledger.append(
@@ -158,7 +158,7 @@ class BatchLoader:
         self.record("empty", counts={"quarantined": refused} if refused else {})
 
     def _quarantined(self) -> int:
-        """Return how many of the day's events are in quarantine."""
+        """Return how many of the day's events transform and validate put in quarantine."""
         valid = self.workspace.find("validate", self.staged.inputs["validate"])
         mapped = self.workspace.find("transform", valid.inputs["transform"]) if valid else None
         return sum(each.counts.get("quarantined", 0) for each in (valid, mapped) if each is not None)
@@ -176,7 +176,7 @@ class BatchLoader:
 
     @property
     def others(self) -> OtherBatches:
-        """Return the batches of the day that AEP holds and the ledger does not know."""
+        """The search for batches of the day that AEP holds and the ledger does not know."""
         return OtherBatches(self.workspace, self.history, self.aep)
 
     def load_id(self, number: int) -> LoadId:
@@ -195,7 +195,7 @@ class BatchLoader:
 
 
 def _common_fields(staged: Manifest) -> dict[str, object]:
-    """Return the fields of every record that describe its rows."""
+    """Return the fields that describe staged rows in a ledger record."""
     ids = staged.details.get("ids")
     return {
         "content": staged.content,

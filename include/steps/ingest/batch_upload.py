@@ -43,7 +43,7 @@ def fill_batch(work: BatchLoader, batch: str, paths: list[Path]) -> None:
         UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
     """
     try:
-        _send(work, batch, paths)
+        _upload_files(work, batch, paths)
         _require_alone(work, batch)
         # The record comes first: from here on the batch may become active, with or without a response.
         work.record("completing", batch)
@@ -54,7 +54,7 @@ def fill_batch(work: BatchLoader, batch: str, paths: list[Path]) -> None:
         raise overtaken from None
 
 
-def _send(work: BatchLoader, batch: str, paths: list[Path]) -> None:
+def _upload_files(work: BatchLoader, batch: str, paths: list[Path]) -> None:
     for file, path in zip(work.staged.files, paths, strict=True):
         # By content: a staged file may belong to transform or to validate, whose names may be equal.
         name = f"events-{file.sha256[:16]}{Path(file.key).suffix}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from include.clock import Clock
 from include.lake.ledger import Ledger, LedgerRecord
 
-_PATIENCE_SECONDS = 20.0
+_WAIT_SECONDS = 20.0
 _POLL_SECONDS = 2.0
 
 
@@ -17,7 +17,7 @@ def wait_for_other_claim(
     Taking it over too early is safe: the ledger fences the other run out at its next write.
     """
     waited = 0.0
-    while _is_claimed_by_another_run(records, run) and waited < _PATIENCE_SECONDS:
+    while _is_claimed_by_another_run(records, run) and waited < _WAIT_SECONDS:
         clock.sleep(_POLL_SECONDS)
         waited += _POLL_SECONDS
         seen, records = len(records), ledger.records()

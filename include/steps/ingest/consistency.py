@@ -25,7 +25,7 @@ from include.plural import counted
 from include.steps.workspace import Workspace
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
-_LINES = 10_000
+_LINES_AT_ONCE = 10_000
 
 
 def require_same_load(workspace: Workspace, history: History, batch: Batch, record: LedgerRecord) -> None:
@@ -139,7 +139,7 @@ def _bounds_in_json(path: Path) -> tuple[int, datetime | None, datetime | None]:
             for line in file:
                 rows += 1
                 texts.add(decoder.decode(line).timestamp)
-                if len(texts) >= _LINES:
+                if len(texts) >= _LINES_AT_ONCE:
                     first, last = _bounds(texts, first, last)
                     texts.clear()
         if texts:

@@ -39,14 +39,14 @@ class OtherBatches:
         """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record."""
         return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
-    def find_lost(self, seen: Sequence[Batch], load_request: LoadId, content: str) -> Batch | None:
+    def find_lost(self, seen: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
         """Return a batch of exactly this content that is or may become active, and whose record was lost.
 
         An open batch is adopted only if it comes from this lake: another installation may be filling it.
         """
         for batch in seen:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
-            if not load_request.is_same_load(batch.load_id) or tagged not in (None, content):
+            if not load_id.is_same_load(batch.load_id) or tagged not in (None, content):
                 continue
             if state in (BatchState.COMMITTED, BatchState.ACTIVE) or (
                 state is BatchState.OPEN and batch.tag(LAKE_TAG) == self.history.lake_id

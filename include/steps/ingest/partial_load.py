@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import TableMissing
 from include.aep.failure_reasons import listed_errors
 from include.aep.model import Batch
 from include.errors import CountMismatch, LakeNotReadable, PipelineError, Transient
 from include.failpoint import failpoint
+from include.json_types import JsonObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import LakeFile, digest_of
 from include.plural import counted
@@ -30,6 +31,9 @@ from include.steps.history.id_sets import insert_ids, read_ids, write_ids
 from include.steps.history.read_back import read_back
 from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.quarantine_records import refused_digest
+
+if TYPE_CHECKING:
+    import duckdb
 
 _WRITTEN_ROWS = 2_000
 """The number of rows that are Python objects at the same time."""
@@ -70,37 +74,37 @@ class PartialLoad:
         """
         workspace = self.work.workspace
         with workspace.scratch() as scratch, open_duckdb(scratch) as db:
-            read_ids(db, "staged", workspace, [self._record], scratch)
+            read_ids(db, "staged", workspace, [self._load_record], scratch)
             read_ids(db, "earlier", workspace, [self.earlier] if self.earlier else [], scratch)
             db.execute("CREATE TEMP TABLE found (_id VARCHAR, batch VARCHAR)")
             own = self.staged_rows - self.rows
             if own:
                 self._read_back(db)
-                self._quarantine(db, scratch)
+                self._write_quarantine(db, scratch)
                 failpoint("partial.quarantine.after")
             else:
                 db.execute("INSERT INTO found SELECT _id, '' FROM staged")
             fields: dict[str, object] = {
-                "refused": self._write(db, REFUSED, self._refused_digest, scratch),
+                "refused": self._write_ids(db, REFUSED, self._refused_digest, scratch),
                 "counts": {"active": self.rows, **({"refused": own} if own else {})},
             }
             if own:
                 active = digest_of({"active_of": self.batch.id})
-                fields["ids"] = self._write(db, ACTIVE, active, scratch)
+                fields["ids"] = self._write_ids(db, ACTIVE, active, scratch)
             return fields
 
     @property
-    def _record(self) -> LedgerRecord:
+    def _load_record(self) -> LedgerRecord:
         return next(record for record in reversed(self.work.records) if record.batch == self.batch.id)
 
     @property
     def _refused_digest(self) -> str:
         return refused_digest(self.batch.id)
 
-    def _write(self, db: Any, query: str, digest: str, scratch: Path) -> LakeFile:
+    def _write_ids(self, db: duckdb.DuckDBPyConnection, query: str, digest: str, scratch: Path) -> LakeFile:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
-    def _read_back(self, db: Any) -> None:
+    def _read_back(self, db: duckdb.DuckDBPyConnection) -> None:
         """Fill ``found`` with the rows of the batch; check that AEP counts as many and that they were staged."""
         workspace, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
@@ -135,7 +139,7 @@ class PartialLoad:
         refused = self.staged_rows - self.rows
         return LakeNotReadable(
             f"AEP refused {refused} of {counted(self.staged_rows, 'row')} of batch {self.batch.id} of partition "
-            f"{self.work.workspace.partition} ({self._describe_errors}). Its data lake, which shows which ones, cannot be read: "
+            f"{self.work.workspace.partition} ({self._described_errors}). Its data lake, which shows which ones, cannot be read: "
             f"{error.sentence}",
             f"{error.hint} Or write verify.reader: data_access in the pipeline file. Then clear the task: the batch is "
             "not loaded again. Or revert the batch in AEP and remove aep.error_threshold_percent: then one invalid row "
@@ -143,10 +147,10 @@ class PartialLoad:
         )
 
     @property
-    def _describe_errors(self) -> str:
+    def _described_errors(self) -> str:
         return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
 
-    def _quarantine(self, db: Any, scratch: Path) -> None:
+    def _write_quarantine(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
         """Write each refused row with its reasons, before AEP removes them after 30 days."""
         db.execute("CREATE TEMP TABLE why (_id VARCHAR, reason VARCHAR)")
         with suppress(PipelineError):  # the rows are refused with or without reasons
@@ -160,33 +164,33 @@ class PartialLoad:
                     record = {
                         "step": "ingest",
                         "batch": self.batch.id,
-                        "reasons": reasons.get(row["_id"]) or [self._describe_errors],
+                        "reasons": reasons.get(row["_id"]) or [self._described_errors],
                         "row": row,
                     }
                     file.write(json.dumps(record, ensure_ascii=False, default=instant_text).encode() + b"\n")
         workspace = self.work.workspace
         workspace.lake.upload(workspace.partition.quarantine("ingest", self._refused_digest), path)
 
-    def _reasons(self, db: Any, ids: Sequence[str]) -> dict[str, list[str]]:
+    def _reasons(self, db: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> dict[str, list[str]]:
         query = (
             "SELECT _id, list(DISTINCT reason ORDER BY reason) FROM why WHERE _id IN (SELECT unnest(?)) "
             "GROUP BY _id"
         )
         return dict(db.execute(query, [list(ids)]).fetchall())
 
-    def _refused_rows(self, db: Any, scratch: Path) -> Iterator[dict[str, Any]]:
-        """Yield the rows as they were staged."""
+    def _refused_rows(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> Iterator[JsonObject]:
+        """Yield the refused rows as they were staged."""
         import pyarrow as pa
 
         workspace = self.work.workspace
-        load_request = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
-        paths = workspace.local_files(workspace.require("stage", self._record.staged), scratch)
+        refused_ids = {key for (key,) in db.execute(f"SELECT _id FROM ({OWN_REFUSED})").fetchall()}
+        paths = workspace.local_files(workspace.require("stage", self._load_record.staged), scratch)
         for path in paths:
             if path.suffix == ".json":
                 with path.open("rb") as file:
-                    yield from (row for row in map(json.loads, file) if row["_id"] in load_request)
+                    yield from (row for row in map(json.loads, file) if row["_id"] in refused_ids)
                 continue
-            for table in rows_among([path], pa.array(load_request, pa.string())):
+            for table in rows_among([path], pa.array(refused_ids, pa.string())):
                 for start in range(0, table.num_rows, _WRITTEN_ROWS):
                     some = table[start : start + _WRITTEN_ROWS]
                     yield from map(without_nulls, some.to_pylist(maps_as_pydicts="strict"))

@@ -43,7 +43,7 @@ class IngestResult:
 
     @property
     def batch_id(self) -> str | None:
-        """Return the newest batch."""
+        """The newest active batch; None for an empty day."""
         return self.batches[-1] if self.batches else None
 
 

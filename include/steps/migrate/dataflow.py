@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from include.aep.client import AepClient
 from include.aep.http import objects_in
 from include.errors import ConfigError
+from include.json_types import JsonMapping, JsonObject
 from include.xdm.mapping.mapping_file import current_row
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
@@ -20,7 +20,7 @@ _UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate
 
 @dataclass(frozen=True)
 class FlowRun:
-    """One run. ``window``: the time span that it read, in epoch milliseconds, its end exclusive."""
+    """One run of a dataflow. ``window``: the time span that the run has read, in epoch milliseconds, its end exclusive."""
 
     id: str
     status: str
@@ -42,7 +42,7 @@ class FlowRun:
 
 @dataclass(frozen=True)
 class Dataflow:
-    """A dataflow. ``period_ms``: None if it runs once. ``rows``: the mappings of its mapping set."""
+    """A dataflow of Adobe's Mixpanel source. ``period_ms``: the time between runs; None if it runs once. ``rows``: the mappings of its mapping set."""
 
     id: str
     name: str
@@ -55,7 +55,7 @@ class Dataflow:
     period_ms: int | None
     frequency: str
     partial_percent: float | None
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[JsonObject, ...]
     runs: tuple[FlowRun, ...]
 
     @property
@@ -75,7 +75,7 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
     source = aep.flows.source_connection(_single_id(flow, "sourceConnectionIds"))
     target = aep.flows.target_connection(_single_id(flow, "targetConnectionIds"))
     base = aep.flows.base_connection(str(source.get("baseConnectionId") or ""))
-    params, schedule = _object(source, "params"), _object(flow, "scheduleParams")
+    params, schedule = _object_member(source, "params"), _object_member(flow, "scheduleParams")
     options = flow.get("options") if isinstance(flow.get("options"), dict) else {}
     percent = options.get("partialIngestionPercent") if isinstance(options, dict) else None
     if not params.get("projectId") or not params.get("timezone"):
@@ -87,17 +87,17 @@ def read_dataflow(aep: AepClient, flow_id: str) -> Dataflow:
         project_id=str(params["projectId"]),
         timezone=str(params["timezone"]),
         region=_region(base),
-        dataset_id=str(_object(target, "params").get("dataSetId", "")),
+        dataset_id=str(_object_member(target, "params").get("dataSetId", "")),
         start_ms=_epoch_ms(schedule.get("startTime")),
         period_ms=_period_ms(schedule),
         frequency=_frequency(schedule),
         partial_percent=float(percent) if isinstance(percent, int | float) else None,
         rows=tuple(_mapping_rows(aep, flow)),
-        runs=tuple(sorted(map(_run, aep.flows.runs(flow_id)), key=lambda run: run.window or (0, 0))),
+        runs=tuple(sorted(map(_flow_run, aep.flows.runs(flow_id)), key=lambda run: run.window or (0, 0))),
     )
 
 
-def _single_id(flow: Mapping[str, Any], name: str) -> str:
+def _single_id(flow: JsonMapping, name: str) -> str:
     found = flow.get(name)
     if not isinstance(found, list) or len(found) != 1:
         raise ConfigError(
@@ -107,21 +107,21 @@ def _single_id(flow: Mapping[str, Any], name: str) -> str:
     return str(found[0])
 
 
-def _object(entity: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _object_member(entity: JsonMapping, name: str) -> JsonObject:
     found = entity.get(name)
     return found if isinstance(found, dict) else {}
 
 
-def _region(base: Mapping[str, Any]) -> str:
+def _region(base: JsonMapping) -> str:
     """Return the region: only base connections of the beta name a host; the current ones always read the US residency."""
-    host = str(_object(_object(base, "auth"), "params").get("host", ""))
+    host = str(_object_member(_object_member(base, "auth"), "params").get("host", ""))
     return _REGIONS.get(host.removeprefix("https://").strip("/").lower(), "us")
 
 
-def _mapping_rows(aep: AepClient, flow: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _mapping_rows(aep: AepClient, flow: JsonMapping) -> Iterator[JsonObject]:
     steps = [step for step in objects_in(flow.get("transformations")) if step.get("name") == "Mapping"]
     for step in steps:
-        params = _object(step, "params")
+        params = _object_member(step, "params")
         version = params.get("mappingVersion")
         found = aep.flows.mapping_set(
             str(params.get("mappingId", "")), str(version) if version is not None else None
@@ -129,21 +129,21 @@ def _mapping_rows(aep: AepClient, flow: Mapping[str, Any]) -> Iterator[dict[str,
         yield from (current_row(row) for row in objects_in(found.get("mappings")))
 
 
-def _run(body: Mapping[str, Any]) -> FlowRun:
-    metrics = _object(body, "metrics")
+def _flow_run(body: JsonMapping) -> FlowRun:
+    metrics = _object_member(body, "metrics")
     window, batches = None, list[str]()
     for activity in objects_in(body.get("activities")):
-        extensions = _object(_object(activity, "durationSummary"), "extensions")
+        extensions = _object_member(_object_member(activity, "durationSummary"), "extensions")
         if "windowStart" in extensions and "windowEnd" in extensions:
             window = _epoch_ms(extensions["windowStart"]), _epoch_ms(extensions["windowEnd"])
         for info in objects_in(activity.get("targetInfo")):
-            reference = _object(info, "reference")
+            reference = _object_member(info, "reference")
             if reference.get("type") == "Batch":
                 batches += map(str, reference.get("ids") or ())
-    records = _object(metrics, "recordSummary")
+    records = _object_member(metrics, "recordSummary")
     return FlowRun(
         id=str(body.get("id", "")),
-        status=str(_object(metrics, "statusSummary").get("status", "")),
+        status=str(_object_member(metrics, "statusSummary").get("status", "")),
         window=window,
         batches=tuple(batches),
         rows=int(records.get("outputRecordCount") or 0),
@@ -151,17 +151,18 @@ def _run(body: Mapping[str, Any]) -> FlowRun:
     )
 
 
-def _epoch_ms(value: Any) -> int:
-    number = int(value) if str(value).strip().isdecimal() else 0
+def _epoch_ms(value: object) -> int:
+    text = str(value).strip()
+    number = int(text) if text.isdecimal() else 0
     return number * 1000 if number < _SECONDS_BELOW else number
 
 
-def _period_ms(schedule: Mapping[str, Any]) -> int | None:
+def _period_ms(schedule: JsonMapping) -> int | None:
     unit = _UNITS_MS.get(str(schedule.get("frequency")).lower())
     interval = str(schedule.get("interval", "")).strip()
     return unit * int(interval) if unit is not None and interval.isdecimal() and int(interval) else None
 
 
-def _frequency(schedule: Mapping[str, Any]) -> str:
+def _frequency(schedule: JsonMapping) -> str:
     unit = str(schedule.get("frequency")).lower()
     return "once" if _period_ms(schedule) is None else f"every {schedule['interval']} {unit}s"

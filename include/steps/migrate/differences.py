@@ -1,12 +1,13 @@
-"""The differences from the dataflow, and what a person has to decide. Pure functions."""
+"""The differences between the dataflow and the pipeline, and what a person has to decide. Pure functions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from include.config.model import Pipeline
+from include.json_types import JsonMapping
 from include.plural import counted
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.files import BUILT
@@ -19,7 +20,11 @@ Kind = Literal["better", "different", "decide"]
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference. ``better``: nothing to do; ``different``: readers may notice it; ``decide``: a person has to act."""
+    """A difference between the dataflow and the pipeline.
+
+    ``kind``: ``better``: nothing to do; ``different``: users of the dataset may notice it; ``decide``: a person has to
+    decide or act.
+    """
 
     kind: Kind
     about: str
@@ -81,7 +86,7 @@ def _decisions(
 
 
 def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator[Difference]:
-    """Compare ``_id`` and ``timestamp``, which the pipeline builds itself."""
+    """Yield whether the dataflow fills ``_id`` and ``timestamp`` as the pipeline does."""
     source = pipeline.mixpanel
     rules = GeneratedFieldRules({}, source.time_is == "project_local", source.time_in_ms)
     rows = {str(row["destination"]): row for row in flow.rows if row.get("destination") in BUILT}
@@ -93,7 +98,7 @@ def _generated_field_differences(flow: Dataflow, pipeline: Pipeline) -> Iterator
             yield Difference("better", name, f"The pipeline builds {name} from the same values.")
 
 
-def _why_differs(row: Mapping[str, Any] | None, name: str, rules: GeneratedFieldRules) -> str:
+def _why_differs(row: JsonMapping | None, name: str, rules: GeneratedFieldRules) -> str:
     if row is None:
         return f"The dataflow does not map {name}; the pipeline builds it."
     try:

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from include.json_types import JsonMapping
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.switch import Switch
 from include.xdm.dataprep.language.check import places
@@ -30,14 +31,14 @@ class MigrationOptions:
 
     @property
     def mixpanel_conn_id(self) -> str:
-        """Return the id of the pipeline's Mixpanel connection."""
+        """The id of the Airflow connection for the Mixpanel project."""
         return f"mixpanel_{self.name.replace('-', '_')}"
 
 
 def pipeline_text(
     flow: Dataflow,
     options: MigrationOptions,
-    dataset: Mapping[str, Any],
+    dataset: JsonMapping,
     switch: Switch,
     identities: Mapping[str, str],
     *,
@@ -70,19 +71,19 @@ def pipeline_text(
     )
 
 
-def mapping_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def mapping_text(rows: Sequence[JsonMapping]) -> str:
     """Return the mapping file, one mapping per line, without the fields that the pipeline builds itself."""
     lines = ",\n".join(f"    {json.dumps(dict(row), ensure_ascii=False)}" for row in kept_rows(rows))
     return f'{{\n  "mappings": [\n{lines}\n  ]\n}}\n'
 
 
-def kept_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def kept_rows(rows: Sequence[JsonMapping]) -> list[JsonMapping]:
     """Return the mappings of the dataflow that the pipeline also needs."""
     return [row for row in rows if row.get("destination") not in BUILT]
 
 
 def find_identities(
-    rows: Sequence[Mapping[str, Any]], descriptors: Sequence[Mapping[str, Any]]
+    rows: Sequence[JsonMapping], descriptors: Sequence[JsonMapping]
 ) -> tuple[dict[str, str], bool]:
     """Return identities by property, and whether they come from the dataflow or are a default.
 
@@ -106,7 +107,7 @@ def find_identities(
     return {name: code for _, name, code in sorted(found, key=lambda each: each[0])}, True
 
 
-def _copied_property(row: Mapping[str, Any]) -> str | None:
+def _copied_property(row: JsonMapping) -> str | None:
     """Return the property that a mapping copies unchanged; ``data.user_id`` is Mixpanel's ``$user_id``."""
     if row.get("sourceType") != "ATTRIBUTE":
         return None
@@ -118,7 +119,7 @@ def _copied_property(row: Mapping[str, Any]) -> str | None:
     return next((_KNOWN[name] for name in names if name in _KNOWN), names[0] if names else None)
 
 
-def _namespace_code(namespace: Any) -> str | None:
+def _namespace_code(namespace: object) -> str | None:
     """Return a descriptor's namespace if it is a code: it may also be a number."""
     return namespace if isinstance(namespace, str) and not namespace.isdecimal() else None
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import yaml
 
@@ -14,6 +12,7 @@ from include.aep.profile import is_enabled
 from include.aep.setup import Plan, SetupRequirements, plan_setup, read_state
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
+from include.json_types import JsonMapping
 from include.steps.migrate.dataflow import Dataflow
 from include.steps.migrate.differences import Difference, find_differences
 from include.steps.migrate.files import (
@@ -30,7 +29,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class Migration:
-    """The result. ``plan``: the changes in AEP that the pipeline needs; None if ``plan_fault`` gives the reason."""
+    """The files and the plan of a migration. ``plan``: the changes in AEP that the pipeline needs; None if ``plan_fault`` gives the reason."""
 
     pipeline: Pipeline
     pipeline_text: str
@@ -63,13 +62,13 @@ def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, 
         return pipeline_text(flow, options, dataset, switch, identities, profile=profile)
 
     # The pipeline counts days in its own zone, so the file is read before the switch day is known.
-    first = _read(text_for(Switch(now.date(), True, ())), options.name)
+    first = _parse_pipeline(text_for(Switch(now.date(), True, ())), options.name)
     switch = find_switch(flow, first.mixpanel.day_zone, now)
     text = text_for(switch)
-    pipeline = _read(text, options.name)
+    pipeline = _parse_pipeline(text, options.name)
     rows = kept_rows(flow.rows)
     fault = _mapping_fault(pipeline, rows, schema)
-    plan, plan_fault = _plan(aep, pipeline, rows)
+    plan, plan_fault = _plan_setup(aep, pipeline, rows)
     differences = find_differences(flow, pipeline, switch, identities_found=are_found, mapping_fault=fault)
     return Migration(
         pipeline,
@@ -83,7 +82,7 @@ def migrate_dataflow(aep: AepClient, flow: Dataflow, options: MigrationOptions, 
     )
 
 
-def _read(text: str, name: str) -> Pipeline:
+def _parse_pipeline(text: str, name: str) -> Pipeline:
     try:
         return Pipeline.model_validate({"name": name, **yaml.safe_load(text)})
     except ValueError as error:
@@ -94,7 +93,7 @@ def _read(text: str, name: str) -> Pipeline:
         ) from None
 
 
-def _mapping_fault(pipeline: Pipeline, rows: list[Mapping[str, Any]], schema: XdmSchema) -> str:
+def _mapping_fault(pipeline: Pipeline, rows: list[JsonMapping], schema: XdmSchema) -> str:
     try:
         bind_for(pipeline, rows, schema)
     except PipelineError as error:
@@ -102,9 +101,9 @@ def _mapping_fault(pipeline: Pipeline, rows: list[Mapping[str, Any]], schema: Xd
     return ""
 
 
-def _plan(aep: AepClient, pipeline: Pipeline, rows: list[Mapping[str, Any]]) -> tuple[Plan | None, str]:
-    wanted = SetupRequirements(pipeline, None, tuple(rows))
+def _plan_setup(aep: AepClient, pipeline: Pipeline, rows: list[JsonMapping]) -> tuple[Plan | None, str]:
+    requirements = SetupRequirements(pipeline, None, tuple(rows))
     try:
-        return plan_setup(read_state(aep, wanted), wanted), ""
+        return plan_setup(read_state(aep, requirements), requirements), ""
     except PipelineError as error:
         return None, str(error)

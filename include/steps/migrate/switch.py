@@ -14,7 +14,10 @@ _DAYS_AHEAD = 40
 
 @dataclass(frozen=True)
 class Switch:
-    """The switch. ``day``: the pipeline's first; ``in_place``: whether it continues in Adobe's dataset or needs a new one.
+    """How the pipeline takes over from the dataflow.
+
+    ``day``: the first day that the pipeline loads. ``in_place``: whether it loads into the dataflow's dataset; otherwise
+    it needs a new one.
 
     ``sentences``: what to do, in order. ``gaps``: days that failed runs of the dataflow may have left incomplete.
     """
@@ -28,7 +31,7 @@ class Switch:
 def find_switch(flow: Dataflow, zone: ZoneInfo, now: datetime) -> Switch:
     """Return the switch day, from the schedule and the runs of a dataflow.
 
-    ``zone``: in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
+    ``zone``: the zone in which the pipeline counts days. The rows of the dataflow and of the pipeline can be in one dataset only
     if the dataflow ends exactly at midnight: a day that both have loaded is duplicated, because their ``_id``s differ.
     """
     done = _loaded_windows(flow)
@@ -111,7 +114,7 @@ def _days_not_loaded(flow: Dataflow, zone: ZoneInfo) -> tuple[date, ...]:
 
 
 def _loaded_windows(flow: Dataflow) -> list[tuple[int, int]]:
-    """Return the windows of runs that have succeeded."""
+    """Return the time spans that successful runs have read, in epoch milliseconds, the end exclusive."""
     return [run.window for run in flow.runs if run.is_done and run.window is not None]
 
 

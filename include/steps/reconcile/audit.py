@@ -29,7 +29,7 @@ _NEVER_RUN = "never run"
 
 @dataclass(frozen=True)
 class Audit:
-    """All days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
+    """The audit of all days of a pipeline, oldest first. ``undated``: active batches of this project that name no day."""
 
     pipeline: str
     days: tuple[AuditedDay, ...]
@@ -39,17 +39,17 @@ class Audit:
 
     @property
     def missing(self) -> tuple[AuditedDay, ...]:
-        """Return the missing days."""
+        """The days of which rows are missing in AEP."""
         return tuple(day for day in self.days if day.is_missing)
 
     @property
     def outdated(self) -> tuple[AuditedDay, ...]:
-        """Return the days that were loaded under another filter, mapping, schema or time convention than today's."""
+        """The days that were loaded under another filter, mapping, schema or time convention than today's."""
         return tuple(day for day in self.days if day.outdated)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return the days by status, active ``rows``, and rows that AEP has ``refused``."""
+        """The number of days by status, and the number of active ``rows`` and of rows that AEP has ``refused``."""
         statuses = Counter(day.status.value for day in self.days)
         rows = {"rows": sum(day.rows for day in self.days), "refused": sum(day.refused for day in self.days)}
         return {**dict(sorted(statuses.items())), **rows}
@@ -90,7 +90,7 @@ class Audit:
 
 
 def _remedies(pipeline: str, days: Sequence[AuditedDay]) -> str:
-    """Return what to do, by reason."""
+    """Return one sentence per remedy with the days that need it."""
     by_remedy: defaultdict[Remedy, list[str]] = defaultdict(list)
     for day in days:
         by_remedy[day.remedy].append(str(day.day))
@@ -112,7 +112,7 @@ def audit_days(
 ) -> Audit:
     """Compare every day's ledger with one listing of the dataset's batches.
 
-    ``current``: digests of what shapes a day today (``origin.made_of``); days that were loaded under others are listed
+    ``current``: digests of what shapes a day today (``provenance.current_made_of``); days that were loaded under others are listed
     as outdated. If a ledger cannot be read, its day is missing.
     """
     states = read_days(history)
@@ -132,7 +132,7 @@ def audit_days(
             days.append(AuditedDay(day, DayStatus.UNKNOWN_BATCH, reason, settled, remedy=Remedy.RECOVER))
             continue
         if state is None:
-            reason = _unloaded(history, pipeline, day)
+            reason = _progress_without_ledger(history, pipeline, day)
             days.append(AuditedDay(day, DayStatus.NEVER_RUN, reason, settled, remedy=Remedy.RUN))
             continue
         status, reason, remedy = judge_day(day, state, batches)
@@ -143,7 +143,7 @@ def audit_days(
                 f"verify {pipeline.name} {day}"
             )
         rows = sum(load.rows for load in state.loads)
-        outdated = _outdated(state, current or {})
+        outdated = _changed_inputs(state, current or {})
         days.append(AuditedDay(day, status, reason, settled, rows, outdated, remedy, state.refused))
     statuses = {batch.id: batch.status or "" for batch in batches.values() if batch.is_of_this_project}
     return Audit(pipeline.name, tuple(days), tuple(active[None]), statuses)
@@ -163,7 +163,7 @@ def _surplus_batches(history: History, day: date, state: DayState, active: Seque
     return sorted(strays)
 
 
-def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
+def _changed_inputs(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(
         name
         for name, digest in current.items()
@@ -171,7 +171,7 @@ def _outdated(state: DayState, current: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
-def _unloaded(history: History, pipeline: Pipeline, day: date) -> str:
+def _progress_without_ledger(history: History, pipeline: Pipeline, day: date) -> str:
     """Return how far a day without a ledger has been processed."""
     partition = PartitionKey(pipeline.name, day)
     done = [step for step in STEPS if manifest_keys(history.lake, partition, step)]

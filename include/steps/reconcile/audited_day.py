@@ -14,7 +14,7 @@ from include.steps.history.day_states import DayState, Load
 
 
 class DayStatus(Enum):
-    """The status of a day."""
+    """The status of a day; only those in ``COMPLETE`` need no action."""
 
     ACTIVE = "active"
     EMPTY = "empty"
@@ -52,7 +52,7 @@ Verdict = tuple[DayStatus, str, Remedy]
 
 @dataclass(frozen=True)
 class AuditedDay:
-    """One day. ``settled``: when it could first be exported; ``rows``: active rows in AEP."""
+    """The audit of one day. ``settled``: when the day could first be exported; ``rows``: active rows in AEP."""
 
     day: date
     status: DayStatus
@@ -67,17 +67,20 @@ class AuditedDay:
 
     @property
     def is_missing(self) -> bool:
-        """Return whether rows of the day are missing in AEP."""
+        """Whether rows of the day are missing in AEP."""
         return self.status not in COMPLETE
 
     @property
     def is_loadable(self) -> bool:
-        """Return whether a run may load the missing rows without a person."""
+        """Whether a run may load the missing rows without a decision by a person."""
         return self.remedy in (Remedy.RUN, Remedy.CORRECT)
 
 
 def judge_day(day: date, state: DayState, batches: Mapping[str, Batch]) -> Verdict:
-    """Compare a day's ledger with AEP's batches of the dataset."""
+    """Return the status, the reason and the remedy of a day.
+
+    ``state``: the day by its ledger; ``batches``: the batches of the dataset by id, as AEP lists them.
+    """
     if state.progress == "unreadable":
         return DayStatus.UNREADABLE, state.trouble, Remedy.REBUILD
     for load in state.loads:

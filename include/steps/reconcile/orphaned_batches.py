@@ -20,7 +20,7 @@ def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> l
     An orphan is open (its rows are not visible, and will not be without COMPLETE) and was created by this project, from
     this lake if the lake has an id, more than ``OLD_ENOUGH`` ago. The ledger of its partition does not refer to it.
     """
-    swept = []
+    aborted = []
     for batch in aep.catalog.open_batches(history.target.dataset_id):
         is_old = batch.created_ms <= (now - OLD_ENOUGH).timestamp() * 1000
         from_here = batch.is_of_this_project and batch.tag(LAKE_TAG) in (None, history.lake_id)
@@ -34,8 +34,8 @@ def abort_orphaned_batches(history: History, aep: AepClient, now: datetime) -> l
         flying = in_flight(history.ledger(batch.day).records())
         if flying is None or flying.batch != batch.id:
             aep.batches.abort(batch.id)
-            swept.append(batch.id)
-    return swept
+            aborted.append(batch.id)
+    return aborted
 
 
 def remove_unfinished_files(lake: Lake, now: datetime) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import LakeReader
 from include.aep.decide import BatchState, active_records, classify_status, in_flight
@@ -26,12 +26,15 @@ from include.steps.history.id_sets import read_ids, write_ids
 from include.steps.history.read_back import read_back
 from include.steps.workspace import Workspace
 
+if TYPE_CHECKING:
+    import duckdb
+
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 
 @dataclass(frozen=True)
 class Writer:
-    """The author of records, and the reason: both are in every record."""
+    """The author of ledger records, and the reason for them; every record contains both."""
 
     run: str
     """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""
@@ -69,26 +72,30 @@ class AepIds:
         workspace = self.workspace(day)
         with workspace.scratch() as scratch, open_duckdb(scratch) as db:
             db.execute("CREATE TABLE found (_id VARCHAR, batch VARCHAR)")
-            counts = {batch.id: self._read(db, day, batch) for batch in batches}
+            counts = {batch.id: self._insert_ids(db, day, batch) for batch in batches}
             self._require_once(db, day, records, batches, scratch)
             # A batch in flight comes first: a run that followed a later record would not see it.
             unfinished = in_flight(records)
             for batch in sorted(batches, key=lambda each: unfinished is None or each.id != unfinished.batch):
                 about = self._batch_fields(db, workspace, batch, scratch)
-                records = self._write(ledger, records, batch, about, counts[batch.id])
+                records = self._record_load(ledger, records, batch, about, counts[batch.id])
         return records
 
     def record(
         self, ledger: Ledger, records: list[LedgerRecord], kind: Kind, batch: str | None, **fields: object
     ) -> list[LedgerRecord]:
-        """Write one record, with author and reason."""
+        """Append a record with author and reason to a ledger; return the ledger's records."""
         at = self.clock.now().isoformat(timespec="milliseconds")
         return ledger.append(
             records, kind, run=self.writer.run, note=self.writer.why, at=at, batch=batch, **fields
         )
 
-    def _read(self, db: Any, day: date, batch: Batch) -> int:
-        """Read a batch's ids; return their number."""
+    def _insert_ids(self, db: duckdb.DuckDBPyConnection, day: date, batch: Batch) -> int:
+        """Insert a batch's ids into the table ``found``; return their number.
+
+        Raises:
+            CountMismatch: AEP's data lake has another number of rows than AEP's catalog counts.
+        """
         rows = read_back(db, "found", self.reader, self.dataset, self.pipeline, day, batch)
         if rows == batch.output_records:
             return rows
@@ -101,7 +108,12 @@ class AepIds:
         )
 
     def _require_once(
-        self, db: Any, day: date, records: Sequence[LedgerRecord], batches: Sequence[Batch], scratch: Path
+        self,
+        db: duckdb.DuckDBPyConnection,
+        day: date,
+        records: Sequence[LedgerRecord],
+        batches: Sequence[Batch],
+        scratch: Path,
     ) -> None:
         """Refuse to record a day as loaded whose events are in AEP twice: every run of it would succeed."""
         named = sorted(batch.id for batch in batches)
@@ -119,7 +131,9 @@ class AepIds:
                 "a run then loads what is missing.",
             )
 
-    def _batch_fields(self, db: Any, workspace: Workspace, batch: Batch, scratch: Path) -> dict[str, object]:
+    def _batch_fields(
+        self, db: duckdb.DuckDBPyConnection, workspace: Workspace, batch: Batch, scratch: Path
+    ) -> dict[str, object]:
         """Return the fields of the batch's records: its ids as a file, content and recipe by its tags."""
         staged = digest_of({"read_from_aep": batch.id})
         name = batch.id.replace("'", "''")
@@ -133,7 +147,7 @@ class AepIds:
             "recipe": recipe_of(batch),
         }
 
-    def _write(
+    def _record_load(
         self,
         ledger: Ledger,
         records: list[LedgerRecord],
@@ -149,7 +163,7 @@ class AepIds:
             before = before[before.index(newest.kind) + 1 :]
         elif newest is not None and newest.kind == "active":
             before = []  # only its ids are stored again
-            if newest.refused is not None and newest.refused.key in self._keys_of_ids(newest.refused.key):
+            if newest.refused is not None and newest.refused.key in self._stored_id_files(newest.refused.key):
                 about |= {"counts": newest.counts, "refused": newest.refused, "made_of": newest.made_of}
         elif records and records[-1].kind == "claimed" and records[-1].run == self.writer.run:
             before = before[1:]
@@ -159,7 +173,7 @@ class AepIds:
             )
         return self.record(ledger, records, "active", batch.id, **about)
 
-    def _keys_of_ids(self, key: str) -> set[str]:
+    def _stored_id_files(self, key: str) -> set[str]:
         return set(self.history.lake.keys(key.rpartition("/")[0]))
 
 

@@ -5,8 +5,8 @@ AEP's active batches of this project define what was loaded. Later runs compare 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -30,19 +30,44 @@ from include.steps.verify.dataset_batches import DatasetBatches
 _UNDECIDED = (BatchState.OPEN, BatchState.COMMITTED, BatchState.UNKNOWN)
 
 
-@dataclass
-class Recovery:
-    """The result. ``written``: batches that are known now, by day; ``ended``: batches that AEP does not hold any more.
+@dataclass(frozen=True)
+class RecoveredDay:
+    """The recovery of one day. ``written``: batches that are known now; ``ended``: batches that AEP does not hold any more.
 
-    ``refused``: days that were not changed, each with its reason; ``known``: days that needed no change.
-    ``tagged``: whether the dataset has a new lake id.
+    ``refused``: why the day could not be recovered; empty if it was.
     """
 
-    written: dict[date, list[str]] = field(default_factory=dict)
-    ended: dict[date, list[str]] = field(default_factory=dict)
-    refused: dict[date, str] = field(default_factory=dict)
-    known: list[date] = field(default_factory=list)
+    written: tuple[str, ...] = ()
+    ended: tuple[str, ...] = ()
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The recovery of a history. ``tagged``: whether the dataset has a new lake id."""
+
+    days: Mapping[date, RecoveredDay]
     tagged: bool = False
+
+    @property
+    def written(self) -> dict[date, list[str]]:
+        """The batches that are known now, by day."""
+        return {day: list(found.written) for day, found in self.days.items() if found.written}
+
+    @property
+    def ended(self) -> dict[date, list[str]]:
+        """The batches that AEP does not hold any more, by day."""
+        return {day: list(found.ended) for day, found in self.days.items() if found.ended}
+
+    @property
+    def refused(self) -> dict[date, str]:
+        """The reasons of the days that could not be recovered."""
+        return {day: found.refused for day, found in self.days.items() if found.refused}
+
+    @property
+    def known(self) -> list[date]:
+        """The days that needed no change."""
+        return [day for day, found in self.days.items() if found == RecoveredDay()]
 
 
 def recover(
@@ -71,25 +96,19 @@ def recover(
     require_source(history, batches.all)
     ids = AepIds(history, dataset, reader, pipeline, clock, Writer(f"recover/{current_person()}", why))
     chosen = sorted(batches.recorded_days if days is None else set(days) & batches.recorded_days)
-    result = Recovery()
+    recovered = {}
     for number, day in enumerate(chosen):
         if on_progress is not None:
             on_progress(number, len(chosen))
         history.bind(pipeline.name, clock.now().isoformat(timespec="seconds"))
-        try:
-            _Day(ids, day, batches, result).recover()
-        except (CountMismatch, AmendmentRefused) as error:
-            result.refused[day] = str(error)
-        except BadManifest as error:
-            folder = history.lake.uri(history.ledger(day).prefix)
-            result.refused[day] = f"{error} Move the folder {folder} out of the lake, then run recover again."
+        recovered[day] = _Day(ids, day, batches).recover()
     # Last, so that a partly rebuilt lake does not yet own the dataset. A lake without an id gets a new one: if the old
     # lake still exists, its runs are refused from here on instead of loading in parallel.
     own = ensure_lake_id(history.lake)
-    if tagged_lake_id(dataset) != own:
+    is_new = tagged_lake_id(dataset) != own
+    if is_new:
         aep.catalog.tag_dataset(dataset, {LAKE_TAG: [own]})
-        result.tagged = True
-    return result
+    return Recovery(recovered, is_new)
 
 
 @dataclass(frozen=True)
@@ -97,29 +116,38 @@ class _Day:
     ids: AepIds
     day: date
     batches: DatasetBatches
-    result: Recovery
 
-    def recover(self) -> None:
+    def recover(self) -> RecoveredDay:
         ledger = self.ids.history.ledger(self.day)
-        records = ledger.records()
-        active = active_records(records)
-        if (reason := self._contradiction(active) or self._in_flight(records)) is not None:
-            self.result.refused[self.day] = reason
-            return
+        try:
+            records = ledger.records()
+            active = active_records(records)
+            if (reason := self._contradiction(active) or self._in_flight(records)) is not None:
+                return RecoveredDay(refused=reason)
+            readable = {str(record.batch) for record in active if self._is_readable(record)}
+        except BadManifest as error:
+            return RecoveredDay(refused=self._unreadable(error))
         gone = [record for record in active if self._state(str(record.batch)) is BatchState.GONE]
         for record in gone:
             records = self.ids.record(ledger, records, "gone", record.batch, **record.row_fields())
-            self.result.ended.setdefault(self.day, []).append(str(record.batch))
-        readable = {str(record.batch) for record in active if self._is_readable(record)}
+        ended = tuple(str(record.batch) for record in gone)
         missing = [batch for batch in self.batches.active_of(self.day) if batch.id not in readable]
-        if missing:
-            self.ids.make_known(self.day, missing)
-            self.result.written[self.day] = [batch.id for batch in missing]
-        elif not gone:
-            self.result.known.append(self.day)
+        try:
+            if missing:
+                self.ids.make_known(self.day, missing)
+        except (CountMismatch, AmendmentRefused) as error:
+            return RecoveredDay(ended=ended, refused=str(error))
+        except BadManifest as error:
+            return RecoveredDay(ended=ended, refused=self._unreadable(error))
+        return RecoveredDay(tuple(batch.id for batch in missing), ended)
+
+    def _unreadable(self, error: BadManifest) -> str:
+        ledger = self.ids.history.ledger(self.day)
+        folder = self.ids.history.lake.uri(ledger.prefix)
+        return f"{error} Move the folder {folder} out of the lake, then run recover again."
 
     def _contradiction(self, active: Sequence[LedgerRecord]) -> str | None:
-        """Return why the day cannot be recovered now."""
+        """Return why the batches in AEP do not allow the recovery of the day now, or None."""
         undecided = [b for b in self.batches.of_day(self.day) if classify_status(b.status) in _UNDECIDED]
         if undecided:
             batch = undecided[0]

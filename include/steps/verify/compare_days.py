@@ -1,4 +1,4 @@
-"""Compares days: 256 buckets each by their fingerprints, and ids only if a bucket differs.
+"""Compares the ``_id``s of days: by fingerprints of 256 buckets a day, and one by one only in buckets that differ.
 
 A row belongs to the day of its source batch. The fingerprints are by timestamp, which for a few rows is on another day
 (wall times that a clock skipped, rows that a mapping dated otherwise): such days are then compared batch by batch.
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
@@ -31,6 +31,9 @@ from include.steps.history.id_sets import insert_ids, read_ids, register_ids
 from include.steps.verify.dataset_batches import DatasetBatches
 from include.steps.verify.results import DayResult
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 EVER = Window(datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC))
 _FETCHED_ROWS = 50_000
@@ -51,7 +54,7 @@ SELECT batch, count(*) FROM (
 
 
 def window_of(pipeline: Pipeline, day: date) -> Window | None:
-    """Return the time of a day as the pipeline counts it, up to the next one; None for a day that its zone skipped."""
+    """Return the window from a day's start to the next day's start in the project's zone; None for a day that the zone skipped."""
     zone = pipeline.mixpanel.day_zone
     start, end = day_start(day, zone), day_start(day + timedelta(days=1), zone)
     return Window(start, end) if start < end else None
@@ -79,7 +82,7 @@ class DayComparer:
         known = {str(r.batch) for records in ledgers.values() for r in records if r.batch}
         near = known.union(*(self.batches.near(day) for day in days))
         found = self.reader.fingerprints_of(self.dataset, windows, batches=near) if windows and near else {}
-        return [self._day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
+        return [self._compare_day(day, ledgers[day], found.get(str(day)) or {}) for day in days]
 
     def compare_undated(self, days: Iterable[date]) -> DayResult | None:
         """Count the rows of this project's active batches whose tags name no day; return None without such batches.
@@ -89,21 +92,21 @@ class DayComparer:
         undated = {batch.id for batch in self.batches.active_of(None)}
         if not undated:
             return None
-        with self._tables() as (db, scratch):
-            self._read(db, "", undated)
+        with self._open_tables() as (db, scratch):
+            self._insert_actual(db, "", undated)
             for day in days:
                 with suppress(BadManifest):  # that day has a separate result, which reports it
-                    self._read_ledger(db, day, self.history.ledger(day).records(), scratch)
+                    self._insert_expected(db, day, self.history.ledger(day).records(), scratch)
                 db.execute("DELETE FROM expected WHERE _id NOT IN (SELECT _id FROM actual)")
             db.execute("INSERT INTO actual SELECT _id, batch, true FROM expected")
-            return replace(_result(db, None, "true"), ids=0)
+            return replace(_count_differences(db, None, "true"), ids=0)
 
-    def _day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
+    def _compare_day(self, day: date, records: list[LedgerRecord], found: Mapping[str, Bucket]) -> DayResult:
         if (contradiction := self.batches.contradiction(self.pipeline.name, day, records)) is not None:
             return DayResult(day, trouble=contradiction)
-        with self._tables() as (db, scratch):
+        with self._open_tables() as (db, scratch):
             try:
-                self._read_ledger(db, day, records, scratch)
+                self._insert_expected(db, day, records, scratch)
             except BadManifest as error:
                 return DayResult(day, trouble=str(error))
             if day in self._forgotten_days:
@@ -127,31 +130,42 @@ class DayComparer:
         return forgotten_days(self.history.lake, self.history.source.project_id)
 
     def _compare_ids(
-        self, db: Any, day: date, records: list[LedgerRecord], buckets: set[str], unexpected: set[str]
+        self,
+        db: duckdb.DuckDBPyConnection,
+        day: date,
+        records: list[LedgerRecord],
+        buckets: set[str],
+        unexpected: set[str],
     ) -> DayResult:
         """Read and compare the ids of the buckets that differ, and all ids of unexpected batches."""
         own = {str(record.batch) for record in records if record.batch}
         own |= {batch.id for batch in self.batches.of_day(day)}
         if unexpected:
-            self._read(db, "", unexpected)
+            self._insert_actual(db, "", unexpected)
             buckets |= {name for (name,) in db.execute(_PREFIXES).fetchall()}
         if any(len(name) != BUCKET_DIGITS or not name.isalnum() for name in buckets):
             buckets = set()  # ids that this project does not create: all are read
-        self._read(db, buckets or "", own - unexpected)
+        self._insert_actual(db, buckets or "", own - unexpected)
         start, end = (f(day, self.pipeline.mixpanel.day_zone) for f in (day_start, latest_instant))
         others = self.batches.near(day) - own
         if others and start < end:
             rows = self.reader.ids(self.dataset, start, end, buckets or "", batches=others)
             insert_ids(db, "actual", rows, "false")
         marks = ", ".join(f"'{name}'" for name in sorted(buckets))
-        return _result(db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true")
+        return _count_differences(
+            db, day, f"substr(_id, 1, {BUCKET_DIGITS}) IN ({marks})" if marks else "true"
+        )
 
-    def _read(self, db: Any, prefixes: str | set[str], batches: set[str]) -> None:
+    def _insert_actual(
+        self, db: duckdb.DuckDBPyConnection, prefixes: str | set[str], batches: set[str]
+    ) -> None:
         if batches:
             rows = self.reader.ids(self.dataset, EVER.start, EVER.end, prefixes, batches=batches)
             insert_ids(db, "actual", rows, "true")
 
-    def _read_ledger(self, db: Any, day: date, records: list[LedgerRecord], scratch: Path) -> None:
+    def _insert_expected(
+        self, db: duckdb.DuckDBPyConnection, day: date, records: list[LedgerRecord], scratch: Path
+    ) -> None:
         workspace = Workspace(
             self.history.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock
         )
@@ -162,8 +176,8 @@ class DayComparer:
             db.execute(f"DROP TABLE {table}")
 
     @contextmanager
-    def _tables(self) -> Iterator[tuple[Any, Path]]:
-        """Open a DuckDB with the two sets, which spill to disk."""
+    def _open_tables(self) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+        """Open a DuckDB with empty tables ``expected``, ``actual`` and ``forgotten``; yield it with its scratch folder."""
         workspace = Workspace(
             self.history.lake,
             self.pipeline,
@@ -182,31 +196,31 @@ _LOST = "FROM expected ANTI JOIN actual USING (_id) ANTI JOIN forgotten USING (_
 _PREFIXES = f"SELECT DISTINCT substr(_id, 1, {BUCKET_DIGITS}) FROM actual"
 
 
-def _sorted_ids(db: Any) -> Iterator[str]:
-    answer = db.execute("SELECT DISTINCT _id FROM expected ORDER BY _id")
-    while rows := answer.fetchmany(_FETCHED_ROWS):
+def _sorted_ids(db: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    rows_left = db.execute("SELECT DISTINCT _id FROM expected ORDER BY _id")
+    while rows := rows_left.fetchmany(_FETCHED_ROWS):
         yield from (key for (key,) in rows)
 
 
-def _result(db: Any, day: date | None, scope: str) -> DayResult:
+def _count_differences(db: duckdb.DuckDBPyConnection, day: date | None, scope: str) -> DayResult:
     """Compare the tables; of ``expected`` only the rows within ``scope``, for which ``actual`` was read."""
     lost = db.execute(f"SELECT batch, count(DISTINCT _id) {_LOST} WHERE {scope} GROUP BY batch").fetchall()
 
-    def one(query: str) -> int:
+    def number(query: str) -> int:
         return int(db.execute(query).fetchone()[0])
 
-    deleted = one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
+    deleted = number(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN} ANTI JOIN actual USING (_id) WHERE {scope}")
     known = "(own OR _id IN (SELECT _id FROM expected))"
     return DayResult(
         day,
-        ids=one("SELECT count(DISTINCT _id) FROM expected"),
-        lost=one(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
+        ids=number("SELECT count(DISTINCT _id) FROM expected"),
+        lost=number(f"SELECT count(DISTINCT _id) {_LOST} WHERE {scope}"),
         deleted=deleted,
-        to_delete=one(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
-        duplicate=one(
+        to_delete=number(f"SELECT count(DISTINCT _id) {_OF_FORGOTTEN}") - deleted,
+        duplicate=number(
             f"SELECT count(*) FROM (SELECT _id FROM actual WHERE {known} GROUP BY _id HAVING count(*) > 1)"
         ),
-        phantom=one("SELECT count(DISTINCT _id) FROM actual ANTI JOIN expected USING (_id) WHERE own"),
+        phantom=number("SELECT count(DISTINCT _id) FROM actual ANTI JOIN expected USING (_id) WHERE own"),
         lost_from={str(batch): int(count) for batch, count in lost},
         strays={str(batch): int(count) for batch, count in db.execute(_STRAYS).fetchall()},
     )

@@ -26,12 +26,12 @@ class DatasetBatches:
 
     @classmethod
     def of(cls, history: History, aep: AepClient) -> DatasetBatches:
-        """Return the batches that the catalog lists now."""
+        """List the batches of the history's dataset with requests to AEP's catalog."""
         return cls(aep.catalog.batches_created_after(history.target.dataset_id, None), aep.batches.find)
 
     @cached_property
     def by_id(self) -> dict[str, Batch]:
-        """The batches by id."""
+        """All batches of the dataset by id."""
         return {batch.id: batch for batch in self.all}
 
     @cached_property

@@ -14,7 +14,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class DayResult:
-    """One day. ``day``: None for batches of this project that name no day.
+    """The comparison of one day. ``day``: None for batches of this project that name no day.
 
     ``ids``: different ids that the ledger lists as active. ``lost``: those of them without a row in AEP. ``deleted``:
     ids of forgotten people that AEP does not hold any more, which are not lost; ``to_delete``: those that it still
@@ -71,17 +71,17 @@ class Verification:
 
     @property
     def is_verified(self) -> bool:
-        """Return whether any day was compared."""
+        """Whether any day was compared."""
         return bool(self.days)
 
     @property
     def differing(self) -> tuple[DayResult, ...]:
-        """Return the days with differences."""
+        """The days whose rows in AEP differ from the ledger, or that could not be compared."""
         return tuple(day for day in self.days if not day.is_equal)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Return sums over all days."""
+        """The number of compared partitions, and the sums of the days' counts."""
         return {
             "partitions": sum(day.day is not None for day in self.days),
             **{name: sum(getattr(day, name) for day in self.days) for name in (*_COUNTS, "refused")},
@@ -90,7 +90,7 @@ class Verification:
 
     @property
     def forgotten(self) -> dict[str, int]:
-        """Return sums of the counts of forgotten people; empty without such people."""
+        """The sums of the counts of forgotten people; empty without such people."""
         found = {name: sum(getattr(day, name) for day in self.days) for name in _OF_FORGOTTEN}
         return found if any(found.values()) else {}
 

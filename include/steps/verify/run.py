@@ -1,9 +1,10 @@
-"""The verification of a history: selects the days, their order and the budget."""
+"""Verifies the days of a history: selects them, compares them chunk by chunk and ends when the budget is used."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.aep.client import AepClient
@@ -53,99 +54,125 @@ def verify(
     else:
         chosen = [day for day in sorted(set(days)) if day in numbers]
     comparer = DayComparer(history, dataset, reader, pipeline, batches, clock)
-    return _Run(comparer, numbers, budget_seconds, on_progress).verify(chosen)
+    parts, error = _compare(comparer, numbers, chosen, budget_seconds, on_progress)
+    return _verification(pipeline.name, chosen, parts, error)
 
 
-@dataclass
-class _Run:
-    comparer: DayComparer
-    numbers: dict[date, int]
-    budget_seconds: float | None
-    on_progress: Callable[[int, int], object] | None = None
-    results: list[DayResult] = field(default_factory=list)
-    postponed: list[date] = field(default_factory=list)
+@dataclass(frozen=True)
+class _Part:
+    """The comparison of some days. ``postponed``: those that a run is loading now; ``others``: rows of other producers."""
+
+    days: Sequence[date]
+    results: Sequence[DayResult]
+    postponed: Sequence[date] = ()
     others: int = 0
 
-    def verify(self, days: Sequence[date]) -> Verification:
-        began = self.comparer.clock.seconds()
-        left = list(days)
-        reason, is_busy = ("" if days else "no day of it was loaded"), False
-        try:
-            if (undated := self.comparer.compare_undated(sorted(self.numbers))) is not None:
-                self.results.append(undated)
-            for chunk in _chunks(days):
-                # If no query is run, the time for reading files counts.
-                spent = self.comparer.reader.query_seconds or self.comparer.clock.seconds() - began
-                if self.budget_seconds is not None and left != list(days) and spent >= self.budget_seconds:
-                    break
-                self._compare(chunk)
-                left = [day for day in left if day not in chunk]
-                if self.on_progress is not None:
-                    self.on_progress(len(days) - len(left), len(days))
-        except QueryServiceBusy as error:
-            reason, is_busy = str(error), True
-        except LakeNotReadable as error:
-            reason = str(error)
-        if not self.results and not reason:
-            reason = f"runs are loading {', '.join(map(str, sorted(self.postponed)))} now"
-        return Verification(
-            self.comparer.pipeline.name,
-            tuple(sorted(self.results, key=lambda result: (result.day is None, result.day or date.max))),
-            self.others,
-            tuple(sorted(self.postponed)),
-            len(left),
-            reason,
-            is_busy,
-        )
 
-    def _compare(self, days: list[date]) -> None:
-        """Compare days; halve them if Query Service is busy, which it also reports for a query that takes long."""
-        try:
-            self._compare_together(days)
-        except QueryServiceBusy:
-            if len(days) == 1:
-                raise
-            self._compare(days[: len(days) // 2])
-            self._compare(days[len(days) // 2 :])
+def _verification(
+    pipeline: str,
+    chosen: Sequence[date],
+    parts: Sequence[_Part],
+    error: QueryServiceBusy | LakeNotReadable | None,
+) -> Verification:
+    """Return the result of the compared ``parts`` of the ``chosen`` days. ``error``: why the comparison ended early."""
+    results = [result for part in parts for result in part.results]
+    postponed = sorted(day for part in parts for day in part.postponed)
+    reason = str(error) if error else "" if chosen else "no day of the pipeline was loaded"
+    if not results and not reason:
+        reason = f"runs are loading {', '.join(map(str, postponed))} now"
+    return Verification(
+        pipeline,
+        tuple(sorted(results, key=lambda result: (result.day is None, result.day or date.max))),
+        sum(part.others for part in parts),
+        tuple(postponed),
+        len(chosen) - sum(len(part.days) for part in parts),
+        reason,
+        isinstance(error, QueryServiceBusy),
+    )
 
-    def _compare_together(self, days: list[date]) -> None:
-        history, batches = self.comparer.history, self.comparer.batches
-        records, unreadable = self._ledgers(days)
-        quiet = [day for day in records if not batches.is_loading(records[day])]
-        found = {result.day: result for result in self.comparer.compare(quiet)} if quiet else {}
-        # A change by a run after the batches were listed is not a difference.
-        changed = {day for day in quiet if len(history.ledger(day).records()) != self.numbers.get(day, 0)}
-        results = [*unreadable, *(result for day, result in found.items() if day not in changed)]
-        others = self._rows_of_others(quiet, records)
-        write_verified(
-            history, results, self.numbers, self.comparer.clock.now().isoformat(timespec="seconds")
-        )
-        self.results += results
-        self.postponed += [day for day in records if day not in quiet or day in changed]
-        self.others += others
 
-    def _ledgers(self, days: Sequence[date]) -> tuple[dict[date, list[LedgerRecord]], list[DayResult]]:
-        """Return the ledgers of some days, and a result for each unreadable one: one does not stop the others."""
-        records, unreadable = {}, []
-        for day in days:
+def _compare(
+    comparer: DayComparer,
+    numbers: Mapping[date, int],
+    days: Sequence[date],
+    budget_seconds: float | None,
+    on_progress: Callable[[int, int], object] | None,
+) -> tuple[list[_Part], QueryServiceBusy | LakeNotReadable | None]:
+    """Compare days in the given order; return the parts that were compared, and the error that ended the comparison."""
+    began = comparer.clock.seconds()
+    chunks, done = deque(_chunks(days)), 0
+    parts: list[_Part] = []
+    try:
+        if (undated := comparer.compare_undated(sorted(numbers))) is not None:
+            parts.append(_Part((), (undated,)))
+        while chunks:
+            # If no query is run, the time for reading files counts.
+            spent = comparer.reader.query_seconds or comparer.clock.seconds() - began
+            if done and budget_seconds is not None and spent >= budget_seconds:
+                break
+            chunk = chunks.popleft()
             try:
-                records[day] = self.comparer.history.ledger(day).records()
-            except BadManifest as error:
-                unreadable.append(DayResult(day, trouble=str(error)))
-        return records, unreadable
+                parts.append(_compare_chunk(comparer, numbers, chunk, is_first=not done))
+            except QueryServiceBusy:  # also reported for a query that takes long: fewer days take less time
+                if len(chunk) == 1:
+                    raise
+                half = len(chunk) // 2
+                chunks.extendleft((chunk[half:], chunk[:half]))
+                continue
+            done += len(chunk)
+            if on_progress is not None:
+                on_progress(done, len(days))
+    except (QueryServiceBusy, LakeNotReadable) as error:
+        return parts, error
+    return parts, None
 
-    def _rows_of_others(self, days: Sequence[date], records: Mapping[date, list[LedgerRecord]]) -> int:
-        comparer = self.comparer
-        if isinstance(comparer.reader, DataAccessReader):  # it would download their files
-            return comparer.batches.rows_of_others() if not self.results else 0
-        windows = [window for day in days if (window := window_of(comparer.pipeline, day))]
-        if not windows:
-            return 0
-        first, last = min(each.start for each in windows), max(each.end for each in windows)
-        known = {str(r.batch) for day in days for r in records[day] if r.batch}
-        ours = known | {batch.id for batch in comparer.batches.all if batch.is_of_this_project}
-        found = comparer.reader.rows_by_batch(comparer.dataset, first, last)
-        return sum(count for batch, count in found.items() if batch not in ours)
+
+def _compare_chunk(
+    comparer: DayComparer, numbers: Mapping[date, int], days: Sequence[date], *, is_first: bool
+) -> _Part:
+    """Compare days with one query, and write their results into the lake."""
+    history, batches = comparer.history, comparer.batches
+    records, unreadable = _ledgers(history, days)
+    quiet = [day for day in records if not batches.is_loading(records[day])]
+    found = {result.day: result for result in comparer.compare(quiet)} if quiet else {}
+    # A change by a run after the batches were listed is not a difference.
+    changed = {day for day in quiet if len(history.ledger(day).records()) != numbers.get(day, 0)}
+    results = [*unreadable, *(result for day, result in found.items() if day not in changed)]
+    # Data Access would have to download the files of other producers to count their rows by day.
+    if isinstance(comparer.reader, DataAccessReader):
+        others = batches.rows_of_others() if is_first else 0
+    else:
+        others = _rows_of_others(comparer, quiet, records)
+    write_verified(history, results, numbers, comparer.clock.now().isoformat(timespec="seconds"))
+    postponed = [day for day in records if day not in quiet or day in changed]
+    return _Part(days, results, postponed, others)
+
+
+def _ledgers(
+    history: History, days: Sequence[date]
+) -> tuple[dict[date, list[LedgerRecord]], list[DayResult]]:
+    """Return the ledgers of some days, and a result for each unreadable one: one does not stop the others."""
+    records, unreadable = {}, []
+    for day in days:
+        try:
+            records[day] = history.ledger(day).records()
+        except BadManifest as error:
+            unreadable.append(DayResult(day, trouble=str(error)))
+    return records, unreadable
+
+
+def _rows_of_others(
+    comparer: DayComparer, days: Sequence[date], records: Mapping[date, list[LedgerRecord]]
+) -> int:
+    """Return how many rows of other producers AEP holds from the first to the last of some days."""
+    windows = [window for day in days if (window := window_of(comparer.pipeline, day))]
+    if not windows:
+        return 0
+    first, last = min(each.start for each in windows), max(each.end for each in windows)
+    known = {str(r.batch) for day in days for r in records[day] if r.batch}
+    ours = known | {batch.id for batch in comparer.batches.all if batch.is_of_this_project}
+    found = comparer.reader.rows_by_batch(comparer.dataset, first, last)
+    return sum(count for batch, count in found.items() if batch not in ours)
 
 
 def _chunks(days: Sequence[date]) -> Iterator[list[date]]:

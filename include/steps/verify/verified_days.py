@@ -15,7 +15,7 @@ _VERSION = 1
 
 
 class VerifiedDay(msgspec.Struct, frozen=True):
-    """A verification. ``at``: when, in ISO 8601; ``number``: the newest record of the ledger then."""
+    """The last verification of a day. ``at``: its time, in ISO 8601; ``number``: the ledger's newest record at that time."""
 
     at: str
     number: int
@@ -38,14 +38,14 @@ class _Index(msgspec.Struct):
 
 def read_verified(history: History) -> dict[date, VerifiedDay]:
     """Return the last verification of each day; empty if the index is missing, unreadable or of another version."""
-    return {date.fromisoformat(day): found for day, found in _read(history).days.items()}
+    return {date.fromisoformat(day): found for day, found in _read_index(history).days.items()}
 
 
 def write_verified(
     history: History, results: Iterable[DayResult], numbers: Mapping[date, int], at: str
 ) -> None:
-    """Add results to the index."""
-    index = _read(history)
+    """Add results to the index; ``numbers``: the newest record of each day's ledger; ``at``: now, in ISO 8601."""
+    index = _read_index(history)
     for result in results:
         if result.day is not None:
             index.days[str(result.day)] = VerifiedDay(
@@ -70,7 +70,7 @@ def days_to_verify(numbers: Mapping[date, int], verified: Mapping[date, Verified
     return [*due, *rest]
 
 
-def _read(history: History) -> _Index:
+def _read_index(history: History) -> _Index:
     try:
         index = msgspec.json.decode(read_index(history.lake, history.key("verified")) or b"{}", type=_Index)
     except msgspec.MsgspecError:

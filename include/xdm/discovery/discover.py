@@ -88,7 +88,7 @@ class Profile:
             self._limit_members()
 
     def merge(self, other: Profile) -> None:
-        """Add the counts of another profile of the same place."""
+        """Add the counts of another profile of the same property, member or item."""
         self.kinds.update(other.kinds)
         self.opaque |= other.opaque
         for name, inner in other.keys.items():
@@ -118,7 +118,7 @@ class Discovery:
     properties: dict[str, Profile] = field(default_factory=dict)
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Count raw export lines, given without their newlines."""
+        """Count the properties in lines of an export, given without their newlines; the lines may be of any day."""
         for line in lines:
             try:
                 if deeper_than(line, DEPTH_LIMIT):
@@ -132,7 +132,7 @@ class Discovery:
                 _profile(self.properties, name).add_value(value)
 
     def merge(self, other: Discovery) -> None:
-        """Add the counts of another part of the data."""
+        """Add the counts of other lines."""
         self.rows += other.rows
         self.unreadable += other.unreadable
         for name, profile in other.properties.items():

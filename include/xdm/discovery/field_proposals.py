@@ -49,7 +49,7 @@ class Proposal:
     nameless: int = 0
 
     def rows(self) -> list[dict[str, str]]:
-        """Return the mappings of all assigned fields."""
+        """Return a mapping for each assigned field, in the form of a mapping file."""
         return [
             {"sourceType": "ATTRIBUTE", "source": source, "destination": f"{TENANT}.{entry.field}"}
             for source, entry in sorted(self.assignments.fields.items())

@@ -27,7 +27,7 @@ class BoundIdentity:
 
     @property
     def namespace(self) -> str:
-        """The namespace code."""
+        """The code of the identity namespace, such as ``Email``."""
         return self.rules.namespace
 
 

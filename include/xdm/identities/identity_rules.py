@@ -115,7 +115,7 @@ class IdentityRules:
 
     @cached_property
     def format(self) -> str | None:
-        """A regular expression for the whole value, or None."""
+        """The regular expression that a whole value must match; None if the namespace has no format."""
         return FORMATS.get(self.namespace)
 
     def judge(self, text: str) -> tuple[str | None, str | None]:

@@ -43,7 +43,7 @@ class Leaf:
 
     @cached_property
     def property(self) -> str | None:
-        """The one property that the field takes unchanged, or None."""
+        """The property that the field takes as a whole, if it has this one source; otherwise None."""
         if len(self.sources) != 1 or self.parts:
             return None
         root, *steps = self.sources[0]
@@ -97,7 +97,7 @@ class CompiledMapping:
 
     @cached_property
     def read_properties(self) -> tuple[str, ...]:
-        """The properties that are read, excluding those of ``whole``."""
+        """The properties that fields, expressions and identities read, excluding those of ``whole``."""
         paths = [path for leaf in self.leaves for path in leaf.sources]
         paths += [path for leaf in self.leaves for part in leaf.parts for path in part.candidates]
         paths += self.expressions.paths if self.expressions else ()

@@ -22,7 +22,7 @@ READY = {
 
 
 def replace_tables(page: str) -> str:
-    """Return the page with its generated tables replaced."""
+    """Return the text of ``docs/mapping.md`` with current tables in place of its generated ones."""
     for name, lines in (("identity rules", _rules()), ("ready mappings", _mappings())):
         begin, end = f"<!-- {name}: generated -->", f"<!-- {name}: end -->"
         before, _, rest = page.partition(begin)

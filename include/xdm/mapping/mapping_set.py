@@ -33,7 +33,10 @@ UNMAPPED = ("mixpanel", "unmapped")
 
 @dataclass(frozen=True)
 class MappingSet:
-    """A mapping set checked against a schema. ``digest`` identifies it."""
+    """A mapping set checked against a schema.
+
+    ``digest``: of the rows, to identify the set. ``unmapped``: the field for the JSON text of unmapped properties, or None.
+    """
 
     mappings: tuple[FieldMapping, ...]
     digest: str

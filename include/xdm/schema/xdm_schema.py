@@ -68,7 +68,7 @@ class XdmSchema:
 
     @property
     def version(self) -> str:
-        """The schema's version as the registry writes it."""
+        """The schema's version in the registry, such as ``1.3``; empty if unknown."""
         return str(self.document.get("version", ""))
 
     @property
@@ -93,7 +93,7 @@ class XdmSchema:
         return ProfileUse(tuple(primary) if primary else None, str(found.get("namespace", "")))
 
     def for_profile(self, use: ProfileUse) -> XdmSchema:
-        """Return the schema of a dataset that is enabled for Profile."""
+        """Return this schema with what Profile requires of the rows of a dataset that is enabled for it."""
         primary = list(use.primary) if use.primary else None
         return XdmSchema({**self.document, PROFILE_KEY: {"primary": primary, "namespace": use.namespace}})
 
@@ -103,7 +103,7 @@ class XdmSchema:
         return NameIndex(field.dotted for field in self.root.walk() if field.path)
 
     def find(self, path: tuple[str, ...]) -> XdmField | None:
-        """Return the field at ``path`` through objects, or None."""
+        """Return the field at ``path``, or None; the path leads only through objects, not into arrays or maps."""
         here: XdmField | None = self.root
         for part in path:
             here = here.children.get(part) if here else None

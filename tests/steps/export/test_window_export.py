@@ -6,7 +6,6 @@ import gzip
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,97 +17,34 @@ from include.errors import (
     ConfigError,
     CredentialsRejected,
     ExportTooLarge,
-    LakeError,
     PipelineError,
     RedirectRefused,
-    Throttled,
     TruncatedExport,
     WrongProject,
 )
 from include.lake.lake import Lake
-from include.lake.manifest import Manifest
-from include.mixpanel.backfill_plan import Window, WindowLimits, cell_of
+from include.mixpanel.backfill_plan import Window, WindowLimits
 from include.mixpanel.export_stream import ExportStream
-from include.mixpanel.raw_file import read_lines
 from include.steps.export.backfill import backfill_plan
 from include.steps.export.step import export_partition
 from include.steps.export.window_export import FetchAhead
-from include.steps.export.window_lease import LEASE_SECONDS, WindowLease
-from include.steps.workspace import Workspace
-from tests.support.builders import SOURCE, event, line, pipeline, workspace
+from tests.steps.export.window_project import (
+    CHANGES,
+    FIRST,
+    MONTH,
+    NOW,
+    Project,
+    export,
+    exported_days,
+    lines_of,
+    place,
+    stored,
+)
+from tests.support.builders import SOURCE, event, line, pipeline
 from tests.support.export_streams import opened
 from tests.support.fake_clock import FakeClock
 
 pytestmark = pytest.mark.unit
-FIRST = date(2026, 3, 1)
-MONTH = [FIRST + timedelta(days=number) for number in range(30)]
-CHANGES: dict[str, Any] = {"start_date": "2026-03-01"}
-NOW = datetime(2026, 7, 3, tzinfo=UTC).timestamp()
-
-
-def lines_of(day: date, count: int = 3) -> list[bytes]:
-    """Events of a day, with characters that other tools take for line ends."""
-    noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
-    return [
-        line(event(time=noon + n, **{"$insert_id": f"{day}-{n}", "text": "a\u2028b"})) for n in range(count)
-    ]
-
-
-@dataclass
-class Project:
-    """A Mixpanel project: its lines by day; ``faults`` are raised by the next exports, after some lines."""
-
-    days: dict[date, list[bytes]]
-    faults: list[PipelineError | None] = field(default_factory=list)
-    asked: list[Window] = field(default_factory=list)
-    cut: bool = False
-    """The responses end in the middle of their gzip data."""
-
-    @contextmanager
-    def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[ExportStream]:
-        window = Window(from_date, to_date)
-        self.asked.append(window)
-        fault = self.faults.pop(0) if self.faults else None
-        if fault is not None:
-            raise fault
-        lines = [text for day in window.days for text in self.days.get(day, ())]
-        random.Random(1).shuffle(lines)  # rows come shard by shard
-        body = gzip.compress(b"".join(text + b"\n" for text in lines))
-        yield opened([body[:-20] if self.cut else body], Content_Encoding="gzip")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(f"file://{tmp_path}/lake")
-
-
-@pytest.fixture
-def fake_clock() -> FakeClock:
-    return FakeClock(at=NOW)
-
-
-def place(lake: Lake, day: date, clock: FakeClock, **changes: Any) -> Workspace:
-    return workspace(lake, day, clock.clock, **{**CHANGES, **changes})
-
-
-def export(
-    lake: Lake, day: date, project: Project, clock: FakeClock, run: str = "dag/run", **changes: Any
-) -> Manifest:
-    """The export of a backfill's day."""
-    return export_partition(place(lake, day, clock, **changes), SOURCE, project, ahead=FetchAhead(run))
-
-
-def stored(lake: Lake, day: date, clock: FakeClock, manifest: Manifest, scratch: Path) -> list[bytes]:
-    scratch.mkdir(parents=True, exist_ok=True)
-    return list(read_lines(place(lake, day, clock).local_files(manifest, scratch)))
-
-
-def exported_days(lake: Lake) -> list[str]:
-    return sorted({key.split("/")[1] for key in lake.keys("shop") if key.endswith("/manifest.json")})
-
-
-def lease(lake: Lake, clock: FakeClock, day: date = FIRST) -> WindowLease:
-    return WindowLease(lake, "shop", cell_of(day, FIRST, 30), clock.clock)
 
 
 @pytest.mark.parametrize("lines", [0, 1, 40])
@@ -234,112 +170,6 @@ def test_a_window_of_one_day_is_off(lake: Lake, fake_clock: FakeClock) -> None:
     assert list(lake.keys("_windows")) == []
 
 
-def test_a_run_waits_for_the_window_that_another_one_fetches_and_then_finds_its_day(
-    lake: Lake, fake_clock: FakeClock
-) -> None:
-    project = Project({day: lines_of(day) for day in MONTH})
-
-    class Slow(Project):
-        """While this export is sent, another run wants the second day."""
-
-        @contextmanager
-        def export(self, from_date: date, to_date: date, **options: Any) -> Iterator[ExportStream]:
-            with pytest.raises(Throttled, match="Another run exports days") as throttled:
-                export(lake, MONTH[1], project, fake_clock, run="dag/second")
-            assert throttled.value.wait_seconds == 30
-            with super().export(from_date, to_date, **options) as stream:
-                yield stream
-
-    slow = Slow(project.days)
-    export(lake, MONTH[0], slow, fake_clock, run="dag/first")
-    assert sum(fake_clock.slept) == 10
-    export(lake, MONTH[1], project, fake_clock, run="dag/second")
-    assert (project.asked, len(slow.asked)) == ([], 1)
-
-
-def test_the_claim_of_a_dead_process_expires_and_its_own_run_need_not_wait(
-    lake: Lake, fake_clock: FakeClock
-) -> None:
-    project = Project({day: lines_of(day) for day in MONTH})
-    held = lease(lake, fake_clock)
-    assert held.claim(held.newest(), "dag/dead") is not None
-    with pytest.raises(Throttled):
-        export(lake, MONTH[0], project, fake_clock, run="dag/other")
-    fake_clock.at += LEASE_SECONDS
-    export(lake, MONTH[0], project, fake_clock, run="dag/other")
-    assert [len(window) for window in project.asked] == [7]
-    assert held.claim(held.newest(), "dag/dead") is not None
-    export(lake, MONTH[7], project, fake_clock, run="dag/dead")
-    assert [len(window) for window in project.asked] == [7, 23]
-
-
-def test_a_retry_whose_day_was_published_before_the_kill_frees_the_other_days(
-    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = Project({day: lines_of(day) for day in MONTH})
-
-    def killed(name: str) -> None:
-        if name == "window.published":
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("include.steps.export.range_export.failpoint", killed)
-        patched.setattr("include.steps.export.window_export._end_claim", lambda *_: None)
-        export(lake, MONTH[0], project, fake_clock, run="dag/killed")
-    assert exported_days(lake) == [str(MONTH[0])]
-    with pytest.raises(Throttled):
-        export(lake, MONTH[1], project, fake_clock, run="dag/other")
-    export(lake, MONTH[0], project, fake_clock, run="dag/another")
-    with pytest.raises(Throttled):
-        export(lake, MONTH[1], project, fake_clock, run="dag/other")
-    export(lake, MONTH[0], project, fake_clock, run="dag/killed")
-    export(lake, MONTH[1], project, fake_clock, run="dag/other")
-    assert project.asked == [Window(MONTH[0], MONTH[6]), Window(MONTH[1], MONTH[7])]
-
-
-def test_the_wait_for_a_dead_process_ends_when_the_day_is_exported(lake: Lake, fake_clock: FakeClock) -> None:
-    project = Project({day: lines_of(day) for day in MONTH})
-    held = lease(lake, fake_clock)
-    assert held.claim(held.newest(), "dag/dead") is not None
-    export_partition(place(lake, MONTH[1], fake_clock), SOURCE, project)
-    export(lake, MONTH[1], project, fake_clock, run="dag/other")
-    assert fake_clock.slept == []
-
-
-def test_a_long_export_keeps_its_claim(lake: Lake, fake_clock: FakeClock) -> None:
-    held = lease(lake, fake_clock)
-    claim = held.claim(held.newest(), "dag/first")
-    assert claim is not None
-    for _ in range(50):
-        fake_clock.at += 50
-        claim.renew()
-    assert held.newest().keeps_out("dag/second", fake_clock.at)
-    assert held.claim(held.newest(), "dag/second") is not None  # only the caller decides that it may
-    assert held.newest().number == 2
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"{}",
-        b"\xff",
-        b"[]",
-        b"[" * 100_000,
-        b'{"holder":"x","until":1e300,"most_days":0,"bytes":{}}',
-        b'{"holder":"x","until":0,"most_days":1e999,"bytes":{}}',
-        b'{"holder":"x","until":0,"most_days":0,"bytes":{"2026-03-01":Infinity}}',
-    ],
-)
-def test_a_record_that_cannot_be_read_keeps_nobody_out(
-    lake: Lake, fake_clock: FakeClock, body: bytes
-) -> None:
-    lake.create("_windows/shop/2026-03-01_2026-03-30/000001.json", body)
-    project = Project({day: lines_of(day) for day in MONTH})
-    export(lake, MONTH[0], project, fake_clock)
-    assert [len(window) for window in project.asked] == [7]
-
-
 def test_a_line_without_a_day_makes_the_days_be_requested_individually(
     lake: Lake, fake_clock: FakeClock
 ) -> None:
@@ -355,14 +185,6 @@ def test_a_terminal_error_of_one_day_does_not_stop_the_others(lake: Lake, fake_c
     project = Project({day: lines_of(day) for day in MONTH}, faults=[ExportTooLarge("A line is too long.")])
     export(lake, MONTH[0], project, fake_clock)
     assert [len(window) for window in project.asked] == [7, 1]
-
-
-def test_a_throttled_request_frees_the_claim_and_keeps_the_size(lake: Lake, fake_clock: FakeClock) -> None:
-    project = Project({day: lines_of(day) for day in MONTH}, faults=[Throttled("Busy.", wait_seconds=60)])
-    with pytest.raises(Throttled):
-        export(lake, MONTH[0], project, fake_clock, run="dag/first")
-    export(lake, MONTH[0], project, fake_clock, run="dag/second")
-    assert [len(window) for window in project.asked] == [7, 7]
 
 
 def test_a_caller_can_bound_the_days(lake: Lake, fake_clock: FakeClock) -> None:
@@ -413,36 +235,6 @@ def test_an_error_of_every_day_keeps_the_windows_for_the_time_after_it(
     for day in MONTH[:7]:
         export(lake, day, project, fake_clock)
     assert [len(window) for window in project.asked] == [7, 7]
-
-
-def test_a_lake_that_does_not_accept_a_renewal_does_not_end_the_export(
-    lake: Lake, fake_clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    held = lease(lake, fake_clock)
-    claim = held.claim(held.newest(), "dag/first")
-    assert claim is not None
-    fake_clock.at += 100
-    with monkeypatch.context() as broken:
-        broken.setattr(Lake, "replace", unwritable)
-        claim.renew()
-        claim.renew()  # the lake is not tried again at once: it may take minutes to answer
-    assert held.newest().until == fake_clock.at - 100 + LEASE_SECONDS
-    fake_clock.at += 100
-    claim.renew()
-    assert held.newest().until == fake_clock.at + LEASE_SECONDS
-
-
-def unwritable(lake: Lake, key: str, body: bytes) -> None:
-    raise LakeError(f"{key} was not written.")
-
-
-def test_a_key_of_any_length_does_not_stop_the_claims(lake: Lake, fake_clock: FakeClock) -> None:
-    """With more digits than a number that is read, the next number exists for ever."""
-    lake.create(f"_windows/shop/2026-03-01_2026-03-30/{'9' * 18}.json", b"{}")
-    project = Project({day: lines_of(day) for day in MONTH})
-    export(lake, MONTH[0], project, fake_clock)
-    export(lake, MONTH[7], project, fake_clock)
-    assert [len(window) for window in project.asked] == [7, 23]
 
 
 @pytest.mark.parametrize("joint", [b"\r\n", b"\n\n \n", b"\n"])

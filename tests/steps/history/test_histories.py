@@ -241,10 +241,10 @@ def test_the_older_of_two_open_batches_continues(
     other = Loader(loader.url, Lake(f"file://{tmp_path}/other"), loader.pipeline)
     other.pipeline = other.pipeline.model_copy(update={"unmapped": "drop"})
     staged, theirs = loader.stage(DAY), other.stage(DAY)
-    send, ends = batch_upload._send, list[type[Exception]]()
+    send, ends = batch_upload._upload_files, list[type[Exception]]()
 
     def send_after_the_other(work: BatchLoader, batch: str, paths: list[Path]) -> None:
-        monkeypatch.setattr(batch_upload, "_send", send)
+        monkeypatch.setattr(batch_upload, "_upload_files", send)
         monkeypatch.setattr(OtherBatches, "require_none", lambda *a, **k: None)
         try:
             monkeypatch.setattr(OtherBatches, "require_none", require)
@@ -254,7 +254,7 @@ def test_the_older_of_two_open_batches_continues(
         send(work, batch, paths)
 
     require = OtherBatches.require_none
-    monkeypatch.setattr(batch_upload, "_send", send_after_the_other)
+    monkeypatch.setattr(batch_upload, "_upload_files", send_after_the_other)
     assert loader.ingest(DAY, staged, "ours").active == 8
     assert ends == [OpenBatchElsewhere]
     assert len(loader.active()) == len(set(loader.active())) == 8

@@ -25,15 +25,15 @@ pytestmark = pytest.mark.sandbox
 
 def test_two_writers_cannot_write_one_ledger(loaded: Recoverer, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = loaded.add_batch(f"mixpanel-aep-hostile-{DAY}-{'b' * 16}-1", [row("f" * 64, NOON)])
-    read = AepIds._read
+    read = AepIds._insert_ids
 
     def read_while_a_run_writes(self: AepIds, *arguments: Any) -> int:
-        monkeypatch.setattr(AepIds, "_read", read)
+        monkeypatch.setattr(AepIds, "_insert_ids", read)
         ledger = loaded.history(DAY).ledger(DAY)
         ledger.append(ledger.records(), "claimed", run="a run", at="now", content="", staged="")
         return read(self, *arguments)
 
-    monkeypatch.setattr(AepIds, "_read", read_while_a_run_writes)
+    monkeypatch.setattr(AepIds, "_insert_ids", read_while_a_run_writes)
     with pytest.raises(Conflict):
         loaded.adopt(batch)
     assert loaded.adopt(batch) == 4

@@ -296,6 +296,27 @@ def test_a_busy_query_service_keeps_earlier_results(
     assert asked == [1, 2, 1]
 
 
+def test_days_of_a_query_that_takes_too_long_are_all_compared_by_shorter_queries(
+    loaded: Verifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded.add_event("june-30", int(NOON.replace(month=6, day=30).timestamp()))
+    loaded.load(date(2026, 6, 30))
+    from include.aep.data_lake import QueryServiceReader
+
+    real = QueryServiceReader.fingerprints_of
+
+    def busy(self: QueryServiceReader, dataset: Any, windows: Any, **more: Any) -> Any:
+        if len(windows) > 1:
+            raise QueryServiceBusy("The query took too long.", "Later.")
+        return real(self, dataset, windows, **more)
+
+    monkeypatch.setattr(QueryServiceReader, "fingerprints_of", busy)
+    progress: list[tuple[int, int]] = []
+    found = loaded.verify(on_progress=lambda done, count: progress.append((done, count)))
+    assert [result.day for result in found.days] == [date(2026, 6, 30), DAY]
+    assert (found.is_busy, found.left, progress) == (False, 0, [(1, 2), (2, 2)])
+
+
 def test_changed_days_come_first_and_the_budget_ends_a_run(loaded: Verifier) -> None:
     days = [date(2026, 6, 10), date(2026, 6, 20), DAY]
     loaded.load(*days[:2])
@@ -355,7 +376,7 @@ def test_the_counts_equal_those_of_the_sets(
         insert_ids(db, "expected", iter(ledger))
         insert_ids(db, "actual", iter(own), "true")
         insert_ids(db, "actual", iter((key, "Z") for key, _ in other), "false")
-        found = compare._result(db, DAY, "true")
+        found = compare._count_differences(db, DAY, "true")
     wanted, held = {key for key, _ in ledger}, {key for key, _ in own}
     foreign = [key for key, _ in other if key in wanted]
     rows = Counter([key for key, _ in own] + foreign)

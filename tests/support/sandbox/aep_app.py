@@ -31,6 +31,7 @@ from mixpanel_aep_sandbox.core.path_parameters import register_key_converter
 from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.ims import routes as ims
+from tests.support.sandbox.json_types import JsonObject
 
 FULL = "application/vnd.adobe.xed-full+json; version=1"
 RAW = "application/vnd.adobe.xed+json; version=1"
@@ -80,7 +81,7 @@ class AepApp:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """Return the AEP sandbox that it calls, as stored."""
+        """Return the state of the AEP sandbox that this client calls."""
         return AepSandboxScope(self.state, DEMO_ORG, self.headers["x-sandbox-name"])
 
     def token(self, **form: str) -> str:
@@ -95,12 +96,12 @@ class AepApp:
         assert response.status_code < 300, (response.status_code, response.text)
         return response.json() if response.content else None
 
-    def field_group(self, fields: dict[str, Any] | None = None, title: str = "Fields") -> dict[str, Any]:
+    def field_group(self, fields: JsonObject | None = None, title: str = "Fields") -> JsonObject:
         return dict(
             self.ok("POST", f"{REGISTRY}/tenant/fieldgroups", json=field_group(fields or FIELDS, title))
         )
 
-    def schema(self, *refs: str, title: str = "Events", of: str = EXPERIENCE_EVENT) -> dict[str, Any]:
+    def schema(self, *refs: str, title: str = "Events", of: str = EXPERIENCE_EVENT) -> JsonObject:
         body = {"title": title, "type": "object", "allOf": [{"$ref": ref} for ref in (of, *refs)]}
         return dict(self.ok("POST", f"{REGISTRY}/tenant/schemas", json=body))
 
@@ -153,17 +154,17 @@ class AepApp:
     def act(self, batch: str, action: str) -> Response:
         return self.request("POST", f"{IMPORT}/batches/{batch}", params={"action": action})
 
-    def batch(self, batch: str) -> dict[str, Any]:
+    def batch(self, batch: str) -> JsonObject:
         return dict(self.ok("GET", f"{CATALOG}/batches/{batch}")[batch])
 
-    def load(self, dataset: str, content: bytes, file_format: str = "json", **more: Any) -> dict[str, Any]:
+    def load(self, dataset: str, content: bytes, file_format: str = "json", **more: Any) -> JsonObject:
         """Create one batch of one file, and wait for its end."""
         batch = self.create(dataset, file_format, **more)
         assert self.put(batch, dataset, content).status_code == 201
         assert self.act(batch, "COMPLETE").status_code == 200
         return self.ended(batch)
 
-    def ended(self, batch: str) -> dict[str, Any]:
+    def ended(self, batch: str) -> JsonObject:
         for _ in range(500):
             body = self.batch(batch)
             if body["status"] not in ("loaded", "staging", "processing", "staged"):
@@ -175,12 +176,12 @@ class AepApp:
         text = self.http.get("/_sandbox/aep/active", params={"dataset": dataset}).text
         return [json.loads(line)["_id"] for line in text.split("\n")[:-1]]
 
-    def rows(self, dataset: str) -> list[dict[str, Any]]:
+    def rows(self, dataset: str) -> list[JsonObject]:
         text = self.http.get("/_sandbox/aep/rows", params={"dataset": dataset, "limit": "1000"}).text
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
-def field_group(fields: dict[str, Any], title: str = "Fields") -> dict[str, Any]:
+def field_group(fields: JsonObject, title: str = "Fields") -> JsonObject:
     return {
         "title": title,
         "type": "object",
@@ -192,13 +193,13 @@ def field_group(fields: dict[str, Any], title: str = "Fields") -> dict[str, Any]
     }
 
 
-def row(key: str = "1", **fields: Any) -> dict[str, Any]:
+def row(key: str = "1", **fields: object) -> JsonObject:
     """Return an event in XDM, with these fields of the tenant."""
-    body: dict[str, Any] = {"_id": f"id{key}", "timestamp": "2024-05-01T10:00:00.123Z"}
+    body: JsonObject = {"_id": f"id{key}", "timestamp": "2024-05-01T10:00:00.123Z"}
     return {**body, "_acmesandbox": fields} if fields else body
 
 
-def lines(*rows: dict[str, Any]) -> bytes:
+def lines(*rows: JsonObject) -> bytes:
     return b"".join(json.dumps(each).encode() + b"\n" for each in rows)
 
 

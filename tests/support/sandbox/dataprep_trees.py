@@ -1,10 +1,9 @@
-"""Converts trees to text, with brackets wherever they may be needed; and generates trees."""
+"""Generates trees of expressions, and writes a tree as text, with brackets wherever they may be needed."""
 
 from __future__ import annotations
 
 import string
 from decimal import Decimal
-from typing import Any
 
 from hypothesis import strategies as st
 
@@ -67,7 +66,7 @@ def _list(nodes: tuple[Node, ...]) -> str:
     return ", ".join(map(_inner, nodes))
 
 
-def _constant(value: Any) -> str:
+def _constant(value: object) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if isinstance(value, Decimal):
@@ -106,7 +105,7 @@ LEAVES = st.one_of(
 )
 
 
-def _larger(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def _larger(parts: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     several = st.lists(parts, max_size=3).map(tuple)
     return st.one_of(
         st.builds(Member, parts, _NAMES),

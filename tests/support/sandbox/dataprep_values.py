@@ -1,4 +1,4 @@
-"""One expression, one row, one value, for the tests of the language."""
+"""Evaluates one expression for one row, for the tests of the language."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ NOW = 1571850624571
 ALL = Options(destination_functions=True)
 
 
-def value_of(expression: str, **row: Any) -> Any:
-    """The value as JSON. Raises ExpressionError."""
+def value_of(expression: str, **row: object) -> Any:
+    """Return the value of an expression as JSON.
+
+    Raises:
+        ExpressionError: the expression fails for this row.
+    """
     return plain(evaluate(compiled(expression, ALL), Scope(row, lambda: NOW, ALL)))

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from mixpanel_aep_sandbox import demo_data as data
 from tests.support.sandbox.http_client import Sandbox
+from tests.support.sandbox.json_types import JsonObject
 from tests.support.sandbox.raw_socket import RawResponse, ask
 
 HOSTILE, SHOP, NEW = data.HOSTILE_PROJECT_ID, data.SHOP_PROJECT_ID, 4000001
@@ -27,7 +28,7 @@ def arrived(
     return ask(sandbox, target, seconds=seconds, headers=headers)
 
 
-def event(name: str = "E", at: str | int = f"{DAY}T10:00:00Z", **properties: Any) -> dict[str, Any]:
+def event(name: str = "E", at: str | int = f"{DAY}T10:00:00Z", **properties: object) -> JsonObject:
     return {"event": name, "at": at, "properties": properties}
 
 
@@ -35,7 +36,7 @@ def names(found: RawResponse) -> list[str]:
     return [json.loads(line)["event"] for line in found.lines]
 
 
-def properties(found: RawResponse) -> list[dict[str, Any]]:
+def properties(found: RawResponse) -> list[JsonObject]:
     return [json.loads(line)["properties"] for line in found.lines]
 
 

@@ -11,6 +11,7 @@ import requests
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT
 from mixpanel_aep_sandbox.client import AepSandbox
+from tests.support.sandbox.json_types import JsonObject
 
 FLOW = "/data/foundation/flowservice"
 MAPPING_SETS = "/data/foundation/conversion/mappingSets"
@@ -52,16 +53,16 @@ class Client(AepSandbox):
     """One caller; ``ok`` and ``refused`` send a request and check its response."""
 
     def ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Like ``request``, whatever the answer is."""
+        """Send a request and return its response, whatever its status."""
         options["headers"] = self.headers(**options.get("headers", {}))
         return self._session.request(method, self.url + path, timeout=30, **options)
 
-    def ok(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+    def ok(self, method: str, path: str, body: object = None, **options: Any) -> Any:
         answer = self.request(method, path, json=body, **options)
         return answer.json() if answer.content else None
 
-    def refused(self, method: str, path: str, body: Any = None, **options: Any) -> str:
-        """The code of a refusal in the Flow Service's own shape, such as ``1403-400``."""
+    def refused(self, method: str, path: str, body: object = None, **options: Any) -> str:
+        """Send a request that must be refused; return the code of the Flow Service's error, such as ``1403-400``."""
         answer = self.ask(method, path, json=body, **options)
         reported = answer.json()
         code = str(reported["type"]).removeprefix("https://ns.adobe.com/aep/errors/FLOW-")
@@ -70,14 +71,14 @@ class Client(AepSandbox):
         assert reported["report"]["request-id"] == answer.headers["x-request-id"]
         return code
 
-    def item(self, path: str) -> dict[str, Any]:
+    def item(self, path: str) -> JsonObject:
         (found,) = self.ok("GET", f"{FLOW}{path}")["items"]
         return dict(found)
 
     def connection(self, **params: str) -> str:
         return str(self.ok("POST", f"{FLOW}/connections", self.connection_body(**params))["id"])
 
-    def connection_body(self, **params: str) -> dict[str, Any]:
+    def connection_body(self, **params: str) -> JsonObject:
         account = {"username": data.SERVICE_ACCOUNT, "password": data.SERVICE_ACCOUNT_SECRET}
         return {
             "name": "Mixpanel base connection",
@@ -91,7 +92,7 @@ class Client(AepSandbox):
 
     def source_body(
         self, base: str, project: int | str = data.ADOBE_PROJECT_ID, zone: str = ZONE
-    ) -> dict[str, Any]:
+    ) -> JsonObject:
         return {
             "name": "Mixpanel source connection",
             "description": "Mixpanel source connection",
@@ -102,8 +103,8 @@ class Client(AepSandbox):
         }
 
     def schema(self, title: str = "Mixpanel") -> str:
-        """An ExperienceEvent schema with the eleven fields."""
-        fields: dict[str, Any] = {name: {"type": kind, "title": name} for name, kind in MAPPED.items()}
+        """Create an ExperienceEvent schema with the eleven fields of the tutorial; return its ``$id``."""
+        fields: JsonObject = {name: {"type": kind, "title": name} for name, kind in MAPPED.items()}
         for field in fields.values():
             if field["type"] == "integer":
                 field |= {"minimum": -9007199254740992, "maximum": 9007199254740992}
@@ -112,7 +113,7 @@ class Client(AepSandbox):
     def target(self, dataset: str, spec: dict[str, str] = MIXPANEL_SPEC) -> str:
         return str(self.ok("POST", f"{FLOW}/targetConnections", self.target_body(dataset, spec))["id"])
 
-    def target_body(self, dataset: str, spec: dict[str, str] = MIXPANEL_SPEC) -> dict[str, Any]:
+    def target_body(self, dataset: str, spec: dict[str, str] = MIXPANEL_SPEC) -> JsonObject:
         return {
             "name": "{Mixpanel} Target Connection",
             "description": "{Mixpanel} Target Connection",
@@ -121,8 +122,8 @@ class Client(AepSandbox):
             "params": {"dataSetId": dataset},
         }
 
-    def mapping(self, schema: str, *more: dict[str, Any]) -> str:
-        """The tutorial's mapping set, and more."""
+    def mapping(self, schema: str, *more: JsonObject) -> str:
+        """Create the tutorial's mapping set with ``more`` mappings; return its id."""
         first = {"name": "distinct_id", "description": "Mixpanel"}
         mappings = [
             {
@@ -142,7 +143,7 @@ class Client(AepSandbox):
         }
         return str(self.ok("POST", MAPPING_SETS, body)["id"])
 
-    def flow_body(self, source: str, target: str, mapping: str, **schedule: Any) -> dict[str, Any]:
+    def flow_body(self, source: str, target: str, mapping: str, **schedule: object) -> JsonObject:
         return {
             "name": "{Mixpanel} dataflow",
             "description": "{Mixpanel} dataflow",
@@ -153,21 +154,21 @@ class Client(AepSandbox):
             "scheduleParams": schedule or {"startTime": "1625040887", "frequency": "minute", "interval": 15},
         }
 
-    def chain(self, *more: dict[str, Any], project: int | str = data.ADOBE_PROJECT_ID) -> dict[str, Any]:
-        """Everything that a dataflow needs: its body with a one-time schedule, ready to be sent."""
+    def chain(self, *more: JsonObject, project: int | str = data.ADOBE_PROJECT_ID) -> JsonObject:
+        """Create everything that a dataflow needs; return the body of the dataflow with a one-time schedule."""
         schema = self.schema()
         target = self.target(self.add_dataset(schema=schema))
         source = self.source(self.connection(), project)
         mapping = self.mapping(schema, *(more or COMPLETED))
         return self.flow_body(source, target, mapping, startTime="1625040887", frequency="once")
 
-    def flow(self, body: dict[str, Any]) -> str:
+    def flow(self, body: JsonObject) -> str:
         return str(self.ok("POST", f"{FLOW}/flows", body)["id"])
 
-    def runs(self, flow: str) -> list[dict[str, Any]]:
+    def runs(self, flow: str) -> list[JsonObject]:
         return list(self.ok("GET", f"{FLOW}/runs", params={"property": f"flowId=={flow}"})["items"])
 
-    def preview(self, dataset: str) -> list[dict[str, Any]]:
+    def preview(self, dataset: str) -> list[JsonObject]:
         return list(self.ok("GET", f"{EXPORT}/datasets/{dataset}/preview")["data"])
 
     def explore(self, connection: str, **given: Any) -> requests.Response:

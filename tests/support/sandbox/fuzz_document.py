@@ -1,4 +1,4 @@
-"""The document with marks where ids of resources belong, and a sandbox that replaces the marks."""
+"""The sandbox's OpenAPI document with marks in place of resource ids, and a sandbox that replaces the marks with ids."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mixpanel_aep_sandbox.aep.core.constants import DEMO_SECRET_SCOPE
 from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
 from mixpanel_aep_sandbox.openapi import METHODS, document
 from tests.support.sandbox.fuzz_resources import BODIES, NAMED, PLACES, SEEDS, the
+from tests.support.sandbox.json_types import JsonObject
 
 _MARK = the("")
 _GATEWAYS = ("x-sandbox-name", "x-sandbox-id", "x-request-id")
@@ -76,7 +77,7 @@ def kinds(path: str) -> Iterator[tuple[str, str | None]]:
         yield name, next(known, None)
 
 
-def with_marks() -> dict[str, Any]:
+def with_marks() -> JsonObject:
     """Return the document, with marks for the path parameters, and with valid bodies as examples."""
     whole = _with_hidden_examples(copy.deepcopy(document()))
     for path, item in whole["paths"].items():
@@ -106,7 +107,7 @@ def _with_hidden_examples(value: Any) -> Any:
 
 
 def _hidden(value: Any) -> Any:
-    """An example whose ``$ref`` must not be read as a reference of the document."""
+    """Return an example whose ``$ref`` must not be read as a reference of the document."""
     if isinstance(value, dict):
         return {_MARK + key if key == "$ref" else key: _hidden(each) for key, each in value.items()}
     return [_hidden(each) for each in value] if isinstance(value, list) else value
@@ -128,14 +129,14 @@ def _accepted() -> dict[str, list[str]]:
     return found
 
 
-def _marked(parameter: dict[str, Any], stands_for: dict[str, str | None]) -> dict[str, Any]:
+def _marked(parameter: JsonObject, stands_for: dict[str, str | None]) -> JsonObject:
     kind = stands_for.get(parameter["name"]) if parameter["in"] == "path" else None
     if parameter["name"] == "If-Match":
         return {**parameter, "schema": {"const": "*"}}
     return {**parameter, "schema": {"enum": [_MARK + kind]}} if kind else parameter
 
 
-def _resolved(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+def _resolved(whole: JsonObject, part: JsonObject) -> JsonObject:
     if "$ref" in part:
         return dict(whole["components"]["parameters"][part["$ref"].rpartition("/")[2]])
     return part

@@ -233,7 +233,7 @@ def _secret(seeded: FuzzDocument) -> str:
 
 
 def _namespace(seeded: FuzzDocument) -> str:
-    """With the code of the document's example: a PUT does not change it."""
+    """Create a namespace with the code in the document's example, because a PUT cannot change the code; return its id."""
     seeded.aep.add_namespace("Loyalty")
     return str(seeded.aep.request("GET", NAMESPACES).json()[-1]["id"])
 

@@ -12,12 +12,13 @@ import requests
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.core.server import SandboxServer
 from mixpanel_aep_sandbox.core.state import SandboxState
+from tests.support.sandbox.json_types import JsonObject
 
 ACCOUNT = (data.SERVICE_ACCOUNT, data.SERVICE_ACCOUNT_SECRET)
 
 
 class Sandbox:
-    """A client of the running server."""
+    """A client of a running sandbox."""
 
     def __init__(self, server: SandboxServer) -> None:
         self.url = server.url
@@ -27,7 +28,7 @@ class Sandbox:
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.session.get(self.url + path, timeout=20, **options)
 
-    def control(self, path: str, body: Any = None, method: str = "POST") -> Any:
+    def control(self, path: str, body: object = None, method: str = "POST") -> Any:
         """Send a request to the control plane that must succeed, and return its JSON."""
         answer = self.session.request(method, f"{self.url}/_sandbox{path}", json=body, timeout=20)
         assert answer.status_code == 200, answer.text
@@ -47,19 +48,19 @@ class Sandbox:
         assert not answer.content or answer.content.endswith(b"\n")
         return answer.content.split(b"\n")[:-1]
 
-    def project(self, project: int, **fields: Any) -> None:
+    def project(self, project: int, **fields: object) -> None:
         self.control("/mixpanel/projects", {"id": project, **fields})
 
-    def add(self, project: int, *events: dict[str, Any], **body: Any) -> Any:
+    def add(self, project: int, *events: JsonObject, **body: object) -> Any:
         return self.control(f"/mixpanel/projects/{project}/events", {"events": list(events), **body})
 
-    def fault(self, action: dict[str, Any], **fault: Any) -> str:
+    def fault(self, action: JsonObject, **fault: Any) -> str:
         return str(self.control("/faults", {"action": action, **fault})["id"])
 
-    def transcript(self, **query: Any) -> list[dict[str, Any]]:
+    def transcript(self, **query: Any) -> list[JsonObject]:
         return list(self.get("/_sandbox/transcript", params=query).json()["entries"])
 
-    def returned(self, **query: Any) -> list[dict[str, Any]]:
+    def returned(self, **query: Any) -> list[JsonObject]:
         text = self.get("/_sandbox/mixpanel/returned", params=query).content
         return [json.loads(line) for line in text.split(b"\n")[:-1]]
 

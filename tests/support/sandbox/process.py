@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def process(state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A sandbox in a separate process, and its address."""
+    """Start a sandbox in a separate process; yield the process and its address."""
     command = [sys.executable, "-m", "mixpanel_aep_sandbox", "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         try:

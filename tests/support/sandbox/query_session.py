@@ -10,11 +10,11 @@ import psycopg
 
 from mixpanel_aep_sandbox.client import AepSandbox
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def connect(aep: AepSandbox, **other: Any) -> Connection:
-    """``other``: libpq's parameters that differ from those of AEP."""
+    """Open a session; ``other``: parameters of libpq that replace those of AEP."""
     place = aep.query_parameters()
     given = {
         "host": place["host"],
@@ -29,11 +29,11 @@ def connect(aep: AepSandbox, **other: Any) -> Connection:
 
 
 class BackgroundQuery:
-    """A query in a thread: ``result`` or ``error`` once it has ended."""
+    """A query that runs in a thread; when it has ended, ``result`` or ``error`` is set."""
 
     def __init__(self, session: Connection, query: str = "select 1") -> None:
         self._session, self._query = session, query
-        self.result: list[tuple[Any, ...]] | None = None
+        self.result: list[tuple[object, ...]] | None = None
         self.error: psycopg.Error | None = None
         self._thread = threading.Thread(target=self._ask, daemon=True)
         self._thread.start()
@@ -45,14 +45,14 @@ class BackgroundQuery:
             self.error = error
 
     def end(self) -> BackgroundQuery:
-        """Wait for it."""
+        """Wait until the query has ended."""
         self._thread.join(30)
         assert not self._thread.is_alive(), "the query has not ended"
         return self
 
 
 def await_queries(aep: AepSandbox, **wanted: int) -> None:
-    """Wait until there are so many ``sessions``, ``running`` and ``waiting`` queries."""
+    """Wait until the server has exactly these numbers of ``sessions``, ``running`` and ``waiting`` queries."""
     deadline = time.monotonic() + 30
     while True:
         counts = aep.control("GET", "/aep/queries")

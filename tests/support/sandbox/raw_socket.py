@@ -12,7 +12,7 @@ from tests.support.sandbox.http_client import ACCOUNT, Sandbox
 
 
 class RawResponse(NamedTuple):
-    """What came over the wire, and how it ended: ``whole``, ``cut``, ``inside`` (a chunk), ``reset``, ``open``, ``closed``.
+    """The received bytes, and how the connection ended: ``whole``, ``cut``, ``inside`` (a chunk), ``reset``, ``open``, ``closed``.
 
     ``open``: in silence; ``closed``: with the connection, so that a truncation cannot be detected.
     """
@@ -28,7 +28,7 @@ class RawResponse(NamedTuple):
 
 
 def ask(sandbox: Sandbox, target: str, *, seconds: float = 5, headers: str = "") -> RawResponse:
-    """A GET as the demo account, read to the end of the connection, or of patience."""
+    """Send a GET as the demo account; read until the connection ends or the time is up."""
     basic = requests.auth._basic_auth_str(*ACCOUNT)
     head = f"host: x\r\nauthorization: {basic}\r\nconnection: close\r\n{headers}\r\n"
     parts = urlsplit(sandbox.url)

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from tests.support.sandbox.http_client import Sandbox
+from tests.support.sandbox.json_types import JsonObject
 
 NEW = 4000007
 
@@ -28,11 +29,11 @@ def post(sandbox: Sandbox, path: str, **options: Any) -> requests.Response:
     return sandbox.session.post(sandbox.url + path, timeout=20, **options)
 
 
-def event(name: str = "Sign up", **properties: Any) -> dict[str, Any]:
+def event(name: str = "Sign up", **properties: object) -> JsonObject:
     given = {"token": TOKEN, "distinct_id": "ann", "time": NOW_S - 60, "$insert_id": "id-1", **properties}
     return {"event": name, "properties": {key: value for key, value in given.items() if value is not ...}}
 
 
-def exported(sandbox: Sandbox, *days: str) -> list[dict[str, Any]]:
+def exported(sandbox: Sandbox, *days: str) -> list[JsonObject]:
     first, last = (*days, "2026-07-02", "2026-07-02")[:2]
     return [json.loads(line) for line in sandbox.lines(NEW, first, last if days[1:] else first)]

@@ -1,4 +1,4 @@
-"""Batches under a frozen clock."""
+"""Batches in a sandbox whose clock only tests advance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from tests.support.sandbox.aep_app import AepApp, lines, row
+from tests.support.sandbox.json_types import JsonObject
 
 NOON = 1_750_000_000.0
 
@@ -15,7 +16,7 @@ def stop(aep: AepApp, at: float = NOON) -> None:
     aep.headers["Authorization"] = f"Bearer {aep.token()}"
 
 
-def settings(aep: AepApp, **body: Any) -> dict[str, Any]:
+def settings(aep: AepApp, **body: object) -> JsonObject:
     response = aep.http.post("/_sandbox/aep/settings", json=body)
     assert response.status_code == 200, response.text
     return dict(response.json())

@@ -1,4 +1,4 @@
-"""Hooks build clients and mask secrets, operators defer and translate errors, the trigger only polls."""
+"""Operators defer and report, the trigger only polls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import re
 import runpy
 import time
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,20 +22,12 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from include.clock import SYSTEM_CLOCK
-from include.config.loader import load_pipeline
 from include.config.model import Pipeline
-from include.errors import AccessDenied, ConfigError, Conflict, Terminal, Throttled, Transient
+from include.errors import AccessDenied, Throttled
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.steps.ingest.step import IngestResult
 from include.steps.workspace import Workspace
-from mixpanel_aep import hooks
-from mixpanel_aep.context import partition_of, requested_refresh, should_replace
-from mixpanel_aep.errors import FailNow, TryAgain, translate_errors
-from mixpanel_aep.hooks.aep import AepHook
-from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from mixpanel_aep.operators.base import day_run
 from mixpanel_aep.operators.clean import CleanOperator
 from mixpanel_aep.operators.export import MixpanelExportOperator
 from mixpanel_aep.operators.ingest import AepIngestOperator, dataset_asset
@@ -44,10 +37,9 @@ from mixpanel_aep.operators.reconcile import (
 )
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
-from tests.airflow.connections import connection_variables
-from tests.airflow.task_context import FakeTaskInstance
+from tests.airflow.connections import connected_sandbox
 from tests.airflow.task_context import task_context as context
-from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
+from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)
@@ -55,110 +47,9 @@ PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with quick_sandbox(tmp_path / "sandbox") as server:
-        for name, value in connection_variables(server.url).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", f"file://{tmp_path}/lake")
-        yield server.url
-
-
-def test_the_connection_tests_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ok, sentence = MixpanelHook("mixpanel_adobe_tutorial").test_connection()
-    assert ok
-    assert "America/Los_Angeles" in sentence
-    ok, sentence = AepHook("aep_default").test_connection()
-    assert ok
-    assert "'prod'" in sentence
-    monkeypatch.setenv(
-        "AIRFLOW_CONN_AEP_DEFAULT",
-        connection_variables(url)["AIRFLOW_CONN_AEP_DEFAULT"].replace("not-real", "wrong"),
-    )
-    ok, sentence = AepHook("aep_default").test_connection()
-    assert not ok
-    assert "wrong-0001" not in sentence
-    assert "\n" not in sentence
-
-
-@pytest.mark.parametrize("hook", [MixpanelHook("mixpanel_shop"), AepHook("aep_default")])
-def test_the_connection_tests_fail_fast_on_a_closed_port_and_name_it(
-    hook: MixpanelHook | AepHook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in connection_variables("http://127.0.0.1:1").items():
-        monkeypatch.setenv(name, value)
-    waits: list[float] = []
-    monkeypatch.setitem(vars(SYSTEM_CLOCK), "sleep", waits.append)
-    ok, sentence = hook.test_connection()
-    assert not ok
-    assert "(ConnectionError at 127.0.0.1:1)" in sentence
-    assert len(waits) == 1
-
-
-def test_every_secret_is_masked_at_once(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    masked: list[str] = []
-    monkeypatch.setattr(hooks.aep, "mask_secret", masked.append)
-    monkeypatch.setattr(hooks.mixpanel, "mask_secret", masked.append)
-    AepHook("aep_default").get_conn().registry.tenant_id()
-    MixpanelHook("mixpanel_shop").settings()
-    assert "demo-secret-not-real-0001" in masked
-    assert "demo-secret-not-real-0000" in masked
-    assert any(len(secret) > 20 and "demo" not in secret for secret in masked), "the bearer token"
-
-
-@pytest.mark.parametrize(
-    ("key", "conf", "says"),
-    [
-        (None, None, "no partition"),
-        ("2026-13-01", None, "is not a valid day"),
-        ("2026-07-01", {"partition": "x", "sql": "drop"}, "unknown keys: partition, sql"),
-    ],
-)
-def test_a_run_without_a_day_is_refused_with_a_sentence(key, conf, says) -> None:
-    with pytest.raises(ConfigError, match=says):
-        partition_of(context(key, conf))
-
-
-@pytest.mark.parametrize("conf", [None, {}, {"partition_date": None}, {"partition_date": "2026-07-01"}])
-def test_the_partition_is_the_key_or_the_conf(conf: dict[str, Any] | None) -> None:
-    assert partition_of(context("2026-07-01", conf)) == DAY
-    assert partition_of(context(None, {"partition_date": "2026-07-01"})) == DAY
-
-
-def test_a_contradicting_key_and_partition_date_are_refused_with_both_days() -> None:
-    asked = context("2026-07-01", {"partition_date": "2026-06-30"})
-    with pytest.raises(ConfigError) as refused:
-        partition_of(asked)
-    assert "partition key 2026-07-01" in str(refused.value)
-    assert "partition_date is 2026-06-30" in str(refused.value)
-    with pytest.raises(AirflowFailException, match="partition_date is 2026-06-30"):
-        MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(asked)
-
-
-def test_a_run_of_a_day_after_the_end_date_is_refused(url: str) -> None:
-    with pytest.raises(AirflowFailException, match="Partition 2026-08-01 is after the end_date 2026-07-31"):
-        MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"]).execute(context("2026-08-01"))
-
-
-def test_a_retry_keeps_its_refresh_id_and_a_cleared_task_gets_a_new_one() -> None:
-    asked = {"export_again": True}
-    first = requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4)))
-    assert requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=4))) == first
-    assert requested_refresh(context(conf=asked, ti=FakeTaskInstance(max_tries=5))) != first
-
-
-@pytest.mark.parametrize(
-    ("error", "becomes"),
-    [
-        (Terminal("a."), FailNow),
-        (Transient("a."), TryAgain),
-        (Conflict("a."), TryAgain),
-    ],
-)
-def test_only_errors_that_may_pass_are_retried(error, becomes) -> None:
-    with pytest.raises(becomes) as raised, translate_errors():
-        raise error
-    assert type(raised.value) is becomes
-    assert isinstance(raised.value, AirflowFailException) is isinstance(error, Terminal)
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with connected_sandbox(tmp_path, monkeypatch) as address:
+        yield address
 
 
 @time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)
@@ -174,22 +65,6 @@ def test_a_day_that_has_not_ended_is_refused_at_once(url: str) -> None:
     operator = MixpanelExportOperator(task_id="export", pipeline=PIPELINES["hostile"])
     with pytest.raises(AirflowFailException, match="Partition 2026-07-01 has not ended in UTC"):
         operator.execute(context())
-
-
-def test_the_day_of_a_pipeline_knows_those_of_other_connections_to_its_aep_sandbox(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_AEP_OTHER", connection_variables(url)["AIRFLOW_CONN_AEP_DEFAULT"])
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    text = (PROJECT / "include/pipelines/hostile.yaml").read_text()
-    for name, conn_id in {"own": "aep_default", "other": "aep_other", "unread": "aep_missing"}.items():
-        mine = text.replace("aep_default", conn_id).replace("Hostile Events", f"{name} Events")
-        (folder / f"{name}.yaml").write_text(mine)
-    pipeline = load_pipeline(folder / "own.yaml")
-    workspace = Workspace.of(Lake(f"file://{tmp_path}/lake"), pipeline, DAY)
-    found = day_run(pipeline, workspace, "dag/run", backfill=True).neighbours()
-    assert ([each.name for each in found.pipelines], found.unread) == (["other"], ("unread",))
 
 
 def test_an_exhausted_budget_defers(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,19 +176,6 @@ def test_one_asset_represents_one_dataset() -> None:
     assert len(assets) == len(PIPELINES)
 
 
-def test_an_unexpected_error_is_reported_by_type_and_place_without_row_values(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    value = "kari@example.com"
-    with (
-        pytest.raises(AirflowException, match="A defect of mixpanel-aep: ValueError") as raised,
-        translate_errors(),
-    ):
-        int(value)
-    assert "kari" not in caplog.text + str(raised.value)
-    assert "test_hooks_and_operators" in caplog.text
-
-
 def reconcile_dag(pipeline: Pipeline) -> Any:
     """Return the reconcile DAG of a pipeline without a file."""
     return runpy.run_path(str(PROJECT / "dags/mixpanel_aep_reconcile.py"))["build"](pipeline)
@@ -381,15 +243,6 @@ def test_ingest_reports_the_rows_of_forgotten_people_that_aep_still_has(
     ]
 
 
-@pytest.mark.parametrize(
-    "conf", [{"reprocess": "all"}, {"reprocess": 1}, {"export_again": "yes"}, {"replace": True}]
-)
-def test_an_invalid_conf_is_refused(conf: dict[str, Any]) -> None:
-    asked = context(conf=conf)
-    with pytest.raises(ConfigError, match="This run's"):
-        (partition_of(asked), should_replace(asked), requested_refresh(asked))
-
-
 def test_a_lake_that_forbids_deletions_skips_cleaning_unless_the_pipeline_requires_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,20 +270,3 @@ def test_a_lake_that_forbids_deletions_skips_cleaning_unless_the_pipeline_requir
         assert Lake(lake).has(key)
         assert clean(asked)["counts"]["removed_reports"] == 1
     assert not Lake(lake).has(key)
-
-
-def test_options_of_a_run_are_read_from_its_conf() -> None:
-    assert (should_replace(context()), requested_refresh(context())) == (False, None)
-    asked = context(conf={"reprocess": "replace", "export_again": True})
-    assert (partition_of(asked), should_replace(asked), requested_refresh(asked)) == (DAY, True, "d/r/4")
-
-
-@pytest.mark.parametrize(("run_type", "ahead"), [("backfill", True), ("scheduled", False), ("manual", False)])
-def test_only_a_run_of_a_backfill_exports_other_days_too(
-    url: str, tmp_path: Path, run_type: str, ahead: bool
-) -> None:
-    pipeline = PIPELINES["hostile"]
-    operator = MixpanelExportOperator(task_id="export", pipeline=pipeline)
-    place = Workspace.of(Lake(f"file://{tmp_path}/lake"), pipeline, date(2026, 7, 1))
-    steps = operator.steps(place, context(run_type=run_type))
-    assert (steps.ahead is not None) is ahead
