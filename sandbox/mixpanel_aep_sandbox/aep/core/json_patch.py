@@ -20,7 +20,7 @@ def json_patch(document: JsonObject, operations: object) -> JsonObject:
     """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
-    patched: Any = copy.deepcopy(document)
+    patched: object = copy.deepcopy(document)
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise problem(400, "A JSON Patch operation needs op and path.")
@@ -47,7 +47,7 @@ def deep_merge(base: object, change: object) -> Any:
     return merged
 
 
-def _apply(document: object, operation: JsonObject) -> Any:
+def _apply(document: object, operation: JsonObject) -> object:
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:
@@ -100,7 +100,7 @@ def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
     return int(part)
 
 
-def _add_value(document: object, tokens: list[str], value: object) -> Any:
+def _add_value(document: object, tokens: list[str], value: object) -> object:
     if not tokens:
         return value
     parent = _find(document, tokens[:-1])

@@ -144,7 +144,7 @@ class Mapper:
             return [((), column.mapping.source)]
         return [((), evaluate(column.expression, Scope(row, self._now, self._options)))]
 
-    def _convert(self, value: Value, column: _Column) -> Any:
+    def _convert(self, value: Value, column: _Column) -> object:
         if value is None:
             return None
         if column.field is None:

@@ -39,7 +39,7 @@ def keep_matching(
     return [{name: body[name] for name in shown if name in body} for body in found] if shown else found
 
 
-def values_at(body: object, path: str) -> Iterator[Any]:
+def values_at(body: object, path: str) -> Iterator[object]:
     """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")

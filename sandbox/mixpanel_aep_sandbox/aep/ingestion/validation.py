@@ -35,7 +35,7 @@ def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) 
     }
 
 
-def _or_default(scope: AepSandboxScope, value: object) -> Any:
+def _or_default(scope: AepSandboxScope, value: object) -> object:
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 

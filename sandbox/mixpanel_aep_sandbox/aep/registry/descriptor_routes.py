@@ -69,7 +69,7 @@ def _list(call: Call, bodies: list[JsonObject]) -> Response:
     return JSONResponse(by_type)
 
 
-def _shaped(body: JsonObject, shape: str) -> Any:
+def _shaped(body: JsonObject, shape: str) -> object:
     return {"id": body["@id"], "link": f"/tenant/descriptors/{body['@id']}", "full": body}[shape]
 
 

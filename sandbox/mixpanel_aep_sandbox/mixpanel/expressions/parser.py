@@ -168,7 +168,7 @@ def _unquote(token: str) -> str:
         raise WhereError("a string has an unknown escape") from error
 
 
-def _number(token: str) -> Any:
+def _number(token: str) -> object:
     number = values.to_number(token)
     if number is values.UNDEFINED:
         raise WhereError("a number is too large")
@@ -188,7 +188,7 @@ def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
 
 
 def _signed(node: Node, signs: list[Callable[[Any], Any]]) -> Node:
-    def signed(event: Mapping[str, Any]) -> Any:
+    def signed(event: Mapping[str, Any]) -> object:
         value = node(event)
         for sign in signs:
             value = sign(value)

@@ -23,7 +23,7 @@ _LARGEST = 10**_MOST_DIGITS
 UNDEFINED: Final = _Undefined()
 
 
-def look_up(event: Mapping[str, Any], name: str) -> Any:
+def look_up(event: Mapping[str, Any], name: str) -> object:
     """Return a property of an event; ``$time``, ``$event_name`` and ``$distinct_id`` are aliases, not keys of rows.
 
     ``time`` itself cannot be filtered on: users observed that it matches nothing.
@@ -36,7 +36,7 @@ def look_up(event: Mapping[str, Any], name: str) -> Any:
     return properties.get({"$time": "time", "$distinct_id": "distinct_id"}.get(name, name), UNDEFINED)
 
 
-def look_up_user(event: Mapping[str, Any], name: str) -> Any:
+def look_up_user(event: Mapping[str, Any], name: str) -> object:
     """Return a property of the profile of the event's user."""
     user = event.get("user")
     return user.get(name, UNDEFINED) if isinstance(user, Mapping) else UNDEFINED
@@ -73,7 +73,7 @@ def _dates(left: Any, right: Any) -> tuple[Any, Any]:
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
-    def compared(left: Any, right: Any) -> Any:
+    def compared(left: Any, right: Any) -> object:
         left, right = _dates(left, right)
         if kind(left) == kind(right) and kind(left) in ("number", "string"):
             return compare(left, right)
@@ -82,7 +82,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
     return compared
 
 
-def contains(left: Any, right: Any) -> Any:
+def contains(left: Any, right: Any) -> object:
     """Return the result of ``in``: whether a text is in a text, or a value in a list."""
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
@@ -101,46 +101,46 @@ def both(left: object, right: object) -> bool:
     return left is True and right is True
 
 
-def negate(value: object) -> Any:
+def negate(value: object) -> object:
     """Return the result of ``not``; the opposite of undefined is true."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED
 
 
-def add(left: Any, right: Any) -> Any:
+def add(left: Any, right: Any) -> object:
     """Return the sum of two numbers, or two joined texts."""
     if isinstance(left, str) and isinstance(right, str):
         return left + right
     return _numbers(operator.add, left, right)
 
 
-def subtract(left: Any, right: Any) -> Any:
+def subtract(left: Any, right: Any) -> object:
     """Return the difference of two numbers."""
     return _numbers(operator.sub, left, right)
 
 
-def negative(value: Any) -> Any:
+def negative(value: Any) -> object:
     """Return a number with the opposite sign."""
     return subtract(0, value)
 
 
-def multiply(left: Any, right: Any) -> Any:
+def multiply(left: Any, right: Any) -> object:
     """Return the product of two numbers."""
     return _numbers(operator.mul, left, right)
 
 
-def divide(left: Any, right: Any) -> Any:
+def divide(left: Any, right: Any) -> object:
     """Return the quotient of two numbers; division by zero is undefined."""
     return _numbers(operator.truediv, left, right) if right else UNDEFINED
 
 
-def remainder(left: Any, right: Any) -> Any:
+def remainder(left: Any, right: Any) -> object:
     """Return the remainder of a division; division by zero is undefined."""
     return _numbers(math.fmod, left, right) if right else UNDEFINED
 
 
-def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> object:
     if kind(left) != "number" or kind(right) != "number":
         return UNDEFINED
     try:
@@ -150,7 +150,7 @@ def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     return found if abs(found) <= _LARGEST else UNDEFINED
 
 
-def to_number(value: Any) -> Any:
+def to_number(value: Any) -> object:
     """Return the result of ``number()``, which may be undefined."""
     if isinstance(value, bool):
         return 1.0 if value else 0.0
@@ -165,19 +165,19 @@ def to_number(value: Any) -> Any:
     return int(exact) if exact == exact.to_integral_value() else float(exact)
 
 
-def to_string(value: Any) -> Any:
+def to_string(value: Any) -> object:
     """Return the result of ``string()``."""
     return json.dumps(value) if kind(value) in ("boolean", "number") else value
 
 
-def to_boolean(value: Any) -> Any:
+def to_boolean(value: Any) -> object:
     """Return the result of ``boolean()``, which may be undefined."""
     if isinstance(value, str):
         return value.lower() == "true"
     return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
 
 
-def to_time(value: Any) -> Any:
+def to_time(value: Any) -> object:
     """Return the result of ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
     if kind(value) == "number":
         return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
@@ -194,7 +194,7 @@ def is_defined(value: object) -> bool:
 
 
 def _whole(function: Callable[[Any], int]) -> Callable[[Any], Any]:
-    def rounded(value: Any) -> Any:
+    def rounded(value: Any) -> object:
         return function(value) if kind(value) == "number" and abs(value) <= _LARGEST else UNDEFINED
 
     return rounded

@@ -133,7 +133,7 @@ def _decoded(text: bytes) -> list[Any]:
     return found if isinstance(found, list) else [found]
 
 
-def _json(text: bytes) -> Any:
+def _json(text: bytes) -> object:
     try:
         return json.loads(
             text.decode("utf-8", "surrogateescape"), parse_constant=_no_number, parse_float=_finite

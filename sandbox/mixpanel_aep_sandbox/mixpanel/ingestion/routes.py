@@ -158,7 +158,7 @@ def _without_ignored(records: Sequence[object], check: Check) -> tuple[list[Any]
     return good, failed
 
 
-def _insert_id(record: object) -> Any:
+def _insert_id(record: object) -> object:
     properties = record.get("properties") if isinstance(record, dict) else None
     value = properties.get("$insert_id", "") if isinstance(properties, dict) else ""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -164,7 +164,7 @@ def clear(data: Any, path: Path) -> None:
             data[place] = None
 
 
-def _child(place: object, step: str | int, kind: type) -> Any:
+def _child(place: object, step: str | int, kind: type) -> object:
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()
@@ -172,7 +172,7 @@ def _child(place: object, step: str | int, kind: type) -> Any:
     return there
 
 
-def _member_at(place: Any, step: str | int) -> Any:
+def _member_at(place: Any, step: str | int) -> object:
     if isinstance(step, str):
         return place.get(step)
     return place[step] if step < len(place) else None

@@ -51,7 +51,12 @@ def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
 
 
 def new_run(
-    scope: AepSandboxScope, flow: Entity, due_ms: int, window: Window, client: str | None = None, **more: object
+    scope: AepSandboxScope,
+    flow: Entity,
+    due_ms: int,
+    window: Window,
+    client: str | None = None,
+    **more: object,
 ) -> Entity:
     """Create a run that waits for its time; ``client`` None: a scheduled run."""
     of = envelope(scope, client) if client else envelope(scope, SERVICE_CLIENT, SERVICE_USER)
