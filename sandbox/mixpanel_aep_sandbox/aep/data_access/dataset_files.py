@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
@@ -16,8 +16,12 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_days, epoch_ms
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
 _ROWS = 2048
-_NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
+_NUMBERS: dict[str, Callable[..., float]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
 _WRITING = threading.Lock()
 
 
@@ -55,20 +59,20 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
     unfinished.rename(path)
 
 
-def arrow_schema(resolved: JsonObject) -> Any:
+def arrow_schema(resolved: JsonObject) -> pa.Schema:
     """Return the columns of a resolved schema."""
     import pyarrow as pa
 
     return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
 
 
-def _field(name: str, field: JsonObject) -> Any:
+def _field(name: str, field: JsonObject) -> pa.Field:
     import pyarrow as pa
 
     return pa.field(name, _type(field))
 
 
-def _type(field: JsonObject) -> Any:
+def _type(field: JsonObject) -> pa.DataType:
     """Return the Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
     import pyarrow as pa
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file
@@ -12,6 +12,10 @@ from mixpanel_aep_sandbox.aep.ingestion.active_rows import rejected_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, raw_rows, result_path
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 COLUMNS = ("_id", "timestamp")
 _WRITING = threading.Lock()
@@ -21,7 +25,7 @@ class _Odd(Exception):
     """A row whose id or time has an unusual type: only the whole conversion can process it."""
 
 
-def narrow_schema() -> Any:
+def narrow_schema() -> pa.Schema:
     """Return the two columns."""
     import pyarrow as pa
 
@@ -56,7 +60,7 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
     unfinished.rename(path)
 
 
-def _read_parquet(source: Path, out: set[int]) -> Any:
+def _read_parquet(source: Path, out: set[int]) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -75,7 +79,7 @@ def _read_parquet(source: Path, out: set[int]) -> Any:
     )
 
 
-def _read_json(source: Path, form: JsonObject, out: set[int]) -> Any:
+def _read_json(source: Path, form: JsonObject, out: set[int]) -> pa.Table:
     import msgspec
     import pyarrow as pa
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.constants import TIME_SERIES
 from mixpanel_aep_sandbox.aep.ingestion.rows.conversions import Conversion
@@ -13,6 +13,10 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
@@ -96,12 +100,13 @@ class RowChecker:
         return epoch_ms(stamp) <= self.latest_ms
 
 
-def _violation(error: Any) -> RowError:
+def _violation(error: jsonschema_rs.ValidationError) -> RowError:
+    import jsonschema_rs  # imported late, for a quick start
+
     path = "#" + "".join(f"/{part}" for part in error.instance_path)
-    kind = error.kind.name
-    if kind == "required":
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
         name = error.kind.property
-        return RowError(VALIDATION, MISSING, f"{path}/{name}", f"required key [{name}] not found", kind)
+        return RowError(VALIDATION, MISSING, f"{path}/{name}", f"required key [{name}] not found", "required")
     keyword, text = violation_text(error)
     return RowError(VALIDATION, WRONG, path, text, keyword)
 
