@@ -6,7 +6,6 @@ import json
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import request_validation_exception_handler
@@ -30,7 +29,7 @@ from mixpanel_aep_sandbox.ims import routes as ims
 from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
-def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., Any]:
+def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., object]:
     """Build an ASGI application on ``state``, which stores everything in ``state.store``.
 
     ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under

@@ -90,7 +90,7 @@ class SandboxState:
     """Host and port of Query Service while it accepts connections."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)
     """Returns Query Service's open sessions, and its running and queued queries."""
-    app: Callable[..., Any] | None = None
+    app: Callable[..., object] | None = None
     """The whole sandbox as an ASGI application, once it is built, so that one service can call another."""
 
     def __post_init__(self) -> None:

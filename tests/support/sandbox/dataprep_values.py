@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import plain
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
@@ -16,4 +16,4 @@ ALL = Options(destination_functions=True)
 
 def value_of(expression: str, **row: Any) -> Any:
     """The value as JSON. Raises ExpressionError."""
-    return plain(evaluate(compiled(expression, ALL), Scope(row, lambda: NOW, ALL)))
+    return plain(evaluate(parse_and_check(expression, ALL), Scope(row, lambda: NOW, ALL)))

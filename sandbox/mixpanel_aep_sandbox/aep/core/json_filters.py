@@ -38,7 +38,7 @@ def value_at(body: object, name: str) -> Any:
     return body
 
 
-def as_items(value: object) -> list[Any]:
+def as_items(value: object) -> list[object]:
     """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 

@@ -14,11 +14,14 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class _Misfit(Exception):
-    """An operation is invalid, or does not fit the document."""
+    """A JSON Patch operation is invalid, or its path does not exist in the document."""
 
 
 def json_patch(document: JsonObject, operations: object) -> JsonObject:
-    """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
+    """Return a copy of a document with JSON Patch operations applied.
+
+    Raises Problem 400 if an operation is invalid, or its path does not exist in the document.
+    """
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
     patched: object = copy.deepcopy(document)
@@ -116,7 +119,7 @@ def _add_value(document: object, tokens: list[str], value: object) -> object:
 
 
 def _remove_value(document: object, tokens: list[str]) -> tuple[object, object]:
-    """Return the document without the value, and the value."""
+    """Remove the value at a path; return the document and the removed value."""
     value = _value_at(document, tokens)
     if not tokens:
         raise _Misfit("the whole document cannot be removed")

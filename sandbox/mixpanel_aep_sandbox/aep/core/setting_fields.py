@@ -17,7 +17,7 @@ _MOST = 10**15
 
 
 def choice(*values: Any) -> Any:
-    """Return a field with these values; the first is the default."""
+    """Return a dataclass field that accepts only these values; the first one is the default."""
     return field(default=values[0], metadata={"choices": values})
 
 

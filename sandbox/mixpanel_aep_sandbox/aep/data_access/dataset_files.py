@@ -25,8 +25,12 @@ _NUMBERS: dict[str, Callable[..., float]] = {"date-time": epoch_ms, "date": epoc
 _WRITING = threading.Lock()
 
 
-def dataset_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
-    """Return one file of an active batch, by its number from 1: Parquet, or the uploaded file for the legacy path."""
+def dataset_file_path(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
+    """Return the path of a data file of an active batch.
+
+    ``number`` counts from 1. For JSON and Parquet batches, this writes a Parquet file with the stored rows on the first
+    call; for CSV batches, it is the uploaded file.
+    """
     if batch["inputFormat"]["format"] == "csv":
         body = batch_files(scope, batch["id"])[number - 1]
         return disk_path(scope, body)
@@ -38,7 +42,7 @@ def dataset_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path
 
 
 def file_name(scope: AepSandboxScope, batch: JsonObject, number: int) -> str:
-    """Return the name of a file, by its number from 1."""
+    """Return the name of a data file as Data Access shows it. ``number`` counts from 1."""
     if batch["inputFormat"]["format"] == "csv":
         return str(batch_files(scope, batch["id"])[number - 1]["path"]).rpartition("/")[2]
     return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
@@ -60,7 +64,7 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
 
 
 def arrow_schema(resolved: JsonObject) -> pa.Schema:
-    """Return the columns of a resolved schema."""
+    """Return the Arrow schema of a resolved XDM schema."""
     import pyarrow as pa
 
     return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])

@@ -16,7 +16,7 @@ _PAGE = 100
 
 
 def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
-    """Return the entry of a file."""
+    """Return the JSON entry of a file: its name, size and links."""
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
 

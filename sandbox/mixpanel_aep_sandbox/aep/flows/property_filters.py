@@ -18,7 +18,7 @@ _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
 }
 _ANY_CASE = ("status", "state")
 """The guide filters runs by ``metrics.statusSummary.status==RunFailed``, which is ``failed`` in every sample."""
-Hidden = Mapping[str, Callable[[JsonObject], Any]]
+Hidden = Mapping[str, Callable[[JsonObject], object]]
 
 
 def keep_matching(
@@ -58,7 +58,7 @@ def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callab
     if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
-    def values(body: JsonObject) -> Iterator[Any]:
+    def values(body: JsonObject) -> Iterator[object]:
         return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
 
     # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".

@@ -20,7 +20,7 @@ _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
 
 
 def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) -> JsonObject:
-    """Return the parts of a batch that its creator chooses. Raises Problem 400."""
+    """Return the validated fields of a ``POST /batches`` body. Raises Problem 400."""
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
         raise problem(400, "externalId must be a text, and not empty.")
@@ -72,7 +72,7 @@ def given_format(value: object) -> JsonObject:
 
 def _percent(given: JsonObject) -> float | None:
     name = next((name for name in _PERCENTS if given.get(name) is not None), None)
-    value: Any = given[name] if name else None
+    value: object = given[name] if name else None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
@@ -89,7 +89,7 @@ def _tags(value: Any) -> JsonObject:
 
 
 def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> JsonObject | None:
-    """Return what a batch of ``dataset`` replaces. Raises Problem 400."""
+    """Return the validated ``replay`` of a batch: the batches of ``dataset`` that it replaces. Raises Problem 400."""
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]

@@ -134,7 +134,7 @@ class Engine:
             self._connection.close()
 
     def _checked(self, sql: str) -> int | None:
-        """Return the maximum number of rows. Raises SqlError for a query that is refused before it runs."""
+        """Return the maximum number of rows of a query, or None. Raises SqlError for a statement that does not only read."""
         first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
         if first in _WRITING:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")

@@ -20,7 +20,7 @@ _TEXT_OID = 25
 
 @dataclass
 class Session:
-    """Serves one connection after its login."""
+    """A session of the PostgreSQL protocol on one connection, after its login."""
 
     wire: Wire
     scope: AepSandboxScope

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
-from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file
-from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, narrow_file, narrow_schema
+from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file_path
+from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, id_file_path, id_file_schema
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
@@ -79,10 +79,10 @@ class _Source:
     narrow: bool
 
     def file(self, batch: JsonObject, number: int) -> Path:
-        return (narrow_file if self.narrow else dataset_file)(self.scope, batch, number)
+        return (id_file_path if self.narrow else dataset_file_path)(self.scope, batch, number)
 
     def schema(self) -> pa.Schema:
-        return narrow_schema() if self.narrow else arrow_schema(self.resolved)
+        return id_file_schema() if self.narrow else arrow_schema(self.resolved)
 
 
 def _add_table(

@@ -61,7 +61,7 @@ class AppRequest:
         return self.project(MANAGERS, "Admin")
 
 
-Handler = Callable[[AppRequest], Any]
+Handler = Callable[[AppRequest], object]
 Routes = Iterable[tuple[str, str, Handler] | tuple[str, str, Handler, int]]
 
 

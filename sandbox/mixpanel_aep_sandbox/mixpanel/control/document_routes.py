@@ -77,7 +77,7 @@ class DocumentRoutes:
 
         return endpoint
 
-    def _get(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+    def _get(self, kind: Kind) -> Callable[[Project, bytes], object]:
         def answer(project: Project, _body: bytes) -> list[JsonObject]:
             if kind != "profile":
                 return self._documents.all(project.id, kind)
@@ -86,7 +86,7 @@ class DocumentRoutes:
 
         return answer
 
-    def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], Any]:
+    def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], object]:
         def answer(project: Project, body: bytes) -> dict[str, int]:
             items = read_model(body, _Items).items
             with self._state.store.transaction():
@@ -96,7 +96,7 @@ class DocumentRoutes:
 
         return answer
 
-    def _delete(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+    def _delete(self, kind: Kind) -> Callable[[Project, bytes], object]:
         return lambda project, _body: {"deleted": self._documents.clear(project.id, kind)}
 
     def _put_profile(self, project_id: int, item: JsonObject) -> None:

@@ -11,8 +11,8 @@ from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 MOST_UPDATE_BYTES = 1024 * 1024
 Properties = JsonObject
-Change = Callable[[Properties, Any], Properties]
-Form = Callable[[Any], bool]
+Change = Callable[[Properties, object], Properties]
+Form = Callable[[object], bool]
 
 
 def update_fault(record: object, *, group: bool) -> ValidationFault | None:
@@ -92,7 +92,7 @@ def _unset(properties: Properties, given: Any) -> Properties:
     return {name: value for name, value in properties.items() if name not in given}
 
 
-def _listed(value: object) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 

@@ -36,7 +36,7 @@ _HOSTS = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.m
 _ANY_ORIGIN = {"access-control-allow-origin": "*"}
 """Browsers may send from any page, as to Mixpanel."""
 Handler = Callable[[Request, Payload], Response]
-Check = Callable[[Any], ValidationFault | None]
+Check = Callable[[object], ValidationFault | None]
 
 
 class Ingestion:
@@ -67,7 +67,7 @@ class Ingestion:
     def _track(self, request: Request, payload: Payload) -> Response:
         now_ms = self._state.clock.milliseconds()
         good, failed = _without_ignored(payload.records, lambda record: track_fault(record, now_ms))
-        by_token: dict[str, list[Any]] = defaultdict(list)
+        by_token: dict[str, list[object]] = defaultdict(list)
         for record in good:
             by_token[record["properties"]["token"]].append(record)
         for token, records in by_token.items():

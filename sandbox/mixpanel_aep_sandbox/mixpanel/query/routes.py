@@ -37,7 +37,7 @@ class QueryRequest:
         return int(self.now.timestamp() * 1000)
 
 
-Handler = Callable[[QueryRequest], Any]
+Handler = Callable[[QueryRequest], object]
 
 
 class QueryApi:

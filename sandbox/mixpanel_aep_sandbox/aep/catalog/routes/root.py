@@ -31,7 +31,7 @@ Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
-    """A change failed: the whole request is rolled back."""
+    """Rolls back a bulk request because one of its changes failed."""
 
     def __init__(self, answers: list[JsonObject]) -> None:
         super().__init__("reverted")
@@ -149,7 +149,7 @@ def _values(body: object) -> JsonObject:
 
 
 def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
-    """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
+    """Replace ``<<request.attribute>>`` in a value by values of earlier responses. Raises Problem 400 for an unknown one."""
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}
     if isinstance(value, list):

@@ -20,7 +20,10 @@ class IncompleteResponse(Exception):
 def send_internally(
     state: SandboxState, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO
 ) -> int:
-    """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
+    """Send a ``GET`` request to this sandbox without a socket, write the body to a file, and return the status.
+
+    Do not call this in a transaction: the request may need a transaction of its own.
+
 
     Raises:
         IncompleteResponse: The connection ended before the response did, or the sandbox has no application.
@@ -74,7 +77,7 @@ class _Exchange:
 
 @dataclass
 class _Wire:
-    """Represents the connection that a fault breaks: written data are discarded."""
+    """A transport without a client, for faults that write to the connection or close it; data are discarded."""
 
     closed: bool = False
 

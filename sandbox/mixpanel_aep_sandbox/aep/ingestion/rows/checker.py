@@ -35,12 +35,12 @@ class RowError:
 
     @property
     def column(self) -> str:
-        """Return the column as a path with dots."""
+        """Return the field of the error as a path with dots, such as ``a.b``."""
         return self.pointer.removeprefix("#/").replace("/", ".")
 
 
 class RowChecker:
-    """``examine`` returns a row as it is stored, and its errors."""
+    """Converts and validates rows of JSON and CSV files against the rules of a dataset."""
 
     def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
         """Prepare the checks. ``nulls``: a null is a missing field, as in a Parquet column."""

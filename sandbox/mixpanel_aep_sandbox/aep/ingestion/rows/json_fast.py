@@ -54,7 +54,10 @@ class _Checked:
 
 
 class FastRows:
-    """Fast reader of rows. ``latest_ms``: the latest allowed ``timestamp``; None for rows without one."""
+    """Reads valid rows without building dictionaries; rows that it does not accept need the complete check.
+
+    ``latest_ms``: the latest allowed ``timestamp`` in epoch milliseconds; None for schemas without this field.
+    """
 
     def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
         resolved = rules.schema

@@ -85,12 +85,12 @@ class _Resolver:
         }
         return kept if composing else {**kept, "meta:referencedFrom": ref}
 
-    def _target(self, ref: object, root: JsonObject) -> tuple[Any, JsonObject]:
+    def _target(self, ref: object, root: JsonObject) -> tuple[object, JsonObject]:
         base, _, fragment = str(ref).partition("#")
         document = root if not base else self._find(base)
         if document is None:
             raise problem(400, f"Object {base} does not exist.")
-        node: Any = document
+        node: object = document
         for token in filter(None, fragment.split("/")):
             node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         if not isinstance(node, dict):
