@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from mixpanel_aep_sandbox.core.store import Store
 
@@ -84,7 +83,7 @@ class SandboxState:
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Called after the store was emptied, to reset what a service keeps in memory or to seed data."""
-    before_read: list[Callable[[Any], object]] = field(default_factory=list)
+    before_read: list[Callable[..., object]] = field(default_factory=list)
     """Called with the ``AepSandboxScope`` before its batches are read, to start batches that are due."""
     query_address: tuple[str, int] | None = None
     """Host and port of Query Service while it accepts connections."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.responses import JSONResponse, Response
@@ -21,7 +20,9 @@ def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> Json
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
 
 
-def paged(call: Call, entries: Sequence[Any], shown: Callable[[Any], Any] = lambda each: each) -> Response:
+def paged(
+    call: Call, entries: Sequence[object], shown: Callable[..., object] = lambda each: each
+) -> Response:
     """Return at most 100 entries from ``start``, each as ``shown``; with links if there are more entries."""
     start, limit = page_of(call, _PAGE)
     body: JsonObject = {

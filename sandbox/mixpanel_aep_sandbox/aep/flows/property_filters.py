@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FILTER = re.compile(r"([^=!<>~]+)([=!<>~]+)(.*)", re.DOTALL)
-_ORDERING: dict[str, Callable[[Any, Any], bool]] = {
+_ORDERING: dict[str, Callable[..., bool]] = {
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
     ">": lambda left, right: left > right,
@@ -85,7 +84,7 @@ def _text(name: str, value: object) -> str:
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 
 
-def _compare_values(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
+def _compare_values(holds: Callable[..., bool], value: object, operand: str) -> bool:
     if isinstance(value, str):
         return holds(value, operand)
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.catalog.validation import RESERVED_TAGS, check_tags
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
@@ -80,20 +78,23 @@ def _percent(given: JsonObject) -> float | None:
     return float(value) if isinstance(value, float) else value
 
 
-def _tags(value: Any) -> JsonObject:
-    tags: JsonObject = {} if value is None else value
+def _tags(value: object) -> JsonObject:
+    tags = {} if value is None else value
     check_tags(tags)
+    assert isinstance(tags, dict)
     if reserved := [name for name in RESERVED_TAGS if name in tags]:
         raise problem(400, f"The tag name {reserved[0]} is reserved for datasets.")
     return tags
 
 
-def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> JsonObject | None:
+def given_replay(scope: AepSandboxScope, replay: object, dataset: str) -> JsonObject | None:
     """Return the validated ``replay`` of a batch: the batches of ``dataset`` that it replaces. Raises Problem 400."""
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]
-    if not all(isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists):
+    if not isinstance(replay, dict) or not all(
+        isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists
+    ):
         raise problem(400, "replay needs predecessors or predecessorsByExternalId, arrays of strings.")
     if not any(lists):
         raise problem(400, "replay needs at least one predecessor.")

@@ -6,8 +6,7 @@ profiles of a demo shop stay), under ``/_sandbox/mixpanel/projects/{id}``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,7 +62,9 @@ class DocumentRoutes:
                 routes.add_route(full, self._endpoint(answer), methods=[method])
         return routes
 
-    def _endpoint(self, answer: Callable[[Project, bytes], Any]) -> Callable[[Request], Any]:
+    def _endpoint(
+        self, answer: Callable[[Project, bytes], object]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             text = str(request.path_params["project_id"])
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlencode
 
 from starlette.types import Message
@@ -58,7 +58,7 @@ class _Exchange:
         self.into, self.status, self.whole = into, 0, False
         self._asked = False
 
-    async def run(self, app: Any, scope: JsonObject) -> None:
+    async def run(self, app: ASGIApp, scope: JsonObject) -> None:
         await app(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:
