@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mixpanel_aep_sandbox.aep import routes as aep
 from mixpanel_aep_sandbox.core.control_routes import ControlRoutes
@@ -29,7 +29,7 @@ from mixpanel_aep_sandbox.ims import routes as ims
 from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
-def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., object]:
+def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
     """Build an ASGI application on ``state``, which stores everything in ``state.store``.
 
     ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from starlette.types import ASGIApp
+
 from mixpanel_aep_sandbox.core.store import Store
 
 _EARLIEST, _LATEST = 0.0, datetime(2200, 1, 1, tzinfo=UTC).timestamp()
@@ -89,7 +91,7 @@ class SandboxState:
     """Host and port of Query Service while it accepts connections."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)
     """Returns Query Service's open sessions, and its running and queued queries."""
-    app: Callable[..., object] | None = None
+    app: ASGIApp | None = None
     """The whole sandbox as an ASGI application, once it is built, so that one service can call another."""
 
     def __post_init__(self) -> None:

@@ -87,7 +87,9 @@ def _text(name: str, value: object) -> str:
 def _compare_values(holds: Callable[..., bool], value: object, operand: str) -> bool:
     if isinstance(value, str):
         return holds(value, operand)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
     try:
-        return not isinstance(value, bool) and holds(float(value), float(operand))
-    except (TypeError, ValueError, OverflowError):
+        return holds(float(value), float(operand))
+    except (ValueError, OverflowError):
         return False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlencode
 
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
