@@ -25,7 +25,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.transcript import Transcript, TranscriptMiddleware
 from mixpanel_aep_sandbox.faults.middleware import FaultMiddleware
 from mixpanel_aep_sandbox.faults.models import FaultPlan
-from mixpanel_aep_sandbox.ims import routes as ims
+from mixpanel_aep_sandbox.ims.routes import tokens as ims
 from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 

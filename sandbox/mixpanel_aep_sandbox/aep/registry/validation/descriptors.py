@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+from mixpanel_aep_sandbox.aep.identity.routes.namespaces import find_namespace
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.views import field_at
 from mixpanel_aep_sandbox.core.json_types import JsonObject
