@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import TYPE_CHECKING, Final, TypeVar
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
@@ -32,7 +29,7 @@ def is_amount(value: float) -> bool:
     return 0 <= value <= _MOST
 
 
-def fits(holder: type[DataclassInstance], name: str, value: object) -> bool:
+def fits(holder: type[Any], name: str, value: object) -> bool:
     """Return whether the setting ``name`` of a settings class may have this value."""
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
