@@ -16,12 +16,11 @@ from mixpanel_aep_sandbox.aep.control import routes as control
 from mixpanel_aep_sandbox.aep.control.settings import load_overrides
 from mixpanel_aep_sandbox.aep.data_access import routes as export
 from mixpanel_aep_sandbox.aep.hygiene import routes as hygiene
-from mixpanel_aep_sandbox.aep.identity import namespace_routes as namespaces
-from mixpanel_aep_sandbox.aep.identity import routes as identities
+from mixpanel_aep_sandbox.aep.identity.routes import identities, namespaces
 from mixpanel_aep_sandbox.aep.ingestion.routes import batches, preview, uploads
 from mixpanel_aep_sandbox.aep.query_service import routes as query_service
-from mixpanel_aep_sandbox.aep.registry import descriptor_routes as registry_descriptors
-from mixpanel_aep_sandbox.aep.registry import routes as registry
+from mixpanel_aep_sandbox.aep.registry.routes import descriptors as registry_descriptors
+from mixpanel_aep_sandbox.aep.registry.routes import resources as registry
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 __all__ = ["router"]

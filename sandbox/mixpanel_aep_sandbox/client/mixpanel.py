@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.client.control import Sandbox
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FIRST_ID = 4_000_001
-Event = Mapping[str, Any]
+Event = Mapping[str, object]
 """``{"event": name, "properties": {...}}``; and ``at``, ``processed_at``, ``visible_at``, ``copies``, ``line``: see
 ``POST /_sandbox/mixpanel/projects/{id}/events``.
 """

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import request_validation_exception_handler
@@ -14,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mixpanel_aep_sandbox.aep import routes as aep
 from mixpanel_aep_sandbox.core.control_routes import ControlRoutes
@@ -26,11 +25,11 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.transcript import Transcript, TranscriptMiddleware
 from mixpanel_aep_sandbox.faults.middleware import FaultMiddleware
 from mixpanel_aep_sandbox.faults.models import FaultPlan
-from mixpanel_aep_sandbox.ims import routes as ims
+from mixpanel_aep_sandbox.ims.routes import tokens as ims
 from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
-def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> Callable[..., Any]:
+def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
     """Build an ASGI application on ``state``, which stores everything in ``state.store``.
 
     ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under

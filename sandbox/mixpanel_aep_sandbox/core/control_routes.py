@@ -17,7 +17,7 @@ POST     ``/reset``              reset everything: documents, files, events, fau
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -88,7 +88,7 @@ class ControlRoutes:
             "frozen": clock.is_frozen,
         }
 
-    def change_clock(self, change: ClockChange) -> Any:
+    def change_clock(self, change: ClockChange) -> JSONResponse:
         """Change the clock and return it, or return 400 for a time out of range."""
         clock = self._state.clock
         start = time.time() if change.reset else clock.seconds()
@@ -101,7 +101,7 @@ class ControlRoutes:
                 return JSONResponse({"error": str(error)}, status_code=422)
         elif change.reset:
             clock.reset()
-        return self.clock()
+        return JSONResponse(self.clock())
 
     def plan_fault(self, fault: Fault) -> JsonObject:
         """Plan a fault and return it with its id."""

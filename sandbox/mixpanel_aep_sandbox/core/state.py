@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+
+from starlette.types import ASGIApp
 
 from mixpanel_aep_sandbox.core.store import Store
 
@@ -84,13 +85,13 @@ class SandboxState:
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Called after the store was emptied, to reset what a service keeps in memory or to seed data."""
-    before_read: list[Callable[[Any], object]] = field(default_factory=list)
+    before_read: list[Callable[..., object]] = field(default_factory=list)
     """Called with the ``AepSandboxScope`` before its batches are read, to start batches that are due."""
     query_address: tuple[str, int] | None = None
     """Host and port of Query Service while it accepts connections."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)
     """Returns Query Service's open sessions, and its running and queued queries."""
-    app: Callable[..., Any] | None = None
+    app: ASGIApp | None = None
     """The whole sandbox as an ASGI application, once it is built, so that one service can call another."""
 
     def __post_init__(self) -> None:

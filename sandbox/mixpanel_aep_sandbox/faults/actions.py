@@ -6,7 +6,7 @@ import json
 import re
 import time
 from email.utils import formatdate
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -61,7 +61,7 @@ class Answer(_Action):
     status: int = Field(default=503, ge=200, le=599)
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     body: str = ""
-    body_json: Any = None
+    body_json: object = None
     retry_after: int | HeaderValue | None = None
     """Seconds; ``date+30`` for an HTTP date 30 seconds from now; any other text is sent as it is."""
     echo_authorization: bool = False

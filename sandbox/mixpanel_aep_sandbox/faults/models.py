@@ -11,7 +11,7 @@ import fnmatch
 import json
 import re
 import threading
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote_plus
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -78,7 +78,7 @@ class Fault(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _writable(cls, given: Any) -> Any:
+    def _writable(cls, given: object) -> object:
         """Reject what cannot be written as JSON in UTF-8: it could not be stored or sent."""
         try:
             json.dumps(given, ensure_ascii=False, allow_nan=False).encode()

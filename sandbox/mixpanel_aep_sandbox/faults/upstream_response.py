@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, MutableMapping
 from types import TracebackType
-from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 
@@ -27,7 +26,7 @@ class UpstreamResponse:
         self.headers: list[tuple[str, str]] = []
         accepted = [value.decode("latin-1") for name, value in scope["headers"] if name == b"accept-encoding"]
         self.accepts_gzip = gzipped.accepts_gzip(",".join(accepted))
-        self._scope: MutableMapping[str, Any] = dict(scope)
+        self._scope: MutableMapping[str, object] = dict(scope)
         self._scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
         self._messages: asyncio.Queue[Message | None] = asyncio.Queue(_PIECES_AHEAD)
 

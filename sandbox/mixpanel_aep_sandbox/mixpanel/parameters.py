@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
 from urllib.parse import parse_qsl
 
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
@@ -14,7 +13,7 @@ from mixpanel_aep_sandbox.mixpanel.expressions.parser import WhereError, parse
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"-?\d{1,18}")
-Test = Callable[[Mapping[str, Any]], bool]
+Test = Callable[[Mapping[str, object]], bool]
 
 
 def merged_parameters(query: Mapping[str, str], body: bytes = b"") -> Params:
@@ -75,7 +74,7 @@ class Params:
             raise MixpanelError(400, "invalid date, bad year", echo=True)
         return day
 
-    def json(self, name: str) -> Any:
+    def json(self, name: str) -> object:
         """Return the value as JSON, or None if it is missing."""
         if not self.text(name):
             return None

@@ -41,7 +41,7 @@ class _Trip:
 
 
 class Limiter:
-    """Counts by the sandbox's clock, in memory. Rejected requests do not count.
+    """Rate limits, counted in memory by the sandbox's clock. Rejected requests do not count.
 
     While the clock is frozen, "a second" is a real one: otherwise a client that waits as requested would never be
     admitted.

@@ -10,8 +10,8 @@ from mixpanel_aep_sandbox.mixpanel.app_api.lexicon import Lexicon
 from mixpanel_aep_sandbox.mixpanel.app_api.me import me, workspaces
 from mixpanel_aep_sandbox.mixpanel.app_api.routes import AppApi, Routes
 from mixpanel_aep_sandbox.mixpanel.app_api.service_accounts import ServiceAccounts
-from mixpanel_aep_sandbox.mixpanel.control.document_routes import DocumentRoutes
-from mixpanel_aep_sandbox.mixpanel.control.routes import ControlRoutes
+from mixpanel_aep_sandbox.mixpanel.control.routes.documents import DocumentRoutes
+from mixpanel_aep_sandbox.mixpanel.control.routes.projects import ControlRoutes
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
 from mixpanel_aep_sandbox.mixpanel.export.routes import Export
 from mixpanel_aep_sandbox.mixpanel.ingestion import Ingestion

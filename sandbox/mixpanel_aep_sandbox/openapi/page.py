@@ -6,7 +6,6 @@ import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
@@ -88,10 +87,10 @@ def _body_example(whole: JsonObject, media: JsonObject) -> str:
     return ""
 
 
-def _resolve_reference(whole: JsonObject, part: JsonObject) -> Any:
+def _resolve_reference(whole: JsonObject, part: JsonObject) -> JsonObject:
     """Return a parameter or a response; a reference is replaced by its target."""
     while "$ref" in part:
-        found: Any = whole
+        found = whole
         for key in part["$ref"].removeprefix("#/").split("/"):
             found = found[key.replace("~1", "/").replace("~0", "~")]
         part = found

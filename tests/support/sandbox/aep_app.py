@@ -30,7 +30,7 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.core.path_parameters import register_key_converter
 from mixpanel_aep_sandbox.core.state import SandboxState, Settings
 from mixpanel_aep_sandbox.core.store import Store
-from mixpanel_aep_sandbox.ims import routes as ims
+from mixpanel_aep_sandbox.ims.routes import tokens as ims
 from tests.support.sandbox.json_types import JsonObject
 
 FULL = "application/vnd.adobe.xed-full+json; version=1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import plain
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
@@ -20,4 +20,4 @@ def value_of(expression: str, **row: object) -> Any:
     Raises:
         ExpressionError: the expression fails for this row.
     """
-    return plain(evaluate(compiled(expression, ALL), Scope(row, lambda: NOW, ALL)))
+    return plain(evaluate(parse_and_check(expression, ALL), Scope(row, lambda: NOW, ALL)))

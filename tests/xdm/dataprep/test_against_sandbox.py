@@ -21,7 +21,7 @@ from include.xdm.dataprep.language.parser import parse
 from include.xdm.dataprep.language.tree import Attribute, Call, Literal, Node
 from include.xdm.dataprep.language.types import Type
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import plain
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
@@ -56,7 +56,7 @@ APART = {
 def by_the_oracle(expression: str, properties: dict[str, Any]) -> Any:
     scope = Scope({"event": "Purchase", "properties": properties}, lambda: NOW_MS)
     try:
-        return plain(evaluate(compiled(expression), scope))
+        return plain(evaluate(parse_and_check(expression), scope))
     except ExpressionError:
         return FAILS
 

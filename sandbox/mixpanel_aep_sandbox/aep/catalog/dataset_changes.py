@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -52,8 +51,8 @@ def put_dataset(call: Call) -> Response:
     )
 
 
-def _replaced_tags(before: JsonObject, given: object) -> Any:
-    """Return the tags with the name of the table, which is Catalog's own."""
+def _replaced_tags(before: JsonObject, given: object) -> object:
+    """Return the client's new tags, with the tag of the table name, which only Catalog sets."""
     own = {name: values for name, values in before.get("tags", {}).items() if name == TABLE_TAG}
     return {**own, **given} if isinstance(given, dict) else (own if given is None else given)
 

@@ -36,13 +36,13 @@ def next_version(body: JsonObject) -> str:
 
 
 def version_of(body: JsonObject) -> str:
-    """Return the version; a dataset's is a text, a batch stores only its last part."""
+    """Return the version of a dataset or batch, such as ``1.0.3``; a batch stores only the last number."""
     version = body["version"]
     return f"1.0.{version}" if isinstance(version, int) else str(version)
 
 
 def _names_version(call: Call, header: str, body: JsonObject) -> bool:
-    """Return whether a header names the object's version, or "the updated date" (OAS:catalog.yaml)."""
+    """Return whether ``If-Match`` or ``If-None-Match`` contains the object's version or its "updated date" (OAS:catalog.yaml)."""
     given = [
         part.strip().removeprefix("W/").strip('"') for part in call.request.headers.get(header, "").split(",")
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
@@ -58,7 +57,7 @@ def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
         raise problem(400, "To enable profile datasets the schema should be valid")
 
 
-def schema_ref(given: JsonObject) -> Any:
+def schema_ref(given: JsonObject) -> object:
     """Return ``schemaRef``, which "will be derived from schema field, if it is not present" (OAS:catalog.yaml)."""
     if "schemaRef" not in given and isinstance(given.get("schema"), str):
         return {"id": given["schema"], "contentType": _CONTENT_TYPE_OF_SCHEMA}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -158,7 +157,7 @@ def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, error
     return save_changed(scope, batch, state=status, **_end_fields(scope, batch, errors))
 
 
-def _end_fields(scope: AepSandboxScope, batch: JsonObject, errors: list[Any]) -> JsonObject:
+def _end_fields(scope: AepSandboxScope, batch: JsonObject, errors: list[object]) -> JsonObject:
     return {"metrics": batch.get("metrics", {}), "errors": errors, "finished": scope.now}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields, replace
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.service_settings import OWN_KEY, AepSettings
 from mixpanel_aep_sandbox.aep.core.setting_fields import KIND, fits, is_amount
@@ -59,9 +58,13 @@ def change(state: SandboxState, changes: JsonObject) -> None:
     state.settings = replace(state.settings, **shared)
 
 
-def _allowed(name: str, value: Any) -> bool:
+def _allowed(name: str, value: object) -> bool:
     if name not in _SHARED:
         return fits(_CLASSES[_KEYS[name]], name, value)
     if type(value) not in _SHARED[name]:
         return False
-    return value in _ACTIVE if name == "active_status" else isinstance(value, str) or is_amount(value)
+    return (
+        value in _ACTIVE
+        if name == "active_status"
+        else isinstance(value, str) or (isinstance(value, float | int) and is_amount(value))
+    )

@@ -6,7 +6,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class Problem(Exception):
-    """A response that is not a success: its status and its body."""
+    """An error response of an AEP API: HTTP status and body."""
 
     def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")

@@ -147,7 +147,7 @@ async def _answer(
     return await run_in_threadpool(run)
 
 
-async def _json(call: Call, *, any_type: bool) -> Any:
+async def _json(call: Call, *, any_type: bool) -> object:
     """Return the body.
 
     Raises Problem 400 unless it is JSON that can be stored and sent: finite numbers, no lone surrogates.
@@ -160,7 +160,7 @@ async def _json(call: Call, *, any_type: bool) -> Any:
         raise problem(400, "The request body is not valid JSON.") from error
 
 
-def parse_json(data: bytes) -> Any:
+def parse_json(data: bytes) -> object:
     """Parse JSON. Raises ValueError or RecursionError, also for values that could not be stored or sent again."""
     body = json.loads(data)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()

@@ -38,7 +38,7 @@ def value_at(body: object, name: str) -> Any:
     return body
 
 
-def as_items(value: object) -> list[Any]:
+def as_items(value: object) -> list[object]:
     """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
@@ -118,14 +118,16 @@ def _compare(value: object, operator: str, operand: str) -> bool:
     return {"<": left < right, ">": left > right, "<=": left <= right, ">=": left >= right}[operator]
 
 
-def _numbers(value: Any) -> tuple[float, ...] | None:
+def _numbers(value: object) -> tuple[float, ...] | None:
     """Return the value of a number, or the parts of a version such as 1.0.10."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and _VERSION.fullmatch(value):
         return tuple(float(part) for part in value.split("."))
+    if not isinstance(value, str | int | float):
+        return None
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None
     return (number,) if math.isfinite(number) else None  # "nan" is a text, which can be ordered

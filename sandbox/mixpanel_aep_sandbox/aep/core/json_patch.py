@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
@@ -13,14 +14,17 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 class _Misfit(Exception):
-    """An operation is invalid, or does not fit the document."""
+    """A JSON Patch operation is invalid, or its path does not exist in the document."""
 
 
 def json_patch(document: JsonObject, operations: object) -> JsonObject:
-    """Return a patched copy. Raises Problem 400 for an operation that is invalid or does not fit."""
+    """Return a copy of a document with JSON Patch operations applied.
+
+    Raises Problem 400 if an operation is invalid, or its path does not exist in the document.
+    """
     if not isinstance(operations, list) or not operations:
         raise problem(400, "The request body must be a non-empty array of JSON Patch operations.")
-    patched: Any = copy.deepcopy(document)
+    patched: object = copy.deepcopy(document)
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise problem(400, "A JSON Patch operation needs op and path.")
@@ -47,14 +51,14 @@ def deep_merge(base: object, change: object) -> Any:
     return merged
 
 
-def _apply(document: object, operation: JsonObject) -> Any:
+def _apply(document: object, operation: JsonObject) -> object:
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:
             raise _Misfit("it has no value")
         value = copy.deepcopy(operation["value"])
         if op == "test":
-            if not _equal(_find(document, tokens), value):
+            if not _equal(_value_at(document, tokens), value):
                 raise _Misfit("the test failed")
             return document
         if op == "replace" and tokens:
@@ -66,7 +70,7 @@ def _apply(document: object, operation: JsonObject) -> Any:
         raise _Misfit("the operation is not defined by RFC 6902")
     source = _tokens(operation.get("from"))
     if op == "copy":
-        return _add_value(document, tokens, copy.deepcopy(_find(document, source)))
+        return _add_value(document, tokens, copy.deepcopy(_value_at(document, source)))
     if source == tokens[: len(source)] and source != tokens:
         raise _Misfit("a value cannot be moved into itself")
     document, value = _remove_value(document, source)
@@ -81,7 +85,8 @@ def _tokens(path: object) -> list[str]:
     return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
 
 
-def _find(document: object, tokens: list[str]) -> Any:
+def _value_at(document: object, tokens: list[str]) -> object:
+    """Return the value at the tokens of a JSON Pointer. Raises _Misfit if it does not exist."""
     for token in tokens:
         if isinstance(document, list):
             document = document[_index(document, token)]
@@ -92,7 +97,7 @@ def _find(document: object, tokens: list[str]) -> Any:
     return document
 
 
-def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
+def _index(array: Sequence[object], part: str, *, grows: bool = False) -> int:
     if grows and part == "-":
         return len(array)
     if _INDEX.fullmatch(part) is None or int(part) >= len(array) + grows:
@@ -100,10 +105,10 @@ def _index(array: list[Any], part: str, *, grows: bool = False) -> int:
     return int(part)
 
 
-def _add_value(document: object, tokens: list[str], value: object) -> Any:
+def _add_value(document: object, tokens: list[str], value: object) -> object:
     if not tokens:
         return value
-    parent = _find(document, tokens[:-1])
+    parent = _value_at(document, tokens[:-1])
     if isinstance(parent, list):
         parent.insert(_index(parent, tokens[-1], grows=True), value)
     elif isinstance(parent, dict):
@@ -113,13 +118,16 @@ def _add_value(document: object, tokens: list[str], value: object) -> Any:
     return document
 
 
-def _remove_value(document: object, tokens: list[str]) -> tuple[Any, Any]:
-    """Return the document without the value, and the value."""
-    value = _find(document, tokens)
+def _remove_value(document: object, tokens: list[str]) -> tuple[object, object]:
+    """Remove the value at a path; return the document and the removed value."""
+    value = _value_at(document, tokens)
     if not tokens:
         raise _Misfit("the whole document cannot be removed")
-    parent = _find(document, tokens[:-1])
-    del parent[_index(parent, tokens[-1]) if isinstance(parent, list) else tokens[-1]]
+    parent = _value_at(document, tokens[:-1])
+    if isinstance(parent, list):
+        del parent[_index(parent, tokens[-1])]
+    elif isinstance(parent, dict):
+        del parent[tokens[-1]]
     return document, value
 
 

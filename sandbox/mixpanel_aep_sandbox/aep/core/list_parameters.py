@@ -79,7 +79,7 @@ def _names(call: Call) -> set[str]:
 
 
 def _matches(body: JsonObject, name: str, expected: str) -> bool:
-    """Return whether a simple filter matches.
+    """Return whether an object matches a filter ``name=value`` of a Catalog query.
 
     ``name=a,b`` matches any of the values, ``name=!a,b`` none of them; a name may have wildcards.
     """

@@ -12,7 +12,7 @@ OWN_KEY = "own"
 
 @dataclass(frozen=True)
 class AepSettings:
-    """None means no limit."""
+    """Settings of the AEP services that no other class has; None means no limit."""
 
     throttle_tokens: int = field(default=0, metadata=COUNT)
     """Number of further token requests that are answered with 429."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+T = TypeVar("T")
 
 KIND: Final = "aep/settings"
 """The kind of the documents that hold settings."""
@@ -16,9 +18,10 @@ LIST: Final = {"is": (list,)}
 _MOST = 10**15
 
 
-def choice(*values: Any) -> Any:
-    """Return a field with these values; the first is the default."""
-    return field(default=values[0], metadata={"choices": values})
+def choice(*values: T) -> T:
+    """Return a dataclass field that accepts only these values; the first one is the default."""
+    chosen: T = field(default=values[0], metadata={"choices": values})
+    return chosen
 
 
 def is_amount(value: float) -> bool:
@@ -26,7 +29,7 @@ def is_amount(value: float) -> bool:
     return 0 <= value <= _MOST
 
 
-def fits(holder: type[Any], name: str, value: Any) -> bool:
+def fits(holder: type[Any], name: str, value: object) -> bool:
     """Return whether the setting ``name`` of a settings class may have this value."""
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
@@ -35,4 +38,4 @@ def fits(holder: type[Any], name: str, value: Any) -> bool:
         return False
     if isinstance(value, list):
         return bool(value) and all(isinstance(part, str) and part for part in value)
-    return value is None or isinstance(value, bool) or is_amount(value)
+    return value is None or isinstance(value, bool) or (isinstance(value, float | int) and is_amount(value))

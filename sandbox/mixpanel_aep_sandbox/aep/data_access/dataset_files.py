@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
@@ -16,13 +16,21 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_days, epoch_ms
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
 _ROWS = 2048
-_NUMBERS: dict[str, Callable[[Any], Any]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
+_NUMBERS: dict[str, Callable[..., float]] = {"date-time": epoch_ms, "date": epoch_days, "number": float}
 _WRITING = threading.Lock()
 
 
-def dataset_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
-    """Return one file of an active batch, by its number from 1: Parquet, or the uploaded file for the legacy path."""
+def dataset_file_path(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
+    """Return the path of a data file of an active batch.
+
+    ``number`` counts from 1. For JSON and Parquet batches, this writes a Parquet file with the stored rows on the first
+    call; for CSV batches, it is the uploaded file.
+    """
     if batch["inputFormat"]["format"] == "csv":
         body = batch_files(scope, batch["id"])[number - 1]
         return disk_path(scope, body)
@@ -34,7 +42,7 @@ def dataset_file(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path
 
 
 def file_name(scope: AepSandboxScope, batch: JsonObject, number: int) -> str:
-    """Return the name of a file, by its number from 1."""
+    """Return the name of a data file as Data Access shows it. ``number`` counts from 1."""
     if batch["inputFormat"]["format"] == "csv":
         return str(batch_files(scope, batch["id"])[number - 1]["path"]).rpartition("/")[2]
     return f"part-{number - 1:05}-{batch['id'].lower()}-c000.snappy.parquet"
@@ -55,20 +63,20 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
     unfinished.rename(path)
 
 
-def arrow_schema(resolved: JsonObject) -> Any:
-    """Return the columns of a resolved schema."""
+def arrow_schema(resolved: JsonObject) -> pa.Schema:
+    """Return the Arrow schema of a resolved XDM schema."""
     import pyarrow as pa
 
     return pa.schema([_field(name, field) for name, field in resolved.get("properties", {}).items()])
 
 
-def _field(name: str, field: JsonObject) -> Any:
+def _field(name: str, field: JsonObject) -> pa.Field:
     import pyarrow as pa
 
     return pa.field(name, _type(field))
 
 
-def _type(field: JsonObject) -> Any:
+def _type(field: JsonObject) -> pa.DataType:
     """Return the Arrow type that becomes the documented Parquet type (EP:xdm/schema/field-constraints.md)."""
     import pyarrow as pa
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from starlette.responses import JSONResponse, Response
@@ -16,12 +15,14 @@ _PAGE = 100
 
 
 def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
-    """Return the entry of a file."""
+    """Return the JSON entry of a file: its name, size and links."""
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
 
 
-def paged(call: Call, entries: Sequence[Any], shown: Callable[[Any], Any] = lambda each: each) -> Response:
+def paged(
+    call: Call, entries: Sequence[object], shown: Callable[..., object] = lambda each: each
+) -> Response:
     """Return at most 100 entries from ``start``, each as ``shown``; with links if there are more entries."""
     start, limit = page_of(call, _PAGE)
     body: JsonObject = {

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.core.constants import EXPORT
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS
-from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file, file_name
+from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file_path, file_name
 from mixpanel_aep_sandbox.aep.data_access.pages import entry, paged
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, result_path
@@ -63,7 +63,7 @@ def _file_facts(call: Call, batch: JsonObject, number: int) -> JsonObject:
         "created": str(batch["finished"]),
         "updated": str(batch["finished"]),
         "records": str(batch["files"][number - 1]["good"]),
-        "size": str(dataset_file(call.scope, batch, number).stat().st_size),
+        "size": str(dataset_file_path(call.scope, batch, number).stat().st_size),
         "isValid": True,
         "_links": {"self": {"href": call.url(f"{EXPORT}/files/{key}")}},
     }
@@ -81,7 +81,7 @@ def _file(call: Call) -> Response:
     )
     if number not in known:
         raise problem(404, f"File {key} not found.")
-    path = dataset_file(call.scope, batch, int(number))
+    path = dataset_file_path(call.scope, batch, int(number))
     name = file_name(call.scope, batch, int(number))
     requested_path = call.query("path")
     if requested_path == name or (call.request.method == "HEAD" and not requested_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import Path, show
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
@@ -40,7 +38,7 @@ def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list
 
 def _missing_in(value: object, field: JsonObject, at: str) -> list[str]:
     kind = kind_of(field)
-    inside: list[tuple[Any, JsonObject, str]] = []
+    inside: list[tuple[object, JsonObject, str]] = []
     if kind == "object" and isinstance(value, dict):
         return missing_required(value, field, f"{at}.")
     if kind == "map" and isinstance(value, dict):

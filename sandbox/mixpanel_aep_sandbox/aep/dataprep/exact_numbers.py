@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from decimal import Context, Decimal
+from typing import TypeGuard
 
 MOST_DIGITS = 4000
 """Of an integer [I]: Java's is unbounded, but every evaluation here has a limit."""
@@ -15,7 +16,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
 Number = int | float | Decimal
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[Number]:
     """Return whether a value is a number."""
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import whole
 from mixpanel_aep_sandbox.aep.dataprep.functions.java_dates.guess import date_from
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
@@ -22,7 +20,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 
 
-def convert(value: Value, field: JsonObject) -> Any:
+def convert(value: Value, field: JsonObject) -> object:
     """Return ``value``, which is not null, as JSON of the field's type.
 
     Raises:
@@ -54,7 +52,7 @@ def _integer(value: Value, name: str) -> int:
     return number
 
 
-def _composite(value: Value, field: JsonObject, kind: str) -> Any:
+def _composite(value: Value, field: JsonObject, kind: str) -> object:
     if kind == "array" and isinstance(value, list):
         items = field.get("items", {})
         return [None if item is None else convert(item, items) for item in value]

@@ -13,7 +13,7 @@ from typing import Any
 from mixpanel_aep_sandbox.aep.dataprep.destinations import destination_field, missing_required
 from mixpanel_aep_sandbox.aep.dataprep.field_types import convert
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, plain
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
@@ -144,7 +144,7 @@ class Mapper:
             return [((), column.mapping.source)]
         return [((), evaluate(column.expression, Scope(row, self._now, self._options)))]
 
-    def _convert(self, value: Value, column: _Column) -> Any:
+    def _convert(self, value: Value, column: _Column) -> object:
         if value is None:
             return None
         if column.field is None:
@@ -178,7 +178,9 @@ def _column(mapping: Mapping, schema: JsonObject, options: Options) -> _Column:
         if mapping.source_type == "ATTRIBUTE":
             return _Column(mapping, destination, field, source=parse_path(str(mapping.source)))
         if mapping.source_type == "EXPRESSION":
-            return _Column(mapping, destination, field, expression=compiled(str(mapping.source), options))
+            return _Column(
+                mapping, destination, field, expression=parse_and_check(str(mapping.source), options)
+            )
         return _Column(mapping, destination, field)
     except ExpressionError as error:
         return _Column(mapping, destination, None, fault=_error(mapping, str(error)))

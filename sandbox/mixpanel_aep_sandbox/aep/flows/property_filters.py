@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _FILTER = re.compile(r"([^=!<>~]+)([=!<>~]+)(.*)", re.DOTALL)
-_ORDERING: dict[str, Callable[[Any, Any], bool]] = {
+_ORDERING: dict[str, Callable[..., bool]] = {
     "<": lambda left, right: left < right,
     "<=": lambda left, right: left <= right,
     ">": lambda left, right: left > right,
@@ -18,7 +17,7 @@ _ORDERING: dict[str, Callable[[Any, Any], bool]] = {
 }
 _ANY_CASE = ("status", "state")
 """The guide filters runs by ``metrics.statusSummary.status==RunFailed``, which is ``failed`` in every sample."""
-Hidden = Mapping[str, Callable[[JsonObject], Any]]
+Hidden = Mapping[str, Callable[[JsonObject], object]]
 
 
 def keep_matching(
@@ -39,7 +38,7 @@ def keep_matching(
     return [{name: body[name] for name in shown if name in body} for body in found] if shown else found
 
 
-def values_at(body: object, path: str) -> Iterator[Any]:
+def values_at(body: object, path: str) -> Iterator[object]:
     """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")
@@ -58,7 +57,7 @@ def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callab
     if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
-    def values(body: JsonObject) -> Iterator[Any]:
+    def values(body: JsonObject) -> Iterator[object]:
         return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
 
     # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".
@@ -85,10 +84,12 @@ def _text(name: str, value: object) -> str:
     return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
 
 
-def _compare_values(holds: Callable[[Any, Any], bool], value: Any, operand: str) -> bool:
+def _compare_values(holds: Callable[..., bool], value: object, operand: str) -> bool:
     if isinstance(value, str):
         return holds(value, operand)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
     try:
-        return not isinstance(value, bool) and holds(float(value), float(operand))
-    except (TypeError, ValueError, OverflowError):
+        return holds(float(value), float(operand))
+    except (ValueError, OverflowError):
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -141,13 +140,18 @@ def _checked_fields(call: Call, before: JsonObject) -> JsonObject:
     return {**texts, "expiry": expiry}
 
 
-def _milliseconds(value: Any) -> int:
+_INVALID_EXPIRY = "expiry must be a date and time in ISO 8601 format."
+
+
+def _milliseconds(value: object) -> int:
     """Parse a time. "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
+    if not isinstance(value, str):
+        raise problem(400, _INVALID_EXPIRY)
     try:
         moment = datetime.fromisoformat(value)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise problem(400, "expiry must be a date and time in ISO 8601 format.") from error
+    except (ValueError, OverflowError) as error:
+        raise problem(400, _INVALID_EXPIRY) from error
 
 
 def _expiration_view(call: Call, body: JsonObject) -> JsonObject:

@@ -6,10 +6,13 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+Chunk: TypeAlias = tuple[int, int, str]
+"""First byte, last byte, and the name of the file with the bytes."""
 
 _DOCUMENTED = re.compile(r"bytes (\d{1,18})-(\d{1,18})")
 _ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
@@ -29,7 +32,7 @@ def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
     return first, last
 
 
-def range_fault(chunks: Sequence[Sequence[Any]]) -> str:
+def range_fault(chunks: Sequence[Chunk]) -> str:
     """Return the fault of the received ranges as a clause; an empty text if they form one whole file."""
     if not chunks:
         return "are missing"
@@ -43,7 +46,7 @@ def range_fault(chunks: Sequence[Sequence[Any]]) -> str:
     return ""
 
 
-def check_next(chunks: Sequence[Sequence[Any]], first: int) -> None:
+def check_next(chunks: Sequence[Chunk], first: int) -> None:
     """Raise Problem 400 for a chunk that does not begin at the end of the previous one."""
     expected = max((chunk[1] + 1 for chunk in chunks), default=0)
     if first != expected:

@@ -24,7 +24,7 @@ _UNFINISHED = ("loading", "promoting", "inactive")
 
 
 def without_mark(key: str) -> str:
-    """Return the id in a reference to a predecessor, without its mark: `${id}` in the guide, `$id` in the specification."""
+    """Return the batch id in a ``replay`` reference: `${id}` in the guide, `$id` in the specification."""
     return _MARKED.sub(r"\1", key)
 
 
@@ -34,7 +34,7 @@ def batches_of(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
 
 
 def save(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Store a batch, and whether time will change it."""
+    """Store a batch, and record whether a later transition is pending."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
         scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
@@ -105,7 +105,7 @@ def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: object) -> J
 
 
 def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
-    """Handle a deleted or expired dataset: promoted batches become inactive, others are never promoted [I]."""
+    """Deactivate the batches of a deleted or expired dataset; unfinished batches will never be promoted [I]."""
     for batch in batches_of(scope, dataset):
         if batch["state"] == "success":
             deactivate(scope, batch)
@@ -137,7 +137,7 @@ def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
 
 
 def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:
-    """Return the statuses between processing and the end, and their durations; None: permanently."""
+    """Return the statuses of a batch between processing and its final status, with their durations in seconds; None: for ever."""
     return [(str(word), seconds) for word, seconds in (batch.get("planned_outcome") or {}).get("words", [])]
 
 
@@ -163,7 +163,7 @@ def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _replace_predecessors(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Deactivate replaced batches.
+    """Deactivate the batches that a promoted batch replaces.
 
     Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion).
     """

@@ -13,7 +13,7 @@ _FILE = "part-00000.json"
 
 
 def make_batch(scope: AepSandboxScope, given: JsonObject, client: str, lines: Path) -> str:
-    """Create a batch of ``lines``, a file of JSON Lines that is moved, and return its id.
+    """Create a batch of a JSON Lines file on behalf of a service, and return its id. The file is moved.
 
     The caller holds a transaction. ``given``: the body of ``POST /batches``. Raises Problem.
     """

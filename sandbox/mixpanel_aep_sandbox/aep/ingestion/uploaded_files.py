@@ -23,7 +23,7 @@ def disk_path(scope: AepSandboxScope, batch_id: str, name: str) -> Path:
 
 
 def writable_batch(call: Call) -> str:
-    """Return the batch's id, if files may be written to it. Raises Problem 400 or 404."""
+    """Return the batch id in the path of a request if the batch accepts files. Raises Problem 400 or 404."""
     scope, key = call.scope, call.path("id")
     settle(scope)
     batch = find_batch(scope, key)
@@ -68,7 +68,7 @@ def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
 
 
 def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
-    """Return the document of a new file."""
+    """Return the stored document of a new file; ``more`` are further fields."""
     made: JsonObject = {
         "batch": batch_id,
         "path": path,
@@ -82,7 +82,7 @@ def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -
 
 
 def keep_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
-    """Store a file's document and return the one that it replaces. The caller holds a transaction.
+    """Store the document of a file and return the replaced document, if any. Call this in a transaction.
 
     Raises Problem 400 if the batch would be too large.
     """

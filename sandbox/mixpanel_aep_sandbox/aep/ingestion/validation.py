@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.aep.catalog.validation import RESERVED_TAGS, check_tags
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
@@ -20,7 +18,7 @@ _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
 
 
 def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) -> JsonObject:
-    """Return the parts of a batch that its creator chooses. Raises Problem 400."""
+    """Return the validated fields of a ``POST /batches`` body. Raises Problem 400."""
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
         raise problem(400, "externalId must be a text, and not empty.")
@@ -35,7 +33,7 @@ def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) 
     }
 
 
-def _or_default(scope: AepSandboxScope, value: object) -> Any:
+def _or_default(scope: AepSandboxScope, value: object) -> object:
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
@@ -72,7 +70,7 @@ def given_format(value: object) -> JsonObject:
 
 def _percent(given: JsonObject) -> float | None:
     name = next((name for name in _PERCENTS if given.get(name) is not None), None)
-    value: Any = given[name] if name else None
+    value: object = given[name] if name else None
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
@@ -80,20 +78,23 @@ def _percent(given: JsonObject) -> float | None:
     return float(value) if isinstance(value, float) else value
 
 
-def _tags(value: Any) -> JsonObject:
-    tags: JsonObject = {} if value is None else value
+def _tags(value: object) -> JsonObject:
+    tags = {} if value is None else value
     check_tags(tags)
+    assert isinstance(tags, dict)
     if reserved := [name for name in RESERVED_TAGS if name in tags]:
         raise problem(400, f"The tag name {reserved[0]} is reserved for datasets.")
     return tags
 
 
-def given_replay(scope: AepSandboxScope, replay: Any, dataset: str) -> JsonObject | None:
-    """Return what a batch of ``dataset`` replaces. Raises Problem 400."""
+def given_replay(scope: AepSandboxScope, replay: object, dataset: str) -> JsonObject | None:
+    """Return the validated ``replay`` of a batch: the batches of ``dataset`` that it replaces. Raises Problem 400."""
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]
-    if not all(isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists):
+    if not isinstance(replay, dict) or not all(
+        isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists
+    ):
         raise problem(400, "replay needs predecessors or predecessorsByExternalId, arrays of strings.")
     if not any(lists):
         raise problem(400, "replay needs at least one predecessor.")

@@ -7,7 +7,6 @@ is known already.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
@@ -21,7 +20,7 @@ _DAY_MS = 86_400_000
 
 
 def profile_of(scope: AepSandboxScope, dataset: str) -> JsonObject:
-    """Return the ``ids`` of the events in Profile, in order of arrival, and the counts of dropped events by reason."""
+    """Return the ids of the events that Profile accepted, in order of arrival, and the counts of dropped events by reason."""
     body = scope.get(DATASETS, dataset)
     settings = IngestSettings.of(scope.state)
     answer: JsonObject = {
@@ -60,7 +59,7 @@ def _batches_of_a_day(scope: AepSandboxScope) -> int:
 
 def _has_primary_identity(row: JsonObject, path: str) -> bool:
     """Return whether a row has a primary identity: in the field at ``path``, or in the identityMap at ``path``."""
-    value: Any = row
+    value: object = row
     for part in path[1:].split("/"):
         fields = value if isinstance(value, dict) else {}
         value = fields.get(part, fields.get(part.removeprefix("xdm:")))

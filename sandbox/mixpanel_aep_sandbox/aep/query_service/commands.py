@@ -100,7 +100,7 @@ class Commands:
     def _tables(self) -> Result:
         """Return the tables, as in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
         names = ("name", "dataSetId", "dataSet", "description", "resolved")
-        rows: list[tuple[str, ...]] = []
+        rows: list[tuple[object, ...]] = []
         for table, key in sorted(tables_of(self._scope).items()):
             body = self._scope.get(DATASETS, key) or {}
             rows.append((table, key, str(body.get("name", "")), str(body.get("description") or ""), "false"))

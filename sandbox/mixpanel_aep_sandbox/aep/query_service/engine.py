@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.errors import (
@@ -23,6 +23,10 @@ from mixpanel_aep_sandbox.aep.query_service.functions import add_functions
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
 from mixpanel_aep_sandbox.aep.query_service.statements import explicit_limit, rewrite_for_duckdb
 from mixpanel_aep_sandbox.aep.query_service.tables import add_tables, literal, remove_tables
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _WRITING = frozenset(
     [
@@ -64,7 +68,7 @@ class Result:
     """The result of a query."""
 
     columns: list[Column]
-    rows: list[tuple[Any, ...]]
+    rows: list[tuple[object, ...]]
 
 
 class Running:
@@ -73,9 +77,9 @@ class Running:
     def __init__(self) -> None:
         self.canceled = threading.Event()
         self._lock = threading.Lock()
-        self._connection: Any = None
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def use(self, connection: Any) -> None:
+    def use(self, connection: duckdb.DuckDBPyConnection | None) -> None:
         """Set the connection that the query runs in; None when it has ended."""
         with self._lock:
             self._connection = connection
@@ -98,7 +102,7 @@ class Engine:
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
-        self._connection: Any = None
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
         """Return the columns of a query. Raises SqlError."""
@@ -130,7 +134,7 @@ class Engine:
             self._connection.close()
 
     def _checked(self, sql: str) -> int | None:
-        """Return the maximum number of rows. Raises SqlError for a query that is refused before it runs."""
+        """Return the maximum number of rows of a query, or None. Raises SqlError for a statement that does not only read."""
         first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
         if first in _WRITING:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")
@@ -145,7 +149,7 @@ class Engine:
         return None if settings.query_explicit_limit == "honoured" else most
 
     @contextmanager
-    def _tables(self, sql: str, with_system_columns: bool) -> Iterator[Any]:
+    def _tables(self, sql: str, with_system_columns: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield the database, with the current tables that a query names."""
         if self._connection is None:
             self._connection = self._open()
@@ -155,7 +159,7 @@ class Engine:
         finally:
             remove_tables(self._connection, tables)
 
-    def _open(self) -> Any:
+    def _open(self) -> duckdb.DuckDBPyConnection:
         import duckdb  # imported late, for a quick start
 
         connection = duckdb.connect(":memory:", config={"threads": 2})
@@ -171,8 +175,8 @@ class Engine:
         return str((self._scope.state.store.folder / "files").resolve()) + "/"
 
 
-def _rows(done: Any, most: int | None) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
+def _rows(done: duckdb.DuckDBPyConnection, most: int | None) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
     while some := done.fetchmany(2048 if most is None else min(2048, most - len(found))):
         found += some
         if most is not None and len(found) >= most:
@@ -180,7 +184,7 @@ def _rows(done: Any, most: int | None) -> list[tuple[Any, ...]]:
     return found
 
 
-def _execute(connection: Any, sql: str) -> Any:
+def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
     """Execute a statement; convert DuckDB's errors to Query Service's, without values of rows."""
     import duckdb
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _WORD = 1 << 64
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -66,7 +70,7 @@ def crc32(data: bytes) -> int:
     return zlib.crc32(data)
 
 
-def add_functions(connection: Any) -> None:
+def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
     """Add the functions to a connection of DuckDB."""
     # "special": they also receive NULL, and may return it.
     for name, function, types in (

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.commands import PARAMETERS, Commands
-from mixpanel_aep_sandbox.aep.query_service.engine import Column, Engine, Result, Running
+from mixpanel_aep_sandbox.aep.query_service.engine import Column, Engine, Running
 from mixpanel_aep_sandbox.aep.query_service.errors import SYNTAX, UNSUPPORTED_MESSAGE, SqlError
+from mixpanel_aep_sandbox.aep.query_service.portals import Portal, Prepared
 from mixpanel_aep_sandbox.aep.query_service.slots import QuerySlots
 from mixpanel_aep_sandbox.aep.query_service.statements import parameter_count, split
 from mixpanel_aep_sandbox.aep.query_service.values import as_binary, as_text, literal_of, size_of, type_of
@@ -17,45 +18,9 @@ from mixpanel_aep_sandbox.aep.query_service.wire import Body, Wire, int16, int32
 _TEXT_OID = 25
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A parsed statement, and the types of its parameters that the client named (0: any)."""
-
-    sql: str
-    types: list[int]
-
-    def type_of(self, number: int) -> int:
-        """Return the type of a parameter."""
-        return self.types[number - 1] if number <= len(self.types) else 0
-
-
-@dataclass
-class Portal:
-    """A statement with its parameters. ``result``: its result after it has run; ``sent``: the number of rows already sent."""
-
-    prepared: Prepared
-    values: list[str]
-    formats: list[int]
-    result: Result | None = None
-    tag: str = ""
-    sent: int = 0
-
-    def value(self, number: int) -> str:
-        """Return a parameter as SQL. Raises SqlError."""
-        if not 1 <= number <= len(self.values):
-            raise SqlError(SYNTAX, f"parameter ${number} does not exist")
-        return self.values[number - 1]
-
-    def is_binary(self, column: int) -> bool:
-        """Return whether a column is sent in binary form."""
-        if len(self.formats) > 1:
-            return column < len(self.formats) and self.formats[column] == 1
-        return self.formats == [1]
-
-
 @dataclass
 class Session:
-    """Serves one connection after its login."""
+    """A session of the PostgreSQL protocol on one connection, after its login."""
 
     wire: Wire
     scope: AepSandboxScope

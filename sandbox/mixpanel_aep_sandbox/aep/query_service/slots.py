@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.01
 
 
 class QuerySlots:
-    """Counts sessions and queries; shared by all sessions."""
+    """Limits of concurrent sessions and queries for each organization; one instance for all sessions."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state

@@ -7,17 +7,22 @@ import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
-from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file
-from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, narrow_file, narrow_schema
+from mixpanel_aep_sandbox.aep.data_access.dataset_files import arrow_schema, dataset_file_path
+from mixpanel_aep_sandbox.aep.data_access.id_files import COLUMNS, id_file_path, id_file_schema
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
 from mixpanel_aep_sandbox.aep.query_service.statements import words
 from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
 
 _STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
 """Every column, except the star of ``count(*)``."""
@@ -32,7 +37,9 @@ class BatchFile:
     rows_before: int
 
 
-def add_tables(connection: Any, scope: AepSandboxScope, sql: str, *, with_system_columns: bool) -> list[str]:
+def add_tables(
+    connection: duckdb.DuckDBPyConnection, scope: AepSandboxScope, sql: str, *, with_system_columns: bool
+) -> list[str]:
     """Create views of the tables that a query names, and return their names."""
     names, made = words(sql), []
     for table, dataset in tables_of(scope).items():
@@ -55,7 +62,7 @@ def _is_visible(scope: AepSandboxScope, dataset: str) -> bool:
     return bool(finished) and scope.state.clock.seconds() * 1000 >= min(finished) + delay * 1000
 
 
-def remove_tables(connection: Any, tables: list[str]) -> None:
+def remove_tables(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> None:
     """Remove the views of ``add_tables``: the next query sees the batches that are active then."""
     for table in tables:
         connection.execute(f"DROP VIEW {quoted(table)}")
@@ -72,13 +79,15 @@ class _Source:
     narrow: bool
 
     def file(self, batch: JsonObject, number: int) -> Path:
-        return (narrow_file if self.narrow else dataset_file)(self.scope, batch, number)
+        return (id_file_path if self.narrow else dataset_file_path)(self.scope, batch, number)
 
-    def schema(self) -> Any:
-        return narrow_schema() if self.narrow else arrow_schema(self.resolved)
+    def schema(self) -> pa.Schema:
+        return id_file_schema() if self.narrow else arrow_schema(self.resolved)
 
 
-def _add_table(connection: Any, source: _Source, table: str, with_system_columns: bool) -> None:
+def _add_table(
+    connection: duckdb.DuckDBPyConnection, source: _Source, table: str, with_system_columns: bool
+) -> None:
     empty, files = _empty_file(source), _files(source)
     columns = _columns(connection, empty)
     if with_system_columns:
@@ -149,7 +158,7 @@ def _empty_file(source: _Source) -> Path:
     return path
 
 
-def _columns(connection: Any, empty: Path) -> list[str]:
+def _columns(connection: duckdb.DuckDBPyConnection, empty: Path) -> list[str]:
     """Return the columns, with times as Spark shows them in a session of UTC."""
     described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(empty))})").fetchall()  # noqa: S608 - quoted
     return [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.constants import AEP_SANDBOXES, DEMO_USER
 from mixpanel_aep_sandbox.aep.core.http import Call
@@ -52,16 +51,13 @@ def _kind(key: str) -> str:
     return f"registry-audit/{key}"
 
 
-def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
+def changes(old: object, new: object, path: str = "") -> Iterator[tuple[str, str, object]]:
     """Yield each addition, removal or replacement with its JSON Pointer; for a removal, with the old value."""
-    if type(old) is not type(new) or not isinstance(old, dict | list):
+    left, right = _members(old), _members(new)
+    if left is None or right is None or type(old) is not type(new):
         if old != new:
             yield "replace", path, new
         return
-    left, right = (
-        dict(enumerate(each)) if isinstance(each, list) else {str(key): value for key, value in each.items()}
-        for each in (old, new)
-    )
     for name in dict.fromkeys([*left, *right]):
         at = f"{path}/{str(name).replace('~', '~0').replace('/', '~1')}"
         if name not in right:
@@ -70,3 +66,10 @@ def changes(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, str, Any]
             yield "add", at, right[name]
         else:
             yield from changes(left[name], right[name], at)
+
+
+def _members(value: object) -> dict[str, object] | None:
+    """Return the members of an object by name, or of an array by index; None for any other value."""
+    if isinstance(value, list):
+        return {str(index): item for index, item in enumerate(value)}
+    return {str(key): item for key, item in value.items()} if isinstance(value, dict) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
@@ -126,7 +125,7 @@ def _page_size(bodies: list[JsonObject], primary: str, limit: int) -> int:
     return size
 
 
-def _value(body: JsonObject, name: str) -> Any:
+def _value(body: JsonObject, name: str) -> object:
     """Return a property of a body; ``created`` and ``updated`` are in the metadata."""
     found = value_at(body, name)
     if found is None and name in ("created", "updated"):

@@ -6,7 +6,6 @@ The schema accepts the row, unless no text is found for a pattern.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import LIMITS
 from mixpanel_aep_sandbox.aep.registry.pattern_text import text_for
@@ -29,7 +28,7 @@ _TEXTS = {
 }
 
 
-def sample(field: JsonObject) -> Any:
+def sample(field: JsonObject) -> object:
     """Return a value of a resolved field; for a whole schema, a row.
 
     If no text is found that matches a field's pattern, return any text, as the documented example has "string" [I].

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
@@ -71,5 +70,6 @@ def _sorted(by_id: dict[str, JsonObject]) -> list[JsonObject]:
     return list(ordered.values())
 
 
-def _rewritten(bodies: list[JsonObject], change: Callable[[str], str]) -> Any:
-    return json.loads(change(json.dumps(bodies)))
+def _rewritten(bodies: list[JsonObject], change: Callable[[str], str]) -> list[JsonObject]:
+    rewritten: list[JsonObject] = json.loads(change(json.dumps(bodies)))
+    return rewritten

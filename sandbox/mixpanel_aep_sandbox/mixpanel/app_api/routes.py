@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -61,7 +60,7 @@ class AppRequest:
         return self.project(MANAGERS, "Admin")
 
 
-Handler = Callable[[AppRequest], Any]
+Handler = Callable[[AppRequest], object]
 Routes = Iterable[tuple[str, str, Handler] | tuple[str, str, Handler, int]]
 
 
@@ -80,7 +79,7 @@ class AppApi:
                 router.add_route("/api/app" + path + twin, endpoint, methods=[method])
         return router
 
-    def _endpoint(self, answer: Handler, status: int) -> Callable[[Request], Any]:
+    def _endpoint(self, answer: Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             return await run_in_threadpool(self._respond, request, await request.body(), answer, status)
 

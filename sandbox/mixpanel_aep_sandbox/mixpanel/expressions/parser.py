@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeAlias
 
 from mixpanel_aep_sandbox.mixpanel.expressions import values
+from mixpanel_aep_sandbox.mixpanel.expressions.values import Event, Function, Operator
 
-Node = Callable[[Mapping[str, Any]], Any]
-Operator = Callable[[Any, Any], Any]
+Node: TypeAlias = Callable[[Event], object]
 
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
@@ -28,7 +28,7 @@ class WhereError(ValueError):
     """The expression is invalid; the message says what and where."""
 
 
-def parse(text: str) -> Callable[[Mapping[str, Any]], bool]:
+def parse(text: str) -> Callable[[Event], bool]:
     """Return a test of an exported event (``{"event": ..., "properties": {...}}``), or of a profile in this form.
 
     ``user["..."]`` reads its ``user``, the properties of the profile. Raises WhereError.
@@ -78,7 +78,7 @@ class _Parser:
         return self._left(self._signed, {"*": values.multiply, "/": values.divide, "%": values.remainder})
 
     def _signed(self) -> Node:
-        signs: list[Callable[[Any], Any]] = []
+        signs: list[Function] = []
         while self.peek() in values.SIGNS:
             signs.insert(0, values.SIGNS[self._take()])
         node = self._atom()
@@ -112,7 +112,7 @@ class _Parser:
             return self._call(values.FUNCTIONS[token])
         raise WhereError(f"unexpected {token or 'end'!r}")
 
-    def _property(self, look_up: Callable[[Mapping[str, Any], str], Any]) -> Node:
+    def _property(self, look_up: Callable[[Event, str], object]) -> Node:
         self._expect("[")
         token = self._take()
         if token[:1] not in "\"'" or not token:
@@ -121,7 +121,7 @@ class _Parser:
         self._expect("]")
         return lambda event: look_up(event, name)
 
-    def _call(self, function: Callable[[Any], Any]) -> Node:
+    def _call(self, function: Function) -> Node:
         self._expect("(")
         node = self.either()
         self._expect(")")
@@ -168,7 +168,7 @@ def _unquote(token: str) -> str:
         raise WhereError("a string has an unknown escape") from error
 
 
-def _number(token: str) -> Any:
+def _number(token: str) -> object:
     number = values.to_number(token)
     if number is values.UNDEFINED:
         raise WhereError("a number is too large")
@@ -178,7 +178,7 @@ def _number(token: str) -> Any:
 def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
     """Combine operators from left to right in a loop: a long chain is not deeply nested."""
 
-    def chained(event: Mapping[str, Any]) -> Any:
+    def chained(event: Event) -> object:
         value = first(event)
         for operator, node in more:
             value = operator(value, node(event))
@@ -187,8 +187,8 @@ def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
     return chained
 
 
-def _signed(node: Node, signs: list[Callable[[Any], Any]]) -> Node:
-    def signed(event: Mapping[str, Any]) -> Any:
+def _signed(node: Node, signs: list[Function]) -> Node:
+    def signed(event: Event) -> object:
         value = node(event)
         for sign in signs:
             value = sign(value)
@@ -197,5 +197,5 @@ def _signed(node: Node, signs: list[Callable[[Any], Any]]) -> Node:
     return signed
 
 
-def _constant(value: Any) -> Node:
+def _constant(value: object) -> Node:
     return lambda _event: value

@@ -8,7 +8,11 @@ import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final, TypeAlias, TypeGuard
+
+Event: TypeAlias = Mapping[str, object]
+Function: TypeAlias = Callable[[object], object]
+Operator: TypeAlias = Callable[[object, object], object]
 
 
 class _Undefined:
@@ -23,7 +27,7 @@ _LARGEST = 10**_MOST_DIGITS
 UNDEFINED: Final = _Undefined()
 
 
-def look_up(event: Mapping[str, Any], name: str) -> Any:
+def look_up(event: Event, name: str) -> object:
     """Return a property of an event; ``$time``, ``$event_name`` and ``$distinct_id`` are aliases, not keys of rows.
 
     ``time`` itself cannot be filtered on: users observed that it matches nothing.
@@ -36,7 +40,7 @@ def look_up(event: Mapping[str, Any], name: str) -> Any:
     return properties.get({"$time": "time", "$distinct_id": "distinct_id"}.get(name, name), UNDEFINED)
 
 
-def look_up_user(event: Mapping[str, Any], name: str) -> Any:
+def look_up_user(event: Event, name: str) -> object:
     """Return a property of the profile of the event's user."""
     user = event.get("user")
     return user.get(name, UNDEFINED) if isinstance(user, Mapping) else UNDEFINED
@@ -57,13 +61,18 @@ def kind(value: object) -> str:
     )
 
 
-def equal(left: Any, right: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number; a boolean is not."""
+    return kind(value) == "number"
+
+
+def equal(left: object, right: object) -> bool:
     """Return whether two values are equal; values of different types are not."""
     left, right = _dates(left, right)
     return kind(left) == kind(right) and bool(left == right)
 
 
-def _dates(left: Any, right: Any) -> tuple[Any, Any]:
+def _dates(left: object, right: object) -> tuple[object, object]:
     """Convert date texts to moments if the other value is a ``datetime()``."""
     if isinstance(left, Moment) and isinstance(right, str):
         return left, to_time(right)
@@ -72,8 +81,8 @@ def _dates(left: Any, right: Any) -> tuple[Any, Any]:
     return left, right
 
 
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
-    def compared(left: Any, right: Any) -> Any:
+def _ordered(compare: Callable[..., bool]) -> Operator:
+    def compared(left: object, right: object) -> object:
         left, right = _dates(left, right)
         if kind(left) == kind(right) and kind(left) in ("number", "string"):
             return compare(left, right)
@@ -82,7 +91,7 @@ def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
     return compared
 
 
-def contains(left: Any, right: Any) -> Any:
+def contains(left: object, right: object) -> object:
     """Return the result of ``in``: whether a text is in a text, or a value in a list."""
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
@@ -101,47 +110,47 @@ def both(left: object, right: object) -> bool:
     return left is True and right is True
 
 
-def negate(value: object) -> Any:
+def negate(value: object) -> object:
     """Return the result of ``not``; the opposite of undefined is true."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED
 
 
-def add(left: Any, right: Any) -> Any:
+def add(left: object, right: object) -> object:
     """Return the sum of two numbers, or two joined texts."""
     if isinstance(left, str) and isinstance(right, str):
         return left + right
     return _numbers(operator.add, left, right)
 
 
-def subtract(left: Any, right: Any) -> Any:
+def subtract(left: object, right: object) -> object:
     """Return the difference of two numbers."""
     return _numbers(operator.sub, left, right)
 
 
-def negative(value: Any) -> Any:
+def negative(value: object) -> object:
     """Return a number with the opposite sign."""
     return subtract(0, value)
 
 
-def multiply(left: Any, right: Any) -> Any:
+def multiply(left: object, right: object) -> object:
     """Return the product of two numbers."""
     return _numbers(operator.mul, left, right)
 
 
-def divide(left: Any, right: Any) -> Any:
+def divide(left: object, right: object) -> object:
     """Return the quotient of two numbers; division by zero is undefined."""
     return _numbers(operator.truediv, left, right) if right else UNDEFINED
 
 
-def remainder(left: Any, right: Any) -> Any:
+def remainder(left: object, right: object) -> object:
     """Return the remainder of a division; division by zero is undefined."""
     return _numbers(math.fmod, left, right) if right else UNDEFINED
 
 
-def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    if kind(left) != "number" or kind(right) != "number":
+def _numbers(compute: Callable[[float, float], float], left: object, right: object) -> object:
+    if not is_number(left) or not is_number(right):
         return UNDEFINED
     try:
         found = compute(left, right)
@@ -150,7 +159,7 @@ def _numbers(compute: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
     return found if abs(found) <= _LARGEST else UNDEFINED
 
 
-def to_number(value: Any) -> Any:
+def to_number(value: object) -> object:
     """Return the result of ``number()``, which may be undefined."""
     if isinstance(value, bool):
         return 1.0 if value else 0.0
@@ -165,25 +174,27 @@ def to_number(value: Any) -> Any:
     return int(exact) if exact == exact.to_integral_value() else float(exact)
 
 
-def to_string(value: Any) -> Any:
+def to_string(value: object) -> object:
     """Return the result of ``string()``."""
     return json.dumps(value) if kind(value) in ("boolean", "number") else value
 
 
-def to_boolean(value: Any) -> Any:
+def to_boolean(value: object) -> object:
     """Return the result of ``boolean()``, which may be undefined."""
     if isinstance(value, str):
         return value.lower() == "true"
     return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
 
 
-def to_time(value: Any) -> Any:
+def to_time(value: object) -> object:
     """Return the result of ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
-    if kind(value) == "number":
+    if is_number(value):
         return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
+    if not isinstance(value, str):
+        return UNDEFINED
     try:
         moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return UNDEFINED
     return Moment((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
@@ -193,19 +204,19 @@ def is_defined(value: object) -> bool:
     return value is not UNDEFINED
 
 
-def _whole(function: Callable[[Any], int]) -> Callable[[Any], Any]:
-    def rounded(value: Any) -> Any:
-        return function(value) if kind(value) == "number" and abs(value) <= _LARGEST else UNDEFINED
+def _whole(function: Callable[[float], int]) -> Function:
+    def rounded(value: object) -> object:
+        return function(value) if is_number(value) and abs(value) <= _LARGEST else UNDEFINED
 
     return rounded
 
 
-def _nearest(value: Any) -> int:
+def _nearest(value: float) -> int:
     """Round halves away from zero, as most languages do and Python does not."""
     return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
-COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+COMPARISONS: dict[str, Operator] = {
     "==": equal,
     "!=": lambda left, right: not equal(left, right),
     "<": _ordered(operator.lt),
@@ -215,9 +226,9 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "in": contains,
 }
 
-SIGNS: dict[str, Callable[[Any], Any]] = {"-": negative, "not": negate}
+SIGNS: dict[str, Function] = {"-": negative, "not": negate}
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+FUNCTIONS: dict[str, Function] = {
     "number": to_number,
     "string": to_string,
     "boolean": to_boolean,

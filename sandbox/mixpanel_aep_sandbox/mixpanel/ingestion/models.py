@@ -7,7 +7,6 @@ import json
 import secrets
 import string
 from dataclasses import dataclass
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import milliseconds
@@ -62,7 +61,7 @@ def is_ignored(record: JsonObject) -> bool:
     return record["properties"].get("$ignore") is True
 
 
-def _distinct_id(properties: JsonObject, arrival: Arrival) -> Any:
+def _distinct_id(properties: JsonObject, arrival: Arrival) -> object:
     """Return the id as sent, else from the event's identities, else a hash of the client's address."""
     if properties.get("distinct_id") is not None:
         return properties["distinct_id"]
@@ -77,7 +76,7 @@ def _generated_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
-def _shorten_values(value: object, in_bytes: bool) -> Any:
+def _shorten_values(value: object, in_bytes: bool) -> object:
     if isinstance(value, str):
         return _cut_text(value, in_bytes)
     if isinstance(value, list):

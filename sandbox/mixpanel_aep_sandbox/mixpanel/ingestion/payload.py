@@ -12,7 +12,7 @@ import json
 import math
 import zlib
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -38,7 +38,7 @@ class PayloadError(Exception):
 class Payload:
     """A decoded request."""
 
-    records: list[Any]
+    records: list[object]
     """The decoded records; a text that is not UTF-8 has lone surrogates."""
     params: dict[str, str]
     """Parameters of the query; those of a form take precedence."""
@@ -126,14 +126,14 @@ def _from_data(text: str) -> bytes:
         raise PayloadError(400, "data, invalid base64") from error
 
 
-def _decoded(text: bytes) -> list[Any]:
+def _decoded(text: bytes) -> list[object]:
     if not text.strip():
         raise PayloadError(400, "data, missing or empty")
     found = _json(text)
     return found if isinstance(found, list) else [found]
 
 
-def _json(text: bytes) -> Any:
+def _json(text: bytes) -> object:
     try:
         return json.loads(
             text.decode("utf-8", "surrogateescape"), parse_constant=_no_number, parse_float=_finite

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 MOST_UPDATE_BYTES = 1024 * 1024
 Properties = JsonObject
-Change = Callable[[Properties, Any], Properties]
-Form = Callable[[Any], bool]
+Change = Callable[..., Properties]
+Form = Callable[[object], bool]
 
 
 def update_fault(record: object, *, group: bool) -> ValidationFault | None:
@@ -51,35 +50,35 @@ def changed_properties(properties: Properties, record: JsonObject) -> Properties
     return properties
 
 
-def _set(properties: Properties, given: Any) -> Properties:
+def _set(properties: Properties, given: JsonObject) -> Properties:
     return {**properties, **given}
 
 
-def _set_once(properties: Properties, given: Any) -> Properties:
+def _set_once(properties: Properties, given: JsonObject) -> Properties:
     return {**given, **properties}
 
 
-def _add(properties: Properties, given: Any) -> Properties:
+def _add(properties: Properties, given: JsonObject) -> Properties:
     for name, value in given.items():
         before = properties.get(name, 0)
         properties[name] = (before if _is_number(before) else 0) + value
     return properties
 
 
-def _append(properties: Properties, given: Any) -> Properties:
+def _append(properties: Properties, given: JsonObject) -> Properties:
     for name, value in given.items():
         properties[name] = [*_listed(properties.get(name)), value]
     return properties
 
 
-def _union(properties: Properties, given: Any) -> Properties:
+def _union(properties: Properties, given: JsonObject) -> Properties:
     for name, values in given.items():
         held = _listed(properties.get(name))
         properties[name] = held + [value for n, value in enumerate(values) if value not in held + values[:n]]
     return properties
 
 
-def _remove(properties: Properties, given: Any) -> Properties:
+def _remove(properties: Properties, given: JsonObject) -> Properties:
     """Remove values from lists: "If it does not exist, no updates are made"."""
     for name, value in given.items():
         held = properties.get(name)
@@ -88,11 +87,11 @@ def _remove(properties: Properties, given: Any) -> Properties:
     return properties
 
 
-def _unset(properties: Properties, given: Any) -> Properties:
+def _unset(properties: Properties, given: list[str]) -> Properties:
     return {name: value for name, value in properties.items() if name not in given}
 
 
-def _listed(value: object) -> list[Any]:
+def _listed(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -24,7 +23,7 @@ class FailedRecord:
     """A rejected record: its position in the request, and its fault."""
 
     index: int
-    insert_id: Any
+    insert_id: object
     fault: ValidationFault
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.ingestion.auth import import_project, project_of_token
@@ -36,7 +36,7 @@ _HOSTS = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.m
 _ANY_ORIGIN = {"access-control-allow-origin": "*"}
 """Browsers may send from any page, as to Mixpanel."""
 Handler = Callable[[Request, Payload], Response]
-Check = Callable[[Any], ValidationFault | None]
+Check = Callable[[object], ValidationFault | None]
 
 
 class Ingestion:
@@ -67,7 +67,7 @@ class Ingestion:
     def _track(self, request: Request, payload: Payload) -> Response:
         now_ms = self._state.clock.milliseconds()
         good, failed = _without_ignored(payload.records, lambda record: track_fault(record, now_ms))
-        by_token: dict[str, list[Any]] = defaultdict(list)
+        by_token: dict[str, list[JsonObject]] = defaultdict(list)
         for record in good:
             by_token[record["properties"]["token"]].append(record)
         for token, records in by_token.items():
@@ -91,7 +91,9 @@ class Ingestion:
         strict = payload.params.get("strict", "1") != "0"
         return import_response(len(good), failed if strict else [], project.switches.failed_record_key)
 
-    def _keep(self, request: Request, project: Project, records: Sequence[Any], *, imported: bool) -> None:
+    def _keep(
+        self, request: Request, project: Project, records: Sequence[JsonObject], *, imported: bool
+    ) -> None:
         arrival = Arrival(
             now_ms=self._state.clock.milliseconds(),
             endpoint=_host(request, project),
@@ -112,7 +114,7 @@ class Ingestion:
 
     def _update(self, request: Request, payload: Payload, *, group: bool) -> Response:
         good, failed = _without_ignored(payload.records, lambda record: update_fault(record, group=group))
-        by_token: dict[str, list[Any]] = defaultdict(list)
+        by_token: dict[str, list[JsonObject]] = defaultdict(list)
         for record in good:
             by_token[str(record["$token"])].append(record)
         for token, records in by_token.items():
@@ -122,7 +124,7 @@ class Ingestion:
         return _answer(payload, len(good), failed, "insert_id")
 
 
-def _endpoint(path: str, handler: Handler) -> Callable[[Request], Any]:
+def _endpoint(path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
             response = await run_in_threadpool(handler, request, await read_payload(request))
@@ -148,17 +150,18 @@ def _refused(path: str, error: PayloadError) -> Response:
     return short_response(error.params, error.error)
 
 
-def _without_ignored(records: Sequence[object], check: Check) -> tuple[list[Any], list[FailedRecord]]:
-    good, failed = [], []
+def _without_ignored(records: Sequence[object], check: Check) -> tuple[list[JsonObject], list[FailedRecord]]:
+    good: list[JsonObject] = []
+    failed: list[FailedRecord] = []
     for index, record in enumerate(records):
         if fault := check(record):
             failed.append(FailedRecord(index, _insert_id(record), fault))
-        else:
+        elif isinstance(record, dict):  # as every valid record is
             good.append(record)
     return good, failed
 
 
-def _insert_id(record: object) -> Any:
+def _insert_id(record: object) -> object:
     properties = record.get("properties") if isinstance(record, dict) else None
     value = properties.get("$insert_id", "") if isinstance(properties, dict) else ""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

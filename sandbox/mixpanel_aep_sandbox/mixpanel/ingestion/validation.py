@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+
+from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 MOST_EVENT_BYTES = 1024 * 1024
 MOST_KEYS, MOST_ITEMS, DEEPEST = 255, 255, 3
@@ -43,8 +44,10 @@ class ValidationFault:
     message: str
 
 
-def import_fault(record: Any, now_ms: int) -> ValidationFault | None:
+def import_fault(record: object, now_ms: int) -> ValidationFault | None:
     """Return the first fault of an imported event."""
+    if not isinstance(record, dict):
+        return _NOT_AN_OBJECT
     if fault := _form_fault(record):
         return fault
     properties = record["properties"]
@@ -58,8 +61,10 @@ def import_fault(record: Any, now_ms: int) -> ValidationFault | None:
     return _insert_id_fault(properties.get("$insert_id"))
 
 
-def track_fault(record: Any, now_ms: int) -> ValidationFault | None:
+def track_fault(record: object, now_ms: int) -> ValidationFault | None:
     """Return the first fault of a tracked event, which must be from the last five days."""
+    if not isinstance(record, dict):
+        return _NOT_AN_OBJECT
     if fault := _form_fault(record):
         return fault
     properties = record["properties"]
@@ -75,9 +80,10 @@ def milliseconds(time: float) -> int:
     return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
 
 
-def _form_fault(record: object) -> ValidationFault | None:
-    if not isinstance(record, dict):
-        return ValidationFault("", "the event is not an object")
+_NOT_AN_OBJECT = ValidationFault("", "the event is not an object")
+
+
+def _form_fault(record: JsonObject) -> ValidationFault | None:
     if not isinstance(record.get("event"), str) or not record["event"]:
         return _invalid("event", "must not be missing or empty")
     if not isinstance(record.get("properties"), dict):

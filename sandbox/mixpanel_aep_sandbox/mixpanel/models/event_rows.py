@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -129,7 +129,7 @@ _FARTHEST_MS = 253_402_300_799_999
 _KNOWN = ("time", "distinct_id", "$insert_id", "mp_processing_time_ms")
 
 
-def _milliseconds(seconds: Any) -> int:
+def _milliseconds(seconds: float | str) -> int:
     return int(float(seconds) * 1000) if not isinstance(seconds, int) else seconds * 1000
 
 

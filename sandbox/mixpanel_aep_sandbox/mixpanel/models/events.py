@@ -62,7 +62,7 @@ class EventStore:
             self._db.execute("DELETE FROM events")
 
     def forget(self, project_id: int) -> None:
-        """Delete a project's rows and its rules."""
+        """Delete the events and the mutation rules of a project."""
         with self._lock:
             self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
         self.rules.forget(project_id)
@@ -99,7 +99,7 @@ class EventStore:
         yield from _latest_of_identical(rows)
 
     def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
-        rows = [row for row in demo_rows(project.source, day, copy) if row.visible_ms <= shown_ms]
+        rows = [row for row in demo_rows_of_day(project.source, day, copy) if row.visible_ms <= shown_ms]
         if copy == 0:
             rows += self._added(project.id, day, shown_ms)
         rows = apply_rules(rows, due)
@@ -132,7 +132,7 @@ def _place(row: Row) -> tuple[int, int]:
 
 
 def demo_days(source: str) -> Iterable[int]:
-    """Return the days that have demo rows."""
+    """Return the days (since 1970) on which a source has demo events."""
     if source in _FILES:
         return _read_rows(_FILES[source])
     if source == "shop":
@@ -142,8 +142,11 @@ def demo_days(source: str) -> Iterable[int]:
     return ()
 
 
-def demo_rows(source: str, day: int, copy: int = 0) -> list[Row]:
-    """Return the demo rows of a day; only the shop has further copies."""
+def demo_rows_of_day(source: str, day: int, copy: int = 0) -> list[Row]:
+    """Return the demo events of a day of a source: ``shop``, ``adobe``, ``hostile``, or none for another source.
+
+    ``copy``: the number of the copy, from 0, of a project with a ``scale``; only the shop has copies above 0.
+    """
     if source in _FILES:
         return _read_rows(_FILES[source]).get(day, []) if copy == 0 else []
     if source == "shop":

@@ -58,7 +58,7 @@ class Rewrite(_Rule):
 
 
 class Deletion(_Rule):
-    """A deletion of rows that match all given fields and were processed before. New imports stay.
+    """A deletion of rows that match all given fields and were processed before the deletion; later imports stay.
 
     Mixpanel hides them at once, and may take up to 30 days to purge them; until then the raw export returns them.
     """

@@ -118,7 +118,7 @@ def _length_ms(request: QueryRequest, funnel: Funnel) -> int:
 
 
 def _starts(request: QueryRequest, first: date, last: date) -> list[date]:
-    """Return the first day of each bucket."""
+    """Return the first day of each period (``unit`` or ``interval``) of the requested days."""
     params = request.params
     unit = params.choice("unit", "day", "week", "month") if params.text("unit") else ""
     days = [first + timedelta(n) for n in range((last - first).days + 1)]

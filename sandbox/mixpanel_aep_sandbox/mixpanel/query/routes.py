@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -37,7 +36,7 @@ class QueryRequest:
         return int(self.now.timestamp() * 1000)
 
 
-Handler = Callable[[QueryRequest], Any]
+Handler = Callable[[QueryRequest], object]
 
 
 class QueryApi:
@@ -64,7 +63,7 @@ class QueryApi:
                     )
         return routes
 
-    def _endpoint(self, path: str, answer: Handler) -> Callable[[Request], Any]:
+    def _endpoint(self, path: str, answer: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             params = merged_parameters(request.query_params, await request.body())
             return await run_in_threadpool(self._respond, request, path, params, answer)

@@ -12,7 +12,7 @@ import yaml
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import FUNCTIONS, METHODS
 from mixpanel_aep_sandbox.aep.dataprep.functions.special import UNAVAILABLE
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError, NotAvailable, SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Call, Method, walk
 from tests.support.sandbox.dataprep_values import ALL, NOW, value_of
@@ -51,7 +51,7 @@ def test_invalid_expressions_in_adobes_documentation_are_refused() -> None:
     refused = []
     for expression in wrong:
         try:
-            compiled(expression)
+            parse_and_check(expression)
         except SyntaxFault:
             refused.append(expression)
     fits = [expression for expression in wrong if expression not in refused]
@@ -62,7 +62,9 @@ def test_every_function_has_an_example() -> None:
     used: set[str] = set()
     for example in EXAMPLES:
         calls = [
-            node for node, _ in walk(compiled(example["expression"], ALL)) if isinstance(node, (Call, Method))
+            node
+            for node, _ in walk(parse_and_check(example["expression"], ALL))
+            if isinstance(node, (Call, Method))
         ]
         used |= {node.name for node in calls}
     assert used == FUNCTIONS.keys() | METHODS.keys()

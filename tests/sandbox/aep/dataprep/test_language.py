@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import FUNCTIONS
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import plain
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError, SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.options import Options
@@ -71,7 +71,7 @@ _PIECES = st.lists(
 @example("9" * 4000 + "*" + "9" * 90)
 def test_any_text_gives_a_value_or_an_evaluation_error(text: str) -> None:
     try:
-        plain(evaluate(compiled(text, ALL), Scope(ROW, lambda: NOW, ALL)))
+        plain(evaluate(parse_and_check(text, ALL), Scope(ROW, lambda: NOW, ALL)))
     except ExpressionError as error:
         assert error.message
 
@@ -190,7 +190,7 @@ def test_expressions_have_their_values(expression: str, value: Any) -> None:
 )
 def test_an_error_has_its_position(expression: str, message: str) -> None:
     with pytest.raises(SyntaxFault) as caught:
-        compiled(expression)
+        parse_and_check(expression)
     assert message in str(caught.value)
 
 
@@ -255,11 +255,11 @@ def test_the_cost_of_a_value_is_bounded(expression: str, message: str) -> None:
 
 def test_open_questions_of_adobes_documentation_are_settings() -> None:
     scope = Scope({}, lambda: NOW, Options(whole_division=False))
-    assert plain(evaluate(compiled("1 / 2"), scope)) == 0.5
+    assert plain(evaluate(parse_and_check("1 / 2"), scope)) == 0.5
     strict = Options(functions_reserved=True)
     with pytest.raises(SyntaxFault, match="'date' is a function"):
-        compiled('date.equals("3/21/24")', strict)
-    compiled('${date}.equals("3/21/24")', strict)
-    compiled("date(day) == null", strict)
+        parse_and_check('date.equals("3/21/24")', strict)
+    parse_and_check('${date}.equals("3/21/24")', strict)
+    parse_and_check("date(day) == null", strict)
     with pytest.raises(SyntaxFault, match="for destinations only"):
-        compiled("filterArray([1], x -> true)")
+        parse_and_check("filterArray([1], x -> true)")

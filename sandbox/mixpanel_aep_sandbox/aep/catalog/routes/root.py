@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,7 +31,7 @@ Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
-    """A change failed: the whole request is rolled back."""
+    """Rolls back a bulk request because one of its changes failed."""
 
     def __init__(self, answers: list[JsonObject]) -> None:
         super().__init__("reverted")
@@ -97,7 +97,7 @@ class _Handlers:
         address = urlsplit(resource)
         for route in self._router.routes:
             handler = getattr(getattr(route, "endpoint", None), "handler", None)
-            methods: Any = getattr(route, "methods", None) or ()
+            methods: Collection[str] = getattr(route, "methods", None) or ()
             match = getattr(route, "path_regex", None)
             found = match.match(CATALOG + unquote(address.path)) if match is not None else None
             if handler is not None and found and part["method"] in methods:
@@ -121,7 +121,10 @@ def _checked(given: object, number: int) -> JsonObject:
     if method not in _METHODS or not isinstance(resource, str) or not resource.startswith("/"):
         raise problem(400, f"Request {number} needs a method and a resource that begins with a slash.")
     if not isinstance(headers, dict) or resource.strip("/") == "":
-        raise problem(400, f"Request {number} is not understood.")
+        raise problem(
+            400,
+            f"Request {number} is invalid: its resource must not be empty, and its headers must be an object.",
+        )
     return {**part, "method": method, "headers": headers, "id": str(part.get("id", number))}
 
 
@@ -149,7 +152,7 @@ def _values(body: object) -> JsonObject:
 
 
 def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
-    """Return ``value`` with ``<<request.attribute>>`` replaced. Raises Problem 400 for an unknown value."""
+    """Replace ``<<request.attribute>>`` in a value by values of earlier responses. Raises Problem 400 for an unknown one."""
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}
     if isinstance(value, list):
@@ -164,5 +167,5 @@ def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
 def _value_of_reference(found: re.Match[str], values: dict[str, JsonObject]) -> str:
     value = values.get(found[1], {}).get(found[2])
     if not isinstance(value, str | int):
-        raise problem(400, f"{found[0]} names nothing that a request before has answered.")
+        raise problem(400, f"{found[0]} does not refer to a value in the response of an earlier request.")
     return str(value)

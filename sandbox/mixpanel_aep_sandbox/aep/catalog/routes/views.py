@@ -47,7 +47,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _create_view(call: Call) -> Response:
-    """Return the existing view of a dataset: each dataset has one [I]."""
+    """Return the existing view for ``POST``: each dataset has exactly one view [I]."""
     key = call.object().get("dataSetId")
     dataset = call.scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
@@ -92,7 +92,7 @@ def _view_files(call: Call) -> Response:
 
 
 def _files(call: Call, dataset: str = "") -> Objects:
-    """Return one file for each uploaded file of the active batches, keyed by batch and number."""
+    """Return the data files of the active batches of a dataset, keyed by batch and number."""
     datasets = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}

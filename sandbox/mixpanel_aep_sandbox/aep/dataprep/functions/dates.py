@@ -183,13 +183,16 @@ def _make_moment(fields: dict[str, int], nanosecond: int, like: datetime) -> Zon
         "2019-10-17T11:55:12.000000999-07:00",
     ),
 )
-def make_date_time(*parts: Value) -> ZonedDateTime:
-    """Return the date with the given parts."""
-    *numbers, nanosecond, zone = parts
+def make_date_time(
+    year: int, month: int, day: int, hour: int, minute: int, second: int, nanosecond: int, zone: str
+) -> ZonedDateTime:
+    """Return the time of a wall clock in a zone."""
     if not 0 <= nanosecond <= 999_999_999:
         raise EvaluationError("NANOSECOND is from 0 to 999999999.")
     like = datetime(2000, 1, 1, tzinfo=zone_named(zone))
-    return _make_moment(dict(zip(_SETTABLE, numbers, strict=True)), nanosecond, like)
+    return _make_moment(
+        dict(zip(_SETTABLE, (year, month, day, hour, minute, second), strict=True)), nanosecond, like
+    )
 
 
 @function(

@@ -40,7 +40,7 @@ def map_get_values(value: dict[str, Value], key: Value) -> Value:
     example=('map_has_keys(book_details,"author")', "true"),
 )
 def map_has_keys(value: dict[str, Value], key: Value) -> bool:
-    """Return whether a map has a key, or one of several."""
+    """Return whether a map contains ``key`` or, if ``key`` is an array, at least one of its items."""
     return any(text_of(one) in value for one in (key if isinstance(key, list) else [key]))
 
 

@@ -56,9 +56,11 @@ def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
 )
 def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
     """Return objects of parallel arrays. Adobe's list and Adobe's example have different names for it."""
-    arrays = {key: [] if items is None else items for key, items in pairs_of(flat).items()}
-    if not all(isinstance(items, list) for items in arrays.values()):
-        raise EvaluationError("Each key is followed by an array.")
+    arrays: dict[str, list[Value]] = {}
+    for key, items in pairs_of(flat).items():
+        if items is not None and not isinstance(items, list):
+            raise EvaluationError("Each key is followed by an array.")
+        arrays[key] = items or []
     longest = max((len(items) for items in arrays.values()), default=0)
     return [{key: items[n] for key, items in arrays.items() if n < len(items)} for n in range(longest)]
 

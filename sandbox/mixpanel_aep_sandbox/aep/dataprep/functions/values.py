@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import (
     Number,
@@ -16,7 +16,7 @@ from mixpanel_aep_sandbox.aep.dataprep.exact_numbers import (
 from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
-Value: TypeAlias = Any
+Value: TypeAlias = object
 """None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable for a lambda."""
 
 LONGEST_TEXT = 100_000
@@ -63,8 +63,7 @@ def text_of(value: Value) -> str:
 def number_from(value: Value) -> Number:
     """Return the value as a number. Raises EvaluationError."""
     if is_number(value):
-        number: Number = value
-        return number
+        return value
     found = number_of(value) if isinstance(value, str) else None
     if found is None:
         raise EvaluationError(f"A value of type {kind_of_value(value)} is not a number.")

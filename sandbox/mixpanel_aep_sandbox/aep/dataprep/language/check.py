@@ -12,8 +12,8 @@ from mixpanel_aep_sandbox.aep.dataprep.language.parser import parse
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Call, Field, Method, Node, walk
 
 
-def compiled(text: str, options: Options = DEFAULT) -> Node:
-    """Return the tree of an expression whose functions exist and accept their arguments. Raises SyntaxFault."""
+def parse_and_check(text: str, options: Options = DEFAULT) -> Node:
+    """Parse an expression, and check that its functions exist and accept that many arguments. Raises SyntaxFault."""
     tree = parse(text)
     for node, _ in walk(tree):
         if isinstance(node, Field) and options.functions_reserved and not text.startswith("${", node.at):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from mixpanel_aep_sandbox.aep.dataprep.functions import arithmetic, arrays, choices, comparisons, registry
 from mixpanel_aep_sandbox.aep.dataprep.functions.objects import item_or_member
@@ -48,12 +48,16 @@ def _member(node: Member, scope: Scope) -> Value:
             return value
     of = evaluate(node.of, scope)
     if spreads(node.of):
-        return [part for item in of or [] if (part := _property(item, node.name)) is not None]
+        return [part for item in _items(of) if (part := _property(item, node.name)) is not None]
     return _property(of, node.name)
 
 
 def _property(value: Value, name: str) -> Value:
     return value.get(name) if isinstance(value, dict) else None
+
+
+def _items(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
 
 
 def spreads(node: Node) -> bool:
@@ -66,7 +70,7 @@ def spreads(node: Node) -> bool:
 def _index(node: Index, scope: Scope) -> Value:
     of, index = evaluate(node.of, scope), evaluate(node.index, scope)
     if spreads(node.of):
-        return [part for item in of or [] if (part := item_or_member(item, index)) is not None]
+        return [part for item in _items(of) if (part := item_or_member(item, index)) is not None]
     return item_or_member(of, index)
 
 
@@ -74,7 +78,7 @@ def _evaluate_each(node: Each, scope: Scope) -> Value:
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
-    return scope.make([part for item in of or [] for part in (item if isinstance(item, list) else [item])])
+    return scope.make([part for item in _items(of) for part in (item if isinstance(item, list) else [item])])
 
 
 def _call(node: Call, scope: Scope) -> Value:
@@ -167,7 +171,7 @@ BINARY: Final[dict[str, Callable[[Value, Value], Value]]] = {
     "!$": comparisons.not_ends_with,
 }
 
-_RULES: dict[type[Node], Callable[[Any, Scope], Value]] = {
+_RULES: dict[type[Node], Callable[..., Value]] = {
     Literal: lambda node, _: node.value,
     Field: lambda node, scope: scope.attribute(node.name),
     Member: _member,

@@ -69,7 +69,7 @@ class _Parser:
     def expect_end(self) -> None:
         if self._token.kind != "end":
             raise SyntaxFault(
-                f"The expression should end before {_quoted_token(self._token)}.", self._token.at
+                f"Unexpected {_quoted_token(self._token)} after the end of the expression.", self._token.at
             )
 
     def expression(self) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.lexer import escape, wrapped
@@ -20,7 +20,7 @@ class Each:
 EACH: Final = Each()
 Step: TypeAlias = str | int | Each
 Path: TypeAlias = tuple[Step, ...]
-Found: TypeAlias = list[tuple[tuple[int, ...], Any]]
+Found: TypeAlias = list[tuple[tuple[int, ...], object]]
 """Values, each with its item numbers; one number for each ``[*]``."""
 
 _INDEX = re.compile(r"\[(?:([0-9]{1,4})|\*)\]")
@@ -124,14 +124,14 @@ def aligned(found: Found, path: Path) -> Found:
             for number, item in enumerate(_items(value))
         ]
     if found and len(found[0][0]) > depth:
-        grouped: dict[tuple[int, ...], list[Any]] = {}
+        grouped: dict[tuple[int, ...], list[object]] = {}
         for indices, value in found:
             grouped.setdefault(indices[:depth], []).append(value)
         found = list(grouped.items())
     return found
 
 
-def _items(value: object) -> list[Any]:
+def _items(value: object) -> list[object]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -139,7 +139,7 @@ def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object)
     """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
-    place: Any = data
+    place: object = data
     for position, step in enumerate(steps):
         last = position == len(steps) - 1
         if last:
@@ -148,23 +148,25 @@ def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object)
         place = _child(place, step, list if isinstance(steps[position + 1], int) else dict)
 
 
-def clear(data: Any, path: Path) -> None:
+def clear(data: object, path: Path) -> None:
     """Set the values at a path to null, in every item for ``[*]``; missing values are not created."""
     step, rest = path[0], path[1:]
-    places: Any = ()
-    if isinstance(data, dict):
-        places = [step] if step in data else ()
+    if isinstance(data, dict) and step in data:
+        data[step] = _cleared(data[step], rest)
     elif isinstance(data, list):
-        places = range(len(data))
-        places = places if isinstance(step, Each) else [step] if step in places else ()
-    for place in places:
-        if rest:
-            clear(data[place], rest)
-        else:
-            data[place] = None
+        for number, item in enumerate(data):
+            if isinstance(step, Each) or step == number:
+                data[number] = _cleared(item, rest)
 
 
-def _child(place: object, step: str | int, kind: type) -> Any:
+def _cleared(value: object, rest: Path) -> object:
+    if not rest:
+        return None
+    clear(value, rest)
+    return value
+
+
+def _child(place: object, step: str | int, kind: type) -> object:
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()
@@ -172,17 +174,18 @@ def _child(place: object, step: str | int, kind: type) -> Any:
     return there
 
 
-def _member_at(place: Any, step: str | int) -> Any:
-    if isinstance(step, str):
+def _member_at(place: object, step: str | int) -> object:
+    if isinstance(place, dict):
         return place.get(step)
-    return place[step] if step < len(place) else None
+    return place[step] if isinstance(place, list) and isinstance(step, int) and step < len(place) else None
 
 
-def _set(place: Any, step: str | int, value: Any) -> None:
-    if isinstance(step, int):
-        place.extend([None] * (step + 1 - len(place)))
+def _set(place: object, step: str | int, value: object) -> None:
     there = _member_at(place, step)
     if isinstance(there, dict) and isinstance(value, dict):
         there.update(value)
-    else:
+    elif isinstance(place, dict):
+        place[step] = value
+    elif isinstance(place, list) and isinstance(step, int):
+        place.extend([None] * (step + 1 - len(place)))
         place[step] = value

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, bounded
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
@@ -19,7 +18,7 @@ MOST_STEPS = 100_000
 """Nodes evaluated for one value [I]: only lambdas can approach it."""
 MOST_MADE = 10_000_000
 """Characters and items that functions create for one value, in total [I]."""
-_MISSING: Any = object()
+_MISSING: object = object()
 
 
 @dataclass

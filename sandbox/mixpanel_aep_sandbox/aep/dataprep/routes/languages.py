@@ -12,7 +12,7 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.dataprep.functions.registry import FUNCTIONS, METHODS, Function, Kind
-from mixpanel_aep_sandbox.aep.dataprep.language.check import compiled
+from mixpanel_aep_sandbox.aep.dataprep.language.check import parse_and_check
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import ExpressionError
 from mixpanel_aep_sandbox.aep.dataprep.language.evaluate import evaluate
 from mixpanel_aep_sandbox.aep.dataprep.language.operator_list import OPERATORS
@@ -54,7 +54,7 @@ def _validate(call: Call) -> Response:
     options = language_options(call.scope.state)
     error = None
     try:
-        tree = compiled(expression, options)
+        tree = parse_and_check(expression, options)
         if row is not None:
             evaluate(tree, Scope(row, call.scope.state.clock.milliseconds, options))
     except ExpressionError as fault:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import JSONResponse, Response
@@ -14,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
-from mixpanel_aep_sandbox.aep.flows.property_filters import keep_matching, values_at
+from mixpanel_aep_sandbox.aep.flows.property_filters import Hidden, keep_matching, values_at
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
@@ -25,9 +23,7 @@ _TOO_LONG = 9
 Pairs = list[tuple[str, str]]
 
 
-def list_response(
-    call: Call, path: str, bodies: list[JsonObject], hidden: Mapping[str, Any] | None = None
-) -> Response:
+def list_response(call: Call, path: str, bodies: list[JsonObject], hidden: Hidden | None = None) -> Response:
     """Return the response to a list's query over ``bodies``, oldest first. Raises FlowServiceError.
 
     ``hidden`` maps names that can be filtered by, although bodies do not show them, to functions of the body.

@@ -14,7 +14,7 @@ from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
-from mixpanel_aep_sandbox.aep.flows.runs.views import run_view, with_batch_outcome
+from mixpanel_aep_sandbox.aep.flows.runs.views import flow_run_body, with_batch_outcome
 from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -32,7 +32,7 @@ def add_routes(routes: FlowRoutes) -> None:
 
 def _list(call: Call) -> Response:
     run_due(call.scope)
-    bodies = [_run_view(call, with_batch_outcome(call.scope, run)) for run in all_of(call.scope, RUNS)]
+    bodies = [_flow_run_body(call, with_batch_outcome(call.scope, run)) for run in all_of(call.scope, RUNS)]
     # The guide filters runs by `state`, which no sample of a run has.
     return list_response(
         call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]}
@@ -42,11 +42,11 @@ def _list(call: Call) -> Response:
 def _lookup(call: Call) -> Response:
     run_due(call.scope)
     run = with_batch_outcome(call.scope, find(call.scope, RUNS, call.path("id")))
-    return JSONResponse({"items": [_run_view(call, run)]})
+    return JSONResponse({"items": [_flow_run_body(call, run)]})
 
 
-def _run_view(call: Call, run: Entity) -> JsonObject:
-    return run_view(run, call.url(""))
+def _flow_run_body(call: Call, run: Entity) -> JsonObject:
+    return flow_run_body(run, call.url(""))
 
 
 def _create(call: Call) -> Response:
@@ -116,7 +116,7 @@ def _answer(call: Call, run: Entity) -> JsonObject:
     forms: dict[str, JsonObject] = {
         "items": {"items": [id_and_etag(run)]},
         "id": id_and_etag(run),
-        "run": _run_view(call, run),
+        "run": _flow_run_body(call, run),
     }
     form = AepSettings.of(call.scope.state).flow_run_answer
     return forms[form] if form in forms else {**forms["run"], **forms["items"]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import (
@@ -91,7 +91,7 @@ def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _require_unused_by(field: str) -> Any:
+def _require_unused_by(field: str) -> Callable[[AepSandboxScope, Entity], None]:
     def free(scope: AepSandboxScope, entity: Entity) -> None:
         if any(entity["id"] in flow.get(field, []) for flow in all_of(scope, FLOWS)):
             raise FlowServiceError("1447-400", id=entity["id"])

@@ -58,7 +58,7 @@ def execute(scope: AepSandboxScope, run: Entity) -> Entity:
 
 
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
-    """Map every line into a file first: a batch is created once the copy is known to be complete."""
+    """Map all source rows into one file, then create the batch, so that an incomplete copy creates no batch."""
     dataset = flow["ends"]["target"]["dataSetId"]
     copied = _copy_counts(scope, lines.seek(0, 2))
     lines.seek(0)
@@ -89,7 +89,7 @@ def _mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
 
 
 def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
-    """Write the rows as JSON Lines; count them, and those that lost a required field by a failed transformation."""
+    """Write the mapped rows as JSON Lines; count all rows, and the rows without a required field due to a failed mapping."""
     rows = rejected = 0
     with into.open("w", encoding="ascii") as file:
         for line in lines:
@@ -105,7 +105,7 @@ def _copy_counts(scope: AepSandboxScope, size: int) -> JsonObject:
 
 
 def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
-    """Create and complete a batch of one file."""
+    """Create a batch with one JSON Lines file and complete it."""
     options = flow.get("options", {})
     given = {
         "datasetId": dataset,

@@ -42,11 +42,11 @@ class Schedule:
     backfill: bool
 
     def first(self, now_ms: int) -> int:
-        """Return the first run's time. A run whose time has passed is due at once [I]."""
+        """Return the time of the first run in epoch milliseconds. A time in the past is due at once [I]."""
         return max(self.start_ms, now_ms)
 
     def after(self, moment_ms: int) -> int | None:
-        """Return the first time of the schedule after a moment; None: never."""
+        """Return the first scheduled time after ``moment``, or None for a one-time schedule."""
         if self.period_ms is None:
             return None
         steps = (moment_ms - self.start_ms) // self.period_ms + 1
@@ -65,7 +65,7 @@ class Schedule:
         return [next_ms if step == 0 else grid + (step - 1) * self.period_ms for step in kept]
 
     def window(self, covered_ms: int | None, at_ms: int, backfill_days: int) -> Window:
-        """Return a run's window: from the end of the last one; the first one from its backfill or the start time."""
+        """Return the time window of a run's data: from the end of the previous window; the first window begins at the backfill or start time."""
         if covered_ms is not None:
             return covered_ms, at_ms
         if self.backfill:
@@ -91,7 +91,7 @@ def read_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) 
 
 
 def kept_schedule(params: JsonObject) -> Schedule:
-    """Return the schedule of stored ``scheduleParams``, even if the settings have changed since."""
+    """Return the schedule of stored ``scheduleParams``, without the checks of settings that may have changed since."""
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
     backfill = str(params.get("backfill", True)).lower() == "true"

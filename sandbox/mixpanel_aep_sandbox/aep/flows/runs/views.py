@@ -1,6 +1,6 @@
-"""The public view of a run: metrics and activities (EP:sources/tutorials/api/monitor.md).
+"""A dataflow run as the Flow Service API returns it, with its metrics and activities (EP:sources/tutorials/api/monitor.md).
 
-Its numbers are the batch's. A failed copy looks as in EP:observability/alerts/rules.md.
+The counts are those of the run's batch. A failed copy activity has the form of EP:observability/alerts/rules.md.
 """
 
 from __future__ import annotations
@@ -53,8 +53,11 @@ def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
         )
 
 
-def run_view(run: Entity, export_url: str) -> JsonObject:
-    """Return the public view of a run. ``export_url`` is the address of Data Access."""
+def flow_run_body(run: Entity, export_url: str) -> JsonObject:
+    """Return a dataflow run as the Flow Service API returns it.
+
+    ``export_url``: the base URL of the Data Access API, for the links to files with rejected rows.
+    """
     body = {name: value for name, value in run.items() if name not in _INSIDE}
     activities = []
     if "copy" in run or "failure" in run:
@@ -65,7 +68,7 @@ def run_view(run: Entity, export_url: str) -> JsonObject:
 
 
 def details(run: Entity) -> JsonObject:
-    """Return ``lastRunDetails`` of a dataflow."""
+    """Return a run as the ``lastRunDetails`` of its dataflow."""
     times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
     known = {name: value for name, value in times.items() if value is not None}
     return {"id": run["id"], "state": run["status"], **known}
@@ -124,9 +127,9 @@ def _copy(run: Entity) -> JsonObject:
 
 
 def _copied_records(run: Entity) -> JsonObject:
-    """Return the copied records: none in the sample of a copy with further steps.
+    """Return the ``recordSummary`` of the copy activity: empty if a promotion activity follows, as in Adobe's sample.
 
-    A copy of nothing is the whole run.
+    A run without data has only the copy activity, with counts of 0.
     """
     if run.get("failure", {}).get("code") == COPY:
         return {"failedInfo": _causes(run)}

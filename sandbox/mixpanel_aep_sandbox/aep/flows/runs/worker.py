@@ -30,7 +30,7 @@ _lock = threading.Lock()
 
 
 def start_due(scope: AepSandboxScope) -> threading.Event | None:
-    """Create the due runs, start the waiting ones, and return an event for the end of all."""
+    """Create all due runs, execute them in a thread, and return an event that is set when all have finished."""
     for flow_id in due_flows(scope):
         with scope.state.store.transaction():
             make_due_runs(scope, flow_id)
@@ -109,7 +109,7 @@ def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
 
 
 def _push(scope: AepSandboxScope, batch_id: str | None) -> None:
-    """Finish a batch without a delay when the run is read, as when a client completes it."""
+    """Process the rows of a completed batch now, so that a client that reads the run sees its result."""
     batch = scope.get(BATCHES, batch_id) if batch_id else None
     if batch is not None and batch["state"] == "promoting" and batch["due"] <= scope.now:
         start_batch(scope, batch["id"]).wait(_PATIENCE_SECONDS)

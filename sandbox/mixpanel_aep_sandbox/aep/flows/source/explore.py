@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable
-from typing import Any
 
 from starlette.responses import Response
 
@@ -49,8 +48,8 @@ def _provider_error(refusal: MixpanelRequestError) -> FlowServiceError:
 def inferred_schema(values: Iterable[object]) -> JsonObject:
     """Return a JSON schema that all values fit: text for several types [I], as nulls fit every type."""
     kinds: dict[str, JsonObject] = {}
-    objects: dict[str, list[Any]] = {}
-    items: list[Any] = []
+    objects: dict[str, list[object]] = {}
+    items: list[object] = []
     for value in values:
         if isinstance(value, dict):
             for name, each in value.items():

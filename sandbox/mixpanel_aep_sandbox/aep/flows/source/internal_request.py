@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urlencode
 
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
@@ -20,7 +20,10 @@ class IncompleteResponse(Exception):
 def send_internally(
     state: SandboxState, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO
 ) -> int:
-    """``GET`` of a path; writes the body as it comes and returns the status. Not to be called in a transaction.
+    """Send a ``GET`` request to this sandbox without a socket, write the body to a file, and return the status.
+
+    Do not call this in a transaction: the request may need a transaction of its own.
+
 
     Raises:
         IncompleteResponse: The connection ended before the response did, or the sandbox has no application.
@@ -55,7 +58,7 @@ class _Exchange:
         self.into, self.status, self.whole = into, 0, False
         self._asked = False
 
-    async def run(self, app: Any, scope: JsonObject) -> None:
+    async def run(self, app: ASGIApp, scope: JsonObject) -> None:
         await app(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:
@@ -74,7 +77,7 @@ class _Exchange:
 
 @dataclass
 class _Wire:
-    """Represents the connection that a fault breaks: written data are discarded."""
+    """A transport without a client, for faults that write to the connection or close it; data are discarded."""
 
     closed: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import NoReturn
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -40,5 +40,5 @@ def source_row(event: JsonObject) -> JsonObject:
     return {"event": event["event"], "properties": properties, "data": data | {"event_name": event["event"]}}
 
 
-def _fail(name: str) -> Any:
+def _fail(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON")

@@ -6,7 +6,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 
 
 class Dates:
-    """Collects times. Texts that end in Z are compared as they are; others are converted."""
+    """The first and last ``timestamp`` of the rows of a batch. Texts in UTC (``Z``) are compared without conversion."""
 
     def __init__(self) -> None:
         self._texts: tuple[str, str] | None = None

@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 
 
 class _Failed(Exception):
-    """The whole batch fails."""
+    """An error that fails the whole batch, not only some rows."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -53,7 +53,7 @@ def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
-    """Check what can be checked before a row is read."""
+    """Check the limits, formats and duplicates of a batch before its rows are read."""
     if scope.get(DATASETS, batch["dataset"]) is None:
         raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
     if not files:
@@ -65,7 +65,7 @@ def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObje
 
 
 def _duplicate(batch_id: str) -> str:
-    """Return the error message, as in Adobe's knowledge base, ka-26349."""
+    """Return the error message for a duplicate batch (Adobe's knowledge base, ka-26349)."""
     return (
         "An error occurred while processing the batch. Please contact support. Details: The batch has already been"
         f" ingested. The batch [{batch_id}] is detected as a duplicate."
@@ -98,7 +98,7 @@ def _read(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> None:
 
 
 def _batch_result(row_pass: RowPass) -> JsonObject:
-    """Return success, unless more rows are bad than ``partialIngestionPercent`` allows; without it, none may be bad."""
+    """Return ``success`` unless more rows were rejected than ``partialIngestionPercent`` allows (none without it)."""
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
         row_pass.codes["1554"] += lost

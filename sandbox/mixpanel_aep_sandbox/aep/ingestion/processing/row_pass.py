@@ -34,7 +34,7 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 
 
 class RowPass:
-    """Reads the rows of a batch, and writes ids and errors."""
+    """One pass over the rows of a batch that writes their ids and the errors of rejected rows."""
 
     def __init__(self, scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
         self.scope, self.batch, self.files = scope, batch, files

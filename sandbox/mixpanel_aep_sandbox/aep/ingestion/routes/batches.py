@@ -43,7 +43,7 @@ def find_batch(scope: AepSandboxScope, key: str) -> JsonObject:
 
 
 def new_ulid(milliseconds: int) -> str:
-    """Return 26 characters: 48 bits of time, 80 random bits."""
+    """Return a new ULID: 26 characters with 48 bits of time and 80 random bits."""
     number = (milliseconds << 80) | secrets.randbits(80)
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
@@ -117,7 +117,7 @@ def _answer(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def shown_tags(batch: JsonObject) -> JsonObject:
-    """Return the tags of the client and of Adobe (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
+    """Return the tags of a batch that the client set and those that Adobe adds (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
     own: JsonObject = {}
     if batch["diagnostics"]:
         own["acp_enableErrorDiagnostics"] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.constants import TIME_SERIES
 from mixpanel_aep_sandbox.aep.ingestion.rows.conversions import Conversion
@@ -13,6 +13,10 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
@@ -31,12 +35,12 @@ class RowError:
 
     @property
     def column(self) -> str:
-        """Return the column as a path with dots."""
+        """Return the field of the error as a path with dots, such as ``a.b``."""
         return self.pointer.removeprefix("#/").replace("/", ".")
 
 
 class RowChecker:
-    """``examine`` returns a row as it is stored, and its errors."""
+    """Converts and validates rows of JSON and CSV files against the rules of a dataset."""
 
     def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
         """Prepare the checks. ``nulls``: a null is a missing field, as in a Parquet column."""
@@ -96,12 +100,13 @@ class RowChecker:
         return epoch_ms(stamp) <= self.latest_ms
 
 
-def _violation(error: Any) -> RowError:
+def _violation(error: jsonschema_rs.ValidationError) -> RowError:
+    import jsonschema_rs  # imported late, for a quick start
+
     path = "#" + "".join(f"/{part}" for part in error.instance_path)
-    kind = error.kind.name
-    if kind == "required":
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Required):
         name = error.kind.property
-        return RowError(VALIDATION, MISSING, f"{path}/{name}", f"required key [{name}] not found", kind)
+        return RowError(VALIDATION, MISSING, f"{path}/{name}", f"required key [{name}] not found", "required")
     keyword, text = violation_text(error)
     return RowError(VALIDATION, WRONG, path, text, keyword)
 

@@ -7,7 +7,6 @@ import re
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import date_text, type_text
@@ -69,7 +68,7 @@ class Conversion:
     def _fail(self, pointer: str, message: str) -> None:
         self.errors.append((pointer, message))
 
-    def _value(self, value: object, schema: JsonObject, at: str) -> Any:
+    def _value(self, value: object, schema: JsonObject, at: str) -> object:
         kind = kind_of(schema)
         if kind == "object" and isinstance(value, dict):
             return self._object(value, schema, at)
@@ -91,14 +90,14 @@ class Conversion:
     def _map(self, value: JsonObject, schema: JsonObject, at: str) -> JsonObject:
         return {name: self._item(part, schema, f"{at}/{name}") for name, part in value.items()}
 
-    def _item(self, value: object, schema: JsonObject, at: str) -> Any:
+    def _item(self, value: object, schema: JsonObject, at: str) -> object:
         if value is None:
             self._fail(at, "found: Null")
             return None
         return self._value(value, schema, at)
 
 
-def _scalar(value: object, kind: str) -> Any:
+def _scalar(value: object, kind: str) -> object:
     """Return the value as ``kind``, or None if it cannot be converted."""
     if kind in ("", "null"):
         return value
@@ -113,7 +112,7 @@ def _scalar(value: object, kind: str) -> Any:
     return None
 
 
-def _from_text(value: str, kind: str) -> Any:
+def _from_text(value: str, kind: str) -> object:
     if kind in ("string", "date", "date-time"):
         return value
     if kind not in ("integer", "number") or not _NUMBER.fullmatch(value):
@@ -126,7 +125,7 @@ def _from_text(value: str, kind: str) -> Any:
     return int(number) if number.is_integer() else None
 
 
-def _from_number(value: int | float, kind: str) -> Any:
+def _from_number(value: int | float, kind: str) -> object:
     if kind == "string":
         return str(value)
     if kind == "number":

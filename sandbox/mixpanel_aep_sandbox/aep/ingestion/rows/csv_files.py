@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import _csv
 
 
 class EmptyHeader(Exception):
@@ -41,7 +44,7 @@ def csv_rows(path: Path, options: JsonObject) -> Iterator[dict[str, str]]:
         raise Unreadable(f"it cannot be read as CSV in {charset}") from error
 
 
-def _reader(file: Any, options: JsonObject) -> Any:
+def _reader(file: TextIO, options: JsonObject) -> _csv.Reader:
     escape = options.get("escape", "\\")
     quote = options.get("quote", '"')
     return csv.reader(
@@ -53,7 +56,7 @@ def _reader(file: Any, options: JsonObject) -> Any:
     )
 
 
-def _names(reader: Any) -> list[str]:
+def _names(reader: _csv.Reader) -> list[str]:
     names = [name.strip() for name in next(reader, [])]
     if not names or not all(names):
         raise EmptyHeader

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from json.encoder import encode_basestring_ascii
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal, TypeAlias, Union
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -42,15 +42,22 @@ def seconds_text(milliseconds: int) -> str:
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+FieldType: TypeAlias = Any
+"""A type that is built at run time, from which msgspec makes a decoder; type checkers cannot describe it."""
+
+
 class _Checked:
     """A value that a JSON Schema validator checks; each such field has its own class."""
 
-    is_valid: Callable[[Any], bool]
-    text: Any
+    is_valid: Callable[[object], bool]
+    text: object
 
 
 class FastRows:
-    """Fast reader of rows. ``latest_ms``: the latest allowed ``timestamp``; None for rows without one."""
+    """Reads valid rows without building dictionaries; rows that it does not accept need the complete check.
+
+    ``latest_ms``: the latest allowed ``timestamp`` in epoch milliseconds; None for schemas without this field.
+    """
 
     def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
         resolved = rules.schema
@@ -95,14 +102,14 @@ def _primary_fields(resolved: JsonObject) -> tuple[str, str]:
     return f"f{names.index(IDENTITY_MAP)}", f"f{list(items).index('primary')}"
 
 
-def _has_primary(row: Any, identities: str, primary: str) -> bool:
+def _has_primary(row: msgspec.Struct, identities: str, primary: str) -> bool:
     held = getattr(row, identities) if identities else UNSET
     if held is UNSET:
         return False
     return any(getattr(each, primary) is True for listed in held.values() for each in listed)
 
 
-def _hook(kind: type[_Checked], value: Any) -> Any:
+def _hook(kind: type[_Checked], value: object) -> _Checked:
     if not kind.is_valid(value):
         raise ValueError
     checked = kind()
@@ -116,12 +123,12 @@ class _Types:
     def __init__(self, known_only: bool) -> None:
         self._known_only = known_only
 
-    def object(self, field: JsonObject, name: str) -> Any:
+    def object(self, field: JsonObject, name: str) -> FieldType:
         fields = field.get("properties", {})
         required = set(field.get("required", []))
         if not fields or required - set(fields):
             return self._checked({"not": {}})
-        members: list[Any] = []
+        members: list[tuple[str, FieldType] | tuple[str, FieldType, object]] = []
         for number, (key, child) in enumerate(fields.items()):
             kind = self.of(child, f"{name}_{number}")
             optional = (f"f{number}", Union[kind, UnsetType], UNSET)  # noqa: UP007 - of generated types
@@ -136,7 +143,7 @@ class _Types:
             gc=False,
         )
 
-    def of(self, field: JsonObject, name: str) -> Any:
+    def of(self, field: JsonObject, name: str) -> FieldType:
         kind = kind_of(field)
         if kind == "object":
             return self.object(field, name)
@@ -151,7 +158,7 @@ class _Types:
             return Union[texts, moments]  # noqa: UP007 - of generated types
         return self._scalar(field, kind)
 
-    def _array(self, field: JsonObject, name: str) -> Any:
+    def _array(self, field: JsonObject, name: str) -> FieldType:
         items = self.of(field.get("items", {}), name)
         if field.get("uniqueItems"):
             return self._checked({"not": {}})
@@ -159,7 +166,7 @@ class _Types:
         least = max(1, field.get("minItems", 1))
         return Annotated[list[items], Meta(min_length=least, max_length=most)]  # type: ignore[valid-type]
 
-    def _scalar(self, field: JsonObject, kind: str) -> Any:
+    def _scalar(self, field: JsonObject, kind: str) -> FieldType:
         schema = scalar_schema(field)
         limits = set(schema) - {"type"}
         if kind == "string" and limits <= {"minLength", "maxLength"}:
@@ -175,7 +182,7 @@ class _Types:
                 return Annotated[types[-1], Meta(**_narrow_bounds(bounds))]
         return self._checked(schema or {"not": {"type": "null"}})
 
-    def _checked(self, schema: JsonObject) -> Any:
+    def _checked(self, schema: JsonObject) -> FieldType:
         """Return a type for what types cannot express: formats, patterns, enums with values that are not texts."""
         return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
 
@@ -193,7 +200,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _not_empty(row: Any) -> None:
+def _not_empty(row: msgspec.Struct) -> None:
     for name in row.__struct_fields__:
         if getattr(row, name) is not UNSET:
             return

@@ -45,7 +45,7 @@ def json_array(path: Path) -> Iterator[bytes]:
 
 
 def row_of(raw: bytes) -> Row:
-    """Parse a row that one of the two readers returned."""
+    """Parse a row that ``json_lines`` or ``json_array`` yielded; return ``Corrupt`` for invalid JSON."""
     try:
         row = _DECODE(raw.decode("utf-8")) if len(raw) < LONGEST_ROW_BYTES else None
     except (ValueError, RecursionError):
@@ -74,7 +74,7 @@ def _members(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Text:
-    """A part of a file's text, extended as far as parsing the next value requires."""
+    """A buffer of the text of a file, read on when the next value is incomplete."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -5,10 +5,14 @@ XDM is stricter than JSON Schema: null and empty values are not allowed (EP:xdm/
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
 
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
 """The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
@@ -42,7 +46,7 @@ def row_schema(resolved: JsonObject) -> JsonObject:
     return {"$schema": _DRAFT, **_object(resolved)}
 
 
-def validator_of(schema: JsonObject) -> Any:
+def validator_of(schema: JsonObject) -> jsonschema_rs.Draft201909Validator:
     """Return a validator for a part of such a schema. Raises ValueError for invalid JSON Schema."""
     import jsonschema_rs  # imported late, for a quick start
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of, scalar_schema, validator_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+    import pyarrow as pa
 
 
 class ColumnCheck:
@@ -14,9 +18,9 @@ class ColumnCheck:
 
     def __init__(self, resolved: JsonObject) -> None:
         self._resolved = resolved
-        self._validators: dict[int, Any] = {}
+        self._validators: dict[int, jsonschema_rs.Draft201909Validator] = {}
 
-    def suspects(self, batch: Any) -> set[int]:
+    def suspects(self, batch: pa.RecordBatch) -> set[int]:
         """Return positions in ``batch``, whose times are epoch milliseconds."""
         import pyarrow as pa
 
@@ -25,7 +29,7 @@ class ColumnCheck:
         except pa.ArrowException:
             return set(range(len(batch)))  # what columns cannot show, such as numbers above 2^63, rows can
 
-    def _members(self, array: Any, schema: JsonObject) -> set[int]:
+    def _members(self, array: pa.Array, schema: JsonObject) -> set[int]:
         import pyarrow.compute as pc
 
         names = {array.type.field(n).name for n in range(array.type.num_fields)}
@@ -38,7 +42,7 @@ class ColumnCheck:
             found |= self._field(child, schema["properties"][name], nullable=name not in required)
         return found - _true_positions(pc.is_null(array)) if array.null_count else found
 
-    def _field(self, array: Any, field: JsonObject, *, nullable: bool) -> set[int]:
+    def _field(self, array: pa.Array, field: JsonObject, *, nullable: bool) -> set[int]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -67,7 +71,7 @@ class ColumnCheck:
             return found - _true_positions(pc.is_null(array)) if nullable else found
         return found | self._scalars(array, field, kind)
 
-    def _items(self, array: Any, field: JsonObject, member: str = "") -> set[int]:
+    def _items(self, array: pa.Array, field: JsonObject, member: str = "") -> set[int]:
         import pyarrow.compute as pc
 
         found: set[int] = set()
@@ -78,7 +82,7 @@ class ColumnCheck:
             found |= {parents[position].as_py() for position in bad}
         return found
 
-    def _scalars(self, array: Any, field: JsonObject, kind: str) -> set[int]:
+    def _scalars(self, array: pa.Array, field: JsonObject, kind: str) -> set[int]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -100,7 +104,7 @@ class ColumnCheck:
             return _true_positions(outside)
         return found | self._by_value(array, field, schema)
 
-    def _by_value(self, array: Any, field: JsonObject, schema: JsonObject) -> set[int]:
+    def _by_value(self, array: pa.Array, field: JsonObject, schema: JsonObject) -> set[int]:
         """Validate every distinct value."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -116,13 +120,13 @@ class ColumnCheck:
         return _true_positions(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
 
 
-def _true_positions(mask: Any) -> set[int]:
+def _true_positions(mask: pa.BooleanArray) -> set[int]:
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
 
 
-def _odd_lengths(array: Any, field: JsonObject) -> set[int]:
+def _odd_lengths(array: pa.Array, field: JsonObject) -> set[int]:
     """Return lists with too few or too many items; if items must be unique, every list."""
     import pyarrow.compute as pc
 
@@ -133,7 +137,7 @@ def _odd_lengths(array: Any, field: JsonObject) -> set[int]:
     return found | _true_positions(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
 
 
-def _perhaps_empty(array: Any) -> set[int]:
+def _perhaps_empty(array: pa.Array) -> set[int]:
     """Return rows without any plain member, which may be empty after conversion although a value is required."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -145,7 +149,7 @@ def _perhaps_empty(array: Any) -> set[int]:
     return _true_positions(absent)
 
 
-def _refuse_repeated_keys(array: Any) -> None:
+def _refuse_repeated_keys(array: pa.Array) -> None:
     """Refuse repeated keys [I]: Parquet does not forbid them, and a row cannot hold both values."""
     import pyarrow as pa
     import pyarrow.compute as pc

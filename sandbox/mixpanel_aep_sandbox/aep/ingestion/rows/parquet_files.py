@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
@@ -14,6 +14,10 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_columns import ColumnCheck
 from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.core.json_types import JsonObject
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 
 _ROWS = 4096
 
@@ -49,24 +53,24 @@ def parquet_suspects(
             yield next(rows) if position in suspects else "" if key is None else str(key)
 
 
-def _rows_of(batch: Any) -> list[JsonObject]:
+def _rows_of(batch: pa.RecordBatch) -> list[JsonObject]:
     try:
         return list(batch.to_pylist(maps_as_pydicts="strict"))
     except (KeyError, ValueError) as error:  # the second for a map within a struct
         raise Unreadable("a map has a key twice") from error
 
 
-def _leaves(schema: Any) -> int:
+def _leaves(schema: pa.Schema) -> int:
     """Return the number of plain columns."""
     members = [schema.field(n) for n in range(len(schema.names))]
     return sum(_leaves_of(member.type) for member in members)
 
 
-def _leaves_of(kind: Any) -> int:
+def _leaves_of(kind: pa.DataType) -> int:
     return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
 
 
-def _rows_in_the_future(batch: Any, latest_ms: int | None) -> set[int]:
+def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -78,7 +82,7 @@ def _rows_in_the_future(batch: Any, latest_ms: int | None) -> set[int]:
     return set(pc.indices_nonzero(pc.greater(stamps, latest_ms)).to_pylist())
 
 
-def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
+def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: Dates) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -92,7 +96,7 @@ def _add_dates(batch: Any, suspects: set[int], dates: Dates) -> None:
         dates.add_moments(ends["min"], ends["max"])
 
 
-def _batches(path: Path, resolved: JsonObject | None) -> Iterator[Any]:
+def _batches(path: Path, resolved: JsonObject | None) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
@@ -107,14 +111,14 @@ def _batches(path: Path, resolved: JsonObject | None) -> Iterator[Any]:
         raise Unreadable(f"it cannot be read as Parquet ({type(error).__name__})") from error
 
 
-def _plain(member: Any) -> Any:
+def _plain(member: pa.Field) -> pa.Field:
     """Return a field with times and days as integers, and texts as plain texts, recursively."""
     import pyarrow as pa
 
     return pa.field(member.name, _plain_type(member.type), member.nullable)
 
 
-def _plain_type(kind: Any) -> Any:
+def _plain_type(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
     types = pa.types
@@ -133,7 +137,7 @@ def _plain_type(kind: Any) -> Any:
     return kind
 
 
-def _check_members(members: Any, schema: JsonObject, path: str) -> None:
+def _check_members(members: pa.Schema | pa.StructType, schema: JsonObject, path: str) -> None:
     fields, seen = schema.get("properties", {}), set()
     for member in members:
         name = f"{path}{member.name}"
@@ -145,7 +149,7 @@ def _check_members(members: Any, schema: JsonObject, path: str) -> None:
         _check(member.type, fields[member.name], name)
 
 
-def _check(kind: Any, field: JsonObject, name: str) -> None:
+def _check(kind: pa.DataType, field: JsonObject, name: str) -> None:
     import pyarrow as pa
 
     types, target = pa.types, kind_of(field)
@@ -166,7 +170,7 @@ def _check(kind: Any, field: JsonObject, name: str) -> None:
         raise Incompatible(f"column {name} of type {kind} cannot be converted to {target}")
 
 
-def _check_struct(kind: Any, field: JsonObject, name: str) -> None:
+def _check_struct(kind: pa.DataType, field: JsonObject, name: str) -> None:
     members = [kind.field(n) for n in range(kind.num_fields)]
     if kind_of(field) == "object":
         _check_members(members, field, f"{name}.")
@@ -175,7 +179,7 @@ def _check_struct(kind: Any, field: JsonObject, name: str) -> None:
         _check(member.type, field["additionalProperties"], f"{name}.{member.name}")
 
 
-def _is_convertible(kind: Any, target: str) -> bool:
+def _is_convertible(kind: pa.DataType, target: str) -> bool:
     import pyarrow as pa
 
     types = pa.types
@@ -192,7 +196,7 @@ def _is_convertible(kind: Any, target: str) -> bool:
     return target in ("date", "date-time") and (bool(types.is_int64(kind)) or _is_text(kind))
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def without_primary(batch: Any) -> set[int]:
+
+def without_primary(batch: pa.RecordBatch) -> set[int]:
     """Return rows without a primary identity, or all rows if the column's type needs the slow check."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -26,7 +29,7 @@ def without_primary(batch: Any) -> set[int]:
     return everything - set(pc.list_parent_indices(lists).take(entries).to_pylist())
 
 
-def _has_primary(kind: Any) -> bool:
+def _has_primary(kind: pa.DataType) -> bool:
     """Return whether a type is a list of identities that have a primary flag."""
     import pyarrow as pa
 

@@ -6,7 +6,11 @@ They are those of a known Java validator of JSON Schema; its other messages are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import jsonschema_rs
+
 
 _EXPECTED = {
     "date": "yyyy-MM-dd",
@@ -21,7 +25,7 @@ _KINDS = (
     (list, "JSONArray"),
     (dict, "JSONObject"),
 )
-_TEXTS: dict[str, Callable[[Any, Any], str]] = {
+_TEXTS: dict[str, Callable[..., str]] = {
     "enum": lambda value, _: f"{value} is not a valid enum value",
     "const": lambda value, limit: f"{value} is not {limit}",
     "pattern": lambda value, limit: f"string [{value}] does not match pattern {limit}",
@@ -40,18 +44,18 @@ _TEXTS: dict[str, Callable[[Any, Any], str]] = {
 }
 
 
-def violation_text(error: Any) -> tuple[str, str]:
+def violation_text(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
     """Return keyword and message of an error of jsonschema-rs."""
+    import jsonschema_rs  # imported late, for a quick start
+
     keyword, value = error.kind.name, error.instance
-    if keyword == "anyOf":  # only dates have alternatives: a text, or milliseconds
-        return "format", date_text(value, "date" if _date_message(error) else "date-time")
+    if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.AnyOf):
+        # Only dates have alternatives: a text, or milliseconds.
+        kinds = [why.kind for alternative in error.kind.context for why in alternative]
+        is_date = any(kind.name == "format" and kind.value == "date" for kind in kinds)
+        return "format", date_text(value, "date" if is_date else "date-time")
     text = _TEXTS.get(keyword)
     return keyword, text(value, error.kind.value) if text else error.message
-
-
-def _date_message(error: Any) -> bool:
-    kinds = (why.kind for alternative in error.kind.context for why in alternative)
-    return any(kind.name == "format" and kind.value == "date" for kind in kinds)
 
 
 def date_text(value: object, kind: str) -> str:

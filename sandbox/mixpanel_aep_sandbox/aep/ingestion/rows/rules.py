@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -23,5 +22,5 @@ class RowRules:
 
 def has_primary(identities: object) -> bool:
     """Return whether an ``identityMap`` has a primary identity."""
-    lists: Iterable[Any] = identities.values() if isinstance(identities, dict) else ()
+    lists: Iterable[list[object]] = identities.values() if isinstance(identities, dict) else ()
     return any(isinstance(each, dict) and each.get("primary") is True for held in lists for each in held)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
@@ -43,7 +42,9 @@ class _Resolver:
         self._known: dict[str, JsonObject | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
 
-    def content(self, node: Any, root: JsonObject, depth: int, *, composing: bool = True) -> JsonObject:
+    def content(
+        self, node: JsonObject, root: JsonObject, depth: int, *, composing: bool = True
+    ) -> JsonObject:
         """Return ``properties``, ``required`` and the rest of a node, merged over what it refers to.
 
         ``root`` is the resource that contains it. ``composing``: the node is a part of another one, not a field.
@@ -85,12 +86,12 @@ class _Resolver:
         }
         return kept if composing else {**kept, "meta:referencedFrom": ref}
 
-    def _target(self, ref: object, root: JsonObject) -> tuple[Any, JsonObject]:
+    def _target(self, ref: object, root: JsonObject) -> tuple[JsonObject, JsonObject]:
         base, _, fragment = str(ref).partition("#")
         document = root if not base else self._find(base)
         if document is None:
             raise problem(400, f"Object {base} does not exist.")
-        node: Any = document
+        node: object = document
         for token in filter(None, fragment.split("/")):
             node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         if not isinstance(node, dict):

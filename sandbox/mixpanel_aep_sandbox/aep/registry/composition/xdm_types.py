@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _INT = 2147483648
@@ -46,11 +44,12 @@ def _part(part: JsonObject, whole: JsonObject) -> JsonObject:
 
 def _referred(ref: str, root: JsonObject) -> JsonObject | None:
     """Return the definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
-    node: Any = root
+    node: object = root
     for token in ref.split("/")[1:] if ref.startswith("#/") else ():
         node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
-    is_object = not isinstance(node, dict) or node is root or node.get("type", "object") == "object"
-    return None if is_object else node
+    if not isinstance(node, dict) or node is root or node.get("type", "object") == "object":
+        return None
+    return node
 
 
 def xdm_type(field: JsonObject) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -101,8 +101,8 @@ def _path(name: str) -> list[str]:
     return [plain] if prefix in ("", "xdm") else [f"_{prefix}", plain]
 
 
-def _field(name: str, given: Any) -> JsonObject:
-    given = {"is": given} if isinstance(given, str) else dict(given)
+def _field(name: str, notation: str | JsonObject) -> JsonObject:
+    given = {"is": notation} if isinstance(notation, str) else dict(notation)
     title = given.pop("title", None) or _title(name)
     made: JsonObject = {"title": title, **_type(given)}
     for keyword in ("enum", "suggested"):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+from mixpanel_aep_sandbox.aep.identity.routes.namespaces import find_namespace
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.views import field_at
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -47,7 +46,7 @@ def check_descriptor(scope: AepSandboxScope, body: JsonObject, key: str) -> None
     schema = _resolved(scope, body, "xdm:sourceSchema")
     paths = body["xdm:sourceProperty"]
     if isinstance(paths, list) and kind not in _SEVERAL_PATHS:
-        raise problem(400, f"A descriptor of type {kind} has one xdm:sourceProperty.")
+        raise problem(400, f"xdm:sourceProperty must be a single path for a descriptor of type {kind}.")
     fields = [_field(schema, path, "xdm:sourceProperty") for path in _listed(paths)]
     if kind in _CHECKS:
         _CHECKS[kind](scope, body, key, fields)
@@ -158,5 +157,5 @@ def _field(schema: JsonObject, path: object, name: str) -> JsonObject:
     return field
 
 
-def _listed(paths: object) -> list[Any]:
+def _listed(paths: object) -> list[object]:
     return paths if isinstance(paths, list) else [paths]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS, RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.identity.namespace_routes import find_namespace
+from mixpanel_aep_sandbox.aep.identity.routes.namespaces import find_namespace
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"

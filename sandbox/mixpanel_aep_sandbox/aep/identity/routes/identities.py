@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.constants import IDENTITY
 from mixpanel_aep_sandbox.aep.core.errors import Problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
-from mixpanel_aep_sandbox.aep.identity.namespace_routes import namespaces
+from mixpanel_aep_sandbox.aep.identity.routes.namespaces import namespaces
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _LONGEST_ID = 1024

@@ -6,8 +6,7 @@ error responses are not documented [I].
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -36,7 +35,7 @@ def add_routes(state: SandboxState, routes: APIRouter) -> None:
             routes.add_route(each, _endpoint(state, handler), methods=[method])
 
 
-def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Any]:
+def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         def run() -> Response:
             with state.store.transaction():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -140,7 +139,7 @@ def _delete(call: Call) -> Response:
 
 
 def _checked(call: Call) -> JsonObject:
-    given: Any = call.body
+    given: object = call.body
     if not isinstance(given, dict):
         raise _invalid(call.scope, "The body must be a JSON object.")
     for name in ("name", "code", "idType"):

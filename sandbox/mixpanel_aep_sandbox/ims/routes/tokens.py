@@ -21,9 +21,9 @@ from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.core.store import Document
-from mixpanel_aep_sandbox.ims import console_routes as ims_console
-from mixpanel_aep_sandbox.ims import control_routes as ims_control
 from mixpanel_aep_sandbox.ims.models import parse_scopes, seed, verify_secret
+from mixpanel_aep_sandbox.ims.routes import console as ims_console
+from mixpanel_aep_sandbox.ims.routes import control as ims_control
 
 _MANDATORY = ("grant_type", "client_id", "client_secret", "scope")
 _JWT_IS_OVER = (

@@ -6,8 +6,7 @@ profiles of a demo shop stay), under ``/_sandbox/mixpanel/projects/{id}``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,7 +62,9 @@ class DocumentRoutes:
                 routes.add_route(full, self._endpoint(answer), methods=[method])
         return routes
 
-    def _endpoint(self, answer: Callable[[Project, bytes], Any]) -> Callable[[Request], Any]:
+    def _endpoint(
+        self, answer: Callable[[Project, bytes], object]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             text = str(request.path_params["project_id"])
             number = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else 0
@@ -77,7 +78,7 @@ class DocumentRoutes:
 
         return endpoint
 
-    def _get(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+    def _get(self, kind: Kind) -> Callable[[Project, bytes], object]:
         def answer(project: Project, _body: bytes) -> list[JsonObject]:
             if kind != "profile":
                 return self._documents.all(project.id, kind)
@@ -86,7 +87,7 @@ class DocumentRoutes:
 
         return answer
 
-    def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], Any]:
+    def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], object]:
         def answer(project: Project, body: bytes) -> dict[str, int]:
             items = read_model(body, _Items).items
             with self._state.store.transaction():
@@ -96,7 +97,7 @@ class DocumentRoutes:
 
         return answer
 
-    def _delete(self, kind: Kind) -> Callable[[Project, bytes], Any]:
+    def _delete(self, kind: Kind) -> Callable[[Project, bytes], object]:
         return lambda project, _body: {"deleted": self._documents.clear(project.id, kind)}
 
     def _put_profile(self, project_id: int, item: JsonObject) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -63,13 +62,13 @@ def _list(call: Call, bodies: list[JsonObject]) -> Response:
         links = links_of(call, "tenant/descriptors", page)
         results = [_shaped(body, shape) for body in chosen]
         return JSONResponse({"results": results, "_page": page, "_links": links})
-    by_type: dict[str, list[Any]] = {}
+    by_type: dict[str, list[object]] = {}
     for body in filtered(call, bodies):
         by_type.setdefault(body["@type"], []).append(_shaped(body, shape))
     return JSONResponse(by_type)
 
 
-def _shaped(body: JsonObject, shape: str) -> Any:
+def _shaped(body: JsonObject, shape: str) -> object:
     return {"id": body["@id"], "link": f"/tenant/descriptors/{body['@id']}", "full": body}[shape]
 
 

@@ -1,0 +1,235 @@
+"""Execution of planned faults: responses that are replaced, changed, slowed down or broken off. Bodies are streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import IO
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mixpanel_aep_sandbox.core import compression as gzipped
+from mixpanel_aep_sandbox.core.exchange import exchange_of
+from mixpanel_aep_sandbox.faults.actions import (
+    Alter,
+    Answer,
+    Cut,
+    Drip,
+    Drop,
+    Encoding,
+    Hang,
+    Sentinel,
+)
+from mixpanel_aep_sandbox.faults.body_filters import Filter, Gzip
+from mixpanel_aep_sandbox.faults.raw_http import RawConnection, client_disconnected
+from mixpanel_aep_sandbox.faults.upstream_response import UpstreamResponse, apply_filter, peek
+
+_MEMBERS = 3
+_PIECE_BYTES = 64 * 1024
+_IN_MEMORY_BYTES = 1024 * 1024
+
+
+@dataclass
+class FaultyExchange:
+    """A request whose response an action changes, breaks off or replaces."""
+
+    app: ASGIApp
+    scope: Scope
+    receive: Receive
+    send: Send
+
+    async def answer(self, action: Answer) -> None:
+        """Respond as the action says, and let the service process the request first if ``after`` is set."""
+        exchange_of(self.scope).whole = False
+        if action.after:
+            await self._discard_response()
+        authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
+        headers, body = action.parts(authorization.decode("latin-1"))
+        length = [] if action.status in (204, 304) else [("content-length", str(len(body)))]
+        await self.send(_start(action.status, [*headers, *length]))
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def drop(self, action: Drop) -> None:
+        """End the connection without a response."""
+        exchange = exchange_of(self.scope)
+        exchange.whole = False
+        if action.after:
+            await self._discard_response()
+        exchange.end(False)
+        await _END[action.end](RawConnection(self.scope), self.receive)
+
+    async def break_off(self, action: Cut | Hang) -> None:
+        """Send a part of the response, then end the connection or keep it open without sending more."""
+        exchange_of(self.scope).whole = False
+        connection = RawConnection(self.scope)
+        async with self._upstream_response() as upstream_response:
+            encoding = "identity" if action.after_lines is not None else action.encoding
+            gzip, sent = await _encoded(upstream_response, encoding)
+            if action.framing == "content-length":
+                await self._break_off_a_length(action, connection, upstream_response, sent, gzip=gzip)
+            else:
+                honest = isinstance(action, Cut) and action.honest
+                connection.head(
+                    upstream_response.status,
+                    upstream_response.headers,
+                    action.framing,
+                    gzip=gzip,
+                    announce=honest,
+                )
+                await self._write(connection, upstream_response, apply_filter(sent, action.filter()), action)
+                if honest:
+                    connection.finish()
+        exchange_of(self.scope).end(False, hangs=isinstance(action, Hang))
+        if isinstance(action, Hang):
+            await client_disconnected(self.receive, action.seconds)
+        await _END[action.end if isinstance(action, Cut) else "close"](connection, self.receive)
+
+    async def _break_off_a_length(
+        self,
+        action: Cut | Hang,
+        connection: RawConnection,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        *,
+        gzip: bool,
+    ) -> None:
+        """Break off a body with Content-Length.
+
+        The length must be known before the first byte, so a file buffers the body.
+        """
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+            whole = await _keep(sent, file)
+            part = sum([len(piece) async for piece in apply_filter(_read(file), action.filter())])
+            honest = isinstance(action, Cut) and action.honest
+            length = part if honest else max(whole, part + 1)
+            connection.head(
+                upstream_response.status,
+                upstream_response.headers,
+                "content-length",
+                length=length,
+                gzip=gzip,
+                announce=honest,
+            )
+            await self._write(
+                connection, upstream_response, apply_filter(_read(file), action.filter()), action
+            )
+
+    async def drip(self, action: Drip) -> None:
+        """Send the response slowly."""
+        async with self._upstream_response() as upstream_response:
+            gzip, sent = await _encoded(upstream_response, "as-asked")
+            await self.send(_start(upstream_response.status, upstream_response.headers, gzip=gzip))
+            async for data in sent:
+                for at in range(0, len(data), action.bytes_at_a_time):
+                    await self._send(data[at : at + action.bytes_at_a_time])
+                    await asyncio.sleep(action.every_seconds)
+                    if self._client_disconnected():
+                        return
+            await self._send(b"", more=False)
+
+    async def alter(self, action: Sentinel | Alter) -> None:
+        """Send a changed response: other bytes, another encoding or another framing."""
+        exchange = exchange_of(self.scope)
+        exchange.whole = isinstance(action, Alter) and action.keeps_rows()
+        how = action.how if isinstance(action, Alter) else ""
+        encoding = "gzip" if how == "gzip_members" else action.encoding
+        async with self._upstream_response() as upstream_response:
+            members = _MEMBERS if how == "gzip_members" else 1
+            gzip, sent = await _encoded(upstream_response, encoding, action.filter(), members=members)
+            if how == "close_delimited":
+                connection = RawConnection(self.scope)
+                connection.head(upstream_response.status, upstream_response.headers, "close", gzip=gzip)
+                await self._write(connection, upstream_response, sent)
+                exchange.end(exchange.whole)
+                await connection.close(self.receive)
+            elif how == "content_length":
+                with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
+                    length = ("content-length", str(await _keep(sent, file)))
+                    await self._pass_on(upstream_response, _read(file), [length], gzip=gzip)
+            else:
+                await self._pass_on(upstream_response, sent, [], gzip=gzip)
+
+    def _upstream_response(self) -> UpstreamResponse:
+        return UpstreamResponse(self.app, self.scope, self.receive)
+
+    async def _discard_response(self) -> None:
+        """Let the service process the request, and discard its response."""
+        async with self._upstream_response() as upstream_response:
+            async for _ in upstream_response.pieces():
+                pass
+
+    async def _pass_on(
+        self,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        more: list[tuple[str, str]],
+        *,
+        gzip: bool,
+    ) -> None:
+        await self.send(_start(upstream_response.status, [*upstream_response.headers, *more], gzip=gzip))
+        async for piece in sent:
+            await self._send(piece)
+        await self._send(b"", more=False)
+
+    async def _send(self, piece: bytes, *, more: bool = True) -> None:
+        await self.send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def _write(
+        self,
+        connection: RawConnection,
+        upstream_response: UpstreamResponse,
+        sent: AsyncIterator[bytes],
+        action: Cut | Hang | None = None,
+    ) -> None:
+        """Write to the connection without the server, which would end every response properly."""
+        exchange = exchange_of(self.scope)
+        exchange.status = upstream_response.status
+        last = b""
+        async for piece in sent:
+            await connection.body(last)
+            last = piece
+            exchange.bytes_sent += len(piece)
+            if self._client_disconnected():
+                return
+        inside = isinstance(action, Cut) and action.inside_chunk
+        await (connection.half_a_chunk(last) if inside else connection.body(last))
+
+    def _client_disconnected(self) -> bool:
+        transport = self.scope.get("sandbox.transport")
+        return bool(transport and transport.is_closing())
+
+
+_END = {"close": RawConnection.close, "reset": RawConnection.reset, "half-close": RawConnection.half_close}
+
+
+async def _encoded(
+    upstream_response: UpstreamResponse, encoding: Encoding, change: Filter | None = None, *, members: int = 1
+) -> tuple[bool, AsyncIterator[bytes]]:
+    """Return whether the body is gzipped, and its changed bytes as they are sent."""
+    pieces = apply_filter(upstream_response.pieces(), change or Filter())
+    gzip = encoding == "gzip"
+    if encoding == "as-asked" and upstream_response.accepts_gzip:
+        head, pieces = await peek(pieces, gzipped.ABOVE_BYTES)
+        gzip = len(head) > gzipped.ABOVE_BYTES
+    return gzip, apply_filter(pieces, Gzip(members)) if gzip else pieces
+
+
+async def _keep(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:
+    async for piece in pieces:
+        file.write(piece)
+    return file.tell()
+
+
+async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
+    file.seek(0)
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
+
+
+def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
+    pairs = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    if gzip:
+        pairs.append((b"content-encoding", b"gzip"))
+    return {"type": "http.response.start", "status": status, "headers": pairs}

@@ -1,0 +1,1 @@
+"""Routes that control the projects of the Mixpanel sandbox."""
