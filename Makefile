@@ -19,7 +19,7 @@ LONG := tests/failures tests/benchmarks tests/quality/test_same_meaning_everywhe
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
 
-.PHONY: help ports setup demo up down test test-long test-browser test-schemas test-distributed faults bench bench-large check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
+.PHONY: help ports setup demo up down test test-long test-browser test-schemas test-distributed faults bench bench-large bench-scheduler check coverage format lint lint-workflows matrix types docs docs-site lock check-lock audit-packages clean
 
 help: ## lists the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,8 +55,13 @@ test-schemas: setup ## tests setup, a day and verify with all of Adobe's field g
 
 test-distributed: ## tests a backfill on two Celery workers, PostgreSQL, Redis and S3 with faults, and the files of deploy/; DAYS=4 is shorter
 	@scripts/setup.sh --cluster
-	@IMAGE_STEPS=1 .venv-cluster/bin/python -m pytest tests/deploy
+	@IMAGE_STEPS=1 CLUSTER=1 .venv-cluster/bin/python -m pytest tests/deploy tests/distributed
 	@.venv-cluster/bin/python -m tests.distributed --days $(or $(DAYS),14)
+
+bench-scheduler: ## measures Airflow's scheduler with backfills on the cluster of test-distributed; PIPELINES=100 DAYS=365 MINUTES=10
+	@scripts/setup.sh --cluster
+	@.venv-cluster/bin/python -m tests.distributed.scheduler_load --pipelines $(or $(PIPELINES),100) --days $(or $(DAYS),365) \
+		--minutes $(or $(MINUTES),10)
 
 faults: setup ## kills every step at every point, and counts lost and duplicate events; PLANS=500 SEED=1 MINUTES=10 set the random plans
 	@$(PY) -m tests.faults

@@ -19,12 +19,14 @@ from include.lake.signing_keys import SigningKeys
 from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
 from include.mixpanel.settings import MixpanelSettings
 from mixpanel_aep.pods import SIZES, pod_mutation_hook
-from tests.deploy.shipped import environment_of, services, text_of, values
+from tests.deploy.shipped import ROOT, environment_of, services, text_of, values
 from tests.support.s3_server import SIGNED, s3_server
 
 SECRETS = {
     name: bytes(range(32)).hex() for name in re.findall(r"\$\{([A-Z_]+):\?\}", text_of("compose.yaml"))
 }
+_AIRFLOW_MB = 200
+"""The supervisor of a task and Airflow's part of its process."""
 KINDS: dict[str, Any] = {"mixpanel": MixpanelSettings, "adobe_experience_platform": AepSettings}
 
 
@@ -108,8 +110,6 @@ def test_the_charts_local_settings_size_each_step(files: list[str]) -> None:
 def test_every_task_of_a_partition_has_its_own_size() -> None:
     from airflow.dag_processing.dagbag import DagBag
 
-    from tests.deploy.shipped import ROOT
-
     bag = DagBag(str(ROOT / "dags"))
     assert bag.import_errors == {}
     tasks = {
@@ -127,6 +127,39 @@ def test_a_worker_has_memory_for_as_many_tasks_as_it_runs() -> None:
     compose = services("compose.yaml")["worker"]
     tasks = int(compose["environment"]["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
     assert _bytes(compose["deploy"]["resources"]["limits"]["memory"] + "i") > tasks * most
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("step", ["export", "transform", "validate", "stage", "ingest", "day"])
+def test_a_pod_requests_the_memory_that_was_measured(step: str) -> None:
+    """The peak of a day of a million events (``make bench``), and Airflow's own part."""
+    measured = json.loads((ROOT / "benchmarks" / "latest.json").read_text())
+    found = {**measured["steps"], **measured["more"], "day": measured["export_to_staged"]}[step]
+    needed = (found["peak_rss_mb"] + _AIRFLOW_MB) * 10**6
+    assert needed <= _bytes(SIZES[step].memory)
+    assert 1.25 * needed <= _bytes(SIZES[step].most_memory), "for larger days"
+
+
+@pytest.mark.unit
+def test_no_more_tasks_are_started_than_workers_run() -> None:
+    """A task that waits in the broker has the slots of its pool, and fails after [scheduler] task_queued_timeout."""
+    compose = services("compose.yaml")
+    (workers,) = re.fullmatch(r"\$\{WORKERS:-(\d+)\}", compose["worker"]["deploy"]["replicas"]).groups()  # type: ignore[union-attr]
+    each = int(compose["worker"]["environment"]["AIRFLOW__CELERY__WORKER_CONCURRENCY"])
+    assert int(worker()["AIRFLOW__CORE__PARALLELISM"]) == int(workers) * each
+    assert "replicas" not in compose["scheduler"].get("deploy", {}), "the setting is for each scheduler"
+    chart = values("values.yaml", "values-celery.yaml")
+    started = chart["scheduler"]["replicas"] * int(chart["config"]["core"]["parallelism"])
+    assert started == chart["workers"]["replicas"] * int(chart["config"]["celery"]["worker_concurrency"])
+
+
+@pytest.mark.unit
+def test_alerts_of_a_deployment_have_a_link() -> None:
+    """``mixpanel_aep.alerts.send`` makes it from this setting, in workers and in the triggerer."""
+    for service in ("worker", "triggerer"):
+        address = environment_of(services("compose.yaml")[service], SECRETS)["AIRFLOW__API__BASE_URL"]
+        assert address == "http://127.0.0.1:8080"
+    assert values("values.yaml")["config"]["api"]["base_url"].startswith("https://")
 
 
 @pytest.mark.unit

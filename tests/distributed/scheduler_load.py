@@ -1,6 +1,6 @@
 """Backfills of many pipelines on the test's cluster: how fast the scheduler is, and whether a free slot waits for it.
 
-``python -m tests.distributed.scheduler_load --pipelines 100 --days 365 --minutes 10`` (``make test-scheduler``). PostgreSQL,
+``python -m tests.distributed.scheduler_load --pipelines 100 --days 365 --minutes 10`` (``make bench-scheduler``). PostgreSQL,
 Redis, every component of Airflow and two Celery workers run as in ``make test-distributed``, with the settings of
 ``deploy/compose.yaml``. The pipelines are generated. Their tasks report that they run and that they have succeeded, and do
 nothing else: what is measured is the scheduling, and the start of each task's process would take the machine's cores.
@@ -38,7 +38,7 @@ from tests.support.pipeline_runner import PIPELINES
 _DAGS_OF_A_PIPELINE = 4
 _START_SECONDS = 900.0
 _OBSERVE_SECONDS = 0.5
-_SHIPPED = ("AIRFLOW__SCHEDULER__", "AIRFLOW__CORE__PARALLELISM")
+_SHIPPED = "AIRFLOW__SCHEDULER__"
 _BEGAN = time.monotonic()
 
 
@@ -52,6 +52,7 @@ class Load:
     task_seconds: float
     slots: int | None
     most_seconds: float
+    parallelism: int
 
     @property
     def names(self) -> list[str]:
@@ -92,6 +93,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--task-seconds", type=float, default=2.0, help="how long a task has its slot")
     parser.add_argument("--slots", type=int, help="of every pool; otherwise those that the project adds")
     parser.add_argument(
+        "--parallelism", type=int, default=32, help="tasks that all workers run at the same time"
+    )
+    parser.add_argument(
         "--most-seconds", type=float, default=60, help="the longest wait of a task next to a free slot"
     )
     parser.add_argument("--set", action="append", default=[], metavar="AIRFLOW__SECTION__KEY=VALUE",
@@ -100,7 +104,13 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # Started processes end with this process.
     load = Load(
-        given.pipelines, given.days, given.minutes, given.task_seconds, given.slots, given.most_seconds
+        given.pipelines,
+        given.days,
+        given.minutes,
+        given.task_seconds,
+        given.slots,
+        given.most_seconds,
+        given.parallelism,
     )
     settings = dict(each.split("=", 1) for each in given.set)
     folder = Path(tempfile.mkdtemp(prefix="mixpanel-aep-load-"))
@@ -146,12 +156,14 @@ def _running(
     """Yield a cluster that has parsed the pipelines; it ends with the block."""
     compose = services("compose.yaml")["scheduler"]["environment"]
     shipped = {name: str(value) for name, value in compose.items() if name.startswith(_SHIPPED)}
-    more = {**shipped, **settings, **timers.environment(), SECONDS: str(load.task_seconds)}
-    parallelism = int(more.setdefault("AIRFLOW__CORE__PARALLELISM", "32"))
+    more = {
+        "AIRFLOW__CORE__PARALLELISM": str(load.parallelism), **shipped, **settings, **timers.environment(),
+        SECONDS: str(load.task_seconds),
+    }  # fmt: skip
     load.write_pipelines(folder / "pipelines")
     cluster = Cluster(
         folder, find_programs(), {}, folder / "pipelines", free_ports(), more,
-        (sys.executable, "-m", "tests.distributed.instant_worker"), math.ceil(parallelism / len(WORKERS)),
+        (sys.executable, "-m", "tests.distributed.instant_worker"), math.ceil(load.parallelism / len(WORKERS)),
     )  # fmt: skip
     try:
         cluster.start_stores()
@@ -172,11 +184,10 @@ def _running(
 def _observe(load: Load, cluster: Cluster, figures: Figures, planned: int) -> PoolWatch:
     """Watch pools and waiting tasks until the time is over or every run has ended."""
     watch, end = PoolWatch(), time.monotonic() + 60 * load.minutes
-    parallelism = int(cluster.more["AIRFLOW__CORE__PARALLELISM"])
     while time.monotonic() < end:
         ready = figures.ready()
         free, occupied = figures.occupied()
-        watch.observe(time.monotonic(), ready, free, parallelism - occupied)
+        watch.observe(time.monotonic(), ready, free, load.parallelism - occupied)
         states = figures.runs()
         if states.get("success", 0) + states.get("failed", 0) == planned:
             break
