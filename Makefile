@@ -114,7 +114,7 @@ lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and l
 	@scripts/setup.sh --cluster
 	@.venv-cluster/bin/python scripts/licences.py
 
-audit-packages: setup ## lists known vulnerabilities of the pins in requirements.txt; "not checked" if the database cannot be reached
+audit-packages: setup ## lists known vulnerabilities of the images' pinned packages; "not checked" if the database cannot be reached
 	@$(PY) scripts/audit_packages.py
 
 clean: down ## removes the demo's files: its Airflow, its sandbox, its lake

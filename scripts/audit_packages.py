@@ -1,4 +1,4 @@
-"""Requests known vulnerabilities of the pins of requirements.txt from OSV (osv.dev): one request, and one per finding.
+"""Requests known vulnerabilities of the pins of both images from OSV (osv.dev): one request, and one per finding.
 
 Exit code 1: a pinned version has a vulnerability that is not in ``ACCEPTED``. If the database cannot be reached, it
 prints "not checked" and exits with 0, so that a machine without internet can still build and test.
@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 sys.path.insert(0, str(Path(__file__).parent))
-from licences import pins
+from licences import more_pins, pins
 
 OSV = "https://api.osv.dev/v1"
 _SECONDS = 20
@@ -59,7 +59,7 @@ def found(packages: dict[str, list[str]], ask: Ask) -> Iterator[str]:
 
 def main(ask: Ask = ask_osv) -> int:
     """Print the audit, and return the exit code."""
-    packages = pins()
+    packages = pins() | more_pins()
     number = sum(map(len, packages.values()))
     try:
         lines = list(found(packages, ask))
