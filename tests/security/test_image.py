@@ -187,7 +187,6 @@ def test_the_audit_speaks_osvs_protocol(
 ) -> None:
     """Over HTTP, against a server that answers as osv.dev documents: a batch of queries, then each vulnerability."""
     audit = script("audit_packages")
-    packages = {"one": ["1.0"], "two": ["2", "3"]}
 
     def osv(request: Request) -> Reply:
         if (request.method, request.path) == ("GET", "/v1/vulns/GHSA-1"):
@@ -201,7 +200,8 @@ def test_the_audit_speaks_osvs_protocol(
         vulnerable = {"vulns": [{"id": "GHSA-1", "modified": "2026-01-01T00:00:00Z"}]}
         return Reply.json({"results": [{}, vulnerable, {}]})
 
-    monkeypatch.setattr(audit, "pins", lambda: packages)
+    monkeypatch.setattr(audit, "pins", lambda: {"one": ["1.0"]})
+    monkeypatch.setattr(audit, "more_pins", lambda: {"two": ["2", "3"]})
     with serve_http(osv) as server:
         monkeypatch.setattr(audit, "OSV", f"{server.url}/v1")
         assert audit.main() == 1
