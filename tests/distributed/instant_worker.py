@@ -34,8 +34,8 @@ def main() -> None:
     from airflow.__main__ import main as airflow
     from airflow.sdk.execution_time import supervisor
 
-    supervisor.supervise_task = end_at_once
-    airflow()
+    supervisor.supervise_task = end_at_once  # type: ignore[assignment]
+    airflow()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":

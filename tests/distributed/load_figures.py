@@ -93,6 +93,11 @@ class Figures:
             for pool, count, *waits in self._rows(_WAITS, since=since)
         ]
 
+    def set_slots(self, slots: int) -> None:
+        """Give every pool this number of slots."""
+        with self.engine.begin() as connection:
+            connection.execute(text("update slot_pool set slots = :slots"), {"slots": slots})
+
     def _rows(self, query: str, **values: Any) -> list[Any]:
         with self.engine.connect() as connection:
             return list(connection.execute(text(query), values))

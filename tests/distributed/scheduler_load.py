@@ -173,9 +173,8 @@ def _running(
         expected = load.pipelines * _DAGS_OF_A_PIPELINE + 1
         cluster.processes.wait_for("all DAGs are parsed", lambda: figures.dags() >= expected, _START_SECONDS)
         say(f"Airflow runs with {figures.dags()} DAGs after {time.monotonic() - began:.0f} s")
-        for pool in figures.occupied()[0] if load.slots else ():
-            cluster.api.call("PATCH", f"/pools/{pool}", params={"update_mask": "slots"},
-                             json={"pool": pool, "name": pool, "slots": load.slots})  # fmt: skip
+        if load.slots:
+            figures.set_slots(load.slots)
         yield cluster, figures
     finally:
         cluster.processes.stop_all()

@@ -23,6 +23,7 @@
     useEffect(() => {
       let isShown = true;
       const refresh = async () => {
+        if (document.hidden) return;
         const fresh = await read();
         if (isShown && fresh) setFound(fresh);
       };
