@@ -28,6 +28,7 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --no-index -e . \
 RUN find . -path ./logs -prune -o -exec chown -h root:0 {} + \
  && find . -path ./logs -prune -o ! -type l -exec chmod go-w {} + \
  && chmod 1775 . && mkdir -p logs && chown astro:0 logs && chmod 775 logs
-# The reason is in docs/deployment.md, *Sizes*.
-ENV AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1 AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=30
+# The reasons are in docs/deployment.md, *Sizes*.
+ENV AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL=1 AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS=30 \
+    AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE=500 AIRFLOW__SCHEDULER__MAX_TIS_PER_QUERY=0
 USER astro

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from include.aep.settings import AepSettings
+from include.config.airflow import AirflowSettings
 from include.errors import ConfigError
 from include.lake.signing_keys import SigningKeys
 from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, may_use_plain_http
@@ -151,6 +152,23 @@ def test_no_more_tasks_are_started_than_workers_run() -> None:
     chart = values("values.yaml", "values-celery.yaml")
     started = chart["scheduler"]["replicas"] * int(chart["config"]["core"]["parallelism"])
     assert started == chart["workers"]["replicas"] * int(chart["config"]["celery"]["worker_concurrency"])
+
+
+@pytest.mark.unit
+def test_the_scheduler_sees_the_runs_of_a_hundred_backfills_in_every_loop() -> None:
+    """Airflow orders runs of backfills by their day: with its limit of 20, runs of later days would not be seen."""
+    runs = 100 * (
+        3 + AirflowSettings().max_active_runs // 2
+    )  # a backfill of the board, and some scheduled runs
+    compose = worker()
+    chart = values("values.yaml")["config"]["scheduler"]
+    astro = re.findall(r"AIRFLOW__SCHEDULER__(\w+)=(\d+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"))
+    for found in (
+        {name.lower(): value for name, value in astro}, chart,
+        {name.removeprefix("AIRFLOW__SCHEDULER__").lower(): value for name, value in compose.items()},
+    ):  # fmt: skip
+        assert int(found["max_dagruns_per_loop_to_schedule"]) >= runs
+        assert found["max_tis_per_query"] == "0", "as many as slots are free"
 
 
 @pytest.mark.unit
