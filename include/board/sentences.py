@@ -14,7 +14,7 @@ from include.steps.reconcile.audited_day import Remedy
 ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
 IF_IT_MATTERS = "The pipeline's engineer has to act if these events matter."
 
-_NEVER_RUN = "No run was made for this day."
+_NEVER_RUN = "No run was started."
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ def test_the_overview_names_the_cause_of_each_listed_gap(api: Api, readable: set
     runs("failed", "failed", {"sentence": "AEP refused <b> the batch.", "hint": ""}, key="2026-06-30")
     text = api.get(BOARD, role="viewer").text
     assert re.search(r"2026-06-30 \(failed\)</a>: AEP refused &lt;b&gt; the batch\.</li>", text)
-    assert re.search(r"2026-07-01 \(never run\)</a>: No run was made for this day\.</li>", text)
+    assert re.search(r"2026-07-01 \(never run\)</a>: No run was started\.</li>", text)
 
 
 @pytest.mark.parametrize("problem", ["text", {"sentence": 1}, {}, [], {"sentence": "x", "hint": ["y"]}])

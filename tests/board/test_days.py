@@ -131,7 +131,7 @@ def test_a_day_without_a_run_says_so_whether_an_audit_has_seen_it_or_not() -> No
     assert (
         advice(day(None)).why
         == advice(day(None, verdict=("never run", "RUN"))).why
-        == "No run was made for this day."
+        == "No run was started."
     )
 
 
