@@ -73,7 +73,10 @@ def check_tags(tags: object) -> None:
         raise problem(400, "The values of tags must be arrays of strings.")
     for name in RESERVED_TAGS:
         if not all(_RESERVED_VALUE.fullmatch(value) for value in tags.get(name, [])):
-            raise problem(400, f"The tag name {name} is reserved: its values look like enabled:true.")  # [I]
+            raise problem(
+                400,
+                f"The tag name {name} is reserved for Profile and Identity; its values have the form enabled:true.",
+            )  # [I]
 
 
 def without_computed(given: JsonObject) -> JsonObject:
@@ -95,7 +98,7 @@ def _schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     if not isinstance(ref, dict) or not all(isinstance(ref.get(key), str) for key in ("id", "contentType")):
         raise problem(400, "A dataset needs a schemaRef with id and contentType.")
     if not _CONTENT_TYPE.fullmatch(ref["contentType"]):
-        raise problem(400, f"schemaRef.contentType must look like {_CONTENT_TYPE_OF_SCHEMA}.")
+        raise problem(400, f"schemaRef.contentType must have the form {_CONTENT_TYPE_OF_SCHEMA}.")
     schema = scope.get(RESOURCES, ref["id"])
     if schema is None or schema["meta:resourceType"] != "schemas":
         raise problem(400, f"Schema {ref['id']} does not exist.")

@@ -114,6 +114,6 @@ def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
     for part in reversed([part for part in order.split(",") if part]):
         direction, _, name = part.rpartition(":")
         if direction not in ("", "asc", "desc"):
-            raise problem(400, "orderBy must look like desc:created.")
+            raise problem(400, "orderBy must have the form desc:created.")
         bodies = sorted(bodies, key=lambda body: sort_key(value_at(body, name)), reverse=direction == "desc")
     return bodies

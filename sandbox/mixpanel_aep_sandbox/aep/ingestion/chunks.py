@@ -25,7 +25,7 @@ def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
     """
     match = (_DOCUMENTED if documented else _ANY).fullmatch((header or "").strip())
     if match is None:
-        raise problem(400, "Content-Range must look like bytes 0-99.")
+        raise problem(400, "Content-Range must have the form: bytes 0-99.")
     first, last = int(match.group(1)), int(match.group(2))
     if last < first:
         raise problem(400, "Content-Range ends before it begins.")
@@ -50,7 +50,9 @@ def check_next(chunks: Sequence[Chunk], first: int) -> None:
     """Raise Problem 400 for a chunk that does not begin at the end of the previous one."""
     expected = max((chunk[1] + 1 for chunk in chunks), default=0)
     if first != expected:
-        raise problem(400, f"The chunk begins at byte {first}, and byte {expected} is the next one.")
+        raise problem(
+            400, f"The chunk begins at byte {first} instead of {expected}, the byte after the previous chunk."
+        )
 
 
 def join_chunks(chunks: Sequence[Path], target: Path) -> int:

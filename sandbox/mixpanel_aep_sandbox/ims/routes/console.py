@@ -81,5 +81,5 @@ def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
         # The console knows both by numbers; the names that every other request has are accepted too [I].
         raise problem(404, f"Credential {params['id']} not found in organization {params['org']}.")
     if scope not in parse_scopes(known.token["scope"]):
-        raise problem(403, f"The token was made without the scope {scope}.")
+        raise problem(403, f"The access token does not have the scope {scope}.")
     return known

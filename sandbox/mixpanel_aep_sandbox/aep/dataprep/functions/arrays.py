@@ -140,7 +140,7 @@ def array_to_string(separator: str, array: list[Value]) -> str:
     """Join the items of nested arrays as text."""
     items = [text_of(item) for item in _flat(array) if item is not None]
     if len(items) * len(separator) > 10 * MOST_ITEMS:
-        raise EvaluationError("The text would be too long.")
+        raise EvaluationError("The text exceeds the limit of characters.")
     return separator.join(items)
 
 

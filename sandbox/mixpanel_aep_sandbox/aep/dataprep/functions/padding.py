@@ -18,7 +18,7 @@ _PADDING = Parameter("PADDING", "string", "The padding; a space when null or emp
 def _fill(padding: str | None, text: str, count: int) -> str:
     """Return the padding that a text needs for ``count`` characters."""
     if count > LONGEST_TEXT:
-        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+        raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     return "".join(islice(cycle(padding or " "), max(count - len(text), 0)))
 
 

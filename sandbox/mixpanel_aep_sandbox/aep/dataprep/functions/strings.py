@@ -61,7 +61,7 @@ def replacestr(text: str, find: str, replacement: str) -> str:
     if not find:
         return text
     if len(text) + text.count(find) * len(replacement) > 2 * LONGEST_TEXT:
-        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+        raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     return text.replace(find, replacement)
 
 
@@ -137,7 +137,7 @@ def join(separator: str, *objects: Value) -> str | None:
     if objects == (None,):
         return None
     if len(items) * len(separator) > 2 * LONGEST_TEXT:
-        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+        raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     return separator.join(text_of(item) for item in items if item is not None)
 
 

@@ -84,9 +84,9 @@ def boolean_from(value: Value) -> bool:
 def bounded(value: Value) -> Value:
     """Return the value, if it is not larger than a function may return. Raises EvaluationError."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
-        raise EvaluationError(f"A text of more than {LONGEST_TEXT} characters was made.")
+        raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     if isinstance(value, (list, dict)) and len(value) > MOST_ITEMS:
-        raise EvaluationError(f"More than {MOST_ITEMS} items were made.")
+        raise EvaluationError(f"The result exceeds the limit of {MOST_ITEMS} items.")
     return value
 
 

@@ -71,7 +71,7 @@ def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
     sign = next((sign for sign in SIGNS if text.startswith(sign, at)), None)
     if sign is None:
         hint = "; '==' compares" if letter == "=" else ""
-        raise SyntaxFault(f"{letter!r} has no meaning here{hint}.", at)
+        raise SyntaxFault(f"Unexpected character {letter!r}{hint}.", at)
     if sign in ("!$", "!^", "!~") and not last.ends_operand:
         sign = "!"  # `!$wifi` is "not $wifi": no value before it could end in something
     return Token("sign", sign, at), at + len(sign)
@@ -105,7 +105,7 @@ def escape(text: str, at: int) -> tuple[str, int]:
     if text.startswith("\\\\.", at):
         return ".", at + 3
     if at + 1 == len(text):
-        raise SyntaxFault("Nothing follows the backslash.", at)
+        raise SyntaxFault("The expression ends with a backslash.", at)
     return text[at + 1], at + 2
 
 

@@ -106,7 +106,7 @@ class _Parser:
             operator = self._take().value
             left = Binary(operator, left, self._binary(binding + 1), at=left.at)
             if binding in NOT_CHAINED and self._binding() == binding:
-                raise SyntaxFault("Comparisons are not chained; use parentheses.", self._token.at)
+                raise SyntaxFault("Comparisons cannot be chained; use parentheses.", self._token.at)
         return left
 
     def _binding(self) -> int:

@@ -55,7 +55,7 @@ def pattern_parts(pattern: str) -> tuple[Part, ...]:
             end += 1
         if letter.isascii() and letter.isalpha():
             if letter not in LETTERS:
-                raise EvaluationError(f"The date format's letter {letter!r} has no meaning.")
+                raise EvaluationError(f"Unknown letter {letter!r} in the date format.")
             parts.append(Part(letter, end - at))
         elif letter in "[]{}#":
             raise EvaluationError(f"A date format's {letter!r} has to be in quotes.")
