@@ -129,9 +129,7 @@ def test_on_the_board_a_day_is_run_again_where_the_task_says_to_clear_it() -> No
 
 def test_a_day_without_a_run_says_so_whether_an_audit_has_seen_it_or_not() -> None:
     assert (
-        advice(day(None)).why
-        == advice(day(None, verdict=("never run", "RUN"))).why
-        == "No run was started."
+        advice(day(None)).why == advice(day(None, verdict=("never run", "RUN"))).why == "No run was started."
     )
 
 
