@@ -285,7 +285,7 @@ def test_a_day_with_quarantine_has_a_replay_its_ledger_and_links_to_its_batches(
     monkeypatch.setattr("mixpanel_aep.board.routes.batch_link", lambda *_: link)
     text = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="op").text
     assert "9 events that" not in text and "those of the 2 events that are valid now" in text
-    assert f"mixpanel-aep quarantine replay shop {DAY}" in text
+    assert f'mixpanel-aep quarantine replay shop <span class="day">{DAY}</span>' in text
     assert f'href="{address}"' in text
     assert "the batch is active" in text and "&lt;i&gt;cli" in text
     assert "&lt;b&gt;new" in text and "<code>old</code>" not in text

@@ -218,7 +218,7 @@ def test_rows_that_are_not_visible_yet_are_waited_for(
     partial.refuse(3)
     with monkeypatch.context() as patch:
         patch.setattr("include.steps.ingest.partial_load.read_back", lambda *_: 2)
-        with pytest.raises(Transient, match="shows 2 of the 5 rows"):
+        with pytest.raises(Transient, match="shows 2 of 5 rows"):
             partial.ingest(DAY, staged)
     assert partial.ingest(DAY, staged).refused == 3
 
