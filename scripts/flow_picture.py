@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from include.lake.keys import STEP_FOLDERS  # noqa: E402
+from include.lake.manifest import STEPS  # noqa: E402
 
 PICTURE = ROOT / "docs/images/flow.svg"
 DAILY_DAG = "mixpanel_to_aep"
@@ -73,7 +74,7 @@ def picture() -> str:
     """Return the picture as SVG, for light and dark themes."""
     tasks = tasks_of_daily_dag()
     _require_captions(tasks, TASKS)
-    _require_captions(STEP_FOLDERS.values(), FILES)
+    _require_captions((STEP_FOLDERS[step] for step in STEPS), FILES)
     chain = ", ".join(tasks)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="title">',

@@ -167,7 +167,7 @@ def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeli
         return
     rows, _ = evidence.total.counts(measured)
     raise ConfigError(
-        f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows} of {counted(evidence.rows, 'live event')} reached "
+        f"Pipeline {pipeline} has time_is: {source.time_is}, but {rows:,} of {counted(evidence.rows, 'live event')} reached "
         f"Mixpanel {_describe_difference(evidence, measured)} their `time`, which indicates {measured} in {source.timezone}.",
         f"Set time_is: {measured} in the pipeline file; otherwise the time of every event would be wrong by hours.",
     )

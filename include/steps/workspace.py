@@ -144,7 +144,7 @@ class Workspace:
         inputs: Mapping[str, str],
         files: tuple[LakeFile, ...],
         counts: Mapping[str, int],
-        details: JsonMapping,
+        details: JsonMapping | None = None,
         version: int = 1,
     ) -> Manifest:
         """Publish the manifest of a step's output.
@@ -164,7 +164,7 @@ class Workspace:
             inputs=dict(inputs),
             files=files,
             counts=dict(counts),
-            details=dict(details),
+            details=dict(details or {}),
             created_at=self.clock.now().isoformat(timespec="milliseconds"),
         )
         return publish(self.lake, self.partition, manifest)

@@ -203,7 +203,7 @@ def our_routes(app: Any) -> list[tuple[str, str]]:
 def test_every_route_requires_a_token_and_a_role(api: Api) -> None:
     """Airflow mounts a plugin's app without a login."""
     routes, dag_id = our_routes(api.app), "mixpanel_to_aep_hostile"
-    board = ["", f"/dag/{dag_id}", f"/run/{dag_id}", "/static/{name}"]
+    board = ["", "/failed", f"/dag/{dag_id}", f"/run/{dag_id}", "/static/{name}"]
     board += [f"/{page}/{dag_id}/2026-07-01" for page in ("day", "report", "rows", "values")]
     assert routes[:2] == [
         ("GET", f"/mixpanel-aep/report/{dag_id}/2026-07-01"),

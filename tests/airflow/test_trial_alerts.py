@@ -122,7 +122,7 @@ def test_a_pipeline_without_alerts_and_an_unknown_kind_are_refused(try_alerts: T
 
 
 def test_without_airflow_the_command_says_so(try_alerts: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.cli.settings_lookup.find_spec", lambda _: None)
+    monkeypatch.setattr("include.cli.local_airflow.find_spec", lambda _: None)
     found = try_alerts([MAIL])
     assert found.code == 1
     assert "Airflow is not installed and configured on this machine." in found.err

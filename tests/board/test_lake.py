@@ -89,7 +89,7 @@ def test_a_day_newer_than_the_index_is_read_once(runner: PipelineRunner) -> None
     found = reader.read(ended)
     assert found.days[DAY].properties != ()  # The index keeps none with its days.
     assert found.unread == frozenset()
-    assert reader._wanted(ended) == []
+    assert reader._outdated_days(ended) == []
 
 
 @pytest.mark.unit

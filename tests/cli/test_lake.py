@@ -70,7 +70,7 @@ def test_m16_a_lake_with_loaded_days_gets_a_key(
     assert "mixpanel-aep lake sign PIPELINE" in text
     code, text = cli("lake", "sign", "hostile")
     assert code == 0
-    assert "records from before the key are listed in _signed/000001.json" in text
+    assert "records from before the key: listed in _signed/000001.json" in text
     assert cli("lake", "sign", "hostile") == (
         0,
         "ok lake      every record is signed, or listed as older than the key\n",

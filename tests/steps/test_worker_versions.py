@@ -38,8 +38,8 @@ def older(**constants: int) -> Iterator[None]:
 
 
 def older_data() -> dict[str, int]:
-    steps = ("transform", "validate", "stage")
-    return {f"steps.{step}.step.DATA_VERSION": DATA_VERSION - 1 for step in steps}
+    modules = ("transform.step", "validate.rules", "stage.step")
+    return {f"steps.{module}.DATA_VERSION": DATA_VERSION - 1 for module in modules}
 
 
 @pytest.mark.parametrize("first", ["older", "newer"])

@@ -6,6 +6,7 @@ import logging
 
 from include.errors import PayloadTooLarge
 from include.lake.manifest import LakeFile
+from include.plural import counted
 from include.steps.workspace import Workspace
 
 MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
@@ -49,6 +50,8 @@ def _arithmetic(files: list[LakeFile]) -> str:
     """Return how the size of a batch follows from its rows."""
     rows, size = sum(file.rows for file in files), _size(files)
     each = (
-        f" ({rows:,} rows of {size / rows:,.0f} bytes, {rows / len(files):,.0f} rows a file)" if rows else ""
+        f" ({counted(rows, 'row')} of {size / rows:,.0f} bytes, {rows / len(files):,.0f} to a file)"
+        if rows
+        else ""
     )
-    return f"{len(files):,} files of {size / _GB:,.1f} GB{each}"
+    return f"{counted(len(files), 'file')} of {size / _GB:,.1f} GB{each}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from include.errors import BadManifest
 from include.lake.manifest import LakeFile, Manifest
+from include.plural import counted
 from include.quality.constraints import Reason
 from include.steps.day_rows import RowFile
 from include.steps.validate.invalid_rows import ReasonExamples, RefusedRows, reason_of
@@ -97,7 +98,7 @@ def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[M
     accounted = sum(shard.own_rows + shard.counts["quarantined"] for shard in shards)
     if not accounted == sum(shard.counts["mapped"] for shard in shards) == mapped.rows:
         raise BadManifest(
-            f"The shards of partition {workspace.partition} account for {accounted} of {mapped.rows} mapped rows.",
+            f"The shards of partition {workspace.partition} account for {accounted:,} of {counted(mapped.rows, 'mapped row')}.",
             f"A manifest was changed. Move {workspace.lake.uri(workspace.partition.step('validate_shard'))} out of the lake, "
             "then clear the task validate.",
         )

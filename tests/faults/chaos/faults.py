@@ -71,8 +71,8 @@ def ends_when_told() -> None:
 
 def newer_code() -> None:
     """Use a version of the code that produces other rows for the same inputs."""
-    for name in ("transform", "validate", "stage"):
-        vars(importlib.import_module(f"include.steps.{name}.step"))["DATA_VERSION"] = 1000
+    for name in ("transform.step", "validate.rules", "stage.step"):
+        vars(importlib.import_module(f"include.steps.{name}"))["DATA_VERSION"] = 1000
 
 
 def recipe_1() -> None:

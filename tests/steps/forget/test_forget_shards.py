@@ -21,11 +21,11 @@ def people(tmp_path: Path) -> People:
     """A day in two shards: one with a refused row of each person, one without rows of the first person."""
     days = {
         DAY: [
-            happened("a1", ANNA, ANNAS_PHONE, time=NOON - 30_000),
-            happened("a2", ANNA, ANNAS_PHONE, time=NOON - 29_000, **REFUSED),
-            happened("b1", BERT, time=NOON - 28_000, **REFUSED),
-            happened("b2", BERT, time=NOON + 20_000),
-            happened("b3", BERT, time=NOON + 30_000, **REFUSED),
+            happened("a1", ANNA, ANNAS_PHONE, properties={"time": NOON - 30_000}),
+            happened("a2", ANNA, ANNAS_PHONE, properties={"time": NOON - 29_000, **REFUSED}),
+            happened("b1", BERT, properties={"time": NOON - 28_000, **REFUSED}),
+            happened("b2", BERT, properties={"time": NOON + 20_000}),
+            happened("b3", BERT, properties={"time": NOON + 30_000, **REFUSED}),
         ]
     }
     return People(f"file://{tmp_path}/lake", days=days, shard_events=3)

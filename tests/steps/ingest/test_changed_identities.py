@@ -15,7 +15,7 @@ from include.config.model import Pipeline
 from include.lake.lake import Lake
 from include.steps.stage import step as stage
 from include.steps.transform import step as transform
-from include.steps.validate import step as validate
+from include.steps.validate import rules as validate
 from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 

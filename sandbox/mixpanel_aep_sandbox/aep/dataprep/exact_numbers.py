@@ -51,18 +51,23 @@ def whole(number: Number) -> int | None:
 
 
 def number_text(number: Number) -> str:
-    """Return a number as JSON, with an exponent only for long ones [I]: 5.0, 0.000001, 1e-7, 1e21."""
+    """Return a number as JSON, with an exponent only for long doubles [I]: 5.0, 0.000001, 1e-7, 1e21.
+
+    A decimal keeps all its digits, as in Java's ``BigDecimal.toString``.
+    """
     if isinstance(number, int):
         return str(number)
     if not math.isfinite(number):
         return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(float(number), "NaN")
     decimal = Decimal(repr(number)) if isinstance(number, float) else number
-    if -7 < decimal.adjusted() < 21:
+    has_all_digits = isinstance(number, Decimal) and int(number.as_tuple().exponent) <= 0
+    if decimal.adjusted() > -7 and (has_all_digits or decimal.adjusted() < 21):
         return (
             f"{decimal:f}"
             if decimal != decimal.to_integral_value() or isinstance(number, Decimal)
             else f"{decimal:.1f}"
         )
-    digits = "".join(map(str, decimal.normalize().as_tuple().digits))
+    # Not Decimal.normalize(), which rounds to 28 digits.
+    digits = "".join(map(str, decimal.as_tuple().digits)).rstrip("0")
     mantissa = digits[0] + (f".{digits[1:]}" if digits[1:] else "")
     return f"{'-' if decimal < 0 else ''}{mantissa}e{decimal.adjusted()}"

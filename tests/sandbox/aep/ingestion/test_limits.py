@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from include.steps.stage.step import MOST_BYTES, MOST_FILES
+from include.steps.stage.batch_size import MOST_BYTES, MOST_FILES
 from mixpanel_aep_sandbox.aep.core.constants import IMPORT, REGISTRY
 from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
