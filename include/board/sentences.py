@@ -66,7 +66,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
             return f"not due yet: it is exported at {_moment(day.settled)}, when late events have settled."
         case State.FAILED:
             step = day.run.problem.step if day.run and day.run.problem else ""
-            return f"not in AEP: the run failed{f' in {step}' if step else ''}."
+            return f"not in AEP: the run failed{f' at the step {step}' if step else ''}."
         case State.LATE if counts:
             return f"partly in AEP: {counted(counts.active, 'event')} {is_or_are(counts.active)} active, late ones are not loaded."
         case State.NEVER_RUN:
@@ -143,14 +143,27 @@ def _complete(day: Day) -> Advice:
     if day.run is not None and day.run.state == "failed":
         why = day.run.problem.sentence if day.run.problem else "A later run of the day failed."
         return Advice(why, ENGINEER, "What was loaded before is active. Open the run.", "run")
-    if day.state is State.QUARANTINE:
+    return _quarantined(day) if day.state is State.QUARANTINE else Advice()
+
+
+def _quarantined(day: Day) -> Advice:
+    from include.xdm.events.line_parser import INVALID_AS_SENT, REASONS
+
+    reasons = day.facts.reasons.keys() if day.facts else set()
+    if reasons and reasons <= {REASONS[name] for name in INVALID_AS_SENT}:
         return Advice(
-            "Some events could not be sent; each is kept with its reason.",
+            "Some lines are invalid as Mixpanel returned them; each is kept with its reason.",
             IF_IT_MATTERS,
-            "Read the reasons. Correct the mapping, the schema or the limits of the pipeline file, then start the replay.",
-            "replay",
+            "No mapping can correct them: correct the client that sends the events. If Mixpanel returns valid lines "
+            "later, run the day again with “Export the day from Mixpanel again”.",
+            "export",
         )
-    return Advice()
+    return Advice(
+        "Some events could not be sent; each is kept with its reason.",
+        IF_IT_MATTERS,
+        "Read the reasons. Correct the mapping, the schema or the limits of the pipeline file, then start the replay.",
+        "replay",
+    )
 
 
 def _moment(moment: datetime | None) -> str:

@@ -52,7 +52,7 @@ def read_index(lake: Lake, key: str) -> bytes | None:
 
 
 def create_record(lake: Lake, key: str, payload: bytes) -> bool:
-    """Put a record unless it exists, signed where there is a key; return whether it was created."""
+    """Create a record unless it exists already, signed if the lake has a key; return whether it was created."""
     return lake.create(key, _signed(lake, key, payload))
 
 

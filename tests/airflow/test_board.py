@@ -209,7 +209,7 @@ def test_a_run_redirects_to_its_day_and_a_run_without_a_day_to_the_pipeline(api:
 def test_a_problem_in_xcom_is_shown_as_text_with_its_reason(api: Api, runs: Any, evil: str) -> None:
     runs("failed", "failed", {"sentence": f"Refused {evil}.", "hint": f"Mend {evil}."})
     answer = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="viewer")
-    assert "not in AEP: the run failed in validate." in answer.text
+    assert "not in AEP: the run failed at the step validate." in answer.text
     assert "Refused" in answer.text and "49" not in re.sub(r"\d{4}-\d\d-\d\d.*?<", "", answer.text)
     assert evil not in answer.text or "<" not in evil
 
@@ -284,7 +284,7 @@ def test_a_day_with_quarantine_has_a_replay_its_ledger_and_links_to_its_batches(
     monkeypatch.setattr(FactsReader, "read", lambda *_: known)
     monkeypatch.setattr("mixpanel_aep.board.routes.batch_link", lambda *_: link)
     text = api.get(f"{BOARD}/day/{DAG}/{DAY}", role="op").text
-    assert "9 events that" not in text and "those of the 2 events that are valid now" in text
+    assert "9 events that" not in text and "those of the 2 events that are valid then" in text
     assert f'mixpanel-aep quarantine replay shop <span class="day">{DAY}</span>' in text
     assert f'href="{address}"' in text
     assert "the batch is active" in text and "&lt;i&gt;cli" in text

@@ -71,7 +71,7 @@ def page(api: Api, path: str, role: str = "op") -> str:  # noqa: F811
 
 def test_the_day_has_its_reason_and_leads_to_report_and_events(api: Api) -> None:  # noqa: F811
     text = page(api, "day")
-    assert "not in AEP: the run failed in validate." in text
+    assert "not in AEP: the run failed at the step validate." in text
     assert re.search(rf"Validation refused 2 of \d+ events of partition {DAY}", text)
     assert "Validation refused the day, so nothing of it was sent to AEP." in text
     assert text.count(f'href="{BOARD}/report/{DAG}/{DAY}"') == 1

@@ -116,7 +116,7 @@ def test_a_message_that_was_not_sent_has_its_cause_and_exit_code_1(
 
 def test_a_pipeline_without_alerts_and_an_unknown_kind_are_refused(try_alerts: Try) -> None:
     found = try_alerts([])
-    assert (found.code, "The file of pipeline shop has no alerts." in found.err) == (1, True)
+    assert (found.code, "The file of pipeline shop has no section alerts." in found.err) == (1, True)
     found = try_alerts([MAIL], "--kind", "fail")
     assert (found.code, "'fail' is not a kind of alert" in found.err) == (2, True)
 

@@ -15,6 +15,7 @@ from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import BoardIndex, Verdict, first_seen
 from include.board.sentences import ADOBE, ENGINEER, IF_IT_MATTERS, NOBODY, advice, day_name, outcome
 from include.board.source import PipelineFacts
+from include.xdm.events.line_parser import INVALID_AS_SENT, REASONS
 from tests.support.pipeline_runner import PIPELINES
 
 pytestmark = pytest.mark.unit
@@ -115,7 +116,7 @@ def test_a_run_that_failed_before_the_day_was_loaded_is_ignored() -> None:
 def test_a_failed_run_is_explained_by_its_task() -> None:
     problem = Problem("validate", "60 of 100 events were refused.", "Correct the mapping.")
     found = day(None, run("failed", problem))
-    assert outcome(found) == "not in AEP: the run failed in validate."
+    assert outcome(found) == "not in AEP: the run failed at the step validate."
     assert (advice(found).why, advice(found).what) == (problem.sentence, problem.hint)
     assert advice(found).form == "run"
 
@@ -206,6 +207,16 @@ def test_quarantined_events_are_loaded_by_a_replay() -> None:
     said = advice(day(DIRTY))
     assert (said.form, said.who) == ("replay", IF_IT_MATTERS)
     assert "start the replay" in said.what
+
+
+def test_lines_that_are_invalid_as_sent_are_not_to_be_mapped_again() -> None:
+    invalid = msgspec.structs.replace(DIRTY, reasons={REASONS["not_json"]: 3, REASONS["time_missing"]: 3})
+    said = advice(day(invalid))
+    assert (said.form, said.who) == ("export", IF_IT_MATTERS)
+    assert "correct the client that sends the events" in said.what
+    mixed = msgspec.structs.replace(DIRTY, reasons={REASONS["not_json"]: 3, "a value is too long": 3})
+    assert advice(day(mixed)).form == "replay"
+    assert REASONS.keys() >= INVALID_AS_SENT
 
 
 def test_a_chart_of_three_years_has_no_more_bars_than_a_screen_shows() -> None:

@@ -69,7 +69,7 @@ def test_airflows_home_page_names_the_failed_days_and_leads_to_the_board(visit: 
     page = visitor.page
     page.goto(f"{stage.url}/")
     line = page.get_by_role("status").filter(
-        has_text="Mixpanel to AEP: 1 day has failed and is not in AEP, of web (1)."
+        has_text="Mixpanel to AEP: 1 day failed and is not in AEP: web 1."
     )
     line.wait_for(timeout=RUN_MS)
     visitor.picture("home")
@@ -83,7 +83,7 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
     page.goto(stage.board)
     page.get_by_role("link", name=re.compile(rf"{FAILED} \(failed\)")).click()
     text = words(page)
-    assert "not in AEP: the run failed in ingest." in text
+    assert "not in AEP: the run failed at the step ingest." in text
     assert "AEP refused batch" in text
     assert "The pipeline's engineer has to act." in text
     visitor.picture("failed-day")

@@ -124,7 +124,7 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         succeeds=False, active=0, by_hand=(later(61),), cleared=8, says="no reason"),
 
     *(Row(f"code/{code}", _STATES, next_batches=_failed(code), raises=(BatchFailed,), succeeds=False, active=0, cleared=8,
-          says=rf": (error code )?{code}\b.*\. None of its rows are visible", requests={"create": 1}) for code in CODES if code != "140"),
+          says=rf": (error code )?{code}\b.*\. None of the batch's rows are visible", requests={"create": 1}) for code in CODES if code != "140"),
     Row("code/140", "KB:ka-26349", next_batches=_failed("140"), raises=(BatchFailed,), succeeds=False, active=0, cleared=0,
         says="140: AEP considers it a duplicate.*under another batch", requests={"create": 1}, ledger=_ALL[:3]),
     Row("code/a batch too large", "EP:ingestion/guardrails.md", settings={"most_batch_bytes": 100},

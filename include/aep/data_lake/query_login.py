@@ -111,7 +111,7 @@ def logins(
             password,
             str(body["dbName"]),
             kind,
-            None if settings.sandbox_url is not None else _certificates(network),
+            None if settings.sandbox_url is not None else _ca_bundle_path(network),
         )
         for kind, password in _passwords(settings, tokens)
     ]
@@ -148,7 +148,7 @@ def _resolve(host: str, port: int) -> str:
     return str(entries[0][4][0])
 
 
-def _certificates(network: NetworkSettings) -> str:
+def _ca_bundle_path(network: NetworkSettings) -> str:
     if network.ca_bundle is None:
         import certifi  # the default of requests as well
 

@@ -56,7 +56,7 @@ def send_test(project: Project, out: Output, *, kind: Kinds = None) -> int:
     pipeline = project.pipeline
     if pipeline.alerts is None:
         raise ConfigError(
-            f"The file of pipeline {pipeline.name} has no alerts.",
+            f"The file of pipeline {pipeline.name} has no section alerts.",
             "Add the section alerts; docs/monitoring.md has examples.",
         )
     if not project.airflow.is_here:

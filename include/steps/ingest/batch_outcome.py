@@ -132,8 +132,8 @@ def record_failed(work: BatchLoader, batch: str) -> None:
         if named and not _OWN_FAILURE.search(why):
             hint = "Correct the mapping or the schema, then clear the task transform."
         else:
-            hint = "AEP failed for a reason of its own. Clear the task ingest; if it repeats, contact Adobe with the batch id."
-        raise _refused_batch_error(work, batch, why, f"None of its rows are visible. {hint}")
+            hint = "The cause is an error inside AEP. Clear the task ingest; if it fails again, contact Adobe with the batch id."
+        raise _refused_batch_error(work, batch, why, f"None of the batch's rows are visible. {hint}")
 
 
 def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:

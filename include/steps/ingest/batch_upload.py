@@ -94,5 +94,5 @@ def _refusal_reason(work: BatchLoader, batch: str) -> PipelineError | None:
         return None
     return Conflict(
         f"Batch {batch} of partition {partition} was ended in AEP during the upload.",
-        "None of its rows are visible. A retry of this run creates a new batch.",
+        "None of the batch's rows are visible. A retry of this run creates a new batch.",
     )

@@ -76,7 +76,7 @@ class OtherBatches:
                     f"AEP has an open batch {batch.id} of partition {self.workspace.partition} that this lake does "
                     "not know: another installation is loading the day, or a run on another lake crashed.",
                     "Make sure that only one installation loads into this dataset. Abort the batch in AEP if no run "
-                    "is filling it. None of its rows are visible yet.",
+                    "is filling it. None of the batch's rows are visible yet.",
                 )
             raise self._unknown_batch_error(batch, records)
 

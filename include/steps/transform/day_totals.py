@@ -139,7 +139,7 @@ class DayTotals:
 
 
 def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
-    """Return how many events have each property that no mapping names."""
+    """Return the number of events that have each property without a mapping."""
     return {name: rows for name, rows in names.items() if name not in named and None not in named}
 
 

@@ -26,7 +26,7 @@ def main(connection: int, life: int) -> None:
     """
     sys.meta_path.insert(0, _WithoutPandas())
     threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
-    records = _Records()
+    records = _LogCollector()
     logging.basicConfig(level=logging.INFO, handlers=[records])
     channel: Connection[Any, Any] = Connection(connection)
     with contextlib.suppress(EOFError, OSError):
@@ -69,8 +69,8 @@ def _end_when_closed(life: int) -> None:
     os._exit(1)
 
 
-class _Records(logging.Handler):
-    """Collects log records for the process that has the task's log."""
+class _LogCollector(logging.Handler):
+    """Collects log records, and passes them to the process that writes the task's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

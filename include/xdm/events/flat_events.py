@@ -105,7 +105,7 @@ class FlatReader:
         good: Flags = (
             (time >= 0) & (members.kind[time] == INTEGER) & (self.low <= value) & (value < self.high)
         )
-        good &= (insert < 0) | _is_nothing(members, insert) | _is_id(members, insert)
+        good &= (insert < 0) | _is_nothing(members, insert) | _are_ids(members, insert)
         for name in ("distinct_id", BEFORE_MERGE):
             if name in properties:
                 place = properties.place_of(name)
@@ -137,8 +137,8 @@ class FlatReader:
                 self.event_parser.counts["merged_without_before"] += count
 
 
-def _is_id(members: Members, place: Integers) -> Flags:
-    """Return whether values are whole numbers or non-empty texts."""
+def _are_ids(members: Members, place: Integers) -> Flags:
+    """Return for each value whether it is a whole number or a text that is not empty."""
     kind = members.kind[place]
     found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
     found |= kind == INTEGER
@@ -158,7 +158,7 @@ def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
 
     members = lines.members
     first = np.frombuffer(lines.data, np.uint8)[members.start[place] + (members.kind[place] == TEXT)]
-    found = _is_id(members, place)
+    found = _are_ids(members, place)
     found &= (first > _SPACE) & (first < _DELETE) & (first != _BACKSLASH)
     return found
 

@@ -188,7 +188,7 @@ class _Finder:
             good &= ~escaped[names]
             found &= ~escaped[firsts + 1]
         kind, number = self._kinds(end + 2, stop, is_text, good)
-        name, texts = _number_texts(self.data, first + 1, end)
+        name, texts = _index_texts(self.data, first + 1, end)
         row = np.repeat(np.arange(len(strings)), np.diff(bounds))
         by_name = np.argsort(name.astype(np.uint16 if len(texts) < 2**16 else np.int32), kind="stable")
         found[row[~good]] = False
@@ -252,7 +252,7 @@ class _Finder:
         return kind, number
 
 
-def _number_texts(data: bytes, starts: Integers, stops: Integers) -> tuple[Integers, list[str]]:
-    """Return a number for each text, equal for equal texts, and the texts by number."""
+def _index_texts(data: bytes, starts: Integers, stops: Integers) -> tuple[Integers, list[str]]:
+    """Return the index of each text in the list of distinct texts, and that list."""
     found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

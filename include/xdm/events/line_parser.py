@@ -32,6 +32,11 @@ REASONS = {
     "no_identity": "it has no distinct_id (outputs of earlier versions)",
 }
 """The reason why an event cannot be mapped, as a sentence for the report."""
+INVALID_AS_SENT = frozenset({
+    "time_missing", "time_is_not_a_number", "time_out_of_range", "row_too_large", "not_utf8", "not_json", "not_an_event",
+    "nested_too_deep", "duplicate_key",
+})  # fmt: skip
+"""The reasons that no setting and no mapping can change: Mixpanel returns the line like this."""
 
 
 class RejectedEvent(Exception):

@@ -16,7 +16,7 @@ from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
 from include.errors import PipelineError
 from include.lake.ledger import LedgerRecord
-from include.plural import counted
+from include.plural import counted, is_or_are
 from mixpanel_aep.board.readers import reader_of
 from mixpanel_aep.board.runs import read_runs, runs_of_day, with_problems
 
@@ -45,7 +45,7 @@ class PipelineView:
         return self.days[0] if self.days else None
 
     @property
-    def name_of_last(self) -> str:
+    def last_day_name(self) -> str:
         """The headline's name for the last day, with its time zone."""
         if self.last is None:
             return f"The pipeline begins on {self.pipeline.start_date}"
@@ -108,17 +108,12 @@ class PipelineView:
 def summary(views: Sequence[PipelineView]) -> str:
     """Return the sentence about all pipelines: the newest day first, then the days before."""
     bad, gaps = sum(view.needs_attention for view in views), sum(view.missing > 0 for view in views)
-    all_of = f"all {len(views)} pipelines" if len(views) > 1 else "the pipeline"
-    newest = (
-        f"The newest day is complete, or not due yet, in {all_of}."
-        if not bad
-        else f"The newest day is not in AEP, although it should be, in {bad} of {counted(len(views), 'pipeline')}."
-    )
-    return (
-        f"{newest} {counted(gaps, 'pipeline')} {'has' if gaps == 1 else 'have'} earlier days to load."
-        if gaps > bad
-        else newest
-    )
+    of_all = f"of {counted(len(views), 'pipeline')}"
+    if bad:
+        newest = f"No. The newest day is not in AEP, although it should be, in {bad} {of_all}."
+        return newest if gaps <= bad else f"{newest} Earlier days are not in AEP in {gaps} {of_all}."
+    newest = "The newest day of each pipeline is complete, or not due yet."
+    return f"No. Earlier days are not in AEP in {gaps} {of_all}. {newest}" if gaps else f"Yes. {newest}"
 
 
 def failed_days(views: Sequence[PipelineView]) -> str:
@@ -127,10 +122,9 @@ def failed_days(views: Sequence[PipelineView]) -> str:
     if not failed:
         return ""
     days = sum(view.failed for view in failed)
-    named = ", ".join(f"{view.pipeline.name} ({view.failed})" for view in failed[:_MOST_NAMED])
+    named = ", ".join(f"{view.pipeline.name} {view.failed}" for view in failed[:_MOST_NAMED])
     more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
-    verb = "day has failed and is" if days == 1 else "days have failed and are"
-    return f"Mixpanel to AEP: {days:,} {verb} not in AEP, of {named}{more}."
+    return f"Mixpanel to AEP: {counted(days, 'day')} failed and {is_or_are(days)} not in AEP: {named}{more}."
 
 
 @dataclass(frozen=True)

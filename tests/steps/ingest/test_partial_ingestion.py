@@ -335,8 +335,8 @@ def test_errors_of_a_successful_batch_are_reported_without_values(partial: Parti
 @pytest.mark.parametrize(
     ("code", "hint"),
     [
-        ("INGEST-1999-500", "AEP failed for a reason of its own. Clear the task ingest"),
-        ("CONNECTORS-2001-503", "AEP failed for a reason of its own. Clear the task ingest"),
+        ("INGEST-1999-500", "The cause is an error inside AEP. Clear the task ingest"),
+        ("CONNECTORS-2001-503", "The cause is an error inside AEP. Clear the task ingest"),
         ("INGEST-1401-400", "Correct the mapping or the schema, then clear the task transform"),
     ],
 )

@@ -87,7 +87,7 @@ def convert_to_common_type(cells: Sequence[SqlValue]) -> list[SqlValue]:
     return [convert_cell(cell, kind) for cell in cells]
 
 
-def first_that_is(items: list[str]) -> str | None:
+def first_not_null(items: list[str]) -> str | None:
     """Return the first value that is not null, of one value; an array stands for its items."""
     return next((item for item in items_of(items) if item != "null"), None)
 
@@ -137,7 +137,7 @@ FUNCTIONS = [
     ),
     Function(
         "coalesce", "Hierarchies - Arrays", (_VALUE,), lambda given: common(list(given)) if len(given) > 1 else Type.ANY,
-        special=coalesce, python=first_that_is, gives=Type.ANY, many=1, because="for one array; SQL for several values",
+        special=coalesce, python=first_not_null, gives=Type.ANY, many=1, because="for one array; SQL for several values",
         examples=(('coalesce(null, null, null, "first", null, "second")', "first"),),
     ),
     Function(

@@ -54,7 +54,7 @@ def given_format(value: object) -> JsonObject:
         raise problem(400, f"inputFormat.format must be json, parquet or csv, not {name}.")
     several = _flag(value, "isMultiLineJson", False)
     if several and name.lower() != "json":
-        raise problem(400, "inputFormat.isMultiLineJson is for the format json only.")
+        raise problem(400, "inputFormat.isMultiLineJson is allowed only with the format json.")
     for text in _TEXTS:
         if not isinstance(value.get(text, ""), str):
             raise problem(400, f"inputFormat.{text} must be a text.")

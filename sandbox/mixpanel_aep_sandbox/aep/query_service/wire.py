@@ -36,11 +36,11 @@ class Body:
         return int(struct.unpack("!h", self.take(2))[0])
 
     def int32(self) -> int:
-        """Return the next 32-bit integer."""
+        """Read the next 32-bit integer."""
         return int(struct.unpack("!i", self.take(4))[0])
 
     def text(self) -> str:
-        """Return the next text."""
+        """Read the next text, which ends with a zero byte."""
         end = self.data.find(b"\0", self.at)
         if end < 0:
             raise SqlError(UNSUPPORTED_MESSAGE, "invalid message format", fatal=True)
@@ -122,7 +122,7 @@ def int16(value: int) -> bytes:
 
 
 def int32(value: int) -> bytes:
-    """Return a 32-bit integer."""
+    """Return a number encoded as a 32-bit integer."""
     return struct.pack("!i", value)
 
 

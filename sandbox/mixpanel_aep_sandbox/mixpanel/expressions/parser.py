@@ -176,7 +176,7 @@ def _number(token: str) -> object:
 
 
 def _chain(first: Node, more: list[tuple[Operator, Node]]) -> Node:
-    """Combine operators from left to right in a loop: a long chain is not deeply nested."""
+    """Evaluate operators from left to right in a loop, not by recursion: a chain may be longer than the stack."""
 
     def chained(event: Event) -> object:
         value = first(event)

@@ -89,7 +89,7 @@ class ProfileStore:
         self._documents.put(project_id, "profile", key, profile.model_dump(mode="json"))
 
     def remove(self, project_id: int, group: str, distinct_id: str | int) -> None:
-        """Delete a profile; a generated one stays deleted."""
+        """Delete a profile. A profile of the demo data is recorded as deleted, so that it is not generated again."""
         gone = Profile(distinct_id=distinct_id, data_group_id=group, deleted=True)
         self.add(project_id, gone)
 

@@ -75,7 +75,7 @@ def replacestr(text: str, find: str, replacement: str) -> str:
     example=('substr("This is a substring test", 7, 8)', '" a subst"'),
 )
 def substr(text: str, start: int, length: int) -> str:
-    """Return a part of a text."""
+    """Return ``length`` characters of a text, from the index ``start`` on."""
     if start < 0 or length < 0:
         raise EvaluationError("substr(): START_INDEX and LENGTH are not negative.")
     return text[start : start + length]

@@ -146,7 +146,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
         parts.append(follows if follows in "\\\"'" else _ESCAPES.get(follows, "\\" + follows))
         end += 2
     if end == len(text):
-        raise SyntaxFault("The text has no closing quote.", at)
+        raise SyntaxFault("The string has no closing quote.", at)
     return _combine_surrogates("".join(parts), at), end + 1
 
 
