@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from include.aep.http import AepHttp, endless_list
 from include.aep.model import Batch, Dataset, read_dataset
-from include.errors import DatasetMissing, NotFound, RequestRefused
+from include.errors import DatasetMissing, RequestRefused
 from include.http.response import Response
 from include.json_types import JsonObject
 
@@ -143,7 +143,7 @@ class Catalog:
             seen |= fresh.keys()
             if len(entries) < _PAGE or not fresh:  # nothing new: the server ignores `start`
                 return
-        raise NotFound(*endless_list(what))
+        raise endless_list(what)
 
 
 def is_dataset_id(name: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from include.aep.http import AepHttp, endless_list, response_objects
-from include.errors import NotFound, ServiceUnavailable
+from include.errors import NotFound
 from include.http.response import Response
 from include.json_types import JsonObject
 
@@ -88,7 +88,7 @@ class Flows:
             if not token or token == query.get("continuationToken"):
                 return
             query["continuationToken"] = token
-        raise ServiceUnavailable(*endless_list(what))
+        raise endless_list(what)
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:

@@ -11,7 +11,7 @@ from include.aep.errors import AEP_RULES
 from include.aep.settings import AepSettings
 from include.aep.token_source import TokenSource
 from include.clock import SYSTEM_CLOCK, Clock
-from include.errors import NotFound
+from include.errors import NotFound, ServiceUnavailable
 from include.http.client import HttpClient
 from include.http.request import Body, HttpRequest, RetryPolicy, Service
 from include.http.response import Response, StreamedResponse
@@ -148,9 +148,9 @@ def response_objects(response: Response, key: str | None = None) -> list[JsonObj
     raise response.unexpected("JSON that is not a list of objects")
 
 
-def endless_list(what: str) -> tuple[str, str]:
-    """Return sentence and hint of the error for a paged list whose end was not reached; ``what``: as in ``AepHttp``."""
-    return (
+def endless_list(what: str) -> ServiceUnavailable:
+    """Return the error for a paged list whose end was not reached; ``what``: as in ``AepHttp``."""
+    return ServiceUnavailable(
         f"Could not {what}: AEP keeps returning the same pages of a list.",
         "Run the task again. If it happens every time, contact Adobe support.",
     )

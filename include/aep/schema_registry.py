@@ -184,7 +184,7 @@ class SchemaRegistry:
             start, previous = following, start
             if not start or start == previous:
                 return
-        raise SchemaError(*endless_list(what))
+        raise endless_list(what)
 
     def _look_up(self, kind: str, resource_id: str, accept: str, container: str = "tenant") -> JsonObject:
         path = (*_BASE, container, kind, resource_id)

@@ -97,7 +97,7 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
                 "quarantine",
                 pipeline.name,
                 day,
-                f"Of {counted(counts.exported, 'event')} of {day} of pipeline {pipeline.name}, {counts.quarantined:,} "
+                f"{counts.quarantined:,} of {counted(counts.exported, 'event')} of {day} of pipeline {pipeline.name} "
                 f"{is_or_are(counts.quarantined)} in quarantine ({quarantined:.2%}; the limit is {settings.max_quarantined:.2%}).",
                 "Read the reasons in the day's report, correct the mapping or the schema, then run the day again.",
                 ("quarantine",),

@@ -23,7 +23,7 @@ from include.steps.export import compare_exports
 from include.steps.export.step import export_partition
 from include.steps.stage.step import stage_partition
 from include.steps.transform import transform_partition
-from include.steps.transform.dropped_identities import counted
+from include.steps.transform.dropped_identities import dropped_counts
 from include.steps.validate.step import validate_partition
 from include.steps.workspace import Workspace
 from include.xdm.mapping.mapping_set import bind
@@ -148,7 +148,9 @@ def require_same_mapping(one: Refreshed, other: Refreshed, found: Manifest, expe
     for name in ("not_converted", "inexact"):
         ours, theirs = (Counter(each.details[name]) for each in (found, expected))
         assert ours >= theirs if "not_converted" in at_most else ours == theirs, name
-    dropped, expected_ones = (counted(each.details["dropped_identities"]) for each in (found, expected))
+    dropped, expected_ones = (
+        dropped_counts(each.details["dropped_identities"]) for each in (found, expected)
+    )
     assert dropped.total() == found.counts.get("dropped_identities", 0)
     assert dropped >= expected_ones if "dropped_identities" in at_most else dropped == expected_ones
 

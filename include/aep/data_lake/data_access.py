@@ -129,7 +129,7 @@ class DataAccessReader(LakeReader):
             links = body.get("_links")
             if not entries or not isinstance(links, dict) or "next" not in links:
                 return
-        raise ServiceUnavailable(*endless_list(what))
+        raise endless_list(what)
 
     def _read(self, path: tuple[str, ...], what: str, params: dict[str, str]) -> JsonObject:
         try:
