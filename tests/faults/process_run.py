@@ -299,5 +299,5 @@ def _ingest(runner: PipelineRunner, run: Run, staged: str) -> str:
         time.sleep(_LOOK_SECONDS)
     raise BatchStuck(
         f"AEP has not finished batch {result.batch_id} of partition {run.day}.",
-        "Look at it in AEP, and clear the task.",
+        "It may still become active. Check its status in AEP, then run the day again.",
     )
