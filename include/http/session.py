@@ -109,6 +109,7 @@ class _SecurePool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """An adapter that keeps idle connections alive, reads chunks strictly, and never retries."""
 
+    # The arguments of urllib3's managers, as in the stubs of requests.
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         kwargs["socket_options"] = _SOCKET_OPTIONS
         super().init_poolmanager(*args, **kwargs)

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import BadManifest, Conflict
 from include.failpoint import failpoint
+from include.json_types import JsonMapping, JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest_check import require_own_files
@@ -69,7 +70,7 @@ class Manifest(_Record):
     inputs: dict[str, str]
     files: tuple[LakeFile, ...]
     counts: dict[str, int]
-    details: dict[str, Any] = {}
+    details: JsonObject = {}
     created_at: str
 
     @property
@@ -108,12 +109,12 @@ class Manifest(_Record):
         return digest_of({**files, "base": delta.base, "without": delta.without and delta.without.sha256})
 
 
-def delta_fields(delta: Delta, details: Mapping[str, Any]) -> dict[str, Any]:
+def delta_fields(delta: Delta, details: JsonMapping) -> JsonObject:
     """Return the version and the details for the manifest of a delta."""
     return {"version": _DELTA_VERSION, "details": {**details, "delta": delta.model_dump()}}
 
 
-def digest_of(parts: Mapping[str, Any]) -> str:
+def digest_of(parts: Mapping[str, object]) -> str:
     """Return the first 32 hex digits of the SHA-256 of ``parts`` as canonical JSON."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

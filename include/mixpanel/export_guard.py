@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
@@ -218,7 +217,7 @@ class ExportGuard:
         )
 
 
-def _says_terminated(line: bytes, value: Any) -> bool:
+def _says_terminated(line: bytes, value: object) -> bool:
     """Return whether a line that is not an event states that the export ended early."""
     if value is _UNPARSABLE and _EVENT_BEGUN.match(line):
         return _SENTINEL_AT_END.search(line) is not None
@@ -255,7 +254,7 @@ _UNPARSABLE = object()
 _TOO_DEEP = object()
 
 
-def _parse_leniently(line: bytes) -> Any:
+def _parse_leniently(line: bytes) -> object:
     """Parse ``line`` as JSON, leniently: the check is whether the line is complete, not whether its values are valid."""
     try:
         text = line.decode("utf-8", "surrogateescape")

@@ -128,7 +128,8 @@ class _Previewer:
                 found = event.id.hex()
                 yield PreviewedEvent(raw, rows.get(found), refused.get(found, ()))
             else:
-                yield PreviewedEvent(raw, None, (REASONS.get(event["reason"], event["reason"]),))
+                reason: str = event["reason"]
+                yield PreviewedEvent(raw, None, (REASONS.get(reason, reason),))
 
     def _event_parser(self) -> EventParser:
         """Return a parser that computes each line's ``_id`` as transform does: rows are in another order than lines."""

@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from include.json_types import JsonMapping
 from include.lake.manifest import Delta, LakeFile, Manifest, StepName, delta_fields
 from include.steps.workspace import Output, Workspace
 
@@ -18,7 +19,7 @@ class Made:
 
     files: tuple[LakeFile, ...]
     counts: Mapping[str, int]
-    details: Mapping[str, Any]
+    details: JsonMapping
     delta: Delta | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.config.alerts import KINDS
 from include.errors import ConfigError, SettingsUnavailable
+from include.json_types import JsonObject
 
 _SECONDS = 300
 
@@ -72,7 +73,7 @@ def send_test(project: Project, out: Output, *, kind: Kinds = None) -> int:
     return ExitCode.REFUSED if any(each["cause"] for each in deliveries) else ExitCode.OK
 
 
-def _send(project: Project, kinds: list[str]) -> list[dict[str, Any]]:
+def _send(project: Project, kinds: list[str]) -> list[JsonObject]:
     path = project.pipelines / f"{project.pipeline.name}.yaml"
     command = [sys.executable, "-m", "mixpanel_aep.alerts.trial", str(path), *kinds]
     try:
@@ -85,7 +86,7 @@ def _send(project: Project, kinds: list[str]) -> list[dict[str, Any]]:
         ) from None
 
 
-def _show(delivery: dict[str, Any], out: Output) -> None:
+def _show(delivery: JsonObject, out: Output) -> None:
     name = delivery["notifier"].rpartition(".")[2]
     if delivery["kind"] is None:
         out.print_status("", "skipped", f"{name}: the pipeline file does not name it for this kind")

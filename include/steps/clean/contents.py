@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, cast
+from typing import cast
 
 from include.errors import BadManifest
+from include.json_types import JsonMapping
 from include.lake.history import bound_pipelines, ledger_of
 from include.lake.keys import REFUSED_NAME, KeyKind, PartitionKey, read_key
 from include.lake.lake import Lake, LakeObject
@@ -158,6 +159,6 @@ class ContentsReader:
                 yield records
 
 
-def _refreshes(refreshes: Iterable[Mapping[str, Any]]) -> Iterator[tuple[datetime, str]]:
+def _refreshes(refreshes: Iterable[JsonMapping]) -> Iterator[tuple[datetime, str]]:
     for refresh in refreshes:
         yield datetime.fromisoformat(refresh["at"]), str(refresh["export"])

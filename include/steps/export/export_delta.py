@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.errors import BadManifest, Conflict
+from include.json_types import JsonMapping
 from include.lake.manifest import Delta, Manifest, delta_fields, upload_file
 from include.mixpanel.raw_blocks import lines_at
 from include.mixpanel.raw_file import RawFile, read_lines, write_lines
@@ -25,7 +26,7 @@ def publish_delta(
     raw: RawFile,
     compared: ComparedExport,
     request: str,
-    details: Mapping[str, Any],
+    details: JsonMapping,
     scratch: Path,
     suppressor: Suppressor,
     *,

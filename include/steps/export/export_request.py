@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from include.failpoint import failpoint
+from include.json_types import JsonMapping, JsonObject
 from include.lake.history import Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
@@ -142,7 +142,7 @@ class ExportRequest:
             self._record(refresh, done, seen_until, compared)
         return done
 
-    def _details(self, seen_until: str, compared: ComparedExport) -> dict[str, Any]:
+    def _details(self, seen_until: str, compared: ComparedExport) -> JsonObject:
         return {
             "request": dict(self.request),
             "project_id": self.project.project_id,
@@ -220,7 +220,7 @@ def _requested_at(export: Manifest) -> datetime:
     )
 
 
-def _exported_at(refresh: Mapping[str, Any]) -> datetime:
+def _exported_at(refresh: JsonMapping) -> datetime:
     stamped = refresh.get("seen_until")
     return (
         datetime.fromisoformat(stamped) + _VISIBILITY_LAG
@@ -251,6 +251,6 @@ def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | Non
     ]
 
 
-def refreshes_of(lake: Lake, partition: PartitionKey) -> list[dict[str, Any]]:
+def refreshes_of(lake: Lake, partition: PartitionKey) -> list[JsonObject]:
     """Return the results of the partition's refreshes."""
     return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from include.errors import BadManifest
+from include.json_types import JsonMapping
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake, sha256_file
 from include.lake.manifest import digest_of
@@ -36,7 +36,7 @@ class QuarantineMatcher:
             return self._matcher.matches(base64.b64decode(found["raw_base64"]))
         return self._names(found)
 
-    def _names(self, record: Any) -> bool:
+    def _names(self, record: JsonMapping) -> bool:
         """Return whether a mapped row names one of the people. A shared device does not identify them."""
         reader, matcher = self._matcher.reader, self._matcher
         values = [text for text in map(reader.clean, _texts(record)) if text]
@@ -44,7 +44,7 @@ class QuarantineMatcher:
             return True
         return any(map(matcher.is_device, values)) and all(map(matcher.is_device, self._users(record)))
 
-    def _users(self, record: Any) -> Iterator[str]:
+    def _users(self, record: JsonMapping) -> Iterator[str]:
         identities = record.get("row", {}).get("identityMap") or {}
         for namespace in self._user_namespaces & identities.keys():
             for item in identities[namespace] or ():
@@ -52,7 +52,7 @@ class QuarantineMatcher:
                     yield text
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     """Yield every text of a JSON value, including JSON inside a text, such as unmapped properties."""
     if isinstance(value, dict):
         for each in value.values():

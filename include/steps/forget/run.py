@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
 from include.errors import ConfigError
+from include.json_types import JsonObject
 from include.lake.lake import Lake
 from include.lake.suppression import Suppression, read_suppression, suppress
 from include.steps.clean.contents import ContentsReader
@@ -181,7 +181,7 @@ class Forgetting:
             yield folder
 
 
-def day_summary(found: FoundDay) -> dict[str, Any]:
+def day_summary(found: FoundDay) -> JsonObject:
     """Return the numbers of the people's rows in a day, as JSON."""
     stored: StoredDay = found.stored
     return {

@@ -10,7 +10,7 @@ difference.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from include.steps.transform.step import schema_and_mapping, transform_partition
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["schema_and_mapping", "transform_partition"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import a name on first use: the processes of a step start faster without what only the first one needs."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
+from include.json_types import JsonObject
 from include.lake.manifest import Manifest
 from include.steps.transform import passes as day
 from include.steps.transform.dropped_identities import by_namespace, dropped_counts
@@ -62,7 +62,7 @@ class DayTotals:
             **({"compacted_by_day": compacted} if compacted else {}),
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self) -> JsonObject:
         """Return the counts by name.
 
         ``at_most``: counts that may still include a superseded row.
@@ -80,14 +80,14 @@ class DayTotals:
 
     @property
     def _reasons(self) -> Counter[str]:
-        reasons = Counter(self.base.details["reasons"])
+        reasons: Counter[str] = Counter(self.base.details["reasons"])
         reasons.subtract(self.removed.reasons)
         reasons.update(self.added.reasons)
         return +reasons
 
     def _not_converted(self, name: str) -> Counter[str]:
         place = ("not_converted", "inexact").index(name)
-        total = Counter(self.base.details.get(name, {}))
+        total: Counter[str] = Counter(self.base.details.get(name, {}))
         total.update(day.not_converted(self.job, self.written)[place])
         total.subtract(day.failures_by_destination(self.job, self.superseded.failed)[place])
         return +total
@@ -114,7 +114,7 @@ class DayTotals:
             if (self.superseded.unknown and before) or (self.superseded.rows and by_expressions & before):
                 yield name
 
-    def _names(self) -> dict[str, Any]:
+    def _names(self) -> JsonObject:
         """Return events by name and unmapped properties. Of an incomplete list, the listed names are counted."""
         base = self.base.details
         partial = set(base.get("partial", ()))

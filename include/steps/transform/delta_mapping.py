@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from include.errors import FilesRemoved
+from include.json_types import JsonObject
 from include.lake.manifest import Delta, LakeFile, Manifest, upload_file
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.gzip_writer import gzip_writer
@@ -28,8 +29,11 @@ from include.steps.transform.job import Job
 from include.steps.transform.second_pass import WrittenPart
 from include.steps.transform.spill import spill_schema
 from include.steps.transform.superseded_rows import SupersededRows, find_superseded, without_ids
-from include.steps.transform.worker_processes import wanted_processes, worker_processes
+from include.steps.transform.worker_processes import WorkerProcess, wanted_processes, worker_processes
 from include.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import duckdb
 
 _CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
 """The reasons why a line of the base may have been refused that would be mapped today, or the reverse."""
@@ -62,7 +66,7 @@ class DeltaMapping:
     named: frozenset[str | None]
     digest: str
 
-    def run(self, check_unmapped: Any) -> Made | None:
+    def run(self, check_unmapped: Callable[[dict[str, int]], None]) -> Made | None:
         """Map the lines; return the output, with its files in the lake, or None if the base does not decide the rows.
 
         ``check_unmapped``: called with the counts of unmapped properties of the added lines.
@@ -96,7 +100,7 @@ class DeltaMapping:
         return self._finish_output(totals, written, left, without)
 
     @contextmanager
-    def _read(self, name: str) -> Iterator[tuple[_Lines, list[Any]]]:
+    def _read(self, name: str) -> Iterator[tuple[_Lines, list[WorkerProcess]]]:
         """Read the added or removed lines."""
         folder = self.job.scratch / name
         folder.mkdir()
@@ -111,7 +115,7 @@ class DeltaMapping:
             yield _Lines(job, day.first_pass(job, others) if paths else day.FirstPass()), others
 
     @contextmanager
-    def _database(self) -> Iterator[Any]:
+    def _database(self) -> Iterator[duckdb.DuckDBPyConnection]:
         folder = self.job.scratch / "superseded"
         folder.mkdir()
         db = open_duckdb(folder)
@@ -142,7 +146,7 @@ class DeltaMapping:
         except FilesRemoved:  # quarantine has a separate retention
             return None
 
-    def _superseded_file(self, db: Any, rows: int) -> LakeFile:
+    def _superseded_file(self, db: duckdb.DuckDBPyConnection, rows: int) -> LakeFile:
         path = self.job.scratch / "superseded.parquet"
         target = str(path).replace("'", "''")
         db.execute(f"COPY (SELECT _id FROM superseded_ids) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
@@ -166,7 +170,7 @@ class DeltaMapping:
         delta = Delta(base=self.base.digest, rows=rows, without=without)
         return Made(files, totals.counts(rows, compacted), details, delta)
 
-    def _quarantine(self, rows: int) -> dict[str, Any] | None:
+    def _quarantine(self, rows: int) -> JsonObject | None:
         """Upload the quarantine of the whole day: the remaining records of the base, then those of added lines."""
         if not rows:
             return None

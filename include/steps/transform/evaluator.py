@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.errors import SchemaError
 from include.steps.duckdb_connection import open_duckdb
 from include.xdm.dataprep.duckdb_functions import register
 
 if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
     from include.xdm.dataprep.compile_expressions import CompiledExpressions
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ class Evaluator:
     rejected: int = field(default=0)
 
     @cached_property
-    def _db(self) -> Any:
+    def _db(self) -> duckdb.DuckDBPyConnection:
         folder = self.scratch / f"duckdb-{self.name}"
         folder.mkdir()
         db = open_duckdb(folder)
@@ -39,7 +42,7 @@ class Evaluator:
         register(db, self.expressions.functions)
         return db
 
-    def evaluate(self, rows: Any) -> tuple[Any, list[int]]:
+    def evaluate(self, rows: pa.Table) -> tuple[pa.Table | None, list[int]]:
         """Return the texts and failures of spilled rows as an Arrow table, and the places of rows that cannot be evaluated.
 
         Columns: ``row``, and ``s<n>`` and ``x<n>`` for each leaf; a rejected row has none.
@@ -62,14 +65,14 @@ class Evaluator:
         if "_db" in self.__dict__:
             self._db.close()
 
-    def _events(self, rows: Any) -> Any:
+    def _events(self, rows: pa.Table) -> pa.Table:
         import pyarrow as pa
 
         ids = pa.array([each.hex() for each in rows["id"].to_pylist()], pa.string())
         made = {"row": pa.array(range(rows.num_rows), pa.int64()), "_id": ids}
         return pa.table({**made, **{name: rows[name] for name in self.expressions.columns}})
 
-    def _evaluated(self, events: Any) -> Iterator[Any]:
+    def _evaluated(self, events: pa.Table) -> Iterator[pa.Table | int]:
         """Yield tables of results, or the number of a row that makes the query fail: slices are halved to find it."""
         import duckdb
         import pyarrow as pa

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING
 
+from include.json_types import JsonObject
 from include.mixpanel.raw_blocks import Block, open_gzip
 from include.steps.transform.job import Job
 from include.steps.transform.name_counter import NameCounter
@@ -19,6 +20,9 @@ from include.xdm.events.block_reader import BlockReader
 from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.event_rows import EventRows, EvidenceLog
 from include.xdm.events.line_parser import RejectedEvent, quarantine_record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KEPT_BYTES = 24 * 1024 * 1024
 
@@ -71,9 +75,9 @@ class _Quarantine:
 
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)
-    _file: Any = None
+    _file: IO[bytes] | None = None
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: JsonObject) -> None:
         if self._file is None:
             self._file = open_gzip(self.path, "wb")
         self.reasons[record["reason"]] += 1
@@ -119,11 +123,11 @@ class _Parser:
         self._by_event.add(self._event_parser.by_event)
         self._event_parser.by_event.clear()
 
-    def _batch(self, rows: EventRows) -> Any:
+    def _batch(self, rows: EventRows) -> pa.RecordBatch:
         columns = self._builder.build(rows.events, rows.properties)
         return record_batch(self._schema, self._job, rows, columns)
 
-    def _one_by_one(self, block: Block, line_numbers: Iterable[int]) -> list[dict[str, Any]]:
+    def _one_by_one(self, block: Block, line_numbers: Iterable[int]) -> list[JsonObject]:
         """Convert the events of a block individually; return the records of those that cannot be converted."""
         self._builder.names.clear()
         lines = block.data.split(b"\n")

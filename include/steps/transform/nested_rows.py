@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from include.xdm.mapping.compile import CompiledMapping, Leaf
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-_Tree = dict[str, Any]
+_Tree: TypeAlias = "dict[str, _Tree | pa.Array]"
 
 
 def nested_rows(

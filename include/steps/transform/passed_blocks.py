@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from include.mixpanel.raw_blocks import Block
 from include.steps.transform.job import Job
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+Response: TypeAlias = "tuple[str, object, list[tuple[str, int, str]]]"
+"""The kind of a response, its value, and log records: the name of the logger, the level and the text."""
 
 
 def blocks_path(job: Job, name: str) -> Path:
@@ -36,7 +42,7 @@ class BlockFile:
         self._file.close()
 
 
-def received_blocks(channel: Any, job: Job, name: str) -> Iterator[Block]:
+def received_blocks(channel: Connection[Response, Any], job: Job, name: str) -> Iterator[Block]:
     """Yield the blocks of this process until another message comes; confirm each one when its file can be overwritten."""
     with blocks_path(job, name).open("rb", buffering=0) as file:  # a buffer would keep the block before
         while (message := channel.recv())[0] == "block":

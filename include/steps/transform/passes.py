@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from include.json_types import JsonObject
 from include.lake.manifest import LakeFile, upload_file
 from include.mixpanel.raw_blocks import Block, lines_at, open_gzip, read_blocks
 from include.mixpanel.time_convention import TimeEvidence
@@ -33,6 +34,10 @@ from include.xdm.convert.aep_parquet import open_parquet
 from include.xdm.convert.column_builder import leaf_of
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE
 from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _CHUNK_ROWS = 200_000
 
@@ -129,7 +134,7 @@ def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter
     return failed, inexact
 
 
-def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[dict[str, Any]]:
+def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[JsonObject]:
     """Return quarantine records of the rows whose expressions could not be evaluated; their events do not count."""
     wanted = sorted(number for part in written for number in part.rejected)
     records = []
@@ -142,7 +147,7 @@ def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[d
 
 
 def write_quarantine(
-    path: Path, found: FirstPass, last: Sequence[dict[str, Any]], *, append: bool = False
+    path: Path, found: FirstPass, last: Sequence[JsonObject], *, append: bool = False
 ) -> None:
     """Write the records of all processes in the order of their lines, and then ``last``."""
     with gzip_writer(path, append=append) as file:
@@ -236,7 +241,7 @@ def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
     return total - different
 
 
-def _chunks(path: Path) -> Iterator[Any]:
+def _chunks(path: Path) -> Iterator[npt.NDArray[np.int64]]:
     import numpy as np
 
     with path.open("rb") as file:

@@ -9,13 +9,14 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include.aep.client import AepClient
 from include.aep.model import Dataset
 from include.aep.profile import dataset_schema
 from include.config.model import Pipeline
 from include.errors import BadManifest, SchemaError
+from include.json_types import JsonObject
 from include.lake.manifest import Manifest, digest_of, upload_file
 from include.mixpanel.time_convention import TimeEvidence, check_time_convention
 from include.plural import counted
@@ -216,13 +217,13 @@ class Transform(Step):
         return compile_mapping(self.mapping, identities, now=raw.created_at)
 
 
-def _settings(pipeline: Pipeline) -> dict[str, Any]:
+def _settings(pipeline: Pipeline) -> JsonObject:
     """Return the settings of a pipeline file that shape the rows."""
     shaping = {"mixpanel", "identities", "identity_placeholders", "unmapped"}
     return pipeline.model_dump(include=shaping, exclude={"mixpanel": {"backfill_window_days"}})
 
 
-def _first_pass_details(found: FirstPass) -> dict[str, Any]:
+def _first_pass_details(found: FirstPass) -> JsonObject:
     """Return the counts of the first pass."""
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     names = sorted(name for name, is_partial in partial.items() if is_partial)
@@ -256,8 +257,8 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
 
 
 def _quarantine(
-    workspace: Workspace, digest: str, found: FirstPass, rejected: Sequence[dict[str, Any]], path: Path
-) -> dict[str, Any] | None:
+    workspace: Workspace, digest: str, found: FirstPass, rejected: Sequence[JsonObject], path: Path
+) -> JsonObject | None:
     """Upload the quarantined lines, if any, and return the description of their file."""
     from include.steps.transform import passes as day
 

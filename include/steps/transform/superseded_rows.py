@@ -10,12 +10,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.steps.transform.nested_rows import hex_ids
 from include.steps.transform.spill import read_batches, spill_schema, write_batch
 from include.xdm.identities.identity_columns import count_dropped_properties
 from include.xdm.mapping.compile import CompiledMapping
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 _LINES = "(id VARCHAR, processed BIGINT, content BIGINT, has_insert_id BOOLEAN)"
 _ROWS_OF_LINES = """
@@ -50,7 +54,7 @@ class SupersededRows:
     """
 
     rows: int
-    losers: Any
+    losers: pa.Array
     twins: int
     failed: Counter[int]
     dropped: Counter[tuple[str, str]]
@@ -58,7 +62,11 @@ class SupersededRows:
 
 
 def find_superseded(
-    db: Any, events: list[Path], added: list[Path], removed: list[Path], compiled: CompiledMapping
+    db: duckdb.DuckDBPyConnection,
+    events: list[Path],
+    added: list[Path],
+    removed: list[Path],
+    compiled: CompiledMapping,
 ) -> SupersededRows | None:
     """Compare spilled rows with the base's list of events; None if that cannot decide which row is kept.
 
@@ -96,7 +104,7 @@ def find_superseded(
 
 
 def _known_of_removed(
-    db: Any, removed: list[Path], compiled: CompiledMapping
+    db: duckdb.DuckDBPyConnection, removed: list[Path], compiled: CompiledMapping
 ) -> tuple[Counter[int], Counter[tuple[str, str]]]:
     """Return failures and dropped identities of removed lines that were the only ones of their ``_id``.
 
@@ -112,7 +120,7 @@ def _known_of_removed(
     return codes, dropped
 
 
-def _is_among_ids(db: Any, rows: Any, condition: str) -> Any:
+def _is_among_ids(db: duckdb.DuckDBPyConnection, rows: pa.Table, condition: str) -> pa.BooleanArray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -123,7 +131,7 @@ def _is_among_ids(db: Any, rows: Any, condition: str) -> Any:
     return pc.is_in(hex_ids(rows), value_set=found["id"].combine_chunks().cast(pa.string()))
 
 
-def without_ids(path: Path, schema: Any, ids: Any) -> tuple[int, int]:
+def without_ids(path: Path, schema: pa.Schema, ids: pa.Array) -> tuple[int, int]:
     """Rewrite a spill file without some ids; return how many rows and bytes were removed."""
     import pyarrow.compute as pc
 
@@ -137,14 +145,14 @@ def without_ids(path: Path, schema: Any, ids: Any) -> tuple[int, int]:
     return rows, size
 
 
-def _spilled(paths: list[Path], schema: Any) -> Iterator[Any]:
+def _spilled(paths: list[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     for batch in read_batches(paths, schema):
         yield pa.Table.from_batches([batch])
 
 
-def _insert(db: Any, table: str, rows: Any) -> None:
+def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     import pyarrow as pa
 
     columns = [hex_ids(rows), *(rows[name] for name in ("processed", "content", "has_insert_id"))]
@@ -153,12 +161,12 @@ def _insert(db: Any, table: str, rows: Any) -> None:
     db.unregister("some_rows")
 
 
-def _binary(db: Any, query: str) -> Any:
+def _binary(db: duckdb.DuckDBPyConnection, query: str) -> pa.Array:
     import pyarrow as pa
 
     return db.sql(query).to_arrow_table()["id"].combine_chunks().cast(pa.binary(32))
 
 
-def _number(db: Any, query: str) -> int:
+def _number(db: duckdb.DuckDBPyConnection, query: str) -> int:
     ((found,),) = db.execute(query).fetchall()  # all: db.sql refuses a connection with an unfinished result
     return int(found)

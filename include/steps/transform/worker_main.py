@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import PipelineError
-from include.steps.transform.passed_blocks import received_blocks
+from include.steps.transform.passed_blocks import Response, received_blocks
 from include.steps.transform.worker import Worker
 
 
@@ -28,7 +28,7 @@ def main(connection: int, life: int) -> None:
     threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
     records = _LogCollector()
     logging.basicConfig(level=logging.INFO, handlers=[records])
-    channel: Connection[Any, Any] = Connection(connection)
+    channel: Connection[Response, Any] = Connection(connection)
     with contextlib.suppress(EOFError, OSError):
         job, name = channel.recv()
         work = Worker(job, name, is_alone=False)
@@ -47,7 +47,8 @@ class _WithoutPandas(MetaPathFinder):
             raise ModuleNotFoundError(fullname)
 
 
-def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, Any]:
+# The arguments are from pickle, which has no types.
+def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, object]:
     try:
         return "done", work.parse(*arguments) if verb == "parse" else work.write(*arguments)
     except PipelineError as error:

@@ -69,10 +69,10 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
             )
         self._life = life
-        self._connection: Connection[Any, Any] = Connection(mine.detach())
+        self._connection: Connection[object, Any] = Connection(mine.detach())
         self.send((job, name))
 
-    def send(self, message: Any) -> None:
+    def send(self, message: object) -> None:
         """Send a message.
 
         Raises:
@@ -108,6 +108,7 @@ class WorkerProcess:
             self.receive()
             self._is_offered = False
 
+    # The value is from pickle, which has no types.
     def receive(self) -> Any:
         """Wait for the response to the last message.
 

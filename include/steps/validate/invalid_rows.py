@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from include.json_types import JsonMapping, JsonObject
 from include.lake.manifest import upload_file
 from include.quality.aep_json import without_nulls
 from include.quality.constraints import Reason
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Positions = npt.NDArray[np.int64]
 
 
-def reason_of(record: Mapping[str, Any]) -> Reason:
+def reason_of(record: JsonMapping) -> Reason:
     """Return the reason of a record that ``Reason.record`` created."""
     limit = record["limit"]
     return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
@@ -46,7 +47,7 @@ class ReasonExamples:
     def __init__(self) -> None:
         self.by_reason: dict[Reason, list[str]] = {}
 
-    def add(self, reason: Reason, value: Any) -> None:
+    def add(self, reason: Reason, value: object) -> None:
         """Add a value, unless the reason has enough examples."""
         shown = self.by_reason.setdefault(reason, [])
         if len(shown) < _EXAMPLES:
@@ -65,7 +66,7 @@ class RefusedRows:
     examples: Mapping[Reason, Sequence[str]] = field(default_factory=dict)
     path: Path | None = None
 
-    def upload(self, workspace: Workspace, digest: str) -> dict[str, Any] | None:
+    def upload(self, workspace: Workspace, digest: str) -> JsonObject | None:
         """Upload the records, if any, and return the description of their file."""
         if self.path is None:
             return None
@@ -161,11 +162,11 @@ class InvalidRows:
             }
             quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
 
-    def _record(self, reason: Reason, row: dict[str, Any]) -> dict[str, Any]:
+    def _record(self, reason: Reason, row: JsonObject) -> JsonObject:
         """Return a reason for quarantine; with the value, also in the report, only if the pipeline allows it."""
         if not self._show_values:
             return reason.record
-        value: Any = row
+        value: object = row
         for name in reason.field.split(".*")[0].split("."):
             value = value.get(name) if isinstance(value, dict) else None
         self._examples.add(reason, value)

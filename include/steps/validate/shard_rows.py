@@ -7,12 +7,12 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from include.errors import BadManifest
+from include.json_types import JsonMapping, JsonObject
 from include.lake.manifest import LakeFile, Manifest
 from include.plural import counted
 from include.quality.constraints import Reason
@@ -28,7 +28,7 @@ _MOST_EVENTS = 100_000
 """The number of event names that the manifest of a shard counts individually; all others are one number."""
 
 
-def shard_details(rows: CheckedRows, refused: LakeFile | None) -> dict[str, Any]:
+def shard_details(rows: CheckedRows, refused: LakeFile | None) -> JsonObject:
     """Return the result of a shard by name, without values of its rows: manifests are kept.
 
     ``refused``: the file of the quarantine records; values that the report may show are read from it.
@@ -104,7 +104,7 @@ def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[M
         )
 
 
-def _obstacle(details: Sequence[Mapping[str, Any]]) -> str:
+def _obstacle(details: Sequence[JsonMapping]) -> str:
     """Return why the results of some shards cannot be added; empty if they can."""
     if any(each["columns"] != details[0]["columns"] for each in details):
         return "different columns"
@@ -114,7 +114,7 @@ def _obstacle(details: Sequence[Mapping[str, Any]]) -> str:
     return ""
 
 
-def _add_events(details: Sequence[Mapping[str, Any]]) -> tuple[Counter[str], int]:
+def _add_events(details: Sequence[JsonMapping]) -> tuple[Counter[str], int]:
     """Return the events by name, and the number of the others: a name that one shard does not list is unknown."""
     by_event = Counter[str]()
     for each in details:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from include.errors import PartitionRefused, TooManyQuarantined
+from include.json_types import JsonObject
 from include.lake.manifest import Delta, Manifest
 from include.plural import counted
 from include.quality.report import Report, render
@@ -138,7 +138,7 @@ def _folder(scratch: Path, name: str) -> Path:
     return folder
 
 
-def _details(verdict: Verdict) -> dict[str, Any]:
+def _details(verdict: Verdict) -> JsonObject:
     """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
     rows, listed = verdict.rows, most_frequent(verdict.by_event.by_event, _MOST_EVENTS)
     return {

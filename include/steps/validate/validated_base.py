@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from include.errors import FilesRemoved
+from include.json_types import JsonObject
 from include.lake.manifest import LakeFile, Manifest
 from include.quality.constraints import Reason
 from include.steps.day_rows import DayRows, RowFile, rows_among
@@ -118,10 +118,10 @@ class ValidatedBase:
         return RowFile(path, rows, None)
 
 
-def warning_records(warned: Mapping[Reason, int]) -> list[dict[str, Any]]:
+def warning_records(warned: Mapping[Reason, int]) -> list[JsonObject]:
     """Return warnings about rows in the form that a manifest stores."""
     return [{**reason.record, "rows": count} for reason, count in warned.items() if count]
 
 
-def _warnings_by_reason(records: list[dict[str, Any]]) -> Counter[Reason]:
+def _warnings_by_reason(records: list[JsonObject]) -> Counter[Reason]:
     return Counter({reason_of(record): record["rows"] for record in records})

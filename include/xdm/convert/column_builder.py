@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from include.xdm.convert.column_converter import Failure
+from include.xdm.convert.column_converter import Converted, Failure
 from include.xdm.convert.flat_columns import flat_columns
 from include.xdm.convert.source_values import SourceValues, is_present
 from include.xdm.convert.values import Value, parse_text
@@ -21,6 +21,9 @@ from include.xdm.events.shapes import Properties, Shape, encode, encode_lines
 from include.xdm.identities.identity_values import drop_reasons, no_drop_reasons, read_identities
 from include.xdm.mapping.assemble import Part, assembly
 from include.xdm.mapping.compile import CompiledMapping, Leaf
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NOTHING = (b"null", b'""')
 _MOST_SHAPES = 10_000
@@ -35,10 +38,10 @@ class Columns:
     inputs of expressions. ``unmapped``: JSON texts.
     """
 
-    fields: dict[str, Any]
+    fields: dict[str, pa.Array]
     failed: dict[int, list[int]]
-    inputs: dict[str, Any]
-    unmapped: Any
+    inputs: dict[str, pa.Array]
+    unmapped: pa.Array | None
 
 
 def code_of(leaf: int, *, inexact: bool) -> int:
@@ -54,7 +57,7 @@ def leaf_of(code: int) -> tuple[int, bool]:
 class _Made(NamedTuple):
     """The column of a leaf, its failed conversions, and whether each of its sources is present."""
 
-    array: Any
+    array: pa.Array
     failures: list[Failure]
     there: list[list[bool]] | None = None
 
@@ -66,6 +69,7 @@ class ColumnBuilder:
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
     _unmapped_places: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+    # on_row returns a value of the function's result type; that of an assembly is a text.
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
     def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
@@ -90,7 +94,7 @@ class ColumnBuilder:
         return Columns(fields, failed, self._inputs(sources), self._unmapped(properties, back))
 
     def _add_identities(
-        self, fields: dict[str, Any], sources: SourceValues, properties: Properties | FlatProperties
+        self, fields: dict[str, pa.Array], sources: SourceValues, properties: Properties | FlatProperties
     ) -> None:
         """Add the texts of identities that are properties without a leaf, and the reasons of dropped values."""
         for n, name in self.compiled.identity_columns.items():
@@ -136,7 +140,7 @@ class ColumnBuilder:
                     if any(earlier):
                         back.setdefault(row, set()).add(name)
 
-    def _assembled(self, leaf: Leaf, sources: SourceValues) -> tuple[Any, list[Failure]]:
+    def _assembled(self, leaf: Leaf, sources: SourceValues) -> Converted:
         if leaf.number not in self._assemblers:
             self._assemblers[leaf.number] = on_row(assembly(leaf.number, leaf.parts))
         assemble = self._assemblers[leaf.number]
@@ -150,7 +154,7 @@ class ColumnBuilder:
         array, failures = leaf.converter.from_values(values)
         return array, [*failures, *lost]
 
-    def _inputs(self, sources: SourceValues) -> dict[str, Any]:
+    def _inputs(self, sources: SourceValues) -> dict[str, pa.Array]:
         import pyarrow as pa
 
         expressions = self.compiled.expressions
@@ -166,7 +170,9 @@ class ColumnBuilder:
             made["event"] = pa.array(sources.values(("event",)), pa.string())
         return made
 
-    def _unmapped(self, properties: Properties | FlatProperties, back: dict[int, set[str]]) -> Any:
+    def _unmapped(
+        self, properties: Properties | FlatProperties, back: dict[int, set[str]]
+    ) -> pa.Array | None:
         """Return the unmapped JSON of each event with the restored properties; nulls and empty texts are left out."""
         import pyarrow as pa
 
@@ -186,7 +192,7 @@ class ColumnBuilder:
         return pa.array([None if line == b"{}" else line for line in lines], pa.string())
 
     def _unmapped_lines(self, properties: Properties) -> list[bytes]:
-        objects: list[Any] = []
+        objects: list[object] = []
         for shape in properties.shapes:
             names, columns = self._unmapped_columns(shape)
             objects += sparse_objects(names, columns, shape.rows)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from include.xdm.convert.arrow_types import arrow_type
 from include.xdm.convert.dates import cast_all, iso_milliseconds
 from include.xdm.convert.nested import nested
-from include.xdm.convert.scalars import looks_like_a_number, looks_like_numbers, scalar
+from include.xdm.convert.scalars import Scalar, looks_like_a_number, looks_like_numbers, scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, count_values, decode_value, parse_text, text_of
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind, XdmField
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _NONE = type(None)
 _EXACT = 2**53
@@ -32,7 +35,8 @@ class Failure:
     inexact: bool
 
 
-Converted = tuple[Any, list[Failure]]
+Converted: TypeAlias = "tuple[pa.Array, list[Failure]]"
+_Fast: TypeAlias = "Callable[[Sequence[Value], pa.DataType], pa.Array | None]"
 
 
 def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
@@ -53,13 +57,13 @@ class ColumnConverter:
     field: XdmField
 
     @cached_property
-    def type(self) -> Any:
+    def type(self) -> pa.DataType:
         """The Arrow type of the column."""
         import pyarrow as pa
 
         return arrow_type(self.field) or pa.string()
 
-    def nulls(self, rows: int) -> Any:
+    def nulls(self, rows: int) -> pa.Array:
         """Return an Arrow array of ``rows`` nulls."""
         import pyarrow as pa
 
@@ -75,7 +79,7 @@ class ColumnConverter:
         if self.field.kind is Kind.DATE_TIME:
             cast_all(value for value in values if type(value) is str)
         convert, failures = self._convert, []
-        made: list[Any] = [None] * len(values)
+        made: list[object] = [None] * len(values)
         for row, value in enumerate(values):
             if value is not None and value != "":
                 made[row], is_whole = convert(value)
@@ -84,7 +88,7 @@ class ColumnConverter:
         return pa.array(made, self.type), failures
 
     @cached_property
-    def _convert(self) -> Callable[[Value], tuple[Any, bool]]:
+    def _convert(self) -> Callable[[Value], tuple[object, bool]]:
         """Return a function from a value to the field's value, and whether that is the complete value."""
         if self.field.kind.is_scalar:
             return _whole_scalar(scalar(self.field.kind))
@@ -97,8 +101,8 @@ class ColumnConverter:
         return field.kind.is_numeric and looks_like_a_number(text_of(value) or "")
 
 
-def _whole_scalar(convert: Callable[[Value], Any]) -> Callable[[Value], tuple[Any, bool]]:
-    def whole(value: Value) -> tuple[Any, bool]:
+def _whole_scalar(convert: Scalar) -> Callable[[Value], tuple[object, bool]]:
+    def whole(value: Value) -> tuple[object, bool]:
         converted = convert(value)
         return converted, converted is not None or _is_nothing(value)
 
@@ -109,11 +113,11 @@ def _is_nothing(value: Value) -> bool:
     return value in ("", "[]", "{}") if isinstance(value, str) else value == [] or value == {}
 
 
-def _whole_nested(field: XdmField) -> Callable[[Value], tuple[Any, bool]]:
+def _whole_nested(field: XdmField) -> Callable[[Value], tuple[object, bool]]:
     convert = nested(field, is_top=True)
     opening = "[" if field.kind is Kind.ARRAY else "{"
 
-    def whole(value: Value) -> tuple[Any, bool]:
+    def whole(value: Value) -> tuple[object, bool]:
         if isinstance(value, str):
             if value in EMPTY_TEXTS:
                 return None, True
@@ -133,7 +137,7 @@ def _whole_nested(field: XdmField) -> Callable[[Value], tuple[Any, bool]]:
     return whole
 
 
-def _fast_strings(values: Sequence[Value], kind: Any) -> Any:
+def _fast_strings(values: Sequence[Value], kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     try:
@@ -143,7 +147,7 @@ def _fast_strings(values: Sequence[Value], kind: Any) -> Any:
     return pa.array([value or None for value in values], kind) if _has_empty(array) else array
 
 
-def _has_empty(array: Any) -> bool:
+def _has_empty(array: pa.Array) -> bool:
     """Return whether a new array of texts has an empty one; this is faster than a search in a list."""
     import numpy as np
 
@@ -153,8 +157,8 @@ def _has_empty(array: Any) -> bool:
     return bool(np.count_nonzero(offsets[1:] != offsets[:-1]) + array.null_count < len(array))
 
 
-def _fast_integers(low: int, high: int) -> Callable[[Sequence[Value], Any], Any]:
-    def fast(values: Sequence[Value], kind: Any) -> Any:
+def _fast_integers(low: int, high: int) -> _Fast:
+    def fast(values: Sequence[Value], kind: pa.DataType) -> pa.Array | None:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -173,7 +177,7 @@ def _fast_integers(low: int, high: int) -> Callable[[Sequence[Value], Any], Any]
     return fast
 
 
-def _fast_numbers(values: Sequence[Value], kind: Any) -> Any:
+def _fast_numbers(values: Sequence[Value], kind: pa.DataType) -> pa.Array | None:
     import pyarrow as pa
 
     types = set(map(type, values))
@@ -192,13 +196,13 @@ def _fast_numbers(values: Sequence[Value], kind: Any) -> Any:
     return pa.array(values, kind)
 
 
-def _fast_booleans(values: Sequence[Value], kind: Any) -> Any:
+def _fast_booleans(values: Sequence[Value], kind: pa.DataType) -> pa.Array | None:
     import pyarrow as pa
 
     return pa.array(values, kind) if set(map(type, values)) <= {bool, _NONE} else None
 
 
-def _fast_instants(values: Sequence[Value], kind: Any) -> Any:
+def _fast_instants(values: Sequence[Value], kind: pa.DataType) -> pa.Array | None:
     import pyarrow as pa
 
     if not set(map(type, values)) <= {str, _NONE}:
@@ -207,7 +211,7 @@ def _fast_instants(values: Sequence[Value], kind: Any) -> Any:
     return pa.array(made, kind) if made.count(None) == values.count(None) else None
 
 
-_FAST: dict[Kind, Callable[[Sequence[Value], Any], Any]] = {
+_FAST: dict[Kind, _Fast] = {
     Kind.STRING: _fast_strings,
     Kind.NUMBER: _fast_numbers,
     Kind.BOOLEAN: _fast_booleans,

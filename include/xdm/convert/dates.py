@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.xdm.dataprep.functions.dates import date_or_none
 from include.xdm.dataprep.functions.moments import write_moment
+
+if TYPE_CHECKING:
+    import duckdb
 
 _SPACE = r"[\t\n\f\r ]*"
 _DAY = re.compile(
@@ -120,7 +123,7 @@ def _guess_milliseconds(text: str) -> str | None:
 
 
 @cache
-def _connection() -> Any:
+def _connection() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(

@@ -6,14 +6,13 @@ A converter takes a JSON value and a tally, a list of one number, to which it ad
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from include.xdm.convert.scalars import scalar
 from include.xdm.convert.values import EMPTY_TEXTS, Value, text_of
 from include.xdm.schema.xdm_field import Kind, XdmField
 
 Tally = list[int]
-Nested = Callable[[Value, Tally], Any]
+Nested = Callable[[Value, Tally], object]
 
 
 def nested(field: XdmField, *, is_top: bool = False) -> Nested:
@@ -32,8 +31,8 @@ def nested(field: XdmField, *, is_top: bool = False) -> Nested:
     return _leaf(scalar(field.kind))
 
 
-def _leaf(convert: Callable[[Value], Any]) -> Nested:
-    def leaf(value: Value, tally: Tally) -> Any:
+def _leaf(convert: Callable[[Value], object]) -> Nested:
+    def leaf(value: Value, tally: Tally) -> object:
         converted = convert(value)
         if converted is not None:
             tally[0] += 1
@@ -55,7 +54,7 @@ def _array(item: XdmField | None, is_top: bool) -> Nested:
     empty = emptiness_test(item)
     only_objects = is_top and item is not None and item.kind is Kind.OBJECT
 
-    def array(value: Value, tally: Tally) -> Any:
+    def array(value: Value, tally: Tally) -> object:
         if not isinstance(value, list):
             return None
         before = tally[0]
@@ -84,7 +83,7 @@ def _object(field: XdmField) -> Nested:
             compiled[name] = nested(children[name])
         return compiled[name]
 
-    def object_(value: Value, tally: Tally) -> Any:
+    def object_(value: Value, tally: Tally) -> object:
         if not isinstance(value, dict):
             return None
         made = {
@@ -100,7 +99,7 @@ def _object(field: XdmField) -> Nested:
 def _map(item: XdmField | None) -> Nested:
     inner = nested(item) if item else _text
 
-    def map_(value: Value, tally: Tally) -> Any:
+    def map_(value: Value, tally: Tally) -> object:
         if not isinstance(value, dict):
             return None
         pairs = [(name, made) for name, inside in value.items() if (made := inner(inside, tally)) is not None]

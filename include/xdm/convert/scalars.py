@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from datetime import date
 
 import msgspec
 
@@ -13,7 +13,7 @@ from include.xdm.convert.dates import day_of, milliseconds_of
 from include.xdm.convert.values import Value, number_of, text_of
 from include.xdm.schema.xdm_field import INTEGER_LIMITS, Kind
 
-Scalar = Callable[[Value], Any]
+Scalar = Callable[[Value], object]
 
 _SPACE = r"[\t\n\f\r ]*"
 _WHOLE = re.compile(rf"{_SPACE}([-+]?[0-9]{{1,19}})(?:\.0*)?{_SPACE}")
@@ -95,7 +95,7 @@ def to_boolean(value: Value) -> bool | None:
     return True if word in _TRUE else False if word in _FALSE else None
 
 
-def to_date(value: Value) -> Any:
+def to_date(value: Value) -> date | None:
     """Return a date, or None."""
     text = number_of(value)
     return day_of(text) if text else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -14,7 +13,7 @@ from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shapes import Properties, encode_lines, types_of
 
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
-MISSING: Any = object()
+MISSING = object()
 _READ_AS_WRITTEN = {str, int, bool, type(None)}
 """Types that expressions read as ``msgspec`` writes them; other numbers may have to be rewritten."""
 

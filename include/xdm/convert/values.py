@@ -6,12 +6,13 @@ A value has the type None, bool, str, int, ``msgspec.Raw`` (a number whose digit
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
 from include.xdm.dataprep.functions.values import number_text
 
+# Not a union: the types of a column are tested together, as a set, which a type checker does not follow.
 Value = Any
 
 EMPTY_TEXTS = frozenset(("", "[]", "{}"))
@@ -97,12 +98,12 @@ def _integer(text: str) -> int | msgspec.Raw:
     return _digits(text) if text == "-0" or len(text) > 4000 else int(text)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("duplicate key")
     return found
 
 
-def _not_json(text: str) -> Any:
+def _not_json(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")

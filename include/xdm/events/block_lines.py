@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from include.xdm.convert.values import Value
 from include.xdm.events.event_id import NOT_CONTENT
-from include.xdm.events.exact_lines import ExactLines
+from include.xdm.events.exact_lines import ExactLines, ReadEvent
 from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than, is_plain
 from include.xdm.events.shape_writer import whole_objects
 from include.xdm.events.shapes import Properties, by_shape, encode_lines
@@ -68,19 +69,19 @@ def parse_lines(block: bytes) -> ParsedLines:
     )
 
 
-def _by_shape(pieces: Iterable[Iterable[tuple[int, Any]]], *, is_raw: bool) -> ParsedLines:
+def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool) -> ParsedLines:
     """Return events with their places, by shape."""
     places: list[int] = []
     names: list[str] = []
 
-    def properties_of() -> Iterator[dict[str, Any]]:
+    def properties_of() -> Iterator[Mapping[str, Value]]:
         for place, each in chain.from_iterable(pieces):
             places.append(place)
             names.append(each.event)
             yield each.properties
 
     properties, order = by_shape(properties_of(), is_raw=is_raw)
-    objects: list[Any] = []
+    objects: list[object] = []
     for shape in properties.shapes:
         kept = _content_places(shape.names)
         objects += whole_objects(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
 
+from include.json_types import JsonObject
 from include.mixpanel.event_time import TimeReading
 from include.xdm.convert.values import Value
 from include.xdm.events.block_lines import ParsedLines, parse_lines
@@ -36,7 +36,7 @@ class BlockReader:
     event_parser: EventParser
     log: EvidenceLog
 
-    def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[dict[str, Any]]]:
+    def read(self, block: bytes, first_line: int) -> tuple[list[EventRows], list[JsonObject]]:
         """Return the events of a block, in several groups, and the quarantine records of its other lines.
 
         ``block``: whole lines, each ending in a newline and not blank. ``first_line``: the number of its first line.
@@ -48,7 +48,7 @@ class BlockReader:
         taken = set(found[1].tolist()) if found else set()
         lines = block.split(b"\n")[:-1]
         others = [place for place in range(len(lines)) if place not in taken]
-        refused: list[dict[str, Any]] = []
+        refused: list[JsonObject] = []
         for first in range(0, len(others), _LINES_AT_ONCE):
             places = others[first : first + _LINES_AT_ONCE]
             rest = b"".join(lines[place] + b"\n" for place in places)
@@ -63,7 +63,7 @@ class BlockReader:
         offset = self._offset_ms
         return None if offset is None else FlatReader(self.event_parser, self.log, *self._time_limits, offset)
 
-    def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[dict[str, Any]]]:
+    def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[JsonObject]]:
         """Return the same as ``read``, by values and not by places. ``numbers``: of the lines."""
         parsed, times, odd = self._sort_out_events(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []

@@ -13,7 +13,6 @@ from binascii import crc32
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from json.encoder import encode_basestring as _quote  # the conversion of json.dumps for a string, in C
-from typing import Any
 
 import msgspec
 
@@ -128,7 +127,7 @@ def content_digests(events: Sequence[str], seconds: Sequence[int], lines: Sequen
     ])  # fmt: skip
 
 
-def _lines(values: Iterable[Any]) -> list[bytes]:
+def _lines(values: Iterable[object]) -> list[bytes]:
     """Return JSON texts of values; ``msgspec`` writes them as ``json`` does without ``ensure_ascii``."""
     return _encode_lines(list(values)).split(b"\n")[:-1]
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_FLOOR, Context, DecimalException
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from include.json_types import JsonObject
 from include.mixpanel.event_time import EventTime, TimeReading, event_time
 from include.xdm.events.event_id import (
     BEFORE_MERGE,
@@ -89,12 +90,12 @@ class EventParser:
     by_event: Counter[str] = field(default_factory=Counter)
     _warned: set[str] = field(default_factory=set)
 
-    def parse(self, lines: Iterable[bytes]) -> Iterator[ParsedEvent | dict[str, Any]]:
+    def parse(self, lines: Iterable[bytes]) -> Iterator[ParsedEvent | JsonObject]:
         """Yield events, and for each rejected line a quarantine record ``{step, reason, field, line_number, raw}``."""
         for number, line in enumerate(lines, 1):
             yield self.event(number, line)
 
-    def event(self, number: int, line: bytes) -> ParsedEvent | dict[str, Any]:
+    def event(self, number: int, line: bytes) -> ParsedEvent | JsonObject:
         """Return the event of a line, or its quarantine record."""
         try:
             return self._event(number, line)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from include.mixpanel.time_convention import is_evidence
 from include.xdm.events.event_parser import ParsedEvent
 from include.xdm.events.flat_properties import FlatProperties
 from include.xdm.events.shapes import Properties, by_shape
+
+if TYPE_CHECKING:
+    from include.xdm.convert.arrow_arrays import Flags, Integers
 
 _LONGEST_LIBRARY = 200
 
@@ -18,12 +21,12 @@ _LONGEST_LIBRARY = 200
 class EventRows:
     """Events that can be mapped, column by column, in the order of ``properties``; numbers as lists or numpy arrays."""
 
-    line_numbers: Sequence[int] | Any
+    line_numbers: Sequence[int] | Integers
     ids: list[bytes]
-    timestamps_ms: Sequence[int] | Any
-    wall_seconds: Sequence[int] | Any
-    processed_ms: Sequence[int] | Any
-    has_insert_id: Sequence[bool] | Any
+    timestamps_ms: Sequence[int] | Integers
+    wall_seconds: Sequence[int] | Integers
+    processed_ms: Sequence[int] | Integers
+    has_insert_id: Sequence[bool] | Flags
     events: list[str]
     properties: Properties | FlatProperties
     contents: bytes

@@ -7,22 +7,39 @@ is not read and white space make a line longer. The only exception of equal leng
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from include.xdm.convert.arrow_arrays import is_utf8
+from include.xdm.convert.values import Value
 from include.xdm.events.line_parser import DEPTH_LIMIT, LINE_LIMIT_BYTES, deeper_than
 from include.xdm.events.shapes import encode, encode_lines
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _LINES_AT_ONCE = 64
 """With more events, which are large, their dicts would not stay in the cache until they are shapes."""
 _NEWLINE, _BRACKET, _OPENING, _CLOSING, _BACKSLASH, _U = b"\n[{}\\u"
-# A dict without a type is read faster than one of Any.
+# A dict without a type is read faster than one of Any. The class of defstruct has no members for a type checker.
 _Event: Any = msgspec.defstruct("_Event", [("event", str), ("properties", dict)], gc=False)
-_decoder = msgspec.json.Decoder(_Event, float_hook=msgspec.Raw)
+_decoder: msgspec.json.Decoder[ReadEvent] = msgspec.json.Decoder(_Event, float_hook=msgspec.Raw)
+
+
+class ReadEvent(Protocol):
+    """A parsed event."""
+
+    @property
+    def event(self) -> str:
+        """Its name."""
+
+    @property
+    def properties(self) -> Mapping[str, Value]:
+        """Its properties."""
 
 
 class ExactLines:
@@ -32,7 +49,7 @@ class ExactLines:
         self._block = block
         self.others: list[tuple[int, bytes]] = []
 
-    def __iter__(self) -> Iterator[Iterable[tuple[int, Any]]]:
+    def __iter__(self) -> Iterator[Iterable[tuple[int, ReadEvent]]]:
         """Yield some events at a time."""
         import numpy as np
 
@@ -55,7 +72,7 @@ class ExactLines:
 
     def _piece(
         self, piece: bytes, places: range, suspects: set[int], *, together: bool
-    ) -> Iterable[tuple[int, Any]]:
+    ) -> Iterable[tuple[int, ReadEvent]]:
         found, written = _rewritten(piece) if together else ([], b"")
         if len(found) == len(places) and len(written) == len(piece) and suspects.isdisjoint(places):
             return zip(places, found, strict=True)
@@ -72,7 +89,7 @@ class ExactLines:
         return compress(zip(places, found, strict=True), is_exact)
 
 
-def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
+def _rewritten(piece: bytes) -> tuple[list[ReadEvent], bytes]:
     """Return the events of lines and their written text; empty if some line cannot be read."""
     try:
         found = _decoder.decode_lines(piece)
@@ -81,7 +98,7 @@ def _rewritten(piece: bytes) -> tuple[list[Any], bytes]:
         return [], b""
 
 
-def _lines_to_check(block: bytes, characters: Any, ends: Any) -> set[int]:
+def _lines_to_check(block: bytes, characters: npt.NDArray[np.uint8], ends: npt.NDArray[np.intp]) -> set[int]:
     r"""Return the lines that may nest too deep, or have a ``\u``: ``\u001F`` would be written again as ``\u001f``."""
     import numpy as np
 
@@ -97,6 +114,7 @@ def _lines_to_check(block: bytes, characters: Any, ends: Any) -> set[int]:
     return found
 
 
+# Not optional: the caller omits the places of None with compress, which a type checker does not follow.
 def _event_if_exact(line: bytes) -> Any:
     """Return an event that is written again as it was received, otherwise None."""
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any
 
 import msgspec
 
+from include.json_types import JsonObject
 from include.mixpanel.json_tokens import JSON_TOKEN
 
 LINE_LIMIT_BYTES = 1_200_000  # Mixpanel accepts events up to 1 MB and adds about ten properties
@@ -123,9 +123,9 @@ def _is_compact(body: bytes) -> bool:
         return False
 
 
-def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> dict[str, Any]:
+def quarantine_record(number: int, line: bytes, refused: RejectedEvent) -> JsonObject:
     """Return the quarantine record of a rejected line: its reason, and the line for a later repeat."""
-    record: dict[str, Any] = {
+    record: JsonObject = {
         "step": "transform",
         "reason": refused.reason,
         "field": refused.field_name,
@@ -159,7 +159,7 @@ def _refuse_double_keys(line: bytes) -> None:
         raise RejectedEvent("nested_too_deep") from None
 
 
-def _pairs_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _pairs_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise RejectedEvent("duplicate_key")

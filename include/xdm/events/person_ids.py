@@ -27,6 +27,7 @@ class PersonIds(NamedTuple):
 
 
 # Source: Mixpanel's default and reserved properties, and the properties of $identify, $create_alias and $merge.
+# msgspec reads the annotations: only Any accepts every value.
 class _Properties(msgspec.Struct):
     distinct_id: Any = None
     before: Any = msgspec.field(default=None, name="$distinct_id_before_identity")
@@ -106,7 +107,7 @@ class PersonMatcher:
         return self.is_user(value) or self.is_device(value)
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, int) and not isinstance(value, bool):

@@ -17,27 +17,31 @@ from include.xdm.convert.values import Value
 _FREQUENT_ROWS = 8
 _MOST_CLASSES = 2_000
 """The limit of classes, which are kept for the lifetime of the process."""
-_Maker = Callable[..., Any]
+_Maker = Callable[..., msgspec.Struct]
 _makers: dict[tuple[bool, tuple[str, ...]], _Maker | None] = {}
 
 
-def whole_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[Any]:
+def whole_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[object]:
     """Return for each row an object that ``msgspec`` writes with all members, in the order of ``names``."""
     maker = _maker(names, rows, sparse=False)
-    if maker is not None:
-        return map(maker, *columns)
-    return map(dict, map(zip, repeat(names), zip(*columns, strict=True))) if names else repeat({}, rows)
+    return _dicts(names, columns, rows) if maker is None else map(maker, *columns)
 
 
-def sparse_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[Any]:
+def sparse_objects(names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int) -> Iterable[object]:
     """Return for each row an object that ``msgspec`` writes with the members that are not None."""
     maker = _maker(names, rows, sparse=True)
     if maker is not None:
         return map(maker, *columns)
-    objects = whole_objects(names, columns, 0) if names else repeat({}, rows)
+    objects = _dicts(names, columns, rows)
     if not any(None in column for column in columns):
         return objects
     return [{name: value for name, value in each.items() if value is not None} for each in objects]
+
+
+def _dicts(
+    names: tuple[str, ...], columns: Sequence[Sequence[Value]], rows: int
+) -> Iterable[dict[str, Value]]:
+    return map(dict, map(zip, repeat(names), zip(*columns, strict=True))) if names else repeat({}, rows)
 
 
 def _maker(names: tuple[str, ...], rows: int, *, sparse: bool) -> _Maker | None:
@@ -51,6 +55,7 @@ def _maker(names: tuple[str, ...], rows: int, *, sparse: bool) -> _Maker | None:
 
 def _class_of(names: tuple[str, ...], sparse: bool) -> _Maker | None:
     fields = [f"f{n}" for n in range(len(names))]
+    # msgspec reads the type of a member at run time; its stub accepts classes alone.
     members: list[Any] = [(field, Any, None) if sparse else (field, Any) for field in fields]
     try:
         return msgspec.defstruct(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -133,6 +133,6 @@ def as_raw(value: Value) -> msgspec.Raw:
     return value if isinstance(value, msgspec.Raw) else msgspec.Raw(encode(value))
 
 
-def types_of(column: Iterable[Any]) -> set[type]:
+def types_of(column: Iterable[object]) -> set[type]:
     """Return the types of a column's values."""
     return set(map(type, column))
