@@ -276,7 +276,10 @@ def test_m19_events_of_others_that_mention_the_person_are_counted_and_kept(tmp_p
     )
     people.make(DAY)
     assert people.plan(ANNA).counts["mentions"] == 0, "no row of the day has to go"
-    people.days[later(1)] = [happened("a1", ANNA, day=later(1)), happened("b2", BERT, day=later(1), properties={"by": ANNA})]
+    people.days[later(1)] = [
+        happened("a1", ANNA, day=later(1)),
+        happened("b2", BERT, day=later(1), properties={"by": ANNA}),
+    ]
     people.make(later(1))
     assert people.forget(ANNA).counts["mentions"] == 1
     assert mention_pattern([]) is None
