@@ -17,7 +17,6 @@ from include.lake.history import History, Source
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.mixpanel.settings import MixpanelSettings
-from include.plural import counted
 from include.steps.history.open_history import open_history
 from include.steps.verify import Verification, verify
 from scripts.demo.airflow_api import AirflowApi
@@ -59,7 +58,7 @@ def show(console: Console, api: AirflowApi, pipelines: list[Pipeline], sandbox: 
     console.print(table)
     console.print(str(verification), soft_wrap=True)
     console.print(
-        f"demo: {counted(total['partitions'], 'partition')}, {total['exported']} exported, {counted(total['duplicates'], 'duplicate')}, "
+        f"demo: {total['partitions']} partitions, {total['exported']} exported, {total['duplicates']} duplicates, "
         f"{total['quarantined']} quarantined, {total['active']} active, lost {comparison.lost}, "
         f"duplicate {comparison.duplicate}, phantom {comparison.phantom}",
         soft_wrap=True,

@@ -13,7 +13,7 @@ from tests.support.command_line import Cli, post
 
 pytestmark = pytest.mark.sandbox
 DAY = "2026-07-01"
-EQUAL = "verify: 1 partition, 8 ids, lost 0, duplicate 0, phantom 0"
+EQUAL = "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 
 
 @pytest.fixture

@@ -77,9 +77,9 @@ def test_the_verify_line_counts_what_aeps_data_lake_holds(carried: PipelineRunne
     def line() -> str:
         return str(verify_all([carried.pipeline], Sandbox(carried.url), carried.lake))
 
-    assert line() == "verify: 1 partition, 8 ids, lost 0, duplicate 0, phantom 0"
+    assert line() == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
     carried.aep.batches.revert(carried.result(DAY).batch)
-    assert line() == "verify: 1 partition, 8 ids, lost 8, duplicate 0, phantom 0"
+    assert line() == "verify: 1 partitions, 8 ids, lost 8, duplicate 0, phantom 0"
 
 
 @pytest.mark.unit

@@ -99,8 +99,9 @@ class Verification:
             return f"verify: not verified: {self.reason}"
         counts = self.counts
         refused = f", refused by AEP {counts['refused']}" if counts["refused"] else ""
+        # Programs read this line: always the same words, and digits without separators.
         text = (
-            f"verify: {counted(counts['partitions'], 'partition')}, {counted(counts['ids'], 'id')}, "
+            f"verify: {counts['partitions']} partitions, {counts['ids']} ids, "
             + ", ".join(f"{name} {counts[name]}" for name in _COUNTS[1:])
             + refused
         )

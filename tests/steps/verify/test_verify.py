@@ -106,7 +106,7 @@ OURS = f"mixpanel-aep-hostile-{DAY}-{'a' * 16}-1"
 @pytest.mark.parametrize("reader", ["query_service", "data_access"])
 def test_a_day_held_by_aep_as_loaded_is_equal(loaded: Verifier, reader: Any) -> None:
     found = loaded.verify(reader=reader)
-    assert str(found) == "verify: 1 partition, 8 ids, lost 0, duplicate 0, phantom 0"
+    assert str(found) == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
     found.require_equal()
 
 
@@ -145,7 +145,7 @@ def test_rows_of_other_producers_are_excluded_and_counted(loaded: Verifier, read
 def test_late_rows_in_a_separate_batch_are_equal(loaded: Verifier) -> None:
     loaded.add_event("late-1", int(NOON.timestamp()))
     loaded.load(run="again", refresh="again")
-    assert str(loaded.verify()) == "verify: 1 partition, 9 ids, lost 0, duplicate 0, phantom 0"
+    assert str(loaded.verify()) == "verify: 1 partitions, 9 ids, lost 0, duplicate 0, phantom 0"
 
 
 def test_a_row_repeated_by_a_batch_of_another_day_is_a_duplicate(loaded: Verifier) -> None:
@@ -201,7 +201,7 @@ def test_a_load_without_a_file_of_ids_is_compared_by_its_staged_rows(loaded: Ver
     for record in ledger.records():
         old = record.model_copy(update={"ids": None, "version": 1})
         loaded.lake.replace(ledger.key(record.number), old.model_dump_json().encode())
-    assert str(loaded.verify()) == "verify: 1 partition, 8 ids, lost 0, duplicate 0, phantom 0"
+    assert str(loaded.verify()) == "verify: 1 partitions, 8 ids, lost 0, duplicate 0, phantom 0"
 
 
 def test_a_day_with_lost_ids_is_red_and_names_the_remedy(loaded: Verifier) -> None:
