@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from tests.airflow.airflow_runner import Airflow, AirflowRun
@@ -97,6 +98,14 @@ def test_counts_and_airflows_own_metrics_go_to_statsd(
         wait_for(all_there, 30)
 
 
+def decoded(body: bytes) -> ExportMetricsServiceRequest:
+    """Return a request; an empty one for a corrupt request: the exporter sends its values again at every interval."""
+    try:
+        return ExportMetricsServiceRequest.FromString(body)
+    except DecodeError:
+        return ExportMetricsServiceRequest()
+
+
 def test_counts_go_to_opentelemetry(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(request: Request) -> Reply:
         return Reply(200, headers={"Content-Type": "application/x-protobuf"})
@@ -116,7 +125,7 @@ def test_counts_go_to_opentelemetry(airflow: Airflow, monkeypatch: pytest.Monkey
                     {each.key: each.value.string_value for each in point.attributes},
                 )
                 for request in receiver.requests
-                for resource in ExportMetricsServiceRequest.FromString(request.body).resource_metrics
+                for resource in decoded(request.body).resource_metrics
                 for scope in resource.scope_metrics
                 for metric in scope.metrics
                 if metric.name == "airflow.mixpanel_aep.export.exported"
