@@ -7,17 +7,17 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tests that break services, lakes and processes, compare with other programs, or measure: `make test-long` runs them.
 LONG := tests/failures tests/benchmarks tests/lake/test_store_elsewhere.py tests/demo/test_late_events.py \
 	$(addprefix tests/quality/test_,$(addsuffix .py,deferred_import same_meaning_everywhere suite suite_cost)) \
-	tests/sandbox/core/test_load.py tests/sandbox/core/test_kill.py tests/sandbox/openapi/test_openapi_fuzz.py \
+	$(addprefix tests/sandbox/core/test_,$(addsuffix .py,kill load process)) tests/sandbox/openapi/test_openapi_fuzz.py tests/mixpanel/test_event_time.py \
 	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/demo_data/test_demo_data.py \
 	$(addprefix tests/sandbox/aep/query_service/test_,$(addsuffix .py,limits sessions sql)) \
 	$(addprefix tests/airflow/test_,$(addsuffix .py,alert_deadlines alerts examples forms partial_ingestion shards signals trial_alerts)) \
-	tests/aep/setup/test_profile_configurations.py \
-	$(addprefix tests/cli/test_,$(addsuffix .py,documented_commands every_command migrate tutorial)) \
+	tests/aep/setup/test_profile_configurations.py tests/xdm/dataprep/test_against_sandbox.py \
+	$(addprefix tests/cli/test_,$(addsuffix .py,audit_and_status documented_commands every_command migrate tutorial)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,files forged_lake forgetting linear_expressions roles secrets_of_commands)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
 	history/test_contradicted_ledger history/test_histories ingest/test_late_and_replaced ingest/test_partial_ingestion \
 	reconcile/test_audit recover/test_recover recover/test_adopt_and_release transform/test_delta_mapping \
-	transform/test_worker_processes validate/test_shards verify/test_verify))
+	transform/test_transform_order transform/test_worker_processes validate/test_shards verify/test_verify))
 # One more than the number of cores, because tests wait for processes and servers that they start.
 WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 export LAKE PORT SANDBOX_PORT S3_PORT WORKER_LOG_PORT TRIGGER_LOG_PORT
