@@ -38,7 +38,8 @@ from tests.support.expression_strategies import EVENTS, expressions
 from tests.support.mapping_strategies import FIELDS, agree, as_json, can_be_right, field_of, mappings
 from tests.xdm.mapping.test_compile import db, mapped
 
-pytestmark = pytest.mark.unit
+# In one process: the last test counts what the others compared.
+pytestmark = [pytest.mark.unit, pytest.mark.xdist_group("data_prep_against_sandbox")]
 __all__ = ["db"]
 EXAMPLES = int(os.environ.get("MAPPING_EXAMPLES", "12"))
 NOW_MS = 1635243024000  # tests.support.evaluate_expressions.NOW
