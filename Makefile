@@ -11,7 +11,7 @@ LONG := tests/failures tests/benchmarks tests/lake/test_store_elsewhere.py tests
 	tests/sandbox/client/test_pytest_plugin.py tests/sandbox/aep/flows/test_odd_bodies.py tests/sandbox/demo_data/test_demo_data.py \
 	$(addprefix tests/sandbox/aep/query_service/test_,$(addsuffix .py,limits sessions sql)) \
 	$(addprefix tests/airflow/test_,$(addsuffix .py,alert_deadlines alerts examples forms partial_ingestion shards signals trial_alerts)) \
-	tests/aep/setup/test_profile_configurations.py tests/xdm/dataprep/test_against_sandbox.py \
+	tests/aep/setup/test_profile_configurations.py \
 	$(addprefix tests/cli/test_,$(addsuffix .py,audit_and_status documented_commands every_command migrate tutorial)) \
 	$(addprefix tests/security/test_,$(addsuffix .py,files forged_lake forgetting linear_expressions roles secrets_of_commands)) \
 	$(addprefix tests/steps/,$(addsuffix .py,test_contradictions test_refreshed_day clean/test_clean clean/test_clean_sequences forget/test_forget \
