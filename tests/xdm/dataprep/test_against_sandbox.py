@@ -148,5 +148,6 @@ def test_both_map_an_event_alike(db: Any, rows: list[dict[str, Any]], events: li
 
 
 def test_enough_cases_were_compared() -> None:
-    assert compared["values"] > EXAMPLES
-    assert compared["fields"] > EXAMPLES
+    ran_elsewhere = "PYTEST_XDIST_WORKER" in os.environ
+    for what, number in compared.items():
+        assert number > EXAMPLES or (ran_elsewhere and number == 0), what
