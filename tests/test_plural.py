@@ -37,7 +37,7 @@ _NOUNS = "events|rows|days|batches|files|lines|duplicates|properties|records|par
 _COUNT_WITHOUT_IT = re.compile(
     rf"\{{(?:len\(|sum\(|counts?\b|total\b|rows\b|[\w.]*\.(?:rows|active|late|exported)\b)[^{{}}]*\}} (?:\w+ )?(?:{_NOUNS})\b"
 )
-_AT_LEAST_TWO = (
+_EXCEPTIONS = (
     'f"verify: ',  # a line that programs read
     "datasets named",
     "({count} days)",
@@ -53,6 +53,6 @@ def test_no_sentence_has_a_count_and_a_plural_without_it() -> None:
         for folder in ("include", "plugins", "dags")
         for path in sorted((root / folder).rglob("*.py"))
         for line in path.read_text(encoding="utf-8").splitlines()
-        if _COUNT_WITHOUT_IT.search(line) and not any(text in line for text in _AT_LEAST_TWO)
+        if _COUNT_WITHOUT_IT.search(line) and not any(text in line for text in _EXCEPTIONS)
     ]
     assert found == []

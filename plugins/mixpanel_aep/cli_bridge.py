@@ -14,6 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mixpanel_aep.json_output import open_json_output
+
 if TYPE_CHECKING:
     from include.cli.local_airflow import AirflowAnswer, DeploymentAnswer
     from include.json_types import JsonMapping
@@ -72,10 +74,7 @@ def _deployment() -> DeploymentAnswer:
 
 def main(conn_ids: Sequence[str]) -> None:
     """Print the result; all other output is redirected to standard error."""
-    out = os.dup(1)
-    os.dup2(2, 1)
-    # A process of this kind may read the metadata database, which a task may not.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    out = open_json_output()
     from include.errors import PipelineError, Terminal
 
     result: object
@@ -83,8 +82,8 @@ def main(conn_ids: Sequence[str]) -> None:
         result = answer(conn_ids)
     except PipelineError as error:
         result = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
-    with os.fdopen(out, "w") as file:
-        json.dump(result, file)
+    with out:
+        json.dump(result, out)
 
 
 if __name__ == "__main__":

@@ -17,17 +17,8 @@ from tests.support.http_server import HttpServer, Reply, serve_http
 from tests.support.mail_server import MailServer, serve_mail
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
-
-
 WEBHOOK = "mixpanel_aep.alerts.webhook.WebhookNotifier"
-
-
-HOOK_SECRET = "hook-token-not-real-4711"
-
-
-PATH_SECRET = "T000/B000/path-token-not-real"
-
-
+HOOK_SECRET, PATH_SECRET = "hook-token-not-real-4711", "T000/B000/path-token-not-real"
 DAY = DAYS[0]
 
 
@@ -60,7 +51,9 @@ class Stage:
 
 
 @contextmanager
-def alert_stage(airflow: Airflow, monkeypatch: pytest.MonkeyPatch, reply: Reply) -> Iterator[Stage]:
+def connected_receivers(
+    monkeypatch: pytest.MonkeyPatch, reply: Reply
+) -> Iterator[tuple[MailServer, HttpServer]]:
     """Start a mail server and a webhook that answers with ``reply``, and connect Airflow with both."""
     with ExitStack() as stack:
         mail = stack.enter_context(serve_mail())
@@ -73,6 +66,13 @@ def alert_stage(airflow: Airflow, monkeypatch: pytest.MonkeyPatch, reply: Reply)
         monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(smtp))
         monkeypatch.setenv("AIRFLOW_CONN_ALERTS_WEBHOOK", json.dumps(address))
         monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
+        yield mail, hook
+
+
+@contextmanager
+def alert_stage(airflow: Airflow, monkeypatch: pytest.MonkeyPatch, reply: Reply) -> Iterator[Stage]:
+    """Return a pipeline with alerts, whose webhook answers with ``reply``."""
+    with connected_receivers(monkeypatch, reply) as (mail, hook):
         monkeypatch.setenv("AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL", "0")
         found = Stage(airflow, mail, hook)
         found.settings()

@@ -36,6 +36,15 @@ os.environ |= {
 }
 
 
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Start a sandbox of the test's own, and return its address; Airflow's connections lead to it."""
+    from tests.airflow.connections import connected_sandbox
+
+    with connected_sandbox(tmp_path, monkeypatch) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def airflow_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowStage]:
     """A metadata database and a sandbox for all fault tests."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from mixpanel_aep.context import partition_of, requested_refresh, should_replace
 from mixpanel_aep.errors import FailNow, TryAgain, translate_errors
 from mixpanel_aep.operators.base import day_run
 from mixpanel_aep.operators.export import MixpanelExportOperator
-from tests.airflow.connections import connected_sandbox, connection_variables
+from tests.airflow.connections import connection_variables
 from tests.airflow.task_context import FakeTaskInstance
 from tests.airflow.task_context import task_context as context
 from tests.support.pipeline_runner import PIPELINES
@@ -30,12 +29,6 @@ pytestmark = pytest.mark.airflow
 
 DAY = date(2026, 7, 1)
 PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with connected_sandbox(tmp_path, monkeypatch) as address:
-        yield address
 
 
 @pytest.mark.parametrize(

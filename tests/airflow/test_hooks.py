@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from include.clock import SYSTEM_CLOCK
 from mixpanel_aep import hooks
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
-from tests.airflow.connections import connected_sandbox, connection_variables
+from tests.airflow.connections import connection_variables
 
 pytestmark = pytest.mark.airflow
-
-
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with connected_sandbox(tmp_path, monkeypatch) as address:
-        yield address
 
 
 def test_the_connection_tests_answer_in_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

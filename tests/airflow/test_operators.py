@@ -6,7 +6,6 @@ import asyncio
 import re
 import runpy
 import time
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,19 +36,12 @@ from mixpanel_aep.operators.reconcile import (
 )
 from mixpanel_aep.operators.transform import XdmTransformOperator
 from mixpanel_aep.triggers.batch import BatchTrigger
-from tests.airflow.connections import connected_sandbox
 from tests.airflow.task_context import task_context as context
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner
 
 pytestmark = pytest.mark.airflow
 DAY = date(2026, 7, 1)
 PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with connected_sandbox(tmp_path, monkeypatch) as address:
-        yield address
 
 
 @time_machine.travel(datetime(2026, 7, 2, 3, tzinfo=UTC), tick=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +12,12 @@ import yaml
 
 from include.cli.__main__ import main
 from include.config.loader import PIPELINES
+from tests.airflow.alert_stage import HOOK_SECRET, PATH_SECRET, SMTP, WEBHOOK, connected_receivers
 from tests.support.command_line import Printed
-from tests.support.http_server import HttpServer, Reply, serve_http
-from tests.support.mail_server import MailServer, serve_mail
+from tests.support.http_server import HttpServer, Reply
+from tests.support.mail_server import MailServer
 
 pytestmark = pytest.mark.airflow
-SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
-WEBHOOK = "mixpanel_aep.alerts.webhook.WebhookNotifier"
-TOKEN, PATH_TOKEN = "hook-token-not-real-4711", "T000/B000/path-token-not-real"
 MAIL = {"class": SMTP, "kwargs": {"to": "on-call@example.com"}, "kinds": ["failed", "late"]}
 HOOK = {"class": WEBHOOK, "kwargs": {"conn_id": "alerts_webhook"}, "kinds": ["missing", "late"]}
 Try = Callable[..., Printed]
@@ -36,17 +33,8 @@ class Receivers:
 
 @pytest.fixture
 def receivers(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Receivers]:
-    with ExitStack() as stack:
-        mail = stack.enter_context(serve_mail())
-        hook = stack.enter_context(serve_http(lambda _: getattr(request, "param", Reply(204))))
-        smtp = {
-            "conn_type": "smtp", "host": "127.0.0.1", "port": mail.port,
-            "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "a@example.com", "retry_limit": 1},
-        }  # fmt: skip
-        address = {"conn_type": "http", "host": f"{hook.url}/{PATH_TOKEN}", "password": TOKEN}
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(smtp))
-        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_WEBHOOK", json.dumps(address))
-        monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.com")
+    reply = getattr(request, "param", Reply(204))
+    with connected_receivers(monkeypatch, reply) as (mail, hook):
         yield Receivers(mail, hook)
 
 
@@ -61,8 +49,8 @@ def try_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Try:
         lake = f"file://{tmp_path}/lake"
         code = main(["alerts", "test", "shop", "--pipelines", str(tmp_path), "--lake", lake, *options])
         found = capsys.readouterr()
-        assert TOKEN not in found.out + found.err
-        assert PATH_TOKEN not in found.out + found.err
+        assert HOOK_SECRET not in found.out + found.err
+        assert PATH_SECRET not in found.out + found.err
         return Printed(code, found.out, found.err)
 
     return run
@@ -82,7 +70,7 @@ def test_each_notifier_sends_one_message_that_says_that_it_is_a_test(
     post = json.loads(receivers.hook.requests[0].body)
     assert (post["kind"], post["remedy"]) == ("missing", "Nothing has to be done.")
     assert post["link"] == "https://airflow.example.com/mixpanel-aep/board/dag/mixpanel_to_aep_shop"
-    assert receivers.hook.requests[0].headers["Authorization"] == f"Bearer {TOKEN}"
+    assert receivers.hook.requests[0].headers["Authorization"] == f"Bearer {HOOK_SECRET}"
     assert not (tmp_path / "lake").exists(), "the lake remembers no test"
 
 
@@ -104,7 +92,7 @@ def test_a_kind_is_sent_by_the_notifiers_that_are_named_for_it(receivers: Receiv
 def test_a_message_that_was_not_sent_has_its_cause_and_exit_code_1(
     receivers: Receivers, try_alerts: Try
 ) -> None:
-    wrong = {**MAIL, "kwargs": {"to": "a@example.com", "smtp_conn_id": "no_such_connection"}}
+    wrong = {**MAIL, "kwargs": {"to": "airflow@example.com", "smtp_conn_id": "no_such_connection"}}
     found = try_alerts([HOOK, wrong])
     assert found.code == 1
     assert "RequestRefused: The webhook of connection alerts_webhook responded with HTTP 403." in found.out

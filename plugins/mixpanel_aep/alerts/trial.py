@@ -7,7 +7,6 @@ standard output: ``{"deliveries": [{"notifier": class path, "kind": kind or null
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from include.alerts.trial import trial_alert, trials
 from include.config.alerts import AlertKind
 from include.config.loader import load_pipeline
 from include.config.model import Pipeline
+from mixpanel_aep.json_output import open_json_output
 
 
 def try_notifiers(pipeline: Pipeline, kinds: Collection[AlertKind]) -> Iterator[dict[str, Any]]:
@@ -38,14 +38,11 @@ def try_notifiers(pipeline: Pipeline, kinds: Collection[AlertKind]) -> Iterator[
 
 def main(arguments: list[str]) -> None:
     """Print the result; all other output is redirected to standard error."""
-    out = os.dup(1)
-    os.dup2(2, 1)
-    # A process of this kind may read connections from the metadata database, which a task may not.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    out = open_json_output()
     path, *kinds = arguments
     found = list(try_notifiers(load_pipeline(Path(path)), cast("list[AlertKind]", kinds)))
-    with os.fdopen(out, "w") as file:
-        json.dump({"deliveries": found}, file)
+    with out:
+        json.dump({"deliveries": found}, out)
 
 
 if __name__ == "__main__":
