@@ -68,7 +68,7 @@
       from_date: `${given.get("from")}T00:00:00Z`,
       to_date: `${given.get("to")}T00:00:00Z`,
       reprocess_behavior: given.get("which"),
-      max_active_runs: 3,
+      max_active_runs: Number(form.dataset.most),
       dag_run_conf: { reprocess: given.get("reprocess") },
     }],
   };
