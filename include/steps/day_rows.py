@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.workspace import Workspace
-from include.xdm.convert.aep_parquet import AepParquetWriter
+from include.xdm.convert.aep_parquet import AepParquetWriter, parquet_reader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,9 +90,8 @@ class DayRows:
 
     def _without_superseded(self, path: Path, file: LakeFile, number: int) -> RowFile:
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
-        source = pq.ParquetFile(path)
+        source = parquet_reader(path)
         if not len(self.superseded):
             return RowFile(path, file.rows, file)
         ids = source.read(columns=["_id"])["_id"]
@@ -118,10 +117,9 @@ class DayRows:
 def rows_among(paths: Iterable[Path], ids: pa.Array) -> Iterator[pa.Table]:
     """Yield the rows of Parquet files whose ``_id`` is in ``ids``, one table per row group that has such rows."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     for path in paths:
-        source = pq.ParquetFile(path)
+        source = parquet_reader(path)
         for number in range(source.num_row_groups):
             found = pc.is_in(source.read_row_group(number, columns=["_id"])["_id"], value_set=ids)
             if pc.any(found).as_py():
@@ -130,9 +128,7 @@ def rows_among(paths: Iterable[Path], ids: pa.Array) -> Iterator[pa.Table]:
 
 def row_groups(paths: Iterable[Path]) -> Iterator[pa.Table]:
     """Yield the rows of Parquet files as Arrow tables, one per row group."""
-    import pyarrow.parquet as pq
-
     for path in paths:
-        source = pq.ParquetFile(path)
+        source = parquet_reader(path)
         for number in range(source.num_row_groups):
             yield source.read_row_group(number)

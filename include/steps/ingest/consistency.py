@@ -23,6 +23,7 @@ from include.lake.manifest import LakeFile, Manifest, digest_of
 from include.mixpanel.event_time import day_start, latest_instant
 from include.plural import counted
 from include.steps.workspace import Workspace
+from include.xdm.convert.aep_parquet import parquet_reader
 
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 _LINES_AT_ONCE = 10_000
@@ -114,11 +115,10 @@ def _rows_and_bounds(path: Path) -> tuple[int, datetime | None, datetime | None]
 def _bounds_in_parquet(path: Path) -> tuple[int, datetime | None, datetime | None]:
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     try:
         # Read the column itself: the statistics depend on the program that wrote the file.
-        column = pq.ParquetFile(path).read(columns=["timestamp"])["timestamp"]
+        column = parquet_reader(path).read(columns=["timestamp"])["timestamp"]
     except (pa.ArrowException, KeyError, OSError):
         return -1, None, None
     if not len(column) or column.null_count or not pa.types.is_timestamp(column.type):

@@ -30,7 +30,7 @@ from include.steps.transform.second_pass import (
 from include.steps.transform.worker import Worker
 from include.steps.transform.worker_processes import WorkerProcess
 from include.steps.workspace import Workspace
-from include.xdm.convert.aep_parquet import open_parquet
+from include.xdm.convert.aep_parquet import open_parquet, parquet_reader
 from include.xdm.convert.column_builder import leaf_of
 from include.xdm.events.event_parser import ENOUGH_EVIDENCE
 from include.xdm.events.line_parser import RejectedEvent, parse_line, quarantine_record
@@ -190,10 +190,9 @@ class EventsFile:
         """Add the rows of a part."""
         import numpy as np
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         source = digests_path(self._job, part.number)
-        with source.open("rb") as file, pq.ParquetFile(part.path) as rows:
+        with source.open("rb") as file, parquet_reader(part.path) as rows:
             for batch in rows.iter_batches(_CHUNK_ROWS, columns=["_id"], use_threads=False):
                 records = np.fromfile(file, EVENT_RECORD, batch.num_rows)
                 columns = [records[name].copy() for name, _ in EVENT_RECORD]

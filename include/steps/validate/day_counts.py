@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.quality.view import Part, RowChunk, View
+from include.xdm.convert.aep_parquet import parquet_reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,22 +22,29 @@ COUNTED = (_TIMESTAMP, _EVENT_TYPE, _ID)
 """The views that are counted."""
 _ID_BYTES = 64
 _WORD_BYTES = 8
+_MOST_KEYS = 4_000_000
+"""The number of ids that are compared in memory at the same time."""
 
 
 class DayCounts:
     """``by_hour`` and ``by_event`` of the added rows, less those that were removed; hours in UTC."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys_path: Path) -> None:
+        """Count rows. ``keys_path``: a file in scratch for eight bytes of each ``_id``."""
         self.by_hour: Counter[str] = Counter()
         self.by_event: Counter[str] = Counter()
         self.span: tuple[int, int] | None = None
         """The first and the last ``timestamp`` of the added rows, in milliseconds since the epoch."""
-        self._ids: list[npt.NDArray[np.uint64]] = []
+        self._keys_path = keys_path
+        self._keys = 0
 
     def add(self, chunk: RowChunk) -> None:
         """Count the rows of a chunk."""
         self._extend_span(self._count(chunk, 1))
-        self._ids.append(_keys(chunk.values_of(_ID).values))
+        keys = _keys(chunk.values_of(_ID).values)
+        with self._keys_path.open("ab") as file:
+            file.write(keys)
+        self._keys += len(keys)
 
     def take_out(self, refused: RowChunk) -> None:
         """Subtract rows that were added before."""
@@ -76,20 +84,36 @@ class DayCounts:
         Eight bytes are stored for each id; only ids that agree in them are compared.
         """
         import numpy as np
-        import pyarrow.parquet as pq
 
-        keys = np.concatenate(self._ids) if self._ids else np.zeros(0, np.uint64)
-        keys.sort()
-        double = np.unique(keys[1:][keys[1:] == keys[:-1]])
+        double = self._double_keys()
         if not len(double):
             return 0
         found: Counter[str] = Counter()
         for path in valid_paths:
-            file = pq.ParquetFile(path)
-            for number in range(file.num_row_groups):
-                ids = RowChunk(file.read_row_group(number, columns=["_id"])).values_of(_ID).values
-                found.update(ids.filter(np.isin(_keys(ids), double)).to_pylist())
+            with parquet_reader(path) as file:
+                for number in range(file.num_row_groups):
+                    ids = RowChunk(file.read_row_group(number, columns=["_id"])).values_of(_ID).values
+                    found.update(ids.filter(np.isin(_keys(ids), double)).to_pylist())
         return sum(count > 1 for count in found.values())
+
+    def _double_keys(self) -> npt.NDArray[np.uint64]:
+        """Return the keys that were added more than once, after reading all keys once for each ``_MOST_KEYS`` of them."""
+        import numpy as np
+
+        parts, found = -(-self._keys // _MOST_KEYS), [np.zeros(0, np.uint64)]
+        for part in range(parts):
+            keys = np.concatenate([block[block % parts == part] for block in self._key_blocks()])
+            keys.sort()
+            found.append(np.unique(keys[1:][keys[1:] == keys[:-1]]))
+        return np.concatenate(found)
+
+    def _key_blocks(self) -> Iterator[npt.NDArray[np.uint64]]:
+        """Yield the added keys in blocks of limited size."""
+        import numpy as np
+
+        with self._keys_path.open("rb") as file:
+            while len(block := np.fromfile(file, np.uint64, _MOST_KEYS // 4)):
+                yield block
 
 
 def every_hour(counted: Mapping[str, int], first: datetime, end: datetime) -> dict[str, int]:

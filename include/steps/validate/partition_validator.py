@@ -30,7 +30,7 @@ from include.steps.validate.invalid_rows import InvalidRows
 from include.steps.validate.row_chunks import row_chunks
 from include.steps.validate.verdict import CheckedRows, Verdict
 from include.steps.workspace import Workspace
-from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form
+from include.xdm.convert.aep_parquet import AEP_FORM, has_aep_form, parquet_reader
 from include.xdm.schema.xdm_schema import XdmSchema
 
 if TYPE_CHECKING:
@@ -63,38 +63,42 @@ class PartitionValidator:
         Raises:
             SchemaError: no row has a field that every event needs.
         """
-        import pyarrow.parquet as pq
-
         if not files:  # an empty day has nothing to check, so Great Expectations is not loaded
             return CheckedRows()
-        sources = [pq.ParquetFile(file.path) for file in files]
-        columns = {path for source in sources for path in leaf_paths(source.schema_arrow)}
+        columns, has_form = set[ColumnPath](), list[bool]()
+        for file in files:  # opened whenever they are read: a large day has hundreds
+            with parquet_reader(file.path) as source:
+                columns |= {*leaf_paths(source.schema_arrow)}
+                has_form.append(has_aep_form(source))
         specs = self.specs(columns)
         self._require_columns(specs, {path[0] for path in columns})
-        counts, mapped = DayCounts(), 0
+        counts, mapped = DayCounts(scratch / "id-keys.bin"), 0
         with _preload_gx():
             screen = Screen(specs)
-            for source in sources:
-                for chunk, views in row_chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
-                    screen.add(chunk, views)
-                    if views.issuperset(COUNTED):
-                        counts.add(chunk)
-                        mapped += chunk.num_rows
+            for file in files:
+                with parquet_reader(file.path) as source:
+                    for chunk, views in row_chunks(source, {*screen.views, *COUNTED}, SCREENED_ROWS):
+                        screen.add(chunk, views)
+                        if views.issuperset(COUNTED):
+                            counts.add(chunk)
+                            mapped += chunk.num_rows
         suspects = screen.failed()
         invalid = InvalidRows(scratch, show_values=self.workspace.pipeline.quality.show_values)
         failed, kept = Counter[int](), list[RowFile]()
-        for number, (source, file) in enumerate(zip(sources, files, strict=True)):
-            failing = _failing_rows(source, specs, suspects)
-            failed.update({spec: len(rows) for spec, rows in failing.items()})
-            refused = {specs[n].reason: rows for n, rows in failing.items() if specs[n].severity != "warning"}
-            target = scratch / f"valid-{number:05}.parquet"
-            kept.append(
-                RowFile(target, invalid.split(source, target, refused, counts), None) if refused else file
-            )
+        for number, file in enumerate(files):
+            with parquet_reader(file.path) as source:
+                failing = _failing_rows(source, specs, suspects)
+                failed.update({spec: len(rows) for spec, rows in failing.items()})
+                refused = {
+                    specs[n].reason: rows for n, rows in failing.items() if specs[n].severity != "warning"
+                }
+                target = scratch / f"valid-{number:05}.parquet"
+                kept.append(
+                    RowFile(target, invalid.split(source, target, refused, counts), None) if refused else file
+                )
         _require_explained(specs, suspects, failed)
-        has_form = all(
-            has_aep_form(source) or left != file
-            for source, file, left in zip(sources, files, kept, strict=True)
+        all_have_form = all(
+            has or left != file for has, file, left in zip(has_form, files, kept, strict=True)
         )
         return CheckedRows(
             mapped=mapped,
@@ -108,7 +112,7 @@ class PartitionValidator:
             double_ids=counts.double_ids(each.path for each in kept if each.rows),
             span=counts.span,
             kept=tuple(kept),
-            form=AEP_FORM if has_form else None,
+            form=AEP_FORM if all_have_form else None,
         )
 
     def judge(self, rows: CheckedRows, history: Sequence[DayEvents], as_exported: DayEvents) -> Verdict:

@@ -49,6 +49,16 @@ def open_parquet(
     )  # fmt: skip
 
 
+def parquet_reader(path: Path) -> pq.ParquetFile:
+    """Open a local Parquet file whose row groups are read one after another.
+
+    Arrow's default, ``pre_buffer``, keeps the columns that were read last in memory until the file is closed.
+    """
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, pre_buffer=False)
+
+
 class AepParquetWriter:
     """A writer of Arrow tables, cast to AEP's form, into one file. ``schema`` is an Arrow schema with all columns."""
 
