@@ -178,6 +178,10 @@ class AirflowSettings(_Section):
             "execution_timeout": timedelta(hours=task.timeout_hours),
             "pool": task.pool,
             "priority_weight": task.priority,
+            # The scheduler examines as many waiting tasks as workers have free slots, the highest weights first, and no
+            # others as soon as one can start. By default the first task of a day has the highest weight: while backfills
+            # wait for the few slots of the exports, later tasks would not start although their pools have free slots.
+            "weight_rule": "upstream",
             **({"queue": queue} if (queue := self.tasks.get(name, TaskSettings()).queue) else {}),
         }
 
