@@ -14,7 +14,7 @@ from include.lake.keys import alert_claim_key, alert_key
 from include.lake.lake import Lake
 from include.lake.records import create_record, read_index
 
-SENDING = timedelta(minutes=20)
+CLAIM_LIFETIME = timedelta(minutes=20)
 """After this time a claim without a result counts as abandoned: longer than the timeout of the task ``alerts``."""
 
 
@@ -62,7 +62,7 @@ def claim(lake: Lake, alert: Alert, recipient: str, now: datetime) -> Claim | No
             return None if was_sent(lake, alert, recipient) else Claim(alert.pipeline, lock, number)
         found, following = _read(lake, key), _read(lake, alert_claim_key(alert.pipeline, lock, number + 1))
         is_last = following is None
-        if is_last and found is not None and found.state == "claimed" and now - found.at < SENDING:
+        if is_last and found is not None and found.state == "claimed" and now - found.at < CLAIM_LIFETIME:
             return None
     raise AssertionError("counting ended")
 
@@ -77,7 +77,7 @@ def release(lake: Lake, claimed: Claim, now: datetime) -> None:
     create_record(lake, key, msgspec.json.encode(_State("failed", now)))
 
 
-def remember(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
+def record_sent(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
     """Record that an alert was sent to a recipient.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from include.lake.keys import KeyKind, read_key
+from include.lake.keys import KeyKind, parse_key
 from include.lake.lake import Lake
 from include.steps.quarantine_records import read_record, reasons_of
 
@@ -34,7 +34,7 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
     """
     rows: list[QuarantinedRow] = []
     for key in keys:
-        found = read_key(key)
+        found = parse_key(key)
         if found is None or found.kind is not KeyKind.QUARANTINE:
             continue
         try:

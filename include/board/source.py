@@ -16,7 +16,7 @@ from include.board.index import BoardIndex, decode_index, first_seen, read_body,
 from include.clock import Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest
-from include.lake.history import History, Source, Target, targets_of
+from include.lake.history import History, Source, Target, targets_of_pipeline
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.mixpanel.export_budget import ExportBudget
@@ -148,7 +148,7 @@ class FactsReader:
     def _find_histories(self) -> list[History]:
         """Return the pipeline's histories. The first has the dataset id of the pipeline file, or is the newest."""
         names = [self._pipeline.name, *filter(None, [self._pipeline.aep.formerly])]
-        targets = [target for name in names for target in targets_of(self.lake, name)]
+        targets = [target for name in names for target in targets_of_pipeline(self.lake, name)]
         # The source only matters where a history is bound, which the board never does.
         found = [History(self.lake, Source("us", 0), target) for target in targets]
         if len(found) > 1:

@@ -13,7 +13,7 @@ from include.errors import ConfigError, WrongProject
 from include.lake.lake import Lake
 from include.lake.lake_checks import check_access, is_public
 from include.lake.lake_id import check_lake_id, read_lake_id
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from include.lake.stores.folder_permissions import require_private
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.export_budget import EXPORTS_AN_HOUR, ExportBudget
@@ -149,7 +149,7 @@ def _signing(lake: Lake) -> str:
         read_lake_id(lake)
         return f"records are signed with the key {next(iter(lake.signing_keys.keys))}"
     return (
-        f"records are not signed, because {SEAL_ENVIRONMENT} is not set: other writers to the lake can have their rows "
+        f"records are not signed, because {SIGNING_KEYS_ENVIRONMENT} is not set: other writers to the lake can have their rows "
         "loaded"
     )
 

@@ -28,10 +28,10 @@ from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.connection_fields import ConnectionFields
 from include.http.request import INTERACTIVE, RetryPolicy
-from include.lake.keys import KeyKind, PartitionKey, read_key
+from include.lake.keys import KeyKind, PartitionKey, parse_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.lake.stores.retry_settings import INTERACTIVE_SECONDS
+from include.lake.stores.retry_settings import INTERACTIVE_RETRY_SECONDS
 from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
@@ -85,7 +85,7 @@ class Project:
     def lake(self) -> Lake:
         """The pipeline's lake."""
         # An interactive command has a separate retry policy.
-        retry_seconds = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
+        retry_seconds = INTERACTIVE_RETRY_SECONDS if self.retry_policy is INTERACTIVE else None
         return Lake(
             self.lake_setting.url,
             find_signing_keys(self.lake_setting, self.airflow),
@@ -158,7 +158,7 @@ class Project:
 
     def exported_days(self, most: int) -> list[date]:
         """Return the newest days with exports in the lake, newest first."""
-        found = map(read_key, self.lake.keys(self.pipeline.name))
+        found = map(parse_key, self.lake.keys(self.pipeline.name))
         days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
         kept = (day for day in sorted(days, reverse=True) if self.newest_export(day) is not None)
         return list(islice(kept, most))

@@ -22,7 +22,7 @@ from include.http.connection_fields import ConnectionFields
 from include.json_types import JsonMapping
 from include.lake.allowed_lakes import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.lake_address import LAKE_ENVIRONMENT, default_lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE, SigningKeys
 
 _VARIABLE = "mixpanel_aep_lake"
 _OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
@@ -50,7 +50,7 @@ def find_lake(pipeline: Pipeline, option: str | None, airflow: Airflow) -> LakeS
         SettingsUnavailable: Airflow, whose variable may name it, could not be read.
     """
     found = _lake_setting(pipeline, option, airflow)
-    require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
+    require_allowed_lake(found.url, from_airflow_variable=found.origin == _OF_VARIABLE)
     return found
 
 
@@ -82,7 +82,9 @@ def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None
         ConfigError: a key is too short, or has another encoding.
         SettingsUnavailable: Airflow, whose variable may hold them, could not be read.
     """
-    keys = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
+    keys = os.environ.get(SIGNING_KEYS_ENVIRONMENT) or os.environ.get(
+        f"AIRFLOW_VAR_{SIGNING_KEYS_VARIABLE.upper()}"
+    )
     if not keys and not lake.is_from_option and airflow.is_here:
         keys = airflow.lake_secret
     return SigningKeys.parse(keys)

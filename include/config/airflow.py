@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from include.config.cron import cron
+from include.config.cron import normalize_cron
 
 LONGEST_HOURS = 20
 """The longest timeout of a task: less than the visibility timeout of deploy/, after which Celery starts a task again."""
@@ -80,7 +80,7 @@ def _after_settling_or_cron(text: str) -> str:
     if text == "after_settling":
         return text
     try:
-        return cron(text)
+        return normalize_cron(text)
     except ValueError as error:
         raise ValueError(f"{error}; or write after_settling or null") from None
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from include.config.shares import share
+from include.config.shares import parse_share
 from include.json_types import JsonObject
 
 AlertKind = Literal[
@@ -72,7 +72,7 @@ class NotifierSettings(BaseModel):
     kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
 
 
-Limit = Annotated[float, BeforeValidator(share)]
+Limit = Annotated[float, BeforeValidator(parse_share)]
 
 
 class Alerts(BaseModel):

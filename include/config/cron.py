@@ -17,7 +17,7 @@ _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def cron(text: str) -> str:
+def normalize_cron(text: str) -> str:
     """Return a cron expression of five fields, with one space between them.
 
     Raises:

@@ -20,10 +20,10 @@ from pydantic import (
 
 from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
-from include.config.cron import cron
+from include.config.cron import normalize_cron
 from include.config.identities import Identities, IdentityPlaceholders
 from include.config.mixpanel_source import ConnectionId, MixpanelSource
-from include.config.shares import share
+from include.config.shares import parse_share
 
 
 class _Section(BaseModel):
@@ -100,8 +100,8 @@ Rule = Literal[
 class Quality(_Section):
     """When a day fails its validation, and the settings of the quality rules that are not in the schema (docs/quality.md)."""
 
-    max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
-    max_removed: Annotated[float, BeforeValidator(share)] = 0.5
+    max_quarantined: Annotated[float, BeforeValidator(parse_share)] = 0.005
+    max_removed: Annotated[float, BeforeValidator(parse_share)] = 0.5
     """The largest share of a day's active rows that a replacement may remove."""
     allow_empty: bool = True
     history_days: int = Field(default=28, ge=0, le=90)
@@ -112,7 +112,7 @@ class Quality(_Section):
 class Verify(_Section):
     """How AEP's data lake is compared with the ledgers."""
 
-    schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
+    schedule: Annotated[str, AfterValidator(normalize_cron)] | None = "0 12 * * 0"
     """A cron expression in the project's time zone. None: runs are triggered only manually."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
     """The time limit for all queries of one run together."""

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 
-def share(value: object) -> float:
+def parse_share(value: object) -> float:
     """Return ``"0.5%"`` or ``0.005`` as a share between 0 and 1.
 
     Raises:

@@ -45,7 +45,7 @@ _SHOWN_KEYWORDS = ("pattern", "format", "multipleOf", "minProperties", "maxPrope
 """Keywords whose value is short enough to be a part of the reason."""
 
 
-def derive(schema: XdmSchema, columns: set[Path], rules: EventRules) -> list[ExpectationSpec]:
+def derive_expectations(schema: XdmSchema, columns: set[Path], rules: EventRules) -> list[ExpectationSpec]:
     """Return the expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
 
     ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array

@@ -49,7 +49,7 @@ class ExpectationInput:
     values: list[object]
 
 
-def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
+def run_suite(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
     """Run one suite on one frame and return, for each input, the positions of the values that fail.
 
     All inputs have the same number of values. Without ``complete`` a failing input has only the position 0.
@@ -57,7 +57,7 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
-    load()
+    load_great_expectations()
     import great_expectations as gx
     import pandas as pd
 
@@ -84,7 +84,7 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
     return found
 
 
-def load() -> None:
+def load_great_expectations() -> None:
     """Import Great Expectations and set it up, once in each process; this takes over a second of processor time."""
     _batch_definition()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-ENOUGH_DAYS = 7
+MIN_HISTORY_DAYS = 7
 """The least number of previous days for expectations on a day's shares."""
 _LEAST_SHARE = 0.01
 _SIGMAS = 3
@@ -81,12 +81,14 @@ def partition_expectations(
     if not allow_empty:
         found.append(_single_value(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
     found.append(_single_value(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
-    if facts.rows and len(history) >= ENOUGH_DAYS and (shares := usual_shares(facts, history)).names:
+    if facts.rows and len(history) >= MIN_HISTORY_DAYS and (shares := usual_shares(facts, history)).names:
         found.append(_share_expectation(shares, severity))
     return found
 
 
-def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[ExpectationSpec, list[Reason]]]:
+def failing_expectations(
+    expectations: Sequence[PartitionExpectation],
+) -> list[tuple[ExpectationSpec, list[Reason]]]:
     """Return the expectations that a partition fails, each with its reasons, as Great Expectations decides.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from include.quality.checks import Check, merged_checks, single_checks
 from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
 from include.quality.expectation_spec import ExpectationSpec
-from include.quality.gx import ExpectationInput, run
+from include.quality.gx import ExpectationInput, run_suite
 from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
 from include.quality.view import RowChunk, View
 
@@ -152,7 +152,7 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
 def _run_checks(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in inputs]
     for numbers in _frames(inputs):
-        for number, failing in zip(numbers, run([inputs[n] for n in numbers], complete), strict=True):
+        for number, failing in zip(numbers, run_suite([inputs[n] for n in numbers], complete), strict=True):
             found[number] = failing
     return found
 

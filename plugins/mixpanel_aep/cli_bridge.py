@@ -31,7 +31,7 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
 
     from include.errors import ConfigError
     from include.lake.lake import default_lake
-    from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE
+    from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE
     from mixpanel_aep.airflow_lookup import read_connection, read_variable
     from mixpanel_aep.lakes import LAKE_VARIABLE, require_shared
 
@@ -48,7 +48,7 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
         connections[conn_id] = {
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "schema", "extra")
         }
-    secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
+    secret = None if os.environ.get(SIGNING_KEYS_ENVIRONMENT) else read_variable(SIGNING_KEYS_VARIABLE)
     return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
 
 

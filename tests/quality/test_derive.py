@@ -11,7 +11,7 @@ import pytest
 from include.quality import derive as derive_module
 from include.quality import event_rules
 from include.quality.constraints import CONSTRAINTS, expected
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.view import Part
 from include.quality.view import Path as Columns
@@ -41,7 +41,7 @@ ALWAYS = {
 
 
 def specs(columns: set[Columns], **fields: Any) -> list[ExpectationSpec]:
-    return derive(schema(**fields), columns, row_rules())
+    return derive_expectations(schema(**fields), columns, row_rules())
 
 
 def named(found: list[ExpectationSpec]) -> set[tuple[str, str]]:
@@ -114,7 +114,9 @@ def test_a_required_inner_field_is_expected_if_the_object_exists() -> None:
 
 
 def test_a_new_required_field_is_expected_at_once() -> None:
-    before, after = (derive(schema(required=names, it=STRING), {IT}, row_rules()) for names in ([], ["it"]))
+    before, after = (
+        derive_expectations(schema(required=names, it=STRING), {IT}, row_rules()) for names in ([], ["it"])
+    )
     assert named(after) - named(before) == {(".".join(IT), "required_inside")}
 
 
