@@ -125,9 +125,9 @@ def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
 def test_an_argument_that_may_hold_a_secret_is_refused_without_its_value(
     kwargs: dict[str, Any], name: str
 ) -> None:
-    with pytest.raises(ValidationError, match="may hold a secret") as refused:
+    with pytest.raises(ValidationError, match="may contain a secret") as refused:
         NotifierSettings.model_validate({"class": "a.B", "kwargs": kwargs})
-    assert refused.value.errors()[0]["msg"].startswith(f"Value error, {name!r} may hold a secret")
+    assert refused.value.errors()[0]["msg"].startswith(f"Value error, {name!r} may contain a secret")
 
 
 @pytest.mark.parametrize(
