@@ -119,8 +119,8 @@ def test_samples_are_judged_before_they_grow_too_large(
     """Return a schema of any width, whose columns hold distinct texts."""
     node = {"type": "string", "pattern": "^[a-z0-9]+$"}
     names = [f"f{n}" for n in range(20)]
-    monkeypatch.setattr(suite_module, "_MOST_BYTES", 100_000)
-    monkeypatch.setattr(suite_module, "_LITTLE_BYTES", 100)
+    monkeypatch.setattr(suite_module, "_MAX_SAMPLES_BYTES", 100_000)
+    monkeypatch.setattr(suite_module, "_SMALL_SAMPLE_BYTES", 100)
     sizes = []
     specs = derive_expectations(
         schema(**dict.fromkeys(names, node)), {(TENANT, "mixpanel", name) for name in names}, row_rules()
