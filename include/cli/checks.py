@@ -25,7 +25,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 
 def _airflow(project: Project) -> str:
-    if not project.airflow.is_here:
+    if not project.airflow.is_configured:
         return "not found on this machine: its version and its pools are not checked"
     if project.lake_setting.is_from_option and project.connections is not None:
         return "not checked, because --lake and --connections replace its settings"

@@ -21,7 +21,12 @@ from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError, Terminal
 
 Function = Callable[..., int | None]
-_OF_PROJECT = {"pipeline": PipelineName, "connections": Connections, "pipelines": Pipelines, "lake": LakeUrl}
+_PROJECT_OPTIONS = {
+    "pipeline": PipelineName,
+    "connections": Connections,
+    "pipelines": Pipelines,
+    "lake": LakeUrl,
+}
 _DEFECT_HINT = "Run the command again with --debug for the traceback, and report it with the command."
 
 
@@ -35,7 +40,7 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
     # typer passes the parameters of the signature that _register builds, each with its own type.
     def command(**arguments: Any) -> None:
         out = Output(arguments.pop("json"))
-        options = {key: arguments.pop(key) for key in _OF_PROJECT}
+        options = {key: arguments.pop(key) for key in _PROJECT_OPTIONS}
 
         def work() -> int | None:
             project = Project.of(**options)
@@ -52,8 +57,8 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
 
         _run_and_exit(work, out, debug=arguments.pop("debug"))
 
-    first = _parameter("pipeline", _OF_PROJECT["pipeline"])
-    rest = [_parameter(key, kind) for key, kind in _OF_PROJECT.items() if key != "pipeline"]
+    first = _parameter("pipeline", _PROJECT_OPTIONS["pipeline"])
+    rest = [_parameter(key, kind) for key, kind in _PROJECT_OPTIONS.items() if key != "pipeline"]
     _register(app, name, function, command, [first], [*rest, _parameter("json", Json)], skip=2)
 
 

@@ -20,7 +20,7 @@ _ANSWER_SECONDS = 120
 _OTHERWISE = "Or set --lake and --connections to Airflow's values."
 
 
-class DeploymentAnswer(TypedDict):
+class DeploymentOutput(TypedDict):
     """The settings of Airflow that tasks need. ``airflow``: its version."""
 
     airflow: str
@@ -28,7 +28,7 @@ class DeploymentAnswer(TypedDict):
     heartbeat_seconds: float
 
 
-class AirflowAnswer(DeploymentAnswer):
+class BridgeOutput(DeploymentOutput):
     """The output of ``mixpanel_aep.cli_bridge``: Airflow's variables, connections (None: not found) and settings."""
 
     lake: str | None
@@ -43,7 +43,7 @@ class Airflow:
     conn_ids: tuple[str, ...]
 
     @property
-    def is_here(self) -> bool:
+    def is_configured(self) -> bool:
         """Whether Airflow is installed and configured: ``airflow.cfg`` or an environment variable ``AIRFLOW__...`` exists."""
         home = Path(os.environ.get("AIRFLOW_HOME") or Path.home() / "airflow")
         configured = (home / "airflow.cfg").is_file() or any(
@@ -74,7 +74,7 @@ class Airflow:
         )
 
     @cached_property
-    def _answer(self) -> AirflowAnswer:
+    def _answer(self) -> BridgeOutput:
         """What Airflow has, read once in a separate process.
 
         Raises:
@@ -94,5 +94,5 @@ class Airflow:
             sentence, hint = answer["error"]
             kind = ConfigError if answer["terminal"] else SettingsUnavailable
             raise kind(sentence, f"{hint} {_OTHERWISE}")
-        read: AirflowAnswer = answer
+        read: BridgeOutput = answer
         return read

@@ -12,7 +12,7 @@ import typer
 from include.config.loader import pipeline_names, pipelines_folder
 from include.errors import ConfigError
 
-MOST = 100_000
+MAX_NUMBER = 100_000
 """The largest number that an option accepts."""
 _LONGEST_REASON = 500
 
@@ -51,7 +51,7 @@ def parse_days(text: str) -> DayRange:
     return days
 
 
-def days_of(days: DayRange | None) -> list[date] | None:
+def days_in_range(days: DayRange | None) -> list[date] | None:
     """Return every day of a range; None without a range."""
     return days_from_to(days.first, days.last, "the range") if days is not None else None
 

@@ -58,7 +58,7 @@ def help_of(words: str, command: TyperCommand) -> str:
     return str(command.get_help(context)).rstrip()
 
 
-def own_help(words: str, command: TyperCommand) -> str:
+def help_without_common_options(words: str, command: TyperCommand) -> str:
     """Return the help of a command without the options that every command of a pipeline has."""
     kept = [line for line, is_common in _lines(help_of(words, command)) if not is_common]
     return "\n".join(kept).removesuffix("\nOptions:").rstrip()
@@ -87,7 +87,10 @@ def exit_code_table() -> str:
 
 def generated() -> str:
     """Return the generated part of the page."""
-    parts = [f"### {words}\n\n```text\n{own_help(words, command)}\n```\n" for words, command in commands()]
+    parts = [
+        f"### {words}\n\n```text\n{help_without_common_options(words, command)}\n```\n"
+        for words, command in commands()
+    ]
     common = f"Every command of a pipeline also has these options:\n\n```text\n{common_help()}\n```\n"
     return f"## Exit codes\n\n{exit_code_table()}\n\n## All commands\n\n{common}\n" + "\n".join(parts)
 

@@ -66,7 +66,7 @@ def _lake_setting(pipeline: Pipeline, option: str | None, airflow: Airflow) -> L
         return LakeSetting(option, _ON_COMMAND_LINE)
     if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
         return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
-    if airflow.is_here and (text := airflow.lake):
+    if airflow.is_configured and (text := airflow.lake):
         return LakeSetting(text, _OF_VARIABLE)
     if os.environ.get(LAKE_ENVIRONMENT):
         return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
@@ -85,7 +85,7 @@ def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None
     keys = os.environ.get(SIGNING_KEYS_ENVIRONMENT) or os.environ.get(
         f"AIRFLOW_VAR_{SIGNING_KEYS_VARIABLE.upper()}"
     )
-    if not keys and not lake.is_from_option and airflow.is_here:
+    if not keys and not lake.is_from_option and airflow.is_configured:
         keys = airflow.lake_secret
     return SigningKeys.parse(keys)
 
@@ -102,7 +102,7 @@ def find_connection(
         SettingsUnavailable: Airflow could not be read.
     """
     found = _from_environment(conn_id)
-    if found is None and option is None and airflow.is_here:
+    if found is None and option is None and airflow.is_configured:
         found = airflow.connection(conn_id)
         if found is None:
             raise ConfigError(

@@ -203,7 +203,7 @@ def test_the_command_line_accepts_no_other_lake_from_a_variable_either(
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
-    airflow: Any = SimpleNamespace(is_here=True, lake="s3://mine/lake")
+    airflow: Any = SimpleNamespace(is_configured=True, lake="s3://mine/lake")
     with pytest.raises(ConfigError, match="not allowed in this deployment"):
         find_lake(PIPELINES["shop"], None, airflow)
     monkeypatch.setenv(LAKES_VARIABLE, "s3://mine")
