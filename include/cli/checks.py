@@ -1,4 +1,4 @@
-"""The checks before the first day is loaded: one function for each, which returns a sentence."""
+"""The checks of the command ``check``: each function checks one subject, and returns a sentence about the result."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _mapping(project: Project) -> str:
 
 
 def _schema(project: Project) -> XdmSchema | None:
-    """Return the schema as runs use it: with Profile's requirements, if the dataset exists."""
+    """Return the schema that runs use, or None if it does not exist. With a dataset, it has Profile's requirements."""
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if dataset is not None:
@@ -219,4 +219,4 @@ CHECKS: Mapping[str, Callable[[Project], str]] = {
     "Profile": _profile,
     "time": check_time,
 }
-"""Every check, by its subject, in the order in which they run. Each raises a ``PipelineError`` that describes the problem."""
+"""The checks by subject, in the order in which they run. A check that fails raises a ``PipelineError``."""

@@ -103,7 +103,7 @@ def test_m16_airflow_masks_a_variable_of_this_name() -> None:
 def test_m16_the_command_line_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     airflow = Airflow(())
     monkeypatch.setattr(Airflow, "is_configured", True)
-    monkeypatch.setattr(Airflow, "_answer", {"lake": None, "lake_secret": ONE, "connections": {}})
+    monkeypatch.setattr(Airflow, "_output", {"lake": None, "lake_secret": ONE, "connections": {}})
     found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
     assert found is not None
     assert list(found.keys) == ids(ONE)
