@@ -21,7 +21,7 @@ from benchmarks.event_days import write_day
 from include.aep.setup import setup_pipeline
 from include.clock import SYSTEM_CLOCK
 from include.config.model import Pipeline
-from include.lake.keys import STEP_FOLDERS, read_key
+from include.lake.keys import STEP_FOLDERS, parse_key
 from include.lake.lake import Lake
 from include.steps.clean import clean
 from include.steps.run_day import DayRun
@@ -95,7 +95,7 @@ def _sizes(lake: Lake) -> Sizes:
     sizes: Counter[str] = Counter()
     exports = []
     for found in lake.objects(""):
-        key = read_key(found.key)
+        key = parse_key(found.key)
         if key is not None and key.is_removable:
             kind = STEP_FOLDERS.get(key.step, key.kind.value)
             exports += [found.bytes] if kind == "raw" else []

@@ -101,7 +101,7 @@ def _validate(
     from include.quality import gx
     from include.steps.validate.step import validate_partition
 
-    gx.load()  # the step imports Great Expectations when it begins
+    gx.load_great_expectations()  # the step imports Great Expectations when it begins
     mapped = environment.workspace.require("transform", str(before))
     return lambda: _of(validate_partition(environment.workspace, mapped))
 

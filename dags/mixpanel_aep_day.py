@@ -6,10 +6,10 @@ is required, and the form of the daily DAG's backfill has no field that a backfi
 
 from __future__ import annotations
 
-from include.version import require_package
+from include.version import require_package_version
 
 # Before the other imports: an older package may lack the names that they import.
-require_package(dags="0.1.0")
+require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
 

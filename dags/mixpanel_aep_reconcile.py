@@ -7,10 +7,10 @@ run left open, and reports which older days have changed.
 
 from __future__ import annotations
 
-from include.version import require_package
+from include.version import require_package_version
 
 # Before the other imports: an older package may not have what they name.
-require_package(dags="0.1.0")
+require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
 

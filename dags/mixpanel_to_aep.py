@@ -6,10 +6,10 @@ run's partition key. Every task can be repeated at any time: finished work is fo
 
 from __future__ import annotations
 
-from include.version import require_package
+from include.version import require_package_version
 
 # Before the other imports: an older package may lack the names that they import.
-require_package(dags="0.1.0")
+require_package_version(dags="0.1.0")
 
 import logging
 from datetime import datetime, timedelta

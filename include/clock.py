@@ -1,4 +1,4 @@
-"""The clock that callers pass in: code of the data plane never reads the system time itself."""
+"""The clock that functions get as an argument instead of reading the system time, so that tests can control it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class Clock:
-    """Wall-clock seconds since the epoch, and a sleep function."""
+    """A source of the current time, with a function that waits. By default, both are those of the operating system."""
 
     seconds: Callable[[], float] = time.time
+    """Returns the current time in seconds since the epoch."""
     sleep: Callable[[float], None] = time.sleep
+    """Waits for a number of seconds."""
 
     def now(self) -> datetime:
-        """Return the current instant, in UTC."""
+        """Return the current time as a ``datetime`` in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
 

@@ -1,4 +1,7 @@
-"""The kind of deployment of this process. It imports no other module of the project, so that all of them can use it."""
+"""Reads from ``MIXPANEL_AEP_ENV`` whether this is a production deployment.
+
+This module imports no other module of the project, so that every module can import it.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ class UnknownEnvironment(ValueError):
 
 
 def is_production(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``; only this function reads the variable.
+    """Return whether ``MIXPANEL_AEP_ENV`` is ``production``. An empty or missing variable means ``development``.
+
+    Args:
+        environment: the environment variables; by default those of this process.
 
     Raises:
-        UnknownEnvironment: it is not ``production``, ``development`` or empty. A misspelt ``production`` would
-            otherwise count as development.
+        UnknownEnvironment: the variable is not ``production``, ``development`` or empty. Otherwise a misspelt
+            ``production`` would count as development.
     """
     value = (os.environ if environment is None else environment).get(ENVIRONMENT_VARIABLE, "")
     if value not in ("", PRODUCTION, DEVELOPMENT):

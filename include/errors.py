@@ -1,39 +1,39 @@
-"""The error classes: each error says what happened, to what, and what to do."""
+"""The error classes of the project. The text of each error says what happened, to what, and what to do."""
 
 from __future__ import annotations
 
 from include.redact import one_line
 
-_LONGEST = 20_000
+_MAX_CHARACTERS = 20_000
 
 
 class PipelineError(Exception):
-    """An error with a sentence that says what happened, to what, and a hint that says what to do.
+    """The base class of all errors. ``sentence`` says what happened, and to what; ``hint`` says what to do.
 
-    A message never contains a secret, a token, a request or response body, or a row's value. It is one line without
-    control characters, whatever names it contains, so that it can neither forge a log line nor control a terminal.
+    Neither text may contain a secret, a token, a request or response body, or a value of a row. Both are reduced to one
+    line without control characters, so that a name in a message can neither forge a log line nor control a terminal.
     """
 
     def __init__(self, sentence: str, hint: str = "") -> None:
-        self.sentence = one_line(sentence, _LONGEST)
-        self.hint = one_line(hint, _LONGEST)
+        self.sentence = one_line(sentence, _MAX_CHARACTERS)
+        self.hint = one_line(hint, _MAX_CHARACTERS)
         super().__init__(f"{self.sentence} {self.hint}".strip())
 
 
 class Terminal(PipelineError):
-    """A retry cannot help: a person has to change something."""
+    """An error that a retry cannot fix: a person has to change something first."""
 
 
 class Transient(PipelineError):
-    """A retry may succeed."""
+    """An error that may be temporary: a retry may succeed."""
 
 
 class Conflict(PipelineError):
-    """Another run works on the same partition, or has already done so."""
+    """Another run changes, or has just changed, the same data."""
 
 
 class Throttled(Transient):
-    """A service, or this project's own budget for it, requires a wait of ``wait_seconds``."""
+    """A service's rate limit, or this project's own budget for the service, requires a wait of ``wait_seconds``."""
 
     def __init__(self, sentence: str, hint: str = "", *, wait_seconds: float) -> None:
         super().__init__(sentence, hint)
@@ -49,19 +49,19 @@ class PartitionNotClosed(Terminal):
 
 
 class WrongClock(Transient):
-    """The worker's clock differs from a service's by more than is safe; another worker's clock may be right."""
+    """This worker's clock differs too much from a service's clock; a retry on another worker may succeed."""
 
 
 class TruncatedExport(Transient):
-    """Mixpanel's response is truncated; no file was published."""
+    """Mixpanel's response to an export request ended too early; nothing of it was published in the lake."""
 
 
 class NotAnExport(Transient):
-    """A response with status 200 does not contain events."""
+    """Mixpanel's response to an export request does not consist of events."""
 
 
 class WrongProject(Terminal):
-    """The credentials, the project and the region do not belong together."""
+    """The service account of the Mixpanel connection has no access to the project in the connection's region."""
 
 
 class CredentialsRejected(Terminal):
@@ -69,15 +69,15 @@ class CredentialsRejected(Terminal):
 
 
 class SchemaError(Terminal):
-    """The XDM schema does not fit the rows that the pipeline sends."""
+    """The XDM schema does not accept the rows that the pipeline would send."""
 
 
 class TooManyQuarantined(Terminal):
-    """More rows were quarantined than the pipeline allows."""
+    """A larger share of a day's rows was quarantined than the pipeline file allows."""
 
 
 class PartitionRefused(Terminal):
-    """The day as a whole does not meet its requirements."""
+    """The day as a whole fails validation, for example because an ``_id`` occurs twice or the day has no events."""
 
 
 class LakeError(Transient):
@@ -85,7 +85,7 @@ class LakeError(Transient):
 
 
 class FilesRemoved(Transient):
-    """The files of a step's output are no longer in the lake, but its manifest is."""
+    """The files of a step's output were removed from the lake; its manifest still exists."""
 
 
 class UnsafeStore(Terminal):
@@ -93,15 +93,15 @@ class UnsafeStore(Terminal):
 
 
 class ForeignObject(Terminal):
-    """An object in the lake was not written by this project, or is not where this project would write it."""
+    """A folder lake contains a symbolic link, or an entry that is neither a file nor a folder, on the path of a key."""
 
 
 class ForeignLake(Terminal):
-    """The lake and the dataset do not belong together."""
+    """The lake's id differs from the id in the dataset's tags: the dataset was loaded through another lake."""
 
 
 class SettingsUnavailable(Transient):
-    """Airflow could not return a variable or connection."""
+    """A variable or connection could not be read from Airflow."""
 
 
 class ScratchError(Transient):
@@ -109,7 +109,7 @@ class ScratchError(Transient):
 
 
 class WorkerFailed(Transient):
-    """A process that a step started ended before its work was done."""
+    """A child process that a step started failed or was killed."""
 
 
 class BadManifest(Terminal):
@@ -117,11 +117,11 @@ class BadManifest(Terminal):
 
 
 class NotADigest(BadManifest, ValueError):
-    """A record names an output by something other than a digest."""
+    """A record in the lake contains a text that should be a digest and is not."""
 
 
 class ForgedRecord(BadManifest):
-    """A record of the lake has no valid signature."""
+    """A record in the lake has no signature or an invalid one."""
 
 
 class BatchFailed(Terminal):
@@ -129,7 +129,7 @@ class BatchFailed(Terminal):
 
 
 class CountMismatch(Terminal):
-    """AEP reports success, but with other counts than the manifest."""
+    """AEP reports a batch as successful, but with other row counts than those in the manifest."""
 
 
 class BatchStuck(Transient):
@@ -141,7 +141,7 @@ class ServiceUnavailable(Transient):
 
 
 class IdentityServiceUnavailable(ServiceUnavailable):
-    """Adobe's identity service returned no usable token."""
+    """Adobe's identity service (IMS) returned no usable access token."""
 
 
 class RequestRefused(Terminal):
@@ -153,7 +153,7 @@ class NotFound(RequestRefused):
 
 
 class PayloadTooLarge(RequestRefused):
-    """A service does not accept that many bytes in one request."""
+    """A service rejected the request because its body is too large."""
 
 
 class AccessDenied(Terminal):
@@ -169,7 +169,7 @@ class AddressRefused(Terminal):
 
 
 class AlreadyExists(Conflict):
-    """The object to be created already exists."""
+    """A service reports that the object to be created already exists."""
 
 
 class DatasetMissing(Terminal):
@@ -177,31 +177,31 @@ class DatasetMissing(Terminal):
 
 
 class ExportTerminatedEarly(TruncatedExport):
-    """Mixpanel's response states that the export ended early."""
+    """Mixpanel's response contains Mixpanel's own message that the export ended early."""
 
 
 class ExportTooLarge(Terminal):
-    """Mixpanel's response is too large: a line, or the decompressed size."""
+    """Mixpanel's response exceeds a limit: the length of a line, or the size after decompression."""
 
 
 class AnotherSource(Terminal):
-    """A dataset contains the events of another Mixpanel project."""
+    """The dataset already contains events of another Mixpanel project."""
 
 
 class AnotherPipeline(Terminal):
-    """Another pipeline, or another installation, loads into the same dataset."""
+    """Another pipeline, or another installation of this project, loads into the same dataset."""
 
 
 class UnknownBatch(Terminal):
-    """AEP has a batch of the partition that is not in the ledger."""
+    """AEP has a batch of the partition that the ledger does not contain."""
 
 
 class OpenBatchElsewhere(Conflict):
-    """Another installation is filling a batch of the same partition."""
+    """Another installation has an unfinished batch of the same partition in AEP."""
 
 
 class BatchUnconfirmed(Transient):
-    """AEP does not confirm a batch's state in the ledger."""
+    """AEP does not confirm what the ledger records about a batch, or reports nothing about the batch."""
 
 
 class LedgerContradicted(Terminal):
@@ -213,16 +213,16 @@ class QueryServiceBusy(Transient):
 
 
 class LakeNotReadable(Terminal):
-    """AEP's data lake cannot be read: permission, licence, login or table are missing."""
+    """AEP's data lake cannot be read: a permission, the licence, the login or the table is missing."""
 
 
 class DaysMissing(Terminal):
-    """Days of a pipeline have been missing in AEP for longer than the pipeline file allows."""
+    """Days of a pipeline have not been in AEP for longer than ``missing_grace_hours`` of the pipeline file allows."""
 
 
 class VerificationFailed(Terminal):
-    """AEP's data lake contradicts the ledger: rows are lost, duplicate or unknown."""
+    """AEP's data lake contradicts the ledger: rows are missing, duplicate or unknown."""
 
 
 class AmendmentRefused(Terminal):
-    """A manual ledger amendment contradicts AEP."""
+    """A ledger record that a person wants to add contradicts AEP; it was not written."""

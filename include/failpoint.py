@@ -1,8 +1,8 @@
-"""Named points at which a test can end or stop the current process, like a crash; inert otherwise.
+"""Named points of the code at which tests can kill or pause the current process, to simulate a crash.
 
-``MIXPANEL_AEP_FAILPOINTS`` contains plans, separated by blanks: ``ledger.created.after:2=exit`` ends the process the
-second time that it passes that point. ``exit`` ends the process without cleanup, like SIGKILL; ``stop`` sends SIGSTOP,
-after which another process must continue it.
+``MIXPANEL_AEP_FAILPOINTS`` contains plans, separated by blanks: ``ledger.created.after:2=exit`` ends the process when
+it reaches that point for the second time. ``exit`` ends the process without cleanup, like SIGKILL. ``stop`` pauses the
+process with SIGSTOP, until another process sends SIGCONT. Without the variable, the points have no effect.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _passed: Counter[str] = Counter()
 
 
 def failpoint(name: str) -> None:
-    """Mark a point of the code. It has no effect unless the environment has a plan for it."""
+    """Kill or pause the process if ``MIXPANEL_AEP_FAILPOINTS`` has a plan for the point ``name``; else do nothing."""
     if (plans := os.environ.get(VARIABLE)) is not None:
-        _reached(name, plans)
+        _execute_plan(name, plans)
 
 
-def _reached(name: str, plans: str) -> None:
+def _execute_plan(name: str, plans: str) -> None:
     _passed[name] += 1
     for plan in plans.split():
         match = _PLAN.fullmatch(plan)

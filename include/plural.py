@@ -1,4 +1,4 @@
-"""Counts with their nouns, for every sentence that people read."""
+"""Formats a number with its noun in the singular or plural, for messages."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ _SIBILANTS = ("s", "x", "ch", "sh")
 
 
 def counted(number: int, thing: str) -> str:
-    """Return a number and its noun, such as ``1 event``, ``5,030 events``, ``2 properties``, ``3 batches``.
+    """Return a number followed by its noun, such as ``1 event``, ``5,030 events``, ``2 properties``, ``3 batches``.
 
     Args:
-        number: how many.
-        thing: the noun in the singular; words before it stay as they are (``late event``).
+        number: the count.
+        thing: the noun in the singular; only its last word is put into the plural (``late event``: ``2 late events``).
     """
     return f"{number:,} {thing if number == 1 else _plural(thing)}"
 

@@ -1,4 +1,4 @@
-"""Removes secrets and control characters from texts that people read."""
+"""Removes secrets and control characters from texts for logs, messages and web pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066
 
 
 def scrub(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return ``text`` without ``secrets`` and without anything that looks like an Authorization header."""
+    """Return ``text`` with ``***`` in place of each secret, and of the credential after the word Bearer or Basic."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _BEARER.sub(lambda match: f"{match.group(1)} {MASK}", text)
 
 
 def one_line(text: str, limit: int = 80) -> str:
-    """Return at most ``limit`` characters of ``text`` on one line, without control characters."""
+    """Return ``text`` on one line: control characters become spaces, and a text over ``limit`` characters is cut."""
     flat = _CONTROL.sub(" ", text).strip()
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

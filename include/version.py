@@ -1,23 +1,26 @@
-"""The version of this package, and the check that the DAG files are not newer."""
+"""The version of this package, and a check that the DAG files are not newer than the package."""
 
 from __future__ import annotations
 
 from include.errors import ConfigError
 
 VERSION = "0.1.0"
-"""The version of the imported code. ``importlib.metadata`` has the installed version, which is stale in editable installs."""
+"""The version of the imported code. In an editable install, the version in ``importlib.metadata`` can be outdated."""
 
 
-def require_package(*, dags: str) -> None:
-    """Refuse DAG files that are newer than this package, because they may use functions that it does not have.
+def require_package_version(*, dags: str) -> None:
+    """Raise an error if the DAG files need a newer version of this package.
 
-    DAG files and package can come from two places, such as a Git bundle and an image. ``dags``: the version of the
-    DAG files. Older DAG files are accepted.
+    DAG files and package can come from two places, such as a Git bundle and an image. DAG files that are older than the
+    package are accepted.
+
+    Args:
+        dags: the version of the DAG files, such as ``0.1.0``.
 
     Raises:
-        ConfigError: naming both versions.
+        ConfigError: the DAG files are newer than the package; they may call functions that the package does not have.
     """
-    if _numbers(dags) > _numbers(VERSION):
+    if _version_numbers(dags) > _version_numbers(VERSION):
         raise ConfigError(
             f"These DAG files have version {dags}, but the installed package mixpanel-aep has the older version "
             f"{VERSION}.",
@@ -26,5 +29,5 @@ def require_package(*, dags: str) -> None:
         )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def _version_numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))

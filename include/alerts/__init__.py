@@ -1,1 +1,1 @@
-"""Alerts: the conditions of a pipeline that need a person, their texts, and the record of sent alerts."""
+"""Alerts about a pipeline: the rules that raise them, their texts, and the records of sent alerts in the lake."""

@@ -1,4 +1,4 @@
-"""An alert: a sentence about what happened, a sentence about what to do, and a link. It contains no values of events."""
+"""The content of an alert: what happened, what to do, and a link. It contains no values of events."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from html import escape
 from include.config.alerts import AlertKind
 from include.redact import one_line
 
-_LONGEST = 1000
-_MOST_NAMED = 10
-_LONGEST_NAME = 60
-# Chat programs read <...> as links and mentions.
+_MAX_CHARACTERS = 1000
+_MAX_NAMES = 10
+_MAX_NAME_CHARACTERS = 60
+# Chat programs interpret <...> as links and mentions.
 _BRACKETS = str.maketrans("<>", "()")
 _HEADLINES: dict[AlertKind, str] = {
     "failed": "failed",
@@ -31,12 +31,19 @@ _HEADLINES: dict[AlertKind, str] = {
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert.
+    """One alert about a pipeline, or about one of its days.
 
-    ``conditions``: what was found, each as a text; an alert is sent if one of them was not sent before for the same
-    kind and partition.
-    ``path``: the page of the board, below Airflow's own address; ``link``: its full address, once it is known.
-    ``is_trial``: a person has requested it to try a notifier.
+    Attributes:
+        kind: the kind of the alert.
+        pipeline: the pipeline's name.
+        partition: the day; None for an alert about the whole pipeline.
+        sentence: what happened.
+        remedy: what to do.
+        conditions: identifies what was found, as texts. The alert is sent if one of them was not sent before for the
+            same kind, pipeline and partition.
+        path: the path of a page in Airflow, relative to Airflow's base URL.
+        link: the full URL of that page; empty until the base URL is known.
+        is_trial: whether a user requested this alert to test a notifier.
     """
 
     kind: AlertKind
@@ -51,33 +58,35 @@ class Alert:
 
     def __post_init__(self) -> None:
         for name in ("sentence", "remedy"):
-            object.__setattr__(self, name, one_line(getattr(self, name), _LONGEST).translate(_BRACKETS))
+            object.__setattr__(
+                self, name, one_line(getattr(self, name), _MAX_CHARACTERS).translate(_BRACKETS)
+            )
 
     def with_base_url(self, base_url: str) -> Alert:
-        """Return a copy of the alert whose link is a full address."""
+        """Return a copy of the alert whose ``link`` is ``base_url`` followed by ``path``."""
         return replace(self, link=f"{base_url.rstrip('/')}/{self.path}")
 
     @property
     def title(self) -> str:
-        """One line, for a subject."""
+        """The alert's headline, for example for the subject of a mail."""
         day = f" {self.partition}" if self.partition else ""
         trial = "test of an alert, " if self.is_trial else ""
         return f"mixpanel-aep {self.pipeline}{day}: {trial}{_HEADLINES[self.kind]}"
 
     @property
     def text(self) -> str:
-        """What happened, what to do, and the link, one a line."""
+        """The alert's body as plain text: what happened, what to do, and the link, each on its own line."""
         return "\n".join(part for part in (self.sentence, self.remedy, self.link) if part)
 
     @property
     def html(self) -> str:
-        """The text as HTML, with everything escaped."""
+        """The alert's body as HTML; all texts are escaped."""
         link = f'<p><a href="{escape(self.link)}">{escape(self.link)}</a></p>' if self.link else ""
         return f"<p>{escape(self.sentence)}</p><p>{escape(self.remedy)}</p>{link}"
 
     @property
     def fields(self) -> dict[str, str]:
-        """The parts of the alert, for JSON."""
+        """The alert as a JSON object, which webhooks send and Jinja templates can use."""
         return {
             "kind": self.kind,
             "pipeline": self.pipeline,
@@ -90,13 +99,16 @@ class Alert:
         }
 
     def digests(self, recipient: str) -> list[str]:
-        """Return 32 hex digits for each condition, which identify it for one recipient."""
+        """Return one digest (32 hex digits) for each condition, which identifies the condition sent to a recipient."""
         of_alert = (self.kind, self.pipeline, str(self.partition or ""), recipient)
         texts = ("\0".join((*of_alert, condition)) for condition in self.conditions)
         return [hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
     def in_backfill(self, occasion: str) -> Alert:
-        """Return a copy of the alert for a whole backfill, so that further days with the same condition send no alert."""
+        """Return a copy of the alert for a whole backfill: only the first of its days with a condition sends an alert.
+
+        ``occasion``: identifies the backfill.
+        """
         return replace(
             self,
             partition=None,
@@ -106,12 +118,12 @@ class Alert:
 
 
 def name_list(names: Iterable[str]) -> str:
-    """Return names as a list for a sentence, shortened after a few names.
+    """Return names separated by commas, for a sentence: at most ten names, then the number of the others.
 
-    Every client that sends events to Mixpanel chooses the names of properties. Only letters, digits and a few marks are
-    kept, so that a name cannot be a mention, a link or markup.
+    Names of properties come from the clients that send events to Mixpanel. Characters other than letters, digits and a
+    few punctuation marks become ``?``, so that a name cannot be a mention, a link or markup in a message.
     """
     found = list(names)
-    shown = [re.sub(r"[^\w .$:/-]", "?", one_line(name, _LONGEST_NAME)) for name in found[:_MOST_NAMED]]
-    more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+    shown = [re.sub(r"[^\w .$:/-]", "?", one_line(name, _MAX_NAME_CHARACTERS)) for name in found[:_MAX_NAMES]]
+    more = f" and {len(found) - _MAX_NAMES} more" if len(found) > _MAX_NAMES else ""
     return ", ".join(shown) + more

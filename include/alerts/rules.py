@@ -1,4 +1,4 @@
-"""The conditions of alerts, decided from the lake's facts about a pipeline. Pure functions."""
+"""The rules that raise alerts. They are pure functions of a pipeline's settings and of facts read from the lake."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from include.plural import counted, is_or_are
 from include.steps.reconcile.audited_day import COMPLETE, Remedy
 
 IN_BACKFILLS: tuple[AlertKind, ...] = ("failed", "quarantine")
-"""What the days of a backfill may raise: for days of the past, "usual", "new" and "late" have no meaning."""
+"""The kinds of alerts that days of a backfill raise. For past days, "usual", "new" and "late" have no meaning."""
 _WEEKS = 4
-_LEAST_WEEKS = 3
-_SOON_DAYS = 7
-_MOST_DAYS_NAMED = 10
+_MIN_WEEKS = 3
+_LAST_WARNING_DAYS = 7
+_MAX_DAYS_NAMED = 10
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The failure of a task: the sentence, the hint and the class of its error."""
+    """The failure of a task: the task's id, the error's sentence and hint, and the name of the error's class."""
 
     task: str
     sentence: str = ""
@@ -36,7 +36,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """The rows of one refreshed day: late rows that were loaded, rows that Mixpanel no longer returns, and active rows."""
+    """The result of the refresh of one day, in rows.
+
+    ``late``: late rows that were loaded. ``vanished``: active rows that Mixpanel no longer returns. ``active``: all
+    active rows of the day.
+    """
 
     day: date
     late: int
@@ -47,7 +51,15 @@ class Refreshed:
 def failed_task_alert(
     pipeline: Pipeline, partition: date | None, failure: Failure, *, dag_id: str, run: str = ""
 ) -> Alert:
-    """Return the alert about a failed task. ``run``: the run's id, if each failed run sends an alert, even for one cause."""
+    """Return the alert about a failed task.
+
+    Args:
+        pipeline: the pipeline.
+        partition: the day that the task processed; None if the task processes no single day.
+        failure: the failure.
+        dag_id: the id of the task's DAG, named in the text if there is no ``partition``.
+        run: the id of the run, if every failed run must send an alert; empty: one alert for the same cause.
+    """
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id
     sentence = failure.sentence or "The task reported no reason; its process may have been terminated."
     remedy = failure.hint or "Open the log of the failed task, then clear it."
@@ -63,7 +75,7 @@ def failed_task_alert(
 
 
 def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
-    """Return the alert about a day that is not in AEP at its deadline. ``state``: the state of the day's run."""
+    """Return the alert about a day that is not in AEP by its deadline. ``state``: that of the day's Airflow run."""
     hours = pipeline.alerts.late_after_hours if pipeline.alerts else None
     return Alert(
         "late",
@@ -77,18 +89,18 @@ def late_day_alert(pipeline: Pipeline, day: date, state: str) -> Alert:
 
 
 def is_loaded(facts: DayFacts | None) -> bool:
-    """Return whether a day is in AEP, or has no events."""
+    """Return whether a day is loaded: it has active batches in AEP, or has no events. False for None."""
     return facts is not None and (bool(facts.batches) or facts.progress == "empty")
 
 
 def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: BoardIndex) -> Iterator[Alert]:
-    """Yield the alerts about a loaded day: its quarantine, volume and new properties.
+    """Yield the alerts about a loaded day: of the kinds ``quarantine``, ``volume`` and ``properties``.
 
-    ``facts``: the day's facts, with the names of its properties. ``index``: the board's index, for earlier days.
+    ``facts``: the day's facts, including the names of its properties. ``index``: the board's index, with earlier days.
     """
     settings = _settings(pipeline)
     counts = facts.counts
-    if facts.trouble:  # its records cannot be read, so its counts are 0
+    if facts.trouble:  # the day's records cannot be read, so its counts are 0
         return
     if settings.max_quarantined is not None and counts.exported:
         quarantined = counts.quarantined / counts.exported
@@ -110,12 +122,15 @@ def loaded_day_alerts(pipeline: Pipeline, day: date, facts: DayFacts, index: Boa
 def _volume(
     pipeline: Pipeline, settings: Alerts, day: date, counts: Counts, index: BoardIndex
 ) -> Iterator[Alert]:
-    """Yield an alert if a day's volume differs from the same weekday of the last four weeks, of which at least three must be known."""
+    """Yield an alert if the number of a day's events differs too much from that of the same weekday in the last weeks.
+
+    The median of the last four weeks counts; at least three of these days must be loaded.
+    """
     if settings.volume_factor is None:
         return
     before = [index.days.get(str(day - timedelta(weeks=number))) for number in range(1, _WEEKS + 1)]
     volumes = [facts.counts.exported for facts in before if is_loaded(facts) and facts is not None]
-    if len(volumes) < _LEAST_WEEKS:
+    if len(volumes) < _MIN_WEEKS:
         return
     usual = median(volumes)
     if counts.exported > usual * settings.volume_factor or counts.exported * settings.volume_factor < usual:
@@ -123,8 +138,8 @@ def _volume(
             "volume",
             pipeline.name,
             day,
-            f"Mixpanel returned {counted(counts.exported, 'event')} for {day} of pipeline {pipeline.name}; usual for this "
-            f"weekday are {usual:,.0f}.",
+            f"Mixpanel returned {counted(counts.exported, 'event')} for {day} of pipeline {pipeline.name}; the usual number "
+            f"for this weekday is {usual:,.0f}.",
             "Check in Mixpanel whether the day has so many events. If a tracking change is the reason, no action is needed.",
             ("volume",),
             _page(pipeline, day),
@@ -134,9 +149,10 @@ def _volume(
 def _properties(
     pipeline: Pipeline, settings: Alerts, day: date, facts: DayFacts, index: BoardIndex
 ) -> Iterator[Alert]:
+    """Yield an alert if a day has properties, or values of a wrong type, that no earlier day has."""
     if not settings.new_properties or not any(known < str(day) for known in index.days):
         return
-    if len(index.properties) >= MOST_PROPERTIES:  # which are new is not known any more
+    if len(index.properties) >= MOST_PROPERTIES:  # the index is full, so new properties cannot be recognized
         return
     new = _first_seen_on(day, facts.properties, index.properties)
     changed = _first_seen_on(day, facts.not_converted, index.not_converted)
@@ -157,11 +173,12 @@ def _properties(
 
 
 def _first_seen_on(day: date, names: Sequence[str], known: Mapping[str, str]) -> list[str]:
+    """Return the names, sorted, that no day before ``day`` has. ``known``: the first day of each name."""
     return sorted(name for name in names if known.get(name, str(day)) >= str(day))
 
 
 def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterator[Alert]:
-    """Yield one alert about all days that the last audit found missing for longer than the grace period."""
+    """Yield one alert about all days that the last audit found missing and whose grace period has ended."""
     complete = {status.value for status in COMPLETE}
     grace = timedelta(hours=pipeline.missing_grace_hours)
     overdue = []
@@ -171,8 +188,8 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
             overdue.append((text, verdict))
     if not overdue:
         return
-    named = "; ".join(f"{text} ({verdict.reason})" for text, verdict in overdue[:_MOST_DAYS_NAMED])
-    more = f"; and {len(overdue) - _MOST_DAYS_NAMED} more" if len(overdue) > _MOST_DAYS_NAMED else ""
+    named = "; ".join(f"{text} ({verdict.reason})" for text, verdict in overdue[:_MAX_DAYS_NAMED])
+    more = f"; and {len(overdue) - _MAX_DAYS_NAMED} more" if len(overdue) > _MAX_DAYS_NAMED else ""
     remedies = dict.fromkeys(
         Remedy[verdict.remedy].value for _, verdict in overdue if verdict.remedy in Remedy.__members__
     )
@@ -191,9 +208,12 @@ def missing_days(pipeline: Pipeline, index: BoardIndex, now: datetime) -> Iterat
 def refreshed_days(
     pipeline: Pipeline, refreshed: Sequence[Refreshed], beyond: Mapping[str, int]
 ) -> Iterator[Alert]:
-    """Yield one alert about the days of a refresh with many late or vanished events.
+    """Yield one alert about all days of a refresh with too many late or vanished events.
 
-    ``beyond``: how many late events each day before the refreshed window has; they are not loaded.
+    Args:
+        pipeline: the pipeline.
+        refreshed: the result of each refreshed day.
+        beyond: the number of late events, by day, for days before the refreshed ones; these events are not loaded.
     """
     settings, parts = _settings(pipeline), []
     for each in refreshed:
@@ -219,31 +239,35 @@ def refreshed_days(
 
 
 def expiring_credentials(pipeline: Pipeline, today: date) -> Iterator[Alert]:
-    """Yield an alert for each credential that expires soon, again in its last week, and again after it has expired."""
+    """Yield an alert for each credential that expires soon or has expired.
+
+    The condition changes in the last week and after the end, so that the alert is sent again.
+    """
     settings = _settings(pipeline)
     for name, last in settings.credentials.items():
         left = (last - today).days
         if left > settings.credentials_days:
             continue
-        stage = "ended" if left < 0 else "last week" if left <= _SOON_DAYS else "soon"
+        stage = "ended" if left < 0 else "last week" if left <= _LAST_WARNING_DAYS else "soon"
         when = f"expired on {last}" if left < 0 else f"expires on {last}, in {counted(left, 'day')}"
         yield Alert(
             "credentials",
             pipeline.name,
             None,
             f"Credential {name_list([name])} of pipeline {pipeline.name} {when}.",
-            "Create a new one, enter it in the Airflow connection, and change the date in the pipeline file.",
+            "Create a new credential, enter it in the Airflow connection, and change the date in the pipeline file.",
             (f"{name}/{last}/{stage}",),
             _page(pipeline, None),
         )
 
 
 def _settings(pipeline: Pipeline) -> Alerts:
-    assert pipeline.alerts is not None  # callers send nothing for pipelines without alerts
+    assert pipeline.alerts is not None  # callers do not evaluate rules for pipelines without alerts
     return pipeline.alerts
 
 
 def _page(pipeline: Pipeline, day: date | None) -> str:
+    """Return the path of the board's page about a day; for None, of that about the pipeline."""
     if day is None:
         return f"mixpanel-aep/board/dag/{pipeline.dag_id}"
     return f"mixpanel-aep/board/day/{pipeline.dag_id}/{day}"

@@ -1,4 +1,4 @@
-"""Records in the lake of the alerts that are being sent and were sent, so that each is sent once to each recipient."""
+"""Records in the lake about alerts that are being sent or were sent, so that each recipient gets each alert once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from include.lake.keys import alert_claim_key, alert_key
 from include.lake.lake import Lake
 from include.lake.records import create_record, read_index
 
-SENDING = timedelta(minutes=20)
-"""After this time a claim without a result counts as abandoned: longer than the timeout of the task ``alerts``."""
+CLAIM_LIFETIME = timedelta(minutes=20)
+"""How long a claim is valid: longer than the timeout of the task ``alerts``. Its process must have ended after that."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of this process to send an alert to a recipient. ``lock``: identifies what is sent, and to whom."""
+    """The right of this process to send an alert to a recipient.
+
+    ``lock``: a digest of the alert's unsent conditions and the recipient. ``number``: the number of the claim's record.
+    """
 
     pipeline: str
     lock: str
@@ -28,14 +31,14 @@ class Claim:
 
 
 class _State(msgspec.Struct):
-    """One record about an alert that is being sent: ``claimed``, or ``failed`` where its notifier failed."""
+    """A record about an alert that is being sent. ``state``: ``claimed``, or ``failed`` if its notifier failed."""
 
     state: str
     at: datetime
 
 
 def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
-    """Return whether all conditions of an alert were sent to a recipient before.
+    """Return whether all conditions of an alert have already been sent to a recipient.
 
     Raises:
         PipelineError: the lake cannot be read.
@@ -44,9 +47,12 @@ def was_sent(lake: Lake, alert: Alert, recipient: str) -> bool:
 
 
 def claim(lake: Lake, alert: Alert, recipient: str, now: datetime) -> Claim | None:
-    """Return the right to send an alert; None if it was sent, or another process is sending it now.
+    """Claim the right to send an alert to a recipient.
 
-    Of several processes with the same alert one gets it, because its record can be created only once.
+    Of several processes with the same alert, one gets the claim, because each record can be created only once.
+
+    Returns:
+        The claim, or None if the alert was already sent or another process is sending it.
 
     Raises:
         PipelineError: the lake cannot be read or written.
@@ -58,17 +64,17 @@ def claim(lake: Lake, alert: Alert, recipient: str, now: datetime) -> Claim | No
     for number in count(1):
         key = alert_claim_key(alert.pipeline, lock, number)
         if create_record(lake, key, msgspec.json.encode(_State("claimed", now))):
-            # Another process may have sent it between the two requests.
+            # Another process may have sent the alert between the two requests.
             return None if was_sent(lake, alert, recipient) else Claim(alert.pipeline, lock, number)
         found, following = _read(lake, key), _read(lake, alert_claim_key(alert.pipeline, lock, number + 1))
         is_last = following is None
-        if is_last and found is not None and found.state == "claimed" and now - found.at < SENDING:
+        if is_last and found is not None and found.state == "claimed" and now - found.at < CLAIM_LIFETIME:
             return None
     raise AssertionError("counting ended")
 
 
 def release(lake: Lake, claimed: Claim, now: datetime) -> None:
-    """Record that an alert was not sent, so that the next process with the same alert sends it at once.
+    """Record that sending a claimed alert failed, so that the next process with the same alert can claim it at once.
 
     Raises:
         PipelineError: the lake cannot be written.
@@ -77,7 +83,7 @@ def release(lake: Lake, claimed: Claim, now: datetime) -> None:
     create_record(lake, key, msgspec.json.encode(_State("failed", now)))
 
 
-def remember(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
+def record_sent(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
     """Record that an alert was sent to a recipient.
 
     Raises:
@@ -89,12 +95,13 @@ def remember(lake: Lake, alert: Alert, recipient: str, now: datetime) -> None:
 
 
 def _unsent(lake: Lake, alert: Alert, recipient: str) -> list[str]:
+    """Return the digests of the alert's conditions that were not sent to the recipient."""
     digests = alert.digests(recipient)
     return [each for each in digests if read_index(lake, alert_key(alert.pipeline, each)) is None]
 
 
 def _read(lake: Lake, key: str) -> _State | None:
-    """Return a record about an alert that is being sent; None where it is missing or unreadable."""
+    """Return the record about an alert that is being sent, or None where it is missing or unreadable."""
     body = read_index(lake, key)
     try:
         return None if body is None else msgspec.json.decode(body, type=_State)

@@ -1,4 +1,4 @@
-"""Test alerts: messages that a person requests to try the notifiers of a pipeline file."""
+"""Test alerts, which a user sends to check the notifiers of a pipeline file."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from include.config.model import Pipeline
 
 
 def trial_alert(pipeline: Pipeline, kind: AlertKind) -> Alert:
-    """Return a test alert of a kind; its title and its text say that it is a test."""
+    """Return an alert of the given kind whose title and text say that it is a test."""
     return Alert(
         kind,
         pipeline.name,
         None,
         f"This is a test of the alerts of pipeline {pipeline.name} (kind {kind}); it reports no event.",
-        "Nothing has to be done.",
+        "No action is needed.",
         ("trial",),
         f"mixpanel-aep/board/dag/{pipeline.dag_id}",
         is_trial=True,
@@ -26,9 +26,14 @@ def trial_alert(pipeline: Pipeline, kind: AlertKind) -> Alert:
 def trials(
     pipeline: Pipeline, kinds: Collection[AlertKind]
 ) -> Iterator[tuple[NotifierSettings, AlertKind | None]]:
-    """Yield each notifier of a pipeline file with each kind to try; None if it sends none of the requested kinds.
+    """Yield the test alerts to send: each notifier of a pipeline file with each kind of alert to test it with.
 
-    ``kinds``: the requested kinds; without any, each notifier is tried once, with the first kind that it sends.
+    Args:
+        pipeline: the pipeline.
+        kinds: the kinds to test. If empty, each notifier is tested with the first kind that it sends.
+
+    Yields:
+        The notifier and the kind; None as the kind if the notifier does not send any of ``kinds``.
     """
     for settings in pipeline.alerts.notifiers if pipeline.alerts else ():
         if not kinds:

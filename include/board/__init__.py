@@ -1,1 +1,1 @@
-"""The data of the board: the state of every day of a pipeline, from small files in the lake. Only the audit writes its index."""
+"""The data of the board (the pages in Airflow that show the state of every day), read from small files in the lake."""

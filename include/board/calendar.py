@@ -1,4 +1,4 @@
-"""The days of a pipeline as months of a calendar, and as points of a chart. Pure functions; templates draw their results."""
+"""Arranges a pipeline's days as months of a calendar, and their numbers as bar charts, for the board's templates."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from include.plural import counted
 
 _SHADES = 5
 _CHART_WIDTH, _CHART_HEIGHT = 720.0, 120.0
-_MOST_BARS = 120
+_MAX_BARS = 120
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One day of a calendar. ``shade``: 1 to 5, by volume; ``column``: 1 for Monday."""
+    """One day of a calendar.
+
+    ``label``: the text of the tooltip. ``shade``: the intensity of the colour, from 1 to 5, by the number of events.
+    ``column``: the day of the week, from 1 for Monday to 7.
+    """
 
     day: date
     state: State
@@ -28,7 +32,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Month:
-    """A month of cells, the first day first."""
+    """One month of a calendar: its title, such as ``June 2026``, and its days in order."""
 
     title: str
     cells: tuple[Cell, ...]
@@ -36,7 +40,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar of a chart, in the units of the chart's view box."""
+    """One bar of a chart, in the units of the SVG's view box, with the text of its tooltip."""
 
     x: float
     y: float
@@ -47,7 +51,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars over time, oldest first. ``top``: the text of the largest value."""
+    """A bar chart over time, the oldest bar first.
+
+    ``top``: the largest value as text. ``first``, ``last``: the first and the last day. ``width``, ``height``: the size
+    of the SVG's view box.
+    """
 
     title: str
     bars: tuple[Bar, ...]
@@ -60,7 +68,15 @@ class Chart:
 
 
 def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
-    """Return the months of some days, newest month first. ``days``: newest first."""
+    """Group days by month, for a calendar.
+
+    Args:
+        days: the days, newest first.
+        most: the largest number of months; None: all.
+
+    Returns:
+        The months, newest first.
+    """
     largest = max((day.volume for day in days), default=0)
     by_month: dict[tuple[int, int], list[Cell]] = {}
     for day in days:
@@ -74,7 +90,7 @@ def months(days: Sequence[Day], most: int | None = None) -> list[Month]:
 
 
 def cell_label(day: Day) -> str:
-    """Return the text of a cell for its tooltip and for screen readers."""
+    """Return the text about a day for tooltips and screen readers: the date, the state and the numbers of events."""
     text = f"{date_words(day.day)}: {day.state.value}"
     if day.facts is None or not day.facts.counts.exported:
         return text
@@ -86,11 +102,11 @@ def cell_label(day: Day) -> str:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One bar of the funnel.
+class FunnelBar:
+    """One bar of the funnel of a day: how many events are left after a step, or how many events a step removed.
 
-    ``kind``: ``whole`` or ``active`` for events that are left; ``taken`` for events that a step removed, drawn at the end
-    of the previous bar; ``none`` for a step that removed no event.
+    ``x`` and ``width`` are percentages of the chart's width. ``kind``: ``whole`` or ``active`` for events that are
+    left; ``taken`` for events that were removed, drawn at the end of the previous bar; ``none`` if none was removed.
     """
 
     name: str
@@ -100,37 +116,49 @@ class Part:
     kind: str
 
 
-def funnel(day: Day) -> list[Part]:
-    """Return the funnel of a day: exported events, the events that each step removed, and active rows."""
+def funnel(day: Day) -> list[FunnelBar]:
+    """Return the funnel of a day: the exported events, the events that each step removed, and the active rows.
+
+    It is empty if the day has no exported events.
+    """
     if day.facts is None or not day.facts.counts.exported:
         return []
     counts = day.facts.counts
     scale = 100.0 / max(counts.exported, counts.active)
     left = counts.exported
-    parts = [Part("Exported by Mixpanel", left, 0, left * scale, "whole")]
+    parts = [FunnelBar("Exported by Mixpanel", left, 0, left * scale, "whole")]
     for name, taken in (("Duplicates removed", counts.duplicates), ("Quarantined", counts.quarantined)):
         left -= taken
-        parts.append(Part(name, taken, left * scale, taken * scale, "taken" if taken else "none"))
+        parts.append(FunnelBar(name, taken, left * scale, taken * scale, "taken" if taken else "none"))
     staged = max(counts.staged, sum(batch.rows for batch in day.facts.batches) + counts.refused)
-    parts.append(Part("Staged for AEP", staged, 0, staged * scale, "whole"))
+    parts.append(FunnelBar("Staged for AEP", staged, 0, staged * scale, "whole"))
     if counts.refused:
         parts.append(
-            Part("Refused by AEP", counts.refused, counts.active * scale, counts.refused * scale, "taken")
+            FunnelBar(
+                "Refused by AEP", counts.refused, counts.active * scale, counts.refused * scale, "taken"
+            )
         )
-    parts.append(Part("Active in AEP", counts.active, 0, counts.active * scale, "active"))
+    parts.append(FunnelBar("Active in AEP", counts.active, 0, counts.active * scale, "active"))
     return parts
 
 
 def chart(
     title: str, values: Sequence[tuple[date, float]], unit: str = "", *, mean: bool = False
 ) -> Chart | None:
-    """Return a chart of some days, oldest first; many days are drawn as weeks or longer spans.
+    """Return a bar chart with at most 120 bars; for more days, a bar stands for several consecutive days.
 
-    ``mean``: a span shows the mean of its days, else their sum. None where there is nothing to draw.
+    Args:
+        title: the title.
+        values: a value for each day, oldest first.
+        unit: the unit of the values, as in :func:`figure`.
+        mean: whether a bar for several days shows the mean of their values; otherwise their sum.
+
+    Returns:
+        The chart, or None if all values are 0.
     """
     if not values or not any(value for _, value in values):
         return None
-    size = -(-len(values) // _MOST_BARS)
+    size = -(-len(values) // _MAX_BARS)
     spans = [values[start : start + size] for start in range(0, len(values), size)]
     totals = [sum(value for _, value in span) / (len(span) if mean else 1) for span in spans]
     top = max(totals)
@@ -146,7 +174,7 @@ def chart(
 
 
 def figure(value: float, unit: str = "") -> str:
-    """Return a number for a person: with thousands separators, bytes as MB or GB, shares in percent."""
+    """Format a number with its unit, such as ``5,030 events``, ``1.2 GB`` (unit ``bytes``), ``0.52 %`` (unit ``%``)."""
     if unit == "bytes":
         for name, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
             if value >= size:

@@ -1,4 +1,4 @@
-"""The state of each day, from the lake's facts, the last audit and Airflow's runs. Pure functions."""
+"""Determines the state of each day of a pipeline from the lake's facts, the last audit and Airflow's runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from include.mixpanel.event_time import settled_at
 
 
 class State(Enum):
-    """The state of a day, as the board names it."""
+    """The state of a day. The values are the words that the board shows."""
 
     ACTIVE = "active"
     QUARANTINE = "quarantine"
@@ -27,19 +27,21 @@ class State(Enum):
     NEVER_RUN = "never run"
     NOT_DUE = "not due"
     UNREAD = "being read"
+    """The day's run has ended, and its ledger was not read since."""
 
 
 COMPLETE = (State.ACTIVE, State.QUARANTINE, State.EMPTY)
 GAPS = (State.FAILED, State.MISSING, State.NEVER_RUN, State.LATE)
+"""The states of days that should be complete and are not."""
 _LATE_STATUSES = ("partly loaded",)
-_LONGEST_SETTLING_DAYS = 13
-"""``settle_hours`` is at most ten days; a day ends up to a day later in another zone."""
+_MAX_SETTLING_DAYS = 13
+"""Older days have settled: ``settle_hours`` is at most ten days, and a day ends up to a day later in another zone."""
 _FAILED_STATUSES = ("failed",)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The reason why a task failed, as the task stored it in XCom."""
+    """Why a task of a run failed, as the task stored it in XCom. ``step``: the id of the task."""
 
     step: str
     sentence: str
@@ -48,7 +50,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of Airflow that is about one day."""
+    """An Airflow run that loads one day. ``kind``: the type of the run, such as ``scheduled`` or ``backfill``."""
 
     dag_id: str
     run_id: str
@@ -68,7 +70,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Day:
-    """One day of a pipeline. ``run``: its newest run."""
+    """One day of a pipeline as the board shows it.
+
+    ``facts``: None if the day has no ledger. ``verdict``: the audit's verdict, if it is not outdated. ``run``: the
+    newest run of the day. ``settled``: when the day settles; None for a day that has settled long ago.
+    """
 
     day: date
     state: State
@@ -79,12 +85,19 @@ class Day:
 
     @property
     def volume(self) -> int:
-        """The number of exported events of the day; 0 if it is unknown."""
+        """The number of exported events of the day; 0 if the day has no ledger."""
         return self.facts.counts.exported if self.facts else 0
 
 
 def all_days(pipeline: Pipeline, facts: PipelineFacts, runs: Mapping[date, Run], now: datetime) -> list[Day]:
-    """Return every day from the pipeline's first to yesterday (or its last), newest first."""
+    """Return every day of a pipeline up to yesterday or its ``end_date``, with its state, newest first.
+
+    Args:
+        pipeline: the pipeline.
+        facts: the facts read from the lake.
+        runs: the newest Airflow run of each day.
+        now: the current time.
+    """
     last = last_day(pipeline, now)
     count = (last - pipeline.start_date).days + 1
     days = (last - timedelta(days=number) for number in range(max(0, count)))
@@ -92,7 +105,7 @@ def all_days(pipeline: Pipeline, facts: PipelineFacts, runs: Mapping[date, Run],
 
 
 def last_day(pipeline: Pipeline, now: datetime) -> date:
-    """Return yesterday in the project's time zone, or the pipeline's last day if that is earlier."""
+    """Return yesterday in the project's time zone, or the pipeline's ``end_date`` if that is earlier."""
     yesterday = now.astimezone(pipeline.mixpanel.day_zone).date() - timedelta(days=1)
     return min(yesterday, pipeline.end_date) if pipeline.end_date else yesterday
 
@@ -101,34 +114,43 @@ def one_day(
     pipeline: Pipeline,
     facts: PipelineFacts,
     day: date,
-    of_day: DayFacts | None,
+    day_facts: DayFacts | None,
     run: Run | None,
     now: datetime,
 ) -> Day:
-    """Return one day with its state. ``of_day``: the day's facts; None where it has no ledger."""
-    # Older days have settled; computing the instant for years of days would take longer than everything else.
-    is_recent = (now.date() - day).days <= _LONGEST_SETTLING_DAYS
+    """Return one day with its state.
+
+    Args:
+        pipeline: the pipeline.
+        facts: the facts about all days, with the last audit.
+        day: the day.
+        day_facts: the facts about this day; None if it has no ledger.
+        run: the newest Airflow run of the day; None if it has none.
+        now: the current time.
+    """
+    # For years of days, computing the time at which each one settled would take longer than everything else.
+    is_recent = (now.date() - day).days <= _MAX_SETTLING_DAYS
     settled = settled_at(day, pipeline.mixpanel, pipeline.settle_hours) if is_recent else None
-    run = _unless_replaced(run, of_day)
-    verdict = _verdict(facts, day, of_day)
+    run = _unless_replaced(run, day_facts)
+    verdict = _verdict(facts, day, day_facts)
     state = _state(
-        of_day, verdict, run, is_unread=day in facts.unread, is_due=settled is None or settled <= now
+        day_facts, verdict, run, is_unread=day in facts.unread, is_due=settled is None or settled <= now
     )
-    return Day(day, state, of_day, verdict, run, settled)
+    return Day(day, state, day_facts, verdict, run, settled)
 
 
 def _unless_replaced(run: Run | None, facts: DayFacts | None) -> Run | None:
-    """Return the run, or None if it failed before the ledger's newest record: a later run replaced it."""
+    """Return the run, or None if it failed before the ledger's newest record was written, by another run."""
     if run is None or run.state != "failed" or run.ended is None or facts is None or not facts.at:
         return run
     return run if run.ended >= datetime.fromisoformat(facts.at) else None
 
 
-def _verdict(facts: PipelineFacts, day: date, of_day: DayFacts | None) -> Verdict | None:
-    """Return the audit's verdict, as long as the day's ledger has not changed since."""
+def _verdict(facts: PipelineFacts, day: date, day_facts: DayFacts | None) -> Verdict | None:
+    """Return the last audit's verdict on a day, or None if it has none or the day's ledger has changed since."""
     verdict = facts.index.verdicts.get(str(day))
     known = facts.index.days.get(str(day))
-    if verdict is None or (of_day is not None and (known is None or of_day.number > known.number)):
+    if verdict is None or (day_facts is not None and (known is None or day_facts.number > known.number)):
         return None
     return verdict
 
@@ -155,6 +177,7 @@ def _state(
 
 
 def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
+    """Return the state that follows from the day's ledger alone. ``is_failed``: whether the day's newest run failed."""
     if facts.progress == "unreadable":
         return State.MISSING
     if facts.batches:
@@ -167,7 +190,7 @@ def _by_ledger(facts: DayFacts, *, is_failed: bool) -> State:
 
 
 def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
-    """Return for each day the run to show: a queued or running one, otherwise the newest. ``runs``: oldest first."""
+    """Return the run to show for each day: a queued or running one, otherwise the newest. ``runs``: oldest first."""
     found: dict[date, Run] = {}
     for run in runs:
         other = found.get(run.day)
@@ -177,7 +200,10 @@ def newest_runs(runs: Iterable[Run]) -> dict[date, Run]:
 
 
 def gaps(days: Sequence[Day]) -> list[tuple[date, date, State]]:
-    """Return the spans of days that should be complete and are not, newest first: first day, last day, state."""
+    """Return the spans of consecutive days in one of the states ``GAPS``, newest first.
+
+    ``days``: newest first. Each span is a tuple of its first day, its last day and the state.
+    """
     found: list[tuple[date, date, State]] = []
     for day in days:
         if day.state not in GAPS:

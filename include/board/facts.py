@@ -1,4 +1,4 @@
-"""The lake's facts about one day: its ledger, and the counts in the manifests behind the newest load."""
+"""Reads the facts about one day from the lake: its ledger, and the counts in the manifests of its newest load."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from include.lake.manifests import lineage
 from include.steps.history.day_states import Progress, progress_of
 from include.steps.quarantine_records import REFUSED, refused_files
 
-_MOST_REASONS = 5
+_MAX_REASONS = 5
 
 
 class BatchFacts(msgspec.Struct, frozen=True):
-    """One batch that the ledger calls active. ``late``: it was loaded in addition to an earlier one."""
+    """One batch that is active according to the ledger.
+
+    ``at``: when it became active, in ISO 8601. ``run``: the run that loaded it. ``late``: whether it was loaded in
+    addition to an earlier batch of the day.
+    """
 
     id: str
     rows: int
@@ -30,9 +34,11 @@ class BatchFacts(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """The events of a day by their outcome: ``exported = duplicates + quarantined + valid``.
+    """The number of a day's events by their outcome; ``exported`` is the sum of ``duplicates, quarantined, valid``.
 
-    ``exported`` includes lines that are not events. ``refused`` rows are valid, but not active.
+    ``exported`` and ``quarantined`` include lines that are not events. ``active``: rows in active batches, of which
+    ``late`` were loaded in addition to an earlier batch. ``changed``, ``vanished``: what the newest load compared with
+    the active rows.
     """
 
     exported: int = 0
@@ -44,48 +50,61 @@ class Counts(msgspec.Struct, frozen=True):
     changed: int = 0
     vanished: int = 0
     staged: int = 0
-    """Rows of the newest load, active or not."""
+    """Rows that the newest load staged for AEP, whether they are active or not."""
     refused: int = 0
-    """Rows that AEP refused while it ingested others of their batch: in quarantine, and in no active batch."""
+    """Valid rows that AEP refused while it ingested other rows of their batch; they are in quarantine, not active."""
 
     @property
     def not_sent(self) -> int:
-        """The number of events in quarantine."""
+        """The number of events in quarantine, including those that AEP refused."""
         return self.quarantined + self.refused
 
 
 class DayFacts(msgspec.Struct, frozen=True):
-    """A day as its ledger and its manifests describe it. ``number``: the number of the ledger's newest record."""
+    """The facts about one day from its ledger and its manifests."""
 
     number: int
+    """The number of the ledger's newest record; 0 without a ledger."""
     at: str
-    """When the newest record was written, ISO 8601."""
+    """When the newest record was written, in ISO 8601."""
     progress: Progress = "none"
+    """How far the newest load is."""
     trouble: str = ""
+    """Why the ledger or a manifest cannot be read; empty if they can."""
     counts: Counts = Counts()
     batches: tuple[BatchFacts, ...] = ()
+    """The active batches."""
     reasons: dict[str, int] = {}
-    """The most frequent reasons for quarantine, each with its number of events."""
+    """The five most frequent reasons for quarantine, each with its number of events."""
     quarantine: tuple[str, ...] = ()
     """The keys of the quarantine files of the newest load."""
     report: str = ""
+    """The key of the quality report."""
     exported_at: str = ""
+    """When the export of the newest load was finished, in ISO 8601."""
     first_active_at: str = ""
+    """When the first batch of the day became active, or the day was found empty, in ISO 8601."""
     schema_version: str = ""
     bytes_raw: int = 0
+    """The size of the export's files."""
     bytes_made: int = 0
     """The size of the files that transform, validate and stage wrote for the newest load; each file counts once."""
     properties: tuple[str, ...] = ()
-    """Names of properties without a mapping. Only of facts that were just read; the index keeps each name once."""
+    """The names of the properties without a mapping. Empty in the index, which stores each name once for all days."""
     not_converted: tuple[str, ...] = ()
-    """Columns with values of another type than the column's, which were set to null; kept as ``properties`` are."""
+    """The columns in which values were set to null because they have another type. Empty in the index as well."""
 
 
 def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
-    """Return the facts of a day, or None if the day has no ledger. This reads about seven small objects.
+    """Read the facts about a day from the lake: about seven small objects. Return None if the day has no ledger.
+
+    Args:
+        history: the history of the pipeline's dataset.
+        pipeline: the pipeline's name.
+        day: the day.
 
     Raises:
-        BadManifest: the ledger or a manifest cannot be read.
+        BadManifest: the ledger or a manifest is invalid.
         LakeError: the lake cannot be read.
     """
     records = history.ledger(day).records()
@@ -113,10 +132,10 @@ def read_facts(history: History, pipeline: str, day: date) -> DayFacts | None:
         counts=_counts(chain, batches, refused_rows(records)),
         batches=batches,
         reasons=_reasons(chain, refused_rows(records)),
-        quarantine=(*_quarantine(chain), *refused_files(PartitionKey(pipeline, day), records)),
+        quarantine=(*_quarantine_keys(chain), *refused_files(PartitionKey(pipeline, day), records)),
         report=str(chain["validate"].details.get("report", "")) if "validate" in chain else "",
         exported_at=export.created_at if export else "",
-        first_active_at=_first_active(records),
+        first_active_at=_first_active_at(records),
         schema_version=str(mapped.details.get("schema_version", "")) if mapped else "",
         bytes_raw=sum(file.bytes for file in export.files) if export else 0,
         bytes_made=sum({file.key: file.bytes for manifest in made for file in manifest.files}.values()),
@@ -152,13 +171,13 @@ def _reasons(chain: Mapping[StepName, Manifest], refused: int) -> dict[str, int]
             found[REASONS.get(name, name)] = count
     if "validate" in chain:
         found |= chain["validate"].details.get("reasons", {})
-    return dict(sorted(found.items(), key=lambda item: -item[1])[:_MOST_REASONS])
+    return dict(sorted(found.items(), key=lambda item: -item[1])[:_MAX_REASONS])
 
 
-def _quarantine(chain: Mapping[StepName, Manifest]) -> tuple[str, ...]:
+def _quarantine_keys(chain: Mapping[StepName, Manifest]) -> tuple[str, ...]:
     named = (chain[step].details.get("quarantine") for step in ("transform", "validate") if step in chain)
     return tuple(str(file["key"]) for file in named if file)
 
 
-def _first_active(records: list[LedgerRecord]) -> str:
+def _first_active_at(records: list[LedgerRecord]) -> str:
     return next((record.at for record in records if record.kind in ("active", "empty")), "")

@@ -1,4 +1,4 @@
-"""Rewrites hints for the board, which shows days: the steps write hints for Airflow's tasks."""
+"""Rewrites the hints of errors for the board: they tell a user to clear tasks, but the board shows days, not tasks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 _STEP = r"(?:export|transform|validate|stage|ingest)"
 _RULES = [
-    # A run of a day repeats what is necessary from the first step on.
+    # Running the day again repeats all steps whose work is not finished.
     (re.compile(pattern), text)
     for pattern, text in (
         (r"Clear the task \w+ of this run and those after it", "Run the day again"),

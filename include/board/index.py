@@ -1,6 +1,7 @@
-"""The board's index: the facts of every day of a history, and the last audit, in one file that can be rebuilt at any time.
+"""The board's index: one file in the lake with the facts about every day of a history, and with the last audit.
 
-The audit writes it. Readers get all days with one read; a day whose run ended after ``listed_at`` is read from its ledger.
+The audit writes the file, which can be rebuilt at any time. So the board gets all days with one read. It reads the
+ledger only of days whose run ended after the index was written.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from include.steps.reconcile.audit import Audit
 
 log = logging.getLogger(__name__)
 _VERSION = 2
-"""Version 1 did not have the rows that AEP has refused."""
+"""The version of the index. Version 1 has no counts of rows that AEP refused."""
 _RECORD = re.compile(r"/(\d{4}-\d{2}-\d{2})/(\d{6,})\.json\Z")
 MOST_PROPERTIES = 2000
-"""The most property names, and column names, that the index keeps."""
+"""The largest number of property names, and of column names, in the index."""
 NAME = "board"
-"""The index is ``_histories/<target>/board.json``."""
+"""The name of the index in the history's folder: ``_histories/<target>/board.json``."""
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The audit's verdict on a day that is incomplete, or that was loaded with other settings than the current ones."""
+    """The last audit's result for a day that is incomplete, or that was loaded with other settings than the current.
+
+    ``status``: the value of the audit's status. ``remedy``: the name of a ``Remedy``. ``outdated``: the settings that
+    have changed, such as ``mapping``.
+    """
 
     status: str
     reason: str
@@ -38,37 +43,37 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class BoardIndex(msgspec.Struct, frozen=True):
-    """The facts of every day of a history, and the results of the last audit.
-
-    ``listed_at``: the time up to which the index is complete. ``audited_at``: the time of the last audit; empty before
-    the first one. Both are ISO 8601 texts.
-    """
+    """The content of the index. Days are keys of the form ``YYYY-MM-DD``."""
 
     version: int = _VERSION
     listed_at: str = ""
+    """The time up to which the index contains all records of the ledgers, in ISO 8601; empty for an empty index."""
     audited_at: str = ""
+    """The time of the last audit, in ISO 8601; empty before the first audit."""
     days: dict[str, DayFacts] = {}
+    """The facts about each day that has a ledger."""
     verdicts: dict[str, Verdict] = {}
+    """The audit's result for each day that is incomplete or outdated."""
     statuses: dict[str, str] = {}
-    """AEP's own status of each batch, at the last audit."""
+    """The status of each batch in AEP at the time of the last audit, by batch id."""
     properties: dict[str, str] = {}
-    """Properties without a mapping, each with the first day on which it was seen."""
+    """The properties without a mapping, each with the first day that has it."""
     not_converted: dict[str, str] = {}
-    """Columns with values of another type, each with the first day on which one was seen."""
+    """The columns in which values were set to null because of their type, each with the first such day."""
 
 
 def read_board_index(history: History) -> BoardIndex:
-    """Read the index from the lake; return an empty one if it is missing or of another version. This costs one read."""
+    """Read the index from the lake; return an empty index if it is missing, damaged or of another version."""
     return decode_index(read_body(history))
 
 
 def read_body(history: History) -> bytes:
-    """Return the bytes of the index in the lake; empty if the index is missing."""
+    """Return the JSON of the index in the lake; empty if it is missing or has no valid signature."""
     return read_index(history.lake, history.key(NAME)) or b""
 
 
 def decode_index(body: bytes) -> BoardIndex:
-    """Parse the bytes of an index; return an empty index for missing bytes or another version."""
+    """Parse the JSON of an index; return an empty index if it is empty, damaged or of another version."""
     try:
         index = msgspec.json.decode(body or b"{}", type=BoardIndex)
     except msgspec.MsgspecError:
@@ -77,14 +82,23 @@ def decode_index(body: bytes) -> BoardIndex:
 
 
 def write_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Write the index after an audit, and return it."""
+    """Build the index from an audit (:func:`make_board_index`), write it to the lake, and return it."""
     index = make_board_index(history, pipeline, audit, now)
     replace_index(history.lake, history.key(NAME), msgspec.json.encode(index))
     return index
 
 
 def make_board_index(history: History, pipeline: str, audit: Audit, now: datetime) -> BoardIndex:
-    """Return the index after an audit. This lists the ledgers once, and reads only days that have changed."""
+    """Build the index from an audit and the ledgers.
+
+    The ledgers are listed once. Only days whose ledger has changed since the existing index was written are read.
+
+    Args:
+        history: the history of the pipeline's dataset.
+        pipeline: the pipeline's name.
+        audit: the result of the audit.
+        now: the current time.
+    """
     known = read_board_index(history)
     numbers: dict[str, int] = {}
     for found in map(_RECORD.search, history.lake.keys(history.ledgers)):
@@ -117,7 +131,10 @@ def make_board_index(history: History, pipeline: str, audit: Audit, now: datetim
 
 
 def read_or_explain(history: History, pipeline: str, day: date, number: int = 0) -> DayFacts:
-    """Return the facts of a day; if its ledger or a manifest cannot be read, return facts that contain the reason."""
+    """Read the facts about a day; if its ledger or a manifest is invalid, return facts with the reason in ``trouble``.
+
+    ``number``: the number of the ledger's newest record, for the second case. A day without a ledger has the number 0.
+    """
     try:
         return read_facts(history, pipeline, day) or DayFacts(0, "")
     except BadManifest as error:
@@ -125,7 +142,12 @@ def read_or_explain(history: History, pipeline: str, day: date, number: int = 0)
 
 
 def first_seen(known: Mapping[str, str], days: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Return each name with the first day that contains it, for at most ``MOST_PROPERTIES`` names. ``days``: names by day."""
+    """Return the first day that has each name, for at most ``MOST_PROPERTIES`` names.
+
+    Args:
+        known: the first day of names that were found before.
+        days: the names of each day.
+    """
     found = dict(known)
     for day, names in sorted(days.items()):
         for name in names:

@@ -1,4 +1,4 @@
-"""The first rows of a day's quarantine; every value is hidden unless the caller sets ``show_values``."""
+"""Reads the first events of a day's quarantine files. Their values are hidden unless the caller requests them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from include.lake.keys import KeyKind, read_key
+from include.lake.keys import KeyKind, parse_key
 from include.lake.lake import Lake
 from include.steps.quarantine_records import read_record, reasons_of
 
-_MOST_BYTES = 4 * 1024 * 1024
-_LONGEST_VALUE = 300
+_MAX_BYTES = 4 * 1024 * 1024
+_MAX_VALUE_CHARACTERS = 300
 HIDDEN = "•••"
+"""The text in place of a hidden value."""
 
 
 @dataclass(frozen=True)
 class QuarantinedRow:
-    """A quarantined event: the step that rejected it, the reason, and its fields with values or ``HIDDEN``."""
+    """A quarantined event: the step that refused it, the reasons, and its fields as pairs of a name and a value."""
 
     step: str
     reasons: tuple[str, ...]
@@ -27,14 +28,20 @@ class QuarantinedRow:
 
 
 def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool) -> list[QuarantinedRow]:
-    """Return the first rows of quarantine files; files that a cleaning has removed are skipped.
+    """Read the first events of quarantine files.
+
+    Args:
+        lake: the lake.
+        keys: the keys of the files; a file that was removed is skipped.
+        most: the largest number of events to return.
+        show_values: whether to return values; otherwise ``HIDDEN`` replaces each value.
 
     Raises:
         LakeError: the lake cannot be read.
     """
     rows: list[QuarantinedRow] = []
     for key in keys:
-        found = read_key(key)
+        found = parse_key(key)
         if found is None or found.kind is not KeyKind.QUARANTINE:
             continue
         try:
@@ -42,29 +49,33 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
                 if len(rows) >= most:
                     return rows
                 rows.append(_row(line, show_values=show_values))
-        except zlib.error:  # the rest of the file is damaged
+        except zlib.error:  # the rest of the file is damaged; an event without fields shows this
             rows.append(_row(b"", show_values=show_values))
     return rows
 
 
 def _lines(lake: Lake, key: str) -> Iterator[bytes]:
-    """Yield the lines in the first megabytes of a gzip file."""
+    """Yield the lines in the first four megabytes of the decompressed content of a gzip file.
+
+    Raises:
+        zlib.error: the file is damaged or truncated.
+    """
     rest, size = b"", 0
     with lake.opened(key) as opened:
         if opened is None:
             return
         decoder, is_within = zlib.decompressobj(wbits=31), False
         for chunk in opened.chunks:
-            while chunk and size < _MOST_BYTES:
-                text = decoder.decompress(chunk, _MOST_BYTES)
+            while chunk and size < _MAX_BYTES:
+                text = decoder.decompress(chunk, _MAX_BYTES)
                 is_within = not decoder.eof
                 chunk = decoder.unconsumed_tail
-                if decoder.eof:  # files are appended to: one gzip member follows the other
+                if decoder.eof:  # a file can consist of several gzip members, one after the other
                     chunk, decoder = decoder.unused_data, zlib.decompressobj(wbits=31)
                 size += len(text)
                 *lines, rest = (rest + text).split(b"\n")
                 yield from (line for line in lines if line)
-            if size >= _MOST_BYTES:
+            if size >= _MAX_BYTES:
                 return
         if is_within or rest:
             raise zlib.error("the file ends too early")
@@ -73,13 +84,14 @@ def _lines(lake: Lake, key: str) -> Iterator[bytes]:
 def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
     record = read_record(line)
     body = {key: value for key, value in record.items() if key not in ("step", "reasons", "reason")}
-    with suppress(ValueError, TypeError):  # a line that is not JSON is shown as it is
+    with suppress(ValueError, TypeError):  # a line that is not JSON is shown as text
         body["raw"] = json.loads(body["raw"]) if "raw" in body else None
     fields = tuple((name, _display_text(value) if show_values else HIDDEN) for name, value in _flat(body))
     return QuarantinedRow(str(record.get("step", "")), reasons_of(record), fields)
 
 
 def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the members of nested JSON objects, each with its path as ``outer.inner``; nulls are left out."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
@@ -89,4 +101,4 @@ def _flat(value: object, name: str = "") -> Iterator[tuple[str, object]]:
 
 def _display_text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""The board's sentences about a day: its state, the cause, who has to act, and what to do. Pure functions."""
+"""Builds the sentences about a day on the board: its state, the cause, who has to act, and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from include.config.model import Pipeline
 from include.plural import counted, is_or_are
 from include.steps.reconcile.audited_day import Remedy
 
-ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "Nobody has to act."
+ENGINEER, ADOBE, NOBODY = "The pipeline's engineer has to act.", "Adobe has to act.", "No action is needed."
 IF_IT_MATTERS = "The pipeline's engineer has to act if these events matter."
 
 _NEVER_RUN = "No run was started."
@@ -19,7 +19,11 @@ _NEVER_RUN = "No run was started."
 
 @dataclass(frozen=True)
 class Advice:
-    """``why``: the cause; ``who`` has to act, as a sentence; ``what`` to do; ``form``: the form of the board that does it, if any."""
+    """What to do about the state of a day.
+
+    ``why``: the cause. ``who``: a sentence that says who has to act. ``what``: what to do. ``form``: the name of the
+    form on the board that does it; empty if there is none.
+    """
 
     why: str = ""
     who: str = NOBODY
@@ -28,12 +32,15 @@ class Advice:
 
 
 def date_words(day: date) -> str:
-    """Return a date as ``29 June 2026``."""
+    """Format a date as ``29 June 2026``."""
     return f"{day.day} {day:%B %Y}"
 
 
 def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
-    """Return the name of a day for the headline: "yesterday" or the date, with the time zone."""
+    """Return the subject of the headline about a day, such as ``Yesterday (29 June 2026, Europe/Berlin)``.
+
+    ``last``: the last day of the pipeline. ``yesterday``: yesterday in the project's time zone.
+    """
     zone = pipeline.mixpanel.day_zone.key
     named = f"{date_words(day)}, {zone}"
     if day == yesterday:
@@ -42,7 +49,7 @@ def day_name(pipeline: Pipeline, day: date, last: date, yesterday: date) -> str:
 
 
 def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
-    """Return a sentence about the state of a day, with its numbers of events."""
+    """Describe the state of a day, with its numbers of events, in a text that follows the day's name and a colon."""
     counts = day.facts.counts if day.facts else None
     match day.state:
         case State.ACTIVE | State.QUARANTINE if counts:
@@ -72,14 +79,14 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
         case State.NEVER_RUN:
             return "not in AEP: no run has loaded it."
         case State.UNREAD:
-            return "its ledger is being read; reload in a moment."
+            return "its ledger is being read; reload the page in a moment."
     return "not in AEP, although it should be."
 
 
 def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each state
-    """Return the cause of a day's state, and what to do about it."""
+    """Return the cause of a day's state, and what to do about it; all texts are empty if there is nothing to say."""
     if day.state is State.RUNNING:
-        return Advice("A run is at work.", what="Wait until it has ended.")
+        return Advice("A run is loading the day.", what="Wait until it has ended.")
     if day.state is State.NOT_DUE or day.state is State.UNREAD:
         return Advice()
     if day.verdict is not None and day.verdict.remedy != "NONE":
@@ -105,6 +112,7 @@ def advice(day: Day) -> Advice:  # noqa: PLR0911  a piece of advice for each sta
 
 
 def _by_verdict(day: Day) -> Advice:
+    """Return the advice about a day for which the last audit has a remedy."""
     assert day.verdict is not None
     reason = f"The last audit says: {day.verdict.reason}."
     if day.state is State.FAILED and day.run and day.run.problem:
@@ -117,7 +125,7 @@ def _by_verdict(day: Day) -> Advice:
     match day.verdict.remedy:
         case "WAIT":
             return Advice(
-                reason, ADOBE, "Wait until AEP has decided the batch; after a day, ask Adobe about it."
+                reason, ADOBE, "Wait until AEP has finished the batch; after a day, ask Adobe about it."
             )
         case "RUN":
             if day.state is State.NEVER_RUN:
@@ -125,13 +133,14 @@ def _by_verdict(day: Day) -> Advice:
             return Advice(reason, ENGINEER, "Load it with a backfill.", "backfill")
         case "CORRECT":
             return Advice(
-                reason, ENGINEER, "Correct what AEP names as the reason, then run the day again.", "run"
+                reason, ENGINEER, "Correct the reason that AEP gives, then run the day again.", "run"
             )
     text = Remedy[day.verdict.remedy].value if day.verdict.remedy in Remedy.__members__ else ""
     return Advice(reason, ENGINEER, text)
 
 
 def _complete(day: Day) -> Advice:
+    """Return the advice about a day whose events are all in AEP or in quarantine."""
     if day.verdict is not None and day.verdict.outdated:
         changed = " and ".join(day.verdict.outdated)
         return Advice(

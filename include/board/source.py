@@ -1,6 +1,7 @@
-"""Reads a pipeline's facts for the board: the index at intervals, and then the days whose runs have ended since.
+"""Reads the facts about a pipeline's days for the board, and caches them in the process.
 
-Nothing lists the lake. A reader is kept for as long as the process lives; it may be used by several threads.
+It reads the board's index once a minute, and the ledgers of days whose runs have ended since the index was written. It
+never lists the objects of the lake.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from include.board.index import BoardIndex, decode_index, first_seen, read_body,
 from include.clock import Clock
 from include.config.model import Pipeline
 from include.errors import BadManifest
-from include.lake.history import History, Source, Target, targets_of
+from include.lake.history import History, Source, Target, targets_of_pipeline
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
 from include.mixpanel.export_budget import ExportBudget
@@ -24,28 +25,34 @@ from include.mixpanel.export_budget import ExportBudget
 _INDEX_SECONDS = 60.0
 _HISTORY_SECONDS = 300.0
 _FIRST_HISTORY_SECONDS = 5.0
-"""How often a pipeline without a history is looked up again: its first load creates the history."""
-_MOST_DAYS = 40
-"""How many outdated days one request reads, the newest first; the next requests read the others."""
+"""The interval at which the history of a pipeline is searched until the pipeline's first load creates it."""
+_MAX_DAYS = 40
+"""How many outdated days one call reads, the newest first; later calls read the others."""
 _POOL = ThreadPoolExecutor(8, thread_name_prefix="board")
 
 
 @dataclass(frozen=True)
 class PipelineFacts:
-    """The facts about a pipeline's days. ``unread``: days whose runs have ended and whose facts were not read since."""
+    """The facts about all days of a pipeline."""
 
     target: Target | None = None
+    """The dataset; None if nothing was loaded yet."""
     index: BoardIndex = field(default_factory=BoardIndex)
+    """The board's index, with the last audit."""
     days: Mapping[date, DayFacts] = field(default_factory=dict)
+    """The newest facts about each day that has a ledger."""
     properties: Mapping[str, str] = field(default_factory=dict)
+    """The properties without a mapping, each with the first day that has it."""
     unread: frozenset[date] = frozenset()
+    """The days whose runs have ended and whose facts were not read since."""
     histories: int = 0
+    """The number of histories of the pipeline: more than one if its dataset was changed."""
     exports: int | None = None
-    """Exports of the Mixpanel project in the last hour; None where the project is not known yet."""
+    """The number of exports of the Mixpanel project in the last hour; None if nothing was loaded yet."""
 
 
 class FactsReader:
-    """Reads the facts of one pipeline's days from one lake, and keeps what has not changed."""
+    """Reads the facts about one pipeline's days from a lake, and caches them. Several threads may use it."""
 
     def __init__(self, lake: Lake, pipeline: Pipeline, clock: Clock) -> None:
         self.lake, self._pipeline, self._clock = lake, pipeline, clock
@@ -59,20 +66,23 @@ class FactsReader:
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
-        """Return the time up to which the index is complete, or None without an index.
+        """Return the time up to which the index contains all records, or None if there is no index.
 
         Raises:
-            PipelineError: as for ``read``.
+            PipelineError: as for :meth:`read`.
         """
         with self._lock:
             self._refresh()
             return datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
 
     def read(self, ended: Mapping[date, datetime]) -> PipelineFacts:
-        """Return the facts of all days. ``ended``: for each day with a run, when its last run ended.
+        """Return the facts about all days.
+
+        Args:
+            ended: for each day with Airflow runs, when the last run ended.
 
         Raises:
-            PipelineError: the lake cannot be read, or an object in it is not a record of this project.
+            PipelineError: the lake cannot be read, or a record in it is invalid.
         """
         with self._lock:
             self._refresh()
@@ -80,14 +90,14 @@ class FactsReader:
                 return PipelineFacts()
             history = self._histories[0]
             outdated = self._outdated_days(ended)
-            selected = outdated[:_MOST_DAYS]
+            selected = outdated[:_MAX_DAYS]
             read = _POOL.map(lambda day: read_or_explain(history, self._pipeline.name, day), selected)
             for day, facts in zip(selected, read, strict=True):
                 self._read[day] = ended[day], facts
-            return self._facts(history, frozenset(outdated[_MOST_DAYS:]))
+            return self._facts(history, frozenset(outdated[_MAX_DAYS:]))
 
     def fresh_day(self, day: date) -> DayFacts | None:
-        """Read one day's facts from the lake now; return None if the day has no ledger."""
+        """Read one day's facts from the lake, not from the cache; return None if the day has no ledger."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
@@ -95,13 +105,13 @@ class FactsReader:
         return found if found is not None and (found.number or found.trouble) else None
 
     def ledger(self, day: date) -> list[LedgerRecord]:
-        """Read the records of a day's ledger from the lake now; return none if the ledger is missing or unreadable."""
+        """Read the records of a day's ledger, oldest first; the list is empty if the ledger is missing or invalid."""
         with self._lock:
             self._refresh()
             history = self._histories[0] if self._histories else None
         try:
             return history.ledger(day).records() if history is not None else []
-        except BadManifest:  # the facts of the day say so
+        except BadManifest:  # the facts of the day contain the reason
             return []
 
     def _outdated_days(self, ended: Mapping[date, datetime]) -> list[date]:
@@ -127,13 +137,14 @@ class FactsReader:
         )
 
     def _refresh(self) -> None:
+        """Search the histories and read the index again, if their intervals have passed."""
         now = self._clock.seconds()
         if now - self._history_at > (_HISTORY_SECONDS if self._histories else _FIRST_HISTORY_SECONDS):
             self._histories = self._find_histories()
             self._history_at = now
         if self._histories and now - self._index_at > _INDEX_SECONDS:
             body = read_body(self._histories[0])
-            if body != self._body:  # to decode three years of days takes far longer than to read them
+            if body != self._body:  # decoding the index of three years takes much longer than reading it
                 self._index, self._body = decode_index(body), body
             self._index_at = now
             self._count_exports()
@@ -148,8 +159,8 @@ class FactsReader:
     def _find_histories(self) -> list[History]:
         """Return the pipeline's histories. The first has the dataset id of the pipeline file, or is the newest."""
         names = [self._pipeline.name, *filter(None, [self._pipeline.aep.formerly])]
-        targets = [target for name in names for target in targets_of(self.lake, name)]
-        # The source only matters where a history is bound, which the board never does.
+        targets = [target for name in names for target in targets_of_pipeline(self.lake, name)]
+        # The source is needed only to bind a history, which the board never does.
         found = [History(self.lake, Source("us", 0), target) for target in targets]
         if len(found) > 1:
             dataset = self._pipeline.aep.dataset

@@ -1,4 +1,4 @@
-"""The trends of a pipeline: volume, lateness, quarantine, size, schema versions, new properties. Pure functions."""
+"""Computes the trends of a pipeline: volume, delay, quarantine, size of the lake, schema versions, new properties."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from include.board.source import PipelineFacts
 from include.config.model import Pipeline
 from include.mixpanel.event_time import day_end
 
-_MOST_PROPERTIES = 30
+_MAX_PROPERTIES = 30
 
 
 @dataclass(frozen=True)
 class SchemaSpan:
-    """The days that were mapped under one version of the schema."""
+    """Consecutive days that were mapped with the same version of the XDM schema."""
 
     version: str
     first: date
@@ -31,15 +31,17 @@ class Trends:
     charts: tuple[Chart, ...]
     schemas: tuple[SchemaSpan, ...]
     properties: tuple[tuple[str, str], ...]
-    """Properties without a mapping, each with the first day on which it was seen, the newest first."""
+    """The properties without a mapping, each with the first day that has it, the newest first; at most 30."""
     bytes_raw: int
+    """The size of the exports of all newest loads."""
     bytes_made: int
+    """The size of the files that transform, validate and stage wrote for all newest loads."""
     bytes_a_day: float
-    """What a day adds to the lake, on average over the days with a load."""
+    """The average size of both for a day that was loaded."""
 
 
 def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Trends:
-    """Return the trends of a pipeline. ``days``: newest first."""
+    """Compute the trends of a pipeline. ``days``: all days of the pipeline, newest first."""
     known = [(day.day, day.facts) for day in reversed(days) if day.facts is not None]
     volume = [(day, float(found.counts.exported)) for day, found in known]
     late = [(day, float(found.counts.late)) for day, found in known]
@@ -55,7 +57,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
     charts = [
         chart("Exported events", volume, "events"),
         chart("Hours from the end of the day until it was active", waits, "h", mean=True),
-        chart("Events that came late and were loaded later", late, "events"),
+        chart("Late events that were loaded later", late, "events"),
         chart("Quarantined share", share, "%", mean=True),
         chart("Lake, as written by the newest loads", sizes, "bytes", mean=True),
     ]
@@ -63,7 +65,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
     return Trends(
         charts=tuple(each for each in charts if each is not None),
         schemas=tuple(_schemas(days)),
-        properties=tuple(newest[:_MOST_PROPERTIES]),
+        properties=tuple(newest[:_MAX_PROPERTIES]),
         bytes_raw=sum(found.bytes_raw for _, found in known),
         bytes_made=sum(found.bytes_made for _, found in known),
         bytes_a_day=total / len(known) if known else 0.0,
@@ -71,6 +73,7 @@ def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Tre
 
 
 def _hours(pipeline: Pipeline, day: date, at: str) -> float:
+    """Return the hours from the end of a day to a time in ISO 8601; 0 for an empty text."""
     if not at:
         return 0.0
     waited = datetime.fromisoformat(at) - day_end(day, pipeline.mixpanel.day_zone)
@@ -78,7 +81,7 @@ def _hours(pipeline: Pipeline, day: date, at: str) -> float:
 
 
 def _schemas(days: Sequence[Day]) -> list[SchemaSpan]:
-    """Return the spans of days with one schema version, newest first."""
+    """Return the spans of days with the same schema version, newest first. ``days``: newest first."""
     found: list[SchemaSpan] = []
     for day in days:
         version = day.facts.schema_version if day.facts else ""

@@ -1,1 +1,1 @@
-"""The command line: every operation on a pipeline, without Airflow."""
+"""The program ``mixpanel-aep``: all operations on a pipeline as commands, which need no Airflow."""

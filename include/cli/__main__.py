@@ -1,4 +1,4 @@
-"""``python -m include.cli``, which is also the program ``mixpanel-aep``."""
+"""The entry point of the program ``mixpanel-aep``; ``python -m include.cli`` is the same program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ PROGRAM = "mixpanel-aep"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code (``include.cli.exit_codes``)."""
+    """Run a command, and return its exit code (``include.cli.exit_codes``).
+
+    ``argv``: the arguments without the program's name; by default those of this process.
+    """
     try:
         app(args=list(sys.argv[1:] if argv is None else argv), prog_name=PROGRAM)
     except SystemExit as ended:

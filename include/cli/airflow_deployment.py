@@ -1,4 +1,4 @@
-"""The checks of ``check`` on the Airflow that runs the tasks."""
+"""Checks that the Airflow installation on this machine can run the DAGs, for the command ``check``."""
 
 from __future__ import annotations
 
@@ -8,22 +8,26 @@ from include.errors import ConfigError
 from include.version import VERSION
 
 SUPPORTED_AIRFLOW = (3, 3)
-_LONGEST_HEARTBEAT_SECONDS = 1.0
+_MAX_HEARTBEAT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class AirflowDeployment:
-    """The version of Airflow, the pools of the DAGs that it lacks, and how often a task's supervisor wakes up."""
+    """The settings of an Airflow installation that the DAGs depend on.
+
+    ``missing_pools``: the pools that the DAGs need and Airflow does not have. ``heartbeat_seconds``: Airflow's setting
+    ``[workers] min_heartbeat_interval``.
+    """
 
     version: str
     missing_pools: tuple[str, ...]
     heartbeat_seconds: float
 
     def require_usable(self) -> str:
-        """Return a sentence about this Airflow's version and pools, or raise an error if tasks cannot run in it.
+        """Check that tasks of the DAGs can run in this Airflow, and return a sentence about its version and pools.
 
         Raises:
-            ConfigError: its version is not supported, or a pool is missing.
+            ConfigError: the version of Airflow is not supported, or a pool is missing.
         """
         if tuple(map(int, self.version.split(".")[:2])) != SUPPORTED_AIRFLOW:
             supported = ".".join(map(str, SUPPORTED_AIRFLOW))
@@ -38,9 +42,9 @@ class AirflowDeployment:
                 "pool that only a pipeline file names under Admin > Pools.",
             )
         sentence = f"version {self.version}, with every pool; mixpanel-aep {VERSION}"
-        if self.heartbeat_seconds > _LONGEST_HEARTBEAT_SECONDS:
+        if self.heartbeat_seconds > _MAX_HEARTBEAT_SECONDS:
             sentence += (
                 f". AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL is {self.heartbeat_seconds:g}: set it to 1 where tasks run, or "
-                "a task that is deferred can lose a try"
+                "a task that is deferred can use up a retry"
             )
         return sentence

@@ -1,4 +1,4 @@
-"""All commands, in the order in which the help lists them."""
+"""Assembles the program ``mixpanel-aep`` from its commands, in the order in which the help lists them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Exit codes:
 """
 
 
-def _version(requested: bool) -> None:
+def _print_version_and_exit(requested: bool) -> None:
     if requested:
         typer.echo(f"mixpanel-aep {VERSION}")
         raise typer.Exit
@@ -50,20 +50,22 @@ def _version(requested: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version_and_exit, is_eager=True),
     ] = False,
 ) -> None:
     pass
 
 
-def _group(app: typer.Typer, name: str, text: str) -> typer.Typer:
+def _add_group(app: typer.Typer, name: str, text: str) -> typer.Typer:
+    """Add a group of commands with the help ``text``, and return it."""
     made = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help=text)
     app.add_typer(made, name=name)
     return made
 
 
 def make_app() -> typer.Typer:
-    """Return the program with all commands that this installation has."""
+    """Return the program with all its commands; ``sandbox`` is included only if its package is installed."""
     made = typer.Typer(
         rich_markup_mode=None,  # plain help: no boxes, no markup
         pretty_exceptions_enable=False,
@@ -88,9 +90,9 @@ def make_app() -> typer.Typer:
     add_pipeline_command(made, "recover", recover)
     add_pipeline_command(made, "clean", clean)
     add_pipeline_command(made, "forget", forget)
-    lake = _group(made, "lake", "The lake as a whole.")
+    lake = _add_group(made, "lake", "The records of the lake: sign them.")
     add_pipeline_command(lake, "sign", sign)
-    alerts = _group(made, "alerts", "The alerts of a pipeline file.")
+    alerts = _add_group(made, "alerts", "The alerts of a pipeline file: send test alerts.")
     add_pipeline_command(alerts, "test", send_test)
     add_command(made, "migrate", migrate)
     add_sandbox(made)
@@ -98,14 +100,14 @@ def make_app() -> typer.Typer:
 
 
 def _add_quarantine(app: typer.Typer) -> None:
-    group = _group(app, "quarantine", "Events that were not sent: list, show, load them again.")
+    group = _add_group(app, "quarantine", "Events that were not sent: list, show, load them again.")
     add_pipeline_command(group, "list", quarantine.list_days)
     add_pipeline_command(group, "show", quarantine.show)
     add_pipeline_command(group, "replay", quarantine.replay)
 
 
 def _add_ledger(app: typer.Typer) -> None:
-    group = _group(app, "ledger", "The ledger of a day: show it, adopt a batch, release a batch.")
+    group = _add_group(app, "ledger", "The ledger of a day: show it, adopt a batch, release a batch.")
     add_pipeline_command(group, "show", ledger.show)
     add_pipeline_command(group, "adopt", ledger.adopt_batch)
     add_pipeline_command(group, "release", ledger.release_batch)

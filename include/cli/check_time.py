@@ -1,4 +1,4 @@
-"""Check whether live events agree with ``time_is`` of the pipeline file."""
+"""Checks the setting ``time_is`` of a pipeline file: whether the times of events are UTC or local time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DAYS = 3
 
 
 def check_time(project: Project) -> str:
-    """Compare the times of live events with their arrival; return the result as a sentence.
+    """Compare the times of live events with the times at which Mixpanel received them; return the result as a sentence.
 
     Raises:
-        ConfigError: they contradict the pipeline file.
+        ConfigError: most of the events contradict ``time_is`` of the pipeline file.
     """
     source = project.pipeline.mixpanel
-    evidence, place = _evidence(project)
+    evidence, place = _collect_evidence(project)
     check_time_convention(evidence, source, project.pipeline.name)
     numbers = f"{evidence.utc} of {counted(evidence.rows, 'live event')} read as utc, {evidence.project_local} as project_local"
     lowest = evidence.lowest_hours  # also None if no difference is common
@@ -29,8 +29,11 @@ def check_time(project: Project) -> str:
     return f"time_is: {source.time_is} {verdict} ({place}): {numbers}{hours}"
 
 
-def _evidence(project: Project) -> tuple[TimeEvidence, str]:
-    """Return the time evidence of live events of the newest days in the lake, or of a sample from Mixpanel."""
+def _collect_evidence(project: Project) -> tuple[TimeEvidence, str]:
+    """Compare the times of recent events, and return the counts and a description of the events.
+
+    The events are those of the newest days in the lake or, without such days, a sample from Mixpanel.
+    """
     evidence = TimeEvidence(project.pipeline.mixpanel.zone)
     days = project.exported_days(_DAYS)
     for day in days:
@@ -45,7 +48,7 @@ def _evidence(project: Project) -> tuple[TimeEvidence, str]:
 
 
 def _add_evidence(project: Project, evidence: TimeEvidence, lines: Iterable[bytes]) -> None:
-    """Add the times of lines to the evidence; events of other days count as well."""
+    """Count the events in some raw lines, of any day, in ``evidence``."""
     source = project.pipeline.mixpanel
     event_parser = EventParser(
         project_id=project.mixpanel_settings.project_id,

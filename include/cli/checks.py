@@ -1,4 +1,4 @@
-"""The checks before the first day is loaded: one function for each, which returns a sentence."""
+"""The checks of the command ``check``: each function checks one subject, and returns a sentence about the result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from include.errors import ConfigError, WrongProject
 from include.lake.lake import Lake
 from include.lake.lake_checks import check_access, is_public
 from include.lake.lake_id import check_lake_id, read_lake_id
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from include.lake.stores.folder_permissions import require_private
 from include.mixpanel.event_filter import check_events, check_where
 from include.mixpanel.export_budget import EXPORTS_AN_HOUR, ExportBudget
@@ -25,7 +25,7 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 
 def _airflow(project: Project) -> str:
-    if not project.airflow.is_here:
+    if not project.airflow.is_configured:
         return "not found on this machine: its version and its pools are not checked"
     if project.lake_setting.is_from_option and project.connections is not None:
         return "not checked, because --lake and --connections replace its settings"
@@ -149,7 +149,7 @@ def _signing(lake: Lake) -> str:
         read_lake_id(lake)
         return f"records are signed with the key {next(iter(lake.signing_keys.keys))}"
     return (
-        f"records are not signed, because {SEAL_ENVIRONMENT} is not set: other writers to the lake can have their rows "
+        f"records are not signed, because {SIGNING_KEYS_ENVIRONMENT} is not set: other writers to the lake can have their rows "
         "loaded"
     )
 
@@ -170,7 +170,7 @@ def _mapping(project: Project) -> str:
 
 
 def _schema(project: Project) -> XdmSchema | None:
-    """Return the schema as runs use it: with Profile's requirements, if the dataset exists."""
+    """Return the schema that runs use, or None if it does not exist. With a dataset, it has Profile's requirements."""
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
     if dataset is not None:
@@ -219,4 +219,4 @@ CHECKS: Mapping[str, Callable[[Project], str]] = {
     "Profile": _profile,
     "time": check_time,
 }
-"""Every check, by its subject, in the order in which they run. Each raises a ``PipelineError`` that describes the problem."""
+"""The checks by subject, in the order in which they run. A check that fails raises a ``PipelineError``."""

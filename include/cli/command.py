@@ -1,4 +1,4 @@
-"""Turns a function into a command with common options, a pipeline, and readable errors."""
+"""Registers functions as commands: adds the common options, loads the pipeline, and prints errors as sentences."""
 
 from __future__ import annotations
 
@@ -21,21 +21,30 @@ from include.environment import UnknownEnvironment, is_production
 from include.errors import PipelineError, Terminal
 
 Function = Callable[..., int | None]
-_OF_PROJECT = {"pipeline": PipelineName, "connections": Connections, "pipelines": Pipelines, "lake": LakeUrl}
+_PROJECT_OPTIONS = {
+    "pipeline": PipelineName,
+    "connections": Connections,
+    "pipelines": Pipelines,
+    "lake": LakeUrl,
+}
 _DEFECT_HINT = "Run the command again with --debug for the traceback, and report it with the command."
 
 
 def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lake_last: bool = False) -> None:
-    """Add a command of one pipeline.
+    """Add a command that works on one pipeline.
 
-    ``function`` accepts a ``Project``, an ``Output`` and its own parameters, and returns the exit code (None: 0). Its
-    docstring is the help; the first line is the summary. ``lake_last``: the line that names the lake comes last.
+    Args:
+        app: the program or the group of commands.
+        name: the command's name.
+        function: gets a ``Project``, an ``Output`` and the command's own parameters; returns the exit code (None: 0).
+            Its docstring is the command's help.
+        lake_last: whether the line that names the lake is printed after the command's output instead of before it.
     """
 
     # typer passes the parameters of the signature that _register builds, each with its own type.
     def command(**arguments: Any) -> None:
         out = Output(arguments.pop("json"))
-        options = {key: arguments.pop(key) for key in _OF_PROJECT}
+        options = {key: arguments.pop(key) for key in _PROJECT_OPTIONS}
 
         def work() -> int | None:
             project = Project.of(**options)
@@ -52,13 +61,13 @@ def add_pipeline_command(app: typer.Typer, name: str, function: Function, *, lak
 
         _run_and_exit(work, out, debug=arguments.pop("debug"))
 
-    first = _parameter("pipeline", _OF_PROJECT["pipeline"])
-    rest = [_parameter(key, kind) for key, kind in _OF_PROJECT.items() if key != "pipeline"]
+    first = _parameter("pipeline", _PROJECT_OPTIONS["pipeline"])
+    rest = [_parameter(key, kind) for key, kind in _PROJECT_OPTIONS.items() if key != "pipeline"]
     _register(app, name, function, command, [first], [*rest, _parameter("json", Json)], skip=2)
 
 
 def add_command(app: typer.Typer, name: str, function: Function) -> None:
-    """Add a command without a pipeline. ``function`` accepts an ``Output`` and its own parameters."""
+    """Add a command that does not load a pipeline. ``function`` gets an ``Output`` and the command's own parameters."""
 
     def command(**arguments: Any) -> None:  # as in add_pipeline_command
         out = Output(arguments.pop("json"))
@@ -78,7 +87,10 @@ def _register(
     *,
     skip: int,
 ) -> None:
-    """Add ``command``, with the parameters of ``function`` after its first ``skip``, between the common ones."""
+    """Add ``command`` to ``app``.
+
+    Its parameters are ``before``, those of ``function`` without the first ``skip``, and ``after``.
+    """
     of_function = list(inspect.signature(function, eval_str=True).parameters.values())[skip:]
     keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in of_function]
     parameters = [*before, *keyword, *after, _parameter("debug", Debug)]
@@ -96,16 +108,16 @@ def _parameter(name: str, annotation: object) -> inspect.Parameter:
 
 
 def _help(function: Function) -> str:
-    """Return the docstring as help: its paragraphs, without the parts for developers."""
+    """Return the help of a command: the docstring of its function without the section ``Raises``."""
     text = inspect.getdoc(function) or ""
     return text.partition("\n\nRaises:")[0].replace("``", "")
 
 
 def _run_and_exit(work: Callable[[], int | None], out: Output, *, debug: bool) -> None:
-    """Run a command and exit with its exit code; print an error as a sentence and a hint.
+    """Run a command, print an error as a sentence and a hint, and end with the exit code.
 
     Raises:
-        typer.Exit: always.
+        typer.Exit: always, with the exit code.
     """
     try:
         is_production()  # an unknown value of MIXPANEL_AEP_ENV ends every command here
@@ -133,7 +145,7 @@ def _report(error: PipelineError | UnknownEnvironment, out: Output, *, debug: bo
 
 
 def _report_defect(error: Exception, out: Output, *, debug: bool) -> int:
-    """Report the class and the place of an unexpected error; its text may contain a value."""
+    """Print the class and the place of an unexpected error, and not its text, which may contain a value of an event."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

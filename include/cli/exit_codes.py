@@ -1,4 +1,4 @@
-"""The exit codes of every command, in one table: ``docs/command-line.md`` and the help show it."""
+"""The exit codes of all commands. ``docs/command-line.md`` and the help of the program show them as a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from include.errors import Conflict, PipelineError, Transient
 
 
 class ExitCode(IntEnum):
-    """The exit codes of commands, for the program that called the command."""
+    """The exit codes of all commands; ``MEANINGS`` describes them."""
 
     OK = 0
     REFUSED = 1
@@ -29,10 +29,10 @@ MEANINGS = {
 
 
 def exit_code_of(error: PipelineError) -> ExitCode:
-    """Return the exit code of a command that an error ended."""
+    """Return the exit code of a command that ended with ``error``."""
     return ExitCode.TRY_AGAIN if isinstance(error, Transient | Conflict) else ExitCode.REFUSED
 
 
 def help_lines() -> str:
-    """Return the table as lines of at most 80 columns."""
+    """Return the exit codes and their meanings for the help, one per line of at most 80 characters."""
     return "\n".join(f"  {code.value:>3}  {text}" for code, text in MEANINGS.items())

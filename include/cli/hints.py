@@ -1,4 +1,4 @@
-"""Rewrites hints for the command line: the steps write hints for Airflow's tasks."""
+"""Rewrites the hints of errors for the command line: they are written for Airflow's tasks and workers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RULES = [
 
 
 def hint_for_command_line(hint: str) -> str:
-    """Return the hint with the command line's commands and days in place of Airflow's tasks and workers."""
+    """Return the hint with commands, days and this machine in place of tasks, runs and workers of Airflow."""
     hint = hint_for_day(hint)
     for pattern, text in _RULES:
         hint = pattern.sub(text, hint)

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, each with one parser and one check."""
+"""Arguments and options that several commands have, with the functions that parse and check their values."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import typer
 from include.config.loader import pipeline_names, pipelines_folder
 from include.errors import ConfigError
 
-MOST = 100_000
+MAX_NUMBER = 100_000
 """The largest number that an option accepts."""
-_LONGEST_REASON = 500
+_MAX_REASON_CHARACTERS = 500
 
 
 class DayRange(NamedTuple):
-    """The first and the last day."""
+    """A range of days: the first and the last day, both included."""
 
     first: date
     last: date
 
 
 def parse_day(text: str) -> date:
-    """Return the day of a text such as 2026-07-01.
+    """Convert a text such as ``2026-07-01`` to a date.
 
     Raises:
-        typer.BadParameter: the text does not have that form.
+        typer.BadParameter: the text is not a date in that form.
     """
     try:
         return date.fromisoformat(text)
@@ -37,7 +37,7 @@ def parse_day(text: str) -> date:
 
 
 def parse_days(text: str) -> DayRange:
-    """Return the days of a text: one day, or a range such as 2026-07-01..2026-07-31.
+    """Convert a text such as ``2026-07-01..2026-07-31``, or a single day such as ``2026-07-01``, to a range of days.
 
     Raises:
         typer.BadParameter: the text has neither form, or the last day is before the first.
@@ -51,16 +51,18 @@ def parse_days(text: str) -> DayRange:
     return days
 
 
-def days_of(days: DayRange | None) -> list[date] | None:
-    """Return every day of a range; None without a range."""
+def days_in_range(days: DayRange | None) -> list[date] | None:
+    """Return every day of a range, in order; None if ``days`` is None."""
     return days_from_to(days.first, days.last, "the range") if days is not None else None
 
 
 def days_from_to(first: date, last: date | None, what: str) -> list[date]:
-    """Return the days from ``first`` to ``last``, or only ``first``. ``what``: the work, for the message.
+    """Return the days from ``first`` to ``last``, both included, in order; only ``first`` if ``last`` is None.
+
+    ``what``: what the days are for, such as ``the run``, for the error's text.
 
     Raises:
-        ConfigError: the last day is before the first.
+        ConfigError: ``last`` is before ``first``.
     """
     last = last or first
     if last < first:
@@ -72,17 +74,20 @@ def days_from_to(first: date, last: date | None, what: str) -> list[date]:
 
 
 def parse_reason(text: str) -> str:
-    """Return the reason for a change of a record, without spaces around it.
+    """Check the reason that a person gives for a manual change, and return it without surrounding spaces.
 
     Raises:
         typer.BadParameter: the text is empty, longer than 500 characters, or has several lines.
     """
-    if not text.strip() or len(text) > _LONGEST_REASON or not text.isprintable():
-        raise typer.BadParameter(f"Write a reason on one line, in at most {_LONGEST_REASON} characters.")
+    if not text.strip() or len(text) > _MAX_REASON_CHARACTERS or not text.isprintable():
+        raise typer.BadParameter(
+            f"Write a reason on one line, in at most {_MAX_REASON_CHARACTERS} characters."
+        )
     return text.strip()
 
 
 def _complete_pipeline(incomplete: str) -> Iterator[str]:
+    """Yield the names of pipelines that begin with ``incomplete``, for the completion of the shell."""
     yield from (name for name in pipeline_names() if name.startswith(incomplete))
 
 

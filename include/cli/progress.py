@@ -1,4 +1,4 @@
-"""Progress with rate and remaining time, in a terminal, for everything that takes longer than two seconds."""
+"""Shows the progress of work that takes longer than two seconds in a terminal, with the rate and the remaining time."""
 
 from __future__ import annotations
 
@@ -21,26 +21,29 @@ from rich.progress import (
 from rich.text import Text
 
 AFTER_SECONDS = 2.0
-"""Shorter work shows no progress."""
+"""How long work must take before its progress is shown."""
 
 
 class Meter:
-    """The progress of a piece of work. Without a total it shows a count and a rate, but no remaining time."""
+    """The progress of a piece of work, which the code that does the work updates.
+
+    Without a total, the count and the rate are shown, but no remaining time.
+    """
 
     def __init__(self, progress: Progress, text: str, unit: str, total: float | None) -> None:
         self._progress = progress
         self._task = progress.add_task(text, total=total, unit=unit)
 
     def __call__(self, more: float = 1) -> None:
-        """Count additional progress."""
+        """Add ``more`` units of finished work."""
         self._progress.update(self._task, advance=more)
 
     def set_progress(self, done: float, total: float | None = None) -> None:
-        """Set the progress, and the total."""
+        """Set the finished units of work, and the total; None leaves the total unchanged."""
         self._progress.update(self._task, completed=done, total=total)
 
     def describe(self, text: str) -> None:
-        """Set the description of the current work."""
+        """Set the text that describes the current work."""
         self._progress.update(self._task, description=text)
 
 
@@ -48,7 +51,7 @@ class _RateColumn(ProgressColumn):
     """A column with the progress and the rate, such as ``412/5,030 events, 206/s``."""
 
     def render(self, task: Task) -> Text:
-        """Return the rate as text."""
+        """Return the text of the column."""
         unit = task.fields["unit"]
         if not unit:
             return Text("")
@@ -61,7 +64,7 @@ class _TimeColumn(TimeRemainingColumn):
     """The remaining time; if it is unknown, the time since the work began."""
 
     def render(self, task: Task) -> Text:
-        """Return the remaining or elapsed time as text."""
+        """Return the text of the column."""
         if task.total is None or task.time_remaining is None:
             return Text(str(timedelta(seconds=int(task.elapsed or 0))))
         return super().render(task) + Text(" left")
@@ -69,7 +72,13 @@ class _TimeColumn(TimeRemainingColumn):
 
 @contextmanager
 def show_progress(text: str, total: float | None, unit: str) -> Iterator[Meter]:
-    """Show the progress of the work inside the block; show nothing if standard error is not a terminal."""
+    """Show the progress of the work inside the block on standard error, if that is a terminal.
+
+    Args:
+        text: describes the work.
+        total: the number of units of work; None if unknown.
+        unit: the name of the units in the plural, such as ``events``.
+    """
     console = Console(stderr=True)
     progress = Progress(
         SpinnerColumn(),
@@ -93,13 +102,13 @@ def show_progress(text: str, total: float | None, unit: str) -> Iterator[Meter]:
     finally:
         timer.cancel()
         if timer.is_alive():
-            timer.join()  # it may be starting the bar now
+            timer.join()  # the timer may be starting the bar in this moment
         progress.stop()
 
 
 @contextmanager
 def show_activity(text: str) -> Iterator[Meter]:
-    """Show inside the block that work is in progress; its size and rate are unknown."""
+    """Show on a terminal that the work ``text`` is in progress inside the block, without a count or a rate."""
     with show_progress(text, None, "") as meter:
         yield meter
 

@@ -1,4 +1,4 @@
-"""The inputs of every command: the pipeline, its connections, its lake, and lines of raw events."""
+"""The inputs of the commands: a pipeline with its connections and its lake, and access to its raw events."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.http.connection_fields import ConnectionFields
 from include.http.request import INTERACTIVE, RetryPolicy
-from include.lake.keys import KeyKind, PartitionKey, read_key
+from include.lake.keys import KeyKind, PartitionKey, parse_key
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest
-from include.lake.stores.retry_settings import INTERACTIVE_SECONDS
+from include.lake.stores.retry_settings import INTERACTIVE_RETRY_SECONDS
 from include.mixpanel.client import EXPORT_RETRY_POLICY, MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
@@ -45,14 +45,20 @@ PROJECT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Project:
-    """A pipeline with its connections and its lake, as a command uses them.
+    """A pipeline with its lake and its connections, which a command works on.
 
-    Mapping sets, field groups and names of fields are read from the folders of this project.
+    Attributes:
+        pipeline: the pipeline.
+        connections: the file with connections that ``--connections`` names, or None.
+        lake_setting: the lake's address, and where it was found.
+        airflow: the Airflow on this machine.
+        pipelines: the folder of the pipeline files.
+        clock: the clock.
+        retry_policy: how requests to the services are repeated; None: the default policy of each client.
     """
 
     pipeline: Pipeline
     connections: Path | None
-    """The file that --connections names."""
     lake_setting: LakeSetting
     airflow: Airflow
     pipelines: Path = PIPELINES
@@ -61,11 +67,18 @@ class Project:
 
     @classmethod
     def of(cls, pipeline: str, connections: Path | None, pipelines: Path, lake: str | None) -> Project:
-        """Return the project for the pipeline, lake and connections in the options.
+        """Load a pipeline and find its lake, from the options of a command.
+
+        Args:
+            pipeline: the pipeline's name.
+            connections: the value of ``--connections``.
+            pipelines: the folder of the pipeline files.
+            lake: the value of ``--lake``.
 
         Raises:
-            ConfigError: the pipeline was not found, its file is wrong, or it conflicts with another pipeline.
-            SettingsUnavailable: Airflow on this machine could not be read for the lake.
+            ConfigError: the pipeline was not found, its file is invalid, it conflicts with another pipeline, or its
+                lake is not allowed.
+            SettingsUnavailable: Airflow's variable for the lake could not be read.
         """
         path = pipelines / f"{pipeline}.yaml"
         if not path.is_file():
@@ -84,8 +97,8 @@ class Project:
     @property
     def lake(self) -> Lake:
         """The pipeline's lake."""
-        # An interactive command has a separate retry policy.
-        retry_seconds = INTERACTIVE_SECONDS if self.retry_policy is INTERACTIVE else None
+        # Users of an interactive command can retry themselves.
+        retry_seconds = INTERACTIVE_RETRY_SECONDS if self.retry_policy is INTERACTIVE else None
         return Lake(
             self.lake_setting.url,
             find_signing_keys(self.lake_setting, self.airflow),
@@ -99,7 +112,7 @@ class Project:
 
     @property
     def mixpanel(self) -> MixpanelClient:
-        """A client of Mixpanel. If the lake exists, it keeps to the project's export budget, which is stored there."""
+        """A client of Mixpanel. If the lake exists, the client shares its rate limit of exports with all workers."""
         settings, lake = self.mixpanel_settings, self.lake
         budget = ExportBudget(lake, settings.project_id, self.clock) if lake.exists else None
         return MixpanelClient(settings, self.clock, budget, self.retry_policy or EXPORT_RETRY_POLICY)
@@ -112,24 +125,30 @@ class Project:
 
     @property
     def owner(self) -> Ownership:
-        """The expected owner of the pipeline's dataset."""
+        """The pipeline, lake and Mixpanel project that the tags of the pipeline's dataset must name."""
         source = str(self.mixpanel_settings.source)
         return Ownership(self.pipeline.name, self.lake, source, known_pipeline_names(self.pipeline))
 
     def neighbours(self) -> Neighbours:
-        """Return the pipelines of the same AEP sandbox."""
+        """Return the other pipelines in the same folder that load into the same AEP sandbox."""
         others = load_readable_pipelines(self.pipelines, except_name=self.pipeline.name)[0]
         return Neighbours.of(self.pipeline, others, self._aep_settings)
 
     def workspace(self, day: date) -> Workspace:
-        """Return the workspace of a day."""
+        """Return the workspace of a day, with which the steps read and write the lake.
+
+        Raises:
+            PipelineError: the day is outside the pipeline's days.
+        """
         return Workspace.of(self.lake, self.pipeline, day, self.clock)
 
     def newest_days(self, count: int) -> tuple[date, date]:
-        """Return the first and the last of the pipeline's newest days that have ended in the project's time zone.
+        """Return the first and the last day of the pipeline's newest ``count`` days that have ended.
+
+        Days end in the project's time zone. There are fewer days if the pipeline began later.
 
         Raises:
-            ConfigError: no day is over yet.
+            ConfigError: no day of the pipeline has ended yet.
         """
         yesterday = self.clock.now().astimezone(self.pipeline.mixpanel.day_zone).date() - timedelta(days=1)
         last = min(yesterday, self.pipeline.end_date or yesterday)
@@ -141,31 +160,38 @@ class Project:
         return max(last - timedelta(days=count - 1), self.pipeline.start_date), last
 
     def newest_export(self, day: date) -> Manifest | None:
-        """Return the newest export of the day whose files are in the lake."""
+        """Return the manifest of the newest export of a day whose files are in the lake, or None."""
         return self._newest_export(day)
 
     def export_with_current_filter(self, day: date) -> Manifest | None:
-        """Return the newest export of the day with the pipeline's current filter whose files are in the lake."""
+        """Return the manifest of the newest export of a day under the pipeline's current filter, or None.
+
+        The files of the export must be in the lake.
+        """
         return self._newest_export(
             day, ExportRequest.of(self.workspace(day), self.mixpanel_settings.source).digests
         )
 
     def _newest_export(self, day: date, requests: Collection[str] | None = None) -> Manifest | None:
+        """Return the newest export of a day. ``requests``: the digests of the accepted requests; None: all."""
         workspace = Workspace(self.lake, self.pipeline, PartitionKey(self.pipeline.name, day), self.clock)
         found = exports(self.lake, workspace.partition, requests)
         newest_first = sorted(found, key=lambda each: each.created_at, reverse=True)
         return next(filter(workspace.has_files, newest_first), None)
 
     def exported_days(self, most: int) -> list[date]:
-        """Return the newest days with exports in the lake, newest first."""
-        found = map(read_key, self.lake.keys(self.pipeline.name))
+        """Return the newest days that have an export with its files in the lake, newest first. ``most``: how many."""
+        found = map(parse_key, self.lake.keys(self.pipeline.name))
         days = {key.day for key in found if key and key.step == "export" and key.kind is KeyKind.OUTPUT_FILE}
         kept = (day for day in sorted(days, reverse=True) if self.newest_export(day) is not None)
         return list(islice(kept, most))
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
-        """Open the raw events of an exported day, unchanged; their bytes are verified first."""
+        """Yield the raw lines of the newest export of a day; there are none if the day was not exported.
+
+        The files are copied and their digests are verified before the first line is read.
+        """
         manifest = self.newest_export(day)
         if manifest is None:
             yield iter(())
@@ -175,14 +201,17 @@ class Project:
 
     @contextmanager
     def lines_of(self, day: date, export: Manifest) -> Iterator[Iterator[bytes]]:
-        """Open the raw events of an export, unchanged; their bytes are verified first."""
+        """Yield the raw lines of an export of a day, after the digests of its files are verified."""
         workspace = self.workspace(day)
         with workspace.scratch() as scratch:
             yield read_day(workspace, export, scratch)
 
     @contextmanager
     def sample(self, first: date, last: date, limit: int) -> Iterator[Iterator[bytes]]:
-        """Request at most ``limit`` raw events of some days from Mixpanel, under the pipeline's filter."""
+        """Request at most ``limit`` events from Mixpanel under the pipeline's filter, and yield their raw lines.
+
+        ``first``, ``last``: the first and the last day of the events.
+        """
         source = self.pipeline.mixpanel
         with self.mixpanel.export(
             first,

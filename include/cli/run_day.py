@@ -1,4 +1,4 @@
-"""Runs the five steps of a day, with a line and a progress bar for each, and waits for AEP."""
+"""Runs the five steps of days on the command line, printing a line for each step, and waits until AEP has the rows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from include.steps.run_day import DayRun
 from include.steps.transform.dropped_identities import dropped_sentences
 
 STEPS = ("export", "transform", "validate", "stage", "ingest")
-_REPORT_SECONDS = 60.0
-_POLL_SECONDS = 0.5
+_REPORT_INTERVAL_SECONDS = 60.0
+_DESCRIBE_INTERVAL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class DaysRunner:
-    """Runs days of a project. ``again``, ``replace``: the options of ``mixpanel-aep run``."""
+    """Runs the steps of days. ``again``, ``replace``: the options with these names of ``mixpanel-aep run``."""
 
     project: Project
     out: Output
@@ -39,12 +39,19 @@ class DaysRunner:
     again: bool = False
     replace: bool = False
     together: Window | None = None
-    """The days that one export request may fetch together."""
+    """The range of days of which one export request may fetch several; None: each day has its own request."""
 
     def run(self, day: date) -> dict[str, object]:
-        """Run the five steps of a day; return the counts of each step and the active batches."""
+        """Run the five steps of a day, and wait until AEP has the rows.
+
+        Returns:
+            The day, the counts of each step by its name, ``active``, ``added``, ``refused`` (rows), and ``batches``.
+
+        Raises:
+            PipelineError: a step failed.
+        """
         project, out = self.project, self.out
-        workspace = project.workspace(day)  # refuses a day outside the pipeline's bounds
+        workspace = project.workspace(day)  # raises an error for a day outside the pipeline's days
         self._warn_if_not_settled(day)
         name, made = f"cli/{day}", dict[str, dict[str, int]]()
 
@@ -106,14 +113,17 @@ class DaysRunner:
 def days_runner(
     project: Project, out: Output, days: Sequence[date], *, again: bool = False, replace: bool = False
 ) -> Iterator[DaysRunner]:
-    """Run ``days`` inside the block, with one progress bar for all of them; consecutive days are exported together."""
+    """Yield a runner for ``days``, with one progress bar for all of them. Consecutive days may be exported together.
+
+    ``again``, ``replace``: the options ``--again`` and ``--replace`` of ``mixpanel-aep run``.
+    """
     together = Window(min(days), max(days)) if len(days) > 1 else None
     with show_progress("Starting", len(days) * len(STEPS), "steps") as meter:
         yield DaysRunner(project, out, meter, again, replace, together)
 
 
 def report(day: date, manifest: Manifest, out: Output) -> None:
-    """Print the counts of a step."""
+    """Print the counts in the manifest of a step's output."""
     counts = ", ".join(f"{count} {name}" for name, count in manifest.counts.items() if count)
     out.print_status("ok", manifest.step, f"{day}: {counts or 'nothing'}")
     for sentence in dropped_sentences(manifest):
@@ -121,15 +131,15 @@ def report(day: date, manifest: Manifest, out: Output) -> None:
 
 
 class BatchReporter:
-    """Prints AEP's status of the batch that a run waits for, every minute."""
+    """Prints the status of the batch for which a run waits, at most once a minute."""
 
     def __init__(self, aep: AepClient, clock: Clock, out: Output) -> None:
         self._aep, self._clock, self._out = aep, clock, out
         self._reported_at = clock.seconds()
 
     def __call__(self, pending: PendingBatch) -> None:
-        """Print the status, if none was printed for a minute."""
-        if self._clock.seconds() - self._reported_at < _REPORT_SECONDS:
+        """Read the status of the batch from AEP and print it, if a minute has passed since the last time."""
+        if self._clock.seconds() - self._reported_at < _REPORT_INTERVAL_SECONDS:
             return
         batch, self._reported_at = self._aep.batches.find(pending.batch_id), self._clock.seconds()
         state = f"is {batch.status!r}" if batch is not None else "is not listed"
@@ -138,7 +148,7 @@ class BatchReporter:
 
 @dataclass(frozen=True)
 class _WatchedExporter:
-    """A Mixpanel client that shows how much of an export has arrived: a large day takes minutes."""
+    """A Mixpanel client that shows the rate at which the events of an export arrive: a large day takes minutes."""
 
     client: MixpanelClient
     meter: Meter
@@ -161,7 +171,8 @@ class _WatchedExporter:
                 watcher.join()
 
     def _watch(self, stream: ExportStream, done: threading.Event) -> None:
+        """Show the rate of ``stream`` twice a second until ``done`` is set."""
         seconds = 0.0
-        while not done.wait(_POLL_SECONDS):
-            seconds += _POLL_SECONDS
+        while not done.wait(_DESCRIBE_INTERVAL_SECONDS):
+            seconds += _DESCRIBE_INTERVAL_SECONDS
             self.meter.describe(f"{self.text}: {stream.lines / seconds:,.0f} events/s")

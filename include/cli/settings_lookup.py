@@ -1,8 +1,9 @@
-"""Finds the lake and the connections in the same places, in the same order, as Airflow's tasks.
+"""Finds the lake and the connections for the command line, in the same places as Airflow's tasks.
 
-Lake: ``lake:`` of the pipeline file; ``--lake``; Airflow's variable ``mixpanel_aep_lake``; ``MIXPANEL_AEP_LAKE``; the
-project's folder. Connections: ``AIRFLOW_CONN_<ID>``; ``--connections``; Airflow; without Airflow,
-``airflow_settings.yaml``. Airflow runs in a separate process, and only if no earlier place has the setting.
+The lake is the first of: ``lake:`` in the pipeline file, ``--lake``, Airflow's variable ``mixpanel_aep_lake``, the
+environment variable ``MIXPANEL_AEP_LAKE``, the folder ``lake`` of this project. A connection is the first of:
+``AIRFLOW_CONN_<ID>``, the file of ``--connections``, Airflow's connection, and, without Airflow, the file
+``airflow_settings.yaml``. Airflow is read, in a separate process, only if no earlier place has the setting.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from include.http.connection_fields import ConnectionFields
 from include.json_types import JsonMapping
 from include.lake.allowed_lakes import VARIABLE_IN_ENVIRONMENT, require_allowed_lake
 from include.lake.lake_address import LAKE_ENVIRONMENT, default_lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE, SigningKeys
 
 _VARIABLE = "mixpanel_aep_lake"
 _OF_VARIABLE = f"Airflow's variable {_VARIABLE}"
@@ -31,26 +32,31 @@ _ON_COMMAND_LINE = "--lake"
 
 @dataclass(frozen=True)
 class LakeSetting:
-    """The lake's URL, and the setting that names it."""
+    """The lake's address, and the name of the setting that it comes from."""
 
     url: str
     origin: str
 
     @property
     def is_from_option(self) -> bool:
-        """Whether ``--lake`` sets the lake."""
+        """Whether the address comes from the option ``--lake``."""
         return self.origin == _ON_COMMAND_LINE
 
 
 def find_lake(pipeline: Pipeline, option: str | None, airflow: Airflow) -> LakeSetting:
-    """Return the pipeline's lake and the setting that names it. ``option``: the value of ``--lake``.
+    """Find the address of a pipeline's lake.
+
+    Args:
+        pipeline: the pipeline.
+        option: the value of ``--lake``, or None.
+        airflow: the Airflow on this machine.
 
     Raises:
-        ConfigError: ``--lake`` and the pipeline file name two lakes, or this deployment does not allow the lake.
-        SettingsUnavailable: Airflow, whose variable may name it, could not be read.
+        ConfigError: ``--lake`` and the pipeline file name different lakes, or this deployment does not allow the lake.
+        SettingsUnavailable: Airflow's variable could not be read.
     """
     found = _lake_setting(pipeline, option, airflow)
-    require_allowed_lake(found.url, of_variable=found.origin == _OF_VARIABLE)
+    require_allowed_lake(found.url, from_airflow_variable=found.origin == _OF_VARIABLE)
     return found
 
 
@@ -66,7 +72,7 @@ def _lake_setting(pipeline: Pipeline, option: str | None, airflow: Airflow) -> L
         return LakeSetting(option, _ON_COMMAND_LINE)
     if text := os.environ.get(VARIABLE_IN_ENVIRONMENT):
         return LakeSetting(text, f"the environment variable {VARIABLE_IN_ENVIRONMENT}")
-    if airflow.is_here and (text := airflow.lake):
+    if airflow.is_configured and (text := airflow.lake):
         return LakeSetting(text, _OF_VARIABLE)
     if os.environ.get(LAKE_ENVIRONMENT):
         return LakeSetting(default_lake(), f"the environment variable {LAKE_ENVIRONMENT}")
@@ -74,16 +80,18 @@ def _lake_setting(pipeline: Pipeline, option: str | None, airflow: Airflow) -> L
 
 
 def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None:
-    """Return the keys that sign the lake's records; None if no setting has any.
+    """Find the keys that sign the lake's records; return None if no setting contains keys.
 
-    For a lake from ``--lake`` they come from the environment; without them, signed records are refused.
+    They come from the environment or from Airflow's variable. Airflow is not read for a lake that ``--lake`` names.
 
     Raises:
-        ConfigError: a key is too short, or has another encoding.
-        SettingsUnavailable: Airflow, whose variable may hold them, could not be read.
+        ConfigError: a key is invalid.
+        SettingsUnavailable: Airflow's variable could not be read.
     """
-    keys = os.environ.get(SEAL_ENVIRONMENT) or os.environ.get(f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}")
-    if not keys and not lake.is_from_option and airflow.is_here:
+    keys = os.environ.get(SIGNING_KEYS_ENVIRONMENT) or os.environ.get(
+        f"AIRFLOW_VAR_{SIGNING_KEYS_VARIABLE.upper()}"
+    )
+    if not keys and not lake.is_from_option and airflow.is_configured:
         keys = airflow.lake_secret
     return SigningKeys.parse(keys)
 
@@ -91,16 +99,20 @@ def find_signing_keys(lake: LakeSetting, airflow: Airflow) -> SigningKeys | None
 def find_connection(
     conn_id: str, option: Path | None, default_file: Path, airflow: Airflow
 ) -> ConnectionFields:
-    """Return a connection's fields, as ``from_connection`` of both services' settings accepts them.
+    """Find a connection, and return its fields as keyword arguments for ``from_connection`` of a service's settings.
 
-    ``option``: the file of ``--connections``. ``default_file``: the file to read without that option and without Airflow.
+    Args:
+        conn_id: the id of the connection.
+        option: the file that ``--connections`` names, or None.
+        default_file: the file to read if neither the option nor Airflow is available.
+        airflow: the Airflow on this machine.
 
     Raises:
-        ConfigError: the connection was not found or cannot be read; its text is not in the message.
+        ConfigError: the connection was not found or is invalid; the message does not contain its values.
         SettingsUnavailable: Airflow could not be read.
     """
     found = _from_environment(conn_id)
-    if found is None and option is None and airflow.is_here:
+    if found is None and option is None and airflow.is_configured:
         found = airflow.connection(conn_id)
         if found is None:
             raise ConfigError(
@@ -130,7 +142,7 @@ def _from_environment(conn_id: str) -> JsonMapping | None:
         found = json.loads(text)
     except ValueError:
         found = None
-    if not isinstance(found, dict):  # without its text, which contains a secret
+    if not isinstance(found, dict):  # the message does not repeat the text, which contains a secret
         raise ConfigError(
             f"The environment variable {name} is not a JSON object.",
             "Write the connection as a JSON object in that variable.",

@@ -1,1 +1,1 @@
-"""The pipeline file and everything that is derived from it alone."""
+"""The model of the pipeline file, the code that reads it, and the settings that follow from it alone."""

@@ -1,4 +1,4 @@
-"""The section ``airflow:`` of a pipeline file, and the defaults of each task of its DAGs."""
+"""The section ``airflow:`` of a pipeline file, and the default settings of each task of the pipeline's DAGs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from include.config.cron import cron
+from include.config.cron import normalize_cron
 
-LONGEST_HOURS = 20
-"""The longest timeout of a task: less than the visibility timeout of deploy/, after which Celery starts a task again."""
+MAX_TIMEOUT_HOURS = 20
+"""The longest timeout of a task: below the visibility timeout in ``deploy/``, after which Celery restarts a task."""
 TaskName = Literal[
     "export", "transform", "shards", "validate_shard", "validate", "stage", "ingest",
     "look", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
@@ -21,7 +21,7 @@ TaskName = Literal[
 
 @dataclass(frozen=True)
 class TaskDefaults:
-    """The defaults of one task in Airflow: retries, timeout, pool and others."""
+    """The default settings of one Airflow task: retries, timeout, pool and priority."""
 
     retries: int = 4
     retry_delay_seconds: int = 30
@@ -32,7 +32,7 @@ class TaskDefaults:
 
 
 TASKS: dict[TaskName, TaskDefaults] = {
-    # A large day takes hours to export; the wait until it has settled does not occupy a worker slot.
+    # The export of a large day takes hours. The wait until the day has settled is deferred and does not count.
     "export": TaskDefaults(timeout_hours=12, pool="mixpanel_export"),
     "transform": TaskDefaults(timeout_hours=2),
     "shards": TaskDefaults(timeout_hours=0.25),
@@ -47,16 +47,17 @@ TASKS: dict[TaskName, TaskDefaults] = {
     "clean": TaskDefaults(),
     "alerts": TaskDefaults(
         timeout_hours=0.25
-    ),  # a notifier may hang, and the next reconcile run waits for this one
+    ),  # a notifier may hang, and the next reconcile run waits for the end of this one
     "finish": TaskDefaults(),
     # Query Service may allow an organization a single session (EP:query-service/packaging.md).
     "verify": TaskDefaults(6, 120, 3600, 12, "aep_query"),
     "setup": TaskDefaults(2, 20, 60, 1 / 3, "aep_ingest"),
     "start": TaskDefaults(timeout_hours=0.25),
 }
-"""The defaults of every task, by its name in Airflow; ``setup`` is the pipeline's task of ``mixpanel_aep_setup``.
+"""The default settings of every task, by the task's name in Airflow.
 
-``shards`` and ``validate_shard`` exist only with ``shard_events``.
+``setup`` is the pipeline's task in the DAG ``mixpanel_aep_setup``. ``shards`` and ``validate_shard`` exist only if the
+pipeline file sets ``shard_events``.
 """
 
 
@@ -80,12 +81,14 @@ def _after_settling_or_cron(text: str) -> str:
     if text == "after_settling":
         return text
     try:
-        return cron(text)
+        return normalize_cron(text)
     except ValueError as error:
         raise ValueError(f"{error}; or write after_settling or null") from None
 
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
+    """Return a validator of texts that match ``pattern``; its error says to write ``meaning``."""
+
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError(f"write {meaning}")
@@ -111,7 +114,7 @@ _UNITS = {"m": 0.001, "Mi": 2.0**20, "Gi": 2.0**30}
 
 
 def quantity_number(quantity: str) -> float:
-    """Return a Kubernetes quantity as a number: ``500m`` as 0.5 CPUs, ``2Gi`` as bytes."""
+    """Convert a Kubernetes quantity to a number: ``500m`` to 0.5 (CPUs), ``2Gi`` to 2147483648 (bytes)."""
     unit = next((unit for unit in _UNITS if quantity.endswith(unit)), "")
     return float(quantity.removesuffix(unit)) * _UNITS.get(unit, 1)
 
@@ -121,22 +124,25 @@ class _Section(BaseModel):
 
 
 class TaskSettings(_Section):
-    """The settings of one task; missing ones are taken from the section ``airflow``, then from ``TASKS``."""
+    """The settings of one task in a pipeline file. The section ``airflow`` and then ``TASKS`` supply missing ones."""
 
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
-    """The first delay; each further one is twice as long."""
+    """The delay before the first retry; each further delay is twice as long."""
     max_retry_delay_seconds: Seconds | None = None
-    timeout_hours: Annotated[float, Field(gt=0, le=LONGEST_HOURS)] | None = None
+    timeout_hours: Annotated[float, Field(gt=0, le=MAX_TIMEOUT_HOURS)] | None = None
     pool: PoolName | None = None
     priority: Priority | None = None
     queue: Label | None = None
-    """The Celery queue, or the queue that a KubernetesExecutor ignores."""
+    """The queue of the CeleryExecutor; the KubernetesExecutor ignores it."""
     cpu: Cpu | None = None
-    """The CPUs that the task's pod requests (KubernetesExecutor); the three keys below are also of the pod."""
+    """The CPU request of the task's pod (KubernetesExecutor only)."""
     memory: Memory | None = None
+    """The memory request of the task's pod."""
     max_cpu: Cpu | None = None
+    """The CPU limit of the task's pod."""
     max_memory: Memory | None = None
+    """The memory limit of the task's pod."""
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:
@@ -148,26 +154,29 @@ class TaskSettings(_Section):
 
 
 class AirflowSettings(_Section):
-    """How Airflow runs the pipeline's DAGs."""
+    """The section ``airflow:`` of a pipeline file: how Airflow runs the pipeline's DAGs."""
 
     owner: Label = "data-platform"
     tags: tuple[Label, ...] = ()
     """Tags of the DAGs, in addition to this project's own tags."""
     schedule: Annotated[str, AfterValidator(_daily)] | None = "daily"
-    """None: the daily DAG runs only on request (a backfill, one day, or ``catch_up_days``)."""
+    """None: the daily DAG has no schedule; it runs for backfills, for single days and for ``catch_up_days``."""
     reconcile_schedule: Annotated[str, AfterValidator(_after_settling_or_cron)] | None = "after_settling"
-    """A cron expression in the zone of the project's days; None: only on request."""
+    """``after_settling``, or a cron expression in the time zone in which Mixpanel counts the project's days.
+
+    None: the reconcile DAG is triggered only manually.
+    """
     max_active_runs: Annotated[int, Field(ge=1, le=50)] = 4
-    """How many days the daily DAG loads at the same time."""
+    """How many runs, and so days, of the daily DAG may be active at the same time."""
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None
     max_retry_delay_seconds: Seconds | None = None
     priority: Priority | None = None
     tasks: dict[TaskName, TaskSettings] = {}
 
-    # Each keyword argument has its own type, and callers unpack them into the constructors of operators.
+    # The values have different types, and callers unpack the dictionary into the constructors of operators: so Any.
     def task_args(self, name: TaskName) -> dict[str, Any]:
-        """Return the keyword arguments of Airflow's ``BaseOperator`` for a task, without those for its pod."""
+        """Return the keyword arguments of ``BaseOperator`` for a task, without those for the size of its pod."""
         task = self._task_defaults(name)
         return {
             "owner": self.owner,
@@ -186,18 +195,18 @@ class AirflowSettings(_Section):
         }
 
     def pod_resources(self, name: TaskName) -> dict[str, str]:
-        """Return the pod size that the file sets for a task: ``cpu``, ``memory``, ``max_cpu``, ``max_memory``."""
+        """Return the size of a task's pod: the settings ``cpu``, ``memory``, ``max_cpu`` and ``max_memory`` if set."""
         own = self.tasks.get(name, TaskSettings())
         sizes = {key: getattr(own, key) for key in ("cpu", "memory", "max_cpu", "max_memory")}
         return {key: value for key, value in sizes.items() if value is not None}
 
     @property
     def pools(self) -> frozenset[str]:
-        """The names of all pools in the pipeline file."""
+        """The names of all pools that the pipeline file assigns to tasks."""
         return frozenset(each.pool for each in self.tasks.values() if each.pool)
 
     def _task_defaults(self, name: TaskName) -> TaskDefaults:
-        """Return the defaults of a task, with the values of this section and then those of the task's own settings."""
+        """Return the settings of a task: its defaults, overridden by this section, overridden by the task's own."""
         configured = {
             field.name: value
             for settings in (self, self.tasks.get(name))

@@ -1,4 +1,4 @@
-"""Alert settings of a pipeline file: which notifiers get which alerts, and from which limit on."""
+"""The section ``alerts:`` of a pipeline file: which notifiers send which alerts, and the limits that raise an alert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from include.config.shares import share
+from include.config.shares import parse_share
 from include.json_types import JsonObject
 
 AlertKind = Literal[
@@ -21,11 +21,12 @@ _SECRET = re.compile(
     r"|signature|dsn|webhook_url",
     re.IGNORECASE,
 )
-"""Names of arguments. A name of the form ``..._conn_id`` is that of a connection."""
+"""The pattern of argument names that suggest a secret."""
 _SECRET_VALUE = re.compile(
     r"://[^/@\s{}]*:[^/@\s{}]+@|^\s*(?:authorization:\s*)?(?:bearer|basic)\s+(?=\S*[\d=])[^\s{}]{8,}\s*$",
     re.IGNORECASE,
 )
+"""The pattern of values that contain a secret: a URL with a password, or an Authorization header."""
 
 
 def _class_path(path: str) -> str:
@@ -37,16 +38,19 @@ def _class_path(path: str) -> str:
 
 
 def _without_secrets(kwargs: JsonObject) -> JsonObject:
-    """Refuse secrets: pipeline files are kept in repositories."""
+    """Raise an error if the arguments contain a secret: pipeline files are kept in repositories."""
     if secret := _secret_name(kwargs):
         raise ValueError(
-            f"{secret!r} may hold a secret; store it in an Airflow connection, and name the connection here"
+            f"{secret!r} may contain a secret; store it in an Airflow connection, and name the connection here"
         )
     return kwargs
 
 
 def _secret_name(value: object, name: str = "") -> str | None:
-    """Return the name of the first argument whose name or value looks like that of a secret, or None."""
+    """Return the name of the first argument whose name or value suggests a secret, or None.
+
+    ``name``: that of ``value``. An argument whose name ends with ``conn_id`` names a connection and is allowed.
+    """
     if isinstance(value, dict):
         for key, inner in value.items():
             is_connection = str(key).lower().endswith("conn_id")
@@ -62,37 +66,38 @@ def _secret_name(value: object, name: str = "") -> str | None:
 
 
 class NotifierSettings(BaseModel):
-    """One notifier of Airflow, and the kinds of alerts that it sends."""
+    """One Airflow notifier, and the kinds of alerts that it sends."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     class_path: Annotated[str, Field(alias="class"), AfterValidator(_class_path)]
     kwargs: Annotated[JsonObject, AfterValidator(_without_secrets)] = {}
-    """The arguments of the class. Their texts are Jinja templates, with ``alert`` in the context."""
+    """The keyword arguments for the class. Texts in them are Jinja templates, which can use ``alert``."""
     kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
 
 
-Limit = Annotated[float, BeforeValidator(share)]
+Limit = Annotated[float, BeforeValidator(parse_share)]
 
 
 class Alerts(BaseModel):
-    """Which alerts a pipeline sends; a limit that is None turns its alert off."""
+    """The section ``alerts:`` of a pipeline file. A limit of None disables its alert."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     notifiers: tuple[NotifierSettings, ...] = Field(min_length=1)
     late_after_hours: float | None = Field(6, ge=0, le=240)
-    """``late``: how long after a day has settled it must be in AEP."""
+    """Alert ``late``: the hours after the time when a day has settled by which the day must be in AEP."""
     max_quarantined: Limit | None = 0.001
-    """``quarantine``: the share of a day's events."""
+    """Alert ``quarantine``: the largest allowed share of a day's events in quarantine."""
     volume_factor: float | None = Field(2, gt=1, le=1000)
-    """``volume``: how many times more or fewer events than usual."""
+    """Alert ``volume``: the factor by which a day may have more or fewer events than usual."""
     new_properties: bool = True
+    """Alert ``properties``: whether new properties, and new types of properties, are reported."""
     max_late: Limit | None = 0.01
-    """``refresh``: rows that a refresh loaded, as a share of the day's active rows."""
+    """Alert ``refresh``: the largest allowed number of late rows, as a share of the day's active rows."""
     max_vanished: Limit | None = 0.001
-    """``refresh``: active rows that Mixpanel no longer returns, as a share of the day's active rows."""
+    """Alert ``refresh``: the largest allowed number of active rows that Mixpanel no longer returns, as such a share."""
     credentials: dict[str, date] = {}
-    """The last day of each credential, by a name for people."""
+    """The last valid day of each credential, by a name that the alert shows."""
     credentials_days: int = Field(30, ge=1, le=365)
-    """``credentials``: how many days before its last day a credential raises the alert."""
+    """Alert ``credentials``: how many days before its last valid day a credential is reported."""

@@ -1,4 +1,4 @@
-"""Check that Airflow reads the pipeline files that are next to the DAG files."""
+"""Checks that the pipeline files next to the DAG files are those that Airflow reads."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from include.errors import ConfigError
 
 
 def require_bundled_pipelines(dag_file: str) -> None:
-    """Refuse DAG files whose sibling folder ``include/pipelines`` differs from the folder that is read.
+    """Raise an error if pipeline files next to the DAG files differ from those in the folder that Airflow reads.
 
-    A Git bundle delivers new DAG files and pipeline files, while ``include`` is imported from the image: a new or
-    changed pipeline file would have no effect, and no error would occur. Where ``MIXPANEL_AEP_PIPELINES`` names the
-    folder, or the bundle has no pipeline files, there is nothing to compare.
+    A Git bundle can deliver new DAG files and pipeline files while ``include`` is imported from the image: without this
+    check, a new or changed pipeline file would have no effect. Nothing is compared if ``MIXPANEL_AEP_PIPELINES`` names
+    the folder, or if there are no pipeline files next to the DAG files.
+
+    Args:
+        dag_file: the path of a DAG file; the pipeline files next to it are in ``../include/pipelines``.
 
     Raises:
-        ConfigError: naming the files that are not read, and the folder that is read.
+        ConfigError: a file differs or is missing; the message names the files and the folder that Airflow reads.
     """
     neighbour = Path(dag_file).resolve().parents[1] / "include" / "pipelines"
     read = pipelines_folder().resolve()

@@ -1,4 +1,4 @@
-"""Checks of cron expressions in pipeline files: one that Airflow rejects would stop every DAG of its file."""
+"""Validates cron expressions in pipeline files. With an invalid one, Airflow would not load any DAG of the DAG file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _PART = re.compile(r"(?:\*|(?P<first>\w+)(?:-(?P<last>\w+))?)(?:/(?P<step>[1-9]\
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def cron(text: str) -> str:
-    """Return a cron expression of five fields, with one space between them.
+def normalize_cron(text: str) -> str:
+    """Validate a cron expression of five fields, and return it with one space between the fields.
 
     Raises:
-        ValueError: naming the field that is wrong; or the expression names only dates that do not exist.
+        ValueError: a field is invalid, or the expression has only dates that do not exist, such as 30 February.
     """
     fields = text.split()
     if len(fields) != len(_FIELDS):
@@ -31,14 +31,14 @@ def cron(text: str) -> str:
             raise ValueError(f"{field!r} is not a valid {name} in a cron expression")
     found = " ".join(fields)
     days, months = (_numbers(fields[place], *_FIELDS[place][1:]) for place in (2, 3))
-    # Airflow accepts it, and fails for all DAGs of the file when it computes the next run.
+    # Airflow accepts such an expression, and then fails for all DAGs of the file when it computes the next run.
     if "*" in fields[4].split(",") and min(days) > max(_MONTH_DAYS[month - 1] for month in months):
         raise ValueError(f"the dates of the cron expression {found!r} do not exist in any year")
     return found
 
 
 def _numbers(field: str, low: int, high: int, names: tuple[str, ...]) -> set[int]:
-    """Return the numbers that a valid field names."""
+    """Return all numbers that a valid field selects, such as 0, 15, 30 and 45 for ``*/15`` in the field of minutes."""
     found: set[int] = set()
     for part in field.lower().split(","):
         match = _PART.fullmatch(part)

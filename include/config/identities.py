@@ -1,4 +1,4 @@
-"""Identity settings of a pipeline file: sources, namespaces and placeholder values."""
+"""The sections ``identities:`` and ``identity_placeholders:`` of a pipeline file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 STANDARD_CODES = frozenset({"Email_LC_SHA256", "Phone_E.164", "Phone_SHA256", "Phone_SHA256_E.164"})
 """Adobe's standard namespaces whose codes contain more than letters and digits."""
-MOST_IDENTITIES = 20
-"""Identities in one XDM record (EP:identity-service/guardrails.md, static limits)."""
+MAX_IDENTITIES = 20
+"""The most identities that AEP accepts in one XDM record (EP:identity-service/guardrails.md, static limits)."""
 
 
 def _code(value: str) -> str:
@@ -20,13 +20,16 @@ def _code(value: str) -> str:
 
 
 class IdentitySource(BaseModel):
-    """The namespace and the value of one identity; ``value`` and ``authenticated_state`` may be mapping expressions."""
+    """One identity of an event. ``value`` and ``authenticated_state`` may be expressions of the mapping language.
+
+    ``namespace``: the code of AEP's identity namespace.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     namespace: Annotated[str, AfterValidator(_code)]
     value: str | None = None
-    """None: the property that the identity is named after."""
+    """None: the value is that of the Mixpanel property with the identity's name."""
     authenticated_state: str = "ambiguous"
 
 
@@ -36,19 +39,19 @@ def _as_source(value: object) -> object:
 
 Identities = Annotated[
     dict[str, Annotated[IdentitySource, BeforeValidator(_as_source)]],
-    Field(min_length=1, max_length=MOST_IDENTITIES),
+    Field(min_length=1, max_length=MAX_IDENTITIES),
 ]
-"""Identities by property, or by any name where ``value`` is set; the first identity of an event is primary."""
+"""Identities by Mixpanel property, or by any name if ``value`` is set. The first one that an event has is primary."""
 
 
 class IdentityPlaceholders(BaseModel):
-    """Values that are placeholders and not identities, in addition to those that AEP refuses."""
+    """Values that stand for a missing id, such as ``unknown``, and are not sent as identities."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     defaults: bool = True
-    """Whether the project's own list is used (docs/mapping.md)."""
+    """Whether the list of this project is used (docs/mapping.md)."""
     values: tuple[str, ...] = ()
     """Additional placeholders, case-insensitive."""
     allow: tuple[str, ...] = ()
-    """Values that count as identities although they are in the list."""
+    """Values that are sent as identities although they are in the list of this project."""

@@ -12,10 +12,10 @@ _LIMIT_BYTES = 4 * 1024 * 1024
 
 
 def read_json(path: Path) -> object:
-    """Return the content of a JSON file.
+    """Return the content of a JSON file of at most 4 MiB.
 
     Raises:
-        ConfigError: the file is not JSON, is too large, or has a duplicate key, of which one value would be lost.
+        ConfigError: the file is not valid JSON, is too large, or has a duplicate key in an object.
     """
     if path.stat().st_size > _LIMIT_BYTES:
         raise ConfigError(
@@ -24,7 +24,7 @@ def read_json(path: Path) -> object:
         )
     try:
         value: object = json.loads(
-            path.read_text(encoding="utf-8-sig"), object_pairs_hook=_without_duplicates
+            path.read_text(encoding="utf-8-sig"), object_pairs_hook=_refuse_duplicate_keys
         )
         return value
     except (ValueError, RecursionError) as error:
@@ -33,7 +33,7 @@ def read_json(path: Path) -> object:
         ) from None
 
 
-def _without_duplicates(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
+def _refuse_duplicate_keys(pairs: list[tuple[str, JsonValue]]) -> JsonObject:
     unique = dict(pairs)
     if len(unique) < len(pairs):
         names = [name for name, _ in pairs]

@@ -1,4 +1,4 @@
-"""Reads pipeline files and reports every error with its file, its line and the nearest known key."""
+"""Reads pipeline files, and reports each error with the file, the line and the most similar valid key."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PIPELINES = Path(__file__).parents[1] / "pipelines"
 _LIMIT_BYTES = 256 * 1024
 _Lines = dict[tuple[str | int, ...], int]
 
-_PLAIN = {
+_MESSAGES = {
     "tuple_type": "write a list such as [first, second]",
-    "model_type": "write a section with keys of its own",
-    "dict_type": "write a section with keys of its own",
+    "model_type": "write a section with keys",
+    "dict_type": "write a section with keys",
     "too_short": "write at least one entry",
     "string_too_short": "write a text that is not empty",
 }
-"""Sentences for errors that pydantic names in the words of Python."""
+"""Messages in terms of YAML for pydantic's errors, whose own messages use terms of Python."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Keeps dates as text: PyYAML's own error for 2026-02-30 has no line number."""
+    """A YAML loader that leaves dates as text: PyYAML's error for an invalid date has no line number."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -40,29 +40,33 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def pipelines_folder() -> Path:
-    """Return the folder of the pipeline files: ``MIXPANEL_AEP_PIPELINES``, else ``include/pipelines``."""
+    """Return the folder of the pipeline files: ``MIXPANEL_AEP_PIPELINES`` names it; default: ``include/pipelines``."""
     return Path(os.environ.get("MIXPANEL_AEP_PIPELINES", PIPELINES))
 
 
 def pipeline_names(folder: Path | None = None) -> list[str]:
-    """Return the names of all pipeline files of a folder, valid or not."""
+    """Return the names of all pipeline files in a folder without ``.yaml``, sorted; the files may be invalid.
+
+    ``folder``: by default ``pipelines_folder()``.
+    """
     return sorted(path.stem for path in (folder or pipelines_folder()).glob("*.yaml"))
 
 
 def known_pipeline_names(pipeline: Pipeline) -> frozenset[str]:
-    """Return the names of all pipeline files that may use the pipeline's dataset: those of its folder and of the default folder.
+    """Return the names of all pipeline files in the pipeline's own folder and in ``pipelines_folder()``.
 
-    The pipeline itself is included. Its file may be a copy of a file in the default folder, which Airflow runs.
+    Both folders count, because the pipeline's file may be a copy of a file that Airflow runs from the other folder. The
+    pipeline's own name is included.
     """
     in_its_folder = pipeline_names(pipeline.folder) if pipeline.folder is not None else []
     return frozenset({*in_its_folder, *pipeline_names()})
 
 
 def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
-    """Return all pipelines of a folder, by name; of ``pipelines_folder()`` without ``folder``.
+    """Return all pipelines of a folder, sorted by name. ``folder``: by default ``pipelines_folder()``.
 
     Raises:
-        ConfigError: naming every invalid file, and pipelines that write to the same dataset.
+        ConfigError: a file is invalid, or two pipelines conflict; the message contains every such error.
     """
     pipelines, faults = load_readable_pipelines(folder)
     if faults:
@@ -73,7 +77,12 @@ def load_pipelines(folder: Path | None = None) -> list[Pipeline]:
 def load_readable_pipelines(
     folder: Path | None = None, except_name: str | None = None
 ) -> tuple[list[Pipeline], list[ConfigError]]:
-    """Return the valid pipelines of a folder by name, and the errors of its other files, without the file of ``except_name``."""
+    """Return the pipelines of all valid files of a folder, sorted by name, and the errors of the other files.
+
+    Args:
+        folder: by default ``pipelines_folder()``.
+        except_name: the name of a pipeline whose file is not read.
+    """
     folder = folder or pipelines_folder()
     pipelines: list[Pipeline] = []
     faults: list[ConfigError] = []
@@ -94,7 +103,7 @@ def require_no_conflict(one: Pipeline, other: Pipeline) -> None:
     """Check that two pipelines do not conflict.
 
     Raises:
-        ConfigError: they write to the same dataset, or their DAGs would have the same id.
+        ConfigError: the pipelines write to the same dataset, or their DAGs would have the same ids.
     """
     if (one.aep.conn_id, one.aep.dataset) == (other.aep.conn_id, other.aep.dataset):
         raise ConfigError(
@@ -110,10 +119,10 @@ def require_no_conflict(one: Pipeline, other: Pipeline) -> None:
 
 
 def load_pipeline(path: Path) -> Pipeline:
-    """Read one pipeline file; the pipeline's name is the file's.
+    """Read and validate a pipeline file. The pipeline's name is the name of the file without ``.yaml``.
 
     Raises:
-        ConfigError: naming the file, the line and what to write instead.
+        ConfigError: the file is missing, too large or invalid; the message names the line and says what to write.
     """
     if not path.is_file():
         raise ConfigError(
@@ -129,12 +138,15 @@ def load_pipeline(path: Path) -> Pipeline:
         return Pipeline.model_validate({"name": path.stem, **data}).with_folder(path.parent)
     except ValidationError as error:
         faults = _causes(error.errors())
-        sentences = "; ".join(_sentence(path, lines, fault) for fault in faults)
+        sentences = "; ".join(_error_text(path, lines, fault) for fault in faults)
         raise ConfigError(sentences if sentences.endswith("?") else f"{sentences}.") from None
 
 
 def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
-    """Return the keys of a pipeline file, and the line number of each key and list entry by its path."""
+    """Return the content of a YAML file, and the line number of each key and list entry.
+
+    The lines are by path, such as ``("airflow", "tasks")``.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         # Aliases are refused: a short file with aliases can expand to gigabytes.
@@ -159,11 +171,11 @@ def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
             "Remove the key 'name'.",
         )
     lines: _Lines = {}
-    _note_lines(path, node, (), lines)
+    _collect_lines(path, node, (), lines)
     return data, lines
 
 
-def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], lines: _Lines) -> None:
+def _collect_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], lines: _Lines) -> None:
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, key.value)
@@ -172,15 +184,15 @@ def _note_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], l
                     f"{path.name}:{key.start_mark.line + 1} has the duplicate key {key.value!r}."
                 )
             lines[here] = key.start_mark.line + 1
-            _note_lines(path, value, here, lines)
+            _collect_lines(path, value, here, lines)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             lines[*at, number] = value.start_mark.line + 1
-            _note_lines(path, value, (*at, number), lines)
+            _collect_lines(path, value, (*at, number), lines)
 
 
 def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the errors without those of lists that count as empty only because their entries are invalid."""
+    """Return the errors without those of lists that pydantic reports as too short only because entries are invalid."""
     places = [tuple(fault["loc"]) for fault in faults]
     return [
         fault
@@ -189,7 +201,8 @@ def _causes(faults: list[ErrorDetails]) -> list[ErrorDetails]:
     ]
 
 
-def _sentence(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
+def _error_text(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
+    """Return the message for one error of pydantic, with the file's name and the line."""
     at = tuple(fault["loc"])
     line = next((lines[at[:n]] for n in range(len(at), 0, -1) if at[:n] in lines), 1)
     where, key = f"{path.name}:{line}", ".".join(map(str, at))
@@ -199,13 +212,13 @@ def _sentence(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
     if fault["type"] == "missing":
         return f"{where} is missing the key {key!r}"
     if at[-1:] == ("[key]",):
-        return f"{where} has an unknown key {key.removesuffix('.[key]')!r}; the known ones are {fault['ctx']['expected']}"
-    remedy = _PLAIN.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+        return f"{where} has an unknown key {key.removesuffix('.[key]')!r}; the valid keys are {fault['ctx']['expected']}"
+    remedy = _MESSAGES.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     return f"{where} {key}: {remedy}" if key else f"{where}: {remedy}"
 
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
-    """Return the keys of the section of a pipeline file at a path; empty where the path is not a section."""
+    """Return the valid keys of the section at the path ``at`` of a pipeline file; empty if there is no such section."""
     model: type[BaseModel] = Pipeline
     parts = iter(at)
     for part in parts:

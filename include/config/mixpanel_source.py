@@ -1,4 +1,4 @@
-"""The section ``mixpanel:`` of a pipeline file: the project, its time convention, and the exported events."""
+"""The section ``mixpanel:`` of a pipeline file: the connection, the project's time zone, and the events to export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ ConnectionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
 
 
 def iana_name(name: object) -> str:
-    """Return the IANA name of a time zone given as IANA ("Europe/Berlin") or Windows name ("Pacific Standard Time")."""
+    """Return the IANA name of a time zone. ``name``: its IANA or Windows name, such as "Pacific Standard Time".
+
+    Raises:
+        ValueError: the zone is unknown; the message names the most similar one.
+    """
     from tzlocal.windows_tz import win_tz  # Adobe's Mixpanel source uses Windows zone names
 
     if not isinstance(name, str):
@@ -31,30 +35,35 @@ def iana_name(name: object) -> str:
 
 @cache
 def _known_zones() -> frozenset[str]:
-    """Return the time zones of this machine, cached: listing them takes longer than reading a pipeline file."""
+    """Return the IANA names of all time zones, cached: listing them takes longer than reading a pipeline file."""
     return frozenset(available_timezones())
 
 
 class MixpanelSource(BaseModel):
-    """The Mixpanel project, its time convention, and which of its events are exported."""
+    """The section ``mixpanel:`` of a pipeline file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     conn_id: ConnectionId = "mixpanel_default"
     timezone: Annotated[str, BeforeValidator(iana_name)]
+    """The IANA name of the project's time zone."""
     time_is: Literal["utc", "project_local"]
+    """How the property ``time`` of an event is to be read: as UTC, or as local time in ``timezone``."""
     events: tuple[str, ...] = ()
+    """The names of the events to export; empty: all events."""
     where: str | None = None
+    """A filter expression of Mixpanel's Export API; None: no filter."""
     time_in_ms: bool = False
+    """Whether Mixpanel is requested to return ``time`` in milliseconds."""
     backfill_window_days: int = Field(30, ge=1, le=90)
-    """The most days that a backfill exports with one request; 1: every day has its own request."""
+    """The largest number of days that a backfill exports with one request; 1: one request for each day."""
 
     @property
     def zone(self) -> ZoneInfo:
-        """The project's time zone."""
+        """The time zone that ``timezone`` names."""
         return ZoneInfo(self.timezone)
 
     @property
     def day_zone(self) -> ZoneInfo:
-        """The zone in which Mixpanel counts this project's days (UTC for projects since 2023)."""
+        """The time zone in which Mixpanel divides the project's events into days: UTC for projects since 2023."""
         return self.zone if self.time_is == "project_local" else ZoneInfo("UTC")

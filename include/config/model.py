@@ -1,4 +1,4 @@
-"""The model of a pipeline file. It defines every key; others are refused."""
+"""The model of a pipeline file: all its keys, with their types and defaults. Other keys are refused."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from pydantic import (
 
 from include.config.airflow import AirflowSettings
 from include.config.alerts import Alerts
-from include.config.cron import cron
+from include.config.cron import normalize_cron
 from include.config.identities import Identities, IdentityPlaceholders
 from include.config.mixpanel_source import ConnectionId, MixpanelSource
-from include.config.shares import share
+from include.config.shares import parse_share
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-def percent(value: object) -> float:
-    """Return a percentage from 0 to 100, the unit of AEP's error threshold."""
+def _validate_percentage(value: object) -> float:
+    """Return a percentage from 0 to 100, the unit of AEP's error threshold, as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
         raise ValueError(
             "AEP's error threshold is a percentage from 0 to 100; write it without a percent sign"
@@ -40,6 +40,7 @@ def percent(value: object) -> float:
 
 
 def _file_name(value: str, folder: str, *endings: str) -> str:
+    """Return ``value`` if it is a plain file name with one of ``endings``; ``folder`` is for the error's text."""
     if not re.fullmatch(rf"[A-Za-z0-9_.-]+\.({'|'.join(endings)})", value):
         kinds = " or ".join(f".{ending}" for ending in endings)
         raise ValueError(f"write the name of a {kinds} file in include/pipelines/{folder}")
@@ -56,7 +57,7 @@ Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
 
 
 class AepTarget(_Section):
-    """The dataset, and the settings with which setup creates a missing dataset."""
+    """The section ``aep:`` of a pipeline file: the dataset, and how setup creates it if it is missing."""
 
     conn_id: ConnectionId = "aep_default"
     dataset: Title
@@ -64,20 +65,20 @@ class AepTarget(_Section):
     schema_name: Annotated[Title, Field(alias="schema")]
     """The schema's title, ``$id`` or ``meta:altId``."""
     field_groups: tuple[Title, ...] = ()
-    """Field groups of the schema in addition to ``field_group``: titles or ``$id``s, Adobe's or the company's."""
+    """The titles or ``$id``s of existing field groups that setup adds to the schema, in addition to ``field_group``."""
     field_group: str | None = None
-    """The file of the pipeline's own field group."""
+    """The name of the file in ``include/pipelines/field_groups`` with the pipeline's own field group."""
     profile: bool | None = None
-    """True: setup enables schema and dataset for Profile, irreversibly. False: an enabled dataset is refused."""
+    """True: setup enables schema and dataset for Profile, irreversibly. False: setup refuses an enabled dataset."""
     primary_identity: str | None = None
     """The entry of ``identities`` whose field setup marks as the schema's primary identity, irreversibly."""
     formerly: str | None = None
-    """The former name of this pipeline: setup reassigns a dataset whose tag has that name."""
+    """The former name of this pipeline: setup assigns the dataset to this pipeline although its tag has that name."""
     new_namespaces: tuple[str, ...] = ()
-    """Namespace codes that setup creates although AEP has a similar one."""
+    """Codes of namespaces that setup creates although AEP already has a namespace with a similar code."""
     file_format: Literal["parquet", "json"] = Field("parquet", alias="format")
-    error_threshold_percent: Annotated[float, BeforeValidator(percent)] = 0
-    """AEP's partial ingestion: the percentage of a batch's rows that AEP may refuse while it ingests the others. 0: none."""
+    error_threshold_percent: Annotated[float, BeforeValidator(_validate_percentage)] = 0
+    """AEP's partial ingestion: the percentage of a batch's rows that AEP may refuse and still ingest the others."""
 
     @field_validator("field_group")
     @classmethod
@@ -98,53 +99,63 @@ Rule = Literal[
 
 
 class Quality(_Section):
-    """When a day fails its validation, and the settings of the quality rules that are not in the schema (docs/quality.md)."""
+    """The section ``quality:`` of a pipeline file: when a day fails validation, and the rules (docs/quality.md)."""
 
-    max_quarantined: Annotated[float, BeforeValidator(share)] = 0.005
-    max_removed: Annotated[float, BeforeValidator(share)] = 0.5
+    max_quarantined: Annotated[float, BeforeValidator(parse_share)] = 0.005
+    """The largest share of a day's events that may be in quarantine."""
+    max_removed: Annotated[float, BeforeValidator(parse_share)] = 0.5
     """The largest share of a day's active rows that a replacement may remove."""
     allow_empty: bool = True
+    """Whether a day without valid events passes validation."""
     history_days: int = Field(default=28, ge=0, le=90)
+    """How many previous days define the usual share of each event name."""
     severity: dict[Rule, Literal["critical", "warning"]] = {}
+    """Whether a rule refuses events, or only reports them. Rules that are not listed have their default severity."""
     show_values: bool = False
+    """Whether quarantine reasons and reports show the values that were refused; these may be personal data."""
 
 
 class Verify(_Section):
-    """How AEP's data lake is compared with the ledgers."""
+    """The section ``verify:`` of a pipeline file: when and how AEP's data lake is compared with the ledgers."""
 
-    schedule: Annotated[str, AfterValidator(cron)] | None = "0 12 * * 0"
-    """A cron expression in the project's time zone. None: runs are triggered only manually."""
+    schedule: Annotated[str, AfterValidator(normalize_cron)] | None = "0 12 * * 0"
+    """A cron expression in the project's time zone. None: the DAG is triggered only manually."""
     budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
     """The time limit for all queries of one run together."""
     reader: Literal["query_service", "data_access"] = "query_service"
-    """Data Access downloads whole files, and Adobe has deprecated it."""
+    """The API that reads the data lake. Data Access downloads complete files, and Adobe has deprecated it."""
 
 
 Days = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class Retention(_Section):
-    """How many days each kind of lake object is kept after it is written. None means forever.
+    """The section ``retention:`` of a pipeline file: for how many days files stay in the lake. None: forever.
 
-    Ledgers, ids, manifests and schemas are always kept.
+    The days count from when a file was written. Ledgers, ids, manifests and schemas always stay.
     """
 
     raw_days: Days | None = None
-    """Exports. The export of a day that is not loaded yet is kept."""
+    """For exports. The export of a day that is not loaded yet stays."""
     quarantine_days: Days | None = None
+    """For files with quarantined events."""
     report_days: Days | None = None
+    """For quality reports."""
     superseded_days: Days | None = 7
-    """Copies that no load needs any longer, counted from the load or from the newer copy."""
+    """For step outputs that no load needs any longer: counted from the load, or from when newer ones were written."""
 
 
 class Pipeline(_Section):
     """A validated pipeline file: one Mixpanel project, loaded into one AEP dataset."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")
+    """The name of the file without ``.yaml``."""
     mixpanel: MixpanelSource
     aep: AepTarget
     mapping: str
+    """The name of the file in ``include/pipelines/mappings`` with the mapping set."""
     unmapped: Literal["keep", "drop", "fail"] = "keep"
+    """What transform does with properties that no mapping reads."""
     identities: Identities
     identity_placeholders: IdentityPlaceholders = IdentityPlaceholders()
     quality: Quality = Quality()
@@ -153,14 +164,21 @@ class Pipeline(_Section):
     alerts: Alerts | None = None
     airflow: AirflowSettings = AirflowSettings()
     late_days: int = Field(5, ge=0, le=60)
+    """How many recent days the reconcile DAG exports again, to find late events."""
     settle_hours: float = Field(6, ge=0, le=240)
+    """How many hours after its end a day has settled, so that it is exported."""
     missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
+    """How many hours after it has settled a day may be missing in AEP before the audit fails."""
     catch_up_days: int = Field(0, ge=0, le=60)
+    """How many missing days a reconcile run loads."""
     shard_events: int | None = Field(None, ge=1000)
-    """A day with more rows is validated in shards of about so many rows, by several tasks. None: by one task."""
+    """A day with more rows is validated by several tasks, each for a shard of about this size. None: by one task."""
     start_date: date
+    """The first day that is loaded."""
     end_date: date | None = None
+    """The last day that is loaded; None: no end."""
     lake: str | None = None
+    """The lake's address; None: the Airflow variable ``mixpanel_aep_lake``, or the default lake."""
     _folder: Path | None = PrivateAttr(default=None)
 
     @property
@@ -169,24 +187,24 @@ class Pipeline(_Section):
         return self._folder
 
     def with_folder(self, folder: Path) -> Self:
-        """Return a copy of the pipeline that keeps the folder of its file."""
+        """Return a copy of the pipeline that has ``folder`` as the folder of its file."""
         copy = self.model_copy()
         copy._folder = folder
         return copy
 
     @property
     def has_retention(self) -> bool:
-        """Whether the pipeline file has the section ``retention``; then a failure to delete is an error."""
+        """Whether the pipeline file has the section ``retention``. If so, a file that cannot be removed is an error."""
         return "retention" in self.model_fields_set
 
     @property
     def namespaces(self) -> dict[str, str]:
-        """The namespace code of each identity, by its name in the pipeline file."""
+        """The namespace code of each identity, by the identity's name in the pipeline file."""
         return {name: source.namespace for name, source in self.identities.items()}
 
     @property
     def identity_properties(self) -> tuple[str, ...]:
-        """The Mixpanel properties whose values are identities without a computation."""
+        """The Mixpanel properties whose values are identities as they are, without an expression."""
         return tuple(name for name, source in self.identities.items() if source.value is None)
 
     @property
@@ -196,12 +214,12 @@ class Pipeline(_Section):
 
     @property
     def reconcile_dag_id(self) -> str:
-        """The id of the DAG that reloads the pipeline's recent days."""
+        """The id of the reconcile DAG, which refreshes recent days and audits all days of the pipeline."""
         return f"mixpanel_aep_reconcile_{self.name.replace('-', '_')}"
 
     @property
     def day_dag_id(self) -> str:
-        """The id of the DAG whose form starts the run of one day."""
+        """The id of the DAG with whose trigger form a user starts the load of one day."""
         return f"mixpanel_aep_day_{self.name.replace('-', '_')}"
 
     @property

@@ -1,4 +1,4 @@
-"""Airflow's pools that the DAGs need, as in ``airflow_pools.yaml``."""
+"""The Airflow pools that the DAGs need; ``airflow_pools.yaml`` contains the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pool:
-    """How many tasks of one kind may run at the same time, with the reason."""
+    """An Airflow pool: ``slots`` is how many of its tasks may run at the same time."""
 
     name: str
     slots: int
@@ -15,9 +15,9 @@ class Pool:
 
 
 POOLS = (
-    # Mixpanel allows 3 export requests a second and 60 an hour for a project; the client enforces the hourly limit.
+    # Mixpanel allows 3 export requests per second and 60 per hour for a project; the client enforces the hourly limit.
     Pool("mixpanel_export", 3, "Exports from Mixpanel at the same time"),
-    # AEP ingests 20 GB an hour into the data lake.
+    # AEP ingests up to 20 GB per hour into the data lake.
     Pool("aep_ingest", 4, "Batches uploaded to AEP at the same time"),
     # AEP's Query Service may allow one session per organization.
     Pool("aep_query", 1, "Sessions of AEP's Query Service at the same time"),

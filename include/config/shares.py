@@ -1,4 +1,4 @@
-"""Shares of a whole in pipeline files, written as ``"0.5%"`` or ``0.005``."""
+"""Parses proportions in pipeline files, which users write as ``"0.5%"`` or ``0.005``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from decimal import Decimal
 
 
-def share(value: object) -> float:
-    """Return ``"0.5%"`` or ``0.005`` as a share between 0 and 1.
+def parse_share(value: object) -> float:
+    """Convert a text such as ``"0.5%"`` or a number such as ``0.005`` to a number between 0 and 1.
 
     Raises:
-        ValueError: the value is not a share between 0 and 1.
+        ValueError: the value is neither, or is not between 0 and 1.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value) if isinstance(value, str) else None
-    # Via Decimal: 0.7% must equal 7 of 1000.
+    # Decimal is exact: with floats, "0.7%" would not equal 7 of 1000.
     number = float(Decimal(match[1]) / 100) if match else value
     if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
         raise ValueError('write a share like "0.5%" or 0.005, from 0% to 100%')

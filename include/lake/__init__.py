@@ -1,1 +1,1 @@
-"""The object store that keeps every step's output, its manifests, and the ledger of each day."""
+"""The lake: the object store with the output files and manifests of all steps, and the ledger of each day."""

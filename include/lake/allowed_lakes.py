@@ -1,4 +1,7 @@
-"""The lakes that a deployment allows: set in its environment, because roles below Airflow's admin may edit variables."""
+"""The check that a deployment allows a lake.
+
+Environment variables list the allowed lakes, because Airflow roles below admin may edit Airflow's variables.
+"""
 
 from __future__ import annotations
 
@@ -13,31 +16,33 @@ from include.redact import one_line
 
 LAKES_VARIABLE = "MIXPANEL_AEP_LAKES"
 VARIABLE_IN_ENVIRONMENT = "AIRFLOW_VAR_MIXPANEL_AEP_LAKE"
-"""Airflow's variable ``mixpanel_aep_lake`` as the environment sets it: users cannot change it then."""
-# Object stores decode or resolve these later, so that an address could escape the prefix that was checked.
+"""The environment variable that sets Airflow's variable ``mixpanel_aep_lake``, so that users cannot change it."""
+# Object stores decode percent signs and resolve dots later, so an address with them could leave the allowed prefix.
 _RESOLVED_LATER = re.compile(r"[%\\\x00-\x1f\x7f]|/\.{1,2}(?:/|$)")
 
 
 def require_allowed_lake(
-    url: str, *, of_variable: bool, environment: Mapping[str, str] | None = None
+    url: str, *, from_airflow_variable: bool, environment: Mapping[str, str] | None = None
 ) -> None:
-    """Refuse a lake that this deployment does not allow.
+    """Raise an error if this deployment does not allow a lake.
 
-    Allowed are the lakes of ``MIXPANEL_AEP_LAKES``, of ``MIXPANEL_AEP_LAKE`` and of ``AIRFLOW_VAR_MIXPANEL_AEP_LAKE``, and
-    all lakes below them. Without ``MIXPANEL_AEP_LAKES``: also the default lake, every lake of a pipeline file or of the
-    command line, which the deployment itself controls, and any lake outside production.
+    The lakes in the environment variables ``MIXPANEL_AEP_LAKES``, ``MIXPANEL_AEP_LAKE`` and
+    ``AIRFLOW_VAR_MIXPANEL_AEP_LAKE`` are allowed, and every lake below one of them. Without ``MIXPANEL_AEP_LAKES``,
+    these are also allowed: the default lake, a lake that a pipeline file or the command line names (the deployment
+    controls both), and outside production any lake.
 
     Args:
         url: the lake's address.
-        of_variable: whether the address comes from Airflow's variable, which users can change.
-        environment: by default that of this process.
+        from_airflow_variable: whether the address comes from Airflow's variable ``mixpanel_aep_lake``, which users can
+            change.
+        environment: the environment variables; by default those of this process.
 
     Raises:
-        ConfigError: the lake is not allowed, or an entry of the list is not a lake's address.
+        ConfigError: the lake is not allowed, or an entry of ``MIXPANEL_AEP_LAKES`` is not a valid lake address.
     """
     given = os.environ if environment is None else environment
     listed = [entry.strip() for entry in given.get(LAKES_VARIABLE, "").split(",") if entry.strip()]
-    if not listed and not (of_variable and is_production(given)):
+    if not listed and not (from_airflow_variable and is_production(given)):
         return
     named = [given.get(VARIABLE_IN_ENVIRONMENT, ""), given.get(LAKE_ENVIRONMENT, "")]
     if not listed and not named[1]:
@@ -51,10 +56,10 @@ def require_allowed_lake(
 
 
 def is_below(url: str, allowed: str) -> bool:
-    """Return whether a lake is ``allowed`` or below it, compared by whole path segments.
+    """Return whether the lake ``url`` is the lake ``allowed`` or a folder in it; path segments are compared as a whole.
 
     Raises:
-        ConfigError: one of the two is not a valid lake address.
+        ConfigError: ``url`` or ``allowed`` is not a valid lake address.
     """
     lake, limit = lake_address(url.rstrip("/")), lake_address(allowed.rstrip("/"))
     if _RESOLVED_LATER.search(url) or (lake.scheme, lake.netloc) != (limit.scheme, limit.netloc):

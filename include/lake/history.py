@@ -1,7 +1,8 @@
-"""The history of a dataset: the loads of each day, from one Mixpanel project.
+"""The history of an AEP dataset: the ledger of each day, and the ``_id``s of each load.
 
-A history belongs to a target, and its folder in the lake is derived from the target's ids: another dataset, or the same
-name in another AEP sandbox, has another history. The first record written to it binds it to its source.
+A history belongs to one target (dataset), and its folder in the lake is derived from the target's ids. So another
+dataset, or a dataset with the same name in another AEP sandbox, has another history. The first load binds the history
+to its source, a Mixpanel project: the file ``history.json`` names both.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from include.errors import AnotherSource, BadManifest
-from include.lake.keys import HISTORIES, digest_part
+from include.lake.keys import HISTORIES, require_digest
 from include.lake.lake import Lake
 from include.lake.ledger import Ledger
 from include.lake.manifest import digest_of
@@ -25,7 +26,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Source:
-    """A Mixpanel project, by its region (us, eu, in) and its number."""
+    """A Mixpanel project, identified by its region (``us``, ``eu`` or ``in``) and its project id."""
 
     region: str
     project_id: int
@@ -36,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Target:
-    """A dataset of AEP, by the ids of its organization, AEP sandbox and dataset."""
+    """An AEP dataset, identified by the ids of its organization, its AEP sandbox and the dataset."""
 
     org_id: str
     aep_sandbox: str
@@ -47,11 +48,13 @@ class Target:
 
     @cached_property
     def digest(self) -> str:
-        """32 hex digits that identify the target in keys of the lake."""
+        """A digest of the three ids (32 hex digits), which names the target's folder in the lake."""
         return digest_of({"target": [self.org_id, self.aep_sandbox, self.dataset_id]})
 
 
 class _Binding(BaseModel):
+    """The content of ``history.json``: the target, its source, and the pipeline and time of the first load."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: int = VERSION
@@ -66,7 +69,7 @@ class _Binding(BaseModel):
 
 @dataclass(frozen=True)
 class History:
-    """The loads into ``target`` from ``source``; ``lake_id`` is the lake's id, where it has one."""
+    """The history of the loads from ``source`` into ``target``. ``lake_id``: the lake's id; None if it has no id."""
 
     lake: Lake
     source: Source
@@ -75,41 +78,41 @@ class History:
 
     @property
     def prefix(self) -> str:
-        """The folder of the history."""
+        """The key of the history's folder."""
         return history_prefix(self.target.digest)
 
     @property
     def ledgers(self) -> str:
-        """The folder of all ledgers. It contains nothing else, so that one listing shows every day's newest record."""
+        """The key of the folder with the ledgers of all days, and no other objects: one listing finds all records."""
         return ledgers_prefix(self.target.digest)
 
     def ledger(self, day: date) -> Ledger:
-        """Return the ledger of a day."""
+        """Return the ledger of a day in this history."""
         return Ledger(self.lake, f"{self.ledgers}/{day.isoformat()}", day, self.target.digest)
 
     def ids_key(self, day: date, digest: str) -> str:
-        """Return the key of the ``_id``s of one load."""
-        return f"{self.prefix}/ids/{day.isoformat()}/{digest_part(digest)}.parquet"
+        """Return the key of the Parquet file with the ``_id``s of one load of a day. ``digest``: that of the ids."""
+        return f"{self.prefix}/ids/{day.isoformat()}/{require_digest(digest)}.parquet"
 
     def key(self, name: str) -> str:
-        """Return the key of the file ``name``.json of the history, such as ``index``."""
+        """Return the key of the file ``<name>.json`` in the history's folder, such as ``index.json``."""
         return f"{self.prefix}/{name}.json"
 
     def bound_source(self) -> Source | None:
-        """Return the source that the history is bound to, or None before its first load."""
+        """Return the Mixpanel project that the history is bound to, or None before the first load."""
         binding = self._binding()
         return Source(binding.region, binding.project_id) if binding else None
 
     def bound_pipeline(self) -> str | None:
-        """Return the pipeline of the history's first load, by its name at that time."""
+        """Return the name of the pipeline that made the history's first load, or None before the first load."""
         binding = self._binding()
         return binding.pipeline if binding else None
 
     def _binding(self) -> _Binding | None:
-        """Return the content of the file that binds the history.
+        """Return the content of the history's ``history.json``, or None where it is missing.
 
         Raises:
-            BadManifest: the file is unreadable.
+            BadManifest: the file is unreadable, or describes another target.
         """
         key = self.key("history")
         body = read_record(self.lake, key)
@@ -124,7 +127,10 @@ class History:
         return binding
 
     def require_source(self) -> bool:
-        """Check that the history is not bound to another source; return whether it is bound, as it is from its first load on.
+        """Check that the history does not belong to another Mixpanel project than ``source``.
+
+        Returns:
+            True if the history is bound to ``source``; False if it is not bound yet, because nothing was loaded.
 
         Raises:
             AnotherSource: the history is bound to another Mixpanel project.
@@ -140,10 +146,14 @@ class History:
         return bound is not None
 
     def bind(self, pipeline: str, at: str) -> None:
-        """Bind the history to its source, unless it is bound. ``at``: the time, as an ISO 8601 text.
+        """Bind the history to ``source`` by creating ``history.json``, unless it is already bound.
+
+        Args:
+            pipeline: the name of the pipeline that makes the first load.
+            at: the current time in ISO 8601.
 
         Raises:
-            AnotherSource: another run bound the history to another Mixpanel project.
+            AnotherSource: the history is bound to another Mixpanel project.
         """
         if self.require_source():
             return
@@ -153,25 +163,28 @@ class History:
 
 
 def history_prefix(target: str) -> str:
-    """Return the folder of a history; ``target``: the digest of its target."""
-    return f"{HISTORIES}/{digest_part(target)}"
+    """Return the key of a history's folder. ``target``: the digest of its target (``Target.digest``)."""
+    return f"{HISTORIES}/{require_digest(target)}"
 
 
 def ledgers_prefix(target: str) -> str:
-    """Return the folder of a history's ledgers."""
+    """Return the key of the folder with a history's ledgers. ``target``: the digest of its target."""
     return f"{history_prefix(target)}/ledger"
 
 
 def ledger_of(lake: Lake, target: str, day: date) -> Ledger:
-    """Return the ledger of a day in any history of the lake."""
+    """Return the ledger of a day in the history of a target. ``target``: the target's digest."""
     return Ledger(lake, f"{ledgers_prefix(target)}/{day.isoformat()}", day, target)
 
 
 def bound_pipelines(lake: Lake) -> dict[str, str]:
-    """Return the target digests of all histories in a lake, each with the pipeline of its first load.
+    """Return the pipeline that made the first load of each history in a lake.
+
+    Returns:
+        The pipeline's name by the digest of the history's target. Histories without a load are left out.
 
     Raises:
-        BadManifest: a file that binds a history is unreadable.
+        BadManifest: a ``history.json`` is unreadable.
     """
     found = {}
     for target in lake.folders(HISTORIES):
@@ -181,8 +194,12 @@ def bound_pipelines(lake: Lake) -> dict[str, str]:
     return found
 
 
-def targets_of(lake: Lake, pipeline: str) -> list[Target]:
-    """Return the targets of the histories whose first load was made by a pipeline with this name."""
+def targets_of_pipeline(lake: Lake, pipeline: str) -> list[Target]:
+    """Return the targets whose first load was made by the pipeline with the name ``pipeline``, in no particular order.
+
+    Raises:
+        BadManifest: a ``history.json`` is unreadable.
+    """
     found = []
     for target in lake.folders(HISTORIES):
         key = f"{history_prefix(target)}/history.json"

@@ -1,4 +1,4 @@
-"""The keys of all objects in the lake. A key never contains an event name, a property or other customer data."""
+"""Builds and parses the keys of objects in the lake. A key never contains an event name or other customer data."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ STEP_FOLDERS = {
 MANIFEST_NAME = "manifest.json"
 REMOVAL_NAME = "removed.json"
 REFUSED_NAME = "refused.jsonl.gz"
-"""The file of a shard's quarantine records."""
+"""The name of the file with a shard's quarantine records."""
 HISTORIES = "_histories"
-"""The folder of all histories; pipeline names cannot begin with an underscore."""
+"""The folder of all histories. It cannot be a pipeline's folder: names of pipelines do not begin with an underscore."""
 SUPPRESSION = "_suppressed"
 """The folder of the suppression list, and of the ``_id``s of forgotten people."""
 
 
 @dataclass(frozen=True, order=True)
 class PartitionKey:
-    """One calendar day of one pipeline."""
+    """One calendar day of one pipeline, with the keys of its objects in the lake."""
 
     pipeline: str
     day: date
@@ -42,74 +42,83 @@ class PartitionKey:
 
     @property
     def prefix(self) -> str:
-        """The folder of the partition."""
+        """The key of the partition's folder."""
         return f"{self.pipeline}/{self.day.isoformat()}"
 
     def step(self, step: str) -> str:
-        """Return the folder of all outputs of a step for this partition."""
+        """Return the key of the folder with all outputs of a step, such as ``transform``, for this partition."""
         return f"{self.prefix}/{STEP_FOLDERS[step]}"
 
     def output(self, step: str, digest: str) -> str:
-        """Return the folder of one output of a step."""
-        return f"{self.step(step)}/{digest_part(digest)}"
+        """Return the key of the folder with the output of a step that has this digest."""
+        return f"{self.step(step)}/{require_digest(digest)}"
 
     def manifest(self, step: str, digest: str) -> str:
-        """Return the key of an output's manifest."""
+        """Return the key of the manifest of the step's output that has this digest."""
         return f"{self.output(step, digest)}/{MANIFEST_NAME}"
 
     def removal(self, step: str, digest: str) -> str:
-        """Return the key of the record that the files of an output are being or have been removed."""
+        """Return the key of the record which announces that the files of an output are removed, or will be."""
         return f"{self.output(step, digest)}/{REMOVAL_NAME}"
 
     def quarantine(self, step: str, digest: str) -> str:
-        """Return the key of an output's quarantine file."""
-        return f"{self.prefix}/quarantine/{step}-{digest_part(digest)}.jsonl.gz"
+        """Return the key of the file with the rows that a step quarantined for the output with this digest."""
+        return f"{self.prefix}/quarantine/{step}-{require_digest(digest)}.jsonl.gz"
 
     def report(self, digest: str) -> str:
-        """Return the key of a quality report."""
-        return f"{self.prefix}/report/{digest_part(digest)}.html"
+        """Return the key of the quality report on validate's output with this digest."""
+        return f"{self.prefix}/report/{require_digest(digest)}.html"
 
     def refresh(self, name: str) -> str:
-        """Return the key of the export that a refresh selected. ``name`` is hashed, because it can be any text."""
+        """Return the key of a refresh's result: the record of which export the refresh selected.
+
+        ``name``: the refresh and the request; it is hashed, because a key cannot contain every text.
+        """
         return f"{self.refreshes}/{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
 
     @property
     def refreshes(self) -> str:
-        """The folder of the partition's refreshes."""
+        """The key of the folder with the results of all refreshes of the partition."""
         return f"{self.prefix}/looks"
 
     @property
-    def first_ledger(self) -> str:
-        """The folder of the partition's ledger in data version 5 and older, for any dataset."""
+    def legacy_ledger(self) -> str:
+        """The key of the partition's ledger in data version 5 and older, when a ledger was not bound to a dataset."""
         return f"{self.prefix}/ledger"
 
 
 def step_of(key: str) -> str:
-    """Return the step that wrote a file of a partition: an output may refer to files of earlier steps."""
+    """Return the step that wrote the file with this key; the name of its folder if that is not the folder of a step.
+
+    An output may refer to files of earlier steps, so the manifest's step does not answer this.
+    """
     folder = key.split("/")[2]
     return next((step for step, name in STEP_FOLDERS.items() if name == folder), folder)
 
 
 def schema_key(pipeline: str, digest: str) -> str:
-    """Return the key of a schema."""
-    return f"{pipeline}/schemas/{digest_part(digest)}.json"
+    """Return the key of the copy of an XDM schema that a pipeline stored. ``digest``: that of the schema."""
+    return f"{pipeline}/schemas/{require_digest(digest)}.json"
 
 
 def alert_key(pipeline: str, digest: str) -> str:
-    """Return the key of the record that an alert was sent."""
-    return f"{pipeline}/alerts/{digest_part(digest)}.json"
+    """Return the key of the record that an alert was sent. ``digest``: one of ``Alert.digests``."""
+    return f"{pipeline}/alerts/{require_digest(digest)}.json"
 
 
 def alert_claim_key(pipeline: str, lock: str, number: int) -> str:
-    """Return the key of a record that a process is sending an alert. ``lock``: a digest of the alert and its recipient."""
-    return f"{pipeline}/alerts/{digest_part(lock)}/{number:06}.json"
+    """Return the key of the record which claims the right to send an alert, so that only one process sends it.
+
+    ``lock``: a digest of the alert and its recipient. ``number``: the number of the attempt, from 1.
+    """
+    return f"{pipeline}/alerts/{require_digest(lock)}/{number:06}.json"
 
 
-def digest_part(digest: str) -> str:
-    """Return the digest after a check of its form, for use in a key.
+def require_digest(digest: str) -> str:
+    """Return ``digest`` unchanged if it has the form of a digest, so that it is safe as a part of a key.
 
     Raises:
-        NotADigest: the text is not a digest.
+        NotADigest: the text does not consist of 16 to 64 hex digits.
     """
     if not re.fullmatch(DIGEST, digest):
         raise NotADigest(
@@ -120,7 +129,7 @@ def digest_part(digest: str) -> str:
 
 
 class KeyKind(Enum):
-    """The kind of a key below a pipeline's day. Only objects of the first three kinds may be removed."""
+    """The kind of an object in a partition's folder. Only objects of the first three kinds may be removed."""
 
     OUTPUT_FILE = "output file"
     QUARANTINE = "quarantine"
@@ -143,7 +152,10 @@ _REPORT = re.compile(rf"{_PIPELINE_DAY}report/{DIGEST}\.html", re.ASCII)
 
 @dataclass(frozen=True)
 class DayKey:
-    """A parsed key: ``step`` and ``digest`` are those of the output folder that contains it, else empty."""
+    """The parts of a key in a partition's folder.
+
+    ``step`` and ``digest`` identify the output whose folder contains the object; both are empty for other objects.
+    """
 
     pipeline: str
     day: date
@@ -157,8 +169,11 @@ class DayKey:
         return self.kind in _REMOVABLE
 
 
-def read_key(key: str) -> DayKey | None:
-    """Parse a key of a pipeline's day; None for other keys. A key of an unknown form is ``KEPT``."""
+def parse_key(key: str) -> DayKey | None:
+    """Return the parts of a key in a partition's folder, or None for other keys.
+
+    A key of a form that this project does not write gets the kind ``KeyKind.KEPT``.
+    """
     if (found := _OUTPUT.fullmatch(key)) is not None:
         kinds = {MANIFEST_NAME: KeyKind.MANIFEST, REMOVAL_NAME: KeyKind.REMOVAL}
         is_ours = re.fullmatch(OUTPUT_FILES[found["folder"]], found["name"], re.ASCII)
@@ -182,6 +197,9 @@ def read_key(key: str) -> DayKey | None:
 
 
 def is_removable(key: str) -> bool:
-    """Return whether cleaning may remove an object: a file, quarantine or a report of a day, or an old ticket of a budget."""
-    found = read_key(key)
+    """Return whether the object with this key may ever be removed.
+
+    True for output files, quarantine files and reports of a partition, and for the tickets of a rate budget.
+    """
+    found = parse_key(key)
     return (found is not None and found.is_removable) or _BUDGET.fullmatch(key) is not None

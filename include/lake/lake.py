@@ -1,4 +1,4 @@
-"""The lake: one API for a folder, S3, GCS and Azure, with create-only puts."""
+"""The lake: one interface to a folder, S3, GCS or Azure, with puts that never replace an object (create-only puts)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from include.lake.keys import is_removable
 from include.lake.lake_address import default_lake, lake_address
 from include.lake.signing_keys import SigningKeys
 from include.lake.stores.bucket_store import BucketStore
-from include.lake.stores.create_only_probe import prove_once
+from include.lake.stores.create_only_probe import prove_create_only_once
 from include.lake.stores.endpoint import loopback_endpoint
 from include.lake.stores.folder_store import FolderStore
 from include.lake.stores.object_store import LakeObject, ObjectStore, OpenedObject
-from include.lake.stores.retry_settings import patience_seconds
+from include.lake.stores.retry_settings import configured_retry_seconds
 from include.lake.stores.store_errors import store_error, unsupported
 
 __all__ = ["Download", "Lake", "LakeObject", "default_lake", "sha256_file"]
@@ -30,7 +30,7 @@ _ABSENT = (NotFoundError, FileNotFoundError)
 
 
 class Download(NamedTuple):
-    """A local copy of an object, with the size and digest of the copied bytes."""
+    """A local copy of an object: its path, its size in bytes, and the lower-case hex SHA-256 of the copied bytes."""
 
     path: Path
     bytes: int
@@ -38,17 +38,20 @@ class Download(NamedTuple):
 
 
 class Lake:
-    """An object store below ``url``; keys are relative and come from ``include.lake.keys`` only.
+    """The objects below ``url`` in an object store. Keys are relative to ``url``; ``include.lake.keys`` builds them.
 
-    Credentials of ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on). ``signing_keys``:
-    the keys that sign records (``include.lake.records``); by default those of the environment, if any.
-    ``retry_seconds``: for how many seconds requests are repeated while the store is unavailable; by default the setting of
-    the environment.
+    Credentials for ``s3://``, ``gs://`` and ``az://`` come from the environment (roles, ``AWS_*`` and so on).
+
+    Args:
+        url: the lake's address, such as ``file:///var/lake`` or ``s3://bucket/prefix``.
+        signing_keys: the keys that sign records (``include.lake.records``); by default those of the environment.
+        retry_seconds: for how many seconds a request is repeated while the store is unavailable; by default
+            ``MIXPANEL_AEP_LAKE_PATIENCE_SECONDS``.
 
     Raises:
         LakeError: from every method, where the store cannot be read or written.
-        AccessDenied: from every method, where this worker lacks a permission.
-        ForeignObject: from every method, where a folder lake has a symbolic link instead of a file or folder.
+        AccessDenied: from every method, where this process lacks a permission.
+        ForeignObject: from every method, where a folder lake has a symbolic link in the place of a file or folder.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Lake:
         parts = lake_address(self.url)
         self.root = Path(parts.path) if parts.scheme == "file" else None
         self.signing_keys = signing_keys or SigningKeys.of_environment()
-        self.retry_seconds = patience_seconds() if retry_seconds is None else retry_seconds
+        self.retry_seconds = configured_retry_seconds() if retry_seconds is None else retry_seconds
         try:
             self._store: ObjectStore = (
                 FolderStore(self.root) if self.root is not None else BucketStore(self.url, self.retry_seconds)
@@ -68,15 +71,18 @@ class Lake:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder of a folder lake exists; the first put creates it. A bucket counts as existing."""
+        """Whether the folder of a folder lake exists; the first put creates it. Always True for a bucket."""
         return self.root is None or self.root.is_dir()
 
     def uri(self, key: str) -> str:
-        """Return the address of an object, for display."""
+        """Return the full address of an object, for messages."""
         return f"{self.url}/{key}"
 
     def read(self, key: str) -> bytes | None:
-        """Return the object's bytes, or None where it is missing. Use ``include.lake.records`` for trusted records."""
+        """Return the object's bytes, or None where it is missing. It does not verify signatures of records.
+
+        Use ``include.lake.records`` to read records that must be trusted.
+        """
         try:
             return b"".join(self._store.open(key).chunks)
         except _ABSENT:
@@ -86,7 +92,7 @@ class Lake:
 
     @contextmanager
     def opened(self, key: str) -> Iterator[OpenedObject | None]:
-        """Open an object once, to read it in pieces; yield None where it is missing."""
+        """Open an object to read it in chunks, and close it at the end of the block; yield None where it is missing."""
         found: OpenedObject | None = None
         try:
             found = self._store.open(key)
@@ -103,16 +109,24 @@ class Lake:
                 found.close()
 
     def create(self, key: str, body: bytes) -> bool:
-        """Put the object unless it exists; return whether it was created. This is the lake's only lock.
+        """Create an object unless it exists, and return whether it was created. The lake has no other lock.
+
+        Of several processes that create the same key, exactly one gets True.
 
         Raises:
-            UnsafeStore: the store does not enforce create-only puts, which the first put of a process checks.
+            UnsafeStore: the store does not enforce create-only puts. Each process checks this before its first put.
         """
-        prove_once(self)
+        prove_create_only_once(self)
         return self.put_new(key, body)
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Create an object as :meth:`create` does, without the check of create-only puts, which uses this method."""
+        """Create an object as :meth:`create` does, without the check that the store enforces create-only puts.
+
+        Only that check calls this method.
+
+        Raises:
+            UnsafeStore: the store reports that it does not implement create-only puts.
+        """
         try:
             return self._store.create(key, body)
         except (BaseError, OSError) as error:
@@ -124,16 +138,16 @@ class Lake:
             raise self.error("write", key, error) from None
 
     def replace(self, key: str, body: bytes) -> None:
-        """Put an object, replacing an existing one: only for objects that can be rebuilt, such as an index."""
-        prove_once(self)
+        """Write an object, replacing an existing one; only for objects that can be rebuilt, such as an index."""
+        prove_create_only_once(self)
         try:
             self._store.put(key, BytesIO(body))
         except (BaseError, OSError) as error:
             raise self.error("write", key, error) from None
 
     def upload(self, key: str, source: Path) -> None:
-        """Copy a local file to the lake; a reader never sees a partial file."""
-        prove_once(self)
+        """Copy the local file ``source`` to the lake, replacing an existing object; readers never see a part of it."""
+        prove_create_only_once(self)
         failpoint("lake.upload.before")
         with source.open("rb") as file:  # a missing source file is not an error of the lake
             try:
@@ -143,9 +157,13 @@ class Lake:
         failpoint("lake.upload.after")
 
     def download(self, key: str, target: Path) -> Download:
-        """Copy an object to a local file in one read; the digest is that of the copied bytes.
+        """Copy an object to the local file ``target``, and compute the digest of exactly the copied bytes.
 
-        A folder lake is copied as well: a second read of the original could return other bytes than were checked.
+        Files of a folder lake are copied as well: a second read of the original could return other bytes than those of
+        the digest.
+
+        Raises:
+            LakeError: the object is missing or cannot be read, or the local file cannot be written.
         """
         digest, size = hashlib.sha256(), 0
         try:
@@ -160,12 +178,15 @@ class Lake:
         return Download(target, size, digest.hexdigest())
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """Yield all keys below a folder-like prefix, in order."""
+        """Yield the keys of all objects in the folder ``prefix`` and its subfolders, in the order of :meth:`objects`."""
         for found in self.objects(prefix):
             yield found.key
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """Yield all objects below a folder-like prefix, in the order of their keys within each page of the listing."""
+        """Yield all objects in the folder ``prefix`` and its subfolders; none if the folder does not exist.
+
+        They are in the order of their keys; in a bucket only within each page of the listing.
+        """
         try:
             yield from self._store.objects(prefix)
         except _ABSENT:
@@ -174,7 +195,7 @@ class Lake:
             raise self.error("list", prefix, error) from None
 
     def folders(self, prefix: str) -> list[str]:
-        """Return the names of the folders directly below a prefix, in order."""
+        """Return the names of the folders directly in the folder ``prefix``, sorted; empty if it does not exist."""
         try:
             return self._store.folders(prefix)
         except _ABSENT:
@@ -183,7 +204,7 @@ class Lake:
             raise self.error("list", prefix, error) from None
 
     def has(self, key: str) -> bool:
-        """Return whether the object exists."""
+        """Return whether an object exists."""
         try:
             self._store.head(key)
         except _ABSENT:
@@ -193,13 +214,13 @@ class Lake:
         return True
 
     def remove_object(self, key: str) -> None:
-        """Remove an object that can be rebuilt or whose retention has ended; a missing object counts as removed.
+        """Remove an output file, a quarantine file, a report or a ticket of a rate budget; a missing object is ignored.
 
-        Only ``include.steps.clean`` and ``include.steps.forget`` call it. It refuses all other objects, such as ledgers,
-        ids and manifests.
+        Only ``include.steps.clean`` and ``include.steps.forget`` call it. Other objects, such as ledgers, ids and
+        manifests, are never removed.
 
         Raises:
-            ValueError: the key is of another kind, which is a bug of the caller.
+            ValueError: the key is that of another kind of object, which is a bug of the caller.
         """
         if not is_removable(key):
             raise ValueError(f"the key {key!r} must never be removed")
@@ -211,34 +232,41 @@ class Lake:
             raise self.error("remove", key, error) from None
 
     def modified(self, key: str) -> datetime:
-        """Return when the object was last written, in UTC."""
+        """Return the time at which the object was last written, in UTC.
+
+        Raises:
+            LakeError: the object is missing or cannot be read.
+        """
         try:
             return self._store.head(key).modified
         except (BaseError, OSError) as error:
             raise self.error("read", key, error) from None
 
     def remove_unfinished(self, before: datetime) -> int:
-        """Remove the temporary files of puts that a process crash interrupted; return their number.
+        """Remove the temporary files that interrupted puts left in a folder lake, and return how many were removed.
 
-        Bucket stores hide unfinished uploads and remove them by a lifecycle rule of the bucket. Returns 0 for those.
+        Only files last written before ``before`` are removed. For a bucket, nothing is done and 0 is returned: buckets
+        hide unfinished uploads, and a lifecycle rule of the bucket removes them.
         """
         return self._store.remove_unfinished(before) if isinstance(self._store, FolderStore) else 0
 
     def check_writable(self) -> None:
-        """Check that the lake can be written, before work that would be lost otherwise.
+        """Check that the lake can be written and enforces create-only puts, before work whose result would be lost.
 
         Raises:
-            LakeError, AccessDenied, UnsafeStore: it cannot be written safely.
+            LakeError: the lake cannot be read or written.
+            AccessDenied: this process lacks a permission.
+            UnsafeStore: the store does not enforce create-only puts.
         """
-        prove_once(self)
+        prove_create_only_once(self)
 
     @property
     def on_this_machine(self) -> bool:
-        """Whether the lake is a folder, or an emulated store that is reached over loopback."""
+        """Whether the lake is a folder, or an S3 server at a loopback address."""
         return self.root is not None or loopback_endpoint()
 
     def error(self, verb: str, key: str, error: Exception) -> PipelineError:
-        """Return the error for a store's exception; ``verb``: the failed operation, such as ``read``."""
+        """Return this project's error for an exception of the store. ``verb``: what failed, such as ``read``."""
         return store_error(self.url, verb, key, error)
 
 

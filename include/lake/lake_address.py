@@ -1,4 +1,4 @@
-"""The lake's address: its default, and its validation."""
+"""The default address of the lake, and the validation of lake addresses."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ LAKE_ENVIRONMENT = "MIXPANEL_AEP_LAKE"
 
 
 def default_lake() -> str:
-    """Return the lake's address where no setting names it: ``MIXPANEL_AEP_LAKE``, else the project's folder ``lake``."""
+    """Return the address of the lake to use if no other setting names one.
+
+    It is that of ``MIXPANEL_AEP_LAKE``, or of the folder ``lake`` of this project if the variable is empty or missing.
+    """
     return os.environ.get(LAKE_ENVIRONMENT) or f"file://{_PROJECT / 'lake'}"
 
 
 def lake_address(url: str) -> SplitResult:
-    """Return the parts of a lake's address, which may not contain a secret, because logs and manifests show it.
+    """Validate the address of a lake, and return its parts. Logs and manifests show the address.
 
     Raises:
-        ConfigError: the address is invalid; the message never contains a part that may be secret.
+        ConfigError: the address is invalid or contains a secret; the message does not repeat a part that may be secret.
     """
     try:
         parts = urlsplit(url)
@@ -35,7 +38,7 @@ def lake_address(url: str) -> SplitResult:
             f"The lake's address has the unknown scheme {one_line(parts.scheme, 20)!r}.",
             f"Use one of {', '.join(_SCHEMES)}.",
         )
-    # In abfss://container@account.dfs.core.windows.net the container is in the place of a user.
+    # In abfss://container@account.dfs.core.windows.net, the URL parser returns the container as the user name.
     if secret or (parts.username and parts.scheme != "abfss"):
         raise ConfigError(
             "The lake's address contains more than a location, such as a user, a password or a signature.",

@@ -1,4 +1,4 @@
-"""Checks of a lake before its first use: its permissions, its locks, and whether it is public."""
+"""Checks of a lake before its first use: permissions, create-only puts, and public access."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def check_access(lake: Lake) -> None:
 
     Raises:
         UnsafeStore: the store does not enforce create-only puts.
-        AccessDenied: the credential lacks permission to read, list or write, which the sentence names.
+        AccessDenied: the credential lacks the permission to list, read or write; the message names the missing one.
+        LakeError: the lake cannot be reached.
     """
     next(lake.keys(""), None)
     lake.read(PROBE_KEY)
@@ -33,7 +34,11 @@ def check_access(lake: Lake) -> None:
 
 
 def is_public(lake: Lake) -> bool:
-    """Return whether a bucket can be listed, or an object read, without credentials."""
+    """Return whether a bucket can be listed, or one of its objects read, without credentials.
+
+    Raises:
+        LakeError: the requests without credentials failed for another reason than a missing permission.
+    """
     lake.check_writable()
     anonymous = BucketStore(lake.url, lake.retry_seconds, without_credentials=True)
     probes: tuple[Callable[[], object], ...] = (anonymous.probe_read, lambda: anonymous.head(PROBE_KEY))

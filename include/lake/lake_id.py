@@ -1,6 +1,7 @@
-"""The lake's id, which is also in the tags of its datasets, so that an empty or foreign lake is detected.
+"""The lake's id: a random id in the lake and in a tag of each dataset that is loaded through the lake.
 
-Setup and ``recover`` write it once, and tag the AEP dataset with it. A run only compares the two.
+If the two differ, a run would load through an empty lake or another lake, and duplicate events. Setup and ``recover``
+write the id into the lake and the tag. A run only compares them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from include.lake.records import create_record, read_record
 
 LAKE_ID_KEY = "mixpanel-aep.json"
 LAKE_TAG = "mixpanel-aep/lake"
-"""The dataset's tag with the id."""
+"""The name of the dataset's tag that contains the lake's id."""
 VERSION = 1
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHOWN = 8
@@ -27,7 +28,7 @@ _CORRECT = (
 
 
 def read_lake_id(lake: Lake) -> str | None:
-    """Return the lake's id, 32 hex digits, or None where the lake has none.
+    """Return the lake's id (32 hex digits), or None if the lake has no id yet.
 
     Raises:
         BadManifest: the object is unreadable, or from a newer version of this code.
@@ -54,12 +55,16 @@ def read_lake_id(lake: Lake) -> str | None:
 
 
 def ensure_lake_id(lake: Lake, new_id: str | None = None) -> str:
-    """Return the lake's id, creating one where it is missing; concurrent callers all return the same id.
+    """Return the lake's id (32 hex digits), and write an id if the lake has none. Concurrent callers get the same id.
 
-    ``new_id``: the id to write where none exists; by default a random id. ``recover`` passes the id of a dataset's tag.
+    Args:
+        lake: the lake.
+        new_id: the id to write if the lake has none; by default a random id. ``recover`` passes that of a dataset tag.
 
     Raises:
-        ValueError: ``new_id`` is not 32 hex digits.
+        ValueError: ``new_id`` does not consist of 32 hex digits.
+        BadManifest: the existing id is unreadable, or from a newer version of this code.
+        LakeError: the id disappeared directly after it was written.
     """
     if new_id is not None and not _ID.fullmatch(new_id):
         raise ValueError("a lake id is 32 hex digits")
@@ -77,10 +82,12 @@ def ensure_lake_id(lake: Lake, new_id: str | None = None) -> str:
 
 
 def tagged_lake_id(dataset: Mapping[str, object]) -> str | None:
-    """Return the lake id in a dataset's tags, or None where it is missing.
+    """Return the lake id in the tag ``LAKE_TAG`` of a dataset, or None if the dataset has no such tag.
+
+    ``dataset``: the dataset as AEP's Catalog Service returns it.
 
     Raises:
-        ForeignLake: the tag does not contain exactly one id.
+        ForeignLake: the tag does not contain exactly one lake id.
     """
     tags = dataset["tags"]
     values = tags.get(LAKE_TAG) if isinstance(tags, Mapping) else None
@@ -95,10 +102,13 @@ def tagged_lake_id(dataset: Mapping[str, object]) -> str | None:
 
 
 def check_lake_id(lake: Lake, dataset: Mapping[str, object]) -> None:
-    """Compare the lake's id with the dataset's tag; both may be missing, for setups older than lake ids.
+    """Check that the lake's id equals the id in the dataset's tag. Both are missing in setups older than lake ids.
+
+    ``dataset``: the dataset as AEP's Catalog Service returns it.
 
     Raises:
-        ForeignLake: the two differ, or only one of them exists.
+        ForeignLake: the two ids differ, or only one of them exists.
+        BadManifest: the lake's id is unreadable.
     """
     tag, own = tagged_lake_id(dataset), read_lake_id(lake)
     if tag == own:

@@ -19,16 +19,16 @@ from include.lake.manifest_check import require_own_files
 from include.lake.records import create_record, read_record
 
 VERSION = 2
-"""The newest supported version. Only deltas have it, because programs without support for deltas must not read them."""
+"""The newest supported version of a manifest. Only deltas have it, so that older code without deltas refuses them."""
 _DELTA_VERSION = 2
 StepName = Literal["export", "transform", "validate_shard", "validate", "stage"]
-"""What publishes an output: a step of a day, or ``validate_shard``, which checks a part of a large day for ``validate``."""
+"""What publishes an output: a step, or ``validate_shard``, which validates one part of a large day for ``validate``."""
 STEPS: tuple[StepName, ...] = ("export", "transform", "validate", "stage")
-"""The steps of a day that publish an output, in their order."""
+"""The steps that publish an output, in the order in which they run."""
 PREVIOUS_STEP: dict[StepName, StepName] = {
     "transform": "export", "validate_shard": "transform", "validate": "transform", "stage": "validate",
 }  # fmt: skip
-"""The step that creates the input of a step; its digest is among the inputs under the step's name."""
+"""The step whose output a step reads. ``Manifest.inputs`` has the digest of that output under the step's name."""
 
 
 class _Record(BaseModel):
@@ -36,7 +36,7 @@ class _Record(BaseModel):
 
 
 class LakeFile(_Record):
-    """One file of a step's output; ``key`` is relative to the lake."""
+    """A file in the lake: its key, its size in bytes, its lower-case hex SHA-256, and the number of its rows."""
 
     key: str
     bytes: int
@@ -45,10 +45,15 @@ class LakeFile(_Record):
 
 
 class Delta(_Record):
-    """A day as the difference from a base output of the same step: the base's rows without superseded ones, plus the rows of the output's own files.
+    """The description of a delta: an output that stores a day as its difference from another output, the base.
 
-    ``base``: the digest of that output, which is not a delta. ``rows``: of the whole day. ``without``: the rows of the base
-    that do not belong to the day: gzipped lines in the base's order for an export, else a Parquet file of ``_id``.
+    The day's rows are those of the base, except the rows in ``without``, and those of the delta's own files.
+
+    Attributes:
+        base: the digest of the base, an output of the same step that is not a delta itself.
+        rows: the number of rows of the whole day.
+        without: the rows of the base that do not belong to the day: for an export, a gzip file with their lines in the
+            order of the base; for other steps, a Parquet file with their ``_id``s. None if there are none.
     """
 
     base: str
@@ -57,9 +62,19 @@ class Delta(_Record):
 
 
 class Manifest(_Record):
-    """The output of one step for one partition. ``counts`` are numbers of events; ``inputs`` identify the inputs.
+    """The description of one output of a step for one partition.
 
-    ``files`` hold all rows of the day, or a ``delta``'s rows in addition to its base; counts are those of the day.
+    Attributes:
+        version: the version of the manifest's format.
+        step: the step that published the output.
+        pipeline: the name of the pipeline.
+        partition: the day, as ``YYYY-MM-DD``.
+        digest: the digest that identifies the output and names its folder.
+        inputs: digests and versions of everything that determines the output, by name.
+        files: the files with all rows of the day; for a delta, with the rows that the base does not have.
+        counts: numbers of events of the whole day, by name.
+        details: further facts that depend on the step.
+        created_at: the time in ISO 8601.
     """
 
     version: int = 1
@@ -75,23 +90,23 @@ class Manifest(_Record):
 
     @property
     def delta(self) -> Delta | None:
-        """The difference from the base output; None where the files hold the whole day."""
+        """The difference from the base; None if the files contain the whole day."""
         found = self.details.get("delta")
         return Delta.model_validate(found) if found else None
 
     @property
     def rows(self) -> int:
-        """The number of the day's rows for the next step."""
+        """The number of rows of the whole day."""
         return self.delta.rows if self.delta else self.own_rows
 
     @property
     def own_rows(self) -> int:
-        """The number of rows of the output's own files."""
+        """The number of rows in ``files``; for a delta, without those of the base."""
         return sum(file.rows for file in self.files)
 
     @property
     def keys(self) -> set[str]:
-        """The keys of all own files that a later step reads; they may be in the folder of an earlier step."""
+        """The keys of all files of this output that later steps read; some may be in the folder of an earlier step."""
         listed = (self.details.get("events"), self.details.get("refused"))  # of transform; of validate_shard
         without = self.delta.without if self.delta else None
         return (
@@ -102,7 +117,7 @@ class Manifest(_Record):
 
     @property
     def content(self) -> str:
-        """The digest of the files alone: equal content has an equal digest, independent of how it was produced."""
+        """A digest of the files' digests: outputs with equal files have equal digests, whatever their inputs were."""
         files = {"files": sorted(file.sha256 for file in self.files)}
         if (delta := self.delta) is None:
             return digest_of(files)
@@ -110,28 +125,39 @@ class Manifest(_Record):
 
 
 def delta_fields(delta: Delta, details: JsonMapping) -> JsonObject:
-    """Return the version and the details for the manifest of a delta."""
+    """Return the fields ``version`` and ``details`` for the manifest of a delta, as keyword arguments.
+
+    ``details``: the other details of the manifest.
+    """
     return {"version": _DELTA_VERSION, "details": {**details, "delta": delta.model_dump()}}
 
 
 def digest_of(parts: Mapping[str, object]) -> str:
-    """Return the first 32 hex digits of the SHA-256 of ``parts`` as canonical JSON."""
+    """Return the first 32 hex digits of the SHA-256 of ``parts``, written as JSON with sorted keys."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def upload_file(lake: Lake, key: str, path: Path, rows: int, *, sha256: str | None = None) -> LakeFile:
-    """Upload a local file and return its description. ``sha256``: the file's digest, where the caller knows it."""
+    """Copy the local file ``path`` to the lake, and return its description.
+
+    Args:
+        lake: the lake.
+        key: the key of the new object.
+        path: the local file.
+        rows: the number of rows in the file.
+        sha256: the lower-case hex SHA-256 of the file, if the caller knows it; otherwise it is computed.
+    """
     lake.upload(key, path)
     return LakeFile(key=key, bytes=path.stat().st_size, sha256=sha256 or sha256_file(path), rows=rows)
 
 
 def load(lake: Lake, key: str) -> Manifest | None:
-    """Return the manifest at ``key``, or None.
+    """Return the manifest at ``key``, or None where it is missing.
 
     Raises:
-        BadManifest: the manifest is unreadable, of a newer version, or refers to another output or to files of another
-            partition; such a manifest never counts as missing.
+        BadManifest: the manifest is unreadable, is from a newer version, describes another output, or refers to files
+            of another partition. Such a manifest never counts as missing.
     """
     body = read_record(lake, key)
     if body is None:
@@ -153,10 +179,12 @@ def load(lake: Lake, key: str) -> Manifest | None:
 
 
 def publish(lake: Lake, partition: PartitionKey, manifest: Manifest) -> Manifest:
-    """Publish a step's output, once. Of two runs with the same output, the first one's manifest is kept.
+    """Publish a step's output by creating its manifest, and return the manifest that is in the lake.
+
+    If another run has already published the same output, its manifest is kept and returned.
 
     Raises:
-        Conflict: an earlier run produced other content from the same inputs.
+        Conflict: the existing manifest describes other files than ``manifest``, although the inputs are the same.
     """
     key = partition.manifest(manifest.step, manifest.digest)
     failpoint(f"manifest.{manifest.step}.before")

@@ -1,4 +1,4 @@
-"""Queries for the manifests in the lake: one output, all outputs of a partition, the outputs behind a load."""
+"""Finds manifests in the lake: of one output, of all outputs of a partition, and of the inputs of an output."""
 
 from __future__ import annotations
 
@@ -10,40 +10,42 @@ from include.lake.manifest import PREVIOUS_STEP, Manifest, StepName, load
 
 
 def find_manifest(lake: Lake, partition: PartitionKey, step: StepName, digest: str) -> Manifest | None:
-    """Return the manifest of an output, or None if the output is not finished.
+    """Return the manifest of the step's output with this digest, or None if the output is not complete.
 
     Raises:
-        BadManifest: it cannot be read (``include.lake.manifest.load``).
+        BadManifest: the manifest is invalid (see ``include.lake.manifest.load``).
     """
     return load(lake, partition.manifest(step, digest))
 
 
 def manifest_keys(lake: Lake, partition: PartitionKey, step: StepName | None = None) -> list[str]:
-    """Return the keys of a partition's manifests, or of those of one step, in their order, from one listing."""
+    """Return the keys of a partition's manifests, sorted. ``step``: only those of this step; None: of all steps."""
     folder = partition.step(step) if step is not None else partition.prefix
     return sorted(key for key in lake.keys(folder) if key.endswith(f"/{MANIFEST_NAME}"))
 
 
 def manifests_of(lake: Lake, partition: PartitionKey, step: StepName | None = None) -> list[Manifest]:
-    """Return a partition's manifests, or those of one step, in the order of their keys.
+    """Return a partition's manifests in the order of their keys. ``step``: only those of this step; None: of all steps.
 
     Raises:
-        BadManifest: one of them cannot be read.
+        BadManifest: a manifest is invalid.
     """
     loaded = (load(lake, key) for key in manifest_keys(lake, partition, step))
     return [manifest for manifest in loaded if manifest is not None]
 
 
 def newest(manifests: Iterable[Manifest]) -> Manifest | None:
-    """Return the manifest that was created last; None without manifests."""
+    """Return the manifest with the latest ``created_at``, or None if there are no manifests."""
     return max(manifests, key=lambda manifest: manifest.created_at, default=None)
 
 
 def lineage(lake: Lake, partition: PartitionKey, step: StepName, digest: str) -> dict[StepName, Manifest]:
-    """Return an output and the outputs that it was made from, by step, as far back as they are in the lake.
+    """Return the manifest of an output, and those of the outputs from which it was created, by step.
+
+    The chain ends at the export, or before the first manifest that is missing in the lake.
 
     Raises:
-        BadManifest: one of the manifests cannot be read.
+        BadManifest: a manifest is invalid.
     """
     found: dict[StepName, Manifest] = {}
     while digest and (manifest := find_manifest(lake, partition, step, digest)) is not None:

@@ -1,4 +1,4 @@
-"""The exact patterns of all keys that this project writes: no other object in a lake is ever removed."""
+"""Regular expressions for all keys that this project writes, so that it never removes another program's object."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ OUTPUT_FILES = {
     "valid": r"part-\d{5}\.parquet",
     "staged": r"events-[0-9a-f]{16}\.(?:parquet|json)",
 }
-"""The names of an output's files, by its folder; ``keys.py`` has the names of the manifest and the removal record."""
+"""The pattern of the file names of an output, by the folder of its step."""
 _OUTPUTS = "|".join(rf"{folder}/{DIGEST}/(?:{name})" for folder, name in OUTPUT_FILES.items())
 BUDGET = r"_budget/(?:mixpanel|aep)-[0-9a-z-]{1,64}/(?:\d{9,18}|state)\.json"
-"""A ticket, or the state, of a rate budget."""
+"""The pattern of the keys of a rate budget: its tickets and its state."""
 _KEYS = (
     r"\.writable",
     r"mixpanel-aep\.json",
@@ -44,7 +44,7 @@ _UNFINISHED = re.compile(r"(.+)#\d{1,18}", re.ASCII | re.DOTALL)
 
 
 def is_own_key(key: str) -> bool:
-    """Return whether a key has a form that this project writes."""
+    """Return whether ``key`` has the exact form of a key that this project writes."""
     if _OWN.fullmatch(key) is None:
         return False
     try:
@@ -53,7 +53,10 @@ def is_own_key(key: str) -> bool:
         return False
 
 
-def unfinished_of(name: str) -> str | None:
-    """Return the final name for the temporary name of a file being written; None for other names."""
-    found = _UNFINISHED.fullmatch(name)
+def final_name_of(temporary_name: str) -> str | None:
+    """Return the final name of a file that is still being written, or None if the name is not a temporary one.
+
+    A temporary name is the final name followed by ``#`` and digits.
+    """
+    found = _UNFINISHED.fullmatch(temporary_name)
     return found[1] if found else None

@@ -1,7 +1,8 @@
-"""Limits of a service that all workers share through the lake: so many requests, or bytes, in so many seconds.
+"""Rate limits of a service that all workers share through the lake: a number of requests, or bytes, in a period.
 
-Requests are numbered tickets, created once, so that two workers never count as one. The state next to them is their sum:
-a request costs one read and two small writes, however many tickets there are.
+Each request is a numbered object in the lake, a ticket, which is created once: so two requests of two workers are never
+counted as one. The object ``state.json`` next to the tickets contains the most recent ones, so that a request costs one
+read and two small writes, however many tickets there are.
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ from include.lake.lake import Lake, LakeObject
 _CLOCKS_DIFFER_SECONDS = 60.0
 _LONGEST_PAUSE_SECONDS = 3600.0
 _KEPT_TICKETS = 500
-_PAUSES = 40
-"""How many pauses may be among the last tickets, in addition to the requests that a limit counts."""
-_MOST_NUMBER = 10**12
+_MAX_PAUSE_TICKETS = 40
+"""How many tickets of pauses are expected among the last tickets, in addition to the requests that a limit counts."""
+_MAX_NUMBER = 10**12
 BUDGETS = "_budget"
-"""The folder of all budgets."""
+"""The key of the folder with all budgets."""
 _STATE = "state.json"
 
 
 @dataclass(frozen=True)
 class RateLimit:
-    """A limit of ``most`` requests in any ``seconds``, or, if ``of_amounts``, of amounts (such as bytes) with the sum ``most``."""
+    """A limit of ``most`` requests, or with ``of_amounts`` of ``most`` bytes or other units, in any ``seconds``."""
 
     most: float
     seconds: float
@@ -38,20 +39,23 @@ class RateLimit:
 
 
 class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A request that was admitted at ``at`` (epoch seconds), or a pause of all requests until ``pause`` (epoch seconds)."""
+    """The record of one request, or of a pause during which no worker may send a request."""
 
     at: float
+    """When the request was allowed, or the pause was recorded, in seconds since the epoch."""
     amount: float = 1.0
+    """The size of the request, such as its bytes; 0 for a pause."""
     pause: float = 0.0
+    """When the pause ends, in seconds since the epoch; 0 for a request."""
 
 
 class _State(msgspec.Struct, frozen=True):
-    """The newest ticket's number, and the last tickets, oldest first."""
+    """The number of the newest ticket, and the last tickets, oldest first."""
 
     number: int = 0
     tickets: tuple[Ticket, ...] = ()
 
-    def after(self, ticket: Ticket) -> _State:
+    def with_ticket(self, ticket: Ticket) -> _State:
         return _State(self.number + 1, (*self.tickets, ticket)[-_KEPT_TICKETS:])
 
 
@@ -63,10 +67,16 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError)
 
 @dataclass(frozen=True)
 class RateBudget:
-    """The shared limits of one service, whose tickets are in ``folder`` of the lake.
+    """The rate limits of one service, shared by all workers that use the same lake and folder.
 
-    ``patience_seconds``: the longest wait within ``acquire``. ``refuse``: raises the error for a longer wait; called
-    with the seconds to wait and the limit that requires it, None for a pause that the service requested.
+    Attributes:
+        lake: the lake that contains the tickets.
+        folder: the key of the folder with the tickets.
+        limits: the limits; a request must fit all of them.
+        refuse: raises the error for a wait that is longer than ``patience_seconds``. Its arguments are the seconds to
+            wait and the limit that requires the wait, or None if the service requested a pause.
+        clock: the clock that gives the time and waits.
+        patience_seconds: the longest time that :meth:`acquire` waits.
     """
 
     lake: Lake
@@ -77,7 +87,11 @@ class RateBudget:
     patience_seconds: float = 30.0
 
     def acquire(self, amount: float = 1.0) -> None:
-        """Return when a request may be sent, after at most ``patience_seconds``; raises the error of ``refuse``."""
+        """Wait until a request is within all limits, and record it. ``amount``: its size, such as its bytes.
+
+        Raises:
+            PipelineError: the wait would be longer than ``patience_seconds``; the error is that of ``refuse``.
+        """
         state = self._state()
         while True:
             wait, limit = self._wait(state, amount)
@@ -91,23 +105,28 @@ class RateBudget:
             state = self._add_new_tickets(state)
 
     def check(self, amount: float = 1.0) -> None:
-        """Raise the error of ``refuse`` if a request would have to wait for longer than the patience; take no ticket."""
+        """Check that a request would not have to wait for more than ``patience_seconds``, without recording it.
+
+        Raises:
+            PipelineError: the wait would be longer; the error is that of ``refuse``.
+        """
         wait, limit = self._wait(self._state(), amount)
         if wait > self.patience_seconds:
             self.refuse(wait, limit)
 
     def pause(self, seconds: float) -> None:
-        """Make all workers wait for at most an hour, because the service requested a pause from one of them."""
+        """Make all workers wait for ``seconds``, at most an hour, because the service asked this worker to wait."""
         now, state = self.clock.seconds(), self._state()
         until = now + min(seconds, _LONGEST_PAUSE_SECONDS)
-        while self._paused_until(state) < until - 1:  # not a ticket for each worker that was asked to wait
-            taken = self._create_ticket(state, Ticket(now, 0.0, until))
-            state = taken or self._add_new_tickets(state)
+        while self._paused_until(state) < until - 1:  # one ticket is enough if several workers are paused
+            created = self._create_ticket(state, Ticket(now, 0.0, until))
+            state = created or self._add_new_tickets(state)
 
     def newest(self, known: int = 0) -> int:
-        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of a ticket.
+        """Return the number of the newest ticket, or 0 if there are no tickets, without listing the folder.
 
-        Nothing is listed: if a cleaning has removed ``known``, or it is 0, the state says where to begin.
+        ``known``: the number of an earlier ticket, where the search begins. If it is 0, or that ticket was removed by
+        cleaning, the search begins at the ticket that ``state.json`` names.
         """
         if not known or not self.lake.has(self._key(known)):
             stored = self._stored_state()
@@ -115,7 +134,7 @@ class RateBudget:
         return self._newest_after(known)
 
     def _newest_after(self, known: int) -> int:
-        """Return the number of the newest ticket. Tickets are consecutive: some thirty lookups find the last of a million."""
+        """Return the number of the newest ticket, by a binary search: numbers are consecutive from ``known`` on."""
         step, last = 1, known
         while self.lake.has(self._key(last + step)):
             last += step
@@ -127,7 +146,7 @@ class RateBudget:
         return last
 
     def used(self, newest: int, limit: RateLimit) -> int:
-        """Return how many tickets count for ``limit`` now. ``newest``: the number of the newest ticket."""
+        """Return how many requests the last ``limit.seconds`` had. ``newest``: the number of the newest ticket."""
         numbers = range(max(1, newest - int(limit.most) + 1), newest + 1)
         since = self.clock.seconds() - limit.seconds
         return len(numbers) - bisect_left(
@@ -135,7 +154,10 @@ class RateBudget:
         )
 
     def _wait(self, state: _State, amount: float) -> tuple[float, RateLimit | None]:
-        """Return how long to wait before the next request, and for which limit; None: for a pause."""
+        """Return the seconds to wait before the next request, and the limit that requires it; None for a pause.
+
+        Zero or a negative number means that the request may be sent now.
+        """
         now = self.clock.seconds()
         tickets = [self._without_future_time(ticket) for ticket in state.tickets]
         waits: list[tuple[float, RateLimit | None]] = [(self._paused_until(state) - now, None)]
@@ -153,36 +175,36 @@ class RateBudget:
         return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
     def _without_future_time(self, ticket: Ticket) -> Ticket:
-        """Return the ticket; a ticket from a clock that is far ahead gets the time 0, like an unreadable one."""
+        """Return the ticket, with the time 0 if its time is over a minute ahead: the clock of its worker was wrong."""
         if ticket.at <= self.clock.seconds() + _CLOCKS_DIFFER_SECONDS:
             return ticket
         return Ticket(0.0, ticket.amount, ticket.pause)
 
     def _create_ticket(self, state: _State, ticket: Ticket) -> _State | None:
-        """Create the next ticket; None: another worker was faster."""
-        following = state.after(ticket)
+        """Create the next ticket, and return the new state; None if another worker has created this number first."""
+        following = state.with_ticket(ticket)
         if not self.lake.create(self._key(following.number), _write(ticket)):
             return None
-        # Twice as long as they count: the clock of this worker may be ahead.
+        # Tickets are kept in the state for twice as long as they count, because this worker's clock may be ahead.
         since = self.clock.seconds() - 2 * max(limit.seconds for limit in self.limits)
         last = tuple(each for each in following.tickets[-self._ticket_count_needed :] if each.at >= since)
-        # It may be replaced by an older one of a slower worker: the next request then finds the tickets after it.
+        # A slower worker may replace the state by an older one: the next request then finds the later tickets.
         self.lake.replace(f"{self.folder}/{_STATE}", _write(_State(following.number, last)))
         return following
 
     def _state(self) -> _State:
-        """Read the state; without a valid one, read the last tickets, which earlier versions wrote alone."""
+        """Return the stored state; if it is missing or invalid, build it from the last tickets."""
         return self._stored_state() or self._add_new_tickets(_State())
 
     def _stored_state(self) -> _State | None:
         try:
             found = _read_state(self.lake.read(f"{self.folder}/{_STATE}") or b"")
         except _UNREADABLE:
-            return None  # it can be rebuilt
-        return found if 0 < found.number < _MOST_NUMBER else None
+            return None  # the caller builds the state from the tickets
+        return found if 0 < found.number < _MAX_NUMBER else None
 
     def _add_new_tickets(self, state: _State) -> _State:
-        """Return the state with the tickets that other workers have created since."""
+        """Return ``state`` with the tickets that other workers created after it."""
         newest = self._newest_after(state.number)
         if newest == state.number and not (newest and self.lake.has(self._key(newest))):
             # A cleaning has removed the first tickets, or the state is lost.
@@ -193,13 +215,13 @@ class RateBudget:
 
     @property
     def _ticket_count_needed(self) -> int:
-        """The largest number of recent tickets that the limits count."""
+        """How many of the last tickets are needed to compute the wait."""
         if any(limit.of_amounts for limit in self.limits):
             return _KEPT_TICKETS
-        return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _PAUSES)
+        return min(_KEPT_TICKETS, int(max(limit.most for limit in self.limits)) + _MAX_PAUSE_TICKETS)
 
     def _ticket(self, number: int) -> Ticket:
-        """Read a ticket; an unreadable one gets the time 0, because otherwise a wait for it would never end."""
+        """Return the ticket with this number; an unreadable one counts as a request at the time 0, without effect."""
         try:
             return _read_ticket(self.lake.read(self._key(number)) or b"")
         except _UNREADABLE:
@@ -210,10 +232,15 @@ class RateBudget:
 
 
 def expired_objects(lake: Lake, objects: Iterable[LakeObject], before: datetime) -> list[LakeObject]:
-    """Return the objects of one budget's folder that no request needs any more, in the order of their removal.
+    """Return the objects of one budget that can be removed, in the order in which they must be removed.
 
-    ``before``: what was written later may still count. While the budget is in use, its state and the tickets from the
-    state's number on are kept, so that the next ticket never gets the number of an earlier one.
+    While a budget is in use, its state, and the tickets from the number in the state on, are kept: otherwise a new
+    ticket could get the number of an earlier one.
+
+    Args:
+        lake: the lake.
+        objects: all objects in the folder of the budget.
+        before: only objects last written before this time are returned; later ones may still count for a limit.
     """
     found = sorted(objects, key=lambda each: each.key)  # the state is the last
     if all(each.modified <= before for each in found):
@@ -222,7 +249,7 @@ def expired_objects(lake: Lake, objects: Iterable[LakeObject], before: datetime)
     try:
         number = _read_state(lake.read(state) or b"").number if state else 0
     except _UNREADABLE:
-        return []  # the next request rebuilds it from the tickets
+        return []  # the next request rebuilds the state from the tickets
     return [each for each in found if each.modified <= before and 0 < _number(each.key) < number]
 
 

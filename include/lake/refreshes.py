@@ -1,4 +1,7 @@
-"""Reads the result of a refresh: the export and the time. ``include.steps.export.export_request`` writes it."""
+"""Reads the result of a refresh: which export the refresh selected, and when.
+
+``include.steps.export.export_request`` writes it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ from datetime import datetime
 
 from include.errors import BadManifest
 from include.json_types import JsonObject
-from include.lake.keys import digest_part
+from include.lake.keys import require_digest
 from include.lake.lake import Lake
 from include.lake.records import read_record
 
 
 def read_refresh(lake: Lake, key: str) -> JsonObject | None:
-    """Return a refresh: ``export`` (a digest), ``at`` (an instant in UTC) and more; None where it is missing.
+    """Return the result of a refresh, or None where the record is missing.
+
+    Returns:
+        A JSON object with ``export``, the digest of the selected export, ``at``, the time of the refresh in ISO 8601,
+        and further members.
 
     Raises:
         BadManifest: the record is unreadable.
@@ -23,7 +30,7 @@ def read_refresh(lake: Lake, key: str) -> JsonObject | None:
         return None
     try:
         found = json.loads(body)
-        digest_part(found["export"])
+        require_digest(found["export"])
         moments = [datetime.fromisoformat(found[name]) for name in ("at", "seen_until") if name in found]
         is_readable = "at" in found and all(moment.tzinfo is not None for moment in moments)
     except (ValueError, TypeError, KeyError):

@@ -1,9 +1,10 @@
-"""The suppression list: salted hashes of the ids of forgotten people, in numbered records that never change.
+"""The suppression list: hashes of the ids of people whose data was deleted on request ("forgotten people").
 
-A hash is an HMAC-SHA-256 of the kind of an id, the Mixpanel project and the id. Its key is derived from the lake's key
-(``include.lake.signing_keys``) and a random salt, so that the list alone does not reveal whether a person is on it. Without
-a lake key, the salt in the record is the HMAC's key: anyone with read access to the lake can then test whether a known id
-is on the list.
+Every export drops the events of these people. The list consists of numbered records that never change. A hash is an
+HMAC-SHA-256 of the kind of an id, the Mixpanel project and the id. Its secret is derived from the lake's signing key
+(``include.lake.signing_keys``) and a random salt, so that the list alone does not reveal whether a person is on it.
+Without a signing key, the secret is the salt in the record: anyone with read access to the lake can then test whether a
+known id is on the list.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from include.lake.lake import Lake
 from include.lake.manifest import digest_of
 from include.lake.own_keys import DAY, DIGEST
 from include.lake.records import create_record, read_record
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SigningKeys
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SigningKeys
 
 VERSION = 1
 USER, DEVICE = "user", "device"
-"""The kinds of ids."""
+"""The kinds of ids: of a user, or of a device."""
 _CONTEXT = b"mixpanel-aep suppression 1"
 _PEOPLE = f"{SUPPRESSION}/people"
 _NUMBERED = re.compile(rf"{_PEOPLE}/(\d{{6,}})\.json")
@@ -39,7 +40,10 @@ _CACHED_IDS = 100_000
 
 
 class _HashSettings(TypedDict):
-    """How a record's hashes are computed. ``key``: the id of the lake's key; None if ``salt`` (hex) is the only secret."""
+    """How the hashes of a record are computed.
+
+    ``key``: the id of the lake's signing key; None if the lake had none. ``salt``: the random salt, in hexadecimal.
+    """
 
     version: int
     project_id: int
@@ -53,9 +57,9 @@ class _Record(_HashSettings):
 
 @dataclass(frozen=True)
 class Suppression:
-    """The forgotten people of one Mixpanel project; its truth value is false if the list has no people of the project.
+    """The part of the suppression list for one Mixpanel project. It is false if it contains no person.
 
-    ``number``: the number of the list's newest record, of any project. ``secrets``: the HMAC keys of the ``hashes``.
+    ``number``: the number of the list's newest record, for any project. ``secrets``: the HMAC keys of the ``hashes``.
     """
 
     project_id: int
@@ -67,11 +71,11 @@ class Suppression:
         return bool(self.hashes)
 
     def is_user(self, value: str) -> bool:
-        """Return whether a user id belongs to a forgotten person."""
+        """Return whether the list contains this user id."""
         return self._is_forgotten(USER, value)
 
     def is_device(self, value: str) -> bool:
-        """Return whether a device id belongs to a forgotten person."""
+        """Return whether the list contains this device id."""
         return self._is_forgotten(DEVICE, value)
 
     @cached_property
@@ -83,10 +87,10 @@ class Suppression:
 
 
 def read_suppression(lake: Lake, project_id: int) -> Suppression:
-    """Return the project's part of the suppression list.
+    """Read the part of the suppression list for a Mixpanel project.
 
     Raises:
-        ConfigError: a part of the list was created with a key that this process does not have.
+        ConfigError: a record was created with a signing key that this process does not have.
         BadManifest: a record is missing or unreadable, so the list is incomplete.
     """
     numbers = _numbers(lake)
@@ -108,12 +112,20 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
 def suppress(
     lake: Lake, project_id: int, users: Iterable[str], devices: Iterable[str], *, at: str, by: str
 ) -> Suppression:
-    """Add the ids of ``users`` and ``devices`` to the suppression list, and return the project's new list.
+    """Add the ids of a Mixpanel project that are not on the suppression list yet, and return the project's new list.
 
-    ``at``: the time, as an ISO 8601 text; ``by``: the person who requested it. Both are written to the record.
+    Args:
+        lake: the lake.
+        project_id: the Mixpanel project.
+        users: user ids.
+        devices: device ids.
+        at: the current time in ISO 8601, for the record.
+        by: the person who requests the change, for the record.
 
     Raises:
         Conflict: another process changed the list at the same time.
+        ConfigError: a record was created with a signing key that this process does not have.
+        BadManifest: a record is missing or unreadable.
     """
     known = read_suppression(lake, project_id)
     added = {USER: [each for each in users if not known.is_user(each)]}
@@ -133,12 +145,15 @@ def suppress(
 
 
 def newest_number(lake: Lake) -> int:
-    """Return the number of the newest record of the list, or 0 without records."""
+    """Return the number of the newest record of the suppression list, or 0 if the list is empty."""
     return max(_numbers(lake), default=0)
 
 
 def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection[str]) -> None:
-    """Store the ``_id``s of a day's events that were dropped for forgotten people; AEP may still contain these events."""
+    """Store the ``_id``s of a day's events that an export dropped because their person is on the suppression list.
+
+    AEP may still contain these events, so the ids are needed to interpret a comparison with AEP.
+    """
     if not ids:
         return
     named = sorted(ids)
@@ -147,13 +162,13 @@ def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection
 
 
 def forgotten_days(lake: Lake, project_id: int) -> set[date]:
-    """Return the days of which ``_id``s of forgotten people are stored; this lists the lake once."""
+    """Return the days of a Mixpanel project for which ``_id``s of forgotten people are stored, by one listing."""
     found = map(_IDS.fullmatch, lake.keys(f"{SUPPRESSION}/ids/{project_id}"))
     return {date.fromisoformat(each[1]) for each in found if each}
 
 
 def forgotten_ids(lake: Lake, project_id: int, day: date) -> set[str]:
-    """Return the ``_id``s of a day's events that belong to forgotten people.
+    """Return the stored ``_id``s of a day's events of forgotten people; empty if there are none.
 
     Raises:
         BadManifest: a record is unreadable.
@@ -199,9 +214,9 @@ def _unreadable(lake: Lake, key: str) -> BadManifest:
 
 
 def _new_hash_settings(lake: Lake, project_id: int, number: int) -> _HashSettings:
-    """Return the settings of a new record.
+    """Return the hash settings for a new record. ``number``: the number of the newest record.
 
-    The salt of an earlier record with the same lake key is reused, because a lookup computes one hash for each salt.
+    The salt of an earlier record with the same signing key is reused, because a lookup computes a hash for each salt.
     """
     key = _signing_key(lake.signing_keys)
     version, salt = VERSION, secrets.token_hex(_SALT_BYTES)
@@ -221,16 +236,16 @@ def _signing_key(signing_keys: SigningKeys | None) -> str | None:
 
 
 def _secret(lake: Lake, settings: _HashSettings) -> bytes:
-    """Return the HMAC key of a record's hashes."""
+    """Return the secret of a record's hashes, the key of their HMAC."""
     salt, name = bytes.fromhex(settings["salt"]), settings["key"]
     if name is None:
         return salt
     secret = lake.signing_keys.keys.get(name) if lake.signing_keys is not None else None
     if secret is None:
         raise ConfigError(
-            f"The suppression list {lake.uri(_PEOPLE)} was created with the lake key {name}, which this process does "
-            "not have, so it cannot recognize events of forgotten people.",
-            f"Keep the old key in {SEAL_ENVIRONMENT}, after the new one.",
+            f"The suppression list {lake.uri(_PEOPLE)} was created with the signing key {name}, which this process "
+            "does not have, so it cannot recognize events of forgotten people.",
+            f"Keep the old key in {SIGNING_KEYS_ENVIRONMENT}, after the new one.",
         )
     return hmac.digest(secret, _CONTEXT + salt, "sha256")
 

@@ -1,6 +1,7 @@
-"""Signed lists of the records that are older than the lake's key, by digest. A user creates such a list once.
+"""Signed inventories of the lake's unsigned records: those that were written before the lake had a signing key.
 
-A modification time would not suffice, because any writer of a folder can set it. A digest works in every kind of store.
+A user creates an inventory once, with ``mixpanel-aep lake sign``. It lists records by their key and digest.
+Modification times would not prove which records are older than the key: any writer of a folder lake can set them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 
 from include.errors import ForgedRecord
 from include.lake.lake import Lake
-from include.lake.signing_keys import split
+from include.lake.signing_keys import split_signature
 
 VERSION = 1
 FOLDER = "_signed"
@@ -24,12 +25,12 @@ _RECORDS = re.compile(
     r"|_suppressed/.+\.json"
     rf"|{_DAY}/[a-z]+/[0-9a-f]+/(?:manifest|removed)\.json|{_DAY}/(?:looks|ledger)/[^/]+\.json"
 )
-"""Records that cannot be rebuilt; indexes can."""
+"""The keys of all records that an inventory lists. Indexes are not listed, because they can be rebuilt."""
 
 
 @dataclass
 class _Listed:
-    """The inventories of a lake that this process has read so far."""
+    """What this process has read from a lake's inventories: the digest of each record by key, and the inventories."""
 
     digests: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -39,7 +40,11 @@ _listed: dict[tuple[str, ...], _Listed] = {}
 
 
 def is_listed(lake: Lake, key: str, body: bytes) -> bool:
-    """Return whether an inventory lists a record with this key and exactly this content."""
+    """Return whether an inventory lists a record with this key and content; False if the lake has no signing key.
+
+    Raises:
+        ForgedRecord: an inventory has no valid signature.
+    """
     if lake.signing_keys is None:
         return False
     listed = _listed.setdefault((lake.url, *lake.signing_keys.keys), _Listed())
@@ -50,24 +55,32 @@ def is_listed(lake: Lake, key: str, body: bytes) -> bool:
 
 
 def unsigned_records(lake: Lake, folders: Iterable[str]) -> dict[str, str]:
-    """Return the digests, by key, of the records below some folders that are not signed and not listed yet."""
+    """Return the SHA-256 (hex), by key, of the records in ``folders`` that are neither signed nor in an inventory.
+
+    ``folders``: keys of folders; a key that ends with ``.json`` is that of a single record.
+    """
     found = {}
     for key in (key for folder in folders for key in _keys(lake, folder)):
         body = lake.read(key)
-        if body is not None and split(body).key_id is None and not is_listed(lake, key, body):
+        if body is not None and split_signature(body).key_id is None and not is_listed(lake, key, body):
             found[key] = _digest(body)
     return found
 
 
 def has_inventory(lake: Lake) -> bool:
-    """Return whether an inventory of the lake exists."""
+    """Return whether the lake has an inventory of unsigned records."""
     return any(True for _ in lake.keys(FOLDER))
 
 
 def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: str) -> str:
-    """Put a signed inventory of ``records`` (digests by key), and return its key.
+    """Write a signed inventory of records, and return its key.
 
-    ``at``: the time, as an ISO 8601 text; ``by``: the person; ``why``: the person's reason. The inventory contains them.
+    Args:
+        lake: the lake.
+        records: the SHA-256 (hex) of each record, by key.
+        at: the current time in ISO 8601, for the inventory.
+        by: the person who creates the inventory.
+        why: the person's reason.
 
     Raises:
         ValueError: the lake has no signing key.
@@ -95,11 +108,13 @@ def _read_new(lake: Lake, listed: _Listed) -> None:
     for name in lake.keys(FOLDER):
         if name in listed.names or _NUMBERED.fullmatch(name) is None or lake.signing_keys is None:
             continue
-        signed = split(lake.read(name) or b"")
+        signed = split_signature(lake.read(name) or b"")
         if not lake.signing_keys.verifies(name, signed):
             raise ForgedRecord(
-                f"{lake.uri(name)}, the list of records that are older than the lake's key, has no valid signature.",
-                "Restore it from a backup of the lake. After a change of keys, keep the old key after the new one.",
+                f"{lake.uri(name)}, the list of records that are older than the lake's signing key, has no valid "
+                "signature.",
+                "Restore it from a backup of the lake. After a change of keys, keep the old key in the setting, after "
+                "the new key.",
             )
         listed.digests.update(json.loads(signed.payload)["records"])
         listed.names.add(name)

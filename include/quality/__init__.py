@@ -1,1 +1,1 @@
-"""Expectations that follow from an XDM schema, and the report on a day."""
+"""Data quality: derives expectations from an XDM schema, checks rows with Great Expectations, renders the report."""

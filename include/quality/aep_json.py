@@ -1,4 +1,4 @@
-"""Rows and parts of rows as AEP reads them in JSON: without nulls, with instants in milliseconds."""
+"""Converts rows to the JSON that AEP ingests: without nulls, and with timestamps in milliseconds."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 PROFILE_EVENT_BYTES = 10_240
 """The largest ExperienceEvent that Real-Time Customer Profile accepts; it drops larger ones (EP:profile/guardrails.md)."""
-_ESCAPED = 6
-"""The largest number of JSON bytes for one byte of a text, such as a control character."""
-_SCALAR_BYTES = 32
-"""More bytes than any number, boolean, date or instant needs."""
+_MAX_ESCAPED_BYTES = 6
+"""The largest number of JSON bytes for one byte of a text: a control character becomes six, such as ``\\u0001``."""
+_MAX_SCALAR_BYTES = 32
+"""An upper bound of the JSON bytes of a number, boolean, date or timestamp."""
 
 
 def without_nulls(row: JsonObject) -> JsonObject:
-    """Return a row without nulls, also in its objects and arrays: AEP does not treat null as absent."""
+    """Return a copy of a row without nulls at any depth: AEP does not treat null as a missing value."""
     return {key: _value_without_nulls(value) for key, value in row.items() if value is not None}
 
 
@@ -34,14 +34,14 @@ def _value_without_nulls(value: object) -> object:
 
 
 def instant_text(value: date) -> str:
-    """Return an instant in AEP's date-time format, with milliseconds and Z; a date as ``YYYY-MM-DD``."""
+    """Format a UTC ``datetime`` for AEP as ``2026-01-31T12:00:00.000Z``, and a ``date`` as ``2026-01-31``."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return value.isoformat()
 
 
 def row_json(array: pa.Array) -> list[str]:
-    """Return each value of an Arrow array without nulls as JSON text."""
+    """Return each value of an Arrow array as JSON text, without nulls inside the value."""
     import msgspec
 
     encode = msgspec.json.Encoder().encode
@@ -60,9 +60,10 @@ def _json_value(value: object) -> object:
 
 
 def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
-    """Return the size of each row as JSON, in bytes: exact above ``PROFILE_EVENT_BYTES``, otherwise an upper bound.
+    """Return the size of each row of a table as JSON, in bytes, in the order of the rows.
 
-    Writing a row as JSON takes 50 microseconds; the columns show that most rows are far below the limit.
+    A size above ``PROFILE_EVENT_BYTES`` is exact; another size is an upper bound, which is computed from the columns.
+    That is much faster than writing each row as JSON, which takes 50 microseconds.
     """
     rows = table.to_struct_array().combine_chunks()
     sizes = _size_bounds(rows)
@@ -72,7 +73,7 @@ def row_bytes(table: pa.Table) -> npt.NDArray[np.int64]:
 
 
 def _size_bounds(array: pa.Array) -> npt.NDArray[np.int64]:
-    """Return an upper bound of the JSON size of each value of an Arrow array; 0 for a null, which is left out."""
+    """Return an upper bound of the JSON size of each value of an Arrow array, in bytes; 0 for a null."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -82,8 +83,8 @@ def _size_bounds(array: pa.Array) -> npt.NDArray[np.int64]:
         sizes = np.full(len(array), 2, np.int64)
         for field in kind:
             child = pc.struct_field(array, field.name)
-            there = child.is_valid().to_numpy(zero_copy_only=False)
-            sizes += _size_bounds(child) + there * (_ESCAPED * len(field.name.encode()) + 4)
+            present = child.is_valid().to_numpy(zero_copy_only=False)
+            sizes += _size_bounds(child) + present * (_MAX_ESCAPED_BYTES * len(field.name.encode()) + 4)
     elif types.is_map(kind):
         entry = pa.struct([("key", kind.key_type), ("value", kind.item_type)])
         entries = array.cast(pa.list_(entry))
@@ -93,15 +94,15 @@ def _size_bounds(array: pa.Array) -> npt.NDArray[np.int64]:
         sizes = _list_sums(array, _size_bounds(array.flatten()) + 1)
     elif types.is_string(kind):
         lengths = pc.fill_null(pc.binary_length(array), 0).to_numpy(zero_copy_only=False)
-        sizes = lengths.astype(np.int64) * _ESCAPED + 2
+        sizes = lengths.astype(np.int64) * _MAX_ESCAPED_BYTES + 2
     else:
-        sizes = np.full(len(array), _SCALAR_BYTES, np.int64)
+        sizes = np.full(len(array), _MAX_SCALAR_BYTES, np.int64)
     bounds: npt.NDArray[np.int64] = sizes * array.is_valid().to_numpy(zero_copy_only=False)
     return bounds
 
 
 def _list_sums(lists: pa.Array, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the size of each list: its brackets and its items. ``sizes``: of the items of all lists."""
+    """Return the JSON size of each list: two brackets and its items. ``sizes``: those of the items of all lists."""
     import numpy as np
     import pyarrow.compute as pc
 

@@ -1,6 +1,7 @@
-"""Checks that Great Expectations runs.
+"""Checks: the expectations as Great Expectations (GX) runs them.
 
-Several expectations of one view become one check if that means the same, because GX takes milliseconds for each.
+Several expectations on the same values are merged into one check with the same meaning where possible, because GX takes
+milliseconds for each.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from include.quality.view import View
 
 @dataclass(frozen=True)
 class Check:
-    """One GX expectation on the values of a view. ``specs``: the numbers of the ``ExpectationSpec``s that it checks."""
+    """One GX expectation on the values of a view.
+
+    Attributes:
+        view: the values that are checked.
+        gx_type: the name of the GX expectation's class.
+        kwargs: the arguments of that class.
+        specs: the positions of the ``ExpectationSpec``s that this check covers, in the list that the caller passed.
+        name: the name of the field in an error.
+        constraint: the constraint of the first of these expectations, for an error.
+    """
 
     view: View
     gx_type: str
@@ -25,21 +35,20 @@ class Check:
     specs: tuple[int, ...]
     name: str
     constraint: str
-    """The constraint of the first expectation, for an error."""
 
     @property
     def requirement(self) -> str:
-        """The GX expectation as a text; equal for checks that require the same of their values."""
+        """A text for the GX expectation and its arguments; equal for checks that require the same of their values."""
         return f"{self.gx_type} {json.dumps(self.kwargs, sort_keys=True, default=repr)}"
 
 
 def single_checks(specs: Sequence[ExpectationSpec], numbers: Iterable[int]) -> list[Check]:
-    """Return one check per expectation, for the expectations at the positions ``numbers`` in ``specs``."""
+    """Return one check for each of the expectations at the positions ``numbers`` in ``specs``, in that order."""
     return [_check(specs[number], number) for number in sorted(numbers)]
 
 
 def merged_checks(specs: Sequence[ExpectationSpec]) -> list[Check]:
-    """Return as few checks as possible that pass exactly if all expectations pass."""
+    """Return checks that pass if and only if all expectations pass, with as many expectations merged as possible."""
     merged: dict[tuple[View, str], list[Check]] = defaultdict(list)
     for number, spec in enumerate(specs):
         check = _check(spec, number)
@@ -58,7 +67,7 @@ def _check(spec: ExpectationSpec, number: int) -> Check:
 
 
 def _merge_two(first: Check, second: Check) -> Check | None:
-    """Return one check in place of two of one view, or None if no single check means the same."""
+    """Return one check that is equivalent to two checks with the same view and GX class, or None if there is none."""
     kwargs: GxArguments | None = None
     if first.gx_type == NOT_NULL:
         kwargs = {}
@@ -74,9 +83,9 @@ def _merge_two(first: Check, second: Check) -> Check | None:
 
 
 def _merge_ranges(one: GxArguments, other: GxArguments) -> GxArguments | None:
-    """Return a lower and an upper limit as one range, or None.
+    """Combine a lower limit and an upper limit into one range; return None if that is not possible.
 
-    GX refuses an empty range, such as that of a contradictory schema.
+    It is not possible for two lower limits, or for an empty range, which GX refuses.
     """
     both = {**one, **other}
     if one.keys() & other.keys() or not {"min_value", "max_value"} <= both.keys():

@@ -1,6 +1,6 @@
-"""The table of constraints: what a schema or the pipeline requires of rows, how it is checked, and its sentence.
+"""The table of constraints: what the XDM schema, AEP or the pipeline requires of rows, and how it is checked.
 
-``docs/quality.md`` shows the table; a test keeps both equal.
+``docs/quality.md`` shows the table; a test checks that both are equal.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from include.json_types import JsonObject
 Severity = Literal["critical", "warning"]
 Scope = Literal["row", "partition"]
 GxArguments: TypeAlias = dict[str, Any]
-"""The arguments of a Great Expectations expectation; each expectation has other ones, of other types."""
+"""The keyword arguments of a Great Expectations (GX) class; each class has different ones."""
 
-# GX class names; the suite resolves them. JSON_SCHEMA is an expectation of this project (``include.quality.json_schema_expectation``): GX's
-# own one for JSON Schema takes 1.5 ms a row and uses Python's regular expressions and dates, not JSON Schema's.
+# Names of GX classes. JSON_SCHEMA is a class of this project (include/quality/json_schema_expectation.py): GX's class
+# for JSON Schema takes 1.5 ms per row, and uses Python's regular expressions and dates instead of JSON Schema's.
 NOT_NULL = "ExpectColumnValuesToNotBeNull"
 IN_SET = "ExpectColumnValuesToBeInSet"
 BETWEEN = "ExpectColumnValuesToBeBetween"
@@ -29,7 +29,15 @@ _ISO_TIME = re.compile(r"T(\d\d:\d\d:\d\d)(?:\.\d+)?\+00:00")
 
 @dataclass(frozen=True)
 class Constraint:
-    """One kind of constraint. ``required_by``: the XDM schema, AEP or this pipeline; ``sentence`` follows a field's name."""
+    """One kind of constraint.
+
+    Attributes:
+        required_by: what requires it: the XDM schema, AEP or the pipeline.
+        expectation: the name of the GX class that checks it.
+        sentence: what it requires, as a text that follows a field's name; ``{limit}`` is the constraint's value.
+        severity: ``critical``: rows that fail are quarantined. ``warning``: they are only counted.
+        scope: whether it applies to each row or to the partition as a whole.
+    """
 
     required_by: str
     expectation: str
@@ -101,14 +109,14 @@ CONSTRAINTS: dict[str, Constraint] = {
 OWN_RULES = frozenset(
     name for name, constraint in CONSTRAINTS.items() if not constraint.required_by.startswith(_XDM)
 )
-"""Constraints whose severity a pipeline can change. AEP also enforces those of the schema, and rejects the row."""
+"""The constraints whose severity a pipeline file can change: all except those of the schema, which AEP enforces too."""
 
 
 @dataclass(frozen=True)
 class Reason:
-    """The reason why a row or a partition fails. It does not contain the row's value.
+    """The reason why a row or a partition fails: the field, the constraint, and the constraint's value.
 
-    ``limit``: the value of the constraint, hashable, so that reasons can be counted.
+    It does not contain the row's value. ``limit`` is hashable, so that equal reasons can be counted.
     """
 
     field: str
@@ -117,17 +125,17 @@ class Reason:
 
     @property
     def record(self) -> JsonObject:
-        """The reason as a JSON object of a quarantine file."""
+        """The reason as a JSON object, for a quarantine file."""
         return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
 
     @property
     def sentence(self) -> str:
-        """The reason for the report: the field and what is expected of it."""
-        return f"{self.field} {expected(self.constraint, self.limit)}"
+        """The reason as a text for the report, such as ``person.age must be at least 0``."""
+        return f"{self.field} {requirement_text(self.constraint, self.limit)}"
 
 
-def expected(constraint: str, limit: object) -> str:
-    """Return what a constraint requires of a field, such as ``must be at least 3``; it follows the field's name."""
+def requirement_text(constraint: str, limit: object) -> str:
+    """Return what a constraint with the value ``limit`` requires of a field, such as ``must be at least 3``."""
     shown = ", ".join(map(str, limit)) if isinstance(limit, tuple | list) else limit
     if constraint in ("in_the_past", "in_the_partition"):
         shown = _ISO_TIME.sub(r" \1 UTC", str(limit))
@@ -136,11 +144,11 @@ def expected(constraint: str, limit: object) -> str:
 
 
 class ValidationBroken(Terminal):
-    """An expectation could not be checked; this never counts as "all rows pass"."""
+    """An expectation could not be checked, so it is unknown whether the rows are valid."""
 
 
 def cannot_check(field: str, constraint: str) -> ValidationBroken:
-    """Return the error for a constraint whose value does not fit its field or its keyword."""
+    """Return the error for an expectation that could not be checked, because its value does not fit the field."""
     return ValidationBroken(
         f"The expectation {constraint!r} of field {field!r} could not be checked.",
         "The schema has a constraint that does not fit the type of this field; correct the field group.",

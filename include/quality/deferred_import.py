@@ -1,4 +1,4 @@
-"""Import of a module at its first use, for modules that a library imports although this project never uses them."""
+"""Defers the import of a module to its first use, for modules that a library imports and this project never uses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from types import ModuleType
 
 
 def defer_import(name: str, load: Callable[[], ModuleType]) -> None:
-    """Let ``import name`` return a module that loads itself at the first use of one of its attributes.
+    """Make ``import <name>`` return a placeholder, which imports the real module when an attribute is first used.
 
-    ``load`` imports and returns the module ``name``. Nothing changes if the module is already imported or not
-    installed. ``importlib.util.LazyLoader`` is not enough: its modules are loaded by the second ``import``.
+    Nothing changes if the module is already imported, or is not installed. ``importlib.util.LazyLoader`` does not
+    suffice: a second ``import`` statement makes it load the module.
+
+    Args:
+        name: the full name of the module.
+        load: imports the module and returns it.
     """
     if name in sys.modules or (spec := find_spec(name)) is None:
         return
@@ -22,16 +26,18 @@ def defer_import(name: str, load: Callable[[], ModuleType]) -> None:
 
 
 _LOADING_NAMES = ("__path__", "__all__")
-"""Special names that load the module: the import of a submodule reads the first, ``import *`` the second."""
+"""Special attributes whose use imports the module: importing a submodule reads the first, ``import *`` the second."""
 
 
 class _DeferredModule(ModuleType):
+    """A placeholder for a module; :func:`defer_import` describes it."""
+
     def __init__(self, name: str, load: Callable[[], ModuleType]) -> None:
         super().__init__(name)
         self._load = load
 
     def __getattr__(self, name: str) -> object:
-        # Python, and libraries that iterate over all modules, read such names of every module.
+        # Python, and libraries that iterate over sys.modules, read special names of every module.
         if name.startswith("__") and name not in _LOADING_NAMES:
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:

@@ -1,4 +1,4 @@
-"""Expectations on rows: those of the constraints of an XDM schema, then those of the rules for events."""
+"""Derives the expectations on rows from the constraints of an XDM schema and from the rules for events."""
 
 from __future__ import annotations
 
@@ -39,27 +39,39 @@ _WHOLE_VALUE_KEYWORDS = {
         *_COMBINED,
     ),
 }  # fmt: skip
-"""Keywords that apply only to the whole array, map or object."""
+"""The keywords of JSON Schema that are checked on the JSON of a complete array, map or object."""
 _TEXT_KEYWORDS = ("pattern", "format")
 _SHOWN_KEYWORDS = ("pattern", "format", "multipleOf", "minProperties", "maxProperties", *_BOUNDS)
-"""Keywords whose value is short enough to be a part of the reason."""
+"""The keywords whose value is short enough to be shown in a reason."""
 
 
-def derive(schema: XdmSchema, columns: set[Path], rules: EventRules) -> list[ExpectationSpec]:
-    """Return the expectations for rows that have the leaf ``columns``, in schema order, then those of ``rules``.
+def derive_expectations(schema: XdmSchema, columns: set[Path], rules: EventRules) -> list[ExpectationSpec]:
+    """Return the expectations on rows with the given columns.
 
-    ``columns``: the path of every column that is not an object, an array or a map, with ``*`` for the items of an array
-    and for the values of a map (``include.quality.leaf_columns.leaf_paths``).
+    Args:
+        schema: the XDM schema.
+        columns: the path of every leaf column of the rows (``include.quality.leaf_columns.leaf_paths``).
+        rules: the rules for events that are not in the schema.
+
+    Returns:
+        The expectations of the schema's fields, in the order of the schema, then those of the rules. Fields without a
+        column are left out, except for the expectation that a required field is present.
+
+    Raises:
+        ValidationBroken: a constraint of the schema has an invalid value.
     """
-    held = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
+    with_columns = {(), *(path[:length] for path in columns for length in range(1, len(path) + 1))}
     specs = [
-        spec for node in _walk(schema.root) if node.path in held for spec in _field_expectations(node, held)
+        spec
+        for node in _walk(schema.root)
+        if node.path in with_columns
+        for spec in _field_expectations(node, with_columns)
     ]
     return [*specs, *event_expectations(schema, rules)]
 
 
 def _walk(node: XdmField) -> Iterator[XdmField]:
-    """Yield a field and all fields below it, also inside arrays and maps, in schema order."""
+    """Yield a field and all fields below it, including those in arrays and maps, in the order of the schema."""
     yield node
     for child in node.children.values():
         yield from _walk(child)
@@ -67,20 +79,20 @@ def _walk(node: XdmField) -> Iterator[XdmField]:
         yield from _walk(node.item)
 
 
-def _field_expectations(node: XdmField, held: set[Path]) -> Iterator[ExpectationSpec]:
+def _field_expectations(node: XdmField, with_columns: set[Path]) -> Iterator[ExpectationSpec]:
     if node.kind.is_scalar:
         yield from _scalar_expectations(node)
     else:
         yield from _whole_value_expectations(node)
     if node.kind is Kind.OBJECT:
         yield from _member_expectations(node)
-    elif node.item is not None and (*node.path, "*") in held:
+    elif node.item is not None and (*node.path, "*") in with_columns:
         yield from _item_expectations(node, node.item)
 
 
 def _member_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
-    """Yield the expectations on required members of an object; those of the root apply to the row."""
-    # Inside an array the object is an item, and the columns do not show which item is incomplete.
+    """Yield an expectation for each required member of an object; the root object is the row."""
+    # For an object in an array, the columns do not show which item is incomplete, so the reason names no parent.
     name = "required" if not node.path or "*" in node.path else "required_inside"
     for member in [
         *(m for m in node.children if m in node.required),
@@ -115,34 +127,45 @@ def _scalar_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
         yield from (_bound_expectation(view, name, limits[name]) for name in _BOUNDS if name in limits)
         if "multipleOf" in limits:
             yield _json_schema_expectation(view, "multipleOf", limits["multipleOf"])
-    if node.kind not in (Kind.DATE, Kind.DATE_TIME):  # they are instants and have no text
+    if node.kind not in (
+        Kind.DATE,
+        Kind.DATE_TIME,
+    ):  # columns of dates contain no text to which a schema could apply
         yield from (
             _json_schema_expectation(view, name, limits[name]) for name in _COMBINED if name in limits
         )
 
 
 def _whole_value_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
-    limits, whole = node.constraints, View(node.path, Part.JSON)
+    limits, json_view = node.constraints, View(node.path, Part.JSON)
     label = "" if node.path else "the event"
     for name, argument in _SIZES.get(node.kind, {}).items():
         if name in limits:
-            kwargs = {argument: _length(whole, name, limits[name])}
+            kwargs = {argument: _length(json_view, name, limits[name])}
             yield ExpectationSpec(View(node.path, Part.SIZE), name, limits[name], BETWEEN, kwargs)
     if limits.get("uniqueItems") is True and node.kind is Kind.ARRAY:
-        yield _json_schema_expectation(whole, "uniqueItems", True)
+        yield _json_schema_expectation(json_view, "uniqueItems", True)
     for name in _WHOLE_VALUE_KEYWORDS[node.kind]:
         if name in limits:
-            yield _json_schema_expectation(whole, name, limits[name], label=label)
+            yield _json_schema_expectation(json_view, name, limits[name], label=label)
     if node.kind is Kind.MAP:
         for key in sorted(node.required):
             named = ".".join((*node.path, key))
-            yield _json_schema_expectation(whole, "required", [key], label=named)
+            yield _json_schema_expectation(json_view, "required", [key], label=named)
 
 
 def _json_schema_expectation(
     view: View, name: str, limit: JsonValue, names: JsonValue = None, *, label: str = ""
 ) -> ExpectationSpec:
-    """Return a JSON Schema expectation: the keyword ``name`` with ``limit``; with ``names``, that schema, for the keys of a map."""
+    """Return the expectation that values fit a JSON Schema.
+
+    Args:
+        view: the values.
+        name: the keyword, such as ``pattern``.
+        limit: the value of the keyword.
+        names: the schema for the keys of a map; None: the schema consists of the keyword and its value.
+        label: the name of the field in sentences, if it is not the path.
+    """
     document = json.dumps({name: limit} if names is None else names, sort_keys=True)
     kwargs = {"json_schema": document, "is_json": view.part is Part.JSON}
     shown = limit if name in _SHOWN_KEYWORDS else None
@@ -150,9 +173,9 @@ def _json_schema_expectation(
 
 
 def _bound_expectation(view: View, name: str, limit: JsonValue) -> ExpectationSpec:
-    """Return the expectation of a bound.
+    """Return the expectation that numbers are not below a minimum, or not above a maximum.
 
-    GX compares with a double: a limit that a double cannot represent would become a different limit.
+    GX compares doubles, so a limit that a double cannot represent exactly is checked by a JSON Schema instead.
     """
     if isinstance(limit, int) and not isinstance(limit, bool) and float(limit) != limit:
         return _json_schema_expectation(view, name, limit)
@@ -173,7 +196,7 @@ def _enum_expectation(
 
 
 def _stored_value(value: JsonValue, kind: Kind) -> bool | float | str | date | None:
-    """Return a member of an enum as the column stores it, or None if the column cannot store it."""
+    """Return an allowed value of an enum in the type of the column, or None if the column cannot contain it."""
     if kind is Kind.BOOLEAN or isinstance(value, bool):
         return value if kind is Kind.BOOLEAN and isinstance(value, bool) else None
     if kind.is_numeric:
@@ -184,11 +207,16 @@ def _stored_value(value: JsonValue, kind: Kind) -> bool | float | str | date | N
         if kind is Kind.DATE:
             return date.fromisoformat(value)
         return datetime.fromisoformat(value) if kind is Kind.DATE_TIME else value
-    except ValueError:  # no date equals it
+    except ValueError:  # the text is not a date, so no value of the column equals it
         return None
 
 
 def _length(view: View, name: str, limit: JsonValue) -> int:
+    """Return the value of a constraint on a length as an integer.
+
+    Raises:
+        ValidationBroken: the value is not a whole number.
+    """
     if isinstance(limit, bool) or not isinstance(limit, int | float) or limit != int(limit):
         raise cannot_check(view.name, name)
     return int(limit)

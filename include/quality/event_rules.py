@@ -1,4 +1,4 @@
-"""Expectations on every event in addition to the XDM schema: the rules of AEP, of its Profile, and of the pipeline."""
+"""Expectations on every event that are not in the XDM schema: rules of AEP, of Profile, and of the pipeline file."""
 
 from __future__ import annotations
 
@@ -16,19 +16,26 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class EventRules:
-    """What every event must fit: the time before ``now``, from ``first`` (included) to ``latest`` (excluded); all in UTC."""
+    """The facts that the rules for events need. All times are in UTC.
+
+    An event's timestamp must be before ``now``, not before ``first``, and before ``latest``; ``first`` and ``latest``
+    are the bounds of the partition's day.
+    """
 
     now: datetime
     first: datetime
     latest: datetime
     profile: bool = False
-    """Whether the dataset feeds Real-Time Customer Profile, which requires an identity and accepts 10 KB an event."""
+    """Whether Real-Time Customer Profile reads the dataset; it requires an identity and drops events above 10 KB."""
     severity: Mapping[str, Severity] = field(default_factory=dict)
-    """The severities in the pipeline file, by rule."""
+    """The severities that the pipeline file sets, by the name of the rule."""
 
 
 def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[ExpectationSpec]:
-    """Yield the expectations on every event that follow from ``rules``, not from the fields of ``schema``."""
+    """Yield the expectations on every event that follow from ``rules``.
+
+    ``schema``: shows whether rows have identities, which field is the primary identity, and whether Profile is enabled.
+    """
 
     def rule(
         view: View,
@@ -53,7 +60,7 @@ def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[Expecta
         identity = View(("identityMap",), Part.PRESENCE)
         yield rule(identity, "identity", None, "critical" if profile and not primary else None)
     for length in range(1, len(primary or ()) + 1):
-        # Presence of a member counts only where its object is present, so each parent object is required too.
+        # The presence of a member is checked only where its parent object is present, so each parent is required too.
         path = (primary or ())[:length]
         yield rule(View(path, Part.PRESENCE), "primary_identity", None, label=".".join(primary or ()))
     if profile:

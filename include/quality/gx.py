@@ -1,4 +1,4 @@
-"""The use of Great Expectations in this project: values in a frame, expectations in a suite, one run."""
+"""Calls Great Expectations (GX): only this module creates GX suites and runs them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:  # Great Expectations is imported by the processes that valida
     from great_expectations.core.batch_definition import BatchDefinition
     from great_expectations.expectations.expectation import Expectation
 
-# At INFO it logs two hundred lines before the first sentence of a failed task's log.
+# At level INFO, GX writes 200 lines into a task's log.
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
-# This logger sets its level when it is imported; a filter stays in effect.
+# GX sets the level of this logger when it is imported, so a filter is used instead.
 logging.getLogger("great_expectations.data_context.types.base").addFilter(
     lambda record: record.levelno >= logging.WARNING
 )
@@ -38,26 +38,34 @@ def _load_charts() -> ModuleType:
 
 
 _UNUSED = {"scipy.stats": _load_statistics, "altair": _load_charts}
-"""Great Expectations imports them, which takes a third of its own import."""
+"""Modules that GX imports and this project does not use, with functions that import them.
+
+They take a third of the time of GX's import, so they are imported only if GX uses them.
+"""
 
 
 @dataclass(frozen=True)
 class ExpectationInput:
-    """A check, and the values that Great Expectations checks with it."""
+    """A check, and the values that GX checks."""
 
     check: Check
     values: list[object]
 
 
-def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
-    """Run one suite on one frame and return, for each input, the positions of the values that fail.
+def run_suite(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
+    """Run one GX suite on one pandas frame.
 
-    All inputs have the same number of values. Without ``complete`` a failing input has only the position 0.
+    Args:
+        inputs: the checks with their values; all of them have the same number of values.
+        complete: whether all values that fail are returned. If False, GX is faster.
+
+    Returns:
+        For each input, the positions of the values that fail; without ``complete``, only ``[0]`` if any value fails.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
     """
-    load()
+    load_great_expectations()
     import great_expectations as gx
     import pandas as pd
 
@@ -84,14 +92,14 @@ def run(inputs: list[ExpectationInput], complete: bool) -> list[list[int]]:
     return found
 
 
-def load() -> None:
-    """Import Great Expectations and set it up, once in each process; this takes over a second of processor time."""
+def load_great_expectations() -> None:
+    """Import Great Expectations and configure it, once in each process; it takes over a second of CPU time."""
     _batch_definition()
 
 
 @cache
 def _batch_definition() -> BatchDefinition:
-    """Return the GX object that takes a data frame; every suite of a process shares it."""
+    """Return the GX object to which a pandas frame is passed; all suites of a process share it."""
     for name, importer in _UNUSED.items():
         defer_import(name, importer)
     import great_expectations as gx
@@ -105,9 +113,9 @@ def _batch_definition() -> BatchDefinition:
 
 
 def _has_exception(info: object) -> bool:
-    """Return whether GX caught an exception.
+    """Return whether the ``exception_info`` of a GX result reports an exception.
 
-    GX reports it at the top level or, for a metric, one level down under the metric's id.
+    GX reports it at the top level of the object or, for a metric, under the metric's id.
     """
     if not isinstance(info, dict):
         return False
@@ -117,6 +125,11 @@ def _has_exception(info: object) -> bool:
 
 
 def _expectation(check: Check, number: int) -> Expectation:
+    """Return the GX expectation of a check on the column ``c<number>``.
+
+    Raises:
+        ValidationBroken: an argument is invalid, such as a pattern that is not a regular expression.
+    """
     import great_expectations.expectations as gxe
 
     from include.quality.json_schema_expectation import ExpectColumnValuesToFitJsonSchema, validator
@@ -128,5 +141,5 @@ def _expectation(check: Check, number: int) -> Expectation:
         if check.gx_type == JSON_SCHEMA:
             validator(check.kwargs["json_schema"])
         return factory(column=f"c{number}", meta={"item": number}, **check.kwargs)
-    except ValueError:  # an invalid limit or pattern
+    except ValueError:
         raise cannot_check(check.name, check.constraint) from None

@@ -1,7 +1,7 @@
-"""A Great Expectations expectation for JSON Schema, compiled by jsonschema-rs: about 0.2 microseconds a value.
+"""A Great Expectations expectation that values fit a JSON Schema, which jsonschema-rs compiles.
 
-It checks scalars, items of arrays, and whole arrays, maps and objects, so that a constraint has the same meaning at
-every place.
+It takes about 0.2 microseconds for a value. It checks scalars as well as JSON texts of arrays, maps and objects, so
+that a constraint of a schema has the same meaning for all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LATER_FORMATS = ("uuid", "duration", "idn-hostname", "iri", "iri-reference", "relative-json-pointer")
-"""Formats that XDM uses or may use, from drafts after draft-06, the draft of XDM's schemas."""
+"""Formats that XDM schemas use or may use although XDM's draft of JSON Schema, draft-06, does not define them."""
 
 
 def _refuse_reference(uri: str) -> NoReturn:
@@ -30,6 +30,7 @@ def _refuse_reference(uri: str) -> NoReturn:
 
 
 def _format_check(name: str) -> Callable[[str], bool]:
+    """Return a function that checks whether a text has a format of draft 2019-09, such as ``uuid``."""
     is_valid: Callable[[str], bool] = jsonschema_rs.Draft201909Validator(
         {"format": name}, validate_formats=True
     ).is_valid
@@ -38,12 +39,12 @@ def _format_check(name: str) -> Callable[[str], bool]:
 
 @lru_cache(maxsize=4096)
 def validator(document: str) -> jsonschema_rs.Draft6Validator:
-    """Return the compiled validator of a JSON Schema (draft-06, formats asserted) given as JSON text.
+    """Compile a JSON Schema (draft-06) given as JSON text; the validator also checks formats.
 
     Raises:
-        ValueError: it is not a JSON Schema, or contains a reference.
+        ValueError: the text is not a JSON Schema, or the schema contains a reference.
     """
-    # Without this retriever, jsonschema-rs fetches references of a schema from the network and from disk.
+    # Without a retriever, jsonschema-rs would read referenced schemas from the network and from disk.
     return jsonschema_rs.Draft6Validator(
         msgspec.json.decode(document),
         validate_formats=True,
@@ -54,12 +55,12 @@ def validator(document: str) -> jsonschema_rs.Draft6Validator:
 
 @lru_cache(maxsize=4096)
 def _list_validator(document: str) -> jsonschema_rs.Draft6Validator:
-    """Return the validator of a list of values; one call for all values takes half the time of separate calls."""
+    """Compile a JSON Schema for a list of values: one call for all values takes half the time of separate calls."""
     return validator(f'{{"items":{document}}}')
 
 
 class ColumnValuesFitJsonSchema(ColumnMapMetricProvider):
-    """A metric that is true for each value that fits ``json_schema``; with ``is_json`` the values are JSON texts."""
+    """A GX metric: true for each value that fits ``json_schema``; with ``is_json``, the values are JSON texts."""
 
     condition_metric_name = "column_values.fit_json_schema"
     condition_value_keys = ("json_schema", "is_json")
@@ -78,7 +79,7 @@ class ColumnValuesFitJsonSchema(ColumnMapMetricProvider):
 
 
 class ExpectColumnValuesToFitJsonSchema(ColumnMapExpectation):
-    """An expectation that values, or JSON texts, fit a JSON Schema."""
+    """A GX expectation that the values of a column fit ``json_schema``; with ``is_json``, the values are JSON texts."""
 
     json_schema: str
     is_json: bool = False

@@ -1,4 +1,4 @@
-"""The leaf columns of Arrow schemas and Parquet files, by the paths that views use."""
+"""Finds the leaf columns of Arrow schemas and Parquet files: the columns that contain scalars, not objects or lists."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _KEY = "*key"
-"""The last step of the path of a map's keys; no view has it."""
+"""The last part of the path of the column with a map's keys."""
 
 
 def leaf_paths(arrow_schema: pa.Schema) -> list[Path]:
-    """Return the path of every leaf column, in the order of Parquet's columns; the keys of a map have no separate path."""
+    """Return the path of every leaf column, in the order of a Parquet file's columns, without the columns of map keys.
+
+    In a path, ``*`` stands for the items of an array and for the values of a map.
+    """
     return [path for path in _leaves(arrow_schema) if path[-1] != _KEY]
 
 
 class ParquetColumns:
-    """The columns of a Parquet file, to find those that a view needs."""
+    """The leaf columns of a Parquet file, to find those that views read."""
 
     def __init__(self, file: pq.ParquetFile) -> None:
         schema = file.metadata.schema
@@ -31,19 +34,19 @@ class ParquetColumns:
 
     @cached_property
     def first(self) -> list[str]:
-        """The name of the first column, in a list, for callers that read only the number of rows; empty without columns."""
+        """A list with the name of the first column, for a caller that needs only the number of rows; may be empty."""
         return [name for _, name in self._leaves[:1]]
 
     def needed(self, views: Iterable[View]) -> list[str]:
-        """Return the names of the columns that these views read, in the order of the file."""
+        """Return the names of the columns that ``views`` read, in the order of the file."""
         wanted = {leaf for view in views for leaf in self._needed_leaves(view)}
-        # A map is read whole: Arrow cannot read its keys or its values alone.
+        # Arrow can read only complete maps, not their keys or values alone.
         maps = {leaf[:-1] for leaf, _ in self._leaves if leaf[-1] == _KEY}
-        whole = {around for around in maps if any(_is_below(leaf, around) for leaf in wanted)}
+        wanted_maps = {path for path in maps if any(_is_below(leaf, path) for leaf in wanted)}
         return [
             name
             for leaf, name in self._leaves
-            if leaf in wanted or any(_is_below(leaf, around) for around in whole)
+            if leaf in wanted or any(_is_below(leaf, path) for path in wanted_maps)
         ]
 
     def _needed_leaves(self, view: View) -> list[Path]:
@@ -76,4 +79,5 @@ def _leaf_paths_below(path: Path, kind: pa.DataType) -> Iterator[Path]:
 
 
 def _is_below(leaf: Path, path: Path) -> bool:
+    """Return whether ``leaf`` is ``path`` or a column below it."""
     return leaf[: len(path)] == path

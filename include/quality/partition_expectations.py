@@ -1,4 +1,4 @@
-"""Expectations on a partition as a whole, in addition to expectations on its rows; Great Expectations checks both."""
+"""Expectations on a partition as a whole: its number of rows, its duplicate ``_id``s, and the mix of event names."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-ENOUGH_DAYS = 7
-"""The least number of previous days for expectations on a day's shares."""
-_LEAST_SHARE = 0.01
+MIN_HISTORY_DAYS = 7
+"""The minimum number of previous days for which the shares of event names are checked."""
+_MIN_WIDTH_SHARE = 0.01
 _SIGMAS = 3
-_OF_THE_MEAN = 0.25
+_MIN_WIDTH_OF_MEAN = 0.25
 
 
 @dataclass(frozen=True)
 class DayEvents:
-    """A day's events by name. ``others``: the number of events whose name is not listed, if a day has very many names."""
+    """The number of a day's events by event name.
+
+    ``others``: the number of events whose names are not in ``by_event``, because the day has very many names.
+    """
 
     by_event: Mapping[str, int]
     others: int = 0
@@ -40,7 +43,11 @@ class DayEvents:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What the expectations of a partition check: its valid rows, ``_id``s that occur twice, and events by name."""
+    """What the expectations on a partition check.
+
+    ``rows``: the number of valid rows. ``double_ids``: the number of ``_id``s that occur more than once. ``events``:
+    the number of events by name.
+    """
 
     rows: int
     double_ids: int
@@ -49,7 +56,7 @@ class PartitionFacts:
 
 @dataclass(frozen=True)
 class PartitionExpectation:
-    """One expectation of a partition: the values that GX checks, and the reason to report for each value that fails."""
+    """One expectation on a partition: the values that GX checks, and for each the reason to report if it fails."""
 
     spec: ExpectationSpec
     values: list[object]
@@ -58,7 +65,10 @@ class PartitionExpectation:
 
 @dataclass(frozen=True)
 class EventShares:
-    """The share of each event name in the day, and the ends of the usual range: between 0 and 1, in the order of ``names``."""
+    """The share of each event name in a day's events, and the usual range of that share: numbers between 0 and 1.
+
+    The arrays are in the order of ``names``. ``low`` and ``high`` are the ends of the ranges.
+    """
 
     names: list[str]
     shares: npt.NDArray[np.float64]
@@ -73,21 +83,27 @@ def partition_expectations(
     *,
     allow_empty: bool,
 ) -> list[PartitionExpectation]:
-    """Return the expectations of a partition.
+    """Return the expectations on a partition.
 
-    ``history``: the events of each previous day that has some.
+    Args:
+        facts: the partition.
+        history: the events of each previous day; days without events are left out.
+        severity: the severities that the pipeline file sets, by the name of the rule.
+        allow_empty: whether a partition without valid rows is valid.
     """
     found = []
     if not allow_empty:
         found.append(_single_value(facts.rows, "rows", 1, severity, label="the partition", min_value=1))
     found.append(_single_value(facts.double_ids, "id_unique", None, severity, label="_id", max_value=0))
-    if facts.rows and len(history) >= ENOUGH_DAYS and (shares := usual_shares(facts, history)).names:
+    if facts.rows and len(history) >= MIN_HISTORY_DAYS and (shares := usual_shares(facts, history)).names:
         found.append(_share_expectation(shares, severity))
     return found
 
 
-def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[ExpectationSpec, list[Reason]]]:
-    """Return the expectations that a partition fails, each with its reasons, as Great Expectations decides.
+def failing_expectations(
+    expectations: Sequence[PartitionExpectation],
+) -> list[tuple[ExpectationSpec, list[Reason]]]:
+    """Check the expectations on a partition with GX, and return those that fail, each with its reasons.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
@@ -103,11 +119,15 @@ def failing(expectations: Sequence[PartitionExpectation]) -> list[tuple[Expectat
 
 
 def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventShares:
-    """Return the shares of a day's events, and the usual range of each share according to the previous days.
+    """Return the share of each event name in a day's events, and the usual range of that share on previous days.
 
-    The range is three standard deviations of the previous days, but at least a quarter of the mean and one percentage
-    point, plus the statistical uncertainty of a day with few events. A name that is among a day's ``others`` has an
-    unknown share on that day and is not checked.
+    The range is the mean of the previous days, plus and minus: three standard deviations, but at least a quarter of the
+    mean and at least one percentage point, and in addition the statistical uncertainty of a day with few events. A name
+    that a day with ``others`` does not list has an unknown share on that day, so it is left out.
+
+    Args:
+        facts: the day; it must have rows.
+        history: the events of the previous days.
     """
     import numpy as np
 
@@ -128,7 +148,10 @@ def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventSh
     today = shares[-1, known] if facts.events.total else np.zeros(int(known.sum()))
     mean = before.mean(axis=0)
     chance = _SIGMAS * np.sqrt(mean * (1 - mean) / facts.rows)
-    width = np.maximum(np.maximum(_SIGMAS * before.std(axis=0), _OF_THE_MEAN * mean), _LEAST_SHARE) + chance
+    width = (
+        np.maximum(np.maximum(_SIGMAS * before.std(axis=0), _MIN_WIDTH_OF_MEAN * mean), _MIN_WIDTH_SHARE)
+        + chance
+    )
     # A share that is 0 on some previous days may be 0; a share that was never 0 may not.
     low, high = np.maximum(0.0, mean - width), np.minimum(1.0, mean + width)
     return EventShares(
@@ -137,9 +160,9 @@ def usual_shares(facts: PartitionFacts, history: Sequence[DayEvents]) -> EventSh
 
 
 def _share_expectation(shares: EventShares, severity: Mapping[str, Severity]) -> PartitionExpectation:
-    """Return one expectation for all names.
+    """Return one expectation for all event names: that no share is outside its range.
 
-    Its values are the distances of the shares from their ranges: zero or negative inside the range.
+    The values that GX checks are the distances of the shares from their ranges; zero and negative ones are inside.
     """
     import numpy as np
 

@@ -1,4 +1,7 @@
-"""The report page of a partition: one self-contained, escaped HTML file; it shows values of rows only if enabled."""
+"""Renders the quality report of a partition as one HTML page without external resources.
+
+The page shows values of rows only if the pipeline file sets ``quality.show_values``.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +27,14 @@ LIMITS = {
     "compacted_by_day": "Events with the name, distinct_id and $insert_id of another event at a different second of the day "
     "(Mixpanel may merge such events; this project keeps them)",
 }
-"""Counts that need an explanation, and the text before each."""
+"""The text that the page shows before a count, by the count's name, for counts that need an explanation."""
 
 
 class Expectation(NamedTuple):
-    """One row of the table of expectations. ``restates``: whether the expectation only restates the range of its field's type."""
+    """One row of the report's table of expectations.
+
+    ``restates``: whether the expectation only repeats the range of the field's type; such rows are folded.
+    """
 
     field: str
     sentence: str
@@ -39,7 +45,20 @@ class Expectation(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The content of the page. Counts are events; event names are the only text from the customer's data."""
+    """The content of the page. All counts are numbers of events, unless their description says otherwise.
+
+    Attributes:
+        pipeline: the pipeline's name.
+        partition: the day, as ``YYYY-MM-DD``.
+        schema_title: the title of the XDM schema.
+        schema_version: the version of the XDM schema; empty if unknown.
+        counts: the counts of the manifests of export, transform and validate, by name.
+        reasons: quarantined events by reason.
+        not_converted: events with a value that does not fit its field, by field.
+        expectations: the table of expectations.
+        by_hour: events by hour in UTC.
+        by_event: events by event name.
+    """
 
     pipeline: str
     partition: str
@@ -52,28 +71,29 @@ class Report:
     by_hour: dict[str, int]
     by_event: dict[str, int]
     broken: list[str] = field(default_factory=list)
-    """The reasons why the partition as a whole fails."""
+    """The reasons why the partition as a whole fails; empty if it passes."""
     warnings: dict[str, int] = field(default_factory=dict)
+    """How often expectations of severity ``warning`` were not met, by reason."""
     dropped_identities: dict[str, int] = field(default_factory=dict)
-    """Numbers of values that are not identities, by ``<namespace>: <reason>``."""
+    """The number of identity values that were left out, by ``<namespace>: <reason>``."""
     unmapped: dict[str, int] = field(default_factory=dict)
-    """Numbers of events by property that no mapping reads, of the most frequent ones."""
+    """Events by property that no mapping reads; only the most frequent properties."""
     other_properties: int = 0
     """The number of properties without a mapping that ``unmapped`` does not list."""
     other_events: int = 0
     """The number of events whose names ``by_event`` does not list."""
     base: str = ""
-    """The output of validate that decided on all rows except those of ``checked``; empty if all rows were checked."""
+    """For a refresh: the digest of the output of validate for which the other rows were checked; else empty."""
     checked: int = 0
     """The number of rows that were checked for this report."""
     examples: dict[str, list[str]] = field(default_factory=dict)
-    """Values by reason; empty unless the pipeline file sets ``show_values``."""
+    """Values that were refused, by reason; empty unless the pipeline file sets ``quality.show_values``."""
     quarantine: list[str] = field(default_factory=list)
-    """The keys of the files in the lake that hold the events in quarantine."""
+    """The keys of the files in the lake that contain the quarantined events."""
 
 
 def render(report: Report) -> str:
-    """Return the page as HTML. The template escapes everything that comes from data."""
+    """Return the report as an HTML page; the template escapes all texts."""
     folded = [each for each in report.expectations if each.restates and not each.failed]
     return _load_template().render(
         report=report,
@@ -101,9 +121,10 @@ def _load_template() -> Template:
 
 
 def breakable(text: str) -> Markup:
-    """Return a text as HTML in which long names may continue on the next line after a dot, an underscore or a word.
+    """Return a text as escaped HTML with optional line breaks (``<wbr>``) inside long names.
 
-    Otherwise a browser breaks a long name in the middle of a word, or the page is wider than a phone.
+    The breaks are after dots, underscores and similar marks, and between the words of camelCase names. Without them,
+    a long name makes the page wider than the screen of a phone, or is broken in the middle of a word.
     """
     from markupsafe import Markup, escape
 

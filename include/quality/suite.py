@@ -1,8 +1,8 @@
-"""Runs of expectations in Great Expectations, which decides; the cost is linear in expectations and rows.
+"""Checks the expectations on rows with Great Expectations (GX), in two passes, so that the cost is linear.
 
-A partition is screened first: each view's sample (``include.quality.sample``) is checked against all expectations of
-the view, in one suite for the whole partition. Only views that fail are checked row by row, on the distinct values of
-a chunk.
+The first pass (:class:`Screen`) checks samples of the values of each view (``include.quality.sample``), once for the
+partition: expectations that the samples pass are met by every row. The second pass (:func:`failing_rows`) checks only
+the other expectations, on the distinct values of each chunk of rows, to find the rows that fail.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from include.quality.checks import Check, merged_checks, single_checks
 from include.quality.constraints import BETWEEN, LENGTHS, NOT_NULL
 from include.quality.expectation_spec import ExpectationSpec
-from include.quality.gx import ExpectationInput, run
-from include.quality.sample import Distinct, Extremes, Lengths, Presence, Sample
+from include.quality.gx import ExpectationInput, run_suite
+from include.quality.sample import DistinctSample, ExtremesSample, LengthSample, PresenceSample, Sample
 from include.quality.view import RowChunk, View
 
 if TYPE_CHECKING:
@@ -25,17 +25,20 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _FRAME_COLUMNS = 16
-"""GX copies the frame for every expectation, and takes a millisecond for every frame."""
+"""The number of columns of a frame: GX copies the frame for every expectation, and takes a millisecond for a frame."""
 
-_MOST_BYTES, _LITTLE_BYTES = 128 * 1024 * 1024, 64 * 1024
+_MAX_SAMPLES_BYTES, _SMALL_SAMPLE_BYTES = 128 * 1024 * 1024, 64 * 1024
 """If all samples together exceed the first limit, samples above the second one are checked and started again."""
-_REFERENCES = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
+_URI_REFERENCE_KWARGS = {"json_schema": '{"format": "uri-reference"}', "is_json": False}
 _SEGMENT = r"\A[A-Za-z0-9_~-]+\z"
 """A path segment of unreserved characters is a relative reference (RFC 3986, 4.2); every ``_id`` is one."""
 
 
 class Screen:
-    """Finds the expectations that may fail in a partition, from samples of its rows that are added one chunk at a time."""
+    """The first pass over a partition's rows: finds the expectations that some row may fail.
+
+    ``specs``: the expectations. The caller adds all rows, one chunk at a time, and then calls :meth:`failed`.
+    """
 
     def __init__(self, specs: Sequence[ExpectationSpec]) -> None:
         self._open = [(check, _sample(check)) for check in merged_checks(specs)]
@@ -43,11 +46,11 @@ class Screen:
 
     @property
     def views(self) -> set[View]:
-        """The views that the caller has to read from each chunk."""
+        """The views whose values the caller must add; expectations that have already failed need no more values."""
         return {check.view for check, _ in self._open}
 
     def add(self, chunk: RowChunk, views: Collection[View]) -> None:
-        """Add some views of the next rows.
+        """Add the values of ``views`` in the next rows.
 
         Raises:
             ValidationBroken: an expectation could not be checked.
@@ -55,11 +58,11 @@ class Screen:
         for check, sample in self._open:
             if check.view in views:
                 sample.add(chunk.values_of(check.view).values)
-        is_full = sum(sample.size_bytes for _, sample in self._open) > _MOST_BYTES
+        is_full = sum(sample.size_bytes for _, sample in self._open) > _MAX_SAMPLES_BYTES
         if full := [
             (check, sample)
             for check, sample in self._open
-            if sample.is_full or (is_full and sample.size_bytes > _LITTLE_BYTES)
+            if sample.is_full or (is_full and sample.size_bytes > _SMALL_SAMPLE_BYTES)
         ]:
             self._check_samples(full)
             again = {id(sample) for _, sample in full}
@@ -70,7 +73,9 @@ class Screen:
             ]
 
     def failed(self) -> set[int]:
-        """Return the numbers of the expectations that some row may fail; those of one check fail together here.
+        """Return the positions, in ``specs``, of the expectations that some row may fail.
+
+        If expectations were merged into one check that fails, all of them are returned.
 
         Raises:
             ValidationBroken: an expectation could not be checked.
@@ -89,9 +94,16 @@ class Screen:
 def failing_rows(
     chunk: RowChunk, specs: Sequence[ExpectationSpec], numbers: Iterable[int]
 ) -> dict[int, npt.NDArray[np.int64]]:
-    """Return the rows of a chunk that fail, by expectation: ascending row numbers. Expectations without failures are left out.
+    """Find the rows of a chunk that fail expectations.
 
-    ``numbers``: the positions in ``specs`` of the expectations to check.
+    Args:
+        chunk: the rows.
+        specs: all expectations.
+        numbers: the positions, in ``specs``, of the expectations to check.
+
+    Returns:
+        The positions of the failing rows in the chunk, ascending, by the position of the expectation. Expectations that
+        all rows pass are left out.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
@@ -117,9 +129,16 @@ def failing_rows(
 
 
 def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> list[list[int]]:
-    """Return the positions of each input's values that fail; without ``complete`` possibly only some of them.
+    """Check values with GX.
 
-    Equal requirements of several columns, such as the range of an integer, become one expectation on all their values.
+    Checks with equal requirements, such as the range of an integer for several columns, are run as one check.
+
+    Args:
+        inputs: the checks with their values.
+        complete: whether all failing values are returned. If False, possibly only some of them.
+
+    Returns:
+        For each input, the positions of the values that fail; an empty list if all pass.
 
     Raises:
         ValidationBroken: an expectation could not be checked.
@@ -133,7 +152,7 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
         for group in groups
     ]
     outcomes = _run_checks(together, complete)
-    if not complete:  # find the columns that fail
+    if not complete:  # a failing group does not show which of its inputs fail, so it is checked again
         again = [place for place, failing in enumerate(outcomes) if failing and len(groups[place]) > 1]
         exact = _run_checks([together[place] for place in again], complete=True)
         outcomes = [*outcomes]
@@ -152,13 +171,13 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
 def _run_checks(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
     found: list[list[int]] = [[] for _ in inputs]
     for numbers in _frames(inputs):
-        for number, failing in zip(numbers, run([inputs[n] for n in numbers], complete), strict=True):
+        for number, failing in zip(numbers, run_suite([inputs[n] for n in numbers], complete), strict=True):
             found[number] = failing
     return found
 
 
 def _frames(inputs: Sequence[ExpectationInput]) -> Iterator[list[int]]:
-    """Yield the inputs of each frame: those with the same number of values, because shorter columns would hold nulls."""
+    """Yield the positions of the inputs of each GX frame. All columns of a frame have the same number of values."""
     some = (number for number, item in enumerate(inputs) if item.values)
     by_length = sorted(some, key=lambda number: len(inputs[number].values))
     for _, same in groupby(by_length, key=lambda number: len(inputs[number].values)):
@@ -167,10 +186,10 @@ def _frames(inputs: Sequence[ExpectationInput]) -> Iterator[list[int]]:
 
 
 def _sample(check: Check) -> Sample:
-    if check.kwargs == _REFERENCES:
-        return Distinct(_SEGMENT)
+    if check.kwargs == _URI_REFERENCE_KWARGS:
+        return DistinctSample(_SEGMENT)
     if check.gx_type == NOT_NULL:
-        return Presence()
+        return PresenceSample()
     if check.gx_type == BETWEEN:
-        return Extremes()
-    return Lengths() if check.gx_type == LENGTHS else Distinct()
+        return ExtremesSample()
+    return LengthSample() if check.gx_type == LENGTHS else DistinctSample()

@@ -1,4 +1,4 @@
-"""Views for expectations: the values at one path of the rows, read from Arrow columns without creating rows."""
+"""Views: the values that an expectation checks, read from Arrow columns without converting rows to Python objects."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Path = tuple[str, ...]
-"""Names of fields from the root; ``*`` stands for the items of an array and for the values of a map."""
+"""The names of fields from the root to a value; ``*`` stands for the items of an array and for the values of a map."""
 ANY = "*"
 RowNumbers: TypeAlias = "Callable[[], npt.NDArray[np.int64]]"
-"""Returns the row of each value of an array. It is a function because most checks do not need the rows."""
+"""A function that returns the row number of each value of an array; most checks do not need these numbers."""
 
 
 class Part(Enum):
-    """Which part of the values at a path a view reads."""
+    """What a view reads of the values at its path."""
 
     VALUE = "value"
     """The values themselves, without nulls."""
     PRESENCE = "presence"
-    """Whether a value is present, for every object, array, map or row that can hold one."""
+    """For every parent (object, item of an array or row) that is present: whether it has a value at the path."""
     SIZE = "size"
     """The number of items of arrays, or of keys of maps."""
     KEYS = "keys"
@@ -35,19 +35,19 @@ class Part(Enum):
     JSON = "json"
     """The values as JSON texts, without nulls."""
     BYTES = "bytes"
-    """The size of a whole row as JSON."""
+    """The size of each row as JSON, in bytes (an upper bound below ``PROFILE_EVENT_BYTES``)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What an expectation checks: the values at a path, or a property of these values."""
+    """The values that an expectation checks: those at ``path``, or what ``part`` derives from them."""
 
     path: Path
     part: Part
 
     @property
     def name(self) -> str:
-        """The path with dots."""
+        """The path as text: the names of the fields, separated by dots."""
         return ".".join(self.path)
 
 
@@ -56,7 +56,7 @@ BYTES = View((), Part.BYTES)
 
 @dataclass(frozen=True)
 class ViewValues:
-    """The values of a view in some rows, without nulls, and the row of each value."""
+    """The values of a view in a chunk of rows, without nulls, and the row number of each value in the chunk."""
 
     values: pa.Array
     rows: RowNumbers
@@ -64,7 +64,10 @@ class ViewValues:
 
 @dataclass(frozen=True)
 class _ValuesAt:
-    """All values at a path, with nulls. ``inside``: whether the parent of each value is present; None: every parent is."""
+    """All values at a path, including nulls.
+
+    ``inside``: booleans that say whether the parent object of each value is present; None: every parent is present.
+    """
 
     array: pa.Array
     rows: RowNumbers
@@ -72,9 +75,11 @@ class _ValuesAt:
 
 
 class RowChunk:
-    """Some rows as Arrow columns, and the values of views. Columns that no view reads may be missing.
+    """A chunk of consecutive rows of a file, from which the values of views are read.
 
-    ``first``: the number of the first row in its file.
+    Args:
+        table: the rows; it needs only the columns that the views read.
+        first: the number of the chunk's first row in the file.
     """
 
     def __init__(self, table: pa.Table, first: int = 0) -> None:
@@ -85,11 +90,11 @@ class RowChunk:
 
     @property
     def num_rows(self) -> int:
-        """The number of rows."""
+        """The number of rows in the chunk."""
         return int(self._table.num_rows)
 
     def values_of(self, view: View) -> ViewValues:
-        """Return the values of a view; if its column is missing, only its presence has values."""
+        """Return the values of a view. If its column is missing, there are none, or False for each parent (PRESENCE)."""
         if view not in self._by_view:
             self._by_view[view] = self._read_view(view)
         return self._by_view[view]
@@ -107,8 +112,8 @@ class RowChunk:
             return ViewValues(pa.array([], pa.null()), lambda: _positions(0))
         array, rows = level.array, level.rows
         if array.null_count:
-            there = array.is_valid()
-            array, rows = array.filter(there), _filtered_rows(rows, there)
+            valid = array.is_valid()
+            array, rows = array.filter(valid), _filtered_rows(rows, valid)
         match view.part:
             case Part.SIZE:
                 return ViewValues(pc.list_value_length(_as_list(array)), rows)
@@ -120,23 +125,25 @@ class RowChunk:
         return ViewValues(array, rows)
 
     def _presence(self, path: Path) -> ViewValues:
+        """Return the view ``PRESENCE`` of a path."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         level = self._values_at(path)
         if level is None:
-            around = self._values_at(path[:-1])
-            if around is None:
+            parents = self._values_at(path[:-1])
+            if parents is None:
                 return ViewValues(pa.array([], pa.bool_()), lambda: _positions(0))
-            there = around.array.is_valid()
-            nothing = pa.array(_falses(pc.sum(there).as_py() or 0))
-            return ViewValues(nothing, _filtered_rows(around.rows, there))
+            has_parent = parents.array.is_valid()
+            absent = pa.array(_falses(pc.sum(has_parent).as_py() or 0))
+            return ViewValues(absent, _filtered_rows(parents.rows, has_parent))
         present = level.array.is_valid()
         if level.inside is None:
             return ViewValues(present, level.rows)
         return ViewValues(present.filter(level.inside), _filtered_rows(level.rows, level.inside))
 
     def _values_at(self, path: Path) -> _ValuesAt | None:
+        """Return all values at a path, or None if no column has it. The result is cached."""
         if path not in self._by_path:
             self._by_path[path] = self._read_values_at(path)
         return self._by_path[path]
@@ -150,19 +157,19 @@ class RowChunk:
         if len(path) == 1:
             known = path[0] in self._table.column_names
             return _ValuesAt(_single_chunk(self._table[path[0]]), self._all_rows) if known else None
-        around = self._values_at(path[:-1])
-        if around is None:
+        parents = self._values_at(path[:-1])
+        if parents is None:
             return None
-        array, name = around.array, path[-1]
+        array, name = parents.array, path[-1]
         if name == ANY and not pa.types.is_struct(array.type):
             entries = _as_list(array)
             inner = entries.flatten()
             inner = inner.field("value") if pa.types.is_map(array.type) else inner
-            return _ValuesAt(inner, _repeated_rows(around.rows, entries))
+            return _ValuesAt(inner, _repeated_rows(parents.rows, entries))
         if not pa.types.is_struct(array.type) or array.type.get_field_index(name) < 0:
             return None
         return _ValuesAt(
-            pc.struct_field(array, name), around.rows, array.is_valid() if array.null_count else None
+            pc.struct_field(array, name), parents.rows, array.is_valid() if array.null_count else None
         )
 
     def _all_rows(self) -> npt.NDArray[np.int64]:
@@ -170,10 +177,7 @@ class RowChunk:
 
 
 def _single_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return a chunked array as one array.
-
-    A table whose chunks are combined has one chunk, or none if it is empty.
-    """
+    """Convert a chunked array to one array; other arrays are returned unchanged."""
     import pyarrow as pa
 
     if not isinstance(array, pa.ChunkedArray):
@@ -182,7 +186,7 @@ def _single_chunk(array: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _as_list(array: pa.Array) -> pa.Array:
-    """Return a map as the list of its entries, which Arrow's functions can read; a list unchanged."""
+    """Convert an array of maps to an array of lists of entries, which Arrow's functions accept; lists are unchanged."""
     import pyarrow as pa
 
     if not pa.types.is_map(array.type):
@@ -208,6 +212,8 @@ def _filtered_rows(rows: RowNumbers, mask: pa.Array) -> RowNumbers:
 
 
 def _repeated_rows(rows: RowNumbers, lists: pa.Array) -> RowNumbers:
+    """Return the row number of each item of all lists. ``rows``: the row number of each list."""
+
     def repeated() -> npt.NDArray[np.int64]:
         import numpy as np
         import pyarrow.compute as pc

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from include.aep.decide import refused_record
 from include.json_types import JsonObject
-from include.lake.history import History, Source, targets_of
+from include.lake.history import History, Source, targets_of_pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.manifest import Manifest, StepName
@@ -122,7 +122,9 @@ def _quarantine_files(
 def _refused_by_aep(lake: Lake, partition: PartitionKey, scratch: Path) -> Iterator[QuarantineFile]:
     """Yield the files of rows that AEP refused, by the newest ledger of the day."""
     # The source matters only where a history is bound, which does not happen here.
-    histories = (History(lake, Source("us", 0), target) for target in targets_of(lake, partition.pipeline))
+    histories = (
+        History(lake, Source("us", 0), target) for target in targets_of_pipeline(lake, partition.pipeline)
+    )
     ledgers = [records for each in histories if (records := each.ledger(partition.day).records())]
     records = max(ledgers, key=lambda each: each[-1].at, default=[])
     record = refused_record(records)

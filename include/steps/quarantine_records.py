@@ -10,7 +10,7 @@ from include.json_types import JsonMapping, JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import digest_of
-from include.quality.constraints import expected
+from include.quality.constraints import requirement_text
 from include.xdm.events.line_parser import REASONS
 
 DAMAGED = "the record of the quarantine cannot be read"
@@ -61,4 +61,4 @@ def reasons_of(record: JsonMapping) -> tuple[str, ...]:
 def _sentence(reason: object) -> str:
     if not isinstance(reason, dict) or "field" not in reason:
         return DAMAGED
-    return f"{reason['field']} {expected(str(reason.get('expectation')), reason.get('limit'))}"
+    return f"{reason['field']} {requirement_text(str(reason.get('expectation')), reason.get('limit'))}"

@@ -2,7 +2,7 @@
 
 The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
 than that of the tasks, it would load every event a second time. The result is one JSON object on standard output: an
-``include.cli.local_airflow.AirflowAnswer``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
+``include.cli.local_airflow.BridgeOutput``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
 it is only meant for a pipe.
 """
 
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 from mixpanel_aep.json_output import open_json_output
 
 if TYPE_CHECKING:
-    from include.cli.local_airflow import AirflowAnswer, DeploymentAnswer
+    from include.cli.local_airflow import BridgeOutput, DeploymentOutput
     from include.json_types import JsonMapping
 
 
-def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
+def answer(conn_ids: Sequence[str]) -> BridgeOutput:
     """Return Airflow's variables, connections and settings as Airflow's own processes read them.
 
     Raises:
@@ -31,7 +31,7 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
 
     from include.errors import ConfigError
     from include.lake.lake import default_lake
-    from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE
+    from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE
     from mixpanel_aep.airflow_lookup import read_connection, read_variable
     from mixpanel_aep.lakes import LAKE_VARIABLE, require_shared
 
@@ -48,11 +48,11 @@ def answer(conn_ids: Sequence[str]) -> AirflowAnswer:
         connections[conn_id] = {
             name: getattr(conn, name) for name in ("login", "password", "host", "port", "schema", "extra")
         }
-    secret = None if os.environ.get(SEAL_ENVIRONMENT) else read_variable(SEAL_VARIABLE)
+    secret = None if os.environ.get(SIGNING_KEYS_ENVIRONMENT) else read_variable(SIGNING_KEYS_VARIABLE)
     return {"lake": lake, "lake_secret": secret, "connections": connections, **_deployment()}
 
 
-def _deployment() -> DeploymentAnswer:
+def _deployment() -> DeploymentOutput:
     """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
     from airflow import __version__
     from airflow.configuration import conf

@@ -13,7 +13,7 @@ from include.config.model import Pipeline
 from include.errors import ConfigError
 from include.lake.allowed_lakes import require_allowed_lake
 from include.lake.lake import Lake, default_lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE, SigningKeys
 from mixpanel_aep.airflow_lookup import read_variable
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
@@ -43,9 +43,9 @@ def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
         SettingsUnavailable: Airflow could not report whether the variable is set.
         ConfigError: the deployment does not allow this lake.
     """
-    of_variable = None if pipeline.lake else read_variable(LAKE_VARIABLE, clock)
-    url = pipeline.lake or of_variable or default_lake()
-    require_allowed_lake(url, of_variable=of_variable is not None)
+    from_airflow_variable = None if pipeline.lake else read_variable(LAKE_VARIABLE, clock)
+    url = pipeline.lake or from_airflow_variable or default_lake()
+    require_allowed_lake(url, from_airflow_variable=from_airflow_variable is not None)
     return url
 
 
@@ -58,7 +58,7 @@ def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
         SettingsUnavailable: Airflow could not report whether the variable is set.
         ConfigError: a key is too short, or has another encoding.
     """
-    text = os.environ.get(SEAL_ENVIRONMENT) or read_variable(SEAL_VARIABLE, clock)
+    text = os.environ.get(SIGNING_KEYS_ENVIRONMENT) or read_variable(SIGNING_KEYS_VARIABLE, clock)
     for part in re.split(r"[,\s]+", text or ""):
         if part:
             mask_secret(part)

@@ -20,7 +20,7 @@ from starlette.background import BackgroundTask
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
 from include.errors import ConfigError, PipelineError
-from include.lake.keys import KeyKind, PartitionKey, read_key
+from include.lake.keys import KeyKind, PartitionKey, parse_key
 from include.lake.lake import Lake
 from include.lake.stores.object_store import OpenedObject
 from mixpanel_aep.context import partition_of
@@ -105,7 +105,7 @@ def _errors_as_responses() -> Iterator[None]:
 
 def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
     found = lake.objects(f"{partition.prefix}/report")
-    pages = [page for page in found if (key := read_key(page.key)) and key.kind is KeyKind.REPORT]
+    pages = [page for page in found if (key := parse_key(page.key)) and key.kind is KeyKind.REPORT]
     if not pages:
         raise HTTPException(404, f"Partition {partition} has no report yet.")
     newest = max(pages, key=lambda page: page.modified)

@@ -26,7 +26,7 @@ from airflow.triggers.base import BaseTrigger
 
 import mixpanel_aep.triggers
 from include.errors import ConfigError
-from include.version import VERSION, require_package
+from include.version import VERSION, require_package_version
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 pytestmark = pytest.mark.airflow
@@ -133,17 +133,17 @@ def test_dag_files_newer_than_the_package_are_refused_with_both_versions(
 
 def test_the_version_is_checked_before_other_imports(tmp_path: Path) -> None:
     for file in (PROJECT / "dags").glob("*.py"):
-        head = file.read_text().partition("require_package(dags=")[0]
+        head = file.read_text().partition("require_package_version(dags=")[0]
         assert re.findall(r"^(?:from|import) (\S+)", head, re.M) == ["__future__", "include.version"], (
             file.name
         )
 
 
 def test_dag_files_of_this_and_of_an_older_version_are_accepted() -> None:
-    require_package(dags=VERSION)
-    require_package(dags="0.0.9")
+    require_package_version(dags=VERSION)
+    require_package_version(dags="0.0.9")
     with pytest.raises(ConfigError):
-        require_package(dags="0.1.1")
+        require_package_version(dags="0.1.1")
 
 
 def test_one_version_is_stated_everywhere() -> None:

@@ -120,8 +120,8 @@ def test_check_uses_the_airflow_that_runs_the_tasks(
     lake_setting: LakeSetting, connections: Path | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = {"airflow": "3.3.2", "missing_pools": ["aep_query"], "heartbeat_seconds": 1.0}
-    monkeypatch.setattr(Airflow, "is_here", True)
-    monkeypatch.setattr(Airflow, "_answer", answers)
+    monkeypatch.setattr(Airflow, "is_configured", True)
+    monkeypatch.setattr(Airflow, "_output", answers)
     project: Any = SimpleNamespace(airflow=Airflow(()), lake_setting=lake_setting, connections=connections)
     try:
         found = _airflow(project)

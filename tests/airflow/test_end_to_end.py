@@ -17,7 +17,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from include.lake.lake import Lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from scripts.demo.evidence import Comparison, Sandbox
 from tests.airflow.connections import connection_variables
 from tests.security.canary_run import download, let_in_canaries
@@ -68,7 +68,7 @@ def runner(
         for name, value in aws.items():
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AIRFLOW_VAR_MIXPANEL_AEP_LAKE", lake)
-    monkeypatch.setenv(SEAL_ENVIRONMENT, canaries.LAKE_SECRET)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, canaries.LAKE_SECRET)
     with quick_sandbox(tmp_path / "sandbox") as server:
         let_in_canaries(server.url, HOSTILE_PROJECT)
         for name, value in connection_variables(server.url, **CANARY_CONNECTIONS).items():

@@ -18,7 +18,7 @@ from include.clock import Clock
 from include.errors import ConfigError, PipelineError, SettingsUnavailable
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SEAL_VARIABLE, SigningKeys
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE, SigningKeys
 from mixpanel_aep import lakes
 from mixpanel_aep.reports import _newest
 from mixpanel_aep.triggers import batch
@@ -55,11 +55,11 @@ def test_m16_the_environment_has_precedence_over_the_variable(
 ) -> None:
     """Otherwise a user who may edit variables could add a key."""
     assert lakes.lake_signing_keys() is None
-    variables[SEAL_VARIABLE] = f"{ONE}, {TWO}"
+    variables[SIGNING_KEYS_VARIABLE] = f"{ONE}, {TWO}"
     signing_keys = lakes.lake_signing_keys()
     assert signing_keys is not None
     assert list(signing_keys.keys) == ids(ONE, TWO)
-    monkeypatch.setenv(SEAL_ENVIRONMENT, TWO)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, TWO)
     signing_keys = lakes.lake_signing_keys()
     assert signing_keys is not None
     assert list(signing_keys.keys) == ids(TWO)
@@ -69,7 +69,7 @@ def test_m16_the_environment_has_precedence_over_the_variable(
 def test_m16_a_task_opens_the_lake_with_the_keys(
     variables: dict[str, str], masked: list[str], tmp_path: Any
 ) -> None:
-    variables[SEAL_VARIABLE] = ONE
+    variables[SIGNING_KEYS_VARIABLE] = ONE
     pipeline = PIPELINES["hostile"].model_copy(update={"lake": f"file://{tmp_path}/lake"})
     lake = lakes.open_lake(pipeline)
     assert lake.signing_keys is not None
@@ -83,12 +83,12 @@ def test_m16_an_unreadable_variable_is_not_a_lake_without_keys(
         raise ConnectionError
 
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=away), raising=False)
-    with pytest.raises(SettingsUnavailable, match=SEAL_VARIABLE):
+    with pytest.raises(SettingsUnavailable, match=SIGNING_KEYS_VARIABLE):
         lakes.lake_signing_keys(PATIENT)
 
 
 def test_m16_a_weak_key_is_refused_and_not_repeated(variables: dict[str, str], masked: list[str]) -> None:
-    variables[SEAL_VARIABLE] = "aabbccddeeff"
+    variables[SIGNING_KEYS_VARIABLE] = "aabbccddeeff"
     with pytest.raises(ConfigError, match="shorter") as refused:
         lakes.lake_signing_keys()
     assert "aabbcc" not in str(refused.value)
@@ -97,18 +97,21 @@ def test_m16_a_weak_key_is_refused_and_not_repeated(variables: dict[str, str], m
 def test_m16_airflow_masks_a_variable_of_this_name() -> None:
     from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 
-    assert should_hide_value_for_key(SEAL_VARIABLE)
+    assert should_hide_value_for_key(SIGNING_KEYS_VARIABLE)
 
 
 def test_m16_the_command_line_finds_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     airflow = Airflow(())
-    monkeypatch.setattr(Airflow, "is_here", True)
-    monkeypatch.setattr(Airflow, "_answer", {"lake": None, "lake_secret": ONE, "connections": {}})
+    monkeypatch.setattr(Airflow, "is_configured", True)
+    monkeypatch.setattr(Airflow, "_output", {"lake": None, "lake_secret": ONE, "connections": {}})
     found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
     assert found is not None
     assert list(found.keys) == ids(ONE)
     assert find_signing_keys(LakeSetting("file:///x", "--lake"), airflow) is None
-    for name, text in ((f"AIRFLOW_VAR_{SEAL_VARIABLE.upper()}", TWO), (SEAL_ENVIRONMENT, ONE)):
+    for name, text in (
+        (f"AIRFLOW_VAR_{SIGNING_KEYS_VARIABLE.upper()}", TWO),
+        (SIGNING_KEYS_ENVIRONMENT, ONE),
+    ):
         monkeypatch.setenv(name, text)
         found = find_signing_keys(LakeSetting("file:///x", "the default"), airflow)
         assert found is not None

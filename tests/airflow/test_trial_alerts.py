@@ -68,7 +68,7 @@ def test_each_notifier_sends_one_message_that_says_that_it_is_a_test(
     assert receivers.mail.messages[0]["To"] == "on-call@example.com"
     assert "This is a test of the alerts of pipeline shop (kind failed)" in receivers.mail.text()
     post = json.loads(receivers.hook.requests[0].body)
-    assert (post["kind"], post["remedy"]) == ("missing", "Nothing has to be done.")
+    assert (post["kind"], post["remedy"]) == ("missing", "No action is needed.")
     assert post["link"] == "https://airflow.example.com/mixpanel-aep/board/dag/mixpanel_to_aep_shop"
     assert receivers.hook.requests[0].headers["Authorization"] == f"Bearer {HOOK_SECRET}"
     assert not (tmp_path / "lake").exists(), "the lake remembers no test"

@@ -23,7 +23,7 @@ from include.alerts.rules import (
     missing_days,
     refreshed_days,
 )
-from include.alerts.sent import remember, was_sent
+from include.alerts.sent import record_sent, was_sent
 from include.board.facts import BatchFacts, Counts, DayFacts
 from include.board.index import MOST_PROPERTIES, BoardIndex, Verdict
 from include.config.alerts import Alerts
@@ -219,8 +219,8 @@ def test_many_names_are_counted() -> None:
 def test_what_was_sent_is_remembered_by_recipient_and_condition(tmp_path: Path) -> None:
     lake, alert = Lake(f"file://{tmp_path}/lake"), an_alert(conditions=("one", "two"))
     assert not was_sent(lake, alert, "ann")
-    remember(lake, alert, "ann", NOW)
-    remember(lake, alert, "ann", NOW)
+    record_sent(lake, alert, "ann", NOW)
+    record_sent(lake, alert, "ann", NOW)
     assert was_sent(lake, alert, "ann")
     assert was_sent(lake, an_alert(conditions=("two",)), "ann"), "a part of it"
     assert not was_sent(lake, an_alert(conditions=("two", "three")), "ann")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from include.alerts.alert import Alert
-from include.alerts.sent import SENDING, claim, release, remember, was_sent
+from include.alerts.sent import CLAIM_LIFETIME, claim, record_sent, release, was_sent
 from include.lake.keys import alert_claim_key
 from include.lake.lake import Lake
 from include.lake.own_keys import is_own_key
@@ -42,7 +42,7 @@ def send_all(url: str, barrier: Barrier, sent: Path) -> None:
         if claim(lake, alert, "ann", NOW) is not None:
             with sent.open("a") as file:
                 file.write(f"{number}\n")
-            remember(lake, alert, "ann", NOW)
+            record_sent(lake, alert, "ann", NOW)
 
 
 def test_two_days_of_a_backfill_that_fail_at_once_send_one_message(tmp_path: Path) -> None:
@@ -67,12 +67,12 @@ def test_an_alert_that_is_being_sent_or_was_sent_is_not_claimed_again(lake: Lake
     alert = an_alert(0, "one", "two")
     first = claim(lake, alert, "ann", NOW)
     assert first is not None
-    assert claim(lake, alert, "ann", NOW + SENDING / 2) is None
+    assert claim(lake, alert, "ann", NOW + CLAIM_LIFETIME / 2) is None
     assert claim(lake, alert, "bob", NOW) is not None, "another recipient"
     assert claim(lake, an_alert(1, "one", "two"), "ann", NOW) is not None, "another day"
-    remember(lake, alert, "ann", NOW)
+    record_sent(lake, alert, "ann", NOW)
     assert was_sent(lake, alert, "ann")
-    assert claim(lake, alert, "ann", NOW + 2 * SENDING) is None
+    assert claim(lake, alert, "ann", NOW + 2 * CLAIM_LIFETIME) is None
     assert claim(lake, an_alert(0, "one", "two", "three"), "ann", NOW) is not None, "a new condition"
     assert is_own_key(alert_claim_key(first.pipeline, first.lock, first.number)), (
         "it can be removed with the lake"
@@ -88,7 +88,7 @@ def test_an_alert_whose_notifier_failed_is_sent_by_the_next_process(lake: Lake) 
     again = claim(lake, alert, "ann", NOW)
     assert again is not None
     assert claim(lake, alert, "ann", NOW) is None
-    remember(lake, alert, "ann", NOW)
+    record_sent(lake, alert, "ann", NOW)
     assert claim(lake, alert, "ann", NOW) is None
 
 
@@ -96,7 +96,7 @@ def test_an_alert_whose_sender_was_killed_is_sent_later_and_then_once(lake: Lake
     alert = an_alert(0, "one")
     killed = claim(lake, alert, "ann", NOW)
     assert killed is not None
-    later = NOW + SENDING + timedelta(seconds=1)
+    later = NOW + CLAIM_LIFETIME + timedelta(seconds=1)
     assert claim(lake, alert, "ann", later) is not None
     assert claim(lake, alert, "ann", later) is None
     release(
@@ -109,4 +109,4 @@ def test_a_clock_of_the_future_delays_an_alert_and_sends_none_twice(lake: Lake) 
     alert = an_alert(0, "one")
     assert claim(lake, alert, "ann", NOW + timedelta(hours=3)) is not None
     assert claim(lake, alert, "ann", NOW) is None
-    assert claim(lake, alert, "ann", NOW + timedelta(hours=3) + SENDING) is not None
+    assert claim(lake, alert, "ann", NOW + timedelta(hours=3) + CLAIM_LIFETIME) is not None

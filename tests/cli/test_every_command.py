@@ -14,7 +14,7 @@ from include.cli import reference
 from include.cli.__main__ import main
 from include.cli.exit_codes import ExitCode
 from include.cli.project import Project
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from tests.support.command_line import Printed
 from tests.support.sandbox.flow_client import Client
 
@@ -115,7 +115,7 @@ def test_every_command_fits_a_terminal_and_prints_one_json_object(
     wrong: dict[str, object] = {}
     for words, (arguments, code) in RUNS.items():
         if words == "lake sign":
-            monkeypatch.setenv(SEAL_ENVIRONMENT, secrets.token_hex(32))
+            monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, secrets.token_hex(32))
         shown, as_json = run(words, *arguments), run(words, *arguments, "--json")
         assert (shown.code, as_json.code) == (code, code), f"{words}: {shown.err}{as_json.err}"
         assert shown.out or code, words

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.lake.signing_keys import SEAL_ENVIRONMENT, split
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, split_signature
 from tests.support.command_line import Cli
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.case("M16")]
@@ -43,11 +43,11 @@ def test_m16_check_reports_missing_protection(cli: Cli, monkeypatch: pytest.Monk
     assert "records are not signed, because MIXPANEL_AEP_LAKE_SECRET is not set" in line(
         cli("check", "hostile")[1], "lake"
     )
-    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, KEY)
     text = cli("check", "hostile")[1]
     assert re.search(r"records are signed with the key [0-9a-f]{16}$", line(text, "lake"))
     assert KEY not in text
-    monkeypatch.setenv(SEAL_ENVIRONMENT, "short")
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, "short")
     code, text = cli("check", "hostile")
     assert code == 1
     assert re.search(r"A key of MIXPANEL_AEP_LAKE_SECRET is (shorter|not )", text)
@@ -63,7 +63,7 @@ def test_m16_a_lake_with_loaded_days_gets_a_key(
         "Refused: MIXPANEL_AEP_LAKE_SECRET is not set.\n"
         "Hint: Set MIXPANEL_AEP_LAKE_SECRET to the value that the workers use (docs/security.md).\n",
     )
-    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, KEY)
     code, text = cli("run", "hostile", DAY)
     assert code == 1
     assert "is not signed" in text
@@ -92,7 +92,7 @@ def test_m16_a_lake_with_loaded_days_gets_a_key(
 def test_m16_a_key_is_replaced_while_days_are_loaded(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv(SEAL_ENVIRONMENT, KEY)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, KEY)
     assert cli("apply", "hostile")[0] == 0
     assert cli("run", "hostile", DAY)[0] == 0
     records = [
@@ -100,15 +100,18 @@ def test_m16_a_key_is_replaced_while_days_are_loaded(
         for path in (tmp_path / "lake").rglob("*.json")
         if not re.search("/(schemas|_budget)/", str(path))
     ]
-    assert all(split(path.read_bytes()).key_id for path in records)
-    monkeypatch.setenv(SEAL_ENVIRONMENT, f"{NEXT},{KEY}")
+    assert all(split_signature(path.read_bytes()).key_id for path in records)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, f"{NEXT},{KEY}")
     assert cli("run", "hostile", DAY, "--again")[0] == 0
-    assert len({split(path.read_bytes()).key_id for path in (tmp_path / "lake").rglob("looks/*.json")}) == 1
-    monkeypatch.setenv(SEAL_ENVIRONMENT, NEXT)
+    assert (
+        len({split_signature(path.read_bytes()).key_id for path in (tmp_path / "lake").rglob("looks/*.json")})
+        == 1
+    )
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, NEXT)
     code, text = cli("run", "hostile", DAY)
     assert code == 1
     assert "which is not one of the lake's keys" in text
-    monkeypatch.delenv(SEAL_ENVIRONMENT)
+    monkeypatch.delenv(SIGNING_KEYS_ENVIRONMENT)
     code, text = cli("run", "hostile", DAY)
     assert code == 1
     assert "this process has no key" in text

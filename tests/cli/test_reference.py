@@ -40,7 +40,7 @@ def test_the_page_lists_as_common_only_the_options_of_every_command_of_a_pipelin
     page = reference.PAGE.read_text().split("Every command of a pipeline also has these options:")[1]
     listed = set(re.findall(r"^  (--[a-z-]+)", page.split("```")[1], re.MULTILINE))
     assert listed == {"--connections", "--pipelines", "--lake", "--json", "--debug", "--help"}
-    assert "--backfill DAY..DAY" in reference.own_help("plan", COMMANDS["plan"])
+    assert "--backfill DAY..DAY" in reference.help_without_common_options("plan", COMMANDS["plan"])
     for words in set(ALL) - {"pipelines", "migrate", "sandbox"}:
         text = reference.help_of(words, COMMANDS[words])
         assert listed <= set(re.findall(r"^  (--[a-z-]+)", text, re.MULTILINE)), words

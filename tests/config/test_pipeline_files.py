@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from include.config.alerts import KINDS, NotifierSettings
-from include.config.cron import cron
+from include.config.cron import normalize_cron
 from include.config.loader import PIPELINES, load_pipeline, load_pipelines, load_readable_pipelines
-from include.config.shares import share
+from include.config.shares import parse_share
 from include.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -89,7 +89,7 @@ def test_a_valid_file_has_its_defaults(tmp_path: Path) -> None:
      "0 0 29 2 *", "0 0 31 * *", "0 0 30 2 mon", "0 0 31 apr-MAY *", "0 0 15/20 2 *", "0 0 *,31 2 *"]
 )  # fmt: skip
 def test_a_cron_expression_is_kept_unchanged(text: str) -> None:
-    assert cron(text.replace(" ", "  ")) == text
+    assert normalize_cron(text.replace(" ", "  ")) == text
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_cron_expression_is_kept_unchanged(text: str) -> None:
 )  # fmt: skip
 def test_a_cron_expression_that_airflow_would_refuse_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="cron expression"):
-        cron(text)
+        normalize_cron(text)
 
 
 def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
@@ -125,9 +125,9 @@ def test_a_pipeline_may_have_no_schedule_for_verify(tmp_path: Path) -> None:
 def test_an_argument_that_may_hold_a_secret_is_refused_without_its_value(
     kwargs: dict[str, Any], name: str
 ) -> None:
-    with pytest.raises(ValidationError, match="may hold a secret") as refused:
+    with pytest.raises(ValidationError, match="may contain a secret") as refused:
         NotifierSettings.model_validate({"class": "a.B", "kwargs": kwargs})
-    assert refused.value.errors()[0]["msg"].startswith(f"Value error, {name!r} may hold a secret")
+    assert refused.value.errors()[0]["msg"].startswith(f"Value error, {name!r} may contain a secret")
 
 
 @pytest.mark.parametrize(
@@ -245,13 +245,13 @@ def test_any_invalid_file_raises_one_of_our_errors(
     [("0.5%", 0.005), ("29%", 0.29), ("0.7%", 0.007), (" 1 % ", 0.01), (0.5, 0.5), (0, 0.0), ("100%", 1.0)],
 )
 def test_a_share_is_the_written_number(written: object, meant: float) -> None:
-    assert share(written) == meant
+    assert parse_share(written) == meant
 
 
 @pytest.mark.parametrize("written", ["101%", "-1%", "5", "%", "1%%", True, None, float("nan"), 1.01, "0x1%"])
 def test_an_invalid_share_is_refused(written: object) -> None:
     with pytest.raises(ValueError, match="write a share like"):
-        share(written)
+        parse_share(written)
 
 
 def test_names_that_would_share_a_dag_are_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from include.config.airflow import LONGEST_HOURS, TASKS
+from include.config.airflow import MAX_TIMEOUT_HOURS, TASKS
 from tests.deploy.shipped import DEPLOY, FILES, IN_IMAGE, ROOT, load, services, text_of, values
 
 pytestmark = pytest.mark.unit
@@ -138,7 +138,7 @@ def test_the_runtime_user_cannot_write_code_in_the_image() -> None:
 
 
 def test_a_message_is_not_delivered_again_while_its_task_runs() -> None:
-    longest_seconds = 3600 * LONGEST_HOURS
+    longest_seconds = 3600 * MAX_TIMEOUT_HOURS
     assert longest_seconds >= 3600 * max(task.timeout_hours for task in TASKS.values())
     compose = services("compose.yaml")["worker"]["environment"]
     chart = values("values.yaml", "values-celery.yaml")["config"]["celery_broker_transport_options"]

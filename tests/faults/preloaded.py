@@ -12,11 +12,18 @@ import pyarrow.parquet
 
 import include.quality.json_schema_expectation
 import tests.faults.process_run
-from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
+from include.quality.partition_expectations import (
+    DayEvents,
+    PartitionFacts,
+    failing_expectations,
+    partition_expectations,
+)
 from include.quality.report import Report, render
 
 __all__ = ["duckdb", "include", "obstore", "pandas", "pyarrow", "tests"]
 
 # Great Expectations and Jinja compile on their first run, which every fork would repeat.
-failing(partition_expectations(PartitionFacts(1, 0, DayEvents({"Warm": 1})), [], {}, allow_empty=True))
+failing_expectations(
+    partition_expectations(PartitionFacts(1, 0, DayEvents({"Warm": 1})), [], {}, allow_empty=True)
+)
 render(Report("warm", "", "", "", Counter(), {}, {}, [], {}, {}))

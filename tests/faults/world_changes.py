@@ -166,7 +166,7 @@ def as_version_5(scenario: Scenario, *days: date) -> None:
     for day in days:
         for record in scenario.records(day):
             data = record.model_dump(mode="json", exclude=_SINCE_VERSION_2)
-            key = f"{scenario.partition(day).first_ledger}/{record.number:06d}.json"
+            key = f"{scenario.partition(day).legacy_ledger}/{record.number:06d}.json"
             assert scenario.lake.create(key, json.dumps({**data, "version": 1}).encode())
     shutil.rmtree(_root(scenario) / "_histories")
 

@@ -17,7 +17,7 @@ def test_the_layout_of_the_lake() -> None:
     assert KEY.manifest("stage", DIGEST) == f"shop/2026-07-01/staged/{DIGEST}/manifest.json"
     assert KEY.quarantine("validate", DIGEST) == f"shop/2026-07-01/quarantine/validate-{DIGEST}.jsonl.gz"
     assert KEY.report(DIGEST) == f"shop/2026-07-01/report/{DIGEST}.html"
-    assert KEY.first_ledger == "shop/2026-07-01/ledger"
+    assert KEY.legacy_ledger == "shop/2026-07-01/ledger"
     assert schema_key("shop", DIGEST) == f"shop/schemas/{DIGEST}.json"
 
 

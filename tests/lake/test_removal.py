@@ -51,7 +51,7 @@ KEYS = {
     **{PLACE.manifest(step, DIGEST): False for step in STEP_FOLDERS},
     **{PLACE.removal(step, DIGEST): False for step in STEP_FOLDERS},
     PLACE.refresh("a run"): False,
-    f"{PLACE.first_ledger}/000001.json": False,
+    f"{PLACE.legacy_ledger}/000001.json": False,
     schema_key("shop", DIGEST): False,
     alert_key("shop", DIGEST): False,
     alert_claim_key("shop", DIGEST, 1): False,

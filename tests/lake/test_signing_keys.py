@@ -16,7 +16,7 @@ from include.errors import BadManifest, ConfigError, ForgedRecord
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_ID_KEY, ensure_lake_id, read_lake_id
 from include.lake.records import create_record, read_index, read_record, replace_index
-from include.lake.signing_keys import SEAL_ENVIRONMENT, SigningKeys, split
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SigningKeys, split_signature
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
 from tests.support.s3_server import s3_server
 
@@ -44,7 +44,7 @@ def test_m16_a_record_is_read_as_it_was_written(url: str) -> None:
     assert not create_record(lake, KEY, BODY)
     assert read_record(lake, KEY) == BODY
     assert json.loads(lake.read(KEY) or b"") == {
-        **json.loads(BODY), "signed": {"key": next(iter(keys(ONE).keys)), "hmac": split(lake.read(KEY) or b"").hmac},
+        **json.loads(BODY), "signed": {"key": next(iter(keys(ONE).keys)), "hmac": split_signature(lake.read(KEY) or b"").hmac},
     }  # fmt: skip
 
 
@@ -57,8 +57,8 @@ def test_m16_any_object_is_signed_and_verified_by_its_bytes(
 ) -> None:
     signing_keys, body = keys(ONE), json.dumps(record, indent=indent).encode()
     signed = signing_keys.sign(KEY, body)
-    assert split(signed).payload == body
-    assert signing_keys.verifies(KEY, split(signed))
+    assert split_signature(signed).payload == body
+    assert signing_keys.verifies(KEY, split_signature(signed))
     assert json.loads(signed).keys() == record.keys() | {"signed"}
 
 
@@ -68,7 +68,7 @@ def test_m16_every_changed_byte_is_detected(place: int, change: bytes) -> None:
     signed = signing_keys.sign(KEY, BODY)
     place %= len(signed)
     changed = signed[:place] + change + signed[place + len(change) :]
-    found = split(changed)
+    found = split_signature(changed)
     assert changed == signed or found.key_id is None or not signing_keys.verifies(KEY, found)
 
 
@@ -102,7 +102,7 @@ def test_m16_a_process_without_the_key_refuses_signed_records(url: str) -> None:
     for read in (read_record, read_index):
         with pytest.raises(ForgedRecord, match=r"is signed, but this process has no key") as refused:
             read(Lake(url), KEY)
-        assert SEAL_ENVIRONMENT in refused.value.hint
+        assert SIGNING_KEYS_ENVIRONMENT in refused.value.hint
 
 
 def test_m16_keys_are_rotated_without_rewriting_records(url: str) -> None:
@@ -141,11 +141,11 @@ def test_m16_an_empty_key_is_refused(text: str | None) -> None:
 def test_m16_a_weak_key_is_refused_and_not_repeated(
     text: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(SEAL_ENVIRONMENT, text)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, text)
     with pytest.raises(ConfigError, match=says) as refused:
         Lake("file:///nowhere")
     assert text not in str(refused.value)
-    assert SEAL_ENVIRONMENT in refused.value.sentence
+    assert SIGNING_KEYS_ENVIRONMENT in refused.value.sentence
 
 
 def test_m16_no_repr_and_no_record_shows_a_key(url: str) -> None:
@@ -157,7 +157,7 @@ def test_m16_no_repr_and_no_record_shows_a_key(url: str) -> None:
 
 
 def test_m16_every_lake_gets_its_keys_from_the_environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SEAL_ENVIRONMENT, ONE)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, ONE)
     made = ensure_lake_id(Lake(url))
     assert read_lake_id(Lake(url, keys(ONE))) == made
     with pytest.raises(ForgedRecord):
@@ -201,7 +201,7 @@ def test_m16_a_forged_inventory_lists_nothing(url: str, tmp_path: Path, forge: s
     path = tmp_path / "lake" / "_signed" / "000001.json"
     write_inventory(Lake(url, keys(TWO)) if forge == "of another key" else lake, found, "now", "me", "x")
     if forge == "unsigned":
-        path.write_bytes(split(path.read_bytes()).payload)
+        path.write_bytes(split_signature(path.read_bytes()).payload)
     if forge == "moved":
         path.rename(path.with_name("000002.json"))
     with pytest.raises(ForgedRecord, match="has no valid signature"):

@@ -15,9 +15,9 @@ from include.errors import ConfigError, LakeError
 from include.lake.lake import Lake
 from include.lake.stores.endpoint import PLAIN_HTTP_VARIABLE, loopback_endpoint, may_use_plain_http
 from include.lake.stores.retry_settings import (
-    PATIENCE_SECONDS,
-    PATIENCE_VARIABLE,
-    patience_seconds,
+    DEFAULT_RETRY_SECONDS,
+    RETRY_SECONDS_VARIABLE,
+    configured_retry_seconds,
     retry_config,
 )
 from tests.faults.s3_proxy import S3Fault, S3Proxy, proxied
@@ -134,7 +134,7 @@ def test_a_longer_outage_ends_with_the_stores_response(s3: S3Proxy) -> None:
 @pytest.mark.unit
 def test_the_shipped_retry_settings_outlast_a_minute_of_503s() -> None:
     """Simulates object_store's backoff: each pause is random between the first one and ``base`` times the last, capped."""
-    shipped = retry_config(PATIENCE_SECONDS)
+    shipped = retry_config(DEFAULT_RETRY_SECONDS)
     backoff, limit = shipped["backoff"], shipped["retry_timeout"].total_seconds()
     first, most = backoff["init_backoff"].total_seconds(), backoff["max_backoff"].total_seconds()
     assert limit - most > 60, "the last try begins after the minute"
@@ -150,8 +150,8 @@ def test_the_shipped_retry_settings_outlast_a_minute_of_503s() -> None:
 
 @pytest.mark.unit
 def test_invalid_retry_settings_are_refused() -> None:
-    assert patience_seconds({}) == PATIENCE_SECONDS
-    assert patience_seconds({PATIENCE_VARIABLE: "30"}) == 30
+    assert configured_retry_seconds({}) == DEFAULT_RETRY_SECONDS
+    assert configured_retry_seconds({RETRY_SECONDS_VARIABLE: "30"}) == 30
     for value in ("soon", "0", "-1", "3600", "nan"):
-        with pytest.raises(ConfigError, match=PATIENCE_VARIABLE):
-            patience_seconds({PATIENCE_VARIABLE: value})
+        with pytest.raises(ConfigError, match=RETRY_SECONDS_VARIABLE):
+            configured_retry_seconds({RETRY_SECONDS_VARIABLE: value})

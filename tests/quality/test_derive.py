@@ -10,8 +10,8 @@ import pytest
 
 from include.quality import derive as derive_module
 from include.quality import event_rules
-from include.quality.constraints import CONSTRAINTS, expected
-from include.quality.derive import derive
+from include.quality.constraints import CONSTRAINTS, requirement_text
+from include.quality.derive import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.view import Part
 from include.quality.view import Path as Columns
@@ -41,7 +41,7 @@ ALWAYS = {
 
 
 def specs(columns: set[Columns], **fields: Any) -> list[ExpectationSpec]:
-    return derive(schema(**fields), columns, row_rules())
+    return derive_expectations(schema(**fields), columns, row_rules())
 
 
 def named(found: list[ExpectationSpec]) -> set[tuple[str, str]]:
@@ -114,7 +114,9 @@ def test_a_required_inner_field_is_expected_if_the_object_exists() -> None:
 
 
 def test_a_new_required_field_is_expected_at_once() -> None:
-    before, after = (derive(schema(required=names, it=STRING), {IT}, row_rules()) for names in ([], ["it"]))
+    before, after = (
+        derive_expectations(schema(required=names, it=STRING), {IT}, row_rules()) for names in ([], ["it"])
+    )
     assert named(after) - named(before) == {(".".join(IT), "required_inside")}
 
 
@@ -172,11 +174,11 @@ def test_the_identity_map_of_every_schema_is_checked() -> None:
 
 def test_a_sentence_shows_an_instant_as_people_write_it() -> None:
     day = "2026-07-01T00:00:00+00:00 to 2026-07-02T00:00:00+00:00"
-    assert expected("in_the_partition", day) == (
+    assert requirement_text("in_the_partition", day) == (
         "must be in the partition's day, 2026-07-01 00:00:00 UTC to 2026-07-02 00:00:00 UTC"
     )
     assert (
-        expected("in_the_past", "2026-07-03T06:00:01.250000+00:00")
+        requirement_text("in_the_past", "2026-07-03T06:00:01.250000+00:00")
         == "must be before 2026-07-03 06:00:01 UTC"
     )
-    assert expected("const", "T06:00:00+00:00") == "must be T06:00:00+00:00"
+    assert requirement_text("const", "T06:00:00+00:00") == "must be T06:00:00+00:00"

@@ -14,10 +14,10 @@ from pytest import approx
 from include.config.model import Rule
 from include.quality.constraints import CONSTRAINTS, OWN_RULES, Reason
 from include.quality.partition_expectations import (
-    ENOUGH_DAYS,
+    MIN_HISTORY_DAYS,
     DayEvents,
     PartitionFacts,
-    failing,
+    failing_expectations,
     partition_expectations,
     usual_shares,
 )
@@ -33,7 +33,7 @@ def checked(
     """Return the failures, by constraint."""
     events = DayEvents(by_event, others)
     facts = PartitionFacts(events.total, double_ids, events)
-    found = failing(partition_expectations(facts, history, {}, allow_empty=False))
+    found = failing_expectations(partition_expectations(facts, history, {}, allow_empty=False))
     return {spec.constraint: reasons for spec, reasons in found}
 
 
@@ -59,8 +59,8 @@ def test_an_event_whose_share_is_unusual_is_a_warning(by_event: dict[str, int], 
 
 def test_without_enough_days_nothing_is_reported() -> None:
     strange = {"Strange": 10}
-    assert checked(strange, MONTH[: ENOUGH_DAYS - 1]) == {}
-    assert checked(strange, MONTH[:ENOUGH_DAYS])
+    assert checked(strange, MONTH[: MIN_HISTORY_DAYS - 1]) == {}
+    assert checked(strange, MONTH[:MIN_HISTORY_DAYS])
 
 
 def test_a_duplicate_id_refuses_the_partition() -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.leaf_columns import leaf_paths
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
@@ -97,7 +97,9 @@ def ours(node: dict[str, Any], kind: Any, values: list[Any]) -> set[int]:
         "timestamp": pa.array(instants(len(values)), pa.timestamp("ms", "UTC")),
         TENANT: pa.StructArray.from_arrays([it], ["mixpanel"]),
     })  # fmt: skip
-    return set(verdict(derive(schema(it=node), set(leaf_paths(rows.schema)), row_rules()), rows).refused)
+    return set(
+        verdict(derive_expectations(schema(it=node), set(leaf_paths(rows.schema)), row_rules()), rows).refused
+    )
 
 
 def python_says(node: dict[str, Any], values: list[Any]) -> set[int]:

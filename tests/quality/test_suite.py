@@ -10,7 +10,7 @@ import pytest
 
 from include.quality.aep_json import PROFILE_EVENT_BYTES
 from include.quality.constraints import CONSTRAINTS
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.xdm.schema.xdm_schema import ProfileUse
 from tests.support.broken_rows import (
@@ -109,7 +109,7 @@ def test_without_its_expectation_an_invalid_row_passes(part: int) -> None:
 def without_primary() -> dict[int, list[tuple[str, str]]]:
     """Return the refused rows where the last two have an identity, but not in the schema's primary identity field."""
     use = ProfileUse((TENANT, "mixpanel", "enum"), "CRMID")
-    specs = derive(schema(**FIELDS).for_profile(use), COLUMNS, row_rules())
+    specs = derive_expectations(schema(**FIELDS).for_profile(use), COLUMNS, row_rules())
     there = [("Email", [{"id": "1"}])]
     return refused(specs, table([GOOD, {**GOOD, "enum": None}, None], identities=[None, there, there]))
 
@@ -129,7 +129,7 @@ def test_every_constraint_of_the_table_has_a_row_that_it_detects() -> None:
 
 def test_a_warning_is_counted_and_its_rows_are_kept() -> None:
     rows = table([GOOD, GOOD], identities=[None, [("Email", [{"id": "1"}])]])
-    found = verdict(derive(schema(**FIELDS), COLUMNS, row_rules()), rows)
+    found = verdict(derive_expectations(schema(**FIELDS), COLUMNS, row_rules()), rows)
     assert found.refused == {}
     assert {reason.constraint: count for reason, count in found.warned.items()} == {"identity": 1}
 
@@ -137,7 +137,7 @@ def test_a_warning_is_counted_and_its_rows_are_kept() -> None:
 def test_the_pipeline_may_choose_another_severity() -> None:
     rules = row_rules(severity={"identity": "critical", "in_the_partition": "warning"})
     rows = table([GOOD, GOOD], times=[instants(1)[0], RULES.latest], identities=[None, None])
-    found = verdict(derive(schema(**FIELDS), COLUMNS, rules), rows)
+    found = verdict(derive_expectations(schema(**FIELDS), COLUMNS, rules), rows)
     assert {row: [reason.constraint for reason in why] for row, why in found.refused.items()} == {
         0: ["identity"], 1: ["identity"],
     }  # fmt: skip
@@ -202,4 +202,4 @@ def test_every_format_has_valid_and_invalid_examples() -> None:
         "timestamp": pa.array(instants(len(rows)), pa.timestamp("us", "UTC")),
         TENANT: pa.StructArray.from_arrays([pa.array(rows, kind)], ["mixpanel"]),
     })  # fmt: skip
-    assert refused(derive(schema(**fields), columns, row_rules()), made) == expected
+    assert refused(derive_expectations(schema(**fields), columns, row_rules()), made) == expected

@@ -11,7 +11,7 @@ import pytest
 
 from include.quality import suite as suite_module
 from include.quality.checks import merged_checks
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
 from include.quality.suite import Screen
@@ -35,7 +35,7 @@ def test_the_librarys_own_messages_are_not_in_the_log() -> None:
         "import logging, sys\n"
         "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
         "from include.quality import gx\n"
-        "gx.load()\n"
+        "gx.load_great_expectations()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
@@ -54,7 +54,7 @@ def wide(number: int) -> tuple[list[ExpectationSpec], pa.Table]:
     texts = pa.array(["a", "b"] * 500)
     rows = one_text().take([0] * len(texts)).set_column(2, TENANT, pa.StructArray.from_arrays(
         [pa.StructArray.from_arrays([texts] * number, names)], ["mixpanel"]))  # fmt: skip
-    return derive(schema(**fields), set(leaf_paths(rows.schema)), row_rules()), rows
+    return derive_expectations(schema(**fields), set(leaf_paths(rows.schema)), row_rules()), rows
 
 
 def test_the_cost_is_linear_in_the_number_of_expectations() -> None:
@@ -81,7 +81,7 @@ def test_one_check_represents_all_equivalent_expectations_of_a_column() -> None:
     number = {"type": "number", "minimum": 1, "maximum": 3, "exclusiveMinimum": 0, "multipleOf": 1}
     empty = {"type": "integer", "minimum": 3, "maximum": 1}
     columns = {(TENANT, "mixpanel", name) for name in ("a", "b", "c")}
-    specs = derive(schema(a=node, b=number, c=empty), columns, row_rules())
+    specs = derive_expectations(schema(a=node, b=number, c=empty), columns, row_rules())
     by_name: dict[str, list[set[str]]] = {}
     for check in merged_checks(specs):
         by_name.setdefault(check.view.path[-1], []).append({specs[n].constraint for n in check.specs})
@@ -98,7 +98,9 @@ def test_the_same_check_of_many_columns_is_one_expectation_with_separate_results
     columns = [pa.array(["a", "A" if n in (3, 40) else "b", "é" if n == 40 else None]) for n in range(50)]
     rows = one_text().take([0] * 3).set_column(2, TENANT, pa.StructArray.from_arrays(
         [pa.StructArray.from_arrays(columns, names)], ["mixpanel"]))  # fmt: skip
-    specs = derive(schema(**dict.fromkeys(names, node)), set(leaf_paths(rows.schema)), row_rules())
+    specs = derive_expectations(
+        schema(**dict.fromkeys(names, node)), set(leaf_paths(rows.schema)), row_rules()
+    )
     found = {
         row: {reason.field.rpartition(".")[2] for reason in why}
         for row, why in verdict(specs, rows).refused.items()
@@ -117,10 +119,10 @@ def test_samples_are_judged_before_they_grow_too_large(
     """Return a schema of any width, whose columns hold distinct texts."""
     node = {"type": "string", "pattern": "^[a-z0-9]+$"}
     names = [f"f{n}" for n in range(20)]
-    monkeypatch.setattr(suite_module, "_MOST_BYTES", 100_000)
-    monkeypatch.setattr(suite_module, "_LITTLE_BYTES", 100)
+    monkeypatch.setattr(suite_module, "_MAX_SAMPLES_BYTES", 100_000)
+    monkeypatch.setattr(suite_module, "_SMALL_SAMPLE_BYTES", 100)
     sizes = []
-    specs = derive(
+    specs = derive_expectations(
         schema(**dict.fromkeys(names, node)), {(TENANT, "mixpanel", name) for name in names}, row_rules()
     )
     screen = Screen(specs)

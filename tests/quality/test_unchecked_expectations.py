@@ -11,7 +11,7 @@ import pytest
 
 from include.quality.aep_json import without_nulls
 from include.quality.constraints import ValidationBroken
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.view import Part, RowChunk, View
 from tests.support.broken_rows import (
     GOOD,
@@ -47,7 +47,7 @@ IT = (TENANT, "mixpanel", "it")
 )
 def test_an_expectation_that_cannot_be_checked_is_red(limits: dict[str, Any]) -> None:
     with pytest.raises(ValidationBroken, match=r"of field '_acme\.mixpanel\.it' could not be checked"):
-        verdict(derive(schema(it={"type": "string", **limits}), {IT}, row_rules()), one_text())
+        verdict(derive_expectations(schema(it={"type": "string", **limits}), {IT}, row_rules()), one_text())
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,10 @@ def test_an_expectation_that_cannot_be_checked_is_red(limits: dict[str, Any]) ->
 )
 def test_a_limit_that_is_not_a_number_is_red(limits: dict[str, Any]) -> None:
     with pytest.raises(ValidationBroken, match="could not be checked"):
-        verdict(derive(schema(it={**NUMBER, **limits}), {IT}, row_rules()), one_value(1.0, pa.float64()))
+        verdict(
+            derive_expectations(schema(it={**NUMBER, **limits}), {IT}, row_rules()),
+            one_value(1.0, pa.float64()),
+        )
 
 
 def one_value(value: Any, kind: Any) -> pa.Table:
@@ -67,7 +70,7 @@ def test_a_nested_schema_that_is_not_a_schema_is_red() -> None:
     node = array_of({"type": "string", "pattern": "("})
     rows = one_value(["a"], pa.list_(pa.string()))
     with pytest.raises(ValidationBroken):
-        verdict(derive(schema(it=node), {(*IT, "*")}, row_rules()), rows)
+        verdict(derive_expectations(schema(it=node), {(*IT, "*")}, row_rules()), rows)
 
 
 def test_a_reference_inside_a_schema_is_never_fetched(monkeypatch: pytest.MonkeyPatch) -> None:

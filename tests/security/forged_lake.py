@@ -20,7 +20,7 @@ import requests
 from include.clock import Clock
 from include.errors import PipelineError
 from include.lake.lake import Lake
-from include.lake.signing_keys import SigningKeys, split
+from include.lake.signing_keys import SigningKeys, split_signature
 from include.steps.clean import clean
 from include.steps.reconcile.audit import audit_days
 from include.steps.verify.verified_days import read_verified
@@ -55,7 +55,7 @@ class Forged:
         """Change a record without updating its signature."""
         path = self.one(pattern)
         body = path.read_bytes()
-        signed = split(body)
+        signed = split_signature(body)
         record = json.loads(signed.payload)
         change(record)
         trailer = body[len(signed.payload) - 1 :] if signed.key_id and self.is_signed else b"}"

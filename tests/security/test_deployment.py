@@ -147,25 +147,29 @@ OUTSIDE = [
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("of_variable", [True, False], ids=["variable", "file"])
+@pytest.mark.parametrize("from_airflow_variable", [True, False], ids=["variable", "file"])
 @pytest.mark.parametrize("url", BELOW)
-def test_a_listed_lake_or_a_folder_below_one_is_allowed(url: str, of_variable: bool) -> None:
-    require_allowed_lake(url, of_variable=of_variable, environment={LAKES_VARIABLE: LISTED})
+def test_a_listed_lake_or_a_folder_below_one_is_allowed(url: str, from_airflow_variable: bool) -> None:
+    require_allowed_lake(
+        url, from_airflow_variable=from_airflow_variable, environment={LAKES_VARIABLE: LISTED}
+    )
 
 
 @pytest.mark.unit
-@pytest.mark.parametrize("of_variable", [True, False], ids=["variable", "file"])
+@pytest.mark.parametrize("from_airflow_variable", [True, False], ids=["variable", "file"])
 @pytest.mark.parametrize("url", OUTSIDE)
-def test_a_lake_outside_the_list_is_refused(url: str, of_variable: bool) -> None:
+def test_a_lake_outside_the_list_is_refused(url: str, from_airflow_variable: bool) -> None:
     with pytest.raises(ConfigError, match=r"is not allowed in this deployment"):
-        require_allowed_lake(url, of_variable=of_variable, environment={LAKES_VARIABLE: LISTED})
+        require_allowed_lake(
+            url, from_airflow_variable=from_airflow_variable, environment={LAKES_VARIABLE: LISTED}
+        )
 
 
 @pytest.mark.unit
 def test_without_a_list_a_production_form_names_only_the_environments_lake() -> None:
     def refused(url: str, **environment: str) -> bool:
         try:
-            require_allowed_lake(url, of_variable=True, environment={**PRODUCTION, **environment})
+            require_allowed_lake(url, from_airflow_variable=True, environment={**PRODUCTION, **environment})
         except ConfigError as error:
             assert LAKES_VARIABLE in str(error)
             return True
@@ -178,18 +182,18 @@ def test_without_a_list_a_production_form_names_only_the_environments_lake() -> 
     assert not refused("s3://own/lake/part", MIXPANEL_AEP_LAKE="s3://own/lake")
     assert refused("s3://own/lakes", MIXPANEL_AEP_LAKE="s3://own/lake")
     # What the deployment itself configures needs no list: the pipeline file, the command line, the default.
-    require_allowed_lake("s3://of/a/pipeline/file", of_variable=False, environment=PRODUCTION)
+    require_allowed_lake("s3://of/a/pipeline/file", from_airflow_variable=False, environment=PRODUCTION)
     # On a laptop a form is as trusted as the command line.
-    require_allowed_lake("s3://mine/lake", of_variable=True, environment={})
+    require_allowed_lake("s3://mine/lake", from_airflow_variable=True, environment={})
 
 
 @pytest.mark.unit
 def test_a_list_applies_to_the_default_too() -> None:
     listed = {LAKES_VARIABLE: "s3://company/lake"}
     with pytest.raises(ConfigError, match="not allowed in this deployment"):
-        require_allowed_lake(default_lake(), of_variable=False, environment=listed)
+        require_allowed_lake(default_lake(), from_airflow_variable=False, environment=listed)
     named = {**listed, "MIXPANEL_AEP_LAKE": "s3://company/other"}
-    require_allowed_lake("s3://company/other", of_variable=False, environment=named)
+    require_allowed_lake("s3://company/other", from_airflow_variable=False, environment=named)
 
 
 @pytest.mark.unit
@@ -199,7 +203,7 @@ def test_the_command_line_accepts_no_other_lake_from_a_variable_either(
     for name in (VARIABLE_IN_ENVIRONMENT, "MIXPANEL_AEP_LAKE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "production")
-    airflow: Any = SimpleNamespace(is_here=True, lake="s3://mine/lake")
+    airflow: Any = SimpleNamespace(is_configured=True, lake="s3://mine/lake")
     with pytest.raises(ConfigError, match="not allowed in this deployment"):
         find_lake(PIPELINES["shop"], None, airflow)
     monkeypatch.setenv(LAKES_VARIABLE, "s3://mine")

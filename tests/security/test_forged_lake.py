@@ -281,7 +281,7 @@ def _has_a_sentence(error: PipelineError) -> bool:
 def _json(path: Path) -> dict[str, object]:
     import json
 
-    from include.lake.signing_keys import split
+    from include.lake.signing_keys import split_signature
 
-    found: dict[str, object] = json.loads(split(path.read_bytes()).payload)
+    found: dict[str, object] = json.loads(split_signature(path.read_bytes()).payload)
     return found

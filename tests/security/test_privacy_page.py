@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from include.config.model import Retention
-from include.lake.keys import read_key
+from include.lake.keys import parse_key
 from include.lake.own_keys import DAY, DIGEST, PIPELINE, is_own_key
 from tests.lake.test_removal import KEYS
 
@@ -37,7 +37,7 @@ def rows() -> list[tuple[str, re.Pattern[str], set[str], str]]:
 @pytest.mark.parametrize("key", [key for key in KEYS if is_own_key(key)])
 def test_m19_every_key_has_one_row_with_its_removal(key: str) -> None:
     (row,) = [row for row in rows() if row[1].fullmatch(key)]
-    found = read_key(key)
+    found = parse_key(key)
     is_removable = found is not None and found.is_removable
     assert bool(row[2]) is is_removable, "only what a cleaning may remove is ended by a setting"
     assert (row[3] in ("removes", "rewrites")) is is_removable, "what may hold rows is forgotten"

@@ -16,7 +16,7 @@ import yaml
 from include.aep.setup import field_group as plans
 from include.cli.__main__ import main
 from include.config.loader import PIPELINES
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from include.xdm.mapping import mapping_file
 from tests.security.canary_run import all_logs, let_in_canaries
 from tests.support import canaries
@@ -74,7 +74,7 @@ def console(
     pipelines = shutil.copytree(PIPELINES, tmp_path / "pipelines")
     monkeypatch.setattr(mapping_file, "MAPPINGS", pipelines / "mappings")
     monkeypatch.setattr(plans, "FIELD_GROUPS", pipelines / "field_groups")
-    monkeypatch.setenv(SEAL_ENVIRONMENT, canaries.LAKE_SECRET)
+    monkeypatch.setenv(SIGNING_KEYS_ENVIRONMENT, canaries.LAKE_SECRET)
     with quick_sandbox(tmp_path / "sandbox") as server:
         port = urlsplit(server.url).port
         rows = [row | {"conn_port": port} | SECRETS[row["conn_type"]] for row in CONNECTIONS.values()]

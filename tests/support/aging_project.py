@@ -14,7 +14,7 @@ import requests
 
 from include.clock import Clock
 from include.config.model import Retention
-from include.lake.keys import KeyKind, is_removable, read_key
+from include.lake.keys import KeyKind, is_removable, parse_key
 from include.lake.lake import Lake
 from include.steps.clean import CleanResult, clean
 from include.steps.ingest.step import IngestResult
@@ -85,7 +85,7 @@ class AgingProject(PipelineRunner):
 
     def steps_with_files(self, day: date = DAY) -> set[str]:
         """Return the steps with a file of rows in the lake."""
-        found = (read_key(key) for key in self.lake.keys(f"{self.pipeline.name}/{day}"))
+        found = (parse_key(key) for key in self.lake.keys(f"{self.pipeline.name}/{day}"))
         return {key.step for key in found if key is not None and key.kind is KeyKind.OUTPUT_FILE}
 
     def protected(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pyarrow as pa
 
 from include.json_types import JsonObject
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.expectation_spec import ExpectationSpec
 from include.quality.leaf_columns import leaf_paths
 from tests.support.builders import (
@@ -123,7 +123,7 @@ COLUMNS = set(leaf_paths(table([GOOD]).schema))
 
 
 def suite() -> list[ExpectationSpec]:
-    return derive(schema((), **FIELDS), COLUMNS, RULES)
+    return derive_expectations(schema((), **FIELDS), COLUMNS, RULES)
 
 
 def refused(specs: list[ExpectationSpec], rows: pa.Table) -> dict[int, list[tuple[str, str]]]:

@@ -60,7 +60,7 @@ def send_test(project: Project, out: Output, *, kind: Kinds = None) -> int:
             f"The file of pipeline {pipeline.name} has no section alerts.",
             "Add the section alerts; docs/monitoring.md has examples.",
         )
-    if not project.airflow.is_here:
+    if not project.airflow.is_configured:
         raise ConfigError(
             "Alerts go through Airflow's notifiers, and Airflow is not installed and configured on this machine.",
             "Run the command where Airflow's tasks run, with their environment, such as in a worker's container.",

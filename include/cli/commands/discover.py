@@ -11,7 +11,7 @@ import typer
 
 from include.aep.setup import field_group as plans
 from include.cli.console import Output
-from include.cli.options import MOST, ShowValues
+from include.cli.options import MAX_NUMBER, ShowValues
 from include.cli.progress import Meter, show_progress
 from include.cli.project import Project
 from include.errors import ConfigError
@@ -26,10 +26,11 @@ from include.xdm.mapping import mapping_file
 from include.xdm.mapping.mapping_file import read_mapping_file
 
 Days = Annotated[
-    int, typer.Option("--days", min=1, max=MOST, help="How many of the newest days in the lake to read.")
+    int,
+    typer.Option("--days", min=1, max=MAX_NUMBER, help="How many of the newest days in the lake to read."),
 ]
 Export = Annotated[bool, typer.Option("--export", help="Read a sample from Mixpanel instead of the lake.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, help="How many events the sample has.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MAX_NUMBER, help="How many events the sample has.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the mapping, the field group and the names.")]
 
 

@@ -8,7 +8,7 @@ from include.cli.project import Project
 from include.errors import AmendmentRefused, ConfigError
 from include.lake.keys import HISTORIES, SUPPRESSION
 from include.lake.lake_id import LAKE_ID_KEY
-from include.lake.signing_keys import SEAL_ENVIRONMENT
+from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT
 from include.lake.unsigned_records import has_inventory, unsigned_records, write_inventory
 from include.plural import counted
 from include.steps.recover.person import current_person
@@ -29,8 +29,8 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
     lake = project.lake
     if lake.signing_keys is None:
         raise ConfigError(
-            f"{SEAL_ENVIRONMENT} is not set.",
-            f"Set {SEAL_ENVIRONMENT} to the value that the workers use (docs/security.md).",
+            f"{SIGNING_KEYS_ENVIRONMENT} is not set.",
+            f"Set {SIGNING_KEYS_ENVIRONMENT} to the value that the workers use (docs/security.md).",
         )
     found = unsigned_records(lake, (LAKE_ID_KEY, HISTORIES, SUPPRESSION, project.pipeline.name))
     if not found:

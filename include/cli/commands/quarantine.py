@@ -10,14 +10,14 @@ import typer
 from include.board.quarantine import QuarantinedRow, first_rows
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
-from include.cli.options import MOST, Day, OptionalDay, ShowValues, days_from_to
+from include.cli.options import MAX_NUMBER, Day, OptionalDay, ShowValues, days_from_to
 from include.cli.progress import show_activity
 from include.cli.project import Project
 from include.cli.run_day import days_runner
 from include.plural import counted
 from include.steps.quarantine import QuarantinedDay, quarantined_days
 
-Rows = Annotated[int, typer.Option("--rows", min=1, max=MOST, help="How many events to show.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_NUMBER, help="How many events to show.")]
 
 
 def list_days(project: Project, out: Output) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
-from include.cli.options import OptionalDays, OptionalWhy, days_of
+from include.cli.options import OptionalDays, OptionalWhy, days_in_range
 from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.plural import counted
@@ -34,7 +34,7 @@ def recover(project: Project, out: Output, *, days: OptionalDays = None, why: Op
             reader,
             aep,
             pipeline,
-            days_of(days),
+            days_in_range(days),
             project.clock,
             on_progress=meter.set_progress,
             **more,

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from include.cli.console import Output
 from include.cli.exit_codes import ExitCode
-from include.cli.options import OptionalDays, days_of
+from include.cli.options import OptionalDays, days_in_range
 from include.cli.progress import show_progress
 from include.cli.project import Project
 from include.errors import VerificationFailed
@@ -24,7 +24,7 @@ def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
     """
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
-    chosen = days_of(days)
+    chosen = days_in_range(days)
     with (
         aep.lake_reader(pipeline.verify.reader) as reader,
         show_progress("Comparing", None, "days") as meter,

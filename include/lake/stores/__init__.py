@@ -1,1 +1,1 @@
-"""One store interface over local folders, S3, GCS and Azure."""
+"""The stores behind a lake: one interface to local folders, S3, GCS and Azure."""

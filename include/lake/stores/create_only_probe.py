@@ -1,4 +1,4 @@
-"""The check that a store enforces create-only puts. The ledger's lock depends on them, so they are tested."""
+"""Checks that a store enforces create-only puts, which never replace an object. The ledger's lock depends on them."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from typing import Protocol
 from include.errors import LakeError, UnsafeStore
 
 PROBE_KEY = ".writable"
-"""A fixed key that is never removed: the check needs no permission to delete. Earlier versions left an empty object."""
+"""The key of the object that the check writes. It is never removed, so the check needs no permission to delete."""
 _HINT = (
     "Use a store that supports If-None-Match: * on PUT (AWS S3, GCS, Azure, a current MinIO), or remove the gateway or "
     "cache that drops the header. Do not load through this lake until mixpanel-aep check accepts it."
 )
 _proven: set[tuple[int, str, str]] = set()
+"""The stores that passed the check: process id, address and endpoint."""
 
 
 class Store(Protocol):
-    """The part of a lake that the check needs."""
+    """The attributes of a lake that the check needs."""
 
     url: str
 
     def read(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None."""
+        """Return an object's bytes, or None where it is missing."""
         ...
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Put an object unless it exists; return whether it was created."""
+        """Create an object unless it exists, and return whether it was created."""
         ...
 
 
-def prove_once(store: Store) -> None:
-    """Check the store, once per process.
+def prove_create_only_once(store: Store) -> None:
+    """Check that a store enforces create-only puts, unless this process has already checked it.
 
     Raises:
-        UnsafeStore: see :func:`prove_create_only`.
+        UnsafeStore, LakeError, AccessDenied: see :func:`prove_create_only`.
     """
-    # A forked child checks again: a long-lived parent may have done so before the store was changed.
+    # A forked child checks again: a long-lived parent may have checked before the store's configuration changed.
     key = (os.getpid(), store.url, os.environ.get("AWS_ENDPOINT_URL", ""))
     if key not in _proven:
         prove_create_only(store)
@@ -45,10 +46,10 @@ def prove_once(store: Store) -> None:
 
 
 def prove_create_only(store: Store) -> None:
-    """Put random values under the probe key, and check that the first value is kept.
+    """Check that a store enforces create-only puts: write the object ``PROBE_KEY`` twice, and compare its content.
 
     Raises:
-        UnsafeStore: the store accepted a second create-only put of one key, or changed the object in spite of an error.
+        UnsafeStore: the store accepted a second create-only put of the same key, or changed the object.
         LakeError: the store could not be read or written.
         AccessDenied: the credential lacks permission to read or write.
     """

@@ -1,4 +1,4 @@
-"""The endpoint of an S3 lake outside AWS, and the check whether it may be used without TLS."""
+"""The endpoint of an S3 store outside AWS, and the check whether requests to it may use plain HTTP."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from include.redact import one_line
 
 PLAIN_HTTP_VARIABLE = "MIXPANEL_AEP_PLAIN_HTTP_LAKES"
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-"""The variables that obstore reads. Their precedence is not documented, so all of them are checked."""
+"""The environment variables with an endpoint that obstore reads. Their precedence is not documented, so all count."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def loopback_endpoint(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the environment sets an S3 endpoint on this machine, and no other endpoint."""
+    """Return whether the environment sets an S3 endpoint, and every endpoint that it sets is a loopback address."""
     found = _endpoints(environment)
     return bool(found) and all(_host(url) in _LOOPBACK for url in found)
 
 
 def may_use_plain_http(lake: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the client of this lake may use plain HTTP: to loopback, or where the deployment allows it.
+    """Return whether a lake needs plain HTTP: it is in S3, and the address of an endpoint begins with ``http:``.
 
     Args:
         lake: the lake's address.
-        environment: by default that of this process.
+        environment: the environment variables; by default those of this process.
 
     Raises:
-        ConfigError: the endpoint is plain HTTP to another machine, and ``MIXPANEL_AEP_PLAIN_HTTP_LAKES`` does not list the
-            lake or one above it.
+        ConfigError: an endpoint uses plain HTTP to another machine, and ``MIXPANEL_AEP_PLAIN_HTTP_LAKES`` does not list
+            the lake or a folder that contains it.
     """
     given = os.environ if environment is None else environment
     plain = [url for url in _endpoints(given) if urlsplit(url).scheme == "http"]

@@ -1,4 +1,4 @@
-"""Checks who can enter a folder lake, by the modes and owners of its folders; ``check`` uses it."""
+"""Checks that other users of the machine cannot enter a folder lake, by the modes and owners of its folders."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def require_private(root: Path) -> None:
-    """Refuse a folder lake that other users of the machine can enter, own or replace.
+    """Raise an error if other users of the machine own a folder of a lake, or can enter or replace it.
+
+    ``root``: the lake's folder.
 
     Raises:
-        ConfigError: naming the folder, its mode or owner, and the command that corrects it.
+        ConfigError: a folder is not private; the message names the folder, its mode or owner, and the command that
+            corrects it.
     """
     for folder in (root, *_inner_folders(root)):
         status = folder.lstat()
@@ -40,12 +43,13 @@ def require_private(root: Path) -> None:
 
 
 def _inner_folders(root: Path) -> Iterator[Path]:
-    """Yield the folders directly in the lake: those of pipelines, and that of all histories."""
+    """Yield the folders directly in the lake, sorted: those of pipelines and those whose names begin with ``_``."""
     with os.scandir(root) as entries:
         yield from sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
 
 
 def _require_parents(root: Path) -> None:
+    """Check that no other user can replace the lake by renaming a folder that contains it."""
     for folder in root.resolve().parents:
         found = folder.stat()
         is_open = found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX

@@ -1,8 +1,8 @@
-"""A folder as a store of the lake: files are written completely or not at all, synced to disk, and private to their owner.
+"""The store of a lake in a local folder.
 
-No symbolic link below the root is followed when reading, writing, listing or removing: each part of a key is opened
-relative to the folder before it. A file is opened once, and all reads are from that open file. Reading creates no
-folder; the first put creates the root.
+Files are written completely or not at all, synced to disk, and private to their owner. No symbolic link below the
+lake's folder is followed: each part of a key is opened relative to the folder before it. All reads of an object are
+from one open file. The first put creates the lake's folder; reading creates nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from include.errors import ForeignObject
-from include.lake.own_keys import is_own_key, unfinished_of
+from include.lake.own_keys import final_name_of, is_own_key
 from include.lake.stores.object_store import LakeObject, OpenedObject
 from include.lake.stores.open_files import ForeignEntry, make_folder, make_inside, open_file, open_folder
 
@@ -27,11 +27,11 @@ _COPY_BYTES = 1024 * 1024
 
 
 class FolderStore:
-    """Stores objects as files below ``root``.
+    """The objects of a lake as files in the folder ``root``.
 
     Raises:
-        OSError: from every method; also where the root, or a parent of it, is not a folder.
-        ForeignObject: from every method, where a key leads over a symbolic link, or not to a file.
+        OSError: from every method, where a file cannot be read or written, or ``root`` is not a folder.
+        ForeignObject: from every method, where a part of a key is a symbolic link, or the key is not that of a file.
     """
 
     def __init__(self, root: Path) -> None:
@@ -41,20 +41,20 @@ class FolderStore:
                 raise NotADirectoryError(f"{root} is not a folder")
 
     def open(self, key: str) -> OpenedObject:
-        """Open the file of a key."""
+        """Open a file for reading; the file is read while the caller iterates over ``chunks``."""
         with self._open_parent(key) as (folder, name):
             file = os.fdopen(open_file(name, folder), "rb", buffering=0)
         return OpenedObject(os.fstat(file.fileno()).st_size, _chunks(file), file.close)
 
     def create(self, key: str, body: bytes) -> bool:
-        """Write a file unless it exists; return whether it was created."""
+        """Create a file with the content ``body`` unless it exists, and return whether it was created."""
         with self._open_parent(key, make=True) as (folder, name):
-            if _is_there(name, folder):
+            if _exists(name, folder):
                 return False
             with _temporary_file(name, folder) as (temporary, file):
                 file.write(body)
                 _sync_file(file)
-                try:  # fails where the name exists: the file system resolves the race
+                try:  # a link fails if the name exists, also if another process creates it at the same time
                     os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
                 except FileExistsError:
                     return False
@@ -62,7 +62,7 @@ class FolderStore:
         return True
 
     def put(self, key: str, source: BinaryIO) -> None:
-        """Copy a stream to a file, replacing an existing one."""
+        """Write a file from a stream, replacing an existing file."""
         with self._open_parent(key, make=True) as (folder, name):
             with _temporary_file(name, folder) as (temporary, file):
                 shutil.copyfileobj(source, file, _COPY_BYTES)
@@ -71,13 +71,13 @@ class FolderStore:
             os.fsync(folder)
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """List the files below a folder in the order of their keys, without unfinished files."""
+        """Yield the files in the folder ``prefix`` and its subfolders, sorted by key, without temporary files."""
         parts = [part for part in prefix.split("/") if part]
         with self._translate_link_errors(prefix), open_folder(self.root, parts) as folder:
             yield from self._objects_below(folder, "/".join(parts))
 
     def folders(self, prefix: str) -> list[str]:
-        """List the names of the folders directly below a folder."""
+        """Return the names of the folders directly in the folder ``prefix``, sorted."""
         parts = [part for part in prefix.split("/") if part]
         with (
             self._translate_link_errors(prefix),
@@ -87,7 +87,7 @@ class FolderStore:
             return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
 
     def head(self, key: str) -> LakeObject:
-        """Return the size and time of a file."""
+        """Return the size of a file and the time of its last write."""
         with self._open_parent(key) as (folder, name):
             descriptor = open_file(name, folder)
             try:
@@ -101,34 +101,35 @@ class FolderStore:
             os.unlink(name, dir_fd=folder)
 
     def remove_unfinished(self, before: datetime) -> int:
-        """Remove the temporary files of puts that a process crash interrupted; return their number.
+        """Remove the temporary files that interrupted puts left, and return how many were removed.
 
-        Only temporary names of this project's files are removed: a key of this project, ``#`` and digits.
+        Only files last written before ``before`` are removed, and only those whose name is a key of this project
+        followed by ``#`` and digits.
         """
         removed = 0
-        for found in self._unfinished_files():
+        for found in self._temporary_files():
             if found.modified < before:
-                with suppress(FileNotFoundError):  # the writer finished it in the meantime
+                with suppress(FileNotFoundError):  # its writer has renamed it since
                     self.remove(found.key)
                     removed += 1
         return removed
 
-    def _unfinished_files(self) -> Iterator[LakeObject]:
+    def _temporary_files(self) -> Iterator[LakeObject]:
         root = self.root.resolve()
         for folder, _, files, descriptor in (
             os.fwalk(root) if root.is_dir() else ()
         ):  # os.fwalk follows no links
             above = Path(folder).relative_to(root)
             for name in files:
-                whole = unfinished_of((above / name).as_posix())
-                if whole is not None and is_own_key(whole) and not _is_link(name, descriptor):
+                final_key = final_name_of((above / name).as_posix())
+                if final_key is not None and is_own_key(final_key) and not _is_link(name, descriptor):
                     with suppress(FileNotFoundError):
                         found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                         yield _object((above / name).as_posix(), found)
 
     def _objects_below(self, folder: int, prefix: str) -> Iterator[LakeObject]:
         with os.scandir(folder) as entries:
-            # In the order of whole keys, as a bucket lists them: "a-b/x" is before "a/x".
+            # Sorted as a bucket sorts complete keys: "a-b/x" is before "a/x".
             found = sorted(
                 entries,
                 key=lambda entry: f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name,
@@ -140,13 +141,13 @@ class FolderStore:
                 if entry.is_dir(follow_symlinks=False):
                     with open_folder(folder, [entry.name]) as inner:
                         yield from self._objects_below(inner, key)
-                elif entry.is_file(follow_symlinks=False) and unfinished_of(entry.name) is None:
+                elif entry.is_file(follow_symlinks=False) and final_name_of(entry.name) is None:
                     with suppress(FileNotFoundError):
                         yield _object(key, entry.stat(follow_symlinks=False))
 
     @contextmanager
     def _open_parent(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
-        """Open the folder that contains a key's file; yield the folder's descriptor and the file's name."""
+        """Open the folder of a key's file, and yield its descriptor and the file's name. ``make``: create it."""
         *above, name = key_parts(key)
         with self._translate_link_errors(key):
             if make:
@@ -167,7 +168,11 @@ class FolderStore:
 
 
 def key_parts(key: str) -> list[str]:
-    """Return the parts of a key; a key that leads out of the lake is a bug, refused as obstore refuses it."""
+    """Split a key into the names of its folders and its file.
+
+    Raises:
+        ValueError: the key could lead out of the lake, which is a bug of the caller. obstore raises the same error.
+    """
     parts = key.split("/")
     if not all(part not in ("", ".", "..") for part in parts) or "\0" in key:
         raise ValueError(f"illegal character sequence in the key {key!r}")
@@ -184,7 +189,7 @@ def _object(key: str, found: os.stat_result) -> LakeObject:
     return LakeObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 
-def _is_there(name: str, folder: int) -> bool:
+def _exists(name: str, folder: int) -> bool:
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -203,7 +208,10 @@ def _is_link(name: str, folder: int) -> bool:
 
 @contextmanager
 def _temporary_file(name: str, folder: int) -> Iterator[tuple[str, BinaryIO]]:
-    """Yield a temporary file in the same folder that no listing shows: its name ends with # and digits."""
+    """Create a file that listings of the lake leave out, and remove it at the end; yield its name and the open file.
+
+    Its name is ``name`` followed by ``#`` and digits. ``folder``: the descriptor of its folder.
+    """
     temporary = f"{name}#{secrets.randbelow(10**18)}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, _FILE_MODE, dir_fd=folder)

@@ -1,4 +1,4 @@
-"""The interface of every kind of store. Its methods raise ``OSError`` or obstore's ``BaseError``."""
+"""The interface of the stores behind a lake. Its methods raise ``OSError`` or obstore's ``BaseError``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True)
 class LakeObject:
-    """An object of a listing; ``modified`` is the store's time of the last put."""
+    """The key of an object, its size in bytes, and the time of its last write according to the store."""
 
     key: str
     bytes: int
@@ -19,39 +19,41 @@ class LakeObject:
 
 @dataclass(frozen=True)
 class OpenedObject:
-    """An object that was opened once: ``chunks`` are those of that version."""
+    """An object that is open for reading. A later write of the object does not change what is read."""
 
     size: int
-    """In bytes."""
+    """The size in bytes."""
     chunks: Iterator[bytes]
+    """The content, in chunks."""
     close: Callable[[], None]
+    """Ends the reading."""
 
 
 class ObjectStore(Protocol):
-    """A folder or a bucket. A missing object raises ``FileNotFoundError`` or ``NotFoundError``."""
+    """A folder or a bucket. Methods that read a missing object raise ``FileNotFoundError`` or ``NotFoundError``."""
 
     def open(self, key: str) -> OpenedObject:
         """Open an object for reading."""
         ...
 
     def create(self, key: str, body: bytes) -> bool:
-        """Put an object unless it exists; return whether it was created."""
+        """Create an object unless it exists, and return whether it was created."""
         ...
 
     def put(self, key: str, source: BinaryIO) -> None:
-        """Put an object, replacing an existing one."""
+        """Write an object from a stream, replacing an existing object."""
         ...
 
     def objects(self, prefix: str) -> Iterator[LakeObject]:
-        """List the objects below a prefix."""
+        """Yield the objects in the folder ``prefix`` and its subfolders."""
         ...
 
     def folders(self, prefix: str) -> list[str]:
-        """List the names of the folders directly below a prefix."""
+        """Return the names of the folders directly in the folder ``prefix``, sorted."""
         ...
 
     def head(self, key: str) -> LakeObject:
-        """Return the size and time of an object."""
+        """Return the size of an object and the time of its last write."""
         ...
 
     def remove(self, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Opens folders and files step by step, each relative to its parent, so that no symbolic link is followed."""
+"""Opens folders and files without following symbolic links: each folder of a path is opened relative to its parent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class ForeignEntry(Exception):
-    """A symbolic link, or another entry that is neither a file nor a folder, is in the place of a file or folder."""
+    """An entry in the place of a file or folder is a symbolic link, or neither a file nor a folder."""
 
 
 @contextmanager
 def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
-    """Open a folder below ``root``, whose own path may contain links; yield its descriptor.
+    """Open a folder, and yield its descriptor, which is closed at the end of the block.
+
+    Args:
+        root: the path or the descriptor of the folder to begin with; its own path may contain symbolic links.
+        parts: the names of the folders below ``root``, from the outside to the inside.
 
     Raises:
         ForeignEntry: one of ``parts`` is a symbolic link.
@@ -33,13 +37,13 @@ def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
 
 @contextmanager
 def make_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """Open a folder as :func:`open_folder` does, creating missing ones with mode 0700 for any umask."""
+    """Open a folder as :func:`open_folder` does, creating missing folders with the mode 0700, whatever the umask is."""
     with _opened(root, parts, make=True) as descriptor:
         yield descriptor
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and its missing parents with mode 0700 for any umask; existing ones keep their mode."""
+    """Create a folder and its missing parents with the mode 0700, whatever the umask is; existing ones keep theirs."""
     missing: list[Path] = []
     while not folder.is_dir():
         missing.append(folder)
@@ -50,16 +54,17 @@ def make_folder(folder: Path) -> None:
         except FileExistsError:
             if not path.is_dir():
                 raise NotADirectoryError(f"{path} is not a folder") from None
-            continue  # another process created it in the meantime
+            continue  # another process has created it since the check
         path.chmod(_FOLDER_MODE)
         sync_folder(path.parent)
 
 
 def open_file(name: str, folder: int) -> int:
-    """Open a file for reading; return its descriptor.
+    """Open the file ``name`` for reading, and return its descriptor. ``folder``: the descriptor of its folder.
 
     Raises:
-        ForeignEntry: the entry is a symbolic link, or not a file.
+        ForeignEntry: the entry is a symbolic link, or not a regular file.
+        OSError: the file is missing or cannot be opened.
     """
     try:
         descriptor = os.open(name, _FILE, dir_fd=folder)
@@ -73,7 +78,7 @@ def open_file(name: str, folder: int) -> int:
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's entries to disk."""
+    """Force the file system to write a folder's list of entries to disk (fsync)."""
     descriptor = os.open(folder, _FOLDER)
     try:
         os.fsync(descriptor)
@@ -87,7 +92,7 @@ def _opened(root: Path | int, parts: Sequence[str], *, make: bool) -> Iterator[i
     try:
         for part in parts:
             if make:
-                _make(part, descriptor)
+                _make_folder_at(part, descriptor)
             try:
                 inner = os.open(part, _INNER, dir_fd=descriptor)
             except OSError:
@@ -100,11 +105,11 @@ def _opened(root: Path | int, parts: Sequence[str], *, make: bool) -> Iterator[i
         os.close(descriptor)
 
 
-def _make(name: str, folder: int) -> None:
+def _make_folder_at(name: str, folder: int) -> None:
     try:
         os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
     except FileExistsError:
-        return  # opening it checks its kind
+        return  # the caller's open fails if the entry is not a folder
     os.chmod(name, _FOLDER_MODE, dir_fd=folder)
     os.fsync(folder)
 

@@ -1,4 +1,4 @@
-"""Maps a store's exceptions to this project's errors, without the store's own text."""
+"""Converts a store's exceptions into this project's errors, without the store's own text, which may contain secrets."""
 
 from __future__ import annotations
 
@@ -25,11 +25,21 @@ _CAUSES = (
     ("IncompleteMessage", "its endpoint closes connections"),
     ("kind: Connect", "no connection to its endpoint can be opened"),
 )
-"""Parts of obstore's text for a request without a response, and their meaning."""
+"""Parts of obstore's message for a request without a response, each with its cause."""
 
 
 def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineError:
-    """Return the error for a failed operation of the lake at ``url``; ``key`` is empty for the lake as a whole."""
+    """Return this project's error for an exception of the store.
+
+    Args:
+        url: the lake's address.
+        verb: the failed operation, such as ``read``.
+        key: the object; empty if the operation was on the lake as a whole.
+        error: the exception of the store.
+
+    Returns:
+        A WrongClock, AccessDenied or LakeError.
+    """
     place = f"{key} in the lake {url}" if key else f"the lake {url}"
     if any(code in str(error) for code in _CLOCK_CODES):
         return WrongClock(
@@ -48,7 +58,10 @@ def store_error(url: str, verb: str, key: str, error: Exception) -> PipelineErro
 
 
 def _cause(error: Exception) -> str:
-    """Return the cause without the store's own text, which quotes the response and possibly the request's headers."""
+    """Return a short cause: the exception's name and the store's error code, the HTTP status or the kind of failure.
+
+    The store's own text is left out, because it quotes the response and possibly the request's headers.
+    """
     text, name = str(error), type(error).__name__
     if code := _CODE.search(text):
         return f"{name} ({code[1]})"
@@ -59,13 +72,13 @@ def _cause(error: Exception) -> str:
 
 
 def forbids(error: Exception) -> bool:
-    """Return whether the store denies a permission; for a listing, obstore has no separate exception for that."""
+    """Return whether an exception means that the store denied a permission."""
     if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
         return True
-    # The response to a deletion of several objects has its codes in the body.
+    # For a listing, obstore has no separate exception. The response to a bulk deletion has its codes in the body.
     return any(text in str(error) for text in ("status code: 401", "status code: 403", "AccessDenied"))
 
 
 def unsupported(error: Exception) -> bool:
-    """Return whether the store reports that it does not implement the header of a create-only put."""
+    """Return whether an exception means that the store does not implement create-only puts (HTTP 501)."""
     return "NotImplemented" in str(error) or "status code: 501" in str(error)

@@ -12,7 +12,7 @@ from typing import cast
 from include.errors import BadManifest
 from include.json_types import JsonMapping
 from include.lake.history import bound_pipelines, ledger_of
-from include.lake.keys import REFUSED_NAME, KeyKind, PartitionKey, read_key
+from include.lake.keys import REFUSED_NAME, KeyKind, PartitionKey, parse_key
 from include.lake.lake import Lake, LakeObject
 from include.lake.ledger import LedgerRecord
 from include.lake.manifest import Manifest, StepName
@@ -81,7 +81,7 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
     """Return every day of a pipeline in the lake from one listing; with ``only``, that day alone."""
     days: defaultdict[date, DayListing] = defaultdict(DayListing)
     for found in lake.objects(PartitionKey(pipeline, only).prefix if only is not None else pipeline):
-        key = read_key(found.key)
+        key = parse_key(found.key)
         if key is None or key.pipeline != pipeline:
             continue
         day = days[key.day]
@@ -97,8 +97,8 @@ def list_days(lake: Lake, pipeline: str, only: date | None = None) -> dict[date,
             case KeyKind.REPORT:
                 day.reports.append(found)
             case KeyKind.KEPT:
-                first_ledger = PartitionKey(pipeline, key.day).first_ledger
-                day.has_first_ledger |= found.key.startswith(f"{first_ledger}/")
+                legacy_ledger = PartitionKey(pipeline, key.day).legacy_ledger
+                day.has_first_ledger |= found.key.startswith(f"{legacy_ledger}/")
     return dict(sorted(days.items()))
 
 

@@ -19,7 +19,7 @@ from include.aep.ownership import Ownership
 from include.config.loader import known_pipeline_names
 from include.config.model import Pipeline
 from include.errors import AnotherPipeline, AnotherSource, BatchUnconfirmed, DatasetMissing
-from include.lake.history import History, Source, Target, targets_of
+from include.lake.history import History, Source, Target, targets_of_pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, tagged_lake_id
@@ -117,7 +117,7 @@ def _require_dataset(lake: Lake, pipeline: Pipeline, aep: AepClient) -> Dataset:
     try:
         return aep.catalog.require_dataset(pipeline.aep.dataset)
     except DatasetMissing:
-        for target in targets_of(lake, pipeline.name):
+        for target in targets_of_pipeline(lake, pipeline.name):
             if (target.org_id, target.aep_sandbox) != (aep.org_id, aep.aep_sandbox):
                 continue
             found = aep.catalog.dataset(target.dataset_id)
@@ -185,7 +185,7 @@ class _Takeover:
         return sorted(found, reverse=True)
 
     def _read_old_ledger(self, day: date) -> list[LedgerRecord]:
-        return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).first_ledger, day).records()
+        return Ledger(self.history.lake, PartitionKey(self.pipeline.name, day).legacy_ledger, day).records()
 
     def _is_about_dataset(self, day: date, old: Sequence[LedgerRecord]) -> bool:
         """Return whether the ledger's batches are in the history's dataset; an empty day is empty for every dataset."""

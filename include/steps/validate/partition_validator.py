@@ -16,12 +16,17 @@ from include.lake.lake import Lake
 from include.lake.manifest import LakeFile, upload_file
 from include.mixpanel.event_time import day_start, latest_instant
 from include.quality.constraints import Reason, Severity, cannot_check
-from include.quality.derive import derive
+from include.quality.derive import derive_expectations
 from include.quality.event_rules import EventRules
 from include.quality.expectation_spec import ExpectationSpec
-from include.quality.gx import load
+from include.quality.gx import load_great_expectations
 from include.quality.leaf_columns import leaf_paths
-from include.quality.partition_expectations import DayEvents, PartitionFacts, failing, partition_expectations
+from include.quality.partition_expectations import (
+    DayEvents,
+    PartitionFacts,
+    failing_expectations,
+    partition_expectations,
+)
 from include.quality.suite import Screen, failing_rows
 from include.quality.view import Path as ColumnPath
 from include.steps.day_rows import RowFile
@@ -55,7 +60,7 @@ class PartitionValidator:
 
     def specs(self, columns: set[ColumnPath]) -> list[ExpectationSpec]:
         """Return the expectations for rows with these leaf columns."""
-        return derive(self.schema, columns, _rules(self.workspace, self.now))
+        return derive_expectations(self.schema, columns, _rules(self.workspace, self.now))
 
     def check_rows(self, files: Sequence[RowFile], scratch: Path) -> CheckedRows:
         """Validate the rows of transform's files. ``scratch``: a folder for the valid rows and the others.
@@ -131,7 +136,7 @@ class PartitionValidator:
             return Verdict(rows, by_event, rows.specs, rows.failed, rows.warned, empty)
         specs = [each.spec for each in expectations]
         failed, warned, broken = rows.failed.copy(), rows.warned.copy(), list[Reason]()
-        for spec, reasons in failing(expectations):
+        for spec, reasons in failing_expectations(expectations):
             failed[len(rows.specs) + specs.index(spec)] += len(reasons)
             if spec.severity == "warning":
                 warned.update(reasons)
@@ -199,7 +204,7 @@ def _preload_gx() -> Iterator[None]:
 
     def work() -> None:
         try:
-            load()
+            load_great_expectations()
         except Exception as error:  # noqa: BLE001 - raised below, in the thread that waits for it
             trouble.append(error)
 

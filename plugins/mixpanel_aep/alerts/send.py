@@ -15,7 +15,7 @@ from airflow.sdk.log import mask_secret
 from airflow.sdk.observability import stats
 
 from include.alerts.alert import Alert
-from include.alerts.sent import Claim, claim, release, remember
+from include.alerts.sent import Claim, claim, record_sent, release
 from include.clock import SYSTEM_CLOCK
 from include.config.alerts import NotifierSettings
 from include.config.model import Pipeline
@@ -110,7 +110,7 @@ def _send_once(
     stats.incr("mixpanel_aep.alerts.sent", tags=tags)
     if lake is not None:
         with _log_lake_errors():
-            remember(lake, alert, recipient, SYSTEM_CLOCK.now())
+            record_sent(lake, alert, recipient, SYSTEM_CLOCK.now())
     return True
 
 

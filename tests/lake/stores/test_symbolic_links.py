@@ -12,7 +12,7 @@ import pytest
 
 from include.errors import ConfigError, ForeignObject, PipelineError
 from include.lake.lake import Lake
-from include.lake.own_keys import is_own_key, unfinished_of
+from include.lake.own_keys import final_name_of, is_own_key
 from include.lake.stores.folder_permissions import require_private
 from tests.lake.test_removal import KEYS, PLACE, STRANGE
 
@@ -167,7 +167,7 @@ def test_m18_the_sweeper_follows_no_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_m18_every_key_of_this_project_is_recognised(key: str) -> None:
     assert is_own_key(key)
-    assert unfinished_of(f"{key}#7") == key
+    assert final_name_of(f"{key}#7") == key
 
 
 @pytest.mark.parametrize("key", STRANGE)

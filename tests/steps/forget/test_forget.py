@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import Conflict
-from include.lake.keys import read_key
+from include.lake.keys import parse_key
 from include.lake.lake import Lake
 from include.steps.clean import clean
 from include.steps.forget import Forgetting, Forgotten, GivenIds
@@ -225,7 +225,7 @@ def test_two_people_in_succession(project: Loaded) -> None:
     assert project.calls()["export"] == calls
     raw = [key for key in project.lake.keys(f"hostile/{DAY}/raw") if key.endswith(".gz")]
     assert len(raw) == 1
-    found = read_key(raw[0])
+    found = parse_key(raw[0])
     assert found is not None
     counts = json.loads(project.lake.read(f"hostile/{DAY}/raw/{found.digest}/manifest.json") or b"")["counts"]
     assert counts["suppressed"] == 3
