@@ -107,7 +107,7 @@ class Lexicon:
     def _authorize(self, app_request: AppRequest, *, edit: bool = False) -> Project:
         project = app_request.edited_project() if edit else app_request.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
-        exchange_of(app_request.request.scope).on_free.append(leave)
+        exchange_of(app_request.request.scope).on_slot_free.append(leave)
         return project
 
     def _schemas_of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:

@@ -81,7 +81,7 @@ class Export:
         exchange = exchange_of(request.scope)
         project, export_params = reading.project, reading.export_params
         exchange.notes |= {"from_date": str(export_params.from_date), "to_date": str(export_params.to_date)}
-        exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
+        exchange.on_slot_free.append(self._limiter.enter("export", project.id, project.limits))
         recording = self._export_log.record(project.id, export_params, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0

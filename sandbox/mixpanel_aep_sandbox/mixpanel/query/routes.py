@@ -88,7 +88,7 @@ class QueryApi:
             # Further pages of one query run, but are not counted (Mixpanel's own client relies on it).
             counts = not (path == "/engage" and params.text("session_id"))
             leave = self._limiter.enter("query", project.id, project.query_limits, counts=counts)
-            exchange.on_free.append(leave)
+            exchange.on_slot_free.append(leave)
         # A data view narrows a query; this project has only "All Project Data".
         params.whole("workspace_id", least=1, most=_MAX_WORKSPACE)
         return QueryRequest(project, params, now)
