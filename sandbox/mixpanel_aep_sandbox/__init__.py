@@ -1,4 +1,4 @@
-"""Local stand-ins for Mixpanel, Adobe IMS and Adobe Experience Platform, strictly after their documentation.
+"""Local stand-ins for Mixpanel, Adobe IMS and Adobe Experience Platform, written from their public documentation.
 
-The package is independent of the code that it is used to test: it imports none of that code.
+The package does not import any of the code that it is used to test.
 """

@@ -14,14 +14,18 @@ from mixpanel_aep_sandbox.core.environment import reason_not_to_start
 _START_FAILED = 2
 _ABOUT = """Local stand-ins for Mixpanel's raw event export, Adobe IMS and Adobe Experience Platform, after their
 documentation, on one port. For tests and demos: no account, no network and no Airflow are needed."""
-_MORE = """When the sandbox is ready, it prints one line of JSON on stdout: {"url": ..., "state": ...}. It exits with
+_EPILOG = """When the sandbox is ready, it prints one line of JSON on stdout: {"url": ..., "state": ...}. It exits with
 code 0 on SIGTERM or SIGINT. <url>/_sandbox/ shows the demo credentials, every route, and how to plan faults;
 docs/sandbox.md describes everything else. Exit code 2: the sandbox did not start; one sentence on stderr gives the
 reason."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, print the address as one JSON line on stdout, and return the exit code."""
+    """Run the sandbox until SIGTERM or SIGINT, and return the exit code of the process.
+
+    Print the sandbox's URL and state folder as one JSON line on stdout when the server accepts connections. Return 0
+    after a normal stop and 2 if the start failed. ``arguments``: command-line arguments; None means ``sys.argv``.
+    """
     args = _parser().parse_args(arguments)
     if (reason := reason_not_to_start()) is not None:
         return _exit_with_error(reason)
@@ -67,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mixpanel-aep-sandbox", description=_ABOUT, epilog=_MORE)
+    parser = argparse.ArgumentParser(prog="mixpanel-aep-sandbox", description=_ABOUT, epilog=_EPILOG)
     parser.add_argument(
         "--port", type=int, default=0, help="port to listen on; 0 (the default) takes any free port"
     )
@@ -103,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _lock(state: Path) -> TextIO:
-    """Lock the state folder for the lifetime of this process. Raises BlockingIOError if another process has it."""
+    """Lock the state folder until the returned file is closed. Raises BlockingIOError if another process locked it."""
     state.mkdir(parents=True, exist_ok=True)
     file = (state / "lock").open("w")
     try:
@@ -115,7 +119,7 @@ def _lock(state: Path) -> TextIO:
 
 
 def _welcome(url: str) -> str:
-    """Return what a person at a terminal needs first: the address and the demo credentials."""
+    """Return the greeting for an interactive terminal: the sandbox's URL and the demo credentials."""
     from mixpanel_aep_sandbox.demo_data import credentials
 
     lines = ["", f"The sandbox is ready: {url}", f"Routes and planned faults: {url}/_sandbox/", ""]

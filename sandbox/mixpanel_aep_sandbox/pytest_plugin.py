@@ -1,8 +1,9 @@
 """pytest fixtures: a local Mixpanel and a local Adobe Experience Platform for tests of code that calls them.
 
-Each test session (and each pytest-xdist worker) has one server on a free port of 127.0.0.1; its state is reset for
-each test. ``mixpanel_aep_sandbox_scope = function`` in pytest's settings starts one server for each test instead. Use
-it for code whose threads outlive their test: their late requests would otherwise reach the next test.
+Each test session (and each pytest-xdist worker) has one server on a free port of 127.0.0.1. The plugin resets the
+server's state before each test. ``mixpanel_aep_sandbox_scope = function`` in pytest's settings starts one server for
+each test instead. Use this setting for code whose threads outlive their test: late requests of these threads would
+otherwise reach the next test.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 if TYPE_CHECKING:
-    # Every run of pytest in this environment loads this file, so the fixtures import the rest when they are used.
+    # Every run of pytest in this environment loads this file, so the fixtures import the sandbox only when they run.
     from mixpanel_aep_sandbox.client import AepSandbox, MixpanelSandbox
     from mixpanel_aep_sandbox.core.server import SandboxServer
 
@@ -21,7 +22,7 @@ _SCOPE = "mixpanel_aep_sandbox_scope"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Register the ini option that sets the scope of the server."""
+    """Register the ini option ``mixpanel_aep_sandbox_scope``, which sets the scope of the server fixture."""
     parser.addini(
         _SCOPE,
         "session (default): one sandbox for all tests; function: one sandbox for each test",
@@ -41,9 +42,9 @@ def _scope(fixture_name: str, config: pytest.Config) -> Literal["session", "func
 
 @pytest.fixture(scope=_scope)
 def mixpanel_aep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    """Yield the server behind ``mixpanel_sandbox`` and ``aep_sandbox``.
+    """Yield the running server that the fixtures ``mixpanel_sandbox`` and ``aep_sandbox`` use.
 
-    Batches are active as soon as they are complete.
+    A batch becomes active as soon as it is completed, without the default delay of one second.
     """
     from mixpanel_aep_sandbox.core.server import SandboxServer
     from mixpanel_aep_sandbox.core.state import SandboxState, Settings
@@ -56,7 +57,7 @@ def mixpanel_aep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sa
 
 @pytest.fixture
 def _mixpanel_aep_url(mixpanel_aep_server: SandboxServer) -> str:
-    """Reset the sandbox once for each test, also for a test that uses both services, and return its address."""
+    """Reset the sandbox once before the test, even if the test uses both services, and return the sandbox's URL."""
     from mixpanel_aep_sandbox.client import Sandbox
 
     Sandbox(mixpanel_aep_server.url).reset()
@@ -65,7 +66,7 @@ def _mixpanel_aep_url(mixpanel_aep_server: SandboxServer) -> str:
 
 @pytest.fixture
 def mixpanel_sandbox(_mixpanel_aep_url: str) -> MixpanelSandbox:
-    """Return a local Mixpanel: raw event export, ready credentials, control of projects, events, time and faults."""
+    """Return the client of a local Mixpanel: its credentials, and control of projects, events, time and faults."""
     from mixpanel_aep_sandbox.client import MixpanelSandbox
 
     return MixpanelSandbox(_mixpanel_aep_url)
@@ -73,7 +74,7 @@ def mixpanel_sandbox(_mixpanel_aep_url: str) -> MixpanelSandbox:
 
 @pytest.fixture
 def aep_sandbox(_mixpanel_aep_url: str) -> AepSandbox:
-    """Return a local Adobe IMS and AEP: ready credentials, control of datasets, batches, time and faults."""
+    """Return the client of a local Adobe IMS and AEP: credentials, and control of data, time and faults."""
     from mixpanel_aep_sandbox.client import AepSandbox
 
     return AepSandbox(_mixpanel_aep_url)

@@ -1,6 +1,6 @@
-"""Python clients of a running sandbox for tests: see ``docs/sandbox.md`` and ``sandbox/mixpanel_aep_sandbox/pytest_plugin.py``.
+"""Python clients of a running sandbox, for tests: see ``docs/sandbox.md``.
 
-The classes need only an address, so they work with a sandbox in any process, with or without pytest.
+The classes need only the sandbox's URL, so they work with a sandbox in any process, with or without pytest.
 """
 
 from mixpanel_aep_sandbox.client.aep import AepSandbox

@@ -1,1 +1,1 @@
-"""Parts that all services share: server, state, clock, store, transcript, guards, and the common control plane."""
+"""Parts that all services share: server, state, clock, store, request log, access checks and common control routes."""

@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application: the three services, the control plane, and the middleware around them."""
+"""The sandbox as one ASGI application: Mixpanel, IMS, AEP, the control plane, and the middleware around them."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from mixpanel_aep_sandbox.mixpanel.routes import Mixpanel
 
 
 def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
-    """Build an ASGI application on ``state``, which stores everything in ``state.store``.
+    """Build the ASGI application of all services and of the control plane; its data is stored in ``state.store``.
 
-    ``host_names``: names that clients may use for the control plane, in addition to the loopback names. Pages under
-    these names count as the sandbox's own.
+    ``host_names``: host names under which clients may call the control plane, in addition to the loopback names. Web
+    pages that were loaded under these names may change data. The application is also stored as ``state.app``.
     """
     register_key_converter()
     transcript = Transcript(state.store.folder)
@@ -58,7 +58,7 @@ def build_app(state: SandboxState, host_names: Iterable[str] = ()) -> ASGIApp:
 
 
 async def _handle_validation_error(request: Request, error: Exception) -> Response:
-    """Return 422 with FastAPI's details for the control plane, and each service's own error otherwise."""
+    """Return 422 for an invalid request: one sentence for the control plane, FastAPI's own details otherwise."""
     if not isinstance(error, RequestValidationError):
         raise error
     if not request.url.path.startswith("/_sandbox"):
@@ -69,7 +69,7 @@ async def _handle_validation_error(request: Request, error: Exception) -> Respon
 
 
 async def _handle_http_error(request: Request, error: Exception) -> Response:
-    """Return the error for an unknown route, a wrong method, or a body that is not JSON, as one sentence."""
+    """Return the status of ``error`` with its detail as one sentence, and 501 instead of 405 (method not allowed)."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 405:
@@ -78,7 +78,7 @@ async def _handle_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _handle_exception(_request: Request, error: Exception) -> Response:
-    """Return 500 with the place of the sandbox's own bug, without a trace and without data of the request."""
+    """Return 500 with the file and line of the sandbox's bug, without a stack trace and without data of the request."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "mixpanel_aep_sandbox" in Path(frame.filename).parts]
     at = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "a library"

@@ -3,10 +3,10 @@
 =======  ======================  =============================================================================
 GET      ``/``                   all routes of the sandbox as a page; ``/openapi.json``: as OpenAPI 3.1
 GET      ``/health``             ``{"status": "ok", "now": ISO time of the sandbox}``
-GET      ``/clock``              ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
+GET      ``/clock``              the sandbox's time: ``{"now": ISO, "epoch_ms": n, "frozen": bool}``
 POST     ``/clock``              ``{"reset": true}``, ``{"set": when}``, ``{"freeze": bool}``, ``{"advance_seconds": n}``;
                                  several changes are applied in this order
-GET      ``/faults``             planned faults, with how often each matched and happened
+GET      ``/faults``             planned faults, each with the numbers of matching requests and of faulty responses
 POST     ``/faults``             plan a fault: see :mod:`mixpanel_aep_sandbox.faults.models` and :mod:`mixpanel_aep_sandbox.faults.actions`
 DELETE   ``/faults``             delete all; ``/faults/{id}``: delete one
 GET      ``/transcript``         ``?service=&path=&since=``: ``{"entries": [...]}``; ``since``: entries with larger ``n``
@@ -33,7 +33,7 @@ from mixpanel_aep_sandbox.openapi.page import render
 
 
 class ClockChange(BaseModel):
-    """Body of ``POST /_sandbox/clock``."""
+    """Body of ``POST /_sandbox/clock``: changes of the sandbox's clock."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,14 +44,14 @@ class ClockChange(BaseModel):
 
 
 class ControlRoutes:
-    """Handlers of the control plane's common routes."""
+    """Handlers of the control routes for the clock, planned faults, the transcript, the route list and the reset."""
 
     def __init__(self, state: SandboxState, transcript: Transcript, faults: FaultPlan) -> None:
         self._state, self._transcript, self._faults = state, transcript, faults
         self._resetting = state.store.folder / "resetting"
 
     def router(self) -> APIRouter:
-        """Return the routes under ``/_sandbox``."""
+        """Return a FastAPI router with these routes under ``/_sandbox``."""
         routes = APIRouter(prefix="/_sandbox")
         for method, path, endpoint in (
             ("GET", "/", self.page),
@@ -61,8 +61,8 @@ class ControlRoutes:
             ("POST", "/clock", self.change_clock),
             ("GET", "/faults", self._faults.all),
             ("POST", "/faults", self.plan_fault),
-            ("DELETE", "/faults", self.forget_faults),
-            ("DELETE", "/faults/{fault_id}", self.forget_fault),
+            ("DELETE", "/faults", self.delete_faults),
+            ("DELETE", "/faults/{fault_id}", self.delete_fault),
             ("GET", "/transcript", self.read_transcript),
             ("POST", "/reset", self.reset),
         ):
@@ -71,16 +71,16 @@ class ControlRoutes:
         return routes
 
     def page(self, request: Request) -> HTMLResponse:
-        """Return the HTML page that lists all routes."""
+        """Return the HTML page that lists all routes of the sandbox."""
         host, port = request.scope["server"]
         return HTMLResponse(render(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"))
 
     def health(self) -> JsonObject:
-        """Return the sandbox's health and its current time."""
+        """Return the status ``ok`` and the sandbox's current time."""
         return {"status": "ok", "now": self._state.clock.now().isoformat()}
 
     def clock(self) -> JsonObject:
-        """Return the sandbox's clock."""
+        """Return the time of the sandbox's clock in ISO format and in epoch milliseconds, and whether it is frozen."""
         clock = self._state.clock
         return {
             "now": clock.now().isoformat(),
@@ -89,7 +89,7 @@ class ControlRoutes:
         }
 
     def change_clock(self, change: ClockChange) -> JSONResponse:
-        """Change the clock and return it, or return 400 for a time out of range."""
+        """Change the sandbox's clock and return its new time, or return 422 for a time outside of 1970 to 2199."""
         clock = self._state.clock
         start = time.time() if change.reset else clock.seconds()
         seconds = (start if change.set_to is None else change.set_to / 1000) + change.advance_seconds
@@ -104,37 +104,37 @@ class ControlRoutes:
         return JSONResponse(self.clock())
 
     def plan_fault(self, fault: Fault) -> JsonObject:
-        """Plan a fault and return it with its id."""
+        """Plan a fault for later requests and return the fault with its new id."""
         return self._faults.add(fault).model_dump(mode="json", exclude_none=True)
 
-    def forget_faults(self) -> JsonObject:
+    def delete_faults(self) -> JsonObject:
         """Delete all planned faults and return their number."""
         return {"forgotten": self._faults.remove()}
 
-    def forget_fault(self, fault_id: str) -> JSONResponse:
-        """Delete one planned fault, or return 404."""
-        gone = self._faults.remove(fault_id)
-        if not gone:
+    def delete_fault(self, fault_id: str) -> JSONResponse:
+        """Delete the planned fault with this id, or return 404 if it does not exist."""
+        deleted = self._faults.remove(fault_id)
+        if not deleted:
             return JSONResponse({"error": f"Fault {fault_id} not found."}, status_code=404)
-        return JSONResponse({"forgotten": gone})
+        return JSONResponse({"forgotten": deleted})
 
     def read_transcript(
         self, service: str = "", path: str = "", since: Annotated[int, Query(ge=0)] = 0
     ) -> JsonObject:
-        """Return the transcript's entries that match the filters."""
+        """Return the logged requests of ``service`` and ``path`` (empty: any) whose number is above ``since``."""
         return {"entries": list(self._transcript.entries(service, path, since))}
 
     def reset(self) -> JsonObject:
-        """Reset the whole sandbox to its initial state."""
+        """Delete all documents and files, reset the clock, and call all reset hooks, which store the demo data."""
         self._resetting.touch()
         self._state.store.clear()
         self._state.clock.reset()
-        for forget in self._state.on_reset:
-            forget()
+        for hook in self._state.on_reset:
+            hook()
         self._resetting.unlink(missing_ok=True)
         return {"status": "reset"}
 
     def finish_reset(self) -> None:
-        """Complete a reset that the end of an earlier process interrupted."""
+        """Repeat a reset that did not finish because an earlier process ended during it."""
         if self._resetting.exists():
             self.reset()

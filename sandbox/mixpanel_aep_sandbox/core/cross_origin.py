@@ -1,8 +1,8 @@
-"""Protection against web pages: a page may send requests to this computer, although it cannot read the responses.
+"""Protection against web pages of other sites, which can send requests to this computer from a user's browser.
 
-Browsers name the page's origin in every request that may change something (``Origin``), and its relation to the address
-(``Sec-Fetch-Site``); other clients send neither header. Old browsers are the one exception: they send forms without an
-origin. The control plane requires no credentials, so it also rejects what forms and plain scripts can send.
+In every request that may change data, a browser sends the page's origin (``Origin``) and its relation to the requested
+address (``Sec-Fetch-Site``). Other clients send neither header. Old browsers send forms without an ``Origin`` header.
+The control plane requires no credentials, so it also rejects requests that such a form could send.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mixpanel_aep_sandbox.core.loopback import CONTROL_PLANE, header_values, is_own_host
 
-_READING = {"GET", "HEAD", "OPTIONS"}
+_READ_METHODS = {"GET", "HEAD", "OPTIONS"}
 _OWN_HEADER = b"x-sandbox-client"
-# Headers that a page may send to another origin without permission (Fetch standard, "CORS-safelisted request-header").
+# Content types that a page may send to another origin without permission (Fetch standard, "CORS-safelisted
+# request-header").
 _FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 
 
 class CrossOriginGuard:
-    """Middleware that returns 403 for changes that a page of another origin sends.
+    """Middleware that returns 403 for a write request from a web page of another origin.
 
-    It also rejects changes of the control plane that a form could send.
+    For the control plane, it also returns 403 for a write request that an HTML form could send.
     """
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:
@@ -31,14 +32,18 @@ class CrossOriginGuard:
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reject the request, or pass it to the application."""
-        if scope["type"] == "http" and scope["method"] not in _READING and (reason := self._refusal(scope)):
+        """Reject the request with 403, or pass it to the application."""
+        if (
+            scope["type"] == "http"
+            and scope["method"] not in _READ_METHODS
+            and (reason := self._refusal(scope))
+        ):
             await JSONResponse({"error": reason}, status_code=403)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
-        """Return why the change is rejected, or None if it is not."""
+        """Return a sentence that explains why the write request is rejected, or None if it is accepted."""
         origins, relations = header_values(scope, b"origin"), header_values(scope, b"sec-fetch-site")
         if origins and not self._is_own(origins, scope):
             return "The sandbox accepts no changes from a web page of another origin."
@@ -55,7 +60,7 @@ class CrossOriginGuard:
         return None
 
     def _is_own(self, origins: list[str], scope: Scope) -> bool:
-        """Return whether the page came from the address that it calls, under one of the sandbox's host names."""
+        """Return whether the request's only ``Origin`` equals its ``Host``, and this host is the sandbox's own."""
         hosts = header_values(scope, b"host")
         return (
             len(origins) == len(hosts) == 1

@@ -1,4 +1,4 @@
-"""Check of the environment: the sandbox reads the same variable as the pipeline that it is used to test."""
+"""Check that the sandbox does not start in production, by the variable that also sets the pipeline's environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ _VARIABLE = "MIXPANEL_AEP_ENV"
 
 
 def reason_not_to_start(environment: Mapping[str, str] | None = None) -> str | None:
-    """Return one sentence if the environment is production or unknown, or None if the sandbox may start."""
+    """Return one sentence if ``MIXPANEL_AEP_ENV`` is production or an unknown value, or None if the sandbox may start.
+
+    ``environment``: the environment variables; None means ``os.environ``.
+    """
     value = (os.environ if environment is None else environment).get(_VARIABLE, "")
     if value == "production":
         return f"The sandbox does not start where {_VARIABLE} is production."

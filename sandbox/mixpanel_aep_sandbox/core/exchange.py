@@ -1,4 +1,4 @@
-"""One request and its response, as the parts of the sandbox exchange them."""
+"""The record of one HTTP request and its response, which the middleware and the services of the sandbox share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import Scope
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-_KEY = "sandbox.exchange"
+_SCOPE_KEY = "sandbox.exchange"
 _SERVICES = (
     ("/_sandbox/", "sandbox"),
     ("/api/2.0/", "mixpanel"),
@@ -26,53 +26,55 @@ _SERVICES = (
 
 
 def service_of(path: str) -> str:
-    """Return the service of a path: ``mixpanel``, ``ims``, ``aep``, ``sandbox`` (the control plane) or ``unknown``."""
+    """Return the service of a URL path: ``mixpanel``, ``ims``, ``aep``, ``sandbox`` (control plane) or ``unknown``."""
     return next((service for prefix, service in _SERVICES if path.startswith(prefix)), "unknown")
 
 
 @dataclass
 class Exchange:
-    """A request, and what is known of its response so far."""
+    """One HTTP request, and the part of its response that was sent so far."""
 
     method: str
     path: str
     query: str
     service: str
     at_ms: int
-    """The sandbox's time when the request arrived."""
+    """The sandbox's time when the request arrived, in epoch milliseconds."""
     status: int | None = None
-    """None if the client got no status line."""
+    """HTTP status, or None while no status line has been sent."""
     bytes_sent: int = 0
     fault: str | None = None
-    whole: bool = True
-    """False once a fault has changed the response, so that the client does not get the complete one."""
+    """Id of the planned fault that matched the request, or None."""
+    complete: bool = True
+    """False if a fault has truncated or changed the response, so that the client does not get all of it."""
     notes: JsonObject = field(default_factory=dict)
-    """Values that a service adds to the transcript."""
+    """Values that a service adds to the transcript's entry of this request."""
     on_end: list[Callable[[bool], None]] = field(default_factory=list)
-    """Called once, with True if the client was given the whole response."""
-    on_free: list[Callable[[], None]] = field(default_factory=list)
-    """Called once, when the request no longer counts as running."""
+    """Functions to call once at the end of the response, with True if the complete response was sent."""
+    on_slot_free: list[Callable[[], None]] = field(default_factory=list)
+    """Functions to call once when the request stops counting as a concurrent request of its project."""
     ended: bool = False
 
-    def end(self, whole: bool, *, hangs: bool = False) -> None:
-        """Report the end of the response to all ``on_end`` listeners, once.
+    def end(self, complete: bool, *, hangs: bool = False) -> None:
+        """Call the ``on_end`` functions, unless they were called before, and the ``on_slot_free`` functions.
 
-        ``hangs``: the client is kept waiting, so the request still counts as running.
+        ``complete``: the complete response was sent. ``hangs``: the connection stays open and the client still waits,
+        so the request still counts as concurrent and the ``on_slot_free`` functions are not called yet.
         """
         if not self.ended:
             self.ended = True
             for callback in self.on_end:
-                callback(whole)
-        while self.on_free and not hangs:
-            self.on_free.pop()()
+                callback(complete)
+        while self.on_slot_free and not hangs:
+            self.on_slot_free.pop()()
 
 
 def attach(scope: Scope, exchange: Exchange) -> None:
-    """Store the exchange in the ASGI scope."""
-    scope[_KEY] = exchange
+    """Store the exchange in the ASGI scope of its request."""
+    scope[_SCOPE_KEY] = exchange
 
 
 def exchange_of(scope: Scope) -> Exchange:
-    """Return the exchange of an ASGI scope (``request.scope``)."""
-    exchange: Exchange = scope[_KEY]
+    """Return the exchange that :func:`attach` stored in the ASGI scope (``request.scope``)."""
+    exchange: Exchange = scope[_SCOPE_KEY]
     return exchange

@@ -1,7 +1,7 @@
-"""The type of parsed JSON.
+"""The type of parsed JSON objects.
 
-``json.loads`` and ``json.dumps`` have no narrower types than ``Any`` for the members of an object. A function that
-accepts any JSON value has a parameter of type ``object`` and checks it with ``isinstance``.
+The type stubs of ``json.loads`` and ``json.dumps`` declare ``Any`` for the values in an object. A function that accepts
+any JSON value declares its parameter as ``object`` and checks the value with ``isinstance``.
 """
 
 from __future__ import annotations
@@ -9,4 +9,4 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 JsonObject: TypeAlias = dict[str, Any]
-"""A JSON object: names and JSON values."""
+"""A JSON object: a dict from names to JSON values."""

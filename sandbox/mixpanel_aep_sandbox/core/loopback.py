@@ -1,8 +1,8 @@
-"""Restriction of the control plane to this computer and to the sandbox's own host names, on any listening address.
+"""Restriction of the control plane to clients on this computer that call it by one of the sandbox's host names.
 
-The client's address is not enough: a page in a browser on this computer comes from loopback as well. It reaches the
-sandbox under the page's own host name once that name resolves to 127.0.0.1 (DNS rebinding). Its ``Host`` header
-reveals it.
+The client's address is not enough: requests of a web page in a browser on this computer also come from a loopback
+address. The host name of such a page can resolve to 127.0.0.1 (DNS rebinding), but the ``Host`` header of the page's
+requests contains this foreign name, so the requests can be rejected.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:@/\s\[\]]+)(?::[0-9]{1,5})?")
 
 
 class LoopbackGuard:
-    """Middleware for ``/_sandbox/*``: 403 for a client on another computer, 421 for an unknown host name."""
+    """Middleware for ``/_sandbox/*``: returns 403 to clients on other computers, and 421 for a foreign ``Host``."""
 
     def __init__(self, app: ASGIApp, host_names: Iterable[str] = ()) -> None:
         self.app = app
         self.host_names = frozenset(name.lower() for name in host_names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reject the request, or pass it to the application."""
+        """Reject the request with 403 or 421, or pass it to the application."""
         if scope["type"] == "http" and scope["path"].startswith(CONTROL_PLANE):
             if not is_loopback(scope.get("client")):
                 refusal = _refusal(403, "The control plane answers only requests from this computer.")
-            elif not self._is_named(scope):
+            elif not self._has_own_host(scope):
                 refusal = _refusal(
                     421,
                     "The control plane answers only requests whose Host is 127.0.0.1, localhost or [::1], or a name "
@@ -43,8 +43,11 @@ class LoopbackGuard:
                 return
         await self.app(scope, receive, send)
 
-    def _is_named(self, scope: Scope) -> bool:
-        """Return whether the Host header names the sandbox or is missing; HTTP/1.0 allows this, and browsers always send one."""
+    def _has_own_host(self, scope: Scope) -> bool:
+        """Return whether the request's ``Host`` header is missing, or is one of the sandbox's host names.
+
+        HTTP/1.0 clients may omit the header; browsers always send it.
+        """
         hosts = header_values(scope, b"host")
         return not hosts or (len(hosts) == 1 and is_own_host(hosts[0], self.host_names))
 
@@ -54,12 +57,12 @@ def _refusal(status: int, sentence: str) -> JSONResponse:
 
 
 def header_values(scope: Scope, header: bytes) -> list[str]:
-    """Return every value of a header, whose name is given in lower case."""
+    """Return all values of a request header, in the order sent; ``header`` is its name in lower case."""
     return [value.decode("latin-1").strip() for name, value in scope["headers"] if name == header]
 
 
 def is_own_host(host: str, host_names: Collection[str]) -> bool:
-    """Return whether a ``Host``, with or without a port, is a loopback name or one of ``host_names``."""
+    """Return whether a ``Host`` header's value, with or without port, is a loopback name or one of ``host_names``."""
     match = _HOST.fullmatch(host)
     if match is None:
         return False
@@ -68,7 +71,7 @@ def is_own_host(host: str, host_names: Collection[str]) -> bool:
 
 
 def is_loopback(client: tuple[str, int] | None) -> bool:
-    """Return whether a client's address is one of this computer's loopback addresses."""
+    """Return whether a client's (address, port) has a loopback address; None and a host name do not."""
     try:
         address = ip_address(client[0] if client else "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""A type of path parameter that the services share: ``{name:key}``."""
+"""The path parameter type ``key`` for routes, written ``{name:key}``, which matches any characters."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class _Key(Convertor[str]):
 
 
 def register_key_converter() -> None:
-    """Register the path parameter; call it before the first route that uses it."""
+    """Register the path parameter type ``key`` in Starlette; call this function before a route uses the type."""
     register_url_convertor("key", _Key())

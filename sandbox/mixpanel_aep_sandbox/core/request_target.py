@@ -1,4 +1,4 @@
-"""Checks that an HTTP server makes first: the form of the request's target, and its host."""
+"""Normalization of the request's target and validation of its host, before any other middleware."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class RequestTargetGuard:
-    """Middleware that accepts absolute-form targets (RFC 9112, 3.2.2), and returns 400 for an invalid host."""
+    """Middleware that converts absolute-form targets to origin form (RFC 9112, 3.2), and returns 400 for a bad host."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request in origin form to the application, or return 400."""
+        """Pass the request in origin form to the application, or return 400 if its host is not valid."""
         if scope["type"] == "http":
             try:
                 scope = _in_origin_form(scope)
@@ -27,7 +27,7 @@ class RequestTargetGuard:
 
 
 def _in_origin_form(scope: Scope) -> Scope:
-    """Return the scope with a path that starts with a slash. Raises ValueError for an invalid host."""
+    """Return the ASGI scope with a path instead of a full URL. Raises ValueError for an invalid host or port."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     urlsplit(f"http://{host}/").port  # noqa: B018 - raises ValueError
     raw = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]

@@ -1,4 +1,4 @@
-"""Server of the sandbox on one port: in its own process, or in a thread for tests."""
+"""HTTP server of the sandbox on one port: for a process of its own, or in a thread for tests."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ _LINGER_SECONDS = 5
 
 
 class WireProtocol(H11Protocol):
-    """HTTP/1.1 protocol that lends the connection to the application.
+    """HTTP/1.1 protocol that gives the application access to the connection, in the ASGI scope.
 
-    Faults must be able to break framing (no last chunk, too few bytes, a reset), which ASGI cannot express.
+    Planned faults break the framing of responses (missing last chunk, too few bytes, connection reset), which ASGI
+    messages cannot express.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         app = self.app
 
-        async def lend(scope: Scope, receive: Receive, send: Send) -> None:
+        async def call_with_transport(scope: Scope, receive: Receive, send: Send) -> None:
             scope["sandbox.transport"] = self.transport
             scope["sandbox.drain"] = self.flow.drain
             await app(scope, receive, send)
 
-        self.app = lend
-        self._refused = False
+        self.app = call_with_transport
+        self._rejected = False
 
     def send_400_response(self, msg: str) -> None:
-        """Reject a request that is not HTTP or has oversized headers, and continue to read for a short time.
+        """Reject a request that is not HTTP or has oversized headers, and close the connection after a short delay.
 
         If the connection were closed with unread data, TCP would reset it and the client would lose the response.
         """
@@ -66,41 +67,41 @@ class WireProtocol(H11Protocol):
             h11.EndOfMessage(),
         ):
             self.transport.write(self.conn.send(event) or b"")
-        self._refused = True
+        self._rejected = True
         self.transport.write_eof()
         self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, unless the request was rejected."""
-        if not self._refused:
+        """Parse received bytes; discard them if the request was rejected."""
+        if not self._rejected:
             super().data_received(data)
 
 
 class QuietServer(uvicorn.Server):
-    """Server that reports when it is ready, and exits with success on SIGTERM or SIGINT."""
+    """uvicorn server that calls a function when it is ready, and ends without an error on SIGTERM or SIGINT."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then call ``on_ready``."""
+        """Start the server, then call ``on_ready``."""
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and SIGINT, in the main thread only."""
+        """Stop the server on SIGTERM and SIGINT during the block, if the server runs in the main thread."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
-        def leave(_signal: int, _frame: FrameType | None) -> None:
+        def request_exit(_signal: int, _frame: FrameType | None) -> None:
             self.force_exit = self.should_exit
             self.should_exit = True
 
-        before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {number: signal.signal(number, request_exit) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             yield
         finally:
@@ -109,9 +110,9 @@ class QuietServer(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a bound socket; ``port`` 0 takes any free one. Raises OSError if the port is in use."""
+    """Return a listening TCP socket; ``port`` 0 selects any free port. Raises OSError if the port is in use."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio disables Nagle's algorithm only if the protocol is named; it costs 40 ms for each response.
+    # asyncio disables Nagle's algorithm, which delays each response by 40 ms, only if the protocol is given.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -124,7 +125,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return the HTTP address of a listening socket."""
+    """Return the HTTP URL of a listening socket, without a trailing slash."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -132,8 +133,8 @@ def url_of(listener: socket.socket) -> str:
 def make_server(
     state: SandboxState, on_ready: Callable[[], None], host_names: Iterable[str] = ()
 ) -> QuietServer:
-    # uvicorn logs a traceback for every cut or cancelled response; here faults cut them on purpose.
-    """Build the server of ``state``; it calls ``on_ready`` once it accepts connections."""
+    """Build the sandbox's HTTP server with this state; the server calls ``on_ready`` once it accepts connections."""
+    # uvicorn logs a traceback for every truncated or cancelled response, but planned faults truncate responses.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         build_app(state, host_names),
@@ -153,16 +154,18 @@ def make_server(
 class SandboxServer:
     """The sandbox in a thread, on a free port of 127.0.0.1, for the duration of a ``with`` block.
 
-    ``folder`` stores its state; without it, the state is deleted at the end.
-    ``url`` and ``state`` are available inside the block.
+    ``folder`` is the folder for all stored data; without ``folder`` and ``state``, a temporary folder is used and
+    deleted at the end of the block. Inside the block, ``url`` is the server's URL and ``state`` its state.
     """
 
     def __init__(
         self, folder: Path | None = None, *, state: SandboxState | None = None, host_names: Iterable[str] = ()
     ) -> None:
         self._host_names = tuple(host_names)
-        self._forget = tempfile.TemporaryDirectory(prefix="sandbox-") if not (folder or state) else None
-        self.state = state or SandboxState(Store(folder or Path(self._forget.name if self._forget else ".")))
+        self._temporary = tempfile.TemporaryDirectory(prefix="sandbox-") if not (folder or state) else None
+        self.state = state or SandboxState(
+            Store(folder or Path(self._temporary.name if self._temporary else "."))
+        )
         self.url = ""
 
     def __enter__(self) -> SandboxServer:
@@ -190,5 +193,5 @@ class SandboxServer:
         self._server.should_exit = True
         self._thread.join(20)
         self.state.store.close()
-        if self._forget:
-            self._forget.cleanup()
+        if self._temporary:
+            self._temporary.cleanup()

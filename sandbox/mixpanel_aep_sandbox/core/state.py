@@ -1,4 +1,4 @@
-"""State that all parts of the sandbox share: its store, its clock and its settings."""
+"""State that all parts of the sandbox share: the store, the clock and the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EARLIEST, _LATEST = 0.0, datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 
 class SandboxClock:
-    """The sandbox's own time: the system's, shifted or frozen; kept over restarts."""
+    """The sandbox's clock: the system's time, optionally shifted or frozen. The setting survives restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,23 +25,23 @@ class SandboxClock:
 
     @property
     def is_frozen(self) -> bool:
-        """Return whether the clock stands still."""
+        """Whether the clock is stopped at a fixed time."""
         return self._frozen is not None
 
     def seconds(self) -> float:
-        """Return epoch seconds."""
+        """Return the sandbox's time in epoch seconds."""
         return self._frozen if self._frozen is not None else time.time() + self._offset
 
     def milliseconds(self) -> int:
-        """Return epoch milliseconds."""
+        """Return the sandbox's time in epoch milliseconds."""
         return int(self.seconds() * 1000)
 
     def now(self) -> datetime:
-        """Return the time in UTC."""
+        """Return the sandbox's time as a datetime in UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
 
     def set(self, epoch_seconds: float, *, frozen: bool = False) -> None:
-        """Set the time. Raises ValueError outside of 1970 to 2199: services add days and years to the time."""
+        """Set the time, and stop the clock there if ``frozen``. Raises ValueError outside of the years 1970 to 2199."""
         if not _EARLIEST <= epoch_seconds < _LATEST:
             raise ValueError("The sandbox's time must be between 1970 and 2199.")
         self._offset = epoch_seconds - time.time()
@@ -49,11 +49,11 @@ class SandboxClock:
         self._save()
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forwards, or backwards. Raises ValueError as ``set`` does."""
+        """Move the clock forwards, or backwards if ``seconds`` is negative. Raises ValueError as ``set`` does."""
         self.set(self.seconds() + seconds, frozen=self.is_frozen)
 
     def reset(self) -> None:
-        """Return to the system's time."""
+        """Set the clock to the system's time, not frozen."""
         self._offset, self._frozen = 0.0, None
         self._save()
 
@@ -63,36 +63,36 @@ class SandboxClock:
 
 @dataclass(frozen=True)
 class Settings:
-    """Behaviour where the documentation is silent or contradicts itself."""
+    """Settings of behaviour that the documentation does not describe, or describes in contradictory ways."""
 
     batch_seconds: float = 1.0
-    """Seconds of the sandbox's clock that a completed batch takes from ``loaded`` to ``active``."""
+    """Seconds of the sandbox's clock until a completed batch changes from ``loaded`` to ``active``."""
     active_status: str = "success"
     """Final status of a successful batch: ``success`` or ``active`` (synonyms)."""
     small_file_bytes: int = 256 * 1024 * 1024
     """Size of the largest file that may be uploaded in one request (EP:ingestion/batch-ingestion/api-overview.md)."""
     token_seconds: int = 86399
-    """Lifetime of a new token (dev-console: ServerToServerAuthentication/implementation.md)."""
+    """Lifetime of a new access token in seconds (dev-console: ServerToServerAuthentication/implementation.md)."""
     tenant_id: str = "acmesandbox"
-    """Tenant id of the organization; its fields are under ``_<tenant id>``."""
+    """Tenant id of the organization; the organization's own XDM fields are under ``_<tenant id>``."""
 
 
 @dataclass
 class SandboxState:
-    """The store, clock and settings, and the hooks by which the services work together."""
+    """The store, the clock, the settings, and the functions by which one service calls another."""
 
     store: Store
     settings: Settings = field(default_factory=Settings)
     on_reset: list[Callable[[], None]] = field(default_factory=list)
-    """Called after the store was emptied, to reset what a service keeps in memory or to seed data."""
+    """Functions to call after a reset has emptied the store; they clear a service's memory or store demo data again."""
     before_read: list[Callable[..., object]] = field(default_factory=list)
-    """Called with the ``AepSandboxScope`` before its batches are read, to start batches that are due."""
+    """Functions to call, with an ``AepSandboxScope``, before its batches are read, to start dataflow runs that are due."""
     query_address: tuple[str, int] | None = None
-    """Host and port of Query Service while it accepts connections."""
+    """Host and port of Query Service while it accepts connections, otherwise None."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)
-    """Returns Query Service's open sessions, and its running and queued queries."""
+    """Function that returns Query Service's numbers of open sessions, running queries and queued queries, by name."""
     app: ASGIApp | None = None
-    """The whole sandbox as an ASGI application, once it is built, so that one service can call another."""
+    """The ASGI application of the sandbox, by which one service sends requests to another; None until it is built."""
 
     def __post_init__(self) -> None:
         self.clock = SandboxClock(self.store)

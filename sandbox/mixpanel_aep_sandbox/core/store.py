@@ -1,4 +1,4 @@
-"""The sandbox's storage: JSON documents in one SQLite file, and uploaded bytes in files in the same folder."""
+"""The sandbox's storage: JSON documents in one SQLite file, and uploaded files in the same folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Document = JsonObject
 
 
 class Store:
-    """Documents by (kind, key), in the order of their creation; thread-safe and kept over restarts."""
+    """JSON documents, each with a kind and a key, in the order of creation. Thread-safe; the data survives restarts."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the block as one transaction, one at a time; roll back if it raises."""
+        """Run the block as one transaction, while other threads wait; roll back if the block raises.
+
+        A transaction inside another transaction of the same thread becomes part of the outer one.
+        """
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -46,7 +49,7 @@ class Store:
             self._db.execute("COMMIT")
 
     def get(self, kind: str, key: str) -> Document | None:
-        """Return a document, or None."""
+        """Return the document with this kind and key, or None if it does not exist."""
         with self._lock:
             row = self._db.execute(
                 "SELECT body FROM documents WHERE kind=? AND key=?", (kind, key)
@@ -54,7 +57,7 @@ class Store:
         return json.loads(row[0]) if row else None
 
     def put(self, kind: str, key: str, body: Document) -> None:
-        """Insert or replace a document; a replaced document keeps its place in the order."""
+        """Insert or replace a document; a replaced document keeps its position in the order of creation."""
         with self._lock:
             self._db.execute(
                 "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?)"
@@ -63,7 +66,7 @@ class Store:
             )
 
     def delete(self, kind: str, key: str) -> None:
-        """Delete a document, if it exists."""
+        """Delete a document; do nothing if it does not exist."""
         with self._lock:
             self._db.execute("DELETE FROM documents WHERE kind=? AND key=?", (kind, key))
 
@@ -88,7 +91,10 @@ class Store:
         return int(row[0])
 
     def file(self, *parts: str) -> Path:
-        """Return the path of a file and create its folder. ``parts`` come from the sandbox, never from a request."""
+        """Return the path of an uploaded file, and create its folder but not the file.
+
+        ``parts`` are the components of the path below the folder of all files. They must not come from a request.
+        """
         path = self.folder.joinpath("files", *parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

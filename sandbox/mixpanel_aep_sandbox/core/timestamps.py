@@ -1,4 +1,4 @@
-"""Parses points in time in the forms that clients of the control plane use."""
+"""Parsing of the points in time that clients send to the control plane."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 _SECONDS_BELOW = 10_000_000_000
+"""A smaller number is in epoch seconds, a larger one in epoch milliseconds."""
 _EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
-"""The years 1 and 9999, the range of Python's datetime."""
+"""Epoch milliseconds of the years 1 and 9999, the range of Python's datetime."""
 
 
 def to_milliseconds(value: object) -> int:
-    """Return epoch milliseconds from an ISO text (UTC without an offset), epoch seconds or milliseconds.
+    """Convert an ISO 8601 text, epoch seconds or epoch milliseconds to epoch milliseconds.
+
+    A text without a UTC offset is in UTC. Numbers below 10,000,000,000 are seconds.
 
     Raises:
         ValueError: The value has another form, or is outside of the years 1 to 9999.
@@ -33,4 +36,4 @@ def to_milliseconds(value: object) -> int:
 
 
 Moment = Annotated[int, BeforeValidator(to_milliseconds)]
-"""Epoch milliseconds; accepts everything that :func:`to_milliseconds` accepts."""
+"""Field type of pydantic models: a point in time in epoch milliseconds, parsed by :func:`to_milliseconds`."""

@@ -16,32 +16,32 @@ from mixpanel_aep_sandbox.core.exchange import Exchange, attach, service_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
-_UNKEPT = ("data",)
-"""Parameters that hold what other requests send as a body."""
+_BODY_PARAMETERS = ("data",)
+"""Query parameters that contain the events or profiles that other requests send as a body."""
 _SECRET_WORDS = ("secret", "token", "password", "assertion", "authorization", "api_key", "sig", "jwt", "code")
 
 
-def safe_query(query: str) -> str:
-    """Return a query string with the values of secret-looking parameters masked."""
+def mask_query(query: str) -> str:
+    """Return a query string in which ``***`` replaces the values of parameters that may be secret or contain a body."""
     pairs = parse_qsl(query, keep_blank_values=True)
     return urlencode([(name, "***" if _is_masked(name.lower()) else value) for name, value in pairs])
 
 
 def _is_masked(name: str) -> bool:
-    return name in _UNKEPT or any(word in name for word in _SECRET_WORDS)
+    return name in _BODY_PARAMETERS or any(word in name for word in _SECRET_WORDS)
 
 
 class Transcript:
-    """One JSON line for each request, in the order in which their responses ended; kept over restarts."""
+    """The log file of requests: one line of JSON each, in the order in which responses ended. It survives restarts."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "transcript.jsonl"
         self._lock = threading.Lock()
-        self._starts = _whole_lines(self._path) if self._path.exists() else []
-        """Offset of each entry, so that a reader can skip the entries that it has seen."""
+        self._starts = _recover_lines(self._path) if self._path.exists() else []
+        """Byte offset of each entry in the file, so that ``entries`` can skip earlier ones."""
 
-    def append(self, exchange: Exchange, *, whole: bool) -> None:
-        """Append the entry of an exchange."""
+    def append(self, exchange: Exchange, *, complete: bool) -> None:
+        """Append an entry for the exchange. ``complete``: the client got the complete response."""
         moment = datetime.fromtimestamp(exchange.at_ms / 1000, UTC)
         with self._lock:
             entry = {
@@ -50,10 +50,10 @@ class Transcript:
                 "service": exchange.service,
                 "method": exchange.method,
                 "path": exchange.path,
-                "query": safe_query(exchange.query),
+                "query": mask_query(exchange.query),
                 "status": exchange.status,
                 "bytes": exchange.bytes_sent,
-                "whole": whole,
+                "whole": complete,
                 "fault": exchange.fault,
                 **exchange.notes,
             }
@@ -63,7 +63,10 @@ class Transcript:
             self._starts.append(start)
 
     def entries(self, service: str = "", path: str = "", since: int = 0) -> Iterator[JsonObject]:
-        """Yield the entries whose number ``n`` is above ``since``. ``path``: a glob, or a text that the path contains."""
+        """Yield the entries whose number ``n`` is above ``since``, oldest first, as parsed JSON.
+
+        ``service``: name of the service. ``path``: a glob, or a substring of the path. Empty texts match every entry.
+        """
         with self._lock:
             lines = self._lines(since)
         for line in lines:
@@ -88,8 +91,8 @@ class Transcript:
             return file.read().split(b"\n")[:-1]
 
 
-def _whole_lines(path: Path) -> list[int]:
-    """Return the offset of each line, after truncating an incomplete last line."""
+def _recover_lines(path: Path) -> list[int]:
+    """Remove an incomplete last line from the file, and return the byte offset of each remaining line."""
     starts, end = [], 0
     with path.open("r+b") as file:
         for line in file:
@@ -101,16 +104,16 @@ def _whole_lines(path: Path) -> list[int]:
 
 
 class TranscriptMiddleware:
-    """Middleware that records every exchange and passes bodies through unchanged.
+    """Middleware that adds every request to the transcript and passes requests and responses through unchanged.
 
-    Requests that read the control plane are not recorded: a client that polls it would fill the transcript.
+    GET requests to the control plane are not recorded: a client that polls the control plane would fill the transcript.
     """
 
     def __init__(self, app: ASGIApp, state: SandboxState, transcript: Transcript) -> None:
         self.app, self.state, self.transcript = app, state, transcript
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Record the request and its response."""
+        """Attach an :class:`Exchange` to the request, and record the exchange when the response ends."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -123,20 +126,20 @@ class TranscriptMiddleware:
         )
         attach(scope, exchange)
         if exchange.service != "sandbox" or exchange.method != "GET":
-            exchange.on_end.append(lambda whole: self.transcript.append(exchange, whole=whole))
+            exchange.on_end.append(lambda complete: self.transcript.append(exchange, complete=complete))
 
-        async def watch(message: Message) -> None:
+        async def send_and_record(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
             elif message["type"] == "http.response.body":
                 exchange.bytes_sent += len(message.get("body", b""))
                 if not message.get("more_body", False):
-                    # Written before the last bytes are sent: a client that has the response finds its entry.
+                    # The entry is written before the last bytes are sent, so a client that has the response finds it.
                     transport = scope.get("sandbox.transport")
-                    exchange.end(exchange.whole and not (transport and transport.is_closing()))
+                    exchange.end(exchange.complete and not (transport and transport.is_closing()))
             await send(message)
 
         try:
-            await self.app(scope, receive, watch)
+            await self.app(scope, receive, send_and_record)
         finally:
             exchange.end(False)

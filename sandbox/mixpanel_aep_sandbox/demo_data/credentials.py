@@ -1,4 +1,4 @@
-"""The demo credentials, as a new user of the sandbox needs them. All are made up."""
+"""The demo credentials, by label, as the welcome text and the page of routes show them. All are fictitious."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events of the demo shop's servers: confirmations, scheduled events, and late imports."""
+"""Events that the demo shop's servers send: order confirmations, events at day boundaries, and late imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _PYTHON = {"$lib_version": "5.1.0", "$mp_api_endpoint": "api.mixpanel.com", "mp_
 
 
 def add_confirmation(day_events: DayEvents, who: Person, at_ms: int, order_id: int, cents: int) -> None:
-    """Add the server's event for a purchase, which has neither a device nor a place."""
+    """Add the server's event for a purchase, without properties of a device or a place.
+
+    ``at_ms``: time of the event in epoch milliseconds; an event on another day is not added. ``cents``: the amount.
+    """
     if at_ms // _DAY_MS != day_events.day:
         return
     properties: JsonObject = {
@@ -26,21 +29,21 @@ def add_confirmation(day_events: DayEvents, who: Person, at_ms: int, order_id: i
         "order_id": order_id,
         **_PYTHON,
     }
-    day_events.put("Order Confirmed", at_ms, 0, properties)
+    day_events.add("Order Confirmed", at_ms, 0, properties)
 
 
 def add_edge_events(day_events: DayEvents) -> None:
-    """Add events in the first and in the last second of each day, to detect errors at day boundaries."""
+    """Add one event in the first and one in the last second of the day, to detect errors at day boundaries."""
     for name, at_ms in (
         ("Day Opened", day_events.day * _DAY_MS),
         ("Day Closed", (day_events.day + 1) * _DAY_MS - 1000),
     ):
         own = {"distinct_id": "shop-server", "$insert_id": day_events.rng.hex(32), "note": "", **_PYTHON}
-        day_events.put(name, at_ms, 0, own)
+        day_events.add(name, at_ms, 0, own)
 
 
 def add_imported_orders(day_events: DayEvents) -> None:
-    """Add orders of an old system that arrive through /import in the next night or weeks later."""
+    """Add orders that an old system sends to ``/import`` in the next night or weeks later."""
     rng = day_events.rng
     for _ in range(rng.between(30, 50)):
         at_ms = day_events.day * _DAY_MS + rng.below(_DAY_MS // 1000) * 1000
@@ -58,4 +61,4 @@ def add_imported_orders(day_events: DayEvents) -> None:
             "note": rng.pick(("", "ok", "påfyll", None)),
             "shipping": {"address": {"city": rng.pick(("Oslo", "Köln")), "zip": f"{rng.below(10000):04d}"}},
         }
-        day_events.put("Order Synced", at_ms, weeks_later if rng.chance(100) else next_night, properties)
+        day_events.add("Order Synced", at_ms, weeks_later if rng.chance(100) else next_night, properties)

@@ -1,4 +1,4 @@
-"""Products, customers and places of the demo shop."""
+"""Values from which the demo shop's events are generated: products, cities, search terms, campaigns and devices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Product(NamedTuple):
-    """A product."""
+    """A product of the demo shop; ``cents`` is its price in euro cents."""
 
     sku: str
     name: str
@@ -15,7 +15,7 @@ class Product(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A city of visitors."""
+    """A city in which visitors live, with its region and two-letter country code."""
 
     city: str
     region: str

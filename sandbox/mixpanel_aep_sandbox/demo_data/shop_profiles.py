@@ -1,4 +1,4 @@
-"""The profiles of the demo shop's customers at a point in time."""
+"""The Mixpanel user profiles of the demo shop's customers at a point in time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,30 @@ from mixpanel_aep_sandbox.demo_data.visitors import PEOPLE, person
 
 _DAY_MS = 86_400_000
 _OPENED_MS = 1_767_225_600_000
-"""2026-01-01: the first customers joined then."""
+"""2026-01-01 in epoch milliseconds: the first customers signed up on this day."""
 _JUNE_MS = 1_780_272_000_000
-_COPIED = ("$browser", "$browser_version", "$os", "$manufacturer", "$model")
+"""2026-06-01 in epoch milliseconds."""
+_DEVICE_PROPERTIES = ("$browser", "$browser_version", "$os", "$manufacturer", "$model")
 _INTERESTS = ("Coffee", "Tea", "Mugs", "Gear")
 
 
 def profiles(now_ms: int) -> Iterator[tuple[str, JsonObject]]:
-    """Yield (distinct_id, properties) of all customers who have joined by ``now_ms``, always in the same order."""
-    for joined_ms, distinct_id, properties in _all():
+    """Yield (distinct_id, properties) of each customer who signed up by ``now_ms``, in the order of their numbers.
+
+    ``now_ms`` is in epoch milliseconds.
+    """
+    for joined_ms, distinct_id, properties in _all_profiles():
         if joined_ms <= now_ms:
             yield distinct_id, properties
 
 
 @cache
-def _all() -> tuple[tuple[int, str, JsonObject], ...]:
-    return tuple(made for number in range(PEOPLE) if (made := _profile(number)))
+def _all_profiles() -> tuple[tuple[int, str, JsonObject], ...]:
+    return tuple(profile for number in range(PEOPLE) if (profile := _profile(number)))
 
 
 def _profile(number: int) -> tuple[int, str, JsonObject] | None:
+    """Return (time of the sign-up in epoch milliseconds, distinct_id, properties), or None for an anonymous visitor."""
     who = person(number)
     if who.joined is None:
         return None
@@ -46,7 +51,7 @@ def _profile(number: int) -> tuple[int, str, JsonObject] | None:
         "$last_seen": _iso(seen_ms),
         "$name": f"Customer {who.user_id}",
         "$region": who.place.region,
-        **{name: who.device[name] for name in _COPIED if name in who.device},
+        **{name: who.device[name] for name in _DEVICE_PROPERTIES if name in who.device},
         "interests": [word for word in _INTERESTS if rng.chance(400)],
         "newsletter": rng.chance(550),
         "plan": rng.pick(("free", "free", "pro")),

@@ -11,7 +11,9 @@ from mixpanel_aep_sandbox.demo_data import shop_catalog as catalog
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
 
 PEOPLE = 4000
+"""Number of visitors of the shop; their numbers are 0 to 3999."""
 LAST_DAY = 31
+"""The last day of the shop's events, in days since 2026-06-01."""
 
 Kind = Literal["web", "ios", "android"]
 _KINDS: tuple[Kind, ...] = ("web", "web", "web", "web", "web", "web", "ios", "ios", "ios", "android")
@@ -19,28 +21,28 @@ _KINDS: tuple[Kind, ...] = ("web", "web", "web", "web", "web", "web", "ios", "io
 
 @dataclass(frozen=True)
 class Person:
-    """A visitor."""
+    """A visitor of the demo shop."""
 
     number: int
     kind: Kind
     device_id: str
     user_id: str
     joined: int | None
-    """The day of June (0 is the 1st) with the sign-up; -1: already a customer; None: never."""
+    """Day of the sign-up, in days since 2026-06-01; -1: earlier than that; None: the visitor never signs up."""
     merged: bool
-    """Whether Mixpanel has rewritten the rows from before the sign-up, which it does not do for all visitors."""
+    """Whether Mixpanel has replaced the device id by the user id in events from before the sign-up."""
     place: catalog.Place
     device: JsonObject
-    """The properties that the SDK of this device sends with every event."""
+    """Properties that the Mixpanel SDK on the visitor's device sends with every event."""
 
 
 @cache
 def person(number: int) -> Person:
-    """Return a visitor by number."""
+    """Return the visitor with this number (0 to ``PEOPLE`` - 1); the same number always gives the same visitor."""
     rng = SeededRandom(f"shop person {number}")
     kind = rng.pick(_KINDS)
-    fate = rng.below(100)
-    joined = -1 if fate < 35 else rng.between(0, LAST_DAY) if fate < 55 else None
+    percent = rng.below(100)
+    joined = -1 if percent < 35 else rng.between(0, LAST_DAY) if percent < 55 else None
     return Person(
         number=number,
         kind=kind,
@@ -55,7 +57,7 @@ def person(number: int) -> Person:
 
 @cache
 def visitors_joining_on(day: int) -> tuple[int, ...]:
-    """Return the visitors who sign up on a day."""
+    """Return the numbers of the visitors who sign up on this day, in days since 2026-06-01."""
     return tuple(number for number in range(PEOPLE) if person(number).joined == day)
 
 
@@ -68,7 +70,7 @@ def _device_id(kind: Kind, rng: SeededRandom) -> str:
 
 def _web(rng: SeededRandom) -> JsonObject:
     browser, version = rng.pick(catalog.BROWSERS)
-    # Older versions of the library send the version as text.
+    # Older versions of Mixpanel's library send the browser's version as a text.
     old = rng.chance(80)
     library = "2.45.0" if old else "2.65.0"
     return {

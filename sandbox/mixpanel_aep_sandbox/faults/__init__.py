@@ -1,1 +1,1 @@
-"""Planned faults: which requests they match, and what happens to those requests."""
+"""Planned faults: tests plan that matching requests get errors, or truncated, altered, slow or missing responses."""

@@ -1,4 +1,4 @@
-"""Actions of faults. Each action is a JSON object; ``do`` names its kind."""
+"""The actions of planned faults: what happens to a request. An action is a JSON object, whose ``do`` is its kind."""
 
 from __future__ import annotations
 
@@ -11,34 +11,38 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mixpanel_aep_sandbox.faults.body_filters import (
-    AllBut,
-    Before,
+    AllButLastBytes,
     Filter,
     FirstBytes,
+    FirstHalf,
     FirstLines,
-    Half,
-    Once,
+    Prefix,
+    ReplaceFirst,
     SentinelLine,
-    WithoutEnd,
+    WithoutFinalNewline,
 )
 
 Framing = Literal["chunked", "content-length", "close"]
-"""How the end of the body is marked: by a last chunk, by Content-Length, or by the end of the connection."""
+"""How the client recognizes the end of the body: last chunk, Content-Length, or closing of the connection."""
 Encoding = Literal["as-asked", "gzip", "identity"]
-"""``as-asked``: the encoding that the service would have sent."""
+"""Content encoding of the body; ``as-asked`` is the encoding in which the service would have sent the body."""
 
 
-def _unframed(name: str) -> str:
+def _reject_framing_header(name: str) -> str:
     if name.lower() in ("content-length", "transfer-encoding"):
-        raise ValueError("only the action cut can break the framing; an answer keeps it")
+        raise ValueError(
+            f"an answer cannot set the header {name.lower()}; use the action cut to break the framing"
+        )
     return name
 
 
-HeaderName = Annotated[str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), AfterValidator(_unframed)]
+HeaderName = Annotated[
+    str, Field(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"), AfterValidator(_reject_framing_header)
+]
 HeaderValue = Annotated[
     str, Field(pattern=r"^([!-~\u0080-\u00ff]([\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?)?$")
 ]
-"""RFC 9110, 5.5: any other character would break the response in an unplanned way."""
+"""A header's value without control characters (RFC 9110, 5.5), which would make the response invalid HTTP."""
 
 
 class _Action(BaseModel):
@@ -48,14 +52,14 @@ class _Action(BaseModel):
     """Delay before the first byte, in real seconds."""
 
 
-class Pass(_Action):
-    """Delay the request, then pass it on unchanged."""
+class Delay(_Action):
+    """Delay the request by ``delay_seconds``, then let the service process it without changes."""
 
     do: Literal["delay"] = "delay"
 
 
 class Answer(_Action):
-    """Replace the service's response: a status, an HTML page, an error with 200, or an empty body."""
+    """Send another response instead of the service's, such as an error status, an HTML page or an empty body."""
 
     do: Literal["answer"] = "answer"
     status: int = Field(default=503, ge=200, le=599)
@@ -63,14 +67,20 @@ class Answer(_Action):
     body: str = ""
     body_json: object = None
     retry_after: int | HeaderValue | None = None
-    """Seconds; ``date+30`` for an HTTP date 30 seconds from now; any other text is sent as it is."""
+    """Value of the Retry-After header: a number of seconds, or a text.
+
+    ``date+30`` is sent as the HTTP date 30 seconds from now; any other text is sent unchanged.
+    """
     echo_authorization: bool = False
-    """Repeat the request's Authorization header in the body, as careless proxies do."""
+    """Repeat the request's Authorization header in the body, as some proxies do."""
     after: bool = False
-    """Let the service process the request first: it takes effect, but the client gets another response."""
+    """Let the service process the request first, so that the request takes effect; discard the service's response."""
 
     def parts(self, authorization: str) -> tuple[list[tuple[str, str]], bytes]:
-        """Return headers and body."""
+        """Return the headers, with names in lower case and without Content-Length, and the body.
+
+        ``authorization`` is the value of the request's Authorization header.
+        """
         if self.status in (204, 304):
             return [(name.lower(), value) for name, value in self.headers.items()], b""
         is_json = self.body_json is not None
@@ -86,7 +96,7 @@ class Answer(_Action):
 
 
 class Redirect(_Action):
-    """Redirect to another address; a client that forwards its credentials leaks them."""
+    """Redirect the client to another host, to test that the client does not send its credentials there."""
 
     do: Literal["redirect"] = "redirect"
     status: Literal[301, 302, 303, 307, 308] = 302
@@ -99,55 +109,55 @@ class Drop(_Action):
     do: Literal["drop"] = "drop"
     end: Literal["reset", "close"] = "reset"
     after: bool = False
-    """Let the service process the request first: only the response is lost."""
+    """Let the service process the request first, so that only the response is lost."""
 
 
-class _OfBody(_Action):
-    """Base of actions that keep the service's status and headers and change the body."""
+class _BodyAction(_Action):
+    """Base class of the actions that send the service's status and headers, and only a part of the body."""
 
     encoding: Encoding = "as-asked"
     framing: Framing = "chunked"
     after_bytes: int | None = Field(default=None, ge=0)
-    """Bytes of the body as sent, after compression. Default: half of it, and at most about a megabyte."""
+    """Number of bytes of the body to send, after compression. Default: half of the body, and at most one megabyte."""
     before_end_bytes: int | None = Field(default=None, ge=0)
-    """Counted from the end instead; 8 removes the trailer of a gzip stream."""
+    """Number of bytes to omit at the end of the body instead; 8 removes the trailer of a gzip stream."""
     after_lines: int | None = Field(default=None, ge=0)
-    """Complete lines of the body before compression; for an uncompressed body only."""
+    """Number of complete lines to send instead; the body is then not compressed."""
 
     def filter(self) -> Filter:
-        """Return the filter that passes the part of the body that is sent."""
+        """Return a new filter that passes only the part of the body to send."""
         if self.after_lines is not None:
             return FirstLines(self.after_lines)
         if self.before_end_bytes is not None:
-            return AllBut(self.before_end_bytes)
-        return Half() if self.after_bytes is None else FirstBytes(self.after_bytes)
+            return AllButLastBytes(self.before_end_bytes)
+        return FirstHalf() if self.after_bytes is None else FirstBytes(self.after_bytes)
 
 
-class Cut(_OfBody):
-    """End the body early.
+class Cut(_BodyAction):
+    """Truncate the body, then close the connection.
 
-    ``honest``: the framing is complete, so only the content shows that something is missing. Otherwise the last
-    chunk is missing, or there are fewer bytes than Content-Length promised. A body that ends with the connection
-    cannot be distinguished from a complete one.
+    Without ``honest``, the last chunk is missing, or there are fewer bytes than Content-Length states. A body whose end
+    is the end of the connection cannot be distinguished from a complete one.
     """
 
     do: Literal["cut"] = "cut"
     end: Literal["close", "reset", "half-close"] = "close"
-    """``half-close``: the server sends nothing more, and keeps the connection open for what the client sends."""
+    """How the connection ends; after ``half-close``, the server sends nothing more but still accepts data."""
     honest: bool = False
+    """Complete the framing of the truncated body, so that only the content shows that something is missing."""
     inside_chunk: bool = False
-    """The last chunk is announced as longer than it is: "237 bytes read, 275 more expected"."""
+    """Declare the last chunk as longer than it is; a client reports "237 bytes read, 275 more expected"."""
 
 
-class Hang(_OfBody):
-    """Stop the body, and keep the connection open and silent."""
+class Hang(_BodyAction):
+    """Send a part of the body, then keep the connection open for ``seconds`` without sending more."""
 
     do: Literal["hang"] = "hang"
     seconds: float = Field(default=600, gt=0, le=86_400)
 
 
 class Drip(_Action):
-    """Send the whole body, a few bytes at a time."""
+    """Send the complete body slowly: ``bytes_at_a_time`` bytes in every interval of ``every_seconds``."""
 
     do: Literal["drip"] = "drip"
     bytes_at_a_time: int = Field(default=1, ge=1)
@@ -155,17 +165,18 @@ class Drip(_Action):
 
 
 class Sentinel(_Action):
-    """Send rows, then Mixpanel's own message that the export ended early: a 200 that is not complete.
+    """Send some rows of an export with status 200, then Mixpanel's message that the export ended early.
 
-    Seen as ``terminated early``, ``export terminated early``, ``[terminated early]``, ``["terminated early"]``.
+    Known forms of the message are ``terminated early``, ``export terminated early``, ``[terminated early]`` and
+    ``["terminated early"]``.
     """
 
     do: Literal["sentinel"] = "sentinel"
     text: str = "terminated early"
     after_lines: int | None = Field(default=None, ge=0)
-    """Number of rows before the message; default: all."""
+    """Number of rows before the message; None means all rows."""
     mid_line: bool = False
-    """Cut the row before the message in the middle."""
+    """Truncate the row before the message in its middle."""
     newline: bool = True
     """End the message with a line feed."""
     rest: bool = False
@@ -173,13 +184,13 @@ class Sentinel(_Action):
     encoding: Encoding = "as-asked"
 
     def filter(self) -> Filter:
-        """Return the filter that inserts the message."""
+        """Return a new filter that inserts the message into the body."""
         text = self.text.encode() + (b"\n" if self.newline else b"")
         return SentinelLine(text, self.after_lines, mid_line=self.mid_line, rest=self.rest)
 
 
 class Alter(_Action):
-    """Send the complete response in an unusual form. All forms except ``invalid_utf8`` keep every row."""
+    """Send the complete response in an unusual form. All forms except ``invalid_utf8`` preserve every row."""
 
     do: Literal["alter"] = "alter"
     how: Literal[
@@ -192,36 +203,37 @@ class Alter(_Action):
         "close_delimited",
         "content_length",
     ]
-    """The last two: the same body, whose end is marked by the end of the connection, or by its length."""
+    """The form of the body. The last two forms do not change the body, only how the client recognizes its end."""
     encoding: Encoding = "as-asked"
 
     def filter(self) -> Filter:
-        """Return the filter that changes the body."""
+        """Return a new filter that changes the bytes of the body; it changes none if only the framing is unusual."""
         match self.how:
             case "bom":
-                return Before(b"\xef\xbb\xbf")
+                return Prefix(b"\xef\xbb\xbf")
             case "crlf":
-                return Before(b"", lambda data: data.replace(b"\n", b"\r\n"))
+                return Prefix(b"", lambda data: data.replace(b"\n", b"\r\n"))
             case "blank_lines":
-                return Before(b"\n", lambda data: data.replace(b"\n", b"\n\n"))
+                return Prefix(b"\n", lambda data: data.replace(b"\n", b"\n\n"))
             case "no_final_newline":
-                return WithoutEnd()
+                return WithoutFinalNewline()
             case "invalid_utf8":
-                return Once(b'"event":"', b'"event":"\xff\xfe')
+                return ReplaceFirst(b'"event":"', b'"event":"\xff\xfe')
             case _:
                 return Filter()
 
-    def keeps_rows(self) -> bool:
-        """Return whether the client still gets every row."""
+    def preserves_rows(self) -> bool:
+        """Return whether the client can still parse every row of the response."""
         return self.how != "invalid_utf8"
 
 
 Action = Annotated[
-    Pass | Answer | Redirect | Drop | Cut | Hang | Drip | Sentinel | Alter, Field(discriminator="do")
+    Delay | Answer | Redirect | Drop | Cut | Hang | Drip | Sentinel | Alter, Field(discriminator="do")
 ]
 
 
 def _retry_after(value: int | str) -> str:
+    """Return the Retry-After header's value; ``date+<n>`` becomes the HTTP date in n seconds of real time."""
     text = str(value)
     if re.fullmatch(r"date\+[0-9]{1,9}", text):
         return formatdate(time.time() + int(text.removeprefix("date+")), usegmt=True)

@@ -1,37 +1,37 @@
-"""Filters that change a body while it passes, piece by piece; no filter holds a whole body."""
+"""Filters that truncate or change a response body while its pieces are sent, without buffering a large body."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
 
-_HALF_AT_MOST = 1024 * 1024
+_HALF_MAX_BYTES = 1024 * 1024
 
 
 class Filter:
-    """A filter of bytes that keeps their order. This base class changes nothing."""
+    """A filter of a stream of bytes. This base class passes all bytes unchanged."""
 
     done = False
-    """True if nothing more will come out, whatever goes in."""
+    """True if the filter will output no more bytes, so that no more input is needed."""
 
     def feed(self, data: bytes) -> bytes:
-        """Return the bytes that may pass."""
+        """Process the next piece of the body, and return the bytes to send now."""
         return data
 
     def end(self) -> bytes:
-        """Return the bytes that were held back; called once, at the end."""
+        """Return the bytes to send after the last piece; the caller calls this method once."""
         return b""
 
 
 class FirstBytes(Filter):
-    """The first ``count`` bytes."""
+    """Filter that passes only the first ``count`` bytes."""
 
     def __init__(self, count: int) -> None:
         self._left = count
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return the part of the piece that belongs to the first bytes."""
+        """Return the bytes of the piece that are among the first ``count`` bytes of the body."""
         out = data[: self._left]
         self._left -= len(out)
         self.done = self._left == 0
@@ -39,14 +39,14 @@ class FirstBytes(Filter):
 
 
 class FirstLines(Filter):
-    """The first ``count`` lines."""
+    """Filter that passes only the first ``count`` lines."""
 
     def __init__(self, count: int) -> None:
         self._left = count
         self.done = count == 0
 
     def feed(self, data: bytes) -> bytes:
-        """Return the part of the piece that belongs to the first lines."""
+        """Return the bytes of the piece that are in the first ``count`` lines of the body."""
         if self.done:
             return b""
         parts = data.split(b"\n", self._left)
@@ -55,28 +55,28 @@ class FirstLines(Filter):
         return data[: len(data) - len(parts[-1])] if self.done else data
 
 
-class AllBut(Filter):
-    """Everything but the last bytes."""
+class AllButLastBytes(Filter):
+    """Filter that passes everything except the last ``count`` bytes."""
 
     def __init__(self, count: int) -> None:
         self._count, self._held = count, b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return all bytes that cannot be among the last ones."""
+        """Return the buffered bytes that cannot be among the last ``count`` bytes, and buffer the others."""
         held = self._held + data
         out = held[: max(0, len(held) - self._count)]
         self._held = held[len(out) :]
         return out
 
 
-class Half(Filter):
-    """Half of the body; at most a megabyte of a large one, so that the filter need not wait for the end."""
+class FirstHalf(Filter):
+    """Filter that passes the first half of the body, but at most ``most`` bytes, so that its buffer stays small."""
 
-    def __init__(self, most: int = _HALF_AT_MOST) -> None:
+    def __init__(self, most: int = _HALF_MAX_BYTES) -> None:
         self._most, self._held = most, bytearray()
 
     def feed(self, data: bytes) -> bytes:
-        """Hold bytes back until the body is known to be large."""
+        """Buffer the piece; once the body is longer than ``2 * most`` bytes, return the first ``most`` bytes."""
         if self.done:
             return b""
         self._held += data
@@ -84,22 +84,25 @@ class Half(Filter):
         return bytes(self._held[: self._most]) if self.done else b""
 
     def end(self) -> bytes:
-        """Return half of a small body."""
+        """Return the first half of a body of at most ``2 * most`` bytes."""
         return b"" if self.done else bytes(self._held[: len(self._held) // 2])
 
 
 class SentinelLine(Filter):
-    """Lines, then a text: after a number of lines, or after all; the line before it is whole or cut in half."""
+    """Filter that inserts ``text`` after the first ``after_lines`` lines, or at the end if ``after_lines`` is None.
+
+    ``mid_line``: send only the first half of the line before the text. ``rest``: send the lines after the text as well.
+    """
 
     def __init__(self, text: bytes, after_lines: int | None, *, mid_line: bool, rest: bool) -> None:
         self._text, self._left = text, after_lines
         self._mid_line, self._rest = mid_line, rest
         self._sent = self._open = False
         self._held = b""
-        """With ``mid_line``: the last line that has begun."""
+        """The last line so far, which may be incomplete; used only with ``mid_line``."""
 
     def feed(self, data: bytes) -> bytes:
-        """Return lines, and the text when it is due."""
+        """Return the lines of the piece to send, with the text if it follows one of them."""
         if self._sent or not data:
             return data if self._rest or not data else b""
         if self._left is None:
@@ -112,7 +115,7 @@ class SentinelLine(Filter):
         return self._release(before) + self._sentinel() + (parts[-1] if self._rest else b"")
 
     def end(self) -> bytes:
-        """Return the text, if it is not sent yet."""
+        """Return the text if it was not sent before."""
         return b"" if self._sent else self._sentinel()
 
     def _release(self, data: bytes) -> bytes:
@@ -134,14 +137,14 @@ class SentinelLine(Filter):
         return (b"\n" if self._open else b"") + self._text
 
 
-class Before(Filter):
-    """A text, then the body, which ``change`` may modify piece by piece."""
+class Prefix(Filter):
+    """Filter that sends ``text`` before the body, and applies ``change`` to each piece of the body."""
 
     def __init__(self, text: bytes, change: Callable[[bytes], bytes] = lambda data: data) -> None:
         self._text, self._change = text, change
 
     def feed(self, data: bytes) -> bytes:
-        """Return the text before the first piece, then each changed piece."""
+        """Return the changed piece, with the text before the first piece."""
         text, self._text = (self._text, b"") if data else (b"", self._text)
         return text + self._change(data)
 
@@ -150,46 +153,49 @@ class Before(Filter):
         return self._text
 
 
-class Once(Filter):
-    """Replaces the first occurrence of some bytes within a piece."""
+class ReplaceFirst(Filter):
+    """Filter that replaces the first occurrence of ``old`` within one piece by ``new``."""
 
     def __init__(self, old: bytes, new: bytes) -> None:
         self._old, self._new, self._found = old, new, False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the piece, with the first occurrence replaced."""
+        """Return the piece, with ``old`` replaced if this is its first occurrence in the body."""
         if self._found or self._old not in data:
             return data
         self._found = True
         return data.replace(self._old, self._new, 1)
 
 
-class WithoutEnd(Filter):
-    """The body without the line feed at its end."""
+class WithoutFinalNewline(Filter):
+    """Filter that removes the line feed at the end of the body."""
 
     def __init__(self) -> None:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return all bytes except the last one."""
+        """Return the buffered byte and the piece, except its last byte, which is buffered."""
         if not data:
             return b""
         out, self._held = self._held + data[:-1], data[-1:]
         return out
 
     def end(self) -> bytes:
-        """Return the last byte, unless it is a line feed."""
+        """Return the last byte of the body, unless it is a line feed."""
         return self._held.replace(b"\n", b"")
 
 
 class Gzip(Filter):
-    """One gzip stream; or each piece as several gzip members, which together are also a valid gzip file."""
+    """Filter that compresses the body as one gzip stream.
+
+    With ``members`` above 1, each piece becomes so many complete gzip members, which together are a valid gzip file.
+    """
 
     def __init__(self, members: int = 1) -> None:
         self._members, self._packer, self._fed = members, _packer(), False
 
     def feed(self, data: bytes) -> bytes:
-        """Return the compressed piece."""
+        """Compress the piece, and return the compressed bytes that are available."""
         if self._members == 1:
             return self._packer.compress(data)
         size = -(-len(data) // self._members)
@@ -198,7 +204,7 @@ class Gzip(Filter):
         return b"".join(_member(piece) for piece in pieces)
 
     def end(self) -> bytes:
-        """Return the end of the stream."""
+        """Return the end of the gzip stream; empty if complete gzip members were sent."""
         return b"" if self._fed else self._packer.flush()
 
 

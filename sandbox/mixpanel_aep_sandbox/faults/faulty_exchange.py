@@ -1,4 +1,4 @@
-"""Execution of planned faults: responses that are replaced, changed, slowed down or broken off. Bodies are streamed."""
+"""Execution of planned faults: replaces, changes, slows down or truncates responses. Bodies are streamed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mixpanel_aep_sandbox.faults.actions import (
     Sentinel,
 )
 from mixpanel_aep_sandbox.faults.body_filters import Filter, Gzip
-from mixpanel_aep_sandbox.faults.raw_http import RawConnection, client_disconnected
+from mixpanel_aep_sandbox.faults.raw_http import RawConnection, wait_for_disconnect
 from mixpanel_aep_sandbox.faults.upstream_response import UpstreamResponse, apply_filter, peek
 
 _MEMBERS = 3
@@ -33,7 +33,10 @@ _IN_MEMORY_BYTES = 1024 * 1024
 
 @dataclass
 class FaultyExchange:
-    """A request whose response an action changes, breaks off or replaces."""
+    """A request to which a fault applies, with one method for each kind of action.
+
+    ``app`` is the application that processes the request; the other fields are the arguments of an ASGI call.
+    """
 
     app: ASGIApp
     scope: Scope
@@ -41,8 +44,8 @@ class FaultyExchange:
     send: Send
 
     async def answer(self, action: Answer) -> None:
-        """Respond as the action says, and let the service process the request first if ``after`` is set."""
-        exchange_of(self.scope).whole = False
+        """Send the action's response; if ``action.after``, let the service process the request first."""
+        exchange_of(self.scope).complete = False
         if action.after:
             await self._discard_response()
         authorization = next((v for k, v in self.scope["headers"] if k == b"authorization"), b"")
@@ -52,26 +55,26 @@ class FaultyExchange:
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def drop(self, action: Drop) -> None:
-        """End the connection without a response."""
+        """Close or reset the connection without a response; if ``action.after``, after the service's processing."""
         exchange = exchange_of(self.scope)
-        exchange.whole = False
+        exchange.complete = False
         if action.after:
             await self._discard_response()
         exchange.end(False)
         await _END[action.end](RawConnection(self.scope), self.receive)
 
-    async def break_off(self, action: Cut | Hang) -> None:
-        """Send a part of the response, then end the connection or keep it open without sending more."""
-        exchange_of(self.scope).whole = False
+    async def truncate(self, action: Cut | Hang) -> None:
+        """Send a part of the response, then close the connection (Cut) or keep it open without sending more (Hang)."""
+        exchange_of(self.scope).complete = False
         connection = RawConnection(self.scope)
         async with self._upstream_response() as upstream_response:
             encoding = "identity" if action.after_lines is not None else action.encoding
-            gzip, sent = await _encoded(upstream_response, encoding)
+            gzip, sent = await _encode_body(upstream_response, encoding)
             if action.framing == "content-length":
-                await self._break_off_a_length(action, connection, upstream_response, sent, gzip=gzip)
+                await self._truncate_with_length(action, connection, upstream_response, sent, gzip=gzip)
             else:
                 honest = isinstance(action, Cut) and action.honest
-                connection.head(
+                connection.write_head(
                     upstream_response.status,
                     upstream_response.headers,
                     action.framing,
@@ -80,13 +83,13 @@ class FaultyExchange:
                 )
                 await self._write(connection, upstream_response, apply_filter(sent, action.filter()), action)
                 if honest:
-                    connection.finish()
+                    connection.write_last_chunk()
         exchange_of(self.scope).end(False, hangs=isinstance(action, Hang))
         if isinstance(action, Hang):
-            await client_disconnected(self.receive, action.seconds)
+            await wait_for_disconnect(self.receive, action.seconds)
         await _END[action.end if isinstance(action, Cut) else "close"](connection, self.receive)
 
-    async def _break_off_a_length(
+    async def _truncate_with_length(
         self,
         action: Cut | Hang,
         connection: RawConnection,
@@ -95,16 +98,16 @@ class FaultyExchange:
         *,
         gzip: bool,
     ) -> None:
-        """Break off a body with Content-Length.
+        """Send a truncated body with a Content-Length header.
 
-        The length must be known before the first byte, so a file buffers the body.
+        The length must be known before the first byte is sent, so the complete body is buffered in a file.
         """
         with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
-            whole = await _keep(sent, file)
-            part = sum([len(piece) async for piece in apply_filter(_read(file), action.filter())])
+            full_length = await _write_to_file(sent, file)
+            part_length = sum([len(piece) async for piece in apply_filter(_read(file), action.filter())])
             honest = isinstance(action, Cut) and action.honest
-            length = part if honest else max(whole, part + 1)
-            connection.head(
+            length = part_length if honest else max(full_length, part_length + 1)
+            connection.write_head(
                 upstream_response.status,
                 upstream_response.headers,
                 "content-length",
@@ -117,9 +120,9 @@ class FaultyExchange:
             )
 
     async def drip(self, action: Drip) -> None:
-        """Send the response slowly."""
+        """Send the service's complete response slowly, until the client disconnects."""
         async with self._upstream_response() as upstream_response:
-            gzip, sent = await _encoded(upstream_response, "as-asked")
+            gzip, sent = await _encode_body(upstream_response, "as-asked")
             await self.send(_start(upstream_response.status, upstream_response.headers, gzip=gzip))
             async for data in sent:
                 for at in range(0, len(data), action.bytes_at_a_time):
@@ -130,23 +133,23 @@ class FaultyExchange:
             await self._send(b"", more=False)
 
     async def alter(self, action: Sentinel | Alter) -> None:
-        """Send a changed response: other bytes, another encoding or another framing."""
+        """Send the service's response with changed bytes, another content encoding or another framing."""
         exchange = exchange_of(self.scope)
-        exchange.whole = isinstance(action, Alter) and action.keeps_rows()
+        exchange.complete = isinstance(action, Alter) and action.preserves_rows()
         how = action.how if isinstance(action, Alter) else ""
         encoding = "gzip" if how == "gzip_members" else action.encoding
         async with self._upstream_response() as upstream_response:
             members = _MEMBERS if how == "gzip_members" else 1
-            gzip, sent = await _encoded(upstream_response, encoding, action.filter(), members=members)
+            gzip, sent = await _encode_body(upstream_response, encoding, action.filter(), members=members)
             if how == "close_delimited":
                 connection = RawConnection(self.scope)
-                connection.head(upstream_response.status, upstream_response.headers, "close", gzip=gzip)
+                connection.write_head(upstream_response.status, upstream_response.headers, "close", gzip=gzip)
                 await self._write(connection, upstream_response, sent)
-                exchange.end(exchange.whole)
+                exchange.end(exchange.complete)
                 await connection.close(self.receive)
             elif how == "content_length":
                 with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as file:
-                    length = ("content-length", str(await _keep(sent, file)))
+                    length = ("content-length", str(await _write_to_file(sent, file)))
                     await self._pass_on(upstream_response, _read(file), [length], gzip=gzip)
             else:
                 await self._pass_on(upstream_response, sent, [], gzip=gzip)
@@ -155,7 +158,7 @@ class FaultyExchange:
         return UpstreamResponse(self.app, self.scope, self.receive)
 
     async def _discard_response(self) -> None:
-        """Let the service process the request, and discard its response."""
+        """Let the service process the request, and discard the service's response."""
         async with self._upstream_response() as upstream_response:
             async for _ in upstream_response.pieces():
                 pass
@@ -183,18 +186,18 @@ class FaultyExchange:
         sent: AsyncIterator[bytes],
         action: Cut | Hang | None = None,
     ) -> None:
-        """Write to the connection without the server, which would end every response properly."""
+        """Write the body directly to the connection, because the server would complete the framing of the response."""
         exchange = exchange_of(self.scope)
         exchange.status = upstream_response.status
         last = b""
         async for piece in sent:
-            await connection.body(last)
+            await connection.write_body(last)
             last = piece
             exchange.bytes_sent += len(piece)
             if self._client_disconnected():
                 return
         inside = isinstance(action, Cut) and action.inside_chunk
-        await (connection.half_a_chunk(last) if inside else connection.body(last))
+        await (connection.write_incomplete_chunk(last) if inside else connection.write_body(last))
 
     def _client_disconnected(self) -> bool:
         transport = self.scope.get("sandbox.transport")
@@ -204,10 +207,13 @@ class FaultyExchange:
 _END = {"close": RawConnection.close, "reset": RawConnection.reset, "half-close": RawConnection.half_close}
 
 
-async def _encoded(
+async def _encode_body(
     upstream_response: UpstreamResponse, encoding: Encoding, change: Filter | None = None, *, members: int = 1
 ) -> tuple[bool, AsyncIterator[bytes]]:
-    """Return whether the body is gzipped, and its changed bytes as they are sent."""
+    """Apply the filter ``change`` and the encoding to the service's body.
+
+    Return whether the body is compressed with gzip, and an iterator over the bytes to send.
+    """
     pieces = apply_filter(upstream_response.pieces(), change or Filter())
     gzip = encoding == "gzip"
     if encoding == "as-asked" and upstream_response.accepts_gzip:
@@ -216,7 +222,8 @@ async def _encoded(
     return gzip, apply_filter(pieces, Gzip(members)) if gzip else pieces
 
 
-async def _keep(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:
+async def _write_to_file(pieces: AsyncIterator[bytes], file: IO[bytes]) -> int:
+    """Write all pieces to the file, and return their total size in bytes."""
     async for piece in pieces:
         file.write(piece)
     return file.tell()
@@ -229,6 +236,7 @@ async def _read(file: IO[bytes]) -> AsyncIterator[bytes]:
 
 
 def _start(status: int, headers: list[tuple[str, str]], *, gzip: bool = False) -> Message:
+    """Return the ASGI message that starts a response."""
     pairs = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
     if gzip:
         pairs.append((b"content-encoding", b"gzip"))

@@ -12,10 +12,10 @@ from mixpanel_aep_sandbox.faults.actions import (
     Alter,
     Answer,
     Cut,
+    Delay,
     Drip,
     Drop,
     Hang,
-    Pass,
     Redirect,
     Sentinel,
 )
@@ -24,14 +24,14 @@ from mixpanel_aep_sandbox.faults.models import FaultPlan
 
 
 class FaultMiddleware:
-    """ASGI middleware that applies the fault that is due, if any."""
+    """ASGI middleware that applies at most one planned fault to each request."""
 
     def __init__(self, app: ASGIApp, plan: FaultPlan) -> None:
         self.app, self.plan = app, plan
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Apply the fault that is due, or pass the request on."""
-        fault = self.plan.meet(exchange_of(scope)) if scope["type"] == "http" else None
+        """Apply the planned fault that is due for the request, or pass the request to the application."""
+        fault = self.plan.count_request(exchange_of(scope)) if scope["type"] == "http" else None
         if fault is None:
             await self.app(scope, receive, send)
             return
@@ -39,17 +39,17 @@ class FaultMiddleware:
         await asyncio.sleep(fault.action.delay_seconds)
         call = FaultyExchange(self.app, scope, receive, send)
         match fault.action:
-            case Pass():
+            case Delay():
                 await self.app(scope, receive, send)
             case Answer() as action:
                 await call.answer(action)
             case Redirect(status=status, to=to):
-                exchange_of(scope).whole = False
+                exchange_of(scope).complete = False
                 await Response(status_code=status, headers={"location": to})(scope, receive, send)
             case Drop() as action:
                 await call.drop(action)
             case Cut() | Hang() as action:
-                await call.break_off(action)
+                await call.truncate(action)
             case Drip() as action:
                 await call.drip(action)
             case Sentinel() | Alter() as action:

@@ -1,8 +1,8 @@
-"""Planned faults: which requests they match, and what happens to those requests.
+"""Planned faults: the requests to which they apply, and how often.
 
-A fault is ``{"match": {...}, "action": {"do": ..., ...}, "skip": 0, "times": 1}``. It counts the requests that
-match, leaves the first ``skip`` of them unchanged, and then happens ``times`` times (null: always). If several
-faults are due, only the oldest happens. The control plane itself never fails.
+A fault is ``{"match": {...}, "action": {"do": ..., ...}, "skip": 0, "times": 1}``. The first ``skip`` requests that
+match are not affected; the fault's action applies to the next ``times`` ones (null: to all later ones). If several
+faults are due for a request, only the oldest applies. Faults never apply to requests to the control plane.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mixpanel_aep_sandbox.faults.actions import Action
 _KIND = "fault"
 
 
-def _pattern(text: str) -> str:
+def _require_regex(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
@@ -33,21 +33,21 @@ def _pattern(text: str) -> str:
 
 
 class Match(BaseModel):
-    """Filter of requests: all given fields must match; an empty filter matches every request of the three services."""
+    """Filter of requests: all given fields must match. An empty filter matches all requests except control requests."""
 
     model_config = ConfigDict(extra="forbid")
 
     service: Literal["mixpanel", "ims", "aep", "unknown"] | None = None
     method: str | None = None
     path: str | None = None
-    """A glob over the whole path: ``/data/foundation/import/batches/*``; ``*`` also matches slashes."""
-    path_regex: Annotated[str, AfterValidator(_pattern)] | None = None
-    """Searched for anywhere in the path."""
+    """Glob for the complete path, such as ``/data/foundation/import/batches/*``; ``*`` also matches slashes."""
+    path_regex: Annotated[str, AfterValidator(_require_regex)] | None = None
+    """Regular expression that is searched for in the path."""
     query: str | None = None
-    """Searched for anywhere in the query string, as sent or decoded."""
+    """Text that the query string, as sent or decoded, must contain."""
 
-    def fits(self, exchange: Exchange) -> bool:
-        """Return whether a request matches."""
+    def matches(self, exchange: Exchange) -> bool:
+        """Return whether the request matches all given fields; requests to the control plane never match."""
         if exchange.service == "sandbox" or self.service not in (None, exchange.service):
             return False
         return (
@@ -63,7 +63,7 @@ class Match(BaseModel):
 
 
 class Fault(BaseModel):
-    """A planned fault, and how often it matched and happened."""
+    """A planned fault, with the counts of requests that it matched and affected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -75,24 +75,25 @@ class Fault(BaseModel):
     met: int = Field(default=0, exclude=False)
     """Number of requests that have matched so far."""
     happened: int = 0
+    """Number of requests to which the action has been applied so far."""
 
     @model_validator(mode="before")
     @classmethod
-    def _writable(cls, given: object) -> object:
-        """Reject what cannot be written as JSON in UTF-8: it could not be stored or sent."""
+    def _require_json(cls, given: object) -> object:
+        """Raise ValueError for a fault that cannot be stored or sent, because it cannot be written as JSON in UTF-8."""
         try:
             json.dumps(given, ensure_ascii=False, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError) as error:
-            raise ValueError("it cannot be written as JSON in UTF-8") from error
+            raise ValueError("the fault cannot be written as JSON in UTF-8") from error
         return given
 
     def is_due(self) -> bool:
-        """Return whether the fault happens to the request that was counted last."""
+        """Return whether the action applies to the matching request that was counted last."""
         return self.met > self.skip and (self.times is None or self.happened < self.times)
 
 
 class FaultPlan:
-    """The planned faults, oldest first; kept over restarts."""
+    """All planned faults, oldest first, with their counts. The plan survives restarts of the sandbox."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -100,40 +101,43 @@ class FaultPlan:
         self.reload()
 
     def reload(self) -> None:
-        """Read the plan from the store again."""
+        """Read the planned faults from the store, for example after a reset."""
         with self._lock:
             self._faults = {key: Fault.model_validate(body) for key, body in self._store.items(_KIND)}
 
     def add(self, fault: Fault) -> Fault:
-        """Plan a fault under its own id, or under the next free one; a fault of the same id is replaced."""
+        """Add a fault with counts of 0, and return it; a fault without an id gets the next free id, ``f1``, ``f2`` etc.
+
+        A planned fault with the same id is replaced.
+        """
         with self._lock:
             if not fault.id:
-                upstream_response = [int(key[1:]) for key in self._faults if re.fullmatch(r"f\d+", key)]
-                fault.id = f"f{max(upstream_response, default=0) + 1}"
+                numbers = [int(key[1:]) for key in self._faults if re.fullmatch(r"f\d+", key)]
+                fault.id = f"f{max(numbers, default=0) + 1}"
             fault.met = fault.happened = 0
             self._save(fault)
         return fault
 
     def remove(self, fault_id: str | None = None) -> int:
-        """Delete one fault, or all; return the number of deleted faults."""
+        """Delete the fault with this id, or all faults if the id is None; return the number of deleted faults."""
         with self._lock:
-            client_disconnected = [key for key in self._faults if fault_id in (None, key)]
-            for key in client_disconnected:
+            deleted = [key for key in self._faults if fault_id in (None, key)]
+            for key in deleted:
                 del self._faults[key]
                 self._store.delete(_KIND, key)
-        return len(client_disconnected)
+        return len(deleted)
 
     def all(self) -> list[JsonObject]:
-        """Return all faults as JSON objects."""
+        """Return all planned faults as JSON objects, oldest first."""
         with self._lock:
             return [fault.model_dump(mode="json", exclude_none=True) for fault in self._faults.values()]
 
-    def meet(self, exchange: Exchange) -> Fault | None:
-        """Count the request for each matching fault, and return the fault that happens to it, if any."""
+    def count_request(self, exchange: Exchange) -> Fault | None:
+        """Count the request for each fault that matches it; return the fault to apply to the request, or None."""
         with self._lock:
             due = None
             for fault in self._faults.values():
-                if not fault.match.fits(exchange):
+                if not fault.match.matches(exchange):
                     continue
                 fault.met += 1
                 if due is None and fault.is_due():

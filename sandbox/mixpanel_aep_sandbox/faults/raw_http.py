@@ -1,4 +1,4 @@
-"""Raw HTTP/1.1 on a connection, for responses that a correct server would never send."""
+"""Raw HTTP/1.1 responses on a TCP connection, for invalid responses that a correct server would not send."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ Headers = Iterable[tuple[str, str]]
 
 
 class RawConnection:
-    """One response on a connection that the server has lent; afterwards the connection is closed.
+    """The TCP connection of a request, to which the bytes of one response are written without the HTTP server.
 
-    Writes wait until the client has read enough, so that memory use stays bounded.
+    The connection must be closed after the response. Writes wait until the client has read earlier bytes, to limit the
+    use of memory.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -30,7 +31,7 @@ class RawConnection:
         self._drain: Callable[[], Awaitable[None]] = scope.get("sandbox.drain", _no_wait)
         self._chunked = False
 
-    def head(
+    def write_head(
         self,
         status: int,
         headers: Headers,
@@ -40,9 +41,10 @@ class RawConnection:
         gzip: bool = False,
         announce: bool = False,
     ) -> None:
-        """Write the status line and headers.
+        """Write the status line and the headers, and set the framing of the body.
 
-        ``length`` is the value of Content-Length; ``announce``: send ``Connection: close``.
+        ``length`` is the value of the Content-Length header for the framing ``content-length``. ``gzip`` adds a
+        Content-Encoding header, and ``announce`` the header ``Connection: close``.
         """
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", f"date: {formatdate(usegmt=True)}"]
         lines += [f"{name}: {value}" for name, value in headers if name.lower() not in _FRAMING_HEADERS]
@@ -57,53 +59,53 @@ class RawConnection:
             lines.append("connection: close")
         self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
 
-    async def body(self, data: bytes) -> None:
-        """Write a piece of the body."""
+    async def write_body(self, data: bytes) -> None:
+        """Write a piece of the body, as one chunk if the framing is ``chunked``."""
         if data and self._chunked:
             data = b"%x\r\n%s\r\n" % (len(data), data)
         await self._write(data)
 
-    async def half_a_chunk(self, data: bytes) -> None:
-        """Write a chunk that is announced as twice as long as it is."""
+    async def write_incomplete_chunk(self, data: bytes) -> None:
+        """Write a piece as a chunk whose stated size is twice its actual size; without chunks, write only the piece."""
         await self._write(b"%x\r\n%s" % (2 * len(data) or 1, data) if self._chunked else data)
 
     async def _write(self, data: bytes) -> None:
         self._transport.write(data)
         await self._drain()
 
-    def finish(self) -> None:
-        """Write the proper end of a chunked body."""
+    def write_last_chunk(self) -> None:
+        """Write the empty chunk that ends a chunked body; do nothing for other framings."""
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
 
     async def close(self, receive: Receive) -> None:
-        """Flush and close the connection."""
-        await self._flushed()
+        """Send all written bytes, then close the connection."""
+        await self._flush()
         self._transport.close()
-        await client_disconnected(receive, _FLUSH_SECONDS)
+        await wait_for_disconnect(receive, _FLUSH_SECONDS)
 
     async def half_close(self, receive: Receive) -> None:
-        """Send nothing more, and keep the connection open for what the client sends."""
-        await self._flushed()
+        """Close only the sending side of the connection; close the other side when the client disconnects."""
+        await self._flush()
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
-            # Not by write_eof: the server may still try to write, and must not fail.
+            # After transport.write_eof(), a write by the server would raise an error.
             connection.shutdown(socket.SHUT_WR)
-            await client_disconnected(receive, _FLUSH_SECONDS)
+            await wait_for_disconnect(receive, _FLUSH_SECONDS)
         await self.close(receive)
 
     async def reset(self, receive: Receive) -> None:
-        """Close with a TCP reset, so that the client gets an error."""
-        await self._flushed()
+        """Send all written bytes, then close the connection with a TCP reset, which the client reports as an error."""
+        await self._flush()
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
-            # Lingering for zero seconds makes the kernel send a reset.
+            # With SO_LINGER of zero seconds, the kernel sends a reset when the socket is closed.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
-        await client_disconnected(receive, _FLUSH_SECONDS)
+        await wait_for_disconnect(receive, _FLUSH_SECONDS)
 
-    async def _flushed(self) -> None:
-        """Wait until the kernel has all bytes, or the client reads no more."""
+    async def _flush(self) -> None:
+        """Wait until all written bytes are passed to the kernel, for at most 30 seconds."""
         if self._drain is _no_wait or self._transport.is_closing():
             return
         self._transport.set_write_buffer_limits(high=0)
@@ -112,10 +114,10 @@ class RawConnection:
 
 
 async def _no_wait() -> None:
-    """Return at once: calls within the process have no buffer to wait for."""
+    """Do nothing: a request within the process has no connection to wait for."""
 
 
-async def client_disconnected(receive: Receive, seconds: float) -> None:
+async def wait_for_disconnect(receive: Receive, seconds: float) -> None:
     """Wait until the client has disconnected, for at most ``seconds``."""
 
     async def wait() -> None:

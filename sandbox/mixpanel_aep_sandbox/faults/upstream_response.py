@@ -1,4 +1,4 @@
-"""A service's response, read piece by piece before it reaches the client."""
+"""The response of a service to a request with a planned fault, read in pieces before it is sent to the client."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _PIECES_AHEAD = 2
 
 
 class UpstreamResponse:
-    """Runs the service, uncompressed, only as fast as its pieces are read; unread pieces are never produced.
+    """Context manager that calls the service and provides its uncompressed response.
 
-    ``status`` and ``headers`` are available inside the ``async with`` block.
+    The service produces at most a few pieces of the body before the caller reads them. Inside the ``async with`` block,
+    ``status`` and ``headers`` are those of the service's response, without Content-Length and Content-Encoding.
     """
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
@@ -34,7 +35,7 @@ class UpstreamResponse:
         self._task = asyncio.ensure_future(self._run())
         first = await self._messages.get()
         if first is None:
-            await self._task  # it ended without a response: with an error
+            await self._task  # raises the service's error, because the service ended without a response
             return self
         self.status = first["status"]
         self.headers = [
@@ -55,7 +56,7 @@ class UpstreamResponse:
             await asyncio.wait([self._task])
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the pieces of the body."""
+        """Yield the non-empty pieces of the body in order. Raises the service's exception if the service fails."""
         while (message := await self._messages.get()) is not None:
             if body := message.get("body", b""):
                 yield body
@@ -73,7 +74,7 @@ class UpstreamResponse:
 
 
 async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIterator[bytes]:
-    """Yield the pieces that a filter passes; read no more pieces than it needs."""
+    """Yield the filter's output for the pieces; stop reading pieces once the filter is done."""
     if not change.done:
         async for piece in pieces:
             if out := change.feed(piece):
@@ -85,7 +86,10 @@ async def apply_filter(pieces: AsyncIterator[bytes], change: Filter) -> AsyncIte
 
 
 async def peek(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
-    """Return the first pieces, together more than ``size`` bytes if there are so many, and all pieces again."""
+    """Read pieces until their total size is above ``size`` bytes or no pieces are left.
+
+    Return the bytes that were read, and an iterator over all pieces, including those.
+    """
     head: list[bytes] = []
     async for piece in pieces:
         head.append(piece)

@@ -1,1 +1,1 @@
-"""Adobe IMS: access tokens, and the client secrets of a credential."""
+"""Stand-in for Adobe IMS: issues access tokens, and manages the client secrets of OAuth credentials."""

@@ -1,4 +1,4 @@
-"""The credentials that IMS knows: a client, its organization, its scopes, and one or two secrets."""
+"""OAuth credentials of IMS: a client id with its organization, its scopes, and one or two client secrets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SECRETS = 2
 
 
 def seed(state: SandboxState) -> None:
-    """Store the demo credential, unless it exists."""
+    """Store the demo credential if it does not exist yet."""
     if state.store.get(CREDENTIALS, DEMO_CLIENT_ID) is None:
         body = {
             "org": DEMO_ORG,
@@ -37,13 +37,13 @@ def seed(state: SandboxState) -> None:
 
 
 def parse_scopes(text: str, *, spaces: bool = True) -> set[str]:
-    """Return the scopes of a comma-separated list; with ``spaces``, spaces separate them too."""
+    """Return the scopes in a comma-separated list; if ``spaces`` is true, spaces separate scopes as well."""
     parts = text.replace(",", " ").split() if spaces else text.split(",")
     return {part.strip() for part in parts if part.strip()}
 
 
 def verify_secret(state: SandboxState, client_id: str, credential: Document, secret: str) -> bool:
-    """Return whether ``secret`` is one of the credential's secrets, and record its use."""
+    """Return whether ``secret`` is a client secret of the credential; if so, store the time as its last use."""
     digest = _digest(secret)
     for entry in credential["secrets"]:
         if secrets.compare_digest(digest, entry["digest"]):
@@ -54,9 +54,10 @@ def verify_secret(state: SandboxState, client_id: str, credential: Document, sec
 
 
 def add_secret(state: SandboxState, client_id: str, credential: Document) -> tuple[str, Document]:
-    """Create a secret, which cannot be read again later, and return it with its entry.
+    """Add a random client secret to the credential, and return its value and its stored entry.
 
-    Raises ValueError for a third one.
+    The value cannot be read later, because only its digest is stored. Raises ValueError if the credential already has
+    two secrets.
     """
     if len(credential["secrets"]) >= MOST_SECRETS:
         raise ValueError(f"A credential can have no more than {MOST_SECRETS} client secrets.")
@@ -67,19 +68,22 @@ def add_secret(state: SandboxState, client_id: str, credential: Document) -> tup
     return secret, entry
 
 
-def remove_secret(state: SandboxState, client_id: str, credential: Document, key: str) -> bool:
-    """Delete the secret with this uuid and return whether it existed.
+def remove_secret(state: SandboxState, client_id: str, credential: Document, secret_id: str) -> bool:
+    """Delete the client secret with this uuid from the credential, and return whether the secret existed.
 
-    Tokens created with it stay valid until they expire.
+    Access tokens that were issued for the secret stay valid until they expire.
     """
-    left = [entry for entry in credential["secrets"] if entry["uuid"] != key]
+    left = [entry for entry in credential["secrets"] if entry["uuid"] != secret_id]
     found = len(left) < len(credential["secrets"])
     state.store.put(CREDENTIALS, client_id, {**credential, "secrets": left})
     return found
 
 
 def replace_secrets(state: SandboxState, client_id: str, given: object) -> Document:
-    """Replace all secrets and return the changed credential. Raises ValueError for anything but one or two texts."""
+    """Replace the client secrets of a credential by ``given``, and return the changed credential.
+
+    Raises ValueError if ``given`` is not a list of one or two texts.
+    """
     if (
         not isinstance(given, list)
         or not 1 <= len(given) <= MOST_SECRETS
@@ -93,7 +97,7 @@ def replace_secrets(state: SandboxState, client_id: str, given: object) -> Docum
 
 
 def secret_view(entry: Document) -> Document:
-    """Return a secret as the console lists it, without its value."""
+    """Return a stored client secret in the format of the Adobe Developer Console, without the secret's value."""
     made = datetime.fromtimestamp(entry["created"] / 1000, UTC)
     used = entry["last_used"]
     return {
@@ -116,5 +120,5 @@ def _entry(state: SandboxState, secret: str) -> Document:
 
 
 def _digest(secret: str) -> str:
-    """Return the digest of a secret; like tokens, secrets are stored only as digests."""
+    """Return the SHA-256 digest of a client secret, in hexadecimal; only digests are stored."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,1 +1,1 @@
-"""Mixpanel: a folder for each API; ``models`` holds the data of a project."""
+"""Stand-in for Mixpanel: one folder for each of its APIs; ``models`` has the data of projects."""

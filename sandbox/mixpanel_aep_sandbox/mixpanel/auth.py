@@ -1,6 +1,6 @@
-"""Authentication and authorization, with all spellings of credentials that Mixpanel accepts and with its error texts.
+"""Authentication and authorization of requests to Mixpanel, in all credential formats that Mixpanel accepts.
 
-Bodies of 401 and 403 on the export host are undocumented; the texts here are the ones that users have reported.
+The bodies of 401 and 403 responses of the export host are undocumented; the texts here are those that users reported.
 """
 
 from __future__ import annotations
@@ -39,30 +39,33 @@ _EXPIRED: Mapping[Api, int] = {"export": 400, "query": 400, "app": 401}
 
 @dataclass(frozen=True)
 class Caller:
-    """A service account, or a project that authenticates with its secret."""
+    """The authenticated caller: a service account, or a project that was authenticated by its secret."""
 
     account: Account | None
     project: Project | None
 
     def role(self, project: Project) -> Role | None:
-        """Return the role in a project; a project's secret has the rights of an analyst [I]."""
+        """Return the caller's role in a project, or None; a project's secret has the role of an analyst [I]."""
         if self.account is not None:
             return self.account.roles.get(project.id)
         return "analyst" if self.project is not None and self.project.id == project.id else None
 
 
 def requested_region(request: Request) -> Region | None:
-    """Return the region whose host was called: ``X-Original-Host``, else ``Host``; None for another host."""
+    """Return the region of the Mixpanel host that the client called, or None if it called another host.
+
+    The host is the header ``X-Original-Host`` or, if this is missing, ``Host``.
+    """
     host = request.headers.get("x-original-host") or request.headers.get("host", "")
     return _REGIONS.get(host.split(":")[0].strip().lower())
 
 
 def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api: Api) -> Caller:
-    """Return the caller of a request.
+    """Authenticate a request by its Authorization header, and return the caller.
 
     Raises:
-        MixpanelError: 401 for unknown credentials. An expired account is 400 on the export, as clients have observed.
-            The response of the other APIs is less certain [I], so each account can set it.
+        MixpanelError: 401 for unknown credentials. 400 or 401 for an expired account: 400 on the export API, as users
+            have observed; on the other APIs [I], the account's ``expired_status`` can set the status.
     """
     caller = _find_account(request.headers.get("authorization", ""), registry, now)
     if caller is None:
@@ -73,7 +76,7 @@ def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api
     if account.has_expired(now):
         status = _EXPIRED[api] if api == "export" else account.expired_status or _EXPIRED[api]
         raise MixpanelError(status, "Unable to authenticate request")
-    registry.use(account)
+    registry.record_use(account)
     return caller
 
 
@@ -96,10 +99,11 @@ def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) 
 def requested_project(
     request: Request, caller: Caller, registry: ProjectRegistry, project_id: str
 ) -> Project:
-    """Return the project of an export or a query.
+    """Return the project of an export or a query, by the parameter ``project_id`` or by the caller's project secret.
 
     Raises:
-        MixpanelError: 401 without ``project_id``, 403 without access, 400 for an invalid id, or one of another region.
+        MixpanelError: 401 if a service account sent no ``project_id``, 403 if the caller has no access to the project,
+            400 for an invalid id or a project of another region.
     """
     if caller.account is None:
         project = caller.project
@@ -116,9 +120,10 @@ def requested_project(
 
 
 def accessible_project(caller: Caller, registry: ProjectRegistry, project_id: int) -> Project:
-    """Return the project with this id. Raises MixpanelError if the caller has no role in it.
+    """Return the project with this id.
 
-    Raises MixpanelError (403), which does not reveal whether it exists.
+    Raises MixpanelError (403) if the project does not exist or the caller has no role in the project; the error does
+    not reveal which of the two.
     """
     project = registry.project(project_id)
     if project is None or caller.role(project) is None:
@@ -127,14 +132,17 @@ def accessible_project(caller: Caller, registry: ProjectRegistry, project_id: in
 
 
 def check_region(request: Request, project: Project) -> None:
-    """Raise MixpanelError (400) if another region's host was called."""
+    """Raise MixpanelError (400) if the client called the host of another region than the project's."""
     region = requested_region(request)
     if region and region != project.region:
         raise MixpanelError(400, "request failed with error: invalid project id for cluster.", echo=True)
 
 
 def check_export_right(caller: Caller, project: Project) -> None:
-    """Raise MixpanelError (403) for a role without exports, and for classified data if the project is set so."""
+    """Raise MixpanelError (403) if the caller's role does not allow exports of the project.
+
+    Projects with classified properties reject callers without access to them, if the switch ``classified`` says so.
+    """
     role = caller.role(project)
     if role == "no_export":
         raise MixpanelError(
@@ -148,14 +156,14 @@ def check_export_right(caller: Caller, project: Project) -> None:
 
 
 def hidden_properties(caller: Caller, project: Project) -> frozenset[str]:
-    """Return the properties that are removed from this caller's rows."""
+    """Return the names of the classified properties that exports to this caller omit."""
     return frozenset(() if caller.role(project) == "classified" else project.classified_properties)
 
 
 def credential_spellings(given: str) -> list[tuple[str, str]]:
-    """Return (user, secret) from base64 and from plain text, each with and without a colon: Mixpanel accepts all four.
+    """Return the possible (user, secret) pairs of a Basic authorization value, which may be base64 or plain text.
 
-    Some clients encode with the URL-safe alphabet.
+    Mixpanel accepts both, with or without a colon before an empty secret. Base64 may use the URL-safe alphabet.
     """
     found = []
     with contextlib.suppress(binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Errors, in the shapes of Mixpanel's services."""
+"""Error responses of Mixpanel's APIs, which have different formats."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 Shape = Literal["json", "text", "app"]
-"""``json``: export host and Query API; ``text``: only the sentence; ``app``: with a status, as in ``/api/app``."""
+"""Format of an error's body.
+
+``json``: an object with ``error``, as the export host and the Query API send it; ``text``: only the sentence; ``app``:
+an object with ``error`` and ``status``, as ``/api/app`` sends it.
+"""
 
 
 class MixpanelError(Exception):
-    """A request that Mixpanel rejects; ``echo`` repeats the request line in the body, as some errors do."""
+    """A request that Mixpanel rejects, with the HTTP status and the error text of the response.
+
+    ``echo``: include the request's path and query in the body, as some of Mixpanel's errors do.
+    """
 
     def __init__(
         self, status: int, error: str, *, echo: bool = False, headers: Mapping[str, str] | None = None
@@ -22,7 +29,7 @@ class MixpanelError(Exception):
         self.status, self.error, self.echo, self.headers = status, error, echo, headers
 
     def response(self, request: Request, shape: Shape = "json") -> Response:
-        """Return the response in a service's shape."""
+        """Return the HTTP response of this error in the given format."""
         if shape == "text":
             return PlainTextResponse(self.error, status_code=self.status, headers=self.headers)
         body = {"error": self.error}

@@ -1,4 +1,4 @@
-"""Request parameters, read as Mixpanel reads them; an invalid one is a 400 with a sentence."""
+"""Parsing of request parameters as Mixpanel parses them; an invalid parameter gives status 400 with one sentence."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.expressions.parser import WhereError, parse
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_WHOLE = re.compile(r"-?\d{1,18}")
+_INTEGER = re.compile(r"-?\d{1,18}")
 Test = Callable[[Mapping[str, object]], bool]
+"""A compiled segmentation expression: returns whether an event matches."""
 
 
 def merged_parameters(query: Mapping[str, str], body: bytes = b"") -> Params:
-    """Return the parameters of the query and of the body, a JSON object or a form; the body takes precedence.
+    """Return the parameters in the query and in the body, which is a JSON object or a form; the body takes precedence.
 
-    Mixpanel's Query API does the same for any Content-Type, and its own client relies on it.
+    Mixpanel's Query API ignores the Content-Type of the body as well, and Mixpanel's own client relies on this.
     """
     return Params({**query, **_body_parameters(body)})
 
 
 class Params:
-    """The parameters of a request."""
+    """The parameters of a request, with a method for each type; all raise MixpanelError (400) for an invalid value."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
 
     def text(self, name: str) -> str:
-        """Return the value, or an empty text."""
+        """Return the value of a parameter, or an empty text if it is missing."""
         return self._values.get(name, "")
 
     def required(self, name: str) -> str:
-        """Return the value. Raises MixpanelError (400) if it is missing."""
+        """Return the value of a parameter. Raises MixpanelError (400) if it is missing or empty."""
         if not self.text(name):
             raise MixpanelError(400, f"missing required parameter: {name}", echo=True)
         return self.text(name)
 
-    def whole(self, name: str, *, least: int, most: int) -> int | None:
-        """Return an integer from ``least`` to ``most``, or None if it is missing."""
+    def integer(self, name: str, *, least: int, most: int) -> int | None:
+        """Return an integer parameter from ``least`` to ``most``, or None if it is missing."""
         text = self.text(name)
         if not text:
             return None
-        if not (text.isascii() and _WHOLE.fullmatch(text)) or not least <= int(text) <= most:
+        if not (text.isascii() and _INTEGER.fullmatch(text)) or not least <= int(text) <= most:
             expected = f"a number from {least} to {most}"
             raise MixpanelError(400, f"invalid {name}, expected {expected}", echo=True)
         return int(text)
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """Return a boolean, or the default."""
+        """Return a boolean parameter (``true``, ``false``, ``1`` or ``0``), or the default if it is missing."""
         text = self.text(name).lower()
         if text in ("true", "1"):
             return True
@@ -62,7 +63,7 @@ class Params:
         return default
 
     def day(self, name: str) -> date:
-        """Return a date."""
+        """Return a required date parameter in the form yyyy-mm-dd, from the year 2000 on."""
         text = self.required(name)
         try:
             if not (text.isascii() and _DAY.fullmatch(text)):
@@ -75,7 +76,7 @@ class Params:
         return day
 
     def json(self, name: str) -> object:
-        """Return the value as JSON, or None if it is missing."""
+        """Return the parsed value of a JSON parameter, or None if it is missing."""
         if not self.text(name):
             return None
         try:
@@ -83,12 +84,12 @@ class Params:
         except (ValueError, RecursionError) as error:
             raise MixpanelError(400, f"invalid {name} parameter, expected JSON", echo=True) from error
 
-    def names(self, name: str) -> list[str] | None:
-        """Return a JSON array of strings, or None if it is missing."""
+    def strings(self, name: str) -> list[str] | None:
+        """Return a parameter that is a JSON array of strings, or None if it is missing."""
         try:
             found = self.json(name)
-        except MixpanelError as refusal:
-            refusal.error = f"invalid {name} parameter, expected a JSON array"
+        except MixpanelError as error:
+            error.error = f"invalid {name} parameter, expected a JSON array"
             raise
         if found is not None and not isinstance(found, list):
             raise MixpanelError(400, f"invalid {name} parameter, expected a JSON array", echo=True)
@@ -97,13 +98,13 @@ class Params:
         return found
 
     def choice(self, name: str, *choices: str) -> str:
-        """Return one of the choices."""
+        """Return a required parameter whose value must be one of ``choices``."""
         if self.required(name) not in choices:
             raise MixpanelError(400, f"invalid {name}, expected one of {', '.join(choices)}", echo=True)
         return self.text(name)
 
     def where(self, name: str = "where") -> Test | None:
-        """Return a segmentation expression as a test, or None if it is missing."""
+        """Return a segmentation expression, compiled to a function that tests an event, or None if it is missing."""
         if not self.text(name).strip():
             return None
         try:
@@ -112,7 +113,7 @@ class Params:
             raise MixpanelError(400, f"invalid {name} expression: {error}", echo=True) from error
 
     def without(self, *names: str) -> dict[str, str]:
-        """Return all other parameters."""
+        """Return the values of all parameters except ``names``, by name."""
         return {name: value for name, value in self._values.items() if name not in names}
 
 
@@ -123,11 +124,11 @@ def _body_parameters(body: bytes) -> dict[str, str]:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     if not isinstance(found, dict):
         return {}
-    # A value of another type is replaced by its JSON, which a form would have contained.
+    # A value that is not a text is replaced by its JSON text, which is what a form would contain.
     texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in found.items()}
     return {_clean(name): _clean(text) for name, text in texts.items() if found[name] is not None}
 
 
 def _clean(text: str) -> str:
-    """Replace lone surrogates, which JSON can escape, because they cannot be sent or stored as text."""
+    """Replace lone surrogates, which JSON escapes can express, by ``?``: they cannot be encoded as UTF-8."""
     return text.encode("utf-8", "replace").decode()

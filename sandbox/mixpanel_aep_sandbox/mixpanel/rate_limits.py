@@ -1,4 +1,4 @@
-"""Rate limits: requests in an hour, a minute, a second, and at a time; separately for each service."""
+"""Rate limits per hour, minute and second and for concurrent requests, counted separately for each API."""
 
 from __future__ import annotations
 
@@ -16,125 +16,142 @@ from mixpanel_aep_sandbox.mixpanel.settings import Limits
 _HOUR_SECONDS = 3600
 _BUSY_SECONDS = 10
 Pool = Literal["export", "query", "lexicon"]
+"""The API whose requests are counted together."""
 
 
 class _Start(NamedTuple):
+    """The start of a request: in epoch seconds of the sandbox's clock, and in seconds of the monotonic clock."""
+
     at: float
     real: float
 
 
 @dataclass
-class _Use:
+class _Usage:
+    """The requests that started in the last hour, oldest first, and the number of requests that still run."""
+
     started: deque[_Start] = field(default_factory=deque)
     running: int = 0
 
 
 @dataclass(frozen=True)
-class _Trip:
-    """The limit that was exceeded, and when to retry."""
+class _ExceededLimit:
+    """The limit that a request exceeds, with the allowed and the current number of requests."""
 
     seconds: int
-    """The window's length; 0: too many at a time."""
+    """Length of the limit's time window; 0 for the limit of concurrent requests."""
     allowed: int
     used: int
     wait: int
+    """Seconds after which the client should retry."""
 
 
 class Limiter:
-    """Rate limits, counted in memory by the sandbox's clock. Rejected requests do not count.
+    """Counts requests in memory, by the sandbox's clock, and rejects those above a limit. Rejected ones do not count.
 
-    While the clock is frozen, "a second" is a real one: otherwise a client that waits as requested would never be
-    admitted.
+    While the sandbox's clock is frozen, the limit per second uses real seconds; otherwise a client that waits as
+    requested would always be rejected.
     """
 
     def __init__(self, state: SandboxState) -> None:
         self._clock = state.clock
         self._lock = threading.Lock()
-        self._uses: dict[tuple[Pool, int], _Use] = {}
+        self._usages: dict[tuple[Pool, int], _Usage] = {}
 
     def enter(self, pool: Pool, key: int, limits: Limits, *, counts: bool = True) -> Callable[[], None]:
-        """Count a request of a project (Lexicon: of an organisation); call the returned function at its end.
+        """Count the start of a request, and return a function that the caller must call at the end of the request.
 
-        ``counts``: False for requests that are only limited in number at a time. Raises MixpanelError (429).
+        ``key``: id of the project, or of the organisation for ``lexicon``. ``counts``: False for requests to which only
+        the limit of concurrent requests applies. Raises MixpanelError (429) if a limit is exceeded.
         """
         with self._lock:
             now, real = self._clock.seconds(), time.monotonic()
-            use = self._uses.setdefault((pool, key), _Use())
-            # A clock that was set back must not lock a project for years.
-            while use.started and not 0 <= now - use.started[0].at < _HOUR_SECONDS:
-                use.started.popleft()
-            trip = _exceeded_limit(limits, use, now, real, counts) if limits.enabled else None
-            if trip:
-                raise _too_many(pool, key, limits, use, trip)
+            usage = self._usages.setdefault((pool, key), _Usage())
+            # Starts in the future are removed as well: a clock that was set back must not block a project for years.
+            while usage.started and not 0 <= now - usage.started[0].at < _HOUR_SECONDS:
+                usage.started.popleft()
+            exceeded = _find_exceeded_limit(limits, usage, now, real, counts) if limits.enabled else None
+            if exceeded:
+                raise _limit_error(pool, key, limits, usage, exceeded)
             if counts:
-                use.started.append(_Start(now, real))
-            use.running += 1
-        return lambda: self._leave(use)
+                usage.started.append(_Start(now, real))
+            usage.running += 1
+        return lambda: self._leave(usage)
 
-    def forget(self, project_id: int) -> None:
-        """Forget a project's counts, except Lexicon's, which belong to an organisation."""
+    def delete_project(self, project_id: int) -> None:
+        """Delete a project's counts, except those of Lexicon, which are the organisation's."""
         with self._lock:
-            self._uses.pop(("export", project_id), None)
-            self._uses.pop(("query", project_id), None)
+            self._usages.pop(("export", project_id), None)
+            self._usages.pop(("query", project_id), None)
 
     def clear(self) -> None:
-        """Forget all counts."""
+        """Delete all counts."""
         with self._lock:
-            self._uses.clear()
+            self._usages.clear()
 
-    def _leave(self, use: _Use) -> None:
+    def _leave(self, usage: _Usage) -> None:
         with self._lock:
-            use.running -= 1
+            usage.running -= 1
 
 
-def _exceeded_limit(limits: Limits, use: _Use, now: float, real: float, counts: bool) -> _Trip | None:
-    if limits.concurrent is not None and use.running >= limits.concurrent:
-        return _Trip(0, limits.concurrent, use.running, _BUSY_SECONDS)
+def _find_exceeded_limit(
+    limits: Limits, usage: _Usage, now: float, real: float, counts: bool
+) -> _ExceededLimit | None:
+    if limits.concurrent is not None and usage.running >= limits.concurrent:
+        return _ExceededLimit(0, limits.concurrent, usage.running, _BUSY_SECONDS)
     windows = ((1, limits.per_second), (60, limits.per_minute), (_HOUR_SECONDS, limits.per_hour))
     for seconds, allowed in windows if counts else ():
         inside = [
-            s for s in use.started if now - s.at < seconds and (seconds > 1 or _is_current(s, now, real))
+            s for s in usage.started if now - s.at < seconds and (seconds > 1 or _is_current(s, now, real))
         ]
         if allowed is not None and len(inside) >= allowed:
             wait = int(inside[-allowed].at + seconds - now) + 1 if allowed else seconds
-            return _Trip(seconds, allowed, len(inside), 1 if seconds == 1 else wait)
+            return _ExceededLimit(seconds, allowed, len(inside), 1 if seconds == 1 else wait)
     return None
 
 
 def _is_current(start: _Start, now: float, real: float) -> bool:
+    """Return whether a start counts for the limit per second; with a frozen clock, real time decides."""
     return real - start.real < 1 or now != start.at
 
 
-def _too_many(pool: Pool, key: int, limits: Limits, use: _Use, trip: _Trip) -> MixpanelError:
-    hourly = trip.used + 1 if trip.seconds == _HOUR_SECONDS else len(use.started)
-    running = use.running + 1 if not trip.seconds else use.running
-    if pool == "export" and trip.seconds != _HOUR_SECONDS:
-        return MixpanelError(
-            429, "too many export requests in progress for this project", headers=_headers(limits, use, trip)
-        )
+def _limit_error(
+    pool: Pool, key: int, limits: Limits, usage: _Usage, exceeded: _ExceededLimit
+) -> MixpanelError:
+    hourly = exceeded.used + 1 if exceeded.seconds == _HOUR_SECONDS else len(usage.started)
+    running = usage.running + 1 if not exceeded.seconds else usage.running
+    headers = _headers(limits, usage, exceeded)
+    if pool == "export" and exceeded.seconds != _HOUR_SECONDS:
+        return MixpanelError(429, "too many export requests in progress for this project", headers=headers)
     error = (
         f"Query rate limit exceeded for project_id: {key}. {running}/{limits.concurrent} queries"
         f" running concurrently and {hourly}/{limits.per_hour} queries running in the last hour."
     )
     if pool == "lexicon":
-        # The text is not documented [I].
-        error = f"Rate limit exceeded: {trip.used + 1}/{trip.allowed} requests in the last {trip.seconds} seconds."
-    return MixpanelError(429, error, echo=True, headers=_headers(limits, use, trip))
+        # This text is not documented [I].
+        error = (
+            f"Rate limit exceeded: {exceeded.used + 1}/{exceeded.allowed} requests in the last"
+            f" {exceeded.seconds} seconds."
+        )
+    return MixpanelError(429, error, echo=True, headers=headers)
 
 
-def _headers(limits: Limits, use: _Use, trip: _Trip) -> dict[str, str]:
-    """Return Retry-After, and the draft headers with the names and units that Mixpanel's own client expects."""
-    headers = {"Retry-After": str(trip.wait)} if limits.retry_after else {}
+def _headers(limits: Limits, usage: _Usage, exceeded: _ExceededLimit) -> dict[str, str]:
+    """Return the enabled headers of a 429 response: Retry-After, RateLimit-Policy and RateLimit.
+
+    The last two have the names and units that Mixpanel's own client expects.
+    """
+    headers = {"Retry-After": str(exceeded.wait)} if limits.retry_after else {}
     if not limits.rate_limit_headers:
         return headers
-    window = trip.seconds or (_HOUR_SECONDS if limits.per_hour is not None else 60)
-    quota = trip.allowed if trip.seconds else limits.per_hour if limits.per_hour is not None else 0
-    left = 0 if trip.seconds else max(0, quota - len(use.started))
+    window = exceeded.seconds or (_HOUR_SECONDS if limits.per_hour is not None else 60)
+    quota = exceeded.allowed if exceeded.seconds else limits.per_hour if limits.per_hour is not None else 0
+    left = 0 if exceeded.seconds else max(0, quota - len(usage.started))
     policy, state = [f'"project";q={quota};w={window}'], [f'"project";r={left}']
-    if trip.seconds:
-        state[0] += f";t={trip.wait}"
+    if exceeded.seconds:
+        state[0] += f";t={exceeded.wait}"
     if limits.concurrent is not None:
         policy.append(f'"project-concurrency";q={limits.concurrent};qu="concurrent-requests"')
-        free = max(0, limits.concurrent - use.running)
-        state.append(f'"project-concurrency";r={free}' + ("" if trip.seconds else f";t={trip.wait}"))
+        free = max(0, limits.concurrent - usage.running)
+        state.append(f'"project-concurrency";r={free}' + ("" if exceeded.seconds else f";t={exceeded.wait}"))
     return headers | {"RateLimit-Policy": ", ".join(policy), "RateLimit": ", ".join(state)}

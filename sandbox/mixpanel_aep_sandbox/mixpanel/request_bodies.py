@@ -1,4 +1,4 @@
-"""JSON bodies of requests, restricted to what can be stored and sent again."""
+"""Parsing of JSON request bodies; rejects values that could not be stored, or returned in a response."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_object(body: bytes) -> JsonObject:
-    """Return a JSON object. Raises MixpanelError (400) for any other body, or for values that JSON cannot return."""
+    """Parse a body that is a JSON object.
+
+    Raises MixpanelError (400) if the body is not a JSON object, or has numbers or texts that cannot be encoded again.
+    """
     try:
-        found = json.loads(body, parse_constant=_no_number, parse_float=_finite)
-        # JSON can escape lone surrogates, which cannot be sent or stored as text.
+        found = json.loads(body, parse_constant=_reject_constant, parse_float=_parse_finite)
+        # JSON escapes can express lone surrogates, which cannot be encoded as UTF-8.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise MixpanelError(400, "The body is not JSON.") from error
@@ -28,26 +31,29 @@ def read_object(body: bytes) -> JsonObject:
 
 
 def read_model(body: bytes | JsonObject, model: type[Model]) -> Model:
-    """Return a JSON object of a known form. Raises MixpanelError (400) that names the first invalid field."""
+    """Parse a body, or take a parsed JSON object, and validate it as the pydantic model ``model``.
+
+    Raises MixpanelError (400), with the name of the first invalid field, if the body is invalid.
+    """
     given = read_object(body) if isinstance(body, bytes) else body
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise MixpanelError(400, first_fault(error)) from error
+        raise MixpanelError(400, describe_first_error(error)) from error
 
 
-def first_fault(error: ValidationError) -> str:
-    """Return the first invalid field, and why it is invalid."""
+def describe_first_error(error: ValidationError) -> str:
+    """Return one sentence with the path of the first invalid field and the reason, such as ``events.0: ...``."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}." if where else f"{first['msg']}."
 
 
-def _no_number(text: str) -> NoReturn:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not valid JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is too large")

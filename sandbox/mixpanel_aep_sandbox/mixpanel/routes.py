@@ -1,4 +1,4 @@
-"""Mixpanel: raw export, Query API, ingestion, application API, and their control plane."""
+"""All routes of the Mixpanel stand-in: raw export, Query API, ingestion, application API and control plane."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mixpanel_aep_sandbox.mixpanel.rate_limits import Limiter
 
 
 class Mixpanel:
-    """All APIs of Mixpanel on one state."""
+    """The Mixpanel stand-in: all its APIs, which share the stores of projects, events, documents and profiles."""
 
     def __init__(self, state: SandboxState) -> None:
         self.state = state
@@ -43,7 +43,7 @@ class Mixpanel:
         self.lexicon = Lexicon(self.documents, self.limiter)
 
     def router(self) -> APIRouter:
-        """Return all routes."""
+        """Return a router with all routes."""
         routes = APIRouter()
         export = Export(
             self.state, self.registry, self.event_store, self.profiles, self.limiter, self.export_log
@@ -51,12 +51,14 @@ class Mixpanel:
         for path in ("/api/2.0/export", "/api/2.0/export/"):
             routes.add_api_route(path, export.__call__, methods=["GET"], response_model=None)
         routes.include_router(
-            QueryApi(self.state, self.registry, self.limiter, self._answers()).router(),
+            QueryApi(self.state, self.registry, self.limiter, self._query_handlers()).router(),
         )
         routes.include_router(self.ingestion.router())
         routes.include_router(AppApi(self.state, self.registry).router(self._app_routes()))
         routes.include_router(
-            ControlRoutes(self.state, self.registry, self.event_store, self.export_log, self.forget).router()
+            ControlRoutes(
+                self.state, self.registry, self.event_store, self.export_log, self.delete_project
+            ).router()
         )
         routes.include_router(
             DocumentRoutes(self.state, self.registry, self.documents, self.profiles).router()
@@ -64,23 +66,24 @@ class Mixpanel:
         return routes
 
     def reset(self) -> None:
-        """Return to a fresh state."""
+        """Delete all events, counts and sessions in memory, and store the demo projects again."""
         self.event_store.clear()
         self.limiter.clear()
         self.engage.clear()
-        self.ingestion.rate.clear()
+        self.ingestion.limiter.clear()
         self.lexicon.clear()
         self.registry.seed()
         self.documents.seed()
 
-    def forget(self, project_id: int) -> None:
-        """Delete a project and its data, except the log of exports."""
+    def delete_project(self, project_id: int) -> None:
+        """Delete a project and its data, except its entries in the export log."""
         self.registry.delete(project_id)
-        self.event_store.forget(project_id)
-        self.documents.forget(project_id)
-        self.limiter.forget(project_id)
+        self.event_store.delete_project(project_id)
+        self.documents.delete_project(project_id)
+        self.limiter.delete_project(project_id)
 
-    def _answers(self) -> dict[str, Handler]:
+    def _query_handlers(self) -> dict[str, Handler]:
+        """Return the handlers of the Query API by path."""
         breakdown, saved = EventBreakdown(self.event_store), SavedReports(self.documents, self.profiles)
         funnels = Funnels(self.documents, self.event_store)
         return {
@@ -96,6 +99,7 @@ class Mixpanel:
         }
 
     def _app_routes(self) -> Routes:
+        """Return the routes of the application API: method, path, handler, and optionally the status of a success."""
         notes, accounts, lexicon = Annotations(self.documents), ServiceAccounts(), self.lexicon
         project, organization = "/projects/{project_id}", "/organizations/{organization_id}/service-accounts"
         note, schema = project + "/annotations/{annotation_id}", project + "/schemas/{entity_type}"
@@ -123,5 +127,5 @@ class Mixpanel:
             ("POST", organization + "/remove-from-project", accounts.remove_from_projects),
             ("GET", organization + "/{service_account_id}", accounts.get),
             ("DELETE", organization + "/{service_account_id}", accounts.delete),
-            ("GET", project + "/service-accounts", accounts.of_project),
+            ("GET", project + "/service-accounts", accounts.accounts_of_project),
         )

@@ -1,4 +1,4 @@
-"""Settings of a Mixpanel project: its limits, its plan, and behaviour that Mixpanel's documentation leaves open."""
+"""Settings of a Mixpanel project: regions, roles, rate limits, and behaviour that Mixpanel does not document."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Region = Literal["us", "eu", "in"]
 Role = Literal["owner", "admin", "analyst", "consumer", "no_export", "classified"]
-"""Mixpanel's four roles, and two custom ones: without the right to export, and with access to classified data. Since
-April 2026 no default role has that access, not even an owner's (Mixpanel's changelog)."""
+"""A role in a project: Mixpanel's four default roles and two custom roles.
+
+``no_export`` has no right to export; ``classified`` has access to classified data. Since April 2026, no default role
+has this access, not even ``owner`` (Mixpanel's changelog).
+"""
 ROLES: tuple[Role, ...] = get_args(Role)
 EDITORS: tuple[Role, ...] = ("owner", "admin", "analyst", "no_export", "classified")
+"""Roles that may change annotations and schemas of a project."""
 MANAGERS: tuple[Role, ...] = ("owner", "admin")
+"""Roles that may manage a project and import events into it."""
 
 
 class _Settings(BaseModel):
@@ -20,7 +25,7 @@ class _Settings(BaseModel):
 
 
 class Limits(_Settings):
-    """Rate limits; null means no limit. ``enabled`` turns all of them on or off."""
+    """Rate limits of one API of a project; null means no limit. ``enabled`` switches all of these limits on or off."""
 
     enabled: bool = True
     per_hour: int | None = Field(default=None, ge=0)
@@ -28,23 +33,23 @@ class Limits(_Settings):
     per_second: int | None = Field(default=None, ge=0)
     concurrent: int | None = Field(default=None, ge=0)
     retry_after: bool = False
-    """Send Retry-After with a 429: observed in practice, not documented."""
+    """Whether a 429 response has the header Retry-After; users observed it, but it is not documented."""
     rate_limit_headers: bool = False
-    """Send the draft headers RateLimit-Policy and RateLimit with a 429, as Mixpanel's own tool reads them."""
+    """Whether a 429 response has the draft headers RateLimit-Policy and RateLimit, which Mixpanel's own tool reads."""
 
 
 def export_limits() -> Limits:
-    """Return the limits of the raw export: 60 an hour, 3 a second, 100 at a time."""
+    """Return the default limits of the raw export: 60 requests an hour, 3 a second, 100 concurrent."""
     return Limits(per_hour=60, per_second=3, concurrent=100)
 
 
 def query_limits() -> Limits:
-    """Return the limits of the Query API: 60 an hour, 5 at a time."""
+    """Return the default limits of the Query API: 60 requests an hour, 5 concurrent."""
     return Limits(per_hour=60, concurrent=5)
 
 
 def lexicon_limits() -> Limits:
-    """Return the limits of Lexicon schemas: 5 a minute, for the whole organisation."""
+    """Return the default limit of Lexicon schemas: 5 requests a minute for all projects of an organisation."""
     return Limits(per_minute=5)
 
 

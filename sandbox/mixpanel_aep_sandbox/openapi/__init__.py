@@ -1,15 +1,15 @@
-"""The sandbox's routes as one OpenAPI 3.1 document, merged from the fragments in this folder.
+"""The sandbox's routes as one OpenAPI 3.1 document, merged from the YAML files in this folder.
 
-Every ``<service>.yaml`` is a small OpenAPI document: ``tags`` (the first one has the service's name and
-description), ``components`` (names prefixed by the service) and ``paths``. To avoid repetitions in operations, a
-fragment may also have at its top level:
+Every ``<service>.yaml`` is a fragment of an OpenAPI document: ``tags`` (the first tag has the service's name and
+description), ``components`` (names prefixed by the service) and ``paths``. To avoid repetition in operations, a
+fragment may also have these keys at its top level:
 
-* ``security``: default of all its operations,
-* ``x-source``: the documentation, a default of all its operations,
-* ``x-common``: ``parameters`` and ``responses`` of all its operations; those of an operation take precedence.
+* ``security``: default of all operations in the fragment,
+* ``x-source``: the documentation page of the service, a default of all operations in the fragment,
+* ``x-common``: ``parameters`` and ``responses`` of all operations in the fragment; an operation can override them.
 
-``gateway.yaml`` has the components that all services of AEP share: ``x-common: {$ref: "#/x-gateway"}`` includes the
-headers that Adobe's gateway checks and its error responses.
+``gateway.yaml`` has the components that all AEP services share. ``x-common: {$ref: "#/x-gateway"}`` in a fragment
+adds the headers that Adobe's API gateway checks, and the gateway's error responses.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ _INFO = {
 
 @cache
 def document() -> JsonObject:
-    """Return the merged document. Callers must not change it. Raises ValueError, which names the invalid fragment."""
-    # The C loader, if available, takes a tenth of the time, which delays the first request.
+    """Return the OpenAPI document of the sandbox, merged from the YAML files. Callers must not modify it.
+
+    Raises ValueError, with the file's name, for a file with an unknown key or a conflicting definition.
+    """
+    # The C loader, if available, is ten times as fast; the first request waits for this function.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return merge(
         (path.stem, yaml.load(path.read_text("utf-8"), loader))  # noqa: S506 - both are safe loaders
@@ -45,7 +48,10 @@ def document() -> JsonObject:
 
 
 def merge(fragments: Iterable[tuple[str, JsonObject]]) -> JsonObject:
-    """Return one document of (name, fragment) pairs. Raises ValueError if two define the same thing."""
+    """Merge (service name, parsed fragment) pairs into one OpenAPI document.
+
+    Raises ValueError for an unknown key in a fragment, or if two fragments define the same name differently.
+    """
     fragments = list(fragments)
     merged: JsonObject = {
         "openapi": "3.1.0",
@@ -75,7 +81,7 @@ def merge(fragments: Iterable[tuple[str, JsonObject]]) -> JsonObject:
 
 
 def _operation(fragment: JsonObject, tag: str, given: JsonObject) -> JsonObject:
-    """Return an operation with its fragment's defaults."""
+    """Return the operation ``given`` with its tag and the fragment's default security, parameters and responses."""
     common = fragment["x-common"]
     defaults: JsonObject = {key: fragment[key] for key in ("security", "x-source") if key in fragment}
     operation: JsonObject = {"tags": [tag], **defaults, **given}
@@ -86,8 +92,8 @@ def _operation(fragment: JsonObject, tag: str, given: JsonObject) -> JsonObject:
     return operation
 
 
-def _add(where: str, known: JsonObject, more: JsonObject) -> None:
-    for key, value in more.items():
-        if key in known and known[key] != value:
+def _add(where: str, merged: JsonObject, additions: JsonObject) -> None:
+    for key, value in additions.items():
+        if key in merged and merged[key] != value:
             raise ValueError(f"{where}: {key} is described twice.")
-        known[key] = value
+        merged[key] = value

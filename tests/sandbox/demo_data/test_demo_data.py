@@ -17,7 +17,7 @@ import pytest
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.demo_data import shop
 from mixpanel_aep_sandbox.demo_data.seeded_random import SeededRandom
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, row_of
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_row
 
 pytestmark = pytest.mark.sandbox
 
@@ -102,7 +102,7 @@ def test_about_5000_events_a_day_and_none_outside() -> None:
 
 def test_a_row_equals_its_line() -> None:
     for row in everything()[::101]:
-        assert row_of(row.line) == row._replace(time_ms=row.time_ms // 1000 * 1000)
+        assert parse_row(row.line) == row._replace(time_ms=row.time_ms // 1000 * 1000)
 
 
 def test_all_events_are_in_the_past_and_processed_after_they_happened() -> None:

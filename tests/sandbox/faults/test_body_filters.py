@@ -17,12 +17,12 @@ from mixpanel_aep_sandbox.core.exchange import Exchange, attach
 from mixpanel_aep_sandbox.core.store import Store
 from mixpanel_aep_sandbox.faults.actions import Alter, Sentinel
 from mixpanel_aep_sandbox.faults.body_filters import (
-    AllBut,
+    AllButLastBytes,
     Filter,
     FirstBytes,
+    FirstHalf,
     FirstLines,
     Gzip,
-    Half,
     SentinelLine,
 )
 from mixpanel_aep_sandbox.faults.middleware import FaultMiddleware
@@ -60,10 +60,10 @@ def passed(body: bytes, cuts: list[int], change: Filter) -> bytes:
 @given(BODY, CUTS, st.integers(0, 60))
 def test_a_truncated_body_is_a_prefix(body: bytes, cuts: list[int], count: int) -> None:
     assert passed(body, cuts, FirstBytes(count)) == body[:count]
-    assert passed(body, cuts, AllBut(count)) == body[: max(0, len(body) - count)]
+    assert passed(body, cuts, AllButLastBytes(count)) == body[: max(0, len(body) - count)]
     assert passed(body, cuts, FirstLines(count)) == b"".join(body.splitlines(True)[:count]) or b"\r" in body
-    assert passed(body, cuts, Half()) == body[: len(body) // 2]
-    assert passed(body, cuts, Half(most=4)) == body[: min(len(body) // 2, 4)]
+    assert passed(body, cuts, FirstHalf()) == body[: len(body) // 2]
+    assert passed(body, cuts, FirstHalf(most=4)) == body[: min(len(body) // 2, 4)]
 
 
 @given(BODY, CUTS, st.none() | st.integers(0, 9), st.booleans(), st.booleans())
@@ -199,7 +199,7 @@ def test_a_fault_streams(tmp_path: Path, action: dict[str, Any], all_of_it: bool
     asyncio.run(FaultMiddleware(service, plan)(scope, receive, connection.send))
     store.close()
     assert service.made == 400 if all_of_it else service.made < 200
-    # "Half" needs two megabytes of look-ahead to know that the body is a large one.
+    # `FirstHalf` needs two megabytes of look-ahead to know that the body is a large one.
     assert connection.ahead <= (40 if action == {"do": "cut"} else 8)
 
 

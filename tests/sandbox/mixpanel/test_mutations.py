@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mixpanel_aep_sandbox import demo_data as data
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, render_line, row_of
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_row, render_line
 from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import Compaction
 from tests.support.sandbox.http_client import Sandbox
 
@@ -106,7 +106,7 @@ class TestCompaction:
     def test_another_time_on_the_same_day_is_the_same_event(self) -> None:
         def row(time: int, processed: int) -> Row:
             own = {"time": b"%d" % time, "distinct_id": b'"u"', "$insert_id": b'"i"'}
-            return row_of(render_line(b'"E"', {**own, "mp_processing_time_ms": b"%d" % processed}))
+            return parse_row(render_line(b'"E"', {**own, "mp_processing_time_ms": b"%d" % processed}))
 
         t = 1_780_000_000_000
         rows = [row(100, t + 2), row(200, t + 1), row(86_400, t)]

@@ -1,1 +1,1 @@
-"""Routes of Adobe IMS."""
+"""HTTP routes of Adobe IMS, of the Adobe Developer Console, and of the control plane for IMS."""

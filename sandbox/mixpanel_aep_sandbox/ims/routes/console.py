@@ -1,7 +1,7 @@
-"""The client secrets of a credential, as the Adobe Developer Console lists and changes them.
+"""Routes of the Adobe Developer Console's API that list, add and delete the client secrets of a credential.
 
-``/console/organizations/{org}/credentials/{id}/secrets`` follows dev-console: ServerToServerAuthentication/ims.md; its
-error responses are not documented [I].
+``/console/organizations/{org}/credentials/{id}/secrets`` follows dev-console: ServerToServerAuthentication/ims.md. The
+error responses are not documented, so they are assumptions [I].
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Handler = Callable[[SandboxState, Request], Response]
 
 
 def add_routes(state: SandboxState, routes: APIRouter) -> None:
-    """Add the routes of the console."""
+    """Add the routes for client secrets to the router."""
     secrets = f"{CONSOLE}/{{org:key}}/credentials/{{id:key}}/secrets"
     for method, path, handler in (
         ("GET", secrets, _list),
@@ -43,42 +43,45 @@ def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Awai
 
         try:
             return await run_in_threadpool(run)
-        except Problem as refusal:
-            return JSONResponse(refusal.body, refusal.status)
+        except Problem as rejection:
+            return JSONResponse(rejection.body, rejection.status)
 
     return endpoint
 
 
 def _list(state: SandboxState, request: Request) -> Response:
-    known = _allowed(state, request, _READ)
-    entries = [secret_view(entry) for entry in known.credential["secrets"]]
-    return JSONResponse({"client_id": known.client_id, "client_secrets": entries})
+    authorized = _authorize(state, request, _READ)
+    entries = [secret_view(entry) for entry in authorized.credential["secrets"]]
+    return JSONResponse({"client_id": authorized.client_id, "client_secrets": entries})
 
 
 def _add(state: SandboxState, request: Request) -> Response:
-    known = _allowed(state, request, _MANAGE)
+    authorized = _authorize(state, request, _MANAGE)
     try:
-        secret, entry = add_secret(state, known.client_id, known.credential)
+        secret, entry = add_secret(state, authorized.client_id, authorized.credential)
     except ValueError as error:
         raise problem(400, str(error)) from error
     return JSONResponse({**secret_view(entry), "client_secret": secret}, 201)
 
 
 def _remove(state: SandboxState, request: Request) -> Response:
-    known, key = _allowed(state, request, _MANAGE), str(request.path_params["uuid"])
-    if not remove_secret(state, known.client_id, known.credential, key):
-        raise problem(404, f"Client secret {key} not found.")
+    authorized, secret_id = _authorize(state, request, _MANAGE), str(request.path_params["uuid"])
+    if not remove_secret(state, authorized.client_id, authorized.credential, secret_id):
+        raise problem(404, f"Client secret {secret_id} not found.")
     return Response(status_code=204)
 
 
-def _allowed(state: SandboxState, request: Request, scope: str) -> Caller:
-    """Return the caller; it must address its own credential, with a token for this scope."""
+def _authorize(state: SandboxState, request: Request, scope: str) -> Caller:
+    """Return the caller of the request.
+
+    Raises Problem 404 if the path names another credential than the caller's own, and 403 if its token lacks the scope.
+    """
     known, params = caller(state, request), request.path_params
     if params["org"] not in (known.credential["org_number"], known.credential["org"]) or params["id"] not in (
         known.credential["credential_id"],
         known.client_id,
     ):
-        # The console knows both by numbers; the names that every other request has are accepted too [I].
+        # The console identifies organization and credential by numbers; the ids in the headers work too [I].
         raise problem(404, f"Credential {params['id']} not found in organization {params['org']}.")
     if scope not in parse_scopes(known.token["scope"]):
         raise problem(403, f"The access token does not have the scope {scope}.")

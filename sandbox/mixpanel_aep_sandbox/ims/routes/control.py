@@ -1,7 +1,7 @@
-"""``/_sandbox/ims/*``: control of credentials and tokens. No token is required.
+"""``/_sandbox/ims/*``: control of credentials and tokens. These routes require no access token.
 
 =======  =================  ================================================================================
-GET      ``/credentials``   every credential, without its secrets
+GET      ``/credentials``   list all credentials, without the values of their secrets
 POST     ``/credentials``   create or change one: ``client_id``, and any of ``org``, ``scope``, ``secrets``
 DELETE   ``/tokens``        invalidate all tokens that were issued so far
 =======  =================  ================================================================================
@@ -25,14 +25,14 @@ _Text = Annotated[str, Field(min_length=1)]
 
 
 class CredentialChange(BaseModel):
-    """Body of ``POST /_sandbox/ims/credentials``."""
+    """Body of ``POST /_sandbox/ims/credentials``: the credential to create, or the values to change."""
 
     model_config = ConfigDict(extra="forbid")
 
     client_id: _Text
     org: _Text | None = None
     scope: _Text | None = None
-    """Comma-separated; the scopes that a token may be requested for."""
+    """Comma-separated scopes that a token request with this credential may contain."""
     secrets: Annotated[list[_Text], Field(min_length=1, max_length=MOST_SECRETS)] | None = None
 
 
@@ -40,24 +40,24 @@ def add_routes(state: SandboxState, routes: APIRouter) -> None:
     """Add the control routes of IMS."""
 
     def credentials() -> JsonObject:
-        held = state.store.items(CREDENTIALS)
-        return {"credentials": [_public(key, body) for key, body in held]}
+        stored = state.store.items(CREDENTIALS)
+        return {"credentials": [_public(key, body) for key, body in stored]}
 
     def change_credential(change: CredentialChange) -> JsonObject:
         with state.store.transaction():
             return _change(state, change)
 
-    def forget_tokens() -> JsonObject:
+    def delete_tokens() -> JsonObject:
         with state.store.transaction():
-            held = state.store.items(TOKENS)
-            for key, _ in held:
+            stored = state.store.items(TOKENS)
+            for key, _ in stored:
                 state.store.delete(TOKENS, key)
-        return {"forgotten": len(held)}
+        return {"forgotten": len(stored)}
 
     for method, path, endpoint in (
         ("GET", "/credentials", credentials),
         ("POST", "/credentials", change_credential),
-        ("DELETE", "/tokens", forget_tokens),
+        ("DELETE", "/tokens", delete_tokens),
     ):
         routes.add_api_route("/_sandbox/ims" + path, endpoint, methods=[method], response_model=None)
 
@@ -74,6 +74,7 @@ def _change(state: SandboxState, change: CredentialChange) -> JsonObject:
 
 
 def _public(client_id: str, credential: Document) -> JsonObject:
+    """Return the credential without the values of its secrets."""
     return {
         "client_id": client_id,
         **credential,

@@ -1,1 +1,1 @@
-"""The application API under ``/api/app``."""
+"""Mixpanel's application API under ``/api/app``: accounts, annotations and Lexicon schemas."""

@@ -17,23 +17,23 @@ from mixpanel_aep_sandbox.mixpanel.parameters import merged_parameters
 from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 
 
-def _moment(text: str) -> str:
-    datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - kept as text
+def _require_date_time(text: str) -> str:
+    datetime.strptime(text, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - validated only, and stored as text
     return text
 
 
 class Annotation(BaseModel):
-    """The fields of a new annotation."""
+    """The body of a request to create an annotation."""
 
     model_config = ConfigDict(extra="forbid")
 
-    date: Annotated[StrictStr, AfterValidator(_moment)]
+    date: Annotated[StrictStr, AfterValidator(_require_date_time)]
     description: StrictStr
     tags: list[StrictInt] = []
 
 
 class Change(BaseModel):
-    """The fields of a changed annotation."""
+    """The body of a request to change an annotation; a field that is missing does not change."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,68 +50,77 @@ class NewTag(BaseModel):
 
 
 class Annotations:
-    """Annotations and tags. Any member may read; changes need a role of at least Analyst, as documented."""
+    """Handlers for annotations and their tags.
+
+    As documented, any member of a project may read annotations; changes need a role of at least Analyst.
+    """
 
     def __init__(self, documents: DocumentStore) -> None:
         self._documents = documents
 
     def all(self, app_request: AppRequest) -> JsonObject:
-        """Return the annotations of a project, or of a range of days."""
+        """Return the annotations of the project whose date is from ``fromDate`` to ``toDate``, both optional."""
         project, params = app_request.project(), merged_parameters(app_request.request.query_params)
         first = params.day("fromDate").isoformat() if params.text("fromDate") else ""
         last = params.day("toDate").isoformat() if params.text("toDate") else "9999"
         found = self._documents.all(project.id, "annotation")
         return _success_body(
-            [self._entry(project, body) for body in found if first <= body["date"][:10] <= last]
+            [self._annotation_view(project, body) for body in found if first <= body["date"][:10] <= last]
         )
 
     def create(self, app_request: AppRequest) -> JsonObject:
-        """Create an annotation."""
+        """Create an annotation and return it."""
         project = app_request.edited_project()
         given = read_model(app_request.body, Annotation)
         self._check_tags(project.id, given.tags)
-        return _success_body(self._entry(project, self.add(project.id, given, app_request.account)))
+        return _success_body(self._annotation_view(project, self.add(project.id, given, app_request.account)))
 
     def add(self, project_id: int, given: Annotation, account: Account | None = None) -> Document:
-        """Store an annotation and return it."""
+        """Store an annotation of a project, and return the stored document; the default author is a demo user."""
         user = {"id": account.id if account else 1, "first_name": account.username if account else "Demo"}
         body = {**given.model_dump(), "user": {**user, "last_name": ""}}
         return self._documents.add(project_id, "annotation", body)
 
     def get(self, app_request: AppRequest) -> JsonObject:
-        """Return one annotation."""
+        """Return the annotation whose id is in the path, or raise MixpanelError (404)."""
         project = app_request.project()
-        return _success_body(self._entry(project, self._one(app_request, project.id)))
+        return _success_body(self._annotation_view(project, self._find_annotation(app_request, project.id)))
 
     def patch(self, app_request: AppRequest) -> JsonObject:
-        """Change an annotation."""
+        """Change the description or the tags of an annotation, and return the annotation."""
         project = app_request.edited_project()
-        body = self._one(app_request, project.id)
+        body = self._find_annotation(app_request, project.id)
         change = read_model(app_request.body, Change).model_dump(exclude_none=True)
         self._check_tags(project.id, change.get("tags", []))
         body = {**body, **change}
         self._documents.put(project.id, "annotation", str(body["id"]), body)
-        return _success_body(self._entry(project, body))
+        return _success_body(self._annotation_view(project, body))
 
     def delete(self, app_request: AppRequest) -> JsonObject:
-        """Delete an annotation."""
+        """Delete an annotation and return its id."""
         project = app_request.edited_project()
-        body = self._one(app_request, project.id)
+        body = self._find_annotation(app_request, project.id)
         self._documents.replace(project.id, "annotation", [str(body["id"])], {})
         return _success_body({"id": body["id"]})
 
     def tags(self, app_request: AppRequest) -> list[JsonObject]:
-        """Return all tags without the envelope of other responses, as in the reference."""
+        """Return the project's annotation tags as a list, without the ``status`` and ``results`` of other responses.
+
+        This is the documented form.
+        """
         project = app_request.edited_project()
-        return [self._tag(project.id, body) for body in self._documents.all(project.id, "annotation_tag")]
+        return [
+            self._tag_view(project.id, body) for body in self._documents.all(project.id, "annotation_tag")
+        ]
 
     def create_tag(self, app_request: AppRequest) -> JsonObject:
-        """Create a tag."""
+        """Create an annotation tag and return it."""
         project = app_request.edited_project()
         given = read_model(app_request.body, NewTag)
-        return self._tag(project.id, self._documents.add(project.id, "annotation_tag", {"name": given.name}))
+        body = self._documents.add(project.id, "annotation_tag", {"name": given.name})
+        return self._tag_view(project.id, body)
 
-    def _one(self, app_request: AppRequest, project_id: int) -> Document:
+    def _find_annotation(self, app_request: AppRequest, project_id: int) -> Document:
         number = app_request.number("annotation_id")
         body = self._documents.get(project_id, "annotation", str(number))
         if body is None:
@@ -123,7 +132,8 @@ class Annotations:
             if self._documents.get(project_id, "annotation_tag", str(number)) is None:
                 raise MixpanelError(400, f"Annotation tag {number} not found.")
 
-    def _entry(self, project: Project, body: Document) -> JsonObject:
+    def _annotation_view(self, project: Project, body: Document) -> JsonObject:
+        """Return a stored annotation in the form of the API's responses."""
         names = {tag["id"]: tag["name"] for tag in self._documents.all(project.id, "annotation_tag")}
         tags = [{"id": number, "name": names[number]} for number in body["tags"] if number in names]
         with_project = project.switches.annotation_entry == "with_project"
@@ -136,7 +146,8 @@ class Annotations:
             "tags": tags,
         }
 
-    def _tag(self, project_id: int, body: Document) -> JsonObject:
+    def _tag_view(self, project_id: int, body: Document) -> JsonObject:
+        """Return a stored tag in the form of the API's responses."""
         used = any(body["id"] in found["tags"] for found in self._documents.all(project_id, "annotation"))
         return {"id": body["id"], "name": body["name"], "project_id": project_id, "has_annotations": used}
 

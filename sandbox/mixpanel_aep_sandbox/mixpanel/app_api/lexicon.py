@@ -1,4 +1,4 @@
-"""Lexicon schemas that were uploaded, not everything that was tracked (Mixpanel's "Lexicon Schemas API")."""
+"""Lexicon schemas of a project (Mixpanel's "Lexicon Schemas API"): only uploaded schemas, not all tracked events."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _TRUNCATED_A_REQUEST = 3000
 
 
 class Lexicon:
-    """Lexicon schemas.
+    """Handlers for Lexicon schemas.
 
-    Reading needs a role in the project, changing one of at least Analyst [I]. All share one limit.
+    Reading needs any role in the project, changes need a role of at least Analyst [I]. All requests count against one
+    rate limit of the organisation.
     """
 
     def __init__(self, documents: DocumentStore, limiter: Limiter) -> None:
@@ -34,24 +35,24 @@ class Lexicon:
         self._updates: dict[int, deque[tuple[float, int]]] = {}
 
     def clear(self) -> None:
-        """Forget the counts of changed entities."""
+        """Reset the counts of changed entities, which limit uploads."""
         with self._lock:
             self._updates.clear()
 
     def all(self, app_request: AppRequest) -> JsonObject:
-        """Return all schemas of a project."""
+        """Return all Lexicon schemas of the project."""
         project = self._authorize(app_request)
         return {"results": self._documents.all(project.id, "schema"), "status": "ok"}
 
     def schemas_of_entity(self, app_request: AppRequest) -> JsonObject:
-        """Return the Lexicon schemas of an entity type, optionally of one entity name only."""
+        """Return the Lexicon schemas of the entity type in the path; of one name only, if ``entity_name`` is given."""
         project, entity = self._authorize(app_request), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
         found = [body for body in self._schemas_of(project, entity) if name in ("", body["name"])]
         return {"results": found, "status": "ok"}
 
     def one(self, app_request: AppRequest) -> JsonObject:
-        """Return one schema."""
+        """Return the Lexicon schema of the entity type and name in the path, or raise MixpanelError (404)."""
         project, entity, name = self._authorize(app_request), _entity(app_request), _name(app_request)
         found = self._documents.get(project.id, "schema", schema_key(entity, name))
         if found is None:
@@ -61,17 +62,20 @@ class Lexicon:
         return {"results": found["schemaJson"], "status": "ok"}
 
     def upload(self, app_request: AppRequest) -> JsonObject:
-        """Create or replace schemas; with ``truncate``, delete all others."""
+        """Create or replace schemas, and return the numbers of added and deleted ones.
+
+        With ``truncate``, delete all other schemas of the project.
+        """
         project = self._authorize(app_request, edit=True)
         upload = read_model(app_request.body, Upload)
         for entry in upload.entries:
             read_model(entry.schemaJson, Schema)
-        self._count(project, sum(entry.size for entry in upload.entries), app_request)
+        self._count_changes(project, sum(entry.size for entry in upload.entries), app_request)
         deleted = self._replace(project, self._schemas_of(project) if upload.truncate else [], upload.entries)
         return {"results": {"added": len(upload.entries), "deleted": deleted}, "status": "ok"}
 
     def upload_one(self, app_request: AppRequest) -> JsonObject:
-        """Create or replace one schema."""
+        """Create or replace the schema of the entity type and name in the path."""
         project, entity, name = (
             self._authorize(app_request, edit=True),
             _entity(app_request),
@@ -80,63 +84,64 @@ class Lexicon:
         schema = read_object(app_request.body)
         read_model(schema, Schema)
         entry = Entry(entityType=entity, name=name, schemaJson=schema)
-        self._count(project, entry.size, app_request)
+        self._count_changes(project, entry.size, app_request)
         self._replace(project, [], [entry])
         return {"status": "ok"}
 
     def delete_all(self, app_request: AppRequest) -> JsonObject:
-        """Delete all schemas."""
+        """Delete all Lexicon schemas of the project, and return their number."""
         project = self._authorize(app_request, edit=True)
-        return _deleted(self._replace(project, self._schemas_of(project)))
+        return _deletion_body(self._replace(project, self._schemas_of(project)))
 
     def delete_entity(self, app_request: AppRequest) -> JsonObject:
-        """Delete the Lexicon schemas of an entity type, optionally of one entity name only."""
+        """Delete the Lexicon schemas of the entity type in the path; of one name only, if ``entity_name`` is given."""
         project, entity = self._authorize(app_request, edit=True), _entity(app_request)
         name = merged_parameters(app_request.request.query_params).text("entity_name")
-        return _deleted(self._replace(project, self._schemas_of(project, entity, name)))
+        return _deletion_body(self._replace(project, self._schemas_of(project, entity, name)))
 
     def delete_one(self, app_request: AppRequest) -> JsonObject:
-        """Delete one schema."""
+        """Delete the Lexicon schema of the entity type and name in the path; return 0 deleted if it does not exist."""
         project, entity, name = (
             self._authorize(app_request, edit=True),
             _entity(app_request),
             _name(app_request),
         )
-        return _deleted(self._replace(project, self._schemas_of(project, entity, name)))
+        return _deletion_body(self._replace(project, self._schemas_of(project, entity, name)))
 
     def _authorize(self, app_request: AppRequest, *, edit: bool = False) -> Project:
+        """Return the project of the path, after a check of the caller's role and of the rate limit."""
         project = app_request.edited_project() if edit else app_request.project()
         leave = self._limiter.enter("lexicon", project.organization_id, project.lexicon_limits)
-        exchange_of(app_request.request.scope).on_free.append(leave)
+        exchange_of(app_request.request.scope).on_slot_free.append(leave)
         return project
 
     def _schemas_of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:
         found = self._documents.all(project.id, "schema")
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 
-    def _replace(self, project: Project, gone: list[Document], more: Iterable[Entry] = ()) -> int:
-        """Replace schemas by others and return the number of replaced ones."""
-        if project.lexicon_limits.enabled and len(gone) >= _TRUNCATED_A_REQUEST:
+    def _replace(self, project: Project, old: list[Document], new: Iterable[Entry] = ()) -> int:
+        """Delete the schemas ``old``, store the schemas ``new``, and return the number of deleted ones."""
+        if project.lexicon_limits.enabled and len(old) >= _TRUNCATED_A_REQUEST:
             raise MixpanelError(400, f"One request cannot delete {_TRUNCATED_A_REQUEST} schemas or more.")
-        keys = [schema_key(body["entityType"], body["name"]) for body in gone]
-        bodies = {schema_key(entry.entityType, entry.name): entry.model_dump() for entry in more}
+        keys = [schema_key(body["entityType"], body["name"]) for body in old]
+        bodies = {schema_key(entry.entityType, entry.name): entry.model_dump() for entry in new}
         self._documents.replace(project.id, "schema", keys, bodies)
-        return len(gone)
+        return len(old)
 
-    def _count(self, project: Project, entities: int, app_request: AppRequest) -> None:
-        """Count changed entities. Fewer than 4000 may be changed in a minute; the error is undocumented [I]."""
+    def _count_changes(self, project: Project, entities: int, app_request: AppRequest) -> None:
+        """Count changed entities, and raise MixpanelError (429) at 4000 in a minute; the error is undocumented [I]."""
         if not project.lexicon_limits.enabled:
             return
         now = app_request.now.timestamp()
         with self._lock:
-            known = self._updates.setdefault(project.organization_id, deque())
-            while known and not 0 <= now - known[0][0] < 60:
-                known.popleft()
-            if entities + sum(count for _, count in known) >= _ENTITIES_A_MINUTE:
+            recent = self._updates.setdefault(project.organization_id, deque())
+            while recent and not 0 <= now - recent[0][0] < 60:
+                recent.popleft()
+            if entities + sum(count for _, count in recent) >= _ENTITIES_A_MINUTE:
                 raise MixpanelError(
                     429, f"Rate limit exceeded: {_ENTITIES_A_MINUTE} entities in a minute or more."
                 )
-            known.append((now, entities))
+            recent.append((now, entities))
 
 
 def _entity(app_request: AppRequest) -> EntityType:
@@ -146,13 +151,13 @@ def _entity(app_request: AppRequest) -> EntityType:
         case "profile":
             return "profile"
         case other:
-            raise MixpanelError(400, f"The entity type is event or profile, not {other[:40]!r}.")
+            raise MixpanelError(400, f"The entity type must be event or profile, not {other[:40]!r}.")
 
 
 def _name(app_request: AppRequest) -> str:
-    """Return the rest of the path, which may contain slashes, without a slash at its end."""
+    """Return the entity name at the end of the path, which may contain slashes, without a trailing slash."""
     return str(app_request.request.path_params["name"]).removesuffix("/")
 
 
-def _deleted(count: int) -> JsonObject:
+def _deletion_body(count: int) -> JsonObject:
     return {"results": {"delete_count": count}, "status": "ok"}

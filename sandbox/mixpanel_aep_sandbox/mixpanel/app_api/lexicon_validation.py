@@ -1,4 +1,4 @@
-"""Validation of Lexicon schemas, after ``lexicon-schemas.openapi.yaml``."""
+"""Models that validate uploads of Lexicon schemas, as Mixpanel's ``lexicon-schemas.openapi.yaml`` defines them."""
 
 from __future__ import annotations
 
@@ -28,32 +28,35 @@ class _EntityMetadata(_PropertyMetadata):
     teamContacts: list[StrictStr] | None = None
 
 
-class _OfProperty(BaseModel):
+class _MetadataOfProperty(BaseModel):
     mixpanel: _PropertyMetadata | None = Field(default=None, alias="com.mixpanel")
 
 
-class _OfEntity(BaseModel):
+class _MetadataOfEntity(BaseModel):
     mixpanel: _EntityMetadata | None = Field(default=None, alias="com.mixpanel")
 
 
 class _Property(BaseModel):
-    """Additional keywords are kept: the specification forbids them, but the guide's own example has ``examples``."""
+    """The schema of a property.
+
+    Additional keywords are accepted: the specification forbids them, but an example in the guide has ``examples``.
+    """
 
     type: Literal["array", "boolean", "integer", "null", "number", "object", "string"]
     description: StrictStr | None = None
-    metadata: _OfProperty | None = None
+    metadata: _MetadataOfProperty | None = None
 
 
 class Schema(BaseModel):
-    """JSON Schema with Mixpanel's metadata; additional keywords (``required``, ``$schema``) are allowed and kept."""
+    """The JSON Schema of an event or profile, with Mixpanel's metadata; additional keywords are accepted."""
 
     description: StrictStr | None = None
     properties: dict[StrictStr, _Property] | None = None
-    metadata: _OfEntity | None = None
+    metadata: _MetadataOfEntity | None = None
 
 
 class Entry(_Form):
-    """One schema of an upload."""
+    """One schema in an upload, with its entity type and name."""
 
     entityType: EntityType
     name: StrictStr
@@ -61,12 +64,12 @@ class Entry(_Form):
 
     @property
     def size(self) -> int:
-        """Return the number of entities for the limit: the entity and its properties."""
+        """The number of changed entities that counts against the rate limit: 1 plus the number of properties."""
         return 1 + len(self.schemaJson.get("properties") or ())
 
 
 class Upload(_Form):
-    """The body of an upload."""
+    """The body of an upload of schemas; ``truncate`` deletes all schemas that the upload does not contain."""
 
     entries: list[Entry]
     truncate: StrictBool = False

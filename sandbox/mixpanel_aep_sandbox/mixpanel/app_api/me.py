@@ -1,4 +1,4 @@
-"""``/api/app/me``, the only route that returns a project's time zone; and the data views of a project."""
+"""``/api/app/me``, the only route that returns the time zones of projects, and the route for data views."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ _PERMISSIONS = {
 
 
 def me(app_request: AppRequest) -> JsonObject:
-    """Return what a service account can see: its projects, their organisations and data views."""
+    """Return the projects of the service account in the requested region, with their organisations and data views.
+
+    Raises MixpanelError (401) if the account has no project in the region of the requested host.
+    """
     region, roles = requested_region(app_request.request), app_request.account.roles
-    seen = [
+    visible = [
         project
         for project in app_request.registry.projects()
         if project.id in roles and (region is None or project.region == region)
     ]
-    if not seen and region is not None:
-        # An account exists in one region only.
+    if not visible and region is not None:
+        # At Mixpanel, an account exists in one region only.
         raise MixpanelError(401, "Unauthorized")
-    return {"status": "ok", "results": _results(app_request.account, seen)}
+    return {"status": "ok", "results": _results(app_request.account, visible)}
 
 
 def workspaces(app_request: AppRequest) -> JsonObject:
-    """Return the data views (``/projects/{id}/workspaces/public``); a project of the sandbox has one."""
+    """Return the data views of the project (``/projects/{id}/workspaces/public``): always one, "All Project Data"."""
     return {"status": "ok", "results": [_workspace(app_request.project())]}
 
 
-def _results(account: Account, seen: list[Project]) -> JsonObject:
+def _results(account: Account, visible: list[Project]) -> JsonObject:
     organizations = {
         str(p.organization_id): {
             "id": p.organization_id,
@@ -44,15 +47,15 @@ def _results(account: Account, seen: list[Project]) -> JsonObject:
             "role": account.organization_role,
             "permissions": _PERMISSIONS[account.organization_role],
         }
-        for p in seen
+        for p in visible
     }
     return {
         "user_id": account.id,
         "user_email": account.username,
         "user_name": account.username,
         "organizations": organizations,
-        "projects": {str(p.id): _project(p) for p in seen},
-        "workspaces": {str(_workspace_id(p)): _workspace(p) for p in seen},
+        "projects": {str(p.id): _project(p) for p in visible},
+        "workspaces": {str(_workspace_id(p)): _workspace(p) for p in visible},
     }
 
 

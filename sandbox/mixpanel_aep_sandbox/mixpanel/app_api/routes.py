@@ -1,4 +1,4 @@
-"""The application API under ``/api/app``: what all its parts share."""
+"""Routing, authentication and authorization that all parts of the application API (``/api/app``) share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mixpanel_aep_sandbox.mixpanel.settings import EDITORS, MANAGERS, Role
 
 @dataclass(frozen=True)
 class AppRequest:
-    """A request with a service account; a project's secret is not accepted here."""
+    """A request to the application API, authenticated by a service account; a project's secret is not accepted."""
 
     request: Request
     body: bytes
@@ -30,16 +30,17 @@ class AppRequest:
     now: datetime
 
     def number(self, name: str) -> int:
-        """Return a number of the path. Raises MixpanelError (404) for any other text."""
+        """Return the path parameter ``name`` as an integer. Raises MixpanelError (404) if it is not a number."""
         text = str(self.request.path_params[name])
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ID))):
             raise MixpanelError(404, f"Not found: {text[:40]!r}")
         return int(text)
 
     def project(self, roles: Collection[Role] = (), least: str = "") -> Project:
-        """Return the project of the path.
+        """Return the project whose id is in the path.
 
-        Raises MixpanelError (403) without a role there, or without one of ``roles``.
+        ``roles``: the roles that are allowed, empty for any role; ``least``: name of the lowest one for the error text.
+        Raises MixpanelError (403) if the service account has no role in the project, or none of ``roles``.
         """
         caller = Caller(self.account, None)
         project = accessible_project(caller, self.registry, self.number("project_id"))
@@ -52,11 +53,11 @@ class AppRequest:
         return project
 
     def edited_project(self) -> Project:
-        """Return the project, if the caller may change it."""
+        """Return the project whose id is in the path. Raises MixpanelError (403) below the role Analyst."""
         return self.project(EDITORS, "Analyst")
 
     def managed_project(self) -> Project:
-        """Return the project, if the caller may manage it."""
+        """Return the project whose id is in the path. Raises MixpanelError (403) below the role Admin."""
         return self.project(MANAGERS, "Admin")
 
 
@@ -65,33 +66,36 @@ Routes = Iterable[tuple[str, str, Handler] | tuple[str, str, Handler, int]]
 
 
 class AppApi:
-    """The application API of all projects."""
+    """Connects the handlers of the application API to HTTP: authenticates requests and formats errors."""
 
     def __init__(self, state: SandboxState, registry: ProjectRegistry) -> None:
         self._state, self._registry = state, registry
 
     def router(self, routes: Routes) -> APIRouter:
-        """Return the router. ``routes``: method, path below ``/api/app``, handler, and the status if it is not 200."""
+        """Return a router with the given routes.
+
+        ``routes``: (method, path below ``/api/app``, handler), optionally with the status of a success (default: 200).
+        """
         router = APIRouter()
-        for method, path, answer, *status in routes:
-            endpoint = self._endpoint(answer, status[0] if status else 200)
-            for twin in ("",) if path.endswith(":key}") else ("", "/"):
-                router.add_route("/api/app" + path + twin, endpoint, methods=[method])
+        for method, path, handler, *status in routes:
+            endpoint = self._endpoint(handler, status[0] if status else 200)
+            for suffix in ("",) if path.endswith(":key}") else ("", "/"):
+                router.add_route("/api/app" + path + suffix, endpoint, methods=[method])
         return router
 
-    def _endpoint(self, answer: Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
+    def _endpoint(self, handler: Handler, status: int) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
-            return await run_in_threadpool(self._respond, request, await request.body(), answer, status)
+            return await run_in_threadpool(self._respond, request, await request.body(), handler, status)
 
         return endpoint
 
-    def _respond(self, request: Request, body: bytes, answer: Handler, status: int) -> Response:
+    def _respond(self, request: Request, body: bytes, handler: Handler, status: int) -> Response:
         now = self._state.clock.now()
         try:
             caller = authenticate(request, self._registry, now, "app")
             if caller.account is None:
                 raise MixpanelError(401, "Unauthorized")
             app_request = AppRequest(request, body, caller.account, self._registry, now)
-            return JSONResponse(answer(app_request), status)
-        except MixpanelError as refusal:
-            return refusal.response(request, "app")
+            return JSONResponse(handler(app_request), status)
+        except MixpanelError as error:
+            return error.response(request, "app")

@@ -34,8 +34,8 @@ class _Removal(_Form):
     service_account_ids: list[StrictInt]
 
 
-class New(_Form):
-    """The body of a request to create an account."""
+class NewAccount(_Form):
+    """The body of a request to create a service account."""
 
     username: StrictStr = Field(min_length=1, max_length=200)
     role: DefaultRole = "consumer"
@@ -44,42 +44,42 @@ class New(_Form):
 
 
 class Additions(_Form):
-    """The body of a request to add accounts to projects."""
+    """The body of a request to add service accounts to projects."""
 
     projects: list[_Membership]
     service_account_ids: list[StrictInt]
 
 
 class Removals(_Form):
-    """The body of a request to remove accounts from projects."""
+    """The body of a request to remove service accounts from projects."""
 
     projects: list[_Removal]
 
 
 class ServiceAccounts:
-    """Service accounts.
+    """Handlers for service accounts.
 
-    An owner or admin of the organisation manages them; a project's list needs one of the project.
+    The caller must be an owner or admin of the organisation, or of the project for the list of a project's accounts.
     """
 
     def all(self, app_request: AppRequest) -> JsonObject:
-        """Return the accounts of an organisation."""
+        """Return the service accounts of the organisation in the path, without their secrets."""
         return _success_body(
             [
-                _read(app_request, account)
+                _account_view(app_request, account)
                 for account in _accounts_of(app_request, _managed_organization(app_request))
             ]
         )
 
-    def of_project(self, app_request: AppRequest) -> JsonObject:
-        """Return the accounts of a project."""
+    def accounts_of_project(self, app_request: AppRequest) -> JsonObject:
+        """Return the service accounts that have a role in the project in the path, with this role."""
         project = app_request.managed_project()
         accounts = [account for account in app_request.registry.accounts() if project.id in account.roles]
-        return _success_body([_member(app_request, account, project) for account in accounts])
+        return _success_body([_member_view(app_request, account, project) for account in accounts])
 
     def get(self, app_request: AppRequest) -> JsonObject:
-        """Return one account without the envelope of other responses, as in the reference."""
-        return _read(
+        """Return one service account, without the ``status`` and ``results`` of other responses, as documented."""
+        return _account_view(
             app_request,
             _find_account(
                 app_request, _managed_organization(app_request), app_request.number("service_account_id")
@@ -87,9 +87,9 @@ class ServiceAccounts:
         )
 
     def create(self, app_request: AppRequest) -> JsonObject:
-        """Create an account. Only this response contains the secret, as ``token``."""
+        """Create a service account and return it. Only this response contains the account's secret, as ``token``."""
         organization = _managed_organization(app_request)
-        new = read_model(app_request.body, New)
+        new = read_model(app_request.body, NewAccount)
         for membership in new.projects:
             _project(app_request, organization, membership.id)
         word = re.sub(r"[^a-z0-9]+", "-", new.username.lower()).strip("-") or "account"
@@ -103,10 +103,10 @@ class ServiceAccounts:
                 roles={membership.id: membership.role for membership in new.projects},
             )
         )
-        return _success_body({"token": account.secret, **_read(app_request, account)})
+        return _success_body({"token": account.secret, **_account_view(app_request, account)})
 
     def delete(self, app_request: AppRequest) -> JsonObject:
-        """Delete an account."""
+        """Delete the service account in the path."""
         account = _find_account(
             app_request, _managed_organization(app_request), app_request.number("service_account_id")
         )
@@ -114,7 +114,7 @@ class ServiceAccounts:
         return {"status": "ok"}
 
     def add_to_projects(self, app_request: AppRequest) -> JsonObject:
-        """Add accounts to projects."""
+        """Give each service account in the body a role in each project in the body."""
         organization = _managed_organization(app_request)
         given = read_model(app_request.body, Additions)
         accounts = [_find_account(app_request, organization, number) for number in given.service_account_ids]
@@ -124,7 +124,7 @@ class ServiceAccounts:
         return {"status": "ok"}
 
     def remove_from_projects(self, app_request: AppRequest) -> JsonObject:
-        """Remove accounts from projects."""
+        """Remove the roles of service accounts in projects, as the body lists them."""
         organization = _managed_organization(app_request)
         given = read_model(app_request.body, Removals)
         pairs = [
@@ -138,15 +138,15 @@ class ServiceAccounts:
         for username, project_id in pairs:
             account = app_request.registry.account(username)
             if account:
-                roles = {known: role for known, role in account.roles.items() if known != project_id}
+                roles = {other: role for other, role in account.roles.items() if other != project_id}
                 app_request.registry.put_account(account.model_copy(update={"roles": roles}))
         return {"status": "ok"}
 
 
 def _managed_organization(app_request: AppRequest) -> int:
-    """Return the organisation of the path.
+    """Return the id of the organisation in the path.
 
-    Raises MixpanelError: 404 if it is unknown, 403 if the caller does not manage it.
+    Raises MixpanelError: 404 if the organisation does not exist, 403 if the caller is not its owner or admin.
     """
     number = app_request.number("organization_id")
     if number not in {project.organization_id for project in app_request.registry.projects()}:
@@ -177,7 +177,8 @@ def _project(app_request: AppRequest, organization: int, number: int) -> Project
     return project
 
 
-def _read(app_request: AppRequest, account: Account) -> JsonObject:
+def _account_view(app_request: AppRequest, account: Account) -> JsonObject:
+    """Return a service account in the form of the API's responses, without its secret."""
     return {
         "id": account.id,
         "username": account.username,
@@ -189,10 +190,11 @@ def _read(app_request: AppRequest, account: Account) -> JsonObject:
     }
 
 
-def _member(app_request: AppRequest, account: Account, project: Project) -> JsonObject:
+def _member_view(app_request: AppRequest, account: Account, project: Project) -> JsonObject:
+    """Return a service account in the form of a project's list, with its role in the project."""
     role = account.roles[project.id]
     return {
-        **_read(app_request, account),
+        **_account_view(app_request, account),
         "hasSensitiveAccess": role == "classified",
         "role": role,
         "role_order": ROLES.index(role),

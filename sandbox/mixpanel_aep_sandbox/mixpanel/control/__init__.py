@@ -1,1 +1,1 @@
-"""The control plane of Mixpanel: projects, accounts, events, documents."""
+"""The control plane of the Mixpanel stand-in: tests create projects, accounts, events and documents with it."""

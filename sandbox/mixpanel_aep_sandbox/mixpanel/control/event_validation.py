@@ -1,4 +1,4 @@
-"""Validation of events that the control plane adds to a project."""
+"""Parsing and validation of events that a request to the control plane adds to a project."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from mixpanel_aep_sandbox.core.timestamps import to_milliseconds
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import (
     Row,
     compact_json,
+    parse_row,
     quote,
     raw_parts,
     render_line,
-    row_of,
 )
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 _TIME = float | str | None
 
 
-class IntakeError(ValueError):
-    """The body is invalid for this endpoint."""
+class InvalidEventsError(ValueError):
+    """The body of a request to add events is invalid; the message is one sentence that names the event or line."""
 
 
-class _Given(msgspec.Struct, forbid_unknown_fields=True):
+class _EventInput(msgspec.Struct, forbid_unknown_fields=True):
     event: msgspec.Raw = msgspec.Raw(b"")
     properties: dict[str, msgspec.Raw] = {}
     at: _TIME = None
@@ -38,40 +38,43 @@ class _Given(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
-    events: list[_Given] = []
+    events: list[_EventInput] = []
     lines: list[str] = []
 
 
-def read(body: bytes, project: Project, now_ms: int) -> list[Row]:
-    """Return the rows of a request to add events; see ``mixpanel_event`` in ``openapi/mixpanel_control.yaml``.
+def parse_events(body: bytes, project: Project, now_ms: int) -> list[Row]:
+    """Return the rows for the events and lines in the body of a request to add events.
+
+    ``mixpanel_event`` in ``openapi/mixpanel_control.yaml`` describes the body. ``now_ms`` is the time of events without
+    a time, in epoch milliseconds.
 
     Raises:
-        IntakeError: An event is invalid; the sentence says which one.
+        InvalidEventsError: The body, an event or a line is invalid.
     """
     try:
         given = msgspec.json.decode(body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise IntakeError(f"The body is invalid: {error}.") from error
+        raise InvalidEventsError(f"The body is invalid: {error}.") from error
     rows = []
     for number, event in enumerate(given.events):
         try:
-            row = _row(event, project, now_ms)
+            row = _make_row(event, project, now_ms)
         except (ValueError, TypeError) as error:
-            raise IntakeError(f"Event {number} is invalid: {error}.") from error
+            raise InvalidEventsError(f"Event {number} is invalid: {error}.") from error
         rows += [row] * event.copies
     for number, line in enumerate(given.lines):
         try:
-            rows.append(row_of(line.encode("utf-8", "surrogatepass")))
+            rows.append(parse_row(line.encode("utf-8", "surrogatepass")))
         except ValueError as error:
-            raise IntakeError(f"Line {number} is invalid: {error}.") from error
+            raise InvalidEventsError(f"Line {number} is invalid: {error}.") from error
     return rows
 
 
-def _row(given: _Given, project: Project, now_ms: int) -> Row:
+def _make_row(given: _EventInput, project: Project, now_ms: int) -> Row:
     if given.line is not None:
-        return _raw(given.line.encode("utf-8", "surrogatepass"), given, project, now_ms)
+        return _make_raw_row(given.line.encode("utf-8", "surrogatepass"), given, project, now_ms)
     if given.line_base64 is not None:
-        return _raw(base64.b64decode(given.line_base64, validate=True), given, project, now_ms)
+        return _make_raw_row(base64.b64decode(given.line_base64, validate=True), given, project, now_ms)
     properties = {name: compact_json(bytes(raw)) for name, raw in given.properties.items()}
     shown_ms = None
     if "time" not in properties:
@@ -80,13 +83,13 @@ def _row(given: _Given, project: Project, now_ms: int) -> Row:
     if given.processed_at is not None or "mp_processing_time_ms" not in properties:
         processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
         properties["mp_processing_time_ms"] = b"%d" % processed
-    row = row_of(render_line(compact_json(bytes(given.event)) or quote("Event"), properties))
+    row = parse_row(render_line(compact_json(bytes(given.event)) or quote("Event"), properties))
     visible_ms = row.visible_ms if given.visible_at is None else to_milliseconds(given.visible_at)
     return row._replace(visible_ms=visible_ms, time_ms=row.time_ms if shown_ms is None else shown_ms)
 
 
-def _raw(line: bytes, given: _Given, project: Project, now_ms: int) -> Row:
-    """Return the row of a line that is exported exactly so, even if it is not an event; ``at`` determines its day."""
+def _make_raw_row(line: bytes, given: _EventInput, project: Project, now_ms: int) -> Row:
+    """Return a row whose line is exported unchanged, even if the line is not an event; ``given.at`` sets its day."""
     if b"\n" in line:
         raise ValueError("a raw line must not contain a line feed")
     if given.at is None:
@@ -94,11 +97,12 @@ def _raw(line: bytes, given: _Given, project: Project, now_ms: int) -> Row:
     time_ms = project.stored_ms(to_milliseconds(given.at))
     processed = to_milliseconds(given.processed_at) if given.processed_at is not None else now_ms
     visible = to_milliseconds(given.visible_at) if given.visible_at is not None else processed
-    event, distinct_id, insert_id = _names(line)
+    event, distinct_id, insert_id = _identifiers(line)
     return Row(time_ms // 86_400_000, visible, processed, event, distinct_id, insert_id, time_ms, line)
 
 
-def _names(line: bytes) -> tuple[str, str, str]:
+def _identifiers(line: bytes) -> tuple[str, str, str]:
+    """Return the event name, ``distinct_id`` and ``$insert_id`` of a line; all empty if one is missing."""
     try:
         event, properties = raw_parts(line)
         found = [json.loads(raw) for raw in (event, properties["distinct_id"], properties["$insert_id"])]

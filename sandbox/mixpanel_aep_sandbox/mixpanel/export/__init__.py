@@ -1,1 +1,1 @@
-"""The raw event export, and the log of what it returned."""
+"""The raw event export, and a log of the exact lines that exports returned."""

@@ -1,4 +1,4 @@
-"""Log of the exact lines that complete exports returned: the source side of any comparison with AEP."""
+"""Log of the exact lines that complete exports returned, with which tests compare the rows in AEP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KIND = "mixpanel_export"
 
 
 class ExportLog:
-    """Stores the bytes of each complete export as they were sent, once for each distinct content."""
+    """Stores the response bytes of each complete export, and stores identical bytes only once."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state, self._store = state, state.store
@@ -29,29 +29,32 @@ class ExportLog:
     def record(
         self, project_id: int, export_params: ExportParams, query: Mapping[str, str]
     ) -> ExportRecording:
-        """Start the recording of an export."""
+        """Start the recording of an export's response; ``query`` are the query parameters of the request."""
         with self._lock:
             self._pending += 1
             path = self._store.file("mixpanel", "returned", f"pending-{self._pending}")
-        about = {
+        parameters = {
             "project_id": project_id,
             "from_date": export_params.from_date.isoformat(),
             "to_date": export_params.to_date.isoformat(),
             **{name: query[name] for name in ("event", "where", "limit", "time_in_ms") if name in query},
         }
-        return ExportRecording(self, path, about)
+        return ExportRecording(self, path, parameters)
 
-    def keep(self, about: JsonObject, pending: Path, digest: str) -> None:
-        """Store a complete export: name its bytes by their digest, and log its parameters."""
+    def add(self, parameters: JsonObject, pending: Path, digest: str) -> None:
+        """Add a complete export to the log: rename the file ``pending`` to its digest, and store the parameters."""
         with self._lock:
             if pending.exists():
                 pending.replace(self._store.file("mixpanel", "returned", digest))
             number = self._store.count(_KIND) + 1
             at = self._state.clock.now().isoformat(timespec="milliseconds")
-            self._store.put(_KIND, str(number), {"export": number, "at": at, **about, "content": digest})
+            self._store.put(_KIND, str(number), {"export": number, "at": at, **parameters, "content": digest})
 
     def exports(self, project_id: int | None, from_date: str, to_date: str) -> list[JsonObject]:
-        """Return the complete exports whose days are within the given days, oldest first."""
+        """Return the log entries of exports whose days are in the range, oldest first.
+
+        ``project_id`` None means all projects. ``from_date`` and ``to_date`` are YYYY-MM-DD, or empty for no limit.
+        """
         return [
             body
             for _, body in self._store.items(_KIND)
@@ -61,7 +64,10 @@ class ExportLog:
         ]
 
     def lines(self, project_id: int | None, from_date: str = "", to_date: str = "") -> Iterator[bytes]:
-        """Yield JSON Lines ``{"export": n, "line": text}``; ``line_base64`` instead for lines that are not UTF-8."""
+        """Yield each line of the exports that ``exports`` returns, as a line of JSON ``{"export": n, "line": text}``.
+
+        A line that is not UTF-8 has ``line_base64`` instead of ``line``.
+        """
         for export in self.exports(project_id, from_date, to_date):
             path = self._store.file("mixpanel", "returned", export["content"])
             if not path.exists():
@@ -75,15 +81,15 @@ class ExportLog:
 
 
 class ExportRecording:
-    """The bytes of a running export; discarded unless the client receives all of them."""
+    """The response bytes of a running export; they are added to the log only if the client receives all of them."""
 
-    def __init__(self, owner: ExportLog, path: Path, about: JsonObject) -> None:
-        self._owner, self._path, self._about = owner, path, about
+    def __init__(self, log: ExportLog, path: Path, parameters: JsonObject) -> None:
+        self._log, self._path, self._parameters = log, path, parameters
         self._digest = hashlib.sha256()
         self._suffix = ""
 
     def tee(self, pieces: Iterable[bytes], *, gzip: bool) -> Iterator[bytes]:
-        """Yield the pieces and record them."""
+        """Yield the pieces of the response unchanged, and write each piece to the recording's file."""
         self._suffix = ".gz" if gzip else ""
         with self._path.open("wb") as file:
             for piece in pieces:
@@ -92,10 +98,10 @@ class ExportRecording:
                 file.flush()
                 yield piece
 
-    def end(self, whole: bool) -> None:
-        """Keep the recording of a whole export, and delete any other."""
-        if whole:
-            self._owner.keep(self._about, self._path, self._digest.hexdigest() + self._suffix)
+    def end(self, complete: bool) -> None:
+        """Add the recording to the log if the client received the complete export; otherwise delete the recording."""
+        if complete:
+            self._log.add(self._parameters, self._path, self._digest.hexdigest() + self._suffix)
         else:
             self._path.unlink(missing_ok=True)
 

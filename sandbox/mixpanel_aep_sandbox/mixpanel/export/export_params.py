@@ -1,4 +1,4 @@
-"""Parameters of an export, checked as Mixpanel checks them."""
+"""Parsing of an export's parameters, with the checks and error texts of Mixpanel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_ROWS = 100_000
 
 @dataclass(frozen=True)
 class ExportParams:
-    """The parameters of an export."""
+    """The parsed parameters of an export; ``events``, ``where`` and ``limit`` are None if they do not restrict it."""
 
     from_date: date
     to_date: date
@@ -24,11 +24,13 @@ class ExportParams:
     time_in_ms: bool
 
 
-def read(params: Params, project: Project, now: datetime) -> ExportParams:
-    """Return the parameters of an export; those of old signed requests, and ``workspace_id``, have no effect.
+def parse_export_params(params: Params, project: Project, now: datetime) -> ExportParams:
+    """Parse and validate the parameters of an export of the project at the time ``now``.
+
+    Parameters of old signed requests, and ``workspace_id``, are ignored.
 
     Raises:
-        MixpanelError: 400 for invalid parameters, 403 for days that the plan does not include.
+        MixpanelError: 400 for invalid parameters, 403 for days that the project's plan does not include.
     """
     from_date, to_date = params.day("from_date"), params.day("to_date")
     today = project.today(now)
@@ -43,16 +45,16 @@ def read(params: Params, project: Project, now: datetime) -> ExportParams:
     return ExportParams(
         from_date=from_date,
         to_date=to_date,
-        # An empty array selects nothing in particular, so all events are exported.
-        events=frozenset(params.names("event") or ()) or None,
+        # An empty array does not restrict the export, so all events are exported.
+        events=frozenset(params.strings("event") or ()) or None,
         where=params.where(),
-        limit=params.whole("limit", least=1, most=_MAX_ROWS),
+        limit=params.integer("limit", least=1, most=_MAX_ROWS),
         time_in_ms=params.flag("time_in_ms"),
     )
 
 
 def check_history(project: Project, from_date: date, today: date) -> None:
-    """Raise MixpanelError (403) for a day before the history that the project's plan includes."""
+    """Raise MixpanelError (403) if ``from_date`` is more days before ``today`` than the project's plan includes."""
     days = project.history_days
     if days is not None and from_date < today - timedelta(days):
         raise MixpanelError(403, f"Date range exceeds {days} days into the past")

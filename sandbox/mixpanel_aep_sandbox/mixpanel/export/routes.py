@@ -1,4 +1,4 @@
-"""``GET /api/2.0/export``: a project's raw events of some days, as JSON Lines."""
+"""``GET /api/2.0/export``: exports the raw events of a project and a range of days as JSON Lines."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from mixpanel_aep_sandbox.mixpanel.auth import (
     requested_project,
 )
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
-from mixpanel_aep_sandbox.mixpanel.export import export_params as export_params_module
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog, ExportRecording
-from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams
+from mixpanel_aep_sandbox.mixpanel.export.export_params import ExportParams, parse_export_params
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
 from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_event, without_properties
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
@@ -39,7 +38,7 @@ _TIME = re.compile(rb'"time":-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=[,}])')
 
 
 class Export:
-    """The endpoint. A request reads what was processed before it arrived, and nothing later."""
+    """The handler of the raw export. An export contains only events that were processed before the request arrived."""
 
     def __init__(
         self,
@@ -59,67 +58,70 @@ class Export:
         self._limiter, self._export_log = limiter, export_log
 
     def __call__(self, request: Request) -> Response:
-        """Return the export, or an error."""
+        """Return the response with the exported events, or an error response."""
         now, params = self._state.clock.now(), merged_parameters(request.query_params)
         try:
             caller = authenticate(request, self._registry, now, "export")
             project = requested_project(request, caller, self._registry, params.text("project_id"))
-        except MixpanelError as refusal:
-            return refusal.response(request)
+        except MixpanelError as error:
+            return error.response(request)
         exchange_of(request.scope).notes["project"] = project.id
         try:
             check_export_right(caller, project)
-            export_params = export_params_module.read(params, project, now)
-            reading = _Reading(project, export_params, hidden_properties(caller, project))
+            export_params = parse_export_params(params, project, now)
+            row_filter = _RowFilter(project, export_params, hidden_properties(caller, project))
             if "user" in params.text("where"):
-                reading.users.update(self._profiles.of(project, int(now.timestamp() * 1000)))
-            return self._answer(request, reading, now)
-        except MixpanelError as refusal:
-            return refusal.response(request, project.switches.export_errors)
+                profiles = self._profiles.current_profiles(project, int(now.timestamp() * 1000))
+                row_filter.users.update(profiles)
+            return self._stream(request, row_filter, now)
+        except MixpanelError as error:
+            return error.response(request, project.switches.export_errors)
 
-    def _answer(self, request: Request, reading: _Reading, now: datetime) -> Response:
+    def _stream(self, request: Request, row_filter: _RowFilter, now: datetime) -> Response:
+        """Count the request against the rate limits, start its recording, and return the streamed response."""
         exchange = exchange_of(request.scope)
-        project, export_params = reading.project, reading.export_params
+        project, export_params = row_filter.project, row_filter.export_params
         exchange.notes |= {"from_date": str(export_params.from_date), "to_date": str(export_params.to_date)}
-        exchange.on_free.append(self._limiter.enter("export", project.id, project.limits))
+        exchange.on_slot_free.append(self._limiter.enter("export", project.id, project.limits))
         recording = self._export_log.record(project.id, export_params, request.query_params)
         exchange.on_end.append(recording.end)
         exchange.notes["rows"] = 0
-        lines = self._lines(reading, int(now.timestamp() * 1000))
+        lines = self._lines(row_filter, int(now.timestamp() * 1000))
 
-        def counted() -> Iterator[bytes]:
+        def count_lines() -> Iterator[bytes]:
             for line in lines:
                 exchange.notes["rows"] += 1
                 yield line + b"\n"
 
         return _response(
-            counted(), recording, gzip=gzipped.accepts_gzip(request.headers.get("accept-encoding", ""))
+            count_lines(), recording, gzip=gzipped.accepts_gzip(request.headers.get("accept-encoding", ""))
         )
 
-    def _lines(self, reading: _Reading, now_ms: int) -> Iterator[bytes]:
-        export_params = reading.export_params
-        days = self._event_store.days(reading.project, export_params.from_date, export_params.to_date)
-        # Rows of several days come mixed as well, so that clients cannot rely on the last row being the newest.
+    def _lines(self, row_filter: _RowFilter, now_ms: int) -> Iterator[bytes]:
+        """Return an iterator over the exported lines, without line ends, of events visible at ``now_ms``."""
+        export_params, project = row_filter.export_params, row_filter.project
+        days = self._event_store.days(project, export_params.from_date, export_params.to_date)
+        # The days are not in chronological order, so that clients cannot rely on the last row being the newest.
         days.sort(key=lambda day: zlib.crc32(str(day).encode()))
-        rows = chain.from_iterable(self._event_store.day(reading.project, day, now_ms) for day in days)
+        rows = chain.from_iterable(self._event_store.day(project, day, now_ms) for day in days)
         return (
-            reading.line(row)
-            for row in islice((row for row in rows if reading.wants(row)), export_params.limit)
+            row_filter.line(row)
+            for row in islice((row for row in rows if row_filter.matches(row)), export_params.limit)
         )
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """One export: which rows of a project it returns, and which of their properties."""
+class _RowFilter:
+    """Selects the rows of a project that an export returns, and removes classified properties from them."""
 
     project: Project
     export_params: ExportParams
     hidden: frozenset[str]
-    """Classified properties that the caller must not see."""
+    """Names of the classified properties that the caller must not see."""
     users: dict[str, Profile] = field(default_factory=dict)
-    """The profiles, if ``where`` refers to them."""
+    """User profiles by profile key, if ``where`` refers to them; otherwise empty."""
 
-    def wants(self, row: Row) -> bool:
+    def matches(self, row: Row) -> bool:
         if self.export_params.events is not None and row.event not in self.export_params.events:
             return False
         if self.export_params.where is None:
@@ -129,9 +131,10 @@ class _Reading:
             return False
         if user := self.users.get(profile_key("", row.distinct_id)):
             event["user"] = user.properties
-        return self.export_params.where(self._as_filtered(event))
+        return self.export_params.where(self._event_for_where(event))
 
     def line(self, row: Row) -> bytes:
+        """Return the line of the row to export: ``time`` in milliseconds if requested, without hidden properties."""
         line = (
             _TIME.sub(b'"time":%d' % row.time_ms, row.line, count=1)
             if self.export_params.time_in_ms
@@ -139,8 +142,8 @@ class _Reading:
         )
         return without_properties(line, self.hidden) if self.hidden else line
 
-    def _as_filtered(self, event: JsonObject) -> JsonObject:
-        """Return the event in the form on which ``where`` is evaluated, by the project's switches."""
+    def _event_for_where(self, event: JsonObject) -> JsonObject:
+        """Change the event's times to the form that ``where`` is evaluated on, by the project's switches; return it."""
         switches, properties = self.project.switches, event.get("properties")
         if not isinstance(properties, dict):
             return event
@@ -153,40 +156,41 @@ class _Reading:
 
 
 def _response(lines: Iterator[bytes], recording: ExportRecording, *, gzip: bool) -> Response:
-    """Return a streamed response without a length.
+    """Return a streamed response without Content-Length, whose sent bytes are recorded.
 
-    Compressed only if accepted and larger than 1400 bytes (documented).
+    As documented, the response is compressed only if the client accepts ``gzip`` and the body is above 1400 bytes.
     """
-    head, rest = _head(lines)
-    if not head:
+    start, rest = _split_start(lines)
+    if not start:
         return Response(b"", media_type=None, headers={"content-type": "text/plain"})
-    body: Iterable[bytes] = _chunks(chain([head], rest))
+    body: Iterable[bytes] = _chunks(chain([start], rest))
     headers = {"content-type": "text/plain"}
-    gzip = gzip and len(head) > gzipped.ABOVE_BYTES
+    gzip = gzip and len(start) > gzipped.ABOVE_BYTES
     if gzip:
         headers["content-encoding"] = "gzip"
         body = gzipped.gzip_stream(body)
     return StreamingResponse(recording.tee(body, gzip=gzip), headers=headers)
 
 
-def _head(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Return enough of the body to know whether it exceeds the limit of compression, and all lines again."""
-    head = b""
+def _split_start(lines: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the first lines, up to a size that decides about compression, and an iterator over the other lines."""
+    start = b""
     for line in lines:
-        head += line
-        if len(head) > gzipped.ABOVE_BYTES:
+        start += line
+        if len(start) > gzipped.ABOVE_BYTES:
             break
-    return head, lines
+    return start, lines
 
 
 def _chunks(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
+    """Join small pieces into chunks of at least 64 KiB; only the last chunk may be smaller."""
+    buffer: list[bytes] = []
     size = 0
     for piece in pieces:
-        held.append(piece)
+        buffer.append(piece)
         size += len(piece)
         if size >= _CHUNK_BYTES:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
+            yield b"".join(buffer)
+            buffer, size = [], 0
+    if buffer:
+        yield b"".join(buffer)

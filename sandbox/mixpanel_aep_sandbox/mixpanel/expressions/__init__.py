@@ -1,1 +1,1 @@
-"""Segmentation expressions, as used in ``where``."""
+"""Parser and evaluation of Mixpanel's segmentation expressions, such as the ``where`` parameter of an export."""

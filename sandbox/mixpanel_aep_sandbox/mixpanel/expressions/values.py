@@ -1,4 +1,4 @@
-"""Values of segmentation expressions: types, casts, and results for values that do not fit."""
+"""Operators and functions of segmentation expressions, with their results for values of unsuitable types."""
 
 from __future__ import annotations
 
@@ -20,17 +20,19 @@ class _Undefined:
         return "undefined"
 
 
-_FARTHEST = 1e15
+_MAX_SECONDS = 1e15
 _MOST_DIGITS = 308
 _LARGEST = 10**_MOST_DIGITS
-"""About the limit of 64-bit numbers; larger results are undefined, so that they cost no time."""
+"""About the largest 64-bit float; larger results are undefined, because calculations with them would be slow."""
 UNDEFINED: Final = _Undefined()
+"""The reference's undefined value, for example of a missing property."""
 
 
 def look_up(event: Event, name: str) -> object:
-    """Return a property of an event; ``$time``, ``$event_name`` and ``$distinct_id`` are aliases, not keys of rows.
+    """Return the value of a property of an event, or ``UNDEFINED``.
 
-    ``time`` itself cannot be filtered on: users observed that it matches nothing.
+    ``$time``, ``$event_name`` and ``$distinct_id`` are aliases that do not occur in exported rows. ``time`` is always
+    undefined: users observed that filters on ``time`` match nothing.
     """
     properties = event.get("properties")
     if not isinstance(properties, Mapping) or name == "time":
@@ -41,17 +43,17 @@ def look_up(event: Event, name: str) -> object:
 
 
 def look_up_user(event: Event, name: str) -> object:
-    """Return a property of the profile of the event's user."""
+    """Return the value of a property of the user's profile, which is the event's key ``user``, or ``UNDEFINED``."""
     user = event.get("user")
     return user.get(name, UNDEFINED) if isinstance(user, Mapping) else UNDEFINED
 
 
 class Moment(float):
-    """The result of ``datetime()``: epoch seconds, which can be compared with a date written as text."""
+    """The result of ``datetime()``: a point in time in epoch seconds, which can be compared with a date in a text."""
 
 
-def kind(value: object) -> str:
-    """Return the type of a value, as the reference names it."""
+def type_name(value: object) -> str:
+    """Return the reference's name of a value's type, such as ``number``, ``list`` or ``undefined``."""
     if isinstance(value, bool):
         return "boolean"
     if isinstance(value, (int, float)):
@@ -62,18 +64,18 @@ def kind(value: object) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether a value is a number; a boolean is not."""
-    return kind(value) == "number"
+    """Return whether a value is a number; booleans are not numbers."""
+    return type_name(value) == "number"
 
 
 def equal(left: object, right: object) -> bool:
-    """Return whether two values are equal; values of different types are not."""
-    left, right = _dates(left, right)
-    return kind(left) == kind(right) and bool(left == right)
+    """Return the result of ``==``; values of different types are not equal."""
+    left, right = _convert_dates(left, right)
+    return type_name(left) == type_name(right) and bool(left == right)
 
 
-def _dates(left: object, right: object) -> tuple[object, object]:
-    """Convert date texts to moments if the other value is a ``datetime()``."""
+def _convert_dates(left: object, right: object) -> tuple[object, object]:
+    """Return both values; if one is a Moment and the other a text, the text is converted to a Moment."""
     if isinstance(left, Moment) and isinstance(right, str):
         return left, to_time(right)
     if isinstance(right, Moment) and isinstance(left, str):
@@ -81,18 +83,20 @@ def _dates(left: object, right: object) -> tuple[object, object]:
     return left, right
 
 
-def _ordered(compare: Callable[..., bool]) -> Operator:
-    def compared(left: object, right: object) -> object:
-        left, right = _dates(left, right)
-        if kind(left) == kind(right) and kind(left) in ("number", "string"):
+def _make_comparison(compare: Callable[..., bool]) -> Operator:
+    """Return an operator that compares two numbers or two texts; other values give ``UNDEFINED``."""
+
+    def operator_function(left: object, right: object) -> object:
+        left, right = _convert_dates(left, right)
+        if type_name(left) == type_name(right) and type_name(left) in ("number", "string"):
             return compare(left, right)
         return UNDEFINED
 
-    return compared
+    return operator_function
 
 
 def contains(left: object, right: object) -> object:
-    """Return the result of ``in``: whether a text is in a text, or a value in a list."""
+    """Return the result of ``left in right``: whether a list contains a value, or a text contains another text."""
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
     if isinstance(left, str) and isinstance(right, str):
@@ -100,56 +104,56 @@ def contains(left: object, right: object) -> object:
     return UNDEFINED
 
 
-def either(left: object, right: object) -> bool:
-    """Return the result of ``or``."""
+def logical_or(left: object, right: object) -> bool:
+    """Return the result of ``or``: whether at least one value is true."""
     return left is True or right is True
 
 
-def both(left: object, right: object) -> bool:
-    """Return the result of ``and``."""
+def logical_and(left: object, right: object) -> bool:
+    """Return the result of ``and``: whether both values are true."""
     return left is True and right is True
 
 
-def negate(value: object) -> object:
-    """Return the result of ``not``; the opposite of undefined is true."""
+def logical_not(value: object) -> object:
+    """Return the result of ``not``: true for undefined, and undefined for other values than booleans."""
     if isinstance(value, bool):
         return not value
     return True if value is UNDEFINED else UNDEFINED
 
 
 def add(left: object, right: object) -> object:
-    """Return the sum of two numbers, or two joined texts."""
+    """Return the sum of two numbers, or the concatenation of two texts; other values give ``UNDEFINED``."""
     if isinstance(left, str) and isinstance(right, str):
         return left + right
-    return _numbers(operator.add, left, right)
+    return _calculate(operator.add, left, right)
 
 
 def subtract(left: object, right: object) -> object:
-    """Return the difference of two numbers."""
-    return _numbers(operator.sub, left, right)
+    """Return the difference of two numbers; other values give ``UNDEFINED``."""
+    return _calculate(operator.sub, left, right)
 
 
 def negative(value: object) -> object:
-    """Return a number with the opposite sign."""
+    """Return a number with the opposite sign; other values give ``UNDEFINED``."""
     return subtract(0, value)
 
 
 def multiply(left: object, right: object) -> object:
-    """Return the product of two numbers."""
-    return _numbers(operator.mul, left, right)
+    """Return the product of two numbers; other values give ``UNDEFINED``."""
+    return _calculate(operator.mul, left, right)
 
 
 def divide(left: object, right: object) -> object:
-    """Return the quotient of two numbers; division by zero is undefined."""
-    return _numbers(operator.truediv, left, right) if right else UNDEFINED
+    """Return the quotient of two numbers; division by zero and other values give ``UNDEFINED``."""
+    return _calculate(operator.truediv, left, right) if right else UNDEFINED
 
 
 def remainder(left: object, right: object) -> object:
-    """Return the remainder of a division; division by zero is undefined."""
-    return _numbers(math.fmod, left, right) if right else UNDEFINED
+    """Return the remainder of the division of two numbers; division by zero and other values give ``UNDEFINED``."""
+    return _calculate(math.fmod, left, right) if right else UNDEFINED
 
 
-def _numbers(compute: Callable[[float, float], float], left: object, right: object) -> object:
+def _calculate(compute: Callable[[float, float], float], left: object, right: object) -> object:
     if not is_number(left) or not is_number(right):
         return UNDEFINED
     try:
@@ -160,10 +164,10 @@ def _numbers(compute: Callable[[float, float], float], left: object, right: obje
 
 
 def to_number(value: object) -> object:
-    """Return the result of ``number()``, which may be undefined."""
+    """Return the result of ``number()``: a number, or ``UNDEFINED`` if the value cannot be converted."""
     if isinstance(value, bool):
         return 1.0 if value else 0.0
-    if kind(value) == "number":
+    if type_name(value) == "number":
         return value
     try:
         exact = Decimal(value) if isinstance(value, str) else Decimal("NaN")
@@ -175,21 +179,21 @@ def to_number(value: object) -> object:
 
 
 def to_string(value: object) -> object:
-    """Return the result of ``string()``."""
-    return json.dumps(value) if kind(value) in ("boolean", "number") else value
+    """Return the result of ``string()``: a boolean or number as text, any other value unchanged."""
+    return json.dumps(value) if type_name(value) in ("boolean", "number") else value
 
 
 def to_boolean(value: object) -> object:
-    """Return the result of ``boolean()``, which may be undefined."""
+    """Return the result of ``boolean()``: whether a text is "true" or a number is not 0; ``UNDEFINED`` for others."""
     if isinstance(value, str):
         return value.lower() == "true"
-    return bool(value) if kind(value) in ("boolean", "number") else UNDEFINED
+    return bool(value) if type_name(value) in ("boolean", "number") else UNDEFINED
 
 
 def to_time(value: object) -> object:
-    """Return the result of ``datetime()`` in epoch seconds, from epoch seconds or an ISO text."""
+    """Return the result of ``datetime()``: a Moment from epoch seconds or an ISO 8601 text, or ``UNDEFINED``."""
     if is_number(value):
-        return Moment(value) if abs(value) < _FARTHEST else UNDEFINED
+        return Moment(value) if abs(value) < _MAX_SECONDS else UNDEFINED
     if not isinstance(value, str):
         return UNDEFINED
     try:
@@ -200,33 +204,33 @@ def to_time(value: object) -> object:
 
 
 def is_defined(value: object) -> bool:
-    """Return the result of ``defined()``."""
+    """Return the result of ``defined()``: whether the value is not ``UNDEFINED``."""
     return value is not UNDEFINED
 
 
-def _whole(function: Callable[[float], int]) -> Function:
+def _make_rounding(function: Callable[[float], int]) -> Function:
     def rounded(value: object) -> object:
         return function(value) if is_number(value) and abs(value) <= _LARGEST else UNDEFINED
 
     return rounded
 
 
-def _nearest(value: float) -> int:
-    """Round halves away from zero, as most languages do and Python does not."""
+def _round_half_away(value: float) -> int:
+    """Round to the nearest integer, halves away from zero; Python's ``round`` would round halves to even."""
     return int(Decimal(value).to_integral_value(ROUND_HALF_UP))
 
 
 COMPARISONS: dict[str, Operator] = {
     "==": equal,
     "!=": lambda left, right: not equal(left, right),
-    "<": _ordered(operator.lt),
-    "<=": _ordered(operator.le),
-    ">": _ordered(operator.gt),
-    ">=": _ordered(operator.ge),
+    "<": _make_comparison(operator.lt),
+    "<=": _make_comparison(operator.le),
+    ">": _make_comparison(operator.gt),
+    ">=": _make_comparison(operator.ge),
     "in": contains,
 }
 
-SIGNS: dict[str, Function] = {"-": negative, "not": negate}
+SIGNS: dict[str, Function] = {"-": negative, "not": logical_not}
 
 FUNCTIONS: dict[str, Function] = {
     "number": to_number,
@@ -234,7 +238,7 @@ FUNCTIONS: dict[str, Function] = {
     "boolean": to_boolean,
     "datetime": to_time,
     "defined": is_defined,
-    "floor": _whole(math.floor),
-    "ceil": _whole(math.ceil),
-    "round": _whole(_nearest),
+    "floor": _make_rounding(math.floor),
+    "ceil": _make_rounding(math.ceil),
+    "round": _make_rounding(_round_half_away),
 }

@@ -1,4 +1,4 @@
-"""Mixpanel's ingestion API: it accepts events and profiles from Mixpanel's SDKs, which can be exported afterwards."""
+"""Mixpanel's ingestion API: accepts events and profile updates from Mixpanel's SDKs and stores them for exports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorization of imports, and the project of a token (mixpanel/docs: reference/import-events.mdx)."""
+"""Authorization of imports, and search for projects by token (mixpanel/docs: reference/import-events.mdx)."""
 
 from __future__ import annotations
 
@@ -19,35 +19,37 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegist
 from mixpanel_aep_sandbox.mixpanel.settings import MANAGERS
 
 
-def project_of_token(request: Request, registry: ProjectRegistry, token: str) -> Project | None:
-    """Return the project with this token, if it belongs to the region that was called."""
+def find_project_by_token(request: Request, registry: ProjectRegistry, token: str) -> Project | None:
+    """Return the project with this token, or None if there is none in the region of the requested host."""
     found = next((project for project in registry.projects() if project.token == token), None)
     region = requested_region(request)
     return None if found is None or (region and region != found.region) else found
 
 
-def import_project(
+def authorize_import(
     request: Request, registry: ProjectRegistry, now: datetime, params: Mapping[str, str]
 ) -> Project:
-    """Return the project of an import, from a service account (owner or admin), a project's secret or its token.
+    """Authenticate an import, and return the project into which the events are imported.
+
+    Credentials are a service account (owner or admin of the project), or the project's secret or token.
 
     Raises:
-        MixpanelError: 401 for wrong credentials, 403 for another role, 400 for another region's host.
+        MixpanelError: 401 for wrong credentials, 403 for a lower role, 400 for the host of another region.
     """
-    if project := _project_by_token(request, registry, params.get("project_id", "")):
+    if project := _project_by_credentials(request, registry, params.get("project_id", "")):
         return project
     try:
         caller = authenticate(request, registry, now, "export")
         project = requested_project(request, caller, registry, params.get("project_id", ""))
-    except MixpanelError as refusal:
-        raise MixpanelError(401, "Invalid credentials") if refusal.status == 401 else refusal from refusal
+    except MixpanelError as error:
+        raise MixpanelError(401, "Invalid credentials") if error.status == 401 else error from error
     if caller.account is not None and caller.role(project) not in MANAGERS:
         raise MixpanelError(403, "The service account needs the role Owner or Admin in this project")
     return project
 
 
-def _project_by_token(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
-    """Return the project whose token is the user name, without a password."""
+def _project_by_credentials(request: Request, registry: ProjectRegistry, project_id: str) -> Project | None:
+    """Return the project whose token is the user name of the Basic credentials, which have no password, or None."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     for user, secret in credential_spellings(rest.strip()) if scheme.lower() == "basic" else ():
         found = next((each for each in registry.projects() if each.token == user and not secret), None)

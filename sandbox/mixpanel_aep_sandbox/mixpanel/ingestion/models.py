@@ -1,4 +1,4 @@
-"""Accepted events, as Mixpanel stores and exports them (mixpanel/docs: docs/data-structure/property-reference)."""
+"""Conversion of accepted events to export rows (mixpanel/docs: docs/data-structure/property-reference)."""
 
 from __future__ import annotations
 
@@ -9,60 +9,63 @@ import string
 from dataclasses import dataclass
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
-from mixpanel_aep_sandbox.mixpanel.ingestion.validation import milliseconds
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, quote, render_line, row_of
+from mixpanel_aep_sandbox.mixpanel.ingestion.validation import to_milliseconds
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_row, quote, render_line
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
-_LONGEST = 255
-_GONE = ("token", "ip", "$ip")
-"""Properties that are read at ingestion and not stored; the sandbox has no table of places for IP addresses."""
+_MAX_TEXT_LENGTH = 255
+_NOT_STORED = ("token", "ip", "$ip")
+"""Properties that are not stored. Mixpanel derives a place from the IP address; the sandbox does not."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """Facts of a request that apply to all its events."""
+    """Properties of an ingestion request that all its events share."""
 
     now_ms: int
+    """Time of the request in epoch milliseconds."""
     endpoint: str
-    """The host that was called."""
+    """The Mixpanel host that the client called."""
     address: str
+    """The client's IP address."""
     imported: bool
+    """Whether the events came through ``/import``."""
 
 
-def stored_row(project: Project, record: JsonObject, arrival: Arrival) -> Row:
-    """Return the row of a valid event."""
+def make_row(project: Project, record: JsonObject, arrival: Arrival) -> Row:
+    """Return the export row of a valid event: adds Mixpanel's own properties and truncates long texts."""
     given = record["properties"]
     in_bytes = project.switches.truncation == "bytes"
     properties = {
-        _cut_text(name, in_bytes): _shorten_values(value, in_bytes)
+        _truncate_text(name, in_bytes): _truncate_values(value, in_bytes)
         for name, value in given.items()
-        if name not in _GONE
+        if name not in _NOT_STORED
     }
     time = given.get("time")
-    instant_ms = arrival.now_ms if time is None else min(milliseconds(time), arrival.now_ms)
+    instant_ms = arrival.now_ms if time is None else min(to_milliseconds(time), arrival.now_ms)
     shown_ms = project.stored_ms(instant_ms)
     properties |= {
         "time": shown_ms // 1000,
-        "distinct_id": _distinct_id(properties, arrival),
-        "$insert_id": properties.get("$insert_id") or _generated_insert_id(),
+        "distinct_id": _choose_distinct_id(properties, arrival),
+        "$insert_id": properties.get("$insert_id") or _generate_insert_id(),
         "$mp_api_endpoint": arrival.endpoint,
         "$mp_api_timestamp_ms": arrival.now_ms,
         "$mp_event_size": len(json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()),
         "mp_processing_time_ms": arrival.now_ms,
         **({"$import": True} if arrival.imported else {}),
     }
-    raw = {name: _raw(value) for name, value in properties.items()}
-    row = row_of(render_line(quote(_cut_text(record["event"], in_bytes)), raw))
+    raw = {name: _to_json(value) for name, value in properties.items()}
+    row = parse_row(render_line(quote(_truncate_text(record["event"], in_bytes)), raw))
     return row._replace(time_ms=shown_ms)
 
 
 def is_ignored(record: JsonObject) -> bool:
-    """Return whether an event has ``$ignore``, a reserved property: the event is not stored."""
+    """Return whether an event has the reserved property ``$ignore``, which means that Mixpanel does not store it."""
     return record["properties"].get("$ignore") is True
 
 
-def _distinct_id(properties: JsonObject, arrival: Arrival) -> object:
-    """Return the id as sent, else from the event's identities, else a hash of the client's address."""
+def _choose_distinct_id(properties: JsonObject, arrival: Arrival) -> object:
+    """Return ``distinct_id``, ``$user_id`` or ``$device_id``, the first that exists; else a hash of the IP address."""
     if properties.get("distinct_id") is not None:
         return properties["distinct_id"]
     if properties.get("$user_id"):
@@ -72,26 +75,29 @@ def _distinct_id(properties: JsonObject, arrival: Arrival) -> object:
     return hashlib.sha256(arrival.address.encode()).hexdigest()[:32]
 
 
-def _generated_insert_id() -> str:
+def _generate_insert_id() -> str:
     return "".join(secrets.choice(string.ascii_letters) for _ in range(36))
 
 
-def _shorten_values(value: object, in_bytes: bool) -> object:
+def _truncate_values(value: object, in_bytes: bool) -> object:
+    """Return the value with all texts in it truncated, including names of keys."""
     if isinstance(value, str):
-        return _cut_text(value, in_bytes)
+        return _truncate_text(value, in_bytes)
     if isinstance(value, list):
-        return [_shorten_values(part, in_bytes) for part in value]
+        return [_truncate_values(part, in_bytes) for part in value]
     if isinstance(value, dict):
-        return {_cut_text(name, in_bytes): _shorten_values(part, in_bytes) for name, part in value.items()}
+        return {
+            _truncate_text(name, in_bytes): _truncate_values(part, in_bytes) for name, part in value.items()
+        }
     return value
 
 
-def _cut_text(text: str, in_bytes: bool) -> str:
-    """Return at most 255 characters, or bytes; a cut character becomes U+FFFD."""
+def _truncate_text(text: str, in_bytes: bool) -> str:
+    """Return the first 255 characters, or bytes if ``in_bytes``; an incomplete last character becomes U+FFFD."""
     if in_bytes:
-        return text.encode()[:_LONGEST].decode("utf-8", "replace")
-    return text[:_LONGEST]
+        return text.encode()[:_MAX_TEXT_LENGTH].decode("utf-8", "replace")
+    return text[:_MAX_TEXT_LENGTH]
 
 
-def _raw(value: object) -> bytes:
+def _to_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

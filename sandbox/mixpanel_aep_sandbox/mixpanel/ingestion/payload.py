@@ -1,7 +1,8 @@
-"""Payloads of ``/track``, ``/import``, ``/engage`` and ``/groups``, in every form that SDKs use.
+"""Decoding of the payloads of ``/track``, ``/import``, ``/engage`` and ``/groups``, in all forms that SDKs send.
 
-A form or a query with ``data`` (JSON, or JSON in base64), a JSON object or array, or one JSON object per line; gzip or
-not (mixpanel/docs: reference/import-events.mdx, reference/track-event.mdx; the official SDKs).
+A payload is a form or query with the parameter ``data`` (JSON, or JSON in base64), a JSON object or array, or one JSON
+object per line, each with or without gzip (mixpanel/docs: reference/import-events.mdx, reference/track-event.mdx; the
+official SDKs).
 """
 
 from __future__ import annotations
@@ -19,52 +20,53 @@ from starlette.requests import Request
 
 MOST_RECORDS = 2000
 MOST_BYTES = 10 * 1024 * 1024
-"""Of a request, uncompressed."""
+"""Maximum size of an uncompressed request body."""
 _NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 class PayloadError(Exception):
-    """The whole body is rejected: a status and a sentence."""
+    """A request is rejected as a whole, with an HTTP status and an error text."""
 
     def __init__(self, status: int, error: str) -> None:
         super().__init__(error)
         self.status, self.error = status, error
         self.params: dict[str, str] = {}
-        """The parameters that are known at that point."""
+        """The request's parameters that were parsed before the error, which decide about the form of the response."""
         self.in_data = False
+        """Whether the request has the parameter ``data``."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A decoded request."""
+    """A decoded ingestion request."""
 
     records: list[object]
-    """The decoded records; a text that is not UTF-8 has lone surrogates."""
+    """The parsed records, not validated; bytes that are not UTF-8 are lone surrogates in texts."""
     params: dict[str, str]
-    """Parameters of the query; those of a form take precedence."""
+    """Parameters of the query and of the form; those of the form take precedence."""
     in_data: bool
-    """Whether the records came in a parameter ``data``, as older clients and most SDKs send them."""
+    """Whether the records came in the parameter ``data``, as older clients and most SDKs send them."""
     size: int
-    """Uncompressed size."""
+    """Size of the uncompressed records in bytes."""
 
     def flag(self, name: str) -> bool:
-        """Return whether a flag is set."""
+        """Return whether the parameter ``name`` is ``1`` or ``true``."""
         return self.params.get(name, "") in ("1", "true")
 
 
 async def read_payload(request: Request) -> Payload:
-    """Read a request. Raises PayloadError: 400 for invalid JSON, 413 for a body that is too large."""
+    """Read and decode a request. Raises PayloadError: 400 for invalid JSON, 413 for a body that is too large."""
     params = dict(request.query_params)
     try:
-        body = _decompress(await _body(request), request.headers.get("content-encoding", ""))
-        return _read(body, request.headers.get("content-type", ""), params)
+        body = _decompress(await _read_body(request), request.headers.get("content-encoding", ""))
+        return _decode(body, request.headers.get("content-type", ""), params)
     except PayloadError as error:
         error.params, error.in_data = params, "data" in params
         raise
 
 
-def _read(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
-    """Decode the body; parameters of a form are added to ``params``."""
+def _decode(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
+    """Decode an uncompressed body, and add the parameters of a form to ``params``."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded" or body.startswith(b"data="):
         try:
@@ -74,25 +76,27 @@ def _read(body: bytes, content_type: str, params: dict[str, str]) -> Payload:
         body = b""
     size = len(body)
     if not body and "data" in params:
-        plain = _from_data(params["data"])
-        records, in_data, size = _decoded(plain), True, len(plain)
+        plain = _decode_data_parameter(params["data"])
+        records, in_data, size = _parse_records(plain), True, len(plain)
     elif kind in _NDJSON:
-        records, in_data = [_json(line) for line in body.split(b"\n") if line.strip()], False
+        records, in_data = [_parse_json(line) for line in body.split(b"\n") if line.strip()], False
     else:
-        records, in_data = _decoded(body), False
+        records, in_data = _parse_records(body), False
     if len(records) > MOST_RECORDS:
         raise PayloadError(413, f"request exceeds max limit of {MOST_RECORDS} records")
     return Payload(records, params, in_data, size)
 
 
-async def _body(request: Request) -> bytes:
-    """Read the body; its size is limited to that of the uncompressed data."""
+async def _read_body(request: Request) -> bytes:
+    """Return the body as sent. Raises PayloadError if it is larger than the limit of an uncompressed body."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size <= MOST_BYTES:
             pieces.append(piece)
-    if size > MOST_BYTES:  # read to its end: a client that is still sending would not see the response
+    if (
+        size > MOST_BYTES
+    ):  # after reading all of it: a client that is still sending would not read the response
         raise _too_large()
     return b"".join(pieces)
 
@@ -114,8 +118,11 @@ def _decompress(body: bytes, encoding: str) -> bytes:
     return plain
 
 
-def _from_data(text: str) -> bytes:
-    """Return the JSON of a parameter ``data``. An unencoded plus sign arrives as a space."""
+def _decode_data_parameter(text: str) -> bytes:
+    """Return the JSON text in the parameter ``data``, which may be base64.
+
+    A plus sign that a client did not percent-encode arrives as a space, and is restored.
+    """
     stripped = text.strip()
     if stripped[:1] in ("[", "{"):
         return stripped.encode("utf-8", "replace")
@@ -126,27 +133,30 @@ def _from_data(text: str) -> bytes:
         raise PayloadError(400, "data, invalid base64") from error
 
 
-def _decoded(text: bytes) -> list[object]:
+def _parse_records(text: bytes) -> list[object]:
+    """Parse a JSON array of records, or one record."""
     if not text.strip():
         raise PayloadError(400, "data, missing or empty")
-    found = _json(text)
+    found = _parse_json(text)
     return found if isinstance(found, list) else [found]
 
 
-def _json(text: bytes) -> object:
+def _parse_json(text: bytes) -> object:
     try:
         return json.loads(
-            text.decode("utf-8", "surrogateescape"), parse_constant=_no_number, parse_float=_finite
+            text.decode("utf-8", "surrogateescape"),
+            parse_constant=_reject_constant,
+            parse_float=_parse_finite,
         )
     except (ValueError, RecursionError) as error:
         raise PayloadError(400, "data, invalid JSON") from error
 
 
-def _no_number(text: str) -> NoReturn:
+def _reject_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not valid JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError("the number is too large")

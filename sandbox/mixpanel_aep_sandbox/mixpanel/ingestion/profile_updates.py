@@ -1,4 +1,7 @@
-"""Profile updates: ``/engage`` for users, ``/groups`` for groups (mixpanel/docs: openapi/ingestion.openapi.yaml)."""
+"""Validation and execution of profile updates, sent to ``/engage`` (users) or ``/groups`` (groups).
+
+Source: mixpanel/docs, openapi/ingestion.openapi.yaml.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,13 @@ from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 MOST_UPDATE_BYTES = 1024 * 1024
 Properties = JsonObject
 Change = Callable[..., Properties]
+"""Function from a profile's properties and an operation's argument to the changed properties."""
 Form = Callable[[object], bool]
+"""Function that returns whether an operation's argument is valid."""
 
 
 def update_fault(record: object, *, group: bool) -> ValidationFault | None:
-    """Return the first fault of an update."""
+    """Validate a profile update; return its first fault, or None if it is valid. ``group``: sent to ``/groups``."""
     if not isinstance(record, dict):
         return ValidationFault("", "the update is not an object")
     for name in ("$token", "$group_key", "$group_id") if group else ("$token", "$distinct_id"):
@@ -38,12 +43,12 @@ def update_fault(record: object, *, group: bool) -> ValidationFault | None:
 
 
 def is_deletion(record: JsonObject) -> bool:
-    """Return whether an update deletes the profile."""
+    """Return whether a valid update deletes the profile."""
     return "$delete" in record
 
 
 def changed_properties(properties: Properties, record: JsonObject) -> Properties:
-    """Return the properties of a profile after a valid update."""
+    """Return the properties of a profile after a valid update, in a new dict; ``$delete`` has no effect here."""
     for name, change in _OPERATIONS.items():
         if name in record and name != "$delete":
             properties = change(dict(properties), record[name])
@@ -67,23 +72,24 @@ def _add(properties: Properties, given: JsonObject) -> Properties:
 
 def _append(properties: Properties, given: JsonObject) -> Properties:
     for name, value in given.items():
-        properties[name] = [*_listed(properties.get(name)), value]
+        properties[name] = [*_list_or_empty(properties.get(name)), value]
     return properties
 
 
 def _union(properties: Properties, given: JsonObject) -> Properties:
     for name, values in given.items():
-        held = _listed(properties.get(name))
-        properties[name] = held + [value for n, value in enumerate(values) if value not in held + values[:n]]
+        before = _list_or_empty(properties.get(name))
+        new = [value for n, value in enumerate(values) if value not in before + values[:n]]
+        properties[name] = before + new
     return properties
 
 
 def _remove(properties: Properties, given: JsonObject) -> Properties:
-    """Remove values from lists: "If it does not exist, no updates are made"."""
+    """Remove a value from each named list; properties that are not lists do not change, as documented."""
     for name, value in given.items():
-        held = properties.get(name)
-        if isinstance(held, list):
-            properties[name] = [each for each in held if each != value]
+        before = properties.get(name)
+        if isinstance(before, list):
+            properties[name] = [each for each in before if each != value]
     return properties
 
 
@@ -91,7 +97,8 @@ def _unset(properties: Properties, given: list[str]) -> Properties:
     return {name: value for name, value in properties.items() if name not in given}
 
 
-def _listed(value: object) -> list[object]:
+def _list_or_empty(value: object) -> list[object]:
+    """Return a copy of the value if it is a list, otherwise an empty list."""
     return list(value) if isinstance(value, list) else []
 
 

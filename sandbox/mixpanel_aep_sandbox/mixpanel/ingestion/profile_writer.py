@@ -1,4 +1,4 @@
-"""Writer of profile updates."""
+"""Application of profile updates to the stored profiles."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
 
 class ProfileWriter:
-    """Applies updates to the stored profiles."""
+    """Applies profile updates to the stored user and group profiles."""
 
     def __init__(self, state: SandboxState, profiles: ProfileStore) -> None:
         self._state, self._profiles = state, profiles
 
     def update(self, project: Project, records: Sequence[JsonObject], *, group: bool) -> None:
-        """Apply valid updates in their order, all or none."""
+        """Apply valid updates in order, in one transaction. ``group``: the updates were sent to ``/groups``."""
         now_ms = self._state.clock.milliseconds()
         with self._state.store.transaction():
-            known: dict[str, dict[str, Profile]] = {}
+            by_group_key: dict[str, dict[str, Profile]] = {}
             for record in records:
-                key = str(record["$group_key"]) if group else ""
-                held = known.get(key)
-                if held is None:
-                    held = known[key] = self._profiles.of(project, now_ms, key)
-                self._apply(project, held, record, key, now_ms)
+                group_key = str(record["$group_key"]) if group else ""
+                profiles = by_group_key.get(group_key)
+                if profiles is None:
+                    profiles = self._profiles.current_profiles(project, now_ms, group_key)
+                    by_group_key[group_key] = profiles
+                self._apply(project, profiles, record, group_key, now_ms)
 
     def _apply(
-        self, project: Project, held: dict[str, Profile], record: JsonObject, group: str, now_ms: int
+        self, project: Project, profiles: dict[str, Profile], record: JsonObject, group: str, now_ms: int
     ) -> None:
+        """Apply one update to the stored profile and to ``profiles``, the profiles of one group key (empty: users)."""
         distinct_id = record["$group_id"] if group else record["$distinct_id"]
         key = profile_key(group, distinct_id)
         if is_deletion(record):
-            held.pop(key, None)
+            profiles.pop(key, None)
             self._profiles.remove(project.id, group, distinct_id)
             return
-        before = held[key].properties if key in held else {}
+        before = profiles[key].properties if key in profiles else {}
         properties = changed_properties(before, record)
         if not group and record.get("$ignore_time") is not True:
             moment = datetime.fromtimestamp(now_ms // 1000, UTC)
             properties = {**properties, "$last_seen": moment.strftime("%Y-%m-%dT%H:%M:%S")}
-        held[key] = Profile(distinct_id=distinct_id, properties=properties, data_group_id=group)
-        self._profiles.add(project.id, held[key])
+        profiles[key] = Profile(distinct_id=distinct_id, properties=properties, data_group_id=group)
+        self._profiles.add(project.id, profiles[key])

@@ -1,4 +1,4 @@
-"""Responses of the ingestion API: the documented JSON, or the older short forms."""
+"""Responses of the ingestion API: the documented JSON, and the older short forms."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from mixpanel_aep_sandbox.mixpanel.ingestion.validation import ValidationFault
 
 _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-"""One transparent pixel."""
+"""A GIF image of one transparent pixel."""
 _FAILED = "some data points in the request failed validation"
 _PHRASES = {413: "Request Entity Too Large"}
-"""The documented word, where it is not HTTP's."""
+"""Documented status texts that differ from the standard HTTP reason phrase."""
 
 
 @dataclass(frozen=True)
 class FailedRecord:
-    """A rejected record: its position in the request, and its fault."""
+    """A rejected record: its position in the request (from 0), its ``$insert_id``, and its fault."""
 
     index: int
     insert_id: object
@@ -28,9 +28,10 @@ class FailedRecord:
 
 
 def short_response(params: Mapping[str, str], error: str | None) -> Response:
-    """Return the older short response: ``1`` for success, ``0`` for failure.
+    """Return the older short response: the text ``1`` for success (``error`` is None), ``0`` for failure.
 
-    JSON with ``verbose``, a pixel with ``img``, a call with ``callback`` (reference/track-event).
+    The parameters ``verbose``, ``img`` and ``callback`` change the form to JSON, a GIF image or a JavaScript call
+    (mixpanel/docs: reference/track-event.mdx).
     """
     status = 0 if error else 1
     if params.get("img") in ("1", "true"):
@@ -44,12 +45,15 @@ def short_response(params: Mapping[str, str], error: str | None) -> Response:
 
 
 def error_response(status: int, error: str) -> Response:
-    """Return the response to a rejected request, with ``code``, ``error`` and ``status``."""
+    """Return the JSON response to a request that is rejected as a whole, with ``code``, ``error`` and ``status``."""
     return JSONResponse({"code": status, "error": error, "status": _phrase(status)}, status)
 
 
 def import_response(count: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """Return the response to an import: the number of imported records, and the failed records. ``key``: the key that holds a failed record's ``$insert_id``."""
+    """Return the response to an import: the number of imported records, and the failed records.
+
+    The status is 400 if a record failed. ``key``: name of the JSON key for a failed record's ``$insert_id``.
+    """
     if not failed:
         return JSONResponse({"code": 200, "num_records_imported": count, "status": "OK"})
     body = {
@@ -71,4 +75,5 @@ def import_response(count: int, failed: Sequence[FailedRecord], key: str) -> Res
 
 
 def _phrase(status: int) -> str:
+    """Return the documented status text of an HTTP status, such as ``Bad Request``."""
     return _PHRASES.get(status, HTTPStatus(status).phrase)

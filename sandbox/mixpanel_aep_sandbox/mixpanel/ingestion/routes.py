@@ -1,4 +1,4 @@
-"""``/track``, ``/import``, ``/engage`` and ``/groups``, as Mixpanel's own SDKs call them."""
+"""Routes of the ingestion API: ``/track``, ``/import``, ``/engage`` and ``/groups``, which Mixpanel's SDKs call."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mixpanel_aep_sandbox.core.exchange import exchange_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
-from mixpanel_aep_sandbox.mixpanel.ingestion.auth import import_project, project_of_token
-from mixpanel_aep_sandbox.mixpanel.ingestion.models import Arrival, is_ignored, stored_row
+from mixpanel_aep_sandbox.mixpanel.ingestion.auth import authorize_import, find_project_by_token
+from mixpanel_aep_sandbox.mixpanel.ingestion.models import Arrival, is_ignored, make_row
 from mixpanel_aep_sandbox.mixpanel.ingestion.payload import Payload, PayloadError, read_payload
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_updates import update_fault
 from mixpanel_aep_sandbox.mixpanel.ingestion.profile_writer import ProfileWriter
-from mixpanel_aep_sandbox.mixpanel.ingestion.rate_limits import Rate
+from mixpanel_aep_sandbox.mixpanel.ingestion.rate_limits import IngestionLimiter
 from mixpanel_aep_sandbox.mixpanel.ingestion.responses import (
     FailedRecord,
     error_response,
@@ -34,23 +34,23 @@ from mixpanel_aep_sandbox.mixpanel.models.projects import Project, ProjectRegist
 
 _HOSTS = {"us": "api.mixpanel.com", "eu": "api-eu.mixpanel.com", "in": "api-in.mixpanel.com"}
 _ANY_ORIGIN = {"access-control-allow-origin": "*"}
-"""Browsers may send from any page, as to Mixpanel."""
+"""Header that lets web pages of any origin send events, as Mixpanel does."""
 Handler = Callable[[Request, Payload], Response]
-Check = Callable[[object], ValidationFault | None]
+Validate = Callable[[object], ValidationFault | None]
 
 
 class Ingestion:
-    """The ingestion API of all projects."""
+    """Handlers of the ingestion API for all projects."""
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, event_store: EventStore, profiles: ProfileStore
     ) -> None:
         self._state, self._registry, self._event_store = state, registry, event_store
         self._profiles = ProfileWriter(state, profiles)
-        self.rate = Rate(state)
+        self.limiter = IngestionLimiter(state)
 
     def router(self) -> APIRouter:
-        """Return the routes."""
+        """Return a router with the routes of the ingestion API, including OPTIONS for preflight requests."""
         routes = APIRouter()
         both = ["GET", "POST"]
         for path, handler, methods in (
@@ -66,32 +66,32 @@ class Ingestion:
 
     def _track(self, request: Request, payload: Payload) -> Response:
         now_ms = self._state.clock.milliseconds()
-        good, failed = _without_ignored(payload.records, lambda record: track_fault(record, now_ms))
+        valid, failed = _validate_records(payload.records, lambda record: track_fault(record, now_ms))
         by_token: dict[str, list[JsonObject]] = defaultdict(list)
-        for record in good:
+        for record in valid:
             by_token[record["properties"]["token"]].append(record)
         for token, records in by_token.items():
-            # "This does not signify a valid project token": data with an unknown token are accepted and lost.
-            if project := project_of_token(request, self._registry, token):
-                self.rate.admit(project, len(records), _share(payload, records))
-                self._keep(request, project, records, imported=False)
-        return _answer(payload, len(good), failed, "insert_id")
+            # A success "does not signify a valid project token": events with an unknown token are not stored.
+            if project := find_project_by_token(request, self._registry, token):
+                self.limiter.admit(project, len(records), _share_of_bytes(payload, records))
+                self._store_events(request, project, records, imported=False)
+        return _respond(payload, len(valid), failed, "insert_id")
 
     def _import(self, request: Request, payload: Payload) -> Response:
         try:
-            project = import_project(request, self._registry, self._state.clock.now(), payload.params)
-        except MixpanelError as refused:
-            return error_response(refused.status, refused.error)
-        self.rate.admit(project, len(payload.records), payload.size)
+            project = authorize_import(request, self._registry, self._state.clock.now(), payload.params)
+        except MixpanelError as error:
+            return error_response(error.status, error.error)
+        self.limiter.admit(project, len(payload.records), payload.size)
         now_ms = self._state.clock.milliseconds()
-        good, failed = _without_ignored(payload.records, lambda record: import_fault(record, now_ms))
-        self._keep(request, project, good, imported=True)
+        valid, failed = _validate_records(payload.records, lambda record: import_fault(record, now_ms))
+        self._store_events(request, project, valid, imported=True)
         if payload.in_data and "strict" not in payload.params:
-            return _answer(payload, len(good), failed, "insert_id")
+            return _respond(payload, len(valid), failed, "insert_id")
         strict = payload.params.get("strict", "1") != "0"
-        return import_response(len(good), failed if strict else [], project.switches.failed_record_key)
+        return import_response(len(valid), failed if strict else [], project.switches.failed_record_key)
 
-    def _keep(
+    def _store_events(
         self, request: Request, project: Project, records: Sequence[JsonObject], *, imported: bool
     ) -> None:
         arrival = Arrival(
@@ -100,7 +100,7 @@ class Ingestion:
             address=request.client.host if request.client else "",
             imported=imported,
         )
-        rows: list[Row] = [stored_row(project, each, arrival) for each in records if not is_ignored(each)]
+        rows: list[Row] = [make_row(project, each, arrival) for each in records if not is_ignored(each)]
         self._event_store.add(project.id, rows)
         notes = exchange_of(request.scope).notes
         notes["project"] = project.id
@@ -113,15 +113,15 @@ class Ingestion:
         return self._update(request, payload, group=True)
 
     def _update(self, request: Request, payload: Payload, *, group: bool) -> Response:
-        good, failed = _without_ignored(payload.records, lambda record: update_fault(record, group=group))
+        valid, failed = _validate_records(payload.records, lambda record: update_fault(record, group=group))
         by_token: dict[str, list[JsonObject]] = defaultdict(list)
-        for record in good:
+        for record in valid:
             by_token[str(record["$token"])].append(record)
         for token, records in by_token.items():
-            if project := project_of_token(request, self._registry, token):
-                self.rate.admit(project, len(records), _share(payload, records))
+            if project := find_project_by_token(request, self._registry, token):
+                self.limiter.admit(project, len(records), _share_of_bytes(payload, records))
                 self._profiles.update(project, records, group=group)
-        return _answer(payload, len(good), failed, "insert_id")
+        return _respond(payload, len(valid), failed, "insert_id")
 
 
 def _endpoint(path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -129,7 +129,7 @@ def _endpoint(path: str, handler: Handler) -> Callable[[Request], Awaitable[Resp
         try:
             response = await run_in_threadpool(handler, request, await read_payload(request))
         except PayloadError as error:
-            response = _refused(path, error)
+            response = _payload_error_response(path, error)
         response.headers.update(_ANY_ORIGIN)
         return response
 
@@ -143,22 +143,28 @@ async def _preflight(request: Request) -> Response:
     return Response(status_code=204, headers={**_ANY_ORIGIN, **allowed})
 
 
-def _refused(path: str, error: PayloadError) -> Response:
-    """Return the error of an unreadable payload: like that of invalid data, except where all responses are JSON."""
+def _payload_error_response(path: str, error: PayloadError) -> Response:
+    """Return the response to an invalid payload: JSON for ``/import`` without ``data``, else the older short form.
+
+    Errors with another status than 400 are always JSON.
+    """
     if error.status != 400 or (path == "/import" and not error.in_data):
         return error_response(error.status, error.error)
     return short_response(error.params, error.error)
 
 
-def _without_ignored(records: Sequence[object], check: Check) -> tuple[list[JsonObject], list[FailedRecord]]:
-    good: list[JsonObject] = []
+def _validate_records(
+    records: Sequence[object], validate: Validate
+) -> tuple[list[JsonObject], list[FailedRecord]]:
+    """Return the valid records and the failed records; ``validate`` returns a record's fault or None."""
+    valid: list[JsonObject] = []
     failed: list[FailedRecord] = []
     for index, record in enumerate(records):
-        if fault := check(record):
+        if fault := validate(record):
             failed.append(FailedRecord(index, _insert_id(record), fault))
-        elif isinstance(record, dict):  # as every valid record is
-            good.append(record)
-    return good, failed
+        elif isinstance(record, dict):  # true for every valid record
+            valid.append(record)
+    return valid, failed
 
 
 def _insert_id(record: object) -> object:
@@ -167,20 +173,23 @@ def _insert_id(record: object) -> object:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
-def _answer(payload: Payload, good: int, failed: Sequence[FailedRecord], key: str) -> Response:
-    """Return ``1`` if at least one object is valid; with ``strict``, the fault of each invalid object."""
+def _respond(payload: Payload, valid: int, failed: Sequence[FailedRecord], key: str) -> Response:
+    """Return the short response, a success if ``valid``, the number of valid records, is not 0.
+
+    With ``strict``, return the JSON response with the fault of each invalid record.
+    """
     if payload.flag("strict"):
-        return import_response(good, failed, key)
-    error = failed[0].fault.message if failed and not good else None
+        return import_response(valid, failed, key)
+    error = failed[0].fault.message if failed and not valid else None
     return short_response(payload.params, error)
 
 
-def _share(payload: Payload, records: Sequence[object]) -> int:
-    """Return the approximate number of bytes of these records."""
+def _share_of_bytes(payload: Payload, records: Sequence[object]) -> int:
+    """Return the approximate size of some of the payload's records in bytes, as if all records had the same size."""
     return payload.size * len(records) // max(1, len(payload.records))
 
 
 def _host(request: Request, project: Project) -> str:
-    """Return the host of Mixpanel that was called, or the usual one of the project."""
+    """Return the Mixpanel host that the client called, or the host of the project's region if it called another one."""
     host = (request.headers.get("x-original-host") or request.headers.get("host", "")).split(":")[0].lower()
     return host if host.endswith("mixpanel.com") else _HOSTS[project.region]

@@ -1,4 +1,4 @@
-"""Validation of events (mixpanel/docs: reference/import-events.mdx). Some wordings are not documented [I]."""
+"""Validation of events (mixpanel/docs: reference/import-events.mdx). Some of the error texts are assumptions [I]."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 MOST_EVENT_BYTES = 1024 * 1024
 MOST_KEYS, MOST_ITEMS, DEEPEST = 255, 255, 3
-"""Exclusive limits: properties of an event and keys of an object, items of a list; and the maximum depth of objects."""
+"""Limits of an event: numbers of keys of an object and of items of a list (both exclusive), and depth of objects."""
 EARLIEST_MS = 31_536_000_000
-"""1971-01-01."""
+"""1971-01-01 in epoch milliseconds; imported events must not be older."""
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 TRACK_DAYS = 5
-_FROM_MS_ON = 100_000_000_000
-"""A larger ``time`` is in milliseconds."""
+"""Maximum age of tracked events in days."""
+_SMALLEST_MS = 100_000_000_000
+"""A ``time`` of at least this number is in epoch milliseconds, a smaller one in epoch seconds."""
 _LONGEST_INSERT_ID = 36
 _INSERT_ID = re.compile(r"[A-Za-z0-9-]+")
-_NO_IDS = frozenset(
+_INVALID_IDS = frozenset(
     {
         "00000000-0000-0000-0000-000000000000",
         "anon",
@@ -33,22 +34,25 @@ _NO_IDS = frozenset(
     }
     | {"unknown", "<nil>", "0", "-1", "true", "false", "[]", "{}"}
 )
-"""Values that are invalid as a distinct_id and as an $insert_id."""
+"""Values that are not allowed as a ``distinct_id`` or an ``$insert_id``, in lower case."""
 
 
 @dataclass(frozen=True)
 class ValidationFault:
-    """A fault of a record: the field, and a sentence."""
+    """The reason why a record is invalid: the path of the field (empty: the record as a whole), and an error text."""
 
     field: str
     message: str
 
 
 def import_fault(record: object, now_ms: int) -> ValidationFault | None:
-    """Return the first fault of an imported event."""
+    """Validate an event sent to ``/import``; return its first fault, or None if it is valid.
+
+    ``now_ms`` is the time of the request in epoch milliseconds.
+    """
     if not isinstance(record, dict):
         return _NOT_AN_OBJECT
-    if fault := _form_fault(record):
+    if fault := _structure_fault(record):
         return fault
     properties = record["properties"]
     if fault := _time_fault(properties.get("time"), now_ms, EARLIEST_MS):
@@ -56,16 +60,19 @@ def import_fault(record: object, now_ms: int) -> ValidationFault | None:
     distinct_id = properties.get("distinct_id")
     if distinct_id is None:
         return _invalid("properties.distinct_id", "must not be missing")
-    if not _is_id(distinct_id) or str(distinct_id).lower() in _NO_IDS:
+    if not _is_text_or_integer(distinct_id) or str(distinct_id).lower() in _INVALID_IDS:
         return _invalid("properties.distinct_id", "must be a string that names a user")
     return _insert_id_fault(properties.get("$insert_id"))
 
 
 def track_fault(record: object, now_ms: int) -> ValidationFault | None:
-    """Return the first fault of a tracked event, which must be from the last five days."""
+    """Validate an event sent to ``/track``, which must be at most five days old; return its first fault, or None.
+
+    ``now_ms`` is the time of the request in epoch milliseconds.
+    """
     if not isinstance(record, dict):
         return _NOT_AN_OBJECT
-    if fault := _form_fault(record):
+    if fault := _structure_fault(record):
         return fault
     properties = record["properties"]
     if not isinstance(properties.get("token"), str) or not properties["token"]:
@@ -75,15 +82,16 @@ def track_fault(record: object, now_ms: int) -> ValidationFault | None:
     return _time_fault(properties["time"], now_ms, now_ms - TRACK_DAYS * DAY_MS)
 
 
-def milliseconds(time: float) -> int:
-    """Return milliseconds of ``time``, which is in seconds or milliseconds since 1970."""
-    return int(time) if abs(time) >= _FROM_MS_ON else int(time * 1000)
+def to_milliseconds(time: float) -> int:
+    """Convert an event's ``time``, in epoch seconds or milliseconds, to epoch milliseconds."""
+    return int(time) if abs(time) >= _SMALLEST_MS else int(time * 1000)
 
 
 _NOT_AN_OBJECT = ValidationFault("", "the event is not an object")
 
 
-def _form_fault(record: JsonObject) -> ValidationFault | None:
+def _structure_fault(record: JsonObject) -> ValidationFault | None:
+    """Return the first fault of an event's name, size, keys or values, or None."""
     if not isinstance(record.get("event"), str) or not record["event"]:
         return _invalid("event", "must not be missing or empty")
     if not isinstance(record.get("properties"), dict):
@@ -101,6 +109,7 @@ def _form_fault(record: JsonObject) -> ValidationFault | None:
 
 
 def _value_fault(value: object, depth: int) -> str:
+    """Return an error text for a property's value at this depth of nested objects, or an empty text if it is valid."""
     if isinstance(value, str):
         return "" if _is_utf8(value) else "string should be valid utf8"
     if isinstance(value, dict):
@@ -122,9 +131,9 @@ def _time_fault(time: object, now_ms: int, earliest_ms: int) -> ValidationFault 
         return _invalid(name, "must be specified as seconds since epoch")
     if abs(time) > 10**15:
         return _invalid(name, "must be specified as seconds since epoch")
-    if milliseconds(time) < earliest_ms:
+    if to_milliseconds(time) < earliest_ms:
         return _invalid(name, "is too far in the past")
-    if milliseconds(time) > now_ms + HOUR_MS:
+    if to_milliseconds(time) > now_ms + HOUR_MS:
         return _invalid(name, "is too far in the future")
     return None
 
@@ -133,14 +142,15 @@ def _insert_id_fault(value: object) -> ValidationFault | None:
     name = "properties.$insert_id"
     if value is None or value == "":
         return _invalid(name, "must not be missing or empty")
-    if not _is_id(value) or not _INSERT_ID.fullmatch(str(value)) or str(value).lower() in _NO_IDS:
+    is_word = _is_text_or_integer(value) and _INSERT_ID.fullmatch(str(value)) is not None
+    if not is_word or str(value).lower() in _INVALID_IDS:
         return _invalid(name, "must contain only alphanumeric characters or -")
     if len(str(value)) > _LONGEST_INSERT_ID:
         return _invalid(name, f"must not be longer than {_LONGEST_INSERT_ID} bytes")
     return None
 
 
-def _is_id(value: object) -> bool:
+def _is_text_or_integer(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 

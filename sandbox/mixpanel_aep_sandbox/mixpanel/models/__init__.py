@@ -1,1 +1,1 @@
-"""The data of a Mixpanel project: accounts, events, profiles, and other documents."""
+"""The stored data of Mixpanel projects: projects, accounts, events, mutation rules, profiles and other documents."""

@@ -1,4 +1,4 @@
-"""One event as the text that the export sends, with every number and string exactly as it was received."""
+"""Export rows of events: JSON lines in Mixpanel's form, with every number and text exactly as it was received."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ import msgspec
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-_LOOSE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
+_STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 Raw = Mapping[str, bytes]
 
 
 class Row(NamedTuple):
-    """An event and the facts that the sandbox needs without parsing it again."""
+    """An event as its export line, with the values that the sandbox uses to find, sort and count events."""
 
     day: int
-    """Days since 1970 of the stored time: the day of ``from_date`` and ``to_date``, in both modes."""
+    """Day of the stored time, in days since 1970-01-01, with which ``from_date`` and ``to_date`` are compared."""
     visible_ms: int
-    """When exports begin to return the row: usually the time of processing, but Mixpanel guarantees nothing."""
+    """Time from which exports return the row, in epoch milliseconds; usually the time of processing."""
     processed_ms: int
+    """``mp_processing_time_ms`` in epoch milliseconds."""
     event: str
     distinct_id: str
     insert_id: str
+    """``$insert_id``, or an empty text."""
     time_ms: int
+    """The stored ``time`` in milliseconds since 1970, in UTC or in the project's local time."""
     line: bytes
-    """Compact JSON in the export's key order, without the line end."""
+    """The event as compact JSON in the export's key order, without a line end."""
 
 
 class _Event(msgspec.Struct):
@@ -40,12 +43,15 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 def compact_json(text: bytes) -> bytes:
-    """Return JSON without white space between its tokens, with raw UTF-8 texts and unchanged numbers."""
-    return _LOOSE.sub(lambda match: _plain(match.group(1) or b""), text)
+    """Return a JSON text without white space between tokens, and with raw UTF-8 instead of Unicode escapes.
+
+    Numbers do not change.
+    """
+    return _STRING_OR_SPACE.sub(lambda match: _unescape(match.group(1) or b""), text)
 
 
-def _plain(text: bytes) -> bytes:
-    """Return a JSON string without the escapes that Mixpanel does not use; lone surrogates keep theirs."""
+def _unescape(text: bytes) -> bytes:
+    """Return a JSON string with raw UTF-8 instead of Unicode escapes, unless it contains a lone surrogate."""
     if b"\\u" not in text:
         return text
     try:
@@ -55,14 +61,14 @@ def _plain(text: bytes) -> bytes:
 
 
 def quote(text: str) -> bytes:
-    """Return a JSON string as Mixpanel writes it: raw UTF-8."""
+    """Encode a text as a JSON string in raw UTF-8, as Mixpanel does; lone surrogates are encoded as well."""
     return json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def raw_parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
-    """Return the raw JSON texts of an event's name and of its properties.
+    """Return the raw JSON texts of an event's name and of its properties, by property name.
 
-    Raises ValueError for a line that is not an event.
+    Raises ValueError for a line that is not a JSON object with an object ``properties``.
     """
     try:
         event = _decode(line)
@@ -72,7 +78,7 @@ def raw_parts(line: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 
 def parse_event(line: bytes) -> JsonObject | None:
-    """Parse a line as an event; return None if the line is not a JSON object."""
+    """Return a line as parsed JSON, or None if the line is not a JSON object."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -81,7 +87,10 @@ def parse_event(line: bytes) -> JsonObject | None:
 
 
 def render_line(event: bytes, properties: Raw) -> bytes:
-    """Return the line of an event: ``time``, ``distinct_id``, then the names in byte order, as in real exports."""
+    """Return the export line of an event from raw JSON texts, without a line end.
+
+    The properties are ``time``, ``distinct_id``, then all others in the byte order of their names, as in real exports.
+    """
     first = [name for name in ("time", "distinct_id") if name in properties]
     rest = sorted((name for name in properties if name not in first), key=_bytes)
     body = b",".join(quote(name) + b":" + properties[name] for name in first + rest)
@@ -89,7 +98,7 @@ def render_line(event: bytes, properties: Raw) -> bytes:
 
 
 def without_properties(line: bytes, names: frozenset[str]) -> bytes:
-    """Return the line without some properties; a line that is not an event stays as it is."""
+    """Return the line without the properties ``names``; a line that is not an event is returned unchanged."""
     try:
         event, properties = raw_parts(line)
     except ValueError:
@@ -98,44 +107,45 @@ def without_properties(line: bytes, names: frozenset[str]) -> bytes:
     return line if len(left) == len(properties) else render_line(event, left)
 
 
-def row_of(line: bytes) -> Row:
-    """Return the row of an exported line, rewritten to the export's form.
+def parse_row(line: bytes) -> Row:
+    """Parse the JSON line of an event, and return its row, whose line has the form of Mixpanel's exports.
 
     Raises:
         ValueError: The line is not an event with numeric ``time`` and ``mp_processing_time_ms``.
     """
     try:
         event, properties = raw_parts(compact_json(line))
-        known = {name: json.loads(properties[name]) for name in _KNOWN if name in properties}
-        time_ms, processed_ms = _milliseconds(known["time"]), int(known["mp_processing_time_ms"])
+        values = {name: json.loads(properties[name]) for name in _USED if name in properties}
+        time_ms, processed_ms = _to_milliseconds(values["time"]), int(values["mp_processing_time_ms"])
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an event with time and mp_processing_time_ms: {error}") from error
     if max(abs(time_ms), abs(processed_ms)) > _FARTHEST_MS:
-        raise ValueError("time or mp_processing_time_ms is beyond any calendar")
+        raise ValueError("time or mp_processing_time_ms is too far from 1970")
     return Row(
         day=time_ms // 86_400_000,
         visible_ms=processed_ms,
         processed_ms=processed_ms,
         event=_text(json.loads(event)),
-        distinct_id=_text(known.get("distinct_id")),
-        insert_id=_text(known.get("$insert_id")),
+        distinct_id=_text(values.get("distinct_id")),
+        insert_id=_text(values.get("$insert_id")),
         time_ms=time_ms,
         line=render_line(event, properties),
     )
 
 
 _FARTHEST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
-_KNOWN = ("time", "distinct_id", "$insert_id", "mp_processing_time_ms")
+"""The end of the year 9999 in epoch milliseconds."""
+_USED = ("time", "distinct_id", "$insert_id", "mp_processing_time_ms")
 
 
-def _milliseconds(seconds: float | str) -> int:
+def _to_milliseconds(seconds: float | str) -> int:
     return int(float(seconds) * 1000) if not isinstance(seconds, int) else seconds * 1000
 
 
 def _text(value: object) -> str:
+    """Return a property's value as text for a database column: a text unchanged, None as empty, others as JSON."""
     text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-    # The line keeps lone surrogates; the columns for searches cannot store them.
+    # The line may contain lone surrogates, but the text columns of the database cannot.
     return text.encode("utf-8", "replace").decode()
 
 

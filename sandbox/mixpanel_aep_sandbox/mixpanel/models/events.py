@@ -1,4 +1,4 @@
-"""The events of all projects: demo data, and events that were added."""
+"""Store of the events of all projects: added events in a database, and generated demo events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mixpanel_aep_sandbox import demo_data as data
 from mixpanel_aep_sandbox.core.state import SandboxState
-from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, row_of
+from mixpanel_aep_sandbox.mixpanel.models.event_rows import Row, parse_row
 from mixpanel_aep_sandbox.mixpanel.models.mutation_rules import MutationRules, Rules, apply_rules
 from mixpanel_aep_sandbox.mixpanel.models.projects import Project
 
@@ -23,7 +23,10 @@ _COLUMNS = "day, visible_ms, processed_ms, event, distinct_id, insert_id, time_m
 
 
 class EventStore:
-    """Rows by project and day. Added events are in an SQLite file; demo data are generated when needed."""
+    """Event rows of all projects by day, after the mutation rules that are in effect.
+
+    Added events are in an SQLite file; demo events are generated when they are read.
+    """
 
     def __init__(self, state: SandboxState) -> None:
         self.rules = MutationRules(state)
@@ -41,7 +44,7 @@ class EventStore:
         self._db.execute("CREATE INDEX IF NOT EXISTS by_day ON events (project, day)")
 
     def add(self, project_id: int, rows: Iterable[Row]) -> int:
-        """Store rows, all or none, and return their number."""
+        """Store rows of a project in one transaction, and return their number."""
         values = [(project_id, *row) for row in rows]
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
@@ -57,18 +60,18 @@ class EventStore:
         return len(values)
 
     def clear(self) -> None:
-        """Delete all added events."""
+        """Delete the added events of all projects."""
         with self._lock:
             self._db.execute("DELETE FROM events")
 
-    def forget(self, project_id: int) -> None:
-        """Delete the events and the mutation rules of a project."""
+    def delete_project(self, project_id: int) -> None:
+        """Delete the added events and the mutation rules of a project."""
         with self._lock:
             self._db.execute("DELETE FROM events WHERE project=?", (project_id,))
-        self.rules.forget(project_id)
+        self.rules.delete_project(project_id)
 
     def days(self, project: Project, first: date, last: date) -> list[int]:
-        """Return the days (since 1970) of a range that may have rows, in order."""
+        """Return the days from ``first`` to ``last`` that may have rows, in days since 1970-01-01, ascending."""
         low, high = (first - _EPOCH).days, (last - _EPOCH).days
         with self._lock:
             found = self._db.execute(
@@ -79,34 +82,35 @@ class EventStore:
         return sorted({day for (day,) in found} | set(demo))
 
     def day(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """Yield the rows of a day that are visible at ``now_ms``, shard by shard, as an export sends them.
+        """Yield the rows of a day (days since 1970-01-01) that an export at ``now_ms`` returns, in the export's order.
 
-        A project with a ``scale`` is generated in pieces of one shop's day, so that no day is in memory as a whole;
-        duplicates across pieces do not occur.
+        Rows are ordered by shard, as in real exports. A day of a project with a ``scale`` is generated in pieces, each
+        as large as the shop's day, so that the complete day is never in memory. No event is in two pieces.
         """
-        due = self.rules.due(project.id, now_ms, raw=True)
-        shown_ms = now_ms - project.switches.visibility_delay_seconds * 1000
+        rules = self.rules.rules_in_effect(project.id, now_ms, raw=True)
+        visible_at_ms = now_ms - project.switches.visibility_delay_seconds * 1000
         for copy in range(project.scale):
-            yield from self._piece(project, day, copy, shown_ms, due)
+            yield from self._piece(project, day, copy, visible_at_ms, rules)
 
     def sample(self, project: Project, day: int, now_ms: int) -> Iterator[Row]:
-        """Yield the rows of a day as the Query API sees them; of a project with a ``scale``, the first piece.
+        """Yield the rows of a day that the Query API uses; for a project with a ``scale``, only the first piece.
 
-        Of rows with the same event, time, ``distinct_id`` and ``$insert_id``, only the last one is returned
-        (mixpanel/docs: reference/import-events.mdx); the raw export has all of them.
+        Of rows with the same event, time, ``distinct_id`` and ``$insert_id``, only the row that was processed last is
+        returned (mixpanel/docs: reference/import-events.mdx); the raw export returns all of them.
         """
-        rows = self._piece(project, day, 0, now_ms, self.rules.due(project.id, now_ms, raw=False))
-        yield from _latest_of_identical(rows)
+        rules = self.rules.rules_in_effect(project.id, now_ms, raw=False)
+        yield from _remove_duplicates(self._piece(project, day, 0, now_ms, rules))
 
-    def _piece(self, project: Project, day: int, copy: int, shown_ms: int, due: Rules) -> list[Row]:
-        rows = [row for row in demo_rows_of_day(project.source, day, copy) if row.visible_ms <= shown_ms]
+    def _piece(self, project: Project, day: int, copy: int, visible_at_ms: int, rules: Rules) -> list[Row]:
+        """Return one piece of a day: demo rows of this ``copy``, and for copy 0 the added rows, after the rules."""
+        rows = [row for row in demo_rows_of_day(project.source, day, copy) if row.visible_ms <= visible_at_ms]
         if copy == 0:
-            rows += self._added(project.id, day, shown_ms)
-        rows = apply_rules(rows, due)
-        rows.sort(key=_place)
+            rows += self._added_rows(project.id, day, visible_at_ms)
+        rows = apply_rules(rows, rules)
+        rows.sort(key=_sort_key)
         return rows
 
-    def _added(self, project_id: int, day: int, now_ms: int) -> list[Row]:
+    def _added_rows(self, project_id: int, day: int, now_ms: int) -> list[Row]:
         with self._lock:
             found = self._db.execute(
                 f"SELECT {_COLUMNS} FROM events"  # noqa: S608 - a constant list of columns
@@ -116,8 +120,8 @@ class EventStore:
         return [Row(*values) for values in found]
 
 
-def _latest_of_identical(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the last of identical rows; rows without an ``$insert_id`` are never identical."""
+def _remove_duplicates(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows, but of duplicates only the one processed last; rows without ``$insert_id`` are not duplicates."""
     last: dict[tuple[str, int, str, str] | int, Row] = {}
     for number, row in enumerate(rows):
         key = (row.event, row.time_ms // 1000, row.distinct_id, row.insert_id) if row.insert_id else number
@@ -126,13 +130,13 @@ def _latest_of_identical(rows: Iterable[Row]) -> Iterator[Row]:
     yield from last.values()
 
 
-def _place(row: Row) -> tuple[int, int]:
-    """Return the sort key: rows are sorted by shard and, in a shard, by processing time, never by their time."""
+def _sort_key(row: Row) -> tuple[int, int]:
+    """Return the sort key of the export's order: the shard of the ``distinct_id``, then the processing time."""
     return zlib.crc32(row.distinct_id.encode("utf-8", "surrogatepass")) % _SHARDS, row.processed_ms
 
 
 def demo_days(source: str) -> Iterable[int]:
-    """Return the days (since 1970) on which a source has demo events."""
+    """Return the days on which a demo data source has events, in days since 1970-01-01."""
     if source in _FILES:
         return _read_rows(_FILES[source])
     if source == "shop":
@@ -143,14 +147,15 @@ def demo_days(source: str) -> Iterable[int]:
 
 
 def demo_rows_of_day(source: str, day: int, copy: int = 0) -> list[Row]:
-    """Return the demo events of a day of a source: ``shop``, ``adobe``, ``hostile``, or none for another source.
+    """Return the demo events of a source (``shop``, ``adobe`` or ``hostile``; no events for others) on one day.
 
-    ``copy``: the number of the copy, from 0, of a project with a ``scale``; only the shop has copies above 0.
+    ``day`` is in days since 1970-01-01. ``copy`` is the number of the piece, from 0, of a project with a ``scale``;
+    only the shop has pieces above 0.
     """
     if source in _FILES:
         return _read_rows(_FILES[source]).get(day, []) if copy == 0 else []
     if source == "shop":
-        # Imported late: few projects need the shop, and the shop itself uses this package's rows.
+        # Imported late: few projects use the shop, and the shop's module imports this package.
         from mixpanel_aep_sandbox.demo_data import shop
 
         return shop.rows(day, copy)
@@ -159,9 +164,10 @@ def demo_rows_of_day(source: str, day: int, copy: int = 0) -> list[Row]:
 
 @lru_cache(maxsize=4)
 def _read_rows(path: Path) -> dict[int, list[Row]]:
+    """Return the rows in a file of export lines, by day (days since 1970-01-01)."""
     days: dict[int, list[Row]] = {}
     for line in path.read_bytes().split(b"\n"):
         if line:
-            row = row_of(line)
+            row = parse_row(line)
             days.setdefault(row.day, []).append(row)
     return days

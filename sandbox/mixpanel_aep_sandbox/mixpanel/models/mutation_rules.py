@@ -1,4 +1,4 @@
-"""Changes that Mixpanel makes to stored events: it merges identities, deletes events, and merges duplicates."""
+"""Rules by which Mixpanel changes stored events: merges of identities, deletions, and removal of duplicates."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ class _Rule(BaseModel):
 
     project_id: int = 0
     at: Moment = 0
-    """When the rule takes effect, by the sandbox's clock; 0: at once."""
+    """Time of the sandbox's clock from which the rule is in effect; 0 means the time at which the rule is added."""
 
 
 class Rewrite(_Rule):
-    """An identity merge: rows of one ``distinct_id`` are exported under another one, including later rows."""
+    """An identity merge: earlier and later rows of the ``distinct_id`` ``from`` are exported with the id ``to``."""
 
     kind: Literal["rewrite"] = "rewrite"
     from_id: str = Field(alias="from")
     to_id: str = Field(alias="to")
     keep_before: bool = True
-    """Keep the old id of the row in ``$distinct_id_before_identity``."""
+    """Whether the changed row has the old id in ``$distinct_id_before_identity``."""
     touches_processing: bool = False
-    """Set the row's processing time to the time of the merge: undocumented [I]."""
+    """Whether the merge sets the row's processing time to the time of the merge; undocumented [I]."""
 
     def apply(self, rows: list[Row]) -> list[Row]:
-        """Return the rows with the new id."""
-        return [self._changed(row) if row.distinct_id == self.from_id else row for row in rows]
+        """Return the rows in the same order, with the id replaced."""
+        return [self._replace_id(row) if row.distinct_id == self.from_id else row for row in rows]
 
-    def _changed(self, row: Row) -> Row:
+    def _replace_id(self, row: Row) -> Row:
         try:
             event, properties = raw_parts(row.line)
         except ValueError:
@@ -58,14 +58,15 @@ class Rewrite(_Rule):
 
 
 class Deletion(_Rule):
-    """A deletion of rows that match all given fields and were processed before the deletion; later imports stay.
+    """A deletion of rows that match all given fields; rows that are processed after the deletion are not deleted.
 
-    Mixpanel hides them at once, and may take up to 30 days to purge them; until then the raw export returns them.
+    Mixpanel hides deleted rows from the Query API at once, but may take up to 30 days to purge them; until then the raw
+    export returns them.
     """
 
     kind: Literal["delete"] = "delete"
     purged_at: Moment = 0
-    """When the raw export no longer returns them; 0: at once."""
+    """Time from which the raw export no longer returns the rows; 0 means from the deletion on."""
     events: list[str] | None = None
     distinct_ids: list[str] | None = None
     insert_ids: list[str] | None = None
@@ -73,7 +74,7 @@ class Deletion(_Rule):
     to_date: date | None = None
 
     def apply(self, rows: list[Row]) -> list[Row]:
-        """Return the rows that are not deleted."""
+        """Return the rows that are not deleted, in the same order."""
         return [row for row in rows if not self._matches(row)]
 
     def _matches(self, row: Row) -> bool:
@@ -88,9 +89,10 @@ class Deletion(_Rule):
 
 
 class Compaction(_Rule):
-    """A merge of duplicates processed before: the newest row of each (event, distinct_id, ``$insert_id``, day) stays.
+    """A removal of duplicates that were processed before it: only the row processed last remains.
 
-    The day, not the time: Mixpanel's compaction also merges rows whose ``time`` differs.
+    Duplicates are rows with the same event, ``distinct_id``, ``$insert_id`` and day. Mixpanel's compaction compares the
+    day, not the exact time.
     """
 
     kind: Literal["compact"] = "compact"
@@ -98,15 +100,15 @@ class Compaction(_Rule):
     to_date: date | None = None
 
     def apply(self, rows: list[Row]) -> list[Row]:
-        """Return the rows without older duplicates."""
+        """Return the rows without older duplicates, in the same order."""
         newest: dict[tuple[str, str, str, int], Row] = {}
         for row in rows:
             if self._applies_to(row):
-                key = _key(row)
+                key = _duplicate_key(row)
                 if key not in newest or newest[key].processed_ms <= row.processed_ms:
                     newest[key] = row
-        kept = {id(row) for row in newest.values()}
-        return [row for row in rows if not self._applies_to(row) or id(row) in kept]
+        remaining = {id(row) for row in newest.values()}
+        return [row for row in rows if not self._applies_to(row) or id(row) in remaining]
 
     def _applies_to(self, row: Row) -> bool:
         return (
@@ -123,42 +125,47 @@ _rule: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator
 
 
 class MutationRules:
-    """The rules of all projects, in the sandbox's store."""
+    """The mutation rules of all projects, in the sandbox's store."""
 
     def __init__(self, state: SandboxState) -> None:
         self._store, self._clock = state.store, state.clock
 
     def add(self, project_id: int, rule: AnyRule) -> None:
-        """Store a rule; it takes effect at its ``at``, or now."""
+        """Store a rule of a project; if its ``at`` is 0, it is in effect from now on."""
         rule = rule.model_copy(update={"project_id": project_id, "at": rule.at or self._clock.milliseconds()})
         with self._store.transaction():
             number = max((int(key) for key, _ in self._store.items(_KIND)), default=0) + 1
             self._store.put(_KIND, str(number), json.loads(rule.model_dump_json(by_alias=True)))
 
-    def forget(self, project_id: int) -> None:
+    def delete_project(self, project_id: int) -> None:
         """Delete the rules of a project."""
         with self._store.transaction():
             for key, body in self._store.items(_KIND):
                 if body["project_id"] == project_id:
                     self._store.delete(_KIND, key)
 
-    def of(self, project_id: int) -> Rules:
-        """Return the rules of a project, in the order in which they take effect."""
+    def rules_of_project(self, project_id: int) -> Rules:
+        """Return all rules of a project, in the order in which they take effect."""
         rules = [_rule.validate_python(body) for _, body in self._store.items(_KIND)]
         return sorted((rule for rule in rules if rule.project_id == project_id), key=lambda rule: rule.at)
 
-    def due(self, project_id: int, now_ms: int, *, raw: bool) -> Rules:
-        """Return the rules in effect at a time, in order; ``raw``: for the raw export."""
-        due = [rule for rule in self.of(project_id) if rule.at <= now_ms]
-        return [rule for rule in due if not (raw and isinstance(rule, Deletion) and rule.purged_at > now_ms)]
+    def rules_in_effect(self, project_id: int, now_ms: int, *, raw: bool) -> Rules:
+        """Return the rules of a project that are in effect at ``now_ms`` (epoch milliseconds), in order.
+
+        ``raw``: for the raw export, which does not apply deletions before their purge.
+        """
+        rules = [rule for rule in self.rules_of_project(project_id) if rule.at <= now_ms]
+        return [
+            rule for rule in rules if not (raw and isinstance(rule, Deletion) and rule.purged_at > now_ms)
+        ]
 
 
 def apply_rules(rows: list[Row], rules: Iterable[AnyRule]) -> list[Row]:
-    """Return the rows after all rules were applied."""
+    """Apply the rules to the rows one after the other, and return the result."""
     for rule in rules:
         rows = rule.apply(rows)
     return rows
 
 
-def _key(row: Row) -> tuple[str, str, str, int]:
+def _duplicate_key(row: Row) -> tuple[str, str, str, int]:
     return row.event, row.distinct_id, row.insert_id, row.day

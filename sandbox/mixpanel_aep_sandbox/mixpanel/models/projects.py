@@ -1,4 +1,4 @@
-"""The Mixpanel projects and service accounts of the sandbox."""
+"""Mixpanel projects and service accounts, and the registry that stores them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a local time without a zone
 MAX_ID = 2**53
 
 
-def _known_zone(name: str) -> str:
+def _require_time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, OSError, ValueError) as error:
@@ -42,31 +42,32 @@ class Project(BaseModel):
     id: int = Field(ge=1, le=MAX_ID)
     name: str = "Project"
     time_is: Literal["utc", "project_local"] = "utc"
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    """What ``time`` of an exported event means: UTC, or the project's local time, as in projects from before 2023."""
+    timezone: Annotated[str, AfterValidator(_require_time_zone)] = "UTC"
     region: Region = "us"
     organization_id: int = Field(default=data.ORGANIZATION_ID, ge=1, le=MAX_ID)
     organization_name: str = data.ORGANIZATION_NAME
     secret: str | None = None
     """The project's own (deprecated) API secret."""
     token: str = ""
-    """The token with which clients track events; derived from the id by default."""
+    """The token that SDKs send with events; by default, it is derived from the id."""
     secret_until: date | None = date(2027, 3, 3)
-    """When the secret stops working: Mixpanel retires project secrets on 3 March 2027."""
+    """Day from which the secret is invalid; Mixpanel retires project secrets on 3 March 2027."""
     source: Literal["", "adobe", "hostile", "shop"] = ""
-    """Demo data of the project."""
+    """Name of the project's demo data; empty for a project without demo data."""
     scale: int = Field(default=1, ge=1, le=10_000)
-    """Multiple of the shop's usual traffic: 200 gives a million events a day, streamed in pieces."""
+    """Factor by which the shop's number of events a day is multiplied; 200 gives a million events a day."""
     query_api: bool = True
-    """Whether the plan includes the Query API; without it, queries are 402 and exports work."""
+    """Whether the project's plan includes the Query API; otherwise queries get status 402, but exports work."""
     history_days: int | None = Field(default=None, ge=0)
-    """Days of history that the plan includes; earlier days are 403."""
+    """Number of past days that the project's plan includes; requests for earlier days get status 403."""
     classified_properties: list[str] = Field(default_factory=list)
-    """Event properties that only an account with access to classified data can see."""
+    """Names of event properties that only accounts with access to classified data can read."""
     engage_page_size: int = Field(default=1000, ge=1, le=100_000)
     ingestion_events_per_minute: int | None = Field(default=30_000 * 60, ge=0)
-    """Records in a minute, of all ingestion routes together; more are 429. Null: no limit."""
+    """Maximum number of ingested records in a minute; more get status 429. Null means no limit."""
     ingestion_bytes_per_minute: int | None = Field(default=2_000_000_000, ge=0)
-    """Uncompressed bytes in a minute; more are 429. Null: no limit."""
+    """Maximum number of ingested bytes in a minute, uncompressed; more get status 429. Null means no limit."""
     limits: Limits = Field(default_factory=settings.export_limits)
     query_limits: Limits = Field(default_factory=settings.query_limits)
     lexicon_limits: Limits = Field(default_factory=settings.lexicon_limits)
@@ -78,11 +79,14 @@ class Project(BaseModel):
         return self
 
     def today(self, now: datetime) -> date:
-        """Return the day in the project's zone; a project in UTC mode has a zone too, which is used."""
+        """Return the date of the time ``now`` in the project's time zone, whatever ``time_is`` is."""
         return now.astimezone(ZoneInfo(self.timezone)).date()
 
     def stored_ms(self, instant_ms: int) -> int:
-        """Return the stored form of an instant: the instant itself, or in older projects the local time read as UTC."""
+        """Convert a point in time to the project's stored time, both in milliseconds since 1970.
+
+        If ``time_is`` is ``project_local``, the stored time is the local time, interpreted as UTC.
+        """
         if self.time_is == "utc":
             return instant_ms
         moment = datetime.fromtimestamp(instant_ms // 1000, ZoneInfo(self.timezone))
@@ -90,7 +94,7 @@ class Project(BaseModel):
         return instant_ms + int(offset.total_seconds() * 1000 if offset else 0)
 
     def instant(self, stored_seconds: float) -> float:
-        """Return the epoch seconds of a stored time; for an ambiguous hour, the first one."""
+        """Convert a stored time in seconds to epoch seconds; a local time that occurs twice means the first one."""
         if self.time_is == "utc":
             return stored_seconds
         wall = (_EPOCH + timedelta(seconds=stored_seconds)).replace(tzinfo=ZoneInfo(self.timezone))
@@ -98,7 +102,7 @@ class Project(BaseModel):
 
 
 class Account(BaseModel):
-    """A service account. It belongs to one organisation, and has a role there and one in each of its projects."""
+    """A service account, with its role in one organisation and its roles in projects."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -107,29 +111,33 @@ class Account(BaseModel):
     secret: str
     expires: datetime | None = None
     expired_status: Literal[400, 401] | None = None
-    """Status for an expired account: 400 on the export; elsewhere [I] 400 (Query API) and 401 (other APIs) if null."""
+    """HTTP status for the expired account on other APIs than the export, whose status is always 400.
+
+    Null means 400 on the Query API and 401 on the application API [I].
+    """
     organization_id: int = data.ORGANIZATION_ID
     organization_role: Literal["owner", "admin", "billing", "member"] = "member"
     roles: dict[int, Role] = Field(default_factory=dict)
-    """Project id to role."""
+    """Role in each project, by project id."""
     bearer: str | None = None
+    """Token that authenticates the account in a Bearer authorization header, or None."""
     created: datetime | None = None
 
     def has_expired(self, now: datetime) -> bool:
-        """Return whether the account has expired."""
+        """Return whether the account has expired at the time ``now``."""
         expires = self.expires
         return bool(expires and (expires if expires.tzinfo else expires.replace(tzinfo=UTC)) <= now)
 
 
 class ProjectRegistry:
-    """Projects and accounts in the sandbox's store; seeded once in a fresh state."""
+    """The projects and service accounts in the sandbox's store."""
 
     def __init__(self, state: SandboxState) -> None:
         self._store, self._clock = state.store, state.clock
         self.seed()
 
     def seed(self) -> None:
-        """Store the demo projects and accounts, once in a fresh state."""
+        """Store the demo projects and accounts, unless they were stored since the last reset."""
         if self._store.get(_SEEDED, "demo"):
             return
         with self._store.transaction():
@@ -140,12 +148,12 @@ class ProjectRegistry:
             self._store.put(_SEEDED, "demo", {"seeded": True})
 
     def project(self, project_id: int) -> Project | None:
-        """Return a project, or None."""
+        """Return the project with this id, or None if it does not exist."""
         found = self._store.get(_PROJECT, str(project_id))
         return Project.model_validate(found) if found else None
 
     def projects(self) -> list[Project]:
-        """Return all projects."""
+        """Return all projects, oldest first."""
         return [Project.model_validate(body) for _, body in self._store.items(_PROJECT)]
 
     def put(self, project: Project) -> None:
@@ -153,7 +161,7 @@ class ProjectRegistry:
         self._store.put(_PROJECT, str(project.id), project.model_dump(mode="json"))
 
     def delete(self, project_id: int) -> None:
-        """Delete a project, and the accounts' roles in it."""
+        """Delete a project, and the roles of service accounts in the project."""
         with self._store.transaction():
             self._store.delete(_PROJECT, str(project_id))
             for account in self.accounts():
@@ -161,35 +169,35 @@ class ProjectRegistry:
                     self.put_account(account)
 
     def accounts(self) -> list[Account]:
-        """Return all service accounts."""
+        """Return all service accounts, oldest first."""
         return [Account.model_validate(body) for _, body in self._store.items(_ACCOUNT)]
 
     def account(self, username: str) -> Account | None:
-        """Return a service account, or None."""
+        """Return the service account with this user name, or None if it does not exist."""
         found = self._store.get(_ACCOUNT, username)
         return Account.model_validate(found) if found else None
 
     def put_account(self, account: Account) -> Account:
-        """Store an account; a new one gets an id and its creation time."""
+        """Store a service account and return it; a new account gets the next id and the current time of creation."""
         with self._store.transaction():
             if not account.id:
-                ids = [known.id for known in self.accounts()]
+                ids = [other.id for other in self.accounts()]
                 account.id = max(ids, default=_FIRST_ACCOUNT_ID - 1) + 1
             account.created = account.created or self._clock.now()
             self._store.put(_ACCOUNT, account.username, account.model_dump(mode="json"))
         return account
 
     def delete_account(self, username: str) -> None:
-        """Delete a service account."""
+        """Delete the service account with this user name; do nothing if it does not exist."""
         self._store.delete(_ACCOUNT, username)
         self._store.delete(_USED, username)
 
-    def use(self, account: Account) -> None:
-        """Record that an account has been used now."""
+    def record_use(self, account: Account) -> None:
+        """Store the current time as the last use of a service account."""
         self._store.put(_USED, account.username, {"at": self._clock.now().isoformat(timespec="seconds")})
 
     def last_used(self, account: Account) -> str | None:
-        """Return when an account was last used, or None."""
+        """Return the time of a service account's last use as an ISO 8601 text, or None if it was never used."""
         found = self._store.get(_USED, account.username)
         return str(found["at"]) if found else None
 

@@ -1,1 +1,1 @@
-"""The Query API: event names and properties, profiles, funnels, cohorts."""
+"""Mixpanel's Query API: event names and properties, user profiles, funnels, cohorts and annotations."""

@@ -1,4 +1,4 @@
-"""``engage``: profiles in pages; ``engage/properties``: their properties."""
+"""``engage`` returns profiles in pages; ``engage/properties`` returns the properties that profiles have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.models.documents import profile_key
-from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore, as_event
+from mixpanel_aep_sandbox.mixpanel.models.profiles import Profile, ProfileStore, profile_as_event
 from mixpanel_aep_sandbox.mixpanel.parameters import Params
 from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
@@ -24,12 +24,18 @@ _KINDS = {bool: "boolean", int: "number", float: "number", list: "list", dict: "
 
 
 class _Session(NamedTuple):
+    """The stored results of a query, from which further pages are read."""
+
     query_key: str
     rows: list[JsonObject]
 
 
 class Engage:
-    """Profiles. A query without a session starts one; further pages are read from its results."""
+    """Handlers for profile queries.
+
+    A query without ``session_id`` starts a session, which stores the query's results; requests for further pages read
+    these results.
+    """
 
     def __init__(self, profiles: ProfileStore) -> None:
         self._profiles = profiles
@@ -37,14 +43,14 @@ class Engage:
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
     def clear(self) -> None:
-        """Forget all sessions."""
+        """Delete all sessions."""
         with self._lock:
             self._sessions.clear()
 
     def query(self, request: QueryRequest) -> JsonObject:
-        """Return a page of profiles. Only the first page has the ``total``, as clients observed."""
+        """Return one page of the profiles that match the query. Only page 0 has ``total``, as clients observed."""
         params = request.params
-        page = params.whole("page", least=0, most=_MOST) or 0
+        page = params.integer("page", least=0, most=_MOST) or 0
         size = _page_size(request)
         session_id = params.text("session_id")
         if page > 0 and not session_id:
@@ -57,24 +63,27 @@ class Engage:
         else:
             rows = self._find_profiles(request)
             session_id = self._start_session(query_key, rows, request.now)
-        answer = {
+        body = {
             "page": page,
             "page_size": size,
             "results": rows[page * size : (page + 1) * size],
             "session_id": session_id,
             "status": "ok",
         }
-        return {**answer, "total": len(rows)} if page == 0 else answer
+        return {**body, "total": len(rows)} if page == 0 else body
 
     def properties(self, request: QueryRequest) -> JsonObject:
-        """Return for each property its type and the number of profiles that have it. This endpoint is undocumented; clients use it for discovery."""
-        limit = request.params.whole("limit", least=1, most=_MOST) or _MOST
+        """Return the type of each property, and the number of profiles that have it, most frequent first.
+
+        This endpoint is undocumented; clients use it to discover properties.
+        """
+        limit = request.params.integer("limit", least=1, most=_MOST) or _MOST
         counts: Counter[str] = Counter()
         kinds: dict[str, Counter[str]] = {}
-        for profile in self._profiles.of(request.project, request.now_ms).values():
+        for profile in self._profiles.current_profiles(request.project, request.now_ms).values():
             for name, value in profile.properties.items():
                 counts[name] += 1
-                kinds.setdefault(name, Counter())[_kind(value)] += 1
+                kinds.setdefault(name, Counter())[_type_name(value)] += 1
         most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return {
             "computed_at": request.now.isoformat(),
@@ -89,7 +98,7 @@ class Engage:
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.query_key != query_key:
-            # The reference's text: a page belongs to a query with exactly the same parameters.
+            # The error text is the reference's: a page can only be requested with the query's exact parameters.
             raise MixpanelError(400, "request for page in uncached query for params", echo=True)
         return session.rows
 
@@ -103,24 +112,24 @@ class Engage:
 
     def _find_profiles(self, request: QueryRequest) -> list[JsonObject]:
         params = request.params
-        params.whole("as_of_timestamp", least=0, most=_MOST * 1000)
+        params.integer("as_of_timestamp", least=0, most=_MOST * 1000)
         if params.text("behaviors"):
             if params.text("filter_by_cohort"):
                 raise MixpanelError(400, "behaviors and filter_by_cohort are mutually exclusive", echo=True)
-            raise MixpanelError(501, "The sandbox does not know behaviors.")
+            raise MixpanelError(501, "The sandbox does not support the parameter behaviors.")
         group = params.text("data_group_id")
-        found = self._profiles.of(request.project, request.now_ms, group)
-        found = self._of_cohort(request, found)
-        requested_ids = _ids(params, group)
+        found = self._profiles.current_profiles(request.project, request.now_ms, group)
+        found = self._filter_by_cohort(request, found)
+        keys = _requested_keys(params, group)
         test = params.where()
-        names = params.names("output_properties")
+        names = params.strings("output_properties")
         return [
             _row(profile, names)
             for key, profile in found.items()
-            if (requested_ids is None or key in requested_ids) and (test is None or test(as_event(profile)))
+            if (keys is None or key in keys) and (test is None or test(profile_as_event(profile)))
         ]
 
-    def _of_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+    def _filter_by_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
         given = request.params.json("filter_by_cohort")
         with_all = request.params.flag("include_all_users", default=True)
         if given is None:
@@ -132,38 +141,39 @@ class Engage:
                 400, 'invalid filter_by_cohort, expected {"id": a cohort of this project}', echo=True
             )
         members = cohorts[number].members(profiles)
-        return members if with_all else {key: known for key, known in members.items() if key in profiles}
+        return members if with_all else {key: member for key, member in members.items() if key in profiles}
 
 
 def _page_size(request: QueryRequest) -> int:
     size = request.project.engage_page_size
-    requested = request.params.whole("page_size", least=1, most=_MOST)
+    requested = request.params.integer("page_size", least=1, most=_MOST)
     honoured = request.project.switches.engage_page_size == "honoured"
     return min(requested, size) if requested and honoured else size
 
 
-def _ids(params: Params, group: str) -> set[str] | None:
-    """Return the keys of the profiles that the request names, or None if it names none and so requests all."""
+def _requested_keys(params: Params, group: str) -> set[str] | None:
+    """Return the keys of the profiles with the requested ids, or None if the request does not restrict the ids."""
     requested_ids = params.json("distinct_ids")
     if requested_ids is not None and not isinstance(requested_ids, list):
         raise MixpanelError(400, "invalid distinct_ids parameter, expected a JSON array", echo=True)
     names = list(requested_ids or []) + ([params.text("distinct_id")] if params.text("distinct_id") else [])
     if requested_ids is None and not names:
         return None
-    # A form does not distinguish the text "4" from the number 4, and distinct_id comes in a form.
+    # In a form, the text "4" and the number 4 look the same, so both kinds of ids are searched.
     numbers = [int(name) for name in names if isinstance(name, str) and name.isdecimal() and len(name) < 19]
     return {profile_key(group, name) for name in [*names, *numbers] if isinstance(name, (str, int))}
 
 
 def _row(profile: Profile, names: list[str] | None) -> JsonObject:
+    """Return a profile as the Query API returns it, with only the properties ``names`` unless None."""
     row = profile.as_row()
     if names is not None:
         row["$properties"] = {name: row["$properties"][name] for name in names if name in row["$properties"]}
     return row
 
 
-def _kind(value: object) -> str:
-    """Return the type of a property, as Mixpanel names it."""
+def _type_name(value: object) -> str:
+    """Return Mixpanel's name of the type of a property's value; ISO 8601 texts with a time are ``datetime``."""
     if isinstance(value, str):
         try:
             datetime.fromisoformat(value)

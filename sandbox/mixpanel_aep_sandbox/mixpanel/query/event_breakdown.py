@@ -1,4 +1,4 @@
-"""``events/names``, ``events/properties/top`` and ``events/properties/values``, counted over the last 31 days."""
+"""``events/names``, ``events/properties/top`` and ``events/properties/values``: counts over the last 31 days."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 _DAYS = 31
 _MOST = 5000
 _KINDS = ("general", "unique", "average")
-_UNLISTED = frozenset(("time", "distinct_id", "$insert_id"))
-"""Properties that all events have: clients observed that ``properties/top`` omits them."""
+_OMITTED_PROPERTIES = frozenset(("time", "distinct_id", "$insert_id"))
+"""Properties that all events have; clients observed that ``properties/top`` omits them."""
 
 
 class EventBreakdown:
-    """Names, properties and values of a project's events. Without ``event``, all events are counted.
+    """Handlers for the names, properties and property values of a project's events.
 
-    The reference requires ``event`` for properties and values; clients omit it, and get a response.
+    Properties and values are of the events whose name is the parameter ``event``, or of all events without it. The
+    reference requires ``event``, but clients that omit it get a response.
     """
 
     def __init__(self, event_store: EventStore) -> None:
         self._event_store = event_store
 
     def names(self, request: QueryRequest) -> list[str]:
-        """Return the most common names, at most 255 or ``limit``."""
+        """Return the most common event names, at most ``limit`` (default 255), in the order that the project sets."""
         kind = request.params.choice("type", *_KINDS)
-        limit = request.params.whole("limit", least=1, most=_MOST) or 255
+        limit = request.params.integer("limit", least=1, most=_MOST) or 255
         total: Counter[str] = Counter()
         people: dict[str, set[str]] = {}
         for row in self._recent(request):
@@ -44,17 +45,17 @@ class EventBreakdown:
         return found if order == "count" else sorted(found, reverse=order == "descending")
 
     def top_properties(self, request: QueryRequest) -> dict[str, dict[str, int]]:
-        """Return ``{name: {"count": events that have it}}``, the most frequent 10 or ``limit``."""
-        limit = request.params.whole("limit", least=1, most=10**9) or 10
+        """Return the ``limit`` (default 10) most frequent properties: ``{name: {"count": number of events}}``."""
+        limit = request.params.integer("limit", least=1, most=10**9) or 10
         counts: Counter[str] = Counter()
         for properties in self._properties(request):
-            counts.update(name for name in properties if name not in _UNLISTED)
+            counts.update(name for name in properties if name not in _OMITTED_PROPERTIES)
         return {name: {"count": count} for name, count in _most_common(counts, limit)}
 
     def values(self, request: QueryRequest) -> list[str]:
-        """Return the most frequent values of the property ``name`` as texts, at most 255 or ``limit``."""
+        """Return the ``limit`` (default 255) most frequent values of the property ``name``, as texts."""
         name = request.params.required("name")
-        limit = request.params.whole("limit", least=1, most=10**9) or 255
+        limit = request.params.integer("limit", least=1, most=10**9) or 255
         counts: Counter[str] = Counter()
         for properties in self._properties(request):
             if name in properties:
@@ -62,6 +63,7 @@ class EventBreakdown:
         return [text for text, _ in _most_common(counts, limit)]
 
     def _properties(self, request: QueryRequest) -> Iterator[dict[str, bytes]]:
+        """Yield the properties of each recent event with the requested name, by name, as raw JSON texts."""
         event = request.params.text("event")
         for row in self._recent(request):
             if event in ("", row.event):
@@ -71,7 +73,7 @@ class EventBreakdown:
                     continue
 
     def _recent(self, request: QueryRequest) -> Iterator[Row]:
-        """Yield the rows of the last 31 days. Raises MixpanelError (403) if the plan's history is shorter."""
+        """Yield the rows of the last 31 days. Raises MixpanelError (403) if the plan includes fewer days."""
         today = request.project.today(request.now)
         first = today - timedelta(_DAYS - 1)
         check_history(request.project, first, today)
@@ -80,6 +82,7 @@ class EventBreakdown:
 
 
 def _weight(kind: str, count: int, people: set[str]) -> float:
+    """Return the count of an event by ``type``: all events, unique users, or the average number per user."""
     if kind == "general":
         return count
     return len(people) if kind == "unique" else count / len(people)
@@ -90,7 +93,7 @@ def _most_common(counts: Counter[str], limit: int) -> list[tuple[str, int]]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield each value of a list as text; null does not count."""
+    """Yield a value as text; for a list, yield each of its values; for null, yield nothing."""
     if isinstance(value, list):
         for item in value:
             yield from _texts(item)

@@ -1,4 +1,4 @@
-"""The Query API under ``/api/query`` and, for older clients, under ``/api/2.0``: what all its parts share."""
+"""Routing, authentication and rate limits of the Query API (``/api/query`` and, for older clients, ``/api/2.0``)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_WORKSPACE = 10**15
 
 @dataclass(frozen=True)
 class QueryRequest:
-    """An authorized query."""
+    """An authorized request to the Query API, with its project, its parameters and the time of the query."""
 
     project: Project
     params: Params
@@ -32,7 +32,7 @@ class QueryRequest:
 
     @property
     def now_ms(self) -> int:
-        """Return the time of the query in epoch milliseconds."""
+        """Time of the query in epoch milliseconds."""
         return int(self.now.timestamp() * 1000)
 
 
@@ -40,43 +40,49 @@ Handler = Callable[[QueryRequest], object]
 
 
 class QueryApi:
-    """Checks a query: credentials, project, region, plan, limits; in this order.
+    """Connects the handlers of the Query API to HTTP, and checks credentials, project, region, plan and rate limits.
 
     GET and POST are equivalent: the reference requires POST where clients send GET, and vice versa. Requests that are
-    rejected with 401, 402, 403 or 429 do not count against the limits; all others do.
+    rejected with 401, 402, 403 or 429 do not count against the rate limits; all other requests do. ``handlers`` are by
+    path below ``/api/query``.
     """
 
     def __init__(
-        self, state: SandboxState, registry: ProjectRegistry, limiter: Limiter, answers: Mapping[str, Handler]
+        self,
+        state: SandboxState,
+        registry: ProjectRegistry,
+        limiter: Limiter,
+        handlers: Mapping[str, Handler],
     ) -> None:
         self._state, self._registry, self._limiter = state, registry, limiter
-        self._answers = answers
+        self._handlers = handlers
 
     def router(self) -> APIRouter:
-        """Return the routes."""
+        """Return a router with all handlers under both prefixes."""
         routes = APIRouter()
-        for path, answer in self._answers.items():
+        for path, handler in self._handlers.items():
             for prefix in ("/api/query", "/api/2.0"):
-                for twin in ("", "/"):
+                for suffix in ("", "/"):
                     routes.add_route(
-                        prefix + path + twin, self._endpoint(path, answer), methods=["GET", "POST"]
+                        prefix + path + suffix, self._endpoint(path, handler), methods=["GET", "POST"]
                     )
         return routes
 
-    def _endpoint(self, path: str, answer: Handler) -> Callable[[Request], Awaitable[Response]]:
+    def _endpoint(self, path: str, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             params = merged_parameters(request.query_params, await request.body())
-            return await run_in_threadpool(self._respond, request, path, params, answer)
+            return await run_in_threadpool(self._respond, request, path, params, handler)
 
         return endpoint
 
-    def _respond(self, request: Request, path: str, params: Params, answer: Handler) -> Response:
+    def _respond(self, request: Request, path: str, params: Params, handler: Handler) -> Response:
         try:
-            return JSONResponse(answer(self._authorize(request, path, params)))
-        except MixpanelError as refusal:
-            return refusal.response(request)
+            return JSONResponse(handler(self._authorize(request, path, params)))
+        except MixpanelError as error:
+            return error.response(request)
 
     def _authorize(self, request: Request, path: str, params: Params) -> QueryRequest:
+        """Return the authorized query. Raises MixpanelError if a check fails or a rate limit is exceeded."""
         now = self._state.clock.now()
         caller = authenticate(request, self._registry, now, "query")
         project = requested_project(request, caller, self._registry, params.text("project_id"))
@@ -85,10 +91,10 @@ class QueryApi:
         if not project.query_api:
             raise MixpanelError(402, "Your plan does not allow API calls. Upgrade at mixpanel.com/pricing")
         if path != "/annotations":
-            # Further pages of one query run, but are not counted (Mixpanel's own client relies on it).
+            # Requests for further pages count as concurrent, but not per hour (Mixpanel's own client relies on this).
             counts = not (path == "/engage" and params.text("session_id"))
             leave = self._limiter.enter("query", project.id, project.query_limits, counts=counts)
-            exchange.on_free.append(leave)
-        # A data view narrows a query; this project has only "All Project Data".
-        params.whole("workspace_id", least=1, most=_MAX_WORKSPACE)
+            exchange.on_slot_free.append(leave)
+        # A data view would restrict the query, but the only data view of the sandbox is "All Project Data".
+        params.integer("workspace_id", least=1, most=_MAX_WORKSPACE)
         return QueryRequest(project, params, now)

@@ -1,4 +1,4 @@
-"""Saved reports of a project: ``cohorts/list``, and ``annotations`` for older clients."""
+"""``cohorts/list`` returns a project's cohorts; ``annotations`` returns its annotations to older clients."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from mixpanel_aep_sandbox.mixpanel.query.routes import QueryRequest
 
 
 class SavedReports:
-    """Cohorts and annotations for the Query API."""
+    """Handlers for cohorts and annotations of the Query API."""
 
     def __init__(self, documents: DocumentStore, profiles: ProfileStore) -> None:
         self._documents, self._profiles = documents, profiles
 
     def cohorts(self, request: QueryRequest) -> list[JsonObject]:
-        """Return the cohorts with their sizes."""
-        profiles = self._profiles.of(request.project, request.now_ms)
+        """Return the project's cohorts with their current numbers of members."""
+        profiles = self._profiles.current_profiles(request.project, request.now_ms)
         return [
             {
                 "count": len(cohort.members(profiles)),
@@ -31,7 +31,10 @@ class SavedReports:
         ]
 
     def annotations(self, request: QueryRequest) -> JsonObject:
-        """Return annotations in the form before ``/api/app``, which the reference no longer describes and clients still use [I]."""
+        """Return the project's annotations from ``from_date`` to ``to_date``, both optional, in an older form.
+
+        The reference no longer describes this form, but clients still use it [I].
+        """
         params = request.params
         first = params.day("from_date").isoformat() if params.text("from_date") else ""
         last = params.day("to_date").isoformat() if params.text("to_date") else "9999"

@@ -1,1 +1,1 @@
-"""Routes that control the projects of the Mixpanel sandbox."""
+"""Routes of the control plane under ``/_sandbox/mixpanel``."""

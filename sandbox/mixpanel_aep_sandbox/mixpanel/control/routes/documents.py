@@ -1,7 +1,7 @@
-"""Control of the other data of a project: profiles, cohorts, funnels, annotations, schemas.
+"""Control routes for a project's profiles, cohorts, funnels, annotations and schemas.
 
-Each has GET (all, including generated demo profiles), POST ``{"items": [...]}``, and DELETE (all; the generated
-profiles of a demo shop stay), under ``/_sandbox/mixpanel/projects/{id}``.
+Under ``/_sandbox/mixpanel/projects/{id}``, each of these kinds has three methods: GET returns all, including generated
+demo profiles; POST ``{"items": [...]}`` adds or replaces some; DELETE deletes all except generated demo profiles.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Items(BaseModel):
 
 
 class DocumentRoutes:
-    """Handlers; errors are ``{"error": sentence}`` with 404 or 422."""
+    """Handlers of these routes. Errors are ``{"error": sentence}`` with status 404 or 422."""
 
     def __init__(
         self, state: SandboxState, registry: ProjectRegistry, documents: DocumentStore, profiles: ProfileStore
@@ -43,7 +43,7 @@ class DocumentRoutes:
         self._annotations = Annotations(documents)
 
     def router(self) -> APIRouter:
-        """Return the routes."""
+        """Return a router with GET, POST and DELETE for each kind of document."""
         routes = APIRouter()
         kinds: tuple[tuple[str, Kind, Callable[[int, JsonObject], None]], ...] = (
             ("/profiles", "profile", self._put_profile),
@@ -53,17 +53,17 @@ class DocumentRoutes:
             ("/schemas", "schema", self._put_schema),
         )
         for path, kind, put in kinds:
-            for method, answer in (
+            for method, handler in (
                 ("GET", self._get(kind)),
                 ("POST", self._post(put)),
                 ("DELETE", self._delete(kind)),
             ):
                 full = "/_sandbox/mixpanel/projects/{project_id}" + path
-                routes.add_route(full, self._endpoint(answer), methods=[method])
+                routes.add_route(full, self._endpoint(handler), methods=[method])
         return routes
 
     def _endpoint(
-        self, answer: Callable[[Project, bytes], object]
+        self, handler: Callable[[Project, bytes], object]
     ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             text = str(request.path_params["project_id"])
@@ -72,30 +72,30 @@ class DocumentRoutes:
             if project is None:
                 return JSONResponse({"error": f"Project {text[:40]} not found."}, status_code=404)
             try:
-                return JSONResponse(await run_in_threadpool(answer, project, await request.body()))
-            except MixpanelError as refusal:
-                return JSONResponse({"error": str(refusal)}, status_code=422)
+                return JSONResponse(await run_in_threadpool(handler, project, await request.body()))
+            except MixpanelError as error:
+                return JSONResponse({"error": str(error)}, status_code=422)
 
         return endpoint
 
     def _get(self, kind: Kind) -> Callable[[Project, bytes], object]:
-        def answer(project: Project, _body: bytes) -> list[JsonObject]:
+        def handler(project: Project, _body: bytes) -> list[JsonObject]:
             if kind != "profile":
                 return self._documents.all(project.id, kind)
-            found = self._profiles.of(project, self._state.clock.milliseconds()).values()
+            found = self._profiles.current_profiles(project, self._state.clock.milliseconds()).values()
             return [profile.model_dump(mode="json") for profile in found]
 
-        return answer
+        return handler
 
     def _post(self, put: Callable[[int, JsonObject], None]) -> Callable[[Project, bytes], object]:
-        def answer(project: Project, body: bytes) -> dict[str, int]:
+        def handler(project: Project, body: bytes) -> dict[str, int]:
             items = read_model(body, _Items).items
             with self._state.store.transaction():
                 for item in items:
                     put(project.id, item)
             return {"added": len(items)}
 
-        return answer
+        return handler
 
     def _delete(self, kind: Kind) -> Callable[[Project, bytes], object]:
         return lambda project, _body: {"deleted": self._documents.clear(project.id, kind)}

@@ -1,6 +1,6 @@
-"""The control plane of Mixpanel, under ``/_sandbox/mixpanel``: projects, events, rules, accounts, exports.
+"""Control routes under ``/_sandbox/mixpanel`` for projects, events, mutation rules, accounts and the export log.
 
-``sandbox/mixpanel_aep_sandbox/openapi/mixpanel_control.yaml`` describes the bodies; ``/_sandbox/`` shows them.
+``openapi/mixpanel_control.yaml`` describes the bodies of requests and responses; the page ``/_sandbox/`` shows them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
-from mixpanel_aep_sandbox.mixpanel.control.event_validation import IntakeError, read
+from mixpanel_aep_sandbox.mixpanel.control.event_validation import InvalidEventsError, parse_events
 from mixpanel_aep_sandbox.mixpanel.errors import MixpanelError
 from mixpanel_aep_sandbox.mixpanel.export.export_log import ExportLog
 from mixpanel_aep_sandbox.mixpanel.models.events import EventStore
@@ -25,12 +25,12 @@ from mixpanel_aep_sandbox.mixpanel.request_bodies import read_model
 from mixpanel_aep_sandbox.mixpanel.settings import Role
 
 _EPOCH = date(1970, 1, 1)
-_HIDDEN = {"secret", "bearer"}
+_SECRET_FIELDS = {"secret", "bearer"}
 _NESTED = ("limits", "query_limits", "lexicon_limits", "switches")
 
 
 class AccountIn(BaseModel):
-    """A service account of a project. A known account keeps its other roles."""
+    """A service account in a request to change a project; an existing account keeps its roles in other projects."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,7 +44,7 @@ class AccountIn(BaseModel):
 
 
 class ProjectIn(BaseModel):
-    """A change of a project: any of its fields, and accounts."""
+    """The body of a request to create or change a project: its id, any of its other fields, and accounts to add."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -53,7 +53,10 @@ class ProjectIn(BaseModel):
 
 
 class ControlRoutes:
-    """Handlers; errors are ``{"error": sentence}`` with 404 or 422."""
+    """Handlers of these routes. Errors are ``{"error": sentence}`` with status 404 or 422.
+
+    ``delete_project`` is a function that deletes the project with an id, and its data.
+    """
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class ControlRoutes:
         registry: ProjectRegistry,
         event_store: EventStore,
         export_log: ExportLog,
-        forget: Callable[[int], None],
+        delete_project: Callable[[int], None],
     ) -> None:
         self._state, self._registry, self._event_store, self._export_log = (
             state,
@@ -69,10 +72,10 @@ class ControlRoutes:
             event_store,
             export_log,
         )
-        self._forget = forget
+        self._delete_project = delete_project
 
     def router(self) -> APIRouter:
-        """Return the routes."""
+        """Return a router with these routes."""
         routes = APIRouter(prefix="/_sandbox/mixpanel")
         one = "/projects/{project_id}"
         for method, path, endpoint in (
@@ -95,31 +98,36 @@ class ControlRoutes:
 
     def projects(self) -> list[JsonObject]:
         """Return all projects, without secrets."""
-        return [project.model_dump(mode="json", exclude=_HIDDEN) for project in self._registry.projects()]
+        return [
+            project.model_dump(mode="json", exclude=_SECRET_FIELDS) for project in self._registry.projects()
+        ]
 
     async def put_project(self, request: Request) -> Response:
-        """Create a project, or change the given fields of one; ``accounts`` are added to the existing ones."""
+        """Create a project, or change the given fields of an existing project, and return the project without secrets.
+
+        The ``accounts`` in the body are added to the project's accounts.
+        """
         try:
             given = read_model(await request.body(), ProjectIn)
-            project = read_model(self._changed(given), Project)
-        except MixpanelError as refusal:
-            return JSONResponse({"error": f"The project is invalid: {refusal}"}, status_code=422)
+            project = read_model(self._changed_fields(given), Project)
+        except MixpanelError as error:
+            return JSONResponse({"error": f"The project is invalid: {error}"}, status_code=422)
         self._registry.put(project)
         for account in given.accounts:
-            self._registry.put_account(self._account(project, account))
-        return JSONResponse(project.model_dump(mode="json", exclude=_HIDDEN))
+            self._registry.put_account(self._changed_account(project, account))
+        return JSONResponse(project.model_dump(mode="json", exclude=_SECRET_FIELDS))
 
-    def _changed(self, given: ProjectIn) -> JsonObject:
-        """Return a project's fields after the change; settings that have fields are changed field by field."""
+    def _changed_fields(self, given: ProjectIn) -> JsonObject:
+        """Return a project's fields after the change; limits and switches are merged field by field."""
         before = self._registry.project(given.id)
-        known = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
+        current = (before or Project.model_construct(id=given.id)).model_dump(mode="json")
         fields = {"id": given.id, **(given.model_extra or {})}
         for name in _NESTED:
             if isinstance(fields.get(name), dict):
-                fields[name] = {**known[name], **fields[name]}
-        return {**known, **fields}
+                fields[name] = {**current[name], **fields[name]}
+        return {**current, **fields}
 
-    def _account(self, project: Project, given: AccountIn) -> Account:
+    def _changed_account(self, project: Project, given: AccountIn) -> Account:
         before = self._registry.account(given.username)
         roles = {**(before.roles if before else {}), project.id: given.role}
         return Account(
@@ -131,24 +139,27 @@ class ControlRoutes:
         )
 
     def delete_project(self, project_id: int) -> JsonObject:
-        """Delete a project and its data: a new project of this id begins empty. The log of exports is kept."""
-        self._forget(project_id)
+        """Delete a project and its data, except its entries in the export log, and return its id."""
+        self._delete_project(project_id)
         return {"deleted": project_id}
 
     async def add_events(self, project_id: int, request: Request) -> Response:
-        """Add events to a project and return their number."""
+        """Add events to a project; return the number of added rows and the days on which they are exported."""
         project = self._registry.project(project_id)
         if project is None:
             return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
-            rows = read(await request.body(), project, self._state.clock.milliseconds())
-        except IntakeError as error:
+            rows = parse_events(await request.body(), project, self._state.clock.milliseconds())
+        except InvalidEventsError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         days = sorted({(_EPOCH + timedelta(row.day)).isoformat() for row in rows})
         return JSONResponse({"added": self._event_store.add(project_id, rows), "days": days})
 
     def events(self, project_id: int, from_date: date, to_date: date) -> Response:
-        """Return what an export of these days would return now, as JSON Lines; not counted and not logged."""
+        """Return the rows that an export of these days would return at this time, as JSON Lines.
+
+        This request does not count against rate limits and is not added to the export log.
+        """
         project = self._registry.project(project_id)
         if project is None:
             return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
@@ -161,48 +172,52 @@ class ControlRoutes:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async def rewrite(self, project_id: int, request: Request) -> Response:
-        """Add a rule that merges identities."""
-        return self._rule(project_id, await request.body(), Rewrite)
+        """Add a rule that merges two identities in a project, and return the number of the project's rules."""
+        return self._add_rule(project_id, await request.body(), Rewrite)
 
     async def delete_events(self, project_id: int, request: Request) -> Response:
-        """Add a rule that deletes events."""
-        return self._rule(project_id, await request.body(), Deletion)
+        """Add a rule that deletes events of a project, and return the number of the project's rules."""
+        return self._add_rule(project_id, await request.body(), Deletion)
 
     async def compact(self, project_id: int, request: Request) -> Response:
-        """Add a rule that merges duplicates."""
-        return self._rule(project_id, await request.body(), Compaction)
+        """Add a rule that removes duplicates from a project, and return the number of the project's rules."""
+        return self._add_rule(project_id, await request.body(), Compaction)
 
-    def _rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
+    def _add_rule(self, project_id: int, body: bytes, kind: type[AnyRule]) -> Response:
         if self._registry.project(project_id) is None:
             return JSONResponse({"error": f"Project {project_id} not found."}, status_code=404)
         try:
             self._event_store.rules.add(project_id, read_model(body, kind))
-        except MixpanelError as refusal:
-            return JSONResponse({"error": str(refusal)}, status_code=422)
-        return JSONResponse({"rules": len(self._event_store.rules.of(project_id))})
+        except MixpanelError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse({"rules": len(self._event_store.rules.rules_of_project(project_id))})
 
     def rules(self, project_id: int) -> list[JsonObject]:
-        """Return the rules of a project."""
-        return [
-            rule.model_dump(mode="json", by_alias=True) for rule in self._event_store.rules.of(project_id)
-        ]
+        """Return the mutation rules of a project, in the order in which they take effect."""
+        rules = self._event_store.rules.rules_of_project(project_id)
+        return [rule.model_dump(mode="json", by_alias=True) for rule in rules]
 
     def accounts(self) -> list[JsonObject]:
-        """Return all service accounts, without secrets."""
-        return [account.model_dump(mode="json", exclude=_HIDDEN) for account in self._registry.accounts()]
+        """Return all service accounts of all projects, without secrets."""
+        return [
+            account.model_dump(mode="json", exclude=_SECRET_FIELDS) for account in self._registry.accounts()
+        ]
 
     def delete_account(self, username: str) -> JsonObject:
-        """Delete a service account."""
+        """Delete the service account with this user name, and return the name."""
         self._registry.delete_account(username)
         return {"deleted": username}
 
     def exports(
         self, project_id: int | None = None, from_date: str = "", to_date: str = ""
     ) -> list[JsonObject]:
-        """Return the complete exports: parameters, time, and the digest of the bytes sent."""
+        """Return the log entries of complete exports, oldest first: parameters, time, and digest of the bytes sent.
+
+        Filters are optional: the project, and the range of days that must contain the export's days.
+        """
         return self._export_log.exports(project_id, from_date, to_date)
 
     def export_log(self, project_id: int | None = None, from_date: str = "", to_date: str = "") -> Response:
-        """Return the exact lines of complete exports, as JSON Lines ``{"export": n, "line": text}``."""
+        """Return the exact lines of these complete exports, as JSON Lines ``{"export": n, "line": text}``."""
         lines = self._export_log.lines(project_id, from_date, to_date)
         return StreamingResponse(lines, media_type="application/x-ndjson")
