@@ -99,9 +99,9 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
 
 Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,250}", "the name of a pool in Airflow")]
-Retries = Annotated[int, Field(ge=0, le=100)]
-Seconds = Annotated[int, Field(ge=1, le=24 * 3600)]
-Priority = Annotated[int, Field(ge=1, le=10_000)]
+Retries = Annotated[int, Field(ge=0, le=100, strict=True)]
+Seconds = Annotated[int, Field(ge=1, le=24 * 3600, strict=True)]
+Priority = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Cpu = Annotated[
     str,
     BeforeValidator(_as_text),
@@ -130,7 +130,7 @@ class TaskSettings(_Section):
     retry_delay_seconds: Seconds | None = None
     """The delay before the first retry; each further delay is twice as long."""
     max_retry_delay_seconds: Seconds | None = None
-    timeout_hours: Annotated[float, Field(gt=0, le=MAX_TIMEOUT_HOURS)] | None = None
+    timeout_hours: Annotated[float, Field(ge=0.01, le=MAX_TIMEOUT_HOURS, strict=True)] | None = None
     pool: PoolName | None = None
     priority: Priority | None = None
     queue: Label | None = None
@@ -166,7 +166,7 @@ class AirflowSettings(_Section):
 
     None: the reconcile DAG is triggered only manually.
     """
-    max_active_runs: Annotated[int, Field(ge=1, le=50)] = 4
+    max_active_runs: Annotated[int, Field(ge=1, le=50, strict=True)] = 4
     """How many runs, and so days, of the daily DAG may be active at the same time."""
     retries: Retries | None = None
     retry_delay_seconds: Seconds | None = None

@@ -85,11 +85,11 @@ class Alerts(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     notifiers: tuple[NotifierSettings, ...] = Field(min_length=1)
-    late_after_hours: float | None = Field(6, ge=0, le=240)
+    late_after_hours: float | None = Field(6, ge=0, le=240, strict=True)
     """Alert ``late``: the hours after the time when a day has settled by which the day must be in AEP."""
     max_quarantined: Limit | None = 0.001
     """Alert ``quarantine``: the largest allowed share of a day's events in quarantine."""
-    volume_factor: float | None = Field(2, gt=1, le=1000)
+    volume_factor: float | None = Field(2, gt=1, le=1000, strict=True)
     """Alert ``volume``: the factor by which a day may have more or fewer events than usual."""
     new_properties: bool = True
     """Alert ``properties``: whether new properties, and new types of properties, are reported."""
@@ -99,5 +99,5 @@ class Alerts(BaseModel):
     """Alert ``refresh``: the largest allowed number of active rows that Mixpanel no longer returns, as such a share."""
     credentials: dict[str, date] = {}
     """The last valid day of each credential, by a name that the alert shows."""
-    credentials_days: int = Field(30, ge=1, le=365)
+    credentials_days: int = Field(30, ge=1, le=365, strict=True)
     """Alert ``credentials``: how many days before its last valid day a credential is reported."""

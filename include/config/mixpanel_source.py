@@ -55,7 +55,7 @@ class MixpanelSource(BaseModel):
     """A filter expression of Mixpanel's Export API; None: no filter."""
     time_in_ms: bool = False
     """Whether Mixpanel is requested to return ``time`` in milliseconds."""
-    backfill_window_days: int = Field(30, ge=1, le=90)
+    backfill_window_days: int = Field(30, ge=1, le=90, strict=True)
     """The largest number of days that a backfill exports with one request; 1: one request for each day."""
 
     @property

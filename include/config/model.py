@@ -107,7 +107,7 @@ class Quality(_Section):
     """The largest share of a day's active rows that a replacement may remove."""
     allow_empty: bool = True
     """Whether a day without valid events passes validation."""
-    history_days: int = Field(default=28, ge=0, le=90)
+    history_days: int = Field(default=28, ge=0, le=90, strict=True)
     """How many previous days define the usual share of each event name."""
     severity: dict[Rule, Literal["critical", "warning"]] = {}
     """Whether a rule refuses events, or only reports them. Rules that are not listed have their default severity."""
@@ -120,13 +120,13 @@ class Verify(_Section):
 
     schedule: Annotated[str, AfterValidator(normalize_cron)] | None = "0 12 * * 0"
     """A cron expression in the project's time zone. None: the DAG is triggered only manually."""
-    budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600)
+    budget_seconds: int = Field(default=1800, ge=1, le=10 * 3600, strict=True)
     """The time limit for all queries of one run together."""
     reader: Literal["query_service", "data_access"] = "query_service"
     """The API that reads the data lake. Data Access downloads complete files, and Adobe has deprecated it."""
 
 
-Days = Annotated[int, Field(ge=1, le=36_500)]
+Days = Annotated[int, Field(ge=1, le=36_500, strict=True)]
 
 
 class Retention(_Section):
@@ -163,15 +163,15 @@ class Pipeline(_Section):
     retention: Retention = Retention()
     alerts: Alerts | None = None
     airflow: AirflowSettings = AirflowSettings()
-    late_days: int = Field(5, ge=0, le=60)
+    late_days: int = Field(5, ge=0, le=60, strict=True)
     """How many recent days the reconcile DAG exports again, to find late events."""
-    settle_hours: float = Field(6, ge=0, le=240)
+    settle_hours: float = Field(6, ge=0, le=240, strict=True)
     """How many hours after its end a day has settled, so that it is exported."""
-    missing_grace_hours: float = Field(24, ge=0, le=24 * 60)
+    missing_grace_hours: float = Field(24, ge=0, le=24 * 60, strict=True)
     """How many hours after it has settled a day may be missing in AEP before the audit fails."""
-    catch_up_days: int = Field(0, ge=0, le=60)
+    catch_up_days: int = Field(0, ge=0, le=60, strict=True)
     """How many missing days a reconcile run loads."""
-    shard_events: int | None = Field(None, ge=1000)
+    shard_events: int | None = Field(None, ge=1000, strict=True)
     """A day with more rows is validated by several tasks, each for a shard of about this size. None: by one task."""
     start_date: date
     """The first day that is loaded."""
