@@ -9,15 +9,19 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from tests.distributed.free_slots import TaskTimes
+
 PREFIX = "mixpanel_to_aep_load_"
 STEPS = ("export", "transform", "validate", "stage", "ingest")
 _CASES = " ".join(f"when '{later}' then '{earlier}'" for earlier, later in pairwise(STEPS))
-_READY = f"""
-    select cast(ti.id as text), ti.pool from task_instance ti
-    join dag_run r on r.dag_id = ti.dag_id and r.run_id = ti.run_id and r.state = 'running'
+_TIMES = f"""
+    select ti.pool, extract(epoch from coalesce(p.end_date, r.start_date)), extract(epoch from ti.queued_dttm),
+        extract(epoch from ti.end_date)
+    from task_instance ti
+    join dag_run r on r.dag_id = ti.dag_id and r.run_id = ti.run_id and r.start_date is not null
     left join task_instance p on p.dag_id = ti.dag_id and p.run_id = ti.run_id
         and p.task_id = case ti.task_id {_CASES} end
-    where (ti.state is null or ti.state = 'scheduled') and (ti.task_id = '{STEPS[0]}' or p.state = 'success')"""
+    where ti.dag_id like '{PREFIX}%' and (ti.task_id = '{STEPS[0]}' or p.state = 'success')"""
 _WAITS = f"""
     with earlier as (
         select ti.task_id, ti.pool, ti.start_date, ti.scheduled_dttm, ti.queued_dttm,
@@ -75,17 +79,16 @@ class Figures:
     def megabytes(self) -> float:
         return float(self._rows("select pg_database_size(current_database())")[0][0]) / 1e6
 
-    def occupied(self) -> tuple[dict[str, int], int]:
-        """Return the free slots of each pool, and how many tasks the executor has."""
-        rows = self._rows(
-            "select s.pool, s.slots, count(t.id) from slot_pool s left join task_instance t "
-            "on t.pool = s.pool and t.state in ('queued', 'running') group by 1, 2"
-        )
-        return {str(pool): slots - used for pool, slots, used in rows}, sum(row[2] for row in rows)
+    def slots(self) -> dict[str, int]:
+        """Return the size of each pool."""
+        return {str(pool): int(size) for pool, size in self._rows("select pool, slots from slot_pool")}
 
-    def ready(self) -> dict[str, str]:
-        """Return the pool of each task that may run and is not queued, by the task's id."""
-        return {str(task): str(pool) for task, pool in self._rows(_READY)}
+    def times(self) -> list[TaskTimes]:
+        """Return the times of all tasks whose earlier tasks have succeeded."""
+        return [
+            TaskTimes(str(pool), float(ready), *(each if each is None else float(each) for each in later))
+            for pool, ready, *later in self._rows(_TIMES)
+        ]
 
     def waits(self, since: datetime) -> list[Waits]:
         return [

@@ -43,7 +43,7 @@ class DayCounts:
         self._extend_span(self._count(chunk, 1))
         keys = _keys(chunk.values_of(_ID).values)
         with self._keys_path.open("ab") as file:
-            file.write(keys)
+            file.write(keys.data)
         self._keys += len(keys)
 
     def take_out(self, refused: RowChunk) -> None:
