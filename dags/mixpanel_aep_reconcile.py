@@ -19,6 +19,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from include.plural import counted
 from mixpanel_aep.alerts.callbacks import alert_args
 from mixpanel_aep.operators.alerts import AlertsOperator
 from mixpanel_aep.operators.clean import CleanOperator
@@ -60,7 +61,7 @@ it is skipped if the lake forbids removal and the pipeline file has no `retentio
 
 
 WINDOW = (
-    "It exports the last {late_days} days of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
+    "It exports the last {late_days} of the pipeline again, in one of Mixpanel's 60 exports an hour, and loads "
     "the events that arrived late."
 )
 NO_WINDOW = (
@@ -76,7 +77,9 @@ WHEN = {
 
 def build(pipeline: Pipeline) -> DAG:
     """Return the reconcile DAG of one pipeline."""
-    window = (WINDOW if pipeline.late_days else NO_WINDOW).format(late_days=pipeline.late_days)
+    window = (WINDOW if pipeline.late_days else NO_WINDOW).format(
+        late_days=counted(pipeline.late_days, "day")
+    )
     schedule = pipeline.airflow.reconcile_schedule
     when = (
         WHEN.get(schedule)
@@ -85,7 +88,7 @@ def build(pipeline: Pipeline) -> DAG:
     hour = int(pipeline.settle_hours + 1) % 24
     with DAG(
         pipeline.reconcile_dag_id,
-        description=f"Late events of the last {pipeline.late_days} days of {pipeline.name}",
+        description=f"Late events of the last {counted(pipeline.late_days, 'day')} of {pipeline.name}",
         doc_md=RUNBOOK.format(
             name=pipeline.name,
             when=when,

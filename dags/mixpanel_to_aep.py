@@ -18,6 +18,7 @@ from airflow.sdk import DAG
 
 from include.config.loader import load_readable_pipelines
 from include.config.model import Pipeline
+from include.plural import counted
 from mixpanel_aep.alerts.callbacks import alert_args, on_loaded
 from mixpanel_aep.alerts.deadline import deadline_of
 from mixpanel_aep.forms import params_of_backfill
@@ -53,7 +54,7 @@ stay as they were; trigger the day with *replace*, and AEP removes the old rows 
 """
 
 LATE = (
-    "*{pipeline.reconcile_dag_id}* loads those of the last {pipeline.late_days} days automatically; for an older day "
+    "*{pipeline.reconcile_dag_id}* loads those of the last {late_days} automatically; for an older day "
     "trigger *{pipeline.day_dag_id}* with *Export from Mixpanel again*"
 )
 NO_LATE = (
@@ -81,7 +82,9 @@ def build(pipeline: Pipeline) -> DAG:
             when=(DAILY if pipeline.airflow.schedule else ON_REQUEST).format(zone=source.day_zone.key),
             day_dag_id=pipeline.day_dag_id,
             settle_hours=pipeline.settle_hours,
-            late=(LATE if pipeline.late_days else NO_LATE).format(pipeline=pipeline),
+            late=(LATE if pipeline.late_days else NO_LATE).format(
+                pipeline=pipeline, late_days=counted(pipeline.late_days, "day")
+            ),
             mapping=pipeline.mapping,
             max_quarantined=pipeline.quality.max_quarantined,
             shards=SHARDS.format(shard_events=pipeline.shard_events) if pipeline.shard_events else "",

@@ -17,6 +17,7 @@ from include.config.model import Pipeline
 from include.errors import BatchStuck, Transient
 from include.lake.history import Target
 from include.lake.manifest import Manifest
+from include.plural import counted
 from include.steps.workspace import Workspace
 from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
@@ -141,8 +142,8 @@ class AepIngestOperator(PartitionOperator):
         asset_event.add_partitions(str(workspace.partition))
         asset_event.extra = {"partition": str(workspace.partition), "batch": result.batch_id, **counts}
         self.log.info(
-            "Partition %s %s: %d rows in %s, %d refused by AEP, %d late, %d changed, %d vanished, %d forgotten",
-            workspace.partition, "was already active" if result.again else "is active", result.active,
+            "Partition %s %s: %s in %s, %d refused by AEP, %d late, %d changed, %d vanished, %d forgotten",
+            workspace.partition, "was already active" if result.again else "is active", counted(result.active, "row"),
             ", ".join(result.batches) or "no batch", result.refused, late, compared["changed"], compared["vanished"],
             forgotten,
         )  # fmt: skip

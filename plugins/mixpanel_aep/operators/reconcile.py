@@ -169,8 +169,8 @@ class ReconcileCloseOperator(PipelineOperator):
         late = late_beyond_window(lake, self.pipeline, mixpanel.get_conn(), first, now)
         for day, count in late.items():
             self.log.warning(
-                "late_beyond_window: %d events of %s arrived after that day was exported. To load them, start %s for that "
-                "day with Export from Mixpanel again.",
-                count, day, self.pipeline.day_dag_id,
+                "late_beyond_window: %s of %s arrived after that day was exported. To load, start %s for that day with "
+                "Export from Mixpanel again.",
+                counted(count, "event"), day, self.pipeline.day_dag_id,
             )  # fmt: skip
         return {"swept": swept, "late_beyond_window": {str(day): count for day, count in late.items()}}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include.config.model import Pipeline
+from include.plural import counted
 from include.steps.workspace import Workspace
 from mixpanel_aep.links import ReportLink
 from mixpanel_aep.operators.base import PartitionOperator, Summary
@@ -25,7 +26,7 @@ class XdmShardsOperator(PartitionOperator):
         workspace = self.workspace(context)
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         shards = unchecked_shards(workspace, mapped)
-        self.log.info("%d shards of partition %s are to be validated", len(shards), workspace.partition)
+        self.log.info("Partition %s: %s to validate", workspace.partition, counted(len(shards), "shard"))
         return [shard.name for shard in shards]
 
 
