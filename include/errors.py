@@ -160,6 +160,10 @@ class AccessDenied(Terminal):
     """The credentials are valid, but lack a permission."""
 
 
+class HistoryExceeded(AccessDenied):
+    """The plan of the Mixpanel project does not reach back to the requested days."""
+
+
 class RedirectRefused(Terminal):
     """A service responded with a redirect; credentials are never sent to another address."""
 

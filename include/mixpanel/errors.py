@@ -5,6 +5,7 @@ from __future__ import annotations
 from include.errors import (
     AccessDenied,
     CredentialsRejected,
+    HistoryExceeded,
     PartitionNotClosed,
     RequestRefused,
     Throttled,
@@ -45,7 +46,7 @@ RULES = (
     ErrorRule(
         {403},
         r"days into the past",
-        AccessDenied,
+        HistoryExceeded,
         "The plan of Mixpanel project {project_id} does not reach back far enough to {what}.",
         "Set a later start_date in the pipeline file, or backfill a later range.",
     ),

@@ -9,9 +9,11 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from include.errors import (
+    AccessDenied,
     AddressRefused,
     ConfigError,
     CredentialsRejected,
+    HistoryExceeded,
     LakeError,
     RedirectRefused,
     Terminal,
@@ -35,7 +37,14 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 _DEFERRAL_SECONDS = 30.0
-_OF_EVERY_DAY = (AddressRefused, ConfigError, CredentialsRejected, RedirectRefused, WrongProject)
+_OF_EVERY_DAY = (
+    AccessDenied,
+    AddressRefused,
+    ConfigError,
+    CredentialsRejected,
+    RedirectRefused,
+    WrongProject,
+)
 """Errors that do not depend on the requested days: no other window avoids them, and they say nothing about its size."""
 
 
@@ -191,9 +200,9 @@ class _Windows:
             )
             if isinstance(error, TruncatedExport):
                 raise
-        except _OF_EVERY_DAY:
-            raise
         except (UnassignedLines, Terminal) as error:
+            if isinstance(error, _OF_EVERY_DAY) and not isinstance(error, HistoryExceeded):
+                raise
             # A fault of one day must not stop the others: each day alone shows its own error.
             most_days = 1
             log.info(

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from include.errors import (
+    AccessDenied,
     AddressRefused,
     ConfigError,
     CredentialsRejected,
     ExportTooLarge,
+    HistoryExceeded,
     PipelineError,
     RedirectRefused,
     TruncatedExport,
@@ -222,7 +224,7 @@ def test_the_plan_of_a_new_pipeline_names_the_windows_that_are_fetched(
 
 
 @pytest.mark.parametrize(
-    "error", [CredentialsRejected, WrongProject, ConfigError, AddressRefused, RedirectRefused]
+    "error", [AccessDenied, CredentialsRejected, WrongProject, ConfigError, AddressRefused, RedirectRefused]
 )
 def test_an_error_of_every_day_keeps_the_windows_for_the_time_after_it(
     lake: Lake, fake_clock: FakeClock, error: type[PipelineError]
@@ -235,6 +237,15 @@ def test_an_error_of_every_day_keeps_the_windows_for_the_time_after_it(
     for day in MONTH[:7]:
         export(lake, day, project, fake_clock)
     assert [len(window) for window in project.asked] == [7, 7]
+
+
+def test_days_before_the_plans_history_do_not_stop_later_ones(lake: Lake, fake_clock: FakeClock) -> None:
+    faults = [HistoryExceeded("Too far back."), HistoryExceeded("Too far back.")]
+    project = Project({day: lines_of(day) for day in MONTH}, faults=faults)
+    with pytest.raises(HistoryExceeded):
+        export(lake, MONTH[0], project, fake_clock)
+    assert export(lake, MONTH[5], project, fake_clock).rows
+    assert [len(window) for window in project.asked] == [7, 1, 1]
 
 
 @pytest.mark.parametrize("joint", [b"\r\n", b"\n\n \n", b"\n"])
