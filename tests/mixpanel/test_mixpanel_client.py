@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from include.errors import (
     AccessDenied,
     CredentialsRejected,
+    HistoryExceeded,
     PartitionNotClosed,
     PipelineError,
     RedirectRefused,
@@ -53,7 +54,7 @@ EXAMPLES: tuple[tuple[int, str, type[PipelineError], str, int], ...] = (
     ),
     (401, '{"error":"Unauthorized"}', CredentialsRejected, "connection shop", 1),
     (402, '{"error":"plan"}', AccessDenied, "plan", 1),
-    (403, "Date range exceeds 90 days into the past", AccessDenied, "reach back", 1),
+    (403, "Date range exceeds 90 days into the past", HistoryExceeded, "reach back", 1),
     (403, "nope", AccessDenied, "classified", 1),
     (400, "invalid where", RequestRefused, "mixpanel.where", 1),
     (404, "", RequestRefused, "HTTP 404", 1),
