@@ -36,8 +36,8 @@ RUNBOOK = """
 ### {name}: late events
 
 **When.** {when} {window} It can be run at any other time. A second run loads
-nothing twice. Clearing *look* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats it with
-the export of *look*.
+nothing twice. Clearing *refresh* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats it with
+the export of *refresh*.
 
 **What the tasks report.** *day*: `late` rows were loaded in addition to the others; `vanished` rows are active in AEP and no
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` rows came back with
@@ -51,7 +51,7 @@ it is skipped if the lake forbids removal and the pipeline file has no `retentio
 
 | red task | what to do |
 |---|---|
-| look | as for *export* in *{dag_id}*: read the first line of the log |
+| refresh | as for *export* in *{dag_id}*: read the first line of the log |
 | day | as for the step that the log names; the other days are not affected |
 | close | usually the AEP credential lacks a permission; no other task depends on it |
 | finish | it does nothing itself: it fails if a task before it failed, so that the run fails |
@@ -65,7 +65,7 @@ WINDOW = (
     "the events that arrived late."
 )
 NO_WINDOW = (
-    "`late_days` is 0 in the pipeline file, so *look* refreshes no day and *day* is skipped; *close* runs."
+    "`late_days` is 0 in the pipeline file, so *refresh* refreshes no day and *day* is skipped; *close* runs."
 )
 
 
@@ -106,14 +106,14 @@ def build(pipeline: Pipeline) -> DAG:
         tags=["mixpanel", "aep", "reconcile", pipeline.name, *pipeline.airflow.tags],
         **alert_args(pipeline),
     ) as dag:
-        look = ReconcileRefreshOperator(task_id="look", **task_args(pipeline, "look"))
+        refresh = ReconcileRefreshOperator(task_id="refresh", **task_args(pipeline, "refresh"))
         days = ReconcileDayOperator.partial(
             task_id="day",
             **task_args(pipeline, "day"),
             max_active_tis_per_dagrun=1,
             map_index_template="{{ task.day }}",
             outlets=[dataset_asset(pipeline)],
-        ).expand(day=look.output)
+        ).expand(day=refresh.output)
         close = ReconcileCloseOperator(
             task_id="close", trigger_rule="all_done", **task_args(pipeline, "close")
         )
@@ -124,7 +124,7 @@ def build(pipeline: Pipeline) -> DAG:
             task_id="finish", trigger_rule="none_failed", **pipeline.airflow.task_args("finish")
         )
         days >> close >> audit >> clean
-        [look, days, close, audit, clean] >> finish
+        [refresh, days, close, audit, clean] >> finish
         if pipeline.alerts:
             clean >> AlertsOperator(
                 task_id="alerts",

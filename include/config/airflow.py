@@ -15,7 +15,7 @@ MAX_TIMEOUT_HOURS = 20
 """The longest timeout of a task: below the visibility timeout in ``deploy/``, after which Celery restarts a task."""
 TaskName = Literal[
     "export", "transform", "shards", "validate_shard", "validate", "stage", "ingest",
-    "look", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
+    "refresh", "day", "close", "audit", "clean", "alerts", "finish", "verify", "setup", "start",
 ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ TASKS: dict[TaskName, TaskDefaults] = {
     "validate": TaskDefaults(timeout_hours=2),
     "stage": TaskDefaults(timeout_hours=2),
     "ingest": TaskDefaults(pool="aep_ingest"),
-    "look": TaskDefaults(pool="mixpanel_export"),
+    "refresh": TaskDefaults(pool="mixpanel_export"),
     "day": TaskDefaults(pool="aep_ingest"),
     "close": TaskDefaults(pool="mixpanel_export"),
     "audit": TaskDefaults(),

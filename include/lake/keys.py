@@ -78,7 +78,7 @@ class PartitionKey:
 
     @property
     def refreshes(self) -> str:
-        """The key of the folder with the results of all refreshes of the partition."""
+        """The key of the folder with the results of all refreshes of the partition; its name is that of the first version."""
         return f"{self.prefix}/looks"
 
     @property

@@ -50,7 +50,7 @@ SIZES = {
     "validate": _LARGE,
     "stage": _MIDDLE,
     "ingest": _SMALL,
-    "look": _MIDDLE,
+    "refresh": _MIDDLE,
     "day": _LARGE,  # all steps of a day in one process
     "close": _SMALL,
     "audit": _MIDDLE,

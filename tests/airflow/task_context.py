@@ -14,7 +14,7 @@ class FakeTaskInstance:
     max_tries: int = 4
     try_number: int = 1
     xcom: dict[tuple[str, str], Any] = field(default_factory=dict)
-    task_id: str = "look"
+    task_id: str = "refresh"
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcom[self.task_id, key] = value

@@ -270,11 +270,11 @@ def test_a_failed_task_of_reconcile_is_an_alert_about_its_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     break_mixpanel(monkeypatch)
-    assert reconcile(stage)["look"] == "failed"
+    assert reconcile(stage)["refresh"] == "failed"
     failures = [alert for alert in stage.received() if alert["kind"] == "failed"]
     assert [alert["partition"] for alert in failures] == [""] * len(failures)
     dag_id = stage.airflow.scenario.pipeline.reconcile_dag_id
-    assert any(alert["sentence"].startswith(f"{dag_id} failed in look: ") for alert in failures)
+    assert any(alert["sentence"].startswith(f"{dag_id} failed in refresh: ") for alert in failures)
 
 
 def test_the_failed_audit_is_an_alert_where_no_notifier_names_the_missing_days(stage: Stage) -> None:

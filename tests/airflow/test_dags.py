@@ -123,7 +123,7 @@ def test_a_pipeline_without_late_days_has_a_reconcile_dag_that_says_that_it_load
     monkeypatch.setenv("MIXPANEL_AEP_PIPELINES", str(tmp_path))
     dags = DagBag(str(PROJECT / "dags")).dags
     assert [task.task_id for task in dags["mixpanel_aep_reconcile_shop"].tasks][:3] == [
-        "look",
+        "refresh",
         "day",
         "close",
     ]

@@ -54,7 +54,7 @@ def test_late_changed_and_vanished_events_of_a_backfill_are_processed_by_the_sch
     first, last = project.days
     tasks = {name: task["state"] for name, task in project.tasks(run).items()}
     assert tasks == dict.fromkeys(
-        ("look", str(first), str(last), "close", "audit", "clean", "finish"), "success"
+        ("refresh", str(first), str(last), "close", "audit", "clean", "finish"), "success"
     )
     assert project.result(run, first)["counts"] == {
         "staged": 2, "active": 5, "refused": 0, "late": 2, "changed": 1, "vanished": 1,
@@ -77,7 +77,7 @@ def test_a_cleared_day_repeats_itself_and_a_cleared_refresh_exports_again(
     assert project.tasks(run)[str(day)]["try_number"] == tries + 1
     assert project.result(run, day)["again"] is True
     assert (project.active(), project.exports(), project.batches()) == (active, exports, batches)
-    project.clear(project.reconcile_id, run, "look", downstream=True)
+    project.clear(project.reconcile_id, run, "refresh", downstream=True)
     assert project.finish(project.reconcile_id, run) == "success"
     assert project.exports() > exports
     assert project.result(run, day)["counts"]["late"] == 1
@@ -98,7 +98,7 @@ def test_a_refresh_with_a_truncated_export_is_retried_and_loads_every_event_once
 ) -> None:
     project, run = retried
     assert project.finish(project.reconcile_id, run) == "success"
-    assert project.tasks(run)["look"]["try_number"] == 2
+    assert project.tasks(run)["refresh"]["try_number"] == 2
     active = project.active()
     assert len(active) == len(set(active)) == 2
 
@@ -136,7 +136,7 @@ def test_without_late_days_the_reconcile_dag_exports_no_day_and_succeeds(
     assert project.finish(project.reconcile_id, run) == "success"
     states = {task: found["state"] for task, found in project.tasks(run).items()}
     assert states.pop("day") == "skipped"
-    assert states == dict.fromkeys(("look", "close", "audit", "clean", "finish"), "success")
+    assert states == dict.fromkeys(("refresh", "close", "audit", "clean", "finish"), "success")
     assert project.exports() == exports + 1, (
         "close requests what arrived after its day was exported, and no day"
     )

@@ -145,7 +145,7 @@ def test_a_retry_finds_the_refresh_of_its_run_and_a_cleared_run_asks_mixpanel_ag
 ) -> None:
     """The first try of *export* with ``export_again`` ends after its refresh was recorded."""
     run = airflow.run("again", export_again=True)
-    worker.start(run, "export", "look.after:1=stop")
+    worker.start(run, "export", "refresh.after:1=stop")
     task = worker.stopped_task()
     os.kill(worker.process.pid, signal.SIGTERM)
     task.resume()

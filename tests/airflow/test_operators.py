@@ -190,7 +190,7 @@ def test_reconcile_refreshes_loads_late_events_and_reports_orphans(url: str, tmp
             f"{url}/_sandbox/mixpanel/projects/{runner.project_id}/events", json=body, timeout=10
         ).raise_for_status()
         run = context(None)
-        days = ReconcileRefreshOperator(task_id="look", pipeline=pipeline).execute(run)
+        days = ReconcileRefreshOperator(task_id="refresh", pipeline=pipeline).execute(run)
         assert days == ["2026-06-30", "2026-07-01"]
         events: dict[Any, Any] = {dataset_asset(pipeline): SimpleNamespace(add_partitions=lambda key: None)}
         mapped = reconcile_dag(pipeline).get_task("day")

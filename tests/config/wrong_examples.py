@@ -97,7 +97,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "airflow.priority": (0, "…Input should be greater than or equal to 1."),
     "airflow.tasks": (
         {"load": {"retries": 1}},
-        "has an unknown key 'airflow.tasks.load'; the valid keys are 'export', 'transform', 'shards', 'validate_shard', 'validate', 'stage', 'ingest', 'look', 'day', 'close', 'audit', 'clean', 'alerts', 'finish', 'verify', 'setup' or 'start'.",
+        "has an unknown key 'airflow.tasks.load'; the valid keys are 'export', 'transform', 'shards', 'validate_shard', 'validate', 'stage', 'ingest', 'refresh', 'day', 'close', 'audit', 'clean', 'alerts', 'finish', 'verify', 'setup' or 'start'.",
     ),
     "airflow.tasks.<task>.retries": (
         True,

@@ -27,7 +27,7 @@ from sqlalchemy import create_engine
 from scripts.demo.settings import DemoError
 from tests.deploy.shipped import services
 from tests.distributed.cluster import WORKERS, Cluster, free_ports
-from tests.distributed.free_slots import longest_free
+from tests.distributed.free_slots import longest_waits
 from tests.distributed.instant_worker import SECONDS
 from tests.distributed.load_figures import Figures
 from tests.distributed.packages import Missing, find_programs
@@ -82,7 +82,7 @@ class Load:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the load and print the figures; return 0 only if no task failed and no slot was free too long."""
+    """Run the load and print the figures; return 0 only if no task failed and no task waited too long next to a free slot."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.distributed.scheduler_load", description=__doc__,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
         "--parallelism", type=int, default=32, help="tasks that all workers run at the same time"
     )
     parser.add_argument(
-        "--most-seconds", type=float, default=60, help="for how long a slot may be free while a task waits"
+        "--most-seconds", type=float, default=60, help="for how long a task may wait next to a free slot"
     )
     parser.add_argument("--set", action="append", default=[], metavar="AIRFLOW__SECTION__KEY=VALUE",
                         help="a setting of Airflow, in addition to those of deploy/compose.yaml")  # fmt: skip
@@ -219,21 +219,21 @@ def _report(
         f"database: {figures.megabytes():.0f} MB, {growth:+.1f} MB with {sum(done.values()):,} tasks; runs: {runs}"
     )
     until = since + timedelta(minutes=minutes)
-    free = longest_free(
+    waits_next_to_free = longest_waits(
         figures.times(), figures.slots(), load.parallelism, since.timestamp(), until.timestamp()
     )
-    for pool, seconds in sorted(free.items()):
-        say(f"{pool}: a slot was free for at most {seconds:.1f} s while a task waited")
-    longest = max(free.values(), default=0.0)
+    for pool, seconds in sorted(waits_next_to_free.items()):
+        say(f"{pool}: no task waited next to a free slot for more than {seconds:.1f} s")
+    longest = max(waits_next_to_free.values(), default=0.0)
     print(
         f"scheduler: {load.pipelines} pipelines, {load.pipelines * load.days:,} runs, {rate:.0f} tasks/min, "
-        f"no pool slot is free for more than {math.ceil(longest)} s while tasks wait",
+        f"no task waits for more than {math.ceil(longest)} s next to a free slot",
         flush=True,
     )
     bad = {state: count for state, count in done.items() if state != "success"}
     assert not bad, f"tasks ended otherwise than with success: {bad}"
     assert done, "no task has ended"
-    assert longest <= load.most_seconds, f"a slot was free for {longest:.0f} s while a task waited"
+    assert longest <= load.most_seconds, f"a task waited for {longest:.0f} s next to a free slot"
     return 0
 
 

@@ -23,7 +23,7 @@ def test_two_pipelines_of_three_days_are_scheduled_and_measured() -> None:
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
     last = done.stdout.strip().splitlines()[-1]
     assert re.fullmatch(
-        r"scheduler: 2 pipelines, 6 runs, [1-9]\d* tasks/min, no pool slot is free for more than \d+ s while tasks wait",
+        r"scheduler: 2 pipelines, 6 runs, [1-9]\d* tasks/min, no task waits for more than \d+ s next to a free slot",
         last,
     )
     assert "runs: {'success': 6}" in done.stdout

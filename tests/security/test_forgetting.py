@@ -124,7 +124,7 @@ def test_m19_without_people_to_forget_an_export_keeps_its_bytes(
     monkeypatch.setattr(
         "include.steps.export.suppress.read_lines", lambda _: pytest.fail("no line has to be read")
     )
-    assert "suppressed" not in people.export(DAY, "look").counts
+    assert "suppressed" not in people.export(DAY, "refresh").counts
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -141,7 +141,7 @@ def test_m19_every_write_and_removal_may_be_the_last_one(people: People, tmp_pat
         assert copy.export(DAY).counts["exported"] in (4, 9), (
             "the manifest is found, with or without its files"
         )
-        assert copy.export(DAY, "look").counts == {"exported": 4, "suppressed": 5}
+        assert copy.export(DAY, "refresh").counts == {"exported": 4, "suppressed": 5}
         assert copy.kept() == ["b1", "b2", "b3", "b4", "s1"], number
         number += 1
     assert number > 15
@@ -217,10 +217,10 @@ def test_m19_a_process_without_the_key_of_the_list_exports_nothing(people: Peopl
     people.forget(ANNA)
     people.signing_keys = signing_keys(OTHER_KEY)
     with pytest.raises((ConfigError, BadManifest)):
-        people.export(DAY, "look")
+        people.export(DAY, "refresh")
     people.signing_keys = None
     with pytest.raises(BadManifest):
-        people.export(DAY, "look")
+        people.export(DAY, "refresh")
 
 
 def test_m19_after_a_key_rotation_both_parts_of_the_list_are_valid(people: People) -> None:
@@ -229,7 +229,7 @@ def test_m19_after_a_key_rotation_both_parts_of_the_list_are_valid(people: Peopl
     new = signing_keys(OTHER_KEY)
     people.signing_keys = type(old)({**new.keys, **old.keys})
     people.forget(BERT)
-    assert people.export(DAY, "look").counts == {"exported": 0, "suppressed": 9}, (
+    assert people.export(DAY, "refresh").counts == {"exported": 0, "suppressed": 9}, (
         "the tablet has no other user now"
     )
     assert named_in(people.root, [*ANNAS, BERT]) == []
@@ -240,7 +240,7 @@ def test_m19_a_missing_record_of_the_list_stops_exports(people: People) -> None:
     people.forget(BERT)
     (people.root / "_suppressed/people/000001.json").unlink()
     with pytest.raises(BadManifest, match="is missing"):
-        people.export(DAY, "look")
+        people.export(DAY, "refresh")
 
 
 def test_m19_deltas_and_older_exports_are_rewritten_too(
@@ -251,7 +251,7 @@ def test_m19_deltas_and_older_exports_are_rewritten_too(
     people = People(f"file://{tmp_path}/lake", None, usual_days())
     people.make(DAY)
     people.days[DAY] = [*people.days[DAY][1:], happened("a9", ANNA), happened("b8", BERT)]
-    assert people.make(DAY, "look").details
+    assert people.make(DAY, "refresh").details
     assert list(people.root.glob("*/*/raw/*/added-*"))
     people.forget(ANNA)
     assert named_in(people.root, ANNAS) == []
@@ -359,7 +359,7 @@ def test_m19_exactly_the_persons_events_are_removed(events: list[Any], is_refres
         people.forget(USERS[0])
         if is_refreshed:
             for day in days:
-                people.make(day, "look")
+                people.make(day, "refresh")
         kept = {f"e{number:02}" for number in range(len(events))} - {f"e{number:02}" for number in gone}
         assert set(people.kept()) == kept
         still = {
@@ -387,7 +387,7 @@ def test_m19_a_bucket_behaves_as_a_folder(tmp_path: Path, monkeypatch: pytest.Mo
         people = People("s3://lake-of-people/prefix", signing_keys(), {DAY: usual_days()[DAY]})
         people.make()
         people.forget(ANNA)
-        assert people.export(DAY, "look").counts == {"exported": 4, "suppressed": 5}
+        assert people.export(DAY, "refresh").counts == {"exported": 4, "suppressed": 5}
         for key in people.lake.keys(""):
             people.lake.download(key, tmp_path / key)
     assert named_in(tmp_path, ANNAS) == []

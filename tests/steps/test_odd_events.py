@@ -166,7 +166,7 @@ def test_a_refresh_of_a_range_accepts_a_deeply_nested_event(project: Project) ->
     project.clock = FakeClock(at=datetime(2025, 6, 13, 8, tzinfo=UTC).timestamp()).clock
     before = Sandbox(project.url).calls()["export"]
     found = export_partitions(
-        [project.workspace(day) for day in days], project.source, project.mixpanel, "look"
+        [project.workspace(day) for day in days], project.source, project.mixpanel, "refresh"
     )
     assert [manifest.rows for manifest in found] == [2, 0]
     assert Sandbox(project.url).calls()["export"] == before + 1, "one request for the range"

@@ -59,7 +59,7 @@ class Refreshed:
             if self.as_delta:
                 patch.setattr(compare_exports, "SMALL_LINES", 0)
                 patch.setattr(compare_exports, "MOST_CHANGED", 1000)
-            raw = export_partition(self.place, SOURCE, Mixpanel(*lines), refresh=f"look {self.refreshes}")
+            raw = export_partition(self.place, SOURCE, Mixpanel(*lines), refresh=f"refresh {self.refreshes}")
         mapping = bind("test.json", [dict(each) for each in MAPPING], XDM, keep_unmapped=True)
         return raw, transform_partition(self.place, raw, XDM, mapping)
 

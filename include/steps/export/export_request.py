@@ -158,10 +158,10 @@ class ExportRequest:
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
         lines = {"lines": compared.lines} if compared.lines else {}
         sums = {"sums": compared.sums} if compared.sums else {}
-        failpoint("look.before")
+        failpoint("refresh.before")
         body = json.dumps({**record, **lines, **sums}).encode()
         create_record(workspace.lake, workspace.partition.refresh(f"{refresh} {self.digest}"), body)
-        failpoint("look.after")
+        failpoint("refresh.after")
 
     def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
         """Compare an export with the earlier ones of the same request."""

@@ -54,7 +54,7 @@ class AlertsOperator(PipelineOperator):
     @staticmethod
     def _refreshed(context: Context) -> list[Refreshed]:
         """Return the counts of the days that this run has refreshed, from XCom."""
-        days = context["ti"].xcom_pull(task_ids="look") or []
+        days = context["ti"].xcom_pull(task_ids="refresh") or []
         found = []
         for number, day in enumerate(days):
             summary = context["ti"].xcom_pull(task_ids="day", map_indexes=number)

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
-"""The XCom key for the refresh name of ``look``.
+"""The XCom key for the refresh name of ``refresh``.
 
-``day`` reads that refresh, however often it is cleared; only clearing ``look`` exports from Mixpanel again.
+``day`` reads that refresh, however often it is cleared; only clearing ``refresh`` exports from Mixpanel again.
 """
 
 
@@ -72,7 +72,7 @@ class ReconcileRefreshOperator(PipelineOperator):
 class ReconcileDayOperator(AepIngestOperator):
     """Runs transform, validate, stage and ingest for one refreshed day.
 
-    :param day: the partition; one of those that ``look`` returned.
+    :param day: the partition; one of those that ``refresh`` returned.
     """
 
     template_fields = ("day",)
@@ -97,7 +97,7 @@ class ReconcileDayOperator(AepIngestOperator):
     @staticmethod
     def _refresh(context: Context) -> str:
         """Return the name of the run's refresh, from XCom; the run's own name if XCom has no name of this run."""
-        name, run = context["ti"].xcom_pull(task_ids="look", key=REFRESH_KEY), run_name(context)
+        name, run = context["ti"].xcom_pull(task_ids="refresh", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
 
 

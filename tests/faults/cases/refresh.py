@@ -32,7 +32,7 @@ def _only_differences(scenario: Scenario) -> None:
 
 _DEATHS = (
     ("export, before its second file", "lake.upload.after", 1), ("export, before the manifest", "manifest.export.before", 1),
-    ("export, after the manifest", "manifest.export.after", 1), ("export, after the look", "look.after", 1),
+    ("export, after the manifest", "manifest.export.after", 1), ("export, after the refresh", "refresh.after", 1),
     ("transform, before a file", "lake.upload.before", 4), ("transform, between files", "lake.upload.after", 4),
     ("transform, before the manifest", "manifest.transform.before", 1), ("transform, after the manifest", "manifest.transform.after", 1),
     ("validate, before the manifest", "manifest.validate.before", 1), ("validate, after the manifest", "manifest.validate.after", 1),

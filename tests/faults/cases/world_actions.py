@@ -21,7 +21,7 @@ from tests.faults.process_run import DAYS, End
 from tests.faults.s3_proxy import Conditions
 from tests.faults.scenario import Scenario, event
 
-AGAIN, LOOK = run(name="again"), run(name="look", refresh=True)
+AGAIN, REFRESH = run(name="again"), run(name="refresh", refresh=True)
 AUDIT = run(name="audit", task="audit")
 UNTAGGED: dict[str, Any] = {"tagged": False}
 FOREIGN = "red:ForeignLake"

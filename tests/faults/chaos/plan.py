@@ -21,7 +21,7 @@ POINTS_TO_VALIDATE = (
     *(f"manifest.{step}.{when}" for step in ("export", "transform", "validate") for when in ("before", "after")),
 )  # fmt: skip
 POINTS_FROM_STAGE = (
-    "lake.upload.before", "lake.upload.after", "look.before", "look.after", "manifest.stage.before", "manifest.stage.after",
+    "lake.upload.before", "lake.upload.after", "refresh.before", "refresh.after", "manifest.stage.before", "manifest.stage.after",
     *(f"ledger.{kind}.{when}" for kind in get_args(Kind) for when in ("before", "after")),
     *(f"batch.{call}.{when}" for call in ("create", "upload", "complete", "abort") for when in ("before", "after")),
 )  # fmt: skip

@@ -59,12 +59,12 @@ def test_an_export_that_a_person_removed_is_not_reused(breaker: Breaker, removed
     early = breaker.export(DAY)
     breaker.clock = at(LATER)
     breaker.late("second", DAY)
-    found = breaker.export(DAY, "look")
+    found = breaker.export(DAY, "refresh")
     digest = early.digest if removed == "first" else found.digest
     assert breaker.lake.root is not None
     shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", digest))
     breaker.load(DAY, run="plain")
-    breaker.load(DAY, run="refresh", refresh="look")
+    breaker.load(DAY, run="refresh", refresh="refresh")
     assert len(breaker.records(DAY)[-1].model_dump()) > 0
     assert sorted(breaker.ids(DAY)) == sorted(set(breaker.ids(DAY)))
     assert len(breaker.ids(DAY)) == 2
@@ -79,11 +79,11 @@ def test_the_response_of_a_delta_with_a_removed_base_is_published_again(
     breaker.clock = at(LATER)
     base = breaker.export(DAY)
     breaker.late("second", DAY)
-    delta = breaker.export(DAY, "look")
+    delta = breaker.export(DAY, "refresh")
     assert delta.delta is not None
     assert delta.delta.base == base.digest
     assert breaker.lake.root is not None
     shutil.rmtree(breaker.lake.root / breaker.workspace(DAY).partition.output("export", base.digest))
     for name in ("plain", "refresh"):
-        breaker.load(DAY, run=name, refresh="look" if name == "refresh" else None)
+        breaker.load(DAY, run=name, refresh="refresh" if name == "refresh" else None)
     assert len(breaker.ids(DAY)) == len(set(breaker.ids(DAY))) == 42

@@ -70,7 +70,7 @@ def test_each_day_has_the_lines_and_counts_that_it_has_when_it_is_exported_alone
             single.details,
         )
         again = export_partition(
-            place(together, day, fake_clock), SOURCE, Project(project.days), refresh="look"
+            place(together, day, fake_clock), SOURCE, Project(project.days), refresh="refresh"
         )
         assert again == fetched  # the same lines in another order and encoding are the same export
     assert project.asked == [Window(MONTH[0], MONTH[6])]

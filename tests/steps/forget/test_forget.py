@@ -99,7 +99,7 @@ def test_a_later_run_of_the_day_exports_and_loads_nothing(project: Loaded) -> No
 def test_a_refresh_stores_nothing_of_the_person_and_counts_the_events_separately(project: Loaded) -> None:
     first = project.load("one")
     project.forget(ANNA)
-    staged = project.stage(DAY, "look")
+    staged = project.stage(DAY, "refresh")
     assert {name: staged.counts.get(name, 0) for name in ("staged", "vanished", "forgotten", "changed")} == {
         "staged": 0, "vanished": 0, "forgotten": 2, "changed": 0,
     }  # fmt: skip

@@ -198,13 +198,13 @@ def test_a_range_is_exported_in_one_request_and_each_day_gets_its_own_lines(late
     for number, day in enumerate(days):
         late.add(*(f"r{number}-{n}" for n in range(number + 1)), day=day)
     asked_before = Sandbox(late.url).calls()["export"]
-    found = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "refresh")
     assert Sandbox(late.url).calls()["export"] == asked_before + 1
-    again = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "look")
+    again = export_partitions([late.workspace(day) for day in days], late.source, late.mixpanel, "refresh")
     assert again == found
     one_by_one = [late.export(day, "other") for day in days]
     assert [m.counts for m in found] == [m.counts for m in one_by_one]
-    assert len(late.load("look").batches) == 1
+    assert len(late.load("refresh").batches) == 1
     assert late.compare(*days).duplicate == 0
 
 
@@ -222,7 +222,7 @@ def test_lines_without_a_readable_day_are_exported_day_by_day(late: Late) -> Non
             return nullcontext([b'{"event":"x","properties":{"distinct_id":"u"}}'])
 
     odd = Odd()
-    found = export_partitions([late.workspace(day) for day in days], late.source, odd, "look")
+    found = export_partitions([late.workspace(day) for day in days], late.source, odd, "refresh")
     assert odd.ranges == [(days[0], days[1]), (days[0], days[0]), (days[1], days[1])]
     assert [m.rows for m in found] == [1, 1]
 

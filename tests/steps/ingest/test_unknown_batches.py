@@ -60,7 +60,7 @@ def test_an_abandoned_batch_becomes_active_after_its_successor(
     reported = (
         f"Record \\d+ of the ledger of partition {DAY} marks batch {batch} .* AEP now reports it as success"
     )
-    for refresh in (None, "look"):
+    for refresh in (None, "refresh"):
         with pytest.raises(UnknownBatch, match=f"{reported}.*revert it in AEP"):
             loaded.load(run="green?", refresh=refresh)
     loaded.aep.batches.revert(batch)

@@ -42,18 +42,18 @@ def test_two_writers_cannot_write_one_ledger(loaded: Recoverer, monkeypatch: pyt
 
 def test_an_adopted_batch_is_excluded_from_the_next_load(loaded: Recoverer) -> None:
     loaded.late("late-1")
-    mapped = loaded.transform(DAY, loaded.export(DAY, "look"))
-    staged = loaded.steps(DAY, refresh="look").stage(loaded.steps(DAY).validate(mapped))
+    mapped = loaded.transform(DAY, loaded.export(DAY, "refresh"))
+    staged = loaded.steps(DAY, refresh="refresh").stage(loaded.steps(DAY).validate(mapped))
     (file,) = staged.files
     import pyarrow.parquet as pq
 
     (late,) = pq.read_table(Path(loaded.lake.url.removeprefix("file://")) / file.key)["_id"].to_pylist()
     batch = loaded.add_batch(f"mixpanel-aep-other-{DAY}-{'b' * 16}-1", [row(late, NOON)])
     with pytest.raises(UnknownBatch, match=f"{batch}.*ledger adopt hostile {DAY} --batch {batch} --why TEXT"):
-        loaded.load(run="before", refresh="look")
+        loaded.load(run="before", refresh="refresh")
     assert loaded.adopt(batch) == 4
     assert loaded.adopt(batch) == 0
-    loaded.load(run="after", refresh="look")
+    loaded.load(run="after", refresh="refresh")
     loaded.check(9)
     assert {(r.run, r.note) for r in loaded.records(DAY) if r.batch == batch} == {("test/me@here", "because")}
 
