@@ -1,7 +1,8 @@
-"""The lineage of steps for OpenLineage. It is used only if Airflow's provider for OpenLineage is installed.
+"""The lineage of the steps for OpenLineage: which datasets each task reads and writes.
 
-A dataset's name is stable over all days: the Mixpanel project, the folder of a step in the lake, the AEP dataset. The
-day and the counts are facets of the run.
+It is used only if Airflow's OpenLineage provider is installed. The datasets are the Mixpanel project, the folder of
+each step in the lake, and the AEP dataset; their names are the same for all days. The day and the counts are facets of
+the run.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
     from include.lake.manifest import StepName
 
 Lineage: TypeAlias = "OperatorLineage[InputDataset | OutputDataset, RunFacet]"
-_MOST_FIELDS = 1000
-"""A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
+_MAX_FIELDS = 1000
+"""The largest number of fields in a schema facet: some schemas have thousands, and receivers limit an event's size."""
 
 
 @attr.define
 class PartitionRunFacet(RunFacet):
-    """The day that a run has processed, and its counts."""
+    """The OpenLineage run facet with the pipeline, the day that the run processed, and the counts."""
 
     pipeline: str
     partition: str
@@ -46,7 +47,13 @@ class PartitionRunFacet(RunFacet):
 
 
 def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
-    """Return the datasets that a step has read and written in the lake, with their schemas and counts."""
+    """Return the dataset that a step read and the dataset that it wrote, with their schemas and counts.
+
+    Args:
+        workspace: the pipeline, the partition and the lake.
+        manifest: the manifest of the step's output.
+        source: the Mixpanel project, which is the input of export.
+    """
     before = PREVIOUS_STEP.get(manifest.step)
     read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
     written = OutputDataset(
@@ -66,7 +73,14 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Li
 def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
 ) -> Lineage:
-    """Return the datasets of a load: the staged files and the AEP dataset. ``counts["staged"]``: the loaded rows."""
+    """Return the datasets of a load: the staged files as input, and the AEP dataset as output.
+
+    Args:
+        workspace: the pipeline, the partition and the lake.
+        staged: the manifest of the staged files.
+        target: the AEP dataset.
+        counts: the counts of the task; ``staged`` is the number of loaded rows.
+    """
     read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
     written = OutputDataset(
         f"aep://{target.org_id}",
@@ -86,7 +100,7 @@ def _mixpanel_dataset(source: Source) -> tuple[str, str]:
 
 
 def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
-    """Return a lake file as an OpenLineage dataset: the bucket is its namespace, and the path in the bucket its name."""
+    """Return the namespace and the name of the dataset for a step's folder: the bucket, and the path in the bucket."""
     parts = urlsplit(workspace.lake.url)
     path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
     if parts.scheme == "file":
@@ -107,7 +121,7 @@ def _facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]
 
 
 def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
-    """Return the XDM schema of an output; none for an export, which has no schema."""
+    """Return the facet with the XDM schema of an output, by the facet's name; empty for an export, without a schema."""
     found: Manifest | None = manifest
     while found is not None and "schema" not in found.inputs:
         before = PREVIOUS_STEP.get(found.step)
@@ -117,7 +131,7 @@ def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, Dataset
     leaves = [field for field in workspace.schema(found.inputs["schema"]).root.walk() if not field.children]
     fields = [
         schema_dataset.SchemaDatasetFacetFields(name=field.dotted, type=field.kind.value)
-        for field in leaves[:_MOST_FIELDS]
+        for field in leaves[:_MAX_FIELDS]
     ]
     return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
 

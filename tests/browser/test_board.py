@@ -100,7 +100,7 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
     assert form.locator("[name=to]").input_value() == str(NEVER_RUN[-1])
     form.get_by_role("button", name="Start the backfill").click()
     status = page.get_by_role("status")
-    status.get_by_text(re.compile("is started|did not start")).wait_for()
+    status.get_by_text(re.compile("is started|was not started")).wait_for()
     assert re.search("The backfill .* is started", status.inner_text()), status.inner_text()
     form.get_by_role("button", name="Start the backfill").click()
     status.get_by_text("Airflow runs one backfill of a DAG at a time").wait_for()
