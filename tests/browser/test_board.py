@@ -179,7 +179,7 @@ def test_quarantined_events_are_replayed_from_the_day(visit: Any, stage: Stage) 
     visitor = visit()
     page = visitor.page
     page.goto(stage.day(QUARANTINED))
-    page.get_by_role("link", name="How to load them").click()
+    page.get_by_role("link", name="How to load these events").click()
     form = page.locator("form", has=page.get_by_role("heading", name="Load the quarantined events"))
     assert f"quarantine replay web {QUARANTINED}" in form.inner_text()
     visitor.picture("replay")
