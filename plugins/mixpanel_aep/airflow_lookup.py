@@ -51,7 +51,7 @@ def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Connection:
         SettingsUnavailable: after several attempts, Airflow could not report whether the connection exists.
         AccessDenied: this task may not read the connection.
     """
-    found = _read_confirmed("connection", conn_id, lambda: _connection(conn_id), clock)
+    found = _read_confirmed("connection", conn_id, lambda: _find_connection(conn_id), clock)
     if found is None:
         raise ConfigError(
             f"Airflow has no connection {conn_id!r}.",
@@ -61,7 +61,7 @@ def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Connection:
     return found
 
 
-def _connection(conn_id: str) -> Connection | None:
+def _find_connection(conn_id: str) -> Connection | None:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
@@ -136,18 +136,25 @@ def _exists_in_api_server(kind: Kind, name: str) -> bool:
 
     # A list of names comes only from the database, and fails if the database does. It is requested before as well, so
     # that an outage which has just ended is not mistaken for "not found".
-    _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
+    _send_to_supervisor(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
     try:
-        response = _send(GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name))
+        response = _send_to_supervisor(
+            GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name)
+        )
     except AirflowRuntimeError as error:
         if error.error.error is not _NOT_FOUND[kind]:
             raise
-        _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
+        _send_to_supervisor(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
         return False
     return bool(getattr(response, "value", None)) if kind == "variable" else response is not None
 
 
-def _send(message: GetVariable | GetConnection | GetVariableKeys) -> object:
+def _send_to_supervisor(message: GetVariable | GetConnection | GetVariableKeys) -> object:
+    """Send a request to the API server through the task's supervisor, and return the response.
+
+    Raises:
+        AirflowRuntimeError: the response is an error.
+    """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import ErrorResponse
 

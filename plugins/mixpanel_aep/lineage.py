@@ -55,10 +55,14 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Li
         source: the Mixpanel project, which is the input of export.
     """
     before = PREVIOUS_STEP.get(manifest.step)
-    read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
+    read = (
+        InputDataset(*_mixpanel_dataset(source))
+        if before is None
+        else _input_dataset(workspace, manifest, before)
+    )
     written = OutputDataset(
         *_lake_dataset(workspace, manifest.step),
-        facets=_facets(workspace, manifest),
+        facets=_version_and_schema_facets(workspace, manifest),
         outputFacets={
             "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
                 rowCount=manifest.rows,
@@ -67,7 +71,7 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Li
             )
         },
     )
-    return OperatorLineage([read], [written], _run(workspace, manifest.counts))
+    return OperatorLineage([read], [written], _run_facets(workspace, manifest.counts))
 
 
 def load_lineage(
@@ -81,7 +85,9 @@ def load_lineage(
         target: the AEP dataset.
         counts: the counts of the task; ``staged`` is the number of loaded rows.
     """
-    read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
+    read = InputDataset(
+        *_lake_dataset(workspace, "stage"), facets=_version_and_schema_facets(workspace, staged)
+    )
     written = OutputDataset(
         f"aep://{target.org_id}",
         f"{target.aep_sandbox}.{target.dataset_id}",
@@ -92,7 +98,7 @@ def load_lineage(
             )
         },
     )
-    return OperatorLineage([read], [written], _run(workspace, counts))
+    return OperatorLineage([read], [written], _run_facets(workspace, counts))
 
 
 def _mixpanel_dataset(source: Source) -> tuple[str, str]:
@@ -108,14 +114,15 @@ def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", path.lstrip("/")
 
 
-def _input(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
+def _input_dataset(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
     found = workspace.find(before, manifest.inputs[before])
     return InputDataset(
-        *_lake_dataset(workspace, before), facets=_facets(workspace, found) if found is not None else {}
+        *_lake_dataset(workspace, before),
+        facets=_version_and_schema_facets(workspace, found) if found is not None else {},
     )
 
 
-def _facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
+def _version_and_schema_facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
     version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=manifest.digest)
     return {"version": version, **_schema_facet(workspace, manifest)}
 
@@ -136,6 +143,6 @@ def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, Dataset
     return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
 
 
-def _run(workspace: Workspace, counts: Mapping[str, int]) -> dict[str, RunFacet]:
+def _run_facets(workspace: Workspace, counts: Mapping[str, int]) -> dict[str, RunFacet]:
     facet = PartitionRunFacet(workspace.pipeline.name, str(workspace.partition), dict(counts))
     return {"mixpanel_aep_partition": facet}

@@ -61,7 +61,7 @@ class BatchLink(BaseOperatorLink):
 
     @property
     def xcom_key(self) -> str:
-        """The XCom key of the link."""
+        """The XCom key under which the task stores the link."""
         return self.KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -98,7 +98,7 @@ class DayRunLink(BaseOperatorLink):
 
     @property
     def xcom_key(self) -> str:
-        """The XCom key of the link."""
+        """The XCom key under which the task stores the link."""
         return self.KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:

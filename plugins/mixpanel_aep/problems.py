@@ -29,11 +29,13 @@ def store_problem(context: Context) -> Iterator[None]:
         yield
     except PipelineError as error:
         if not isinstance(error, Throttled):
-            _push(context, {"sentence": error.sentence, "hint": error.hint, "error": type(error).__name__})
+            _push_to_xcom(
+                context, {"sentence": error.sentence, "hint": error.hint, "error": type(error).__name__}
+            )
         raise
 
 
-def _push(context: Context, problem: dict[str, str]) -> None:
+def _push_to_xcom(context: Context, problem: dict[str, str]) -> None:
     try:
         context["ti"].xcom_push(PROBLEM_KEY, problem)
     except AirflowRuntimeError as error:  # the original error, which is also in the log, must not be replaced

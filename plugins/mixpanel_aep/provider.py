@@ -22,7 +22,7 @@ def get_provider_info() -> dict[str, object]:
         "name": "Mixpanel to Adobe Experience Platform",
         "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
         "versions": [VERSION],
-        "connection-types": [_mixpanel(), _aep()],
+        "connection-types": [_mixpanel_connection_type(), _aep_connection_type()],
         "extra-links": [
             "mixpanel_aep.links.BatchLink",
             "mixpanel_aep.links.DayRunLink",
@@ -31,7 +31,7 @@ def get_provider_info() -> dict[str, object]:
     }
 
 
-def _mixpanel() -> dict[str, object]:
+def _mixpanel_connection_type() -> dict[str, object]:
     return {
         "connection-type": "mixpanel",
         "hook-name": "Mixpanel",
@@ -61,7 +61,7 @@ def _mixpanel() -> dict[str, object]:
     }
 
 
-def _aep() -> dict[str, object]:
+def _aep_connection_type() -> dict[str, object]:
     return {
         "connection-type": "adobe_experience_platform",
         "hook-name": "Adobe Experience Platform",

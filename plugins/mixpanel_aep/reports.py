@@ -62,7 +62,7 @@ async def _as_page(request: Request, error: HTTPException) -> Response:
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
 def report(dag_id: str, partition: date) -> StreamingResponse:
     """Return the newest quality report of a partition as HTML."""
-    pipeline = _pipeline(dag_id)
+    pipeline = _pipeline_of_dag(dag_id)
     with _errors_as_responses():
         return _newest_report(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
 
@@ -75,7 +75,7 @@ def report_of_run(
     session: SessionDep,
 ) -> RedirectResponse:
     """Redirect to the board's page with the report of the day that a run processed. The link of a task leads here."""
-    pipeline = _pipeline(dag_id)
+    pipeline = _pipeline_of_dag(dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
         raise HTTPException(404, "This run of the DAG was not found.")
@@ -87,7 +87,7 @@ def report_of_run(
     return RedirectResponse(f"{mount}/board/report/{pipeline.dag_id}/{partition}", status_code=303)
 
 
-def _pipeline(dag_id: str) -> Pipeline:
+def _pipeline_of_dag(dag_id: str) -> Pipeline:
     pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
         raise HTTPException(404, f"No pipeline has the DAG {dag_id}.")

@@ -37,7 +37,7 @@ def convert(settings: JsonMapping, sandbox_port: int | None = None) -> dict[str,
     """
     airflow = settings.get("airflow") or {}
     connections = {
-        row["conn_id"]: _connection(row, sandbox_port)
+        row["conn_id"]: _convert_connection(row, sandbox_port)
         for row in airflow.get("connections") or []
         if row.get("conn_id")
     }
@@ -58,7 +58,7 @@ def convert(settings: JsonMapping, sandbox_port: int | None = None) -> dict[str,
     return {"connections": connections, "pools": pools, "variables": variables}
 
 
-def _connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
+def _convert_connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
     extra = row.get("conn_extra") or {}
     extra = json.loads(extra) if isinstance(extra, str) else dict(extra)
     port = sandbox_port if sandbox_port and extra.get("sandbox") else row.get("conn_port")

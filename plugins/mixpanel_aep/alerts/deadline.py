@@ -98,7 +98,7 @@ def send_late(name: str, context: JsonObject) -> int:
 
     ``name``: the pipeline's name. ``context``: the run's context, serialized by Airflow.
     """
-    pipeline, run = _pipeline(name), context["dag_run"]
+    pipeline, run = _find_pipeline(name), context["dag_run"]
     if pipeline is None:
         log.warning("Pipeline %s has no valid file; the alert about its late day was not sent", name)
         return 0
@@ -113,5 +113,5 @@ def send_late(name: str, context: JsonObject) -> int:
     return send(pipeline, lake, [late_day_alert(pipeline, day, run["state"])], context)
 
 
-def _pipeline(name: str) -> Pipeline | None:
+def _find_pipeline(name: str) -> Pipeline | None:
     return next((each for each in load_readable_pipelines()[0] if each.name == name), None)

@@ -41,7 +41,7 @@ class StartDayOperator(PipelineOperator):
         note = f"Day {day}, started by {context['dag_run'].dag_id}"
         # Airflow 3.3's supervisor drops the partition key of such a request, so the day is in the run's conf.
         request = TriggerDagRun(dag_id=dag_id, run_id=run_id, conf={"partition_date": day, **conf}, note=note)
-        self._send(request)
+        self._request_run(request)
         context["ti"].xcom_push(DayRunLink.KEY, DayRunLink.href(dag_id, run_id))
         self.log.info("Run %s of %s loads %s", run_id, dag_id, day)
         return {"dag_id": dag_id, "run_id": run_id, "day": day}
@@ -56,7 +56,7 @@ class StartDayOperator(PipelineOperator):
         return f"manual__{day}__{moment}" + (f"_{again}" if again > 0 else "")
 
     @staticmethod
-    def _send(request: TriggerDagRun) -> None:
+    def _request_run(request: TriggerDagRun) -> None:
         from airflow.sdk.execution_time import task_runner
 
         try:
