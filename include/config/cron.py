@@ -66,7 +66,7 @@ def _is_valid_part(part: str, low: int, high: int, names: tuple[str, ...]) -> bo
 
 
 def _parse_number(text: str, low: int, names: tuple[str, ...]) -> int | None:
-    """Return the number of a name such as ``jan`` or of digits; None for another text. ``low``: that of ``names[0]``."""
+    """Return the number that digits or a name such as ``jan`` mean, or None. ``low``: the number of the first name."""
     if text in names:
         return names.index(text) + low
     return int(text) if text.isdecimal() else None

@@ -171,7 +171,7 @@ class RateBudget:
         return max(waits, key=lambda each: each[0])
 
     def _paused_until(self, state: _State) -> float:
-        """Return when the last pause ends (seconds since the epoch), or 0 without a pause. Very long pauses are ignored."""
+        """Return when the last pause ends, in seconds since the epoch; 0 without one. Very long pauses are ignored."""
         longest = self.clock.seconds() + _LONGEST_PAUSE_SECONDS + _CLOCKS_DIFFER_SECONDS
         return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
