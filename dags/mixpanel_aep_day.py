@@ -1,14 +1,14 @@
-"""One DAG for every pipeline file, with a form that loads one day: it starts a run of the daily DAG for that day.
+"""For each pipeline file, a DAG with a form for one day: it starts a run of the daily DAG for that day.
 
-Airflow 3.3 shows the same fields for a single run and for a backfill. The day therefore has a form of its own, where it
-is required, and the form of the daily DAG's backfill has no field that a backfill would ignore.
+Airflow 3.3 shows the same fields for a single run and for a backfill. So the daily DAG's forms have no field for the
+day, which a backfill would ignore, and this DAG has a form in which the day is required.
 """
 
 from __future__ import annotations
 
 from include.version import require_package_version
 
-# Before the other imports: an older package may lack the names that they import.
+# This check is before the other imports, because an older package may not have the names that they import.
 require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -24,20 +24,20 @@ from mixpanel_aep.task_args import task_args
 RUNBOOK = """
 ### {name}: load one day
 
-**When.** Trigger it, and choose the day in the form. The task *start* starts a run of *{dag_id}* for that day and ends; open
-*Run of the day* in its *Details* to follow the run. The run's id begins with the day.
+**When.** Trigger this DAG, and choose the day in the form. The task *start* starts a run of *{dag_id}* for that day,
+and ends. To follow that run, open *Run of the day* in the task's *Details*. The id of that run contains the day.
 
-**Again?** A day can be loaded at any time and as often as you like: finished steps are found and not repeated, and an event
-that is active in AEP is never loaded twice. For several days, choose *Trigger → Backfill* in *{dag_id}*.
+**Again?** A day can be loaded at any time and as often as you like: finished steps are not repeated, and an event that
+is active in AEP is never loaded twice. For several days, choose *Trigger → Backfill* in *{dag_id}*.
 
 | red task | what to do |
 |---|---|
-| start | *{dag_id}* is paused, or Airflow's API server was not available: read the first line of the log, then clear the task |
+| start | *{dag_id}* is paused, or Airflow's API server was unavailable: read the first line of the log, then clear the task |
 """
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the DAG that loads one day of a pipeline on request."""
+    """Return the DAG with which a user loads one day of a pipeline."""
     zone = pipeline.mixpanel.day_zone
     with DAG(
         pipeline.day_dag_id,
@@ -46,7 +46,7 @@ def build(pipeline: Pipeline) -> DAG:
         schedule=None,
         start_date=datetime.combine(pipeline.start_date, datetime.min.time(), tzinfo=zone),
         catchup=False,
-        is_paused_upon_creation=False,  # it has no schedule, so that no run starts without a request
+        is_paused_upon_creation=False,  # without a schedule, no run starts unless a user triggers it
         max_active_runs=4,
         dagrun_timeout=timedelta(hours=2),
         params=params_of_day(zone.key),
@@ -56,6 +56,6 @@ def build(pipeline: Pipeline) -> DAG:
     return dag
 
 
-pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of the others
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of invalid files
 for each in pipelines:
     globals()[each.day_dag_id] = build(each)

@@ -1,15 +1,15 @@
-"""One daily reconcile DAG for every pipeline file: it refreshes the last days, because events of a day may arrive late.
+"""For each pipeline file, a DAG that refreshes recent days, because events can arrive late, and audits all days.
 
-What it does: exports the last ``late_days`` days from Mixpanel again, in one export, and runs the steps for each of
-them. Active rows stay; rows that are not active are loaded in addition to them. It also aborts batches that a crashed
-run left open, and reports which older days have changed.
+What it does: it exports the last ``late_days`` days from Mixpanel again, in one export, and runs the steps for each of
+these days. Active rows stay; rows that are not active yet are loaded in addition. It also aborts batches that crashed
+runs left open, reports which older days have changed, audits all days, and removes files whose retention has ended.
 """
 
 from __future__ import annotations
 
 from include.version import require_package_version
 
-# Before the other imports: an older package may not have what they name.
+# This check is before the other imports, because an older package may not have the names that they import.
 require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -35,28 +35,28 @@ from mixpanel_aep.task_args import task_args
 RUNBOOK = """
 ### {name}: late events
 
-**When.** {when} {window} It can be run at any other time. A second run loads
-nothing twice. Clearing *refresh* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats it with
-the export of *refresh*.
+**When.** {when} {window} It can also be triggered at any other time. A second run
+loads nothing twice. Clearing *refresh* with its downstream tasks exports from Mixpanel again; clearing only a *day* repeats that
+task with the export of *refresh*.
 
 **What the tasks report.** *day*: `late` rows were loaded in addition to the others; `vanished` rows are active in AEP and no
 longer returned by Mixpanel (deleted or merged there): they stay until the day is run with *replace*; `changed` rows came back with
 other properties, and also stay as they were loaded until then; `forgotten` rows are of people who were removed with
 `mixpanel-aep forget`, and have to be deleted in AEP. *close*:
 `late_beyond_window` names older days that changed; run each of them with *Export from Mixpanel again* in *{day_dag_id}*.
-*audit* accounts for every day from the first to the last settled one: active, empty, or missing with its reason. It also
-lists days that were loaded under another filter, mapping or schema than today's: backfill them with *replace* to renew
-them. *clean* removes copies that no load needs any more, and files older than `retention` of the pipeline file allows;
-it is skipped if the lake forbids removal and the pipeline file has no `retention`.
+*audit* checks every day from the pipeline's start to the last settled day: it is active, empty, or missing with a reason. The
+task also lists days that were loaded with another filter, mapping or schema than the current ones: to renew them, backfill
+them with *replace*. *clean* removes files that no load needs any more, and files whose `retention` in the pipeline file has
+ended; it is skipped if the lake's role may not remove objects and the pipeline file has no `retention`.
 
 | red task | what to do |
 |---|---|
 | refresh | as for *export* in *{dag_id}*: read the first line of the log |
 | day | as for the step that the log names; the other days are not affected |
 | close | usually the AEP credential lacks a permission; no other task depends on it |
-| finish | it does nothing itself: it fails if a task before it failed, so that the run fails |
+| finish | this task does nothing: it fails if a task before it failed, so that the run fails |
 | clean | the lake's role may not remove objects (`docs/security.md`), or a manifest cannot be read; no other task depends on it |
-| audit | days are missing in AEP for longer than `missing_grace_hours`: its log names each with the reason; backfill them |
+| audit | days are missing in AEP for longer than `missing_grace_hours`: the log names each day with the reason; backfill them |
 """
 
 
@@ -71,7 +71,7 @@ NO_WINDOW = (
 
 WHEN = {
     "after_settling": "Daily, an hour after yesterday may be exported.",
-    None: "Only on request, as `airflow.reconcile_schedule` of the pipeline file is null.",
+    None: "Only when it is triggered: `airflow.reconcile_schedule` is null in the pipeline file.",
 }
 
 
@@ -119,7 +119,7 @@ def build(pipeline: Pipeline) -> DAG:
         )
         audit = AuditOperator(task_id="audit", trigger_rule="all_done", **task_args(pipeline, "audit"))
         clean = CleanOperator(task_id="clean", trigger_rule="all_done", **task_args(pipeline, "clean"))
-        # Airflow derives the state of a run from its last tasks: this one fails it if any task before it failed.
+        # Airflow derives the state of a run from its last tasks. This task fails the run if any task before it failed.
         finish = EmptyOperator(
             task_id="finish", trigger_rule="none_failed", **pipeline.airflow.task_args("finish")
         )
@@ -135,6 +135,6 @@ def build(pipeline: Pipeline) -> DAG:
     return dag
 
 
-pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of the others
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of invalid files
 for each in pipelines:
     globals()[each.reconcile_dag_id] = build(each)

@@ -1,7 +1,7 @@
-"""Creates what the pipelines need in AEP: identity namespaces, field groups, schemas, identities, datasets.
+"""A DAG that creates what the pipelines need in AEP: namespaces, field groups, schemas, identities, datasets.
 
-What it does: for every pipeline file, reads AEP's state, plans every change, and applies exactly these changes. When:
-once before a pipeline is unpaused, and again whenever a pipeline file or a field of a field group was added. A second
+What it does: for each pipeline file, it reads AEP's state, plans the changes, and applies exactly these changes. When:
+run it before a pipeline is unpaused, and again after a pipeline file, or a field of a field group, was added. A second
 run changes nothing. ``mixpanel-aep plan PIPELINE`` shows the changes in advance.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from include.version import require_package_version
 
-# Before the other imports: an older package may lack the names that they import.
+# This check is before the other imports, because an older package may not have the names that they import.
 require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -29,14 +29,14 @@ One task for each pipeline file. It reads AEP's state, logs the plan with every 
 changes: identity namespaces, field groups, schema, identities, Profile and dataset. `mixpanel-aep plan PIPELINE` shows the
 same plan in advance. Nothing is removed or restricted, so it can be run at any time; fields that exist only in AEP stay.
 
-**Red?** The first line of the log states what is wrong and what to do. A plan that cannot succeed as a whole is refused
-before its first change. If a permission is missing, the line names it; add it and run the task again: it continues with what is
-missing. `docs/setup.md` lists the permissions, and the changes that cannot be undone.
+**Red?** The first line of the log says what is wrong and what to do. A plan that cannot succeed as a whole is refused
+before its first change. If a permission is missing, the line names it: add it and run the task again, which makes the
+remaining changes. `docs/setup.md` lists the permissions, and the changes that cannot be undone.
 """
 
 require_bundled_pipelines(
     __file__
-)  # only here: the other DAG files continue with the pipelines that can be read
+)  # only in this file: the other DAG files continue with the valid pipeline files
 pipelines = load_pipelines()
 require_notifiers(pipelines)
 
@@ -45,7 +45,7 @@ with DAG(
     description="Identity namespaces, field groups, schemas, descriptors and datasets of all pipelines",
     doc_md=RUNBOOK,
     schedule=None,
-    start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - it has no schedule
+    start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - the DAG has no schedule
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=timedelta(hours=1),
@@ -54,7 +54,7 @@ with DAG(
     last: dict[tuple[str, str], AepSetupOperator] = {}
     for pipeline in pipelines:
         task = AepSetupOperator(task_id=pipeline.name, **task_args(pipeline, "setup"))
-        # In sequence if they change the same field group, schema or dataset; the others in parallel.
+        # Tasks that change the same field group, schema or dataset run one after the other, the others in parallel.
         for shared in shared_resources(pipeline):
             if shared in last:
                 last[shared] >> task

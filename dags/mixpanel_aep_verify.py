@@ -1,14 +1,14 @@
-"""One weekly verify DAG for every pipeline file: compares AEP's data lake with the ledgers, as sets of ``_id``.
+"""For each pipeline file, a weekly DAG that compares the rows in AEP's data lake with the ledgers, by their ``_id``s.
 
-What it does: reads fingerprints of each day's ids from AEP's data lake, and the ids if the fingerprints differ. It writes
-nothing into AEP.
+What it does: it reads checksums of each day's ids from AEP's data lake, and the ids themselves where the checksums
+differ. It writes nothing to AEP.
 """
 
 from __future__ import annotations
 
 from include.version import require_package_version
 
-# Before the other imports: an older package may lack the names that they import.
+# This check is before the other imports, because an older package may not have the names that they import.
 require_package_version(dags="0.1.0")
 
 from datetime import datetime, timedelta
@@ -22,19 +22,18 @@ from mixpanel_aep.operators.verify import VerifyOperator
 from mixpanel_aep.task_args import task_args
 
 RUNBOOK = """
-### {name}: does AEP hold what was loaded?
+### {name}: does AEP contain what was loaded?
 
-**When.** {when} It can be triggered at any other time. It compares every day that changed since it was last verified,
-then the days that were not verified for the longest time, as long as the queries of one run take less than
-{budget} seconds.
+**When.** {when} It can also be triggered at any other time. It compares every day that has changed since it was last
+verified, then the days whose last verification is the oldest, until the queries of the run have taken {budget} seconds.
 
-**What it compares.** The `_id`s in AEP's data lake with those that the ledger lists as active, by day. Rows of every batch
-of this project count, whether or not a ledger knows it; rows of other producers are left out and counted.
+**What it compares.** By day, the `_id`s in AEP's data lake with those that are active according to the ledger. All
+batches of this project are included, even if no ledger contains them; rows of other producers are only counted.
 
 | task *verify* is | what it means, and what to do |
 |---|---|
 | green | the compared days are equal; the log has the counts |
-| red | rows are *lost*, *duplicate* or *phantom* (not known to the ledger): the log names days, counts and batches. `mixpanel-aep verify {name} DAY` compares a day again, `mixpanel-aep ledger show {name} DAY` shows what was loaded. Adopt a valid batch, revert an invalid one, run a day with lost rows again with *replace* in *{dag_id}* |
+| red | rows are *lost*, *duplicate* or *phantom* (not in the ledger): the log names days, counts and batches. `mixpanel-aep verify {name} DAY` compares a day again, `mixpanel-aep ledger show {name} DAY` shows what was loaded. Adopt a valid batch, revert an invalid batch, and run a day with lost rows again with *replace* in *{dag_id}* |
 | skipped | not verified, with the reason: the credential lacks the permission *Manage Queries*, the organization lacks Query Service, or it was busy until the last try |
 """
 SCHEDULED = "On the schedule `{schedule}` (`verify.schedule` of the pipeline file)."
@@ -65,6 +64,6 @@ def build(pipeline: Pipeline) -> DAG:
     return dag
 
 
-pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of the others
+pipelines, _ = load_readable_pipelines()  # mixpanel_aep_setup.py reports the errors of invalid files
 for each in pipelines:
     globals()[each.verify_dag_id] = build(each)

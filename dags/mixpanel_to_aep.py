@@ -1,14 +1,14 @@
-"""One daily DAG for every pipeline file in ``include/pipelines``.
+"""For each pipeline file in ``include/pipelines``, a daily DAG that loads a day of a Mixpanel project into AEP.
 
-What it does: export, transform, validate, stage and ingest one calendar day of a Mixpanel project. The day is the
-run's partition key. Every task can be repeated at any time: finished work is found and not repeated.
+What it does: the tasks export, transform, validate, stage and ingest load the day that is the run's partition key.
+Every task can be repeated at any time: finished work is not repeated.
 """
 
 from __future__ import annotations
 
 from include.version import require_package_version
 
-# Before the other imports: an older package may lack the names that they import.
+# This check is before the other imports, because an older package may not have the names that they import.
 require_package_version(dags="0.1.0")
 
 import logging
@@ -37,24 +37,24 @@ from mixpanel_aep.timetable import DailyPartitionTimetable
 RUNBOOK = """
 ### {name}: Mixpanel events into the AEP dataset *{dataset}*
 
-**When.** {when} the day is exported {settle_hours:g} hours after it ended. **History:** *Trigger → Backfill*, choose the
-days. **One day:** trigger *{day_dag_id}*, whose form has a field for the day.
+**When.** {when} the day is exported {settle_hours:g} hours after it ended. **Past days:** choose *Trigger → Backfill*,
+and the days. **One day:** trigger *{day_dag_id}*, whose form has a field for the day.
 
-**Run it again** at any time: a finished step finds its output in the lake and does nothing, and a partition that is
-active in AEP is never loaded twice. **Late events:** {late}. **Another mapping:** rows that are active
-stay as they were; trigger the day with *replace*, and AEP removes the old rows when the new ones are active.
+**Run a day again** at any time: a step whose output is in the lake does nothing, and rows that are active in AEP are
+never loaded twice. **Late events:** {late}. **After a change of the mapping:** rows that are active
+stay as they were; trigger the day with *replace*, and AEP removes the old rows when the new rows are active.
 
 | red task | what it means | what to do |
 |---|---|---|
-| export | Mixpanel did not return the whole day, or not to these credentials | read the first line of the log; retries resolve network errors and rate limits, but not wrong credentials or a wrong region |
-| transform | the mapping or the dataset's schema does not fit | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
+| export | Mixpanel did not return the complete day, or refused the credentials | read the first line of the log; retries resolve network errors and rate limits, but not wrong credentials or a wrong region |
+| transform | the mapping does not fit the dataset's schema | correct `include/pipelines/mappings/{mapping}` or the field group, then clear the task |
 | validate | more than {max_quarantined:.2%} of the events were refused | open *Report* in this task's *Details*; correct the mapping or the schema, or allow more in `quality.max_quarantined`, then clear *transform* |
 {shards}| stage | the lake cannot be read or written | repair the lake, clear the task |
-| ingest | AEP refused the batch, lost rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is created while the first may still become active |
+| ingest | AEP refused the batch, reports too few rows, or is slow | open *AEP batch* in this task's *Details* and follow the log's hint; no second batch is created while the first may still become active |
 """
 
 LATE = (
-    "*{pipeline.reconcile_dag_id}* loads those of the last {late_days} automatically; for an older day "
+    "*{pipeline.reconcile_dag_id}* loads those of the last {late_days} automatically; for an older day, "
     "trigger *{pipeline.day_dag_id}* with *Export from Mixpanel again*"
 )
 NO_LATE = (
@@ -62,16 +62,16 @@ NO_LATE = (
     "Mixpanel again*"
 )
 SHARDS = (
-    "| shards, validate_shard | a day with more than {shard_events:,} rows is validated in shards, which *validate* then "
-    "decides on together; a smaller day skips *validate_shard*. Causes are those of *validate* | clear the task: shards "
-    "that are finished are not validated again |\n"
+    "| shards, validate_shard | a day with more than {shard_events:,} rows is validated in shards, whose results "
+    "*validate* combines; for a smaller day, *validate_shard* is skipped. The causes are those of *validate* | clear "
+    "the task: finished shards are not validated again |\n"
 )
 DAILY = "Daily at midnight of {zone}, for the day that just ended;"
-ON_REQUEST = "Only on request, as `airflow.schedule` of the pipeline file is null;"
+ON_REQUEST = "Only when it is triggered, because `airflow.schedule` is null in the pipeline file;"
 
 
 def build(pipeline: Pipeline) -> DAG:
-    """Return the DAG of one pipeline."""
+    """Return the daily DAG of one pipeline."""
     source = pipeline.mixpanel
     with DAG(
         pipeline.dag_id,
@@ -108,7 +108,7 @@ def build(pipeline: Pipeline) -> DAG:
         transform = XdmTransformOperator(task_id="transform", **task_args(pipeline, "transform"))
         validate = XdmValidateOperator(
             task_id="validate",
-            # The shards of a small day are skipped.
+            # For a small day, validate_shard is skipped, which must not skip this task.
             trigger_rule="none_failed_min_one_success" if pipeline.shard_events else "all_success",
             **task_args(pipeline, "validate"),
         )

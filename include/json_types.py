@@ -1,4 +1,4 @@
-"""Types of JSON documents."""
+"""Type aliases for JSON values and JSON objects."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias

@@ -1,4 +1,4 @@
-"""The file that Airflow's plugin loader reads."""
+"""Registers mixpanel-aep with Airflow's plugin loader, which reads this file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _VIEWS = {
 
 
 class MixpanelAepPlugin(AirflowPlugin):
-    """Registers the timetable, the deadline, the links, the board, its line on the home page, the report pages, and the listener that adds missing pools."""
+    """Registers what mixpanel-aep adds to Airflow.
+
+    These are the timetable, the deadline of a day, the links of tasks, the board and the report pages, the line about
+    failed days on the home page, and the listener that adds missing pools.
+    """
 
     name = "mixpanel_aep"
     timetables: ClassVar = [DailyPartitionTimetable]

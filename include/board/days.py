@@ -158,6 +158,7 @@ def _verdict(facts: PipelineFacts, day: date, day_facts: DayFacts | None) -> Ver
 def _state(
     facts: DayFacts | None, verdict: Verdict | None, run: Run | None, *, is_unread: bool, is_due: bool
 ) -> State:
+    """Return the state of a day. ``is_unread``: its ledger was not read since its run ended; ``is_due``: settled."""
     if run is not None and run.is_at_work:
         return State.RUNNING if is_due else State.NOT_DUE
     if is_unread:

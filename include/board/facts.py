@@ -68,27 +68,27 @@ class DayFacts(msgspec.Struct, frozen=True):
     at: str
     """When the newest record was written, in ISO 8601."""
     progress: Progress = "none"
-    """How far the newest load is."""
+    """What happened after the active loads, such as ``waiting`` (a run began) or ``failed`` (AEP refused the batch)."""
     trouble: str = ""
     """Why the ledger or a manifest cannot be read; empty if they can."""
     counts: Counts = Counts()
     batches: tuple[BatchFacts, ...] = ()
-    """The active batches."""
+    """The batches that are active according to the ledger, the oldest first."""
     reasons: dict[str, int] = {}
     """The five most frequent reasons for quarantine, each with its number of events."""
     quarantine: tuple[str, ...] = ()
     """The keys of the quarantine files of the newest load."""
     report: str = ""
-    """The key of the quality report."""
+    """The key of the quality report of the newest load."""
     exported_at: str = ""
     """When the export of the newest load was finished, in ISO 8601."""
     first_active_at: str = ""
     """When the first batch of the day became active, or the day was found empty, in ISO 8601."""
     schema_version: str = ""
     bytes_raw: int = 0
-    """The size of the export's files."""
+    """The size of the export's files, in bytes."""
     bytes_made: int = 0
-    """The size of the files that transform, validate and stage wrote for the newest load; each file counts once."""
+    """The size of the files that transform, validate and stage wrote for the newest load, in bytes."""
     properties: tuple[str, ...] = ()
     """The names of the properties without a mapping. Empty in the index, which stores each name once for all days."""
     not_converted: tuple[str, ...] = ()
@@ -163,6 +163,7 @@ def _counts(chain: Mapping[StepName, Manifest], batches: tuple[BatchFacts, ...],
 
 
 def _reasons(chain: Mapping[StepName, Manifest], refused: int) -> dict[str, int]:
+    """Return the most frequent reasons for quarantine with their counts. ``refused``: the rows that AEP refused."""
     from include.xdm.events.line_parser import REASONS
 
     found: dict[str, int] = {REFUSED: refused} if refused else {}

@@ -48,9 +48,9 @@ def first_rows(lake: Lake, keys: Sequence[str], most: int, *, show_values: bool)
             for line in _lines(lake, key):
                 if len(rows) >= most:
                     return rows
-                rows.append(_row(line, show_values=show_values))
+                rows.append(_quarantined_row(line, show_values=show_values))
         except zlib.error:  # the rest of the file is damaged; an event without fields shows this
-            rows.append(_row(b"", show_values=show_values))
+            rows.append(_quarantined_row(b"", show_values=show_values))
     return rows
 
 
@@ -81,7 +81,7 @@ def _lines(lake: Lake, key: str) -> Iterator[bytes]:
             raise zlib.error("the file ends too early")
 
 
-def _row(line: bytes, *, show_values: bool) -> QuarantinedRow:
+def _quarantined_row(line: bytes, *, show_values: bool) -> QuarantinedRow:
     record = read_record(line)
     body = {key: value for key, value in record.items() if key not in ("step", "reasons", "reason")}
     with suppress(ValueError, TypeError):  # a line that is not JSON is shown as text

@@ -70,7 +70,7 @@ def outcome(day: Day) -> str:  # noqa: C901, PLR0911  a sentence for each state
         case State.RUNNING:
             return "being loaded now; the figures appear when the run has ended."
         case State.NOT_DUE:
-            return f"not due yet: it is exported at {_moment(day.settled)}, when late events have settled."
+            return f"not due yet: it is exported at {_time_text(day.settled)}, when late events have settled."
         case State.FAILED:
             step = day.run.problem.step if day.run and day.run.problem else ""
             return f"not in AEP: the run failed{f' at the step {step}' if step else ''}."
@@ -175,5 +175,5 @@ def _quarantined(day: Day) -> Advice:
     )
 
 
-def _moment(moment: datetime | None) -> str:
+def _time_text(moment: datetime | None) -> str:
     return f"{moment:%d %B, %H:%M} UTC" if moment else "a later time"

@@ -150,6 +150,7 @@ class FactsReader:
             self._count_exports()
 
     def _count_exports(self) -> None:
+        """Count the exports of the Mixpanel project in the last hour, by the tickets of its rate budget."""
         if self._budget is None and (source := self._histories[0].bound_source()) is not None:
             self._budget = ExportBudget(self.lake, source.project_id, self._clock)
         if self._budget is not None:

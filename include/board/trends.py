@@ -33,11 +33,11 @@ class Trends:
     properties: tuple[tuple[str, str], ...]
     """The properties without a mapping, each with the first day that has it, the newest first; at most 30."""
     bytes_raw: int
-    """The size of the exports of all newest loads."""
+    """The size of the exports of all newest loads, in bytes."""
     bytes_made: int
-    """The size of the files that transform, validate and stage wrote for all newest loads."""
+    """The size of the files that transform, validate and stage wrote for all newest loads, in bytes."""
     bytes_a_day: float
-    """The average size of both for a day that was loaded."""
+    """The average of ``bytes_raw + bytes_made`` for one day, over the days that were loaded."""
 
 
 def trends(pipeline: Pipeline, facts: PipelineFacts, days: Sequence[Day]) -> Trends:

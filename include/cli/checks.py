@@ -24,7 +24,7 @@ from include.xdm.mapping.mapping_set import bind_for
 from include.xdm.schema.xdm_schema import XdmSchema
 
 
-def _airflow(project: Project) -> str:
+def _check_airflow(project: Project) -> str:
     if not project.airflow.is_configured:
         return "not found on this machine: its version and its pools are not checked"
     if project.lake_setting.is_from_option and project.connections is not None:
@@ -32,7 +32,7 @@ def _airflow(project: Project) -> str:
     return project.airflow.deployment.require_usable()
 
 
-def _mixpanel(project: Project) -> str:
+def _check_mixpanel(project: Project) -> str:
     me, source = project.mixpanel.me(), project.pipeline.mixpanel
     if not me.project_visible:
         raise WrongProject(
@@ -50,7 +50,7 @@ def _mixpanel(project: Project) -> str:
     return f"{sentence}; the pipeline file has {source.timezone}, which changes nothing if time is UTC"
 
 
-def _exports(project: Project) -> str:
+def _check_export_budget(project: Project) -> str:
     lake, most = project.lake, int(EXPORTS_AN_HOUR.most)
     used = 0
     if lake.exists:
@@ -65,7 +65,7 @@ def _exports(project: Project) -> str:
     return f"{most - used} of the project's {most} exports an hour are free now; {windows}"
 
 
-def _events(project: Project) -> str:
+def _check_event_filter(project: Project) -> str:
     source, client = project.pipeline.mixpanel, project.mixpanel
     if not source.events and not source.where:
         return "all events are exported"
@@ -82,7 +82,7 @@ def _events(project: Project) -> str:
     return sentence
 
 
-def _aep(project: Project) -> str:
+def _check_aep(project: Project) -> str:
     aep, target = project.aep, project.pipeline.aep
     if target.field_group is not None:
         read_field_group(target.field_group)
@@ -100,7 +100,7 @@ def _aep(project: Project) -> str:
     return f"tenant {tenant}, dataset {target.dataset!r}"
 
 
-def _owner(project: Project) -> str:
+def _check_owner(project: Project) -> str:
     name = project.pipeline.aep.dataset
     dataset = project.aep.catalog.find_dataset(name)
     if dataset is None:
@@ -118,7 +118,7 @@ def _owner(project: Project) -> str:
     return f"dataset {name!r} belongs to this pipeline, lake and Mixpanel project"
 
 
-def _setup(project: Project) -> str:
+def _check_setup(project: Project) -> str:
     requirements = SetupRequirements.of(project.pipeline)
     missing = plan_setup(read_state(project.aep, requirements), requirements).changes
     if not missing:
@@ -126,25 +126,25 @@ def _setup(project: Project) -> str:
     return f"AEP needs {len(missing)} changes for this pipeline; plan shows them, apply makes them"
 
 
-def _lake(project: Project) -> str:
+def _check_lake(project: Project) -> str:
     lake = project.lake
     if not lake.exists:
-        return f"{lake.url} does not exist yet; apply creates it. {_signing(lake)}"
+        return f"{lake.url} does not exist yet; apply creates it. {_describe_signing(lake)}"
     if lake.root is not None:
         require_private(lake.root)
     check_access(lake)
     sentence = f"{lake.url} enforces create-only puts"
     if lake.on_this_machine:
-        return f"{sentence}; {_signing(lake)}"
+        return f"{sentence}; {_describe_signing(lake)}"
     if is_public(lake):
         raise ConfigError(
             f"Anyone can read the lake {lake.url}, including every event, without credentials.",
             "Block public access to the bucket (docs/security.md describes the settings).",
         )
-    return f"{sentence}, and is not publicly readable; {_signing(lake)}"
+    return f"{sentence}, and is not publicly readable; {_describe_signing(lake)}"
 
 
-def _signing(lake: Lake) -> str:
+def _describe_signing(lake: Lake) -> str:
     if lake.signing_keys is not None:
         read_lake_id(lake)
         return f"records are signed with the key {next(iter(lake.signing_keys.keys))}"
@@ -154,10 +154,10 @@ def _signing(lake: Lake) -> str:
     )
 
 
-def _mapping(project: Project) -> str:
+def _check_mapping(project: Project) -> str:
     pipeline = project.pipeline
     rows = read_mapping_file(pipeline.mapping)
-    schema = _schema(project)
+    schema = _find_schema(project)
     if schema is None:
         return (
             f"{pipeline.mapping} has {counted(len(rows), 'mapping')}, to be checked once AEP has the schema"
@@ -169,7 +169,7 @@ def _mapping(project: Project) -> str:
     )
 
 
-def _schema(project: Project) -> XdmSchema | None:
+def _find_schema(project: Project) -> XdmSchema | None:
     """Return the schema that runs use, or None if it does not exist. With a dataset, it has Profile's requirements."""
     pipeline, aep = project.pipeline, project.aep
     dataset = aep.catalog.find_dataset(pipeline.aep.dataset)
@@ -179,7 +179,7 @@ def _schema(project: Project) -> XdmSchema | None:
     return XdmSchema(aep.registry.resolved_schema(str(found["$id"]))) if found is not None else None
 
 
-def _profile(project: Project) -> str:
+def _check_profile(project: Project) -> str:
     target = project.pipeline.aep
     dataset = project.aep.catalog.find_dataset(target.dataset)
     requirement = "has aep.profile: true" if target.profile else "does not have aep.profile: true"
@@ -207,16 +207,16 @@ def _profile(project: Project) -> str:
 
 
 CHECKS: Mapping[str, Callable[[Project], str]] = {
-    "Airflow": _airflow,
-    "Mixpanel": _mixpanel,
-    "exports": _exports,
-    "events": _events,
-    "AEP": _aep,
-    "owner": _owner,
-    "setup": _setup,
-    "lake": _lake,
-    "mapping": _mapping,
-    "Profile": _profile,
+    "Airflow": _check_airflow,
+    "Mixpanel": _check_mixpanel,
+    "exports": _check_export_budget,
+    "events": _check_event_filter,
+    "AEP": _check_aep,
+    "owner": _check_owner,
+    "setup": _check_setup,
+    "lake": _check_lake,
+    "mapping": _check_mapping,
+    "Profile": _check_profile,
     "time": check_time,
 }
 """The checks by subject, in the order in which they run. A check that fails raises a ``PipelineError``."""

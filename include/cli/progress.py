@@ -56,7 +56,7 @@ class _RateColumn(ProgressColumn):
         if not unit:
             return Text("")
         of = f"/{task.total:,.0f}" if task.total is not None else ""
-        rate = f", {_number(task.speed)}/s" if task.speed else ""
+        rate = f", {_rate_text(task.speed)}/s" if task.speed else ""
         return Text(f"{task.completed:,.0f}{of} {unit}{rate}")
 
 
@@ -113,5 +113,5 @@ def show_activity(text: str) -> Iterator[Meter]:
         yield meter
 
 
-def _number(value: float) -> str:
+def _rate_text(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"

@@ -158,6 +158,7 @@ class _WatchedExporter:
     def export(
         self, from_date: date, to_date: date, *, events: tuple[str, ...], where: str | None, time_in_ms: bool
     ) -> Iterator[ExportStream]:
+        """Export events as ``MixpanelClient.export`` does, and show the rate while the stream is open."""
         done = threading.Event()
         with self.client.export(
             from_date, to_date, events=events, where=where, time_in_ms=time_in_ms

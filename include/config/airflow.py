@@ -61,7 +61,7 @@ pipeline file sets ``shard_events``.
 """
 
 
-def _printable(value: str) -> str:
+def _require_printable(value: str) -> str:
     if not value.isprintable() or value != value.strip():
         raise ValueError("write a name without line breaks, and without spaces around it")
     return value
@@ -71,7 +71,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _daily(text: str) -> str:
+def _require_daily(text: str) -> str:
     if text != "daily":
         raise ValueError("write daily or null; settle_hours decides when a day is exported")
     return text
@@ -97,7 +97,7 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_require_printable)]
 PoolName = Annotated[str, _matching(r"[A-Za-z0-9_.-]{1,250}", "the name of a pool in Airflow")]
 Retries = Annotated[int, Field(ge=0, le=100, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=24 * 3600, strict=True)]
@@ -159,7 +159,7 @@ class AirflowSettings(_Section):
     owner: Label = "data-platform"
     tags: tuple[Label, ...] = ()
     """Tags of the DAGs, in addition to this project's own tags."""
-    schedule: Annotated[str, AfterValidator(_daily)] | None = "daily"
+    schedule: Annotated[str, AfterValidator(_require_daily)] | None = "daily"
     """None: the daily DAG has no schedule; it runs for backfills, for single days and for ``catch_up_days``."""
     reconcile_schedule: Annotated[str, AfterValidator(_after_settling_or_cron)] | None = "after_settling"
     """``after_settling``, or a cron expression in the time zone in which Mixpanel counts the project's days.

@@ -29,7 +29,7 @@ _SECRET_VALUE = re.compile(
 """The pattern of values that contain a secret: a URL with a password, or an Authorization header."""
 
 
-def _class_path(path: str) -> str:
+def _require_class_path(path: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", path, re.ASCII):
         raise ValueError(
             "write the path of a notifier's class, such as airflow.providers.smtp.notifications.smtp.SmtpNotifier"
@@ -37,7 +37,7 @@ def _class_path(path: str) -> str:
     return path
 
 
-def _without_secrets(kwargs: JsonObject) -> JsonObject:
+def _refuse_secrets(kwargs: JsonObject) -> JsonObject:
     """Raise an error if the arguments contain a secret: pipeline files are kept in repositories."""
     if secret := _secret_name(kwargs):
         raise ValueError(
@@ -70,8 +70,8 @@ class NotifierSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
-    class_path: Annotated[str, Field(alias="class"), AfterValidator(_class_path)]
-    kwargs: Annotated[JsonObject, AfterValidator(_without_secrets)] = {}
+    class_path: Annotated[str, Field(alias="class"), AfterValidator(_require_class_path)]
+    kwargs: Annotated[JsonObject, AfterValidator(_refuse_secrets)] = {}
     """The keyword arguments for the class. Texts in them are Jinja templates, which can use ``alert``."""
     kinds: tuple[AlertKind, ...] = Field(KINDS, min_length=1)
 

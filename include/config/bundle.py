@@ -36,4 +36,5 @@ def require_bundled_pipelines(dag_file: str) -> None:
 
 
 def _differs(one: Path, other: Path) -> bool:
+    """Return whether ``other`` is missing or has another content than ``one``."""
     return not other.is_file() or one.read_bytes() != other.read_bytes()

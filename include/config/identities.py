@@ -13,7 +13,7 @@ MAX_IDENTITIES = 20
 """The most identities that AEP accepts in one XDM record (EP:identity-service/guardrails.md, static limits)."""
 
 
-def _code(value: str) -> str:
+def _require_namespace_code(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]+", value) and value not in STANDARD_CODES:
         raise ValueError(f"namespace code {value!r} may contain only letters and digits")
     return value
@@ -27,7 +27,7 @@ class IdentitySource(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    namespace: Annotated[str, AfterValidator(_code)]
+    namespace: Annotated[str, AfterValidator(_require_namespace_code)]
     value: str | None = None
     """None: the value is that of the Mixpanel property with the identity's name."""
     authenticated_state: str = "ambiguous"

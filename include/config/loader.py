@@ -176,6 +176,11 @@ def _read_yaml(path: Path) -> tuple[dict[str, object], _Lines]:
 
 
 def _collect_lines(path: Path, node: yaml.Node | None, at: tuple[str | int, ...], lines: _Lines) -> None:
+    """Add the line number of each key and list entry below ``node``, whose path is ``at``, to ``lines``.
+
+    Raises:
+        ConfigError: a key is duplicate.
+    """
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             here = (*at, key.value)

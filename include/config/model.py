@@ -47,13 +47,13 @@ def _file_name(value: str, folder: str, *endings: str) -> str:
     return value
 
 
-def _printable(value: str) -> str:
+def _require_printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("a name may not contain line breaks or invisible characters")
     return value
 
 
-Title = Annotated[str, Field(min_length=1), AfterValidator(_printable)]
+Title = Annotated[str, Field(min_length=1), AfterValidator(_require_printable)]
 
 
 class AepTarget(_Section):
@@ -136,13 +136,13 @@ class Retention(_Section):
     """
 
     raw_days: Days | None = None
-    """For exports. The export of a day that is not loaded yet stays."""
+    """How many days exports stay; the export of a day that is not loaded yet stays regardless."""
     quarantine_days: Days | None = None
-    """For files with quarantined events."""
+    """How many days files with quarantined events stay."""
     report_days: Days | None = None
-    """For quality reports."""
+    """How many days quality reports stay."""
     superseded_days: Days | None = 7
-    """For step outputs that no load needs any longer: counted from the load, or from when newer ones were written."""
+    """How many days outputs of steps stay after the day was loaded, or after a newer output was written."""
 
 
 class Pipeline(_Section):
@@ -155,7 +155,7 @@ class Pipeline(_Section):
     mapping: str
     """The name of the file in ``include/pipelines/mappings`` with the mapping set."""
     unmapped: Literal["keep", "drop", "fail"] = "keep"
-    """What transform does with properties that no mapping reads."""
+    """What happens to properties that no mapping reads: kept as JSON text, dropped, or the day fails."""
     identities: Identities
     identity_placeholders: IdentityPlaceholders = IdentityPlaceholders()
     quality: Quality = Quality()

@@ -116,22 +116,22 @@ def check_lake_id(lake: Lake, dataset: Mapping[str, object]) -> None:
     name = dataset["name"]
     if own is None:
         raise ForeignLake(
-            f"Dataset {name!r} was loaded through the lake with the id {_short(tag)}, but the lake {lake.url} has no id: "
-            "it is empty, lost, or another lake.",
+            f"Dataset {name!r} was loaded through the lake with the id {_short_id(tag)}, but the lake {lake.url} has no "
+            "id: it is empty, lost, or another lake.",
             f"{_CORRECT} If the lake is lost, run `mixpanel-aep recover PIPELINE`, which rebuilds it from AEP.",
         )
     if tag is None:
         raise ForeignLake(
-            f"The lake {lake.url} has the id {_short(own)}, but dataset {name!r} has no tag {LAKE_TAG}: the dataset "
+            f"The lake {lake.url} has the id {_short_id(own)}, but dataset {name!r} has no tag {LAKE_TAG}: the dataset "
             "was created again, or setup never ran with this lake.",
             "Run setup (`mixpanel-aep apply PIPELINE` or the setup DAG) with this lake.",
         )
     raise ForeignLake(
-        f"Dataset {name!r} was loaded through the lake with the id {_short(tag)}, but the lake {lake.url} has the id "
-        f"{_short(own)}.",
+        f"Dataset {name!r} was loaded through the lake with the id {_short_id(tag)}, but the lake {lake.url} has the "
+        f"id {_short_id(own)}.",
         f"{_CORRECT} Loads through two lakes would duplicate events.",
     )
 
 
-def _short(lake_id: str | None) -> str:
+def _short_id(lake_id: str | None) -> str:
     return (lake_id or "")[:_SHOWN]

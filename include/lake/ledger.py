@@ -96,7 +96,7 @@ class Ledger:
         # Reading until a record is missing would take a gap for the end, so the records are listed.
         found = map(_NUMBERED.search, self.lake.keys(self.prefix))
         newest = max((int(match[1]) for match in found if match), default=0)
-        return [self._record(number) for number in range(1, newest + 1)]
+        return [self._read_record(number) for number in range(1, newest + 1)]
 
     def append(self, seen: list[LedgerRecord], kind: Kind, **fields: object) -> list[LedgerRecord]:
         """Write the next record, and return all records including the new one.
@@ -137,7 +137,7 @@ class Ledger:
             f"{self.day}, which reads the loads of the day from AEP."
         )
 
-    def _record(self, number: int) -> LedgerRecord:
+    def _read_record(self, number: int) -> LedgerRecord:
         key = self.key(number)
         body = read_record(self.lake, key)
         if body is None:

@@ -171,6 +171,7 @@ class RateBudget:
         return max(waits, key=lambda each: each[0])
 
     def _paused_until(self, state: _State) -> float:
+        """Return when the last pause ends, in seconds since the epoch; 0 without one. Very long pauses are ignored."""
         longest = self.clock.seconds() + _LONGEST_PAUSE_SECONDS + _CLOCKS_DIFFER_SECONDS
         return max((each.pause for each in state.tickets if each.pause <= longest), default=0.0)
 
@@ -197,6 +198,7 @@ class RateBudget:
         return self._stored_state() or self._add_new_tickets(_State())
 
     def _stored_state(self) -> _State | None:
+        """Return the content of ``state.json``, or None if it is missing or invalid."""
         try:
             found = _read_state(self.lake.read(f"{self.folder}/{_STATE}") or b"")
         except _UNREADABLE:
@@ -254,6 +256,6 @@ def expired_objects(lake: Lake, objects: Iterable[LakeObject], before: datetime)
 
 
 def _number(key: str) -> int:
-    """Return the number of a ticket, or 0 for other keys."""
+    """Return the number in a ticket's key, or 0 for the key of another object."""
     name = key.rpartition("/")[2].removesuffix(".json")
     return int(name) if name.isdecimal() else 0

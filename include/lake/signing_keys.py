@@ -108,6 +108,12 @@ def _hmac(secret: bytes, key: str, payload: bytes) -> str:
 
 
 def _decode_key(text: str) -> bytes:
+    """Return a secret key from its text in hexadecimal, base64 or URL-safe base64.
+
+    Raises:
+        ConfigError: the text has another encoding, or the key is too short or not random.
+    """
+
     def urlsafe(part: str) -> bytes:
         return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 

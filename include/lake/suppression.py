@@ -93,7 +93,7 @@ def read_suppression(lake: Lake, project_id: int) -> Suppression:
         ConfigError: a record was created with a signing key that this process does not have.
         BadManifest: a record is missing or unreadable, so the list is incomplete.
     """
-    numbers = _numbers(lake)
+    numbers = _record_numbers(lake)
     if numbers != list(range(1, len(numbers) + 1)):
         raise BadManifest(
             f"A record of the suppression list {lake.uri(_PEOPLE)} is missing.",
@@ -136,7 +136,7 @@ def suppress(
     secret = _secret(lake, settings)
     hashes = {_hash(secret, kind, project_id, value) for kind, values in added.items() for value in values}
     body = json.dumps({**settings, "at": at, "by": by, "hashes": sorted(hashes)}, indent=1).encode()
-    if not create_record(lake, _key(known.number + 1), body):
+    if not create_record(lake, _record_key(known.number + 1), body):
         raise Conflict(
             f"Another process changed the suppression list {lake.uri(_PEOPLE)} at the same time.",
             "Run the command again.",
@@ -146,7 +146,7 @@ def suppress(
 
 def newest_number(lake: Lake) -> int:
     """Return the number of the newest record of the suppression list, or 0 if the list is empty."""
-    return max(_numbers(lake), default=0)
+    return max(_record_numbers(lake), default=0)
 
 
 def record_forgotten_ids(lake: Lake, project_id: int, day: date, ids: Collection[str]) -> None:
@@ -178,7 +178,7 @@ def forgotten_ids(lake: Lake, project_id: int, day: date) -> set[str]:
         try:
             found.update(json.loads(read_record(lake, key) or b"")["ids"])
         except (ValueError, TypeError, KeyError):
-            raise _unreadable(lake, key) from None
+            raise _unreadable_error(lake, key) from None
     return found
 
 
@@ -186,27 +186,27 @@ def _ids_folder(project_id: int, day: date) -> str:
     return f"{SUPPRESSION}/ids/{project_id}/{day.isoformat()}"
 
 
-def _numbers(lake: Lake) -> list[int]:
+def _record_numbers(lake: Lake) -> list[int]:
     return sorted(int(found[1]) for found in map(_NUMBERED.fullmatch, lake.keys(_PEOPLE)) if found)
 
 
-def _key(number: int) -> str:
+def _record_key(number: int) -> str:
     return f"{_PEOPLE}/{number:06d}.json"
 
 
 def _read_people(lake: Lake, number: int) -> _Record:
-    key = _key(number)
+    key = _record_key(number)
     try:
         record: _Record = json.loads(read_record(lake, key) or b"")
         complete = _Record.__required_keys__ <= record.keys()
     except (ValueError, TypeError, AttributeError):
         complete = False
     if not complete or record["version"] > VERSION:
-        raise _unreadable(lake, key)
+        raise _unreadable_error(lake, key)
     return record
 
 
-def _unreadable(lake: Lake, key: str) -> BadManifest:
+def _unreadable_error(lake: Lake, key: str) -> BadManifest:
     return BadManifest(
         f"{lake.uri(key)} is not a readable record of the suppression list.",
         "If it is damaged, restore it from a backup of the lake. If a newer version wrote it, upgrade mixpanel-aep.",

@@ -99,12 +99,18 @@ def write_inventory(lake: Lake, records: dict[str, str], at: str, by: str, why: 
 
 
 def _keys(lake: Lake, folder: str) -> Iterable[str]:
+    """Return the keys of the records in a folder; ``folder`` itself if it is the key of a record."""
     if folder.endswith(".json"):
         return [folder]
     return (key for key in lake.keys(folder) if _RECORDS.fullmatch(key))
 
 
 def _read_new(lake: Lake, listed: _Listed) -> None:
+    """Add the inventories that were written since the last call to ``listed``.
+
+    Raises:
+        ForgedRecord: an inventory has no valid signature.
+    """
     for name in lake.keys(FOLDER):
         if name in listed.names or _NUMBERED.fullmatch(name) is None or lake.signing_keys is None:
             continue

@@ -125,7 +125,7 @@ class Reason:
 
     @property
     def record(self) -> JsonObject:
-        """The reason as a JSON object, for a quarantine file."""
+        """The reason as a JSON object, as it is stored in quarantine files."""
         return {"field": self.field, "expectation": self.constraint, "limit": self.limit}
 
     @property

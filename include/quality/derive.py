@@ -102,6 +102,7 @@ def _member_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
 
 
 def _item_expectations(node: XdmField, item: XdmField) -> Iterator[ExpectationSpec]:
+    """Yield the expectations that the items of an array, or the values of a map, have a type, and on a map's keys."""
     kind = item.kind.value if item.kind is not Kind.MAP else "object"
     yield ExpectationSpec(View(item.path, Part.PRESENCE), "type", kind, NOT_NULL)
     names = node.constraints.get("propertyNames")
@@ -110,6 +111,7 @@ def _item_expectations(node: XdmField, item: XdmField) -> Iterator[ExpectationSp
 
 
 def _scalar_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
+    """Yield the expectations on the values of a scalar field."""
     limits, view = node.constraints, View(node.path, Part.VALUE)
     if "enum" in limits:
         yield _enum_expectation(view, "enum", limits["enum"], limits["enum"], node.kind)
@@ -137,6 +139,7 @@ def _scalar_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
 
 
 def _whole_value_expectations(node: XdmField) -> Iterator[ExpectationSpec]:
+    """Yield the expectations on complete arrays, maps or objects, and on their sizes."""
     limits, json_view = node.constraints, View(node.path, Part.JSON)
     label = "" if node.path else "the event"
     for name, argument in _SIZES.get(node.kind, {}).items():
@@ -189,6 +192,7 @@ def _bound_expectation(view: View, name: str, limit: JsonValue) -> ExpectationSp
 def _enum_expectation(
     view: View, name: str, limit: JsonValue, members: JsonValue, kind: Kind
 ) -> ExpectationSpec:
+    """Return the expectation that values are among ``members``. ``name``, ``limit``: the keyword and its value."""
     if not isinstance(members, list):
         raise cannot_check(view.name, name)
     values = [kept for value in members if (kept := _stored_value(value, kind)) is not None]

@@ -45,6 +45,7 @@ def event_expectations(schema: XdmSchema, rules: EventRules) -> Iterator[Expecta
         label: str = "",
         **kwargs: datetime | float,
     ) -> ExpectationSpec:
+        """Return the expectation for the rule ``name``; ``severity``: in place of that of the table of constraints."""
         table = CONSTRAINTS[name]
         chosen = rules.severity.get(name) or severity or table.severity
         return ExpectationSpec(view, name, limit, table.expectation, kwargs, chosen, label)

@@ -50,6 +50,7 @@ class ParquetColumns:
         ]
 
     def _needed_leaves(self, view: View) -> list[Path]:
+        """Return the paths of the leaf columns that a view reads."""
         if view.part is Part.BYTES:
             return [leaf for leaf, _ in self._leaves]
         below = [leaf for leaf, _ in self._leaves if _is_below(leaf, view.path)]

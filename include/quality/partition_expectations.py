@@ -172,18 +172,18 @@ def _share_expectation(shares: EventShares, severity: Mapping[str, Severity]) ->
         Reason(f"event {name}", "event_share", limit)
         for name, limit in zip(shares.names, limits, strict=True)
     ]
-    spec = _spec("event_share", "its usual share", severity, label="each event", max_value=0)
+    spec = _expectation_spec("event_share", "its usual share", severity, label="each event", max_value=0)
     return PartitionExpectation(spec, outside.tolist(), reasons)
 
 
 def _single_value(
     value: int, name: str, limit: JsonValue, severity: Mapping[str, Severity], *, label: str, **kwargs: float
 ) -> PartitionExpectation:
-    spec = _spec(name, limit, severity, label=label, **kwargs)
+    spec = _expectation_spec(name, limit, severity, label=label, **kwargs)
     return PartitionExpectation(spec, [value], [spec.reason])
 
 
-def _spec(
+def _expectation_spec(
     name: str, limit: JsonValue, severity: Mapping[str, Severity], *, label: str, **kwargs: float
 ) -> ExpectationSpec:
     table = CONSTRAINTS[name]

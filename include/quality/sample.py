@@ -146,6 +146,7 @@ class DistinctSample:
         )
 
     def _compact(self) -> None:
+        """Combine all arrays into one, without duplicates if values repeat."""
         import pyarrow as pa
 
         if len(self._arrays) > 1:

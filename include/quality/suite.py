@@ -41,7 +41,7 @@ class Screen:
     """
 
     def __init__(self, specs: Sequence[ExpectationSpec]) -> None:
-        self._open = [(check, _sample(check)) for check in merged_checks(specs)]
+        self._open = [(check, _new_sample(check)) for check in merged_checks(specs)]
         self._failed: set[int] = set()
 
     @property
@@ -67,7 +67,7 @@ class Screen:
             self._check_samples(full)
             again = {id(sample) for _, sample in full}
             self._open = [
-                (check, _sample(check) if id(sample) in again else sample)
+                (check, _new_sample(check) if id(sample) in again else sample)
                 for check, sample in self._open
                 if not self._failed & set(check.specs)
             ]
@@ -169,6 +169,7 @@ def failures(inputs: Sequence[ExpectationInput], *, complete: bool = False) -> l
 
 
 def _run_checks(inputs: Sequence[ExpectationInput], complete: bool) -> list[list[int]]:
+    """Run each check once, in frames; return the positions of the values that fail, as :func:`failures` does."""
     found: list[list[int]] = [[] for _ in inputs]
     for numbers in _frames(inputs):
         for number, failing in zip(numbers, run_suite([inputs[n] for n in numbers], complete), strict=True):
@@ -185,7 +186,8 @@ def _frames(inputs: Sequence[ExpectationInput]) -> Iterator[list[int]]:
             yield numbers
 
 
-def _sample(check: Check) -> Sample:
+def _new_sample(check: Check) -> Sample:
+    """Return an empty sample of the kind that decides a check exactly."""
     if check.kwargs == _URI_REFERENCE_KWARGS:
         return DistinctSample(_SEGMENT)
     if check.gx_type == NOT_NULL:

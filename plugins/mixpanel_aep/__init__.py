@@ -1,7 +1,7 @@
-"""The parts of mixpanel-aep that need Airflow: hooks, operators, triggers, the timetable and the UI's parts."""
+"""The part of mixpanel-aep that needs Airflow: hooks, operators, triggers, the timetable, alerts and the board."""
 
 from include.environment import is_production
 
-# An unknown value of MIXPANEL_AEP_ENV ends every process of Airflow at its start. If it was read later, runs that need
-# no connection would continue, and the others would fail individually.
+# An unknown value of MIXPANEL_AEP_ENV ends every Airflow process at its start. If the variable were read later, some
+# tasks would fail individually, and the others would continue.
 is_production()

@@ -1,8 +1,8 @@
-"""Reads variables and connections of Airflow, and distinguishes "not set" from "cannot be read".
+"""Reads Airflow's variables and connections, and distinguishes "not set" from "cannot be read".
 
-``Variable.get(..., default=None)`` and ``BaseHook.get_connection`` also return "not found" if the API server, the
-database or a secrets backend could not be reached: a task that trusted them would use the project's folder as its lake.
-A "not found" is therefore confirmed by a request to each place that Airflow reads, with its errors.
+``Variable.get(..., default=None)`` and ``BaseHook.get_connection`` also report "not found" if the API server, the
+database or a secrets backend could not be reached. A task that trusted such a result would use the default lake. So a
+"not found" is confirmed by a separate request to each place from which Airflow reads, whose errors are not hidden.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
     from airflow.sdk.execution_time.comms import GetConnection, GetVariable, GetVariableKeys
 
 LAKE_PREFIX = "mixpanel_aep"
-"""The prefix of this project's variables."""
+"""The prefix of the names of this project's variables."""
 Kind = Literal["variable", "connection"]
 T = TypeVar("T")
 _WAIT_SECONDS = (1.0, 3.0, 9.0)
-"""The delays between four tries; Airflow's own client repeats each request before it gives up."""
+"""The delays between four attempts; in addition, Airflow's client repeats each request before it gives up."""
 _NOT_FOUND = {"variable": ErrorType.VARIABLE_NOT_FOUND, "connection": ErrorType.CONNECTION_NOT_FOUND}
 
 
 def read_variable(name: str, clock: Clock = SYSTEM_CLOCK) -> str | None:
-    """Return a variable's text; None if it is not set or empty.
+    """Return the value of an Airflow variable, or None if it is not set or empty.
 
     Raises:
-        SettingsUnavailable: Airflow could not report whether it is set, after several tries.
-        AccessDenied: this task may not read it in Airflow.
+        SettingsUnavailable: after several attempts, Airflow could not report whether the variable is set.
+        AccessDenied: this task may not read the variable.
     """
     return _read_confirmed("variable", name, lambda: Variable.get(name, default=None) or None, clock)
 
 
 def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Connection:
-    """Return the connection with this id.
+    """Return the Airflow connection with this id.
 
     Raises:
         ConfigError: no connection has this id.
-        SettingsUnavailable: Airflow could not report whether it exists, after several tries.
-        AccessDenied: this task may not read it in Airflow.
+        SettingsUnavailable: after several attempts, Airflow could not report whether the connection exists.
+        AccessDenied: this task may not read the connection.
     """
-    found = _read_confirmed("connection", conn_id, lambda: _connection(conn_id), clock)
+    found = _read_confirmed("connection", conn_id, lambda: _find_connection(conn_id), clock)
     if found is None:
         raise ConfigError(
             f"Airflow has no connection {conn_id!r}.",
@@ -61,7 +61,7 @@ def read_connection(conn_id: str, clock: Clock = SYSTEM_CLOCK) -> Connection:
     return found
 
 
-def _connection(conn_id: str) -> Connection | None:
+def _find_connection(conn_id: str) -> Connection | None:
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
@@ -69,7 +69,12 @@ def _connection(conn_id: str) -> Connection | None:
 
 
 def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: Clock) -> T | None:
-    """Return the result of ``read``; None only if every place that Airflow reads confirms that the setting is absent."""
+    """Return the result of ``read``, or None if every place from which Airflow reads confirms that it is not set.
+
+    Raises:
+        SettingsUnavailable: after several attempts, a place could not be read, or the responses contradict each other.
+        AccessDenied: this task may not read the variable or connection.
+    """
     reason = ""
     for wait in (*_WAIT_SECONDS, None):
         try:
@@ -84,7 +89,7 @@ def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: 
             ) from None
         except AirflowRuntimeError as error:
             reason = error.error.error.value
-        except Exception as error:  # noqa: BLE001 - of any secrets backend; its message may hold a secret
+        except Exception as error:  # noqa: BLE001 - of any secrets backend; its message may contain a secret
             reason = type(error).__name__
         if wait is not None:
             clock.sleep(wait)
@@ -96,7 +101,7 @@ def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: 
 
 
 def _is_absent(kind: Kind, name: str) -> bool:
-    """Return whether every place that Airflow reads reports that the variable or connection is not set.
+    """Return whether every place from which Airflow reads reports that the variable or connection is not set.
 
     Raises:
         Exception: the error of a place that could not be read.
@@ -105,7 +110,9 @@ def _is_absent(kind: Kind, name: str) -> bool:
     from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
     for backend in ensure_secrets_backend_loaded():
-        if isinstance(backend, ExecutionAPISecretsBackend):  # which turns every error into None
+        if isinstance(
+            backend, ExecutionAPISecretsBackend
+        ):  # this backend returns None in place of every error
             found = _exists_in_api_server(kind, name)
         elif kind == "variable":
             found = bool(backend.get_variable(key=name))
@@ -117,29 +124,37 @@ def _is_absent(kind: Kind, name: str) -> bool:
 
 
 def _exists_in_api_server(kind: Kind, name: str) -> bool:
-    """Return whether the API server has the variable or connection, with the request that a task's secrets backend sends.
+    """Return whether the API server has the variable or connection.
 
-    The API server also returns "not found" when it cannot read its database, so a read of the database is forced.
+    The API server also returns "not found" when it cannot read its database. So a request that needs the database is
+    sent before and after.
 
     Raises:
-        AirflowRuntimeError: the API server returned neither "found" nor "not found".
+        AirflowRuntimeError: the API server returned another error than "not found".
     """
     from airflow.sdk.execution_time.comms import GetConnection, GetVariable, GetVariableKeys
 
-    # A list of names comes only from the database and fails with it. It is read first, so that an outage that has just
-    # ended cannot be mistaken for "not found".
-    _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
+    # A list of names comes only from the database, and fails if the database does. It is requested before as well, so
+    # that an outage which has just ended is not mistaken for "not found".
+    _send_to_supervisor(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
     try:
-        response = _send(GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name))
+        response = _send_to_supervisor(
+            GetVariable(key=name) if kind == "variable" else GetConnection(conn_id=name)
+        )
     except AirflowRuntimeError as error:
         if error.error.error is not _NOT_FOUND[kind]:
             raise
-        _send(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
+        _send_to_supervisor(GetVariableKeys(prefix=LAKE_PREFIX, limit=1, offset=0))
         return False
     return bool(getattr(response, "value", None)) if kind == "variable" else response is not None
 
 
-def _send(message: GetVariable | GetConnection | GetVariableKeys) -> object:
+def _send_to_supervisor(message: GetVariable | GetConnection | GetVariableKeys) -> object:
+    """Send a request to the API server through the task's supervisor, and return the response.
+
+    Raises:
+        AirflowRuntimeError: the response is an error.
+    """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import ErrorResponse
 

@@ -1,9 +1,9 @@
-"""Reports to the command line what Airflow on this machine has: ``python -m mixpanel_aep.cli_bridge CONN_ID...``.
+"""Prints variables, connections and settings of Airflow as JSON: ``python -m mixpanel_aep.cli_bridge CONN_ID...``.
 
-The command line cannot import Airflow (nothing below include/ does) and must not guess: with another lake or project
-than that of the tasks, it would load every event a second time. The result is one JSON object on standard output: an
-``include.cli.local_airflow.BridgeOutput``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains secrets, so
-it is only meant for a pipe.
+The command line starts this process, because no module in ``include/`` imports Airflow. The command line must use the
+lake and the connections of Airflow's tasks: otherwise it could load events a second time. Standard output is one JSON
+object: an ``include.cli.local_airflow.BridgeOutput``, or ``{"error": [sentence, hint], "terminal": bool}``. It contains
+secrets, so it must only be written to a pipe.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from include.json_types import JsonMapping
 
 
-def answer(conn_ids: Sequence[str]) -> BridgeOutput:
-    """Return Airflow's variables, connections and settings as Airflow's own processes read them.
+def read_airflow(conn_ids: Sequence[str]) -> BridgeOutput:
+    """Return the variables and settings of Airflow that the command line needs, and the connections ``conn_ids``.
 
     Raises:
-        PipelineError: Airflow could not report it, or the lake's folder is not for several machines.
+        PipelineError: Airflow could not be read, or the lake is a folder although tasks may run on several machines.
     """
     from urllib.parse import urlsplit
 
@@ -53,7 +53,11 @@ def answer(conn_ids: Sequence[str]) -> BridgeOutput:
 
 
 def _deployment() -> DeploymentOutput:
-    """Return the settings of Airflow that tasks need. The database is read directly, as the scheduler does."""
+    """Return the settings of Airflow that the DAGs depend on. Pools are read from the metadata database.
+
+    Raises:
+        SettingsUnavailable: the metadata database could not be read.
+    """
     from airflow import __version__
     from airflow.configuration import conf
     from sqlalchemy.exc import SQLAlchemyError
@@ -73,13 +77,13 @@ def _deployment() -> DeploymentOutput:
 
 
 def main(conn_ids: Sequence[str]) -> None:
-    """Print the result; all other output is redirected to standard error."""
+    """Print the result of :func:`read_airflow` or its error; all other output is redirected to standard error."""
     out = open_json_output()
     from include.errors import PipelineError, Terminal
 
     result: object
     try:
-        result = answer(conn_ids)
+        result = read_airflow(conn_ids)
     except PipelineError as error:
         result = {"error": [error.sentence, error.hint], "terminal": isinstance(error, Terminal)}
     with out:

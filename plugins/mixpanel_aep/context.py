@@ -1,4 +1,4 @@
-"""The inputs of a run: its partition, its name, its lake. No other module reads the run's key or conf."""
+"""Reads the inputs of an Airflow run: its partition key and its conf. No other module reads them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CONF_KEYS = frozenset({"partition_date", "reprocess", "export_again"})
 def validate_conf(context: Context, known: Collection[str] = ()) -> JsonObject:
     """Return the run's conf, after a check that it has only ``known`` keys.
 
-    Airflow's own check of params accepts any other key, and a run that ignored it would seem to have used it.
+    Airflow accepts unknown keys. Without this check, a run with a misspelt key would succeed and ignore the key.
 
     Raises:
-        ConfigError: naming the unknown keys, without their values.
+        ConfigError: the conf has other keys; the message names them, without their values.
     """
     conf = context["dag_run"].conf or {}
     unknown = sorted(map(str, set(conf) - set(known)))
@@ -38,10 +38,10 @@ def validate_conf(context: Context, known: Collection[str] = ()) -> JsonObject:
 
 
 def partition_of(context: Context) -> date:
-    """Return the partition of a run: its partition key, otherwise ``partition_date`` of its conf.
+    """Return the day that a run processes: its partition key, or ``partition_date`` of its conf.
 
     Raises:
-        ConfigError: the run names no day or two different days, or its conf has an unknown key.
+        ConfigError: the run has neither, or two different days, or its conf has an unknown key.
     """
     conf = validate_conf(context, _CONF_KEYS)
     named = [text for text in (context["dag_run"].partition_key, conf.get("partition_date")) if text]
@@ -60,26 +60,26 @@ def partition_of(context: Context) -> date:
 
 
 def parse_day(text: object) -> date:
-    """Return the day of a text in the form 2026-07-01, from a run's key or conf.
+    """Convert a text from a run's partition key or conf, such as ``2026-07-01``, to a date.
 
     Raises:
-        ConfigError: the text is missing, or has another form.
+        ConfigError: the value is not a text in this form.
     """
     try:
         day = date.fromisoformat(text if isinstance(text, str) else "")
     except ValueError:
         day = None
-    # fromisoformat also reads 20260701 and 2026-W27-3: one day would have several names in Airflow.
+    # fromisoformat also accepts 20260701 and 2026-W27-3, so that one day would have several keys in Airflow.
     if day is None or day.isoformat() != text:
         raise ConfigError("This run's day is not a valid day.", "Write the day in the form 2026-07-01.")
     return day
 
 
 def should_replace(context: Context) -> bool:
-    """Return whether the run loads its partition again, in place of the active rows (``reprocess: replace``).
+    """Return whether the run replaces the partition's active rows: its conf has ``reprocess: replace``.
 
     Raises:
-        ConfigError: ``reprocess`` of the run's conf has another value.
+        ConfigError: ``reprocess`` is neither ``append`` nor ``replace``.
     """
     reprocess = dict(context["dag_run"].conf or {}).get("reprocess", "append")
     if not isinstance(reprocess, str) or reprocess not in ("append", "replace"):
@@ -91,10 +91,12 @@ def should_replace(context: Context) -> bool:
 
 
 def requested_refresh(context: Context) -> str | None:
-    """Return the refresh name of a run with ``export_again``; None: an existing export is sufficient.
+    """Return the name of the refresh if the run's conf has ``export_again: true``, otherwise None.
+
+    With None, the run uses an existing export of the day.
 
     Raises:
-        ConfigError: ``export_again`` of the run's conf is not a boolean.
+        ConfigError: ``export_again`` is not a boolean.
     """
     again = dict(context["dag_run"].conf or {}).get("export_again", False)
     if not isinstance(again, bool):
@@ -106,21 +108,21 @@ def requested_refresh(context: Context) -> str | None:
 
 
 def refresh_name(context: Context) -> str:
-    """Return the name of the refresh that this task requests: a new one each time the task is cleared.
+    """Return the name of the refresh (the new export) that this task requests.
 
-    A retry has the same name, so that it finds the export of the previous try. Clearing a task gives a new name,
-    because Airflow then raises the task's ``max_tries`` by the number of tries, and only then. The run's
-    ``clear_number`` is unsuitable: it also changes when only a later task is cleared.
+    A retry has the same name, so that it finds the export of the previous try. After the task was cleared, the name is
+    another one, because Airflow increases ``max_tries`` of a task when it is cleared, and only then. The run's
+    ``clear_number`` is not suitable: it also changes when only a later task is cleared.
     """
     return f"{run_name(context)}/{context['ti'].max_tries}"
 
 
 def is_backfill(context: Context) -> bool:
-    """Return whether the run is one of a backfill, which needs many days."""
+    """Return whether the run belongs to a backfill."""
     return bool(context["dag_run"].run_type == "backfill")
 
 
 def run_name(context: Context) -> str:
-    """Return the name of the run for the ledger: the same for every try of one run."""
+    """Return the name of the run in ledger records: ``<dag_id>/<run_id>``, the same for every try of a task."""
     run = context["dag_run"]
     return f"{run.dag_id}/{run.run_id}"

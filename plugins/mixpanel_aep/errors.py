@@ -1,4 +1,4 @@
-"""Translates errors to Airflow's exceptions: terminal errors are not retried, and the log begins with the error's sentence."""
+"""Translates this project's errors to Airflow's exceptions: Airflow retries only errors that may be temporary."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COLUMNS = 100
-"""The longest line of an error in a log: Airflow's page puts time, level and place around it."""
+"""The maximum length of a line of an error in a log: Airflow's log page adds the time, the level and the place."""
 
 
 class FailNow(AirflowFailException):
-    """A retry cannot help before a person has acted. The text says what happened and what to do."""
+    """The exception for a ``Terminal`` error: Airflow does not retry the task. The text is that of the error."""
 
 
 class TryAgain(AirflowException):
-    """A retry may succeed. The text says what happened."""
+    """The exception for any other ``PipelineError``: Airflow retries the task. The text is that of the error."""
 
 
 @contextmanager
 def translate_errors(
     pass_through: tuple[type[PipelineError], ...] | type[PipelineError] = (),
 ) -> Iterator[None]:
-    """Raise Airflow's exception for "fail now" or "try again" in place of a ``PipelineError``, except ``pass_through``.
+    """Log a ``PipelineError`` from the block, and raise ``FailNow`` or ``TryAgain`` in its place.
 
-    Any other exception is a defect of this project. Its message may quote a row (DuckDB's and Arrow's do), so only its
-    class and its place are reported.
+    Any other exception, except Airflow's own, is a defect of this project. Its message may contain a value of a row, as
+    those of DuckDB and Arrow do, so only its class and its place are logged.
+
+    Args:
+        pass_through: classes of errors that are not translated.
     """
     try:
         yield
@@ -46,7 +49,7 @@ def translate_errors(
         if isinstance(error, pass_through):
             raise
         kind = FailNow if isinstance(error, Terminal) else TryAgain
-        log.error("%s", lines_of(error))
+        log.error("%s", wrapped_text(error))
         _leave_out_tracebacks()
         raise kind(str(error)) from None
     except (AirflowException, AirflowRuntimeError):
@@ -57,23 +60,23 @@ def translate_errors(
         raise AirflowException(sentence) from None
 
 
-def lines_of(error: PipelineError) -> str:
-    """Return the sentence and the hint of an error, each on a new line, in lines of limited width."""
+def wrapped_text(error: PipelineError) -> str:
+    """Return the class and the sentence of an error, and on a new line its hint, wrapped to ``COLUMNS`` characters."""
     texts = filter(None, (f"{type(error).__name__}: {error.sentence}", error.hint))
     return "\n".join(fill(text, COLUMNS, break_long_words=False, break_on_hyphens=False) for text in texts)
 
 
 def _leave_out_tracebacks() -> None:
-    """Let Airflow log an expected failure without a traceback, which would contain only Airflow's own lines.
+    """Make Airflow log ``FailNow`` and ``TryAgain`` without a traceback, which would contain only lines of Airflow.
 
     Airflow logs the traceback of every exception that a task raises, and has no setting for it.
     """
     processors = structlog.get_config()["processors"]
-    if isinstance(processors, list) and _without_foreseen_traceback not in processors:
-        processors.insert(0, _without_foreseen_traceback)
+    if isinstance(processors, list) and _remove_expected_traceback not in processors:
+        processors.insert(0, _remove_expected_traceback)
 
 
-def _without_foreseen_traceback(
+def _remove_expected_traceback(
     logger: WrappedLogger,  # noqa: ARG001 - structlog's signature
     method: str,  # noqa: ARG001
     event: EventDict,

@@ -1,4 +1,4 @@
-"""The fields of the forms with which a person starts runs: of the daily DAG, of a backfill, and of one day."""
+"""The fields of the forms in Airflow with which a user starts runs: of the daily DAG, of a backfill, and of one day."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from airflow.sdk import Param
 
 
 def params_of_backfill() -> dict[str, Param]:
-    """Return the fields of the form for a run of the daily DAG, and for the runs of a backfill.
+    """Return the fields of the forms for a single run of the daily DAG and for a backfill, by the name of the param.
 
-    Airflow 3.3 shows the same fields for a single run and for a backfill, so the day is not among them: a backfill would
-    ignore it. One day has a form of its own (``params_of_day``).
+    Airflow 3.3 shows the same fields in both forms. They do not include the day, because a backfill would ignore it.
+    Another DAG has a form for one day (:func:`params_of_day`).
     """
     return {
         "reprocess": Param(
@@ -34,7 +34,10 @@ def params_of_backfill() -> dict[str, Param]:
 
 
 def params_of_day(zone: str) -> dict[str, Param]:
-    """Return the fields of the form for one day; Airflow starts no run while the day is empty."""
+    """Return the fields of the form for one day, by the name of the param; the field for the day is required.
+
+    ``zone``: the name of the time zone in which Mixpanel counts the project's days.
+    """
     day = Param(
         type="string",
         format="date",

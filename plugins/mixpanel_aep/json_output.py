@@ -1,4 +1,4 @@
-"""The output of a process that answers the command line with one JSON object."""
+"""The standard output of processes that the command line starts, and that print one JSON object."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TextIO
 
 
 def open_json_output() -> TextIO:
-    """Return standard output for the answer, and redirect all other output of the process to standard error.
+    """Return a stream for the JSON object, and redirect all other output of the process to standard error.
 
-    Afterwards Airflow treats the process as one that may read connections and variables from the metadata database,
-    which a task may not. Call it before Airflow is imported.
+    Also set the environment so that Airflow lets this process read connections and variables from the metadata
+    database, which a task may not. Call this function before Airflow is imported.
     """
-    answer = os.dup(1)
+    stdout = os.dup(1)
     os.dup2(2, 1)
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    return os.fdopen(answer, "w")
+    return os.fdopen(stdout, "w")

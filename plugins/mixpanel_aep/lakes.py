@@ -1,4 +1,4 @@
-"""Finds the lake of a pipeline in this Airflow, and checks that every task can reach the same one."""
+"""Finds the lake of a pipeline from the settings of Airflow, and checks that all workers use the same lake."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ from mixpanel_aep.airflow_lookup import read_variable
 
 LAKE_VARIABLE = "mixpanel_aep_lake"
 SHARED_VARIABLE = "mixpanel_aep_lake_shared"
-"""``yes``: the lake's folder is the same on every machine. Also the environment variable ``MIXPANEL_AEP_LAKE_SHARED``."""
+"""The Airflow variable that is ``yes`` if the lake's folder is the same on every machine (a network file system).
+
+The environment variable ``MIXPANEL_AEP_LAKE_SHARED`` has the same meaning.
+"""
 _ONE_MACHINE = {"LocalExecutor", "SequentialExecutor"}
 
 
 def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
-    """Return the pipeline's lake: of its file, else of the Airflow variable, else ``default_lake()``.
+    """Return the pipeline's lake: that of its file, of the Airflow variable ``mixpanel_aep_lake``, or the default lake.
 
     Raises:
-        SettingsUnavailable: Airflow could not report whether the variable is set; the default is not used then.
-        ConfigError: the deployment does not allow this lake, or it is a folder and the executor may run tasks on
-            several machines.
+        SettingsUnavailable: Airflow could not report whether the variable is set. The default lake is not used then.
+        ConfigError: the deployment does not allow the lake, a signing key is invalid, or the lake is a folder although
+            the executor may run tasks on several machines.
     """
     lake = Lake(lake_url(pipeline, clock), lake_signing_keys(clock))
     if lake.root is not None:
@@ -37,11 +40,11 @@ def open_lake(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> Lake:
 
 
 def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
-    """Return the URL of the pipeline's lake; the command line looks in the same places in the same order.
+    """Return the address of the pipeline's lake, from the settings that :func:`open_lake` lists.
 
     Raises:
         SettingsUnavailable: Airflow could not report whether the variable is set.
-        ConfigError: the deployment does not allow this lake.
+        ConfigError: the deployment does not allow the lake.
     """
     from_airflow_variable = None if pipeline.lake else read_variable(LAKE_VARIABLE, clock)
     url = pipeline.lake or from_airflow_variable or default_lake()
@@ -50,13 +53,13 @@ def lake_url(pipeline: Pipeline, clock: Clock = SYSTEM_CLOCK) -> str:
 
 
 def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
-    """Return the keys that sign the lake's records, masked in every log from here on; None without keys.
+    """Return the keys that sign the lake's records, or None if none are set. They are masked in all later logs.
 
-    Keys of the environment come first: a variable of the same name cannot add a key to them.
+    If the environment variable ``MIXPANEL_AEP_LAKE_SECRET`` is set, the Airflow variable is not read.
 
     Raises:
         SettingsUnavailable: Airflow could not report whether the variable is set.
-        ConfigError: a key is too short, or has another encoding.
+        ConfigError: a key is invalid.
     """
     text = os.environ.get(SIGNING_KEYS_ENVIRONMENT) or read_variable(SIGNING_KEYS_VARIABLE, clock)
     for part in re.split(r"[,\s]+", text or ""):
@@ -66,10 +69,12 @@ def lake_signing_keys(clock: Clock = SYSTEM_CLOCK) -> SigningKeys | None:
 
 
 def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Refuse a folder lake if tasks may run on several machines, unless a setting states that the folder is shared.
+    """Raise an error for a folder lake if tasks may run on several machines, unless a setting says that it is shared.
+
+    ``url``: the lake's address.
 
     Raises:
-        ConfigError: naming the executor.
+        ConfigError: the folder may differ between machines; the message names the executor.
     """
     elsewhere = distributed_executors(conf.get("core", "executor"))
     if not elsewhere or _is_yes(os.environ.get("MIXPANEL_AEP_LAKE_SHARED")):
@@ -84,10 +89,11 @@ def require_shared(url: str, clock: Clock = SYSTEM_CLOCK) -> None:
 
 
 def distributed_executors(setting: str) -> list[str]:
-    """Return the executors of ``[core] executor`` that may run tasks on several machines, by their class names.
+    """Return the class names of the executors that may run tasks on several machines.
 
-    The setting holds one or several, as class name, as module path, with an alias (``alias:path``) or for teams
-    (``team=One,Two;Three``). An unknown one counts, because it may run tasks anywhere.
+    ``setting``: the value of ``[core] executor``. It contains one or several executors, each as a class name, as a
+    module path, or with an alias (``alias:path``), possibly for teams (``team=One,Two;Three``). An unknown executor is
+    included, because it may run tasks on any machine.
     """
     found = []
     for entry in re.split(r"[,;]", setting):

@@ -1,7 +1,8 @@
-"""The lineage of steps for OpenLineage. It is used only if Airflow's provider for OpenLineage is installed.
+"""The lineage of the steps for OpenLineage: which datasets each task reads and writes.
 
-A dataset's name is stable over all days: the Mixpanel project, the folder of a step in the lake, the AEP dataset. The
-day and the counts are facets of the run.
+It is used only if Airflow's OpenLineage provider is installed. The datasets are the Mixpanel project, the folder of
+each step in the lake, and the AEP dataset; their names are the same for all days. The day and the counts are facets of
+the run.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
     from include.lake.manifest import StepName
 
 Lineage: TypeAlias = "OperatorLineage[InputDataset | OutputDataset, RunFacet]"
-_MOST_FIELDS = 1000
-"""A union of Adobe's field groups has several thousand; receivers limit the size of an event."""
+_MAX_FIELDS = 1000
+"""The largest number of fields in a schema facet: some schemas have thousands, and receivers limit an event's size."""
 
 
 @attr.define
 class PartitionRunFacet(RunFacet):
-    """The day that a run has processed, and its counts."""
+    """The OpenLineage run facet with the pipeline, the day that the run processed, and the counts."""
 
     pipeline: str
     partition: str
@@ -46,12 +47,22 @@ class PartitionRunFacet(RunFacet):
 
 
 def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Lineage:
-    """Return the datasets that a step has read and written in the lake, with their schemas and counts."""
+    """Return the dataset that a step read and the dataset that it wrote, with their schemas and counts.
+
+    Args:
+        workspace: the pipeline, the partition and the lake.
+        manifest: the manifest of the step's output.
+        source: the Mixpanel project, which is the input of export.
+    """
     before = PREVIOUS_STEP.get(manifest.step)
-    read = InputDataset(*_mixpanel_dataset(source)) if before is None else _input(workspace, manifest, before)
+    read = (
+        InputDataset(*_mixpanel_dataset(source))
+        if before is None
+        else _input_dataset(workspace, manifest, before)
+    )
     written = OutputDataset(
         *_lake_dataset(workspace, manifest.step),
-        facets=_facets(workspace, manifest),
+        facets=_version_and_schema_facets(workspace, manifest),
         outputFacets={
             "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
                 rowCount=manifest.rows,
@@ -60,14 +71,23 @@ def step_lineage(workspace: Workspace, manifest: Manifest, source: Source) -> Li
             )
         },
     )
-    return OperatorLineage([read], [written], _run(workspace, manifest.counts))
+    return OperatorLineage([read], [written], _run_facets(workspace, manifest.counts))
 
 
 def load_lineage(
     workspace: Workspace, staged: Manifest, target: Target, counts: Mapping[str, int]
 ) -> Lineage:
-    """Return the datasets of a load: the staged files and the AEP dataset. ``counts["staged"]``: the loaded rows."""
-    read = InputDataset(*_lake_dataset(workspace, "stage"), facets=_facets(workspace, staged))
+    """Return the datasets of a load: the staged files as input, and the AEP dataset as output.
+
+    Args:
+        workspace: the pipeline, the partition and the lake.
+        staged: the manifest of the staged files.
+        target: the AEP dataset.
+        counts: the counts of the task; ``staged`` is the number of loaded rows.
+    """
+    read = InputDataset(
+        *_lake_dataset(workspace, "stage"), facets=_version_and_schema_facets(workspace, staged)
+    )
     written = OutputDataset(
         f"aep://{target.org_id}",
         f"{target.aep_sandbox}.{target.dataset_id}",
@@ -78,7 +98,7 @@ def load_lineage(
             )
         },
     )
-    return OperatorLineage([read], [written], _run(workspace, counts))
+    return OperatorLineage([read], [written], _run_facets(workspace, counts))
 
 
 def _mixpanel_dataset(source: Source) -> tuple[str, str]:
@@ -86,7 +106,7 @@ def _mixpanel_dataset(source: Source) -> tuple[str, str]:
 
 
 def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
-    """Return a lake file as an OpenLineage dataset: the bucket is its namespace, and the path in the bucket its name."""
+    """Return the namespace and the name of the dataset for a step's folder: the bucket, and the path in the bucket."""
     parts = urlsplit(workspace.lake.url)
     path = f"{parts.path}/{workspace.pipeline.name}/{STEP_FOLDERS[step]}"
     if parts.scheme == "file":
@@ -94,20 +114,21 @@ def _lake_dataset(workspace: Workspace, step: StepName) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", path.lstrip("/")
 
 
-def _input(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
+def _input_dataset(workspace: Workspace, manifest: Manifest, before: StepName) -> InputDataset:
     found = workspace.find(before, manifest.inputs[before])
     return InputDataset(
-        *_lake_dataset(workspace, before), facets=_facets(workspace, found) if found is not None else {}
+        *_lake_dataset(workspace, before),
+        facets=_version_and_schema_facets(workspace, found) if found is not None else {},
     )
 
 
-def _facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
+def _version_and_schema_facets(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
     version = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=manifest.digest)
     return {"version": version, **_schema_facet(workspace, manifest)}
 
 
 def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, DatasetFacet]:
-    """Return the XDM schema of an output; none for an export, which has no schema."""
+    """Return the facet with the XDM schema of an output, by the facet's name; empty for an export, without a schema."""
     found: Manifest | None = manifest
     while found is not None and "schema" not in found.inputs:
         before = PREVIOUS_STEP.get(found.step)
@@ -117,11 +138,11 @@ def _schema_facet(workspace: Workspace, manifest: Manifest) -> dict[str, Dataset
     leaves = [field for field in workspace.schema(found.inputs["schema"]).root.walk() if not field.children]
     fields = [
         schema_dataset.SchemaDatasetFacetFields(name=field.dotted, type=field.kind.value)
-        for field in leaves[:_MOST_FIELDS]
+        for field in leaves[:_MAX_FIELDS]
     ]
     return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)}
 
 
-def _run(workspace: Workspace, counts: Mapping[str, int]) -> dict[str, RunFacet]:
+def _run_facets(workspace: Workspace, counts: Mapping[str, int]) -> dict[str, RunFacet]:
     facet = PartitionRunFacet(workspace.pipeline.name, str(workspace.partition), dict(counts))
     return {"mixpanel_aep_partition": facet}

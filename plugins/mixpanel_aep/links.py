@@ -1,8 +1,7 @@
-"""Links from a task to its results: the batch in AEP, the report of its partition.
+"""Links on the page of a task in Airflow: to the batch in AEP, to the report of the day, to the run of the day.
 
-Airflow's API server shows the link that a plugin registers with its operators, instead of the text that the task has
-left in XCom, which other users may edit. A report's link is therefore built from the task's identity alone, and a
-batch's link is shown only if it has the form that this project writes.
+Users can edit XCom, where tasks store links. So the link to a report is built from the task's identity alone, and the
+other links are shown only if they have the exact form that this project writes.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _DAY_RUN = re.compile(
 
 
 def _pull_link(link: BaseOperatorLink, operator: BaseOperator, ti_key: TaskInstanceKey) -> object:
-    """Return the value that the task stored in XCom for one of its links; users may have edited the value."""
+    """Return the value that a task stored in XCom for one of its links. Users can edit it, so check it before use."""
     if isinstance(operator, BaseOperator):  # in the task's own process
         return BaseXCom.get_one(
             key=link.xcom_key,
@@ -47,14 +46,14 @@ def _pull_link(link: BaseOperatorLink, operator: BaseOperator, ti_key: TaskInsta
 
 
 class BatchLink(BaseOperatorLink):
-    """The link to the batch in AEP's own pages, or in the local sandbox."""
+    """The link to the page of a batch, in AEP or in the local sandbox."""
 
     KEY = "batch_link"
     name = "AEP batch"
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operators that have this link; they are imported late, because they import this module."""
+        """The operators whose tasks have this link. They are imported here, because they import this module."""
         from mixpanel_aep.operators.ingest import AepIngestOperator
         from mixpanel_aep.operators.reconcile import ReconcileDayOperator
 
@@ -62,7 +61,7 @@ class BatchLink(BaseOperatorLink):
 
     @property
     def xcom_key(self) -> str:
-        """The XCom key of the link."""
+        """The XCom key under which the task stores the link."""
         return self.KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -72,12 +71,12 @@ class BatchLink(BaseOperatorLink):
 
     @staticmethod
     def is_link(text: object) -> bool:
-        """Return whether a text from XCom has the form of a batch's address."""
+        """Return whether a value from XCom has the form of the address of a batch's page."""
         return isinstance(text, str) and _BATCH.fullmatch(text) is not None
 
     @staticmethod
     def href(settings: AepSettings, batch_id: str) -> str:
-        """Return the address of a batch."""
+        """Return the address of a batch's page."""
         if settings.sandbox_url:
             return f"{settings.sandbox_url}/_sandbox/aep/batches/{quote(batch_id, safe='')}/page"
         place = f"sname:{quote(settings.aep_sandbox, safe='')}/platform/batch/{quote(batch_id, safe='')}"
@@ -85,21 +84,21 @@ class BatchLink(BaseOperatorLink):
 
 
 class DayRunLink(BaseOperatorLink):
-    """The link from the DAG of one day to the run that loads the day."""
+    """The link from a run of ``mixpanel_aep_day_...`` to the run of the daily DAG that it started."""
 
     KEY = "day_run_link"
     name = "Run of the day"
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operator that has this link; it is imported late, because it imports this module."""
+        """The operator whose tasks have this link. It is imported here, because it imports this module."""
         from mixpanel_aep.operators.start_day import StartDayOperator
 
         return [StartDayOperator]
 
     @property
     def xcom_key(self) -> str:
-        """The XCom key of the link."""
+        """The XCom key under which the task stores the link."""
         return self.KEY
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -109,22 +108,22 @@ class DayRunLink(BaseOperatorLink):
 
     @staticmethod
     def href(dag_id: str, run_id: str) -> str:
-        """Return the address of a run in Airflow."""
+        """Return the path of a run's page in Airflow."""
         return f"/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
 
 
 class ReportLink(BaseOperatorLink):
-    """The link to the report page of the run's partition, which the plugin serves to users who may see the DAG."""
+    """The link to the quality report of the day that a run processed; users who may read the DAG can open it."""
 
     name = "Report"
 
     @property
     def operators(self) -> list[type]:  # type: ignore[override]
-        """Return the operator that has this link; it is imported late, because it imports this module."""
+        """The operator whose tasks have this link. It is imported here, because it imports this module."""
         from mixpanel_aep.operators.validate import XdmValidateOperator
 
         return [XdmValidateOperator]
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002
-        """Return the address of the report of the task's run."""
+        """Return the path of the page that shows the report of the task's run."""
         return f"/mixpanel-aep/report/{quote(ti_key.dag_id, safe='')}?run_id={quote(ti_key.run_id, safe='')}"

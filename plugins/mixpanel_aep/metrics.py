@@ -1,4 +1,4 @@
-"""Counts of the steps as metrics of Airflow: StatsD or OpenTelemetry, whichever Airflow is configured for."""
+"""Sends the counts of the steps as Airflow metrics, to StatsD or OpenTelemetry as Airflow is configured."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from airflow.sdk.observability import stats
 
 
 def report_counts(pipeline: str, step: str, counts: Mapping[str, int]) -> None:
-    """Set a gauge ``mixpanel_aep.<step>.<count>`` for each count of a day, with the pipeline as a tag."""
+    """Set the gauge ``mixpanel_aep.<step>.<name>`` for each of a step's counts, with the pipeline as a tag."""
     for name, number in counts.items():
         stats.gauge(f"mixpanel_aep.{step}.{name}", number, tags={"pipeline": pipeline})

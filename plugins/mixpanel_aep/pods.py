@@ -1,7 +1,8 @@
-"""The size of a task's pod by its step, for the KubernetesExecutor: ``pod_mutation_hook`` of ``airflow_local_settings.py``.
+"""Sets the CPU and memory of each task's pod, for the KubernetesExecutor.
 
-Airflow calls the hook for every pod before it is created. Pods of other DAGs are not changed. A size in the pipeline file
-comes with the DAG, as the task's ``pod_override``: the scheduler may not have the pipeline files.
+``airflow_local_settings.py`` exports ``pod_mutation_hook``, which Airflow calls for every pod before it is created.
+Pods of other DAGs are not changed. A size in the pipeline file is part of the DAG, as the task's ``pod_override``,
+because the scheduler may not have the pipeline files.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _FIELDS = {"cpu": "cpu", "memory": "memory", "max_cpu": "most_cpu", "max_memory"
 
 @dataclass(frozen=True)
 class PodSize:
-    """What a pod requests, and its limits, as Kubernetes writes them."""
+    """The requests (``cpu``, ``memory``) and the limits (``most_cpu``, ``most_memory``) of a pod, as in Kubernetes."""
 
     cpu: str
     memory: str
@@ -32,7 +33,7 @@ class PodSize:
     most_memory: str
 
     def resources(self) -> dict[str, dict[str, str]]:
-        """Return the requests and limits of the container."""
+        """Return the section ``resources`` of a container: its requests and limits."""
         return {
             "requests": {"cpu": self.cpu, "memory": self.memory},
             "limits": {"cpu": self.most_cpu, "memory": self.most_memory},
@@ -58,13 +59,22 @@ SIZES = {
     "verify": _LARGE,
     "start": _SMALL,
 }
-"""By task id: above the peaks of a day of a million events (docs/performance.md), with Airflow's own 200 MB."""
+"""The size of the pod by task id: above the measured peak of a day with a million events (docs/performance.md).
+
+It includes 200 MB for Airflow itself.
+"""
 
 
-def size_of(task: str, configured: Mapping[str, str]) -> PodSize:
-    """Return the size of a task's pod; ``configured``: the keys of the pipeline file, which replace those of ``SIZES``.
+def pod_size(task: str, configured: Mapping[str, str]) -> PodSize:
+    """Return the size of a task's pod.
 
-    Kubernetes refuses a request that is above the limit, so where only one of them is configured, the other follows it.
+    Kubernetes refuses a request above its limit. So if only one of the two is configured and the default of the other
+    would contradict it, the other gets the same value.
+
+    Args:
+        task: the task id.
+        configured: the settings of the pipeline file, ``cpu``, ``memory``, ``max_cpu`` and ``max_memory``, which
+            replace the values of ``SIZES``.
     """
     size = replace(SIZES.get(task, _MIDDLE), **{_FIELDS[key]: value for key, value in configured.items()})
     for least, most in (("cpu", "max_cpu"), ("memory", "max_memory")):
@@ -76,22 +86,29 @@ def size_of(task: str, configured: Mapping[str, str]) -> PodSize:
 
 
 def executor_config(task: str, configured: Mapping[str, str]) -> dict[str, object]:
-    """Return the ``executor_config`` of a task whose pod has a size in the pipeline file; otherwise an empty one.
+    """Return the ``executor_config`` of a task whose pod has a size in the pipeline file.
 
-    An Airflow without the Kubernetes client has no KubernetesExecutor, and creates no pods.
+    It is empty without such a size, or if the Kubernetes client is not installed, so that Airflow creates no pods.
+
+    Args:
+        task: the task id.
+        configured: the size in the pipeline file, as in :func:`pod_size`.
     """
     if not configured or find_spec("kubernetes") is None:
         return {}
     from kubernetes.client import models as k8s
 
-    resources = k8s.V1ResourceRequirements(**size_of(task, configured).resources())
+    resources = k8s.V1ResourceRequirements(**pod_size(task, configured).resources())
     container = k8s.V1Container(name=_CONTAINER, resources=resources)
     metadata = k8s.V1ObjectMeta(annotations={_SIZED: "pipeline file"})
     return {"pod_override": k8s.V1Pod(metadata=metadata, spec=k8s.V1PodSpec(containers=[container]))}
 
 
 def pod_mutation_hook(pod: V1Pod) -> None:
-    """Set requests and limits of the pod's main container, if it is for a task of this project."""
+    """Set the requests and limits of a pod's main container, if the pod is for a task of this project.
+
+    Airflow calls this function. A pod whose size comes from the pipeline file is not changed.
+    """
     labels = (pod.metadata.labels if pod.metadata else None) or {}
     dag, task = labels.get("dag_id", ""), labels.get("task_id", "")
     annotations = getattr(pod.metadata, "annotations", None) or {}

@@ -1,6 +1,6 @@
-"""Adds missing pools when a scheduler starts: in Airflow, a task whose pool is missing waits forever.
+"""Adds missing pools to Airflow when a scheduler starts.
 
-Only the scheduler's log would show it. An existing pool keeps its number of slots.
+A task whose pool is missing waits forever, and only the scheduler's log shows why. Existing pools are not changed.
 """
 
 from __future__ import annotations
@@ -17,35 +17,38 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def on_starting(component: object) -> None:
-    """Add missing pools when a scheduler, triggerer or DAG processor starts.
+    """Add missing pools when a scheduler, triggerer or DAG processor starts. Airflow calls this listener.
 
-    Airflow also calls this in the process of every task, which must not use the database.
+    Airflow also calls it in the process of every task, which must not use the metadata database.
     """
     if (
         type(component).__module__ != "airflow.jobs.job"
-    ):  # its class is not imported: that would slow every task down
+    ):  # compared by name, because importing the class would delay every task
         return
     for name in add_missing_pools():
         log.warning("Airflow had no pool %s: it was added with the slots of airflow_pools.yaml", name)
 
 
 def missing_pools() -> list[str]:
-    """Return the names of the pools that Airflow's metadata database lacks: this project's, and those of pipeline files."""
+    """Return the names of the pools that the DAGs need and Airflow's metadata database does not have.
+
+    The DAGs need ``POOLS``, and the pools that pipeline files name.
+    """
     from airflow.models import Pool
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
     with create_session() as session:
-        there = set(session.scalars(select(Pool.pool)))
+        existing = set(session.scalars(select(Pool.pool)))
     own = [pool.name for pool in POOLS]
     named = {name for pipeline in load_readable_pipelines()[0] for name in pipeline.airflow.pools}
-    return [name for name in [*own, *sorted(named - {*own})] if name not in there]
+    return [name for name in [*own, *sorted(named - {*own})] if name not in existing]
 
 
 def add_missing_pools() -> list[str]:
-    """Add this project's missing pools; return their names. Two schedulers may do it at the same time.
+    """Add the missing pools of ``POOLS``, and return their names. Two schedulers may do this at the same time.
 
-    A pool that only a pipeline file names is not added: its number of slots is unknown.
+    A missing pool that only a pipeline file names is logged as an error, because its number of slots is unknown.
     """
     from airflow.models import Pool
 

@@ -1,4 +1,4 @@
-"""The problem that a failed task leaves in XCom for the board and the alerts: its error, as sentence, hint and class."""
+"""Stores the error of a failed task in XCom, where the board and the alerts read it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PROBLEM_KEY = "problem"
-"""Airflow removes a task's XCom when it starts another try, so that a successful retry leaves no problem."""
+"""The XCom key of the error. Airflow removes a task's XCom at the start of each try, so a successful retry has none."""
 
 
 @contextmanager
-def keep_problem(context: Context) -> Iterator[None]:
-    """Store a ``PipelineError`` in the task's XCom, and raise it; a deferral is not a problem."""
+def store_problem(context: Context) -> Iterator[None]:
+    """Store a ``PipelineError`` from the block in the task's XCom as sentence, hint and class name, and raise it again.
+
+    ``Throttled`` is not stored, because it only defers the task.
+    """
     try:
         yield
     except PipelineError as error:
         if not isinstance(error, Throttled):
-            _push(context, {"sentence": error.sentence, "hint": error.hint, "error": type(error).__name__})
+            _push_to_xcom(
+                context, {"sentence": error.sentence, "hint": error.hint, "error": type(error).__name__}
+            )
         raise
 
 
-def _push(context: Context, problem: dict[str, str]) -> None:
+def _push_to_xcom(context: Context, problem: dict[str, str]) -> None:
     try:
         context["ti"].xcom_push(PROBLEM_KEY, problem)
-    except AirflowRuntimeError as error:  # the task fails for its own reason, which is also in its log
+    except AirflowRuntimeError as error:  # the original error, which is also in the log, must not be replaced
         log.warning("The problem was not stored for the board: %s", error.error.error.value)

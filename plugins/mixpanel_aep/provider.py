@@ -1,7 +1,7 @@
-"""The description of this package for Airflow: its two connection types and their forms.
+"""Describes this package to Airflow as a provider: two connection types with their forms, and the links of tasks.
 
-Airflow's form hides the extra fields until a user opens them. The required id of the project or the organization is
-therefore in the standard field ``schema``. A connection that is written as JSON may have it as an extra field.
+The form of a connection hides the extra fields until a user opens them. So the required id of the project, or of the
+organization, is in the standard field ``schema``. A connection that is written as JSON may have it as an extra field.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _SANDBOX_FIELD = {
 
 
 def get_provider_info() -> dict[str, object]:
-    """Return the provider's description, as ``airflow providers list`` shows it."""
+    """Return the provider's description, which Airflow reads through the entry point ``apache_airflow_provider``."""
     return {
         "package-name": "mixpanel-aep",
         "name": "Mixpanel to Adobe Experience Platform",
         "description": "Raw Mixpanel events into an AEP dataset, one calendar day at a time.",
         "versions": [VERSION],
-        "connection-types": [_mixpanel(), _aep()],
+        "connection-types": [_mixpanel_connection_type(), _aep_connection_type()],
         "extra-links": [
             "mixpanel_aep.links.BatchLink",
             "mixpanel_aep.links.DayRunLink",
@@ -31,7 +31,7 @@ def get_provider_info() -> dict[str, object]:
     }
 
 
-def _mixpanel() -> dict[str, object]:
+def _mixpanel_connection_type() -> dict[str, object]:
     return {
         "connection-type": "mixpanel",
         "hook-name": "Mixpanel",
@@ -61,7 +61,7 @@ def _mixpanel() -> dict[str, object]:
     }
 
 
-def _aep() -> dict[str, object]:
+def _aep_connection_type() -> dict[str, object]:
     return {
         "connection-type": "adobe_experience_platform",
         "hook-name": "Adobe Experience Platform",

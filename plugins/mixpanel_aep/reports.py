@@ -1,4 +1,4 @@
-"""Serves the report page of a partition to users who may see its DAG. It only reads."""
+"""The web routes that serve the quality report of a partition to users who may read its DAG. They write nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from mixpanel_aep.lakes import lake_url
 app = FastAPI(title="mixpanel-aep", docs_url=None, redoc_url=None, openapi_url=None)
 # Plugin apps are open to everyone unless they require a permission.
 _may_read = Depends(requires_access_dag("GET"))
-LARGEST_BYTES = 16 * 1024 * 1024
-"""A report of some 5,000 expectations has 2 MB; a larger file is not a report of this project."""
-_LONGEST_RUN_ID = 250
-"""Airflow's own limit."""
-# The page has Airflow's own origin, and others than Airflow's admins may write to the lake. `sandbox` gives any content
-# a separate origin, without scripts and forms.
+MAX_REPORT_BYTES = 16 * 1024 * 1024
+"""The largest report that is served: a report with 5,000 expectations has 2 MB."""
+_MAX_RUN_ID_LENGTH = 250
+"""Airflow's limit."""
+# The page has the same origin as Airflow, and people who are not Airflow admins may write to the lake. `sandbox` gives
+# the page a separate origin, without scripts and forms.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox",
@@ -52,7 +52,7 @@ _SENTENCE = """<!doctype html>
 
 @app.exception_handler(HTTPException)
 async def _as_page(request: Request, error: HTTPException) -> Response:
-    """Return an error as a page to a browser, which shows it in place of a report, and as JSON to other clients."""
+    """Return an error as an HTML page to browsers, and as JSON to other clients."""
     if "text/html" not in request.headers.get("Accept", ""):
         return await http_exception_handler(request, error)
     page = _SENTENCE.format(escape(str(error.detail)))
@@ -61,21 +61,21 @@ async def _as_page(request: Request, error: HTTPException) -> Response:
 
 @app.get("/report/{dag_id}/{partition}", dependencies=[_may_read])
 def report(dag_id: str, partition: date) -> StreamingResponse:
-    """Return the newest report of a partition."""
-    pipeline = _pipeline(dag_id)
+    """Return the newest quality report of a partition as HTML."""
+    pipeline = _pipeline_of_dag(dag_id)
     with _errors_as_responses():
-        return _newest(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
+        return _newest_report(Lake(lake_url(pipeline)), PartitionKey(pipeline.name, partition))
 
 
 @app.get("/report/{dag_id}", dependencies=[_may_read])
 def report_of_run(
     dag_id: str,
-    run_id: Annotated[str, Query(max_length=_LONGEST_RUN_ID)],
+    run_id: Annotated[str, Query(max_length=_MAX_RUN_ID_LENGTH)],
     request: Request,
     session: SessionDep,
 ) -> RedirectResponse:
-    """Return the board's page with the report of a run's partition; a task's link names only the task's run."""
-    pipeline = _pipeline(dag_id)
+    """Redirect to the board's page with the report of the day that a run processed. The link of a task leads here."""
+    pipeline = _pipeline_of_dag(dag_id)
     run = session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
     if run is None:
         raise HTTPException(404, "This run of the DAG was not found.")
@@ -87,7 +87,7 @@ def report_of_run(
     return RedirectResponse(f"{mount}/board/report/{pipeline.dag_id}/{partition}", status_code=303)
 
 
-def _pipeline(dag_id: str) -> Pipeline:
+def _pipeline_of_dag(dag_id: str) -> Pipeline:
     pipeline = next((p for p in load_readable_pipelines()[0] if p.dag_id == dag_id), None)
     if pipeline is None:
         raise HTTPException(404, f"No pipeline has the DAG {dag_id}.")
@@ -96,14 +96,19 @@ def _pipeline(dag_id: str) -> Pipeline:
 
 @contextmanager
 def _errors_as_responses() -> Iterator[None]:
-    """Return an error of the lake or its setting as a sentence: a viewer cannot correct it, but can report it."""
+    """Convert a ``PipelineError`` of the lake or its settings to HTTP 503 with the error's text."""
     try:
         yield
     except PipelineError as error:
         raise HTTPException(503, str(error)) from None
 
 
-def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
+def _newest_report(lake: Lake, partition: PartitionKey) -> StreamingResponse:
+    """Return the response with the report that was written last.
+
+    Raises:
+        HTTPException: 404: the partition has no report; 413: the file is too large to be a report.
+    """
     found = lake.objects(f"{partition.prefix}/report")
     pages = [page for page in found if (key := parse_key(page.key)) and key.kind is KeyKind.REPORT]
     if not pages:
@@ -112,10 +117,10 @@ def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
     with ExitStack() as stack:
         page = stack.enter_context(lake.opened(newest.key))
         if page is None:
-            raise HTTPException(404, f"Partition {partition} has no report any more.")
-        if page.size > LARGEST_BYTES:
+            raise HTTPException(404, f"The report of partition {partition} was removed.")
+        if page.size > MAX_REPORT_BYTES:
             raise HTTPException(
-                413, f"{newest.key} has {page.size} bytes, more than a report can have; it is not shown."
+                413, f"{newest.key} has {page.size} bytes, which is too large for a report; it is not shown."
             )
         headers = {**_HEADERS, "Content-Length": str(page.size)}
         keep = stack.pop_all()
@@ -125,7 +130,7 @@ def _newest(lake: Lake, partition: PartitionKey) -> StreamingResponse:
 
 
 def _body(page: OpenedObject) -> Iterator[bytes]:
-    """Yield the page, and no more bytes than it had when it was opened."""
+    """Yield the content of a report, at most the bytes that it had when it was opened: they are in Content-Length."""
     left = page.size
     for chunk in page.chunks:
         yield chunk[:left]

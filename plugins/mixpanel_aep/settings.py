@@ -1,9 +1,9 @@
-"""Adds the entries of a file in the Astro CLI's format (airflow_pools.yaml, airflow_settings.yaml) to a plain Airflow.
+"""Adds connections, pools and variables to Airflow from a file in the Astro CLI's format, such as airflow_pools.yaml.
 
 ``python -m mixpanel_aep.settings FILE [--overwrite] [--sandbox-port N] [--variable NAME=VALUE]``
 
-Existing entries of Airflow are kept, unless ``--overwrite`` is given: the file may hold the demo's credentials, and
-Airflow those of production. An empty variable of the file never clears one of Airflow's, not even with ``--overwrite``.
+Entries that Airflow already has are kept, unless ``--overwrite`` is given: the file may contain the demo's credentials,
+and Airflow those of production. An empty variable in the file never replaces a variable in Airflow.
 """
 
 from __future__ import annotations
@@ -26,13 +26,18 @@ _SINGULAR = {"connections": "connection", "pools": "pool", "variables": "variabl
 
 
 def convert(settings: JsonMapping, sandbox_port: int | None = None) -> dict[str, JsonObject]:
-    """Return the settings as ``airflow connections|pools|variables import`` read them; entries without a name are skipped.
+    """Convert the content of a settings file to the formats of ``airflow connections|pools|variables import``.
 
-    ``sandbox_port`` replaces the port of every connection to the local sandbox.
+    Args:
+        settings: the content of the file in the Astro CLI's format; entries without a name are skipped.
+        sandbox_port: replaces the port of every connection to the local sandbox.
+
+    Returns:
+        The entries by name, for each of ``connections``, ``pools`` and ``variables``.
     """
     airflow = settings.get("airflow") or {}
     connections = {
-        row["conn_id"]: _connection(row, sandbox_port)
+        row["conn_id"]: _convert_connection(row, sandbox_port)
         for row in airflow.get("connections") or []
         if row.get("conn_id")
     }
@@ -53,7 +58,7 @@ def convert(settings: JsonMapping, sandbox_port: int | None = None) -> dict[str,
     return {"connections": connections, "pools": pools, "variables": variables}
 
 
-def _connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
+def _convert_connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
     extra = row.get("conn_extra") or {}
     extra = json.loads(extra) if isinstance(extra, str) else dict(extra)
     port = sandbox_port if sandbox_port and extra.get("sandbox") else row.get("conn_port")
@@ -71,14 +76,18 @@ def _connection(row: JsonMapping, sandbox_port: int | None) -> JsonObject:
 
 @dataclass(frozen=True)
 class Difference:
-    """The entries that only the file has (``added``) or both have (``kept``), by kind; ``replaced`` on request."""
+    """What loading a file would do, by kind (``connections``, ``pools``, ``variables``).
+
+    ``added``: the entries that only the file has. ``replaced``: entries of Airflow that the file overwrites. ``kept``:
+    the names of entries of Airflow that stay although the file has them.
+    """
 
     added: Mapping[str, JsonMapping]
     replaced: Mapping[str, JsonMapping]
     kept: Mapping[str, list[str]]
 
     def lines(self) -> Iterator[str]:
-        """Return one line for each entry, with names and without values."""
+        """Yield one line for each entry, with its name and without its value."""
         for verb, rows in (("added", self.added), ("replaced", self.replaced), ("kept", self.kept)):
             for kind, names in rows.items():
                 yield from (f"{verb:<9}{_SINGULAR[kind]} {name}" for name in names)
@@ -87,7 +96,13 @@ class Difference:
 def compare(
     converted: Mapping[str, JsonMapping], existing_names: Mapping[str, Collection[str]], *, overwrite: bool
 ) -> Difference:
-    """Compare a file's entries with those of Airflow, which are given by kind and name."""
+    """Compare the entries of a file with those of Airflow.
+
+    Args:
+        converted: the entries of the file (:func:`convert`).
+        existing_names: the names of the entries of Airflow, by kind.
+        overwrite: whether the file replaces entries of Airflow.
+    """
     added: dict[str, JsonObject] = {}
     replaced: dict[str, JsonObject] = {}
     kept: dict[str, list[str]] = {}
@@ -103,7 +118,7 @@ def compare(
 
 
 def existing() -> dict[str, set[str]]:
-    """Return the names that Airflow's metadata database has, by kind."""
+    """Return the names of the connections, pools and variables in Airflow's metadata database, by kind."""
     from airflow.models import Connection, Pool, Variable
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -114,7 +129,7 @@ def existing() -> dict[str, set[str]]:
 
 
 def load(difference: Difference) -> None:
-    """Write the added and replaced entries into Airflow's database, with one process for all kinds."""
+    """Write the added and replaced entries to Airflow's metadata database, by Airflow's own import commands."""
     from airflow.cli.cli_parser import get_parser
 
     parser = get_parser()
@@ -133,7 +148,7 @@ def load(difference: Difference) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Load a file and print what was added, replaced and kept."""
+    """Load the file that the arguments name, and print which entries were added, replaced and kept."""
     about, _, more = (__doc__ or "").partition("\n")
     parser = argparse.ArgumentParser(
         prog="python -m mixpanel_aep.settings",

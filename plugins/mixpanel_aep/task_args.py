@@ -1,4 +1,4 @@
-"""The settings of a pipeline file for a task in Airflow, as the arguments of an operator."""
+"""Converts the settings of a pipeline file to the keyword arguments of a task's operator."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from mixpanel_aep.pods import executor_config
 
 
 def task_args(pipeline: Pipeline, name: TaskName) -> dict[str, Any]:
-    """Return ``pipeline``, the task's retries, timeout, pool, priority, owner and queue, and the size of its pod.
+    """Return the keyword arguments of the operator for a task, except ``task_id``.
 
-    A task in a DAG of your own may have another name: ``MixpanelExportOperator(task_id="mine", **task_args(pipeline,
-    "export"))``.
+    They are the pipeline, and the task's retries, timeout, pool, priority, owner, queue and size of the pod. A task in
+    your own DAG may have another id: ``MixpanelExportOperator(task_id="mine", **task_args(pipeline, "export"))``.
     """
     settings = pipeline.airflow
     sized = executor_config(name, settings.pod_resources(name))

@@ -1,4 +1,4 @@
-"""Daily partitions by the calendar of a time zone."""
+"""The timetable of the daily DAG: one run per calendar day of a time zone, with the day as the partition key."""
 
 from __future__ import annotations
 
@@ -18,21 +18,27 @@ KEY_FORMAT = "%Y-%m-%d"
 
 
 class _Request(local):
-    """The request that this thread of the API server handles."""
+    """The state of the request for a run that this thread of the API server handles."""
 
-    by_hand = False
-    """Whether Airflow has made its run's id, which it does for a person's request. A task names the id itself."""
+    is_manual = False
+    """Whether a user requested the run: Airflow then generates the run's id, while a task chooses the id itself."""
 
 
 _request = _Request()
 
 
 class DailyPartitionTimetable(CronPartitionTimetable):
-    """Creates, at each midnight of a zone, a run for the partition of the day that just ended.
+    """Creates a run at each midnight of a time zone, for the day that just ended.
 
-    Airflow's own offset steps back one cron tick. If midnight does not exist on the spring day (Havana, Santiago,
-    Cairo, Beirut), that tick is on the same day: one day would run twice and the day before it never. This class
-    counts calendar days. It only uses midnight, because a backfill's bounds are midnights.
+    Airflow's ``CronPartitionTimetable`` steps back one cron tick to find the day. Where midnight does not exist on a
+    day in spring (Havana, Santiago, Cairo, Beirut), that tick is on the same day: one day would run twice, and the day
+    before it never. So this class counts calendar days. Runs are at midnight, as a backfill's bounds are midnights.
+
+    Args:
+        timezone: the time zone.
+        first_day: the first day with a run, as ``YYYY-MM-DD``; empty: no limit.
+        last_day: the last day with a run, as ``YYYY-MM-DD``; empty: no limit.
+        on_request: whether no runs are scheduled, so that only users, tasks and backfills create runs.
     """
 
     def __init__(
@@ -58,12 +64,12 @@ class DailyPartitionTimetable(CronPartitionTimetable):
 
     @classmethod
     def deserialize(cls, data: JsonObject) -> DailyPartitionTimetable:
-        """Return the timetable from its serialised form."""
+        """Create the timetable from the result of :meth:`serialize`."""
         days = (data.get("first_day", ""), data.get("last_day", ""))
         return cls(parse_timezone(data["timezone"]), *days, on_request=bool(data.get("on_request")))
 
     def serialize(self) -> JsonObject:
-        """Return the serialised form."""
+        """Return the arguments of the timetable as JSON, for Airflow's metadata database."""
         from airflow.serialization.encoders import encode_timezone
 
         days = {"first_day": self._first_day, "last_day": self._last_day, "on_request": self._on_request}
@@ -72,10 +78,10 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next run, from the first day to the last one, if they are set.
+        """Return the next scheduled run, or None if there is none. Runs are limited to the first and the last day.
 
-        The midnight of a DAG's ``start_date`` belongs to the day before it. A DAG's ``end_date`` would do more than
-        end the schedule: later runs would succeed without a task.
+        The DAG's ``start_date`` alone would add the day before it, because a midnight creates the run of the day that
+        ended. The DAG's ``end_date`` is not used, because with it, later manual runs would succeed without any task.
         """
         if self._on_request:
             return None
@@ -94,23 +100,26 @@ class DailyPartitionTimetable(CronPartitionTimetable):
         data_interval: DataInterval | None,
         **extra: object,
     ) -> str:
-        """Return the id of a run, and note for ``resolve_partition_date``, which Airflow calls next, whether a person requested the run."""
-        _request.by_hand = run_type == DagRunType.MANUAL
+        """Return the id of a run, and store whether a user requested the run.
+
+        Airflow calls :meth:`resolve_partition_date` next, in the same thread, which reads this.
+        """
+        _request.is_manual = run_type == DagRunType.MANUAL
         return super().generate_run_id(
             run_type=run_type, run_after=run_after, data_interval=data_interval, **extra
         )
 
     def resolve_partition_date(self, partition_key: str | None) -> datetime | None:
-        """Return the midnight at which the day of a requested run begins; None for a run that a task has started.
+        """Return the midnight at which the day of a requested run begins; None for a run that a task requested.
 
-        Airflow calls this for each run that is requested by a person or by a task, and shows the message in its form. A
-        task cannot name a partition key in Airflow 3.3; the run that it starts has its day in its conf.
+        Airflow calls this for each run that a user or a task requests, and shows the error in the form. In Airflow 3.3,
+        a task cannot set a partition key, so the run that it requests has the day in its conf.
 
         Raises:
-            InvalidPartitionKeyError: the run names no day, or not as ``YYYY-MM-DD``.
+            InvalidPartitionKeyError: a user's request has no partition key, or the key is not a day as ``YYYY-MM-DD``.
         """
-        by_hand, _request.by_hand = _request.by_hand, False
-        if partition_key is None and not by_hand:
+        is_manual, _request.is_manual = _request.is_manual, False
+        if partition_key is None and not is_manual:
             return None
         if not partition_key:
             raise InvalidPartitionKeyError(
@@ -129,5 +138,6 @@ class DailyPartitionTimetable(CronPartitionTimetable):
         return super().resolve_partition_date(partition_key)
 
     def _get_partition_date(self, *, run_date: datetime) -> DateTime:
+        """Return the midnight at which the day before ``run_date`` begins; Airflow's class calls this method."""
         day = coerce_datetime(run_date).in_timezone(self._timezone).date() - timedelta(days=1)
         return coerce_datetime(make_aware(datetime.combine(day, time(0)), self._timezone))

@@ -1,6 +1,6 @@
-"""The app that Airflow's API server mounts: the report pages and the board.
+"""The FastAPI app that Airflow's API server mounts: the report pages and the board.
 
-The plugin file is loaded more than once, under several names; this module is loaded once.
+Airflow loads the plugin file more than once, under several names, but it loads this module only once.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from include.config.airflow import TASKS
 from include.config.loader import load_pipeline
-from mixpanel_aep.pods import SIZES, PodSize, executor_config, pod_mutation_hook, size_of
+from mixpanel_aep.pods import SIZES, PodSize, executor_config, pod_mutation_hook, pod_size
 from tests.airflow.conftest import PROJECT
 
 pytestmark = pytest.mark.airflow
@@ -107,7 +107,7 @@ def test_a_missing_pool_of_a_pipeline_file_is_reported_and_not_made(
     ],
 )
 def test_a_pod_never_requests_more_than_its_limit(chosen: dict[str, str], size: PodSize) -> None:
-    assert size_of("transform", chosen) == size
+    assert pod_size("transform", chosen) == size
 
 
 def test_the_pods_size_comes_with_the_task_and_the_hook_leaves_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_the_day_has_its_reason_and_leads_to_report_and_events(api: Api) -> None
     text = page(api, "day")
     assert "not in AEP: the run failed at the step validate." in text
     assert re.search(rf"Validation refused 2 of \d+ events of partition {DAY}", text)
-    assert "Validation refused the day, so nothing of it was sent to AEP." in text
+    assert "Validation refused the day as a whole, so no event was sent to AEP." in text
     assert text.count(f'href="{BOARD}/report/{DAG}/{DAY}"') == 1
     assert f'href="{BOARD}/rows/{DAG}/{DAY}"' in text
     assert f'href="{BOARD}/rows/{DAG}/{DAY}"' in page(api, "report")

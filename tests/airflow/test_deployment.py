@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from include.cli.airflow_deployment import AirflowDeployment
-from include.cli.checks import _airflow
+from include.cli.checks import _check_airflow
 from include.cli.local_airflow import Airflow
 from include.cli.settings_lookup import LakeSetting
 from include.config.airflow import TASKS
@@ -124,7 +124,7 @@ def test_check_uses_the_airflow_that_runs_the_tasks(
     monkeypatch.setattr(Airflow, "_output", answers)
     project: Any = SimpleNamespace(airflow=Airflow(()), lake_setting=lake_setting, connections=connections)
     try:
-        found = _airflow(project)
+        found = _check_airflow(project)
     except ConfigError as error:
         found = str(error)
     assert said in found

@@ -9,8 +9,8 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
 from include.errors import ConfigError, Throttled
-from mixpanel_aep.errors import lines_of
-from mixpanel_aep.problems import PROBLEM_KEY, keep_problem
+from mixpanel_aep.errors import wrapped_text
+from mixpanel_aep.problems import PROBLEM_KEY, store_problem
 
 pytestmark = pytest.mark.airflow
 
@@ -30,7 +30,7 @@ class Task:
 
 def test_sentence_and_hint_are_stored_and_the_error_is_raised() -> None:
     task = Task()
-    with pytest.raises(ConfigError), keep_problem({"ti": task}):
+    with pytest.raises(ConfigError), store_problem({"ti": task}):
         raise ConfigError("It is wrong.", "Correct it.")
     assert task.xcom == {
         PROBLEM_KEY: {"sentence": "It is wrong.", "hint": "Correct it.", "error": "ConfigError"}
@@ -39,13 +39,13 @@ def test_sentence_and_hint_are_stored_and_the_error_is_raised() -> None:
 
 def test_a_deferral_is_not_a_problem() -> None:
     task = Task()
-    with pytest.raises(Throttled), keep_problem({"ti": task}):
+    with pytest.raises(Throttled), store_problem({"ti": task}):
         raise Throttled("Wait.", wait_seconds=1)
     assert task.xcom == {}
 
 
 def test_the_error_is_raised_also_if_it_cannot_be_stored() -> None:
-    with pytest.raises(ConfigError, match="It is wrong"), keep_problem({"ti": Task(fails=True)}):
+    with pytest.raises(ConfigError, match="It is wrong"), store_problem({"ti": Task(fails=True)}):
         raise ConfigError("It is wrong.")
 
 
@@ -65,13 +65,15 @@ def test_every_operator_stores_its_problem() -> None:
 
 def test_the_log_of_an_error_fits_the_screen_and_says_cause_and_remedy() -> None:
     error = ConfigError(f"Pipeline {'shop ' * 40}is wrong.", "Correct it. " * 20)
-    lines = lines_of(error).splitlines()
+    lines = wrapped_text(error).splitlines()
     assert lines[0].startswith("ConfigError: Pipeline shop")
     assert max(map(len, lines)) <= 100
     assert " ".join(lines) == f"ConfigError: {error}"
-    assert lines_of(ConfigError("It is wrong.", "Correct it.")) == "ConfigError: It is wrong.\nCorrect it."
+    assert (
+        wrapped_text(ConfigError("It is wrong.", "Correct it.")) == "ConfigError: It is wrong.\nCorrect it."
+    )
 
 
 def test_a_word_that_is_longer_than_a_line_is_not_broken() -> None:
     path = "/lake/" + "x" * 150
-    assert path in lines_of(ConfigError(f"It is in {path}."))
+    assert path in wrapped_text(ConfigError(f"It is in {path}."))

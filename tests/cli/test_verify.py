@@ -40,7 +40,7 @@ def test_verify_of_days_that_were_never_loaded_is_not_green(cli: Cli, carried: s
 
 def test_recover_of_days_without_batches_says_so(cli: Cli, carried: str) -> None:
     code, text = cli("recover", "hostile", "2026-07-03")
-    assert (code, text) == (0, "recover: AEP holds no batches of this pipeline for these days\n")
+    assert (code, text) == (0, "recover: AEP has no batches of this pipeline for these days\n")
 
 
 def test_verify_without_the_permission_says_that_it_is_not_verified_and_why(

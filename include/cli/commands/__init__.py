@@ -1,1 +1,1 @@
-"""The commands of ``mixpanel-aep``, one module per command."""
+"""The commands of ``mixpanel-aep``: one module for each command or group of commands."""

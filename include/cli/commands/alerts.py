@@ -17,14 +17,14 @@ from include.config.alerts import KINDS
 from include.errors import ConfigError, SettingsUnavailable
 from include.json_types import JsonObject
 
-_SECONDS = 300
+_TIMEOUT_SECONDS = 300
 
 
 def parse_kind(text: str) -> str:
-    """Read a kind of alert.
+    """Return ``text`` if it is a kind of alert.
 
     Raises:
-        typer.BadParameter: no alert is of that kind.
+        typer.BadParameter: the text is not one of ``KINDS``.
     """
     if text not in KINDS:
         raise typer.BadParameter(f"{text!r} is not a kind of alert. Write one of: {', '.join(KINDS)}.")
@@ -45,14 +45,15 @@ Kinds = Annotated[
 def send_test(project: Project, out: Output, *, kind: Kinds = None) -> int:
     """Send a test alert through each notifier of the pipeline file.
 
-    Its title and its text say that it is a test. Without --kind, each notifier
-    sends one message; with it, those that are named for the kind. It runs where
-    Airflow is installed and configured: Airflow's notifiers and connections
-    send the message. Exit code 1: a message was not sent.
+    The title and the text of the message say that it is a test. Without --kind,
+    each notifier sends one message; with --kind, each notifier that the pipeline
+    file names for that kind. Airflow must be installed and configured, because
+    its notifiers and connections send the message. Exit code 1: a message was not
+    sent.
 
     Raises:
-        ConfigError: the pipeline file has no alerts, or Airflow is not installed and configured here.
-        SettingsUnavailable: the process that sends the messages did not end as it should.
+        ConfigError: the pipeline file has no alerts, or Airflow is not installed and configured on this machine.
+        SettingsUnavailable: the process that sends the messages failed.
     """
     pipeline = project.pipeline
     if pipeline.alerts is None:
@@ -74,10 +75,11 @@ def send_test(project: Project, out: Output, *, kind: Kinds = None) -> int:
 
 
 def _send(project: Project, kinds: list[str]) -> list[JsonObject]:
+    """Send the messages in a process with Airflow; return the result of each: notifier, kind and cause of a failure."""
     path = project.pipelines / f"{project.pipeline.name}.yaml"
     command = [sys.executable, "-m", "mixpanel_aep.alerts.trial", str(path), *kinds]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - our own module
+        done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603 - our own module
         return list(json.loads(done.stdout)["deliveries"])
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise SettingsUnavailable(

@@ -1,4 +1,4 @@
-"""``audit``: account for every day from the pipeline's first to the last settled one."""
+"""``audit``: check that every day from the pipeline's start to the last settled day is in AEP."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from include.steps.history.provenance import current_made_of
 from include.steps.reconcile.audit import Audit, AuditedDay, Remedy, audit_days
 from include.steps.transform import schema_and_mapping
 
-_MOST_LINES = 40
+_MAX_SPANS = 40
 
 
 def audit(project: Project, out: Output) -> int:
-    """Account for every day since the pipeline's start.
+    """Check that every day since the pipeline's start is in AEP.
 
-    Each day's ledger is compared with AEP's own list of batches. Days that are
-    missing, and days that were loaded under another filter, mapping, schema or
-    time convention, are listed. It fails in the same case as the DAG's audit: a
-    day is missing for longer than missing_grace_hours of the pipeline file.
+    Each day's ledger is compared with AEP's list of batches. Days that are
+    missing, and days that were loaded with another filter, mapping, schema or
+    time convention, are listed. The exit code is 1 if a day is missing for longer
+    than missing_grace_hours of the pipeline file; the DAG's audit fails then too.
     """
     now = project.clock.now()
     with show_activity("Comparing the ledgers with AEP"):
@@ -39,8 +39,8 @@ def audit(project: Project, out: Output) -> int:
         out.print_status("no", "missing", f"{span}: {span.day.status.value}{f': {reason}' if reason else ''}")
         out.print_status("", "", f"Then: {_remedy(span, name)}")
     for span in _spans(found.outdated):
-        out.print_status("!", "outdated", f"{span} was loaded under another {', '.join(span.day.outdated)}")
-        out.print_status("", "", f"To renew it: mixpanel-aep run {name} {span.words} --replace")
+        out.print_status("!", "outdated", f"{span} was loaded with another {', '.join(span.day.outdated)}")
+        out.print_status("", "", f"To renew it: mixpanel-aep run {name} {span.run_arguments} --replace")
     for batch in found.undated:
         out.print_status("no", "audit", f"AEP lists active batch {batch} of this project without a day")
     problem: DaysMissing | None = None
@@ -58,7 +58,7 @@ def audit(project: Project, out: Output) -> int:
 
 
 def audit_pipeline(project: Project) -> tuple[History, Audit]:
-    """Audit the pipeline's days against AEP's current state; return the dataset's history and the audit."""
+    """Compare the ledgers of all days with AEP's batches; return the dataset's history and the result of the audit."""
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)
     current = _current(project, aep, opened.dataset)
@@ -73,7 +73,7 @@ def _current(project: Project, aep: AepClient, dataset: Dataset) -> dict[str, st
 
 @dataclass(frozen=True)
 class _Span:
-    """Consecutive days with the same problem. ``day``: the first of them."""
+    """Consecutive days with the same problem: from ``day`` to ``last``."""
 
     day: AuditedDay
     last: date
@@ -83,13 +83,13 @@ class _Span:
         return str(self.last) if count == 1 else f"{self.day.day}..{self.last} ({count} days)"
 
     @property
-    def words(self) -> str:
-        """Return the days as arguments of ``mixpanel-aep run``."""
+    def run_arguments(self) -> str:
+        """The days as arguments of ``mixpanel-aep run``."""
         return str(self.last) if self.last == self.day.day else f"{self.day.day} {self.last}"
 
 
 def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
-    """Return the newest spans of some days, newest first."""
+    """Group consecutive days with the same problem; return the newest 40 spans, newest first. ``days``: in order."""
     spans: list[_Span] = []
     for day in days:
         before = spans[-1] if spans else None
@@ -101,18 +101,20 @@ def _spans(days: tuple[AuditedDay, ...]) -> list[_Span]:
             spans[-1] = replace(before, last=day.day)
         else:
             spans.append(_Span(day, day.day))
-    return spans[::-1][:_MOST_LINES]
+    return spans[::-1][:_MAX_SPANS]
 
 
 def _problem_key(day: AuditedDay) -> tuple[object, ...]:
+    """Return a value that is equal for days with the same problem."""
     return day.status, day.reason, day.outdated
 
 
 def _remedy(span: _Span, name: str) -> str:
+    """Return what to do about a span of missing days. ``name``: the pipeline's name."""
     if span.day.remedy is Remedy.RUN:
-        return f"mixpanel-aep run {name} {span.words}"
+        return f"mixpanel-aep run {name} {span.run_arguments}"
     text: str = span.day.remedy.value.replace("PIPELINE", name).replace("DAY", str(span.day.day))
-    return text.replace("run a backfill", f"mixpanel-aep run {name} {span.words}")
+    return text.replace("run a backfill", f"mixpanel-aep run {name} {span.run_arguments}")
 
 
 def _to_json(found: Audit) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""``check``: find every error that can be detected before the first day is loaded."""
+"""``check``: find the errors in the configuration that can be detected before the first day is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from include.http.request import INTERACTIVE
 
 @dataclass(frozen=True)
 class _Result:
-    """The result of one check as ``--json`` prints it; ``says``: its sentence."""
+    """The result of one check, as ``--json`` prints it. ``says``: the result, or the error, as a sentence."""
 
     check: str
     ok: bool
@@ -39,7 +39,7 @@ def check(project: Project, out: Output) -> int:
     sentence = f"{pipeline.name}.yaml: {pipeline.mixpanel.timezone}, {pipeline.mixpanel.time_is}"
     out.print_status("ok", "pipeline", sentence)
     results = [_Result("pipeline", True, sentence)]
-    first_with_text: dict[str, str] = {}
+    first_check_with_text: dict[str, str] = {}
     with show_progress("Checking", len(CHECKS), "checks") as meter:
         for what, run in CHECKS.items():
             meter.describe(f"Checking {what}")
@@ -47,8 +47,8 @@ def check(project: Project, out: Output) -> int:
                 result = _Result(what, True, run(project))
             except PipelineError as error:
                 result = _Result(what, False, error.sentence, hint_for_command_line(error.hint))
-            first = first_with_text.setdefault(result.text, what)
-            # A missing connection fails most checks; its sentence is printed once.
+            first = first_check_with_text.setdefault(result.text, what)
+            # Most checks fail because of the same missing connection; the error is printed once.
             shown = result.text if result.ok or first == what else f"for the same reason as {first}"
             out.print_status("ok" if result.ok else "no", what, shown)
             results.append(result)

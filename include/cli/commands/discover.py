@@ -1,4 +1,4 @@
-"""``discover``: show the properties of the data, and propose fields and mappings for unmapped ones."""
+"""``discover``: list the properties of the events, and propose fields and mappings for the unmapped properties."""
 
 from __future__ import annotations
 
@@ -63,7 +63,11 @@ def discover(
         out.print_status("!", "", _no_events(days, is_sample=export))
     examples = "values" if show_values else "shapes"
     listed = [
-        (one_line(name, 40), *_facts(profile, discovery.rows, examples), "yes" if name in mapped else "")
+        (
+            one_line(name, 40),
+            *_table_cells(profile, discovery.rows, examples),
+            "yes" if name in mapped else "",
+        )
         for name, profile in sorted(discovery.properties.items())
     ]
     out.table("", listed, head=("property", "events", "types", examples, "mapped"))
@@ -77,7 +81,7 @@ def discover(
 
 
 def _no_events(days: int, *, is_sample: bool) -> str:
-    """Return a hint for a sample or exported days without events."""
+    """Return a hint for a sample, or for exported days, that have no events."""
     sentence = f"no events in these days; increase --days (now {days})"
     if not is_sample:
         return f"{sentence}, or export days that have events"
@@ -88,7 +92,10 @@ def _no_events(days: int, *, is_sample: bool) -> str:
 
 
 def _read(project: Project, discovery: Discovery, count: int, sample: int | None) -> str:
-    """Read events into a discovery; return a name for their source. ``sample``: the number of events to request from Mixpanel."""
+    """Add events to a discovery, and return a description of their source.
+
+    ``count``: the number of days to read. ``sample``: how many events to request from Mixpanel; None: read the lake.
+    """
     if sample is not None:
         first, last = project.newest_days(count)
         with (
@@ -117,7 +124,8 @@ def _count_progress(lines: Iterable[bytes], meter: Meter) -> Iterator[bytes]:
         yield line
 
 
-def _facts(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
+def _table_cells(profile: Profile, rows: int, examples: str) -> tuple[str, str, str]:
+    """Return the cells of a property: the share of events that have it, its types, and examples of its values."""
     kinds = ", ".join(kind for kind, _ in sorted(profile.kinds.items()))
     share = f"{profile.kinds.total() / rows:.1%}"
     shown = profile.values if examples == "values" else profile.shapes
@@ -178,7 +186,13 @@ def _names_path(project: Project) -> Path:
 
 
 def _write(project: Project, proposal: Proposal, rows: Sequence[JsonMapping]) -> list[Path]:
-    """Write the names first, so that an assigned field stays assigned even if a later write fails."""
+    """Write the assigned names, the field group and the mapping; return the paths of the files.
+
+    The names are written first, so that an assigned field stays assigned even if a later write fails.
+
+    Raises:
+        ConfigError: the pipeline has no field group file, or its mapping is not a JSON file.
+    """
     pipeline = project.pipeline
     if pipeline.aep.field_group is None:
         raise ConfigError(
@@ -201,11 +215,14 @@ def _write(project: Project, proposal: Proposal, rows: Sequence[JsonMapping]) ->
 
 
 def _with_rows(path: Path, proposal: Proposal, rows: Sequence[JsonMapping]) -> str:
-    """Return the mapping file with the new rows at its end, one mapping per line."""
+    """Return the new text of the mapping file: the proposed rows are added at its end, one mapping per line.
+
+    ``rows``: the existing rows.
+    """
     data = json.loads(path.read_text(encoding="utf-8-sig"))
-    there = {row["source"] for row in rows}
+    existing = {row["source"] for row in rows}
     listed = data["mappings"] if isinstance(data, dict) else data
-    listed += [row for row in proposal.rows() if row["source"] not in there]
+    listed += [row for row in proposal.rows() if row["source"] not in existing]
     if isinstance(data, list) or set(data) != {"mappings"}:
         return json.dumps(data, indent=2) + "\n"
     lines = ",\n".join(f"    {json.dumps(row, ensure_ascii=False)}" for row in listed)

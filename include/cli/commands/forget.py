@@ -1,4 +1,4 @@
-"""``forget``: remove people's rows from the lake, and drop them from every later export."""
+"""``forget``: remove the rows of some people from the lake, and from every later export."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from include.steps.forget.remaining import remaining_work
 from include.steps.forget.run import day_summary
 from include.steps.recover.person import current_person
 
-_MOST_CHARACTERS = 64 * 1024 * 1024
+_MAX_CHARACTERS = 64 * 1024 * 1024
 
 DistinctIds = Annotated[
     list[str],
@@ -131,20 +131,21 @@ def _given_ids(distinct: list[str], users: list[str], devices: list[str], file: 
 
 
 def _read_ids(path: Path) -> list[str]:
+    """Return the ids of the identity file, one from each line that is not blank; ``-`` is standard input."""
     try:
         if str(path) == "-":
-            text = sys.stdin.read(_MOST_CHARACTERS)
+            text = sys.stdin.read(_MAX_CHARACTERS)
         else:
             with path.open(encoding="utf-8") as file:
-                text = file.read(_MOST_CHARACTERS)
+                text = file.read(_MAX_CHARACTERS)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"The identity file cannot be read ({type(error).__name__}).",
             "Check its path, and write it in UTF-8.",
         ) from None
-    if len(text) == _MOST_CHARACTERS:
+    if len(text) == _MAX_CHARACTERS:
         raise ConfigError(
-            f"The identity file has more than {_MOST_CHARACTERS} characters.",
+            f"The identity file has more than {_MAX_CHARACTERS} characters.",
             "Split it into several files, and run the command for each of them.",
         )
     return [line for line in text.split("\n") if line.strip()]
@@ -174,6 +175,11 @@ def _show(plan: ForgetPlan, out: Output, *, list_ids: bool) -> None:
 
 
 def _confirm(plan: ForgetPlan, out: Output, *, is_stdin_taken: bool) -> None:
+    """Ask the user to confirm the removal.
+
+    Raises:
+        ConfigError: the user did not confirm it, or cannot be asked.
+    """
     if is_stdin_taken or not sys.stdin.isatty():
         raise ConfigError(
             "The removal of these rows was not confirmed.", "Read what --dry-run prints, then add --yes."

@@ -1,4 +1,4 @@
-"""``lake sign``: list the records from before the lake had a key, once, in a record that the key signs."""
+"""``lake sign``: list the records that were written before the lake had a signing key, in a signed inventory."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from include.lake.unsigned_records import has_inventory, unsigned_records, write
 from include.plural import counted
 from include.steps.recover.person import current_person
 
-_MOST_NAMED = 20
+_MAX_LISTED = 20
 
 
 def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
-    """Sign the records from before the lake had a key.
+    """Accept the records that are older than the lake's signing key.
 
-    They are listed once, in a record that the key signs (docs/security.md). A
-    second list needs --why.
+    Their digests are listed once, in a record that the key signs
+    (docs/security.md). A second list needs --why.
 
     Raises:
-        ConfigError: no key is set.
-        AmendmentRefused: records were listed before, and no reason is given for listing further ones.
+        ConfigError: the lake has no signing key.
+        AmendmentRefused: the lake already has such a list, and no reason for another one was given.
     """
     lake = project.lake
     if lake.signing_keys is None:
@@ -38,11 +38,12 @@ def sign(project: Project, out: Output, *, why: OptionalWhy = None) -> None:
         out.result({"listed": 0, "inventory": None})
         return
     if has_inventory(lake) and not why:
-        for key in list(found)[:_MOST_NAMED]:
+        for key in list(found)[:_MAX_LISTED]:
             out.print_status("!", "unsigned", lake.uri(key))
         raise AmendmentRefused(
-            f"The lake has {counted(len(found), 'record')} without a signature that the list of older records does not name.",
-            "Find out who wrote them. Only if they are valid, list them too: mixpanel-aep lake sign "
+            f"The lake has {counted(len(found), 'record')} without a signature that the list of older records does not "
+            "contain.",
+            "Find out which program wrote them. Only if they are valid, list them as well: mixpanel-aep lake sign "
             f"{project.pipeline.name} --why TEXT.",
         )
     at = project.clock.now().isoformat(timespec="seconds")

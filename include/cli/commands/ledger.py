@@ -1,4 +1,4 @@
-"""``ledger show``, ``adopt`` and ``release``: show a day's ledger, and change it by hand."""
+"""``ledger show``, ``ledger adopt`` and ``ledger release``: show a day's ledger, and add records to it manually."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _HEAD = ("no", "kind", "at (UTC)", "batch", "rows", "AEP says")
 
 
 def show(project: Project, out: Output, *, day: Day) -> None:
-    """Show the records of a day, and AEP's status of each batch now.
+    """Show the ledger of a day, and the current status of each batch in AEP.
 
     Batches of this project that no record names are listed below.
     """
     aep = project.aep
-    history = _open(project, aep, day).history
+    history = _open_history(project, aep, day).history
     records = history.ledger(day).records()
     named = [batch for batch in dict.fromkeys(record.batch for record in records) if batch]
     statuses = {batch: _status(aep, batch) for batch in named}
     unknown = BatchListing(history, aep).batches(day, named)
-    out.table("", [_row(record, statuses) for record in records], head=_HEAD)
+    out.table("", [_record_row(record, statuses) for record in records], head=_HEAD)
     for record in records:
         if refused := record.counts.get("refused"):
             out.print_status(
@@ -58,12 +58,12 @@ def show(project: Project, out: Output, *, day: Day) -> None:
 
 
 def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: Why) -> None:
-    """Make an active batch known to the day's ledger.
+    """Add an active batch of AEP to the day's ledger.
 
-    Its ids are read from AEP's data lake.
+    The ids of the batch's rows are read from AEP's data lake.
     """
     with (
-        _ids(project, day, Writer(f"adopt/{current_person()}", why)) as (ids, aep),
+        _open_ids(project, day, Writer(f"adopt/{current_person()}", why)) as (ids, aep),
         show_activity("Reading the batch"),
     ):
         written = adopt(ids, aep, day, batch)
@@ -79,12 +79,12 @@ def adopt_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: W
 
 
 def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why: Why) -> None:
-    """Record that a batch is gone. The next run loads its rows again.
+    """Record that a batch no longer exists. The next run loads its rows again.
 
-    It is refused while AEP shows the batch, or rows of it.
+    The command is refused while AEP lists the batch or has rows of it.
     """
     with (
-        _ids(project, day, Writer(f"release/{current_person()}", why)) as (ids, aep),
+        _open_ids(project, day, Writer(f"release/{current_person()}", why)) as (ids, aep),
         show_activity("Reading AEP"),
     ):
         release(ids, aep, day, batch)
@@ -95,15 +95,15 @@ def release_batch(project: Project, out: Output, *, day: Day, batch: Batch, why:
 
 
 @contextmanager
-def _ids(project: Project, day: date, writer: Writer) -> Iterator[tuple[AepIds, AepClient]]:
-    """Open the reader of AEP's ``_id``s for a change of the day's ledger."""
+def _open_ids(project: Project, day: date, writer: Writer) -> Iterator[tuple[AepIds, AepClient]]:
+    """Yield what a manual change of a day's ledger needs: the reader of the ``_id``s in AEP, and the client of AEP."""
     aep = project.aep
-    opened = _open(project, aep, day)
+    opened = _open_history(project, aep, day)
     with aep.lake_reader(project.pipeline.verify.reader) as reader:
         yield AepIds(opened.history, opened.dataset, reader, project.pipeline, project.clock, writer), aep
 
 
-def _open(project: Project, aep: AepClient, day: date) -> OpenedHistory:
+def _open_history(project: Project, aep: AepClient, day: date) -> OpenedHistory:
     return open_history(project.lake, project.pipeline, aep, project.mixpanel_settings.source, day)
 
 
@@ -112,8 +112,8 @@ def _status(aep: AepClient, batch: str) -> str:
     return "not found" if found is None else found.status or "nothing"
 
 
-def _row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:
+def _record_row(record: LedgerRecord, statuses: dict[str, str]) -> tuple[str, ...]:
     rows = record.counts.get("active", record.ids.rows if record.ids else "")
     batch = record.batch or ""
-    at = record.at[:16]  # to the minute: the line fits 80 columns
+    at = record.at[:16]  # without the seconds, so that the line fits 80 columns
     return str(record.number), record.kind, at, batch, str(rows), statuses.get(batch, "")

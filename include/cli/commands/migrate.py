@@ -58,8 +58,8 @@ def migrate(
 
     It reads the dataflow, its connections, its mapping set and its runs through
     Flow Service, and shows a pipeline file, the plan of changes in AEP, the
-    differences, and the day to switch so that no day is missing or duplicated.
-    Nothing in AEP is changed, and no file is written without --write.
+    differences, and on which day to switch so that no day is missing or
+    duplicated. Nothing in AEP is changed. Files are written only with --write.
     """
     airflow = Airflow((aep_connection,))
     fields = find_connection(aep_connection, connections, PROJECT / "airflow_settings.yaml", airflow)
@@ -96,10 +96,10 @@ def _paths(pipelines: Path, name: str) -> list[Path]:
 
 
 def _write(found: Migration, paths: list[Path]) -> None:
-    """Write the pipeline file and the mapping file; if one of them fails, write neither.
+    """Write the pipeline file and the mapping file.
 
     Raises:
-        ConfigError: one of them exists; nothing was written.
+        ConfigError: one of the files already exists; neither was written.
     """
     for path in paths:
         if path.exists():

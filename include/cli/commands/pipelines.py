@@ -12,7 +12,7 @@ from include.config.model import Pipeline
 def pipelines(out: Output, *, pipelines: Pipelines) -> int:
     """List the pipeline files. No connection is needed."""
     found, faults = load_readable_pipelines(pipelines)
-    rows = [(each.name, each.aep.dataset, _days(each), each.mixpanel.timezone) for each in found]
+    rows = [(each.name, each.aep.dataset, _days_text(each), each.mixpanel.timezone) for each in found]
     out.table("", rows, head=("pipeline", "dataset", "days", "time zone"))
     for fault in faults:
         out.print_status("no", "", str(fault))
@@ -28,7 +28,7 @@ def pipelines(out: Output, *, pipelines: Pipelines) -> int:
     return ExitCode.REFUSED if faults else ExitCode.OK
 
 
-def _days(pipeline: Pipeline) -> str:
+def _days_text(pipeline: Pipeline) -> str:
     return f"{pipeline.start_date}..{pipeline.end_date or ''}"
 
 

@@ -1,4 +1,4 @@
-"""``preview``: show events of a day next to the rows that AEP would get, and what would be quarantined."""
+"""``preview``: show events of a day next to the rows that AEP would receive, and which would be quarantined."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from include.steps.transform import schema_and_mapping
 from include.xdm.dataprep.language.paths import Path
 from include.xdm.mapping.mapping_set import MappingSet
 
-_LONGEST_VALUE = 300
+_MAX_VALUE_CHARACTERS = 300
 
 Rows = Annotated[int, typer.Option("--rows", min=1, max=1000, help="How many events to show.")]
 Events = Annotated[
@@ -30,12 +30,12 @@ Events = Annotated[
 
 
 def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: Events = 1000) -> None:
-    """Show events next to the rows that AEP would get.
+    """Show events next to the rows that AEP would receive.
 
-    Events are shown as Mixpanel sent them. It reads the current pipeline file and mapping, and the first
-    events of the day: from the lake if the day was exported under the same
-    filter, otherwise from Mixpanel. What would be quarantined is shown with its
-    reasons. Nothing is stored or sent. The events are shown with their values.
+    The first events of the day are mapped with the current pipeline file and
+    mapping. They come from the lake if the day was exported under the same
+    filter, otherwise from Mixpanel. Events that would be quarantined are shown
+    with their reasons. All values are shown. Nothing is stored or sent.
     """
     with show_activity("Mapping some events"):
         schema, mapping = schema_and_mapping(project.pipeline, project.aep)
@@ -49,7 +49,7 @@ def preview(project: Project, out: Output, *, day: Day, rows: Rows = 5, events: 
 
 
 def _lines(project: Project, day: date, most: int) -> tuple[list[bytes], str]:
-    """Return the day's first events and their source."""
+    """Return the raw lines of the day's first events, at most ``most``, and a name for their source."""
     export = project.export_with_current_filter(day)
     if export is not None:
         with project.lines_of(day, export) as lines:
@@ -84,7 +84,7 @@ def _show_event(text: str, event: PreviewedEvent, mapping: MappingSet, out: Outp
 
 
 def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[str, str]]:
-    """Yield each property next to the fields that its value fills, then all other fields."""
+    """Yield each property of an event next to the fields of the row that it fills, then all other fields."""
     targets: dict[Path, list[Path]] = {("properties", "time"): [("timestamp",)]}
     for each in mapping.mappings:
         for source in each.sources:
@@ -94,19 +94,19 @@ def _side_by_side(event: PreviewedEvent, mapping: MappingSet) -> Iterator[tuple[
         left = f"{'.'.join(map(str, path[1:] or path))}: {value}" if path else value
         filled = [at for target in targets.get(path, ()) for at in rows if at[: len(target)] == target]
         for number, at in enumerate(filled):
-            yield left if not number else "", _line(at, rows.pop(at))
+            yield left if not number else "", _field_line(at, rows.pop(at))
         if not filled:
             yield left, ""
     for at, value in rows.items():
-        yield "", _line(at, value)
+        yield "", _field_line(at, value)
 
 
-def _line(path: Path, value: str) -> str:
+def _field_line(path: Path, value: str) -> str:
     return f"{'.'.join(map(str, path))}: {value}"
 
 
 def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Yield the path and the value of each member that is not an object."""
+    """Yield the path and the value, as text, of each scalar, or list of scalars, in nested objects and lists."""
     inner: Iterable[tuple[str | int, object]] = value.items() if isinstance(value, dict) else ()
     if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
         inner = enumerate(value)
@@ -114,4 +114,4 @@ def _leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
         for key, each in inner:
             yield from _leaves(each, (*path, key))
     elif value is not None:
-        yield path, one_line(value if isinstance(value, str) else str(value), _LONGEST_VALUE)
+        yield path, one_line(value if isinstance(value, str) else str(value), _MAX_VALUE_CHARACTERS)

@@ -23,8 +23,7 @@ Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_NUMBER, help="How ma
 def list_days(project: Project, out: Output) -> None:
     """List the days with quarantined events, and their reasons.
 
-    It only reads the lake. A day that validation refused as a whole is also
-    listed.
+    Only the lake is read. A day that validation refused as a whole is also listed.
     """
     with show_activity("Reading the quarantine"):
         days = quarantined_days(project.lake, project.pipeline.name)
@@ -45,7 +44,7 @@ def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values
     Values are hidden because they may be personal data. --show-values shows
     them.
     """
-    found = _day(project, day)
+    found = _read_day(project, day)
     keys = [file.key for file in found.files] if found else []
     events = first_rows(project.lake, keys, rows, show_values=show_values)
     for number, event in enumerate(events, 1):
@@ -64,7 +63,7 @@ def show(project: Project, out: Output, *, day: Day, rows: Rows = 5, show_values
             "pipeline": project.pipeline.name,
             "day": day,
             "in_quarantine": total,
-            "events": list(map(_event, events)),
+            "events": list(map(_event_json, events)),
         }
     )
 
@@ -78,13 +77,13 @@ def replay(project: Project, out: Output, *, day: Day, last: OptionalDay = None)
     days remain in quarantine.
     """
     days = days_from_to(day, last, "the replay")
-    before = {each: _count(project, each) for each in days}
+    before = {each: _count_quarantined(project, each) for each in days}
     results: list[dict[str, object]] = []
     out.so_far = {"pipeline": project.pipeline.name, "days": results}
     with days_runner(project, out, days) as runner:
         for each in days:
             done = runner.run(each)
-            left = _count(project, each)
+            left = _count_quarantined(project, each)
             results.append({**done, "quarantined_before": before[each], "quarantined_now": left})
             _report(each, before[each], left, out)
     out.result(out.so_far)
@@ -107,17 +106,18 @@ def _report(day: date, before: int, left: int, out: Output) -> None:
         )
 
 
-def _day(project: Project, day: date) -> QuarantinedDay | None:
+def _read_day(project: Project, day: date) -> QuarantinedDay | None:
+    """Return the quarantine of a day, or None if it has no quarantined events."""
     with show_activity("Reading the quarantine"):
         return next(iter(quarantined_days(project.lake, project.pipeline.name, day)), None)
 
 
-def _count(project: Project, day: date) -> int:
-    found = _day(project, day)
+def _count_quarantined(project: Project, day: date) -> int:
+    found = _read_day(project, day)
     return found.events if found else 0
 
 
-def _event(row: QuarantinedRow) -> dict[str, object]:
+def _event_json(row: QuarantinedRow) -> dict[str, object]:
     return {"step": row.step, "reasons": list(row.reasons), "fields": dict(row.fields)}
 
 

@@ -16,9 +16,9 @@ from include.steps.recover import recover as recover_days
 def recover(project: Project, out: Output, *, days: OptionalDays = None, why: OptionalWhy = None) -> int:
     """Rebuild a lost lake's ledgers from AEP.
 
-    AEP's active batches of this project define what was loaded; later runs
-    load only what is missing. Without days: all days. The only change in AEP
-    is the dataset's tag with the id of the lake.
+    The active batches of this project in AEP define what was loaded; later runs
+    load only what is missing. Without DAY..DAY, all days are recovered. The only
+    change in AEP is the dataset's tag with the id of the lake.
     """
     pipeline, aep = project.pipeline, project.aep
     source = project.mixpanel_settings.source
@@ -63,7 +63,7 @@ def _report(found: Recovery, name: str, out: Output) -> None:
     if found.tagged:
         out.print_status("ok", "recover", "the dataset now has the id of this lake")
     if not (found.written or found.ended or found.refused or found.known):
-        out.title("recover: AEP holds no batches of this pipeline for these days")
+        out.title("recover: AEP has no batches of this pipeline for these days")
         return
     out.title(
         f"recover: {counted(len(found.written), 'day')} written, {len(found.known)} known already, "

@@ -33,8 +33,9 @@ def run(
 ) -> None:
     """Load a day, or a range of days, and wait for AEP.
 
-    The steps are export, transform, validate, stage and ingest. Finished work of
-    an earlier run is found and not repeated, so a run can be repeated at any time.
+    The steps are export, transform, validate, stage and ingest. Work that an
+    earlier run has finished is not repeated, so the command can be repeated at
+    any time.
     """
     days = days_from_to(day, last, "the run")
     results: list[dict[str, object]] = []

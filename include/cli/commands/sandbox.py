@@ -14,7 +14,7 @@ _SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_opt
 
 
 def add_sandbox(app: typer.Typer) -> None:
-    """Add the command if the package of the sandbox is installed."""
+    """Add the command ``sandbox`` if the package of the sandbox is installed."""
     if find_spec(PACKAGE) is not None:
         app.command("sandbox", context_settings=_SETTINGS)(sandbox)
 
@@ -22,10 +22,11 @@ def add_sandbox(app: typer.Typer) -> None:
 def sandbox(context: typer.Context) -> None:
     """Start the local sandbox: stand-ins for Mixpanel and AEP.
 
-    No account and no network are needed. Options are passed on: --port, --state and others, see mixpanel-aep sandbox
-    --help. Ctrl-C ends it. docs/sandbox.md describes its use.
+    No account and no network are needed. mixpanel-aep sandbox --help lists the
+    options, such as --port and --state. Ctrl-C ends the sandbox. docs/sandbox.md
+    describes its use.
     """
-    # In a separate process: the product never imports the sandbox, which tests it.
+    # The sandbox is a separate process, because the product never imports the sandbox, which tests it.
     command = [sys.executable, "-m", PACKAGE, *context.args]
     with subprocess.Popen(command) as process:  # noqa: S603 - the interpreter that runs this
         before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())

@@ -32,9 +32,9 @@ _MARKS = {
     State.MISSING: ("M", "bold red"),
     State.NEVER_RUN: ("N", "bold red"),
 }
-"""A letter and a style for each state; days that are not complete have a capital letter."""
-_MOST_GAPS = 12
-_NUMBERS = "1   5    10   15   20   25   30"
+"""The letter and the style of each state in the calendar. Days that should be complete and are not have capitals."""
+_MAX_GAPS = 12
+_DAY_NUMBERS = "1   5    10   15   20   25   30"
 
 Months = Annotated[int, typer.Option("--months", min=1, max=1200, help="How many months to show.")]
 
@@ -42,9 +42,9 @@ Months = Annotated[int, typer.Option("--months", min=1, max=1200, help="How many
 def status(project: Project, out: Output, *, months: Months = 12) -> None:
     """Show the state of every day: yesterday first, then a calendar.
 
-    The ledgers are compared with AEP's present list of batches. A day that is
-    not complete has a capital letter, and its cause is listed below. The exit
-    code is 0 even if days are missing; use audit to fail in that case.
+    The ledgers are compared with AEP's current list of batches. Days that should
+    be complete and are not have a capital letter, and the cause is listed below
+    the calendar. The exit code is 0 even if days are missing; that of audit is 1.
     """
     now, pipeline = project.clock.now(), project.pipeline
     with show_activity("Reading the ledgers and AEP"):
@@ -76,7 +76,7 @@ def _print_advice(day: Day, name: str, out: Output) -> None:
 
 
 def _command(text: str, form: str, name: str, first: date, last: date) -> str:
-    """Return the command that does the same as the board's ``form``; without a form, the advice ``text``."""
+    """Return the command that does the same as a form of the board; without a form, return the advice ``text``."""
     days = str(first) if first == last else f"{first} {last}"
     if form in ("run", "backfill"):
         return f"mixpanel-aep run {name} {days}"
@@ -89,7 +89,7 @@ def _command(text: str, form: str, name: str, first: date, last: date) -> str:
 
 def _show_calendar(days: Sequence[Day], most: int, out: Output) -> None:
     """Print one line for each month, newest first, with one letter for each day."""
-    out.styled([("", f"\n{'':<9}{_NUMBERS}")])
+    out.styled([("", f"\n{'':<9}{_DAY_NUMBERS}")])
     by_month = [(month, list(group)) for month, group in groupby(days, key=lambda day: f"{day.day:%Y-%m}")]
     for month, group in by_month[:most]:
         found = {day.day.day: day for day in group}
@@ -117,15 +117,15 @@ def _show_gaps(days: Sequence[Day], name: str, out: Output) -> None:
     found = gaps(days)
     if found:
         out.styled([("", "")])
-    for first, last, state in found[:_MOST_GAPS]:
+    for first, last, state in found[:_MAX_GAPS]:
         each = advice(by_day[last])
         span = str(first) if first == last else f"{first}..{last}"
         out.print_status("no", state.value, f"{span}: {each.why}")
         if each.what:
             who = f"{each.who} " if each.who != ENGINEER else ""
             out.print_status("", "do", f"{who}{_command(each.what, each.form, name, first, last)}")
-    if len(found) > _MOST_GAPS:
-        out.print_status("no", "", f"and {len(found) - _MOST_GAPS} more gaps: mixpanel-aep audit {name}")
+    if len(found) > _MAX_GAPS:
+        out.print_status("no", "", f"and {len(found) - _MAX_GAPS} more gaps: mixpanel-aep audit {name}")
 
 
 def _to_json(day: Day) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""``verify``: compare AEP's data lake with the ledgers, as sets of ``_id``."""
+"""``verify``: compare the rows in AEP's data lake with the ledgers, by their ``_id``s."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from include.steps.verify import verify as verify_days
 def verify(project: Project, out: Output, *, days: OptionalDays = None) -> int:
     """Compare the rows in AEP with the ledgers, by _id.
 
-    Rows may be lost, duplicate, or phantom (not known to the ledger). Without
-    days, it selects them as the weekly task does.
+    It finds rows that are lost, duplicate, or phantom (in AEP but not in the
+    ledger). Without DAY..DAY, it selects days as the weekly task does.
     """
     pipeline, aep = project.pipeline, project.aep
     opened = open_history(project.lake, pipeline, aep, project.mixpanel_settings.source, all_days=True)

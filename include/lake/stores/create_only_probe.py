@@ -58,7 +58,7 @@ def prove_create_only(store: Store) -> None:
         created = store.put_new(PROBE_KEY, first)
         kept = store.read(PROBE_KEY)
         if created and kept != first:
-            raise _unsafe(store, "accepted a create-only put and then returned another value")
+            raise _unsafe_error(store, "accepted a create-only put and then returned another value")
     else:
         kept = store.read(PROBE_KEY)
     if kept is None:
@@ -69,15 +69,15 @@ def prove_create_only(store: Store) -> None:
     created = store.put_new(PROBE_KEY, secrets.token_hex(16).encode())
     stays = store.read(PROBE_KEY) == kept
     if created:
-        raise _unsafe(
+        raise _unsafe_error(
             store,
             f"accepted a second create-only put of {PROBE_KEY} and {'kept the first' if stays else 'overwrote the'} value",
         )
     if not stays:
-        raise _unsafe(store, f"refused a second create-only put of {PROBE_KEY} but changed the value")
+        raise _unsafe_error(store, f"refused a second create-only put of {PROBE_KEY} but changed the value")
 
 
-def _unsafe(store: Store, behavior: str) -> UnsafeStore:
+def _unsafe_error(store: Store, behavior: str) -> UnsafeStore:
     return UnsafeStore(
         f"The store of lake {store.url} does not enforce create-only puts: it {behavior}. Two runs could load the same day twice.",
         _HINT,

@@ -50,6 +50,7 @@ def may_use_plain_http(lake: str, environment: Mapping[str, str] | None = None) 
 
 
 def _endpoints(environment: Mapping[str, str] | None) -> list[str]:
+    """Return the addresses of all S3 endpoints in the environment variables."""
     given = os.environ if environment is None else environment
     return [given[name] for name in _ENDPOINT_VARIABLES if given.get(name)]
 

@@ -91,7 +91,7 @@ class FolderStore:
         with self._open_parent(key) as (folder, name):
             descriptor = open_file(name, folder)
             try:
-                return _object(key, os.fstat(descriptor))
+                return _lake_object(key, os.fstat(descriptor))
             finally:
                 os.close(descriptor)
 
@@ -115,6 +115,7 @@ class FolderStore:
         return removed
 
     def _temporary_files(self) -> Iterator[LakeObject]:
+        """Yield the temporary files of this project's objects in all folders of the lake."""
         root = self.root.resolve()
         for folder, _, files, descriptor in (
             os.fwalk(root) if root.is_dir() else ()
@@ -125,9 +126,10 @@ class FolderStore:
                 if final_key is not None and is_own_key(final_key) and not _is_link(name, descriptor):
                     with suppress(FileNotFoundError):
                         found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                        yield _object((above / name).as_posix(), found)
+                        yield _lake_object((above / name).as_posix(), found)
 
     def _objects_below(self, folder: int, prefix: str) -> Iterator[LakeObject]:
+        """Yield the files below an open folder in the order of their keys. ``prefix``: the key of the folder."""
         with os.scandir(folder) as entries:
             # Sorted as a bucket sorts complete keys: "a-b/x" is before "a/x".
             found = sorted(
@@ -143,7 +145,7 @@ class FolderStore:
                         yield from self._objects_below(inner, key)
                 elif entry.is_file(follow_symlinks=False) and final_name_of(entry.name) is None:
                     with suppress(FileNotFoundError):
-                        yield _object(key, entry.stat(follow_symlinks=False))
+                        yield _lake_object(key, entry.stat(follow_symlinks=False))
 
     @contextmanager
     def _open_parent(self, key: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
@@ -157,6 +159,7 @@ class FolderStore:
 
     @contextmanager
     def _translate_link_errors(self, key: str) -> Iterator[None]:
+        """Raise ``ForeignObject`` in place of ``ForeignEntry``."""
         try:
             yield
         except ForeignEntry as entry:
@@ -185,7 +188,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
             yield chunk
 
 
-def _object(key: str, found: os.stat_result) -> LakeObject:
+def _lake_object(key: str, found: os.stat_result) -> LakeObject:
     return LakeObject(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
 
 

@@ -26,14 +26,14 @@ class OpenedObject:
     chunks: Iterator[bytes]
     """The content, in chunks."""
     close: Callable[[], None]
-    """Ends the reading."""
+    """Closes the object; ``chunks`` must not be read afterwards."""
 
 
 class ObjectStore(Protocol):
     """A folder or a bucket. Methods that read a missing object raise ``FileNotFoundError`` or ``NotFoundError``."""
 
     def open(self, key: str) -> OpenedObject:
-        """Open an object for reading."""
+        """Open an object for reading in chunks."""
         ...
 
     def create(self, key: str, body: bytes) -> bool:

@@ -31,14 +31,14 @@ def open_folder(root: Path | int, parts: Sequence[str]) -> Iterator[int]:
         ForeignEntry: one of ``parts`` is a symbolic link.
         OSError: one of ``parts`` is missing, or is not a folder.
     """
-    with _opened(root, parts, make=False) as descriptor:
+    with _open_path(root, parts, make=False) as descriptor:
         yield descriptor
 
 
 @contextmanager
 def make_inside(root: Path, parts: Sequence[str]) -> Iterator[int]:
     """Open a folder as :func:`open_folder` does, creating missing folders with the mode 0700, whatever the umask is."""
-    with _opened(root, parts, make=True) as descriptor:
+    with _open_path(root, parts, make=True) as descriptor:
         yield descriptor
 
 
@@ -87,7 +87,8 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _opened(root: Path | int, parts: Sequence[str], *, make: bool) -> Iterator[int]:
+def _open_path(root: Path | int, parts: Sequence[str], *, make: bool) -> Iterator[int]:
+    """Open the folder ``parts`` below ``root``, and yield its descriptor. ``make``: create missing folders."""
     descriptor = os.dup(root) if isinstance(root, int) else os.open(root, _FOLDER)
     try:
         for part in parts:
@@ -115,6 +116,7 @@ def _make_folder_at(name: str, folder: int) -> None:
 
 
 def _refuse_link(name: str, folder: int) -> None:
+    """Raise ``ForeignEntry`` if an entry is a symbolic link."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:

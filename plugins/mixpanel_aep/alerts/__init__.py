@@ -1,1 +1,1 @@
-"""Sends alerts through Airflow's notifiers: callbacks of tasks and DAGs, the deadline of a day, a webhook."""
+"""Sends alerts through Airflow's notifiers, from callbacks of tasks and DAGs and from the deadline of a day."""

@@ -1,4 +1,4 @@
-"""Callbacks of the DAGs that send alerts: a task failed, a run took too long, a day was loaded."""
+"""Callbacks of the DAGs that send alerts: after a task failed, a run took too long, or a day was loaded."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Callback = Callable[["Context"], None]
 _REASONS_WITHOUT_FAILED_TASK = "timed_out", "all_tasks_deadlocked"
-"""Airflow's reasons for the failure of a run in which no task failed."""
+"""The reasons that Airflow gives for a failed run in which no task failed."""
 
 
 def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """Return the keyword arguments of a DAG that sends an alert when a task fails its last try, or a run times out.
+    """Return the keyword arguments that make a DAG send alerts when a task has failed its last try or a run times out.
 
-    ``default_args``: the other defaults of the DAG's tasks.
+    ``default_args``: other ``default_args`` of the DAG, which are kept.
     """
     defaults = dict(default_args or {})
     if pipeline.alerts is None:
@@ -42,12 +42,12 @@ def alert_args(pipeline: Pipeline, default_args: Mapping[str, object] | None = N
 
 
 def on_loaded(pipeline: Pipeline) -> dict[str, Callback]:
-    """Return the arguments of the task whose success means that the day is loaded; none without alerts."""
+    """Return the keyword arguments of the task whose success means that the day is loaded; empty without alerts."""
     return {"on_success_callback": partial(day_loaded, pipeline)} if pipeline.alerts else {}
 
 
 def task_failed(pipeline: Pipeline, context: Context) -> None:
-    """Send the alert about a task that failed and is not retried."""
+    """Send the alert about a task that has failed its last try. Airflow calls this callback."""
     with _log_all_errors():
         failure = _failure(context)
         lake = lake_or_none(pipeline)
@@ -57,7 +57,7 @@ def task_failed(pipeline: Pipeline, context: Context) -> None:
 
 
 def run_failed(pipeline: Pipeline, context: Context) -> None:
-    """Send the alert about a run that failed without a failed task."""
+    """Send the alert about a run that failed without a failed task, as after a timeout. Airflow calls this callback."""
     with _log_all_errors():
         if context.get("reason") in _REASONS_WITHOUT_FAILED_TASK:
             failure = Failure(
@@ -69,36 +69,36 @@ def run_failed(pipeline: Pipeline, context: Context) -> None:
 
 
 def day_loaded(pipeline: Pipeline, context: Context) -> None:
-    """Send the alerts about a day that is active in AEP: quarantine, volume, properties."""
+    """Send the alerts quarantine, volume and properties about a loaded day. Airflow calls this callback."""
     with _log_all_errors():
         lake, day = open_lake(pipeline), partition_of(context)
         reader = FactsReader(lake, pipeline, SYSTEM_CLOCK)
         facts = reader.fresh_day(day)
         if facts is None:
-            log.warning("The facts of %s are not in the lake; its alerts were not decided", day)
+            log.warning("The lake has no ledger of %s; alerts about this day were not evaluated", day)
             return
         alerts = loaded_day_alerts(pipeline, day, facts, reader.read({}).index)
         send(pipeline, lake, _alerts_of_run(alerts, context), context)
 
 
 def lake_or_none(pipeline: Pipeline) -> Lake | None:
-    """Return the pipeline's lake, or None if it cannot be opened, which may be the cause of the alert."""
+    """Return the pipeline's lake, or None if it cannot be opened, so that an alert can be sent without it."""
     try:
         return open_lake(pipeline)
     except PipelineError as error:
-        log.warning("Alerts are sent without the lake: %s", error)
+        log.warning("The lake cannot be opened; alerts are sent without it: %s", error)
         return None
 
 
 def _missing_days_have_an_alert(pipeline: Pipeline, lake: Lake | None) -> bool:
-    """Return whether the days because of which the audit failed are also named in an alert of the kind ``missing``."""
+    """Return whether an alert of the kind ``missing`` reports the days for which the audit failed."""
     notifiers = pipeline.alerts.notifiers if pipeline.alerts else ()
     if lake is None or not any("missing" in notifier.kinds for notifier in notifiers):
         return False
     try:
         index = FactsReader(lake, pipeline, SYSTEM_CLOCK).read({}).index
     except PipelineError as error:
-        log.warning("Whether another alert names the missing days is not known: %s", error)
+        log.warning("The board's index could not be read to find the missing days: %s", error)
         return False
     return any(missing_days(pipeline, index, SYSTEM_CLOCK.now()))
 
@@ -111,7 +111,7 @@ def _send_failure(pipeline: Pipeline, lake: Lake | None, failure: Failure, conte
 
 
 def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Context) -> Iterator[Alert]:
-    """Yield the alerts of a run; in a backfill, each alert is sent once for all its days."""
+    """Yield the alerts to send for a run; for a backfill, only some kinds, and each once for all of its days."""
     run = context.get("dag_run")
     in_backfill = run is not None and str(getattr(run.run_type, "value", run.run_type)) == "backfill"
     for alert in alerts:
@@ -122,7 +122,10 @@ def _alerts_of_run(alerts: Iterator[Alert] | list[Alert], context: Context) -> I
 
 
 def _failure(context: Context) -> Failure:
-    """Return the failure that the task stored in XCom; the text of an unknown exception is never used."""
+    """Return the failure that the task stored in XCom, or one with only the name of the exception's class.
+
+    The text of an unknown exception is not used, because it may contain a value of an event.
+    """
     ti = context["ti"]
     try:
         problem = ti.xcom_pull(task_ids=ti.task_id, key=PROBLEM_KEY, map_indexes=ti.map_index)
@@ -139,7 +142,7 @@ def _failure(context: Context) -> Failure:
 
 
 def _day(pipeline: Pipeline, context: Context) -> date | None:
-    """Return the day of a run or of a mapped task; None for a task that is about all days."""
+    """Return the day that a task processes: its own, if it is mapped over days, or that of the run; else None."""
     of_task = getattr(context.get("task"), "day", None)
     if isinstance(of_task, str):
         return date.fromisoformat(of_task)
@@ -147,16 +150,16 @@ def _day(pipeline: Pipeline, context: Context) -> date | None:
         return None
     try:
         return partition_of(context) if context.get("dag_run") is not None else None
-    except PipelineError:  # a run without a valid day fails for that reason
+    except PipelineError:  # the run has no valid day, and fails because of that
         return None
 
 
 @contextmanager
 def _log_all_errors() -> Iterator[None]:
-    """Log every error: Airflow would log it with the values of local variables."""
+    """Log every error from the block and suppress it: Airflow would log it with the values of local variables."""
     try:
         yield
     except PipelineError as error:
-        log.error("An alert could not be decided: %s", error)
+        log.error("The alerts could not be evaluated: %s", error)
     except Exception as error:  # noqa: BLE001 - see above
-        log.error("An alert could not be decided: %s. Please report it.", type(error).__name__)
+        log.error("The alerts could not be evaluated: %s. Please report it.", type(error).__name__)

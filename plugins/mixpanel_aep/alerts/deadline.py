@@ -1,4 +1,4 @@
-"""The deadline of a day: some hours after it has settled, it must be in AEP."""
+"""The deadline by which a day must be in AEP, some hours after it has settled, and the alert when it is missed."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ log = logging.getLogger(__name__)
 
 
 class SettledDay(BaseDeadlineReference):
-    """The moment when the partition of a scheduled run has settled; other runs have no deadline.
+    """The reference time of a run's deadline: when the day of a scheduled run has settled. Other runs have no deadline.
 
-    Airflow's own references know when a run was queued: a backfill may be queued for hours, and its days have no deadline.
+    Airflow's own references, such as the time when a run was queued, are not suitable: the runs of a backfill may be
+    queued for hours, and need no deadline.
     """
 
     required_kwargs = frozenset({"dag_id", "run_id"})
@@ -40,16 +41,19 @@ class SettledDay(BaseDeadlineReference):
         self.zone, self.settle_hours = zone, settle_hours
 
     def serialize_reference(self) -> JsonObject:
-        """Return the serialised form."""
+        """Return the arguments of the reference as JSON, for Airflow's metadata database."""
         return {"reference_type": self.reference_name, "zone": self.zone, "settle_hours": self.settle_hours}
 
     @classmethod
     def deserialize_reference(cls, reference_data: JsonObject) -> SettledDay:
-        """Return the reference from its serialised form."""
+        """Create the reference from the result of :meth:`serialize_reference`."""
         return cls(reference_data["zone"], reference_data["settle_hours"])
 
     def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str) -> datetime | None:
-        """Return when the run's day has settled. The scheduler calls it; an error here would stop the run."""
+        """Return when the run's day has settled, or None for a run without a deadline.
+
+        The scheduler calls this method. An error in it would prevent the run from starting.
+        """
         from airflow.models.dagrun import DagRun
         from sqlalchemy import select
 
@@ -68,7 +72,7 @@ class SettledDay(BaseDeadlineReference):
 
 
 def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
-    """Return the deadline of a pipeline's DAG; None without alerts, or if its file turns it off."""
+    """Return the deadline of the runs of a pipeline's DAG, or None if the pipeline file sends no alerts ``late``."""
     if pipeline.alerts is None or pipeline.alerts.late_after_hours is None:
         return None
     if not any("late" in notifier.kinds for notifier in pipeline.alerts.notifiers):
@@ -82,18 +86,21 @@ def deadline_of(pipeline: Pipeline) -> DeadlineAlert | None:
 
 
 async def day_is_late(pipeline: str, context: JsonObject) -> None:
-    """Send the alert about a day that missed its deadline; Airflow's triggerer calls it."""
+    """Send the alert about a day that missed its deadline. Airflow's triggerer calls this callback.
+
+    ``pipeline``: the pipeline's name. ``context``: the run's context, serialized by Airflow.
+    """
     await asyncio.to_thread(send_late, pipeline, context)
 
 
 def send_late(name: str, context: JsonObject) -> int:
-    """Send the alert unless another run has loaded the day in the meantime; return the number of messages.
+    """Send the alert about a late day, unless another run has loaded it; return the number of messages sent.
 
-    ``name``: the name of the pipeline. ``context``: the run's context, serialised by Airflow.
+    ``name``: the pipeline's name. ``context``: the run's context, serialized by Airflow.
     """
-    pipeline, run = _pipeline(name), context["dag_run"]
+    pipeline, run = _find_pipeline(name), context["dag_run"]
     if pipeline is None:
-        log.warning("Pipeline %s has no valid file; its late day sends no alert", name)
+        log.warning("Pipeline %s has no valid file; the alert about its late day was not sent", name)
         return 0
     day = date.fromisoformat(run["partition_key"])
     lake = lake_or_none(pipeline)
@@ -102,9 +109,9 @@ def send_late(name: str, context: JsonObject) -> int:
             log.info("Day %s of pipeline %s was loaded by another run", day, name)
             return 0
     except PipelineError as error:
-        log.warning("Whether the day is loaded is not known: %s", error)
+        log.warning("The lake could not be read to check whether day %s is loaded: %s", day, error)
     return send(pipeline, lake, [late_day_alert(pipeline, day, run["state"])], context)
 
 
-def _pipeline(name: str) -> Pipeline | None:
+def _find_pipeline(name: str) -> Pipeline | None:
     return next((each for each in load_readable_pipelines()[0] if each.name == name), None)

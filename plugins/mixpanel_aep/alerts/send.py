@@ -1,4 +1,4 @@
-"""Sends alerts through the notifiers of a pipeline file. A notifier that fails is logged, and never fails a task."""
+"""Sends alerts through the notifiers of a pipeline file. The failure of a notifier is logged, and fails no task."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     pass
 
 log = logging.getLogger(__name__)
-_LEAST_SECRET = 16
-# The text of an alert is never a template itself: names of properties are in it.
+_MIN_SECRET_CHARACTERS = 16
+# The text of an alert is passed as a value, not as a template, because it contains names of properties.
 _TEXTS = {
     "subject": "{{ alert.title }}",
     "title": "{{ alert.title }}",
@@ -40,19 +40,19 @@ _TEXTS = {
     "message": "{{ alert.text }}",
     "content": "{{ alert.text }}",
 }
-"""What a notifier's argument gets if the pipeline file does not set it, by the argument's name."""
+"""The default values of a notifier's arguments, by the argument's name: Jinja templates."""
 
 
 def send(
     pipeline: Pipeline, lake: Lake | None, alerts: Iterable[Alert], context: Mapping[str, object]
 ) -> int:
-    """Send each alert to every notifier that the pipeline file names for its kind and that has not received it before.
+    """Send each alert through every notifier of its kind in the pipeline file, unless the notifier already sent it.
 
     Args:
         pipeline: the pipeline; without ``alerts`` in its file nothing is sent.
-        lake: the lake that records sent alerts; with None, alerts may be sent again.
+        lake: the lake that records sent alerts; None: nothing is recorded, so alerts may be sent again.
         alerts: the alerts to send.
-        context: the context of the task or callback, for the notifiers' templates.
+        context: Airflow's context of the task or callback, for the templates of the notifiers.
 
     Returns:
         The number of messages that were sent.
@@ -67,10 +67,10 @@ def send(
 
 
 def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
-    """Check that every notifier can be created; otherwise the failure of the first alert would appear only in a log.
+    """Check that every notifier can be created; otherwise, an error would appear only in the log of the first alert.
 
     Raises:
-        ConfigError: naming every notifier that cannot be created.
+        ConfigError: a notifier cannot be created; the message names each such notifier and the cause.
     """
     faults = []
     for pipeline in pipelines:
@@ -93,11 +93,14 @@ def require_notifiers(pipelines: Iterable[Pipeline]) -> None:
 def _send_once(
     lake: Lake | None, alert: Alert, settings: NotifierSettings, context: Mapping[str, object]
 ) -> bool:
+    """Send an alert through a notifier, unless that was done before; return whether it was sent now."""
     recipient = f"{settings.class_path} {msgspec.json.encode(settings.kwargs, order='sorted').decode()}"
     name, tags = settings.class_path.rpartition(".")[2], {"pipeline": alert.pipeline, "kind": alert.kind}
     may_send, claimed = _claim(lake, alert, recipient)
     if not may_send:
-        log.info("Alert %r was sent before through %s, or is being sent", alert.title, name)
+        log.info(
+            "Alert %r was not sent through %s, because it was sent before or is being sent", alert.title, name
+        )
         return False
     if cause := deliver(alert, settings, context):
         log.error("Alert %r was not sent through %s. %s", alert.title, name, cause)
@@ -115,13 +118,13 @@ def _send_once(
 
 
 def with_link(alert: Alert) -> Alert:
-    """Return the alert with the full address of its page, if Airflow's configuration has its own address."""
+    """Return the alert with the full URL of its page; without ``[api] base_url`` of Airflow, return it unchanged."""
     base_url = conf.get("api", "base_url", fallback="") or ""
     return alert.with_base_url(base_url) if base_url else alert
 
 
 def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, object]) -> str:
-    """Send an alert through one notifier; return the cause if it was not sent, else an empty text."""
+    """Send an alert through one notifier; return the cause as a text if that failed, and an empty text if not."""
     _mask_addresses(settings.kwargs)
     try:
         notifier = resolve_name(settings.class_path)(**_arguments(settings))
@@ -132,13 +135,13 @@ def deliver(alert: Alert, settings: NotifierSettings, context: Mapping[str, obje
 
 
 def _claim(lake: Lake | None, alert: Alert, recipient: str) -> tuple[bool, Claim | None]:
-    """Return whether to send an alert, and the claim; without a readable lake it is sent without one."""
+    """Claim an alert; return whether to send it, and the claim, which is None if the lake is missing or unreadable."""
     if lake is None:
         return True, None
     try:
         claimed = claim(lake, alert, recipient, SYSTEM_CLOCK.now())
     except PipelineError as error:
-        log.warning("Whether the alert was sent before is not known: %s", error)
+        log.warning("The lake could not be read to check whether the alert was sent before: %s", error)
         return True, None
     return claimed is not None, claimed
 
@@ -148,23 +151,23 @@ def _log_lake_errors() -> Iterator[None]:
     try:
         yield
     except PipelineError as error:
-        log.warning("The alert may be sent late, or again: %s", error)
+        log.warning("The result of the alert was not recorded, so it may be sent late or again: %s", error)
 
 
 def _mask_addresses(value: object) -> None:
-    """Mask addresses in the logs: addresses of chat services contain tokens."""
+    """Mask all URLs in a notifier's arguments in later logs, because URLs of chat services contain tokens."""
     if isinstance(value, str) and "://" in value:
         mask_secret(value)
-        # The texts of HTTP libraries show the path without the host. A shorter one is not a token.
+        # Messages of HTTP libraries show the path without the host. A short path is not a token.
         path = value.partition("://")[2].partition("/")[2]
         for part in path.partition("?"):
-            if len(part) >= _LEAST_SECRET and not any(map(str.isspace, part)):
+            if len(part) >= _MIN_SECRET_CHARACTERS and not any(map(str.isspace, part)):
                 mask_secret(part)
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _mask_addresses(inner)
 
 
 def _arguments(settings: NotifierSettings) -> JsonObject:
-    """Return the arguments of a notifier; its texts are those of the alert unless the pipeline file sets them."""
+    """Return the keyword arguments of a notifier: those in the pipeline file, and the defaults in ``_TEXTS``."""
     parameters = inspect.signature(resolve_name(settings.class_path).__init__).parameters
     return {name: text for name, text in _TEXTS.items() if name in parameters} | settings.kwargs

@@ -1,7 +1,8 @@
 """Sends test alerts for the command line: ``python -m mixpanel_aep.alerts.trial PIPELINE_FILE KIND...``.
 
-The command line cannot import Airflow, whose notifiers and connections send the alerts. The result is one JSON object on
-standard output: ``{"deliveries": [{"notifier": class path, "kind": kind or null, "cause": text, empty if sent}]}``.
+The command line starts this process, because it cannot import Airflow, whose notifiers and connections send the alerts.
+Standard output is one JSON object: ``{"deliveries": [{"notifier": class path, "kind": kind or null, "cause": text}]}``.
+The cause is empty if the alert was sent.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from mixpanel_aep.json_output import open_json_output
 
 
 def try_notifiers(pipeline: Pipeline, kinds: Collection[AlertKind]) -> Iterator[dict[str, Any]]:
-    """Send a test alert through each notifier of a pipeline file; yield what became of each.
+    """Send a test alert through each notifier of a pipeline file, and yield the result of each.
 
-    The lake does not remember test alerts: each call sends them again.
+    ``kinds``: as in ``include.alerts.trial.trials``. The lake does not record test alerts: each call sends them again.
     """
     from airflow.sdk.log import redact  # type: ignore[attr-defined]  # not in its __all__
 
@@ -37,7 +38,7 @@ def try_notifiers(pipeline: Pipeline, kinds: Collection[AlertKind]) -> Iterator[
 
 
 def main(arguments: list[str]) -> None:
-    """Print the result; all other output is redirected to standard error."""
+    """Send the test alerts and print the results as JSON; all other output is redirected to standard error."""
     out = open_json_output()
     path, *kinds = arguments
     found = list(try_notifiers(load_pipeline(Path(path)), cast("list[AlertKind]", kinds)))

@@ -1,4 +1,4 @@
-"""A notifier that posts JSON to the address of an Airflow connection."""
+"""A notifier that posts alerts as JSON to a webhook, whose address is in an Airflow connection."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TIMEOUT_SECONDS = (5, 10)
 
 
 class WebhookNotifier(BaseNotifier):
-    """Posts an alert as JSON.
+    """Posts an alert as JSON to a webhook.
 
-    :param conn_id: a connection of type ``http``. Its host is the full address, or scheme (in *Schema*), host and
-        port are separate; its password, if any, becomes a bearer token.
-    :param payload: the JSON object; its texts are templates. Unset: all fields of the alert.
+    :param conn_id: the id of a connection of type ``http``. Its host is the full address, or its fields *Schema* (the
+        scheme), *Host* and *Port* form the address. Its password, if set, is sent as a bearer token.
+    :param payload: the JSON object to send; texts in it are Jinja templates. Default: all fields of the alert.
     """
 
     template_fields: Sequence[str] = ("payload",)
@@ -34,12 +34,12 @@ class WebhookNotifier(BaseNotifier):
         self.payload = payload
 
     def notify(self, context: Mapping[str, object]) -> None:
-        """Post the alert.
+        """Post the alert ``context["alert"]``.
 
         Raises:
-            ConfigError: the connection has no address.
-            RequestRefused: the receiver rejected it.
-            ServiceUnavailable: the receiver could not be reached.
+            ConfigError: the connection was not found, or has no valid address.
+            RequestRefused: the webhook responded with another status than 2xx.
+            ServiceUnavailable: the webhook could not be reached.
         """
         connection = read_connection(self.conn_id)
         url = _address(connection, self.conn_id)
@@ -55,7 +55,7 @@ class WebhookNotifier(BaseNotifier):
                 response = session.post(
                     url, json=payload, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
                 )
-        except requests.RequestException as error:  # its text holds the address, which may be a secret
+        except requests.RequestException as error:  # its text contains the address, which may be a secret
             raise ServiceUnavailable(
                 f"The webhook of connection {self.conn_id} could not be reached ({type(error).__name__})."
             ) from None
@@ -66,6 +66,11 @@ class WebhookNotifier(BaseNotifier):
 
 
 def _address(connection: Connection, conn_id: str) -> str:
+    """Return the address of a connection, with its path and query masked in later logs.
+
+    Raises:
+        ConfigError: the connection has no valid address.
+    """
     host = connection.host or ""
     url = host if "://" in host else f"{connection.schema or 'https'}://{host}"
     if connection.port and urlsplit(url).port is None:
@@ -77,6 +82,8 @@ def _address(connection: Connection, conn_id: str) -> str:
             f"Connection {conn_id} has no address for a webhook.",
             "Enter the full address, such as https://hooks.example.com/alerts, as its host.",
         )
-    for secret in filter(None, (parts.path.strip("/"), parts.query)):  # chat programs put a token there
+    for secret in filter(
+        None, (parts.path.strip("/"), parts.query)
+    ):  # they contain the token of a chat service
         mask_secret(secret)
     return url

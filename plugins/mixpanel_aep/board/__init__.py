@@ -1,1 +1,1 @@
-"""The board: pages of Airflow's API server that show the state of every day. The pages only read."""
+"""The board: pages in Airflow's API server that show the state of every day of every pipeline. They write nothing."""

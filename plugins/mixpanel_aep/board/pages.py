@@ -1,4 +1,4 @@
-"""Renders the board's templates, with headers that isolate the page from other sites."""
+"""Renders the board's pages from templates, with HTTP headers that isolate them from other sites."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mixpanel_aep.board.readers import read_pipelines
 
 _HERE = Path(__file__).parent
 PREFIX = "/mixpanel-aep"
+"""The path below which Airflow mounts the app."""
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
@@ -33,14 +34,21 @@ _RECORDS = {
     "active": "the batch is active",
     "failed": "AEP refused the batch",
     "empty": "the day has no events to load",
-    "gone": "the batch is not active any more",
+    "gone": "the batch is no longer active",
 }
-"""What each kind of record of the ledger means."""
+"""The meaning of each kind of ledger record, as the page of a day shows it."""
 _STATIC = {"board.css": "text/css", "board.js": "text/javascript", "home.js": "text/javascript"}
 
 
 def render(request: Request, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
-    """Return a page. ``root`` is the path of Airflow itself, which may be below another path."""
+    """Render a template as a page.
+
+    Args:
+        request: the request, which gives the paths at which Airflow and the board are mounted.
+        template: the name of the template.
+        status: the HTTP status.
+        values: the variables of the template.
+    """
     mount = str(request.scope.get("root_path", ""))
     root = mount.removesuffix(PREFIX)
     text = _environment().get_template(template).render(
@@ -51,12 +59,12 @@ def render(request: Request, template: str, *, status: int = 200, **values: obje
 
 
 def sentence_page(request: Request, sentence: str, status: int) -> HTMLResponse:
-    """Return a page with one sentence, in place of a page that cannot be shown."""
+    """Return a page with one sentence, which says why a page cannot be shown. ``status``: the HTTP status."""
     return render(request, "sentence.html.j2", status=status, sentence=sentence)
 
 
 def static(name: str) -> Response | None:
-    """Return the style sheet or the script; None for any other name."""
+    """Return the style sheet or the script with this file name; None for any other name."""
     if name not in _STATIC:
         return None
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
@@ -83,6 +91,6 @@ def _environment() -> Environment:
 
 
 def _moment(value: datetime | str | None) -> str:
-    """Return a time as ``2026-06-30 06:12 UTC``, or an empty text if it is unknown."""
+    """Format a UTC time as ``2026-06-30 06:12 UTC``; return an empty text for None or an empty text."""
     found = datetime.fromisoformat(value) if isinstance(value, str) and value else value
     return f"{found:%Y-%m-%d %H:%M} UTC" if isinstance(found, datetime) else ""

@@ -1,4 +1,4 @@
-"""The pipelines and their readers, which the API server keeps between requests."""
+"""Caches the pipelines, and the readers of their lakes, in the API server between requests."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from include.lake.lake import Lake
 from mixpanel_aep.lakes import lake_signing_keys, lake_url
 
 _SETTINGS_SECONDS = 30.0
-"""How long the settings of a lake are kept: they are read from Airflow's database or secrets backend."""
+"""How long the settings of a lake are cached: they come from Airflow's metadata database or a secrets backend."""
 _lock = Lock()
 
 
 @dataclass(frozen=True)
 class Pipelines:
-    """The pipelines by their DAG, and the sentences of files that cannot be read."""
+    """The pipelines by the id of their daily DAG, and the error texts of the pipeline files that are invalid."""
 
     by_dag: dict[str, Pipeline]
     faults: tuple[str, ...]
@@ -38,19 +38,21 @@ _readers: dict[str, _CachedReader] = {}
 
 
 def read_pipelines() -> Pipelines:
-    """Return the pipelines; their files are read again when one of them has changed."""
+    """Return the pipelines. They are cached until a pipeline file is added, removed or changed."""
     files = [(path, path.stat()) for path in sorted(pipelines_folder().glob("*.yaml"))]
-    sign = tuple((path, found.st_mtime_ns, found.st_size) for path, found in files)
+    version = tuple((path, found.st_mtime_ns, found.st_size) for path, found in files)
     with _lock:
-        if sign not in _pipelines:
+        if version not in _pipelines:
             pipelines, faults = load_readable_pipelines()
             _pipelines.clear()
-            _pipelines[sign] = Pipelines({each.dag_id: each for each in pipelines}, tuple(map(str, faults)))
-        return _pipelines[sign]
+            _pipelines[version] = Pipelines(
+                {each.dag_id: each for each in pipelines}, tuple(map(str, faults))
+            )
+        return _pipelines[version]
 
 
 def pipeline_of(dag_id: str) -> Pipeline | None:
-    """Return the pipeline of a DAG, also of its day, reconcile and verify DAGs."""
+    """Return the pipeline to which a DAG belongs, or None. ``dag_id``: its daily, day, reconcile or verify DAG."""
     for each in read_pipelines().by_dag.values():
         if dag_id in (each.dag_id, each.day_dag_id, each.reconcile_dag_id, each.verify_dag_id):
             return each
@@ -58,10 +60,10 @@ def pipeline_of(dag_id: str) -> Pipeline | None:
 
 
 def reader_of(pipeline: Pipeline) -> FactsReader:
-    """Return the pipeline's reader.
+    """Return the reader of a pipeline's facts, from the cache if the settings of its lake have not changed.
 
     Raises:
-        PipelineError: the lake's setting is wrong, or cannot be read.
+        PipelineError: the settings of the lake are invalid, or cannot be read.
     """
     now, known = SYSTEM_CLOCK.seconds(), _readers.get(pipeline.name)
     if known is not None and known.pipeline != pipeline:

@@ -1,4 +1,4 @@
-"""The board's routes. Each route checks with Airflow that the user has permission; no route writes anything."""
+"""The web routes of the board. Each route requires a permission of Airflow; no route writes anything."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _ROWS = 20
 _A_DAY = timedelta(days=1)
 _LAST_DAY = date(9000, 1, 1)
 _SANDBOX_BATCHES = "/_sandbox/aep/batches"
-_LONGEST_RUN_ID = 250
-RunId = Annotated[str, Query(max_length=_LONGEST_RUN_ID)]
+_MAX_RUN_ID_LENGTH = 250
+RunId = Annotated[str, Query(max_length=_MAX_RUN_ID_LENGTH)]
 
 
 @router.get("/static/{name}", dependencies=_may_read_dags)
-def static_file(name: str) -> Response:
-    """Return the style sheet or the script."""
+def get_static_file(name: str) -> Response:
+    """Return the board's style sheet or one of its scripts."""
     found = static(name)
     if found is None:
         raise HTTPException(404, "The board does not have this file.")
@@ -58,32 +58,35 @@ def static_file(name: str) -> Response:
 
 
 @router.get("", dependencies=_may_read_dags)
-def overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
-    """Show every pipeline whose DAG the user may read, those that need attention first."""
+def show_overview(request: Request, session: SessionDep, user: GetUserDep) -> HTMLResponse:
+    """Show all pipelines whose DAG the user may read; those that need attention come first."""
     views = _readable_views(session, user)
     views.sort(key=lambda view: (not view.needs_attention, -view.missing, view.pipeline.name))
     return render(request, "overview.html.j2", views=views, summary=summary(views))
 
 
 @router.get("/failed", dependencies=_may_read_dags)
-def failed(session: SessionDep, user: GetUserDep) -> dict[str, str]:
+def get_failed_days(session: SessionDep, user: GetUserDep) -> dict[str, str]:
     """Return a sentence about failed days, for Airflow's home page; it is empty if no day has failed."""
     return {"sentence": failed_days(_readable_views(session, user))}
 
 
 @router.get("/dag/{dag_id}", dependencies=_may_read)
-def of_dag(
+def show_pipeline(
     dag_id: str,
     request: Request,
     session: SessionDep,
     user: GetUserDep,
     span: Literal["90", "365", "all"] = "90",
 ) -> Response:
-    """Show a pipeline: its calendar and its trends. Its other DAGs redirect to it."""
+    """Show the calendar and the trends of a pipeline. The ids of its other DAGs redirect to this page.
+
+    ``span``: the number of days in the trends.
+    """
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_found_page(request, dag_id)
-    if pipeline.dag_id != dag_id:  # whether the user may read that DAG is another question
+    if pipeline.dag_id != dag_id:  # the redirected request checks the permission for that DAG
         return _redirect_to(request, f"dag/{pipeline.dag_id}")
     (view,) = pipeline_views(session, [pipeline])
     most = len(view.days) if span == "all" else int(span)
@@ -94,12 +97,13 @@ def of_dag(
 
 
 @router.get("/day/{dag_id}/{day}", dependencies=_may_read)
-def of_day(
+def show_day(
     dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep, first: date | None = None
 ) -> Response:
-    """Show a day: the outcome of its events, its runs, and what to do next.
+    """Show a day: what became of its events, its runs, and what to do next.
 
-    ``first``: the first day of the span of days like this one that ends here; the form for several days has it.
+    ``first``: the first day of a span of days with the same state that ends with this day. The form for several days
+    begins with it.
     """
     view = _day_view(request, session, dag_id, day)
     if isinstance(view, Response):
@@ -114,8 +118,8 @@ def of_day(
 
 
 @router.get("/report/{dag_id}/{day}", dependencies=_may_read)
-def report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
-    """Show the quality report of a day, below the state of the day in AEP."""
+def show_report(dag_id: str, day: date, request: Request, session: SessionDep, user: GetUserDep) -> Response:
+    """Show the state of a day in AEP, and below it the day's quality report."""
     view = _day_view(request, session, dag_id, day)
     if isinstance(view, Response):
         return view
@@ -129,8 +133,11 @@ def report(dag_id: str, day: date, request: Request, session: SessionDep, user: 
 
 
 @router.get("/run/{dag_id}", dependencies=_may_read)
-def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
-    """Redirect from a run to its day, for the run's tab. A run of the reconcile or verify DAG leads to its pipeline."""
+def redirect_run_to_day(dag_id: str, run_id: RunId, request: Request, session: SessionDep) -> Response:
+    """Redirect from an Airflow run to the page of its day, for the tab *Board* of the run.
+
+    A run that does not process one day, such as one of the reconcile or verify DAG, leads to the page of its pipeline.
+    """
     pipeline = pipeline_of(dag_id)
     if pipeline is None:
         return _not_found_page(request, dag_id)
@@ -146,24 +153,26 @@ def of_run(dag_id: str, run_id: RunId, request: Request, session: SessionDep) ->
 
 
 @router.get("/rows/{dag_id}/{day}", dependencies=_may_see_rows)
-def rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
-    """Show the first rows of a day's quarantine, without their values."""
+def show_rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
+    """Show the first quarantined events of a day, without their values."""
     return _rows(request, dag_id, day, show_values=False)
 
 
 @router.get("/values/{dag_id}/{day}", dependencies=_may_see_values)
-def values(dag_id: str, day: date, request: Request) -> HTMLResponse:
-    """Show the first rows of a day's quarantine with their values."""
+def show_values_of_rows(dag_id: str, day: date, request: Request) -> HTMLResponse:
+    """Show the first quarantined events of a day, with their values."""
     return _rows(request, dag_id, day, show_values=True)
 
 
 def _readable_views(session: SessionDep, user: GetUserDep) -> list[PipelineView]:
+    """Return the views of all pipelines whose DAG the user may read."""
     readable = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
     shown = [each for dag_id, each in read_pipelines().by_dag.items() if dag_id in readable]
     return pipeline_views(session, shown)
 
 
 def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTMLResponse:
+    """Return the page with the first quarantined events of a day."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
         return _not_found_page(request, dag_id, day)
@@ -183,7 +192,7 @@ def _rows(request: Request, dag_id: str, day: date, *, show_values: bool) -> HTM
 
 
 def _day_view(request: Request, session: SessionDep, dag_id: str, day: date) -> DayView | HTMLResponse:
-    """Return the view of a day, or the page that states why it cannot be shown."""
+    """Return the view of a day, or a page that says why the day cannot be shown."""
     pipeline = read_pipelines().by_dag.get(dag_id)
     if pipeline is None or not _has_day(pipeline, day):
         return _not_found_page(request, dag_id, day)
@@ -198,7 +207,7 @@ def _redirect_to(request: Request, path: str) -> RedirectResponse:
 
 
 def _has_day(pipeline: Pipeline, day: date) -> bool:
-    """Return whether the pipeline loads the day. Nothing can be computed for the last days of the calendar."""
+    """Return whether the pipeline loads the day. Days after the year 9000 are refused, because dates end in 9999."""
     return pipeline.start_date <= day <= (pipeline.end_date or _LAST_DAY)
 
 
@@ -212,22 +221,25 @@ def _not_found_page(request: Request, dag_id: str, day: date | None = None) -> H
 
 
 def _may_run(user: GetUserDep, pipeline: Pipeline) -> bool:
-    """Return whether the user may start runs, and so can use the forms; Airflow checks the permission again for each request."""
+    """Return whether the user may start runs of the pipeline's DAG, which the forms do. Airflow checks this again."""
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=pipeline.dag_id), user=user
     )
 
 
 def _may_edit(user: GetUserDep, pipeline: Pipeline) -> bool:
+    """Return whether the user may edit the pipeline's DAG, which is required to see quarantined events."""
     return get_auth_manager().is_authorized_dag(
         method="PUT", details=DagDetails(id=pipeline.dag_id), user=user
     )
 
 
 def batch_url(link: str, target: Target | None) -> tuple[str, str]:
-    """Return the parts of the address of a batch's page, in AEP or in the local sandbox, before and after the batch's id.
+    """Return the two parts of the address of a batch's page: before and after the batch's id.
 
-    ``link``: the address of another batch.
+    Args:
+        link: the address of the page of another batch; it shows whether the pages are in AEP or in the local sandbox.
+        target: the dataset; None if nothing was loaded yet. Then both parts are empty, unless ``link`` is local.
     """
     place, is_local, _ = link.partition(_SANDBOX_BATCHES)
     if is_local:

@@ -1,6 +1,6 @@
-"""Airflow's runs of a pipeline's days, and why they failed, from the API server's own database session.
+"""Reads Airflow's runs of a pipeline's days, and why they failed, from Airflow's metadata database.
 
-Reading them here costs one query for all pipelines; Airflow's REST API would need a request for each hundred runs.
+The API server's session needs one query for all pipelines; Airflow's REST API would need a request for each 100 runs.
 """
 
 from __future__ import annotations
@@ -27,23 +27,26 @@ if TYPE_CHECKING:
     _RunRow: TypeAlias = Row[
         str, str, str | None, str | None, str, datetime | None, datetime | None, datetime | None
     ]
-    """A row of ``_COLUMNS``."""
+    """The type of a row with ``_COLUMNS``."""
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COLUMNS = (
     DagRun.dag_id, DagRun.run_id, DagRun.partition_key, DagRun._state, DagRun.run_type,
     DagRun.queued_at, DagRun.start_date, DagRun.end_date,
 )  # fmt: skip
-_MOST_RUNS = 60_000
-_MOST_LINKS = 20
+_MAX_RUNS = 60_000
+_MAX_LINKS = 20
 _KINDS = {"operator_triggered": "one day"}
-"""Airflow's names for kinds of runs that would not be understood on the board."""
+"""The board's names for types of runs whose name in Airflow would not be understood."""
 
 
 def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[str, list[Run]]:
-    """Return the runs that the calendars show, by DAG, oldest first.
+    """Return the runs that the calendars need, by the id of the DAG, oldest first.
 
-    ``since``: the time of each DAG's board index, which contains the results of the runs that succeeded before.
+    Args:
+        session: the session of Airflow's metadata database.
+        since: for each DAG, the time of its board's index, or None. Runs that succeeded before that time are left out,
+            because the index contains their results.
     """
     clauses = [
         DagRun.dag_id == dag_id
@@ -55,16 +58,16 @@ def read_runs(session: Session, since: Mapping[str, datetime | None]) -> dict[st
         return {}
     found: defaultdict[str, list[Run]] = defaultdict(list)
     query = select(*_COLUMNS).where(or_(*clauses), DagRun.partition_key.is_not(None)).order_by(DagRun.id)
-    for row in session.execute(query.limit(_MOST_RUNS)):
+    for row in session.execute(query.limit(_MAX_RUNS)):
         _add(found, row, row[2])
     by_conf = select(*_COLUMNS, DagRun.conf).where(or_(*clauses), DagRun.partition_key.is_(None))
-    for row in session.execute(by_conf.order_by(DagRun.id).limit(_MOST_RUNS)):
+    for row in session.execute(by_conf.order_by(DagRun.id).limit(_MAX_RUNS)):
         _add(found, row, _conf_day(row.conf))
     return found
 
 
 def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
-    """Return every run of a day, newest first, with the problem of those that failed."""
+    """Return the newest runs of a day, newest first; failed runs have the reason for the failure."""
     query = select(*_COLUMNS).where(DagRun.dag_id == dag_id, DagRun.partition_key == str(day))
     found: defaultdict[str, list[Run]] = defaultdict(list)
     for row in session.execute(query.order_by(DagRun.id.desc()).limit(100)):
@@ -77,7 +80,7 @@ def runs_of_day(session: Session, dag_id: str, day: date) -> list[Run]:
 
 
 def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
-    """Return the runs, with the problem in XCom for each run that failed."""
+    """Return copies of the runs in which each failed run has the problem that its task stored in XCom, if any."""
     runs = list(runs)
     failed = [run.run_id for run in runs if run.state == "failed"]
     dag_ids = {run.dag_id for run in runs}
@@ -91,9 +94,9 @@ def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
 
 
 def batch_link(session: Session, dag_id: str) -> str:
-    """Return the newest link to an AEP batch that an ingest task of the DAG stored in XCom; empty if no link is valid."""
+    """Return the newest valid link to an AEP batch that a task of the DAG stored in XCom; empty if there is none."""
     query = select(XComModel.value).where(XComModel.dag_id == dag_id, XComModel.key == BatchLink.KEY)
-    for (value,) in session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MOST_LINKS)):
+    for (value,) in session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MAX_LINKS)):
         text = value.strip('"') if isinstance(value, str) else ""
         if BatchLink.is_link(text):
             return text
@@ -101,10 +104,12 @@ def batch_link(session: Session, dag_id: str) -> str:
 
 
 def _conf_day(conf: object) -> object:
+    """Return ``partition_date`` of a run's conf, which can be any JSON value."""
     return conf.get("partition_date") if isinstance(conf, dict) else None
 
 
 def _add(found: dict[str, list[Run]], row: _RunRow, day: object) -> None:
+    """Add the run of a row to ``found``, unless ``day`` is not a valid day."""
     if isinstance(day, str) and _DAY.fullmatch(day):
         try:
             parsed = date.fromisoformat(day)
@@ -115,7 +120,10 @@ def _add(found: dict[str, list[Run]], row: _RunRow, day: object) -> None:
 
 
 def _problem(task_id: str, value: object) -> Problem | None:
-    """Return the problem that a task stored in XCom. Users can edit XCom, so only two short texts are read."""
+    """Return the problem that a task stored in XCom, or None if the value is not a problem.
+
+    Users can edit XCom, so only two texts of limited length are read.
+    """
     if not isinstance(value, dict) or not isinstance(value.get("sentence"), str):
         return None
     hint = value.get("hint")

@@ -1,4 +1,4 @@
-"""The data of the pages about each pipeline: the lake's facts and Airflow's runs, combined for one request."""
+"""The data of the board's pages: combines the lake's facts with Airflow's runs, for one request."""
 
 from __future__ import annotations
 
@@ -24,14 +24,17 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _OVERVIEW_MONTHS = 3
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 SHOWN_GAPS = 6
-"""The gaps of a pipeline that the overview lists, with their causes."""
+"""How many gaps of a pipeline the overview lists, with their causes."""
 
 
 @dataclass(frozen=True)
 class PipelineView:
-    """A pipeline on the board. ``trouble``: the reason why its lake cannot be read; all other fields are empty then."""
+    """The data of a pipeline's page and of its part of the overview.
+
+    ``days``: all days, newest first. ``trouble``: why the lake cannot be read; the other fields are then empty.
+    """
 
     pipeline: Pipeline
     now: datetime
@@ -41,12 +44,12 @@ class PipelineView:
 
     @property
     def last(self) -> Day | None:
-        """Yesterday, or the pipeline's last day."""
+        """The newest day: yesterday, or the pipeline's ``end_date``; None if the pipeline has no day yet."""
         return self.days[0] if self.days else None
 
     @property
     def last_day_name(self) -> str:
-        """The headline's name for the last day, with its time zone."""
+        """The subject of the headline: the newest day with its time zone."""
         if self.last is None:
             return f"The pipeline begins on {self.pipeline.start_date}"
         yesterday = self.now.astimezone(self.pipeline.mixpanel.day_zone).date().toordinal() - 1
@@ -54,22 +57,22 @@ class PipelineView:
 
     @property
     def outcome(self) -> str:
-        """A sentence about the state of the last day, with its numbers of events."""
+        """The headline's text after the subject: the state of the newest day, with its numbers of events."""
         return outcome(self.last) if self.last else "it has no day yet."
 
     @property
     def advice(self) -> Advice:
-        """The cause of the last day's state, and what to do about it."""
+        """The cause of the newest day's state, and what to do about it."""
         return advice(self.last) if self.last else Advice()
 
     @cached_property
     def gaps(self) -> list[tuple[date, date, State]]:
-        """Spans of consecutive days that are not complete in AEP: first day, last day, state."""
+        """The spans of days that should be in AEP and are not, newest first: first day, last day, state."""
         return gaps(self.days)
 
     @cached_property
     def newest_gaps(self) -> list[tuple[date, date, State, str]]:
-        """The newest gaps: first day, last day, state, and the cause of the last day's state."""
+        """The newest ``SHOWN_GAPS`` gaps: first day, last day, state, and the cause of the last day's state."""
         by_day = {day.day: day for day in self.days}
         return [
             (first, last, state, advice(by_day[last]).why) for first, last, state in self.gaps[:SHOWN_GAPS]
@@ -87,16 +90,16 @@ class PipelineView:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether the last day should be in AEP and is not, or the lake cannot be read."""
+        """Whether the newest day should be in AEP and is not, or the lake cannot be read."""
         return bool(self.trouble) or (self.last is not None and self.last.state in GAPS)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a run of a day is queued or running, or the lake is still being read."""
+        """Whether a run of a day is queued or running, or days are still to be read: the page then reloads itself."""
         return bool(self.facts.unread) or any(day.state is State.RUNNING for day in self.days)
 
     def months(self, most: int | None = None) -> list[Month]:
-        """Return the calendar, newest month first; ``most`` limits the number of months."""
+        """Return the months of the calendar, newest first. ``most``: the largest number of months; None: all."""
         return months(self.days, most)
 
     @property
@@ -106,7 +109,7 @@ class PipelineView:
 
 
 def summary(views: Sequence[PipelineView]) -> str:
-    """Return the sentence about all pipelines: the newest day first, then the days before."""
+    """Return the answer to the overview's question "Is every day in AEP?", for all pipelines together."""
     bad, gaps = sum(view.needs_attention for view in views), sum(view.missing > 0 for view in views)
     of_all = f"of {counted(len(views), 'pipeline')}"
     if bad:
@@ -117,19 +120,22 @@ def summary(views: Sequence[PipelineView]) -> str:
 
 
 def failed_days(views: Sequence[PipelineView]) -> str:
-    """Return the sentence about failed days for Airflow's home page; empty if no day has failed."""
+    """Return the sentence about failed days of all pipelines for Airflow's home page; empty if no day has failed."""
     failed = sorted((view for view in views if view.failed), key=lambda view: -view.failed)
     if not failed:
         return ""
     days = sum(view.failed for view in failed)
-    named = ", ".join(f"{view.pipeline.name} {view.failed}" for view in failed[:_MOST_NAMED])
-    more = f" and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    named = ", ".join(f"{view.pipeline.name} {view.failed}" for view in failed[:_MAX_NAMED])
+    more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
     return f"Mixpanel to AEP: {counted(days, 'day')} failed and {is_or_are(days)} not in AEP: {named}{more}."
 
 
 @dataclass(frozen=True)
 class DayView:
-    """One day of a pipeline, with all runs of the day, newest first."""
+    """The data of a day's page.
+
+    ``runs``: the runs of the day, newest first. ``facts``: the facts about all days. ``ledger``: the day's records.
+    """
 
     pipeline: Pipeline
     day: Day
@@ -141,18 +147,18 @@ class DayView:
 
     @property
     def is_refused(self) -> bool:
-        """Whether validation refused the day as a whole, so that its quarantine is in no load of the ledger."""
+        """Whether validation refused the day as a whole, so that the ledger does not name its quarantine files."""
         problem = self.day.run.problem if self.day.run else None
         return self.day.facts is None and problem is not None and problem.step == "validate"
 
     @property
     def new_properties(self) -> list[str]:
-        """Properties without a mapping that no earlier day had."""
+        """The properties without a mapping that this day has and no earlier day has, sorted."""
         return sorted(name for name, first in self.facts.properties.items() if first == str(self.day.day))
 
 
 def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[PipelineView]:
-    """Return the views of some pipelines, in their order; the view of a pipeline whose lake cannot be read contains the reason."""
+    """Return the view of each pipeline, in the same order. If a lake cannot be read, its view contains the reason."""
     now = SYSTEM_CLOCK.now()
     readers: dict[str, FactsReader] = {}
     since: dict[str, datetime | None] = {}
@@ -182,6 +188,11 @@ def pipeline_views(session: Session, pipelines: Sequence[Pipeline]) -> list[Pipe
 def _view(
     session: Session, pipeline: Pipeline, reader: FactsReader, runs: Sequence[Run], now: datetime
 ) -> PipelineView:
+    """Return the view of one pipeline. ``runs``: its runs, oldest first.
+
+    Raises:
+        PipelineError: the lake cannot be read.
+    """
     ended: dict[date, datetime] = {}
     for run in runs:
         if run.ended is not None:
@@ -189,24 +200,24 @@ def _view(
     facts = reader.read(ended)
     newest = newest_runs(runs)
     days = all_days(pipeline, facts, newest, now)
-    # Only the headline and the listed gaps name a reason; the page of another day reads its own.
+    # Only the headline and the listed gaps show why a run failed, so the reasons of other runs are not read.
     named = {days[0].day, *(last for _, last, _ in gaps(days)[:SHOWN_GAPS])} if days else set()
     places = [number for number, day in enumerate(days) if day.day in named and day.run is not None]
-    newest_of = [its_run for number in places if (its_run := days[number].run) is not None]
-    for number, with_problem in zip(places, with_problems(session, newest_of), strict=True):
+    runs_to_explain = [its_run for number in places if (its_run := days[number].run) is not None]
+    for number, with_problem in zip(places, with_problems(session, runs_to_explain), strict=True):
         days[number] = one_day(pipeline, facts, days[number].day, days[number].facts, with_problem, now)
     return PipelineView(pipeline, now, facts, days)
 
 
 def day_view(session: Session, pipeline: Pipeline, day: date) -> DayView:
-    """Return the view of one day; the day's ledger is read from the lake now.
+    """Return the view of one day. The day's ledger is read from the lake, not from the cache.
 
     Raises:
-        PipelineError: the lake cannot be read.
+        PipelineError: the lake cannot be read, or its settings are invalid.
     """
     reader = reader_of(pipeline)
     runs = runs_of_day(session, pipeline.dag_id, day)
-    facts, of_day = reader.read({}), reader.fresh_day(day)
+    facts, day_facts = reader.read({}), reader.fresh_day(day)
     run = newest_runs(reversed(runs)).get(day)
-    found = one_day(pipeline, facts, day, of_day, run, SYSTEM_CLOCK.now())
+    found = one_day(pipeline, facts, day, day_facts, run, SYSTEM_CLOCK.now())
     return DayView(pipeline, found, runs, facts, advice(found), outcome(found), reader.ledger(day))

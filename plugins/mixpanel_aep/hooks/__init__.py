@@ -1,1 +1,1 @@
-"""Hooks: create the clients of include/ from Airflow connections."""
+"""Hooks: they create the clients of Mixpanel and AEP from Airflow connections."""

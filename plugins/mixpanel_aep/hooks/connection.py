@@ -1,4 +1,4 @@
-"""Converts an Airflow connection to the validated settings of a client."""
+"""Reads an Airflow connection as the validated settings of a client, and supports Airflow's Test button."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ Settings = TypeVar("Settings", AepSettings, MixpanelSettings)
 
 
 class Mask(Protocol):
-    """Airflow's ``mask_secret``."""
+    """The type of Airflow's function ``mask_secret``."""
 
     def __call__(self, secret: str) -> None:
-        """Mask a secret in every log."""
+        """Mask a secret in all later logs of this process."""
         ...
 
 
 def read_settings(
     kind: type[Settings], conn_id: str, mask: Mask, name: str | None = None, clock: Clock = SYSTEM_CLOCK
 ) -> Settings:
-    """Return the connection's checked settings; its secrets are masked in every log from here on.
+    """Read a connection, validate its fields, and mask its secrets.
 
-    ``name``: the name of the connection in messages, if it differs from its id.
+    Args:
+        kind: the class of the settings.
+        conn_id: the id of the connection.
+        mask: masks a secret in all later logs.
+        name: the name of the connection in messages, if it is not the id.
+        clock: the clock for the waits between attempts.
 
     Raises:
-        ConfigError: the connection was not found, or a field of it is wrong or unknown.
-        SettingsUnavailable: Airflow could not report whether it exists.
+        ConfigError: the connection was not found, or one of its fields is invalid or unknown.
+        SettingsUnavailable: Airflow could not report whether the connection exists.
+        AccessDenied: this task may not read the connection.
     """
     conn = read_connection(conn_id, clock)
     settings = kind.from_connection(
@@ -48,11 +54,11 @@ def read_settings(
     return settings
 
 
-def tested_connection(conn_id: str) -> str:
-    """Return the id of the connection whose Test button was pressed.
+def id_of_tested_connection(conn_id: str) -> str:
+    """Return the real id of a connection that Airflow's Test button tests.
 
-    Airflow gives the hook a temporary id for the test, and does not pass on the real one: it is in the body of the
-    request, which the calling route holds. If the stack has no such route, ``conn_id`` is the real one.
+    For the test, Airflow gives the hook the id of a temporary connection (``conn_id``). The real id is in the body of
+    the request, a local variable of the route in the call stack. If there is no such route, ``conn_id`` is returned.
     """
     frame = inspect.currentframe()
     while frame is not None:
@@ -63,7 +69,7 @@ def tested_connection(conn_id: str) -> str:
     return conn_id
 
 
-def failed_test(name: str, error: PipelineError) -> tuple[bool, str]:
-    """Return the response of a Test button whose test failed; it names the connection."""
+def failed_test_response(name: str, error: PipelineError) -> tuple[bool, str]:
+    """Return the result of a failed test for Airflow's Test button: False, and a text that names the connection."""
     text = str(error)
     return False, text if name in text else f"Connection {name}: {text}"

@@ -1,4 +1,4 @@
-"""The hook for Mixpanel, one project."""
+"""The hook for Mixpanel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from include.lake.lake import Lake
 from include.mixpanel.client import MixpanelClient
 from include.mixpanel.export_budget import ExportBudget
 from include.mixpanel.settings import MixpanelSettings
-from mixpanel_aep.hooks.connection import failed_test, read_settings, tested_connection
+from mixpanel_aep.hooks.connection import failed_test_response, id_of_tested_connection, read_settings
 
 
 class MixpanelHook(BaseHook):
-    """Builds a Mixpanel client from a connection of type *Mixpanel*."""
+    """Creates a Mixpanel client for one project, from a connection of type *Mixpanel*.
+
+    ``lake``: the lake through which all tasks share the project's rate limit of exports; None: no shared limit.
+    """
 
     conn_name_attr = "mixpanel_conn_id"
     default_conn_name = "mixpanel_default"
@@ -28,26 +31,35 @@ class MixpanelHook(BaseHook):
         self.lake = lake
 
     def settings(self) -> MixpanelSettings:
-        """Return the connection's settings, checked, with masked secrets."""
+        """Return the validated settings of the connection, and mask its secrets in later logs.
+
+        Raises:
+            PipelineError: the connection was not found, could not be read, or is invalid.
+        """
         return read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret)
 
     def get_conn(self) -> MixpanelClient:
-        """Return a client; with a lake, all tasks together keep to the project's budget of 60 exports an hour."""
+        """Return a client for the connection. With a lake, all tasks share the limit of 60 exports per hour."""
         settings = self.settings()
         budget = ExportBudget(self.lake, settings.project_id) if self.lake else None
         return MixpanelClient(settings, budget=budget)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Test the connection for the Test button: the account can see the project; also report the project's time zone."""
-        name = tested_connection(self.mixpanel_conn_id)
+        """Test the connection for Airflow's Test button: check that the account can read the project.
+
+        Returns:
+            Whether the test passed, and a sentence with the project's name and time zone or with the reason.
+        """
+        name = id_of_tested_connection(self.mixpanel_conn_id)
         try:
             settings = read_settings(MixpanelSettings, self.mixpanel_conn_id, mask_secret, name)
-            return _sentence(MixpanelClient(settings, retry_policy=INTERACTIVE), name)
+            return _test_account(MixpanelClient(settings, retry_policy=INTERACTIVE), name)
         except PipelineError as error:
-            return failed_test(name, error)
+            return failed_test_response(name, error)
 
 
-def _sentence(client: MixpanelClient, name: str) -> tuple[bool, str]:
+def _test_account(client: MixpanelClient, name: str) -> tuple[bool, str]:
+    """Return whether the account can read the project, and a sentence about it. ``name``: that of the connection."""
     me = client.me()
     if not me.project_visible:
         return (

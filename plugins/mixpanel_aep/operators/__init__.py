@@ -1,1 +1,1 @@
-"""Operators: one for each step."""
+"""Operators: one for each task of the DAGs."""

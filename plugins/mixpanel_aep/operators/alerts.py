@@ -1,4 +1,4 @@
-"""Alerts of a reconcile run: missing days, late and vanished events, credentials that expire."""
+"""The task ``alerts`` of the reconcile DAG: alerts about missing days, late and vanished events, and credentials."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class AlertsOperator(PipelineOperator):
-    """Sends the alerts that follow from the results of earlier tasks. The task succeeds even if no alert can be sent."""
+    """Sends the alerts that follow from the results of the run's other tasks. It succeeds even if sending fails."""
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Decide the alerts and send them."""
+        """Evaluate the rules, send the alerts, and return the number of messages sent."""
         lake = lake_or_none(self.pipeline)
         try:
             return {"sent": send(self.pipeline, lake, list(self._alerts(lake, context)), context)}
@@ -47,13 +47,13 @@ class AlertsOperator(PipelineOperator):
         try:
             index = FactsReader(lake, self.pipeline, SYSTEM_CLOCK).read({}).index
         except PipelineError as error:
-            self.log.error("Alerts about missing days could not be decided: %s", error)
+            self.log.error("Alerts about missing days could not be evaluated: %s", error)
             return
         yield from missing_days(self.pipeline, index, now)
 
     @staticmethod
     def _refreshed(context: Context) -> list[Refreshed]:
-        """Return the counts of the days that this run has refreshed, from XCom."""
+        """Return the result of each day that this run refreshed, from the XCom of the tasks ``refresh`` and ``day``."""
         days = context["ti"].xcom_pull(task_ids="refresh") or []
         found = []
         for number, day in enumerate(days):
@@ -66,6 +66,7 @@ class AlertsOperator(PipelineOperator):
 
     @staticmethod
     def _late_events_beyond_window(context: Context) -> dict[str, int]:
+        """Return the number of late events by day, for days before the refreshed ones, from the XCom of ``close``."""
         summary = context["ti"].xcom_pull(task_ids="close")
         found = summary.get("late_beyond_window") if isinstance(summary, Mapping) else None
         return {str(day): int(count) for day, count in (found or {}).items()}

@@ -1,4 +1,4 @@
-"""The common parts of the step operators: a pipeline, a partition, a lake, and readable errors."""
+"""The base classes of the operators: they give a task its pipeline, partition and lake, and translate its errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mixpanel_aep.errors import translate_errors
 from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.hooks.mixpanel import MixpanelHook
 from mixpanel_aep.metrics import report_counts
-from mixpanel_aep.problems import keep_problem
+from mixpanel_aep.problems import store_problem
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,30 +40,31 @@ if TYPE_CHECKING:
     from mixpanel_aep.lineage import Lineage
 
 Summary = dict[str, object]
-"""The result of a task in XCom: URIs, digests and counts."""
-_SHORTEST_DEFERRAL = timedelta(seconds=6)
+"""The result of a task in XCom: digests, addresses and counts, never rows."""
+_MIN_DEFERRAL = timedelta(seconds=6)
 
 
 class TerminableOperator(BaseOperator):
-    """A task that ends when it receives SIGTERM."""
+    """The base class of tasks that end when they receive SIGTERM."""
 
     def on_kill(self) -> None:
-        """End the task on SIGTERM: when a pod is evicted, or when a user clears or marks the task.
+        """End the task. Airflow calls this on SIGTERM: when a pod is evicted, or a user clears or marks the task.
 
-        Airflow continues the task after this unless an exception is raised, and sends SIGKILL a little later. The task
-        therefore ends here, in the same way as after a crash, which every step survives; Airflow retries it if tries
-        remain.
+        If this method returned, Airflow would continue the task, and send SIGKILL a little later. Ending it here is
+        safe, because every step can be repeated after a crash. Airflow retries the task if it has tries left.
         """
-        if not isinstance(sys.exc_info()[1], AirflowTaskTimeout):  # which Airflow raises itself, after this
+        if not isinstance(
+            sys.exc_info()[1], AirflowTaskTimeout
+        ):  # in that case, Airflow ends the task itself
             raise SystemExit("The task was terminated. A retry reuses the completed work.")
 
 
 class PipelineOperator(TerminableOperator):
-    """A task of a pipeline. A subclass implements ``run_pipeline``; its result goes to XCom.
+    """The base class of tasks that work on one pipeline. A subclass implements ``run_pipeline``.
 
-    If a service requests a long wait, or the pipeline's own budget for it is used up, the task is deferred until then.
+    If a service requests a long wait, or the rate limit of a service is reached, the task is deferred for that time.
 
-    :param pipeline: the pipeline file, read.
+    :param pipeline: the pipeline.
     """
 
     ui_color = "#eef4fb"
@@ -73,22 +74,25 @@ class PipelineOperator(TerminableOperator):
         self.pipeline = pipeline
 
     def execute(self, context: Context, event: object = None) -> object:  # noqa: ARG002
-        """Run the task, and translate its errors."""
+        """Run the task, store and translate its errors, and return the result for XCom. Airflow calls this method.
+
+        ``event``: the event of the trigger after a deferral; it is not used.
+        """
         try:
-            with translate_errors(pass_through=Throttled), keep_problem(context):
+            with translate_errors(pass_through=Throttled), store_problem(context):
                 return self.run_pipeline(context)
         except Throttled as throttled:
             self.log.info("%s", throttled)
             self.defer_until(SYSTEM_CLOCK.now() + timedelta(seconds=throttled.wait_seconds))
 
     def run_pipeline(self, context: Context) -> object:
-        """Do the work of the task; implemented by subclasses."""
+        """Do the work of the task, and return the result for XCom. Subclasses implement it."""
         raise NotImplementedError
 
     def defer_until(self, moment: datetime) -> NoReturn:
-        """Free the worker until ``moment`` or a few seconds later."""
-        # A task that is resumed within [workers] min_heartbeat_interval of its deferral can lose a try.
-        moment = max(moment, SYSTEM_CLOCK.now() + _SHORTEST_DEFERRAL)
+        """Defer the task, so that it occupies no worker slot until ``moment``, but for at least six seconds."""
+        # A task that is resumed within [workers] min_heartbeat_interval of its deferral can use up a retry.
+        moment = max(moment, SYSTEM_CLOCK.now() + _MIN_DEFERRAL)
         self.defer(trigger=DateTimeTrigger(moment=moment), method_name="execute")
         raise AssertionError("defer does not return")
 
@@ -102,9 +106,15 @@ def day_run(
     replace: bool = False,
     backfill: bool = False,
 ) -> DayRun:
-    """Return the steps of a partition, with clients from the pipeline's connections.
+    """Return the runner of the steps of one partition, with clients from the pipeline's connections.
 
-    ``backfill``: the export may fetch other days with the same request.
+    Args:
+        pipeline: the pipeline.
+        workspace: the workspace of the partition.
+        run: the name of the run, for the ledger.
+        refresh: the name of the refresh to request; None: an existing export is used.
+        replace: whether the run replaces the partition's active rows.
+        backfill: whether the export may fetch other days of the backfill with the same request.
     """
     from include.steps.export.window_export import FetchAhead
     from include.steps.run_day import DayRun
@@ -128,7 +138,7 @@ def day_run(
 
 
 def neighbours_of(pipeline: Pipeline) -> Neighbours:
-    """Return the pipelines of the installation that load into the same AEP sandbox."""
+    """Return the other pipelines of this installation that load into the same AEP sandbox."""
     from include.aep.profile_batches import Neighbours
 
     others = load_readable_pipelines(pipeline.folder, except_name=pipeline.name)[0]
@@ -136,13 +146,13 @@ def neighbours_of(pipeline: Pipeline) -> Neighbours:
 
 
 class PartitionOperator(PipelineOperator):
-    """A step of a pipeline, for one partition. A subclass implements ``run_step``; XCom gets a summary."""
+    """The base class of tasks that run one step for the run's partition. A subclass implements ``run_step``."""
 
     _finished: tuple[Workspace, Manifest] | None = None
-    """The workspace and the manifest of the step's output, new or of an earlier run, for lineage."""
+    """The workspace and the manifest of the step's output, for lineage; an earlier run may have created the output."""
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
-        """Return the datasets that the step has read and written; Airflow's provider for OpenLineage calls it."""
+        """Return the datasets that the step read and wrote. Airflow's OpenLineage provider calls this method."""
         if self._finished is None:
             return None
         from mixpanel_aep.lineage import step_lineage
@@ -156,7 +166,7 @@ class PartitionOperator(PipelineOperator):
         return self.run_step(self.workspace(context), context)
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Do the work of the step; implemented by subclasses."""
+        """Do the work of the step, and return the summary for XCom. Subclasses implement it."""
         raise NotImplementedError
 
     def workspace(self, context: Context) -> Workspace:
@@ -166,7 +176,7 @@ class PartitionOperator(PipelineOperator):
         return workspace
 
     def steps(self, workspace: Workspace, context: Context) -> DayRun:
-        """Return the steps of the run's partition, by the run's conf."""
+        """Return the runner of the steps of the run's partition, with the settings of the run's conf."""
         return day_run(
             self.pipeline,
             workspace,
@@ -177,16 +187,16 @@ class PartitionOperator(PipelineOperator):
         )
 
     def upstream_digest(self, context: Context, task_id: str) -> str:
-        """Return the digest that the task of the previous step stored in XCom; the output itself is read from the lake.
+        """Return the digest of the previous step's output, which the task ``task_id`` stored in XCom.
 
-        If XCom has something else, because users can edit XCom, return zeros, which are not the digest of any output.
+        Users can edit XCom. If the value is not a digest, return 32 zeros, which are the digest of no output.
         """
         summary = context["ti"].xcom_pull(task_ids=task_id)
         digest = str(summary.get("digest")) if isinstance(summary, Mapping) else ""
         return digest if re.fullmatch(r"[0-9a-f]{32}", digest) else "0" * 32
 
     def summary(self, workspace: Workspace, manifest: Manifest) -> Summary:
-        """Return URIs and counts, never rows, and log them in one line."""
+        """Log the counts of a step's output in one line, send them as metrics, and return the summary for XCom."""
         counts = " ".join(f"{name}={number}" for name, number in manifest.counts.items())
         self.log.info("%s of partition %s: %s", manifest.step, manifest.partition, counts)
         report_counts(self.pipeline.name, manifest.step, manifest.counts)

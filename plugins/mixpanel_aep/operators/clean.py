@@ -1,4 +1,4 @@
-"""Clean: removes files from the lake by the pipeline's retention."""
+"""The task ``clean`` of the reconcile DAG: removes files from the lake whose retention has ended."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
 
 class CleanOperator(PipelineOperator):
-    """Removes superseded copies and files beyond the pipeline's retention; the only task that removes anything.
+    """Removes superseded files, and files whose retention has ended, from the pipeline's part of the lake.
 
-    If the store forbids it, the task is skipped, unless the pipeline file has ``retention``.
+    It is the only task that removes files of steps. If the role of the worker may not remove objects, the task is
+    skipped, or fails if the pipeline file has the section ``retention``.
     """
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Clean the pipeline's part of the lake."""
+        """Remove the files, and return the counts."""
         from include.steps.clean import clean
 
         validate_conf(context)

@@ -1,4 +1,4 @@
-"""Export: one day of raw events from Mixpanel into the lake."""
+"""The task ``export``: stores one day of raw events from Mixpanel in the lake."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class MixpanelExportOperator(PartitionOperator):
-    """Waits (deferred) until the day has settled, then exports it."""
+    """Defers until the run's day has settled, then exports its events from Mixpanel into the lake."""
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Export the partition once it has settled."""
+        """Export the day, or defer the task until the day has settled."""
         now, source = workspace.clock.now(), self.pipeline.mixpanel
         require_closed(workspace.partition.day, source, now)
         settled = settled_at(workspace.partition.day, source, self.pipeline.settle_hours)

@@ -1,4 +1,4 @@
-"""Ingest: loads the staged files as one AEP batch, and polls it (deferred) until it is active."""
+"""The task ``ingest``: loads the staged files as one AEP batch, and defers until AEP has finished the batch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mixpanel_aep.hooks.aep import AepHook
 from mixpanel_aep.links import BatchLink
 from mixpanel_aep.metrics import report_counts
 from mixpanel_aep.operators.base import PartitionOperator, Summary
-from mixpanel_aep.problems import keep_problem
+from mixpanel_aep.problems import store_problem
 from mixpanel_aep.triggers.batch import BatchTrigger
 
 if TYPE_CHECKING:
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from mixpanel_aep.lineage import Lineage
 
 _POLL_SECONDS = (0.5, 0.5, 1.0, 2.0, 4.0)
-"""The waits between polls before the task is deferred, 8 s in all.
+"""The waits between polls before the task is deferred, 8 s in total.
 
-A small batch is active within seconds. A task that is resumed within ``[workers] min_heartbeat_interval`` (5 s) of its
-deferral can lose a try: Airflow's supervisor may report the first part's end only then, and the scheduler mistakes it
-for the end of the second.
+A small batch is active within seconds, so that no deferral is needed. A task that is resumed within ``[workers]
+min_heartbeat_interval`` (5 s) of its deferral can use up a retry: Airflow's supervisor may report the deferral so late
+that the scheduler mistakes the report for the end of the resumed task.
 """
 _TRIGGER_POLL_SECONDS = 6.0
-"""The trigger's first wait: longer than that interval, for the same reason."""
+"""The first wait of the trigger: longer than ``[workers] min_heartbeat_interval``, for the same reason."""
 _ENDED = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 
 
 def dataset_asset(pipeline: Pipeline) -> Asset:
-    """Return the asset of the pipeline's dataset; its events have the partition key and the counts."""
+    """Return the Airflow asset for the pipeline's dataset. An asset event names the partition that was loaded."""
     name = f"{pipeline.aep.conn_id}/{pipeline.aep.dataset}"
     return Asset(
         name=name,
@@ -57,9 +57,9 @@ def dataset_asset(pipeline: Pipeline) -> Asset:
 
 
 class AepIngestOperator(PartitionOperator):
-    """Loads the partition, or finds it loaded.
+    """Loads the staged rows of the run's partition into AEP; a partition that is already loaded is not loaded again.
 
-    :param watch_for: how long AEP may take over a batch before the task fails.
+    :param watch_for: how long AEP may take to finish a batch before the task fails.
     """
 
     operator_extra_links = (BatchLink(),)
@@ -67,7 +67,7 @@ class AepIngestOperator(PartitionOperator):
     def __init__(
         self, *, pipeline: Pipeline, watch_for: timedelta = timedelta(hours=6), **kwargs: Any
     ) -> None:
-        # A mapped task has its own outlets, even if only an empty list: `partial` fills in every argument.
+        # For a mapped task, `partial` passes every argument, so that `outlets` may be present and empty.
         outlets = [*(kwargs.pop("outlets", None) or ()), dataset_asset(pipeline)]
         super().__init__(pipeline=pipeline, outlets=list(dict.fromkeys(outlets)), **kwargs)
         self.watch_for = watch_for
@@ -76,7 +76,7 @@ class AepIngestOperator(PartitionOperator):
     _counts: Mapping[str, int] = MappingProxyType({})
 
     def get_openlineage_facets_on_complete(self, task_instance: object) -> Lineage | None:  # noqa: ARG002
-        """Return what was loaded into which dataset; Airflow's provider for OpenLineage calls it."""
+        """Return the datasets of the load. Airflow's OpenLineage provider calls this method."""
         if self._loaded is None or not self._counts:
             return None
         from mixpanel_aep.lineage import load_lineage
@@ -84,15 +84,28 @@ class AepIngestOperator(PartitionOperator):
         return load_lineage(*self._loaded, self._counts)
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Load the partition until it is active, or defer."""
+        """Load the partition, and return the summary, or defer the task until AEP has finished the batch."""
         return self._advance(workspace, context, time.time() + self.watch_for.total_seconds(), in_time=True)
 
     def look_again(self, context: Context, event: Mapping[str, object], deadline: float) -> Summary:
-        """Continue after the trigger has fired: request the batch's status from AEP, and ignore the content of the event."""
-        with translate_errors(), keep_problem(context):
+        """Continue after the trigger has fired. Airflow calls this method.
+
+        The batch's status is requested from AEP again, because the content of the event is not trusted.
+
+        Args:
+            context: the context of the task.
+            event: the event of ``BatchTrigger``; only ``in_time`` is used.
+            deadline: when to give up, in seconds since the epoch.
+        """
+        with translate_errors(), store_problem(context):
             return self._advance(self.workspace(context), context, deadline, in_time=bool(event["in_time"]))
 
     def _advance(self, workspace: Workspace, context: Context, deadline: float, *, in_time: bool) -> Summary:
+        """Do the next step of the load; return the summary if it is finished, else defer the task.
+
+        Raises:
+            BatchStuck: AEP has not finished the batch, and ``in_time`` is False.
+        """
         from include.steps.ingest.step import IngestResult
 
         steps = self.steps(workspace, context)
@@ -123,12 +136,13 @@ class AepIngestOperator(PartitionOperator):
         raise AssertionError("defer does not return")
 
     def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
-        """Return the staged rows to load."""
+        """Return the manifest of the staged rows to load. A subclass may create them first."""
         return workspace.require("stage", self.upstream_digest(context, "stage"))
 
     def _summarize_load(
         self, workspace: Workspace, context: Context, staged: Manifest, result: IngestResult
     ) -> Summary:
+        """Log the result of a load, send its metrics and its asset event, and return the summary for XCom."""
         late = result.loaded if result.late and not result.again else 0
         compared = {name: staged.counts.get(name, 0) for name in ("changed", "vanished")}
         forgotten = staged.counts.get("forgotten", 0)
@@ -159,9 +173,9 @@ class AepIngestOperator(PartitionOperator):
 
 
 def _poll_briefly(workspace: Workspace, aep: AepClient, batch_id: str) -> bool:
-    """Poll a batch for a few seconds after its completion; return whether AEP has finished the batch.
+    """Poll a batch for a few seconds after the request to complete it; return whether AEP has finished the batch.
 
-    Errors of the service only end the polling: the trigger continues it, and the task loses no try.
+    A temporary error of AEP ends the polling with False: the trigger continues it, and the task uses up no retry.
     """
     for seconds in _POLL_SECONDS:
         workspace.clock.sleep(seconds)

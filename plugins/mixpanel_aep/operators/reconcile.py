@@ -1,4 +1,4 @@
-"""Reconcile: reloads recent days; reports deleted events and orphaned batches."""
+"""The tasks of the reconcile DAG: refresh recent days, load late events, abort orphaned batches, audit all days."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from include.steps.run_day import DayRun
 
 REFRESH_KEY = "refresh"
-"""The XCom key for the refresh name of ``refresh``.
+"""The XCom key under which the task ``refresh`` stores the name of its refresh.
 
-``day`` reads that refresh, however often it is cleared; only clearing ``refresh`` exports from Mixpanel again.
+The task ``day`` reads that refresh, also after it was cleared. Only clearing ``refresh`` exports from Mixpanel again.
 """
 
 
 class ReconcileRefreshOperator(PipelineOperator):
-    """Exports the days of the window again, in one request, and returns the days."""
+    """The task ``refresh``: exports the recent days again with one request, and returns the days to load."""
 
     def run_pipeline(self, context: Context) -> list[str]:
-        """Refresh the days of the window, and select missing days to load."""
+        """Refresh the recent days, and return them and the missing days to load, as ``YYYY-MM-DD`` in order."""
         from include.steps.export.step import export_partitions
         from include.steps.reconcile.window import days_to_reconcile
 
@@ -55,7 +55,7 @@ class ReconcileRefreshOperator(PipelineOperator):
         return [str(day) for day in sorted({*days, *late})]
 
     def _missing_days(self, lake: Lake, source: Source, window: list[date]) -> list[date]:
-        """Return the missing days outside the window that this run loads; log those that a user has to correct first."""
+        """Return the missing days, except ``window``, that this run loads; log those that need a correction first."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.audit import audit_days
 
@@ -70,9 +70,9 @@ class ReconcileRefreshOperator(PipelineOperator):
 
 
 class ReconcileDayOperator(AepIngestOperator):
-    """Runs transform, validate, stage and ingest for one refreshed day.
+    """The mapped task ``day``: runs transform, validate, stage and ingest for one refreshed day.
 
-    :param day: the partition; one of those that ``refresh`` returned.
+    :param day: the day, as ``YYYY-MM-DD``; one of those that ``refresh`` returned.
     """
 
     template_fields = ("day",)
@@ -87,25 +87,25 @@ class ReconcileDayOperator(AepIngestOperator):
         return Workspace.of(open_lake(self.pipeline), self.pipeline, date.fromisoformat(self.day))
 
     def steps(self, workspace: Workspace, context: Context) -> DayRun:
-        """Return the steps of the day, with the run's refresh."""
+        """Return the runner of the steps of the refreshed day, which uses the run's refresh."""
         return day_run(self.pipeline, workspace, run_name(context), refresh=self._refresh(context))
 
     def staged(self, workspace: Workspace, context: Context, steps: DayRun) -> Manifest:  # noqa: ARG002
-        """Return the staged rows of the refreshed day."""
+        """Run the steps up to stage, and return the manifest of the staged rows."""
         return steps.to_staged()
 
     @staticmethod
     def _refresh(context: Context) -> str:
-        """Return the name of the run's refresh, from XCom; the run's own name if XCom has no name of this run."""
+        """Return the name of the run's refresh from XCom, or the name of the run if XCom has no refresh of this run."""
         name, run = context["ti"].xcom_pull(task_ids="refresh", key=REFRESH_KEY), run_name(context)
         return name if isinstance(name, str) and name.startswith(run) else run
 
 
 class AuditOperator(PipelineOperator):
-    """Accounts for every day from the pipeline's first to the last settled one."""
+    """The task ``audit``: checks that every day from the pipeline's start to the last settled day is in AEP."""
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Audit all days, and fail if a day is missing for too long."""
+        """Audit all days, write the board's index, and fail if a day has been missing for too long."""
         from include.steps.history.open_history import open_history
         from include.steps.history.provenance import current_made_of
         from include.steps.reconcile.audit import audit_days
@@ -123,7 +123,7 @@ class AuditOperator(PipelineOperator):
         for day in audit.missing:
             self.log.warning("%s is missing: %s", day.day, day.reason)
         for day in audit.outdated:
-            self.log.info("%s was loaded under another %s", day.day, ", ".join(day.outdated))
+            self.log.info("%s was loaded with another %s", day.day, ", ".join(day.outdated))
         if audit.outdated:
             self.log.info(
                 "To renew such days, backfill %s over them with reprocess: replace.", self.pipeline.dag_id
@@ -147,10 +147,10 @@ class AuditOperator(PipelineOperator):
 
 
 class ReconcileCloseOperator(PipelineOperator):
-    """Aborts orphaned batches, and reports which days beyond the window have changed."""
+    """The task ``close``: aborts orphaned batches, and counts late events of days before the refreshed ones."""
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Abort orphaned batches, remove unfinished files and count late events."""
+        """Abort batches that crashed runs left open, remove their temporary files, and count late events."""
         from include.steps.history.open_history import open_history
         from include.steps.reconcile.orphaned_batches import abort_orphaned_batches, remove_unfinished_files
         from include.steps.reconcile.window import late_beyond_window, window_start
@@ -162,7 +162,7 @@ class ReconcileCloseOperator(PipelineOperator):
         history = open_history(lake, self.pipeline, aep, mixpanel.settings().source).history
         swept = abort_orphaned_batches(history, aep, now)
         for batch in swept:
-            self.log.info("Aborted batch %s, which no run would have filled", batch)
+            self.log.info("Aborted batch %s, which a crashed run left open", batch)
         if unfinished := remove_unfinished_files(lake, now):
             self.log.info("Removed %s of crashed processes", counted(unfinished, "partly written file"))
         first = window_start(self.pipeline, now)

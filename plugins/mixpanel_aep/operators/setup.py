@@ -1,4 +1,4 @@
-"""Setup: creates what a pipeline needs in AEP."""
+"""The task of the setup DAG: creates the objects that a pipeline needs in AEP."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from include.aep.setup.plan import Plan
 
 _PLANS = 4
-"""The number of further plans, each because another setup created the same namespace concurrently."""
+"""How often the setup is planned: again if another setup has created the same object concurrently."""
 
 
 class AepSetupOperator(TerminableOperator):
-    """Creates namespaces, field group, schema, identity descriptors and dataset of one pipeline, if they are missing."""
+    """Creates the namespaces, field group, schema, identity descriptors and dataset of a pipeline, if they are missing.
+
+    :param pipeline: the pipeline.
+    """
 
     ui_color = "#f4f0fb"
 
@@ -32,7 +35,7 @@ class AepSetupOperator(TerminableOperator):
         self.pipeline = pipeline
 
     def execute(self, context: Context) -> Summary:
-        """Plan the changes, log them and apply them."""
+        """Plan the changes, log and apply them, and return the dataset's id, the schema's id and the changes."""
         from include.aep.ownership import Ownership
         from include.aep.setup import apply_plan, plan_pipeline
 
@@ -50,13 +53,13 @@ class AepSetupOperator(TerminableOperator):
                         plan, aep, owner, lambda made: self.log.info("%s: %s", name, made.done)
                     )
                     break
-                except AlreadyExists as taken:
+                except AlreadyExists as conflict:
                     if not remaining:
                         raise
                     self.log.info(
-                        "%s: %s Planning again, as another pipeline may have created it.",
+                        "%s: %s Planning again, because another pipeline may have created it.",
                         name,
-                        taken.sentence,
+                        conflict.sentence,
                     )
         if not result.changes:
             self.log.info("%s: AEP has everything; nothing was changed", name)
@@ -71,9 +74,10 @@ class AepSetupOperator(TerminableOperator):
 
 
 def shared_resources(pipeline: Pipeline) -> set[tuple[str, str]]:
-    """Return the objects in AEP that the setups of two pipelines may both change; such pipelines are set up in sequence.
+    """Return the objects in AEP that the setup of a pipeline may change, as pairs of a kind and a name.
 
-    Identity namespaces are not included: they are only created, and a second plan finds an existing one.
+    Pipelines with an object in common are set up one after the other. Identity namespaces are not included, because
+    they are only created: if two setups create the same one, a second plan finds it.
     """
     target = pipeline.aep
     shared = {("dataset", target.dataset), ("schema", target.schema_name)}

@@ -1,4 +1,4 @@
-"""Stage: writes files in the format that AEP accepts."""
+"""The task ``stage``: selects the rows to load, and stores them in files that AEP accepts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class AepStageOperator(PartitionOperator):
-    """Writes the valid rows that are not active yet as AEP-ready files, named by their content."""
+    """Stores the valid rows that are not active in AEP yet, in files that AEP accepts and whose names are digests."""
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Stage the valid rows."""
+        """Stage the rows of the validated day, and return the summary."""
         valid = workspace.require("validate", self.upstream_digest(context, "validate"))
         return self.summary(workspace, self.steps(workspace, context).stage(valid))

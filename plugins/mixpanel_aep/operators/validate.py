@@ -1,4 +1,7 @@
-"""Validate: checks rows against the expectations that follow from the XDM schema, a large day in shards."""
+"""The tasks ``shards``, ``validate_shard`` and ``validate``: check the rows of a day against the XDM schema and rules.
+
+A large day is divided into shards, which several tasks validate.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,25 @@ if TYPE_CHECKING:
 
 
 class XdmShardsOperator(PartitionOperator):
-    """Returns the names of the shards that are to be validated: none for a day that is small, or validated already."""
+    """The task ``shards``: lists the shards that must be validated; none if the day is small or already validated."""
 
     def run_pipeline(self, context: Context) -> list[str]:
-        """List the shards of the mapped day."""
+        """Return the names of the shards of the mapped day that are not validated yet."""
         from include.steps.validate.shard_step import unchecked_shards
 
         workspace = self.workspace(context)
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         shards = unchecked_shards(workspace, mapped)
-        self.log.info("Partition %s: %s to validate", workspace.partition, counted(len(shards), "shard"))
+        self.log.info(
+            "Found %s of partition %s to validate", counted(len(shards), "shard"), workspace.partition
+        )
         return [shard.name for shard in shards]
 
 
 class XdmValidateShardOperator(PartitionOperator):
-    """Validates one shard of the mapped day; the decisions about the day are made by the task *validate*.
+    """The mapped task ``validate_shard``: validates one shard of a day. The task ``validate`` then decides on the day.
 
-    :param shard: the name of the shard; one of those that ``shards`` returned.
+    :param shard: the name of the shard; one of those that the task ``shards`` returned.
     """
 
     template_fields = ("shard",)
@@ -43,7 +48,11 @@ class XdmValidateShardOperator(PartitionOperator):
         self.shard = shard
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Validate the shard; skip it if the day is validated, or divided into other shards, in the meantime."""
+        """Validate the shard, and return the summary.
+
+        Raises:
+            AirflowSkipException: the day was validated, or divided into other shards, after ``shards`` ran.
+        """
         from include.steps.validate.shard_step import unchecked_shards
 
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
@@ -52,18 +61,18 @@ class XdmValidateShardOperator(PartitionOperator):
                 made = self.steps(workspace, context).validate_shard(mapped, shard)
                 return self.summary(workspace, made)
         raise AirflowSkipException(
-            f"Partition {workspace.partition} has no shard {self.shard!r} that is to be validated: the day is validated, or "
-            "shard_events was changed."
+            f"Partition {workspace.partition} has no shard {self.shard!r} to validate: the day is already validated, "
+            "or shard_events was changed."
         )
 
 
 class XdmValidateOperator(PartitionOperator):
-    """Runs Great Expectations over the mapped day, or decides on its shards; the report page is linked from the task."""
+    """The task ``validate``: validates the mapped day, or combines the results of its shards, and writes the report."""
 
     operator_extra_links = (ReportLink(),)
 
     def run_step(self, workspace: Workspace, context: Context) -> Summary:
-        """Validate the mapped day."""
+        """Validate the mapped day, and return the summary with the address of the report."""
         mapped = workspace.require("transform", self.upstream_digest(context, "transform"))
         manifest = self.steps(workspace, context).validate(mapped)
         return {**self.summary(workspace, manifest), "report": workspace.lake.uri(manifest.details["report"])}

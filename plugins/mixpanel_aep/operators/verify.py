@@ -1,4 +1,4 @@
-"""Verify: compares AEP's data lake with a pipeline's ledgers."""
+"""The task ``verify``: compares AEP's data lake with a pipeline's ledgers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class VerifyOperator(PipelineOperator):
-    """Compares the days that changed since their last verification, then those with the oldest verification.
+    """Compares days in AEP's data lake with the ledgers: first changed days, then those with the oldest verification.
 
-    Green: they are equal. Red: rows are lost, duplicate or unknown. Skipped: AEP's data lake could not be read, or was
-    busy until the last try.
+    The task succeeds if the days are equal. It fails if rows are lost, duplicate or unknown to the ledger. It is
+    skipped if AEP's data lake could not be read, or Query Service was busy until the last try.
     """
 
     def run_pipeline(self, context: Context) -> Summary:
-        """Compare days, and fail if AEP and the ledgers differ."""
+        """Compare days, fail if AEP and the ledgers differ, and return the counts."""
         from include.steps.history.open_history import open_history
         from include.steps.verify import verify
 

@@ -1,1 +1,1 @@
-"""Triggers: they poll AEP, and never write."""
+"""Triggers: they poll AEP while a task is deferred, and write nothing."""

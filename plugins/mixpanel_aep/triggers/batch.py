@@ -1,4 +1,4 @@
-"""Polls an AEP batch until it has ended or the deadline has passed."""
+"""The trigger that polls an AEP batch until AEP has finished it or a deadline has passed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 _ENDS = (BatchState.ACTIVE, BatchState.REFUSED, BatchState.GONE)
 _OPEN_SECONDS = 60.0
-"""A batch that stays open for so long after COMPLETE has not been completed: the operator has to act."""
+"""If a batch is still open so long after the request to complete it, the request failed: the operator must act."""
 
 
 class BatchTrigger(BaseTrigger):
-    """Polls a batch, and writes nothing.
+    """Polls the status of an AEP batch, and fires when the task has something to do.
 
-    ``deadline`` is in epoch seconds: a trigger moves between hosts, where a countdown would start again.
+    Its event contains the batch's last status. The operator does not trust it, and requests the status from AEP again.
 
-    The event has the batch's last status; the operator does not trust it and requests the status from AEP.
+    Args:
+        aep_conn_id: the id of the AEP connection.
+        batch_id: the id of the batch.
+        deadline: when to stop polling, in seconds since the epoch. It is absolute, because a trigger can move to
+            another host and start again there.
+        poll_seconds: the wait before the first poll; later waits are longer.
     """
 
     def __init__(self, aep_conn_id: str, batch_id: str, deadline: float, poll_seconds: float = 2.0) -> None:
@@ -37,7 +42,7 @@ class BatchTrigger(BaseTrigger):
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, object]]:
-        """Return the class path and the arguments of the trigger."""
+        """Return the path of the class and the arguments, from which Airflow creates the trigger on any host."""
         return (
             "mixpanel_aep.triggers.batch.BatchTrigger",
             {
@@ -49,19 +54,23 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until the batch has ended, the deadline has passed or access is denied."""
+        """Poll the batch until AEP has finished it, it stays open, the deadline has passed, or a terminal error occurs.
+
+        Yields:
+            One event: ``status``, the batch's last status, and ``in_time``, False if only the deadline has passed.
+        """
         wait, seen, started = self.poll_seconds, "", time.monotonic()
         while True:
-            # The operator polled a moment ago, and a task that is resumed at once can lose a try (see there).
+            # A task that is resumed soon after its deferral can use up a retry (_POLL_SECONDS in operators/ingest.py).
             await asyncio.sleep(min(wait, max(0.0, self.deadline - time.time()) + 0.1))
             wait = min(wait * 1.5, 30.0)
-            status, locked_out = await asyncio.to_thread(self._poll)
+            status, is_terminal = await asyncio.to_thread(self._poll)
             if status != seen:
                 self.log.info("Batch %s is %s", self.batch_id, one_line(status))
                 seen = status
             state = classify_status(status)
             still_open = state is BatchState.OPEN and time.monotonic() - started > _OPEN_SECONDS
-            ended = state in _ENDS or still_open or locked_out
+            ended = state in _ENDS or still_open or is_terminal
             if ended or time.time() >= self.deadline:
                 yield TriggerEvent({"status": status, "in_time": ended})  # type: ignore[no-untyped-call]
                 return
@@ -73,10 +82,10 @@ class BatchTrigger(BaseTrigger):
         return AepHook(self.aep_conn_id).get_conn()
 
     def _poll(self) -> tuple[str, bool]:
-        """Return the raw status, and whether access is denied.
+        """Return AEP's status of the batch, and whether a terminal error occurred, such as denied access.
 
-        An unreachable AEP shows nothing about the batch. Denied access is left to the operator, which creates its
-        client from the present connection.
+        After an error, the status begins with ``unknown``. A terminal error ends the polling: the operator then creates
+        a new client from the current connection, and handles the error.
         """
         from include.errors import PipelineError, Terminal
 

@@ -1,5 +1,5 @@
 "use strict";
-// The theme of Airflow's own pages, which are around this one; without them the system's.
+// The page uses the theme of the Airflow page that contains it; without such a page, the theme of the system.
 (() => {
   const dark = () => {
     try {
@@ -17,7 +17,7 @@
   try {
     if (window.parent !== window)
       new MutationObserver(paint).observe(window.parent.document.documentElement, { attributes: true });
-  } catch { /* another origin is around this page: the system's theme stays */ }
+  } catch { /* a page of another origin contains this page: the theme of the system is used */ }
 
   const REFRESH_MS = 3000;
   const WATCH_AFTER_START_MS = 60000;
@@ -48,12 +48,12 @@
     if (answer.ok) return json;
     const detail = typeof json.detail === "string" ? json.detail : JSON.stringify(json.detail ?? "");
     if (answer.status === 409 && path === "/backfills") {
-      const error = new Error("Airflow runs one backfill of a DAG at a time, and one of this DAG has not ended. Wait until it has ended, or cancel it in Airflow, then start this one again.");
+      const error = new Error("Airflow runs one backfill of a DAG at a time, and another backfill of this DAG has not ended. Wait until it has ended, or cancel it in Airflow. Then start this backfill again.");
       error.link = { href: `${document.body.dataset.root}/dags/${encodeURIComponent(body.dag_id)}/backfills`, text: "Open the backfills in Airflow" };
       throw error;
     }
-    const reasons = { 401: "Your login has ended: log in again.", 403: "You may not start runs of this DAG." };
-    throw new Error(reasons[answer.status] ?? `It answered ${answer.status}: ${detail}`.slice(0, 400));
+    const reasons = { 401: "Your session has expired. Log in again.", 403: "You do not have permission to start runs of this DAG." };
+    throw new Error(reasons[answer.status] ?? `Airflow responded with HTTP ${answer.status}: ${detail}`.slice(0, 400));
   };
 
   const bodies = {
@@ -83,19 +83,19 @@
       const run = made.dag_run_id;
       const { is_paused: isPaused } = await call("GET", `/dags/${dag}`);
       const what = run ? `The ${form.dataset.what ?? "run"} is started.` : `The backfill ${made.id} is started.`;
-      const waits = isPaused ? " The DAG is paused: it waits until the DAG is unpaused." : "";
+      const waits = isPaused ? " It waits, because the DAG is paused. Unpause the DAG." : "";
       const href = `${document.body.dataset.root}/dags/${dag}` + (run ? `/runs/${encodeURIComponent(run)}` : "/backfills");
       say(what + waits, { href, text: "Open it in Airflow" });
       watchUntil = Date.now() + WATCH_AFTER_START_MS;
       watch();
     } catch (error) {
-      say(`Airflow did not start it. ${error.message}`, error.link);
+      say(`The ${form.dataset.what ?? form.dataset.call} was not started. ${error.message}`, error.link);
     } finally {
       button.disabled = false;
     }
   };
 
-  // Only what the server has drawn is replaced: a form that is being filled in stays.
+  // The content of the page is replaced by a new copy from the server, unless the user is filling in a form.
   const refresh = async () => {
     const main = document.getElementById("main");
     if (main.querySelector("form :focus")) return;
@@ -119,7 +119,7 @@
     timer = setTimeout(async () => { await refresh(); watch(); }, REFRESH_MS);
   };
 
-  // Airflow shows this page in a frame that may not leave itself: the link is followed by the page around it.
+  // Airflow shows this page in a frame whose links may not open other pages, so the page that contains it opens them.
   const leave = (event, anchor) => {
     const isNew = anchor.dataset.leave === "new" || event.ctrlKey || event.metaKey;
     const around = window.parent === window ? document : window.parent.document;
@@ -132,7 +132,7 @@
     twin.remove();
   };
 
-  // One stop of the Tab key for each calendar; arrow keys move by a day and by a week.
+  // The Tab key stops once at each calendar. In a calendar, the arrow keys move by a day or by a week.
   const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -7, ArrowDown: 7 };
   const cells = (calendar) =>
     [...calendar.querySelectorAll(".month")].reverse().flatMap((month) => [...month.querySelectorAll("a")]);

@@ -1,6 +1,6 @@
 "use strict";
-// A line on Airflow's home page about failed days. Airflow's own counters leave them out: they count runs by a logical
-// date, which runs of partitions do not have, and by a time that for a run of a backfill is the day that it loads.
+// Shows a line about failed days on Airflow's home page. Airflow's own counters do not include these days: they count
+// runs by logical date, which runs with a partition key do not have, and by a time that for backfills is in the past.
 (() => {
   const { createElement, useEffect, useState } = globalThis.React;
   const REFRESH_MS = 60000;
