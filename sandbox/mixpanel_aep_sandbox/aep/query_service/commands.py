@@ -40,7 +40,7 @@ class Commands:
         self._scope = scope
         self._values = {**_SHOW_VALUES, "drop_system_columns": "true", "statement_timeout": "0"}
         self.state = b"I"
-        """Transaction state in PostgreSQL's protocol: ``I`` (none), ``T`` (in a transaction) or ``E`` (in a failed one)."""
+        """State of the transaction in PostgreSQL's protocol: ``I`` (no transaction), ``T`` (open) or ``E`` (failed)."""
 
     @property
     def with_system_columns(self) -> bool:

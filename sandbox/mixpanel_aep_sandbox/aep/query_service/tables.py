@@ -165,9 +165,8 @@ def _empty_file(source: _Source) -> Path:
 
 def _columns(connection: duckdb.DuckDBPyConnection, empty: Path) -> list[str]:
     """Return the SQL expressions of a file's columns; times are converted to UTC without a time zone, as in Spark."""
-    described = connection.execute(
-        f"DESCRIBE SELECT * FROM read_parquet({quote_literal(str(empty))})"
-    ).fetchall()  # noqa: S608 - quoted
+    sql = f"DESCRIBE SELECT * FROM read_parquet({quote_literal(str(empty))})"  # noqa: S608 - quoted
+    described = connection.execute(sql).fetchall()
     return [
         f"{quote_identifier(name)}::TIMESTAMP AS {quote_identifier(name)}"
         if kind == "TIMESTAMP WITH TIME ZONE"
