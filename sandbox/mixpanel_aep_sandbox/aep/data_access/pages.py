@@ -43,6 +43,7 @@ def page_response(
 
 
 def _link(call: Call, start: int, limit: int) -> str:
+    """Return the URL of the page from ``start``, with the other query parameters of the request."""
     rest = [
         (name, value)
         for name, value in call.request.query_params.multi_items()

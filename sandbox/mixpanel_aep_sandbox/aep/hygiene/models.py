@@ -11,7 +11,7 @@ EXPIRATIONS = "expirations"
 TAG = "adobe/hygiene/ttl"
 """Name of the dataset's tag in Catalog with the time of its expiration, in epoch milliseconds."""
 _EXECUTING_MS = 7 * 86400 * 1000
-"""Duration of a deletion. Adobe's begins within 24 hours and takes up to 7 days; here it begins at once [I]."""
+"""Duration of a deletion. Adobe's deletions begin within 24 hours and take up to 7 days; here they begin at once."""
 
 
 def expire_due(scope: AepSandboxScope) -> list[str]:

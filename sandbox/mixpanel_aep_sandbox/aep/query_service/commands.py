@@ -84,7 +84,7 @@ class Commands:
         return (first.upper(), None) if first in _IGNORED else None
 
     def _set(self, statement: str) -> None:
-        """Set a parameter. Any name is accepted [I], because Query Service passes unknown parameters to Spark."""
+        """Set a parameter. Any name is accepted (assumed [I]), as Query Service passes unknown parameters to Spark."""
         if re.match(r"set\s+(session\s+characteristics|transaction)\b", statement, re.IGNORECASE):
             return
         try:
@@ -94,6 +94,7 @@ class Commands:
         self._values[name] = value
 
     def _show(self, name: str) -> Result:
+        """Return the result of ``SHOW name``. Raises SqlError for an unknown parameter."""
         if name == "tables":
             return self._tables()
         if name not in self._values:

@@ -70,6 +70,7 @@ def _find_org(state: SandboxState, password: str) -> str | None:
 
 
 def _token_org(state: SandboxState, token: str) -> str | None:
+    """Return the organization of a valid access token, or None."""
     stored = state.store.get(TOKENS, token_key(token))
     if stored is None or stored["expires"] <= state.clock.milliseconds():
         return None
@@ -78,6 +79,7 @@ def _token_org(state: SandboxState, token: str) -> str | None:
 
 
 def _credential_org(state: SandboxState, password: str) -> str | None:
+    """Return the organization of a valid non-expiring credential, or None, and store the time as its last use."""
     account, _, credential = password.partition(":")
     stored, now = state.store.get(NON_EXPIRING, account), state.clock.milliseconds()
     days = QuerySettings.of(state).query_credential_days

@@ -20,7 +20,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 def _connection_parameters(call: Call) -> Response:
     """Return host, port, database, user name and password. The password is the access token of this request.
 
-    ``compressedToken`` is the same token [I].
+    ``compressedToken`` is the same token (assumed [I]).
     """
     if reason := denial_reason(call.scope.state):
         raise problem(403, reason)  # status and body are not documented [I]

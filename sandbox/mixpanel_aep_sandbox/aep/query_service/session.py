@@ -114,6 +114,7 @@ class Session:
         return True
 
     def _report_error(self, error: SqlError) -> None:
+        """Send an error and mark the transaction as failed; raise a fatal error instead."""
         if error.fatal:
             raise error
         self._commands.fail_transaction()

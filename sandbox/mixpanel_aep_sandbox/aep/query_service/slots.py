@@ -54,7 +54,7 @@ class QuerySlots:
         try:
             yield
         finally:
-            self._change(self._sessions, org, -1)
+            self._add_count(self._sessions, org, -1)
 
     @contextmanager
     def query(self, org: str, running: RunningQuery, statement_seconds: float | None) -> Iterator[None]:
@@ -73,7 +73,7 @@ class QuerySlots:
             self._check(running, start, statement_seconds)
             yield
         finally:
-            self._change(self._queries, org, -1)
+            self._add_count(self._queries, org, -1)
 
     def _wait_for_slot(
         self, org: str, running: RunningQuery, start: float, statement_seconds: float | None
@@ -99,7 +99,7 @@ class QuerySlots:
         if statement_seconds and took >= statement_seconds:
             raise SqlError(CANCELED, "canceling statement due to statement timeout")
 
-    def _change(self, counts: Counter[str], org: str, by: int) -> None:
+    def _add_count(self, counts: Counter[str], org: str, by: int) -> None:
         with self._changed:
             counts[org] += by
             self._changed.notify_all()

@@ -14,7 +14,7 @@ def table_name(scope: AepSandboxScope, name: str) -> str:
     """Return a unique table name for a new dataset with this name.
 
     The name is in lower case, and ``_`` replaces all characters that are not letters or digits; a number at the end
-    makes the name unique [I]. Adobe's samples show, for example, ``luma_crm_dataset``.
+    makes the name unique (assumed [I]). Adobe's samples show, for example, ``luma_crm_dataset``.
     """
     base = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
     used, candidate, number = set(tables_of(scope)), base, 1

@@ -124,7 +124,7 @@ _METADATA = """struct_pack(
 
 
 def _list_files(source: _Source) -> list[BatchFile]:
-    """Return the files of all active batches, except CSV batches, which AEP does not convert to XDM rows [I]."""
+    """Return the files of all active batches, except CSV batches, whose rows AEP does not convert (assumed [I])."""
     found = []
     for batch in active_batches(source.scope, source.dataset):
         before = 0

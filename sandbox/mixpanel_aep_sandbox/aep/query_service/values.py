@@ -81,7 +81,7 @@ def _format_member(value: object, special: str, *, null: str) -> str:
     """Return a member of a struct or list as text, in quotes if it contains a character of ``special``.
 
     An example of a struct is ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists have
-    PostgreSQL's form [I].
+    PostgreSQL's form (assumed [I]).
     """
     if value is None:
         return null

@@ -79,6 +79,7 @@ class Wire:
         return kind, self._contents(self._file.read(4))
 
     def _contents(self, length: bytes) -> Body:
+        """Read the contents of a message; ``length`` is its length field, which counts itself."""
         if len(length) < 4:
             raise Closed
         size = struct.unpack("!i", length)[0] - 4

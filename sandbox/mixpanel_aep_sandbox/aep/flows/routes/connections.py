@@ -75,7 +75,7 @@ def _connection_view(_scope: AepSandboxScope, connection: Entity) -> Entity:
 def _check_unused(scope: AepSandboxScope, connection: Entity) -> None:
     """Raise FlowServiceError if a dataflow uses the base connection.
 
-    Source connections that no dataflow uses do not prevent the deletion of the base connection [I].
+    Source connections that no dataflow uses do not prevent the deletion of the base connection (assumed [I]).
     """
     sources = {
         source["id"]

@@ -95,7 +95,7 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
 
 
 def _check_options(options: object) -> None:
-    """Raise FlowServiceError for invalid ``options``, which the specification lists without their field's name [I]."""
+    """Raise FlowServiceError for invalid ``options``; the name of this field of a dataflow is assumed [I]."""
     if not isinstance(options, dict) or options.keys() - {
         "errorDiagnosticsEnabled",
         "partialIngestionPercent",
@@ -232,6 +232,7 @@ def _act(call: Call) -> Response:
 
 
 def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Return a disabled dataflow as enabled, with its next run planned."""
     require_state(flow, "enable", "disabled")
     return plan_next_run(
         scope, {**flow, "state": "enabled", "lastOperation": _operation(scope, "enable", [])}
@@ -239,6 +240,7 @@ def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
 
 
 def _disable(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Return an enabled dataflow as disabled, and delete its scheduled runs."""
     require_state(flow, "disable", "enabled")
     stop_creating_runs(scope, flow["id"])
     return {**flow, "state": "disabled", "lastOperation": _operation(scope, "disable", [])}

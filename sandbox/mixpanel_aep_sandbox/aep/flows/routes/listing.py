@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _PARAMETERS = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
 _MAX_ITEMS = 1000
-"""Maximum ``limit`` of search requests (OAS:flow-service.yaml), and the default of lists without ``limit`` [I]."""
+"""Maximum ``limit`` of search requests (OAS:flow-service.yaml), and (assumed [I]) the default ``limit`` of lists."""
 _FIELD = re.compile(r"[A-Za-z_][\w.\[\]-]*")
 _MAX_LIMIT_DIGITS = 9
 Pairs = list[tuple[str, str]]

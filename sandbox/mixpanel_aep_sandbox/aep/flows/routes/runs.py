@@ -96,7 +96,8 @@ def _require_enabled(flow: Entity) -> None:
 def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
     """Return the time window of a run's data in epoch milliseconds, the end exclusive.
 
-    By default, the window ends now and has the length of a backfill [I]. Raises FlowServiceError if it is empty.
+    By default, the window ends now and has the length of a backfill (assumed [I]). Raises FlowServiceError if the start
+    is not before the end.
     """
     end = scope.now
     if "windowEndTime" in params:

@@ -74,7 +74,8 @@ def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: Binary
     try:
         counts = _map_rows(_make_mapper(scope, flow, dataset), lines, mapped)
         if not counts["rows"]:
-            # Without rows, no batch is created [I]: "0-byte files are not ingestible" (EP:ingestion/guardrails.md).
+            # Without rows, no batch is created (assumed [I]), as "0-byte files are not ingestible"
+            # (EP:ingestion/guardrails.md).
             return {"copy": copied}
         return {"copy": copied, "batch": _create_batch(scope, run, flow, dataset, mapped), "mapper": counts}
     except RunFailed as error:

@@ -44,7 +44,7 @@ class Schedule:
     """Whether the first run reads the days before the start."""
 
     def first(self, now_ms: int) -> int:
-        """Return the time of the first run: the start time, or ``now_ms`` if the start time is in the past [I]."""
+        """Return the time of the first run: the start time, or ``now_ms`` if it is later (assumed [I])."""
         return max(self.start_ms, now_ms)
 
     def after(self, moment_ms: int) -> int | None:

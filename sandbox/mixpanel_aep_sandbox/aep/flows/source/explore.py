@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days_of_w
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _SAMPLE_COUNT = 100
-"""Number of sample events: as many as Adobe's user interface shows for a mapping [I]."""
+"""Number of sample events: as many as Adobe's user interface shows for a mapping (assumed [I])."""
 _INTEGER = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740991}
 _SERVER_ERROR = 500
 
@@ -42,14 +42,14 @@ def explore(call: Call, client: MixpanelClient) -> Response:
 
 
 def _provider_error(error: MixpanelRequestError) -> FlowServiceError:
-    """Return the Flow Service's error for an error of Mixpanel: 503 for a server error, otherwise 400 [I]."""
+    """Return the Flow Service's error for an error of Mixpanel: 503 for a server error, otherwise 400 (assumed [I])."""
     if error.status is None or error.status >= _SERVER_ERROR:
         return FlowServiceError("1103-503")
     return invalid(f"Mixpanel answered {error.status}: {error.text}")
 
 
 def infer_schema(values: Iterable[object]) -> JsonObject:
-    """Return a JSON schema for the values; nulls are ignored, and values of different types give ``string`` [I]."""
+    """Return a JSON schema for the values. Nulls are ignored; values of several types give ``string`` (assumed [I])."""
     kinds: dict[str, JsonObject] = {}
     objects: dict[str, list[object]] = {}
     items: list[object] = []

@@ -33,7 +33,7 @@ def source_row(event: JsonObject) -> JsonObject:
 
     Adobe's mappings read ``data.event_name`` and ``data.insert_id``, but the exploration of a source returns ``event``
     and ``properties.$insert_id``. The conversion is not documented; the sandbox removes ``$`` at the beginning of a
-    name, unless the event also has the name without ``$`` [I].
+    name, unless the event also has the name without ``$`` (assumed [I]).
     """
     properties = event["properties"]
     data = {

@@ -12,7 +12,7 @@ _EARLIEST = date(2000, 1, 1)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """Return the time zone with a Windows name, or with an IANA name [I], or None if the name is unknown."""
+    """Return the time zone with a Windows name, or with an IANA name (assumed [I]), or None if the name is unknown."""
     try:
         return ZoneInfo(win_tz.get(name, name))
     except (KeyError, OSError, ValueError):
@@ -32,7 +32,8 @@ def days_of_window(start_ms: int, end_ms: int, where: ZoneInfo, now_ms: int) -> 
     """Return the first and the last calendar day, in the time zone ``where``, of a window in epoch milliseconds.
 
     The end of the window is exclusive. Days after ``now_ms`` and days that Mixpanel does not export are omitted; None
-    means that no day remains. Mixpanel exports complete days, so runs for minutes or hours export complete days [I].
+    means that no day remains. Mixpanel exports complete days, so runs for minutes or hours export complete days as
+    well (assumed [I]).
     """
     last_ms = min(end_ms - 1, now_ms)
     if start_ms > last_ms:

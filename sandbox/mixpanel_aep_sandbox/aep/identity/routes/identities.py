@@ -45,6 +45,6 @@ def _get_xid(call: Call) -> Response:
 
 
 def _make_xid(namespace: int, key: str) -> str:
-    """Return the XID of an identity, by the namespace's id and the identity's value; a hash of both [I]."""
+    """Return the XID of an identity, by the namespace's id and the identity's value; a hash of both (assumed [I])."""
     digest = hashlib.sha256(f"{namespace}:{key}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:21]).decode("ascii")

@@ -99,7 +99,7 @@ def _find_requested(call: Call) -> JsonObject:
 
 def _create(call: Call) -> Response:
     scope, given = call.scope, _validated_body(call)
-    # Codes that differ only in case count as the same code [I]: keys of an identityMap would be too similar.
+    # Codes that differ only in case count as the same code (assumed [I]): keys of an identityMap would be too similar.
     if any(given["code"].lower() == body["code"].lower() for body in namespaces(scope)):
         text = "Namespace code already exists. Please use a different code"
         raise _problem(scope, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
