@@ -1,1 +1,1 @@
-"""Adobe Experience Platform: a folder for each service; the folders share the names of their files."""
+"""Stand-in for Adobe Experience Platform: one folder for each service, with the same file names in each folder."""

@@ -1,6 +1,6 @@
-"""Adobe Experience Platform, as far as a pipeline that loads events needs it, strictly after its documentation.
+"""All routes of the AEP stand-in: the services that a pipeline for events uses, written from their documentation.
 
-Behaviour that the documentation leaves open is marked [I] in the code.
+``[I]`` in the code marks an assumption where the documentation does not describe the behaviour.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 __all__ = ["router"]
 
 _PARTS = (
-    registry_descriptors,  # before registry, whose paths match everything
+    registry_descriptors,  # before registry, whose routes match any path
     registry,
     namespaces,
     identities,
@@ -47,7 +47,7 @@ _PARTS = (
 
 
 def router(state: SandboxState) -> APIRouter:
-    """Return every route of AEP, and ``/_sandbox/aep/*``."""
+    """Load the stored settings, and return a router with all AEP routes and the control routes ``/_sandbox/aep/*``."""
     initial = state.settings
     load_overrides(state)
     state.on_reset.append(lambda: setattr(state, "settings", initial))

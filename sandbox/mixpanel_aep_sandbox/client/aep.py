@@ -101,6 +101,7 @@ class AepSandbox(Sandbox):
         return str(self.request("POST", f"{REGISTRY}/tenant/schemas", json=body).json()["$id"])
 
     def _add_field_group(self, fields: Mapping[str, object], title: str) -> str:
+        """Create a field group with these fields under the tenant id, and return its ``$id``."""
         tenant = f"_{self.control('GET', '/aep/settings')['tenant_id']}"
         body = {
             "title": title,

@@ -90,6 +90,7 @@ async def _handle_unknown_route(scope: Scope, receive: Receive, send: Send) -> N
 
 
 def _not_implemented(request: Request) -> Response:
+    """Return 501 for a route or a method that the sandbox does not have."""
     return _error_response(501, f"The sandbox does not know {request.method} {request.scope['path']}.")
 
 

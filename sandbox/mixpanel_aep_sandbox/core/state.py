@@ -86,7 +86,7 @@ class SandboxState:
     on_reset: list[Callable[[], None]] = field(default_factory=list)
     """Functions to call after a reset has emptied the store; they clear a service's memory or store demo data again."""
     before_read: list[Callable[..., object]] = field(default_factory=list)
-    """Functions to call, with an ``AepSandboxScope``, before its batches are read, to start dataflow runs that are due."""
+    """Functions to call with an ``AepSandboxScope`` before reads of its batches; they start due dataflow runs."""
     query_address: tuple[str, int] | None = None
     """Host and port of Query Service while it accepts connections, otherwise None."""
     query_counts: Callable[[], dict[str, int]] = field(default=dict)

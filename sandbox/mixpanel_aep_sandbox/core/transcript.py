@@ -68,7 +68,7 @@ class Transcript:
         ``service``: name of the service. ``path``: a glob, or a substring of the path. Empty texts match every entry.
         """
         with self._lock:
-            lines = self._lines(since)
+            lines = self._lines_after(since)
         for line in lines:
             entry = json.loads(line)
             if service and entry["service"] != service:
@@ -83,7 +83,8 @@ class Transcript:
             self._path.unlink(missing_ok=True)
             self._starts.clear()
 
-    def _lines(self, since: int) -> list[bytes]:
+    def _lines_after(self, since: int) -> list[bytes]:
+        """Return the lines of the entries whose number is above ``since``; the caller holds the lock."""
         if since >= len(self._starts):
             return []
         with self._path.open("rb") as file:

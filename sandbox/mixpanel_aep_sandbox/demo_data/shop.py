@@ -109,6 +109,7 @@ def _arrival_delay_ms(rng: SeededRandom) -> int:
 
 
 def _visit(day_events: DayEvents, who: Person, today: int, *, signs_up: bool) -> None:
+    """Add the events of one visit; ``today`` is the day in days since 2026-06-01."""
     rng = day_events.rng
     signed_in = not signs_up and who.joined is not None and who.joined < today
     session = _Session(day_events, who, signed_in)
@@ -163,6 +164,7 @@ def _view_page(session: _Session, path: str, title: str) -> None:
 
 
 def _buy(session: _Session, cart: list[JsonObject], cents: int) -> None:
+    """Add the events of a checkout, and in most cases of the purchase; ``cents`` is the total price."""
     rng = session.day_events.rng
     session.send("Checkout Started", items=len(cart))
     if not rng.chance(650):
@@ -187,6 +189,7 @@ def _add_last_event(session: _Session) -> None:
 
 
 def _product(session: _Session, product: catalog.Product) -> JsonObject:
+    """Return the event properties that describe a product."""
     return {
         "category": product.category,
         "name": product.name,

@@ -69,6 +69,7 @@ def _device_id(kind: Kind, rng: SeededRandom) -> str:
 
 
 def _web(rng: SeededRandom) -> JsonObject:
+    """Return the event properties of a random browser."""
     browser, version = rng.pick(catalog.BROWSERS)
     # Older versions of Mixpanel's library send the browser's version as a text.
     old = rng.chance(80)
@@ -88,6 +89,7 @@ def _web(rng: SeededRandom) -> JsonObject:
 
 
 def _ios(rng: SeededRandom) -> JsonObject:
+    """Return the event properties of a random iPhone or iPad."""
     model, height, width = rng.pick(catalog.IOS_MODELS)
     return {
         "$app_build_number": str(rng.between(400, 420)),
@@ -107,6 +109,7 @@ def _ios(rng: SeededRandom) -> JsonObject:
 
 
 def _android(rng: SeededRandom) -> JsonObject:
+    """Return the event properties of a random Android phone."""
     model, maker, height, width = rng.pick(catalog.ANDROID_MODELS)
     return {
         "$app_build_number": str(rng.between(5000, 5010)),

@@ -119,6 +119,7 @@ class SentinelLine(Filter):
         return b"" if self._sent else self._sentinel()
 
     def _release(self, data: bytes) -> bytes:
+        """Return the bytes before the text; with ``mid_line``, buffer the last line, which may have to be truncated."""
         if not data:
             return b""
         self._open = not data.endswith(b"\n")
@@ -130,6 +131,7 @@ class SentinelLine(Filter):
         return held[:start]
 
     def _sentinel(self) -> bytes:
+        """Return the text, after the first half of the buffered line or a missing line feed, and mark it as sent."""
         self._sent, self.done = True, not self._rest
         if self._mid_line and self._held:
             line = self._held.removesuffix(b"\n")
@@ -209,9 +211,11 @@ class Gzip(Filter):
 
 
 def _packer() -> zlib._Compress:
+    """Return a compressor for one gzip stream."""
     return zlib.compressobj(level=4, wbits=31)
 
 
 def _member(data: bytes) -> bytes:
+    """Return the data as one complete gzip member."""
     packer = _packer()
     return packer.compress(data) + packer.flush()

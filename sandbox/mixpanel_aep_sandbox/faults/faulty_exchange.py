@@ -171,6 +171,7 @@ class FaultyExchange:
         *,
         gzip: bool,
     ) -> None:
+        """Send the service's status and headers, the headers ``more``, and the body ``sent``."""
         await self.send(_start(upstream_response.status, [*upstream_response.headers, *more], gzip=gzip))
         async for piece in sent:
             await self._send(piece)

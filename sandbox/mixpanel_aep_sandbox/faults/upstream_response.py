@@ -63,6 +63,7 @@ class UpstreamResponse:
         await self._task
 
     async def _run(self) -> None:
+        """Call the service; its messages go into the queue, and None at the end."""
         try:
             await self._app(self._scope, self._receive, self._messages.put)
         except asyncio.CancelledError:  # the reader has stopped
@@ -96,10 +97,10 @@ async def peek(pieces: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIte
         if sum(map(len, head)) > size:
             break
 
-    async def again() -> AsyncIterator[bytes]:
+    async def all_pieces() -> AsyncIterator[bytes]:
         for piece in head:
             yield piece
         async for piece in pieces:
             yield piece
 
-    return b"".join(head), again()
+    return b"".join(head), all_pieces()

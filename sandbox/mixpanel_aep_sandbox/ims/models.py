@@ -111,6 +111,7 @@ def secret_view(entry: Document) -> Document:
 
 
 def _entry(state: SandboxState, secret: str) -> Document:
+    """Return the entry to store for a client secret that is created now."""
     return {
         "uuid": uuid.uuid4().hex,
         "digest": _digest(secret),

@@ -45,7 +45,7 @@ class Caller:
     project: Project | None
 
     def role(self, project: Project) -> Role | None:
-        """Return the caller's role in a project, or None; a project's secret has the role of an analyst [I]."""
+        """Return the caller's role in a project, or None; a project's secret means ``analyst`` (assumed [I])."""
         if self.account is not None:
             return self.account.roles.get(project.id)
         return "analyst" if self.project is not None and self.project.id == project.id else None
@@ -65,9 +65,9 @@ def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api
 
     Raises:
         MixpanelError: 401 for unknown credentials. 400 or 401 for an expired account: 400 on the export API, as users
-            have observed; on the other APIs [I], the account's ``expired_status`` can set the status.
+            have observed; on the other APIs (assumed [I]), the account's ``expired_status`` can set the status.
     """
-    caller = _find_account(request.headers.get("authorization", ""), registry, now)
+    caller = _find_caller(request.headers.get("authorization", ""), registry, now)
     if caller is None:
         raise MixpanelError(401, "Unauthorized")
     account = caller.account
@@ -80,7 +80,8 @@ def authenticate(request: Request, registry: ProjectRegistry, now: datetime, api
     return caller
 
 
-def _find_account(authorization: str, registry: ProjectRegistry, now: datetime) -> Caller | None:
+def _find_caller(authorization: str, registry: ProjectRegistry, now: datetime) -> Caller | None:
+    """Return the caller with the credentials in an Authorization header, or None if they are unknown."""
     scheme, _, rest = authorization.partition(" ")
     rest = rest.strip()
     if scheme.lower() == "bearer":

@@ -118,6 +118,7 @@ def _is_current(start: _Start, now: float, real: float) -> bool:
 def _limit_error(
     pool: Pool, key: int, limits: Limits, usage: _Usage, exceeded: _ExceededLimit
 ) -> MixpanelError:
+    """Return the error (429) for a request above a limit, with the text of the API."""
     hourly = exceeded.used + 1 if exceeded.seconds == _HOUR_SECONDS else len(usage.started)
     running = usage.running + 1 if not exceeded.seconds else usage.running
     headers = _headers(limits, usage, exceeded)

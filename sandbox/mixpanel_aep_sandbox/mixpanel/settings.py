@@ -54,29 +54,32 @@ def lexicon_limits() -> Limits:
 
 
 class Switches(_Settings):
-    """Behaviour that the documentation leaves open or contradicts; every default is a guess [I]."""
+    """Settings of behaviour that the documentation does not describe, or describes in contradictory ways.
+
+    Every default is an assumption [I].
+    """
 
     export_errors: Literal["json", "text"] = "json"
-    """Form of the export host's errors: JSON, or only the sentence as text; both were observed."""
+    """Form of the export host's errors: JSON, or only the error text; users have observed both."""
     where_time: Literal["stored", "utc"] = "stored"
-    """``$time`` in ``where`` of a project_local project: the stored local time, or the true instant."""
+    """Value of ``$time`` in ``where`` for a project_local project: the stored local time, or the time in UTC."""
     where_processing_ms: int = Field(default=1, ge=1, le=86_400_000)
-    """Precision of ``mp_processing_time_ms`` in ``where``: 1000 for whole seconds."""
+    """Precision of ``mp_processing_time_ms`` in ``where``, in milliseconds; 1000 means whole seconds."""
     max_export_days: int | None = Field(default=None, ge=1)
-    """Maximum number of days of one export; longer ranges are 400."""
+    """Maximum number of days of one export; longer ranges get status 400."""
     visibility_delay_seconds: int = Field(default=0, ge=0, le=31_536_000)
-    """Time from the processing of a row until exports return it: undocumented, 45 minutes were observed."""
+    """Time from the processing of an event until exports return it; undocumented, users have observed 45 minutes."""
     classified: Literal["forbidden", "reduced"] = "forbidden"
-    """Export of classified data to an account without access: 403, or rows without these properties."""
+    """Response to an export by an account without access to classified data: 403, or rows without these properties."""
     event_names_order: Literal["descending", "ascending", "count"] = "descending"
-    """``events/names``: the reference says "descending alphabetical order"; its example has another order."""
+    """Order of ``events/names``; the reference says "descending alphabetical order", but its example differs."""
     engage_page_size: Literal["ignored", "honoured"] = "ignored"
-    """``page_size`` in a request for profiles: clients send it, the reference does not list it."""
+    """Effect of the parameter ``page_size`` in profile queries; clients send it, but the reference does not list it."""
     failed_record_key: Literal["$insert_id", "insert_id"] = "$insert_id"
-    """Key of the ``$insert_id`` of a failed record in an import's response: the guide and the specification differ."""
+    """Key for a failed record's ``$insert_id`` in an import's response; the guide and the specification differ."""
     truncation: Literal["characters", "bytes"] = "characters"
-    """Unit of the limit of 255 for texts: the documents say both."""
+    """Unit of the limit of 255 for the length of texts; Mixpanel's documents contradict each other."""
     schema_by_name: Literal["bare", "enveloped"] = "bare"
-    """Response for one Lexicon schema: bare in the reference; all similar routes add status and results."""
+    """Response for one Lexicon schema: bare as in the reference, or with status and results as on similar routes."""
     annotation_entry: Literal["with_project", "documented"] = "with_project"
-    """Annotations of ``/api/app``: the reference has no ``project_id``, and Mixpanel's own client requires it."""
+    """Annotations in ``/api/app``: the reference has no ``project_id``, but Mixpanel's own client requires it."""

@@ -93,6 +93,7 @@ def _operation(fragment: JsonObject, tag: str, given: JsonObject) -> JsonObject:
 
 
 def _add(where: str, merged: JsonObject, additions: JsonObject) -> None:
+    """Add entries to ``merged``. Raises ValueError, with the place ``where``, for a name with two different values."""
     for key, value in additions.items():
         if key in merged and merged[key] != value:
             raise ValueError(f"{where}: {key} is described twice.")

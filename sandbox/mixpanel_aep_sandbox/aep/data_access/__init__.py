@@ -1,1 +1,1 @@
-"""Data Access: files of batches, and the rows that were rejected."""
+"""Data Access API: lists and downloads the files of batches, their rejected rows and their error diagnostics."""

@@ -1,4 +1,7 @@
-"""``_id`` and ``timestamp`` of a batch's rows as Parquet, without converting whole rows, for fingerprints."""
+"""Parquet files with only ``_id`` and ``timestamp`` of a batch's rows, for queries that need no other column.
+
+They are faster to write than the complete data files, because rows are not converted.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,27 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("_id", "timestamp")
-_WRITING = threading.Lock()
+_WRITE_LOCK = threading.Lock()
 
 
 class _UnusualRow(Exception):
-    """A row whose id or time has an unusual type: only the whole conversion can process it."""
+    """A row whose id or time has an unexpected type, so that the file must be made from the complete data file."""
 
 
 def id_file_schema() -> pa.Schema:
-    """Return the Arrow schema of a file with ``_id`` and ``timestamp``."""
+    """Return the Arrow schema of these files: ``_id`` as a string, ``timestamp`` in UTC with milliseconds."""
     import pyarrow as pa
 
     return pa.schema([("_id", pa.string()), ("timestamp", pa.timestamp("ms", tz="UTC"))])
 
 
 def id_file_path(scope: AepSandboxScope, batch: JsonObject, number: int) -> Path:
-    """Return the path of a Parquet file with ``_id`` and ``timestamp`` of the rows of a batch's data file.
+    """Return the path of a Parquet file with ``_id`` and ``timestamp`` of the rows in a batch's data file.
 
-    ``number`` counts from 1. The file has the same rows as ``dataset_file_path``, without their other columns.
+    ``number`` is the number of the data file, from 1. The first call writes the file.
     """
     path = result_path(scope, batch["id"], "narrow", f"{number}.parquet")
-    with _WRITING:  # two concurrent callers would write the same file
+    with _WRITE_LOCK:  # two concurrent callers would write the same file
         if not path.exists():
             _write(scope, batch, number, path)
     return path
@@ -50,20 +53,24 @@ def _write(scope: AepSandboxScope, batch: JsonObject, number: int, path: Path) -
 
     body = batch_files(scope, batch["id"])[number - 1]
     source = disk_path(scope, body)
-    out = {index for file, index in rejected_rows(scope, batch["id"]) if file == number - 1}
+    rejected = {index for file, index in rejected_rows(scope, batch["id"]) if file == number - 1}
     try:
         if batch["inputFormat"]["format"] == "parquet":
-            table = _read_parquet(source, out)
+            table = _read_parquet(source, rejected)
         else:
-            table = _read_json(source, batch["inputFormat"], out)
+            table = _read_json(source, batch["inputFormat"], rejected)
     except (_UnusualRow, ValueError, OverflowError, pa.ArrowException):
         table = pq.read_table(dataset_file_path(scope, batch, number), columns=list(COLUMNS))
-    unfinished = path.with_suffix(".tmp")
-    pq.write_table(table.cast(id_file_schema()), unfinished)
-    unfinished.rename(path)
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(table.cast(id_file_schema()), temporary)
+    temporary.rename(path)
 
 
-def _read_parquet(source: Path, out: set[int]) -> pa.Table:
+def _read_parquet(source: Path, rejected: set[int]) -> pa.Table:
+    """Return the columns of an uploaded Parquet file without the rows at the ``rejected`` indexes (from 0).
+
+    Raises _UnusualRow if a column has another type or a null.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -71,8 +78,9 @@ def _read_parquet(source: Path, out: set[int]) -> pa.Table:
     kinds = table.schema.names == list(COLUMNS) and table.schema.types
     if not kinds or not pa.types.is_timestamp(kinds[1]) or not pa.types.is_string(kinds[0]):
         raise _UnusualRow
-    if out:
-        table = table.filter(pa.array([index not in out for index in range(table.num_rows)], pa.bool_()))
+    if rejected:
+        accepted = [index not in rejected for index in range(table.num_rows)]
+        table = table.filter(pa.array(accepted, pa.bool_()))
     ids, moments = table.column("_id"), table.column("timestamp")
     if ids.null_count or moments.null_count:
         raise _UnusualRow
@@ -82,7 +90,11 @@ def _read_parquet(source: Path, out: set[int]) -> pa.Table:
     )
 
 
-def _read_json(source: Path, form: JsonObject, out: set[int]) -> pa.Table:
+def _read_json(source: Path, form: JsonObject, rejected: set[int]) -> pa.Table:
+    """Return the columns of an uploaded JSON file without the rows at the ``rejected`` indexes (from 0).
+
+    Raises _UnusualRow if an id or a time is missing or not a text.
+    """
     import msgspec
     import pyarrow as pa
 
@@ -90,7 +102,7 @@ def _read_json(source: Path, form: JsonObject, out: set[int]) -> pa.Table:
     decode = msgspec.json.Decoder(row).decode
     ids, moments = [], []
     for index, raw in enumerate(raw_rows(source, form)):
-        if index in out:
+        if index in rejected:
             continue
         try:
             found: Any = decode(raw)

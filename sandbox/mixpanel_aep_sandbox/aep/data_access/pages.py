@@ -1,4 +1,4 @@
-"""Lists of Data Access in pages (EP:data-access/tutorials/dataset-data.md)."""
+"""Paginated list responses of Data Access (EP:data-access/tutorials/dataset-data.md)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.list_parameters import page_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
-def entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
-    """Return the JSON entry of a file: its name, size and links."""
+def file_entry(call: Call, base: str, name: str, size: int, folder: str = "") -> JsonObject:
+    """Return the list entry of a file: its name, its size in bytes, and the link to its content.
+
+    ``base`` is the URL path of the list. ``folder`` ends with a slash and is part of the linked path only.
+    """
     href = call.url(f"{base}?path={quote(folder + name, safe='')}")
     return {"name": name, "length": str(size), "_links": {"self": {"href": href}}}
 
 
-def paged(
-    call: Call, entries: Sequence[object], shown: Callable[..., object] = lambda each: each
+def page_response(
+    call: Call, entries: Sequence[object], render: Callable[..., object] = lambda each: each
 ) -> Response:
-    """Return at most 100 entries from ``start``, each as ``shown``; with links if there are more entries."""
-    start, limit = page_of(call, _PAGE)
+    """Return a response with the page of entries that the request's ``start`` and ``limit`` (at most 100) select.
+
+    ``render`` converts each entry of the page to JSON. If there are more entries, the response has links to pages.
+    """
+    start, limit = page_of(call, _PAGE_SIZE)
     body: JsonObject = {
-        "data": [shown(each) for each in entries[start : start + limit]],
+        "data": [render(each) for each in entries[start : start + limit]],
         "_page": {"limit": limit, "count": len(entries)},
     }
     if len(entries) > limit:
@@ -37,6 +43,7 @@ def paged(
 
 
 def _link(call: Call, start: int, limit: int) -> str:
+    """Return the URL of the page from ``start``, with the other query parameters of the request."""
     rest = [
         (name, value)
         for name, value in call.request.query_params.multi_items()

@@ -1,4 +1,4 @@
-"""Names and ids of the Flow Service, as Adobe's documentation prints them."""
+"""Names and ids of the Flow Service, from Adobe's documentation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SOURCES: Final = "sourceConnections"
 TARGETS: Final = "targetConnections"
 FLOWS: Final = "flows"
 RUNS: Final = "runs"
-"""The resources, as they are named in addresses, errors and the store."""
+"""The kinds of resources, as they are named in URLs, in errors and in the store."""
 
 SERVICE_CLIENT: Final = "acp_foundation_connectors"
-"""The creator of scheduled runs, and of the batches of all runs (EP:observability/alerts/rules.md)."""
+"""Client id that creates scheduled runs, and the batches of all runs (EP:observability/alerts/rules.md)."""
 SERVICE_USER: Final = f"{SERVICE_CLIENT}@AdobeID"

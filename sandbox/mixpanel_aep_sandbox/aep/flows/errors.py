@@ -1,7 +1,7 @@
-"""Errors of the Flow Service: codes and sentences are from its catalog (EP:sources/errors/flow-service-errors.md).
+"""Errors of the Flow Service, with codes and texts from Adobe's catalog (EP:sources/errors/flow-service-errors.md).
 
-The shape of a body is the one of EP:sources/tutorials/api/labels.md. The code for an invalid body is not documented;
-``1100-400``, which leaves the sentence to the provider, is used for it [I].
+The format of error responses is from EP:sources/tutorials/api/labels.md. The code for an invalid body is not
+documented; the sandbox uses ``1100-400``, whose text includes a reason [I].
 """
 
 from __future__ import annotations
@@ -95,23 +95,26 @@ _CATALOG = {
     "1453-400": (_INVALID, "Invalid query value {value} provided in query param."),
     "1455-400": (_INVALID, "An error has occurred while validating patch instructions: {reason}"),
 }
-_SHOWN = ("id", "type")
+_REPORTED = ("id", "type")
 
 
 class FlowServiceError(Exception):
-    """A request that the service rejects; the parameters are inserted into the catalog's sentence."""
+    """A request that the Flow Service rejects, with a code of the catalog.
 
-    def __init__(self, code: str, **facts: object) -> None:
+    ``parameters`` are the values for the placeholders in the catalog's text of this code.
+    """
+
+    def __init__(self, code: str, **parameters: object) -> None:
         title, sentence = _CATALOG[code]
-        # Limit the length of what a sentence repeats of the request.
-        self.sentence = sentence.format(**{name: str(value)[:300] for name, value in facts.items()})
+        # Values from the request are truncated, because they can be very long.
+        self.sentence = sentence.format(**{name: str(value)[:300] for name, value in parameters.items()})
         super().__init__(f"{code} {self.sentence}")
         self.code, self.title, self.status = code, title, int(code.rpartition("-")[2])
-        self.facts = {name: facts[name] for name in _SHOWN if name in facts}
+        self.reported = {name: parameters[name] for name in _REPORTED if name in parameters}
 
     def problem(self, request_id: str) -> Problem:
-        """Return the response to the request with this id."""
-        report = {"detailed-message": self.sentence, **self.facts, "request-id": request_id}
+        """Return this error as an HTTP error response to the request with this id."""
+        report = {"detailed-message": self.sentence, **self.reported, "request-id": request_id}
         body = {
             "type": f"https://ns.adobe.com/aep/errors/FLOW-{self.code}",
             "title": self.title,
@@ -124,5 +127,5 @@ class FlowServiceError(Exception):
 
 
 def invalid(reason: str) -> FlowServiceError:
-    """Return the error for an invalid body or part of it."""
+    """Return the error (code ``1100-400``) for an invalid request body or parameter."""
     return FlowServiceError("1100-400", reason=reason)

@@ -1,4 +1,4 @@
-"""Connections, source connections, target connections and dataflows, as they are stored."""
+"""Storage of the Flow Service's entities: connections, source and target connections, dataflows and runs."""
 
 from __future__ import annotations
 
@@ -14,41 +14,44 @@ Entity = JsonObject
 
 
 def document_kind(kind: str) -> str:
-    """Return the kind of the documents of a resource."""
+    """Return the kind under which the store has the entities of a resource, such as ``flows/connections``."""
     return f"flows/{kind}"
 
 
 def find(scope: AepSandboxScope, kind: str, key: str) -> Entity:
-    """Return an entity. Raises FlowServiceError if it does not exist."""
+    """Return the entity with this kind and id. Raises FlowServiceError (404) if it does not exist."""
     entity = scope.get(document_kind(kind), key)
     if entity is None:
         raise FlowServiceError("1439-404", type=kind, id=key)
     return entity
 
 
-def find_referred(scope: AepSandboxScope, kind: str, key: object) -> Entity:
-    """Return the entity that a body refers to by id. Raises FlowServiceError."""
+def find_referenced(scope: AepSandboxScope, kind: str, key: object) -> Entity:
+    """Return the entity whose id is in a request's body. Raises FlowServiceError (404) if it does not exist."""
     entity = scope.get(document_kind(kind), key) if isinstance(key, str) else None
     if entity is None:
         raise FlowServiceError("1101-404", reason=f"Resource of {kind} with given id {key} does not exist.")
     return entity
 
 
-def all_of(scope: AepSandboxScope, kind: str) -> list[Entity]:
-    """Return all entities of a kind, oldest first."""
+def list_entities(scope: AepSandboxScope, kind: str) -> list[Entity]:
+    """Return all entities of a kind in the AEP sandbox, oldest first."""
     return [entity for _, entity in scope.items(document_kind(kind))]
 
 
 def save(scope: AepSandboxScope, kind: str, entity: Entity) -> Entity:
-    """Store an entity under a new etag, in the transaction in which it was read."""
+    """Store an entity with a new etag and time of update, and return the stored entity.
+
+    The caller must read and save the entity in the same transaction.
+    """
     etag = f'"{secrets.token_hex(4)}-0000-0200-0000-{scope.now // 1000 & 0xFFFFFFFF:08x}0000"'
     changed = {**entity, "updatedAt": scope.now, "etag": etag}
     scope.put(document_kind(kind), entity["id"], changed)
     return changed
 
 
-def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Entity:
-    """Return the common fields of every new resource."""
+def common_fields(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Entity:
+    """Return the fields that every new entity has: a new id, the current time, its creator and its AEP sandbox."""
     now = scope.now
     return {
         "id": str(uuid.uuid4()),
@@ -65,12 +68,12 @@ def envelope(scope: AepSandboxScope, client: str, user: str = DEMO_USER) -> Enti
 
 
 def id_and_etag(entity: Entity) -> dict[str, str]:
-    """Return an entity's ``id`` and ``etag``, which are the response to a change."""
+    """Return an entity's ``id`` and ``etag``, which are the body of the response to a change."""
     return {"id": entity["id"], "etag": entity["etag"]}
 
 
 def require_text(given: Entity, name: str, *, optional: bool = False) -> None:
-    """Raise FlowServiceError unless the value is a text."""
+    """Raise FlowServiceError if the field ``name`` is not a text; only an optional field may be missing or empty."""
     value = given.get(name)
     if value is None and optional:
         return
@@ -79,6 +82,6 @@ def require_text(given: Entity, name: str, *, optional: bool = False) -> None:
 
 
 def require_state(entity: Entity, action: str, state: str) -> None:
-    """Raise FlowServiceError for an action that requires another state."""
+    """Raise FlowServiceError if the entity is not in the state that the action requires."""
     if entity["state"] != state:
         raise FlowServiceError("1422-400", action=action, state=entity["state"])

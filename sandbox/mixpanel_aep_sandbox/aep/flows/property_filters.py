@@ -1,4 +1,4 @@
-"""The ``property`` filters of the Flow Service, such as ``state==enabled`` and ``sourceConnectionIds[]==a,b``."""
+"""Evaluation of the Flow Service's ``property`` filters: ``state==enabled``, ``sourceConnectionIds[]==a,b`` etc."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ _ORDERING: dict[str, Callable[..., bool]] = {
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
 }
-_ANY_CASE = ("status", "state")
-"""The guide filters runs by ``metrics.statusSummary.status==RunFailed``, which is ``failed`` in every sample."""
-Hidden = Mapping[str, Callable[[JsonObject], object]]
+_CASE_INSENSITIVE = ("status", "state")
+"""Names of properties whose values are compared without regard to case."""
+ComputedProperties = Mapping[str, Callable[[JsonObject], object]]
 
 
-def keep_matching(
-    bodies: Iterable[JsonObject], properties: Iterable[str], hidden: Hidden
+def filter_bodies(
+    bodies: Iterable[JsonObject], properties: Iterable[str], computed: ComputedProperties
 ) -> list[JsonObject]:
-    """Return the bodies that pass all filters.
+    """Return the bodies that match all filters in the values of the query parameter ``property``.
 
-    A property without operator selects what is shown of them. Raises FlowServiceError.
+    A value without an operator is a list of names: the returned bodies have only these fields. ``computed`` are
+    properties that bodies do not have but filters can use. Raises FlowServiceError for an invalid filter.
     """
-    tests, shown = [], []
+    tests, selected = [], []
     for text in properties:
         if match := _FILTER.fullmatch(text):
             name, operator, operand = match.groups()
-            tests.append(_make_test(name.strip(), operator, operand, hidden))
+            tests.append(_make_test(name.strip(), operator, operand, computed))
         else:
-            shown += [name.strip() for name in text.split(",") if name.strip()]
+            selected += [name.strip() for name in text.split(",") if name.strip()]
     found = [body for body in bodies if all(test(body) for test in tests)]
-    return [{name: body[name] for name in shown if name in body} for body in found] if shown else found
+    return [{name: body[name] for name in selected if name in body} for body in found] if selected else found
 
 
 def values_at(body: object, path: str) -> Iterator[object]:
-    """Yield the values along a path with dots; ``[]`` after a name means every item of an array."""
+    """Yield the values in ``body`` at a path of names with dots; ``[]`` after a name means every item of an array."""
     name, _, rest = path.partition(".")
     key = name.removesuffix("[]")
     if not isinstance(body, dict) or key not in body:
@@ -53,43 +54,48 @@ def values_at(body: object, path: str) -> Iterator[object]:
             yield item
 
 
-def _make_test(name: str, operator: str, operand: str, hidden: Hidden) -> Callable[[JsonObject], bool]:
+def _make_test(
+    name: str, operator: str, operand: str, computed: ComputedProperties
+) -> Callable[[JsonObject], bool]:
+    """Return a function that tests a body by one filter. Raises FlowServiceError for an invalid filter."""
     if not operand:
         raise FlowServiceError("1453-400", value=f"{name}{operator}")
 
     def values(body: JsonObject) -> Iterator[object]:
-        return iter([hidden[name](body)]) if name in hidden else values_at(body, name)
+        return iter([computed[name](body)]) if name in computed else values_at(body, name)
 
-    # The table of the guide has one filter with a single sign: attributes.sampleAttribute="abc".
+    # A filter in the guide's table has a single equals sign: attributes.sampleAttribute="abc".
     if operator in ("==", "=", "!="):
-        options = {_text(name, _unquoted(option)) for option in operand.split(",")}
+        options = {_to_text(name, _unquote(option)) for option in operand.split(",")}
         is_not = operator == "!="
-        return lambda body: any(_text(name, value) in options for value in values(body)) is not is_not
+        return lambda body: any(_to_text(name, value) in options for value in values(body)) is not is_not
     if operator in _ORDERING:
         if "," in operand:
             raise FlowServiceError("1443-400", operator=operator)
-        holds = _ORDERING[operator]
-        return lambda body: any(_compare_values(holds, value, _unquoted(operand)) for value in values(body))
+        compare = _ORDERING[operator]
+        return lambda body: any(_compare_values(compare, value, _unquote(operand)) for value in values(body))
     raise FlowServiceError("1440-400" if operator == "~" else "1450-400", operator=operator)
 
 
-def _unquoted(text: str) -> str:
-    """Remove the quotes: EP:sources/tutorials/api/collect/protocols.md has ``flowSpecs?property=name=="CRMToAEP"``."""
+def _unquote(text: str) -> str:
+    """Remove double quotes, as in ``name=="CRMToAEP"`` (EP:sources/tutorials/api/collect/protocols.md)."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _text(name: str, value: object) -> str:
+def _to_text(name: str, value: object) -> str:
+    """Return a value of the property ``name`` as text for a comparison."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text.lower() if name.rpartition(".")[2] in _ANY_CASE else text
+    return text.lower() if name.rpartition(".")[2] in _CASE_INSENSITIVE else text
 
 
-def _compare_values(holds: Callable[..., bool], value: object, operand: str) -> bool:
+def _compare_values(compare: Callable[..., bool], value: object, operand: str) -> bool:
+    """Compare texts as texts and numbers as numbers; return False for other values and operands."""
     if isinstance(value, str):
-        return holds(value, operand)
+        return compare(value, operand)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
-        return holds(float(value), float(operand))
+        return compare(float(value), float(operand))
     except (ValueError, OverflowError):
         return False

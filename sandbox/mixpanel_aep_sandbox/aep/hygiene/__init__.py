@@ -1,1 +1,1 @@
-"""Data Hygiene: expirations of datasets."""
+"""Data Hygiene API: expirations, by which datasets are deleted at a planned time."""

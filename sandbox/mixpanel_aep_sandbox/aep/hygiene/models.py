@@ -1,4 +1,4 @@
-"""Expirations of datasets (EP:hygiene/api/dataset-expiration.md): delayed deletions."""
+"""Stored expirations of datasets, which delete datasets at a planned time (EP:hygiene/api/dataset-expiration.md)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 EXPIRATIONS = "expirations"
 TAG = "adobe/hygiene/ttl"
-"""The tag in which Catalog shows the time, in epoch milliseconds."""
+"""Name of the dataset's tag in Catalog with the time of its expiration, in epoch milliseconds."""
 _EXECUTING_MS = 7 * 86400 * 1000
-"""Adobe: the deletion begins within 24 hours and takes up to 7 days; here it begins at once [I]."""
+"""Duration of a deletion. Adobe's deletions begin within 24 hours and take up to 7 days; here they begin at once."""
 
 
 def expire_due(scope: AepSandboxScope) -> list[str]:
-    """Apply all due expirations and return the datasets that have just expired."""
+    """Start all due deletions, complete those that are old enough, and return the ids of the newly expired datasets."""
     expired = []
     for dataset, body in scope.items(EXPIRATIONS):
         if body["status"] == "pending" and scope.now >= body["expiry"]:
@@ -28,28 +28,31 @@ def expire_due(scope: AepSandboxScope) -> list[str]:
 
 
 def has_expired(scope: AepSandboxScope, dataset: str) -> bool:
-    """Return whether a dataset has expired."""
+    """Return whether the dataset with this id has an expiration whose time has passed and that was not cancelled."""
     body = scope.get(EXPIRATIONS, dataset)
     return bool(body and body["status"] != "cancelled" and scope.now >= body["expiry"])
 
 
 def expiry_tags(scope: AepSandboxScope, dataset: str) -> dict[str, list[str]]:
-    """Return the tag that a dataset has while it has "an active expiration"."""
+    """Return the tag of a dataset with "an active expiration", or an empty dict; ``dataset`` is the dataset's id."""
     body = scope.get(EXPIRATIONS, dataset)
     return {TAG: [str(body["expiry"])]} if body and body["status"] in ("pending", "executing") else {}
 
 
 def save_expiration(scope: AepSandboxScope, body: JsonObject, event: str = "") -> JsonObject:
-    """Store an expiration, and add the event to its history; ``event`` replaces its status there."""
+    """Store an expiration with an additional entry in its history, and return the stored document.
+
+    ``event``: status of the entry, if it differs from the status of the expiration.
+    """
     now = scope.now
-    past = {"status": event or body["status"], "expiry": body["expiry"], "at": now}
-    kept = {**body, "updated": now, "history": [*body.get("history", []), past]}
-    scope.put(EXPIRATIONS, body["datasetId"], kept)
-    return kept
+    entry = {"status": event or body["status"], "expiry": body["expiry"], "at": now}
+    stored = {**body, "updated": now, "history": [*body.get("history", []), entry]}
+    scope.put(EXPIRATIONS, body["datasetId"], stored)
+    return stored
 
 
 def iso(milliseconds: int) -> str:
-    """Return a time as ISO 8601 in UTC."""
+    """Format epoch milliseconds as ISO 8601 in UTC, with milliseconds only if they are not 0."""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     return moment.isoformat(timespec="milliseconds" if milliseconds % 1000 else "seconds").replace(
         "+00:00", "Z"

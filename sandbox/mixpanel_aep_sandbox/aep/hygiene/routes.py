@@ -1,4 +1,4 @@
-"""Data Hygiene: expirations of datasets (EP:hygiene/api/dataset-expiration.md, OAS:data-hygiene.yaml)."""
+"""Routes for expirations of datasets (EP:hygiene/api/dataset-expiration.md, OAS:data-hygiene.yaml)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEXTS = ("displayName", "description", "datasetName")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of expirations."""
+    """Add the routes for expirations to the router."""
     routes = Routes(state, router, f"{HYGIENE}/ttl")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -34,9 +34,10 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _list(call: Call) -> Response:
-    """List expirations.
+    """Return a page of the expirations that match the filters of the request.
 
-    Of the documented filters, ``status``, ``datasetId``, ``ttlId`` and the three texts are supported.
+    Of the documented filters, the sandbox supports ``status``, ``datasetId``, ``ttlId``, ``displayName``,
+    ``description`` and ``datasetName``.
     """
     settle(call.scope)
     found = [_expiration_view(call, body) for _, body in call.scope.items(EXPIRATIONS)]
@@ -48,9 +49,9 @@ def _list(call: Call) -> Response:
         found = [body for body in found if call.query(name).lower() in body[name].lower()]
     _, limit = page_of(call, _DEFAULT_LIMIT)
     page, pages = whole_number(call, "page") or 0, max(1, -(-len(found) // limit))
-    shown = found[page * limit : (page + 1) * limit]
+    results = found[page * limit : (page + 1) * limit]
     return JSONResponse(
-        {"results": shown, "current_page": page, "total_pages": pages, "total_count": len(found)}
+        {"results": results, "current_page": page, "total_pages": pages, "total_count": len(found)}
     )
 
 
@@ -65,32 +66,32 @@ def _create(call: Call) -> Response:
     before = scope.get(EXPIRATIONS, dataset)
     if before and before["status"] != "cancelled":
         raise problem(400, f"Dataset {dataset} has an expiration already.")
-    made = {
+    body = {
         "ttlId": f"SD-{uuid.uuid4()}",
         "datasetId": dataset,
         "status": "pending",
         "created": scope.now,
         "history": (before or {}).get("history", []),
-        **_checked_fields(call, {}),
+        **_validated_fields(call, {}),
     }
-    return JSONResponse(_expiration_view(call, save_expiration(scope, made, "created")), 201)
+    return JSONResponse(_expiration_view(call, save_expiration(scope, body, "created")), 201)
 
 
 def _lookup(call: Call) -> Response:
     settle(call.scope)
     body = _find_expiration(call)
-    shown = _expiration_view(call, body)
+    view = _expiration_view(call, body)
     if "history" in call.query("include").split(","):
-        shown["history"] = [
+        view["history"] = [
             {
-                "status": past["status"],
-                "expiry": iso(past["expiry"]),
-                "updatedAt": iso(past["at"]),
+                "status": entry["status"],
+                "expiry": iso(entry["expiry"]),
+                "updatedAt": iso(entry["at"]),
                 "updatedBy": DEMO_USER,
             }
-            for past in body["history"]
+            for entry in body["history"]
         ]
-    return JSONResponse(shown)
+    return JSONResponse(view)
 
 
 def _update(call: Call) -> Response:
@@ -100,16 +101,13 @@ def _update(call: Call) -> Response:
         raise problem(404, f"Expiration {body['ttlId']} is {body['status']}.")
     return JSONResponse(
         _expiration_view(
-            call, save_expiration(call.scope, {**body, **_checked_fields(call, body)}, "updated")
+            call, save_expiration(call.scope, {**body, **_validated_fields(call, body)}, "updated")
         )
     )
 
 
 def _cancel(call: Call) -> Response:
-    """Cancel an expiration.
-
-    "Attempting to cancel an expiration that has executed or is already canceled returns an HTTP 404 error".
-    """
+    """Cancel a pending expiration. Raises Problem 404 for an expiration with another status, as documented."""
     settle(call.scope)
     body = _find_expiration(call)
     if body["status"] != "pending":
@@ -119,7 +117,7 @@ def _cancel(call: Call) -> Response:
 
 
 def _find_expiration(call: Call) -> JsonObject:
-    """Return an expiration, by the dataset's id or its own."""
+    """Return the expiration whose own id or dataset id is in the path. Raises Problem 404 if there is none."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):
@@ -127,7 +125,11 @@ def _find_expiration(call: Call) -> JsonObject:
     raise problem(404, f"Dataset expiration {key} not found.")
 
 
-def _checked_fields(call: Call, before: JsonObject) -> JsonObject:
+def _validated_fields(call: Call, before: JsonObject) -> JsonObject:
+    """Return the texts and the expiry time in the body; ``before`` is the expiration to change, empty for a new one.
+
+    Raises Problem 400 for an invalid field.
+    """
     given = call.object()
     texts = {name: given.get(name, before.get(name, "")) for name in ("displayName", "description")}
     if not all(isinstance(value, str) for value in texts.values()):
@@ -144,7 +146,7 @@ _INVALID_EXPIRY = "expiry must be a date and time in ISO 8601 format."
 
 
 def _milliseconds(value: object) -> int:
-    """Parse a time. "If the string has no explicit time zone offset, the time zone is assumed to be UTC"."""
+    """Parse an ISO 8601 time, in UTC without an offset, to epoch milliseconds. Raises Problem 400 for other values."""
     if not isinstance(value, str):
         raise problem(400, _INVALID_EXPIRY)
     try:
@@ -155,6 +157,7 @@ def _milliseconds(value: object) -> int:
 
 
 def _expiration_view(call: Call, body: JsonObject) -> JsonObject:
+    """Return a stored expiration in the form of the API's responses."""
     dataset = call.scope.get(DATASETS, body["datasetId"])
     return {
         "ttlId": body["ttlId"],

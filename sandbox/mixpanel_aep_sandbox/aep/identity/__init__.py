@@ -1,1 +1,1 @@
-"""Identity Service: namespaces, and the XID of an identity."""
+"""Identity Service: identity namespaces, and Experience Platform's ids (XID) of identities."""

@@ -1,1 +1,1 @@
-"""Real-Time Customer Profile, as far as it counts the accepted events of a dataset."""
+"""Real-Time Customer Profile: only the decision which events of a dataset Profile accepts."""

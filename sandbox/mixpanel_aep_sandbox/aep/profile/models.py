@@ -1,7 +1,7 @@
 """The events that Profile accepts from a dataset (EP:profile/guardrails.md, EP:collection/event-duplication.md).
 
-The data lake keeps every row; Profile drops an event that is too large, has no primary identity, or has an ``_id`` that
-is known already.
+The data lake stores every valid row. Profile drops an event that is too large, has no primary identity, or has the
+``_id`` of an earlier event.
 """
 
 from __future__ import annotations
@@ -20,45 +20,50 @@ _DAY_MS = 86_400_000
 
 
 def profile_of(scope: AepSandboxScope, dataset: str) -> JsonObject:
-    """Return the ids of the events that Profile accepted, in order of arrival, and the counts of dropped events by reason."""
+    """Return whether the dataset is enabled for Profile, and what Profile did with the rows of its active batches.
+
+    ``ids`` are the ``_id`` of the accepted events in order of arrival; ``too_large``, ``repeated`` and
+    ``without_identity`` are numbers of dropped events; ``batches_above_guardrail`` is the number of batches in the last
+    24 hours above Adobe's guardrail.
+    """
     body = scope.get(DATASETS, dataset)
     settings = IngestSettings.of(scope.state)
-    answer: JsonObject = {
+    result: JsonObject = {
         "enabled": bool(body and profile_enabled(body)),
         "ids": [],
         "too_large": 0,
         "repeated": 0,
         "without_identity": 0,
-        "batches_above_guardrail": max(0, _batches_of_a_day(scope) - settings.profile_batches_per_day),
+        "batches_above_guardrail": max(0, _count_recent_batches(scope) - settings.profile_batches_per_day),
     }
-    if not answer["enabled"]:
-        return answer
-    most = settings.profile_event_bytes
+    if not result["enabled"]:
+        return result
+    max_bytes = settings.profile_event_bytes
     primary = primary_identity(scope, body["schemaRef"]["id"]) if body else None
     path = primary["xdm:sourceProperty"] if primary else f"/{IDENTITY_MAP}"
-    taken: dict[str, None] = {}
+    accepted: dict[str, None] = {}
     for batch in active_batches(scope, dataset):
         for row in active_rows(scope, batch):
-            if len(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) > most:
-                answer["too_large"] += 1
+            if len(json.dumps(row, separators=(",", ":"), ensure_ascii=False).encode()) > max_bytes:
+                result["too_large"] += 1
             elif not _has_primary_identity(row, path):
-                answer["without_identity"] += 1
-            elif row.get("_id", "") in taken:
-                answer["repeated"] += 1
+                result["without_identity"] += 1
+            elif row.get("_id", "") in accepted:
+                result["repeated"] += 1
             else:
-                taken[row.get("_id", "")] = None
-    return {**answer, "ids": list(taken)}
+                accepted[row.get("_id", "")] = None
+    return {**result, "ids": list(accepted)}
 
 
-def _batches_of_a_day(scope: AepSandboxScope) -> int:
-    """Return how many batches of the AEP sandbox's Profile datasets were ingested in the last 24 hours."""
+def _count_recent_batches(scope: AepSandboxScope) -> int:
+    """Return the number of batches of all Profile datasets of the AEP sandbox that ended in the last 24 hours."""
     enabled = {key for key, body in scope.items(DATASETS) if profile_enabled(body)}
     since = scope.now - _DAY_MS
     return sum(batch["finished"] > since for dataset in enabled for batch in active_batches(scope, dataset))
 
 
 def _has_primary_identity(row: JsonObject, path: str) -> bool:
-    """Return whether a row has a primary identity: in the field at ``path``, or in the identityMap at ``path``."""
+    """Return whether a row has a primary identity at ``path``, such as ``/identityMap`` or ``/_tenant/userId``."""
     value: object = row
     for part in path[1:].split("/"):
         fields = value if isinstance(value, dict) else {}

@@ -1,5 +1,5 @@
-"""Query Service: SQL over the rows of active batches, with PostgreSQL's protocol (EP:query-service).
+"""Query Service: SQL queries over the rows of active batches, over PostgreSQL's protocol (EP:query-service).
 
-``routes`` returns the connection's parameters, ``listener`` accepts connections, ``session`` implements the protocol,
-``engine`` runs a query in DuckDB.
+``routes`` returns the connection parameters, ``listener`` accepts connections, ``session`` implements the protocol, and
+``engine`` runs queries in DuckDB.
 """

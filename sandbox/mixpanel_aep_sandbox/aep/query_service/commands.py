@@ -1,4 +1,4 @@
-"""Commands of a session that do not use the lake: ``SET``, ``SHOW``, transactions."""
+"""SQL commands of a session that are not queries: ``SET``, ``SHOW``, and the commands of transactions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.query_service.engine import Column, Result
 from mixpanel_aep_sandbox.aep.query_service.errors import IN_FAILED_TRANSACTION, SYNTAX, SqlError
-from mixpanel_aep_sandbox.aep.query_service.statements import assignment
+from mixpanel_aep_sandbox.aep.query_service.statements import parse_assignment
 from mixpanel_aep_sandbox.aep.query_service.table_names import tables_of
 
 _IGNORED = ("reset", "discard", "close", "deallocate", "unlisten", "listen")
-_SHOWN = {
+_SHOW_VALUES = {
     "server_version": "9.6.0",
     "client_encoding": "UTF8",
     "server_encoding": "UTF8",
@@ -30,39 +30,42 @@ PARAMETERS = {
     "integer_datetimes": "on",
     "standard_conforming_strings": "on",
 }
-"""Parameters that a server reports at the start of a session."""
+"""Parameters that the server sends to the client at the start of a session."""
 
 
 class Commands:
-    """The settings and the transaction of one session."""
+    """The settings and the transaction state of one session."""
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
-        self._values = {**_SHOWN, "drop_system_columns": "true", "statement_timeout": "0"}
+        self._values = {**_SHOW_VALUES, "drop_system_columns": "true", "statement_timeout": "0"}
         self.state = b"I"
-        """``I``: no transaction; ``T``: in a transaction; ``E``: in a failed transaction."""
+        """State of the transaction in PostgreSQL's protocol: ``I`` (no transaction), ``T`` (open) or ``E`` (failed)."""
 
     @property
     def with_system_columns(self) -> bool:
-        """Return whether results have Adobe's system columns."""
+        """Whether the tables of this session have Adobe's system columns, such as ``_acp_batchid``."""
         return self._values["drop_system_columns"] in ("false", "off", "0")
 
     @property
     def statement_seconds(self) -> float | None:
-        """Return ``statement_timeout``, None without one; a bare number is milliseconds."""
+        """The session's ``statement_timeout`` in seconds, or None for no timeout; a number without a unit is in ms."""
         match = re.fullmatch(r"(\d+)\s*(ms|s|min|h)?", self._values["statement_timeout"])
         if match is None:
             return None
         factor = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}[match[2] or "ms"]
         return int(match[1]) * factor or None
 
-    def failed(self) -> None:
-        """Record that a statement failed."""
+    def fail_transaction(self) -> None:
+        """Mark the current transaction as failed; do nothing outside of a transaction."""
         if self.state == b"T":
             self.state = b"E"
 
     def run(self, statement: str) -> tuple[str, Result | None] | None:
-        """Return tag and result of a command; None for a query. Raises SqlError."""
+        """Run a command, and return its tag and its result (None: no rows); return None if the statement is a query.
+
+        Raises SqlError for an invalid command, or for any statement in a failed transaction.
+        """
         words = statement.lower().split()
         first = words[0]
         if self.state == b"E" and first not in ("rollback", "abort", "commit", "end"):
@@ -81,16 +84,17 @@ class Commands:
         return (first.upper(), None) if first in _IGNORED else None
 
     def _set(self, statement: str) -> None:
-        """Set a parameter [I]: any name is accepted, as Query Service passes properties on to Spark."""
+        """Set a parameter. Any name is accepted (assumed [I]), as Query Service passes unknown parameters to Spark."""
         if re.match(r"set\s+(session\s+characteristics|transaction)\b", statement, re.IGNORECASE):
             return
         try:
-            name, value = assignment(statement)
+            name, value = parse_assignment(statement)
         except ValueError as error:
             raise SqlError(SYNTAX, "SET needs a name and a value") from error
         self._values[name] = value
 
     def _show(self, name: str) -> Result:
+        """Return the result of ``SHOW name``. Raises SqlError for an unknown parameter."""
         if name == "tables":
             return self._tables()
         if name not in self._values:
@@ -98,7 +102,7 @@ class Commands:
         return Result([Column(name, "VARCHAR")], [(self._values[name],)])
 
     def _tables(self) -> Result:
-        """Return the tables, as in EP:query-service/best-practices/writing-queries.md, "Detailed table view"."""
+        """Return the result of ``SHOW TABLES`` (EP:query-service/best-practices/writing-queries.md)."""
         names = ("name", "dataSetId", "dataSet", "description", "resolved")
         rows: list[tuple[object, ...]] = []
         for table, key in sorted(tables_of(self._scope).items()):

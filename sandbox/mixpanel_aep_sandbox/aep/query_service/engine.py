@@ -1,4 +1,4 @@
-"""Runs one query of a session in DuckDB."""
+"""Execution of a session's queries in DuckDB."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from mixpanel_aep_sandbox.aep.query_service.errors import (
 from mixpanel_aep_sandbox.aep.query_service.functions import add_functions
 from mixpanel_aep_sandbox.aep.query_service.settings import QuerySettings
 from mixpanel_aep_sandbox.aep.query_service.statements import explicit_limit, rewrite_for_duckdb
-from mixpanel_aep_sandbox.aep.query_service.tables import add_tables, literal, remove_tables
+from mixpanel_aep_sandbox.aep.query_service.tables import add_tables, quote_literal, remove_tables
 
 if TYPE_CHECKING:
     import duckdb
 
 
-_WRITING = frozenset(
+_WRITE_COMMANDS = frozenset(
     [
         "insert",
         "create",
@@ -52,12 +52,12 @@ _WRITING = frozenset(
         "$$",
     ]
 )
-_READING = ("select", "with", "values", "describe", "explain")
+_READ_COMMANDS = ("select", "with", "values", "describe", "explain")
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a result; ``kind`` is DuckDB's name of the type."""
+    """A column of a result; ``kind`` is DuckDB's name of the column's type, such as ``VARCHAR``."""
 
     name: str
     kind: str
@@ -65,27 +65,27 @@ class Column:
 
 @dataclass(frozen=True)
 class Result:
-    """The result of a query."""
+    """The result of a query: its columns and its rows, whose values are Python objects."""
 
     columns: list[Column]
     rows: list[tuple[object, ...]]
 
 
-class Running:
-    """A running query, which another thread may cancel."""
+class RunningQuery:
+    """A running query, which another thread can cancel."""
 
     def __init__(self) -> None:
         self.canceled = threading.Event()
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def use(self, connection: duckdb.DuckDBPyConnection | None) -> None:
-        """Set the connection that the query runs in; None when it has ended."""
+    def set_connection(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+        """Set the DuckDB connection in which the query runs; None after the query has ended."""
         with self._lock:
             self._connection = connection
 
     def cancel(self) -> None:
-        """Cancel the query."""
+        """Cancel the query, whether it runs already or still waits for a slot."""
         with self._lock:
             self.canceled.set()
             if self._connection is not None:
@@ -98,94 +98,105 @@ class Running:
 
 
 class Engine:
-    """Queries over the tables of one AEP sandbox, one after the other, in an in-memory database."""
+    """Runs the queries of one session in an in-memory DuckDB database with the tables of one AEP sandbox."""
 
     def __init__(self, scope: AepSandboxScope) -> None:
         self._scope = scope
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def describe(self, sql: str, value: Callable[[int], str], *, with_system_columns: bool) -> list[Column]:
-        """Return the columns of a query. Raises SqlError."""
-        self._checked(sql)
-        with self._tables(sql, with_system_columns) as connection:
+        """Return the columns of a query's result without running the query. Raises SqlError for an invalid query.
+
+        ``value`` returns the SQL literal of the parameter with a number, from 1.
+        """
+        self._row_limit(sql)
+        with self._open_tables(sql, with_system_columns) as connection:
             rows = _execute(connection, "DESCRIBE " + rewrite_for_duckdb(sql, value)).fetchall()
             return [Column(name, kind) for name, kind, *_ in rows]
 
     def run(
-        self, sql: str, value: Callable[[int], str], running: Running, *, with_system_columns: bool
+        self, sql: str, value: Callable[[int], str], running: RunningQuery, *, with_system_columns: bool
     ) -> Result:
-        """Return the rows of a query, truncated as Query Service does. Raises SqlError."""
-        most = self._checked(sql)
-        with self._tables(sql, with_system_columns) as connection:
-            running.use(connection)
+        """Run a query and return its result, truncated to the maximum number of rows of Query Service.
+
+        ``value`` returns the SQL literal of the parameter with a number, from 1. Raises SqlError if the query is
+        invalid, fails or is canceled.
+        """
+        max_rows = self._row_limit(sql)
+        with self._open_tables(sql, with_system_columns) as connection:
+            running.set_connection(connection)
             try:
                 running.check()
-                done = _execute(connection, rewrite_for_duckdb(sql, value))
-                columns = [Column(each[0], str(each[1])) for each in done.description]
-                rows = _rows(done, most)
+                executed = _execute(connection, rewrite_for_duckdb(sql, value))
+                columns = [Column(each[0], str(each[1])) for each in executed.description]
+                rows = _fetch_rows(executed, max_rows)
                 running.check()
                 return Result(columns, rows)
             finally:
-                running.use(None)
+                running.set_connection(None)
 
     def close(self) -> None:
         """Close the database."""
         if self._connection is not None:
             self._connection.close()
 
-    def _checked(self, sql: str) -> int | None:
-        """Return the maximum number of rows of a query, or None. Raises SqlError for a statement that does not only read."""
+    def _row_limit(self, sql: str) -> int | None:
+        """Return the maximum number of rows of a query, or None for no limit.
+
+        Raises SqlError for a statement that is not a query, or whose ``LIMIT`` is too large.
+        """
         first = (re.findall(r"[a-z]+|[$]+", sql.lower()) or [""])[0]
-        if first in _WRITING:
+        if first in _WRITE_COMMANDS:
             raise SqlError(NOT_SUPPORTED, "The command is not supported by this sandbox: it only reads.")
-        if first not in _READING:
+        if first not in _READ_COMMANDS:
             raise SqlError(SYNTAX, "syntax error: a query begins with SELECT or WITH")
         settings = QuerySettings.of(self._scope.state)
-        limit, most = explicit_limit(sql), settings.query_rows
+        limit, max_rows = explicit_limit(sql), settings.query_rows
         if limit is None:
-            return most
+            return max_rows
         if settings.query_largest_limit is not None and limit > settings.query_largest_limit:
             raise SqlError(OVER_LIMIT, f"LIMIT exceeds max value {settings.query_largest_limit}")
-        return None if settings.query_explicit_limit == "honoured" else most
+        return None if settings.query_explicit_limit == "honoured" else max_rows
 
     @contextmanager
-    def _tables(self, sql: str, with_system_columns: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield the database, with the current tables that a query names."""
+    def _open_tables(self, sql: str, with_system_columns: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield the database connection; inside the block, it has a view for each table that the query names."""
         if self._connection is None:
-            self._connection = self._open()
+            self._connection = self._connect()
         tables = add_tables(self._connection, self._scope, sql, with_system_columns=with_system_columns)
         try:
             yield self._connection
         finally:
             remove_tables(self._connection, tables)
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
-        import duckdb  # imported late, for a quick start
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        import duckdb  # imported late, so that the sandbox starts quickly
 
         connection = duckdb.connect(":memory:", config={"threads": 2})
         connection.execute("SET TimeZone = 'UTC'")
         add_functions(connection)
-        # Only the sandbox's own files can be read.
-        connection.execute(f"SET allowed_directories = [{literal(str(self._files()))}]")
+        # Queries can read only files in the sandbox's own folder.
+        connection.execute(f"SET allowed_directories = [{quote_literal(str(self._files_folder()))}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection
 
-    def _files(self) -> str:
+    def _files_folder(self) -> str:
         return str((self._scope.state.store.folder / "files").resolve()) + "/"
 
 
-def _rows(done: duckdb.DuckDBPyConnection, most: int | None) -> list[tuple[object, ...]]:
-    found: list[tuple[object, ...]] = []
-    while some := done.fetchmany(2048 if most is None else min(2048, most - len(found))):
-        found += some
-        if most is not None and len(found) >= most:
+def _fetch_rows(executed: duckdb.DuckDBPyConnection, max_rows: int | None) -> list[tuple[object, ...]]:
+    """Return the rows of an executed query, at most ``max_rows`` unless None."""
+    rows: list[tuple[object, ...]] = []
+    while some := executed.fetchmany(2048 if max_rows is None else min(2048, max_rows - len(rows))):
+        rows += some
+        if max_rows is not None and len(rows) >= max_rows:
             break
-    return found
+    return rows
 
 
 def _execute(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:
-    """Execute a statement; convert DuckDB's errors to Query Service's, without values of rows."""
+    """Execute a statement; convert DuckDB's errors to the SqlError that Query Service would send."""
     import duckdb
 
     try:

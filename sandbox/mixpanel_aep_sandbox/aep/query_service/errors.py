@@ -1,10 +1,13 @@
-"""Errors of Query Service, with their SQLSTATE (EP:query-service/troubleshooting-guide.md, "PostgreSQL API errors")."""
+"""Errors of Query Service and their SQLSTATE codes.
+
+Source: EP:query-service/troubleshooting-guide.md, "PostgreSQL API errors".
+"""
 
 from __future__ import annotations
 
 
 class SqlError(Exception):
-    """An error response: ``state`` is the SQLSTATE; ``fatal`` ends the session."""
+    """An error that is sent to the client: ``state`` is its SQLSTATE code; if ``fatal``, the session ends."""
 
     def __init__(self, state: str, message: str, *, fatal: bool = False) -> None:
         super().__init__(message)
@@ -14,7 +17,7 @@ class SqlError(Exception):
 
 
 UNSUPPORTED_MESSAGE = "08P01"
-WRONG_PASSWORD = "28P01"  # noqa: S105 - a code
+WRONG_PASSWORD = "28P01"  # noqa: S105 - an error code
 NOT_ALLOWED = "28000"
 NO_TABLES = "42P12"
 SYNTAX = "42601"
@@ -22,7 +25,7 @@ NO_TABLE = "42P01"
 OVER_LIMIT = "53400"
 SYSTEM = "58000"
 NOT_SUPPORTED = "0A000"
-# Not in Adobe's table: the codes of PostgreSQL itself [I].
+# These codes are not in Adobe's table; they are PostgreSQL's own codes [I].
 TOO_MANY_SESSIONS = "53300"
 TOO_MANY_QUERIES = "53000"
 CANCELED = "57014"

@@ -1,4 +1,7 @@
-"""Functions of Spark SQL that DuckDB lacks or defines differently (EP:query-service/sql/spark-sql-functions.md)."""
+"""Functions of Spark SQL that DuckDB does not have, or defines differently.
+
+Source: EP:query-service/sql/spark-sql-functions.md.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ if TYPE_CHECKING:
     import duckdb
 
 
-_WORD = 1 << 64
+_TWO_TO_64 = 1 << 64
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _SHA2 = {0: "sha256", 224: "sha224", 256: "sha256", 384: "sha384", 512: "sha512"}
 _MACROS = (
     "substr(s, p) AS substring(s::VARCHAR, CASE WHEN p = 0 THEN 1 ELSE p END),"
     " (s, p, l) AS substring(s::VARCHAR, CASE WHEN p = 0 THEN 1 ELSE p END, greatest(l, 0))",
-    # The usual conversion without Python, which would take a hundred times as long.
+    # The most frequent conversion in pure SQL, which is a hundred times as fast as the Python function.
     "conv(n, f, t) AS CASE WHEN f = 16 AND t = 10 AND regexp_full_match(n::VARCHAR, '[0-9A-Fa-f]{1,16}')"
     " THEN (('0x' || n::VARCHAR)::UBIGINT)::VARCHAR ELSE spark_conv(n::VARCHAR, f::INTEGER, t::INTEGER) END",
     "sha2(s, bits) AS spark_sha2(encode(s::VARCHAR), bits::INTEGER)",
@@ -30,7 +33,11 @@ _MACROS = (
 
 
 def conv(number: str | None, from_base: int | None, to_base: int | None) -> str | None:
-    """Return Spark's ``conv``: the leading digits, as an unsigned number of 64 bits; negative bases are signed."""
+    """Convert a number in text form from one base to another, as Spark's ``conv`` does.
+
+    The leading valid digits are an unsigned 64-bit number; with a negative ``to_base``, the result is signed. Returns
+    None for a null or empty argument, or a base outside of 2 to 36.
+    """
     if number is None or from_base is None or to_base is None:
         return None
     text = number.strip(" ")
@@ -43,15 +50,16 @@ def conv(number: str | None, from_base: int | None, to_base: int | None) -> str 
         place = _DIGITS.find(digit)
         if not 0 <= place < abs(from_base):
             break
-        value = min(value * abs(from_base) + place, _WORD - 1)
+        value = min(value * abs(from_base) + place, _TWO_TO_64 - 1)
     if negative:
-        value = -value % _WORD
-    if to_base < 0 and value >= _WORD // 2:
-        return "-" + _write_number(_WORD - value, -to_base)
+        value = -value % _TWO_TO_64
+    if to_base < 0 and value >= _TWO_TO_64 // 2:
+        return "-" + _write_number(_TWO_TO_64 - value, -to_base)
     return _write_number(value, abs(to_base))
 
 
 def _write_number(value: int, base: int) -> str:
+    """Return the digits of a non-negative number in a base, in upper case."""
     digits = ""
     while value:
         value, place = divmod(value, base)
@@ -60,19 +68,22 @@ def _write_number(value: int, base: int) -> str:
 
 
 def sha2(data: bytes | None, bits: int | None) -> str | None:
-    """Return Spark's ``sha2``: lower-case hex; None for an unknown length."""
+    """Return the SHA-2 digest of this length in lower-case hexadecimal, as Spark's ``sha2`` does.
+
+    ``bits`` is 224, 256, 384, 512, or 0 for 256. Returns None for another length or a null argument.
+    """
     name = None if bits is None else _SHA2.get(bits)
     return hashlib.new(name, data).hexdigest() if name and data is not None else None
 
 
 def crc32(data: bytes) -> int:
-    """Return the CRC-32 checksum."""
+    """Return the CRC-32 checksum of the bytes as an unsigned integer, as Spark's ``crc32`` does."""
     return zlib.crc32(data)
 
 
 def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Add the functions to a connection of DuckDB."""
-    # "special": they also receive NULL, and may return it.
+    """Register Spark's functions in a DuckDB connection."""
+    # With null_handling="special", a function also receives NULL and may return NULL.
     for name, function, types in (
         ("spark_conv", conv, ["VARCHAR", "INTEGER", "INTEGER"]),
         ("spark_sha2", sha2, ["BLOB", "INTEGER"]),

@@ -1,4 +1,4 @@
-"""Listener of Query Service: accepts connections, each in a thread, and ends them all with the sandbox."""
+"""Listener of Query Service: accepts connections, serves each in a thread, and closes all when the sandbox stops."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mixpanel_aep_sandbox.aep.query_service.errors import (
     UNSUPPORTED_MESSAGE,
     SqlError,
 )
-from mixpanel_aep_sandbox.aep.query_service.logins import admit
+from mixpanel_aep_sandbox.aep.query_service.logins import authenticate
 from mixpanel_aep_sandbox.aep.query_service.session import Session
 from mixpanel_aep_sandbox.aep.query_service.slots import QuerySlots
 from mixpanel_aep_sandbox.aep.query_service.wire import (
@@ -26,7 +26,7 @@ from mixpanel_aep_sandbox.aep.query_service.wire import (
     Body,
     Closed,
     Wire,
-    int32,
+    pack_int32,
 )
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -36,10 +36,10 @@ _LINGER_SECONDS = 2
 
 
 class QueryListener:
-    """Query Service's port. ``start`` publishes its address; ``stop`` ends every session."""
+    """The TCP server of Query Service. ``start`` begins to accept connections; ``stop`` ends all sessions."""
 
     def __init__(self, state: SandboxState, port: int = 0, host: str = "127.0.0.1") -> None:
-        """Bind the port. Raises OSError if it is in use."""
+        """Bind the port; 0 means any free port. Raises OSError if the port is in use."""
         self._state = state
         self._slots = QuerySlots(state)
         self._lock = threading.Lock()
@@ -53,12 +53,12 @@ class QueryListener:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Return host and port."""
+        """Host and port to which the listener is bound."""
         host, port = self._listener.getsockname()[:2]
         return str(host), int(port)
 
     def start(self) -> None:
-        """Publish the address and accept connections."""
+        """Store the address in the sandbox's state, and accept connections in a new thread."""
         self._state.query_address = self.address
         self._state.query_counts = self._slots.counts
         self._state.on_reset.append(self.end_sessions)
@@ -66,7 +66,7 @@ class QueryListener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the port and all sessions, and wait for their end."""
+        """Close the port and all connections, and wait until their threads have ended."""
         self._stopped = True
         self._state.query_address = None
         with suppress(ValueError):
@@ -78,7 +78,7 @@ class QueryListener:
         self.end_sessions()
 
     def end_sessions(self) -> None:
-        """Cancel every query and close every connection."""
+        """Cancel all queries, close all connections, and wait until their threads have ended."""
         with self._lock:
             sessions, connections = list(self._sessions.values()), dict(self._connections)
         for session in sessions:
@@ -115,32 +115,35 @@ class QueryListener:
     def _serve_connection(self, connection: socket.socket, wire: Wire) -> None:
         try:
             connection.settimeout(_LOGIN_SECONDS)
-            body = self._startup(wire)
+            body = self._read_startup(wire)
             if body is not None:
-                self._session(connection, wire, body)
+                self._run_session(connection, wire, body)
         except SqlError as error:
             _send_final_error(connection, wire, error)
         except (Closed, OSError):
             raise
-        except Exception as error:  # noqa: BLE001 - it is reported, to the client and on stderr
+        except Exception as error:  # noqa: BLE001 - reported to the client and on stderr
             name = type(error).__name__
             sys.stderr.write(f"Query Service: {name}: {error}\n")
             _send_final_error(
                 connection, wire, SqlError(SYSTEM, f"The sandbox has a bug: {name}", fatal=True)
             )
 
-    def _startup(self, wire: Wire) -> Body | None:
-        """Return the body of the start-up message; None for a request to cancel, which is executed."""
+    def _read_startup(self, wire: Wire) -> Body | None:
+        """Return the body of the client's startup message, after rejecting requests for encryption.
+
+        If the client sends a cancel request instead, execute the request and return None.
+        """
         while True:
-            code, body = wire.startup()
+            code, body = wire.read_startup()
             if code in (SSL_REQUEST, GSS_REQUEST):
-                wire.answer(b"N")
+                wire.send_byte(b"N")
             elif code == CANCEL_REQUEST:
-                self._cancel(body.int32(), body.int32() & 0xFFFFFFFF)
+                self._cancel(body.read_int32(), body.read_int32() & 0xFFFFFFFF)
                 return None
             elif code >> 16 == PROTOCOL:
                 if code & 0xFFFF:
-                    wire.put(b"v", int32(PROTOCOL << 16), int32(0))
+                    wire.put(b"v", pack_int32(PROTOCOL << 16), pack_int32(0))
                 return body
             else:
                 raise SqlError(UNSUPPORTED_MESSAGE, "unsupported frontend protocol", fatal=True)
@@ -151,16 +154,19 @@ class QueryListener:
         if session is not None:
             session.cancel()
 
-    def _session(self, connection: socket.socket, wire: Wire, body: Body) -> None:
-        given: dict[str, str] = {}
-        while name := body.text():
-            given[name] = body.text()
-        wire.put(b"R", int32(3))
+    def _run_session(self, connection: socket.socket, wire: Wire, body: Body) -> None:
+        """Authenticate the client by its password, then serve the session until it ends."""
+        parameters: dict[str, str] = {}
+        while name := body.read_text():
+            parameters[name] = body.read_text()
+        wire.put(b"R", pack_int32(3))  # AuthenticationCleartextPassword
         wire.flush()
-        kind, answer = wire.message()
+        kind, password = wire.read_message()
         if kind != b"p":
             raise SqlError(NOT_ALLOWED, "Invalid authorization type", fatal=True)
-        scope = admit(self._state, given.get("user", ""), answer.text(), given.get("database", ""))
+        scope = authenticate(
+            self._state, parameters.get("user", ""), password.read_text(), parameters.get("database", "")
+        )
         with self._slots.session(scope.org):
             session = Session(wire, scope, self._slots, next(self._numbers), secrets.randbits(32))
             key = (session.process, session.secret)
@@ -178,8 +184,11 @@ class QueryListener:
 
 
 def _send_final_error(connection: socket.socket, wire: Wire, error: SqlError) -> None:
-    """Send the error, and read what the client still sends: otherwise the connection is reset and the error lost."""
-    wire.error(error)
+    """Send the error, then read and discard data until the client disconnects.
+
+    If the connection were closed with unread data, TCP would reset it and the client would lose the error.
+    """
+    wire.put_error(error)
     wire.flush()
     connection.shutdown(socket.SHUT_WR)
     connection.settimeout(_LINGER_SECONDS)

@@ -1,4 +1,7 @@
-"""Logins: an access token of IMS or a non-expiring credential (EP:query-service/ui/credentials.md)."""
+"""Logins to Query Service by an IMS access token or a non-expiring credential.
+
+Source: EP:query-service/ui/credentials.md.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ MISSING_LICENCE = "Query Service is not part of the organization's licence."
 
 
 def denial_reason(state: SandboxState) -> str | None:
-    """Return why the credential has no access to Query Service, as a sentence; None if it has."""
+    """Return a sentence that explains why the credential has no access to Query Service, or None if it has access."""
     settings = QuerySettings.of(state)
     if settings.query_licence == "missing":
         return MISSING_LICENCE
@@ -28,7 +31,10 @@ def denial_reason(state: SandboxState) -> str | None:
 
 
 def new_credential(state: SandboxState, org: str) -> dict[str, str]:
-    """Create a non-expiring credential: the file that Adobe's page downloads, with both halves of the password."""
+    """Create a non-expiring credential of an organization, and return it as Adobe's user interface downloads it.
+
+    The password of a login is ``<technicalAccountId>:<credential>``.
+    """
     account = secrets.token_hex(12).upper() + "@techacct.adobe.com"
     credential = "demo-credential-" + secrets.token_hex(16)
     body = {"org": org, "digest": _digest(credential), "used": state.clock.milliseconds()}
@@ -36,10 +42,14 @@ def new_credential(state: SandboxState, org: str) -> dict[str, str]:
     return {"technicalAccountId": account, "credential": credential, "imsOrgId": org}
 
 
-def admit(state: SandboxState, user: str, password: str, database: str) -> AepSandboxScope:
-    """Return the AEP sandbox of a session. Raises SqlError, which ends the session."""
-    org = _org_of(state, password)
-    # [I] The user name is the organization's id in every sample; the response to another name is not documented.
+def authenticate(state: SandboxState, user: str, password: str, database: str) -> AepSandboxScope:
+    """Check a login, and return the AEP sandbox that the client connects to.
+
+    ``database`` is the name of the AEP sandbox, optionally followed by ``:all``. Raises a fatal SqlError if the login
+    is rejected.
+    """
+    org = _find_org(state, password)
+    # In every sample, the user name is the organization's id. The response to another name is an assumption [I].
     if org is None or user != org:
         raise SqlError(WRONG_PASSWORD, "Invalid authentication token", fatal=True)
     if reason := denial_reason(state):
@@ -51,7 +61,8 @@ def admit(state: SandboxState, user: str, password: str, database: str) -> AepSa
     return scope
 
 
-def _org_of(state: SandboxState, password: str) -> str | None:
+def _find_org(state: SandboxState, password: str) -> str | None:
+    """Return the organization of a valid password: a non-expiring credential if it has a colon, or else a token."""
     accepted = QuerySettings.of(state).query_logins
     if ":" in password:
         return _credential_org(state, password) if accepted in ("both", "credential") else None
@@ -59,24 +70,26 @@ def _org_of(state: SandboxState, password: str) -> str | None:
 
 
 def _token_org(state: SandboxState, token: str) -> str | None:
-    held = state.store.get(TOKENS, token_key(token))
-    if held is None or held["expires"] <= state.clock.milliseconds():
+    """Return the organization of a valid access token, or None."""
+    stored = state.store.get(TOKENS, token_key(token))
+    if stored is None or stored["expires"] <= state.clock.milliseconds():
         return None
-    client: JsonObject = state.store.get(CREDENTIALS, held["client_id"]) or {}
+    client: JsonObject = state.store.get(CREDENTIALS, stored["client_id"]) or {}
     return client.get("org")
 
 
 def _credential_org(state: SandboxState, password: str) -> str | None:
+    """Return the organization of a valid non-expiring credential, or None, and store the time as its last use."""
     account, _, credential = password.partition(":")
-    held, now = state.store.get(NON_EXPIRING, account), state.clock.milliseconds()
+    stored, now = state.store.get(NON_EXPIRING, account), state.clock.milliseconds()
     days = QuerySettings.of(state).query_credential_days
-    if held is None or not secrets.compare_digest(held["digest"], _digest(credential)):
+    if stored is None or not secrets.compare_digest(stored["digest"], _digest(credential)):
         return None
-    if days is not None and now >= held["used"] + days * _DAY_MS:
+    if days is not None and now >= stored["used"] + days * _DAY_MS:
         state.store.delete(NON_EXPIRING, account)
         return None
-    state.store.put(NON_EXPIRING, account, {**held, "used": now})
-    return str(held["org"])
+    state.store.put(NON_EXPIRING, account, {**stored, "used": now})
+    return str(stored["org"])
 
 
 def _digest(credential: str) -> str:

@@ -1,4 +1,4 @@
-"""Prepared statements and portals of the extended query protocol of PostgreSQL."""
+"""Prepared statements, and portals (statements with bound parameters), of PostgreSQL's extended query protocol."""
 
 from __future__ import annotations
 
@@ -9,36 +9,41 @@ from mixpanel_aep_sandbox.aep.query_service.errors import SYNTAX, SqlError
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A parsed statement, and the types of its parameters that the client named (0: any)."""
+class PreparedStatement:
+    """A statement, and the type OIDs of its parameters that the client specified (0: unspecified)."""
 
     sql: str
     types: list[int]
 
     def type_of(self, number: int) -> int:
-        """Return the type of a parameter."""
+        """Return the type OID of the parameter ``number`` (from 1), or 0 if it is unspecified."""
         return self.types[number - 1] if number <= len(self.types) else 0
 
 
 @dataclass
 class Portal:
-    """A statement with its parameters. ``result``: its result after it has run; ``sent``: the number of rows already sent."""
+    """A prepared statement with bound parameters."""
 
-    prepared: Prepared
+    prepared: PreparedStatement
     values: list[str]
+    """The parameters as SQL literals."""
     formats: list[int]
+    """Format codes of the result's columns: 0 for text, 1 for binary; one code applies to all columns."""
     result: Result | None = None
+    """The result after the statement has run, or None for a statement without rows."""
     tag: str = ""
+    """The command tag after the statement has run, such as ``SELECT``; empty before."""
     sent: int = 0
+    """Number of rows that were already sent."""
 
     def value(self, number: int) -> str:
-        """Return a parameter as SQL. Raises SqlError."""
+        """Return the parameter ``number`` (from 1) as an SQL literal. Raises SqlError if it does not exist."""
         if not 1 <= number <= len(self.values):
             raise SqlError(SYNTAX, f"parameter ${number} does not exist")
         return self.values[number - 1]
 
     def is_binary(self, column: int) -> bool:
-        """Return whether a column is sent in binary form."""
+        """Return whether the column with this index (from 0) is sent in binary form."""
         if len(self.formats) > 1:
             return column < len(self.formats) and self.formats[column] == 1
         return self.formats == [1]

@@ -1,4 +1,4 @@
-"""``/data/foundation/query``: the address of Query Service's port, and the password (EP:query-service/api)."""
+"""Route under ``/data/foundation/query`` for the connection parameters of Query Service (EP:query-service/api)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the route of the parameters."""
+    """Add the route for the connection parameters to the router."""
     Routes(state, router, QUERY).add("GET", "/connection_parameters", _connection_parameters)
 
 
 def _connection_parameters(call: Call) -> Response:
-    """Return the parameters. The token is the request's own; the compressed one is the same here [I]."""
+    """Return host, port, database, user name and password. The password is the access token of this request.
+
+    ``compressedToken`` is the same token (assumed [I]).
+    """
     if reason := denial_reason(call.scope.state):
-        raise problem(403, reason)  # [I] neither status nor body is documented
+        raise problem(403, reason)  # status and body are not documented [I]
     if call.scope.state.query_address is None:
         raise problem(503, "Query Service is not running in this sandbox.")
     host, port = call.scope.state.query_address
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - every address, so use the host name of the request
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - bound to all addresses, so return the host name that the client used
         host = call.request.url.hostname or "127.0.0.1"
     token = call.request.headers["authorization"].partition(" ")[2].strip()
     return JSONResponse(

@@ -1,4 +1,4 @@
-"""SQL as text: statements, their kinds, values of parameters, and Spark's quotes."""
+"""Analysis and rewriting of SQL text: separate statements, names, parameters, limits and assignments."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def _tokens(sql: str) -> Iterator[re.Match[str]]:
     return _TOKENS.finditer(sql)
 
 
-def split(sql: str) -> list[str]:
-    """Return the statements of a text, without comments and empty statements."""
+def split_statements(sql: str) -> list[str]:
+    """Split an SQL text at semicolons, and return its statements without comments; omit empty statements."""
     found, current = [], ""
     for token in _tokens(sql):
         text = token[0]
@@ -30,7 +30,10 @@ def split(sql: str) -> list[str]:
 
 
 def words(sql: str) -> list[str]:
-    """Return the words of a statement in lower case, and its quoted names as they are; no text in quotes."""
+    """Return the keywords and names in a statement, in order: quoted names unchanged, all others in lower case.
+
+    String literals and numbers are omitted.
+    """
     found = []
     for token in _tokens(sql):
         text = token[0]
@@ -42,7 +45,7 @@ def words(sql: str) -> list[str]:
 
 
 def rewrite_for_duckdb(sql: str, value: Callable[[int], str]) -> str:
-    """Return the statement with DuckDB's quotes, and ``value(n)`` as SQL in the place of ``$n``."""
+    """Return the statement with double quotes instead of backticks, and ``value(n)`` instead of each ``$n``."""
     parts = []
     for token in _tokens(sql):
         text = token[0]
@@ -56,18 +59,21 @@ def rewrite_for_duckdb(sql: str, value: Callable[[int], str]) -> str:
 
 
 def parameter_count(sql: str) -> int:
-    """Return the highest ``$n``."""
+    """Return the number of parameters of a statement, which is the highest n of a ``$n`` in it."""
     return max((int(token[1]) for token in _tokens(sql) if token[1]), default=0)
 
 
 def explicit_limit(sql: str) -> int | None:
-    """Return the ``LIMIT`` at the end of a statement."""
+    """Return the number in the ``LIMIT`` clause at the end of a statement, or None if there is none."""
     match = _LIMIT.search(sql)
     return int(match[1]) if match else None
 
 
-def assignment(statement: str) -> tuple[str, str]:
-    """Return name and value of ``SET name = value`` or ``SET name TO value``, in lower case. Raises ValueError."""
+def parse_assignment(statement: str) -> tuple[str, str]:
+    """Return name and value of ``SET name = value`` or ``SET name TO value``, both in lower case.
+
+    Raises ValueError for another statement.
+    """
     match = re.fullmatch(
         r"set\s+(?:session\s+|local\s+)?([\w.]+)\s*(=|\bto\b)\s*(.+)", statement, re.IGNORECASE | re.DOTALL
     )

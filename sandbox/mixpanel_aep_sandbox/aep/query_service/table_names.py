@@ -1,4 +1,4 @@
-"""The names of datasets as tables of Query Service: the tag ``adobe/pqs/table``."""
+"""Names of the SQL tables of datasets, which are in the dataset's tag ``adobe/pqs/table``."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ TABLE_TAG = "adobe/pqs/table"
 
 
 def table_name(scope: AepSandboxScope, name: str) -> str:
-    """Return a unique name for a new dataset's table: lower case, with ``_`` for all other characters.
+    """Return a unique table name for a new dataset with this name.
 
-    [I] Samples show ``luma_crm_dataset``, and a number at the end of names that would otherwise exist.
+    The name is in lower case, and ``_`` replaces all characters that are not letters or digits; a number at the end
+    makes the name unique (assumed [I]). Adobe's samples show, for example, ``luma_crm_dataset``.
     """
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
-    taken, candidate, number = set(tables_of(scope)), plain, 1
-    while candidate in taken:
+    base = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "dataset"
+    used, candidate, number = set(tables_of(scope)), base, 1
+    while candidate in used:
         number += 1
-        candidate = f"{plain}_{number}"
+        candidate = f"{base}_{number}"
     return candidate
 
 
 def tables_of(scope: AepSandboxScope) -> dict[str, str]:
-    """Return the datasets of an AEP sandbox: id by the name of the table."""
+    """Return the ids of all datasets of an AEP sandbox that have a table, by table name."""
     found: dict[str, str] = {}
     for key, body in scope.items(DATASETS):
         if name := table_of(body):
@@ -33,6 +34,6 @@ def tables_of(scope: AepSandboxScope) -> dict[str, str]:
 
 
 def table_of(dataset: JsonObject) -> str | None:
-    """Return the name in a dataset's tag; None if it was removed."""
+    """Return the table name of a dataset, or None if the dataset has no such tag."""
     values = dataset.get("tags", {}).get(TABLE_TAG) or [None]
     return values[0] if isinstance(values[0], str) else None

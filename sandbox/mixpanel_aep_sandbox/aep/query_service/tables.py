@@ -1,4 +1,4 @@
-"""The tables of a query: the rows of the active batches of each dataset, as DuckDB reads them."""
+"""The tables of a query, as DuckDB views over the Parquet files of the datasets' active batches."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 _STAR = re.compile(r"(?<!count\()\*", re.IGNORECASE)
-"""Every column, except the star of ``count(*)``."""
+"""A star that selects all columns, unlike the star of ``count(*)``."""
 
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A Parquet file of an active batch, and the number of the batch's rows in the files before it."""
+    """A Parquet file of an active batch; ``rows_before`` is the number of rows in earlier files of the batch."""
 
     path: Path
     batch: JsonObject
@@ -40,21 +40,21 @@ class BatchFile:
 def add_tables(
     connection: duckdb.DuckDBPyConnection, scope: AepSandboxScope, sql: str, *, with_system_columns: bool
 ) -> list[str]:
-    """Create views of the tables that a query names, and return their names."""
-    names, made = words(sql), []
+    """Create a view for each table that a query names, and return the names of these tables."""
+    names, added = words(sql), []
     for table, dataset in tables_of(scope).items():
         if table in names and _is_visible(scope, dataset):
             resolved = resolved_schema(scope, dataset)
             others = {name.lower() for name in resolved.get("properties", {})} - set(COLUMNS)
-            narrow = not others & {name.lower() for name in names} and not _STAR.search(sql)
-            source = _Source(scope, dataset, resolved, narrow)
+            ids_only = not others & {name.lower() for name in names} and not _STAR.search(sql)
+            source = _Source(scope, dataset, resolved, ids_only)
             _add_table(connection, source, table, with_system_columns)
-            made.append(table)
-    return made
+            added.append(table)
+    return added
 
 
 def _is_visible(scope: AepSandboxScope, dataset: str) -> bool:
-    """Return whether queries find the table of a dataset; only ``query_table_seconds`` delays it."""
+    """Return whether queries find the dataset's table: always, or ``query_table_seconds`` after its first batch."""
     delay = QuerySettings.of(scope.state).query_table_seconds
     if not delay:
         return True
@@ -63,47 +63,51 @@ def _is_visible(scope: AepSandboxScope, dataset: str) -> bool:
 
 
 def remove_tables(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> None:
-    """Remove the views of ``add_tables``: the next query sees the batches that are active then."""
+    """Remove the views that ``add_tables`` created, so that the next query gets the batches that are active then."""
     for table in tables:
-        connection.execute(f"DROP VIEW {quoted(table)}")
-        connection.execute(f"DROP TABLE {quoted(table + '/files')}")
+        connection.execute(f"DROP VIEW {quote_identifier(table)}")
+        connection.execute(f"DROP TABLE {quote_identifier(table + '/files')}")
 
 
 @dataclass(frozen=True)
 class _Source:
-    """The files of a dataset: whole, or only the columns of ``narrow_files`` if a query needs no other."""
+    """The Parquet files of a dataset, whose resolved XDM schema is ``resolved``.
+
+    ``ids_only``: the query needs only ``_id`` and ``timestamp``, so the files contain only these columns.
+    """
 
     scope: AepSandboxScope
     dataset: str
     resolved: JsonObject
-    narrow: bool
+    ids_only: bool
 
     def file(self, batch: JsonObject, number: int) -> Path:
-        return (id_file_path if self.narrow else dataset_file_path)(self.scope, batch, number)
+        return (id_file_path if self.ids_only else dataset_file_path)(self.scope, batch, number)
 
     def schema(self) -> pa.Schema:
-        return id_file_schema() if self.narrow else arrow_schema(self.resolved)
+        return id_file_schema() if self.ids_only else arrow_schema(self.resolved)
 
 
 def _add_table(
     connection: duckdb.DuckDBPyConnection, source: _Source, table: str, with_system_columns: bool
 ) -> None:
-    empty, files = _empty_file(source), _files(source)
+    """Create the view ``table``, with a join to a table of file properties for the system columns."""
+    empty, files = _empty_file(source), _list_files(source)
     columns = _columns(connection, empty)
     if with_system_columns:
         columns += ["_acp_system_metadata", "_acp_batchid"]
-    connection.execute(f"CREATE TEMP TABLE {quoted(table + '/files')} ({_FILE_COLUMNS})")
+    connection.execute(f"CREATE TEMP TABLE {quote_identifier(table + '/files')} ({_FILE_COLUMNS})")
     if files:
         connection.executemany(
-            f"INSERT INTO {quoted(table + '/files')} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - quoted
+            f"INSERT INTO {quote_identifier(table + '/files')} VALUES (?, ?, ?, ?, ?)",  # noqa: S608 - quoted
             [_file_row(source, file) for file in files],
         )
-    paths = ", ".join(literal(str(path.resolve())) for path in (empty, *(file.path for file in files)))
+    paths = ", ".join(quote_literal(str(path.resolve())) for path in (empty, *(file.path for file in files)))
     connection.execute(
-        f"CREATE VIEW {quoted(table)} AS SELECT {', '.join(columns)} FROM (SELECT r.*,"  # noqa: S608 - quoted
+        f"CREATE VIEW {quote_identifier(table)} AS SELECT {', '.join(columns)} FROM (SELECT r.*,"  # noqa: S608 - quoted
         f" {_METADATA} AS _acp_system_metadata, f.physical AS _acp_batchid FROM"
         f" read_parquet([{paths}], union_by_name = true, filename = '_file', file_row_number = true) r"
-        f" JOIN {quoted(table + '/files')} f ON f.path = r._file)"
+        f" JOIN {quote_identifier(table + '/files')} f ON f.path = r._file)"
     )
 
 
@@ -119,8 +123,8 @@ _METADATA = """struct_pack(
 )"""
 
 
-def _files(source: _Source) -> list[BatchFile]:
-    """Return the files [I]. Batches of the legacy path for CSV are excluded: they were never converted."""
+def _list_files(source: _Source) -> list[BatchFile]:
+    """Return the files of all active batches, except CSV batches, whose rows AEP does not convert (assumed [I])."""
     found = []
     for batch in active_batches(source.scope, source.dataset):
         before = 0
@@ -133,15 +137,16 @@ def _files(source: _Source) -> list[BatchFile]:
 
 
 def _file_row(source: _Source, file: BatchFile) -> tuple[str, str, str, int, int]:
+    """Return the row of a file in the table of file properties, with the columns of ``_FILE_COLUMNS``."""
     merged = QuerySettings.of(source.scope.state).query_physical_batches == "merged"
     batch = str(file.batch["id"])
-    physical = _physical(source.dataset if merged else batch)
+    physical = _physical_batch_id(source.dataset if merged else batch)
     return str(file.path.resolve()), batch, physical, file.rows_before, int(file.batch["finished"])
 
 
-def _physical(of: str) -> str:
-    """Return the id of a physical batch: in the form of a batch's id, and different from it."""
-    return "01" + hashlib.sha256(of.encode()).hexdigest()[:24].upper()
+def _physical_batch_id(key: str) -> str:
+    """Return the id of the physical batch for a source batch's or a dataset's id; it has the form of a batch id."""
+    return "01" + hashlib.sha256(key.encode()).hexdigest()[:24].upper()
 
 
 def _empty_file(source: _Source) -> Path:
@@ -152,26 +157,29 @@ def _empty_file(source: _Source) -> Path:
     key = hashlib.sha256(str(schema).encode()).hexdigest()[:16]
     path = source.scope.state.store.file("aep", "tables", f"{source.dataset}-{key}.parquet")
     if not path.exists():
-        unfinished = path.with_suffix(f".{threading.get_ident()}.tmp")
-        pq.write_table(schema.empty_table(), unfinished)
-        unfinished.rename(path)
+        temporary = path.with_suffix(f".{threading.get_ident()}.tmp")
+        pq.write_table(schema.empty_table(), temporary)
+        temporary.rename(path)
     return path
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, empty: Path) -> list[str]:
-    """Return the columns, with times as Spark shows them in a session of UTC."""
-    described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(empty))})").fetchall()  # noqa: S608 - quoted
+    """Return the SQL expressions of a file's columns; times are converted to UTC without a time zone, as in Spark."""
+    sql = f"DESCRIBE SELECT * FROM read_parquet({quote_literal(str(empty))})"  # noqa: S608 - quoted
+    described = connection.execute(sql).fetchall()
     return [
-        f"{quoted(name)}::TIMESTAMP AS {quoted(name)}" if kind == "TIMESTAMP WITH TIME ZONE" else quoted(name)
+        f"{quote_identifier(name)}::TIMESTAMP AS {quote_identifier(name)}"
+        if kind == "TIMESTAMP WITH TIME ZONE"
+        else quote_identifier(name)
         for name, kind, *_ in described
     ]
 
 
-def quoted(name: str) -> str:
-    """Return a quoted identifier."""
+def quote_identifier(name: str) -> str:
+    """Return a name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
-    """Return a text as SQL."""
+def quote_literal(text: str) -> str:
+    """Return a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Conversion of DuckDB's values for PostgreSQL clients: type numbers, texts, and the common binary forms."""
+"""Conversion of values between DuckDB and PostgreSQL's protocol: type OIDs, text forms and binary forms."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _FORMATS = {INT2: "!h", INT4: "!i", INT8: "!q", FLOAT4: "!f", FLOAT8: "!d"}
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def type_of(kind: str) -> int:
-    """Return the number of the type; structs, lists and maps are shown as text."""
+def oid_of_type(kind: str) -> int:
+    """Return PostgreSQL's type OID for DuckDB's type name; structs, lists and maps are texts."""
     return NUMERIC if kind.startswith("DECIMAL") else _TYPES.get(kind, TEXT)
 
 
-def size_of(oid: int) -> int:
-    """Return the number of bytes of a value, -1 if it varies."""
+def byte_size(oid: int) -> int:
+    """Return the size of a value of this type in bytes, or -1 if the size varies."""
     return _SIZES.get(oid, -1)
 
 
-def as_text(value: Any, oid: int) -> bytes | None:
-    """Return a value in text form, None for NULL."""
+def encode_text(value: Any, oid: int) -> bytes | None:
+    """Encode a Python value in PostgreSQL's text form for the type OID; return None for NULL."""
     if value is None:
         return None
     if oid == BOOL:
@@ -56,43 +56,43 @@ def as_text(value: Any, oid: int) -> bytes | None:
     if oid == BYTEA:
         return b"\\x" + bytes(value).hex().encode()
     if oid in (TIMESTAMP, TIMESTAMPTZ):
-        return _moment(value, oid).encode()
-    return _plain(value).encode()
+        return _format_time(value, oid).encode()
+    return _format(value).encode()
 
 
-def _moment(value: datetime, oid: int) -> str:
+def _format_time(value: datetime, oid: int) -> str:
     text = value.astimezone(UTC) if value.tzinfo else value
     return text.replace(tzinfo=None).isoformat(" ") + ("+00" if oid == TIMESTAMPTZ else "")
 
 
-def _plain(value: object) -> str:
+def _format(value: object) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
-        return "(" + ",".join(_part(each, "(),", null="") for each in value.values()) + ")"
+        return "(" + ",".join(_format_member(each, "(),", null="") for each in value.values()) + ")"
     if isinstance(value, (list, tuple)):
-        return "{" + ",".join(_part(each, "{},", null="NULL") for each in value) + "}"
+        return "{" + ",".join(_format_member(each, "{},", null="NULL") for each in value) + "}"
     if isinstance(value, bool):
         return "t" if value else "f"
     return str(value)
 
 
-def _part(value: object, special: str, *, null: str) -> str:
-    """Return a member of a struct or list, in quotes if it would be ambiguous.
+def _format_member(value: object, special: str, *, null: str) -> str:
+    """Return a member of a struct or list as text, in quotes if it contains a character of ``special``.
 
-    Structs look like ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists as in
-    PostgreSQL [I].
+    An example of a struct is ``(4816,"(ECID)",true)`` (EP:query-service/best-practices/writing-queries.md); lists have
+    PostgreSQL's form (assumed [I]).
     """
     if value is None:
         return null
-    text = json.dumps(value) if isinstance(value, bool) else _plain(value)
+    text = json.dumps(value) if isinstance(value, bool) else _format(value)
     if text and not any(letter in special + '"\\ \t\n' for letter in text) and text.upper() != "NULL":
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def as_binary(value: Any, oid: int) -> bytes | None:
-    """Return a value in binary form, None for NULL."""
+def encode_binary(value: Any, oid: int) -> bytes | None:
+    """Encode a Python value in PostgreSQL's binary form for the type OID; return None for NULL."""
     if value is None:
         return None
     if oid in _FORMATS:
@@ -106,14 +106,14 @@ def as_binary(value: Any, oid: int) -> bytes | None:
     if oid in (TIMESTAMP, TIMESTAMPTZ):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
         return struct.pack("!q", (aware - _EPOCH) // _MICROSECOND)
-    return _numeric(Decimal(value)) if oid == NUMERIC else _plain(value).encode()
+    return _encode_numeric(Decimal(value)) if oid == NUMERIC else _format(value).encode()
 
 
 _MICROSECOND = datetime(2000, 1, 1, 0, 0, 0, 1, tzinfo=UTC) - _EPOCH
 
 
-def _numeric(value: Decimal) -> bytes:
-    """Return PostgreSQL's numeric: groups of four decimal digits around the point."""
+def _encode_numeric(value: Decimal) -> bytes:
+    """Encode a number in the binary form of PostgreSQL's ``numeric``: a header, then groups of four decimal digits."""
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return struct.pack("!HhHH", 0, 0, 0xC000, 0)  # NaN
@@ -134,14 +134,15 @@ def _numeric(value: Decimal) -> bytes:
     return struct.pack(f"!HhHH{len(groups)}H", len(groups), weight, 0x4000 if sign else 0, scale, *groups)
 
 
-def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
-    """Return a bound parameter as SQL: numbers bare, other values as texts whose type the context determines.
+def decode_to_literal(data: bytes | None, oid: int, *, binary: bool) -> str:
+    """Convert a bound parameter, in PostgreSQL's binary or text form, to an SQL literal; None becomes NULL.
 
-    Raises ValueError for a value that does not match its type, or an unknown binary form.
+    ``oid`` is the type OID, or 0 if unspecified. Raises ValueError or ArithmeticError for a value that does not match
+    its type, or a type whose binary form is not supported.
     """
     if data is None:
         return "NULL"
-    value = _read(data, oid) if binary else data.decode()
+    value = _decode(data, oid) if binary else data.decode()
     if oid in (INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC):
         Decimal(value)  # only numbers are written without quotes
         return f"({value})"
@@ -152,16 +153,17 @@ def literal_of(data: bytes | None, oid: int, *, binary: bool) -> str:
     return f"CAST({quoted} AS {kinds[oid]})" if oid in kinds else quoted
 
 
-def _read(data: bytes, oid: int) -> str:
+def _decode(data: bytes, oid: int) -> str:
+    """Return the text form of a value in binary form."""
     if oid in (0, TEXT, VARCHAR):
         return data.decode()
     try:
-        return _read_number(data, oid)
+        return _decode_number(data, oid)
     except struct.error as error:
-        raise ValueError("a value of another length") from error
+        raise ValueError("the value has a wrong length for its type") from error
 
 
-def _read_number(data: bytes, oid: int) -> str:
+def _decode_number(data: bytes, oid: int) -> str:
     if oid in _FORMATS:
         return str(struct.unpack(_FORMATS[oid], data)[0])
     if oid == BOOL:
@@ -173,11 +175,11 @@ def _read_number(data: bytes, oid: int) -> str:
         moment: datetime = _EPOCH + int(struct.unpack("!q", data)[0]) * _MICROSECOND
         return moment.isoformat() if oid == TIMESTAMPTZ else moment.replace(tzinfo=None).isoformat(" ")
     if oid == NUMERIC:
-        return _read_numeric(data)
-    raise ValueError("a binary form that is not known")
+        return _decode_numeric(data)
+    raise ValueError("the binary form of this type is not supported")
 
 
-def _read_numeric(data: bytes) -> str:
+def _decode_numeric(data: bytes) -> str:
     count, weight, sign, scale = struct.unpack_from("!HhHH", data)
     groups = struct.unpack_from(f"!{count}H", data, 8)
     if sign not in (0, 0x4000):

@@ -50,12 +50,14 @@ def _endpoint(state: SandboxState, handler: Handler) -> Callable[[Request], Awai
 
 
 def _list(state: SandboxState, request: Request) -> Response:
+    """Return the client secrets of the credential, without their values."""
     authorized = _authorize(state, request, _READ)
     entries = [secret_view(entry) for entry in authorized.credential["secrets"]]
     return JSONResponse({"client_id": authorized.client_id, "client_secrets": entries})
 
 
 def _add(state: SandboxState, request: Request) -> Response:
+    """Create a client secret and return it with its value. Raises Problem 400 if the credential has two secrets."""
     authorized = _authorize(state, request, _MANAGE)
     try:
         secret, entry = add_secret(state, authorized.client_id, authorized.credential)
@@ -65,6 +67,7 @@ def _add(state: SandboxState, request: Request) -> Response:
 
 
 def _remove(state: SandboxState, request: Request) -> Response:
+    """Delete the client secret whose uuid is in the path. Raises Problem 404 if it does not exist."""
     authorized, secret_id = _authorize(state, request, _MANAGE), str(request.path_params["uuid"])
     if not remove_secret(state, authorized.client_id, authorized.credential, secret_id):
         raise problem(404, f"Client secret {secret_id} not found.")

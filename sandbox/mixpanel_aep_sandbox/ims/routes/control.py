@@ -63,6 +63,7 @@ def add_routes(state: SandboxState, routes: APIRouter) -> None:
 
 
 def _change(state: SandboxState, change: CredentialChange) -> JsonObject:
+    """Create or change a credential, and return it without the values of its secrets."""
     key, number = change.client_id, str(state.store.count(CREDENTIALS) + 1)
     new = {"org": DEMO_ORG, "org_number": number, "credential_id": number, "scope": DEMO_SCOPE, "secrets": []}
     given = change.model_dump(include={"org", "scope"}, exclude_none=True)

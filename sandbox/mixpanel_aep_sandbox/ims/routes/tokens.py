@@ -47,6 +47,8 @@ def router(state: SandboxState) -> APIRouter:
 
 
 def _add_route(state: SandboxState, routes: APIRouter, path: str, handler: Handler) -> None:
+    """Add a POST route, with and without a trailing slash, whose handler gets the parameters of the form."""
+
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(
@@ -80,6 +82,7 @@ async def _read_parameters(state: SandboxState, request: Request) -> dict[str, s
 
 
 def _issue_token(state: SandboxState, form: dict[str, str]) -> JsonObject:
+    """Return a new access token for the credential in the form. Raises Problem if the request is rejected."""
     _throttle(state)
     with state.store.transaction():
         credential = _authenticate(state, form)

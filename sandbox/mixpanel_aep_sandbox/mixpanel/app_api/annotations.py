@@ -128,6 +128,7 @@ class Annotations:
         return body
 
     def _check_tags(self, project_id: int, numbers: list[int]) -> None:
+        """Raise MixpanelError (400) if an annotation tag with one of these ids does not exist."""
         for number in numbers:
             if self._documents.get(project_id, "annotation_tag", str(number)) is None:
                 raise MixpanelError(400, f"Annotation tag {number} not found.")

@@ -25,8 +25,8 @@ _TRUNCATED_A_REQUEST = 3000
 class Lexicon:
     """Handlers for Lexicon schemas.
 
-    Reading needs any role in the project, changes need a role of at least Analyst [I]. All requests count against one
-    rate limit of the organisation.
+    Reading needs any role in the project, changes need a role of at least Analyst (assumed [I]). All requests count
+    against one rate limit of the organisation.
     """
 
     def __init__(self, documents: DocumentStore, limiter: Limiter) -> None:
@@ -116,6 +116,7 @@ class Lexicon:
         return project
 
     def _schemas_of(self, project: Project, entity: str = "", name: str = "") -> list[Document]:
+        """Return the project's schemas of an entity type and name; an empty text matches all."""
         found = self._documents.all(project.id, "schema")
         return [b for b in found if entity in ("", b["entityType"]) and name in ("", b["name"])]
 

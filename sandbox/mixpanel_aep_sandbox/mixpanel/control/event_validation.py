@@ -71,6 +71,7 @@ def parse_events(body: bytes, project: Project, now_ms: int) -> list[Row]:
 
 
 def _make_row(given: _EventInput, project: Project, now_ms: int) -> Row:
+    """Return the row of one event in the body. Raises ValueError or TypeError if the event is invalid."""
     if given.line is not None:
         return _make_raw_row(given.line.encode("utf-8", "surrogatepass"), given, project, now_ms)
     if given.line_base64 is not None:

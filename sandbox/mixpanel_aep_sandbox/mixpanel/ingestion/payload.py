@@ -102,6 +102,7 @@ async def _read_body(request: Request) -> bytes:
 
 
 def _decompress(body: bytes, encoding: str) -> bytes:
+    """Return the uncompressed body. Raises PayloadError if it is not valid gzip or too large."""
     if encoding.strip().lower() in ("", "identity"):
         return body
     if encoding.strip().lower() != "gzip":

@@ -56,14 +56,17 @@ def changed_properties(properties: Properties, record: JsonObject) -> Properties
 
 
 def _set(properties: Properties, given: JsonObject) -> Properties:
+    """Set properties; existing values are replaced."""
     return {**properties, **given}
 
 
 def _set_once(properties: Properties, given: JsonObject) -> Properties:
+    """Set properties that do not exist yet."""
     return {**given, **properties}
 
 
 def _add(properties: Properties, given: JsonObject) -> Properties:
+    """Add numbers to properties; a property that is missing or not a number counts as 0."""
     for name, value in given.items():
         before = properties.get(name, 0)
         properties[name] = (before if _is_number(before) else 0) + value
@@ -71,12 +74,14 @@ def _add(properties: Properties, given: JsonObject) -> Properties:
 
 
 def _append(properties: Properties, given: JsonObject) -> Properties:
+    """Append one value to each named list; a property that is not a list is replaced by a new list."""
     for name, value in given.items():
         properties[name] = [*_list_or_empty(properties.get(name)), value]
     return properties
 
 
 def _union(properties: Properties, given: JsonObject) -> Properties:
+    """Append the values that each named list does not contain yet."""
     for name, values in given.items():
         before = _list_or_empty(properties.get(name))
         new = [value for n, value in enumerate(values) if value not in before + values[:n]]
@@ -94,6 +99,7 @@ def _remove(properties: Properties, given: JsonObject) -> Properties:
 
 
 def _unset(properties: Properties, given: list[str]) -> Properties:
+    """Remove the properties with these names."""
     return {name: value for name, value in properties.items() if name not in given}
 
 

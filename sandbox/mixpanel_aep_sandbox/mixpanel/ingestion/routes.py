@@ -65,6 +65,7 @@ class Ingestion:
         return routes
 
     def _track(self, request: Request, payload: Payload) -> Response:
+        """Store tracked events, each in the project of its token."""
         now_ms = self._state.clock.milliseconds()
         valid, failed = _validate_records(payload.records, lambda record: track_fault(record, now_ms))
         by_token: dict[str, list[JsonObject]] = defaultdict(list)
@@ -78,6 +79,7 @@ class Ingestion:
         return _respond(payload, len(valid), failed, "insert_id")
 
     def _import(self, request: Request, payload: Payload) -> Response:
+        """Store imported events in the project of the credentials."""
         try:
             project = authorize_import(request, self._registry, self._state.clock.now(), payload.params)
         except MixpanelError as error:
@@ -113,6 +115,7 @@ class Ingestion:
         return self._update(request, payload, group=True)
 
     def _update(self, request: Request, payload: Payload, *, group: bool) -> Response:
+        """Apply updates of user or group profiles, each in the project of its token."""
         valid, failed = _validate_records(payload.records, lambda record: update_fault(record, group=group))
         by_token: dict[str, list[JsonObject]] = defaultdict(list)
         for record in valid:
@@ -168,6 +171,7 @@ def _validate_records(
 
 
 def _insert_id(record: object) -> object:
+    """Return the ``$insert_id`` of a record that may be invalid, or an empty text; texts are valid UTF-8."""
     properties = record.get("properties") if isinstance(record, dict) else None
     value = properties.get("$insert_id", "") if isinstance(properties, dict) else ""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

@@ -113,7 +113,7 @@ class Account(BaseModel):
     expired_status: Literal[400, 401] | None = None
     """HTTP status for the expired account on other APIs than the export, whose status is always 400.
 
-    Null means 400 on the Query API and 401 on the application API [I].
+    Null means 400 on the Query API and 401 on the application API (assumed [I]).
     """
     organization_id: int = data.ORGANIZATION_ID
     organization_role: Literal["owner", "admin", "billing", "member"] = "member"

@@ -95,6 +95,7 @@ class Engage:
         }
 
     def _continue_session(self, session_id: str, query_key: str) -> list[JsonObject]:
+        """Return the stored results of a session. Raises MixpanelError (400) if they are not of the same query."""
         with self._lock:
             session = self._sessions.get(session_id)
         if session is None or session.query_key != query_key:
@@ -103,6 +104,7 @@ class Engage:
         return session.rows
 
     def _start_session(self, query_key: str, rows: list[JsonObject], now: datetime) -> str:
+        """Store the results of a query as a new session, and return the session's id."""
         session_id = _session_id(now)
         with self._lock:
             self._sessions[session_id] = _Session(query_key, rows)
@@ -111,6 +113,7 @@ class Engage:
         return session_id
 
     def _find_profiles(self, request: QueryRequest) -> list[JsonObject]:
+        """Return all profiles that match the parameters of the query, in the form of the API's responses."""
         params = request.params
         params.integer("as_of_timestamp", least=0, most=_MOST * 1000)
         if params.text("behaviors"):
@@ -130,6 +133,7 @@ class Engage:
         ]
 
     def _filter_by_cohort(self, request: QueryRequest, profiles: Mapping[str, Profile]) -> dict[str, Profile]:
+        """Return the members of the cohort ``filter_by_cohort`` by profile key; without a cohort, all profiles."""
         given = request.params.json("filter_by_cohort")
         with_all = request.params.flag("include_all_users", default=True)
         if given is None:

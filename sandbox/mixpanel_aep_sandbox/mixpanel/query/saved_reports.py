@@ -33,7 +33,7 @@ class SavedReports:
     def annotations(self, request: QueryRequest) -> JsonObject:
         """Return the project's annotations from ``from_date`` to ``to_date``, both optional, in an older form.
 
-        The reference no longer describes this form, but clients still use it [I].
+        The reference no longer describes this form, but clients still use it (assumed [I]).
         """
         params = request.params
         first = params.day("from_date").isoformat() if params.text("from_date") else ""

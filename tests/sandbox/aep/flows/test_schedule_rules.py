@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import Schedule, epoch_ms
-from mixpanel_aep_sandbox.aep.flows.source.explore import inferred_schema
-from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, source_row
-from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days, zone
+from mixpanel_aep_sandbox.aep.flows.source.explore import infer_schema
+from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, parse_event, source_row
+from mixpanel_aep_sandbox.aep.flows.source.time_zones import are_same, days_of_window, find_zone
 
 pytestmark = pytest.mark.unit
 
@@ -93,7 +93,7 @@ NOW = 1_783_022_400_000
 
 def window(first: str, last: str, where: str) -> tuple[date, date] | None:
     start, end = (round(datetime.fromisoformat(text).timestamp() * 1000) for text in (first, last))
-    return days(start, end, ZoneInfo(where), NOW)
+    return days_of_window(start, end, ZoneInfo(where), NOW)
 
 
 @pytest.mark.parametrize(
@@ -116,31 +116,37 @@ def test_the_days_of_a_window(first: str, last: str, where: str, found: tuple[st
 def test_a_window_may_have_no_days() -> None:
     assert window("2026-07-03T00:00Z", "2026-07-04T00:00Z", "UTC") is None
     assert window("1970-01-01T00:00Z", "1970-01-02T00:00Z", "UTC") is None
-    assert days(0, 0, ZoneInfo("UTC"), NOW) is None
+    assert days_of_window(0, 0, ZoneInfo("UTC"), NOW) is None
 
 
 @given(
     MOMENTS, st.integers(1, 10**12), st.sampled_from(["Pacific Standard Time", "Nepal Standard Time", "UTC"])
 )
 def test_every_instant_of_a_window_is_in_its_days(start: int, length: int, name: str) -> None:
-    where = zone(name)
+    where = find_zone(name)
     assert where is not None
-    found = days(start, start + length, where, 5_000_000_000_000)
+    found = days_of_window(start, start + length, where, 5_000_000_000_000)
     for instant in (start, start + length // 2, start + length - 1):
         day = datetime.fromtimestamp(instant / 1000, UTC).astimezone(where).date()
         assert day.year < 2000 or (found and found[0] <= day <= found[1])
 
 
 def test_zones() -> None:
-    assert zone("Pacific Standard Time") == ZoneInfo("America/Los_Angeles")
-    assert zone("Pacific Standart Time") is zone("") is zone("../etc/passwd") is zone("a\0b") is None
+    assert find_zone("Pacific Standard Time") == ZoneInfo("America/Los_Angeles")
+    assert (
+        find_zone("Pacific Standart Time")
+        is find_zone("")
+        is find_zone("../etc/passwd")
+        is find_zone("a\0b")
+        is None
+    )
     assert are_same("W. Europe Standard Time", "Europe/Rome")
     assert are_same("Pacific Standard Time", "US/Pacific") and are_same("UTC", "Etc/UTC")
     assert not are_same("Pacific Standard Time", "America/New_York")
 
 
 def test_a_line_becomes_a_row_with_the_names_of_the_source() -> None:
-    event = event_of(
+    event = parse_event(
         b'{"event": "E", "properties": {"$insert_id": "i", "$os": "a", "os": "b", "$event_name": 1}}\n'
     )
     row = source_row(event)
@@ -161,7 +167,7 @@ def test_a_line_becomes_a_row_with_the_names_of_the_source() -> None:
 )
 def test_invalid_events_are_skipped(line: bytes) -> None:
     with pytest.raises(InvalidEvent):
-        event_of(line)
+        parse_event(line)
 
 
 LONG = {"type": "integer", "minimum": -9007199254740992, "maximum": 9007199254740991}
@@ -182,4 +188,4 @@ LONG = {"type": "integer", "minimum": -9007199254740992, "maximum": 900719925474
     ],
 )
 def test_the_schema_derived_from_values(values: list[object], schema: dict[str, object]) -> None:
-    assert inferred_schema(values) == schema
+    assert infer_schema(values) == schema

@@ -1,1 +1,1 @@
-"""Routes of the Flow Service: connections, dataflows and runs."""
+"""HTTP routes of the Flow Service: connections, source and target connections, dataflows and runs."""

@@ -1,6 +1,6 @@
-"""Base connections: accounts of the source.
+"""Routes for base connections, which have the credentials of a Mixpanel account.
 
-EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md.
+Source: EP:sources/tutorials/api/create/analytics/mixpanel.md, update.md, delete.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOWS, MIXPANEL_SPEC, SOURCES
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, find, require_text
+from mixpanel_aep_sandbox.aep.flows.models import Entity, find, list_entities, require_text
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import explore
@@ -21,29 +21,30 @@ from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import (
     MixpanelRequestError,
     export_host,
 )
-from mixpanel_aep_sandbox.aep.flows.specs import spec_of
+from mixpanel_aep_sandbox.aep.flows.specs import validate_spec
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _AUTH = "Basic Authentication"
 
 
 def add_routes(routes: FlowRoutes) -> None:
-    """Add the routes of base connections."""
+    """Add the routes for base connections."""
     routes.serve("POST", f"/{CONNECTIONS}", _create)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/test", _test)
     routes.serve("GET", f"/{CONNECTIONS}/{{id}}/explore", _explore)
     RESOURCE.add_routes(routes)
 
 
-def client_of(state: SandboxState, connection: Entity) -> MixpanelClient:
-    """Return a Mixpanel client with the connection's credentials."""
+def make_client(state: SandboxState, connection: Entity) -> MixpanelClient:
+    """Return a Mixpanel client with the credentials of a base connection."""
     return MixpanelClient.of(state, connection.get("auth", {}).get("params", {}))
 
 
-def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+def _validate(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack ``auth``."""
     require_text(given, "name")
     require_text(given, "description", optional=True)
-    spec = spec_of(given, (MIXPANEL_SPEC,))
+    spec = validate_spec(given, (MIXPANEL_SPEC,))
     if draft and "auth" not in given:
         return {**given, "connectionSpec": spec}
     auth = given.get("auth")
@@ -58,12 +59,12 @@ def _check(_scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
         require_text(params, name)
     if params.get("host") is not None and export_host(params["host"]) is None:
         raise invalid("host must be one of Mixpanel's raw data export, such as https://data.mixpanel.com")
-    kept = {name: params[name] for name in ("host", "username", "password") if params.get(name) is not None}
-    return {**given, "connectionSpec": spec, "auth": {"specName": _AUTH, "params": kept}}
+    stored = {name: params[name] for name in ("host", "username", "password") if params.get(name) is not None}
+    return {**given, "connectionSpec": spec, "auth": {"specName": _AUTH, "params": stored}}
 
 
 def _connection_view(_scope: AepSandboxScope, connection: Entity) -> Entity:
-    """Return a connection without the password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
+    """Return a base connection without its password: "a partial view of the credentials" (OAS:flow-service.yaml)."""
     if "auth" not in connection:
         return connection
     auth = connection["auth"]
@@ -72,22 +73,25 @@ def _connection_view(_scope: AepSandboxScope, connection: Entity) -> Entity:
 
 
 def _check_unused(scope: AepSandboxScope, connection: Entity) -> None:
-    """Check that no dataflow uses the connection; source connections without one do not block its deletion [I]."""
+    """Raise FlowServiceError if a dataflow uses the base connection.
+
+    Source connections that no dataflow uses do not prevent the deletion of the base connection (assumed [I]).
+    """
     sources = {
         source["id"]
-        for source in all_of(scope, SOURCES)
+        for source in list_entities(scope, SOURCES)
         if source.get("baseConnectionId") == connection["id"]
     }
-    if any(sources.intersection(flow.get("sourceConnectionIds", [])) for flow in all_of(scope, FLOWS)):
+    if any(sources.intersection(flow.get("sourceConnectionIds", [])) for flow in list_entities(scope, FLOWS)):
         raise FlowServiceError("1418-400", id=connection["id"])
 
 
 RESOURCE = Resource(
     CONNECTIONS,
     ("name", "description", "auth", "connectionSpec"),
-    _check,
-    shown=_connection_view,
-    free=_check_unused,
+    _validate,
+    public_view=_connection_view,
+    check_deletion=_check_unused,
 )
 
 
@@ -95,18 +99,19 @@ def _create(call: Call) -> Response:
     settings = AepSettings.of(call.scope.state)
     draft = call.query("mode").lower() == "draft"
     if settings.flow_test_on_create and isinstance(call.body, dict) and not draft:
-        fields = _check(call.scope, call.body, False)
-        if not _is_accepted(client_of(call.scope.state, fields)):
+        fields = _validate(call.scope, call.body, False)
+        if not _has_valid_credentials(make_client(call.scope.state, fields)):
             raise invalid("Mixpanel does not accept the account")
     return RESOURCE.create(call)
 
 
 def _test(call: Call) -> Response:
     connection = find(call.scope, CONNECTIONS, call.path("id"))
-    return JSONResponse({"result": _is_accepted(client_of(call.scope.state, connection))})
+    return JSONResponse({"result": _has_valid_credentials(make_client(call.scope.state, connection))})
 
 
-def _is_accepted(client: MixpanelClient) -> bool:
+def _has_valid_credentials(client: MixpanelClient) -> bool:
+    """Return whether Mixpanel answers a request for the account's projects without an error."""
     try:
         client.projects()
     except MixpanelRequestError:
@@ -116,4 +121,4 @@ def _is_accepted(client: MixpanelClient) -> bool:
 
 def _explore(call: Call) -> Response:
     connection = find(call.scope, CONNECTIONS, call.path("id"))
-    return explore(call, client_of(call.scope.state, connection))
+    return explore(call, make_client(call.scope.state, connection))

@@ -1,4 +1,7 @@
-"""Dataflows: source, target, mapping and schedule (OAS:flow-service.yaml, update-dataflows.md)."""
+"""Routes for dataflows, which have a source, a target, a mapping and a schedule.
+
+Source: OAS:flow-service.yaml, EP:sources/tutorials/api/update-dataflows.md.
+"""
 
 from __future__ import annotations
 
@@ -13,61 +16,68 @@ from mixpanel_aep_sandbox.aep.flows.mapping_sets import check_mapping
 from mixpanel_aep_sandbox.aep.flows.models import (
     Entity,
     document_kind,
-    find_referred,
+    find_referenced,
     require_state,
     require_text,
 )
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.runs.due_runs import last_run, plan_next_run, stop_creating_runs
-from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms, read_schedule
-from mixpanel_aep_sandbox.aep.flows.runs.views import details, with_batch_outcome
-from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
-from mixpanel_aep_sandbox.aep.flows.specs import spec_of
+from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms, parse_schedule
+from mixpanel_aep_sandbox.aep.flows.runs.views import last_run_details, update_outcome
+from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due_and_wait
+from mixpanel_aep_sandbox.aep.flows.specs import validate_spec
 
-_ENDS = (("sourceConnectionIds", SOURCES), ("targetConnectionIds", TARGETS))
+_CONNECTION_FIELDS = (("sourceConnectionIds", SOURCES), ("targetConnectionIds", TARGETS))
 _LOCKED = ("flowSpec", "sourceConnectionIds", "targetConnectionIds")
+"""Fields of a published dataflow that cannot be changed."""
 _ONCE_LOCKED = ("scheduleParams", "transformations")
-_NEEDED = ("transformations", "scheduleParams")
+"""Fields of a one-time dataflow that cannot be changed if the setting ``flow_once_locked`` is on."""
+_REQUIRED = ("transformations", "scheduleParams")
 
 
 def add_routes(routes: FlowRoutes) -> None:
-    """Add the routes of dataflows."""
+    """Add the routes for dataflows."""
     routes.serve("GET", f"/{FLOWS}", _list)
     routes.serve("GET", f"/{FLOWS}/{{id}}", _lookup)
     routes.serve("POST", f"/{FLOWS}/{{id}}/action", _act, json=False)
     RESOURCE.add_routes(routes)
 
 
-def _check(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Check a dataflow. A draft may be incomplete, but its existing parts must be valid."""
+def _validate(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack fields."""
     require_text(given, "name")
     require_text(given, "description", optional=True)
-    kept = {**given, "flowSpec": spec_of(given, (FLOW_SPEC,), "flowSpec")}
-    if missing := [name for name in _NEEDED if name not in given and not draft]:
+    fields = {**given, "flowSpec": validate_spec(given, (FLOW_SPEC,), "flowSpec")}
+    if missing := [name for name in _REQUIRED if name not in given and not draft]:
         raise invalid(f"{missing[0]} is required")
-    for name, kind in _ENDS:
+    for name, kind in _CONNECTION_FIELDS:
         if not (draft and name not in given):
-            _check_ends(scope, given.get(name), name, kind, draft)
+            _check_connection(scope, given.get(name), name, kind, draft)
     if "transformations" in given:
         _check_transformations(scope, given, draft)
     if "scheduleParams" in given:
-        # A start time in the past is refused when it is set, not when something else changes.
-        read_schedule(given["scheduleParams"], AepSettings.of(scope.state))
+        # Without created_ms: a start time in the past is rejected when it is set, not when another field changes.
+        parse_schedule(given["scheduleParams"], AepSettings.of(scope.state))
     if "options" in given:
         _check_options(given["options"])
-    return kept
+    return fields
 
 
-def _check_ends(scope: AepSandboxScope, ids: object, name: str, kind: str, draft: bool) -> None:
+def _check_connection(scope: AepSandboxScope, ids: object, name: str, kind: str, draft: bool) -> None:
+    """Raise FlowServiceError if ``ids``, the value of the field ``name``, is not a list of one existing connection id.
+
+    Only a draft of a dataflow may use a draft of a connection.
+    """
     if not isinstance(ids, list) or len(ids) != 1:
         raise invalid(f"{name} must be an array with the id of one of {kind}")
-    end = find_referred(scope, kind, ids[0])
-    if end["state"] == "draft" and not draft:
+    connection = find_referenced(scope, kind, ids[0])
+    if connection["state"] == "draft" and not draft:
         raise invalid(f"{ids[0]} of {kind} is a draft")
 
 
 def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -> None:
+    """Raise FlowServiceError if the transformations are invalid, or their mapping does not match the target dataset."""
     steps = given["transformations"]
     if not isinstance(steps, list) or not all(
         isinstance(step, dict) and isinstance(step.get("name"), str) and isinstance(step.get("params"), dict)
@@ -76,16 +86,16 @@ def _check_transformations(scope: AepSandboxScope, given: Entity, draft: bool) -
         raise invalid("transformations must be an array of objects with name and params")
     mappings = [step["params"] for step in steps if step["name"] == "Mapping"]
     if len(mappings) != 1 and not draft:
-        # "Required when bringing non-XDM-compliant data to Platform", and Mixpanel's events are not XDM.
+        # "Required when bringing non-XDM-compliant data to Platform": Mixpanel's events are not XDM.
         raise invalid("transformations must have one Mapping")
     for params in mappings:
         targets = given.get("targetConnectionIds") or []
-        target = find_referred(scope, TARGETS, targets[0]) if targets else {}
+        target = find_referenced(scope, TARGETS, targets[0]) if targets else {}
         check_mapping(scope, params, target.get("params", {}).get("dataSetId"))
 
 
 def _check_options(options: object) -> None:
-    """Check ``optionSpec``'s options; their place in a dataflow is not documented [I]."""
+    """Raise FlowServiceError for invalid ``options``; the name of this field of a dataflow is assumed [I]."""
     if not isinstance(options, dict) or options.keys() - {
         "errorDiagnosticsEnabled",
         "partialIngestionPercent",
@@ -99,38 +109,46 @@ def _check_options(options: object) -> None:
 
 
 def _dataflow_view(scope: AepSandboxScope, flow: Entity) -> Entity:
-    shown = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
+    """Return a dataflow in the form of the API's responses, with its connections and its last run."""
+    public = {name: value for name, value in flow.items() if name not in ("plan", "ends")}
     last = last_run(scope, flow["id"])
     # The guide filters by inheritedAttributes.properties.isDestinationFlow, which no sample of a dataflow has.
     inherited = {
         "properties": {"isSourceFlow": True},
-        "sourceConnections": [_source(scope, key) for key in flow.get("sourceConnectionIds", [])],
-        "targetConnections": [_spec(scope, TARGETS, key) for key in flow.get("targetConnectionIds", [])],
+        "sourceConnections": [_source_view(scope, key) for key in flow.get("sourceConnectionIds", [])],
+        "targetConnections": [_spec_view(scope, TARGETS, key) for key in flow.get("targetConnectionIds", [])],
     }
     return {
-        **shown,
+        **public,
         "inheritedAttributes": inherited,
-        # The update tutorial prints /flows/{id}/runs, the specification this address, which is served.
+        # The update tutorial has /flows/{id}/runs; the specification has this path, which the sandbox implements.
         "runs": f"/runs?property=flowId=={flow['id']}",
-        "lastRunDetails": details(with_batch_outcome(scope, last)) if last else None,
+        "lastRunDetails": last_run_details(update_outcome(scope, last)) if last else None,
     }
 
 
-def _source(scope: AepSandboxScope, key: str) -> Entity:
+def _source_view(scope: AepSandboxScope, key: str) -> Entity:
     source = scope.get(document_kind(SOURCES), key) or {}
     return {
-        **_spec(scope, SOURCES, key),
-        "baseConnection": _spec(scope, CONNECTIONS, source.get("baseConnectionId") or ""),
+        **_spec_view(scope, SOURCES, key),
+        "baseConnection": _spec_view(scope, CONNECTIONS, source.get("baseConnectionId") or ""),
     }
 
 
-def _spec(scope: AepSandboxScope, kind: str, key: str) -> Entity:
+def _spec_view(scope: AepSandboxScope, kind: str, key: str) -> Entity:
+    """Return the id of a connection and its connection specification."""
     entity = scope.get(document_kind(kind), key) or {}
     return {"id": key, "connectionSpec": entity.get("connectionSpec", {})}
 
 
-def _changed(scope: AepSandboxScope, before: Entity, after: Entity, operations: list[Entity]) -> Entity:
-    """Check a change of a published dataflow: its connections, and a start time in the past, cannot change."""
+def _prepare_change(
+    scope: AepSandboxScope, before: Entity, after: Entity, operations: list[Entity]
+) -> Entity:
+    """Return the changed dataflow with its next run planned.
+
+    Raises FlowServiceError for a change that is not allowed: the connections of a published dataflow, and a start time
+    that has passed, cannot be changed.
+    """
     after["lastOperation"] = _operation(scope, "update", operations)
     if before["state"] == "draft":
         return after
@@ -148,20 +166,23 @@ def _changed(scope: AepSandboxScope, before: Entity, after: Entity, operations: 
     if epoch_ms(new["startTime"], "startTime") != start:
         if start <= scope.now:
             raise invalid("startTime cannot be changed once it has passed")
-        read_schedule(new, settings, created_ms=scope.now)
+        parse_schedule(new, settings, created_ms=scope.now)
     return plan_next_run(scope, after)
 
 
-def _published(scope: AepSandboxScope, flow: Entity) -> Entity:
-    read_schedule(flow["scheduleParams"], AepSettings.of(scope.state), created_ms=scope.now)
-    source = find_referred(scope, SOURCES, flow["sourceConnectionIds"][0])
-    target = find_referred(scope, TARGETS, flow["targetConnectionIds"][0])
-    # Of a later change of the two "the changes will not be reflected" (update-dataflows.md); of the account's, they are.
+def _prepare_publication(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Return a new or published dataflow with its first run planned, and with copies of its connections' parameters."""
+    parse_schedule(flow["scheduleParams"], AepSettings.of(scope.state), created_ms=scope.now)
+    source = find_referenced(scope, SOURCES, flow["sourceConnectionIds"][0])
+    target = find_referenced(scope, TARGETS, flow["targetConnectionIds"][0])
+    # Copies, because of later changes of source and target connections "the changes will not be reflected"
+    # (update-dataflows.md). Later changes of the base connection have an effect.
     ends = {"base": source["baseConnectionId"], "source": source["params"], "target": target["params"]}
     return plan_next_run(scope, {**flow, "ends": ends, "lastOperation": _operation(scope, "create", [])})
 
 
 def _operation(scope: AepSandboxScope, name: str, operations: list[Entity]) -> Entity:
+    """Return the ``lastOperation`` of a dataflow; ``operations`` are those of a JSON Patch."""
     now = scope.now
     if name == "create":
         return {"started": now, "updated": 0, "operation": name}
@@ -188,21 +209,21 @@ RESOURCE = Resource(
         "scheduleParams",
         "options",
     ),
-    _check,
-    shown=_dataflow_view,
-    free=lambda scope, flow: stop_creating_runs(scope, flow["id"]),
-    changed=_changed,
-    published=_published,
+    _validate,
+    public_view=_dataflow_view,
+    check_deletion=lambda scope, flow: stop_creating_runs(scope, flow["id"]),
+    prepare_change=_prepare_change,
+    prepare_publication=_prepare_publication,
 )
 
 
 def _list(call: Call) -> Response:
-    run_due(call.scope)
+    run_due_and_wait(call.scope)
     return RESOURCE.list(call)
 
 
 def _lookup(call: Call) -> Response:
-    run_due(call.scope)
+    run_due_and_wait(call.scope)
     return RESOURCE.lookup(call)
 
 
@@ -211,6 +232,7 @@ def _act(call: Call) -> Response:
 
 
 def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Return a disabled dataflow as enabled, with its next run planned."""
     require_state(flow, "enable", "disabled")
     return plan_next_run(
         scope, {**flow, "state": "enabled", "lastOperation": _operation(scope, "enable", [])}
@@ -218,6 +240,7 @@ def _enable(scope: AepSandboxScope, flow: Entity) -> Entity:
 
 
 def _disable(scope: AepSandboxScope, flow: Entity) -> Entity:
+    """Return an enabled dataflow as disabled, and delete its scheduled runs."""
     require_state(flow, "disable", "enabled")
     stop_creating_runs(scope, flow["id"])
     return {**flow, "state": "disabled", "lastOperation": _operation(scope, "disable", [])}

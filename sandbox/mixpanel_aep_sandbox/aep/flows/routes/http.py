@@ -1,4 +1,4 @@
-"""Routes of the Flow Service: common handling of resources, with errors in the service's own shape."""
+"""Registration of the Flow Service's routes, with errors in the format of the Flow Service."""
 
 from __future__ import annotations
 
@@ -10,20 +10,23 @@ from starlette.responses import Response
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 
-Answering = Callable[[Call], Response]
+Handler = Callable[[Call], Response]
 
 
 class FlowRoutes(Routes):
-    """Like :class:`Routes`, for handlers that raise :class:`FlowServiceError`."""
+    """:class:`Routes` for handlers that raise :class:`FlowServiceError`."""
 
-    def serve(self, method: str, path: str, handler: Answering, *, json: bool = True) -> None:
-        """Add a route without a transaction: a handler that calls Mixpanel must not lock the store while it waits."""
+    def serve(self, method: str, path: str, handler: Handler, *, json: bool = True) -> None:
+        """Add a route whose handler runs outside of a transaction.
 
-        def answer(call: Call) -> Response:
+        A handler that calls Mixpanel would otherwise lock the store while it waits. ``json``: the body must be JSON.
+        """
+
+        def convert_errors(call: Call) -> Response:
             request_id = call.request.headers.get("x-request-id") or uuid.uuid4().hex
             try:
                 return handler(call)
-            except FlowServiceError as refusal:
-                raise refusal.problem(request_id) from refusal
+            except FlowServiceError as error:
+                raise error.problem(request_id) from error
 
-        self.add(method, path, answer, atomic=False, json=json)
+        self.add(method, path, convert_errors, atomic=False, json=json)

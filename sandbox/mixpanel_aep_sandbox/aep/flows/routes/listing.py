@@ -1,4 +1,4 @@
-"""Lists of the Flow Service: property, orderby, limit, continuationToken, count (EP:dataflows/api/sort-and-filter.md)."""
+"""List responses of the Flow Service: filters, sorting, pages and counts (EP:dataflows/api/sort-and-filter.md)."""
 
 from __future__ import annotations
 
@@ -12,58 +12,64 @@ from starlette.responses import JSONResponse, Response
 from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_filters import SortKey, sort_key
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
-from mixpanel_aep_sandbox.aep.flows.property_filters import Hidden, keep_matching, values_at
+from mixpanel_aep_sandbox.aep.flows.property_filters import ComputedProperties, filter_bodies, values_at
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
-_KNOWN = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
-_MOST = 1000
-"""Of the search requests (OAS:flow-service.yaml); also the default of a list without ``limit`` [I]."""
+_PARAMETERS = ("property", "limit", "orderby", "orderBy", "continuationToken", "count")
+_MAX_ITEMS = 1000
+"""Maximum ``limit`` of search requests (OAS:flow-service.yaml), and (assumed [I]) the default ``limit`` of lists."""
 _FIELD = re.compile(r"[A-Za-z_][\w.\[\]-]*")
-_TOO_LONG = 9
+_MAX_LIMIT_DIGITS = 9
 Pairs = list[tuple[str, str]]
 
 
-def list_response(call: Call, path: str, bodies: list[JsonObject], hidden: Hidden | None = None) -> Response:
-    """Return the response to a list's query over ``bodies``, oldest first. Raises FlowServiceError.
+def list_response(
+    call: Call, path: str, bodies: list[JsonObject], computed: ComputedProperties | None = None
+) -> Response:
+    """Return the page of ``bodies`` (oldest first) that the request's query parameters select, or their count.
 
-    ``hidden`` maps names that can be filtered by, although bodies do not show them, to functions of the body.
+    ``path`` is the path of the list for the link to the next page. ``computed`` are additional properties for filters:
+    functions that compute the value from a body, by name. Raises FlowServiceError for invalid parameters.
     """
-    pairs, start = _query(call)
-    found = keep_matching(bodies, [value for name, value in pairs if name == "property"], hidden or {})
+    pairs, start = _parse_query(call)
+    found = filter_bodies(bodies, [value for name, value in pairs if name == "property"], computed or {})
     limit = _last_item(pairs, "limit")
     if _is_count(_last_item(pairs, "count")):
         if limit is not None:
             raise FlowServiceError("1401-400")
         return JSONResponse({"count": len(found)})
-    found = _ordered(found, _last_item(pairs, "orderby") or _last_item(pairs, "orderBy") or "")
-    end = start + (_MOST if limit is None else _number(limit))
+    found = _sort(found, _last_item(pairs, "orderby") or _last_item(pairs, "orderBy") or "")
+    end = start + (_MAX_ITEMS if limit is None else _parse_limit(limit))
     links = {}
     if end < len(found):
-        token = _token(pairs, end)
+        token = _make_token(pairs, end)
         links = {"next": {"href": f"/{path}?{urlencode({'continuationToken': token})}"}}
     return JSONResponse({"items": found[start:end], "_links": links})
 
 
-def _query(call: Call) -> tuple[Pairs, int]:
-    """Return the query and the first item; a token stands for the query that it came from."""
+def _parse_query(call: Call) -> tuple[Pairs, int]:
+    """Return the query parameters and the index of the first item.
+
+    A ``continuationToken`` contains the parameters of the first request; parameters of this request override them.
+    """
     pairs = list(call.request.query_params.multi_items())
-    if unknown := [name for name, _ in pairs if name not in _KNOWN]:
+    if unknown := [name for name, _ in pairs if name not in _PARAMETERS]:
         raise FlowServiceError("1451-400", name=unknown[0])
     token = _last_item(pairs, "continuationToken")
     given = [(name, value) for name, value in pairs if name != "continuationToken"]
     if token is None:
         return given, 0
     try:
-        held = json.loads(base64.urlsafe_b64decode(token.encode()))
-        json.dumps(held, ensure_ascii=False).encode()  # or its parameters could not be used in a response
-        start, kept = int(held["at"]), [(str(name), str(value)) for name, value in held["query"]]
+        decoded = json.loads(base64.urlsafe_b64decode(token.encode()))
+        json.dumps(decoded, ensure_ascii=False).encode()  # rejects texts that cannot be sent in a response
+        start, earlier = int(decoded["at"]), [(str(name), str(value)) for name, value in decoded["query"]]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise FlowServiceError("1451-400", name="continuationToken") from error
-    again = {name for name, _ in given}
-    return [*given, *(pair for pair in kept if pair[0] not in again)], max(start, 0)
+    overridden = {name for name, _ in given}
+    return [*given, *(pair for pair in earlier if pair[0] not in overridden)], max(start, 0)
 
 
-def _token(pairs: Pairs, at: int) -> str:
+def _make_token(pairs: Pairs, at: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"at": at, "query": pairs}).encode()).decode()
 
 
@@ -79,14 +85,17 @@ def _is_count(text: str | None) -> bool:
     raise FlowServiceError("1453-400", value=f"count={text}")
 
 
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > _TOO_LONG or int(text) == 0:
+def _parse_limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > _MAX_LIMIT_DIGITS or int(text) == 0:
         raise FlowServiceError("1453-400", value=f"limit={text}")
-    return min(int(text), _MOST)
+    return min(int(text), _MAX_ITEMS)
 
 
-def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
-    """Sort by one or several names, the first one first. A plus sign of a query arrives as a space."""
+def _sort(bodies: list[JsonObject], order: str) -> list[JsonObject]:
+    """Return the bodies sorted by the comma-separated fields of ``order``; ``-`` before a field sorts descending.
+
+    A plus sign before a field arrives as a space if the client did not percent-encode it.
+    """
     for part in reversed([part for part in order.split(",") if part.strip()]):
         sign, field = (part[0], part[1:]) if part[0] in "+- " else ("+", part)
         if not _FIELD.fullmatch(field):

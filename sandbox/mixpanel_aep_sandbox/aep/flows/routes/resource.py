@@ -1,4 +1,4 @@
-"""Common routes of connections, source connections, target connections and dataflows: create, read, change, delete."""
+"""Common routes for connections, source and target connections and dataflows: create, list, read, change, delete."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mixpanel_aep_sandbox.aep.flows.constants import FLOW_SERVICE, FLOWS
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError
 from mixpanel_aep_sandbox.aep.flows.models import (
     Entity,
-    all_of,
+    common_fields,
     document_kind,
-    envelope,
     find,
     id_and_etag,
+    list_entities,
     require_state,
     save,
 )
@@ -33,7 +33,7 @@ def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
     return entity
 
 
-def _unchanged_entity(
+def _accept_change(
     _scope: AepSandboxScope, _before: Entity, after: Entity, _operations: list[Entity]
 ) -> Entity:
     return after
@@ -41,23 +41,26 @@ def _unchanged_entity(
 
 @dataclass(frozen=True)
 class Resource:
-    """One kind of entity: the fields of its bodies, and their rules.
+    """One kind of entity: the fields that clients can set, and the functions with the rules of this kind.
 
-    ``check(scope, fields, draft)`` returns the fields as they are stored, and raises FlowServiceError; ``shown`` is the
-    public view of an entity; ``free`` raises FlowServiceError while it is in use; ``changed(before, after, operations)``
-    and ``published`` check an entity before it is stored.
+    All functions may raise FlowServiceError.
     """
 
     kind: str
     fields: tuple[str, ...]
-    check: Callable[[AepSandboxScope, Entity, bool], Entity]
-    shown: Callable[[AepSandboxScope, Entity], Entity]
-    free: Callable[[AepSandboxScope, Entity], None]
-    changed: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _unchanged_entity
-    published: Callable[[AepSandboxScope, Entity], Entity] = _unchanged
+    validate: Callable[[AepSandboxScope, Entity, bool], Entity]
+    """``validate(scope, fields, draft)`` validates the fields of a body, and returns the fields to store."""
+    public_view: Callable[[AepSandboxScope, Entity], Entity]
+    """``public_view(scope, entity)`` returns a stored entity in the form of the API's responses."""
+    check_deletion: Callable[[AepSandboxScope, Entity], None]
+    """``check_deletion(scope, entity)`` raises FlowServiceError if the entity is in use and must not be deleted."""
+    prepare_change: Callable[[AepSandboxScope, Entity, Entity, list[Entity]], Entity] = _accept_change
+    """``prepare_change(scope, before, after, operations)`` checks a change, and returns the entity to store."""
+    prepare_publication: Callable[[AepSandboxScope, Entity], Entity] = _unchanged
+    """``prepare_publication(scope, entity)`` checks an entity that is not a draft, and returns the entity to store."""
 
     def add_routes(self, routes: FlowRoutes) -> None:
-        """Add the routes of the resource."""
+        """Add the routes of this kind of entity."""
         routes.serve("GET", f"/{self.kind}", self.list)
         routes.serve("POST", f"/{self.kind}", self.create)
         routes.serve("GET", f"/{self.kind}/{{id}}", self.lookup)
@@ -66,23 +69,23 @@ class Resource:
         routes.serve("POST", f"/{self.kind}/{{id}}/action", self.act, json=False)
 
     def list(self, call: Call) -> Response:
-        """Return a list of entities."""
+        """Return the list of entities that the query parameters select."""
         return list_response(
-            call, self.kind, [self.view(call.scope, each) for each in all_of(call.scope, self.kind)]
+            call, self.kind, [self.view(call.scope, each) for each in list_entities(call.scope, self.kind)]
         )
 
     def lookup(self, call: Call) -> Response:
-        """Return one entity."""
+        """Return the entity whose id is in the path, as the only item of a list."""
         entity = find(call.scope, self.kind, call.path("id"))
         return JSONResponse({"items": [self.view(call.scope, entity)]})
 
     def view(self, scope: AepSandboxScope, entity: Entity) -> Entity:
-        """Return the public view: ``version`` is the etag in every sample."""
-        shown = {name: value for name, value in self.shown(scope, entity).items() if value is not None}
-        return {**shown, "version": entity["etag"], "etag": entity["etag"]}
+        """Return the public view of an entity without null values; its ``version`` is the etag, as in all samples."""
+        view = {name: value for name, value in self.public_view(scope, entity).items() if value is not None}
+        return {**view, "version": entity["etag"], "etag": entity["etag"]}
 
     def create(self, call: Call) -> Response:
-        """Create an entity."""
+        """Create an entity, or a draft of one with ``mode=draft``, and return its id and etag."""
         scope = call.scope
         if not isinstance(call.body, dict) or not call.body:
             raise FlowServiceError("1405-400")
@@ -91,46 +94,49 @@ class Resource:
         draft = call.query("mode").lower() == "draft"
         if call.query("mode") and not draft:
             raise FlowServiceError("1451-400", name="mode")
-        fields = self.check(scope, self._known_fields(call.body), draft)
+        fields = self.validate(scope, self._known_fields(call.body), draft)
         with scope.state.store.transaction():
-            new = {**envelope(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
-            entity = save(scope, self.kind, new if draft else self.published(scope, new))
+            new = {**common_fields(scope, call.client_id), **fields, "state": "draft" if draft else "enabled"}
+            entity = save(scope, self.kind, new if draft else self.prepare_publication(scope, new))
         location = call.url(f"{FLOW_SERVICE}/{self.kind}/{entity['id']}")
         return JSONResponse(id_and_etag(entity), 201, {"Location": location})
 
     def patch(self, call: Call) -> Response:
-        """Change an entity by JSON Patch."""
+        """Change an entity by JSON Patch operations in the body, and return its id and new etag."""
         scope = call.scope
-        operations = _operations(call.body, self.fields)
+        operations = _parse_patch(call.body, self.fields)
         with scope.state.store.transaction():
             before = find(scope, self.kind, call.path("id"))
-            _match(call, before)
+            _check_etag(call, before)
             try:
                 given = json_patch(self._known_fields(before), operations)
             except Problem as error:
                 raise FlowServiceError("1455-400", reason=error.body["detail"]) from error
-            fields = self.check(scope, self._known_fields(given), before["state"] == "draft")
+            fields = self.validate(scope, self._known_fields(given), before["state"] == "draft")
             after = {name: value for name, value in before.items() if name not in self.fields} | fields
             after["updatedClient"] = call.client_id
-            entity = save(scope, self.kind, self.changed(scope, before, after, operations))
+            entity = save(scope, self.kind, self.prepare_change(scope, before, after, operations))
         return JSONResponse(id_and_etag(entity))
 
     def delete(self, call: Call) -> Response:
-        """Delete an entity."""
+        """Delete the entity whose id is in the path, unless it is in use."""
         with call.scope.state.store.transaction():
             entity = find(call.scope, self.kind, call.path("id"))
-            self.free(call.scope, entity)
+            self.check_deletion(call.scope, entity)
             call.scope.delete(document_kind(self.kind), entity["id"])
         return Response(status_code=204)
 
     def act(self, call: Call) -> Response:
-        """Publish a draft (``op=PUBLISH``); ``FINALIZE`` is not available to clients."""
+        """Publish a draft (``op=PUBLISH``), the only action that all kinds of entities have."""
         return self.change_state(call, {})
 
     def change_state(
         self, call: Call, more: dict[str, Callable[[AepSandboxScope, Entity], Entity]]
     ) -> Response:
-        """Apply the query's ``op``, in upper or lower case: one of ``more``, or an operation of every resource."""
+        """Apply the action in the query parameter ``op``: ``publish`` or one of ``more``, in upper or lower case.
+
+        ``more`` are the additional actions of this kind of entity: functions that return the changed entity, by name.
+        """
         scope, op = call.scope, call.query("op").upper()
         if op in ("FINALIZE", "FINALIZE_UPDATE"):
             raise FlowServiceError("1402-400", action=op.lower())
@@ -140,21 +146,24 @@ class Resource:
         with scope.state.store.transaction():
             entity = find(scope, self.kind, call.path("id"))
             if call.request.headers.get("if-match"):
-                _match(call, entity)
+                _check_etag(call, entity)
             entity = save(scope, self.kind, actions[op](scope, entity))
         return JSONResponse(id_and_etag(entity))
 
     def _publish(self, scope: AepSandboxScope, entity: Entity) -> Entity:
         require_state(entity, "publish", "draft")
-        fields = self.check(scope, self._known_fields(entity), False)
-        return self.published(scope, {**entity, **fields, "state": "enabled"})
+        fields = self.validate(scope, self._known_fields(entity), False)
+        return self.prepare_publication(scope, {**entity, **fields, "state": "enabled"})
 
     def _known_fields(self, body: Entity) -> Entity:
         return {name: body[name] for name in self.fields if body.get(name) is not None}
 
 
-def _match(call: Call, entity: Entity) -> None:
-    """Check ``If-Match``, which is required, and accepted with or without the quotes of the etag (update.md)."""
+def _check_etag(call: Call, entity: Entity) -> None:
+    """Raise FlowServiceError if the header ``If-Match`` is missing, or is not the entity's etag.
+
+    The etag is accepted with or without quotes (EP:sources/tutorials/api/update.md).
+    """
     supplied = call.request.headers.get("if-match", "").strip()
     if not supplied:
         raise FlowServiceError("1403-400")
@@ -162,8 +171,11 @@ def _match(call: Call, entity: Entity) -> None:
         raise FlowServiceError("1404-412", supplied=supplied, current=entity["etag"])
 
 
-def _operations(body: object, fields: tuple[str, ...]) -> list[Entity]:
-    """Return JSON Patch with add, replace and remove, the supported operations; the specification has capitals."""
+def _parse_patch(body: object, fields: tuple[str, ...]) -> list[Entity]:
+    """Return the JSON Patch operations of a body, with ``op`` in lower case (the specification has upper case).
+
+    Raises FlowServiceError for another operation than add, replace and remove, or for a field that cannot be changed.
+    """
     if not body:
         raise FlowServiceError("1405-400")
     if not isinstance(body, list) or not all(isinstance(each, dict) for each in body):

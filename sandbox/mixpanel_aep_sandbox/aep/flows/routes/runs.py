@@ -1,4 +1,7 @@
-"""Runs of dataflows: create, read, retry (on-demand-ingestion.md, monitor.md, OAS:flow-service.yaml)."""
+"""Routes that create, list, read and retry runs of dataflows.
+
+Source: EP:sources/tutorials/api/on-demand-ingestion.md, monitor.md, OAS:flow-service.yaml.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,20 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find, id_and_etag, save
+from mixpanel_aep_sandbox.aep.flows.models import (
+    Entity,
+    document_kind,
+    find,
+    id_and_etag,
+    list_entities,
+    save,
+)
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.listing import list_response
-from mixpanel_aep_sandbox.aep.flows.runs.due_runs import new_run
+from mixpanel_aep_sandbox.aep.flows.runs.due_runs import create_run
 from mixpanel_aep_sandbox.aep.flows.runs.schedule import epoch_ms
-from mixpanel_aep_sandbox.aep.flows.runs.views import flow_run_body, with_batch_outcome
-from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due
+from mixpanel_aep_sandbox.aep.flows.runs.views import flow_run_body, update_outcome
+from mixpanel_aep_sandbox.aep.flows.runs.worker import run_due_and_wait
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DAY_MS = 86_400_000
@@ -23,7 +33,7 @@ _PARAMS = ("startTime", "windowStartTime", "windowEndTime", "deltaColumn")
 
 
 def add_routes(routes: FlowRoutes) -> None:
-    """Add the routes of runs."""
+    """Add the routes for runs of dataflows."""
     routes.serve("GET", f"/{RUNS}", _list)
     routes.serve("POST", f"/{RUNS}", _create)
     routes.serve("GET", f"/{RUNS}/{{id}}", _lookup)
@@ -31,17 +41,19 @@ def add_routes(routes: FlowRoutes) -> None:
 
 
 def _list(call: Call) -> Response:
-    run_due(call.scope)
-    bodies = [_flow_run_body(call, with_batch_outcome(call.scope, run)) for run in all_of(call.scope, RUNS)]
-    # The guide filters runs by `state`, which no sample of a run has.
+    run_due_and_wait(call.scope)
+    bodies = [
+        _flow_run_body(call, update_outcome(call.scope, run)) for run in list_entities(call.scope, RUNS)
+    ]
+    # The guide filters runs by the property state, which no sample of a run has.
     return list_response(
         call, RUNS, bodies, {"state": lambda body: body["metrics"]["statusSummary"]["status"]}
     )
 
 
 def _lookup(call: Call) -> Response:
-    run_due(call.scope)
-    run = with_batch_outcome(call.scope, find(call.scope, RUNS, call.path("id")))
+    run_due_and_wait(call.scope)
+    run = update_outcome(call.scope, find(call.scope, RUNS, call.path("id")))
     return JSONResponse({"items": [_flow_run_body(call, run)]})
 
 
@@ -50,7 +62,7 @@ def _flow_run_body(call: Call, run: Entity) -> JsonObject:
 
 
 def _create(call: Call) -> Response:
-    """Create an on-demand run of a one-time dataflow."""
+    """Create an on-demand run of a one-time dataflow, and return it in the form that the settings select."""
     scope = call.scope
     if not isinstance(call.body, dict) or not call.body:
         raise FlowServiceError("1405-400")
@@ -72,8 +84,8 @@ def _create(call: Call) -> Response:
             flow = _with_delta_column(scope, flow, params["deltaColumn"])
         start = epoch_ms(params["startTime"], "params.startTime") if "startTime" in params else scope.now
         window = _window(scope, params)
-        run = new_run(scope, flow, max(start, scope.now), window, call.client_id, params=params)
-    return JSONResponse(_answer(call, run), 201)
+        run = create_run(scope, flow, max(start, scope.now), window, call.client_id, params=params)
+    return JSONResponse(_created_body(call, run), 201)
 
 
 def _require_enabled(flow: Entity) -> None:
@@ -82,7 +94,11 @@ def _require_enabled(flow: Entity) -> None:
 
 
 def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
-    """Return the window; by default it ends now, and starts as far back as a backfill reads [I]."""
+    """Return the time window of a run's data in epoch milliseconds, the end exclusive.
+
+    By default, the window ends now and has the length of a backfill (assumed [I]). Raises FlowServiceError if the start
+    is not before the end.
+    """
     end = scope.now
     if "windowEndTime" in params:
         end = epoch_ms(params["windowEndTime"], "params.windowEndTime")
@@ -95,10 +111,10 @@ def _window(scope: AepSandboxScope, params: JsonObject) -> tuple[int, int]:
 
 
 def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: object) -> Entity:
-    """Return the dataflow with the delta column: the first one "will be treated as the source of truth".
+    """Store the delta column in the dataflow's ``Copy`` transformation, and return the dataflow.
 
-    Another column is an error. The column does not change which events are read: Mixpanel's days are those of its own
-    time.
+    The first column "will be treated as the source of truth", so another column raises FlowServiceError. The column
+    does not change which events are read, because Mixpanel exports days of its own time.
     """
     name = column.get("name") if isinstance(column, dict) else None
     if not isinstance(name, str) or not name:
@@ -112,7 +128,8 @@ def _with_delta_column(scope: AepSandboxScope, flow: Entity, column: object) -> 
     return save(scope, FLOWS, {**flow, "transformations": [*flow["transformations"], copy]})
 
 
-def _answer(call: Call, run: Entity) -> JsonObject:
+def _created_body(call: Call, run: Entity) -> JsonObject:
+    """Return the body of the response for a new run, in the form of the setting ``flow_run_answer``."""
     forms: dict[str, JsonObject] = {
         "items": {"items": [id_and_etag(run)]},
         "id": id_and_etag(run),
@@ -123,17 +140,17 @@ def _answer(call: Call, run: Entity) -> JsonObject:
 
 
 def _act(call: Call) -> Response:
-    """Retry a run (``re-trigger``, the UI's Retry): create a run over the window of a failed or empty one.
+    """Retry a failed or empty run (``op=re-trigger``): create a new run with the same window, and return its id.
 
-    EP:sources/tutorials/api/retry-flows.md.
+    Source: EP:sources/tutorials/api/retry-flows.md.
     """
     scope, op = call.scope, call.query("op").lower().replace("_", "-")
     if op != "re-trigger":
         raise FlowServiceError("1434-400", operation=call.query("op"))
-    run_due(scope)
-    run = with_batch_outcome(scope, find(scope, RUNS, call.path("id")))
-    nothing = not run.get("outcome", {}).get("metrics", {}).get("outputRecordCount")
-    if run["status"] != "failed" and not (run["status"] == "success" and nothing):
+    run_due_and_wait(scope)
+    run = update_outcome(scope, find(scope, RUNS, call.path("id")))
+    is_empty = not run.get("outcome", {}).get("metrics", {}).get("outputRecordCount")
+    if run["status"] != "failed" and not (run["status"] == "success" and is_empty):
         raise FlowServiceError("1422-400", action="re-trigger", state=run["status"])
     with scope.state.store.transaction():
         flow = scope.get(document_kind(FLOWS), run["flowId"])
@@ -141,5 +158,5 @@ def _act(call: Call) -> Response:
             raise FlowServiceError("1430-400", id=run["flowId"])
         _require_enabled(flow)
         start, end = run["window"]
-        again = new_run(scope, flow, scope.now, (start, end), call.client_id, parentFlowRunId=run["id"])
-    return JSONResponse(id_and_etag(again))
+        retry = create_run(scope, flow, scope.now, (start, end), call.client_id, parentFlowRunId=run["id"])
+    return JSONResponse(id_and_etag(retry))

@@ -1,4 +1,4 @@
-"""Source and target connections of dataflows (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
+"""Routes for source and target connections of dataflows (EP:sources/tutorials/api/create/analytics/mixpanel.md)."""
 
 from __future__ import annotations
 
@@ -14,48 +14,56 @@ from mixpanel_aep_sandbox.aep.flows.constants import (
     TARGETS,
 )
 from mixpanel_aep_sandbox.aep.flows.errors import FlowServiceError, invalid
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, find_referred, require_text
+from mixpanel_aep_sandbox.aep.flows.models import (
+    Entity,
+    document_kind,
+    find_referenced,
+    list_entities,
+    require_text,
+)
 from mixpanel_aep_sandbox.aep.flows.routes.http import FlowRoutes
 from mixpanel_aep_sandbox.aep.flows.routes.resource import Resource
 from mixpanel_aep_sandbox.aep.flows.source.explore import source_params
-from mixpanel_aep_sandbox.aep.flows.specs import spec_of
+from mixpanel_aep_sandbox.aep.flows.specs import validate_spec
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def add_routes(routes: FlowRoutes) -> None:
-    """Add the routes of both kinds."""
+    """Add the routes for source connections and target connections."""
     SOURCE.add_routes(routes)
     TARGET.add_routes(routes)
 
 
-def _check_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+def _validate_source(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack fields."""
     require_text(given, "name")
     require_text(given, "description", optional=True)
-    spec = spec_of(given, (MIXPANEL_SPEC,))
+    spec = validate_spec(given, (MIXPANEL_SPEC,))
     if not (draft and "baseConnectionId" not in given):
-        base = find_referred(scope, CONNECTIONS, given.get("baseConnectionId"))
+        base = find_referenced(scope, CONNECTIONS, given.get("baseConnectionId"))
         if base["connectionSpec"]["id"] != spec["id"]:
             raise FlowServiceError("1413-400")
-    kept = {**given, "connectionSpec": spec}
+    fields = {**given, "connectionSpec": spec}
     if not (draft and "data" not in given):
         if _data(given).get("format") != "json":
             raise invalid("data.format of a Mixpanel source must be json")
-        kept["data"] = {"format": "json"}
+        fields["data"] = {"format": "json"}
     if not (draft and "params" not in given):
-        kept["params"] = source_params(given.get("params"))
-    return kept
+        fields["params"] = source_params(given.get("params"))
+    return fields
 
 
-def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
-    """Check a target.
+def _validate_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
+    """Return the fields to store. Raises FlowServiceError for an invalid field; a draft may lack ``params``.
 
-    The tutorial's text names the data lake's specification, its example Mixpanel's: both are accepted.
+    The tutorial's text has the connection specification of the data lake, but its example has Mixpanel's. Both are
+    accepted.
     """
     require_text(given, "name", optional=True)
     require_text(given, "description", optional=True)
-    kept = {**given, "connectionSpec": spec_of(given, (DATA_LAKE_SPEC, MIXPANEL_SPEC))}
+    fields = {**given, "connectionSpec": validate_spec(given, (DATA_LAKE_SPEC, MIXPANEL_SPEC))}
     if draft and "params" not in given:
-        return kept
+        return fields
     params = given.get("params")
     key = params.get("dataSetId") if isinstance(params, dict) else None
     dataset = scope.get(DATASETS, key) if isinstance(key, str) else None
@@ -69,7 +77,7 @@ def _check_target(scope: AepSandboxScope, given: Entity, draft: bool) -> Entity:
         not isinstance(schema, dict) or schema.get("id") != dataset["schemaRef"]["id"]
     ):
         raise invalid("data.schema.id is not the schema of the dataset")
-    return {**kept, "params": {"dataSetId": key}}
+    return {**fields, "params": {"dataSetId": key}}
 
 
 def _data(given: Entity) -> JsonObject:
@@ -79,7 +87,8 @@ def _data(given: Entity) -> JsonObject:
     return data
 
 
-def _with_base_connection(scope: AepSandboxScope, source: Entity) -> Entity:
+def _source_view(scope: AepSandboxScope, source: Entity) -> Entity:
+    """Return a source connection with its base connection in ``inheritedAttributes``."""
     base = scope.get(document_kind(CONNECTIONS), source.get("baseConnectionId") or "")
     if base is None:
         return source
@@ -92,21 +101,27 @@ def _unchanged(_scope: AepSandboxScope, entity: Entity) -> Entity:
 
 
 def _require_unused_by(field: str) -> Callable[[AepSandboxScope, Entity], None]:
-    def free(scope: AepSandboxScope, entity: Entity) -> None:
-        if any(entity["id"] in flow.get(field, []) for flow in all_of(scope, FLOWS)):
+    """Return a function that raises FlowServiceError if ``field`` of a dataflow contains the entity's id."""
+
+    def check_deletion(scope: AepSandboxScope, entity: Entity) -> None:
+        if any(entity["id"] in flow.get(field, []) for flow in list_entities(scope, FLOWS)):
             raise FlowServiceError("1447-400", id=entity["id"])
 
-    return free
+    return check_deletion
 
 
 _FIELDS = ("name", "description", "connectionSpec", "data", "params")
 SOURCE = Resource(
     SOURCES,
     (*_FIELDS, "baseConnectionId"),
-    _check_source,
-    shown=_with_base_connection,
-    free=_require_unused_by("sourceConnectionIds"),
+    _validate_source,
+    public_view=_source_view,
+    check_deletion=_require_unused_by("sourceConnectionIds"),
 )
 TARGET = Resource(
-    TARGETS, _FIELDS, _check_target, shown=_unchanged, free=_require_unused_by("targetConnectionIds")
+    TARGETS,
+    _FIELDS,
+    _validate_target,
+    public_view=_unchanged,
+    check_deletion=_require_unused_by("targetConnectionIds"),
 )

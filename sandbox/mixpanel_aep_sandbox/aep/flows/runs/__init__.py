@@ -1,1 +1,1 @@
-"""Runs of dataflows: their schedule, execution, and representation."""
+"""Runs of dataflows: their schedules, their execution, and their form in the API's responses."""

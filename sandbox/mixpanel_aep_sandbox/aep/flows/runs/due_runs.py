@@ -1,56 +1,59 @@
-"""Due times: the next time of each dataflow, and the runs that wait for theirs."""
+"""Due times of dataflows and runs: when a dataflow gets its next run, and when a run is executed."""
 
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
 from mixpanel_aep_sandbox.aep.flows.constants import FLOWS, RUNS, SERVICE_CLIENT, SERVICE_USER
-from mixpanel_aep_sandbox.aep.flows.models import Entity, all_of, document_kind, envelope, save
-from mixpanel_aep_sandbox.aep.flows.runs.schedule import Window, kept_schedule
+from mixpanel_aep_sandbox.aep.flows.models import Entity, common_fields, document_kind, list_entities, save
+from mixpanel_aep_sandbox.aep.flows.runs.schedule import Window, stored_schedule
 
 CLOCK = "flows/clock"
-"""Documents ``{"due": milliseconds}`` under ``flow:{id}`` and ``run:{id}``, for all pending times."""
+"""Kind of the documents ``{"due": epoch milliseconds}``, whose keys are ``flow:{id}`` and ``run:{id}``."""
 _LAST = "flows/last-run"
 
 
 def plan_next_run(scope: AepSandboxScope, flow: Entity) -> Entity:
-    """Store the time of a dataflow's next run, also after a change of the schedule, and return the dataflow. The caller holds a transaction."""
-    schedule = kept_schedule(flow["scheduleParams"])
+    """Store the time of a dataflow's next run, and return the dataflow with this time; the caller must save it.
+
+    Call this function in a transaction, for a new dataflow and after a change of the schedule.
+    """
+    schedule = stored_schedule(flow["scheduleParams"])
     covered = flow.get("plan", {}).get("covered")
-    coming = schedule.first(scope.now) if covered is None else schedule.after(scope.now)
-    _set_due_time(scope, f"flow:{flow['id']}", coming)
-    return {**flow, "plan": {"next": coming, "covered": covered}}
+    next_ms = schedule.first(scope.now) if covered is None else schedule.after(scope.now)
+    _set_due_time(scope, f"flow:{flow['id']}", next_ms)
+    return {**flow, "plan": {"next": next_ms, "covered": covered}}
 
 
 def stop_creating_runs(scope: AepSandboxScope, flow_id: str) -> None:
-    """Stop creating runs of a dataflow; a run that has begun continues."""
+    """Delete the due time of a dataflow and its scheduled runs; a run that has started continues."""
     scope.delete(CLOCK, f"flow:{flow_id}")
-    for run in all_of(scope, RUNS):
+    for run in list_entities(scope, RUNS):
         if run["flowId"] == flow_id and run["status"] == "scheduled":
             scope.delete(CLOCK, f"run:{run['id']}")
             scope.delete(document_kind(RUNS), run["id"])
 
 
-def make_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
-    """Create the due runs. The caller holds a transaction."""
+def create_due_runs(scope: AepSandboxScope, flow_id: str) -> None:
+    """Create all runs of a dataflow that are due, and plan its next run. Call this function in a transaction."""
     flow = scope.get(document_kind(FLOWS), flow_id)
     if flow is None or flow["state"] != "enabled" or flow["plan"]["next"] is None:
         scope.delete(CLOCK, f"flow:{flow_id}")
         return
     settings = AepSettings.of(scope.state)
-    schedule = kept_schedule(flow["scheduleParams"])
+    schedule = stored_schedule(flow["scheduleParams"])
     covered = flow["plan"]["covered"]
     for at in schedule.due(flow["plan"]["next"], scope.now, settings.flow_missed_runs):
         window = schedule.window(covered, at, settings.flow_backfill_days)
         covered = at
-        new_run(scope, flow, at, window)
-    coming = schedule.after(scope.now)
-    _set_due_time(scope, f"flow:{flow_id}", coming)
-    # Not by save: a created run is not a new version of the dataflow.
-    scope.put(document_kind(FLOWS), flow_id, {**flow, "plan": {"next": coming, "covered": covered}})
+        create_run(scope, flow, at, window)
+    next_ms = schedule.after(scope.now)
+    _set_due_time(scope, f"flow:{flow_id}", next_ms)
+    # Stored without save(), because a new run does not change the version (etag) of the dataflow.
+    scope.put(document_kind(FLOWS), flow_id, {**flow, "plan": {"next": next_ms, "covered": covered}})
 
 
-def new_run(
+def create_run(
     scope: AepSandboxScope,
     flow: Entity,
     due_ms: int,
@@ -58,12 +61,16 @@ def new_run(
     client: str | None = None,
     **more: object,
 ) -> Entity:
-    """Create a run that waits for its time; ``client`` None: a scheduled run."""
-    of = envelope(scope, client) if client else envelope(scope, SERVICE_CLIENT, SERVICE_USER)
+    """Store a new run of a dataflow for the time ``due_ms`` and the data of ``window``, and return the run.
+
+    Times are in epoch milliseconds. ``client`` is the client id that requested the run, or None for a scheduled run.
+    ``more`` are additional fields of the run.
+    """
+    common = common_fields(scope, client) if client else common_fields(scope, SERVICE_CLIENT, SERVICE_USER)
     is_once = str(flow["scheduleParams"]["frequency"]).lower() == "once"
     run = {
-        **of,
-        "createdAt": of["createdAt"] if client else due_ms,
+        **common,
+        "createdAt": common["createdAt"] if client else due_ms,
         "flowId": flow["id"],
         "flowSpec": flow["flowSpec"],
         "source": flow["sourceConnectionIds"][0],
@@ -80,18 +87,18 @@ def new_run(
 
 
 def last_run(scope: AepSandboxScope, flow_id: str) -> Entity | None:
-    """Return the last run of a dataflow, or None."""
+    """Return the run of a dataflow that was created last, or None if there is none."""
     last = scope.get(_LAST, flow_id)
     return scope.get(document_kind(RUNS), last["run"]) if last else None
 
 
 def due_flows(scope: AepSandboxScope) -> list[str]:
-    """Return the dataflows that are due."""
+    """Return the ids of the dataflows whose next run is due."""
     return _due_ids(scope, "flow:")
 
 
 def due_runs(scope: AepSandboxScope) -> list[Entity]:
-    """Return the due runs that were not executed yet, the oldest first."""
+    """Return the due runs that were not executed yet, in the order of their due times."""
     found = [run for key in _due_ids(scope, "run:") if (run := scope.get(document_kind(RUNS), key))]
     return sorted(found, key=lambda run: run["due"])
 
@@ -111,6 +118,7 @@ def _due_ids(scope: AepSandboxScope, prefix: str) -> list[str]:
 
 
 def _set_due_time(scope: AepSandboxScope, key: str, due_ms: int | None) -> None:
+    """Store the due time for a key of ``CLOCK``, or delete it if ``due_ms`` is None."""
     if due_ms is None:
         scope.delete(CLOCK, key)
     else:

@@ -1,4 +1,4 @@
-"""Execution of a run: copy the events of its window from Mixpanel, map them, and create a batch."""
+"""Execution of a run: exports the events of the run's window from Mixpanel, maps them, and creates a batch."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.dataprep.mapper import TRANSFORM_ERROR, Mapper
 from mixpanel_aep_sandbox.aep.dataprep.settings import language_options
 from mixpanel_aep_sandbox.aep.flows.constants import CONNECTIONS, FLOWS, RUNS, SERVICE_CLIENT
-from mixpanel_aep_sandbox.aep.flows.mapping_sets import mapping_of
+from mixpanel_aep_sandbox.aep.flows.mapping_sets import find_mapping
 from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind
-from mixpanel_aep_sandbox.aep.flows.routes.connections import client_of
+from mixpanel_aep_sandbox.aep.flows.routes.connections import make_client
 from mixpanel_aep_sandbox.aep.flows.source.mixpanel_client import MixpanelRequestError
-from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, event_of, source_row
-from mixpanel_aep_sandbox.aep.flows.source.time_zones import days, zone
+from mixpanel_aep_sandbox.aep.flows.source.rows import InvalidEvent, parse_event, source_row
+from mixpanel_aep_sandbox.aep.flows.source.time_zones import days_of_window, find_zone
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
 from mixpanel_aep_sandbox.aep.ingestion.service_batches import make_batch
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 COPY, PROCESS, CREATE = "CONNECTOR-1001-500", "CONNECTOR-2001-500", "CONNECTOR-3001-500"
+"""Error codes for a failure of the export from Mixpanel, of the mapping, and of the creation of the batch."""
 
 
 class RunFailed(Exception):
-    """The run failed: a code of the connector, the cause, and what was copied before."""
+    """A run failed: ``code`` is Adobe's error code, ``message`` the cause, ``copy`` the counts of copied data."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -35,50 +36,59 @@ class RunFailed(Exception):
 
 
 def execute(scope: AepSandboxScope, run: Entity) -> Entity:
-    """Execute a run until its batch is complete, and return ``copy``, ``batch``, ``mapper``. Raises RunFailed."""
+    """Execute a run until its batch is completed, and return the fields that the run gets.
+
+    ``copy`` are the counts of copied data; if there are rows, ``batch`` is the id of the batch and ``mapper`` are the
+    counts of mapped rows. Raises RunFailed.
+    """
     flow = scope.get(document_kind(FLOWS), run["flowId"])
     base = scope.get(document_kind(CONNECTIONS), flow["ends"]["base"]) if flow else None
     if flow is None or base is None:
-        raise RunFailed(COPY, "The dataflow was deleted, or its base connection.")
+        raise RunFailed(COPY, "The dataflow or its base connection was deleted.")
     source = flow["ends"]["source"]
-    where = zone(source["timezone"])
-    assert where is not None, "checked when the source connection was made"
+    where = find_zone(source["timezone"])
+    assert where is not None, "validated when the source connection was created"
     start, end = run["window"]
-    span = days(start, end, where, scope.now)
+    span = days_of_window(start, end, where, scope.now)
     if span is None:
         return {"copy": _copy_counts(scope, 0)}
     try:
-        with client_of(scope.state, base).export(source["projectId"], *span) as lines:
+        with make_client(scope.state, base).export(source["projectId"], *span) as lines:
             return _load_batch(scope, run, flow, lines)
-    except MixpanelRequestError as refusal:
-        status = "" if refusal.status is None else f"Mixpanel answered {refusal.status}: "
-        raise RunFailed(COPY, f"{status}{refusal.text}") from refusal
+    except MixpanelRequestError as error:
+        status = "" if error.status is None else f"Mixpanel answered {error.status}: "
+        raise RunFailed(COPY, f"{status}{error.text}") from error
     except InvalidEvent as error:
         raise RunFailed(COPY, f"Mixpanel's response is incomplete: {error}.") from error
 
 
 def _load_batch(scope: AepSandboxScope, run: Entity, flow: Entity, lines: BinaryIO) -> Entity:
-    """Map all source rows into one file, then create the batch, so that an incomplete copy creates no batch."""
+    """Map the exported lines to rows in a file, then create a batch with this file; return the fields of ``execute``.
+
+    The batch is created after all rows are mapped, so that an incomplete export does not create a batch.
+    """
     dataset = flow["ends"]["target"]["dataSetId"]
     copied = _copy_counts(scope, lines.seek(0, 2))
     lines.seek(0)
     mapped = scope.state.store.file("flows", run["id"], secrets.token_hex(8))
     try:
-        counts = _map(_mapper(scope, flow, dataset), lines, mapped)
+        counts = _map_rows(_make_mapper(scope, flow, dataset), lines, mapped)
         if not counts["rows"]:
-            # [I] "0-byte files are not ingestible" (EP:ingestion/guardrails.md): without rows, no batch is created.
+            # Without rows, no batch is created (assumed [I]), as "0-byte files are not ingestible"
+            # (EP:ingestion/guardrails.md).
             return {"copy": copied}
-        return {"copy": copied, "batch": _batch(scope, run, flow, dataset, mapped), "mapper": counts}
-    except RunFailed as failed:
-        failed.copy = copied
+        return {"copy": copied, "batch": _create_batch(scope, run, flow, dataset, mapped), "mapper": counts}
+    except RunFailed as error:
+        error.copy = copied
         raise
     finally:
         mapped.unlink(missing_ok=True)
 
 
-def _mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
+def _make_mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
+    """Return the mapper for the dataflow's mapping set and the dataset's schema. Raises RunFailed if one is deleted."""
     params = next(step["params"] for step in flow["transformations"] if step["name"] == "Mapping")
-    mapping = mapping_of(scope, params)
+    mapping = find_mapping(scope, params)
     if mapping is None:
         raise RunFailed(PROCESS, "The mapping set of the dataflow was deleted.")
     schema = resolved_schema(scope, dataset)
@@ -88,12 +98,15 @@ def _mapper(scope: AepSandboxScope, flow: Entity, dataset: str) -> Mapper:
     return Mapper(mapping, schema, now_milliseconds=scope.state.clock.milliseconds, options=options)
 
 
-def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
-    """Write the mapped rows as JSON Lines; count all rows, and the rows without a required field due to a failed mapping."""
+def _map_rows(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
+    """Write the mapped rows of the exported lines to the file ``into``, as JSON Lines, and return their counts.
+
+    ``rows`` counts all rows; ``rejected`` counts rows without a required field whose mapping failed.
+    """
     rows = rejected = 0
     with into.open("w", encoding="ascii") as file:
         for line in lines:
-            mapped = mapper.map(source_row(event_of(line)))
+            mapped = mapper.map(source_row(parse_event(line)))
             file.write(json.dumps(mapped.data) + "\n")
             rows += 1
             rejected += mapped.rejected and any(error.code == TRANSFORM_ERROR for error in mapped.errors)
@@ -101,11 +114,12 @@ def _map(mapper: Mapper, lines: BinaryIO, into: Path) -> dict[str, int]:
 
 
 def _copy_counts(scope: AepSandboxScope, size: int) -> JsonObject:
+    """Return the counts of copied data for an export of ``size`` bytes, with the current time as the end."""
     return {"bytes": size, "files": 1 if size else 0, "ended": scope.now}
 
 
-def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
-    """Create a batch with one JSON Lines file and complete it."""
+def _create_batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapped: Path) -> str:
+    """Create a batch with one JSON Lines file, complete the batch, and return its id."""
     options = flow.get("options", {})
     given = {
         "datasetId": dataset,
@@ -119,6 +133,6 @@ def _batch(scope: AepSandboxScope, run: Entity, flow: Entity, dataset: str, mapp
             batch = make_batch(scope, given, SERVICE_CLIENT, mapped)
         except Problem as problem:
             raise RunFailed(CREATE, problem.body["detail"]) from problem
-        # Stored together, because a crash in between would load the rows twice.
+        # In the same transaction, because after a crash between the two steps the rows would be loaded twice.
         scope.put(document_kind(RUNS), run["id"], {**run, "batch": batch})
     return batch

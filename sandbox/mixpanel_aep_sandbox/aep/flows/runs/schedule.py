@@ -1,4 +1,4 @@
-"""Schedules of dataflows, and the window of each run. This module uses no store and no clock."""
+"""Schedules of dataflows, and the time windows of their runs. These are pure functions without store or clock."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from mixpanel_aep_sandbox.aep.flows.errors import invalid
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 Window = tuple[int, int]
-"""Epoch milliseconds; the end is exclusive."""
+"""Start and end of a run's data in epoch milliseconds; the end is exclusive."""
 
 _UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
-_LEAST = 15
+_MIN_INTERVAL = 15
 _SECONDS_BELOW = 100_000_000_000
+"""A smaller number is in epoch seconds, a larger one in epoch milliseconds."""
 _LATEST_MS = 253_402_300_799_000
 _MOST_INTERVAL = 1_000_000
 
 
 def epoch_ms(value: object, name: str) -> int:
-    """Return milliseconds of an epoch time in seconds or milliseconds, a number or a text of digits.
+    """Convert an epoch time in seconds or milliseconds, as a number or a text of digits, to epoch milliseconds.
 
-    Raises FlowServiceError. The example of a run's ``windowEndTime``, ``16515859567``, has eleven digits: it is a year in
-    the far future, not 1970.
+    Numbers of eleven digits are seconds in the far future, as in the documented example ``16515859567``. Raises
+    FlowServiceError, with the parameter's ``name``, for another value.
     """
     text = value.strip() if isinstance(value, str) else value
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < len(str(_LATEST_MS)) + 1:
@@ -34,26 +35,30 @@ def epoch_ms(value: object, name: str) -> int:
 
 @dataclass(frozen=True)
 class Schedule:
-    """The schedule of a dataflow."""
+    """The schedule of a dataflow; times are in epoch milliseconds."""
 
     start_ms: int
     period_ms: int | None
-    """None: once."""
+    """Milliseconds between runs, or None for a dataflow that runs once."""
     backfill: bool
+    """Whether the first run reads the days before the start."""
 
     def first(self, now_ms: int) -> int:
-        """Return the time of the first run in epoch milliseconds. A time in the past is due at once [I]."""
+        """Return the time of the first run: the start time, or ``now_ms`` if it is later (assumed [I])."""
         return max(self.start_ms, now_ms)
 
     def after(self, moment_ms: int) -> int | None:
-        """Return the first scheduled time after ``moment``, or None for a one-time schedule."""
+        """Return the first scheduled time after ``moment_ms``, or None for a one-time schedule."""
         if self.period_ms is None:
             return None
         steps = (moment_ms - self.start_ms) // self.period_ms + 1
         return self.start_ms + max(steps, 0) * self.period_ms
 
     def due(self, next_ms: int, now_ms: int, most: int) -> list[int]:
-        """Return the due times from ``next_ms`` on, oldest first: the last ``most`` of them."""
+        """Return the due times from ``next_ms``, the next planned time, to ``now_ms``, oldest first.
+
+        If there are more than ``most``, return only the latest ones.
+        """
         if next_ms > now_ms:
             return []
         if self.period_ms is None:
@@ -61,11 +66,15 @@ class Schedule:
         grid = self.after(next_ms)
         assert grid is not None
         count = (now_ms - grid) // self.period_ms + 1 if grid <= now_ms else 0
-        kept = range(max(count + 1 - max(most, 1), 0), count + 1)
-        return [next_ms if step == 0 else grid + (step - 1) * self.period_ms for step in kept]
+        steps = range(max(count + 1 - max(most, 1), 0), count + 1)
+        return [next_ms if step == 0 else grid + (step - 1) * self.period_ms for step in steps]
 
     def window(self, covered_ms: int | None, at_ms: int, backfill_days: int) -> Window:
-        """Return the time window of a run's data: from the end of the previous window; the first window begins at the backfill or start time."""
+        """Return the window of the run at the time ``at_ms``.
+
+        The window starts at ``covered_ms``, the end of the previous window. If this is None, the first window starts
+        ``backfill_days`` days earlier if the schedule has a backfill, otherwise at the start time.
+        """
         if covered_ms is not None:
             return covered_ms, at_ms
         if self.backfill:
@@ -74,10 +83,10 @@ class Schedule:
         return min(self.start_ms, at_ms), max(at_ms, self.start_ms + 1)
 
 
-def read_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
-    """Return the schedule of a dataflow's ``scheduleParams``. Raises FlowServiceError.
+def parse_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) -> Schedule:
+    """Parse and validate the ``scheduleParams`` of a dataflow. Raises FlowServiceError for an invalid value.
 
-    ``created_ms``: no start may be before it.
+    ``created_ms``: the time of the request, before which the start must not be if the settings forbid it.
     """
     if not isinstance(given, dict):
         raise invalid("scheduleParams must be an object with startTime and frequency")
@@ -90,8 +99,8 @@ def read_schedule(given: object, settings: AepSettings, *, created_ms: int = 0) 
     return Schedule(start, _period(given, frequency, settings), _backfill(given, frequency, settings))
 
 
-def kept_schedule(params: JsonObject) -> Schedule:
-    """Return the schedule of stored ``scheduleParams``, without the checks of settings that may have changed since."""
+def stored_schedule(params: JsonObject) -> Schedule:
+    """Return the schedule for stored ``scheduleParams`` without validation, because settings may have changed."""
     frequency = str(params["frequency"]).lower()
     period = None if frequency == "once" else int(params["interval"]) * _UNITS_MS[frequency]
     backfill = str(params.get("backfill", True)).lower() == "true"
@@ -99,6 +108,7 @@ def kept_schedule(params: JsonObject) -> Schedule:
 
 
 def _period(given: JsonObject, frequency: str, settings: AepSettings) -> int | None:
+    """Return the milliseconds between runs, or None for once. Raises FlowServiceError for an invalid interval."""
     interval = given.get("interval")
     if frequency == "once":
         if interval is not None and settings.flow_schedule_rules == "spec":
@@ -107,15 +117,18 @@ def _period(given: JsonObject, frequency: str, settings: AepSettings) -> int | N
     text = str(interval).strip() if isinstance(interval, int | str) and not isinstance(interval, bool) else ""
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST_INTERVAL))):
         raise invalid("scheduleParams.interval must be a whole number")
-    # The flow spec requires 15 for minutes only; the tutorial, for every frequency but once.
-    least = _LEAST if frequency == "minute" or settings.flow_schedule_rules == "tutorial" else 1
+    # The flow specification requires 15 for minutes only, the tutorial for every frequency except once.
+    least = _MIN_INTERVAL if frequency == "minute" or settings.flow_schedule_rules == "tutorial" else 1
     if int(text) < least:
         raise invalid(f"scheduleParams.interval must be at least {least}")
     return int(text) * _UNITS_MS[frequency]
 
 
 def _backfill(given: JsonObject, frequency: str, settings: AepSettings) -> bool:
-    """Return ``backfill``: a text in the samples, a boolean in the specification; true by default."""
+    """Return the value of ``backfill``: a boolean, or a text as in the samples; by default true.
+
+    Raises FlowServiceError for another value.
+    """
     value = given.get("backfill")
     if value is None:
         return True

@@ -1,4 +1,4 @@
-"""A dataflow run as the Flow Service API returns it, with its metrics and activities (EP:sources/tutorials/api/monitor.md).
+"""Runs in the form of the API's responses, with their metrics and activities (EP:sources/tutorials/api/monitor.md).
 
 The counts are those of the run's batch. A failed copy activity has the form of EP:observability/alerts/rules.md.
 """
@@ -21,32 +21,35 @@ _MESSAGES = {
     CREATE: "A problem occurred with the flow provider while creating batch using bulk ingest API.",
 }
 _CAUSE = "2200"
-"""The only code of a cause in the samples; used for every cause [I]."""
-_INSIDE = (
+"""Error code of a cause. The samples have no other code, so it is used for every cause [I]."""
+_INTERNAL_FIELDS = (
     *("source", "target", "type", "due", "window", "status", "started", "ended"),
     *("copy", "batch", "mapper", "failure", "outcome"),
 )
-"""Stored fields of a run that only its metrics and activities show."""
-_GOOD = ("success", "inactive", "deleted")
-"""A reverted batch had been ingested."""
+"""Stored fields of a run that the API returns only in the run's metrics and activities."""
+_INGESTED = ("success", "inactive", "deleted")
+"""States of a batch that was ingested; a reverted batch had been ingested before."""
 
 
-def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
-    """Return the run, marked as finished if its batch is finished; call this after ``settle``."""
+def update_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
+    """Return the run; if its batch has a final state, store the status and the counts of the batch in the run before.
+
+    Call ``settle`` before, so that the batch is up to date.
+    """
     if run["status"] != "inProgress" or "batch" not in run:
         return run
     batch = scope.get(BATCHES, run["batch"])
     if batch is not None and batch["state"] not in (*FINAL, "inactive"):
         return run
     body = shown_batch(scope, batch) if batch else {}
-    good = batch is not None and batch["state"] in _GOOD
+    ingested = batch is not None and batch["state"] in _INGESTED
     with scope.state.store.transaction():
         return save(
             scope,
             RUNS,
             {
                 **run,
-                "status": "success" if good else "failed",
+                "status": "success" if ingested else "failed",
                 "ended": body.get("completed", scope.now),
                 "outcome": {"metrics": body.get("metrics", {}), "errors": body.get("errors", [])},
             },
@@ -54,27 +57,28 @@ def with_batch_outcome(scope: AepSandboxScope, run: Entity) -> Entity:
 
 
 def flow_run_body(run: Entity, export_url: str) -> JsonObject:
-    """Return a dataflow run as the Flow Service API returns it.
+    """Return a stored run in the form of the Flow Service API's responses.
 
-    ``export_url``: the base URL of the Data Access API, for the links to files with rejected rows.
+    ``export_url``: base URL of the Data Access API, for links to files with rejected rows.
     """
-    body = {name: value for name, value in run.items() if name not in _INSIDE}
+    body = {name: value for name, value in run.items() if name not in _INTERNAL_FIELDS}
     activities = []
     if "copy" in run or "failure" in run:
-        activities.append(_copy(run))
+        activities.append(_copy_activity(run))
     if "batch" in run or run.get("failure", {}).get("code") in (PROCESS, CREATE):
-        activities.append(_promotion(run, export_url))
+        activities.append(_promotion_activity(run, export_url))
     return {**body, "metrics": _metrics(run, activities), "activities": activities}
 
 
-def details(run: Entity) -> JsonObject:
-    """Return a run as the ``lastRunDetails`` of its dataflow."""
+def last_run_details(run: Entity) -> JsonObject:
+    """Return the ``lastRunDetails`` of a dataflow for its last run: id, state, and times of start and end."""
     times = {"startedAtUTC": run.get("started"), "completedAtUTC": run.get("ended")}
-    known = {name: value for name, value in times.items() if value is not None}
-    return {"id": run["id"], "state": run["status"], **known}
+    set_times = {name: value for name, value in times.items() if value is not None}
+    return {"id": run["id"], "state": run["status"], **set_times}
 
 
 def _metrics(run: Entity, activities: list[JsonObject]) -> JsonObject:
+    """Return the ``metrics`` of a run, which summarize its last activity."""
     status: JsonObject = {"status": run["status"]}
     if errors := _errors(run):
         status["errors"] = errors
@@ -92,7 +96,10 @@ def _metrics(run: Entity, activities: list[JsonObject]) -> JsonObject:
 
 
 def _errors(run: Entity) -> list[JsonObject]:
-    """Return the errors of the run itself, one per step. Rows lost below the threshold are listed for successful runs, too."""
+    """Return the errors of the run as a whole: empty, or one entry for the step that failed.
+
+    A successful run has an entry as well if rows were rejected below the error threshold.
+    """
     if failure := run.get("failure"):
         return [{"code": failure["code"], "message": _MESSAGES[failure["code"]]}]
     if run["status"] == "failed" or run.get("outcome", {}).get("errors"):
@@ -100,7 +107,8 @@ def _errors(run: Entity) -> list[JsonObject]:
     return []
 
 
-def _copy(run: Entity) -> JsonObject:
+def _copy_activity(run: Entity) -> JsonObject:
+    """Return the activity that copies data from Mixpanel."""
     copy = run.get("copy", {"bytes": 0, "files": 0, "ended": run.get("ended")})
     start, end = run["window"]
     return {
@@ -113,7 +121,7 @@ def _copy(run: Entity) -> JsonObject:
         "sizeSummary": {"inputBytes": copy["bytes"], "outputBytes": copy["bytes"]},
         "recordSummary": _copied_records(run),
         "fileSummary": {"inputFileCount": copy["files"], "outputFileCount": copy["files"]},
-        "statusSummary": _failed(run)
+        "statusSummary": _failed_status(run)
         if run.get("failure", {}).get("code") == COPY
         else {"status": "success", "extensions": {"type": run["type"]}},
         "sourceInfo": [
@@ -136,7 +144,8 @@ def _copied_records(run: Entity) -> JsonObject:
     return {} if run.get("copy", {}).get("bytes") else {"inputRecordCount": 0, "outputRecordCount": 0}
 
 
-def _promotion(run: Entity, export_url: str) -> JsonObject:
+def _promotion_activity(run: Entity, export_url: str) -> JsonObject:
+    """Return the activity that maps the data and loads the batch."""
     metrics = run.get("outcome", {}).get("metrics", {})
     target: JsonObject = {"id": run["target"], "type": "TargetConnection"}
     files = _counts(metrics, inputFileCount="inputFileCount", outputFileCount="outputFileCount")
@@ -144,9 +153,9 @@ def _promotion(run: Entity, export_url: str) -> JsonObject:
         meta = f"{export_url}{EXPORT}/batches/{run['batch']}/meta?path="
         files["extensions"] = {"manifest": {"fileInfo": f"{meta}input_files"}}
         target["reference"] = {"type": "Batch", "ids": [run["batch"]]}
-        status = _of_batch(run, meta)
+        status = _batch_status(run, meta)
     else:
-        status = _failed(run)
+        status = _failed_status(run)
     ended = run.get("ended")
     return {
         "id": "promotionActivity",
@@ -165,28 +174,37 @@ def _promotion(run: Entity, export_url: str) -> JsonObject:
     }
 
 
-def _of_batch(run: Entity, meta: str) -> JsonObject:
-    """Return status and errors of the batch, including rows that lost a required field by a failed transformation."""
+def _batch_status(run: Entity, meta: str) -> JsonObject:
+    """Return the ``statusSummary`` of a run with a batch: the status, and the causes with their numbers of rows.
+
+    ``meta``: URL prefix of the links to the batch's diagnostics.
+    """
     errors = run.get("outcome", {}).get("errors", [])
     if not errors:
         return {"status": run["status"], **({"errors": errors} if (errors := _errors(run)) else {})}
-    lost = run.get("mapper", {}).get("rejected", 0)
-    behind: list[JsonObject] = []
+    rejected = run.get("mapper", {}).get("rejected", 0)
+    causes: list[JsonObject] = []
     for error in errors:
         count = error.get("recordCount")
-        if error["code"] == REQUIRED_MISSING and lost:
-            # These rows miss a required field because of their transformation, and are counted there.
-            behind.append({"code": TRANSFORM_ERROR, "recordCount": lost, "message": "Mapper Transform Error"})
-            count = max(count - lost, 0)
+        if error["code"] == REQUIRED_MISSING and rejected:
+            # In these rows, a required field is missing because its mapping failed: the mapping is the cause.
+            mapper_error = {
+                "code": TRANSFORM_ERROR,
+                "recordCount": rejected,
+                "message": "Mapper Transform Error",
+            }
+            causes.append(mapper_error)
+            count = max(count - rejected, 0)
         if count != 0:
-            counted = {} if count is None else {"recordCount": count}
-            behind.append({"code": error["code"], **counted, "message": error["description"]})
+            record_count = {} if count is None else {"recordCount": count}
+            causes.append({"code": error["code"], **record_count, "message": error["description"]})
     manifest = {"failedRecords": f"{meta}row_errors", "sampleErrors": f"{meta}row_error_samples.json"}
-    extensions = {"manifest": manifest, "errors": behind}
+    extensions = {"manifest": manifest, "errors": causes}
     return {"status": run["status"], "errors": _errors(run), "extensions": extensions}
 
 
-def _failed(run: Entity) -> JsonObject:
+def _failed_status(run: Entity) -> JsonObject:
+    """Return the ``statusSummary`` of an activity that failed without a batch."""
     return {"status": "failed", "errors": _errors(run), "extensions": {"errors": _causes(run)}}
 
 
@@ -195,7 +213,8 @@ def _causes(run: Entity) -> list[JsonObject]:
 
 
 def _counts(metrics: JsonObject, **names: str) -> JsonObject:
-    return {shown: metrics[kept] for shown, kept in names.items() if kept in metrics}
+    """Return some of a batch's metrics under other names; ``names`` are the new names and the names in ``metrics``."""
+    return {new: metrics[old] for new, old in names.items() if old in metrics}
 
 
 def _duration(started: int, ended: int | None) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Executes due runs in the background, one after the other."""
+"""Execution of due runs in a background thread for each AEP sandbox, one run after the other."""
 
 from __future__ import annotations
 
@@ -9,113 +9,122 @@ from dataclasses import dataclass, field
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.flows.constants import RUNS
 from mixpanel_aep_sandbox.aep.flows.models import Entity, document_kind, save
-from mixpanel_aep_sandbox.aep.flows.runs.due_runs import clear_due_time, due_flows, due_runs, make_due_runs
+from mixpanel_aep_sandbox.aep.flows.runs.due_runs import clear_due_time, create_due_runs, due_flows, due_runs
 from mixpanel_aep_sandbox.aep.flows.runs.execute import PROCESS, RunFailed, execute
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import settle
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start as start_batch
 
-_PATIENCE_SECONDS = 10
+_MAX_WAIT_SECONDS = 10
 
 
 @dataclass
 class _Worker:
-    over: threading.Event = field(default_factory=threading.Event)
-    again: bool = False
-    """More work was found: check once more before the end."""
+    """The background thread of one AEP sandbox."""
+
+    finished: threading.Event = field(default_factory=threading.Event)
+    check_again: bool = False
+    """Whether new due runs were found while the thread was running, so that it must not end yet."""
 
 
-_running: dict[tuple[int, str, str], _Worker] = {}
+_workers: dict[tuple[int, str, str], _Worker] = {}
 _lock = threading.Lock()
-"""Do not use a store while holding this lock: the holder of the store may wait for it."""
+"""Lock for ``_workers``. While a thread holds it, the thread must not use a store, to avoid a deadlock."""
 
 
-def start_due(scope: AepSandboxScope) -> threading.Event | None:
-    """Create all due runs, execute them in a thread, and return an event that is set when all have finished."""
+def start_due_runs(scope: AepSandboxScope) -> threading.Event | None:
+    """Create all due runs, and execute them in a background thread.
+
+    Return an event that is set when all due runs have been executed, or None if there are none.
+    """
     for flow_id in due_flows(scope):
         with scope.state.store.transaction():
-            make_due_runs(scope, flow_id)
+            create_due_runs(scope, flow_id)
     waiting = due_runs(scope)
     key = (id(scope.state.store), scope.org, scope.name)
     with _lock:
-        worker = _running.get(key)
+        worker = _workers.get(key)
         if worker is not None:
-            worker.again = worker.again or bool(waiting)
-            return worker.over
+            worker.check_again = worker.check_again or bool(waiting)
+            return worker.finished
         if not waiting:
             return None
-        worker = _running[key] = _Worker()
+        worker = _workers[key] = _Worker()
     threading.Thread(target=_work, args=(scope, key, worker), name="flow-runs", daemon=True).start()
-    return worker.over
+    return worker.finished
 
 
-def run_due(scope: AepSandboxScope) -> None:
-    """Execute due runs before runs are read, unless there are very many."""
-    over = start_due(scope)
-    if over is not None:
-        over.wait(_PATIENCE_SECONDS)
+def run_due_and_wait(scope: AepSandboxScope) -> None:
+    """Execute due runs, wait for them for at most 10 seconds, and update the states of batches."""
+    finished = start_due_runs(scope)
+    if finished is not None:
+        finished.wait(_MAX_WAIT_SECONDS)
     settle(scope)
 
 
 def _work(scope: AepSandboxScope, key: tuple[int, str, str], worker: _Worker) -> None:
+    """Execute due runs until there are no more; this function is the background thread."""
     try:
-        while _is_running(key, worker, waiting := due_runs(scope)):
+        while _has_work(key, worker, waiting := due_runs(scope)):
             if waiting:
                 _execute_run(scope, waiting[0])
     except sqlite3.ProgrammingError:
-        pass  # the sandbox was closed; an unfinished run begins again after the next start
+        pass  # the sandbox was closed; an unfinished run is repeated after the next start
     finally:
         with _lock:
-            if _running.get(key) is worker:  # when it was interrupted; another one may have begun since
-                del _running[key]
-        worker.over.set()
+            if _workers.get(key) is worker:  # after an exception; otherwise _has_work removed the worker
+                del _workers[key]
+        worker.finished.set()
 
 
-def _is_running(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
+def _has_work(key: tuple[int, str, str], worker: _Worker, waiting: list[Entity]) -> bool:
+    """Return whether the worker must continue; otherwise remove it from ``_workers``."""
     with _lock:
-        more = bool(waiting) or worker.again
-        worker.again = False
+        more = bool(waiting) or worker.check_again
+        worker.check_again = False
         if not more:
-            del _running[key]
+            del _workers[key]
         return more
 
 
 def _execute_run(scope: AepSandboxScope, run: Entity) -> None:
-    if "batch" in run:  # completed before the sandbox was restarted
+    """Execute one due run, and store its result in the run."""
+    if "batch" in run:  # the batch was created before the sandbox was restarted
         clear_due_time(scope, run["id"])
         return
-    started = _change(scope, run["id"], status="inProgress", started=run["due"])
+    started = _update_run(scope, run["id"], status="inProgress", started=run["due"])
     if started is None:
-        return  # deleted with its dataflow
+        return  # the run was deleted together with its dataflow
     try:
         done = execute(scope, started)
         if "batch" not in done:
             done |= {"status": "success", "ended": scope.now}
-    except RunFailed as failed:
-        failure = {"code": failed.code, "message": failed.message}
+    except RunFailed as error:
+        failure = {"code": error.code, "message": error.message}
         done = {"failure": failure, "status": "failed", "ended": scope.now}
-        done |= {"copy": failed.copy} if failed.copy else {}
+        done |= {"copy": error.copy} if error.copy else {}
     except sqlite3.ProgrammingError:
         raise
     except Exception as error:
-        # A bug of the sandbox must be visible, and must not be repeated for ever.
+        # The run is marked as failed, so that a bug of the sandbox is visible and the run is not repeated endlessly.
         message = f"The sandbox failed to execute the run: {type(error).__name__}."
         failure = {"code": PROCESS, "message": message}
-        _change(scope, run["id"], failure=failure, status="failed", ended=scope.now)
+        _update_run(scope, run["id"], failure=failure, status="failed", ended=scope.now)
         clear_due_time(scope, run["id"])
         raise
-    _change(scope, run["id"], **done)
+    _update_run(scope, run["id"], **done)
     clear_due_time(scope, run["id"])
-    _push(scope, done.get("batch"))
+    _process_batch(scope, done.get("batch"))
 
 
-def _push(scope: AepSandboxScope, batch_id: str | None) -> None:
-    """Process the rows of a completed batch now, so that a client that reads the run sees its result."""
+def _process_batch(scope: AepSandboxScope, batch_id: str | None) -> None:
+    """Process the rows of the run's batch if it is due, so that a client that reads the run gets the batch's result."""
     batch = scope.get(BATCHES, batch_id) if batch_id else None
     if batch is not None and batch["state"] == "promoting" and batch["due"] <= scope.now:
-        start_batch(scope, batch["id"]).wait(_PATIENCE_SECONDS)
+        start_batch(scope, batch["id"]).wait(_MAX_WAIT_SECONDS)
 
 
-def _change(scope: AepSandboxScope, run_id: str, **change: object) -> Entity | None:
+def _update_run(scope: AepSandboxScope, run_id: str, **change: object) -> Entity | None:
+    """Change fields of a stored run and return the run, or None if it does not exist."""
     with scope.state.store.transaction():
         run = scope.get(document_kind(RUNS), run_id)
         return None if run is None else save(scope, RUNS, {**run, **change})

@@ -1,1 +1,1 @@
-"""The Mixpanel source: its client, rows and time zones."""
+"""The Mixpanel source of dataflows: client of Mixpanel, conversion of events to rows, exploration, time zones."""

@@ -1,4 +1,4 @@
-"""Requests of the sandbox to itself, through the middleware of its services: faults, limits, transcript."""
+"""Requests from one service of the sandbox to another, to which planned faults, rate limits and the log apply."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 class IncompleteResponse(Exception):
-    """The response is incomplete or missing."""
+    """The response to an internal request is incomplete or missing."""
 
 
 def send_internally(
     state: SandboxState, path: str, query: dict[str, str], headers: dict[str, str], into: BinaryIO
 ) -> int:
-    """Send a ``GET`` request to this sandbox without a socket, write the body to a file, and return the status.
+    """Send a GET request to the sandbox's own application, write the body to ``into``, and return the HTTP status.
 
-    Do not call this in a transaction: the request may need a transaction of its own.
-
+    The request does not use a socket. Do not call this function in a transaction, because the handler of the request
+    may need its own transaction.
 
     Raises:
-        IncompleteResponse: The connection ended before the response did, or the sandbox has no application.
+        IncompleteResponse: A fault truncated the response, or the sandbox has no application.
     """
     if state.app is None:
         raise IncompleteResponse("the sandbox has no application to send the request to")
     scope = {
         "type": "http",
-        # In this version, an application learns of a disconnect from an error of send, not from receive.
+        # In this version of ASGI, a disconnection raises an error in send, and receive need not report it.
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": "GET",
@@ -44,27 +44,29 @@ def send_internally(
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         "client": ("127.0.0.1", 0),
         "server": ("127.0.0.1", 443),
-        "sandbox.transport": _Wire(),
+        "sandbox.transport": _NullTransport(),
     }
-    exchange = _Exchange(into)
-    asyncio.run(exchange.run(state.app, scope))
-    if not exchange.whole:
-        raise IncompleteResponse("the connection was broken off")
-    return exchange.status
+    receiver = _ResponseReceiver(into)
+    asyncio.run(receiver.run(state.app, scope))
+    if not receiver.complete:
+        raise IncompleteResponse("the connection was closed before the end of the response")
+    return receiver.status
 
 
-class _Exchange:
+class _ResponseReceiver:
+    """Runs an ASGI application for a request without a body, and receives its response."""
+
     def __init__(self, into: BinaryIO) -> None:
-        self.into, self.status, self.whole = into, 0, False
-        self._asked = False
+        self.into, self.status, self.complete = into, 0, False
+        self._request_sent = False
 
     async def run(self, app: ASGIApp, scope: JsonObject) -> None:
         await app(scope, self._receive, self._send)
 
     async def _receive(self) -> Message:
-        if self._asked:
+        if self._request_sent:
             return {"type": "http.disconnect"}
-        self._asked = True
+        self._request_sent = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def _send(self, message: Message) -> None:
@@ -72,12 +74,12 @@ class _Exchange:
             self.status = message["status"]
         else:
             self.into.write(message.get("body", b""))
-            self.whole = not message.get("more_body", False)
+            self.complete = not message.get("more_body", False)
 
 
 @dataclass
-class _Wire:
-    """A transport without a client, for faults that write to the connection or close it; data are discarded."""
+class _NullTransport:
+    """A transport without a client, for faults that write to the connection or close it; it discards all data."""
 
     closed: bool = False
 

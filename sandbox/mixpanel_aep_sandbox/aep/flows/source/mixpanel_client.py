@@ -1,4 +1,4 @@
-"""Adobe's connector as a client of Mixpanel, with a service account and a host."""
+"""Client of the sandbox's own Mixpanel, which sends the requests that Adobe's Mixpanel connector would send."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ HOSTS = {
     "data-eu.mixpanel.com": "eu.mixpanel.com",
     "data-in.mixpanel.com": "in.mixpanel.com",
 }
-"""The hosts of the export, each with the one of its region's application API."""
-_DEFAULT = "data.mixpanel.com"
-"""Since the beta, which had ``host``, a residency other than the US cannot be chosen."""
+"""Hosts of the raw export, each with the host of the application API in the same region."""
+_DEFAULT_HOST = "data.mixpanel.com"
+"""The US host, because connections have no parameter ``host`` any more; only the beta version had it."""
 _ATTEMPTS = 4
-_AGAIN_SECONDS = 0.35
+_RETRY_SECONDS = 0.35
 _TOO_MANY = 429
 _OK = 200
 _TEXT_BYTES = 2000
 
 
 class MixpanelRequestError(Exception):
-    """Mixpanel did not return the requested data: its status (None for a broken connection) and its text."""
+    """Mixpanel did not return the requested data.
+
+    ``status`` is the HTTP status, or None for an incomplete response; ``text`` is the error text.
+    """
 
     def __init__(self, status: int | None, text: str) -> None:
         super().__init__(text)
@@ -41,64 +44,68 @@ class MixpanelRequestError(Exception):
 
 @dataclass(frozen=True)
 class MixpanelClient:
-    """A client of the sandbox's own Mixpanel."""
+    """Client of the sandbox's own Mixpanel, with the credentials of a service account and an export host."""
 
     state: SandboxState
     username: str
     password: str
-    host: str = _DEFAULT
+    host: str = _DEFAULT_HOST
 
     @classmethod
     def of(cls, state: SandboxState, params: JsonObject) -> MixpanelClient:
-        """Return a client with the ``auth.params`` of a base connection."""
-        host = export_host(params.get("host")) or _DEFAULT
+        """Return a client with the credentials in ``params``, the ``auth.params`` of a base connection."""
+        host = export_host(params.get("host")) or _DEFAULT_HOST
         return cls(state, str(params.get("username", "")), str(params.get("password", "")), host)
 
     def projects(self) -> JsonObject:
-        """Return the projects that the account can see, by id. Raises MixpanelRequestError."""
-        with self._requested(HOSTS[self.host], "/api/app/me", {}) as body:
+        """Return the projects of the service account, by id as text. Raises MixpanelRequestError."""
+        with self._request(HOSTS[self.host], "/api/app/me", {}) as body:
             found: JsonObject = json.loads(body.read())["results"]["projects"]
             return found
 
     @contextmanager
     def export(self, project: str, first: date, last: date, limit: int | None = None) -> Iterator[BinaryIO]:
-        """Export the raw events of these days as JSON Lines, in a file that exists inside the block.
+        """Export the raw events from ``first`` to ``last`` (inclusive), and yield a temporary file with the JSON Lines.
 
-        Raises MixpanelRequestError.
+        ``limit`` is the maximum number of events. Raises MixpanelRequestError.
         """
         query = {"project_id": project, "from_date": first.isoformat(), "to_date": last.isoformat()}
         more = {} if limit is None else {"limit": str(limit)}
-        with self._requested(self.host, "/api/2.0/export", query | more) as body:
+        with self._request(self.host, "/api/2.0/export", query | more) as body:
             yield body
 
     @contextmanager
-    def _requested(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
+    def _request(self, host: str, path: str, query: dict[str, str]) -> Iterator[BinaryIO]:
+        """Send a GET request, repeat it after status 429, and yield a temporary file with the body."""
         account = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
         headers = {"host": host, "x-original-host": host, "authorization": f"Basic {account}"}
         for attempt in range(_ATTEMPTS):
             with TemporaryFile() as body:
                 try:
                     status = send_internally(self.state, path, query, headers, body)
-                except IncompleteResponse as broken:
-                    raise MixpanelRequestError(None, str(broken)) from broken
+                except IncompleteResponse as error:
+                    raise MixpanelRequestError(None, str(error)) from error
                 body.seek(0)
                 if status == _OK:
                     yield body
                     return
                 if status != _TOO_MANY or attempt == _ATTEMPTS - 1:
                     raise MixpanelRequestError(status, _error_text(body))
-            # Three exports a second are allowed; a large change of the clock makes more runs due.
-            threading.Event().wait(_AGAIN_SECONDS)
+            # Three exports a second are allowed, but after a large change of the clock, more runs are due at once.
+            threading.Event().wait(_RETRY_SECONDS)
 
 
 def export_host(given: object) -> str | None:
-    """Return the host of a base connection's ``host``, such as ``https://data.mixpanel.com``; None if it is unknown."""
+    """Return the host name in a base connection's ``host``, such as ``https://data.mixpanel.com``.
+
+    Returns None if the value is missing or is not one of Mixpanel's export hosts.
+    """
     host = given.removeprefix("https://").strip("/").lower() if isinstance(given, str) else ""
     return host if host in HOSTS else None
 
 
 def _error_text(body: BinaryIO) -> str:
-    """Return the sentence in an error's body."""
+    """Return the error text in the JSON body of an error response, or the start of the body if it is not JSON."""
     text = body.read(_TEXT_BYTES).decode("utf-8", "replace")
     try:
         return str(json.loads(text)["error"])

@@ -1,4 +1,4 @@
-"""Conversion of a line of Mixpanel's export to the row that a mapping set reads."""
+"""Conversion of lines of Mixpanel's export to the source rows that mapping sets read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class InvalidEvent(ValueError):
-    """A line is not an event: Mixpanel's response was cut off, or contains another text."""
+    """A line of an export is not an event, because the response was truncated or contains another text."""
 
 
-def event_of(line: bytes) -> JsonObject:
-    """Return the event of a line, as Mixpanel sent it. Raises InvalidEvent, also for an incomplete last line."""
+def parse_event(line: bytes) -> JsonObject:
+    """Return the event in a line of an export as parsed JSON.
+
+    Raises InvalidEvent if the line is not an event, or has no line feed because the response was truncated.
+    """
     try:
         if not line.endswith(b"\n"):
             raise ValueError("the line has no end")
@@ -26,11 +29,11 @@ def event_of(line: bytes) -> JsonObject:
 
 
 def source_row(event: JsonObject) -> JsonObject:
-    """Return an event with the source's names: ``event`` and ``properties``, as exploring shows them, and ``data``.
+    """Return the source row of an event: ``event`` and ``properties`` as exported, and ``data`` with other names.
 
-    Adobe's mappings read ``data.event_name`` and ``data.insert_id`` where exploring shows ``event`` and
-    ``properties.$insert_id``; the conversion is not documented. Here a ``$`` at the beginning is removed unless the name
-    without it exists too [I].
+    Adobe's mappings read ``data.event_name`` and ``data.insert_id``, but the exploration of a source returns ``event``
+    and ``properties.$insert_id``. The conversion is not documented; the sandbox removes ``$`` at the beginning of a
+    name, unless the event also has the name without ``$`` (assumed [I]).
     """
     properties = event["properties"]
     data = {

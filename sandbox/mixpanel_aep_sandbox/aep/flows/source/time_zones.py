@@ -1,4 +1,4 @@
-"""Time zones as Adobe's Mixpanel source expects them: by their Windows names, such as ``Pacific Standard Time``."""
+"""Time zones by Windows names, such as ``Pacific Standard Time``, which Adobe's Mixpanel source expects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from tzlocal.windows_tz import tz_win, win_tz
 
 _EARLIEST = date(2000, 1, 1)
-"""Mixpanel accepts no earlier day."""
+"""The earliest day that Mixpanel's export accepts."""
 
 
-def zone(name: str) -> ZoneInfo | None:
-    """Return the zone of a Windows name, or of an IANA name, which Adobe never mentions [I]; None if it is unknown."""
+def find_zone(name: str) -> ZoneInfo | None:
+    """Return the time zone with a Windows name, or with an IANA name (assumed [I]), or None if the name is unknown."""
     try:
         return ZoneInfo(win_tz.get(name, name))
     except (KeyError, OSError, ValueError):
@@ -20,18 +20,20 @@ def zone(name: str) -> ZoneInfo | None:
 
 
 def are_same(name: str, iana: str) -> bool:
-    """Return whether a Windows or IANA zone name is the same zone as the project's IANA name.
+    """Return whether a Windows or IANA name means the same time zone as the IANA name of a project.
 
-    A Windows name stands for several IANA zones: W. Europe Standard Time for Berlin and Rome.
+    A Windows name can mean several IANA zones, such as W. Europe Standard Time for Berlin and Rome.
     """
-    known = win_tz.get(name, name)
-    return known == iana or (iana in tz_win and tz_win.get(known) == tz_win[iana])
+    converted = win_tz.get(name, name)
+    return converted == iana or (iana in tz_win and tz_win.get(converted) == tz_win[iana])
 
 
-def days(start_ms: int, end_ms: int, where: ZoneInfo, now_ms: int) -> tuple[date, date] | None:
-    """Return first and last calendar day of a window of instants, its end exclusive; None without a day.
+def days_of_window(start_ms: int, end_ms: int, where: ZoneInfo, now_ms: int) -> tuple[date, date] | None:
+    """Return the first and the last calendar day, in the time zone ``where``, of a window in epoch milliseconds.
 
-    Mixpanel exports whole days only, and none in the future. So do the runs of a minute or an hour [I].
+    The end of the window is exclusive. Days after ``now_ms`` and days that Mixpanel does not export are omitted; None
+    means that no day remains. Mixpanel exports complete days, so runs for minutes or hours export complete days as
+    well (assumed [I]).
     """
     last_ms = min(end_ms - 1, now_ms)
     if start_ms > last_ms:

@@ -1,7 +1,7 @@
-"""Connection and flow specifications (OAS:flow-service.yaml, EP:sources/sources-sdk).
+"""Routes for connection specifications and flow specifications (OAS:flow-service.yaml, EP:sources/sources-sdk).
 
-``rest-storage-to-aep.json`` is published (EP:sources/sources-sdk/api/update-flow-specs.md), and so are the ids. The rest
-of Adobe's specifications of Mixpanel and of the data lake is not: they have the form of the Sources SDK [I].
+Adobe has published the ids and ``rest-storage-to-aep.json`` (EP:sources/sources-sdk/api/update-flow-specs.md), but not
+the connection specifications of Mixpanel and of the data lake, which here have the form of the Sources SDK [I].
 """
 
 from __future__ import annotations
@@ -25,17 +25,20 @@ _KINDS = {"connectionSpecs": (MIXPANEL_SPEC, DATA_LAKE_SPEC), "flowSpecs": (FLOW
 
 
 def add_routes(routes: FlowRoutes) -> None:
-    """Add the routes of specifications."""
+    """Add the routes for specifications."""
     for kind, ids in _KINDS.items():
-        _add(routes, kind, ids)
+        _add_kind(routes, kind, ids)
 
 
-def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec") -> dict[str, str]:
-    """Return the id and version of the specification that a body names. Raises FlowServiceError."""
+def validate_spec(given: Entity, allowed: tuple[str, ...], name: str = "connectionSpec") -> dict[str, str]:
+    """Return the id and the version of the specification in the field ``name`` of a body.
+
+    Raises FlowServiceError if the id is not one of ``allowed``, or the version is not 1.0.
+    """
     spec = given.get(name)
     if not isinstance(spec, dict):
         raise invalid(f"{name} must be an object with id and version")
-    if spec.get("id") not in known:
+    if spec.get("id") not in allowed:
         raise FlowServiceError("1413-400")
     # "Omitting this value will default to the most recent version."
     version = str(spec.get("version") or "1.0")
@@ -44,21 +47,22 @@ def spec_of(given: Entity, known: tuple[str, ...], name: str = "connectionSpec")
     return {"id": spec["id"], "version": "1.0"}
 
 
-def _add(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
+def _add_kind(routes: FlowRoutes, kind: str, ids: tuple[str, ...]) -> None:
     def list_all(call: Call) -> Response:
-        return list_response(call, kind, [_spec(key) for key in ids])
+        return list_response(call, kind, [_read_spec(key) for key in ids])
 
     def lookup(call: Call) -> Response:
         key = call.path("id")
         if key not in ids:
             raise FlowServiceError("1439-404", type=kind, id=key)
-        return JSONResponse({"items": [_spec(key)]})
+        return JSONResponse({"items": [_read_spec(key)]})
 
     routes.serve("GET", f"/{kind}", list_all)
     routes.serve("GET", f"/{kind}/{{id}}", lookup)
 
 
 @cache
-def _spec(key: str) -> JsonObject:
-    found: JsonObject = json.loads((Path(__file__).parent / f"{_FILES[key]}.json").read_text("utf-8"))
-    return found
+def _read_spec(key: str) -> JsonObject:
+    """Return the specification with this id from its JSON file."""
+    spec: JsonObject = json.loads((Path(__file__).parent / f"{_FILES[key]}.json").read_text("utf-8"))
+    return spec

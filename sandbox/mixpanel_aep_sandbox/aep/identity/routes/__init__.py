@@ -1,1 +1,1 @@
-"""Routes of Identity Service."""
+"""HTTP routes of Identity Service."""

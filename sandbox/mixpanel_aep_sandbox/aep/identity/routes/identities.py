@@ -1,4 +1,4 @@
-"""Identity Service: the XID of an identity (OAS:identity-service.yaml). The sandbox does not link identities."""
+"""Route that returns the XID of an identity (OAS:identity-service.yaml). The sandbox has no identity graph."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _LONGEST_ID = 1024
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the route of identities."""
-    Routes(state, router, IDENTITY).add("GET", "/identity", _xid)
+    """Add the route to the router."""
+    Routes(state, router, IDENTITY).add("GET", "/identity", _get_xid)
 
 
-def _xid(call: Call) -> Response:
-    """Return an identity's XID. ``nsid`` "will only be used if namespace was not provided"."""
+def _get_xid(call: Call) -> Response:
+    """Return the XID of the identity ``id`` in the namespace with the code ``namespace``, or else the id ``nsid``."""
     code, number, key = call.query("namespace"), call.query("nsid"), call.query("id")
-    known = [
+    matching = [
         body
         for body in namespaces(call.scope)
         if (body["code"].lower() == code.lower() if code else str(body["id"]) == number)
     ]
-    if not known or not key.strip() or len(key) > _LONGEST_ID:
+    if not matching or not key.strip() or len(key) > _LONGEST_ID:
         parameter = f"namespace={code}" if code else f"nsid={number}"
         raise Problem(
             400,
@@ -41,10 +41,10 @@ def _xid(call: Call) -> Response:
                 " id in your request.",
             },
         )
-    return JSONResponse({"xid": _xid_of(known[0]["id"], key)}, headers={"cache-control": "no-cache"})
+    return JSONResponse({"xid": _make_xid(matching[0]["id"], key)}, headers={"cache-control": "no-cache"})
 
 
-def _xid_of(namespace: int, key: str) -> str:
-    """Return the XID, always the same for an identity [I: how it is derived]."""
+def _make_xid(namespace: int, key: str) -> str:
+    """Return the XID of an identity, by the namespace's id and the identity's value; a hash of both (assumed [I])."""
     digest = hashlib.sha256(f"{namespace}:{key}".encode()).digest()
     return base64.urlsafe_b64encode(digest[:21]).decode("ascii")

@@ -1,4 +1,4 @@
-"""Identity namespaces (OAS:identity-service.yaml). They cannot be deleted."""
+"""Routes for identity namespaces, and search for namespaces (OAS:identity-service.yaml)."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ _STANDARD = (
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of namespaces."""
-    routes = Routes(state, router, NAMESPACES, partial(_shape, state))
+    """Add the routes for namespaces to the router."""
+    routes = Routes(state, router, NAMESPACES, partial(_convert_gateway_error, state))
     routes.add("GET", "", lambda call: JSONResponse(namespaces(call.scope)))
     routes.add("POST", "", _create)
     routes.add("GET", "/{id}", lambda call: JSONResponse(_find_requested(call)))
@@ -64,7 +64,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def namespaces(scope: AepSandboxScope) -> list[JsonObject]:
-    """Return Adobe's own namespaces, then those of the organization."""
+    """Return Adobe's standard namespaces, then the organization's own namespaces, oldest first."""
     standard = [
         {
             "id": number,
@@ -83,32 +83,33 @@ def namespaces(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> JsonObject | None:
-    """Return a namespace by its code or its id, or None."""
+    """Return the namespace whose id (if ``by_id``) or code equals ``value``, or None if there is none."""
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
 
 def _find_requested(call: Call) -> JsonObject:
+    """Return the namespace whose id is in the path. Raises Problem 404 if it does not exist."""
     body = find_namespace(call.scope, call.path("id"), by_id=True)
     if body is None:
         text = f"Namespace id not found for given IMS Org {call.scope.org}"
-        raise _refusal(call.scope, 404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
+        raise _problem(call.scope, 404, "NAMESPACE_NOT_FOUND", text, error="NAMESPACE_NOT_FOUND")
     return body
 
 
 def _create(call: Call) -> Response:
-    scope, given = call.scope, _checked(call)
-    # Codes that differ only in case are the same code [I]: identityMap's keys would be too similar.
+    scope, given = call.scope, _validated_body(call)
+    # Codes that differ only in case count as the same code (assumed [I]): keys of an identityMap would be too similar.
     if any(given["code"].lower() == body["code"].lower() for body in namespaces(scope)):
         text = "Namespace code already exists. Please use a different code"
-        raise _refusal(scope, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
+        raise _problem(scope, 409, "INTEGRATION_CODE_EXISTS", text, title="NAMESPACE_CODE_CONFLICT")
     now = scope.now
     body = {
         "id": _FIRST_CUSTOM_ID + len(scope.items(_KIND)) + 1,
         "code": given["code"],
         "name": given["name"],
         "description": given.get("description", ""),
-        "idType": given["idType"],  # as written, like the guide's sample
+        "idType": given["idType"],  # in the request's upper or lower case, as in the guide's sample
         "status": "ACTIVE",
         "custom": True,
         "createTime": now,
@@ -119,7 +120,7 @@ def _create(call: Call) -> Response:
 
 
 def _update(call: Call) -> Response:
-    before, given = _find_requested(call), _checked(call)
+    before, given = _find_requested(call), _validated_body(call)
     if not before["custom"]:
         raise _invalid(call.scope, "A standard namespace cannot be changed.")  # [I]
     if given["code"] != before["code"] or given["idType"].upper() != before["idType"].upper():
@@ -127,18 +128,19 @@ def _update(call: Call) -> Response:
     body = {**before, "name": given["name"], "updateTime": call.scope.now}
     body["description"] = given.get("description", "")  # "essentially replacing the existing namespace"
     call.scope.put(_KIND, str(body["id"]), body)
-    # The specification's text says one object, its schema an array of objects.
+    # In the specification, the text describes one object, but the schema describes an array of objects.
     array = IngestSettings.of(call.scope.state).namespace_put_answer == "array"
     return JSONResponse([body] if array else body)
 
 
 def _delete(call: Call) -> Response:
-    """Refuse a deletion. "Once a namespace has been created, it cannot be deleted": [I] the status."""
+    """Raise Problem 405: "Once a namespace has been created, it cannot be deleted". The status is an assumption [I]."""
     _find_requested(call)
-    raise _refusal(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
+    raise _problem(call.scope, 405, "NOT_SUPPORTED", "A namespace cannot be deleted.")
 
 
-def _checked(call: Call) -> JsonObject:
+def _validated_body(call: Call) -> JsonObject:
+    """Return the body of a request to create or change a namespace. Raises Problem 400 if it is invalid."""
     given: object = call.body
     if not isinstance(given, dict):
         raise _invalid(call.scope, "The body must be a JSON object.")
@@ -152,20 +154,20 @@ def _checked(call: Call) -> JsonObject:
             call.scope, "Please provide a valid value of code. It may contain only letters and numbers."
         )
     if given["idType"].upper() not in _ID_TYPES:
-        known = ", ".join(_ID_TYPES)
-        raise _invalid(call.scope, f"Please provide a valid value of idType. Valid values are: [{known}]")
+        valid = ", ".join(_ID_TYPES)
+        raise _invalid(call.scope, f"Please provide a valid value of idType. Valid values are: [{valid}]")
     return given
 
 
 def _invalid(scope: AepSandboxScope, description: str, **more: str) -> Problem:
-    return _refusal(scope, 400, "INVALID_REQUEST_PARAMS", description, **more)
+    return _problem(scope, 400, "INVALID_REQUEST_PARAMS", description, **more)
 
 
-def _refusal(scope: AepSandboxScope, status: int, code: str, description: str, **more: object) -> Problem:
-    return Problem(status, {**_body(scope.state, status, code, description), **more})
+def _problem(scope: AepSandboxScope, status: int, code: str, description: str, **more: object) -> Problem:
+    return Problem(status, {**_error_body(scope.state, status, code, description), **more})
 
 
-def _body(state: SandboxState, status: int, code: str, description: str) -> JsonObject:
+def _error_body(state: SandboxState, status: int, code: str, description: str) -> JsonObject:
     moment = datetime.fromtimestamp(state.clock.milliseconds() / 1000, UTC)
     return {
         "timestamp": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -177,11 +179,14 @@ def _body(state: SandboxState, status: int, code: str, description: str) -> Json
     }
 
 
-def _shape(state: SandboxState, refusal: Problem) -> Problem:
-    """Return the gateway's error about a token in this service's shape; the gateway's own keys are kept."""
-    if refusal.status != 401:
-        return refusal
-    message = f"Authorization failed - {refusal.body['message']}."
-    made = {**_body(state, 401, "", ""), "error": "INVALID_IMS_TOKEN", "report": {"message": message}}
-    del made["description"]
-    return Problem(401, {**made, **refusal.body}, refusal.headers)
+def _convert_gateway_error(state: SandboxState, error: Problem) -> Problem:
+    """Return the gateway's error about an access token (401) with the additional keys of Identity Service's errors.
+
+    Other errors are returned unchanged.
+    """
+    if error.status != 401:
+        return error
+    message = f"Authorization failed - {error.body['message']}."
+    body = {**_error_body(state, 401, "", ""), "error": "INVALID_IMS_TOKEN", "report": {"message": message}}
+    del body["description"]
+    return Problem(401, {**body, **error.body}, error.headers)

@@ -128,6 +128,7 @@ class ControlRoutes:
         return {**current, **fields}
 
     def _changed_account(self, project: Project, given: AccountIn) -> Account:
+        """Return a new or changed service account, with the given role in the project."""
         before = self._registry.account(given.username)
         roles = {**(before.roles if before else {}), project.id: given.role}
         return Account(
