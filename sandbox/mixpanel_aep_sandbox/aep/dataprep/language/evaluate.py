@@ -61,7 +61,7 @@ def _items(value: Value) -> list[Value]:
 
 
 def spreads(node: Node) -> bool:
-    """Return whether the node's path contains ``[*]``, so that its value is a list with an entry for each array item."""
+    """Return whether the node's path contains ``[*]``, so that its value is a list with one entry for each item."""
     while isinstance(node, (Member, Index)):
         node = node.of
     return isinstance(node, Each)
