@@ -58,7 +58,7 @@ def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
 
 
 def schema_ref(given: JsonObject) -> object:
-    """Return the ``schemaRef`` of a request body, unvalidated; None if there is none.
+    """Return the ``schemaRef`` of a request body, unvalidated; None if the body has no schema.
 
     Adobe: it "will be derived from schema field, if it is not present" (OAS:catalog.yaml).
     """

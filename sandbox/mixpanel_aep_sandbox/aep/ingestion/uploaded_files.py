@@ -63,7 +63,7 @@ def file_path(call: Call) -> str:
 
 
 def find_open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
-    """Return the document of a large file whose chunks are being uploaded. Raises Problem 404 if there is none."""
+    """Return the document of a large file whose chunks are being uploaded. Raises Problem 404 if it does not exist."""
     body = scope.get(files_kind(batch_id), path)
     if body is None or not body["open"]:
         raise problem(404, f"File {path} was not initialized.")

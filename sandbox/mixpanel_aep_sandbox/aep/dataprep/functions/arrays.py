@@ -26,13 +26,13 @@ def items_of(given: tuple[Value, ...]) -> list[Value]:
 
 @function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))
 def first(*given: Value) -> Value:
-    """Return the first item of an array, or the first of several arguments; null if there is none."""
+    """Return the first item of an array, or the first of several arguments; null for no items."""
     return next(iter(items_of(given)), None)
 
 
 @function(_ARRAYS, "The last item.", _INPUT, example=('last("1", "2", "3")', '"3"'))
 def last(*given: Value) -> Value:
-    """Return the last item of an array, or the last of several arguments; null if there is none."""
+    """Return the last item of an array, or the last of several arguments; null for no items."""
     return next(reversed(items_of(given)), None)
 
 

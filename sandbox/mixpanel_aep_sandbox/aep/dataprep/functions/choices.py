@@ -68,7 +68,7 @@ def _key(value: Value) -> Value:
     example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
 )
 def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the first argument, or the first item of a single array, that is not null; null if there is none.
+    """Return the first argument, or the first item of a single array, that is not null; null if all are null.
 
     Later arguments are not evaluated [I].
     """

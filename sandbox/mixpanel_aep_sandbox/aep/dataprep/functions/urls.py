@@ -88,7 +88,7 @@ def get_url_host(text: str) -> str | None:
     example=(f'get_url_port("{_FILE}")', "22"),
 )
 def get_url_port(text: str) -> int | None:
-    """Return the port of a URL, by default the standard port of its protocol; null if there is none."""
+    """Return the port of a URL, by default the standard port of its protocol; null if neither exists."""
     url = _parse(text)
     return None if url is None else url.port
 

@@ -74,7 +74,7 @@ def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
         hint = "; '==' compares" if letter == "=" else ""
         raise SyntaxFault(f"Unexpected character {letter!r}{hint}.", at)
     if sign in ("!$", "!^", "!~") and not last.ends_operand:
-        sign = "!"  # `!$wifi` negates the field $wifi: there is no left operand for the operator `!$`
+        sign = "!"  # `!$wifi` negates the field $wifi: the operator `!$` would need a left operand
     return Token("sign", sign, at), at + len(sign)
 
 

@@ -43,7 +43,7 @@ def _part(part: JsonObject, whole: JsonObject) -> JsonObject:
 
 
 def _referred(ref: str, root: JsonObject) -> JsonObject | None:
-    """Return the definition in ``root`` that ``ref`` refers to; None if there is none or it describes an object."""
+    """Return the definition in ``root`` that ``ref`` refers to; None if it does not exist or describes an object."""
     node: object = root
     for token in ref.split("/")[1:] if ref.startswith("#/") else ():
         node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None

@@ -43,7 +43,7 @@ class FieldRules:
     def check_type(self, name: str, field: JsonObject) -> None:
         """Check the definition of a custom field, and all fields in it; ``name`` is only for messages."""
         if "type" not in field and not field.keys() & {"$ref", "allOf"}:
-            raise problem(400, f"The field '{name}' has no type.")
+            raise problem(400, f"The type of field '{name}' is not supported: the field has no type.")
         _check_text(name, field)
         if field.get("meta:xdmType") == "map" or "additionalProperties" in field:
             self._check_map(name, field)
