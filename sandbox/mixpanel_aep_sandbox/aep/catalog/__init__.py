@@ -1,1 +1,1 @@
-"""Catalog: datasets, their views and files, and lists of batches."""
+"""Catalog Service: datasets, their views and files, and batches."""

@@ -17,12 +17,12 @@ from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _KEPT = (*READ_ONLY, "schemaRef", "namespace", "updatedUser", "dataSourceId")
-"""Keys that a replaced dataset keeps: the guide's own sample has no schema."""
+"""Keys that a dataset retains when a client replaces it; the guide's sample of a replacement has no schema."""
 Change = Callable[[JsonObject], JsonObject]
 
 
 def patch_dataset(call: Call) -> Response:
-    """Merge the given fields into the dataset, or apply JSON Patch."""
+    """Handle ``PATCH`` of a dataset: merge the fields of the body, or apply a JSON Patch."""
     if call.content_type == "application/json-patch+json" or isinstance(call.body, list):
         return _save(call, lambda before: json_patch(before, call.body))
     given = call.object()
@@ -30,13 +30,16 @@ def patch_dataset(call: Call) -> Response:
 
 
 def patch_deeply(call: Call) -> Response:
-    """Merge objects recursively (``/v2``); null removes a value (EP:catalog/datasets, TTL guide)."""
+    """Handle ``PATCH`` below ``/v2``: merge recursively, and remove values by null (EP:catalog/datasets, TTL guide)."""
     given = call.object()
     return _save(call, lambda before: deep_merge(before, given))
 
 
 def put_dataset(call: Call) -> Response:
-    """Replace a dataset: "The entire resource is replaced with the request payload"; Catalog's own keys stay."""
+    """Handle ``PUT`` of a dataset: replace all keys except those that Catalog sets.
+
+    Adobe: "The entire resource is replaced with the request payload".
+    """
     given = call.object()
     derived = {"schemaRef": schema_ref(given)} if "schema" in given else {}
     return _save(
@@ -52,13 +55,13 @@ def put_dataset(call: Call) -> Response:
 
 
 def _replaced_tags(before: JsonObject, given: object) -> object:
-    """Return the client's new tags, with the tag of the table name, which only Catalog sets."""
+    """Return the client's new tags together with the dataset's table name tag, which only Catalog sets."""
     own = {name: values for name, values in before.get("tags", {}).items() if name == TABLE_TAG}
     return {**own, **given} if isinstance(given, dict) else (own if given is None else given)
 
 
 def merge_fields(before: JsonObject, given: JsonObject) -> JsonObject:
-    """Merge the given fields: tags by their names; other values are replaced [I: the guide's sample adds one tag]."""
+    """Replace the given fields of an object, but merge tags by name [I: the guide's sample adds one tag]."""
     merged = {**before, **given}
     if isinstance(given.get("tags"), dict):
         merged["tags"] = {**before.get("tags", {}), **given["tags"]}
@@ -66,7 +69,7 @@ def merge_fields(before: JsonObject, given: JsonObject) -> JsonObject:
 
 
 def validate_only(call: Call) -> bool:
-    """Return whether the request has ``Pragma: validate-only``: nothing is stored (EP:catalog/api/appendix.md)."""
+    """Return whether ``Pragma: validate-only`` forbids to store the request (EP:catalog/api/appendix.md)."""
     return call.request.headers.get("pragma", "").strip().lower() == "validate-only"
 
 

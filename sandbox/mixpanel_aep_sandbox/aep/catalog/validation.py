@@ -1,4 +1,4 @@
-"""Validation of datasets (OAS:catalog.yaml, EP:catalog/api/create-dataset.md)."""
+"""Validation of datasets and of tags (OAS:catalog.yaml, EP:catalog/api/create-dataset.md)."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _TTL = re.compile(r"P(?=\d)(\d{1,4}Y)?(\d{1,4}M)?(\d{1,4}W)?(\d{1,5}D)?")
 
 
 def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
-    """Raise Problem 400 for an invalid dataset."""
+    """Raise Problem 400 unless ``body``, with the changes of the request, is a valid dataset."""
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
-        raise problem(400, "A dataset needs a name.")
+        raise problem(400, "A dataset requires a name.")
     for field, kind in _KINDS.items():
         value = body.get(field)
         if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
@@ -58,14 +58,17 @@ def check_dataset(scope: AepSandboxScope, body: JsonObject) -> None:
 
 
 def schema_ref(given: JsonObject) -> object:
-    """Return ``schemaRef``, which "will be derived from schema field, if it is not present" (OAS:catalog.yaml)."""
+    """Return the ``schemaRef`` of a request body, unvalidated; None if the body has no schema.
+
+    Adobe: it "will be derived from schema field, if it is not present" (OAS:catalog.yaml).
+    """
     if "schemaRef" not in given and isinstance(given.get("schema"), str):
         return {"id": given["schema"], "contentType": _CONTENT_TYPE_OF_SCHEMA}
     return given.get("schemaRef")
 
 
 def check_tags(tags: object) -> None:
-    """Raise Problem 400 for invalid tags."""
+    """Raise Problem 400 unless ``tags`` is an object of arrays of strings, and reserved tags have valid values."""
     if not isinstance(tags, dict) or not all(
         isinstance(values, list) and all(isinstance(value, str) for value in values)
         for values in tags.values()
@@ -80,7 +83,7 @@ def check_tags(tags: object) -> None:
 
 
 def without_computed(given: JsonObject) -> JsonObject:
-    """Return a body without computed values, so that a client can send back a dataset that it has read."""
+    """Return a request body without the values that Catalog computes, so that clients can send back what they read."""
     kept = {name: value for name, value in given.items() if name not in _COMPUTED}
     if isinstance(kept.get("tags"), dict):
         kept["tags"] = {name: values for name, values in kept["tags"].items() if name != TAG}
@@ -88,7 +91,10 @@ def without_computed(given: JsonObject) -> JsonObject:
 
 
 def profile_enabled(body: JsonObject) -> bool:
-    """Return whether Profile is enabled; the specification's own sample writes ``enabled: true`` with a space."""
+    """Return whether a dataset is enabled for Profile by its tag ``unifiedProfile``.
+
+    The value is ``enabled:true``; Adobe's specification has a sample with a space after the colon.
+    """
     values = body.get("tags", {}).get("unifiedProfile", [])
     return "enabled:true" in [value.replace(" ", "") for value in values]
 
@@ -96,7 +102,7 @@ def profile_enabled(body: JsonObject) -> bool:
 def _schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     ref = body.get("schemaRef")
     if not isinstance(ref, dict) or not all(isinstance(ref.get(key), str) for key in ("id", "contentType")):
-        raise problem(400, "A dataset needs a schemaRef with id and contentType.")
+        raise problem(400, "A dataset requires a schemaRef with id and contentType.")
     if not _CONTENT_TYPE.fullmatch(ref["contentType"]):
         raise problem(400, f"schemaRef.contentType must have the form {_CONTENT_TYPE_OF_SCHEMA}.")
     schema = scope.get(RESOURCES, ref["id"])
@@ -116,9 +122,9 @@ def _check_files(given: JsonObject) -> None:
 
 
 def _check_expiration(extensions: JsonObject) -> None:
-    """Check ``rowExpiration.ttlValue``: an ISO 8601 period, or null (EP:catalog/datasets, TTL guide).
+    """Raise Problem 400 unless ``rowExpiration.ttlValue`` is null or a period (EP:catalog/datasets, TTL guide).
 
-    [I] It is stored and shown, but no row is removed: Adobe names no time by which rows are deleted.
+    The sandbox stores and shows the value but deletes no rows [I], because Adobe states no time of the deletion.
     """
     for name, extension in extensions.items():
         expiration = extension.get("rowExpiration") if isinstance(extension, dict) else None

@@ -1,1 +1,1 @@
-"""The control plane of AEP: active rows, planned outcomes, settings."""
+"""The control API of the AEP services: readable rows, planned outcomes of batches, settings."""

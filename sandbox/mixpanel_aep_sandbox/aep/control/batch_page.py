@@ -1,4 +1,4 @@
-"""A batch as a page for people: one self-contained HTML file without scripts, in place of the batch page of AEP's UI."""
+"""The HTML page of a batch, instead of the batch page in AEP's UI: one self-contained file without scripts."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _HEADERS = {
 }
 _MEANINGS = {
     "success": "Its rows are active: they can be read from the dataset.",
-    "failed": "None of its rows is active. AEP gives the reasons below.",
-    "loading": "Files are being uploaded. Nothing is active until the batch is completed.",
-    "aborted": "It was ended before it became active. None of its rows is active.",
-    "abandoned": "It was not completed in time. None of its rows is active.",
-    "inactive": "It was reverted or replaced. Its rows can no longer be read.",
-    "deleted": "It was deleted. Its rows can no longer be read.",
+    "failed": "None of its rows is active. The reasons are below.",
+    "loading": "Files are being uploaded. No row is active until the batch is completed.",
+    "aborted": "A client ended the batch before it became active. None of its rows is active.",
+    "abandoned": "The batch was not completed in time. None of its rows is active.",
+    "inactive": "The batch was reverted or replaced. Its rows can no longer be read.",
+    "deleted": "The batch was deleted. Its rows can no longer be read.",
 }
-_AT_WORK = "AEP is processing it. None of its rows is active yet."
+_AT_WORK = "AEP is processing the batch. None of its rows is active yet."
 
 
 def batch_page(scope: AepSandboxScope, batch: JsonObject) -> HTMLResponse:
-    """Return the page of a batch."""
+    """Return the HTTP response with the page of a batch."""
     return HTMLResponse(render(scope, batch), headers=_HEADERS)
 
 
 def missing_page(key: str) -> HTMLResponse:
-    """Return the page for an id that no batch has, with status 404."""
+    """Return the HTTP response, with status 404, for the id ``key`` that no batch has."""
     return HTMLResponse(_template().render(batch=None, key=key), status_code=404, headers=_HEADERS)
 
 
 def render(scope: AepSandboxScope, batch: JsonObject) -> str:
-    """Return the page as HTML. The template escapes everything in it."""
+    """Return the page of a batch as HTML. The template escapes all values."""
     body = batch_view(scope, batch)
     dataset = scope.get(DATASETS, batch["dataset"])
     return _template().render(
@@ -65,7 +65,7 @@ def render(scope: AepSandboxScope, batch: JsonObject) -> str:
 
 
 def _files(scope: AepSandboxScope, batch: JsonObject) -> list[JsonObject]:
-    """Return each file with its size and, once it was processed, its rows."""
+    """Return ``path`` and ``size`` of each file and, after the processing, the numbers ``rows`` and ``good``."""
     counts = batch.get("files") or []
     found = []
     for number, file in enumerate(batch_files(scope, batch["id"])):
@@ -75,7 +75,7 @@ def _files(scope: AepSandboxScope, batch: JsonObject) -> list[JsonObject]:
 
 
 def _rejected(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[str, list[JsonObject]]]:
-    """Yield the id and the errors of rejected rows, if the batch requested diagnostics; other values of rows are not shown."""
+    """Yield the id and the errors of rejected rows, but no other values; nothing if diagnostics were not requested."""
     path = result_path(scope, batch_id, "meta", "row_error_samples.json")
     if not path.exists():
         return
@@ -97,12 +97,12 @@ def _template() -> Template:
 
 
 def _moment(milliseconds: int) -> str:
-    """Epoch milliseconds as ``2026-06-30 06:12:05 UTC``."""
+    """Format epoch milliseconds as ``2026-06-30 06:12:05 UTC``."""
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _text(value: object) -> str:
-    """Return the value of a tag: lists as words, other values as JSON."""
+    """Format the value of a tag: a list with commas, a text unchanged, and any other value as JSON."""
     if isinstance(value, list):
         return ", ".join(map(_text, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,7 @@
-"""``/_sandbox/aep/*``: active rows, and the outcomes of the next batches. No token is required."""
+"""``/_sandbox/aep/*``: the control API, with which tests read rows, change batches and settings, and plan outcomes.
+
+Requests need no token.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ _PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True)
 class ControlCall:
-    """A request to the control plane."""
+    """A request to the control API."""
 
     state: SandboxState
     request: Request
@@ -46,9 +49,9 @@ class ControlCall:
 
     @property
     def scope(self) -> AepSandboxScope:
-        """Return the AEP sandbox of ``org`` and ``sandbox`` in the query.
+        """Return the AEP sandbox that ``org`` and ``sandbox`` in the query name, by default ``prod`` of the demo org.
 
-        By default the demo organization's ``prod``.
+        Raises ValueError for an unknown AEP sandbox.
         """
         params = self.request.query_params
         name = params.get("sandbox", "prod")
@@ -57,7 +60,7 @@ class ControlCall:
         return AepSandboxScope(self.state, params.get("org", DEMO_ORG), name)
 
     def dataset(self) -> str:
-        """Return a dataset's id, from its id or its name. Raises ValueError."""
+        """Return the id of the dataset whose id or name is in the query. Raises ValueError if it does not exist."""
         reference = self.request.query_params.get("dataset", "")
         for key, body in self.scope.items(DATASETS):
             if reference in (key, body["name"]):
@@ -66,7 +69,7 @@ class ControlCall:
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of the control plane."""
+    """Add the HTTP routes of the control API to ``router``."""
 
     def add(method: str, path: str, handler: Callable[[ControlCall], Response]) -> None:
         async def endpoint(request: Request) -> Response:
@@ -97,7 +100,7 @@ def _active(call: ControlCall) -> Response:
 
 
 def _blocks(lines: Iterator[str]) -> Iterator[str]:
-    """Yield many lines at a time: every piece of a response costs a switch of threads."""
+    """Yield blocks of 2,000 lines, because each part of a streamed response costs a switch of threads."""
     while block := "".join(itertools.islice(lines, 2000)):
         yield block
 
@@ -115,7 +118,10 @@ def _batches(call: ControlCall) -> Response:
 
 
 def _batch_page(call: ControlCall) -> Response:
-    """Return the page of a batch. All AEP sandboxes of the organization are searched, because a link contains only the batch's unique id."""
+    """Return the page of a batch, which may be in any AEP sandbox of the organization.
+
+    All AEP sandboxes are searched, because a link to the page contains only the batch's id.
+    """
     key, given = call.request.path_params["id"], call.scope
     names = [given.name, *(name for name in AEP_SANDBOXES if name != given.name)]
     for scope in (AepSandboxScope(call.state, given.org, name) for name in names):
@@ -126,9 +132,10 @@ def _batch_page(call: ControlCall) -> Response:
 
 
 def _change_batch(call: ControlCall) -> Response:
-    """Change a batch as another client would: ``{"status": "aborted"}`` ends it, ``{"vanished": true}`` hides it.
+    """Change a batch as another client could, or as AEP could.
 
-    ``{"status": "success"}`` ends it successfully and at once, also if it is stalled or has a planned status.
+    ``{"status": "aborted"}``, or any other status, ends the batch; ``{"status": "success"}`` processes it at once, even
+    if it has a planned status such as stalled; ``{"vanished": true}`` hides it from Catalog.
     """
     scope, key, body = call.scope, call.request.path_params["id"], call.body
     settle(scope)
@@ -147,7 +154,7 @@ def _change_batch(call: ControlCall) -> Response:
 
 def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
     if type(status) is not str or type(errors) is not list:
-        raise ValueError("status must be a text, and errors must be a list.")
+        raise ValueError("status must be a string, and errors must be a list.")
     if status in ("success", "active"):
         if batch["state"] not in ("loading", "promoting"):
             raise ValueError(f"Batch {batch['id']} is {batch['state']}: it can no longer become active.")
@@ -178,7 +185,7 @@ def _settings(call: ControlCall) -> Response:
 
 
 def _change_settings(call: ControlCall) -> Response:
-    """Change settings by name; ``next_batches`` plans outcomes, ``secrets`` replaces the demo credential's."""
+    """Change settings by name; ``next_batches`` replaces all planned outcomes, ``secrets`` the demo client secrets."""
     store = call.state.store
     plain = {name: value for name, value in call.body.items() if name not in ("next_batches", "secrets")}
     with store.transaction():
@@ -190,5 +197,5 @@ def _change_settings(call: ControlCall) -> Response:
                 plan_outcome(store, plan)
         if "secrets" in call.body:
             replace_secrets(call.state, DEMO_CLIENT_ID, call.body["secrets"])
-        change(call.state, plain)  # last: its changes in memory are not rolled back
+        change(call.state, plain)  # called last, because its changes in memory are not rolled back
     return _settings(call)

@@ -1,4 +1,4 @@
-"""Settings that can be changed while the sandbox runs: of all services, of AEP and IMS, of ingestion, of queries."""
+"""Settings that can be changed while the sandbox runs: shared ones, and those of AEP and IMS, ingestion and queries."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ _SHARED: dict[str, tuple[type, ...]] = {
     "token_seconds": (int,),
     "tenant_id": (str,),
 }
-"""The types of the settings that all services share."""
+"""The settings that all services share, and their types."""
 _ACTIVE = ("success", "active")
 _CLASSES = {OWN_KEY: AepSettings, KEY: IngestSettings, QUERY_KEY: QuerySettings}
-"""The settings classes by their key in the store."""
+"""The class of each group of settings, by the group's key in the store."""
 _KEYS = {field.name: key for key, holder in _CLASSES.items() for field in fields(holder)} | dict.fromkeys(
     _SHARED, _SHARED_KEY
 )
-"""The key of every setting."""
+"""The store key of the group of each setting, by the setting's name."""
 
 
 def load_overrides(state: SandboxState) -> None:
-    """Load the changes that were made before the sandbox was restarted."""
+    """Apply the stored changes of shared settings to ``state.settings``, after a restart of the sandbox."""
     saved = state.store.get(KIND, _SHARED_KEY) or {}
     known = {field.name for field in fields(Settings)}
     state.settings = replace(state.settings, **{name: saved[name] for name in saved if name in known})
 
 
 def current(state: SandboxState) -> JsonObject:
-    """Return all settings with their current values."""
+    """Return the current values of all settings, by name."""
     parts = (state.settings, AepSettings.of(state), IngestSettings.of(state), QuerySettings.of(state))
     return {name: value for part in parts for name, value in asdict(part).items()}
 
 
 def change(state: SandboxState, changes: JsonObject) -> None:
-    """Change settings permanently. Raises ValueError for an unknown name or an invalid value."""
+    """Change settings by name, and store the new values. Raises ValueError for an unknown name or an invalid value."""
     for name, value in changes.items():
         if name not in _KEYS:
-            raise ValueError(f"Unknown setting {name!r}; the settings are {', '.join(sorted(_KEYS))}.")
+            raise ValueError(f"Unknown setting {name!r}. The settings are {', '.join(sorted(_KEYS))}.")
         if not _allowed(name, value):
             raise ValueError(f"Setting {name!r} cannot have the value {value!r}.")
     with state.store.transaction():

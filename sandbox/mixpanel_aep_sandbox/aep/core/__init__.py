@@ -1,1 +1,1 @@
-"""What the services of AEP share: gateway, requests, errors, settings, filters, and the documents of an AEP sandbox."""
+"""Shared code of the AEP services: gateway, requests, errors, settings, filters, and documents of an AEP sandbox."""

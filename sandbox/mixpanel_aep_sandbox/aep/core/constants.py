@@ -1,19 +1,19 @@
-"""Constants of the demo organization. All values are made up, and look made up."""
+"""Constants of the fictitious demo organization, and the base paths of AEP's APIs."""
 
 from __future__ import annotations
 
 from typing import Final
 
 DEMO_CLIENT_ID: Final = "demo-client-0000"
-DEMO_CLIENT_SECRET: Final = "demo-secret-not-real-0001"  # noqa: S105 - made up, and no secret
+DEMO_CLIENT_SECRET: Final = "demo-secret-not-real-0001"  # noqa: S105 - fictitious
 DEMO_ORG: Final = "DEMO0000@AdobeOrg"
 DEMO_SCOPE: Final = "openid,AdobeID,read_organizations,additional_info.projectedProductContext,session"
 DEMO_SECRET_SCOPE: Final = "additional_info.roles,adobeio_api,read_client_secret,manage_client_secrets"  # noqa: S105 - names of scopes
-"""Additional scopes that the credential may request: scopes of Adobe's I/O Management API, which lists and changes
-secrets."""
+"""Additional scopes that the demo credential may request, for Adobe's I/O Management API, which lists and changes
+client secrets."""
 DEMO_CREDENTIAL: Final = "436084"
 DEMO_ORG_NUMBER: Final = "23294"
-"""The console identifies organizations and credentials by number (dev-console:
+"""Numbers of the demo credential and organization, by which Adobe's Developer Console identifies them (dev-console:
 ServerToServerAuthentication/implementation.md)."""
 DEMO_USER: Final = "DEMO0000USER@techacct.adobe.com"
 

@@ -1,4 +1,4 @@
-"""Errors, in the shapes that the services document."""
+"""Error responses of AEP services, in the documented forms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 class Problem(Exception):
-    """An error response of an AEP API: HTTP status and body."""
+    """An exception that a handler raises to send an error response: HTTP status, JSON body and headers."""
 
     def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -33,7 +33,16 @@ _TITLES = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Problem:
-    """Return an error in the Schema Registry's shape (EP:xdm/troubleshooting-guide.md); all services use it [I]."""
+    """Build an error response in the Schema Registry's form (EP:xdm/troubleshooting-guide.md), for all services [I].
+
+    Args:
+        status: The HTTP status.
+        detail: What is wrong, as one sentence.
+        headers: Additional response headers.
+
+    Returns:
+        The exception to raise.
+    """
     return Problem(
         status,
         {
@@ -47,8 +56,8 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
 
 
 def gateway(code: str, message: str) -> Problem:
-    """Return an error in the gateway's shape (EP:landing/troubleshooting.md).
+    """Build an error response in the form of Adobe's gateway (EP:landing/troubleshooting.md), to be raised.
 
-    The status is the code's first three digits [I].
+    The first three digits of ``code``, such as "403010", are the HTTP status [I].
     """
     return Problem(int(code[:3]), {"error_code": code, "message": message})

@@ -1,4 +1,4 @@
-"""Checks of Adobe's gateway before a service receives the request (EP:landing/troubleshooting.md)."""
+"""The checks of Adobe's gateway: token, client id, organization, AEP sandbox (EP:landing/troubleshooting.md)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TOKENS = "ims/tokens"
 
 
 def token_key(token: str) -> str:
-    """Return the store key of a token: its digest, so that the store holds no usable token."""
+    """Return the store key of an access token: its SHA-256 digest, so that the store contains no usable token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The sender of a request: a client, its credential and its token."""
+    """The client that sent a request, with the stored documents of its credential and of its token."""
 
     client_id: str
     credential: Document
@@ -32,7 +32,7 @@ class Caller:
 
 
 def caller(state: SandboxState, request: Request) -> Caller:
-    """Return the caller. Raises Problem if the token or the client id is missing or invalid."""
+    """Authenticate a request by its token and client id. Raises Problem 401 or 403 if one is missing or invalid."""
     headers = request.headers
     if not headers.get("authorization"):
         raise gateway("403010", "Oauth token is missing.")
@@ -50,9 +50,9 @@ def caller(state: SandboxState, request: Request) -> Caller:
 
 
 def authorize(state: SandboxState, request: Request) -> tuple[AepSandboxScope, str]:
-    """Return the AEP sandbox that a request is for and the client id.
+    """Check a request's token, client id, organization and AEP sandbox; return the AEP sandbox and the client id.
 
-    Raises Problem if the gateway rejects the request.
+    Raises Problem 400, 401 or 403 if the gateway rejects the request.
     """
     known = caller(state, request)
     org = request.headers.get("x-gw-ims-org-id")
@@ -78,7 +78,7 @@ def _aep_sandbox(request: Request) -> str:
         name = next((known for known, key in AEP_SANDBOXES.items() if key == by_id), by_id)
     if not name:
         if request.url.path.startswith(NAMESPACES):
-            return "prod"  # the documented example of creating a namespace sends no such header
+            return "prod"  # Adobe's example of creating a namespace has no header for the AEP sandbox
         # [I] Only a missing organization header has a documented response.
         raise gateway("400003", "Missing header")
     if name not in AEP_SANDBOXES:

@@ -1,4 +1,4 @@
-"""From a request to a handler: gateway, body, threads, and errors as responses."""
+"""Routes of AEP services: gateway checks, JSON bodies, handlers in threads and transactions, and error responses."""
 
 from __future__ import annotations
 
@@ -28,19 +28,20 @@ _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 @dataclass
 class Call:
-    """A request that the gateway accepted."""
+    """A request that the gateway has accepted."""
 
     request: Request
     scope: AepSandboxScope
     client_id: str
     body: Any = None
+    """The parsed JSON body; None if the route has no JSON body."""
 
     def path(self, name: str) -> str:
-        """Return a path parameter, without a slash at its end."""
+        """Return a parameter of the URL's path by its name, without a slash at the end."""
         return str(self.request.path_params[name]).rstrip("/")
 
     def query(self, name: str, default: str = "") -> str:
-        """Return a query parameter, or the default."""
+        """Return a query parameter by its name; ``default`` if it is missing."""
         return self.request.query_params.get(name, default)
 
     @property
@@ -49,11 +50,11 @@ class Call:
         return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def url(self, path: str) -> str:
-        """Return the address of a path in this sandbox, for responses in which Adobe returns an address of its own host."""
+        """Return the absolute URL of a path on this sandbox, for responses that contain links."""
         return str(self.request.base_url).rstrip("/") + path
 
     def object(self) -> JsonObject:
-        """Return the JSON body. Raises Problem 400 unless it is an object."""
+        """Return the JSON body as an object. Raises Problem 400 if it is any other value."""
         if not isinstance(self.body, dict):
             raise problem(400, "The request body must be a JSON object.")
         return self.body
@@ -62,12 +63,15 @@ class Call:
 Json = bool | Literal["whatever the Content-Type says"]
 Handler = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 Shape = Callable[[Problem], Problem]
-"""Rewrites an error into the shape of one service."""
+"""A function that converts an error response to the form of one service."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Routes:
-    """Adds routes below one base path, each with and without a slash at its end."""
+    """Adds the routes of a service below a base path, each with and without a slash at the end.
+
+    ``shape`` converts error responses to the form of the service.
+    """
 
     def __init__(
         self, state: SandboxState, router: APIRouter, base: str, shape: Shape = lambda refusal: refusal
@@ -77,9 +81,14 @@ class Routes:
     def add(
         self, method: str, path: str, handler: Handler, *, atomic: bool = True, json: Json = True
     ) -> None:
-        """Add a route. A plain handler runs in a thread, inside a transaction if it writes and is ``atomic``.
+        """Add a route, whose handler is called after the checks of the gateway.
 
-        A coroutine function reads the request's body itself. ``json`` False: the body, if any, is not JSON.
+        Args:
+            method: The HTTP method.
+            path: The path below the base path, with parameters in braces.
+            handler: A function runs in a thread. A coroutine function reads the request's body itself.
+            atomic: Whether a function runs in a transaction of the store, except for GET and HEAD.
+            json: Whether the body must be JSON, which is then parsed; a text means regardless of the Content-Type.
         """
         json = method not in ("GET", "HEAD", "DELETE") and json
         atomic = atomic and method not in ("GET", "HEAD")
@@ -87,7 +96,7 @@ class Routes:
         self._serve([method], path, endpoint, described=True)
 
     def refuse(self, path: str, allowed: str) -> None:
-        """Return 405 for every method except those ``allowed``, such as ``GET, POST``."""
+        """Add routes that respond with 405 to every method except those in ``allowed``, such as "GET, POST"."""
         others = [method for method in _METHODS if method not in allowed]
 
         def handler(call: Call) -> Response:
@@ -98,7 +107,7 @@ class Routes:
         self._serve(others, path, endpoint, described=False)
 
     def _serve(self, methods: list[str], path: str, endpoint: Endpoint, *, described: bool) -> None:
-        """Serve the methods of a path. ``described``: include the route in the sandbox's OpenAPI document."""
+        """Add an endpoint to the router; if ``described``, the sandbox's OpenAPI document includes the route."""
         whole = self.base + path
         for each in (whole,) if path.endswith((":path}", ":key}")) else (whole, whole + "/"):
             self.router.add_route(each, endpoint, methods=methods, include_in_schema=described)
@@ -120,7 +129,7 @@ def _endpoint(
         response.headers.setdefault("x-request-id", request.headers.get("x-request-id") or uuid.uuid4().hex)
         return response
 
-    # A handler of several requests in one calls the other handlers itself.
+    # Handlers of bulk requests call the handlers of the single requests by this attribute.
     endpoint.handler = None if inspect.iscoroutinefunction(handler) else handler  # type: ignore[attr-defined]
     return endpoint
 
@@ -148,9 +157,9 @@ async def _answer(
 
 
 async def _json(call: Call, *, any_type: bool) -> object:
-    """Return the body.
+    """Parse the request body as JSON; ``any_type`` accepts every Content-Type.
 
-    Raises Problem 400 unless it is JSON that can be stored and sent: finite numbers, no lone surrogates.
+    Raises Problem 400 unless the body is JSON that can be stored and sent: finite numbers, no lone surrogates.
     """
     if call.content_type not in _JSON_TYPES and not any_type:
         raise problem(400, "A valid content-type must be specified")
@@ -161,16 +170,19 @@ async def _json(call: Call, *, any_type: bool) -> object:
 
 
 def parse_json(data: bytes) -> object:
-    """Parse JSON. Raises ValueError or RecursionError, also for values that could not be stored or sent again."""
+    """Parse JSON. Raises ValueError or RecursionError if it is invalid, or has NaN, infinity or lone surrogates."""
     body = json.loads(data)
     json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     return body
 
 
 async def _drain(request: Request) -> None:
-    """Read the rest of the request body: without this, a client that is still sending would get a broken pipe instead of the response."""
+    """Read and discard the rest of a request body.
+
+    Otherwise, a client that is still sending would fail with a broken pipe instead of reading the error response.
+    """
     try:
         async for _ in request.stream():
             pass
     except (RuntimeError, ClientDisconnect):
-        pass  # read already, or the client has disconnected
+        pass  # the body has already been read, or the client has disconnected

@@ -1,4 +1,4 @@
-"""Filters and orders of JSON objects, as queries of the Schema Registry and Catalog use them."""
+"""Filters and sort keys for JSON objects, as in queries of the Schema Registry and Catalog."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)")
 def keep_matching(
     objects: Iterable[JsonObject], properties: Iterable[str], wild: Collection[str] = ()
 ) -> list[JsonObject]:
-    """Return the objects that pass every ``property`` filter, such as ``title==Foo``, ``version>1`` or ``title``.
+    """Return the objects that match all filters, in their order.
 
-    ``wild``: names whose values may have wildcards in ``==`` and ``!=``.
+    Args:
+        objects: JSON objects.
+        properties: Values of the query parameter ``property``, such as ``title==Foo``, ``version>1``, or ``title``
+            (the property exists).
+        wild: Names of properties whose values in ``==`` and ``!=`` may contain wildcards.
+
+    Raises:
+        Problem: 400 for an invalid regular expression.
     """
     tests = [_make_test(text, wild) for text in properties]
     return [body for body in objects if all(test(body) for test in tests)]
 
 
 def value_at(body: object, name: str) -> Any:
-    """Return the value of a top-level name, or along a path with dots; None if it is missing."""
+    """Return the value of a top-level key ``name``, or else of a dotted path; None if it is missing."""
     if isinstance(body, dict) and name in body:
         return body[name]
     for part in name.split("."):
@@ -39,19 +46,19 @@ def value_at(body: object, name: str) -> Any:
 
 
 def as_items(value: object) -> list[object]:
-    """Return a value as a list of items: a list unchanged, None as no items, and any other value as one item."""
+    """Return a value as a list: a list unchanged, an empty list for None, and any other value as the only item."""
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
 def as_text(value: object) -> str:
-    """Return a value as a query writes it: ``true``, not ``True``."""
+    """Return the text of a value in queries: ``true`` and ``false`` for booleans."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def matches_glob(pattern: str, text: str) -> bool:
-    """Return whether ``text`` matches a pattern: ``*`` stands for any text, also an empty one, and ``**`` for an asterisk.
+    """Return whether ``text`` matches a pattern in which ``*`` means any text and ``**`` means an asterisk.
 
-    (EP:catalog/api/filter-data.md). No regular expression is used, because a caller could choose a slow one.
+    Source: EP:catalog/api/filter-data.md. The pattern is not converted to a regular expression, which could be slow.
     """
     first, *rest = [part.replace("**", "*") for part in _SINGLE_STAR.split(pattern)]
     if not rest:
@@ -69,7 +76,7 @@ def matches_glob(pattern: str, text: str) -> bool:
 
 
 def sort_key(value: object) -> SortKey:
-    """Return a key that orders numbers and versions before texts, and missing values first."""
+    """Return a sort key: missing values first, then numbers and versions such as 1.0.10 by value, then texts."""
     if value is None:
         return (0, (), "")
     numbers = _numbers(value)
@@ -97,7 +104,7 @@ def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]
 
 
 def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
-    """Return a filter by a regular expression. Arrow's take linear time; Python's can take exponential time."""
+    """Return a filter by a regular expression; Arrow matches it in linear time, Python could need exponential time."""
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.compute as pc
 
@@ -119,7 +126,7 @@ def _compare(value: object, operator: str, operand: str) -> bool:
 
 
 def _numbers(value: object) -> tuple[float, ...] | None:
-    """Return the value of a number, or the parts of a version such as 1.0.10."""
+    """Return the value of a number, or the parts of a version such as 1.0.10; None for any other value."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and _VERSION.fullmatch(value):
@@ -130,4 +137,4 @@ def _numbers(value: object) -> tuple[float, ...] | None:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return (number,) if math.isfinite(number) else None  # "nan" is a text, which can be ordered
+    return (number,) if math.isfinite(number) else None  # "nan" is sorted as a text

@@ -18,7 +18,7 @@ class _Misfit(Exception):
 
 
 def json_patch(document: JsonObject, operations: object) -> JsonObject:
-    """Return a copy of a document with JSON Patch operations applied.
+    """Apply JSON Patch operations in order to a copy of a document, and return the copy.
 
     Raises Problem 400 if an operation is invalid, or its path does not exist in the document.
     """
@@ -27,19 +27,19 @@ def json_patch(document: JsonObject, operations: object) -> JsonObject:
     patched: object = copy.deepcopy(document)
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
-            raise problem(400, "A JSON Patch operation needs op and path.")
+            raise problem(400, "A JSON Patch operation requires op and path.")
         try:
             patched = _apply(patched, operation)
         except _Misfit as misfit:
             op, path = operation.get("op"), operation["path"]
             raise problem(400, f"Cannot apply JSON Patch operation '{op}' at '{path}': {misfit}.") from misfit
     if not isinstance(patched, dict):
-        raise problem(400, "A patch cannot replace the whole object by something else.")
+        raise problem(400, "A patch cannot replace the whole object by another kind of value.")
     return patched
 
 
 def deep_merge(base: object, change: object) -> Any:
-    """Merge ``change`` into ``base``: merge objects, replace other values, and remove nulls (RFC 7396)."""
+    """Apply a JSON Merge Patch (RFC 7396) to ``base``, and return the result: null removes a key, objects merge."""
     if not isinstance(base, dict) or not isinstance(change, dict):
         return change
     merged = dict(base)
@@ -86,7 +86,7 @@ def _tokens(path: object) -> list[str]:
 
 
 def _value_at(document: object, tokens: list[str]) -> object:
-    """Return the value at the tokens of a JSON Pointer. Raises _Misfit if it does not exist."""
+    """Return the value at a JSON Pointer, given as its decoded parts. Raises _Misfit if it does not exist."""
     for token in tokens:
         if isinstance(document, list):
             document = document[_index(document, token)]
@@ -132,7 +132,7 @@ def _remove_value(document: object, tokens: list[str]) -> tuple[object, object]:
 
 
 def _equal(left: object, right: object) -> bool:
-    """Return whether two values are equal in JSON: 1 equals 1.0, and does not equal true."""
+    """Return whether two JSON values are equal: 1 equals 1.0 but does not equal true."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, dict) and isinstance(right, dict):

@@ -1,4 +1,4 @@
-"""Parameters of Catalog's lists: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
+"""Query parameters of Catalog's lists: limit, start, orderBy, tags, properties (EP:catalog/api/filter-data.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def whole_number(call: Call, name: str) -> int | None:
-    """Return a parameter as a non-negative integer, or None if it is missing. Raises Problem 400."""
+    """Return a query parameter as a non-negative integer; None if it is missing or empty. Raises Problem 400."""
     text = call.query(name)
     if not text:
         return None
@@ -34,7 +34,7 @@ def whole_number(call: Call, name: str) -> int | None:
 
 
 def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
-    """Return ``start`` and ``limit``. Raises Problem 400 for a value out of range."""
+    """Return ``start`` (by default 0) and ``limit`` of a query. Raises Problem 400 for a value out of range."""
     limit, start = whole_number(call, "limit"), whole_number(call, "start")
     limit = default if limit is None else limit
     if not 1 <= limit <= _MOST:
@@ -45,7 +45,19 @@ def page_of(call: Call, default: int = _DEFAULT_LIMIT) -> tuple[int, int]:
 def requested_page(
     call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str] = frozenset()
 ) -> dict[str, JsonObject]:
-    """Return the page of objects that a Catalog query requests, by id. ``own``: parameters that the caller has handled."""
+    """Filter, sort and page objects by the query parameters of a Catalog list.
+
+    Args:
+        call: The request.
+        objects: All objects, as (id, representation).
+        own: Names of query parameters that are not filters by property, because the caller handles them.
+
+    Returns:
+        The requested page, keyed by id.
+
+    Raises:
+        Problem: 400 for an invalid parameter.
+    """
     start, limit = page_of(call)
     if "observableSchema" in _names(call):
         limit = min(limit, _DEFAULT_LIMIT)
@@ -56,7 +68,10 @@ def requested_page(
 def filter_objects(
     call: Call, objects: list[tuple[str, JsonObject]], own: frozenset[str]
 ) -> list[JsonObject]:
-    """Return all objects that a Catalog query selects, in its order, with their ids as ``@key``."""
+    """Return all objects that match the query's filters, sorted by its ``orderBy``, each with its id as ``@key``.
+
+    The parameters are as in ``requested_page``.
+    """
     bodies = [{**body, "@key": key} for key, body in objects]
     bodies = keep_matching(bodies, call.request.query_params.getlist("property"), _WILD)
     for name, expected in call.request.query_params.multi_items():
@@ -64,12 +79,12 @@ def filter_objects(
             bodies = [body for body in bodies if _matches(body, name, expected)]
     if tags := call.query("tags"):
         bodies = [body for body in bodies if _has_tags(body, tags)]
-    # "This was previously called sort" (OAS:catalog.yaml).
+    # Adobe about orderBy: "This was previously called sort" (OAS:catalog.yaml).
     return _ordered(bodies, call.query("orderBy") or call.query("orderby") or call.query("sort"))
 
 
 def keep_requested_properties(call: Call, body: JsonObject) -> JsonObject:
-    """Return the object with only the top-level ``properties`` that the query names."""
+    """Return an object with only those top-level keys that the query parameter ``properties`` names, by default all."""
     names = _names(call)
     return {key: value for key, value in body.items() if key in names or key == "@key"} if names else body
 
@@ -105,7 +120,10 @@ def _has_tags(body: JsonObject, expected: str) -> bool:
 
 
 def _tag_pairs(text: str) -> list[tuple[str, str]]:
-    """Return pairs of name and pattern: both may contain colons, as in ``unifiedProfile:enabled:true``."""
+    """Return all splits of a text at a colon into name and pattern, because both may contain colons.
+
+    An example is ``unifiedProfile:enabled:true``.
+    """
     parts = text.split(":")
     return [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in range(1, len(parts))]
 

@@ -1,4 +1,4 @@
-"""One organization's AEP sandbox: resources of one are not visible in another."""
+"""Access to the documents of one AEP sandbox, which are not visible in other AEP sandboxes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ RESOURCES = "registry"
 USED_SCHEMAS = "used-schemas"
 BATCHES = "batches"
 OUTCOMES = "outcomes"
-"""The kinds of documents in the store."""
+"""Kinds of documents in the store of an AEP sandbox."""
 
 
 def files_kind(batch_id: str) -> str:
-    """Return the kind of the documents that describe a batch's files, keyed by path."""
+    """Return the kind of the documents that describe the files of one batch; their keys are the files' paths."""
     return f"batch-files/{batch_id}"
 
 
@@ -31,11 +31,11 @@ class AepSandboxScope:
     """The AEP sandbox's name."""
 
     def kind(self, what: str) -> str:
-        """Return the full kind of documents of this AEP sandbox."""
+        """Return the store's name for a kind of documents of this AEP sandbox."""
         return f"aep/{self.org}/{self.name}/{what}"
 
     def get(self, what: str, key: str) -> Document | None:
-        """Return a document, or None."""
+        """Return a document by its kind and key; None if it does not exist."""
         return self.state.store.get(self.kind(what), key)
 
     def put(self, what: str, key: str, body: Document) -> None:
@@ -56,10 +56,10 @@ class AepSandboxScope:
 
     @property
     def tenant(self) -> str:
-        """Return the organization's tenant id."""
+        """Return the organization's tenant id, without the underscore of its namespace."""
         return self.state.settings.tenant_id
 
     @property
     def now(self) -> int:
-        """Return epoch milliseconds of the sandbox's clock."""
+        """Return the time of the sandbox's clock in epoch milliseconds."""
         return self.state.clock.milliseconds()

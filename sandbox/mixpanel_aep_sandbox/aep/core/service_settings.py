@@ -12,12 +12,12 @@ OWN_KEY = "own"
 
 @dataclass(frozen=True)
 class AepSettings:
-    """Settings of the AEP services that no other class has; None means no limit."""
+    """Settings of IMS, the Schema Registry, the Flow Service and Data Prep."""
 
     throttle_tokens: int = field(default=0, metadata=COUNT)
-    """Number of further token requests that are answered with 429."""
+    """Number of the next token requests to which IMS responds with 429."""
     tokens_per_minute: int | None = field(default=None, metadata=LIMIT)
-    """Token requests in a minute; IMS answers more with 429. None: no limit."""
+    """Maximum number of token requests in a minute; IMS responds to further ones with 429. None: no limit."""
     refusal_status: int | None = choice(None, 400, 401)
     """Status of IMS for a wrong client id or secret [I]; None: 400 for the id, 401 for the secret."""
     ims_parameters: str = choice("body or query", "body")
@@ -50,14 +50,15 @@ class AepSettings:
     """Lookup of one of Adobe's resources in the ``tenant`` container: ``found``, as Adobe's own Python client
     expects, or ``missing``, because each resource is in one container (EP:xdm/api/getting-started.md)."""
     primary_identity_locked_by: str = choice("data", "profile")
-    """When a primary identity can no longer change: ``data``: once the schema has data; ``profile``: once it has data
-    and is enabled for Profile (newer documents)."""
+    """When a primary identity can no longer be changed: ``data``: once the schema has data; ``profile``: once the
+    schema has data and is enabled for Profile (newer documents)."""
     flow_schedule_rules: str = choice("spec", "tutorial")
     """``spec``: the flow spec's rules (at least 15 minutes; a one-time schedule has neither interval nor backfill).
     ``tutorial``: the Mixpanel tutorial's rules (an interval of at least 15 of any unit; ignored for a one-time
     schedule)."""
     flow_start_in_past: str = choice("accept", "refuse")
-    """``accept``: the API tutorial's own example needs it. ``refuse``: the UI tutorial requires it."""
+    """A start time in the past: ``accept``, as the API tutorial's example requires, or ``refuse``, as the UI tutorial
+    requires."""
     flow_once_locked: bool = field(default=True, metadata=SWITCH)
     """The schedule and mapping of a one-time dataflow cannot be changed; the UI tutorial documents this, the API
     tutorial is silent."""
@@ -67,22 +68,22 @@ class AepSettings:
     flow_backfill_days: int = field(default=5 * 365, metadata=COUNT)
     """Days before its start that a first run with backfill reads [I]; Mixpanel keeps events for five years."""
     flow_missed_runs: int = field(default=24, metadata=COUNT)
-    """Maximum number of missed runs that are made up for after the clock was moved; the first of them includes all
-    older data [I]."""
+    """Maximum number of missed runs that are executed after the clock was moved forward; the first of them includes
+    all older data [I]."""
     flow_explore_checks_zone: bool = field(default=True, metadata=SWITCH)
-    """Exploring with another time zone than the project's is refused. Adobe requires the same one, and does not
+    """Exploring with another time zone than the project's is refused. Adobe requires the same time zone, but does not
     document the error [I]."""
     flow_test_on_create: bool = field(default=False, metadata=SWITCH)
     """A base connection with invalid credentials is refused when it is created [I]."""
     mapping_expression_answer: str = choice("status", "boolean")
-    """``status``: ``/languages/el/validate`` answers as in EP:data-prep/api/functions.md; ``boolean``: as in the
-    OpenAPI document."""
+    """Response of ``/languages/el/validate``: ``status``, as in EP:data-prep/api/functions.md, or ``boolean``, as in
+    the OpenAPI document."""
     mapping_source_types: str = choice("media", "plain")
-    """Display of ATTRIBUTE: ``media`` (text/x.schema-path, as in the documented responses), ``plain`` (as in their
-    schemas)."""
+    """How responses show ATTRIBUTE: ``media`` (text/x.schema-path, as in the documented responses), or ``plain`` (as in
+    the schemas of the responses)."""
     mapping_function_names: str = choice("allowed", "reserved")
-    """``reserved``: a field with the name of a function needs ``${}`` (newest EP:data-prep/functions.md);
-    ``allowed``: it does not (EP:data-prep/troubleshooting-guide.md)."""
+    """A field with the name of a function: ``reserved``: it must be written with ``${}`` (newest
+    EP:data-prep/functions.md); ``allowed``: it need not (EP:data-prep/troubleshooting-guide.md)."""
     mapping_destination_functions: str = choice("refused", "allowed")
     """Functions that EP:data-prep/functions.md marks "Destinations only", in a mapping: ``refused`` or ``allowed``."""
     mapping_unknown_functions: str = choice("refused", "accepted")
@@ -93,5 +94,5 @@ class AepSettings:
 
     @classmethod
     def of(cls, state: SandboxState) -> AepSettings:
-        """Return the current settings."""
+        """Return the settings with the values that the control API has changed."""
         return cls(**(state.store.get(KIND, OWN_KEY) or {}))

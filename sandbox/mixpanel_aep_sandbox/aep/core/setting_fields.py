@@ -1,4 +1,4 @@
-"""The values that settings may have, as metadata of their dataclass fields."""
+"""Metadata of dataclass fields that restrict the values of a setting, and the check of a value against them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 KIND: Final = "aep/settings"
-"""The kind of the documents that hold settings."""
+"""The store's kind of the documents with changed settings."""
 SECONDS: Final = {"is": (int, float)}
 COUNT: Final = {"is": (int,)}
 LIMIT: Final = {"is": (int, type(None))}
 SWITCH: Final = {"is": (bool,)}
 LIST: Final = {"is": (list,)}
-"""A list of texts."""
+"""Metadata of settings whose value is a non-empty list of texts."""
 _MOST = 10**15
 
 
 def choice(*values: T) -> T:
-    """Return a dataclass field that accepts only these values; the first one is the default."""
+    """Return a dataclass field for a setting that accepts only these values; the first value is the default."""
     chosen: T = field(default=values[0], metadata={"choices": values})
     return chosen
 
 
 def is_amount(value: float) -> bool:
-    """Return whether a number is not negative, and small enough to calculate with."""
+    """Return whether a number is from 0 to 10^15, a range in which sums of times and sizes cannot overflow."""
     return 0 <= value <= _MOST
 
 
 def fits(holder: type[Any], name: str, value: object) -> bool:
-    """Return whether the setting ``name`` of a settings class may have this value."""
+    """Return whether the setting ``name`` of the settings class ``holder`` accepts a value."""
     rules = holder.__dataclass_fields__[name].metadata
     if "choices" in rules:
         return any(value == each and type(value) is type(each) for each in rules["choices"])

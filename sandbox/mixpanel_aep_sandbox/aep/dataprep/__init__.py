@@ -12,6 +12,6 @@ __all__ = ["add_routes"]
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add all routes of Data Prep."""
+    """Add all HTTP routes of Data Prep to ``router``."""
     for part in (languages, validation, mapping_sets, conversions):
         part.add_routes(state, router)

@@ -1,4 +1,4 @@
-"""Destination paths in a resolved schema."""
+"""Lookup of destination fields in a resolved XDM schema, and check of its required fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def destination_field(schema: JsonObject, path: Path) -> JsonObject:
-    """Return the field at the end of a path. Raises SyntaxFault if the schema does not have the field."""
+    """Return the JSON Schema of the field at a destination path. Raises SyntaxFault if the schema has no such field."""
     field = schema
     for position, step in enumerate(path):
         kind, before = kind_of(field), show(path[:position]) or "The schema"
@@ -29,7 +29,10 @@ def destination_field(schema: JsonObject, path: Path) -> JsonObject:
 
 
 def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list[str]:
-    """Return required fields that are null or missing, in the objects that exist."""
+    """Return the paths of required fields that are null or missing in ``data``; ``at`` is the prefix of each path.
+
+    The required fields of an optional object count only if the object exists.
+    """
     missing = [at + name for name in schema.get("required", []) if data.get(name) is None]
     for name, field in schema.get("properties", {}).items():
         missing += _missing_in(data.get(name), field, at + name)

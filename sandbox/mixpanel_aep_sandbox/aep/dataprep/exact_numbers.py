@@ -1,4 +1,4 @@
-"""Numbers without loss: integers of any size, doubles where they are exact, decimals otherwise."""
+"""Numbers without rounding: integers of any size, doubles where they are exact, decimals otherwise."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from decimal import Context, Decimal
 from typing import TypeGuard
 
 MOST_DIGITS = 4000
-"""Of an integer [I]: Java's is unbounded, but every evaluation here has a limit."""
+"""Maximum number of digits of an integer [I]: Java's integers are unbounded, but the sandbox limits its evaluations."""
 JAVA_DECIMAL = Context(prec=34, Emax=6144, Emin=-6143)
-"""``MathContext.DECIMAL128``, with which JEXL calculates."""
+"""Java's ``MathContext.DECIMAL128`` (34 digits), which JEXL uses for decimal arithmetic."""
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,5})?")
 
 Number = int | float | Decimal
 
 
 def is_number(value: object) -> TypeGuard[Number]:
-    """Return whether a value is a number."""
+    """Return whether a value is an int, float or Decimal; a bool is not a number."""
     return isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
 
 
 def exact(number: Decimal) -> float | Decimal:
-    """Return a double if its shortest text is the number, else the decimal itself."""
+    """Return the number as a float if no digit is lost by this, otherwise as the unchanged Decimal."""
     double = float(number)
     return double if math.isfinite(double) and Decimal(repr(double)) == number else number
 
 
 def number_of(text: str) -> Number | None:
-    """Return the number of a text, or None if the text is not a number."""
+    """Parse a decimal number such as " -1.5e3 ": an int if it has only digits, otherwise a float.
+
+    Return None if the text is not a number, is longer than ``MOST_DIGITS``, or is too large for a float.
+    """
     stripped = text.strip()
     if len(stripped) > MOST_DIGITS or not _NUMBER.fullmatch(stripped):
         return None
@@ -39,7 +42,7 @@ def number_of(text: str) -> Number | None:
 
 
 def whole(number: Number) -> int | None:
-    """Return the integer of a number; None if it has a fraction, or is infinite or NaN."""
+    """Return a number as an int; None if it has a fraction, is infinite or NaN, or exceeds ``MOST_DIGITS``."""
     if isinstance(number, int):
         return number
     if isinstance(number, float) and not math.isfinite(number):
@@ -51,9 +54,9 @@ def whole(number: Number) -> int | None:
 
 
 def number_text(number: Number) -> str:
-    """Return a number as JSON, with an exponent only for long doubles [I]: 5.0, 0.000001, 1e-7, 1e21.
+    """Format a number as JSON; only very small and very large doubles get an exponent [I]: 5.0, 0.000001, 1e-7, 1e21.
 
-    A decimal keeps all its digits, as in Java's ``BigDecimal.toString``.
+    A Decimal is formatted with all its digits, as by Java's ``BigDecimal.toString``.
     """
     if isinstance(number, int):
         return str(number)
@@ -67,7 +70,7 @@ def number_text(number: Number) -> str:
             if decimal != decimal.to_integral_value() or isinstance(number, Decimal)
             else f"{decimal:.1f}"
         )
-    # Not Decimal.normalize(), which rounds to 28 digits.
+    # Decimal.normalize() would round to 28 digits.
     digits = "".join(map(str, decimal.as_tuple().digits)).rstrip("0")
     mantissa = digits[0] + (f".{digits[1:]}" if digits[1:] else "")
     return f"{'-' if decimal < 0 else ''}{mantissa}e{decimal.adjusted()}"

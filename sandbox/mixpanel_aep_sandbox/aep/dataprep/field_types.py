@@ -21,7 +21,7 @@ _BITS = {"byte": 8, "short": 16, "int": 32, "long": 64}
 
 
 def convert(value: Value, field: JsonObject) -> object:
-    """Return ``value``, which is not null, as JSON of the field's type.
+    """Convert a value that is not null to the type of its destination field, and return it as JSON data.
 
     Raises:
         EvaluationError: The value cannot be converted.
@@ -67,7 +67,7 @@ def _composite(value: Value, field: JsonObject, kind: str) -> object:
 
 
 def _object(value: JsonObject, properties: JsonObject) -> JsonObject:
-    """Return the attributes that the schema has under the same name: "object copy"."""
+    """Convert the attributes whose names the schema's object has too, and drop the others (Adobe: "object copy")."""
     return {
         name: None if value[name] is None else convert(value[name], field)
         for name, field in properties.items()

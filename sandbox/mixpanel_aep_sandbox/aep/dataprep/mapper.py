@@ -38,28 +38,32 @@ REQUIRED_MISSING = "INGEST-1555-400"
 
 @dataclass(frozen=True)
 class MappingError:
-    """An error of a column."""
+    """An error of one destination column of a row."""
 
     code: str
-    """``MAPPER-3700-400``: a column became null; ``INGEST-1555-400``: the row is rejected."""
+    """``MAPPER-3700-400``: the column becomes null; ``INGEST-1555-400``: the row is rejected."""
     message: str
     destination: str
+    """The mapping's destination path, or the path of the missing required field."""
     source: str = ""
+    """The mapping's source; empty for a missing required field."""
     source_type: str = ""
+    """ATTRIBUTE, EXPRESSION or STATIC; empty for a missing required field."""
 
     @property
     def rejects(self) -> bool:
-        """Return whether the error rejects the row."""
+        """Return whether the error rejects the whole row instead of setting its column to null."""
         return self.code == REQUIRED_MISSING
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """A mapped row."""
+    """The result of mapping one row."""
 
     data: JsonObject
-    """XDM as JSON; also the incomplete data of a rejected row."""
+    """The XDM record as JSON data; for a rejected row, the incomplete record."""
     errors: tuple[MappingError, ...] = ()
+    """Failed columns in the order of their evaluation, then missing required fields."""
 
     @property
     def rejected(self) -> bool:
@@ -75,15 +79,21 @@ class _Column:
     source: Path = ()
     expression: Node | None = None
     fault: MappingError | None = None
-    """Why the mapping fails for every row."""
+    """Why the mapping is invalid and fails for every row; None for a valid mapping."""
 
 
 class Mapper:
-    """Maps rows by a mapping set, in either of its forms, to a resolved schema.
+    """Maps source rows to XDM records by a mapping set, which may have the current or the previous JSON form.
 
-    ``resolved_schema`` empty: nothing is converted or required. ``now_milliseconds`` is the result of ``now()``.
-    ``options``: how the language reads what Adobe leaves open. Raises FormFault for an invalid mapping set; an invalid
-    mapping is an error of its column.
+    Args:
+        mapping_set_body: The mapping set, as clients send it.
+        resolved_schema: The output schema without references. If it is empty, no value is converted and no field is
+            required.
+        now_milliseconds: Returns the epoch milliseconds that ``now()`` and ``timestamp()`` use.
+        options: How to evaluate expressions where Adobe's documents are silent or contradict each other.
+
+    Raises:
+        FormFault: The body is not a valid mapping set. An invalid single mapping is an error of its column instead.
     """
 
     def __init__(
@@ -98,17 +108,17 @@ class Mapper:
         self._schema, self._now, self._options = resolved_schema, now_milliseconds, options
         self._nulls = mapping_set.allow_null_values
         self._in_order = [_column(mapping, resolved_schema, options) for mapping in mapping_set.mappings]
-        # An object before its attributes: an individual mapping replaces what the object copied.
+        # Objects are written before their attributes, because an attribute's own mapping replaces the copied value.
         self._columns = sorted(self._in_order, key=lambda column: len(column.destination))
         self._inside = _inside_others([column.destination for column in self._columns if column.destination])
 
     @property
     def faults(self) -> list[MappingError | None]:
-        """Return the fault of each mapping that fails for every row, in their order in the set."""
+        """Return one entry for each mapping, in the order of the set: why it is invalid, or None if it is valid."""
         return [column.fault for column in self._in_order]
 
     def map(self, row: JsonObject) -> Mapped:
-        """Return the row as XDM, and its errors. Never raises."""
+        """Map one source row to an XDM record. Failed columns are reported in ``Mapped.errors``; nothing is raised."""
         data: JsonObject = {}
         errors: list[MappingError] = []
         inside = set(self._inside)
@@ -155,16 +165,16 @@ class Mapper:
             and not isinstance(value, (dict, list))
             and isinstance(leaf, str)
         ):
-            # Adobe's own sample: mapping `emails[*].name` to the object `names` gives {"names": {"name": ...}}.
+            # Adobe's sample maps `emails[*].name` to the object `names`, with the result {"names": {"name": ...}}.
             value = {leaf: value} if leaf in column.field.get("properties", {}) else value
         return convert(value, column.field)
 
 
 def _inside_others(destinations: list[Path]) -> set[Path]:
-    """Return the destinations inside another mapping's destination.
+    """Return the destinations that are attributes of another mapping's destination.
 
-    They get nothing from that mapping, even if their own mapping gives null: by a failure, or by ``nullify()``, which is
-    for fields that must not be copied (EP:data-prep/functions.md#objects).
+    The other mapping's copied value never fills such an attribute, even if the attribute's own mapping results in null:
+    after an error, or by ``nullify()``, which excludes fields from a copy (EP:data-prep/functions.md#objects).
     """
     known = set(destinations)
     return {path for path in known if any(path[:length] in known for length in range(1, len(path)))}
@@ -193,7 +203,7 @@ def _error(mapping: Mapping, message: str) -> MappingError:
 
 
 def _without_empty(value: object) -> Any:
-    """Return the value without nulls, "", [] and {}, which Platform does not accept; None if nothing is left."""
+    """Remove nulls, "", [] and {}, which Platform does not accept, at every depth. Return None if nothing remains."""
     if isinstance(value, dict):
         kept: Any = {
             name: part for name, child in value.items() if (part := _without_empty(child)) is not None

@@ -1,4 +1,4 @@
-"""Mapping sets as clients write them: the current form and the previous one, as one dataclass."""
+"""Parsing of mapping sets: the current and the previous JSON form, both as one dataclass."""
 
 from __future__ import annotations
 
@@ -13,54 +13,59 @@ SOURCE_TYPES = {
     "TEXT/X.AEP-XL": "EXPRESSION",
     "STATIC": "STATIC",
 }
-"""In any case; the media types are how Adobe returns ATTRIBUTE and EXPRESSION."""
+"""Accepted values of ``sourceType`` in upper case, and the meaning of each. Adobe's responses use the media types."""
 STATUSES = ("DRAFT", "PUBLISHED")
 MOST_MAPPINGS = 10_000
-"""Of a set [I]: a row of XDM has at most this many fields (EP:ingestion/guardrails.md)."""
+"""Maximum number of mappings in a set [I]: an XDM record has at most as many fields (EP:ingestion/guardrails.md)."""
 
 
 class FormFault(Exception):
-    """The body is not a valid mapping set; the message names the invalid part."""
+    """A request body is not a valid mapping set; the message names the invalid member."""
 
 
 @dataclass(frozen=True)
 class Mapping:
-    """One mapping of a set."""
+    """One mapping of a set: the source of a value, and the XDM field to write it to."""
 
     source_type: str
     """ATTRIBUTE, EXPRESSION or STATIC."""
     source: str | int | float | bool
+    """The path of an attribute, the text of an expression, or a static value."""
     destination: str
+    """The path of the XDM field."""
     body: JsonObject
-    """The original body, for parts that are only stored."""
+    """The mapping as the client sent it, for members that the sandbox stores without using them."""
 
 
 @dataclass(frozen=True)
 class MappingSet:
-    """A mapping set."""
+    """A parsed mapping set."""
 
     mappings: tuple[Mapping, ...]
     schema_id: str
-    """``$id`` or ``meta:altId`` of the output schema; "" when the body names none."""
+    """``$id`` or ``meta:altId`` of the output schema; empty if the body does not name a schema."""
     content_type: str
+    """The media type or version of the schema reference; by default "1.0"."""
     allow_null_values: bool
+    """Whether records may contain nulls and empty values; otherwise they are removed."""
     body: JsonObject
+    """The mapping set as the client sent it."""
 
 
 def read_mapping_set(body: object) -> MappingSet:
     """Parse a request body as a mapping set. Raises FormFault if the body is invalid."""
     if not isinstance(body, dict):
-        raise FormFault("A mapping set is a JSON object.")
+        raise FormFault("A mapping set must be a JSON object.")
     for name, types in _OPTIONAL.items():
         if body.get(name) is not None and type(body[name]) not in types:
-            raise FormFault(f"{name} is of the wrong type.")
+            raise FormFault(f"{name} has the wrong type.")
     mappings = body.get("mappings", [])
     if not isinstance(mappings, list):
-        raise FormFault("mappings has to be an array.")
+        raise FormFault("mappings must be an array.")
     if len(mappings) > MOST_MAPPINGS:
-        raise FormFault(f"A mapping set may have {MOST_MAPPINGS} mappings.")
+        raise FormFault(f"A mapping set may have at most {MOST_MAPPINGS} mappings.")
     if body.get("status") is not None and body["status"] not in STATUSES:
-        raise FormFault(f"status is one of {', '.join(STATUSES)}.")
+        raise FormFault(f"status must be one of {', '.join(STATUSES)}.")
     schema, content_type = _schema(body)
     read = tuple(_mapping(mapping, f"mappings[{number}]") for number, mapping in enumerate(mappings))
     return MappingSet(read, schema, content_type, bool(body.get("allowNullValues")), body)
@@ -94,32 +99,32 @@ _OF_MAPPING: dict[str, tuple[type, ...]] = {
 
 
 def _schema(body: JsonObject) -> tuple[str, str]:
-    """Return id and content type from ``outputSchema``, or else from ``schemaRef`` or ``xdmSchema``."""
+    """Return the output schema's id and content type, from ``outputSchema``, ``schemaRef`` or ``xdmSchema``."""
     reference = (body.get("outputSchema") or {}).get("schemaRef") or body.get("schemaRef") or {}
     if not isinstance(reference, dict):
-        raise FormFault("outputSchema.schemaRef has to be an object.")
+        raise FormFault("outputSchema.schemaRef must be an object.")
     schema = reference.get("id") or body.get("xdmSchema") or ""
     content_type = reference.get("contentType") or body.get("xdmVersion") or "1.0"
     if not isinstance(schema, str) or not isinstance(content_type, str):
-        raise FormFault("schemaRef.id and schemaRef.contentType have to be strings.")
+        raise FormFault("schemaRef.id and schemaRef.contentType must be strings.")
     return schema, content_type
 
 
 def _mapping(body: object, where: str) -> Mapping:
     if not isinstance(body, dict):
-        raise FormFault(f"{where} has to be an object.")
+        raise FormFault(f"{where} must be an object.")
     for name, types in _OF_MAPPING.items():
         if body.get(name) is not None and type(body[name]) not in types:
-            raise FormFault(f"{where}.{name} is of the wrong type.")
-    given = body.get("sourceType") or "ATTRIBUTE"  # the older form does not have it
+            raise FormFault(f"{where}.{name} has the wrong type.")
+    given = body.get("sourceType") or "ATTRIBUTE"  # the previous form has no sourceType
     source_type = SOURCE_TYPES.get(given.upper()) if isinstance(given, str) else None
     if source_type is None:
-        raise FormFault(f"{where}.sourceType is one of ATTRIBUTE, EXPRESSION, STATIC.")
+        raise FormFault(f"{where}.sourceType must be ATTRIBUTE, EXPRESSION or STATIC.")
     source = body["source"] if body.get("source") is not None else body.get("sourceAttribute")
     allowed = (str, int, float, bool) if source_type == "STATIC" else str
     if not isinstance(source, allowed) or source == "":
-        raise FormFault(f"{where}.source is required, as a string.")
+        raise FormFault(f"{where}.source is required and must be a string.")
     destination = body.get("destination") or body.get("destinationXdmPath")
     if not isinstance(destination, str):
-        raise FormFault(f"{where}.destination is required, as a string.")
+        raise FormFault(f"{where}.destination is required and must be a string.")
     return Mapping(source_type, source, destination, body)

@@ -1,4 +1,4 @@
-"""The schema of a mapping set."""
+"""Lookup of a mapping set's output schema in the Schema Registry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def output_schema(scope: AepSandboxScope, key: str) -> JsonObject:
-    """Return a resolved schema, or union, by ``$id`` or ``meta:altId``. Raises Problem 400 [I] if it does not exist."""
+    """Find a schema or union by ``$id`` or ``meta:altId``, and return it with its references replaced by their targets.
+
+    Raises Problem 400 [I] if neither exists.
+    """
     found = find(scope, key)
     if found is None:
         held = [body for _, body in scope.items(RESOURCES)] + unions(scope)

@@ -1,4 +1,4 @@
-"""Data Prep's settings."""
+"""The options of the expression language, from the AEP settings of the sandbox's control API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 
 
 def language_options(state: SandboxState) -> Options:
-    """Return how expressions are currently read."""
+    """Return the options with which expressions are currently parsed and evaluated."""
     settings = AepSettings.of(state)
     return Options(
         whole_division=settings.mapping_division == "integer",

@@ -1,4 +1,4 @@
-"""The rows that are in the datasets now, which tests compare with what was sent."""
+"""The rows that can currently be read from a dataset; tests compare them with the rows that were sent."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def active_batches(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
-    """Return the batches whose rows are readable, oldest first."""
+    """Return the batches of a dataset whose rows can be read, oldest first."""
     settle(scope)
     return [batch for batch in batches_of(scope, dataset) if batch["state"] == "success"]
 
 
 def active_ids(scope: AepSandboxScope, batch: JsonObject) -> Iterator[str]:
-    """Yield every row's ``_id``, as JSON text."""
+    """Yield the ``_id`` of every accepted row of a successful batch, each as a JSON string with its quotes."""
     with result_path(scope, batch["id"], "ids").open(encoding="ascii") as file:
         for line in file:
             yield line.rstrip("\n")
 
 
 def active_rows(scope: AepSandboxScope, batch: JsonObject, only: int | None = None) -> Iterator[JsonObject]:
-    """Yield the rows as stored: converted, without fields that are not in the schema. ``only``: rows of this file."""
+    """Yield the accepted rows of a successful batch as stored: converted, and without fields outside of the schema.
+
+    If ``only`` is not None, yield only the rows of the file with this index in ``batch_files``, from 0.
+    """
     resolved = resolved_schema(scope, batch["dataset"])
     form = batch["inputFormat"]["format"]
     settings = IngestSettings.of(scope.state)
@@ -45,11 +48,11 @@ def active_rows(scope: AepSandboxScope, batch: JsonObject, only: int | None = No
             if out == (number, index):
                 out = next(rejected, None)
             elif not isinstance(row, Corrupt):
-                yield row if form == "csv" else checker.kept(row)
+                yield row if form == "csv" else checker.stored_row(row)
 
 
 def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, int]]:
-    """Yield the numbers of the file and of the row, both from 0, of every rejected row, in order."""
+    """Yield for every rejected row of a batch, in order, the index of its file and its index in the file, from 0."""
     with result_path(scope, batch_id, "rejected").open(encoding="ascii") as file:
         for line in file:
             number, _, index = line.partition(" ")
@@ -57,14 +60,14 @@ def rejected_rows(scope: AepSandboxScope, batch_id: str) -> Iterator[tuple[int, 
 
 
 def id_lines(scope: AepSandboxScope, dataset: str) -> Iterator[str]:
-    """Yield JSON Lines with ``_id`` and batch of each active row."""
+    """Yield one JSON line with ``_id`` and batch id for each row that can be read from a dataset."""
     for batch in active_batches(scope, dataset):
         for key in active_ids(scope, batch):
             yield f'{{"_id": {key}, "batch": "{batch["id"]}"}}\n'
 
 
 def row_lines(scope: AepSandboxScope, dataset: str, limit: int) -> Iterator[str]:
-    """Yield at most ``limit`` active rows as JSON Lines."""
+    """Yield at most ``limit`` rows that can be read from a dataset, each as one JSON line."""
     left = limit
     for batch in active_batches(scope, dataset):
         for row in active_rows(scope, batch):

@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def limit_message(scope: AepSandboxScope, files: list[JsonObject]) -> str:
-    """Return the documented error message for a batch that exceeds a limit; an empty text if no limit is exceeded."""
+    """Return Adobe's error message for a batch that exceeds a limit of files or bytes; "" if it exceeds none."""
     settings = IngestSettings.of(scope.state)
     size = sum(body["size"] for body in files)
     over = []
@@ -22,8 +22,8 @@ def limit_message(scope: AepSandboxScope, files: list[JsonObject]) -> str:
     return f"Batch ingestion guardrails hit: {'; '.join(over)}" if over else ""
 
 
-def duplicate_of(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> str:
-    """Return the id of an active batch of the same dataset with the same file contents, or an empty text."""
+def find_duplicate_batch(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> str:
+    """Return the id of a successful batch of the same dataset whose files have the same contents; "" if none exists."""
     shape = sorted(body["size"] for body in files)
     digest = ""
     for key, old in scope.items(BATCHES):

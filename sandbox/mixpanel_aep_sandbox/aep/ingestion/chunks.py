@@ -1,4 +1,4 @@
-"""Chunks of a large file: their ranges, and their assembly into one file."""
+"""Chunks of a large file: their byte ranges, and their concatenation into one file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 Chunk: TypeAlias = tuple[int, int, str]
-"""First byte, last byte, and the name of the file with the bytes."""
+"""Index of the first byte, index of the last byte, and the name of the file on disk with these bytes."""
 
 _DOCUMENTED = re.compile(r"bytes (\d{1,18})-(\d{1,18})")
 _ANY = re.compile(r"bytes[ =](\d{1,18})-(\d{1,18})(/(\d{1,18}|\*))?")
 
 
-def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
-    """Return first and last byte of ``Content-Range: bytes 0-99``; ``documented``: no other form.
+def parse_content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
+    """Parse a ``Content-Range`` header such as ``bytes 0-99``, and return the indexes of its first and last byte.
 
-    Raises Problem 400.
+    If ``documented`` is true, other forms are invalid: ``bytes=0-99``, or with a total size. Raises Problem 400.
     """
     match = (_DOCUMENTED if documented else _ANY).fullmatch((header or "").strip())
     if match is None:
@@ -32,8 +32,8 @@ def content_range(header: str | None, *, documented: bool) -> tuple[int, int]:
     return first, last
 
 
-def range_fault(chunks: Sequence[Chunk]) -> str:
-    """Return the fault of the received ranges as a clause; an empty text if they form one whole file."""
+def describe_range_fault(chunks: Sequence[Chunk]) -> str:
+    """Describe a gap or overlap of the received chunks, as the end of a sentence; "" if they form a complete file."""
     if not chunks:
         return "are missing"
     expected = 0
@@ -47,7 +47,7 @@ def range_fault(chunks: Sequence[Chunk]) -> str:
 
 
 def check_next(chunks: Sequence[Chunk], first: int) -> None:
-    """Raise Problem 400 for a chunk that does not begin at the end of the previous one."""
+    """Raise Problem 400 unless a new chunk, whose first byte is ``first``, begins after the last received byte."""
     expected = max((chunk[1] + 1 for chunk in chunks), default=0)
     if first != expected:
         raise problem(
@@ -56,7 +56,7 @@ def check_next(chunks: Sequence[Chunk], first: int) -> None:
 
 
 def join_chunks(chunks: Sequence[Path], target: Path) -> int:
-    """Write the chunks into one file and return its size."""
+    """Concatenate the files of the chunks, in the given order, into ``target``. Return its size in bytes."""
     with target.open("wb") as whole:
         for chunk in chunks:
             with chunk.open("rb") as part:
@@ -65,7 +65,10 @@ def join_chunks(chunks: Sequence[Path], target: Path) -> int:
 
 
 def received_ranges(body: JsonObject) -> str:
-    """Return the received ranges, as ``bytes=0-99,200-299`` [I: only the header's name is documented]."""
+    """Return the received byte ranges of a file as the value of the response header ``Range``: ``bytes=0-99,200-299``.
+
+    Adobe documents only the name of the header [I].
+    """
     spans = (
         [[0, body["size"] - 1]]
         if not body["open"] and body["size"]

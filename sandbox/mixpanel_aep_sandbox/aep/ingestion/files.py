@@ -1,4 +1,4 @@
-"""The files of a batch, their rows, and the files with the results of processing."""
+"""The uploaded files of a batch, their rows, and the paths of the files that the processing of the batch writes."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def batch_files(scope: AepSandboxScope, batch_id: str) -> list[JsonObject]:
-    """Return the files of a batch, in the order of their paths."""
+    """Return the documents of a batch's completely uploaded files, ordered by their paths."""
     held = [body for _, body in scope.items(files_kind(batch_id)) if not body["open"]]
     return sorted(held, key=lambda body: str(body["path"]))
 
 
 def result_path(scope: AepSandboxScope, batch_id: str, *parts: str) -> Path:
-    """Return the path of a result of processing."""
+    """Return the path on disk of a file that the processing of a batch writes, such as ``ids`` or ``rejected``."""
     return scope.state.store.file("aep", batch_id, "result", *parts)
 
 
 def disk_path(scope: AepSandboxScope, body: JsonObject) -> Path:
-    """Return the path of an uploaded file's bytes."""
+    """Return the path on disk of an uploaded file; ``body`` is the file's document."""
     return scope.state.store.file("aep", body["batch"], body["name"])
 
 
 def read_rows(
     scope: AepSandboxScope, batch: JsonObject, body: JsonObject, resolved: JsonObject | None
 ) -> Iterator[Row]:
-    """Yield the rows of one uploaded file, as they were sent. Raises Unreadable, Incompatible or EmptyHeader.
+    """Yield the rows of one uploaded file as the client sent them; an unparsable JSON row is yielded as ``Corrupt``.
 
-    ``resolved``: the schema that Parquet's columns must fit; None: any columns are accepted.
+    ``resolved`` is the schema that Parquet columns must match; if it is None, all columns are accepted. Raises
+    Unreadable, Incompatible or EmptyHeader.
     """
     path, input_format = disk_path(scope, body), batch["inputFormat"]
     if input_format["format"] == "parquet":
@@ -45,12 +46,12 @@ def read_rows(
 
 
 def raw_rows(path: Path, input_format: JsonObject) -> Iterator[bytes]:
-    """Yield the rows of a JSON file as text."""
+    """Yield the text of each row of a JSON file, unparsed: lines, or the items of an array."""
     return json_array(path) if input_format.get("isMultiLineJson") else json_lines(path)
 
 
 def resolved_schema(scope: AepSandboxScope, dataset: str) -> JsonObject:
-    """Return the resolved schema of a dataset, or an empty one if the dataset was deleted."""
+    """Return the resolved schema of a dataset (by id); an empty object if the dataset or schema was deleted."""
     body = scope.get(DATASETS, dataset)
     schema = find(scope, body["schemaRef"]["id"]) if body else None
     return resolve(scope, schema) if schema else {}

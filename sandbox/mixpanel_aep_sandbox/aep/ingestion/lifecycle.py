@@ -1,7 +1,7 @@
 """The states of a batch over time (EP:ingestion/batch-ingestion/troubleshooting.md, "Batch states").
 
-An unfinished batch is stored with its times; its status is computed whenever it is read, so that it is correct after a
-restart and after the clock was moved.
+An unfinished batch is stored with the times of its transitions. Its status is computed at each read, so that it is
+correct after a restart of the sandbox and after a change of its clock.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 PENDING = "pending"
 _MARKED = re.compile(r"^\$\{?([^{}]*)\}?$")
 FINAL = ("success", "failed", "aborted", "abandoned", "deleted")
-"""States that time no longer changes; a request may change ``success``."""
+"""States that do not change with time; a request can still change ``success``."""
 _UNFINISHED = ("loading", "promoting", "inactive")
-"""States that time changes; ``inactive`` means every state of the setting ``retire_path`` but the last."""
+"""States that change with time. ``inactive`` includes every state of the setting ``retire_path`` except the last."""
 
 
-def without_mark(key: str) -> str:
-    """Return the batch id in a ``replay`` reference: `${id}` in the guide, `$id` in the specification."""
+def strip_reference_markup(key: str) -> str:
+    """Return the batch id of a ``replay`` reference, which Adobe's guide writes `${id}` and its specification `$id`."""
     return _MARKED.sub(r"\1", key)
 
 
 def batches_of(scope: AepSandboxScope, dataset: str) -> list[JsonObject]:
-    """Return the batches of a dataset, oldest first."""
+    """Return the stored batches of a dataset in any state, oldest first."""
     return [body for _, body in scope.items(BATCHES) if body["dataset"] == dataset]
 
 
 def save(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Store a batch, and record whether a later transition is pending."""
+    """Store a batch, and add it to the list of unfinished batches or remove it from this list."""
     scope.put(BATCHES, batch["id"], batch)
     if batch["state"] in _UNFINISHED:
         scope.put(PENDING, batch["id"], {"state": batch["state"], "since": _since(batch)})
@@ -43,26 +43,26 @@ def save(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def save_changed(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
-    """Store a changed batch and return it."""
+    """Store a batch with some fields changed, a new version and update time; return the changed batch."""
     changed = {**batch, **change, "updated": scope.now, "version": batch["version"] + 1}
     save(scope, changed)
     return changed
 
 
 def settle(scope: AepSandboxScope) -> None:
-    """Apply all due transitions."""
+    """Apply all transitions that are due by the sandbox's clock: of batches, dataset expirations and dataflow runs."""
     for start_due in scope.state.before_read:
         start_due(scope)
     for dataset in expire_due(scope):
-        forget_dataset(scope, dataset)
+        end_batches_of_dataset(scope, dataset)
     settings = IngestSettings.of(scope.state)
     for key, pending in scope.items(PENDING):
-        # Decided without reading the batch: most wait here for days.
+        # This check does not read the batch, because most unfinished batches have no due transition for days.
         if pending and not _is_due(scope, pending["state"], pending["since"], settings):
             continue
         with scope.state.store.transaction():
             batch = scope.get(BATCHES, key)
-            if batch is None or batch["state"] not in _UNFINISHED:  # another request was faster
+            if batch is None or batch["state"] not in _UNFINISHED:  # a concurrent request has finished it
                 scope.delete(PENDING, key)
             elif not _is_due(scope, batch["state"], _since(batch), settings):
                 continue
@@ -71,16 +71,17 @@ def settle(scope: AepSandboxScope) -> None:
             elif batch["state"] == "promoting":
                 _promote(scope, batch)
             else:
-                forget_files(scope, batch)
+                delete_files_of_batch(scope, batch)
                 save_changed(scope, batch, state=settings.retire_path[-1])
 
 
 def _since(batch: JsonObject) -> int:
+    """Return the epoch milliseconds from which an unfinished batch's next transition is counted."""
     return int(batch["reverted"] if batch["state"] == "inactive" else batch["created"])
 
 
 def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSettings) -> bool:
-    """Return whether a transition of an unfinished batch may be due."""
+    """Return whether the next transition of an unfinished batch may be due; it always may in state ``promoting``."""
     if state == "loading":
         return scope.now >= since + settings.abandon_seconds * 1000
     if state == "inactive":
@@ -89,7 +90,7 @@ def _is_due(scope: AepSandboxScope, state: str, since: int, settings: IngestSett
 
 
 def shown_status(scope: AepSandboxScope, batch: JsonObject) -> str:
-    """Return the status that Catalog shows now."""
+    """Return the status of a batch that Catalog currently shows."""
     if batch["state"] == "promoting":
         return _status_in_progress(scope, batch)
     settings = IngestSettings.of(scope.state)
@@ -100,12 +101,12 @@ def shown_status(scope: AepSandboxScope, batch: JsonObject) -> str:
 
 
 def deactivate(scope: AepSandboxScope, batch: JsonObject, **change: object) -> JsonObject:
-    """Deactivate a batch: its rows become unreadable, and its files stay for some time."""
+    """Make the rows of a batch unreadable, change further fields, and return the batch; its files are deleted later."""
     return save_changed(scope, batch, state="inactive", reverted=scope.now, **change)
 
 
-def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
-    """Deactivate the batches of a deleted or expired dataset; unfinished batches will never be promoted [I]."""
+def end_batches_of_dataset(scope: AepSandboxScope, dataset: str) -> None:
+    """Deactivate the successful batches of a deleted or expired dataset, and abort its unfinished batches [I]."""
     for batch in batches_of(scope, dataset):
         if batch["state"] == "success":
             deactivate(scope, batch)
@@ -113,8 +114,8 @@ def forget_dataset(scope: AepSandboxScope, dataset: str) -> None:
             save_changed(scope, batch, state="aborted")
 
 
-def forget_files(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Delete the files of a batch."""
+def delete_files_of_batch(scope: AepSandboxScope, batch: JsonObject) -> None:
+    """Delete the uploaded files and the processing results of a batch."""
     folder = scope.state.store.file("aep", batch["id"], "x").parent
     shutil.rmtree(folder, ignore_errors=True)
     for key, _ in scope.items(files_kind(batch["id"])):
@@ -127,7 +128,7 @@ def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
     if now < due:
         share = (now - batch["completed"]) / max(due - batch["completed"], 1)
         step = int(share * len(path))
-        # The last one means that the rows have been processed.
+        # The last status of the path means that the rows have been processed.
         return path[-2:][0] if step >= len(path) - 1 and not scope.get(OUTCOMES, batch["id"]) else path[step]
     for word, seconds in _status_path(batch):
         if seconds is None or now < due + seconds * 1000:
@@ -137,12 +138,12 @@ def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
 
 
 def _status_path(batch: JsonObject) -> list[tuple[str, float | None]]:
-    """Return the statuses of a batch between processing and its final status, with their durations in seconds; None: for ever."""
+    """Return the planned statuses before the final status, each with its duration in seconds (None: forever)."""
     return [(str(word), seconds) for word, seconds in (batch.get("planned_outcome") or {}).get("words", [])]
 
 
 def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Finish a batch that is due and whose rows have been processed."""
+    """Give a batch its final state if its time has come and its rows have been processed; otherwise do nothing."""
     outcome = ensure_outcome(scope, batch)
     until = batch["due"]
     for _, seconds in _status_path(batch):
@@ -163,14 +164,14 @@ def _promote(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _replace_predecessors(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Deactivate the batches that a promoted batch replaces.
+    """Deactivate the batches that ``batch``, which has just succeeded, replaces by its ``replay``.
 
     Replay is "equivalent to deleting the old batch and ingesting a new one" (EP:ingestion).
     """
     replay = batch.get("replay") or {}
     ids = set(replay.get("predecessors", []))
     given = replay.get("predecessorsByExternalId", [])
-    external = {*given, *map(without_mark, given)}
+    external = {*given, *map(strip_reference_markup, given)}
     for old in batches_of(scope, batch["dataset"]):
         if old["id"] == batch["id"] or not (old["id"] in ids or old["externalId"] in external):
             continue
@@ -182,6 +183,6 @@ def _replace_predecessors(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _retirement_steps(scope: AepSandboxScope, reverted: int, settings: IngestSettings) -> int:
-    """Return how many states of the setting ``retire_path`` an inactive batch has passed."""
+    """Return how many states of the setting ``retire_path`` an inactive batch has reached; 0 means ``inactive``."""
     last, step = len(settings.retire_path), settings.delete_seconds * 1000
     return min(int((scope.now - reverted) / step), last) if step else last

@@ -1,4 +1,4 @@
-"""Outcomes of batches that a test plans in advance."""
+"""Planned outcomes: a test determines in advance how the sandbox processes later batches."""
 
 from __future__ import annotations
 
@@ -22,39 +22,41 @@ OUTCOMES = (
     "refused",
     "delay",
 )
-"""* ``failed``: the batch fails, and none of its rows is loaded.
-* ``duplicate``: the same, with Adobe's error 140.
-* ``success``: the outcome without a plan; the plan's ``errors`` are listed in addition to those of the rows.
-* ``stalled``, ``retrying``, ``status`` (with any word as ``status``): shown instead of the final status, for ``seconds``
-  or permanently.
-* ``path``: a list of ``{"status": word, "seconds": n}`` that replaces the usual statuses after COMPLETE; the last one may
-  have no seconds, and is then permanent.
-* ``partial``: ``rows`` of the good rows are lost; with ``silent`` they are not counted as failed.
-* ``refused``: ``rows`` of the good rows are rejected like invalid ones: they count to the error threshold and are in the
-  diagnostics.
-* ``delay``: the batch takes ``seconds`` longer.
+"""The values of ``outcome`` in a plan:
 
-For example, ``path`` makes a batch flap (retrying, processing, retrying), stall after retries (retrying, stalled), become
-active late (stalled for an hour), or have an undocumented status.
+* ``failed``: The batch fails, and none of its rows is loaded.
+* ``duplicate``: The batch fails with Adobe's error 140.
+* ``success``: The rows are processed as without a plan. The plan's ``errors`` are listed in addition to those of rows.
+* ``stalled``, ``retrying``, ``status`` (any word as ``status``): Catalog shows this status instead of the final status,
+  for ``seconds`` or permanently.
+* ``path``: A list of ``{"status": word, "seconds": n}`` replaces the usual statuses after COMPLETE. The last entry may
+  have no ``seconds``, and is then permanent.
+* ``partial``: ``rows`` valid rows are lost; with ``silent`` they are not counted as failed.
+* ``refused``: ``rows`` valid rows are rejected like invalid rows: they count for the error threshold and are in the
+  diagnostics.
+* ``delay``: The processing of the batch takes ``seconds`` longer.
+
+For example, ``path`` lets a batch alternate between statuses (retrying, processing, retrying), stall after retries
+(retrying, stalled), become active late (stalled for an hour), or have an undocumented status.
 """
 _NUMBERS = (("seconds", (int, float)), ("rows", (int,)), ("times", (int,)))
 
 
 def plan_outcome(store: Store, plan: object) -> None:
-    """Store a plan for batches that are completed later. Raises ValueError for an invalid plan."""
+    """Store a plan for batches that clients complete later. Raises ValueError for an invalid plan."""
     if not isinstance(plan, dict) or plan.get("outcome") not in OUTCOMES:
         raise ValueError(f"A plan must be an object whose outcome is one of {', '.join(OUTCOMES)}.")
     outcome = plan["outcome"]
     if outcome == "status" and not isinstance(plan.get("status"), str):
-        raise ValueError("outcome status needs a status.")
+        raise ValueError("The outcome status requires a status.")
     for name, kinds in _NUMBERS:
         if plan.get(name) is not None and not (type(plan[name]) in kinds and is_amount(plan[name])):
-            raise ValueError(f"{name} must be a number and not negative.")
+            raise ValueError(f"{name} must be a number that is not negative.")
     for name, expected in (("dataset", str), ("external_id", str), ("errors", list)):
         if type(plan.get(name)) not in (expected, type(None)):
             raise ValueError(f"{name} must be of type {expected.__name__}.")
     if outcome == "delay" and plan.get("seconds") is None:
-        raise ValueError("outcome delay needs seconds.")
+        raise ValueError("The outcome delay requires seconds.")
     if outcome == "path":
         _check_path(plan.get("path"))
     with store.transaction():
@@ -70,24 +72,27 @@ def _check_path(path: object) -> None:
         lasts = isinstance(seconds, (int, float)) and seconds is not True and is_amount(seconds)
         if not known or not (lasts or (seconds is None and number == len(steps))):
             raise ValueError(
-                "Every step of a path needs a status and seconds; only the last step may have no seconds."
+                "Every step of a path requires a status and seconds; only the last step may have no seconds."
             )
     if not steps:
-        raise ValueError("outcome path needs a path.")
+        raise ValueError("The outcome path requires a path.")
 
 
 def planned_outcomes(store: Store) -> list[JsonObject]:
-    """Return all plans."""
+    """Return all stored plans, in the order in which they are tried."""
     return list((store.get(_KIND, "plans") or {"plans": []})["plans"])
 
 
 def drop_planned_outcomes(store: Store) -> None:
-    """Delete all plans."""
+    """Delete all stored plans."""
     store.delete(_KIND, "plans")
 
 
-def take_planned_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Return the plan for this batch; a plan is used for ``times`` batches."""
+def use_planned_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
+    """Return the effects of the first plan that applies to a batch, and count this use; {} if no plan applies.
+
+    A plan applies to ``times`` batches and is then deleted.
+    """
     store = scope.state.store
     plans = planned_outcomes(store)
     for plan in plans:
@@ -106,6 +111,7 @@ def _applies_to(plan: JsonObject, batch: JsonObject) -> bool:
 
 
 def _effect(plan: JsonObject) -> JsonObject:
+    """Convert a plan to the form that is stored in a batch as ``planned_outcome``."""
     outcome = plan["outcome"]
     if outcome == "delay":
         return {"delay_seconds": plan["seconds"]}

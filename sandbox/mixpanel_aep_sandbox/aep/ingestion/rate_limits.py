@@ -1,4 +1,4 @@
-"""Rate limits of ingestion (EP:ingestion/guardrails.md). The response above them is not documented [I]."""
+"""Rate limits of ingestion (EP:ingestion/guardrails.md). Adobe does not document the response above a limit [I]."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _KIND = "rates"
 _MINUTE_MS = 60_000
 
 
-def admit_batch(scope: AepSandboxScope, client: str) -> None:
-    """Raise Problem 429 if a user creates more batches in a minute than the guardrails allow."""
+def check_batch_rate(scope: AepSandboxScope, client: str) -> None:
+    """Raise Problem 429 or 503 (a setting) if a client has already created the maximum of batches in a minute."""
     settings = IngestSettings.of(scope.state)
     limit, since = settings.batches_per_minute, scope.now - _MINUTE_MS
     if limit is None:
@@ -21,8 +21,8 @@ def admit_batch(scope: AepSandboxScope, client: str) -> None:
         raise _overload(settings, f"more than {limit} batches in a minute", 60)
 
 
-def admit_bytes(scope: AepSandboxScope, coming: int = 0) -> None:
-    """Raise Problem 429 if an organization sends more in an hour than the guardrails allow."""
+def check_byte_rate(scope: AepSandboxScope, coming: int = 0) -> None:
+    """Raise Problem 429 or 503 (a setting) if the bytes of the last hour plus ``coming`` exceed the hourly limit."""
     settings = IngestSettings.of(scope.state)
     limit = settings.bytes_per_hour
     if limit is not None and sum(_recent(scope).values()) + coming > limit:
@@ -30,7 +30,7 @@ def admit_bytes(scope: AepSandboxScope, coming: int = 0) -> None:
 
 
 def count_bytes(scope: AepSandboxScope, size: int) -> None:
-    """Count received bytes."""
+    """Add ``size`` received bytes to the count of the current minute."""
     minute = str(scope.now // _MINUTE_MS)
     with scope.state.store.transaction():
         recent = _recent(scope)
@@ -38,7 +38,7 @@ def count_bytes(scope: AepSandboxScope, size: int) -> None:
 
 
 def _recent(scope: AepSandboxScope) -> dict[str, int]:
-    """Return the bytes of the last hour by minute."""
+    """Return the received bytes of the last hour, keyed by the epoch minute as text."""
     since = scope.now // _MINUTE_MS - 60
     return {key: size for key, size in (scope.get(_KIND, "bytes") or {}).items() if int(key) > since}
 

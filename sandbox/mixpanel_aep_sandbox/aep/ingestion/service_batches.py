@@ -1,4 +1,4 @@
-"""Batches that a service of AEP creates itself: of one file, complete, and visible in Catalog."""
+"""Batches that a service of AEP creates itself, such as a dataflow; each has one file and is completed at once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ _FILE = "part-00000.json"
 
 
 def make_batch(scope: AepSandboxScope, given: JsonObject, client: str, lines: Path) -> str:
-    """Create a batch of a JSON Lines file on behalf of a service, and return its id. The file is moved.
+    """Create and complete a batch of one JSON Lines file, and return the batch's id. Call this in a transaction.
 
-    The caller holds a transaction. ``given``: the body of ``POST /batches``. Raises Problem.
+    Args:
+        scope: The AEP sandbox.
+        given: The batch's properties, as in the body of ``POST /batches``.
+        client: The client id on whose behalf the service creates the batch.
+        lines: The file, which is moved into the batch.
+
+    Raises:
+        Problem: As for ``POST /batches``.
     """
     batch = create_batch(scope, given, client)
     size = lines.stat().st_size

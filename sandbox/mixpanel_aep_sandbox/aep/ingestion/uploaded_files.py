@@ -1,4 +1,4 @@
-"""The stored files of a batch: which may be written, and where the bytes are."""
+"""The documents and bytes of a batch's uploaded files: checks before a write, storage and deletion."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ _LONGEST_NAME_BYTES = 255
 
 
 def disk_path(scope: AepSandboxScope, batch_id: str, name: str) -> Path:
-    """Return the path of a file's bytes."""
+    """Return the path on disk of an uploaded file; ``name`` is the random name that the sandbox gave to the file."""
     return scope.state.store.file("aep", batch_id, name)
 
 
 def writable_batch(call: Call) -> str:
-    """Return the batch id in the path of a request if the batch accepts files. Raises Problem 400 or 404."""
+    """Check that the batch and the file path of an upload request are valid, and return the batch's id.
+
+    Raises Problem 404 for an unknown batch or dataset, and Problem 400 if the batch does not accept the file.
+    """
     scope, key = call.scope, call.path("id")
     settle(scope)
     batch = find_batch(scope, key)
@@ -47,7 +50,7 @@ def writable_batch(call: Call) -> str:
 
 
 def require_loading(scope: AepSandboxScope, batch: JsonObject) -> None:
-    """Raise Problem unless files may be written to the batch."""
+    """Raise Problem 400 unless the batch accepts files, that is, is in state ``loading``."""
     if batch["state"] != "loading":
         # [I] The response to a late upload is not documented; accepting it would lose data silently.
         text = f"Batch {batch['id']} is {shown_status(scope, batch)}: no file can be written to it."
@@ -55,20 +58,20 @@ def require_loading(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def file_path(call: Call) -> str:
-    """Return the path of the file in the request."""
+    """Return the path within the batch that the request's URL gives to the file."""
     return call.path("path")
 
 
-def open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
-    """Return a large file that is being uploaded. Raises Problem 404."""
+def find_open_file(scope: AepSandboxScope, batch_id: str, path: str) -> JsonObject:
+    """Return the document of a large file whose chunks are being uploaded. Raises Problem 404 if it does not exist."""
     body = scope.get(files_kind(batch_id), path)
     if body is None or not body["open"]:
         raise problem(404, f"File {path} was not initialized.")
     return body
 
 
-def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
-    """Return the stored document of a new file; ``more`` are further fields."""
+def file_document(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -> JsonObject:
+    """Return a document for a new file, with ``more`` fields added or replaced; it is not stored yet."""
     made: JsonObject = {
         "batch": batch_id,
         "path": path,
@@ -81,10 +84,10 @@ def new_file(scope: AepSandboxScope, batch_id: str, path: str, **more: object) -
     return {**made, **more}
 
 
-def keep_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
-    """Store the document of a file and return the replaced document, if any. Call this in a transaction.
+def store_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
+    """Store the document of a file, and return the document that it replaces, or None. Call this in a transaction.
 
-    Raises Problem 400 if the batch would be too large.
+    Raises Problem 400 if the batch would exceed its size limit and the setting ``batch_limits`` is ``at upload``.
     """
     key, path = body["batch"], body["path"]
     old = scope.get(files_kind(key), path)
@@ -98,8 +101,8 @@ def keep_file(scope: AepSandboxScope, body: JsonObject) -> JsonObject | None:
     return old
 
 
-def drop_bytes(scope: AepSandboxScope, body: JsonObject | None) -> None:
-    """Delete the bytes of a file."""
+def delete_file_bytes(scope: AepSandboxScope, body: JsonObject | None) -> None:
+    """Delete the bytes of a file and of its chunks from disk; ``body`` is the file's document, or None for no file."""
     names = [body["name"], *(chunk[2] for chunk in body["chunks"])] if body else []
     for name in filter(None, names):
         disk_path(scope, body["batch"] if body else "", name).unlink(missing_ok=True)

@@ -1,11 +1,11 @@
-"""Validation of a new batch (OAS:batch-ingestion.yaml, EP:ingestion/batch-ingestion/partial.md)."""
+"""Validation of request bodies for new batches (OAS:batch-ingestion.yaml, EP:ingestion/batch-ingestion/partial.md)."""
 
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.catalog.validation import RESERVED_TAGS, check_tags
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, without_mark
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, strip_reference_markup
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -14,21 +14,30 @@ _CHARSETS = ("us-ascii", "utf-8", "iso-8859-1")
 _TEXTS = ("delimiter", "quote", "escape", "nullMarker", "charset")
 _PREDECESSORS = ("predecessors", "predecessorsByExternalId")
 _PERCENTS = ("partialIngestionPercent", "partialIngestionPercentage")
-"""The guide's current name, and the one in an older revision."""
+"""Two names of the same parameter: of the current guide, and of an older revision."""
 
 
-def given_batch(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) -> JsonObject:
-    """Return the validated fields of a ``POST /batches`` body. Raises Problem 400."""
+def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObject) -> JsonObject:
+    """Validate the body of ``POST /batches``, and return the fields to store with the batch.
+
+    Args:
+        scope: The AEP sandbox.
+        given: The request body.
+        dataset: The document of the batch's dataset, with the default for error diagnostics.
+
+    Raises:
+        Problem: 400 if a member of the body is invalid.
+    """
     external = given.get("externalId")
     if external is not None and (not isinstance(external, str) or not external):
-        raise problem(400, "externalId must be a text, and not empty.")
+        raise problem(400, "externalId must be a non-empty string.")
     return {
         "externalId": external,
-        "inputFormat": given_format(_or_default(scope, given.get("inputFormat"))),
+        "inputFormat": parse_input_format(_or_default(scope, given.get("inputFormat"))),
         # "Opt in to generating diagnostic files for the errors while ingesting data" (OAS:catalog.yaml, dataset).
         "diagnostics": _flag(given, "enableErrorDiagnostics", dataset.get("enableErrorDiagnostics") is True),
         "percent": _percent(given),
-        "replay": given_replay(scope, given.get("replay"), given["datasetId"]),
+        "replay": parse_replay(scope, given.get("replay"), given["datasetId"]),
         "tags": _tags(given.get("tags")),
     }
 
@@ -45,8 +54,8 @@ def _flag(given: JsonObject, name: str, default: bool) -> bool:
     return default if value is None else value
 
 
-def given_format(value: object) -> JsonObject:
-    """Return an ``inputFormat``, its format in lower case. Raises Problem 400."""
+def parse_input_format(value: object) -> JsonObject:
+    """Validate an ``inputFormat``, and return it with its ``format`` in lower case. Raises Problem 400."""
     name = value.get("format") if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(name, str):
         raise problem(400, "inputFormat with a format is required.")
@@ -57,7 +66,7 @@ def given_format(value: object) -> JsonObject:
         raise problem(400, "inputFormat.isMultiLineJson is allowed only with the format json.")
     for text in _TEXTS:
         if not isinstance(value.get(text, ""), str):
-            raise problem(400, f"inputFormat.{text} must be a text.")
+            raise problem(400, f"inputFormat.{text} must be a string.")
     for text in ("delimiter", "quote", "escape"):
         if len(value.get(text, " ")) != 1:
             raise problem(400, f"inputFormat.{text} must be one character.")
@@ -87,21 +96,26 @@ def _tags(value: object) -> JsonObject:
     return tags
 
 
-def given_replay(scope: AepSandboxScope, replay: object, dataset: str) -> JsonObject | None:
-    """Return the validated ``replay`` of a batch: the batches of ``dataset`` that it replaces. Raises Problem 400."""
+def parse_replay(scope: AepSandboxScope, replay: object, dataset: str) -> JsonObject | None:
+    """Validate the ``replay`` of a batch, which names the batches of ``dataset`` that the batch replaces.
+
+    Return it with plain batch ids, or None if ``replay`` is None. Raises Problem 400.
+    """
     if replay is None:
         return None
     lists = [replay.get(name, []) if isinstance(replay, dict) else None for name in _PREDECESSORS]
     if not isinstance(replay, dict) or not all(
         isinstance(ids, list) and all(isinstance(key, str) for key in ids) for ids in lists
     ):
-        raise problem(400, "replay needs predecessors or predecessorsByExternalId, arrays of strings.")
+        raise problem(
+            400, "replay requires predecessors or predecessorsByExternalId, which are arrays of strings."
+        )
     if not any(lists):
-        raise problem(400, "replay needs at least one predecessor.")
+        raise problem(400, "replay requires at least one predecessor.")
     if not isinstance(replay.get("reason", ""), str):
-        raise problem(400, "replay.reason must be a text.")
+        raise problem(400, "replay.reason must be a string.")
     known = {batch["id"] for batch in batches_of(scope, dataset)}
-    predecessors = [without_mark(key) for key in replay.get("predecessors", [])]
+    predecessors = [strip_reference_markup(key) for key in replay.get("predecessors", [])]
     if unknown := [key for key in predecessors if key not in known]:
         raise problem(400, f"Predecessor {unknown[0]} is not a batch of dataset {dataset}.")  # [I]
     return {**replay, **({"predecessors": predecessors} if "predecessors" in replay else {})}

@@ -1,1 +1,1 @@
-"""Schema Registry: schemas, classes, field groups, data types, descriptors."""
+"""Schema Registry: schemas, classes, field groups, data types, descriptors and unions."""

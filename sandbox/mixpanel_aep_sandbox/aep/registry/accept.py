@@ -1,4 +1,4 @@
-"""The Accept headers of the Schema Registry (EP:xdm/api/schemas.md, EP:xdm/api/descriptors.md)."""
+"""Parsing of the Schema Registry's Accept headers (EP:xdm/api/schemas.md, EP:xdm/api/descriptors.md)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.aep.core.errors import Problem, problem
 
 _MEDIA = re.compile(r"application/vnd\.adobe\.(xed|xdm)((?:-[a-z0-9]+)*)\+json")
 _LOOKUP = {"", "-notext", "-desc", "-full", "-full-notext", "-full-desc", "-deprecatefield"}
-"""``-desc`` alone is not documented, but clients send it [I]."""
+"""Suffixes of media types for one resource. Adobe does not document ``-desc`` alone, but clients send it [I]."""
 _LIST = {"", "-id"}
 _DESCRIPTORS = {"", "-id", "-link", "-v2", "-v2-id", "-v2-link"}
 
@@ -19,17 +19,24 @@ class View:
     """The representation of a resource that an Accept header requests."""
 
     resolved: bool = False
+    """Whether ``$ref`` and ``allOf`` are replaced by the fields of their targets."""
     text: bool = True
+    """Whether titles and descriptions are included."""
     descriptors: bool = False
+    """Whether the schema's descriptors are included."""
     deprecated: bool = False
-    """Show which fields a descriptor deprecates."""
+    """Whether fields that a descriptor deprecates are marked."""
     summary: bool = False
+    """Whether only ids, version and title are included."""
     standard: bool = False
-    """Standard XDM notation (``xdm:`` names) rather than compatibility mode."""
+    """Whether names are in standard XDM notation (``xdm:``), not in compatibility mode."""
 
 
-def lookup(accept: str | None, resource: str) -> View:
-    """Return the view of one resource. Raises Problem: 406 without a known media type, 400 without a version."""
+def lookup_view(accept: str | None, resource: str) -> View:
+    """Parse the Accept header of a lookup; ``resource`` is the id, for the message.
+
+    Raises Problem 406 without a known media type, 400 without a version, and 404 for a version other than 1.
+    """
     notation, flavour, version = _parse(accept, _LOOKUP)
     if version is None:
         raise problem(
@@ -49,38 +56,45 @@ def lookup(accept: str | None, resource: str) -> View:
     )
 
 
-def listing(accept: str | None) -> View:
-    """Return the view of a list."""
+def list_view(accept: str | None) -> View:
+    """Parse the Accept header of a list of resources. Raises Problem 406 without a known media type."""
     notation, flavour, _ = _parse(accept, _LIST)
     return View(summary=flavour == "-id", standard=notation == "xdm")
 
 
-def descriptors(accept: str | None) -> tuple[str, bool]:
-    """Return ``id``, ``link`` or ``full``, and whether the response is paged (v2)."""
+def descriptor_list_form(accept: str | None) -> tuple[str, bool]:
+    """Parse the Accept header of a list of descriptors.
+
+    Return the form of its entries (``id``, ``link`` or ``full``), and whether the list is paged (v2). Raises Problem
+    406.
+    """
     notation, flavour, _ = _parse(accept, _DESCRIPTORS)
     if notation != "xdm":
-        # "Descriptors require unique Accept headers that replace xed with xdm."
+        # Adobe: "Descriptors require unique Accept headers that replace xed with xdm."
         raise problem(406, f"Unknown Accept media supplied: {accept}")
     shape = "id" if flavour.endswith("-id") else "link" if flavour.endswith("-link") else "full"
     return shape, "-v2" in flavour
 
 
-def descriptor(accept: str | None) -> None:
-    """Check the Accept header of one descriptor: it is optional, but another service's media types are refused."""
+def check_descriptor_media_type(accept: str | None) -> None:
+    """Raise Problem 406 if the optional Accept header of a descriptor lookup names another media type of Adobe."""
     if accept and "vnd.adobe" in accept.lower():
         try:
-            descriptors(accept)
+            descriptor_list_form(accept)
         except Problem as refusal:
             raise problem(406, "Unknown Accept format available ") from refusal
 
 
-def sample(accept: str | None) -> bool:
-    """Return whether the row is requested in standard notation, as in the documented example; ``xed`` media are not."""
+def wants_standard_notation(accept: str | None) -> bool:
+    """Return whether a request for sample data has no ``xed`` media type; the default is standard XDM notation."""
     return not (accept or "").lower().strip().startswith("application/vnd.adobe.xed")
 
 
 def _parse(accept: str | None, known: set[str]) -> tuple[str, str, str | None]:
-    """Return notation, flavour and version of the first known media type."""
+    """Return notation (``xed`` or ``xdm``), suffix and version (or None) of the first media type in ``known``.
+
+    Raises Problem 406 if the header is missing or has no known media type.
+    """
     if not accept:
         raise problem(406, "Accept header parameter is required")
     for each in accept.split(","):

@@ -1,4 +1,4 @@
-"""``/rpc/auditlog``: the changes of a resource, the latest first (EP:xdm/api/audit-log.md)."""
+"""``/rpc/auditlog``: the log of the changes of a resource (EP:xdm/api/audit-log.md)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NOT_AUDITED = ("version", "meta:registryMetadata")
 
 
 def audit_log(scope: AepSandboxScope, key: str) -> list[JsonObject]:
-    """Return the changes of a resource, the latest first."""
+    """Return the logged changes of the resource with this ``$id``, the latest first."""
     return [body for _, body in reversed(scope.items(_kind(key)))]
 
 
-def note_change(call: Call, before: JsonObject, after: JsonObject) -> None:
-    """Log an update for the resource itself and for those that refer to it.
+def log_change(call: Call, before: JsonObject, after: JsonObject) -> None:
+    """Log the change of a resource, for the resource itself and for all resources that refer to it.
 
     ``before`` is empty for a new resource.
     """
@@ -52,7 +52,10 @@ def _kind(key: str) -> str:
 
 
 def changes(old: object, new: object, path: str = "") -> Iterator[tuple[str, str, object]]:
-    """Yield each addition, removal or replacement with its JSON Pointer; for a removal, with the old value."""
+    """Yield the differences of two JSON values as (``add``, ``remove`` or ``replace``, JSON Pointer, value).
+
+    The value is the new one; for ``remove``, the old one. ``path`` is the pointer of both values.
+    """
     left, right = _members(old), _members(new)
     if left is None or right is None or type(old) is not type(new):
         if old != new:

@@ -1,4 +1,7 @@
-"""Creation, update and deletion of the tenant's schemas, field groups, classes and data types."""
+"""Handlers that create, replace, change and delete the tenant's schemas, field groups, classes and data types.
+
+``kind`` is the ``meta:resourceType``. The handlers raise Problem 400 for an invalid request, and 404 for an unknown id.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ from mixpanel_aep_sandbox.aep.core.http import Call
 from mixpanel_aep_sandbox.aep.core.json_patch import json_patch
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, DESCRIPTORS, RESOURCES, USED_SCHEMAS
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.registry.audit_log import note_change
+from mixpanel_aep_sandbox.aep.registry.audit_log import log_change
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.lookup import find_by_key
-from mixpanel_aep_sandbox.aep.registry.system_keys import with_ids, with_metadata, written
+from mixpanel_aep_sandbox.aep.registry.system_keys import response_body, with_ids, with_metadata
 from mixpanel_aep_sandbox.aep.registry.transfer import import_resources
-from mixpanel_aep_sandbox.aep.registry.validation.evolution import in_use, refuse_breaking
+from mixpanel_aep_sandbox.aep.registry.validation.evolution import (
+    affected_schemas_in_use,
+    check_no_breaking_changes,
+)
 from mixpanel_aep_sandbox.aep.registry.validation.profile import check_union
 from mixpanel_aep_sandbox.aep.registry.validation.resources import check_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -25,33 +31,36 @@ _READ_ONLY = ("$id", "meta:altId", "meta:resourceType")
 
 
 def create(call: Call, kind: str) -> Response:
-    """Create a resource."""
+    """Handle ``POST``: create a resource with a new id."""
     body = with_ids(call, call.object(), kind, secrets.token_hex(24))
-    return JSONResponse(written(call, _save(call, body, None)), 201)
+    return JSONResponse(response_body(call, _save(call, body, None)), 201)
 
 
 def replace(call: Call, kind: str) -> Response:
-    """Replace a resource."""
+    """Handle ``PUT``: replace a resource; its id and its tag ``union`` are retained."""
     before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = {**call.object(), **{name: before[name] for name in _READ_ONLY}}
     if "meta:immutableTags" in before:
         body.setdefault("meta:immutableTags", before["meta:immutableTags"])
     raised = AepSettings.of(call.scope.state).version_after_put == "raised"
-    return JSONResponse(written(call, _save(call, body, before, raised=raised)))
+    return JSONResponse(response_body(call, _save(call, body, before, raised=raised)))
 
 
 def patch(call: Call, kind: str) -> Response:
-    """Change a resource by JSON Patch."""
+    """Handle ``PATCH``: change a resource by JSON Patch."""
     before = find_by_key(call.scope, call.path("id"), "tenant", kind)
     body = json_patch(before, call.body)
     for name in _READ_ONLY:
         if body.get(name) != before[name]:
             raise problem(400, f"{name} is read-only.")
-    return JSONResponse(written(call, _save(call, body, before)))
+    return JSONResponse(response_body(call, _save(call, body, before)))
 
 
 def delete(call: Call, kind: str) -> Response:
-    """Delete a resource. Raises Problem while a dataset, Profile or another resource uses it."""
+    """Handle ``DELETE``: delete a resource and its descriptors.
+
+    Raises Problem 400 if a dataset or another resource uses it, or it is enabled for Profile.
+    """
     scope = call.scope
     body = find_by_key(scope, call.path("id"), "tenant", kind)
     used_by = [key for key, each in scope.items(DATASETS) if each["schemaRef"]["id"] == body["$id"]]
@@ -68,7 +77,7 @@ def delete(call: Call, kind: str) -> Response:
 
 
 def import_all(call: Call) -> Response:
-    """Create all resources of an export."""
+    """Handle ``POST /rpc/import``: create all resources of an export, and respond with them."""
     made = []
     for body in import_resources(call.scope, call.body):
         token = body["$id"].rpartition("/")[2]
@@ -78,12 +87,12 @@ def import_all(call: Call) -> Response:
 
 def _save(call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True) -> JsonObject:
     scope = call.scope
-    guarded = in_use(scope, body["$id"]) if before else {}
+    schemas_before = affected_schemas_in_use(scope, body["$id"]) if before else {}
     body = check_resource(scope, body)
     if body["meta:resourceType"] == "schemas":
         check_union(scope, before, body)
     body = with_metadata(call, body, before, raised=raised)
     scope.put(RESOURCES, body["$id"], body)
-    refuse_breaking(guarded, scope)
-    note_change(call, before or {}, body)
+    check_no_breaking_changes(schemas_before, scope)
+    log_change(call, before or {}, body)
     return body

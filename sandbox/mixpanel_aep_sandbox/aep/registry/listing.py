@@ -23,12 +23,19 @@ _MOST = 300
 _MOST_LIMIT = 500
 _DEFAULT_ORDER = "updated"
 _COMMA = re.compile(r",(?=[@$A-Za-z_][\w:@$.-]*(?:==|!=|<=|>=|[<>~]|,|$))")
-"""A comma between two filters; a comma inside a value is followed by other text."""
+"""A comma between two filters: a property's name and an operator or the end follow. Other commas are in values."""
 
 
 def list_resources(call: Call, container: str, segment: str, kind: str) -> Response:
-    """Return the list of a container's resources."""
-    view = accept.listing(call.request.headers.get("accept"))
+    """Handle ``GET`` of a list of resources.
+
+    Args:
+        call: The request.
+        container: ``global`` or ``tenant``.
+        segment: The path segment of the kind, such as ``fieldgroups``.
+        kind: The ``meta:resourceType``, such as ``mixins``.
+    """
+    view = accept.list_view(call.request.headers.get("accept"))
     if container == "global":
         held = list(standard_by_id().values())
     elif kind == "unions":
@@ -37,9 +44,9 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     else:
         held = [body for _, body in call.scope.items(RESOURCES)]
     chosen, page = paged(call, [body for body in held if body["meta:resourceType"] == kind])
-    links = links_of(call, f"{container}/{segment}", page)
+    links = next_page_link(call, f"{container}/{segment}", page)
     if container == "tenant" and kind != "unions":
-        # "global_schemas" for every kind of resource, in all examples of EP:xdm/api.
+        # The link is named global_schemas for every kind of resource in all examples of EP:xdm/api.
         links["global_schemas"] = {
             "href": call.url(_with_query(f"{REGISTRY}/global/{segment}", _filters(call)))
         }
@@ -47,8 +54,8 @@ def list_resources(call: Call, container: str, segment: str, kind: str) -> Respo
     return JSONResponse({"results": results, "_page": page, "_links": links})
 
 
-def links_of(call: Call, path: str, page: JsonObject) -> JsonObject:
-    """Return ``next``: the address of the next page."""
+def next_page_link(call: Call, path: str, page: JsonObject) -> JsonObject:
+    """Return ``_links`` of a list: the link to the next page below ``path``, or null on the last page."""
     if page["next"] is None:
         return {"next": None}
     query = [("orderby", page["orderby"]), ("start", page["next"]), *_filters(call)]
@@ -58,13 +65,20 @@ def links_of(call: Call, path: str, page: JsonObject) -> JsonObject:
 
 
 def filtered(call: Call, bodies: list[JsonObject]) -> list[JsonObject]:
-    """Return the bodies that pass every ``property`` filter; commas separate filters too (OAS:schema-registry.yaml)."""
+    """Return the bodies that match all ``property`` filters of the query.
+
+    Filters are repeated parameters, or separated by commas (OAS:schema-registry.yaml).
+    """
     given = call.request.query_params.getlist("property")
     return keep_matching(bodies, [part for text in given for part in _COMMA.split(text) if part])
 
 
 def paged(call: Call, bodies: list[JsonObject]) -> tuple[list[JsonObject], JsonObject]:
-    """Return the requested page of ``bodies``, and ``_page``. Raises Problem 400 for invalid parameters."""
+    """Filter, sort and page bodies by the query; return the page, and the response's ``_page``.
+
+    ``_page`` has the order, the number of bodies, and the ``start`` of the next page or None. Raises Problem 400 for
+    invalid parameters.
+    """
     params = call.request.query_params
     bodies = filtered(call, bodies)
     order = params.get("orderby", "")
@@ -105,7 +119,7 @@ def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
 
 
 def _bodies_after(bodies: list[JsonObject], primary: str, start: str) -> list[JsonObject]:
-    """Return the bodies strictly after ``start`` in the primary order."""
+    """Return the bodies whose value of the first ``orderby`` property is after ``start`` in that order."""
     name, edge = primary.lstrip("-+"), sort_key(start)
     if primary.startswith("-"):
         return [body for body in bodies if sort_key(_value(body, name)) < edge]
@@ -113,9 +127,9 @@ def _bodies_after(bodies: list[JsonObject], primary: str, start: str) -> list[Js
 
 
 def _page_size(bodies: list[JsonObject], primary: str, limit: int) -> int:
-    """Return the size of the page.
+    """Return the number of bodies in the page, which may exceed ``limit``.
 
-    ``limit`` is a hint: bodies with the same value stay together, as ``start`` is a value.
+    Bodies with the same value of the first ``orderby`` property are in one page, because ``start`` is such a value.
     """
     size, name = min(limit, len(bodies)), primary.lstrip("-+")
     while 0 < size < len(bodies) and sort_key(_value(bodies[size], name)) == sort_key(
@@ -126,7 +140,7 @@ def _page_size(bodies: list[JsonObject], primary: str, limit: int) -> int:
 
 
 def _value(body: JsonObject, name: str) -> object:
-    """Return a property of a body; ``created`` and ``updated`` are in the metadata."""
+    """Return a property of a body for sorting; ``created`` and ``updated`` are read from the metadata."""
     found = value_at(body, name)
     if found is None and name in ("created", "updated"):
         moment = {"created": "repo:createdDate", "updated": "repo:lastModifiedDate"}[name]

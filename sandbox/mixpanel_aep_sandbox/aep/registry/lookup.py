@@ -1,4 +1,4 @@
-"""Lookup of one resource."""
+"""Lookup of one resource by its ``$id`` or ``meta:altId``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> JsonObject:
-    """Return a resource by ``$id`` or ``meta:altId``. Raises Problem 404."""
+    """Return the resource of a container with an ``$id`` or ``meta:altId`` and a ``meta:resourceType``.
+
+    Raises Problem 404 if it does not exist.
+    """
     body = _find_global(key) if container == "global" else _find_in_tenant(scope, key)
     if body is None or body["meta:resourceType"] != kind:
         raise problem(404, f"Object {key} with version 1 not found")
@@ -24,7 +27,7 @@ def find_by_key(scope: AepSandboxScope, key: str, container: str, kind: str) -> 
 
 
 def find_anywhere(scope: AepSandboxScope, key: str) -> JsonObject:
-    """Return a resource of any kind, of the tenant or Adobe's own. Raises Problem 404."""
+    """Return a resource of any kind, of the tenant or of Adobe, by ``$id`` or ``meta:altId``. Raises Problem 404."""
     body = _find_in_tenant(scope, key) or _find_global(key)
     if body is None:
         raise problem(404, f"Object {key} not found")
@@ -32,11 +35,11 @@ def find_anywhere(scope: AepSandboxScope, key: str) -> JsonObject:
 
 
 def lookup(call: Call, container: str, kind: str) -> Response:
-    """Return the response to a lookup."""
+    """Handle ``GET`` of one resource or union in the form that the Accept header requests."""
     key = call.path("id")
-    view = accept.lookup(call.request.headers.get("accept"), key)
+    view = accept.lookup_view(call.request.headers.get("accept"), key)
     if container == "tenant" and kind in ("schemas", "unions"):
-        # "Union lookups are available using the /unions and /schemas endpoint."
+        # Adobe: "Union lookups are available using the /unions and /schemas endpoint."
         for union in unions(call.scope):
             if key in (union["$id"], union["meta:altId"]):
                 return JSONResponse(show(call.scope, union, view))

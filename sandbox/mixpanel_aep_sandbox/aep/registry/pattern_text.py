@@ -1,4 +1,4 @@
-"""Generation of a text that a regular expression matches: short, plain, and deterministic."""
+"""Generation of a short text that a regular expression matches; the same expression always has the same text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _ANY = [*map(ord, _LETTERS), *range(33, 127), *range(0xA1, 0x250)]
 _MOST_TRIES = 200
 
 
-def text_for(pattern: str, shortest: int, longest: int) -> str:
-    """Return a text of that length with a match of ``pattern``, or an empty text if none is found."""
+def generate_text(pattern: str, shortest: int, longest: int) -> str:
+    """Return a text of ``shortest`` to ``longest`` characters with a match of ``pattern``; "" if none is found."""
     try:
         tree = parser.parse(pattern)
     except (re.error, OverflowError, RecursionError):
-        return ""  # a pattern that Python's dialect cannot parse
+        return ""  # Python cannot parse the pattern, which is of another dialect
     for extra in range(_MOST_TRIES):
         text = "".join(_texts(tree, extra))
         if shortest <= len(text) <= longest and re.search(pattern, text):
@@ -27,7 +27,7 @@ def text_for(pattern: str, shortest: int, longest: int) -> str:
 
 
 def _texts(tree: object, extra: int) -> Iterator[str]:
-    """Yield the parts of a match, with each repetition ``extra`` times more than its minimum."""
+    """Yield the parts of a match, in which each repetition occurs its minimum number of times plus ``extra``."""
     for operation, given in tree:  # type: ignore[attr-defined]
         name = str(operation)
         if name == "LITERAL":
@@ -37,7 +37,7 @@ def _texts(tree: object, extra: int) -> Iterator[str]:
         elif name == "IN":
             yield next((chr(code) for code in _ANY if _is_in(code, given)), "")
         elif name == "BRANCH":
-            # The last branch is often empty; the first is usually the relevant one.
+            # The first branch that is not empty is usually the relevant branch.
             yield from _texts(next((each for each in given[1] if each), given[1][0]), extra)
         elif name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
             low, high, inner = given

@@ -1,6 +1,6 @@
-"""``/rpc/sampledata``: one generated row of a schema (EP:xdm/api/sample-data.md).
+"""``/rpc/sampledata``: generation of one row for a schema (EP:xdm/api/sample-data.md).
 
-The schema accepts the row, unless no text is found for a pattern.
+The row is valid, unless no text is found for a pattern.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import LIMITS
-from mixpanel_aep_sandbox.aep.registry.pattern_text import text_for
+from mixpanel_aep_sandbox.aep.registry.pattern_text import generate_text
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _TEXTS = {
@@ -29,9 +29,9 @@ _TEXTS = {
 
 
 def sample(field: JsonObject) -> object:
-    """Return a value of a resolved field; for a whole schema, a row.
+    """Return a sample value for a resolved field; for a resolved schema, a row.
 
-    If no text is found that matches a field's pattern, return any text, as the documented example has "string" [I].
+    If no text is found that matches a field's pattern, the value is "string", as in the documented example [I].
     """
     kind = field.get("type", "object")
     if kind == "array":
@@ -47,7 +47,7 @@ def sample(field: JsonObject) -> object:
 
 
 def _text(field: JsonObject) -> str:
-    """Return an allowed value, an example, or a text of the right form and length."""
+    """Return a text: the field's default, an allowed value or an example, or else a text of valid form and length."""
     for given in (field.get("default"), *field.get("enum", []), *field.get("meta:enum", [])):
         if isinstance(given, str) and given and _fits(field, given):
             return given
@@ -56,14 +56,14 @@ def _text(field: JsonObject) -> str:
         if isinstance(given, str) and _fits(field, given):
             return given
     if "pattern" in field:
-        text = text_for(field["pattern"], field.get("minLength", 1), field.get("maxLength", 1000))
+        text = generate_text(field["pattern"], field.get("minLength", 1), field.get("maxLength", 1000))
         return text or "string"
     text = _TEXTS.get(field.get("format", ""), "string")
     return text.ljust(field.get("minLength", 0), "x")[: field.get("maxLength", len(text) + 10_000)]
 
 
 def _number(field: JsonObject, kind: str) -> int | float:
-    """Return 42, or the nearest number within the limits."""
+    """Return 42 (42.5 for ``number``) if the field's limits allow it, otherwise a number within the limits."""
     low, high = field.get("minimum", -math.inf), field.get("maximum", math.inf)
     above, below = field.get("exclusiveMinimum", -math.inf), field.get("exclusiveMaximum", math.inf)
     if kind == "number":

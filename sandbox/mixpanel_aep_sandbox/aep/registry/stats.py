@@ -16,7 +16,10 @@ _MOMENT = "%a %b %d %Y %H:%M:%S GMT+0000 (UTC)"
 
 
 def stats(call: Call) -> Response:
-    """Return the counts. OAS:schema-registry.yaml has ``classUsage`` as an array; the guide's object is returned."""
+    """Handle ``GET /stats``: the numbers of resources, the ten last created and changed ones, and the use of classes.
+
+    ``classUsage`` is an object, as in the guide; OAS:schema-registry.yaml describes an array.
+    """
     scope = call.scope
     held = [body for _, body in scope.items(RESOURCES)]
     kinds = [body["meta:resourceType"] for body in held]
@@ -41,7 +44,10 @@ def stats(call: Call) -> Response:
 
 
 def _recent(scope: AepSandboxScope, held: list[JsonObject], moment: str, name: str) -> list[JsonObject]:
-    """Return the last created or updated resources, newest first."""
+    """Return summaries of the ten last created or updated resources, newest first.
+
+    ``moment`` is the metadata's key of the time; ``name`` is the summary's key for this time.
+    """
     newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
     return [{**_short(scope, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
 

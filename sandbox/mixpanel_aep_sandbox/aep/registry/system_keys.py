@@ -1,4 +1,4 @@
-"""Keys of a resource that the registry sets itself (EP:xdm/api/schemas.md)."""
+"""Keys of a resource that the Schema Registry sets itself (EP:xdm/api/schemas.md)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GUIDE_WITHOUT = ("xdm:lastModifiedClientId", "xdm:lastModifiedUserId", "eTag", 
 
 
 def with_ids(call: Call, body: JsonObject, kind: str, token: str) -> JsonObject:
-    """Return ``body`` with the ids of a resource of the tenant."""
+    """Return ``body`` with ``$id``, ``meta:altId`` and type of a tenant's resource; both ids end with ``token``."""
     tenant = call.scope.tenant
     return {
         "$id": f"https://ns.adobe.com/{tenant}/{kind}/{token}",
@@ -31,7 +31,10 @@ def with_ids(call: Call, body: JsonObject, kind: str, token: str) -> JsonObject:
 def with_metadata(
     call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True
 ) -> JsonObject:
-    """Return ``body`` with metadata and a version, which is ``raised`` above that of ``before``."""
+    """Return ``body`` with the metadata and the version that the registry sets.
+
+    ``before`` is the replaced resource, or None for a new resource. The minor version is increased if ``raised``.
+    """
     scope, kind = call.scope, body["meta:resourceType"]
     minor = int(before["version"].split(".")[1]) + raised if before else 0
     body = {
@@ -49,8 +52,11 @@ def with_metadata(
     return {**body, "meta:registryMetadata": _metadata(call, body, before)}
 
 
-def written(call: Call, body: JsonObject) -> JsonObject:
-    """Return a resource as the response to its creation or change shows it."""
+def response_body(call: Call, body: JsonObject) -> JsonObject:
+    """Return the body of the response to the creation or change of a resource.
+
+    A setting selects whether its metadata have the names of lookups or of Adobe's guide.
+    """
     guide = AepSettings.of(call.scope.state).registry_write_names == "guide"
     if not guide or body["meta:resourceType"] not in ("schemas", "classes"):
         return body

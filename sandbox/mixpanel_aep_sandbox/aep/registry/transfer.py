@@ -1,4 +1,4 @@
-"""``/rpc/export`` and ``/rpc/import``: transfer of resources between AEP sandboxes (EP:xdm/api/export-import.md)."""
+"""``/rpc/export``, ``/rpc/import``: transfer of resources between AEP sandboxes (EP:xdm/api/export-import.md)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,32 @@ from collections.abc import Callable
 
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
-from mixpanel_aep_sandbox.aep.registry.composition.references import closure, references
+from mixpanel_aep_sandbox.aep.registry.composition.references import references, with_dependencies
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _PLACEHOLDER = "<XDM_TENANTID_PLACEHOLDER>"
 _OWN = ("imsOrg", "meta:registryMetadata", "meta:containerId", "meta:tenantNamespace", "meta:immutableTags")
-"""Keys that belong to the AEP sandbox of a resource: they are not exported."""
+"""Keys whose values depend on the AEP sandbox, and which are not exported."""
 _KINDS = ("schemas", "mixins", "classes", "datatypes")
 
 
 def export_resource(scope: AepSandboxScope, resource: JsonObject) -> list[JsonObject]:
-    """Return a resource after its dependencies, without the tenant's id; Adobe's own resources are not exported."""
-    bodies = closure(scope, resource["$id"]) or [resource]
+    """Return a resource and the tenant's resources that it refers to, each after its dependencies.
+
+    A placeholder replaces the tenant's id. Adobe's own resources are not exported as dependencies.
+    """
+    bodies = with_dependencies(scope, resource["$id"]) or [resource]
     kept = [{key: value for key, value in body.items() if key not in _OWN} for body in bodies]
-    # The id occurs in URIs and, after an underscore, in names; nowhere as a part of a longer word.
+    # The tenant's id occurs in URIs and, after an underscore, in names, but not as a part of a longer word.
     tenant = re.compile(rf"(ns\.adobe\.com/|(?<![A-Za-z0-9])_){re.escape(scope.tenant)}\b")
     renamed: list[JsonObject] = _rewritten(kept, lambda text: tenant.sub(rf"\1{_PLACEHOLDER}", text))
     return renamed
 
 
 def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject]:
-    """Return the resources of an export payload under this tenant's names, each after its dependencies.
+    """Return the resources of an export with this tenant's id, each after its dependencies; nothing is stored.
 
-    Raises Problem 400 for a malformed resource, or one whose ``$id`` exists.
+    Raises Problem 400 for a malformed resource, or for an ``$id`` that already exists.
     """
     if not isinstance(payload, list) or not payload:
         raise problem(400, "The request body must be a non-empty array of exported resources.")
@@ -49,9 +52,9 @@ def _checked_id(scope: AepSandboxScope, body: object) -> str:
         raise problem(400, "Every exported resource must be an object.")
     kind, key = body.get("meta:resourceType"), body.get("$id")
     if kind not in _KINDS or not isinstance(key, str):
-        raise problem(400, "An exported resource needs $id and meta:resourceType.")
+        raise problem(400, "An exported resource requires $id and meta:resourceType.")
     if not re.fullmatch(rf"https://ns\.adobe\.com/{re.escape(scope.tenant)}/{kind}/[A-Za-z0-9_-]+", key):
-        raise problem(400, f"{key} is not a $id of this tenant.")
+        raise problem(400, f"{key} is not an $id of this tenant.")
     return key
 
 

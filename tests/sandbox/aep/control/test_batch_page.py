@@ -77,7 +77,7 @@ def test_a_batch_at_work_and_one_that_is_still_loading_say_so(aep: AepApp) -> No
     assert "The batch has no files." in words(page(aep, loading))
     body = {"next_batches": [{"outcome": "stalled"}]}
     assert aep.http.post("/_sandbox/aep/settings", json=body).status_code == 200
-    assert "AEP is processing it." in words(page(aep, sent(aep, dataset, lines(row("a")))))
+    assert "AEP is processing the batch." in words(page(aep, sent(aep, dataset, lines(row("a")))))
 
 
 def test_a_batch_of_another_aep_sandbox_is_found_by_its_id_alone(aep: AepApp) -> None:

@@ -41,7 +41,7 @@ def test_titles_are_unique_across_all_kinds(aep: AepApp) -> None:
         ({"properties": {"_acmesandbox": {"type": "string"}}}, "must be of type object"),
         ({}, "no fields"),
         ({"type": "string", "properties": {}}, "must be object"),
-        ({"allOf": [{"$ref": "#/definitions/none"}]}, "points nowhere"),
+        ({"allOf": [{"$ref": "#/definitions/none"}]}, "does not exist"),
         ({"allOf": [{"$ref": "https://ns.adobe.com/none"}]}, "does not exist"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Routes of Catalog, a file for each kind of object; ``root`` lists all kinds, and runs several requests in one."""
+"""Routes of Catalog, in a module for each kind of object; ``root`` lists the kinds, and executes bulk requests."""

@@ -24,7 +24,7 @@ from mixpanel_aep_sandbox.aep.core.scope import BATCHES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import save_changed, settle, shown_status
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import shown_tags
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
-from mixpanel_aep_sandbox.aep.ingestion.validation import given_replay
+from mixpanel_aep_sandbox.aep.ingestion.validation import parse_replay
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -36,47 +36,50 @@ _RANGES = (
     ("endAfter", "availableDates.endDate", 1),
     ("endBefore", "availableDates.endDate", -1),
 )
-"""Parameter, the number that it is compared with, and 1 for more than, -1 for less than; all "exclusively"."""
+"""Query parameter, path of the number that it filters, and 1 for "greater than" or -1 for "less than"."""
 _LISTS = {"dataSet": "dataset", "batch": "id"}
 _OWN = frozenset([name for name, _, _ in _RANGES] + [*_LISTS, "status"])
 _ENDED = ("success", "failed")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of batches."""
+    """Add the HTTP routes that list, read and change batches in Catalog to ``router``."""
     routes = Routes(state, router, CATALOG)
     routes.add("GET", "/batches", _list)
     routes.add("GET", "/batches/uniques/{field}", _distinct_values)
     routes.add("GET", "/batches/{id}", _lookup)
     routes.add("PATCH", "/batches/{id}", _patch)
-    # EP:ingestion/batch-ingestion/overview.md writes the singular once.
+    # EP:ingestion/batch-ingestion/overview.md has one request with the singular.
     routes.add("GET", "/batch/{id}", _lookup)
     routes.add("GET", "/lastBatches", _last_batches_by_dataset)
 
 
 def visible(scope: AepSandboxScope) -> list[JsonObject]:
-    """Return the batches that Catalog shows, oldest first."""
+    """Return the stored documents of the batches that Catalog shows, oldest first.
+
+    Catalog does not show batches that are hidden, or newer than the setting ``catalog_lag_seconds``.
+    """
     settle(scope)
-    lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
-    return [body for _, body in scope.items(BATCHES) if _is_known(scope, body, lag)]
+    lag_ms = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
+    return [body for _, body in scope.items(BATCHES) if _is_visible(scope, body, lag_ms)]
 
 
 def visible_batch(scope: AepSandboxScope, key: str) -> JsonObject:
-    """Return a batch that Catalog shows. Raises Problem 404."""
+    """Return the stored document of a batch. Raises Problem 404 if Catalog does not show the batch."""
     settle(scope)
     batch = scope.get(BATCHES, key)
-    lag = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
-    if batch is None or not _is_known(scope, batch, lag):
+    lag_ms = IngestSettings.of(scope.state).catalog_lag_seconds * 1000
+    if batch is None or not _is_visible(scope, batch, lag_ms):
         raise problem(404, f"Batch {key} not found.")
     return batch
 
 
-def _is_known(scope: AepSandboxScope, batch: JsonObject, lag: float) -> bool:
-    return bool(batch["created"] + lag <= scope.now and not batch.get("vanished"))
+def _is_visible(scope: AepSandboxScope, batch: JsonObject, lag_ms: float) -> bool:
+    return bool(batch["created"] + lag_ms <= scope.now and not batch.get("vanished"))
 
 
 def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Return a batch as Catalog shows it."""
+    """Return the representation of a batch in Catalog's responses, from its stored document."""
     body: JsonObject = {
         "id": batch["id"],
         "imsOrg": scope.org,
@@ -117,7 +120,7 @@ def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _lookup(call: Call) -> Response:
-    """Return one batch, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    """Return one batch, or several by comma-separated ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
     if len(keys) == 1:
         batch = visible_batch(call.scope, keys[0])
@@ -137,7 +140,7 @@ def _list(call: Call) -> Response:
 
 
 def _distinct_values(call: Call) -> Response:
-    """Return the distinct values of a field of the selected batches."""
+    """Respond with the distinct values of one field of all batches that match the query."""
     start, limit = page_of(call)
     field = call.path("field")
     bodies = filter_objects(call, _filter_batches(call), _OWN)
@@ -146,7 +149,7 @@ def _distinct_values(call: Call) -> Response:
 
 
 def _filter_batches(call: Call) -> list[tuple[str, JsonObject]]:
-    """Return the batches that match the query's filters for batches."""
+    """Return the id and Catalog's representation of each batch that matches the query's batch filters, oldest first."""
     filters = {name: set(filter(None, call.query(name).split(","))) for name in (*_LISTS, "status")}
     ranges = [(path, sign, whole_number(call, name)) for name, path, sign in _RANGES]
     found = []
@@ -167,7 +170,7 @@ def _in_range(body: JsonObject, path: str, sign: int, bound: int) -> bool:
 
 
 def _last_batches_by_dataset(call: Call) -> Response:
-    """Return the last batches of each dataset, keyed by the dataset's id."""
+    """Respond with the last, last successful and last failed batch id of each dataset, keyed by the dataset's id."""
     datasets = set(filter(None, (call.query("dataSetId") or call.query("dataSet")).split(",")))
     last: dict[str, JsonObject] = {}
     for batch in visible(call.scope):
@@ -193,7 +196,7 @@ def _last_batches_by_dataset(call: Call) -> Response:
 
 
 def _patch(call: Call) -> Response:
-    """Change a batch's client tags and, until the batch is complete, its replay; ingestion sets all other fields [I]."""
+    """Change the client's tags of a batch and, until the batch is completed, its replay; all else is read-only [I]."""
     batch = visible_batch(call.scope, call.path("id"))
     check_match(call, batch)
     before: JsonObject = {
@@ -205,10 +208,10 @@ def _patch(call: Call) -> Response:
     else:
         changed = merge_fields(before, call.object())
     if changed.keys() - {"tags", "replay"}:
-        raise problem(400, "Only the tags of a batch and its replay can be changed here.")
+        raise problem(400, "Only tags and replay of a batch can be changed.")
     check_tags(changed.get("tags", {}))
-    replay = given_replay(call.scope, changed.get("replay"), batch["dataset"])
+    replay = parse_replay(call.scope, changed.get("replay"), batch["dataset"])
     if replay != batch["replay"] and batch["state"] != "loading":
-        raise problem(400, f"Batch {batch['id']} is complete: what it replaces cannot be changed.")  # [I]
+        raise problem(400, f"Batch {batch['id']} is completed, so its replay cannot be changed.")  # [I]
     save_changed(call.scope, batch, tags=changed.get("tags", {}), replay=replay)
     return JSONResponse([f"@/batches/{batch['id']}"])

@@ -22,7 +22,7 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import keep_requested_properties, requested_page
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, USED_SCHEMAS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.hygiene.models import expiry_tags
-from mixpanel_aep_sandbox.aep.ingestion.lifecycle import forget_dataset, settle, shown_status
+from mixpanel_aep_sandbox.aep.ingestion.lifecycle import end_batches_of_dataset, settle, shown_status
 from mixpanel_aep_sandbox.aep.query_service.table_names import TABLE_TAG, table_name
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -33,8 +33,8 @@ _FAILED = ("failed", "aborted", "abandoned")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
+    """Add the HTTP routes of datasets to ``router``."""
     # The guides also write /datasets (EP:catalog/api/create-dataset.md, EP:catalog/datasets, TTL guide).
-    """Add the routes of datasets."""
     for name in ("dataSets", "datasets"):
         routes = Routes(state, router, f"{CATALOG}/{name}")
         routes.add("GET", "", _list)
@@ -50,7 +50,10 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> list[tuple[str, JsonObject]]:
-    """Return datasets by id, all or those named, with the state of their batches."""
+    """Return (id, representation) of all datasets, or of those with the ids ``keys``; unknown ids are omitted.
+
+    The representation includes the last batches of the dataset, and tags about its expiration.
+    """
     settle(scope)
     batches: dict[str, list[JsonObject]] = defaultdict(list)
     for _, batch in scope.items(BATCHES):
@@ -78,7 +81,7 @@ def _list(call: Call) -> Response:
 
 
 def _lookup(call: Call) -> Response:
-    """Return one dataset, or several by a list of ids (EP:catalog/api/look-up-multiple-objects.md)."""
+    """Return one dataset, or several by comma-separated ids (EP:catalog/api/look-up-multiple-objects.md)."""
     keys = call.path("id").split(",")
     found = shown_datasets(call.scope, keys)
     if not found:
@@ -116,7 +119,7 @@ def _create(call: Call) -> Response:
     if _requests_source(call):
         body.setdefault("dataSourceId", scope.count(DATASETS) + 1)
     check_dataset(scope, body)
-    # [I] Undocumented, but in every response that clients were written for.
+    # [I] Undocumented, but clients rely on it.
     body["classification"] = {
         "dataBehavior": _behaviour(scope, body["schemaRef"]["id"]),
         "managedBy": "CUSTOMER",
@@ -125,7 +128,7 @@ def _create(call: Call) -> Response:
     if validate_only(call):
         return JSONResponse([])
     scope.put(DATASETS, key, body)
-    scope.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # and stays used, even if the dataset is deleted
+    scope.put(USED_SCHEMAS, body["schemaRef"]["id"], {})  # not removed with the dataset
     return JSONResponse([f"@/dataSets/{key}"], 201, {"Location": f"{CATALOG}/dataSets/{key}"})
 
 
@@ -142,7 +145,7 @@ def _requests_source(call: Call) -> bool:
 
 
 def _row_expiration(call: Call) -> Response:
-    """Return the allowed values of a row's ``ttlValue`` (EP:catalog/datasets, TTL guide): the typical bounds."""
+    """Respond with the default and the bounds of a dataset's ``ttlValue`` (EP:catalog/datasets, TTL guide)."""
     if call.scope.get(DATASETS, call.path("id")) is None:
         raise problem(404, f"Dataset {call.path('id')} not found.")
     bounds = {"defaultValue": "P12M", "maxValue": "P10Y", "minValue": "P30D"}
@@ -150,13 +153,13 @@ def _row_expiration(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """Delete a dataset.
+    """Delete a dataset, and deactivate its batches.
 
-    For an unknown one, "you may still receive an HTTP Status Code 200, but the array will be empty".
+    For an unknown id, Adobe says: "you may still receive an HTTP Status Code 200, but the array will be empty".
     """
     key = call.path("id")
     if call.scope.get(DATASETS, key) is None:
         return JSONResponse([])
     call.scope.delete(DATASETS, key)
-    forget_dataset(call.scope, key)
+    end_batches_of_dataset(call.scope, key)
     return JSONResponse([f"@/dataSets/{key}"])

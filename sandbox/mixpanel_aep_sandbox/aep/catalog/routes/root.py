@@ -1,7 +1,7 @@
-"""Catalog's root: its kinds of objects, and several requests in one (EP:catalog/api/appendix.md, OAS:catalog.yaml).
+"""Catalog's root: a list of its kinds of objects, and bulk requests (EP:catalog/api/appendix.md, OAS:catalog.yaml).
 
-"The request payload contains an array of objects representing what would normally be individual requests, which are
-then executed in order"; if a change fails, "all changes will revert".
+About bulk requests, Adobe says: "The request payload contains an array of objects representing what would normally be
+individual requests, which are then executed in order". If a change fails, "all changes will revert".
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Handlers = list[tuple[str, re.Pattern[str], Callable[[Call], Response]]]
 
 
 class _Reverted(Exception):
-    """Rolls back a bulk request because one of its changes failed."""
+    """A change in a bulk request failed, so that all changes are rolled back; ``answers`` are the responses so far."""
 
     def __init__(self, answers: list[JsonObject]) -> None:
         super().__init__("reverted")
@@ -39,7 +39,7 @@ class _Reverted(Exception):
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of Catalog's root."""
+    """Add the HTTP routes of Catalog's root to ``router``."""
     routes = Routes(state, router, CATALOG)
     handlers = _Handlers(router)
     routes.add("GET", "", _resources)
@@ -47,12 +47,12 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _resources(_call: Call) -> Response:
-    """Return the kinds of objects [I: the names; the specification has ``dataSource``, ``dataSet``, ``transform``]."""
+    """Respond with Catalog's kinds of objects [I: the specification has ``dataSource``, ``dataSet``, ``transform``]."""
     return JSONResponse({kind: f"@/{kind}" for kind in _KINDS})
 
 
 class _Handlers:
-    """Finds Catalog's own handlers in the router when a request arrives."""
+    """Executes bulk requests by the handlers that the router has for the single requests."""
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
@@ -60,7 +60,7 @@ class _Handlers:
     def execute(self, call: Call) -> Response:
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
-        settle(call.scope)  # before the transaction: due work is more than writing documents
+        settle(call.scope)  # outside of the transaction, because due transitions also delete files
         try:
             with call.scope.state.store.transaction():
                 return JSONResponse(self._all(call))
@@ -71,7 +71,7 @@ class _Handlers:
         answers: list[JsonObject] = []
         values: dict[str, JsonObject] = {}
         for number, given in enumerate(call.body):
-            part = _checked(given, number)
+            part = _validated_part(given, number)
             answer = self._one(call, part, values)
             answers.append(answer)
             if answer["code"] >= 400 and part["method"] != "GET":
@@ -114,12 +114,13 @@ class _Handlers:
         raise problem(404, f"Catalog has no route {part['method']} {resource}.")
 
 
-def _checked(given: object, number: int) -> JsonObject:
+def _validated_part(given: object, number: int) -> JsonObject:
+    """Validate one request of a bulk request, and return it with defaults. Raises Problem 400."""
     part = given if isinstance(given, dict) else {}
     method = str(part.get("method", "")).upper()
     resource, headers = part.get("resource"), part.get("headers", {})
     if method not in _METHODS or not isinstance(resource, str) or not resource.startswith("/"):
-        raise problem(400, f"Request {number} needs a method and a resource that begins with a slash.")
+        raise problem(400, f"Request {number} requires a method and a resource that begins with a slash.")
     if not isinstance(headers, dict) or resource.strip("/") == "":
         raise problem(
             400,
@@ -142,7 +143,7 @@ def _headers(call: Call, part: JsonObject) -> list[tuple[bytes, bytes]]:
 
 
 def _values(body: object) -> JsonObject:
-    """Return the values of a response that later requests may refer to; for a reference to an object, the object's ``id``."""
+    """Return the values of a response to which later requests may refer, such as ``id`` of the created object."""
     if isinstance(body, list) and len(body) == 1 and isinstance(body[0], str) and body[0].startswith("@/"):
         return {"id": body[0].rpartition("/")[2]}
     if isinstance(body, dict) and len(body) == 1:
@@ -152,7 +153,10 @@ def _values(body: object) -> JsonObject:
 
 
 def _fill_templates(value: object, values: dict[str, JsonObject]) -> Any:
-    """Replace ``<<request.attribute>>`` in a value by values of earlier responses. Raises Problem 400 for an unknown one."""
+    """Replace each ``<<request.attribute>>`` in the texts of a value by a value of an earlier response.
+
+    Raises Problem 400 for an unknown reference.
+    """
     if isinstance(value, dict):
         return {name: _fill_templates(part, values) for name, part in value.items()}
     if isinstance(value, list):

@@ -28,7 +28,7 @@ _VIEW = (
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of views and files."""
+    """Add the HTTP routes of dataset views and dataset files to ``router``."""
     routes = Routes(state, router, CATALOG)
     for name in ("dataSets", "datasets"):
         routes.add("GET", f"/{name}/{{id}}/views", lambda call: _listed(call, _views(call)))
@@ -36,7 +36,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
             "GET", f"/{name}/{{id}}/views/{{view}}", lambda call: _looked_up(call, _views(call), "view")
         )
         routes.add("GET", f"/{name}/{{id}}/views/{{view}}/files", _view_files)
-    # EP:catalog/home.md and the multi-request sample write it in other ways, too.
+    # EP:catalog/home.md and the sample of a bulk request have other spellings.
     for name in ("dataSetFiles", "datasetFiles"):
         routes.add("GET", f"/{name}", lambda call: _listed(call, _files(call), "dataSetId", "batchId"))
         routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _files(call), "id"))
@@ -47,7 +47,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _create_view(call: Call) -> Response:
-    """Return the existing view for ``POST``: each dataset has exactly one view [I]."""
+    """Respond to ``POST`` with the dataset's existing view, because each dataset has exactly one view [I]."""
     key = call.object().get("dataSetId")
     dataset = call.scope.get(DATASETS, key) if isinstance(key, str) else None
     if dataset is None:
@@ -67,7 +67,7 @@ def _looked_up(call: Call, objects: Objects, name: str) -> Response:
 
 
 def _views(call: Call) -> Objects:
-    """Return the views of a dataset, which is always one view [I: as in every sample]."""
+    """Return the only view of a dataset in a list, as (id, representation) [I: every sample has one view]."""
     key = call.path("id")
     dataset = call.scope.get(DATASETS, key)
     if dataset is None:
@@ -92,7 +92,10 @@ def _view_files(call: Call) -> Response:
 
 
 def _files(call: Call, dataset: str = "") -> Objects:
-    """Return the data files of the active batches of a dataset, keyed by batch and number."""
+    """Return (id, representation) of the data files of successful batches, by default of all datasets.
+
+    The query can select datasets and batches by comma-separated ids. A file's id is the batch id and a number from 1.
+    """
     datasets = set(filter(None, (dataset or call.query("dataSetId")).split(",")))
     of_batch = set(filter(None, call.query("batchId").split(",")))
     views = {key: body["viewId"] for key, body in call.scope.items(DATASETS)}

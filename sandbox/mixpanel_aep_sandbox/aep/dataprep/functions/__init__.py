@@ -1,6 +1,6 @@
-"""Every function of Adobe's list (EP:data-prep/functions.md), in a file for each kind of value.
+"""The functions of Adobe's list (EP:data-prep/functions.md), in a module for each kind of value.
 
-Importing this package fills ``registry.FUNCTIONS``.
+The import of this package registers them all in ``registry.FUNCTIONS`` and ``registry.METHODS``.
 """
 
 from mixpanel_aep_sandbox.aep.dataprep.functions import (

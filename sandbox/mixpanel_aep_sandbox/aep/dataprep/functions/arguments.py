@@ -1,4 +1,4 @@
-"""Conversion of a function's arguments to the types of its parameters."""
+"""Conversion of a function's argument to the type of its parameter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
 
 def coerce(value: Value, kind: str) -> Value:
-    """Return ``value``, which is not null, as a parameter's kind. Raises EvaluationError."""
+    """Convert a value that is not null to a parameter's kind, one of ``registry.Kind``. Raises EvaluationError."""
     converted = _CONVERSIONS[kind](value)
     if callable(converted) is not (kind == "lambda"):
         raise EvaluationError("A lambda is required." if kind == "lambda" else "A lambda is not a value.")

@@ -1,4 +1,8 @@
-"""Operators of numbers, by JEXL's rules [I]: Adobe only lists them. A null operand makes the result null, as in functions."""
+"""Arithmetic and bitwise operators, by JEXL's rules [I], because Adobe only lists them.
+
+If an operand is null, the result is null. Texts are converted to numbers. Operands that cannot be converted, results
+that are too large and divisions by zero raise EvaluationError.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ _TOO_LARGE: Final = 10**MOST_DIGITS
 
 
 def add(left: Value, right: Value) -> Value:
-    """Return the sum, or the joined texts if one value is a string."""
+    """Return the sum of two numbers, or the joined texts if at least one of the two values is a string."""
     if left is None or right is None:
         return None
     if isinstance(left, str) or isinstance(right, str):
@@ -25,7 +29,7 @@ def add(left: Value, right: Value) -> Value:
 
 
 def subtract(left: Value, right: Value) -> Number | None:
-    """Return the difference of two numbers."""
+    """Return ``left`` minus ``right``."""
     return _calculate("-", left, right)
 
 
@@ -35,40 +39,40 @@ def multiply(left: Value, right: Value) -> Number | None:
 
 
 def divide(left: Value, right: Value, *, whole_division: bool = True) -> Number | None:
-    """Return the quotient of two numbers: of integers an integer (7 / 2 is 3) unless ``whole_division`` is false."""
+    """Divide two numbers. The quotient of two integers is truncated (7 / 2 is 3) unless ``whole_division`` is false."""
     if not whole_division and isinstance(left, int) and not isinstance(left, bool):
         left = Decimal(left)
     return _calculate("/", left, right)
 
 
 def modulo(left: Value, right: Value) -> Number | None:
-    """Return the remainder of a division."""
+    """Return the remainder of ``left`` divided by ``right``, with the sign of ``left``."""
     return _calculate("%", left, right)
 
 
 def negate(value: Value) -> Number | None:
-    """Return a number with the opposite sign."""
+    """Return a number with the opposite sign (unary minus)."""
     number = _operand(value)
     return None if number is None else -number
 
 
 def plus(value: Value) -> Number | None:
-    """Return the number; -0 becomes 0."""
+    """Return the number unchanged, but 0 for -0 (unary plus)."""
     return _calculate("+", 0, value)
 
 
 def bit_and(left: Value, right: Value) -> int | None:
-    """Return the bits that both integers have."""
+    """Return the bits that are set in both integers."""
     return _bits("&", operator.and_, left, right)
 
 
 def bit_or(left: Value, right: Value) -> int | None:
-    """Return the bits that at least one of two integers has."""
+    """Return the bits that are set in at least one of two integers."""
     return _bits("|", operator.or_, left, right)
 
 
 def bit_xor(left: Value, right: Value) -> int | None:
-    """Return the bits that only one of two integers has."""
+    """Return the bits that are set in exactly one of two integers."""
     return _bits("^", operator.xor, left, right)
 
 
@@ -79,7 +83,7 @@ def complement(value: Value) -> int | None:
 
 
 def _calculate(sign: str, left: Value, right: Value) -> Number | None:
-    """Return the result of an operator: integers stay integers, a double makes doubles, a decimal makes decimals."""
+    """Apply an operator. The result is a Decimal if an operand is one, else a float if one is, else an int."""
     one, two = _operand(left), _operand(right)
     if one is None or two is None:
         return None
@@ -153,5 +157,5 @@ def _integer(sign: str, value: Value) -> int | None:
         return None
     number = whole(number_from(value))
     if number is None:
-        raise EvaluationError(f"{sign!r} needs integers.")
+        raise EvaluationError(f"The operator {sign!r} requires integers.")
     return number

@@ -1,4 +1,4 @@
-"""Functions of arrays, and the smallest and largest of several values."""
+"""Data Prep functions that read or build arrays, and the minimum and maximum of several values."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ _OPTIONS = Parameter("OPTIONS", "any", "The values to compare.", repeated=True, 
 _ARRAYS = "Hierarchies - Arrays"
 _ARRAY = Parameter("ARRAY", "array", "The array.")
 _VALUES = Parameter("VALUES", "any", "Values.", required=False, repeated=True, nullable=True)
-_INPUT = Parameter("INPUT", "any", "An array, or values.", repeated=True, nullable=True)
+_INPUT = Parameter("INPUT", "any", "An array, or several values.", repeated=True, nullable=True)
 _DEEPEST = 100
 
 
 def items_of(given: tuple[Value, ...]) -> list[Value]:
-    """Return the items of a single array, or the values themselves."""
+    """Return the items of an array if it is the only argument, otherwise the list of all arguments."""
     return given[0] if len(given) == 1 and isinstance(given[0], list) else list(given)
 
 
 @function(_ARRAYS, "The first item.", _INPUT, example=('first("1", "2", "3")', '"1"'))
 def first(*given: Value) -> Value:
-    """Return the first item."""
+    """Return the first item of an array, or the first of several arguments; null for no items."""
     return next(iter(items_of(given)), None)
 
 
 @function(_ARRAYS, "The last item.", _INPUT, example=('last("1", "2", "3")', '"3"'))
 def last(*given: Value) -> Value:
-    """Return the last item."""
+    """Return the last item of an array, or the last of several arguments; null for no items."""
     return next(reversed(items_of(given)), None)
 
 
 @function(
     _ARRAYS,
-    "An array with values at its end.",
+    "The array with values appended.",
     _ARRAY,
     _VALUES,
     returns="array",
     example=("add_to_array(['a', 'b'], 'c', 'd')", "['a', 'b', 'c', 'd']"),
 )
 def add_to_array(array: list[Value], *values: Value) -> list[Value]:
-    """Append values to an array."""
+    """Return a new array with values appended."""
     return [*array, *values]
 
 
 @function(
     _ARRAYS,
-    "Arrays, one after the other.",
+    "The concatenation of arrays.",
     _ARRAY,
     Parameter("VALUES", "array", "More arrays.", required=False, repeated=True, nullable=True),
     returns="array",
     example=("join_arrays(['a', 'b'], ['c'], ['d', 'e'])", "['a', 'b', 'c', 'd', 'e']"),
 )
 def join_arrays(*arrays: list[Value] | None) -> list[Value]:
-    """Concatenate arrays."""
+    """Concatenate arrays; a null array counts as empty."""
     return [item for array in arrays for item in array or []]
 
 
 @function(
     _ARRAYS,
     "An array of values.",
-    Parameter("INCLUDE_NULLS", "boolean", "Whether nulls are among them."),
+    Parameter("INCLUDE_NULLS", "boolean", "Whether the array contains the null values."),
     _VALUES,
     returns="array",
     example=("to_array(false, 1, null, 2, 3)", "[1, 2, 3]"),
@@ -77,13 +77,16 @@ def to_array(nulls: bool, *values: Value) -> list[Value]:
 
 @function(
     _ARRAYS,
-    "How many items, properties or characters there are; 0 for null.",
+    "The number of items, properties or characters; 0 for null.",
     Parameter("INPUT", "any", "The value.", nullable=True),
     returns="integer",
     example=("size_of([1, 2, 3, 4])", "4"),
 )
 def size_of(value: Value) -> int:
-    """Return the number of items, properties or characters; 0 for null."""
+    """Return the number of an array's items, an object's properties or a text's characters; 0 for null, else 1.
+
+    A date counts as its ISO 8601 text.
+    """
     if isinstance(value, ZonedDateTime):
         return len(text_of(value))
     return 0 if value is None else len(value) if isinstance(value, (list, dict, str)) else 1
@@ -91,37 +94,37 @@ def size_of(value: Value) -> int:
 
 @function(
     _ARRAYS,
-    "The array as it is; only updates of profiles, which the sandbox has not, would append it.",
+    "The unchanged array; in an update of a profile, which the sandbox does not support, it would be appended.",
     _ARRAY,
     returns="array",
     example=("upsert_array_append([123, 456])", "[123, 456]"),
 )
 def upsert_array_append(array: list[Value]) -> list[Value]:
-    """Return the array: the sandbox does not update profiles."""
+    """Return the array unchanged, because the sandbox does not update profiles."""
     return array
 
 
 @function(
     _ARRAYS,
-    "The array as it is; only updates of profiles, which the sandbox has not, would replace another one by it.",
+    "The unchanged array; in an update of a profile, which the sandbox does not support, it would replace an array.",
     _ARRAY,
-    Parameter("INDEX", "integer", "In Adobe's example, and in no text.", required=False),
+    Parameter("INDEX", "integer", "Ignored; only Adobe's example contains it.", required=False),
     returns="array",
     example=("upsert_array_replace([123, 456], 1)", "[123, 456]"),
 )
 def upsert_array_replace(array: list[Value], _index: int = 0) -> list[Value]:
-    """Return the array: the sandbox does not update profiles."""
+    """Return the array unchanged, because the sandbox does not update profiles."""
     return array
 
 
 def empty(value: Value) -> bool:
-    """Return whether a value is null, "", [], {}, or 0 (JEXL's ``empty``)."""
+    """Return whether a value is null, "", [], {}, or 0: JEXL's operator ``empty``."""
     return value is None or (not isinstance(value, bool) and value in ("", [], {}, 0))
 
 
 def _flat(value: Value, depth: int = 0) -> list[Value]:
     if depth > _DEEPEST:
-        raise EvaluationError(f"The array is nested more than {_DEEPEST} deep.")
+        raise EvaluationError(f"The array is nested more than {_DEEPEST} levels deep.")
     if not isinstance(value, list):
         return [value]
     return [item for part in value for item in _flat(part, depth + 1)]
@@ -129,7 +132,7 @@ def _flat(value: Value, depth: int = 0) -> list[Value]:
 
 @function(
     _ARRAYS,
-    "Items as one text, arrays in arrays too.",
+    "The items of an array and of the arrays in it, joined as one text.",
     Parameter("SEPARATOR", "string", "The separator."),
     _ARRAY,
     returns="string",
@@ -137,10 +140,10 @@ def _flat(value: Value, depth: int = 0) -> list[Value]:
     example=('array_to_string(";", ["Hello", "world"])', '"Hello;world"'),
 )
 def array_to_string(separator: str, array: list[Value]) -> str:
-    """Join the items of nested arrays as text."""
+    """Join the items of an array and of the arrays in it as one text; nulls are omitted."""
     items = [text_of(item) for item in _flat(array) if item is not None]
     if len(items) * len(separator) > 10 * MOST_ITEMS:
-        raise EvaluationError("The text exceeds the limit of characters.")
+        raise EvaluationError("The text exceeds the maximum number of characters.")
     return separator.join(items)
 
 
@@ -155,13 +158,13 @@ def array_to_string(separator: str, array: list[Value]) -> str:
     example=("filterArray([5, -6, 0, 7], x -> x > 0)", "[5, 7]"),
 )
 def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> list[Value]:
-    """Return the items that match a condition."""
+    """Return the items for which a lambda returns true."""
     return [item for item in array if truth(condition(item))]
 
 
 @function(
     _ARRAYS,
-    "Each item, changed by an expression.",
+    "The result of an expression for each item.",
     _ARRAY,
     Parameter("PREDICATE", "lambda", "x -> value"),
     names=("transformArray",),
@@ -170,13 +173,13 @@ def filter_array(array: list[Value], condition: Callable[[Value], Value]) -> lis
     example=("transformArray([5, 6, 7], x -> x + 1)", "[6, 7, 8]"),
 )
 def transform_array(array: list[Value], change: Callable[[Value], Value]) -> list[Value]:
-    """Return each item, changed by a lambda."""
+    """Return the results of a lambda for the items, in their order."""
     return [change(item) for item in array]
 
 
 @function(
     _ARRAYS,
-    "The items of arrays in arrays as one array.",
+    "The items of nested arrays as one array.",
     Parameter("ARRAY", "array", "The array.", repeated=True),
     names=("flattenArray",),
     returns="array",
@@ -187,7 +190,7 @@ def transform_array(array: list[Value], change: Callable[[Value], Value]) -> lis
     ),
 )
 def flatten_array(*arrays: list[Value]) -> list[Value]:
-    """Return the items of nested arrays as one array."""
+    """Return the items of nested arrays, at any depth, as one flat array."""
     return _flat(list(arrays))
 
 
@@ -202,11 +205,11 @@ def _extreme(options: tuple[Value, ...], target: int) -> Value:
 
 @function("Aggregation", "The smallest value.", _OPTIONS, names=("min",), example=("min(3, 1, 4)", "1"))
 def minimum(*options: Value) -> Value:
-    """Return the smallest value."""
+    """Return the smallest of several values or of an array's items; nulls are ignored."""
     return _extreme(options, -1)
 
 
 @function("Aggregation", "The largest value.", _OPTIONS, names=("max",), example=("max(3, 1, 4)", "4"))
 def maximum(*options: Value) -> Value:
-    """Return the largest value."""
+    """Return the largest of several values or of an array's items; nulls are ignored."""
     return _extreme(options, 1)

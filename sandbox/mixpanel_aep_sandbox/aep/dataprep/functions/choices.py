@@ -1,4 +1,4 @@
-"""Functions and operators that evaluate only those of their arguments that they need."""
+"""Data Prep functions and operators that evaluate only the arguments that they need."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ _LOGICAL = "Logical Operators"
 
 @form(
     _LOGICAL,
-    "One of two values, by a condition.",
+    "One of two values, chosen by a condition.",
     Parameter("EXPRESSION", "boolean", "The condition."),
-    Parameter("TRUE_VALUE", "any", "The value when it is true."),
-    Parameter("FALSE_VALUE", "any", "The value when it is not."),
+    Parameter("TRUE_VALUE", "any", "The result if the condition is true."),
+    Parameter("FALSE_VALUE", "any", "The result if the condition is false or null."),
     example=('iif("s".equalsIgnoreCase("S"), "True", "False")', '"True"'),
 )
 def iif(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return one of two values; only the chosen one is evaluated [I], as the other one may fail."""
+    """Return the second argument if the first is true, otherwise the third.
+
+    Only the returned argument is evaluated [I], because the evaluation of the other one may fail.
+    """
     condition, then, otherwise = arguments
     return evaluate(then if truth(evaluate(condition, scope)) else otherwise, scope)
 
 
 @form(
     _LOGICAL,
-    "The value after the first key that is equal; the last argument if no key is equal.",
+    "The value after the first key that is equal to KEY; the default, or null, if no key is equal.",
     Parameter("KEY", "any", "The text to find.", nullable=True),
-    Parameter("OPTIONS", "any", "Keys and values by turns, then a default.", repeated=True, nullable=True),
+    Parameter(
+        "OPTIONS",
+        "any",
+        "Alternating keys and values, then an optional default.",
+        repeated=True,
+        nullable=True,
+    ),
     example=('decode(stateCode, "ca", "California", "pa", "Pennsylvania", "N/A")', '"California"'),
 )
 def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the value after the first equal key.
+    """Return the value after the first key that is equal to the first argument, otherwise the default or null.
 
-    Keys are texts, and null matches null; only this value is evaluated [I].
+    Keys are compared as texts, and null equals null. Other values are not evaluated [I].
     """
     key, *options = arguments
     target = _key(evaluate(key, scope))
@@ -55,11 +64,14 @@ def _key(value: Value) -> Value:
 @form(
     "Hierarchies - Arrays",
     "The first value that is not null.",
-    Parameter("INPUT", "any", "An array, or values.", repeated=True, nullable=True),
+    Parameter("INPUT", "any", "An array, or several values.", repeated=True, nullable=True),
     example=('coalesce(null, null, null, "first", null, "second")', '"first"'),
 )
 def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the first value that is not null; later values are not evaluated [I]."""
+    """Return the first argument, or the first item of a single array, that is not null; null if all are null.
+
+    Later arguments are not evaluated [I].
+    """
     if len(arguments) == 1:
         given: Iterable[Value] = items_of((evaluate(arguments[0], scope),))
     else:
@@ -68,7 +80,7 @@ def coalesce(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> V
 
 
 def elvis(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return the result of ``value ?: other``: the value, or the other one if it is null or false."""
+    """Return the result of ``left ?: right``: the left value, or the right value if the left one is null or false."""
     left, right = arguments
     value = evaluate(left, scope)
     return evaluate(right, scope) if value is None or value is False else value
@@ -87,5 +99,5 @@ def logical_or(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) ->
 
 
 def logical_not(value: Value) -> bool:
-    """Return the opposite of a condition; null is false."""
+    """Return the opposite of a condition; the opposite of null is true."""
     return not truth(value)

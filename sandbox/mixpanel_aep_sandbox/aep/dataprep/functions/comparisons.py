@@ -1,4 +1,4 @@
-"""Equality and order of values, and the operators that compare, by JEXL's rules [I]: Adobe only lists them."""
+"""Equality and order of values, and the comparison operators, by JEXL's rules [I], because Adobe only lists them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.values import Value, boolean_fr
 
 
 def truth(value: Value) -> bool:
-    """Return a value as a condition: booleans, words for booleans, and numbers, of which only 0 is false.
+    """Convert a value to a condition, as JEXL's ``toBoolean``: null and 0 are false, other numbers are true.
 
-    Null is false (JEXL's ``toBoolean``).
+    Texts are converted by ``boolean_from``, which raises EvaluationError for other words.
     """
     if value is None:
         return False
@@ -19,7 +19,11 @@ def truth(value: Value) -> bool:
 
 
 def equal(left: Value, right: Value) -> bool:
-    """Compare after conversion: numbers by value, two values as booleans if one is, strings as strings."""
+    """Return whether two values are equal after conversion.
+
+    Null equals only null, and an object or array equals only one with equal content. Two dates are compared by instant.
+    Other values are compared as booleans if one is a boolean, as numbers if one is a number, otherwise as texts.
+    """
     if left is None or right is None:
         return left is right
     if isinstance(left, (list, dict)) or isinstance(right, (list, dict)):
@@ -36,7 +40,7 @@ def equal(left: Value, right: Value) -> bool:
 
 
 def exactly(value: Value) -> Value:
-    """Return a value in which true is not equal to 1."""
+    """Return a copy of a value for Python's ``==``, in which true differs from 1 and false from 0 at every depth."""
     if isinstance(value, list):
         return [exactly(item) for item in value]
     if isinstance(value, dict):
@@ -45,7 +49,10 @@ def exactly(value: Value) -> Value:
 
 
 def order(left: Value, right: Value) -> int | None:
-    """Return -1, 0 or 1; None if one of the two is null, which is not less or greater."""
+    """Return -1, 0 or 1 if ``left`` is less than, equal to or greater than ``right``; None if one of them is null.
+
+    Two dates are compared by instant; if one value is a number, both as numbers; other values as texts.
+    """
     if left is None or right is None:
         return None
     if isinstance(left, ZonedDateTime) and isinstance(right, ZonedDateTime):
@@ -64,22 +71,22 @@ def not_equal(left: Value, right: Value) -> bool:
 
 
 def less_than(left: Value, right: Value) -> bool:
-    """Return whether the left value is less; false with a null."""
+    """Return whether ``left`` is less than ``right``; false if one of them is null."""
     return _is_ordered(left, right, (-1,))
 
 
 def less_than_or_equal(left: Value, right: Value) -> bool:
-    """Return whether the left value is less or equal; true for two nulls."""
+    """Return whether ``left`` is less than or equal to ``right``; false if only one of them is null."""
     return _is_ordered(left, right, (-1, 0))
 
 
 def greater_than(left: Value, right: Value) -> bool:
-    """Return whether the left value is greater; false with a null."""
+    """Return whether ``left`` is greater than ``right``; false if one of them is null."""
     return _is_ordered(left, right, (1,))
 
 
 def greater_than_or_equal(left: Value, right: Value) -> bool:
-    """Return whether the left value is greater or equal; true for two nulls."""
+    """Return whether ``left`` is greater than or equal to ``right``; false if only one of them is null."""
     return _is_ordered(left, right, (0, 1))
 
 
@@ -89,7 +96,11 @@ def _is_ordered(left: Value, right: Value, accepted: tuple[int, ...]) -> bool:
 
 
 def contains(left: Value, right: Value) -> bool:
-    """Return the result of ``=~``: an item of an array, a key of an object, or a full match of a regular expression."""
+    """Return the result of ``left =~ right``.
+
+    True if ``left`` is an item of the array ``right``, is a key of the object ``right``, or is wholly matched by the
+    regular expression ``right``.
+    """
     if isinstance(right, list):
         return any(equal(left, item) for item in right)
     if isinstance(right, dict):
@@ -103,22 +114,22 @@ def not_contains(left: Value, right: Value) -> bool:
 
 
 def starts_with(left: Value, right: Value) -> bool:
-    """Return whether a text begins with another one; false with a null."""
+    """Return whether the text ``left`` begins with the text ``right``; false if one of them is null."""
     text, part = text_of(left), text_of(right)
     return left is not None and right is not None and text.startswith(part)
 
 
 def not_starts_with(left: Value, right: Value) -> bool:
-    """Return whether a text does not begin with another one; true with a null."""
+    """Return whether the text ``left`` does not begin with the text ``right``; true if one of them is null."""
     return not starts_with(left, right)
 
 
 def ends_with(left: Value, right: Value) -> bool:
-    """Return whether a text ends with another one; false with a null."""
+    """Return whether the text ``left`` ends with the text ``right``; false if one of them is null."""
     text, part = text_of(left), text_of(right)
     return left is not None and right is not None and text.endswith(part)
 
 
 def not_ends_with(left: Value, right: Value) -> bool:
-    """Return whether a text does not end with another one; true with a null."""
+    """Return whether the text ``left`` does not end with the text ``right``; true if one of them is null."""
     return not ends_with(left, right)

@@ -1,4 +1,4 @@
-"""Functions of dates and times. A time without a zone is UTC, as in all of Adobe's examples."""
+"""Data Prep functions of dates and times. A time without a zone is in UTC, as in all of Adobe's examples."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 
 _DATES = "Date / Time"
 _DATE = Parameter("DATE", "date", "The date.")
-_FORMAT = Parameter("FORMAT", "string", "A pattern of Java's.")
+_FORMAT = Parameter("FORMAT", "string", "A date pattern of Java's DateTimeFormatter.")
 
 
 @form(_DATES, "The current time.", returns="date", example=("now()", "2021-10-26T10:10:24Z"))
 def now(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -> ZonedDateTime:
-    """Return the current time."""
+    """Return the current time in UTC."""
     return ZonedDateTime.of_milliseconds(scope.now_milliseconds())
 
 
@@ -40,7 +40,7 @@ def timestamp(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -
 
 @function(
     _DATES,
-    "A date as text.",
+    "Formats a date as text.",
     _DATE,
     _FORMAT,
     names=("format",),
@@ -48,36 +48,39 @@ def timestamp(_arguments: tuple[Node, ...], scope: Scope, _evaluate: Evaluate) -
     example=('format(date("2019-10-23T11:24:35.000Z"), "yyyy-MM-dd HH:mm:ss")', "2019-10-23 11:24:35"),
 )
 def format_date(moment: ZonedDateTime, pattern: str) -> str:
-    """Return a date as text."""
+    """Format a date in its own time zone by Java's ``pattern``."""
     return write_date(moment, pattern)
 
 
 @function(
     _DATES,
-    "Milliseconds since 1970 as text, on the clock of UTC.",
+    "Formats milliseconds since 1970 as text, in UTC.",
     Parameter("TIMESTAMP", "integer", "Milliseconds since 1970."),
     _FORMAT,
     returns="string",
     example=("dformat(1571829875000, \"yyyy-MM-dd'T'HH:mm:ss.SSSX\")", "2019-10-23T11:24:35.000Z"),
 )
 def dformat(milliseconds: int, pattern: str) -> str:
-    """Return epoch milliseconds as text, in UTC."""
+    """Format epoch milliseconds in UTC by Java's ``pattern``."""
     return write_date(ZonedDateTime.of_milliseconds(milliseconds), pattern)
 
 
 @function(
     _DATES,
-    "The date of a text; a default when the text is null.",
+    "Parses a text as a date; the result is a default if the text is null.",
     Parameter("DATE", "any", "The text.", nullable=True),
     Parameter(
-        "FORMAT", "string", "The format of the text; by default the known formats are tried.", required=False
+        "FORMAT", "string", "The pattern of the text; by default the known ones are tried.", required=False
     ),
     Parameter("DEFAULT_DATE", "date", "The value for null.", required=False, nullable=True),
     returns="date",
     example=('date("2019-10-23 11:24", "yyyy-MM-dd HH:mm")', "2019-10-23T11:24:00Z"),
 )
 def date(value: Value, pattern: str | None = None, default: ZonedDateTime | None = None) -> Value:
-    """Return the date that a text represents."""
+    """Parse a value as a date: by ``pattern`` if it is given, otherwise by the known formats; ``default`` for null.
+
+    Raises EvaluationError if no format matches.
+    """
     if value is None:
         return default
     if pattern is not None:
@@ -91,7 +94,7 @@ _PARTS = {
     **dict.fromkeys(("month", "mm", "m"), "month"),
     **dict.fromkeys(("dayofyear", "dy", "y"), "dayofyear"),
     **dict.fromkeys(("day", "dd", "d"), "day"),
-    **dict.fromkeys(("week", "ww", "w"), "week"),  # "w" is in the list twice, for the weekday too
+    **dict.fromkeys(("week", "ww", "w"), "week"),  # Adobe's list has "w" for the week and for the weekday
     **dict.fromkeys(("weekday", "dw"), "weekday"),
     **dict.fromkeys(("hour", "hh", "hh24"), "hour"),
     "hh12": "hour12",
@@ -100,27 +103,32 @@ _PARTS = {
     **dict.fromkeys(("millisecond", "sss"), "millisecond"),
 }
 _SETTABLE = ("year", "month", "day", "hour", "minute", "second")
-_COMPONENT = Parameter("COMPONENT", "string", "Which part: year, month, day, hour, minute, second, ...")
+_COMPONENT = Parameter(
+    "COMPONENT", "string", "The name of the part: year, month, day, hour, minute, second, ..."
+)
 
 
 def _part(component: str) -> str:
-    """Return the name of a part in any case: Adobe's own example has "MM" where the list has "mm"."""
+    """Return the full name of a date component, such as "month" for "mm". Raises EvaluationError for an unknown name.
+
+    Upper and lower case are equivalent: Adobe's example has "MM" where the list has "mm".
+    """
     part = _PARTS.get(component.lower())
     if part is None:
-        raise EvaluationError(f"COMPONENT is one of {', '.join(_PARTS)}.")
+        raise EvaluationError(f"COMPONENT must be one of {', '.join(_PARTS)}.")
     return part
 
 
 @function(
     _DATES,
-    "One part of a date; weeks are ISO's and Monday is day 1.",
+    "One part of a date; weeks are ISO weeks, and Monday is day 1.",
     _COMPONENT,
     _DATE,
     returns="integer",
     example=('date_part("MM", date("2019-10-17 11:55:12"))', "10"),
 )
 def date_part(component: str, moment: ZonedDateTime) -> int:
-    """Return one part of a date."""
+    """Return one part of a date as an integer, in the date's own time zone; weeks are ISO weeks, Monday is 1."""
     at = moment.at
     parts = {
         "year": at.year,
@@ -149,13 +157,13 @@ def date_part(component: str, moment: ZonedDateTime) -> int:
     example=('set_date_part("m", 4, date("2016-11-09T11:44:44.797"))', '"2016-04-09T11:44:44Z"'),
 )
 def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDateTime:
-    """Replace one part of a date, as Java's ``withYear`` and ``withMonth``.
+    """Return a date with one part replaced, as by Java's ``withYear`` and ``withMonth``.
 
-    A day that does not exist in the month becomes its last day.
+    A day that does not exist in the new month becomes the last day of that month.
     """
     part = _part(component)
     if part not in _SETTABLE:
-        raise EvaluationError(f"set_date_part() sets {', '.join(_SETTABLE)}.")
+        raise EvaluationError(f"set_date_part() can set only {', '.join(_SETTABLE)}.")
     fields = {name: getattr(moment.at, name) for name in _SETTABLE} | {part: value}
     if part in ("year", "month") and 1 <= fields["year"] <= 9999 and 1 <= fields["month"] <= 12:
         fields["day"] = min(fields["day"], calendar.monthrange(fields["year"], fields["month"])[1])
@@ -172,7 +180,7 @@ def _make_moment(fields: dict[str, int], nanosecond: int, like: datetime) -> Zon
 
 @function(
     _DATES,
-    "The date of its parts.",
+    "A date from its parts.",
     *(Parameter(name, "integer") for name in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")),
     Parameter("NANOSECOND", "integer", "0 to 999999999."),
     Parameter("TIMEZONE", "string", "The name of a zone."),
@@ -186,9 +194,9 @@ def _make_moment(fields: dict[str, int], nanosecond: int, like: datetime) -> Zon
 def make_date_time(
     year: int, month: int, day: int, hour: int, minute: int, second: int, nanosecond: int, zone: str
 ) -> ZonedDateTime:
-    """Return the time of a wall clock in a zone."""
+    """Return the time with the given local date and clock time in a time zone."""
     if not 0 <= nanosecond <= 999_999_999:
-        raise EvaluationError("NANOSECOND is from 0 to 999999999.")
+        raise EvaluationError("NANOSECOND must be from 0 to 999999999.")
     like = datetime(2000, 1, 1, tzinfo=zone_named(zone))
     return _make_moment(
         dict(zip(_SETTABLE, (year, month, day, hour, minute, second), strict=True)), nanosecond, like
@@ -197,7 +205,7 @@ def make_date_time(
 
 @function(
     _DATES,
-    "The same instant on the clock of UTC.",
+    "The same instant in UTC.",
     _DATE,
     returns="date",
     example=(
@@ -212,12 +220,12 @@ def zone_date_to_utc(moment: ZonedDateTime) -> ZonedDateTime:
 
 @function(
     _DATES,
-    "The same instant on the clock of a zone.",
+    "The same instant in a time zone.",
     _DATE,
     Parameter("ZONE", "string", "The name of a zone."),
     returns="date",
     example=('zone_date_to_zone(now(), "Europe/Paris")', "2021-10-26T15:43:59+02:00"),
 )
 def zone_date_to_zone(moment: ZonedDateTime, zone: str) -> ZonedDateTime:
-    """Return the same instant in another zone."""
+    """Return the same instant in the time zone ``zone``."""
     return moment.in_zone(zone_named(zone))

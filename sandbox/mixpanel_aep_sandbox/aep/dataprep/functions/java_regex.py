@@ -1,7 +1,7 @@
-"""Regular expressions with bounded cost: RE2 matches in time that is linear in the text, for every expression.
+"""Java-like regular expressions with limited cost, by the engine RE2, which matches in linear time.
 
-Java's engine, which Adobe uses, backtracks and can take exponential time. What RE2 does not support (back references,
-lookahead and lookbehind, possessive repetition) is refused with a sentence. Arrow includes RE2.
+Java's engine, which Adobe uses, backtracks and can take exponential time. Patterns that RE2 does not support (back
+references, lookahead and lookbehind, possessive repetition) raise an EvaluationError. PyArrow includes RE2.
 """
 
 from __future__ import annotations
@@ -15,22 +15,26 @@ _LONGEST_PATTERN = 1000
 
 
 def contains_match(text: str, pattern: str) -> bool:
-    """Return whether the whole ``text`` matches. Raises EvaluationError for an invalid pattern."""
+    """Return whether ``pattern`` matches the whole ``text``. Raises EvaluationError for an invalid pattern."""
     found: bool = _run("match_substring_regex", text, rf"\A(?:{pattern})\z", pattern)
     return found
 
 
 def groups(text: str, pattern: str) -> list[str] | None:
-    """Return the first match and its groups, or None without a match."""
+    """Return the first match and then the text of each of its groups; None if nothing matches.
+
+    Raises EvaluationError for an invalid pattern.
+    """
     named, count = _named(pattern)
     found = _run("extract_regex", text, f"(?P<g0>{named})", pattern)
     return None if found is None else [found[f"g{n}"] for n in range(count + 1)]
 
 
 def split(text: str, pattern: str) -> list[str]:
-    """Return the parts between matches, including empty ones.
+    """Split a text at the matches of a pattern; the result includes empty parts.
 
-    ``explode`` has "all indices, including nulls", ``split`` does not (EP:data-prep/functions.md#string).
+    Adobe's ``explode`` returns "all indices, including nulls", in contrast to its ``split``
+    (EP:data-prep/functions.md#string). Raises EvaluationError for an invalid pattern.
     """
     parts: list[str] = [text] if not text else _run("split_pattern_regex", text, pattern, pattern)
     return parts
@@ -41,7 +45,7 @@ def _run(function: str, text: str, pattern: str, original: str) -> Any:
     import pyarrow.compute as pc
 
     if len(original) > _LONGEST_PATTERN:
-        raise EvaluationError(f"A regular expression may have {_LONGEST_PATTERN} characters.")
+        raise EvaluationError(f"A regular expression may have at most {_LONGEST_PATTERN} characters.")
     try:
         return getattr(pc, function)(pa.array([text]), pattern=_stopped(pattern))[0].as_py()
     except UnicodeEncodeError as error:
@@ -54,7 +58,7 @@ def _run(function: str, text: str, pattern: str, original: str) -> Any:
 
 
 def _stopped(pattern: str) -> str:
-    r"""Return the pattern with Java's dot, which matches no line end; RE2's matches all but ``\\n``."""
+    """Replace each dot by a character class without line ends, as Java's dot; RE2's dot excludes only the line feed."""
     return "".join(
         r"[^\n\r\x{85}\x{2028}\x{2029}]" if found[0] == "." else found[0]
         for found in _PARTS.finditer(pattern)
@@ -74,7 +78,7 @@ _PARTS = re.compile(
 
 
 def _named(pattern: str) -> tuple[str, int]:
-    """Return the pattern with a name for each capturing group, which Arrow requires, and the number of groups."""
+    """Name the capturing groups ``g1``, ``g2``..., as Arrow requires; return the pattern and the number of groups."""
     parts, count = [], 0
     for found in _PARTS.finditer(pattern):
         count += found["group"] is not None

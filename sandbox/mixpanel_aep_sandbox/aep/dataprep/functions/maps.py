@@ -1,4 +1,4 @@
-"""Functions of maps. A map is an object with arbitrary keys."""
+"""Data Prep functions that read or build maps. A map is an object with arbitrary keys."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _KEY = Parameter("KEY", "any", "A key, or an array of keys.")
 
 @function(
     _MAPS,
-    "The value of a key; of an array of keys their values, each once.",
+    "The value of a key; for an array of keys, the array of their values without repetitions of a key.",
     _MAP,
     _KEY,
     example=('map_get_values(book_details,"author")', '{"author": "George R. R. Martin"}'),
 )
 def map_get_values(value: dict[str, Value], key: Value) -> Value:
-    """Return the value of a key.
+    """Return the value of a key, or null; for an array of keys, the values of the distinct keys that exist.
 
-    Adobe's sample shows a map; its text, and ``lower(map_get_values(...))``, need the value.
+    Adobe's sample result is a map, but its description and its use in ``lower(map_get_values(...))`` require the value.
     """
     if not isinstance(key, list):
         return value.get(text_of(key))
@@ -33,7 +33,7 @@ def map_get_values(value: dict[str, Value], key: Value) -> Value:
 
 @function(
     _MAPS,
-    "Whether a map has a key, or one of an array of keys.",
+    "Whether a map has a key, or at least one of an array of keys.",
     _MAP,
     _KEY,
     returns="boolean",
@@ -46,14 +46,14 @@ def map_has_keys(value: dict[str, Value], key: Value) -> bool:
 
 @function(
     _MAPS,
-    "Maps put together; the first to have a key keeps it.",
+    "Merged maps; if several maps have a key, the first value is used.",
     _MAP,
     Parameter("MAP", "map", "Another map.", repeated=True, nullable=True),
     returns="map",
     example=("add_to_map(book_details, book_details2)", "A new map with all elements from map and addends"),
 )
 def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
-    """Return the merged maps; the first value of a key is kept."""
+    """Merge maps, in which null counts as an empty map; if several maps have a key, the first value is used."""
     together: dict[str, Value] = {}
     for one in maps:
         together = {**together, **{key: value for key, value in (one or {}).items() if key not in together}}
@@ -63,14 +63,14 @@ def add_to_map(*maps: dict[str, Value] | None) -> dict[str, Value]:
 @function(
     _MAPS,
     "A map of keys and values.",
-    Parameter("INPUT", "any", "Keys and values by turns, or an object.", repeated=True, nullable=True),
+    Parameter("INPUT", "any", "Alternating keys and values, or an object.", repeated=True, nullable=True),
     returns="map",
     example=('to_map("firstName", "John", "lastName", "Doe")', '{"firstName" : "John", "lastName": "Doe"}'),
 )
 def to_map(*flat: Value) -> dict[str, Value] | None:
-    """Return a map, or "null if input is null".
+    """Build a map from alternating keys and values, or from an object; "null if input is null".
 
-    The syntax has an object, the example pairs (EP:data-prep/functions.md#map).
+    Adobe's syntax has an object, and its example has keys and values (EP:data-prep/functions.md#map).
     """
     if len(flat) == 1 and (flat[0] is None or isinstance(flat[0], dict)):
         return None if flat[0] is None else dict(flat[0])
@@ -91,22 +91,27 @@ def _map_by_property(objects: Value, key: str) -> dict[str, Value] | None:
 
 @function(
     _MAPS,
-    "A map of objects, each under the value of one of its properties.",
+    "A map from the value of a property to the object that has it.",
     Parameter("INPUTS", "array", "The objects."),
     Parameter("KEY", "string", "The property's name."),
     returns="map",
     example=('array_to_map(addresses, "type")', "Returns a map with given field name and value pairs"),
 )
 def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
-    """Return a map of objects by the value of a property."""
+    """Build a map of an array's objects, whose keys are the values of the property ``key``.
+
+    Objects without this property are omitted. If several objects have the same value, the first one is used [I].
+    """
     return _map_by_property(objects, key)
 
 
 @form(
     _MAPS,
-    "A map: of keys and values, of an object, or of objects under the value of one of their properties.",
-    Parameter("INPUT", "any", "A key, an object, or objects.", nullable=True),
-    Parameter("MORE", "any", "Values and keys by turns, or a property.", required=False, repeated=True),
+    "A map of keys and values, of an object, or of objects by the value of one of their properties.",
+    Parameter("INPUT", "any", "The first key, an object, or an array of objects.", nullable=True),
+    Parameter(
+        "MORE", "any", "Alternating values and keys, or a property's name.", required=False, repeated=True
+    ),
     returns="map",
     example=(
         'object_to_map("firstName", "John", "lastName", "Doe")',
@@ -114,7 +119,7 @@ def array_to_map(objects: list[Value], key: str) -> dict[str, Value] | None:
     ),
 )
 def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-    """Return a map of pairs, of an object, or of objects by the value of a property."""
+    """Build a map from keys and values, from an object, or from objects by the value of a property; null for null."""
     first, *more = (evaluate(node, scope) for node in arguments)
     if first is None:
         return None
@@ -128,7 +133,7 @@ def object_to_map(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate)
 
 
 def _property(node: Node, scope: Scope, evaluate: Evaluate) -> str:
-    """Return the name of the property in an argument: a bare name, as in ``object_to_map(addresses,type)``, or a text."""
+    """Return the property's name from an argument: a bare name, as in ``object_to_map(addresses,type)``, or a text."""
     names = path_names(node)
     if len(names) == 1:
         return names[0]

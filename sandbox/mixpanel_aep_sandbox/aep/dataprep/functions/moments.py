@@ -1,4 +1,4 @@
-"""Times with a zone and nanoseconds, as Java's ZonedDateTime."""
+"""Times with a time zone and nanoseconds, like Java's ZonedDateTime."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class ZonedDateTime:
-    """A time with a zone, to the nanosecond."""
+    """A time with a time zone, to the nanosecond."""
 
     at: datetime
-    """With a zone, in whole seconds."""
+    """The time to the second, with its zone; its microsecond is 0."""
     nanosecond: int = 0
 
     @classmethod
     def of(cls, moment: datetime) -> ZonedDateTime:
-        """Return the time of a datetime with a zone."""
+        """Convert a datetime that has a time zone."""
         return cls(moment.replace(microsecond=0), moment.microsecond * 1000)
 
     @classmethod
     def of_milliseconds(cls, milliseconds: int) -> ZonedDateTime:
-        """Return the time in UTC. Raises EvaluationError outside of the years 1 to 9999."""
+        """Convert epoch milliseconds to a time in UTC. Raises EvaluationError outside of the years 1 to 9999."""
         try:
             seconds, left = divmod(milliseconds, 1000)
             return cls(_EPOCH + timedelta(seconds=seconds), left * 1_000_000)
@@ -33,7 +33,7 @@ class ZonedDateTime:
             raise EvaluationError("The time is outside of the years 1 to 9999.") from error
 
     def in_zone(self, zone: tzinfo) -> ZonedDateTime:
-        """Return the same instant in another zone."""
+        """Return the same instant in another time zone. Raises EvaluationError outside of the years 1 to 9999."""
         try:
             return ZonedDateTime(self.at.astimezone(zone), self.nanosecond)
         except (OverflowError, ValueError) as error:
@@ -41,11 +41,11 @@ class ZonedDateTime:
 
     @property
     def instant(self) -> tuple[datetime, int]:
-        """Return the time in UTC and its nanoseconds, to compare instants."""
+        """Return the time in UTC and its nanoseconds, for comparisons of instants in different zones."""
         return self.in_zone(UTC).at, self.nanosecond
 
     def iso(self) -> str:
-        """Return ISO 8601: without a fraction of 0, and with Z for UTC."""
+        """Format as ISO 8601 with an offset: "Z" for UTC, and no fraction if it is 0."""
         moment = self.at.replace(tzinfo=None).isoformat(timespec="seconds")
         digits = f"{self.nanosecond:09d}"
         while digits.endswith("000"):
@@ -53,12 +53,12 @@ class ZonedDateTime:
         return moment + ("." + digits if digits else "") + offset_text(self.at, "XXX")
 
     def day(self) -> str:
-        """Return the local date."""
+        """Format the date in the time's own zone as ``YYYY-MM-DD``."""
         return self.at.date().isoformat()
 
 
 def offset_text(moment: datetime, pattern: str) -> str:
-    """Return the offset in one of Java's patterns of X or x."""
+    """Format the UTC offset of ``moment`` by Java's pattern ``X`` to ``XXXXX`` ("Z" for 0) or ``x`` to ``xxxxx``."""
     offset = moment.utcoffset() or timedelta()
     seconds = int(offset.total_seconds())
     if pattern[0] == "X" and seconds == 0:

@@ -1,4 +1,4 @@
-"""Functions that convert texts to numbers."""
+"""Data Prep functions that convert texts to numbers. The registry converts a text argument before the call."""
 
 from __future__ import annotations
 
@@ -17,37 +17,40 @@ _INT = 2**31
 
 @function(
     _TYPES,
-    "The number of a text, of any size.",
+    "Converts a text to a number of any size.",
     _STRING,
     returns="number",
     example=('to_bigint("1000000.34")', "1000000.34"),
 )
 def to_bigint(number: Number) -> Number:
-    """Return a number of any size. Adobe calls it a BigInteger, and keeps the fraction in its example."""
+    """Return the number unchanged. Adobe calls the result a BigInteger, but its example has a fraction."""
     return number
 
 
 @function(
     _TYPES,
-    "The number of a text as a double; as a decimal where a double would not be the same number.",
+    "Converts a text to a double, or to a decimal if a double would lose digits.",
     _STRING,
     returns="number",
     example=('to_decimal("20.5")', "20.5"),
 )
 def to_decimal(number: Number) -> Number:
-    """Return a decimal number."""
+    """Return an integer as a float, or as a Decimal if a float would lose digits; return other numbers unchanged."""
     return exact(Decimal(number)) if isinstance(number, int) else number
 
 
 @function(
     _TYPES,
-    "The number of a text, no more exact than 32 bits are.",
+    "Converts a text to a number with the precision of a 32-bit float.",
     _STRING,
     returns="number",
     example=('to_float("12.3456")', "12.3456"),
 )
 def to_float(number: Number) -> float:
-    """Return a 32-bit float as its shortest text, as Java does; Adobe's example prints 12.34566."""
+    """Round a number to a 32-bit float, and return the number with the fewest digits that rounds to the same float.
+
+    Java prints floats in this way; Adobe's example prints 12.34566. Raises EvaluationError if the number is too large.
+    """
     try:
         packed = struct.pack("f", number)
     except (OverflowError, struct.error) as error:
@@ -61,16 +64,16 @@ def to_float(number: Number) -> float:
 
 @function(
     _TYPES,
-    "The integer of a text, of 32 bits.",
+    "Converts a text to a 32-bit integer.",
     _STRING,
     returns="integer",
     example=('to_integer("12")', "12"),
 )
 def to_integer(number: Number) -> int:
-    """Return a 32-bit integer."""
+    """Return a number as an integer. Raises EvaluationError if it has a fraction or does not fit into 32 bits."""
     integer = whole(number)
     if integer is None:
         raise EvaluationError("to_integer(): the number is not an integer.")
     if not -_INT <= integer < _INT:
-        raise EvaluationError("to_integer(): the number has more than 32 bits; to_bigint() has no bound.")
+        raise EvaluationError("to_integer(): the number has more than 32 bits; use to_bigint().")
     return integer

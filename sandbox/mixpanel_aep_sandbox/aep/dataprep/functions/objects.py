@@ -1,4 +1,4 @@
-"""Functions of objects, and of JSON texts."""
+"""Data Prep functions that read or build objects, and one that parses JSON."""
 
 from __future__ import annotations
 
@@ -15,27 +15,29 @@ from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node, path_names
 
 _OBJECTS = "Hierarchies - Objects"
-_PAIRS = Parameter("INPUT", "any", "Keys and values by turns.", repeated=True, nullable=True)
+_PAIRS = Parameter("INPUT", "any", "Alternating keys and values.", repeated=True, nullable=True)
 _VALUE_DELIMITER = Parameter(
-    "VALUE_DELIMITER", "string", "Between key and value.", required=False, nullable=True
+    "VALUE_DELIMITER", "string", "The text between key and value.", required=False, nullable=True
 )
-_FIELD_DELIMITER = Parameter("FIELD_DELIMITER", "string", "Between pairs.", required=False, nullable=True)
+_FIELD_DELIMITER = Parameter(
+    "FIELD_DELIMITER", "string", "The text between pairs.", required=False, nullable=True
+)
 
 
 @function(
     _OBJECTS,
-    "Whether a value is null, or has nothing in it.",
+    "Whether a value is null, or an empty text, array or object.",
     Parameter("INPUT", "any", "The value.", nullable=True),
     returns="boolean",
     example=("is_empty([1, null, 2, 3])", "false"),
 )
 def is_empty(value: Value) -> bool:
-    """Return whether a value is null or empty."""
+    """Return whether a value is null, "", [] or {}."""
     return value is None or (isinstance(value, (str, list, dict)) and not value)
 
 
 def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
-    """Return an object of keys and values. Raises EvaluationError for a key without a value, or a null key."""
+    """Build an object from alternating keys and values. Raises EvaluationError for a missing value or a null key."""
     if len(flat) % 2:
         raise EvaluationError("The last key has no value.")
     if any(key is None for key in flat[::2]):
@@ -45,8 +47,8 @@ def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
 
 @function(
     _OBJECTS,
-    "Objects of arrays that belong together: the first object has each array's first item.",
-    Parameter("INPUT", "any", "Keys and arrays by turns.", repeated=True, nullable=True),
+    "An array of objects from parallel arrays: the first object has each array's first item.",
+    Parameter("INPUT", "any", "Alternating keys and arrays.", repeated=True, nullable=True),
     names=("arrays_to_object", "arrays_to_objects"),
     returns="array",
     example=(
@@ -55,11 +57,14 @@ def pairs_of(flat: tuple[Value, ...]) -> dict[str, Value]:
     ),
 )
 def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
-    """Return objects of parallel arrays. Adobe's list and Adobe's example have different names for it."""
+    """Build a list of objects from parallel arrays: object n has the n-th item of each array that has one.
+
+    Adobe's list and Adobe's example use two names for the function. Raises EvaluationError if a value is not an array.
+    """
     arrays: dict[str, list[Value]] = {}
     for key, items in pairs_of(flat).items():
         if items is not None and not isinstance(items, list):
-            raise EvaluationError("Each key is followed by an array.")
+            raise EvaluationError("Each key must be followed by an array.")
         arrays[key] = items or []
     longest = max((len(items) for items in arrays.values()), default=0)
     return [{key: items[n] for key, items in arrays.items() if n < len(items)} for n in range(longest)]
@@ -73,12 +78,12 @@ def arrays_to_objects(*flat: Value) -> list[dict[str, Value]]:
     example=('to_object("firstName", "John", "lastName", "Doe")', '{"firstName": "John", "lastName": "Doe"}'),
 )
 def to_object(*flat: Value) -> dict[str, Value]:
-    """Return an object of keys and values."""
+    """Build an object from alternating keys and values."""
     return pairs_of(flat)
 
 
 def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, str]:
-    """Return the pairs in a text, without spaces around keys and values, and without pairs that have no key."""
+    """Split a text into keys and values; surrounding spaces are removed, and pairs without a key are omitted."""
     found: dict[str, str] = {}
     for pair in text.split(field_delimiter or ","):
         key, delimiter, value = pair.partition(value_delimiter or ":")
@@ -89,7 +94,7 @@ def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | Non
 
 @function(
     _OBJECTS,
-    "The object of a text with keys and values between delimiters.",
+    "Parses a text of keys and values with delimiters as an object.",
     Parameter("STRING", "string", "The text."),
     _VALUE_DELIMITER,
     _FIELD_DELIMITER,
@@ -100,13 +105,16 @@ def _pairs_in(text: str, value_delimiter: str | None, field_delimiter: str | Non
     ),
 )
 def str_to_object(text: str, value: str | None = None, field: str | None = None) -> dict[str, str]:
-    """Return the object of a text with delimiters."""
+    """Parse a text of keys and values as an object.
+
+    ``value`` is the delimiter after a key, by default a colon; ``field`` separates pairs, by default a comma.
+    """
     return _pairs_in(text, value, field)
 
 
 @function(
     _OBJECTS,
-    "One value of a text of keys and values between delimiters.",
+    "The value of one key in a text of keys and values with delimiters.",
     Parameter("STRING", "string", "The text."),
     Parameter("KEY", "string", "The key."),
     _VALUE_DELIMITER,
@@ -118,7 +126,7 @@ def str_to_object(text: str, value: str | None = None, field: str | None = None)
     ),
 )
 def get_values(text: str, key: str, value: str | None = None, field: str | None = None) -> str | None:
-    """Return one value of a text with delimiters."""
+    """Return the value of one key in a text of keys and values, or null; the delimiters are as in ``str_to_object``."""
     return _pairs_in(text, value, field).get(key)
 
 
@@ -134,12 +142,12 @@ def get_values(text: str, key: str, value: str | None = None, field: str | None 
     method=True,
 )
 def get(value: dict[str, Value], key: str) -> Value:
-    """Return a property of an object."""
+    """Return the property ``key`` of an object; null if it is missing."""
     return value.get(key)
 
 
 def item_or_member(value: Value, index: Value) -> Value:
-    """Return ``value[index]``: an item by its number from 0, or a property by its name; null if it is missing [I]."""
+    """Return ``value[index]``: an array's item by its index from 0, or an object's property; null if missing [I]."""
     if index is None:
         return None
     if isinstance(value, dict):
@@ -152,14 +160,17 @@ def item_or_member(value: Value, index: Value) -> Value:
 
 @form(
     _OBJECTS,
-    "Whether the row has something at a path.",
+    "Whether the source row has an attribute at a path.",
     Parameter("INPUT", "string", "The path, as a text."),
     names=("contains_key", "is_set"),
     returns="boolean",
     example=('contains_key("evars.evar.field1")', "true"),
 )
 def contains_key(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> bool:
-    """Return whether the row has a value at a path, a text or a field [I]. ``is_set`` is the older name."""
+    """Return whether the row has an attribute at a path; its value may be null. ``is_set`` is the older name.
+
+    The argument is a field, or an expression whose text is a path [I]. Raises EvaluationError for an invalid path.
+    """
     names = path_names(arguments[0])
     if names:
         return exists(scope.row, tuple(names))
@@ -183,14 +194,14 @@ def nullify() -> None:
     example=('get_keys({"book1": "Pride and Prejudice", "book2": "1984"})', '["book1", "book2"]'),
 )
 def get_keys(value: dict[str, Value]) -> list[str]:
-    """Return the keys of an object."""
+    """Return the keys of an object in their order."""
     return list(value)
 
 
 @function(
     "JSON",
-    "The value of a JSON text.",
-    Parameter("STRING", "any", "The text; an object is one already."),
+    "Parses a JSON text.",
+    Parameter("STRING", "any", "The text; any other value is returned unchanged."),
     returns="object",
     example=(
         'json_to_object("{\\"info\\":{\\"firstName\\":\\"John\\",\\"lastName\\": \\"Doe\\"}}")',
@@ -198,7 +209,10 @@ def get_keys(value: dict[str, Value]) -> list[str]:
     ),
 )
 def json_to_object(text: Value) -> Value:
-    """Return the value of a JSON text."""
+    """Parse a JSON text without rounding its numbers; return any other value unchanged.
+
+    Raises EvaluationError if the text is not valid JSON.
+    """
     if not isinstance(text, str):
         return text  # Adobe's example has no quotes, so that the argument is an object already
     try:

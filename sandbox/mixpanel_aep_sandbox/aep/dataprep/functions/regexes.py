@@ -1,4 +1,4 @@
-"""Functions of regular expressions."""
+"""Data Prep functions that match or split a text with a regular expression."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PATTERN = Parameter("REGEX", "string", "The regular expression.")
 
 @function(
     _REGEX,
-    "What the first match is, then what each of its groups is; an empty array when nothing matches.",
+    "The first match and then each of its groups; an empty array if nothing matches.",
     _TEXT,
     _PATTERN,
     returns="array",
@@ -22,20 +22,20 @@ _PATTERN = Parameter("REGEX", "string", "The regular expression.")
     ),
 )
 def extract_regex(text: str, pattern: str) -> list[str]:
-    """Return the first match and its groups."""
+    """Return the first match and then the text of each of its groups; an empty list if nothing matches."""
     return regex.groups(text, pattern) or []
 
 
 @function(
     _REGEX,
-    "Whether the whole text matches.",
+    "Whether the regular expression matches the whole text.",
     _TEXT,
     _PATTERN,
     returns="boolean",
     example=('matches_regex("E259,E259B_009,1_1", "([^,]+),[^,]*,([^,]+)")', "true"),
 )
 def matches_regex(text: str, pattern: str) -> bool:
-    """Return whether the whole text matches."""
+    """Return whether the regular expression ``pattern`` matches the whole text."""
     return regex.contains_match(text, pattern)
 
 
@@ -48,5 +48,5 @@ def matches_regex(text: str, pattern: str) -> bool:
     example=('explode("Hi, there!", " ")', '["Hi,", "there!"]'),
 )
 def explode(text: str, pattern: str = ",") -> list[str]:
-    """Split a text at a regular expression."""
+    """Split a text at each match of a regular expression; empty parts are included."""
     return regex.split(text, pattern)

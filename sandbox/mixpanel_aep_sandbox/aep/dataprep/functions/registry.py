@@ -1,4 +1,4 @@
-"""Every function of the language: its name, parameters and implementation, or why the sandbox does not have it."""
+"""The registry of the language's functions: name, parameters and implementation, or why the sandbox has none."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 Kind = Literal["any", "string", "number", "integer", "boolean", "date", "array", "object", "map", "lambda"]
 Evaluate: TypeAlias = Callable[[Node, Scope], Value]
 Form: TypeAlias = Callable[[tuple[Node, ...], Scope, Evaluate], Value]
-"""A function that receives its arguments unevaluated, and evaluates those that it needs."""
+"""The implementation of a function that receives the nodes of its arguments, and evaluates only those that it needs."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a function."""
+    """A parameter of a Data Prep function."""
 
     name: str
     kind: Kind = "any"
     text: str = ""
     required: bool = True
     repeated: bool = False
-    """The last one only: it may be repeated."""
+    """The call may have any number of arguments for this parameter, which is the last one."""
     nullable: bool = False
-    """Null is an ordinary value; otherwise a null argument makes the result null [I]."""
+    """The implementation accepts null; otherwise a null argument makes the function's result null [I]."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of the language."""
+    """A Data Prep function, with its description in the form of Adobe's list."""
 
     name: str
     category: str
@@ -42,13 +42,15 @@ class Function:
     parameters: tuple[Parameter, ...]
     returns: Kind
     does: Callable[..., Value] | None = None
+    """The implementation, which receives converted values."""
     form: Form | None = None
+    """The implementation, if it receives unevaluated arguments."""
     example: str = ""
     result: str = ""
     unavailable: str = ""
-    """Why the sandbox does not have it."""
+    """Why the sandbox does not implement the function; empty if it does."""
     for_destinations: bool = False
-    """Adobe marks it "Destinations only": it is not available for ingestion."""
+    """Adobe marks the function "Destinations only": it is not available for ingestion."""
 
     @property
     def fewest(self) -> int:
@@ -57,16 +59,23 @@ class Function:
 
     @property
     def most(self) -> int | None:
-        """Return the maximum number of arguments; None: unlimited."""
+        """Return the maximum number of arguments; None if it is unlimited."""
         repeated = bool(self.parameters) and self.parameters[-1].repeated
         return None if repeated else len(self.parameters)
 
     def parameter(self, position: int) -> Parameter:
-        """Return the parameter at a position."""
+        """Return the parameter of the argument at a position, from 0; later positions have the last parameter."""
         return self.parameters[min(position, len(self.parameters) - 1)]
 
     def call(self, arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Value:
-        """Return the function's value. Raises EvaluationError."""
+        """Evaluate the arguments, convert them to their parameters' types, and return the function's result.
+
+        The result is null if an argument is null and its parameter is not nullable.
+
+        Raises:
+            NotAvailable: The sandbox does not implement the function.
+            EvaluationError: An argument cannot be evaluated or converted, or the function fails.
+        """
         if self.unavailable:
             raise NotAvailable(f"{self.name}() is not available in the sandbox: {self.unavailable}")
         if self.form is not None:
@@ -86,7 +95,7 @@ class Function:
 
 FUNCTIONS: dict[str, Function] = {}
 METHODS: dict[str, Function] = {}
-"""Methods of values, ``value.name(...)``; the first parameter is the value."""
+"""Methods of values, called as ``value.name(...)``; the first parameter is the value."""
 
 
 def function(
@@ -99,7 +108,10 @@ def function(
     method: bool = False,
     for_destinations: bool = False,
 ) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Register the decorated function, under its own name (without a trailing ``_``) or under ``names``."""
+    """Register the decorated function in ``FUNCTIONS``, or in ``METHODS`` if ``method`` is true.
+
+    Its registered names are ``names``; by default its Python name, without a trailing underscore.
+    """
 
     def register(does: Callable[..., Value]) -> Callable[..., Value]:
         for name in names or (does.__name__.rstrip("_"),):
@@ -120,7 +132,7 @@ def form(
     names: tuple[str, ...] = (),
     example: tuple[str, str] = ("", ""),
 ) -> Callable[[Form], Form]:
-    """Register a function that receives its arguments unevaluated."""
+    """Register the decorated function, which receives its arguments unevaluated, in ``FUNCTIONS``."""
 
     def register(does: Form) -> Form:
         for name in names or (does.__name__.rstrip("_"),):
@@ -131,5 +143,5 @@ def form(
 
 
 def unavailable(category: str, name: str, text: str, reason: str, *parameters: Parameter) -> None:
-    """Register a function that the sandbox does not have."""
+    """Register a function that Adobe documents and the sandbox does not implement; a call raises NotAvailable."""
     FUNCTIONS[name] = Function(name, category, text, parameters, "any", unavailable=reason)

@@ -1,4 +1,4 @@
-"""Random ids, and the functions of Adobe that the sandbox does not have."""
+"""Random ids, and the functions that Adobe documents and the sandbox does not implement."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _SPECIAL = "Special Operations"
 
 @function(
     _SPECIAL,
-    "A random id.",
+    "A random UUID.",
     names=("uuid", "guid"),
     returns="string",
     example=("uuid()", "7c0267d2-bb74-4e1a-9275-3bf4fccda5f4"),
 )
 def uuid() -> str:
-    """Return a random id."""
+    """Return a random UUID (version 4) as text."""
     return str(ids.uuid4())
 
 
@@ -28,8 +28,8 @@ _PRODUCTS = Parameter("PRODUCTS_STRING", "string", "Analytics' list of products.
 _NAME = Parameter("EVENT_NAME", "string", "The event's name.")
 
 _ECID = "an ECID is computed from an FPID by a rule that Adobe does not publish."
-_AGENTS = "telling browsers and devices apart takes Adobe's database of user agents."
-_ANALYTICS = "Adobe offers it in flows of the Web SDK and of Adobe Analytics only."
+_AGENTS = "browsers and devices can be distinguished only with Adobe's database of user agents."
+_ANALYTICS = "Adobe offers this function only in dataflows of the Web SDK and of Adobe Analytics."
 
 UNAVAILABLE = (
     (_SPECIAL, "fpid_to_ecid", "The ECID of an FPID.", _ECID, (_STRING,)),
@@ -40,7 +40,7 @@ UNAVAILABLE = (
     ("User Agent", "ua_agent_version", "The browser's version.", _AGENTS, (_AGENT,)),
     ("User Agent", "ua_agent_version_major", "The browser's name and major version.", _AGENTS, (_AGENT,)),
     ("User Agent", "ua_agent_name", "The browser's name.", _AGENTS, (_AGENT,)),
-    ("User Agent", "ua_device_class", "What kind of device it is.", _AGENTS, (_AGENT,)),
+    ("User Agent", "ua_device_class", "The class of the device.", _AGENTS, (_AGENT,)),
     ("Analytics", "aa_get_event_id", "The id of an event.", _ANALYTICS, (_EVENTS, _NAME)),
     ("Analytics", "aa_get_event_value", "The value of an event.", _ANALYTICS, (_EVENTS, _NAME)),
     ("Analytics", "aa_get_product_categories", "The products' categories.", _ANALYTICS, (_PRODUCTS,)),
@@ -50,7 +50,7 @@ UNAVAILABLE = (
     ("Analytics", "aa_get_product_event_values", "The values of an event.", _ANALYTICS, (_PRODUCTS, _NAME)),
     ("Analytics", "aa_get_product_evars", "The values of an eVar.", _ANALYTICS, (_PRODUCTS, _NAME)),
 )
-"""Category, name, result, reason for its absence, and parameters."""
+"""Category, name, description, reason why the sandbox does not implement it, and parameters of each function."""
 
 for _category, _function, _text, _reason, _parameters in UNAVAILABLE:
     unavailable(_category, _function, _text, _reason, *_parameters)

@@ -1,4 +1,4 @@
-"""Functions of text. Positions count from 0; characters equal Java's ``char``s only in ASCII [I]."""
+"""Data Prep functions of texts. Positions count Unicode characters from 0; Java counts UTF-16 units instead [I]."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ _COUNT = Parameter("COUNT", "integer", "The number of characters.")
 
 @function(
     _STRING,
-    "Joins texts; null is nothing.",
+    "Joins texts; null counts as an empty text.",
     _STRINGS,
     returns="string",
     example=('concat("Hi, ", "there", "!")', '"Hi, there!"'),
 )
 def concat(*parts: str | None) -> str:
-    """Join texts; null is empty."""
+    """Join texts; null counts as an empty text."""
     return "".join(part or "" for part in parts)
 
 
 @function(
     _STRING,
-    "The position of a text within another one, counted from 0; -1 when it is not there.",
+    "The position of a text within another text, from 0; -1 if it does not occur.",
     INPUT,
     Parameter("SUBSTRING", "string", "The text to find."),
-    Parameter("START_POSITION", "integer", "Where to begin.", required=False),
+    Parameter("START_POSITION", "integer", "The position at which the search begins.", required=False),
     Parameter("OCCURRENCE", "integer", "The number of the occurrence; by default the first.", required=False),
     returns="integer",
     example=('instr("adobe.com", "com")', "6"),
 )
 def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
-    """Return the position of the given occurrence of a text within another text, or -1."""
+    """Return the position of the n-th occurrence of ``part`` in ``text`` from position ``start``, or -1.
+
+    Occurrences may overlap and count from 1. Raises EvaluationError if ``occurrence`` is less than 1.
+    """
     if occurrence < 1:
-        raise EvaluationError("instr(): OCCURRENCE counts from 1.")
-    # The look-ahead also finds occurrences that overlap.
+        raise EvaluationError("instr(): OCCURRENCE must be at least 1.")
+    # The lookahead also finds occurrences that overlap.
     positions = (found.start() for found in re.finditer(f"(?={re.escape(part)})", text))
     later = (position for position in positions if position >= start)
     return next(islice(later, min(occurrence, len(text) + 2) - 1, None), -1)
@@ -49,7 +52,7 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
 
 @function(
     _STRING,
-    "Replaces each occurrence of a text by another one.",
+    "Replaces each occurrence of a text by another text.",
     INPUT,
     Parameter("TO_FIND", "string", "The text to find."),
     Parameter("TO_REPLACE", "string", "The replacement."),
@@ -57,7 +60,7 @@ def instr(text: str, part: str, start: int = 0, occurrence: int = 1) -> int:
     example=('replacestr("This is a string re test", "re", "replace")', '"This is a string replace test"'),
 )
 def replacestr(text: str, find: str, replacement: str) -> str:
-    """Replace each occurrence of a text."""
+    """Replace each occurrence of ``find`` in ``text``; an empty ``find`` changes nothing."""
     if not find:
         return text
     if len(text) + text.count(find) * len(replacement) > 2 * LONGEST_TEXT:
@@ -67,7 +70,7 @@ def replacestr(text: str, find: str, replacement: str) -> str:
 
 @function(
     _STRING,
-    "A number of characters from a position on, which counts from 0.",
+    "A number of characters of a text, from a position on, which counts from 0.",
     INPUT,
     Parameter("START_INDEX", "integer", "The first position."),
     Parameter("LENGTH", "integer", "The number of characters."),
@@ -77,13 +80,13 @@ def replacestr(text: str, find: str, replacement: str) -> str:
 def substr(text: str, start: int, length: int) -> str:
     """Return ``length`` characters of a text, from the index ``start`` on."""
     if start < 0 or length < 0:
-        raise EvaluationError("substr(): START_INDEX and LENGTH are not negative.")
+        raise EvaluationError("substr(): START_INDEX and LENGTH must not be negative.")
     return text[start : start + length]
 
 
 @function(
     _STRING,
-    "Lower case.",
+    "The text in lower case.",
     INPUT,
     names=("lower", "lcase"),
     returns="string",
@@ -96,7 +99,7 @@ def lower(text: str) -> str:
 
 @function(
     _STRING,
-    "Upper case.",
+    "The text in upper case.",
     INPUT,
     names=("upper", "ucase"),
     returns="string",
@@ -111,15 +114,15 @@ def upper(text: str) -> str:
     _STRING,
     "Splits a text at each of the separator's characters.",
     INPUT,
-    Parameter("SEPARATOR", "string", "Where to split."),
+    Parameter("SEPARATOR", "string", "The characters at which to split."),
     returns="array",
     example=('split("Hello world", " ")', '["Hello", "world"]'),
 )
 def split(text: str, separators: str) -> list[str]:
-    """Split at each of several separator characters; empty parts are omitted [I]."""
+    """Split a text at each of the characters in ``separators``; empty parts are omitted [I]."""
     if not separators:
         return [text]
-    marks = separators.replace("\\\\", "\\")  # the backslash "needs to be escaped"
+    marks = separators.replace("\\\\", "\\")  # Adobe: the backslash "needs to be escaped"
     return [part for part in text.translate(dict.fromkeys(map(ord, marks), marks[0])).split(marks[0]) if part]
 
 
@@ -127,12 +130,12 @@ def split(text: str, separators: str) -> list[str]:
     _STRING,
     "Joins the items of an array, or several values, with a separator.",
     Parameter("SEPARATOR", "string", "The separator."),
-    Parameter("OBJECTS", "any", "An array, or values.", repeated=True, nullable=True),
+    Parameter("OBJECTS", "any", "An array, or several values.", repeated=True, nullable=True),
     returns="string",
     example=('join(" ", to_array(true, "Hello", "world"))', '"Hello world"'),
 )
 def join(separator: str, *objects: Value) -> str | None:
-    """Join items with a separator."""
+    """Join the items of arrays and single values with a separator; nulls are omitted. The result for null is null."""
     items = [part for value in objects for part in (value if isinstance(value, list) else [value])]
     if objects == (None,):
         return None
@@ -150,7 +153,7 @@ def join(separator: str, *objects: Value) -> str | None:
     example=('left("abcde", 2)', '"ab"'),
 )
 def left(text: str, count: int) -> str:
-    """Return the first characters of a text."""
+    """Return the first ``count`` characters of a text, or the whole text if it is shorter."""
     return text[:count] if count > 0 else ""
 
 
@@ -163,36 +166,36 @@ def left(text: str, count: int) -> str:
     example=('right("abcde", 2)', '"de"'),
 )
 def right(text: str, count: int) -> str:
-    """Return the last characters, or the whole text if it has fewer."""
+    """Return the last ``count`` characters of a text, or the whole text if it is shorter."""
     return text[max(len(text) - max(count, 0), 0) :]
 
 
 @function(
     _STRING,
-    "Whether two texts are the same.",
-    Parameter("STRING1", "string", "One text."),
-    Parameter("STRING2", "string", "The other one.", nullable=True),
+    "Whether two texts are equal.",
+    Parameter("STRING1", "string", "The first text."),
+    Parameter("STRING2", "string", "The second text.", nullable=True),
     returns="boolean",
     example=('"string1".equals("STRING1")', "false"),
     method=True,
 )
 def equals(one: str, two: str | None) -> bool:
-    """Compare as texts, as documented: a number equals the text of the same number [I]."""
+    """Return whether two values are equal as texts, so that a number equals its text [I]."""
     return one == two
 
 
 @function(
     _STRING,
-    "Whether two texts are the same, whatever the case of their letters.",
-    Parameter("STRING1", "string", "One text."),
-    Parameter("STRING2", "string", "The other one.", nullable=True),
+    "Whether two texts are equal, except for upper and lower case.",
+    Parameter("STRING1", "string", "The first text."),
+    Parameter("STRING2", "string", "The second text.", nullable=True),
     returns="boolean",
     names=("equalsIgnoreCase",),
     example=('"string1".equalsIgnoreCase("STRING1")', "true"),
     method=True,
 )
 def equals_ignore_case(one: str, two: str | None) -> bool:
-    """Compare by character, as Java does: ß does not equal SS."""
+    """Return whether two texts are equal except for case, character by character as in Java: ß does not equal SS."""
     return two is not None and len(one) == len(two) and all(map(_alike, one, two))
 
 

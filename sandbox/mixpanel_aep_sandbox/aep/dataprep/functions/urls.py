@@ -1,4 +1,7 @@
-"""URL functions (EP:data-prep/functions.md#url), after the grammar of RFC 3986 [I]: an invalid URL gives null."""
+"""Data Prep functions of URLs (EP:data-prep/functions.md#url), by the grammar of RFC 3986 [I].
+
+The result of the functions that read a component of a URL is null if the URL is invalid.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ class _Url:
 
 
 def _parse(text: str) -> _Url | None:
-    """Return the components of a URL with an authority; None for any other text, or one with control characters."""
+    """Split an absolute URL with a host into its components; None if it is invalid or has control characters."""
     match = _SYNTAX.fullmatch(text.strip())
     if match is None or _CONTROL.search(match[0]):
         return None
@@ -59,7 +62,7 @@ def _parse(text: str) -> _Url | None:
     example=(f'get_url_protocol("{_HOME}")', "https"),
 )
 def get_url_protocol(text: str) -> str | None:
-    """Return the protocol of a URL."""
+    """Return the protocol (scheme) of a URL in lower case; null for an invalid URL."""
     url = _parse(text)
     return None if url is None else url.protocol
 
@@ -72,20 +75,20 @@ def get_url_protocol(text: str) -> str | None:
     example=(f'get_url_host("{_HOME}")', "platform.adobe.com"),
 )
 def get_url_host(text: str) -> str | None:
-    """Return the host as written: not in lower case, and an IPv6 address with its brackets."""
+    """Return the host of a URL as written, an IPv6 address with its brackets; null for an invalid URL."""
     url = _parse(text)
     return None if url is None else url.host
 
 
 @function(
     _URL,
-    "The port of a URL, by default that of the protocol.",
+    "The port of a URL, by default the standard port of the protocol.",
     _PARAMETER,
     returns="integer",
     example=(f'get_url_port("{_FILE}")', "22"),
 )
 def get_url_port(text: str) -> int | None:
-    """Return the port of a URL."""
+    """Return the port of a URL, by default the standard port of its protocol; null if neither exists."""
     url = _parse(text)
     return None if url is None else url.port
 
@@ -94,12 +97,12 @@ def get_url_port(text: str) -> int | None:
     _URL,
     "The path of a URL.",
     _PARAMETER,
-    Parameter("FULL_PATH", "boolean", "False: only what follows the last slash.", required=False),
+    Parameter("FULL_PATH", "boolean", "False: only the part after the last slash.", required=False),
     returns="string",
     example=(f'get_url_path("{_FILE}")', '"//home/joe/employee.csv"'),
 )
 def get_url_path(text: str, full: bool = True) -> str | None:
-    """Return the path; ``full`` False: "only the end of the path"."""
+    """Return the path of a URL, or the part after its last slash if ``full`` is false; null for an invalid URL."""
     url = _parse(text)
     if url is None:
         return None
@@ -108,16 +111,20 @@ def get_url_path(text: str, full: bool = True) -> str | None:
 
 @function(
     _URL,
-    "The query of a URL as a map, of values as they are written.",
+    "The query of a URL as a map; values are not decoded.",
     _PARAMETER,
     Parameter("ANCHOR", "string", "Handling of the anchor: retain, remove or append."),
     returns="map",
     example=(f'get_url_query_str("{_NOSE}", "retain")', '{"name": "ferret#nose"}'),
 )
 def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
-    """Return the query as a map. ``retain`` leaves the anchor in the last value; ``append`` adds an entry for it."""
+    """Return the query of a URL as a map of undecoded values; null for an invalid URL.
+
+    ``anchor`` is the handling of the URL's fragment: ``retain`` leaves it in the last value, ``remove`` drops it, and
+    ``append`` adds it under the key ``_anchor_``. Raises EvaluationError for any other ``anchor``.
+    """
     if anchor not in ("retain", "remove", "append"):
-        raise EvaluationError("get_url_query_str(): ANCHOR is retain, remove or append.")
+        raise EvaluationError("get_url_query_str(): ANCHOR must be retain, remove or append.")
     url = _parse(text)
     if url is None:
         return None
@@ -134,7 +141,7 @@ def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
 
 @function(
     _URL,
-    "The text with special characters as percent signs and hexadecimal digits.",
+    "The text with its special characters percent-encoded.",
     _PARAMETER,
     returns="string",
     example=(
@@ -143,16 +150,16 @@ def get_url_query_str(text: str, anchor: str) -> dict[str, str] | None:
     ),
 )
 def get_url_encoded(url: str) -> str:
-    """Encode special characters: "Special characters" in the appendix of EP:data-prep/functions.md.
+    """Percent-encode the special characters of a text: a space becomes %20, and ~ becomes %7E.
 
-    A space is %20, ~ is %7E.
+    Source: "Special characters" in the appendix of EP:data-prep/functions.md.
     """
     return quote(url, safe="", errors="replace").replace("~", "%7E")
 
 
 @function(
     _URL,
-    "The text with percent signs and hexadecimal digits as the characters that they stand for.",
+    "The text with its percent-encoded characters decoded.",
     _PARAMETER,
     returns="string",
     example=(
@@ -161,5 +168,5 @@ def get_url_encoded(url: str) -> str:
     ),
 )
 def get_url_decoded(url: str) -> str:
-    """Decode percent-encoded characters."""
+    """Decode the percent-encoded characters of a text; bytes that are not UTF-8 become replacement characters."""
     return unquote(url, errors="replace")

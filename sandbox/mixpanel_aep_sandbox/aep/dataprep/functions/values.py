@@ -1,4 +1,4 @@
-"""Values of expressions, and Data Prep's implicit conversions."""
+"""Values of expressions, and Data Prep's implicit conversions to text, number and boolean."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
 Value: TypeAlias = object
-"""None, bool, int, float, Decimal, str, ZonedDateTime, list, dict; a Callable for a lambda."""
+"""A value of an expression: None, bool, int, float, Decimal, str, ZonedDateTime, list, dict, or a Callable (lambda)."""
 
 LONGEST_TEXT = 100_000
 MOST_ITEMS = 100_000
-"""Maximum result of one function [I], so that an expression of 4096 characters cannot fill the memory."""
+"""``LONGEST_TEXT`` (characters) and ``MOST_ITEMS`` limit the result of one function [I], so that a short expression
+cannot fill the memory."""
 
 _DEEPEST = 100
 
 TRUE = frozenset(("y", "yes", "Y", "YES", "on", "ON", "true", "TRUE"))
 FALSE = frozenset(("n", "N", "no", "NO", "off", "OFF", "false", "FALSE"))
-"""EP:data-prep/data-handling.md#booleans; ``True`` and ``Yes`` are in neither list."""
+"""Texts that Data Prep converts to booleans (EP:data-prep/data-handling.md#booleans); the documented lists contain
+neither ``True`` nor ``Yes``."""
 
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (bool, "boolean"),
@@ -41,12 +43,12 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 
 def kind_of_value(value: Value) -> str:
-    """Return the name of a value's type."""
+    """Return the name of a value's type in the language, for messages: "string", "date", "lambda" and so on."""
     return next((name for types, name in _KINDS if isinstance(value, types)), "lambda")
 
 
 def text_of(value: Value) -> str:
-    """Return the value as a string; "" for null. Raises EvaluationError for a compound value."""
+    """Convert a value to a string: "" for null, ISO 8601 for a date. Raises EvaluationError for an array or object."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -61,7 +63,7 @@ def text_of(value: Value) -> str:
 
 
 def number_from(value: Value) -> Number:
-    """Return the value as a number. Raises EvaluationError."""
+    """Convert a number or a text to a number. Raises EvaluationError for any other value."""
     if is_number(value):
         return value
     found = number_of(value) if isinstance(value, str) else None
@@ -71,7 +73,7 @@ def number_from(value: Value) -> Number:
 
 
 def boolean_from(value: Value) -> bool:
-    """Return the value as a boolean, by Data Prep's words for it. Raises EvaluationError."""
+    """Convert a boolean, or a text in ``TRUE`` or ``FALSE``, to a bool. Raises EvaluationError for any other value."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value in TRUE:
@@ -82,7 +84,7 @@ def boolean_from(value: Value) -> bool:
 
 
 def bounded(value: Value) -> Value:
-    """Return the value, if it is not larger than a function may return. Raises EvaluationError."""
+    """Return the value unchanged. Raises EvaluationError if it exceeds ``LONGEST_TEXT`` or ``MOST_ITEMS``."""
     if isinstance(value, str) and len(value) > LONGEST_TEXT:
         raise EvaluationError(f"The text exceeds the limit of {LONGEST_TEXT} characters.")
     if isinstance(value, (list, dict)) and len(value) > MOST_ITEMS:
@@ -91,13 +93,13 @@ def bounded(value: Value) -> Value:
 
 
 def plain(value: Value, depth: int = 0) -> Value:
-    """Return the value as JSON: dates as ISO text, decimals as numbers.
+    """Convert a value to JSON data: dates become ISO 8601 text, and decimals become numbers.
 
     Raises:
-        EvaluationError: The value is a lambda, or nested deeper than XDM allows.
+        EvaluationError: The value is a lambda or an infinite number, or is nested too deep.
     """
     if depth > _DEEPEST:
-        raise EvaluationError(f"The value is nested more than {_DEEPEST} deep.")
+        raise EvaluationError(f"The value is nested more than {_DEEPEST} levels deep.")
     if isinstance(value, ZonedDateTime):
         return value.iso()
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Time zones by the names in dates."""
+"""Lookup of time zones by the names and offsets that texts of dates contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
 
 @lru_cache(maxsize=512)
 def zone_named(name: str) -> tzinfo:
-    """Return a zone by its IANA name, an offset (``+02:00``, ``GMT+2``) or one of Java's short names.
+    """Return a time zone by its IANA name, its offset (``+02:00``, ``GMT+2``) or its short name in Java (``PST``).
 
     Raises:
         EvaluationError: The zone is unknown.
@@ -35,8 +35,8 @@ _HOURS = {
     "NZDT": 13.0, "EST": -5.0, "EDT": -4.0, "CST": -6.0, "CDT": -5.0, "MST": -7.0, "MDT": -6.0, "PST": -8.0,
     "PDT": -7.0, "AKST": -9.0, "AKDT": -8.0, "HST": -10.0,
 }  # fmt: skip
-"""Short names are offsets: Adobe's sample converts ``2019-10-17T11:55:12 PST`` to 19:55:12Z, during daylight saving
-time."""
+"""Short names of zones and their offsets from UTC in hours. A short name has the same offset all year: Adobe's sample
+converts ``2019-10-17T11:55:12 PST`` to 19:55:12Z, although daylight saving time is in effect on that date."""
 
 
 def _offset(text: str) -> timezone | None:

@@ -1,4 +1,4 @@
-"""Static checks of an expression: names of functions and numbers of arguments."""
+"""Static checks of an expression: the names of its functions, and their numbers of arguments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import Call, Field, Method,
 
 
 def parse_and_check(text: str, options: Options = DEFAULT) -> Node:
-    """Parse an expression, and check that its functions exist and accept that many arguments. Raises SyntaxFault."""
+    """Parse an expression, and return its tree.
+
+    Raises:
+        SyntaxFault: The syntax is invalid, a function is unknown or not allowed by ``options``, or its number of
+            arguments is wrong.
+    """
     tree = parse(text)
     for node, _ in walk(tree):
         if isinstance(node, Field) and options.functions_reserved and not text.startswith("${", node.at):
@@ -28,7 +33,7 @@ def parse_and_check(text: str, options: Options = DEFAULT) -> Node:
 
 
 def unknown_function(text: str) -> str:
-    """Return the name of the first unknown function; empty without one, or for an invalid expression."""
+    """Return the name of an unknown function or method; "" if all are known or the expression's syntax is invalid."""
     try:
         tree = parse(text)
     except SyntaxFault:

@@ -1,10 +1,10 @@
-"""Errors in expressions and in their values."""
+"""Errors of expressions: invalid syntax, and failed evaluation for a row."""
 
 from __future__ import annotations
 
 
 class ExpressionError(Exception):
-    """An error with its position in the expression (a count of characters from 0), if known."""
+    """An error of an expression; ``at`` is the index of the character, from 0, or None if it is not known."""
 
     def __init__(self, message: str, at: int | None = None) -> None:
         super().__init__(message if at is None else f"{message} (at character {at + 1})")
@@ -13,7 +13,7 @@ class ExpressionError(Exception):
 
 
 class SyntaxFault(ExpressionError):
-    """The text is not a valid expression, or names something unknown."""
+    """A text is not a valid expression or path, or names an unknown function or schema field."""
 
 
 class EvaluationError(ExpressionError):
@@ -21,4 +21,4 @@ class EvaluationError(ExpressionError):
 
 
 class NotAvailable(EvaluationError):
-    """Adobe has the function; the sandbox does not."""
+    """Adobe documents the function, but the sandbox does not implement it."""

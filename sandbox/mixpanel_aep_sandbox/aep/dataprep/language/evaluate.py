@@ -1,4 +1,4 @@
-"""Evaluation of a tree for one row."""
+"""Evaluation of a parsed expression for one row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.tree import (
 
 
 def evaluate(node: Node, scope: Scope) -> Value:
-    """Return the value of an expression that :func:`check` has accepted. Raises EvaluationError."""
+    """Return the value of an expression from ``parse_and_check`` for the row of ``scope``. Raises EvaluationError."""
     scope.step()
     try:
         return _RULES[type(node)](node, scope)
@@ -61,7 +61,7 @@ def _items(value: Value) -> list[Value]:
 
 
 def spreads(node: Node) -> bool:
-    """Return whether a node has one value for each item of an array: its path has a ``[*]``."""
+    """Return whether the node's path contains ``[*]``, so that its value is a list with one entry for each item."""
     while isinstance(node, (Member, Index)):
         node = node.of
     return isinstance(node, Each)
@@ -91,7 +91,7 @@ def _method(node: Method, scope: Scope) -> Value:
 
 
 def _bind_arguments(of: Value) -> Callable[[Node, Scope], Value]:
-    """Return a function that evaluates arguments; the first is the value of the method."""
+    """Return an evaluator of a method's arguments; the first argument is ``of``, the value before the point."""
     first = [of]
     return lambda node, scope: first.pop() if first else evaluate(node, scope)
 

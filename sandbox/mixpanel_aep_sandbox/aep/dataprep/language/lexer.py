@@ -1,4 +1,4 @@
-"""The lexer: converts the text of an expression to tokens."""
+"""The lexer: converts the text of an expression into tokens."""
 
 from __future__ import annotations
 
@@ -31,21 +31,22 @@ class Token:
 
     kind: Kind
     value: Any
-    """``field``: names from the root down; ``constant``: the value; otherwise the text."""
+    """For ``field``, a tuple of names from the root down; for ``constant``, the value; otherwise the text."""
     at: int
+    """Index of the token's first character, from 0."""
 
     @property
     def ends_operand(self) -> bool:
-        """Return whether an operand may end here."""
+        """Return whether an operand may end with this token, so that a binary operator may follow."""
         if self.kind == "word":
             return self.value in CONSTANTS
         return self.kind != "sign" or self.value in (")", "]", "}")
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of an expression, with an ``end`` at the end. Raises SyntaxFault."""
+    """Yield the tokens of an expression in the order of the text, then one of kind ``end``. Raises SyntaxFault."""
     if len(text) > LONGEST:
-        raise SyntaxFault(f"An expression may have {LONGEST} characters; this one has {len(text)}.")
+        raise SyntaxFault(f"An expression may have at most {LONGEST} characters; this one has {len(text)}.")
     at, last = 0, Token("sign", "", 0)
     while at < len(text):
         if text[at].isspace():
@@ -73,12 +74,12 @@ def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
         hint = "; '==' compares" if letter == "=" else ""
         raise SyntaxFault(f"Unexpected character {letter!r}{hint}.", at)
     if sign in ("!$", "!^", "!~") and not last.ends_operand:
-        sign = "!"  # `!$wifi` is "not $wifi": no value before it could end in something
+        sign = "!"  # `!$wifi` negates the field $wifi: the operator `!$` would need a left operand
     return Token("sign", sign, at), at + len(sign)
 
 
 def begins_name(letter: str) -> bool:
-    """Return whether a name may begin with this character."""
+    """Return whether a field or function name may begin with this character."""
     return letter.isalpha() or letter in "$_\\"
 
 
@@ -101,7 +102,10 @@ def _name(text: str, at: int) -> tuple[Token, int]:
 
 
 def escape(text: str, at: int) -> tuple[str, int]:
-    r"""Return the escaped character, and its end; ``\\\\.`` is a point too, as JSON writes ``\\.``."""
+    r"""Return the character that the backslash at ``at`` escapes, and the index after it.
+
+    Two backslashes and a point also mean a point, because JSON writes one backslash as two.
+    """
     if text.startswith("\\\\.", at):
         return ".", at + 3
     if at + 1 == len(text):
@@ -110,7 +114,7 @@ def escape(text: str, at: int) -> tuple[str, int]:
 
 
 def wrapped(text: str, at: int) -> tuple[list[str], int]:
-    """Return the names in ``${...}``, separated by points without a backslash before them, and their end."""
+    """Return the names of the ``${...}`` at ``at``, which unescaped points separate, and the index after its ``}``."""
     names, end = [""], at + 2
     while end < len(text) and text[end] != "}":
         if text[end] == "\\":
@@ -130,7 +134,10 @@ def wrapped(text: str, at: int) -> tuple[list[str], int]:
 
 
 def _quoted(text: str, at: int) -> tuple[str, int]:
-    """Return a text in quotes. A backslash that escapes nothing stays, so that regular expressions stay readable."""
+    """Return the content of the quoted string at ``at``, and the index after its closing quote.
+
+    A backslash before any other character is part of the content, so that regular expressions need no double backslash.
+    """
     parts, end, quote = [], at + 1, text[at]
     while end < len(text) and text[end] != quote:
         if text[end] != "\\" or end + 1 == len(text):
@@ -151,7 +158,7 @@ def _quoted(text: str, at: int) -> tuple[str, int]:
 
 
 def _combine_surrogates(text: str, at: int) -> str:
-    """Combine surrogate pairs into characters."""
+    """Combine UTF-16 surrogate pairs, which two Unicode escapes can create, into single characters."""
     try:
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError as error:
@@ -168,7 +175,7 @@ def _number(text: str, at: int) -> tuple[Token, int]:
 
 
 def _value_of(written: str, at: int) -> int | float | Decimal:
-    """Return the number. Suffixes are JEXL's: L and H are integers, B is a decimal, F and D are doubles."""
+    """Return the value of a number literal. JEXL's suffixes: L, H for integers, B for a decimal, F, D for doubles."""
     if written[:2] in ("0x", "0X"):
         return int(written, 16)
     bare, suffix = (written[:-1], written[-1].upper()) if written[-1].isalpha() else (written, "")

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Options:
-    """How expressions are read."""
+    """How expressions are parsed and evaluated."""
 
     whole_division: bool = True
-    """1 / 2 is 0, as in JEXL; otherwise 0.5. Adobe gives the example without its result."""
+    """The quotient of two integers is an integer: 1 / 2 is 0, as in JEXL. If false, it is 0.5. Adobe's documents have
+    this example without its result."""
     functions_reserved: bool = False
-    """A field with the name of a function needs ``${}``, as in the newest EP:data-prep/functions.md;
-    EP:data-prep/troubleshooting-guide.md has ``date.equals("3/21/24")``."""
+    """A field with the name of a function must be written with ``${}``, as in the newest EP:data-prep/functions.md.
+    By default this is optional: EP:data-prep/troubleshooting-guide.md has ``date.equals("3/21/24")``."""
     destination_functions: bool = False
     """Functions that Adobe marks "Destinations only" can be called; by default they cannot, as the sandbox has no
     destinations."""

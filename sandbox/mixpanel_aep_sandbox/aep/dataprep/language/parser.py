@@ -1,4 +1,4 @@
-"""Parser of tokens into a tree: operators by precedence, other nodes by their first token."""
+"""The parser: converts the tokens of an expression into a tree of nodes, by the precedence of operators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.words import (
 
 
 def parse(text: str) -> Node:
-    """Return the tree of an expression. Raises SyntaxFault."""
+    """Parse the text of an expression, and return the root of its tree. Raises SyntaxFault."""
     parser = _Parser(list(tokens(text)))
     node = parser.expression()
     parser.expect_end()

@@ -14,22 +14,25 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 @dataclass(frozen=True)
 class Each:
-    """``[*]``."""
+    """The step ``[*]`` of a path: every item of an array."""
 
 
 EACH: Final = Each()
 Step: TypeAlias = str | int | Each
 Path: TypeAlias = tuple[Step, ...]
 Found: TypeAlias = list[tuple[tuple[int, ...], object]]
-"""Values, each with its item numbers; one number for each ``[*]``."""
+"""Values at a path, each with its array indexes from 0: one index for each ``[*]`` of the path."""
 
 _INDEX = re.compile(r"\[(?:([0-9]{1,4})|\*)\]")
 
 
 def parse_path(text: str) -> Path:
-    """Parse a path. Raises SyntaxFault. Names may have any character; points and backslashes need a backslash."""
+    """Parse a path into its steps. Names may contain any character; a backslash escapes a point or a backslash.
+
+    Raises SyntaxFault.
+    """
     if len(text) > LONGEST:
-        raise SyntaxFault(f"A path may have {LONGEST} characters; this one has {len(text)}.")
+        raise SyntaxFault(f"A path may have at most {LONGEST} characters; this one has {len(text)}.")
     steps: list[Step] = []
     at = 0
     while True:
@@ -39,7 +42,7 @@ def parse_path(text: str) -> Path:
             steps.append(EACH if found[1] is None else int(found[1]))
             at = found.end()
         if len(steps) > DEEPEST:
-            raise SyntaxFault(f"A path may have {DEEPEST} steps.")
+            raise SyntaxFault(f"A path may have at most {DEEPEST} steps.")
         if at == len(text):
             return tuple(steps)
         if text[at] != ".":
@@ -58,7 +61,7 @@ def _name(text: str, at: int) -> tuple[list[str], int]:
 
 
 def show(path: Path) -> str:
-    """Return a path as text, for messages."""
+    """Format a path as text, for messages: the inverse of ``parse_path``."""
     text = ""
     for step in path:
         if isinstance(step, str):
@@ -69,7 +72,7 @@ def show(path: Path) -> str:
 
 
 def read(row: JsonObject, path: Path) -> Found:
-    """Return a row's values at a path; null if it is missing."""
+    """Return the row's values at a path, with their array indexes; a missing attribute or item is None."""
     found: Found = [((), row)]
     for step in _column_with_path_name(row, path):
         found = [
@@ -79,7 +82,7 @@ def read(row: JsonObject, path: Path) -> Found:
 
 
 def _column_with_path_name(row: JsonObject, path: Path) -> Path:
-    """Return the path as one column name with points if the row has such a column and no parent object; otherwise the path.
+    """Replace the leading names of a path by one dotted column name, if the row has that column and no parent object.
 
     Adobe's sample of columnar data maps ``Full.Name`` without an escape (EP:data-prep/mapping-set.md).
     """
@@ -102,7 +105,7 @@ def _values_below(whole: object, step: Step) -> Found:
 
 
 def exists(row: JsonObject, path: Path) -> bool:
-    """Return whether a row has a value at a path, even if it is null."""
+    """Return whether a row has an attribute or item at a path; its value may be null."""
     *parents, last = _column_with_path_name(row, path)
     for _, whole in read(row, tuple(parents)) if parents else [((), row)]:
         if isinstance(last, str) and isinstance(whole, dict) and last in whole:
@@ -115,7 +118,10 @@ def exists(row: JsonObject, path: Path) -> bool:
 
 
 def aligned(found: Found, path: Path) -> Found:
-    """Return values with one index for each ``[*]`` of the destination; arrays are split or combined for this."""
+    """Adapt values to a destination path: return them with one array index for each ``[*]`` of ``path``.
+
+    If the values have too few indexes, their arrays are split into items; if too many, items are combined into arrays.
+    """
     depth = sum(isinstance(step, Each) for step in path)
     while found and len(found[0][0]) < depth:
         found = [
@@ -136,7 +142,10 @@ def _items(value: object) -> list[object]:
 
 
 def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object) -> None:
-    """Write a value at a path, with a number for each ``[*]``; existing objects are extended."""
+    """Write a value into ``data`` at a path; ``indices`` has the array index for each ``[*]``.
+
+    Missing objects and arrays are created. If the old and the new value are objects, the new attributes are added.
+    """
     numbers = iter(indices)
     steps = [next(numbers) if isinstance(step, Each) else step for step in path]
     place: object = data
@@ -149,7 +158,7 @@ def write(data: JsonObject, path: Path, indices: tuple[int, ...], value: object)
 
 
 def clear(data: object, path: Path) -> None:
-    """Set the values at a path to null, in every item for ``[*]``; missing values are not created."""
+    """Set the existing values of ``data`` at a path to null, in every array item for ``[*]``."""
     step, rest = path[0], path[1:]
     if isinstance(data, dict) and step in data:
         data[step] = _cleared(data[step], rest)

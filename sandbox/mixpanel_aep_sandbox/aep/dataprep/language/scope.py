@@ -1,7 +1,7 @@
-"""The input of an evaluation, and limits of its cost.
+"""The input of an evaluation, and the limits of its cost.
 
-No expression can take long or fill the memory: its text and its nesting are bounded (``words``), each value by the
-number of steps and of created characters (here), and regular expressions match in linear time (``java_regex``).
+No expression can run for long or fill the memory. ``words`` limits its length and its nesting, this module limits the
+steps and the created characters of an evaluation, and ``java_regex`` matches regular expressions in linear time.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from mixpanel_aep_sandbox.aep.dataprep.language.options import DEFAULT, Options
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 MOST_STEPS = 100_000
-"""Nodes evaluated for one value [I]: only lambdas can approach it."""
+"""Maximum number of evaluated nodes for one value [I]; only expressions with lambdas can reach it."""
 MOST_MADE = 10_000_000
-"""Characters and items that functions create for one value, in total [I]."""
+"""Maximum number of characters and items that functions create for one value, in total [I]."""
 _MISSING: object = object()
 
 
 @dataclass
 class Scope:
-    """The row of an evaluation, its variables, and its cost so far."""
+    """The row of an evaluation, the parameters of its lambdas, and its cost so far."""
 
     row: JsonObject
     now_milliseconds: Callable[[], int]
@@ -33,13 +33,16 @@ class Scope:
     made: int = 0
 
     def step(self) -> None:
-        """Count a step. Raises EvaluationError above the limit."""
+        """Count the evaluation of a node. Raises EvaluationError above ``MOST_STEPS``."""
         self.steps += 1
         if self.steps > MOST_STEPS:
             raise EvaluationError(f"The expression takes more than {MOST_STEPS} steps.")
 
     def make(self, value: Value) -> Value:
-        """Count the size of a function's result and return it. Raises EvaluationError above the limit."""
+        """Count the characters or items of a function's result, and return the result.
+
+        Raises EvaluationError above ``MOST_MADE``, or if the single result is too large.
+        """
         if isinstance(value, (str, list, dict)):
             self.made += len(value)
         if self.made > MOST_MADE:
@@ -47,14 +50,14 @@ class Scope:
         return bounded(value)
 
     def attribute(self, name: str) -> Value:
-        """Return a lambda's parameter or an attribute of the row; null if it is missing [I]."""
+        """Return the value of a lambda's parameter or of a row's attribute, by name; None if it is missing [I]."""
         return self.variables[name] if name in self.variables else self.row.get(name)
 
     def flat(self, names: list[str]) -> tuple[bool, Value]:
-        """Return whether the row has a column with the whole dotted name and no parent object, and the column's value.
+        """Look for a column whose name is all ``names`` joined by points; return whether it exists, and its value.
 
-        Columnar data have names with points; Adobe's own sample maps ``Full.Name`` without an escape
-        (EP:data-prep/mapping-set.md).
+        Columns of CSV and similar files may have points in their names: Adobe's sample maps ``Full.Name`` without an
+        escape (EP:data-prep/mapping-set.md). An attribute or lambda parameter ``names[0]`` has priority.
         """
         if names[0] in self.variables or names[0] in self.row:
             return False, None

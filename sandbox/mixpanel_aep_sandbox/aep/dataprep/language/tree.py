@@ -1,4 +1,4 @@
-"""Nodes of an expression. Nodes are equal if they mean the same, at any position."""
+"""Nodes of an expression's tree. The comparison of nodes ignores their positions in the text."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ Scalar: TypeAlias = bool | int | float | Decimal | str | None
 
 @dataclass(frozen=True)
 class Node:
-    """A node of an expression."""
+    """A node of an expression's tree."""
 
     at: int = field(default=0, compare=False, repr=False, kw_only=True)
-    """Position in the text."""
+    """Index of the node's first character in the text, from 0."""
 
 
 @dataclass(frozen=True)
 class Literal(Node):
-    """A constant."""
+    """A constant: a number, a string, true, false or null."""
 
     value: Scalar
 
 
 @dataclass(frozen=True)
 class Field(Node):
-    """An attribute of the row, or a lambda's parameter."""
+    """The name of a row's attribute or of a lambda's parameter."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Member(Node):
-    """``of.name``."""
+    """``of.name``: an attribute of an object."""
 
     of: Node
     name: str
@@ -42,7 +42,7 @@ class Member(Node):
 
 @dataclass(frozen=True)
 class Index(Node):
-    """``of[index]``."""
+    """``of[index]``: an item of an array, or an attribute of an object."""
 
     of: Node
     index: Node
@@ -50,14 +50,14 @@ class Index(Node):
 
 @dataclass(frozen=True)
 class Each(Node):
-    """``of[*]``."""
+    """``of[*]``: every item of an array."""
 
     of: Node
 
 
 @dataclass(frozen=True)
 class Call(Node):
-    """``name(arguments)``."""
+    """``name(arguments)``: a call of a function."""
 
     name: str
     arguments: tuple[Node, ...]
@@ -65,7 +65,7 @@ class Call(Node):
 
 @dataclass(frozen=True)
 class Method(Node):
-    """``of.name(arguments)``."""
+    """``of.name(arguments)``: a call of a method of a value."""
 
     of: Node
     name: str
@@ -100,14 +100,14 @@ class Conditional(Node):
 
 @dataclass(frozen=True)
 class Array(Node):
-    """``[items]``."""
+    """``[items]``: an array."""
 
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True)
 class Map(Node):
-    """``{key: value}``."""
+    """``{key: value}``: a map, as pairs of key and value."""
 
     entries: tuple[tuple[Node, Node], ...]
 
@@ -121,7 +121,7 @@ class Lambda(Node):
 
 
 def children(node: Node) -> Iterator[Node]:
-    """Yield the direct children, in the order of the text."""
+    """Yield the direct children of a node, in the order of the text."""
     for part in fields(node):
         value = getattr(node, part.name)
         for child in value if isinstance(value, tuple) else (value,):
@@ -129,7 +129,7 @@ def children(node: Node) -> Iterator[Node]:
 
 
 def walk(node: Node) -> Iterator[tuple[Node, int]]:
-    """Yield every node and its depth, without recursion."""
+    """Yield a node (depth 1) and all its descendants with their depths, in no particular order, without recursion."""
     waiting = [(node, 1)]
     while waiting:
         one, depth = waiting.pop()
@@ -138,7 +138,7 @@ def walk(node: Node) -> Iterator[tuple[Node, int]]:
 
 
 def path_names(node: Node) -> list[str]:
-    """Return the names of ``a.b.c``; none for any other node."""
+    """Return the names of a dotted path, ["a", "b", "c"] for ``a.b.c``; an empty list for any other node."""
     names: list[str] = []
     while isinstance(node, Member):
         names.append(node.name)

@@ -1,4 +1,4 @@
-"""Words and signs of the language, and the precedence of operators."""
+"""Reserved words, signs and size limits of the expression language, and the precedence of its operators."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WORD_OPERATORS: Final = {
     "div": "/",
     "mod": "%",
 }
-"""Each word and the sign with the same meaning."""
+"""Operators that are words, and for each the sign with the same meaning."""
 
 _KEYWORDS: Final = ("new", "break", "var", "for", "while", "continue", "else", "if", "return", "_errors")
 _LATER: Final = ("do", "function", "empty", "size")
-"""In the newest revision only."""
+"""Words that only the newest revision of Adobe's document reserves."""
 RESERVED: Final = frozenset((*CONSTANTS, *WORD_OPERATORS, *_KEYWORDS, *_LATER))
-"""A field with such a name is written ``${name}`` (EP:data-prep/functions.md, newest revision)."""
+"""Words that are not field names; a field of this name is written ``${name}`` (EP:data-prep/functions.md)."""
 
 BINDING: Final = {
     "||": 1,
@@ -42,10 +42,10 @@ BINDING: Final = {
     "/": 9,
     "%": 9,
 }
-"""Binary operators; higher numbers bind first. JEXL's grammar [I]: Adobe documents no precedence."""
+"""Precedence of the binary operators: higher numbers bind first. From JEXL's grammar [I]; Adobe documents none."""
 
 NOT_CHAINED: Final = (6, 7)
-"""``a < b < c`` is not a valid expression."""
+"""Precedences of the comparisons, which cannot be chained: ``a < b < c`` is not a valid expression."""
 
 UNARY: Final = ("-", "+", "~", "!", "empty", "size")
 
@@ -56,9 +56,9 @@ SIGNS: Final = sorted(
 )
 
 LONGEST: Final = 4096
-"""Characters of a calculated field (EP:data-prep/troubleshooting-guide.md)."""
+"""Maximum number of characters of a calculated field (EP:data-prep/troubleshooting-guide.md)."""
 
 DEEPEST: Final = 100
 MOST_BRACKETS: Final = 40
-"""Maximum depth of an expression's tree, and of open brackets in its text [I]: Adobe documents no limit, but parsing
-and evaluation are recursive."""
+"""``DEEPEST`` limits the depth of an expression's tree, ``MOST_BRACKETS`` the depth of its open brackets [I].
+Adobe documents no limit, but parsing and evaluation are recursive."""

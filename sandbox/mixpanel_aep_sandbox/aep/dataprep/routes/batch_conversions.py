@@ -1,6 +1,7 @@
-"""``/xdmBatchConversions``: the rows of a batch, mapped into another dataset.
+"""``/xdmBatchConversions``: map the rows of a batch, and load the result into another dataset as a new batch.
 
-No longer documented; a public client has the calls, and the members of the responses are chosen here [I].
+Adobe no longer documents these routes. The requests come from a public client; the members of the responses are the
+sandbox's choice [I].
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _MOST = 100
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of conversions."""
+    """Add the HTTP routes of ``/xdmBatchConversions`` to ``router``."""
     routes = Routes(state, router, f"{CONVERSION}/xdmBatchConversions")
     routes.add("GET", "", _list)
     routes.add("POST", "", _create)
@@ -48,7 +49,7 @@ def _list(call: Call) -> Response:
     limit = number(call, "limit") or _MOST
     found = [_conversion_view(call, body) for _, body in call.scope.items(_KIND)]
     for name in _FILTERS:
-        # The client writes destinationDataSetId, too.
+        # The public client also sends the spelling destinationDataSetId.
         key = call.query(name) or call.query(name.replace("Dataset", "DataSet"))
         found = [body for body in found if key in ("", body[name])]
     return JSONResponse({"data": found[:limit], "_page": {"count": len(found[:limit]), "limit": limit}})
@@ -64,7 +65,7 @@ def _create(call: Call) -> Response:
     source = visible_batch(scope, ids["sourceBatchId"])
     mapping = find_mapping_set(scope, ids["mappingSetId"])
     if mapping is None or scope.get(DATASETS, ids["destinationDatasetId"]) is None:
-        raise problem(404, "The mapping set or the dataset is not found.")
+        raise problem(404, "Mapping set or dataset not found")
     if source["state"] != "success":
         raise problem(400, f"Batch {source['id']} has no rows to convert.")
     key = secrets.token_hex(16)
@@ -111,7 +112,7 @@ def _find_conversion(call: Call) -> JsonObject:
 
 
 def _conversion_view(call: Call, body: JsonObject) -> JsonObject:
-    """Return a conversion with the status of the batch that it created."""
+    """Return a conversion for a response, with a status from the state of its destination batch."""
     batch = call.scope.get(BATCHES, body["destinationBatchId"]) or {"state": "failed"}
     status = {"success": "success", "failed": "failed"}.get(batch["state"], "processing")
     return {**body, "status": status}

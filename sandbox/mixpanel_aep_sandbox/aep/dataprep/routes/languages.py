@@ -37,7 +37,7 @@ _PLAIN_TYPES = ("string", "number", "integer", "boolean", "array")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of the language."""
+    """Add the HTTP routes below ``/languages/el``: validation of expressions, and lists of functions and operators."""
     routes = Routes(state, router, f"{CONVERSION}/languages/el")
     routes.add("POST", "/validate", _validate, atomic=False)
     routes.add("GET", "/functions", lambda _: JSONResponse(_FUNCTION_LIST))
@@ -45,11 +45,14 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _validate(call: Call) -> Response:
-    """Validate an expression. The guide returns an object, the OpenAPI document a boolean: a setting decides."""
+    """Validate an expression.
+
+    Adobe's guide documents an object as the response, and its OpenAPI document a boolean; a setting selects the form.
+    """
     body = call.object()
     expression, sample = body.get("expression"), body.get("sampleData")
     if not isinstance(expression, str):
-        raise problem(400, "expression is required, as a string.")
+        raise problem(400, "expression is required and must be a string.")
     row = _row(sample)
     options = language_options(call.scope.state)
     error = None
@@ -65,7 +68,7 @@ def _validate(call: Call) -> Response:
 
 
 def _row(sample: object) -> JsonObject | None:
-    """Return a row to evaluate the expression on, from JSON in a string; None without one [I]."""
+    """Parse ``sampleData``, a JSON object in a string, as the row of a trial evaluation; None if it is missing [I]."""
     if sample is None:
         return None
     try:
@@ -73,24 +76,24 @@ def _row(sample: object) -> JsonObject | None:
     except (ValueError, RecursionError):
         row = None
     if not isinstance(row, dict):
-        raise problem(400, "sampleData has to be a JSON object in a string.")
+        raise problem(400, "sampleData must be a JSON object in a string.")
     return row
 
 
-def _simple(kind: Kind) -> str:
+def _simple_type_name(kind: Kind) -> str:
     return "Object[]" if kind == "array" else _JAVA[kind].rpartition(".")[2]
 
 
-def _described(function: Function) -> JsonObject:
+def _function_view(function: Function) -> JsonObject:
     parameters = function.parameters
-    types = ", ".join(_simple(part.kind) + ("..." if part.repeated else "") for part in parameters)
+    types = ", ".join(_simple_type_name(part.kind) + ("..." if part.repeated else "") for part in parameters)
     missing = f" Not available in the sandbox: {function.unavailable}" if function.unavailable else ""
     where = " For destinations only." if function.for_destinations else ""
     return {
         "category": function.category,
         "function": function.name,
         "description": function.text + where + missing,
-        "syntax": f"{_simple(function.returns)} {function.name}({types})",
+        "syntax": f"{_simple_type_name(function.returns)} {function.name}({types})",
         "returns": function.text,
         "returnType": _JAVA[function.returns],
         "example": function.example,
@@ -110,6 +113,6 @@ def _described(function: Function) -> JsonObject:
 
 
 _FUNCTION_LIST = sorted(
-    map(_described, [*FUNCTIONS.values(), *METHODS.values()]),
+    map(_function_view, [*FUNCTIONS.values(), *METHODS.values()]),
     key=lambda entry: (entry["category"], entry["function"]),
 )

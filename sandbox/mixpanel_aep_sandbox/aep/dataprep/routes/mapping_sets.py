@@ -24,11 +24,11 @@ from mixpanel_aep_sandbox.core.state import SandboxState
 SETS = "mapping-sets"
 VERSIONS = "mapping-set-versions"
 _MEDIA_TYPES = {"ATTRIBUTE": "text/x.schema-path", "EXPRESSION": "text/x.aep-xl"}
-"""How the documented responses show ATTRIBUTE; EXPRESSION is analogous [I]."""
+"""The ``sourceType`` in Adobe's documented responses for ATTRIBUTE; the one for EXPRESSION is analogous [I]."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of mapping sets."""
+    """Add the HTTP routes of ``/mappingSets`` to ``router``."""
     routes = Routes(state, router, CONVERSION)
     routes.add("GET", "/mappingSets", _list)
     routes.add("POST", "/mappingSets", _create)
@@ -44,7 +44,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = None) -> JsonObject | None:
-    """Return a stored mapping set, by default the newest version; None if it does not exist."""
+    """Return a stored mapping set by its id, by default in its newest version; None if it does not exist."""
     newest = scope.get(SETS, key)
     if newest is None or version is None or version == newest["version"]:
         return newest
@@ -52,7 +52,7 @@ def find_mapping_set(scope: AepSandboxScope, key: str, version: int | None = Non
 
 
 def mapping_set_from_body(body: object) -> MappingSet:
-    """Parse a request body as a mapping set. Raises Problem 400 if the body is invalid."""
+    """Parse a request body as a mapping set. Raises Problem 400 if it is not a valid one."""
     try:
         return read_mapping_set(body)
     except FormFault as fault:
@@ -75,7 +75,7 @@ def _change(call: Call) -> Response:
 
 
 def _delete(call: Call) -> Response:
-    """Delete a mapping set [I: Adobe's lists of endpoints do not contain this one]."""
+    """Delete a mapping set and its older versions [I: Adobe's lists of endpoints do not contain this request]."""
     before = _newest(call)
     for version in range(before["version"]):
         call.scope.delete(VERSIONS, f"{before['id']}/{version}")
@@ -100,7 +100,7 @@ def _find_requested(call: Call) -> JsonObject:
 
 
 def _stored_form(call: Call, key: str, before: JsonObject | None) -> JsonObject:
-    """Return the mapping set to store: the parts in the request body, and the parts that the service sets."""
+    """Return the mapping set to store: members of the request body, and members that the service sets."""
     mapping_set = mapping_set_from_body(call.body)
     if not mapping_set.schema_id:
         raise problem(400, "outputSchema.schemaRef.id is required.")
@@ -139,7 +139,7 @@ def _stored_form(call: Call, key: str, before: JsonObject | None) -> JsonObject:
 
 
 def _check_functions(mappings: Iterable[Mapping]) -> None:
-    """Raise Problem 400 for an unknown function."""
+    """Raise Problem 400 if an expression uses an unknown function."""
     for mapping in mappings:
         if mapping.source_type == "EXPRESSION" and (name := unknown_function(str(mapping.source))):
             raise problem(400, f"The mapping of {mapping.destination} uses an unknown function: {name}().")
@@ -199,11 +199,11 @@ def _list(call: Call) -> Response:
     if start is None or limit is None:
         raise problem(400, "start and limit are required.")
     if not 1 <= limit <= _MOST:
-        raise problem(400, f"limit is a number from 1 to {_MOST}.")
+        raise problem(400, f"limit must be a number from 1 to {_MOST}.")
     order = call.query("orderBy") or "-updatedDate"
     field = _ORDERS.get(order.lstrip("+- "))  # an unescaped + arrives as a space
     if field is None:
-        raise problem(400, "orderBy is createdDate or updatedDate, with + or - before it.")
+        raise problem(400, "orderBy must be createdDate or updatedDate, with + or - before it.")
     name = call.request.query_params.get("name")
     sets = [body for _, body in call.scope.items(SETS) if name is None or body.get("name") == name]
     sets.sort(key=lambda body: body[field])

@@ -1,4 +1,4 @@
-"""Query parameters of the routes of Data Prep."""
+"""Parsing of query parameters of Data Prep's routes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _LARGEST = 2**31 - 1
 
 
 def number(call: Call, name: str) -> int | None:
-    """Return a non-negative 32-bit integer, or None if it is missing. Raises Problem 400."""
+    """Return a query parameter as an integer from 0 to 2^31 - 1; None if it is missing. Raises Problem 400."""
     text = call.request.query_params.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _LARGEST):
-        raise problem(400, f"{name} is a number from 0 to {_LARGEST}.")
+        raise problem(400, f"{name} must be a number from 0 to {_LARGEST}.")
     return int(text)
 
 
 def flag(call: Call, name: str) -> bool:
-    """Return a boolean; false if it is missing. Raises Problem 400."""
+    """Return a query parameter as a boolean; False if it is missing. Raises Problem 400."""
     text = call.query(name, "false").lower()
     if text not in ("true", "false"):
-        raise problem(400, f"{name} is true or false.")
+        raise problem(400, f"{name} must be true or false.")
     return text == "true"

@@ -1,4 +1,4 @@
-"""``/mappingSets/validate`` and ``/mappingSets/preview``."""
+"""``/mappingSets/validate`` checks a mapping set; ``/mappingSets/preview`` maps sample rows with it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 MOST_ROWS = 100
-"""Of a preview [I]: as many as the UI shows (EP:sources/tutorials/ui/dataflow/analytics.md)."""
+"""Maximum number of rows of a preview [I]: as many as the UI shows (EP:sources/tutorials/ui/dataflow/analytics.md)."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of validation."""
+    """Add the HTTP routes of validation and preview to ``router``."""
     routes = Routes(state, router, CONVERSION)
     routes.add("POST", "/mappingSets/validate", _validate, atomic=False)
     routes.add("POST", "/mappingSets/preview", _preview, atomic=False)
@@ -36,7 +36,7 @@ def _mapper(call: Call, body: object) -> Mapper:
 
 
 def _validate(call: Call) -> Response:
-    """Return for each mapping whether its source is valid and its destination is a field of the schema."""
+    """Respond for each mapping whether its source is valid and its destination is a field of the schema."""
     answers = [
         {"status": "FAILED", "errors": [_error_view(fault)]}
         if fault
@@ -47,15 +47,18 @@ def _validate(call: Call) -> Response:
 
 
 def _preview(call: Call) -> Response:
-    """Map sample rows. Errors are those of columns [I]: missing required fields are only found at ingestion."""
+    """Map sample rows, and respond with records and column errors.
+
+    Missing required fields are not reported [I]: Adobe finds them only at ingestion.
+    """
     body = call.object()
     rows = body.get("data")
     if isinstance(rows, dict):
         rows = [rows]  # OAS:data-prep.yaml has one row in its example, and an array in its schema
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise problem(400, "data has to be an array of objects.")
+        raise problem(400, "data must be an array of objects.")
     if len(rows) > MOST_ROWS:
-        raise problem(400, f"A preview maps {MOST_ROWS} rows.")
+        raise problem(400, f"A preview maps at most {MOST_ROWS} rows.")
     mapper = _mapper(call, body.get("mappingSet"))
     answers = []
     for row in rows:
@@ -66,7 +69,7 @@ def _preview(call: Call) -> Response:
 
 
 def _error_view(error: MappingError) -> JsonObject:
-    """Return ``TransformErrorInfo``; the column is the one that is null [I]."""
+    """Return an error as the API's ``TransformErrorInfo``; ``columnName`` is the destination that became null [I]."""
     return {
         "destination": error.destination,
         "exception": f"{error.code}: {error.message}",

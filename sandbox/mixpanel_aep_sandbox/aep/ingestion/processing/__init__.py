@@ -1,1 +1,1 @@
-"""Processing of completed batches, in the background."""
+"""Processing of completed batches in a background thread."""

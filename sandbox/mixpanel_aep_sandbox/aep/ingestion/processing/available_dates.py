@@ -1,19 +1,19 @@
-"""The first and the last time of a batch's rows: Catalog's ``availableDates``."""
+"""The range of a batch's event times, which Catalog shows as ``availableDates``."""
 
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
 
 
-class Dates:
-    """The first and last ``timestamp`` of the rows of a batch. Texts in UTC (``Z``) are compared without conversion."""
+class TimeRange:
+    """Collects the first and last ``timestamp`` of a batch's rows. Texts in UTC (``Z``) are compared as texts."""
 
     def __init__(self) -> None:
         self._texts: tuple[str, str] | None = None
         self._moments: tuple[int, int] | None = None
 
     def add(self, stamp: str | int | None) -> None:
-        """Add a row's ``timestamp``: a valid date-time, or epoch milliseconds."""
+        """Include a row's ``timestamp``: a valid date-time, epoch milliseconds, or None if the row has none."""
         if isinstance(stamp, str):
             if stamp.endswith("Z"):
                 self._add_text(stamp[:19])
@@ -23,12 +23,12 @@ class Dates:
             self.add_moments(stamp, stamp)
 
     def add_moments(self, first: int, last: int) -> None:
-        """Add the first and the last of several times, in epoch milliseconds."""
+        """Include several times by the first and the last of them, in epoch milliseconds."""
         low, high = self._moments or (first, last)
         self._moments = min(low, first), max(high, last)
 
-    def shown(self) -> dict[str, int]:
-        """Return ``startDate`` and ``endDate`` in epoch seconds, or an empty object without times."""
+    def as_available_dates(self) -> dict[str, int]:
+        """Return ``startDate`` and ``endDate`` in epoch seconds; an empty object if no row had a time."""
         if self._texts:
             self.add_moments(*(epoch_ms(f"{text}Z") for text in self._texts))
         if not self._moments:

@@ -12,12 +12,12 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import schema_location
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MOST_ROWS = 100_000
-"""In each file [I]: enough for diagnosis, without a risk for the disk."""
+"""Maximum number of rejected rows in each file [I], so that the files cannot fill the disk."""
 _SAMPLES = 100
 
 
 class Diagnostics:
-    """Writes ``meta/row_errors/*`` if a batch requested diagnostics, and ``failed/part-*`` always."""
+    """Writes the rejected rows of a batch to ``failed/part-*``, and to ``meta/row_errors/*`` if diagnostics are on."""
 
     def __init__(self, folder: Path, batch: JsonObject) -> None:
         self._folder, self._wanted = folder, batch["diagnostics"]
@@ -26,7 +26,7 @@ class Diagnostics:
         self._part = f"part-00000-{batch['id'].lower()}-c000.json"
 
     def add(self, file_path: str, row: Row, errors: list[RowError]) -> None:
-        """Write a rejected row and its errors."""
+        """Write a rejected row of the file ``file_path``, with its errors."""
         plain = {"_corrupt_record": row.text} if isinstance(row, Corrupt) else row
         if self._wanted:
             name = f"{errors[0].kind}_errors_0.json"
@@ -49,7 +49,7 @@ class Diagnostics:
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open[name] = path.open("w", encoding="utf-8")
-        # ASCII only: a row may have lone surrogates, which UTF-8 cannot encode.
+        # The output is ASCII, because a row may contain lone surrogates, which UTF-8 cannot encode.
         self._open[name].write(_json(body) + "\n")
 
 
@@ -57,7 +57,7 @@ def _json(body: JsonObject) -> str:
     try:
         return json.dumps(body, default=str, allow_nan=False)
     except ValueError:
-        # A row may have a value that is not a JSON number: a Parquet NaN, or 1e400. It is written as text.
+        # JSON has no number for a NaN of a Parquet row or for 1e400: such values are written as texts.
         return json.dumps(json.loads(json.dumps(body, default=str), parse_constant=str))
 
 

@@ -1,9 +1,9 @@
-"""Processing of a completed batch: every row is read and validated against the dataset's schema."""
+"""Processing of a completed batch: read every row, validate it against the dataset's schema, and decide the outcome."""
 
 from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
-from mixpanel_aep_sandbox.aep.ingestion.batch_limits import duplicate_of, limit_message
+from mixpanel_aep_sandbox.aep.ingestion.batch_limits import find_duplicate_batch, limit_message
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import RowPass
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_rules import row_rules
@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 
 
 class _Failed(Exception):
-    """An error that fails the whole batch, not only some rows."""
+    """An error that fails the whole batch and not only single rows."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(description)
@@ -35,9 +35,11 @@ class _Failed(Exception):
 
 
 def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Process a batch's files and return ``{"state", "metrics", "errors", "files", "dates"}``.
+    """Validate the rows of a batch, and write the ids of valid rows and the diagnostics to the batch's folder.
 
-    ``files``: the numbers of all rows and of good rows in each file. Writes ids and diagnostics to the batch's folder.
+    Returns:
+        ``state`` (``success`` or ``failed``), ``metrics`` and ``errors`` as Catalog shows them, ``files`` (the numbers
+        of all rows and of accepted rows of each file), and ``dates`` (Catalog's ``availableDates``).
     """
     planned_outcome = batch.get("planned_outcome") or {}
     files = batch_files(scope, batch["id"])
@@ -53,19 +55,21 @@ def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
-    """Check the limits, formats and duplicates of a batch before its rows are read."""
+    """Check that a batch has a dataset and files, exceeds no limit, and is not a duplicate. Raises _Failed."""
     if scope.get(DATASETS, batch["dataset"]) is None:
-        raise _Failed("404", f"Dataset {batch['dataset']} does not exist any more.")
+        raise _Failed("404", f"Dataset {batch['dataset']} no longer exists.")
     if not files:
         raise _Failed(*_NO_FILES)
     if text := limit_message(scope, files):
         raise _Failed("400", text)
-    if IngestSettings.of(scope.state).duplicates == "refused" and (old := duplicate_of(scope, batch, files)):
+    if IngestSettings.of(scope.state).duplicates == "refused" and (
+        old := find_duplicate_batch(scope, batch, files)
+    ):
         raise _Failed("140", _duplicate(old))
 
 
 def _duplicate(batch_id: str) -> str:
-    """Return the error message for a duplicate batch (Adobe's knowledge base, ka-26349)."""
+    """Return Adobe's error message for a duplicate of the batch ``batch_id`` (knowledge base, ka-26349)."""
     return (
         "An error occurred while processing the batch. Please contact support. Details: The batch has already been"
         f" ingested. The batch [{batch_id}] is detected as a duplicate."
@@ -98,7 +102,7 @@ def _read(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> None:
 
 
 def _batch_result(row_pass: RowPass) -> JsonObject:
-    """Return ``success`` unless more rows were rejected than ``partialIngestionPercent`` allows (none without it)."""
+    """Return the outcome: ``failed`` if more rows were rejected than ``partialIngestionPercent`` (default 0) allows."""
     lost = 0 if row_pass.planned_outcome.get("silent") else row_pass.lost
     if lost:
         row_pass.codes["1554"] += lost
@@ -144,9 +148,9 @@ def _outcome(row_pass: RowPass, state: str, errors: list[JsonObject]) -> JsonObj
         "outputFileCount": len(row_pass.files) if good else 0,
         "partitionCount": 1 if good else 0,
     }
-    # "Metrics may not be available": of "a legacy promotion path, such as CSV ingestion".
+    # Adobe: "Metrics may not be available" for "a legacy promotion path, such as CSV ingestion".
     legacy = row_pass.batch["inputFormat"]["format"] == "csv"
-    dates = row_pass.dates.shown() if good else {}
+    dates = row_pass.dates.as_available_dates() if good else {}
     return {
         "state": state,
         "metrics": {} if legacy else metrics,

@@ -1,4 +1,4 @@
-"""One pass over a batch's rows: counts, ids of good rows, and errors of bad rows."""
+"""One pass over the rows of a batch: count them, and write the ids of accepted and the errors of rejected rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import TracebackType
 
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import disk_path, raw_rows, result_path
-from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
+from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
 from mixpanel_aep_sandbox.aep.ingestion.processing.diagnostics import Diagnostics
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import (
     CORRUPT,
@@ -24,7 +24,7 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.checker import (
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import csv_rows
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row, row_of
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible, parquet_suspects
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible, parquet_ids_or_rows
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
@@ -34,7 +34,11 @@ _AS_PLANNED = RowError(VALIDATION, WRONG, "#/_id", "The row is refused, as plann
 
 
 class RowPass:
-    """One pass over the rows of a batch that writes their ids and the errors of rejected rows."""
+    """Reads the rows of a batch once, and writes the ids of accepted rows and the errors of rejected rows.
+
+    After ``read`` of each file, ``rows`` is the number of rows, ``bad`` of rejected rows, ``lost`` of valid rows that a
+    planned outcome loses, and ``codes`` has the number of rejected rows for each error code.
+    """
 
     def __init__(self, scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
         self.scope, self.batch, self.files = scope, batch, files
@@ -42,11 +46,11 @@ class RowPass:
         self.rows = self.bad = self.lost = self.refused = 0
         self.codes: Counter[str] = Counter()
         self.per_file: list[tuple[int, int]] = []
-        """For each file, the numbers of all rows and of good rows."""
-        self.dates = Dates()
+        """For each file, the numbers of all rows and of accepted rows."""
+        self.dates = TimeRange()
         self._settings = IngestSettings.of(scope.state)
         folder = result_path(scope, batch["id"], "x").parent
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that the end of the process interrupted
+        shutil.rmtree(folder, ignore_errors=True)  # left by a processing that was interrupted
         self._ids = result_path(scope, batch["id"], "ids").open("w", encoding="ascii")
         self._rejected = result_path(scope, batch["id"], "rejected").open("w", encoding="ascii")
         self._diagnostics = Diagnostics(folder, batch)
@@ -62,7 +66,16 @@ class RowPass:
         self._diagnostics.close()
 
     def read(self, number: int, body: JsonObject, rules: RowRules) -> int:
-        """Read all rows of one file and return their number."""
+        """Validate all rows of one file, and return their number.
+
+        Args:
+            number: The index of the file in the batch, from 0.
+            body: The document of the file.
+            rules: The rules for the rows.
+
+        Raises:
+            Unreadable, Incompatible, EmptyHeader: The whole file is invalid.
+        """
         rows = kept = 0
         for rows, key in enumerate(self._keys(number, body, rules), 1):
             if key is None:
@@ -82,7 +95,7 @@ class RowPass:
         return rows
 
     def _keys(self, number: int, body: JsonObject, rules: RowRules) -> Iterator[str | None]:
-        """Yield every row's ``_id`` as JSON text, or None for a rejected row."""
+        """Yield for every row of a file its ``_id`` as a JSON string with quotes, or None if the row is rejected."""
         if self.batch["inputFormat"]["format"] == "csv":
             return self._csv_keys(body, rules.schema)
         parquet = self.batch["inputFormat"]["format"] == "parquet"
@@ -103,28 +116,30 @@ class RowPass:
             known_only=self._settings.unknown_fields == "refused",
             most_fields=self._settings.most_fields,
         )
-        take, add = fast.take, self.dates.add
+        read, add = fast.read_valid_row, self.dates.add
         for raw in raw_rows(disk_path(self.scope, body), self.batch["inputFormat"]):
-            taken = take(raw)
-            if taken is None:
-                yield self._examined(number, row_of(raw), checker)
+            valid = read(raw)
+            if valid is None:
+                yield self._check_completely(number, row_of(raw), checker)
             else:
-                add(taken[1])
-                yield taken[0]
+                add(valid[1])
+                yield valid[0]
 
     def _parquet_keys(
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         path = disk_path(self.scope, body)
-        for row in parquet_suspects(path, rules, checker, self.dates):
+        for row in parquet_ids_or_rows(path, rules, checker, self.dates):
             yield (
-                encode_basestring_ascii(row) if isinstance(row, str) else self._examined(number, row, checker)
+                encode_basestring_ascii(row)
+                if isinstance(row, str)
+                else self._check_completely(number, row, checker)
             )
 
     def _csv_keys(self, body: JsonObject, resolved: JsonObject) -> Iterator[str]:
-        """Yield the ids of a CSV file with flat columns of the schema.
+        """Yield the ids of the rows of a CSV file. Raises Incompatible if a column is not a flat field of the schema.
 
-        Only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).
+        As in AEP, only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).
         """
         fields = resolved.get("properties", {})
         for row in csv_rows(disk_path(self.scope, body), self.batch["inputFormat"]):
@@ -133,11 +148,12 @@ class RowPass:
                     raise Incompatible(f"column {name} is not a flat field of the schema")
             yield encode_basestring_ascii(row.get("_id", ""))
 
-    def _examined(self, number: int, row: Row, checker: RowChecker) -> str | None:
+    def _check_completely(self, number: int, row: Row, checker: RowChecker) -> str | None:
+        """Check one row completely; return its ``_id`` as a JSON string, or record its errors and return None."""
         if isinstance(row, Corrupt):
             self._refuse(number, row, [RowError(PARSING, CORRUPT, "#", _CORRUPT)])
             return None
-        kept, errors = checker.examine(row)
+        kept, errors = checker.check_row(row)
         if errors:
             self._refuse(number, row, errors)
             return None

@@ -1,7 +1,7 @@
-"""Additional requirement for rows of a dataset that is enabled for Profile: a primary identity.
+"""The rules for the rows of a dataset: its schema and, if the dataset is enabled for Profile, a primary identity.
 
-A field that is the primary identity is required, as is every object above it (EP:xdm/ui/fields/identity.md). A schema
-without such a field has its primary identity in ``identityMap`` (EP:xdm/schema/composition.md).
+If a field is the primary identity, the field and every object above it are required (EP:xdm/ui/fields/identity.md).
+Otherwise, the primary identity of a row is in its ``identityMap`` (EP:xdm/schema/composition.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
-    """Return the rules for new rows of a dataset."""
+    """Return the rules that new rows of a dataset (by id) must satisfy."""
     schema = resolved_schema(scope, dataset)
     body = scope.get(DATASETS, dataset)
     optional = IngestSettings.of(scope.state).primary_identity == "optional"
@@ -30,7 +30,7 @@ def row_rules(scope: AepSandboxScope, dataset: str) -> RowRules:
 
 
 def _require(schema: JsonObject, path: str) -> None:
-    """Make the field at ``path`` and all objects above it required in ``schema``, which is changed in place."""
+    """Change ``schema`` so that the field at ``path``, such as ``/_acme/id``, and all objects above it are required."""
     field = schema
     for part in path[1:].split("/"):
         fields = field.get("properties", {})

@@ -1,4 +1,4 @@
-"""Processes completed batches in the background."""
+"""Starts the processing of completed batches in background threads, one batch at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mixpanel_aep_sandbox.aep.core.scope import BATCHES, OUTCOMES, AepSandboxSco
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _GATE = threading.Semaphore(1)
-"""One batch at a time: two at once would only share the same processor time."""
+"""Only one batch is processed at a time, because two would only share the same processor time."""
 _running: dict[tuple[int, str], threading.Event] = {}
 _lock = threading.Lock()
 
 
 def ensure_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject | None:
-    """Return the outcome of a batch's rows, or None while the rows are processed; start the processing if necessary."""
+    """Return the result of ``process_batch`` for a batch; if it is missing, start the processing and return None."""
     outcome = scope.get(OUTCOMES, batch["id"])
     if outcome is None:
         start(scope, batch["id"])
@@ -23,19 +23,19 @@ def ensure_outcome(scope: AepSandboxScope, batch: JsonObject) -> JsonObject | No
 
 
 def start(scope: AepSandboxScope, batch_id: str) -> threading.Event:
-    """Start processing a batch's rows, unless that is running, and return an event for its end."""
+    """Start the processing of a batch unless it is running already. Return the event that is set when it ends."""
     key = (id(scope.state.store), batch_id)
     with _lock:
         if key in _running:
             return _running[key]
-        over = _running[key] = threading.Event()
+        finished = _running[key] = threading.Event()
     threading.Thread(
-        target=_work, args=(scope, batch_id, key, over), name=f"batch-{batch_id}", daemon=True
+        target=_work, args=(scope, batch_id, key, finished), name=f"batch-{batch_id}", daemon=True
     ).start()
-    return over
+    return finished
 
 
-def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: threading.Event) -> None:
+def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], finished: threading.Event) -> None:
     from mixpanel_aep_sandbox.aep.ingestion.processing.process_batch import process_batch
 
     try:
@@ -47,18 +47,18 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], over: thr
     except sqlite3.ProgrammingError:
         pass  # the sandbox was closed; the batch is processed again after its next start
     except Exception as error:
-        # A bug of the sandbox must be visible, and must not leave a batch unfinished for ever.
+        # A bug of the sandbox must be visible, and must not leave a batch unfinished forever.
         try:
             if scope.get(BATCHES, batch_id) is None:
                 return  # the sandbox was reset during the processing, and the files were deleted
             scope.put(OUTCOMES, batch_id, _outcome_of_bug(error))
         except sqlite3.ProgrammingError:
-            return  # closed, and its folder possibly deleted
+            return  # the sandbox was closed, and its folder was possibly deleted
         raise
     finally:
         with _lock:
             del _running[key]
-        over.set()
+        finished.set()
 
 
 def _outcome_of_bug(error: Exception) -> JsonObject:

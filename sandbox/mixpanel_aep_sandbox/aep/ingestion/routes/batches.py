@@ -13,11 +13,11 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import BATCHES, DATASETS, AepSandboxScope, files_kind
 from mixpanel_aep_sandbox.aep.hygiene.models import has_expired
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import deactivate, save, save_changed, settle, shown_status
-from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import take_planned_outcome
+from mixpanel_aep_sandbox.aep.ingestion.planned_outcomes import use_planned_outcome
 from mixpanel_aep_sandbox.aep.ingestion.processing.worker import start
-from mixpanel_aep_sandbox.aep.ingestion.rate_limits import admit_batch
+from mixpanel_aep_sandbox.aep.ingestion.rate_limits import check_batch_rate
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
-from mixpanel_aep_sandbox.aep.ingestion.validation import given_batch
+from mixpanel_aep_sandbox.aep.ingestion.validation import parse_batch_body
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -26,16 +26,16 @@ _PATIENCE_SECONDS = 10
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of batches."""
+    """Add the HTTP routes that create and change batches to ``router``."""
     routes = Routes(state, router, f"{IMPORT}/batches")
     routes.add("POST", "", _create)
-    # [I] Undocumented; a public client replays batches with it, with the body of a new batch.
+    # [I] Undocumented: a public client replays batches by this request, with the body of a new batch.
     routes.add("PATCH", "", _replay)
     routes.add("POST", "/{id}", _act, atomic=False, json=False)
 
 
 def find_batch(scope: AepSandboxScope, key: str) -> JsonObject:
-    """Return a batch. Raises Problem 404."""
+    """Return the stored document of a batch by its id. Raises Problem 404 if it does not exist."""
     body = scope.get(BATCHES, key)
     if body is None:
         raise problem(404, f"Batch {key} not found.")
@@ -43,7 +43,7 @@ def find_batch(scope: AepSandboxScope, key: str) -> JsonObject:
 
 
 def new_ulid(milliseconds: int) -> str:
-    """Return a new ULID: 26 characters with 48 bits of time and 80 random bits."""
+    """Return a new ULID, 26 characters in Crockford's base 32: 48 bits of epoch milliseconds and 80 random bits."""
     number = (milliseconds << 80) | secrets.randbits(80)
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
@@ -61,7 +61,10 @@ def _replay(call: Call) -> Response:
 
 
 def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> JsonObject:
-    """Create a batch from the body of ``POST /batches``. Raises Problem 400, 404 or 429."""
+    """Create a batch from the body of ``POST /batches``, and return its document.
+
+    Raises Problem 400, 404, 429 or 503.
+    """
     dataset = given.get("datasetId")
     if not isinstance(dataset, str) or not dataset:
         raise problem(400, "datasetId is required.")
@@ -70,8 +73,8 @@ def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> Json
         raise problem(404, f"Dataset {dataset} not found.")  # [I] the status is not documented
     if has_expired(scope, dataset):
         raise problem(400, f"Dataset {dataset} has expired.")  # [I]
-    admit_batch(scope, client)
-    chosen = given_batch(scope, given, found)
+    check_batch_rate(scope, client)
+    chosen = parse_batch_body(scope, given, found)
     now = scope.now
     key = new_ulid(now)
     chosen["externalId"] = chosen["externalId"] or key
@@ -95,7 +98,7 @@ def _check_unique(scope: AepSandboxScope, external: str) -> None:
     if IngestSettings.of(scope.state).external_ids == "unique" and any(
         body["externalId"] == external for _, body in scope.items(BATCHES)
     ):
-        raise problem(400, f"There is a batch with externalId {external} already.")
+        raise problem(400, f"A batch with externalId {external} already exists.")
 
 
 def _answer(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
@@ -117,7 +120,10 @@ def _answer(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def shown_tags(batch: JsonObject) -> JsonObject:
-    """Return the tags of a batch that the client set and those that Adobe adds (EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml)."""
+    """Return the tags of a batch: those of the client, and those that Adobe adds, which begin with ``acp_``.
+
+    Source: EP:ingestion/quality/error-diagnostics.md, OAS:batch-ingestion.yaml.
+    """
     own: JsonObject = {}
     if batch["diagnostics"]:
         own["acp_enableErrorDiagnostics"] = True
@@ -138,26 +144,29 @@ def _act(call: Call) -> Response:
     with call.scope.state.store.transaction():
         batch = actions[action](call.scope, find_batch(call.scope, call.path("id")))
     if batch["state"] == "promoting":
-        over = start(call.scope, batch["id"])
+        finished = start(call.scope, batch["id"])
         if batch["due"] <= call.scope.now:
-            # Without a delay, the outcome exists when the response is sent, unless there are very many rows.
-            over.wait(_PATIENCE_SECONDS)
+            # If the sandbox has no delay, the response waits for the outcome, unless the batch has very many rows.
+            finished.wait(_PATIENCE_SECONDS)
     return Response(status_code=200)
 
 
 def complete_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Complete a batch; its rows are processed when its status is read. Raises Problem 400."""
+    """Complete a batch that is being uploaded, and return its document; its rows are processed later.
+
+    Raises Problem 400 if a large file is incomplete, or the batch has ended without success.
+    """
     if batch["state"] in ("promoting", "success", "failed"):
-        # "If the operation actually succeeded, the API will return success, even after retrying."
+        # Adobe: "If the operation actually succeeded, the API will return success, even after retrying."
         return batch
     _require(scope, batch, "loading", "completed")
     if any(body["open"] for _, body in scope.items(files_kind(batch["id"]))):
-        raise problem(400, "A large file of the batch is not complete: there are missing chunks.")
-    return promote(scope, batch, take_planned_outcome(scope, batch))
+        raise problem(400, "A large file of the batch is incomplete: complete its upload first.")
+    return promote(scope, batch, use_planned_outcome(scope, batch))
 
 
 def promote(scope: AepSandboxScope, batch: JsonObject, planned_outcome: JsonObject) -> JsonObject:
-    """Store the times at which a completed batch changes its status."""
+    """Move a batch to the state ``promoting``, store the time of its next status, and return its document."""
     wait = scope.state.settings.batch_seconds + planned_outcome.get("delay_seconds", 0)
     due = scope.now + (0 if planned_outcome.get("at_once") else int(wait * 1000))
     return save_changed(
@@ -170,7 +179,7 @@ def _abort(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
         return batch
     until_finalized = IngestSettings.of(scope.state).abort_until == "finalized"
     if not (until_finalized and batch["state"] == "promoting"):
-        # "Once a batch is in the Loaded state, the batch cannot be aborted."
+        # Adobe: "Once a batch is in the Loaded state, the batch cannot be aborted."
         _require(scope, batch, "loading", "aborted")
     return save_changed(scope, batch, state="aborted")
 
@@ -192,4 +201,4 @@ def _revert(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 def _require(scope: AepSandboxScope, batch: JsonObject, state: str, done: str) -> None:
     if batch["state"] != state:
         text = f"Batch {batch['id']} is {shown_status(scope, batch)} and cannot be {done}."
-        raise problem(400, text)  # [I] the status
+        raise problem(400, text)  # the HTTP status is [I]

@@ -1,4 +1,4 @@
-"""Batch ingestion: the first rows of the files uploaded so far (OAS:batch-ingestion.yaml)."""
+"""Batch ingestion: preview of the first rows of a batch's uploaded files (OAS:batch-ingestion.yaml)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Unreadable
-from mixpanel_aep_sandbox.aep.ingestion.validation import given_format
+from mixpanel_aep_sandbox.aep.ingestion.validation import parse_input_format
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
 _DEFAULT_ROWS, _MOST_ROWS = 100, 1000
-"""[I] The specification's default of 0 rows would show nothing."""
+"""Default and maximum number of rows of a preview [I]; the specification's default, 0, would show nothing."""
 _TEXTS = ("delimiter", "quote", "escape", "charset")
 _FLAGS = ("isMultiLineJson", "header")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the route of previews."""
+    """Add the HTTP route of previews to ``router``."""
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}")
     routes.add("GET", "/preview", _preview)
 
@@ -51,7 +51,7 @@ def _preview(call: Call) -> Response:
 
 
 def _format(call: Call, of_batch: JsonObject) -> JsonObject:
-    """Return the query's format, or the batch's if it names none [I]: the specification requires one."""
+    """Return the ``inputFormat`` of a preview: from the query, or else the batch's [I]; Adobe requires a format."""
     given: JsonObject = {"format": call.query("format")} if call.query("format") else dict(of_batch)
     given |= {name: call.query(name) for name in _TEXTS if call.query(name)}
     for name in _FLAGS:
@@ -59,7 +59,7 @@ def _format(call: Call, of_batch: JsonObject) -> JsonObject:
         if text not in ("", "true", "false"):
             raise problem(400, f"{name} must be true or false.")
         given |= {name: text == "true"} if text else {}
-    return given_format(given)
+    return parse_input_format(given)
 
 
 def _rows(call: Call, batch: JsonObject) -> Iterator[dict[str, str]]:
@@ -69,7 +69,7 @@ def _rows(call: Call, batch: JsonObject) -> Iterator[dict[str, str]]:
 
 
 def _flat(value: JsonObject, path: str) -> Iterator[tuple[str, str]]:
-    """Yield columns with names like ``_tenant/field``, as in the specification's sample."""
+    """Yield name and value of each column, with names such as ``_tenant/field`` as in the specification's sample."""
     for name, part in value.items():
         if isinstance(part, dict):
             yield from _flat(part, f"{path}{name}/")

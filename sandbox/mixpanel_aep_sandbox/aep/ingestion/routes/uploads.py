@@ -1,7 +1,4 @@
-"""Uploads of files, whole or in chunks (EP:ingestion/batch-ingestion/api-overview.md).
-
-Bytes are streamed to disk.
-"""
+"""Uploads of files, whole or in chunks (EP:ingestion/batch-ingestion/api-overview.md); bytes are streamed to disk."""
 
 from __future__ import annotations
 
@@ -21,22 +18,22 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import files_kind
 from mixpanel_aep_sandbox.aep.ingestion.chunks import (
     check_next,
-    content_range,
+    describe_range_fault,
     join_chunks,
-    range_fault,
+    parse_content_range,
     received_ranges,
 )
-from mixpanel_aep_sandbox.aep.ingestion.rate_limits import admit_bytes
+from mixpanel_aep_sandbox.aep.ingestion.rate_limits import check_byte_rate
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.ingestion.uploaded_files import (
+    delete_file_bytes,
     disk_path,
-    drop_bytes,
+    file_document,
     file_path,
-    keep_file,
-    new_file,
-    open_file,
+    find_open_file,
     require_loading,
+    store_file,
     writable_batch,
 )
 from mixpanel_aep_sandbox.core.state import SandboxState
@@ -47,7 +44,7 @@ _STITCHING = threading.Lock()
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of files."""
+    """Add the HTTP routes that upload the files of a batch to ``router``."""
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}/files")
     routes.add("PUT", "/{path:path}", _put)
     routes.add("PATCH", "/{path:path}", _patch)
@@ -66,26 +63,29 @@ async def _put(call: Call) -> Response:
 
 async def _patch(call: Call) -> Response:
     batch_id = await run_in_threadpool(_admit, call)
-    await run_in_threadpool(open_file, call.scope, batch_id, file_path(call))
+    await run_in_threadpool(find_open_file, call.scope, batch_id, file_path(call))
     documented = IngestSettings.of(call.scope.state).content_range != "any"
-    first, last = content_range(call.request.headers.get("content-range"), documented=documented)
+    first, last = parse_content_range(call.request.headers.get("content-range"), documented=documented)
     name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than the limit for a chunk")
     ranges = await run_in_threadpool(_keep_chunk, call, name, size, (first, last))
     return Response(status_code=200, headers={"Range": ranges})
 
 
 def _admit(call: Call) -> str:
-    """Return the batch's id, if the upload is allowed. Raises Problem."""
+    """Check whether an upload is allowed, and return the batch's id. Raises Problem 400, 404, 415, 429 or 503."""
     if call.content_type != _OCTETS:
         raise problem(415, f"The content type must be {_OCTETS}.")
     if call.request.headers.get("content-encoding", "identity") != "identity":
-        raise problem(415, "A content encoding is not supported.")
-    admit_bytes(call.scope)
+        raise problem(415, "Content encodings are not supported; send the file uncompressed.")
+    check_byte_rate(call.scope)
     return writable_batch(call)
 
 
 async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
-    """Stream the body to disk and return the name of the file there, and its size. Raises Problem 413."""
+    """Stream the request body to a new file on disk, and return the file's name and its size in bytes.
+
+    Raises Problem 413 if the body is larger than ``limit`` bytes; ``reason`` completes the message.
+    """
     declared = call.request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise problem(413, f"{declared[:20]} bytes are {reason}: {limit} bytes.")
@@ -107,7 +107,7 @@ async def _receive(call: Call, limit: int, reason: str) -> tuple[str, int]:
 
 @contextmanager
 def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
-    """Run a transaction, and delete the received bytes if they are not stored."""
+    """Run a transaction, and delete the received file ``name`` from disk if the transaction fails."""
     try:
         with call.scope.state.store.transaction():
             # The batch may have been completed during the upload.
@@ -120,28 +120,28 @@ def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
 
 def _keep_whole(call: Call, name: str, size: int) -> bool:
     with _transaction_or_cleanup(call, name):
-        old = keep_file(
-            call.scope, new_file(call.scope, call.path("id"), file_path(call), name=name, size=size)
+        old = store_file(
+            call.scope, file_document(call.scope, call.path("id"), file_path(call), name=name, size=size)
         )
-    drop_bytes(call.scope, old)
+    delete_file_bytes(call.scope, old)
     return old is None
 
 
 def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
-    """Store a chunk and return the received ranges."""
+    """Store a received chunk of a large file, and return all received ranges as the header ``Range``."""
     scope, key, path = call.scope, call.path("id"), file_path(call)
     first, last = span
     with _transaction_or_cleanup(call, name):
         if size != last - first + 1:
             raise problem(400, f"Content-Range {first}-{last} does not fit a body of {size} bytes.")
-        body = open_file(scope, key, path)
-        # [I] The same range again is a repetition; overlapping ones are reported at COMPLETE, as documented.
+        body = find_open_file(scope, key, path)
+        # [I] A chunk with the same range replaces the earlier one; overlaps are reported at COMPLETE, as documented.
         again = [chunk for chunk in body["chunks"] if chunk[:2] == [first, last]]
         if not again and IngestSettings.of(scope.state).chunk_ranges == "at upload":
             check_next(body["chunks"], first)
         body["chunks"] = [chunk for chunk in body["chunks"] if chunk not in again] + [[first, last, name]]
         scope.put(files_kind(key), path, body)
-    drop_bytes(scope, {"batch": key, "name": None, "chunks": again})
+    delete_file_bytes(scope, {"batch": key, "name": None, "chunks": again})
     return received_ranges(body)
 
 
@@ -150,7 +150,7 @@ def _act(call: Call) -> Response:
     if action == "INITIALIZE":
         return _initialize(call)
     if action == "COMPLETE":
-        with _STITCHING:  # concurrent completions must not read what the other one deletes
+        with _STITCHING:  # concurrent completions must not delete each other's chunks
             return _complete(call)
     raise problem(400, "action must be INITIALIZE or COMPLETE.")
 
@@ -158,8 +158,8 @@ def _act(call: Call) -> Response:
 def _initialize(call: Call) -> Response:
     scope, key = call.scope, writable_batch(call)
     with scope.state.store.transaction():
-        old = keep_file(scope, new_file(scope, key, file_path(call), open=True))
-    drop_bytes(scope, old)
+        old = store_file(scope, file_document(scope, key, file_path(call), open=True))
+    delete_file_bytes(scope, old)
     return Response(status_code=201)
 
 
@@ -167,18 +167,18 @@ def _complete(call: Call) -> Response:
     scope, key, path = call.scope, call.path("id"), file_path(call)
     body = scope.get(files_kind(key), path)
     if body is not None and not body["open"]:
-        return JSONResponse({"name": path, "sizeInBytes": body["size"]})  # [I] repeating it is safe
+        return JSONResponse({"name": path, "sizeInBytes": body["size"]})  # [I] a repeated completion succeeds
     writable_batch(call)
-    body = open_file(scope, key, path)
-    if trouble := range_fault(body["chunks"]):
+    body = find_open_file(scope, key, path)
+    if trouble := describe_range_fault(body["chunks"]):
         raise problem(400, f"The chunks of {path} {trouble}.")
     name = secrets.token_hex(8)
     size = join_chunks(_chunk_paths(call, body["chunks"]), disk_path(scope, key, name))
     with _transaction_or_cleanup(call, name):
-        if open_file(scope, key, path)["chunks"] != body["chunks"]:
-            raise problem(400, f"File {path} is still being written to.")
-        keep_file(scope, new_file(scope, key, path, name=name, size=size))
-    drop_bytes(scope, {**body, "name": None})
+        if find_open_file(scope, key, path)["chunks"] != body["chunks"]:
+            raise problem(400, f"Chunks of file {path} arrived during its completion; complete it again.")
+        store_file(scope, file_document(scope, key, path, name=name, size=size))
+    delete_file_bytes(scope, {**body, "name": None})
     status = IngestSettings.of(scope.state).complete_file_status
     return JSONResponse({"name": path, "sizeInBytes": size}, status)
 

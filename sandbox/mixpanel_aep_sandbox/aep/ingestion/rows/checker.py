@@ -20,46 +20,57 @@ if TYPE_CHECKING:
 
 PARSING, CONVERSION, VALIDATION = "parsing", "conversion", "validation"
 CORRUPT, WRONG, MISSING = "1401", "1554", "1555"
-"""1401 and 1555 are documented; 1554 was observed only as a number, so its meaning here is [I]."""
+"""Error codes. Adobe documents 1401 and 1555; only the number 1554 is known, and its meaning here is [I]."""
 
 
 @dataclass(frozen=True)
 class RowError:
-    """An error of a row, at a JSON Pointer."""
+    """An error of a row, at one of its fields."""
 
     kind: str
+    """``parsing``, ``conversion`` or ``validation``."""
     code: str
+    """The number in Adobe's error code: 1401, 1554 or 1555."""
     pointer: str
+    """The field as a JSON Pointer that begins with ``#``."""
     message: str
     keyword: str = ""
+    """The keyword of JSON Schema that the value violates; empty if the row cannot be parsed."""
 
     @property
     def column(self) -> str:
-        """Return the field of the error as a path with dots, such as ``a.b``."""
+        """Return the field of the error as a dotted path, such as ``a.b``."""
         return self.pointer.removeprefix("#/").replace("/", ".")
 
 
 class RowChecker:
-    """Converts and validates rows of JSON and CSV files against the rules of a dataset."""
+    """Converts and validates single rows against the rules of a dataset."""
 
     def __init__(self, rules: RowRules, settings: IngestSettings, *, nulls: bool, now_ms: int) -> None:
-        """Prepare the checks. ``nulls``: a null is a missing field, as in a Parquet column."""
+        """Prepare the checks.
+
+        Args:
+            rules: The schema of the rows, and whether ``identityMap`` must have a primary identity.
+            settings: The settings of ingestion.
+            nulls: Whether a null means a missing field, as in a Parquet column; otherwise it is an error.
+            now_ms: The time, in epoch milliseconds, that no event may exceed.
+        """
         resolved = self._schema = rules.schema
         self._primary_in_map = rules.primary_in_map
         self._nulls = nulls
         self._validator = validator_of(row_schema(resolved))
         events = TIME_SERIES in resolved.get("meta:extends", [])
         self.latest_ms = now_ms if events and settings.future_timestamps == "refused" else None
-        """The latest allowed ``timestamp`` of an event; None if rows are not events."""
+        """The latest allowed ``timestamp`` in epoch milliseconds; None if any is allowed or the rows are not events."""
         self._known_only = settings.unknown_fields == "refused"
         self.most_fields = settings.most_fields
 
-    def kept(self, row: JsonObject) -> JsonObject:
-        """Return a good row as it is stored: converted, and without fields that are not in the schema."""
+    def stored_row(self, row: JsonObject) -> JsonObject:
+        """Return a valid row as it is stored: converted, and without fields outside of the schema."""
         return Conversion(self._nulls).row(row, self._schema)
 
-    def examine(self, row: JsonObject) -> tuple[JsonObject, list[RowError]]:
-        """Return the row as it is stored, and its errors; a good row has none."""
+    def check_row(self, row: JsonObject) -> tuple[JsonObject, list[RowError]]:
+        """Return a row in its stored form and the list of its errors, which is empty for a valid row."""
         conversion = Conversion(self._nulls)
         kept = conversion.row(row, self._schema)
         errors = [
@@ -77,7 +88,7 @@ class RowChecker:
         if not errors and not self._is_past(kept):
             errors = [RowError(VALIDATION, WRONG, "#/timestamp", "is not in the past", "timestamp")]
         if not errors and self._primary_in_map and not has_primary(kept.get(IDENTITY_MAP)):
-            text = "required key [primary] not found in any identity"  # [I] the words; the code is that of a missing field
+            text = "required key [primary] not found in any identity"  # the text is [I]
             errors = [RowError(VALIDATION, MISSING, f"#/{IDENTITY_MAP}", text, "required")]
         if not errors and _fields_of(row) > self.most_fields:
             text = f"a row has at most {self.most_fields} fields"
@@ -87,13 +98,13 @@ class RowChecker:
     def _violations(self, row: JsonObject) -> list[RowError]:
         try:
             return [_violation(error) for error in self._validator.iter_errors(row)]
-        except ValueError:  # what Rust cannot represent, such as lone surrogates
+        except ValueError:  # the row contains something that Rust cannot represent, such as lone surrogates
             return [
                 RowError(PARSING, CORRUPT, "#", "Row is corrupted and cannot be read, please fix and resend.")
             ]
 
     def _is_past(self, row: JsonObject) -> bool:
-        """Return whether ``timestamp`` is in the past, as it must be (EP:xdm/classes/experienceevent.md)."""
+        """Return whether ``timestamp`` is in the past, as Adobe requires (EP:xdm/classes/experienceevent.md)."""
         stamp = row.get("timestamp")
         if self.latest_ms is None or not isinstance(stamp, str):
             return True

@@ -1,4 +1,4 @@
-"""Conversions of values to the type of their field (EP:ingestion/batch-ingestion, data type conversion)."""
+"""Conversion of a row's values to the types of their fields (EP:ingestion/batch-ingestion, data type conversion)."""
 
 from __future__ import annotations
 
@@ -27,18 +27,22 @@ _EXPECTED = {
 
 @dataclass
 class Conversion:
-    """Collects failed conversions as (pointer, message)."""
+    """Converts one row, and collects the errors."""
 
     nulls: bool
-    """Whether a null is a missing field (Parquet) rather than an error (JSON)."""
+    """Whether a null means a missing field (Parquet) or is an error (JSON)."""
     errors: list[tuple[str, str]] = field(default_factory=list)
+    """Failed conversions: the JSON Pointer of the value, and a message."""
     missing: list[str] = field(default_factory=list)
-    """Pointers of required fields that are null."""
+    """JSON Pointers of required fields that are null."""
     unknown: list[str] = field(default_factory=list)
-    """Pointers of fields that are not in the schema."""
+    """JSON Pointers of fields that are not in the schema."""
 
     def row(self, row: JsonObject, schema: JsonObject) -> JsonObject:
-        """Return the row as it is stored: converted, and without fields that are not in the schema [I]."""
+        """Convert a row by its resolved schema; the result has no fields outside of the schema [I].
+
+        Values that cannot be converted remain unchanged in the result, and are added to ``errors``.
+        """
         return self._object(row, schema, "#")
 
     def _object(self, value: JsonObject, schema: JsonObject, at: str) -> JsonObject:
@@ -98,13 +102,13 @@ class Conversion:
 
 
 def _scalar(value: object, kind: str) -> object:
-    """Return the value as ``kind``, or None if it cannot be converted."""
+    """Convert a plain value to a kind of ``json_schema.kind_of``; return None if this is not possible."""
     if kind in ("", "null"):
         return value
     if isinstance(value, bool):
         return value if kind == "boolean" else None
     if isinstance(value, float) and not math.isfinite(value):
-        return None  # [I] JSON does not have such a number either
+        return None  # [I] JSON has no such number
     if isinstance(value, str):
         return _from_text(value, kind)
     if isinstance(value, (int, float)):
@@ -138,7 +142,10 @@ def _from_number(value: int | float, kind: str) -> object:
 
 
 def _moment(milliseconds: int, kind: str) -> str | None:
-    """Return epoch milliseconds as text; Integer and Double cannot be converted, and JSON's integers are Long."""
+    """Convert epoch milliseconds to the text of a ``date`` or ``date-time``; None outside of the years 1 to 9999.
+
+    Only Long can be converted to dates, not Integer or Double; integers in JSON are Long.
+    """
     try:
         moment = _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:

@@ -1,4 +1,4 @@
-"""Reader of CSV files, Adobe's legacy path: flat columns with unconverted text values."""
+"""Reader of CSV files, a legacy format of AEP: columns are flat, and their values remain texts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,22 @@ if TYPE_CHECKING:
 
 
 class EmptyHeader(Exception):
-    """A CSV file's header has an empty name: "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md)."""
+    """The header of a CSV file is missing or has an empty name.
+
+    Adobe: "CSV file contains empty header row" (EP:ingestion/batch-ingestion/troubleshooting.md).
+    """
 
 
 def csv_rows(path: Path, options: JsonObject) -> Iterator[dict[str, str]]:
-    """Yield rows by the names of the header; null markers are omitted. ``options``: an inputFormat.
+    """Yield the rows of a CSV file as text values by column name; values equal to the null marker are omitted.
 
-    Raises Unreadable, or EmptyHeader if a name is missing.
+    Args:
+        path: The file.
+        options: The batch's ``inputFormat``. Without a header, columns are named ``_c0``, ``_c1`` and so on.
+
+    Raises:
+        Unreadable: The file is not valid CSV in this format.
+        EmptyHeader: The header is missing or has an empty name.
     """
     marker = options.get("nullMarker", "")
     charset = options.get("charset", "UTF-8")
@@ -40,7 +49,7 @@ def csv_rows(path: Path, options: JsonObject) -> Iterator[dict[str, str]]:
         csv.Error,
         ValueError,
         TypeError,
-    ) as error:  # also for invalid UTF-8, and for a delimiter that is a quote
+    ) as error:  # ValueError: invalid UTF-8; TypeError: the delimiter equals the quote
         raise Unreadable(f"it cannot be read as CSV in {charset}") from error
 
 

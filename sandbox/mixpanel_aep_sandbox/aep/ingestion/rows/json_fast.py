@@ -1,7 +1,7 @@
-"""Reader that parses and validates a row of JSON in one step.
+"""Fast reader of JSON rows, which parses and validates a row in one step.
 
-It accepts only rows that certainly pass unchanged; all others are read again by the slow path, which converts them or
-reports their errors. So a type here may be narrower than the schema, and never wider.
+It accepts only rows that are certainly valid without conversion. ``RowChecker`` parses all other rows again, converts
+them and reports their errors. Therefore, a type here may accept fewer values than the schema, but never more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DAYS = (
     r"(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
     r"|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|02-(?:0[1-9]|1[0-9]|2[0-8]))"
 )
-"""Without 29 February, which the slow path checks."""
+"""Regular expression of a month and day, without 29 February, which ``RowChecker`` checks."""
 _DATE = rf"^[1-9][0-9]{{3}}-{_DAYS}\Z"
 _DATE_TIME = rf"^[1-9][0-9]{{3}}-{_DAYS}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,9}})?Z\Z"
 _BOUNDS = {"minimum": "ge", "maximum": "le", "exclusiveMinimum": "gt", "exclusiveMaximum": "lt"}
@@ -38,25 +38,29 @@ _ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def seconds_text(milliseconds: int) -> str:
-    """Return a time in UTC as text, in whole seconds; such texts are ordered by time."""
+    """Format epoch milliseconds as ``YYYY-MM-DDThh:mm:ss`` in UTC; the order of these texts is the order of times."""
     return (_EPOCH + timedelta(milliseconds=milliseconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 FieldType: TypeAlias = Any
-"""A type that is built at run time, from which msgspec makes a decoder; type checkers cannot describe it."""
+"""A type that is built at run time for msgspec's decoder; type checkers have no name for such types."""
 
 
 class _Checked:
-    """A value that a JSON Schema validator checks; each such field has its own class."""
+    """A value that a JSON Schema validator checks; each such field has its own subclass with its validator."""
 
     is_valid: Callable[[object], bool]
     text: object
 
 
 class FastRows:
-    """Reads valid rows without building dictionaries; rows that it does not accept need the complete check.
+    """Recognizes valid JSON rows without building dictionaries.
 
-    ``latest_ms``: the latest allowed ``timestamp`` in epoch milliseconds; None for schemas without this field.
+    Args:
+        rules: The schema of the rows, and whether ``identityMap`` must have a primary identity.
+        latest_ms: The latest allowed ``timestamp`` in epoch milliseconds; None if any is allowed.
+        known_only: Whether fields outside of the schema make a row invalid.
+        most_fields: The maximum number of fields in a row.
     """
 
     def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
@@ -70,13 +74,16 @@ class FastRows:
         self._latest_ms, self._most_fields = latest_ms, most_fields
         self._latest = "" if latest_ms is None else seconds_text(latest_ms)
 
-    def take(self, raw: bytes) -> tuple[str, str | int | None] | None:
-        """Return the row's ``_id`` as JSON text and its ``timestamp``, or None for a row that needs the slow path."""
+    def read_valid_row(self, raw: bytes) -> tuple[str, str | int | None] | None:
+        """Return the ``_id`` of a valid row as a JSON string with quotes, and its ``timestamp`` or None.
+
+        Return None for a row that may be invalid or needs conversion; ``RowChecker`` decides about such rows.
+        """
         if raw.count(b":") > self._most_fields:
             return None
         try:
             if not raw.isascii():
-                raw.decode()  # the decoder ignores what the schema does not have
+                raw.decode()  # the decoder does not check the encoding of fields outside of the schema
             row = self._decode(raw)
         except _ERRORS:
             return None
@@ -93,7 +100,7 @@ class FastRows:
 
 
 def _primary_fields(resolved: JsonObject) -> tuple[str, str]:
-    """Return the name of the identity field and of the flag that marks a primary identity; two empty texts without such a field."""
+    """Return the struct's names of ``identityMap`` and of its flag ``primary``; two empty texts if one is missing."""
     names = list(resolved.get("properties", {}))
     identities = resolved["properties"][IDENTITY_MAP] if IDENTITY_MAP in names else {}
     items = identities.get("additionalProperties", {}).get("items", {}).get("properties", {})
@@ -118,7 +125,7 @@ def _hook(kind: type[_Checked], value: object) -> _Checked:
 
 
 class _Types:
-    """Builds msgspec's types of the fields of a resolved XDM schema."""
+    """Builds msgspec types for the fields of a resolved XDM schema."""
 
     def __init__(self, known_only: bool) -> None:
         self._known_only = known_only
@@ -183,12 +190,12 @@ class _Types:
         return self._checked(schema or {"not": {"type": "null"}})
 
     def _checked(self, schema: JsonObject) -> FieldType:
-        """Return a type for what types cannot express: formats, patterns, enums with values that are not texts."""
+        """Return a type for constraints that msgspec cannot express, such as formats, patterns and enums of numbers."""
         return type("Checked", (_Checked,), {"is_valid": staticmethod(validator_of(schema).is_valid)})
 
 
 def _narrow_bounds(bounds: JsonObject) -> JsonObject:
-    """Return the narrower bounds: msgspec accepts one lower and one upper bound."""
+    """Keep only the narrower of an inclusive and an exclusive bound, because msgspec accepts one for each side."""
     for plain, exclusive, sign in (("ge", "gt", 1), ("le", "lt", -1)):
         if plain in bounds and exclusive in bounds:
             drop = plain if sign * bounds[exclusive] >= sign * bounds[plain] else exclusive

@@ -1,4 +1,4 @@
-"""Reader of JSON files: one object per line, or one array of objects. It holds one row at a time."""
+"""Reader of JSON files with one object per line or one array of objects; only one row at a time is in memory."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _BLOCK_BYTES = 1 << 18
 
 
 class Unreadable(Exception):
-    """The whole file cannot be read."""
+    """A whole file cannot be read; the message is a clause such as "it is not valid JSON"."""
 
 
 class Corrupt:
-    """A row that cannot be parsed, and its text."""
+    """A row that cannot be parsed; ``text`` is the beginning of the row's text."""
 
     def __init__(self, raw: bytes) -> None:
         self.text = raw[:1000].decode("utf-8", "replace").rstrip("\r\n")
@@ -29,7 +29,10 @@ Row = JsonObject | Corrupt
 
 
 def json_lines(path: Path) -> Iterator[bytes]:
-    """Yield every line that is not blank; lines end with LF. A line that is too long ends early, without LF."""
+    """Yield every line of a file that is not blank, with its LF.
+
+    A line of more than ``LONGEST_ROW_BYTES`` is yielded truncated to this length, without LF.
+    """
     with path.open("rb") as file:
         while line := file.readline(LONGEST_ROW_BYTES):
             if len(line) == LONGEST_ROW_BYTES and not line.endswith(b"\n"):
@@ -39,13 +42,13 @@ def json_lines(path: Path) -> Iterator[bytes]:
 
 
 def json_array(path: Path) -> Iterator[bytes]:
-    """Yield the members of the file's array, as they are written. Raises Unreadable if the file is not an array."""
+    """Yield the text of each item of the array in a file. Raises Unreadable if the file is not a valid array."""
     with path.open("rb") as file:
         yield from _members(file)
 
 
 def row_of(raw: bytes) -> Row:
-    """Parse a row that ``json_lines`` or ``json_array`` yielded; return ``Corrupt`` for invalid JSON."""
+    """Parse the text of a row from ``json_lines`` or ``json_array``; return ``Corrupt`` if it is not a JSON object."""
     try:
         row = _DECODE(raw.decode("utf-8")) if len(raw) < LONGEST_ROW_BYTES else None
     except (ValueError, RecursionError):
@@ -57,14 +60,14 @@ def _members(file: BinaryIO) -> Iterator[bytes]:
     text = _Text(file)
     if text.peek() != "[":
         raise Unreadable("it is not a JSON array of objects")
-    text.take()
+    text.skip()
     if text.peek() == "]":
         return
     while True:
         text.peek()
         yield text.value()
         mark = text.peek()
-        text.take()
+        text.skip()
         if mark == "]":
             break
         if mark != ",":
@@ -74,7 +77,7 @@ def _members(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Text:
-    """A buffer of the text of a file, read on when the next value is incomplete."""
+    """A buffer for the text of a file, which reads the next block when the current value is incomplete."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -83,7 +86,7 @@ class _Text:
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:
-        """Return the next character that is not white space, or an empty text at the end."""
+        """Skip white space, and return the next character without consuming it; "" at the end of the file."""
         while True:
             while self._at < len(self._text):
                 if self._text[self._at] not in " \t\r\n":
@@ -92,7 +95,7 @@ class _Text:
             if not self._more():
                 return ""
 
-    def take(self) -> None:
+    def skip(self) -> None:
         self._at += 1
 
     def value(self) -> bytes:
@@ -112,7 +115,7 @@ class _Text:
     def _more(self) -> bool:
         if self._ended:
             return False
-        # Twice the pending text, so that a large row is not parsed again for every block.
+        # The buffer is doubled, so that a large row is not parsed again for every block.
         block = self._file.read(max(_BLOCK_BYTES, len(self._text) - self._at))
         self._ended = not block
         try:
@@ -130,7 +133,7 @@ def _skip_line(file: BinaryIO) -> None:
 
 
 def _has_lone_surrogate(raw: bytes, row: JsonObject) -> bool:
-    """Return whether a text contains a lone surrogate, which is not a character."""
+    """Return whether a text in the row contains a lone surrogate, which is not a character."""
     if b"\\ud" not in raw and b"\\uD" not in raw:
         return False
     try:

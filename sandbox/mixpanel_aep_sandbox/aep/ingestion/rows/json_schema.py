@@ -1,4 +1,4 @@
-"""The JSON Schema for converted rows, derived from a resolved XDM schema.
+"""Derivation of a JSON Schema for converted rows from a resolved XDM schema.
 
 XDM is stricter than JSON Schema: null and empty values are not allowed (EP:xdm/schema/composition.md).
 """
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 DATE_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"
-"""The four accepted patterns: with or without a fraction, Z or an offset; never without a zone."""
+"""The four accepted forms of a date-time: with or without a fraction, and with Z or an offset."""
 EARLIEST_MS, LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
-"""Range of milliseconds of a time: the years 1 to 9999."""
+"""The range of times in epoch milliseconds: the years 1 to 9999."""
 LIMITS = (
     "enum",
     "const",
@@ -42,19 +42,23 @@ _LONG = {"minimum": -9007199254740992, "maximum": 9007199254740992}
 
 
 def row_schema(resolved: JsonObject) -> JsonObject:
-    """Return the JSON Schema of a resolved XDM schema."""
+    """Return the JSON Schema that converted rows of a resolved XDM schema must satisfy."""
     return {"$schema": _DRAFT, **_object(resolved)}
 
 
 def validator_of(schema: JsonObject) -> jsonschema_rs.Draft201909Validator:
-    """Return a validator for a part of such a schema. Raises ValueError for invalid JSON Schema."""
+    """Return a validator for a JSON Schema. Raises ValueError if the schema is invalid."""
     import jsonschema_rs  # imported late, for a quick start
 
     return jsonschema_rs.Draft201909Validator({"$schema": _DRAFT, **schema}, validate_formats=True)
 
 
 def kind_of(field: JsonObject) -> str:
-    """Return the kind of a field: ``object``, ``map``, ``array``, ``date``, ``date-time`` or a plain type of JSON."""
+    """Return the kind of a field of a resolved schema.
+
+    The kind is ``object``, ``map``, ``array``, ``date``, ``date-time`` or another type of JSON Schema, or "" if the
+    field has no type.
+    """
     kind = str(field.get("type", "object" if "properties" in field else ""))
     if kind == "string" and field.get("format") in ("date", "date-time"):
         return str(field["format"])
@@ -64,7 +68,7 @@ def kind_of(field: JsonObject) -> str:
 
 
 def scalar_schema(field: JsonObject) -> JsonObject:
-    """Return the JSON Schema for one value of a field that is not an object, map or array."""
+    """Return the JSON Schema for values of a field that is not an object, map or array; {} if any value is valid."""
     kind = kind_of(field)
     limits = _limits(field)
     if kind == "string":

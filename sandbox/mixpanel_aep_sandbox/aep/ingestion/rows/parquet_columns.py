@@ -1,4 +1,4 @@
-"""Column-wise checks of a Parquet file: only rows that may be bad become Python objects."""
+"""Column-wise checks of a Parquet file, after which only rows that may be invalid are converted to Python objects."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ if TYPE_CHECKING:
 
 
 class ColumnCheck:
-    """Finds the rows of a record batch that may be bad; every other row is certainly good."""
+    """Finds the rows of a record batch that may be invalid by its schema; every other row is certainly valid."""
 
     def __init__(self, resolved: JsonObject) -> None:
         self._resolved = resolved
         self._validators: dict[int, jsonschema_rs.Draft201909Validator] = {}
 
-    def suspects(self, batch: pa.RecordBatch) -> set[int]:
-        """Return positions in ``batch``, whose times are epoch milliseconds."""
+    def possibly_invalid_rows(self, batch: pa.RecordBatch) -> set[int]:
+        """Return the indexes of the rows that may be invalid. The times in ``batch`` must be epoch milliseconds."""
         import pyarrow as pa
 
         try:
             return self._members(batch.to_struct_array(), self._resolved)
         except pa.ArrowException:
-            return set(range(len(batch)))  # what columns cannot show, such as numbers above 2^63, rows can
+            return set(
+                range(len(batch))
+            )  # Arrow cannot compare some values, such as numbers above 2^63; Python can
 
     def _members(self, array: pa.Array, schema: JsonObject) -> set[int]:
         import pyarrow.compute as pc
@@ -52,7 +54,7 @@ class ColumnCheck:
             found |= _perhaps_empty(array)
         if types.is_null(array.type):
             return found
-        if kind == "object" and types.is_map(array.type):  # rows show which keys there are
+        if kind == "object" and types.is_map(array.type):  # only the rows show which keys exist
             return found | _true_positions(pc.is_valid(array))
         if kind == "object":
             return found | self._members(array, field)
@@ -105,7 +107,7 @@ class ColumnCheck:
         return found | self._by_value(array, field, schema)
 
     def _by_value(self, array: pa.Array, field: JsonObject, schema: JsonObject) -> set[int]:
-        """Validate every distinct value."""
+        """Validate every distinct value of a column, and return the indexes of the rows with an invalid value."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -114,7 +116,7 @@ class ColumnCheck:
         is_valid = self._validators[id(field)].is_valid
         if pa.types.is_floating(
             array.type
-        ):  # infinite values and NaN, which are not JSON, have been found before
+        ):  # the caller has already found infinite values and NaN, which JSON cannot represent
             array = pc.if_else(pc.is_finite(array), array, pa.scalar(None, array.type))
         bad = [value for value in pc.unique(array).to_pylist() if value is not None and not is_valid(value)]
         return _true_positions(pc.is_in(array, value_set=pa.array(bad, array.type))) if bad else set()
@@ -127,7 +129,7 @@ def _true_positions(mask: pa.BooleanArray) -> set[int]:
 
 
 def _odd_lengths(array: pa.Array, field: JsonObject) -> set[int]:
-    """Return lists with too few or too many items; if items must be unique, every list."""
+    """Return the indexes of lists with too few or too many items; of every list if items must be unique."""
     import pyarrow.compute as pc
 
     lengths = pc.list_value_length(array)
@@ -138,7 +140,7 @@ def _odd_lengths(array: pa.Array, field: JsonObject) -> set[int]:
 
 
 def _perhaps_empty(array: pa.Array) -> set[int]:
-    """Return rows without any plain member, which may be empty after conversion although a value is required."""
+    """Return the indexes of structs without a plain value, which may be empty objects after the conversion."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -150,7 +152,7 @@ def _perhaps_empty(array: pa.Array) -> set[int]:
 
 
 def _refuse_repeated_keys(array: pa.Array) -> None:
-    """Refuse repeated keys [I]: Parquet does not forbid them, and a row cannot hold both values."""
+    """Raise Unreadable if a map has a key twice [I]: Parquet allows this, but a JSON object cannot have both values."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

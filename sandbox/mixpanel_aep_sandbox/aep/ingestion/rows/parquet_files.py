@@ -1,4 +1,4 @@
-"""Reader of Parquet files, with a check of their columns against the schema (EP:xdm/schema/field-constraints.md)."""
+"""Reader of Parquet files, which checks their columns against the schema (EP:xdm/schema/field-constraints.md)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
+from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
@@ -23,25 +23,28 @@ _ROWS = 4096
 
 
 class Incompatible(Exception):
-    """A column is not in the schema, or its type cannot be converted: the whole batch fails."""
+    """A column is not in the schema, or its type cannot be converted to the field's type, so that the batch fails."""
 
 
 def parquet_rows(path: Path, resolved: JsonObject | None) -> Iterator[JsonObject]:
-    """Yield rows, with times as epoch milliseconds. Raises Unreadable or Incompatible."""
+    """Yield the rows of a Parquet file with times as epoch milliseconds.
+
+    If ``resolved`` is not None, the columns must match this schema. Raises Unreadable or Incompatible.
+    """
     for batch in _batches(path, resolved):
         yield from _rows_of(batch)
 
 
-def parquet_suspects(
-    path: Path, rules: RowRules, checker: RowChecker, dates: Dates
+def parquet_ids_or_rows(
+    path: Path, rules: RowRules, checker: RowChecker, dates: TimeRange
 ) -> Iterator[str | JsonObject]:
-    """Yield the ``_id`` of every row that is certainly good, or else the row. Raises Unreadable or Incompatible.
+    """Yield for each row of a Parquet file, in order, its ``_id`` if it is certainly valid, or else the row.
 
-    The times of the good ones are added to ``dates``.
+    The times of certainly valid rows are added to ``dates``. Raises Unreadable or Incompatible.
     """
     check = ColumnCheck(rules.schema)
     for batch in _batches(path, rules.schema):
-        suspects = check.suspects(batch) | _rows_in_the_future(batch, checker.latest_ms)
+        suspects = check.possibly_invalid_rows(batch) | _rows_in_the_future(batch, checker.latest_ms)
         if rules.primary_in_map:
             suspects |= without_primary(batch)
         if _leaves(batch.schema) > checker.most_fields:
@@ -56,12 +59,12 @@ def parquet_suspects(
 def _rows_of(batch: pa.RecordBatch) -> list[JsonObject]:
     try:
         return list(batch.to_pylist(maps_as_pydicts="strict"))
-    except (KeyError, ValueError) as error:  # the second for a map within a struct
+    except (KeyError, ValueError) as error:  # ValueError: the map is within a struct
         raise Unreadable("a map has a key twice") from error
 
 
 def _leaves(schema: pa.Schema) -> int:
-    """Return the number of plain columns."""
+    """Return the number of leaf columns, which are not structs, lists or maps."""
     members = [schema.field(n) for n in range(len(schema.names))]
     return sum(_leaves_of(member.type) for member in members)
 
@@ -82,7 +85,7 @@ def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int
     return set(pc.indices_nonzero(pc.greater(stamps, latest_ms)).to_pylist())
 
 
-def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: Dates) -> None:
+def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: TimeRange) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -112,7 +115,7 @@ def _batches(path: Path, resolved: JsonObject | None) -> Iterator[pa.RecordBatch
 
 
 def _plain(member: pa.Field) -> pa.Field:
-    """Return a field with times and days as integers, and texts as plain texts, recursively."""
+    """Return a field with simpler types at every depth: times as integers, and dates and other texts as strings."""
     import pyarrow as pa
 
     return pa.field(member.name, _plain_type(member.type), member.nullable)
@@ -162,7 +165,7 @@ def _check(kind: pa.DataType, field: JsonObject, name: str) -> None:
     elif types.is_map(kind) and target == "map" and _is_text(kind.key_type):
         _check(kind.item_type, field["additionalProperties"], f"{name}.*")
     elif types.is_map(kind) and target == "object" and _is_text(kind.key_type):
-        for child, its in field.get("properties", {}).items():  # [I] any of them may be among the keys
+        for child, its in field.get("properties", {}).items():  # [I] the map may have any of these keys
             _check(kind.item_type, its, f"{name}.{child}")
     elif (types.is_list(kind) or types.is_large_list(kind)) and target == "array":
         _check(kind.value_type, field.get("items", {}), f"{name}[]")
@@ -189,7 +192,7 @@ def _is_convertible(kind: pa.DataType, target: str) -> bool:
     if target == "boolean":
         return bool(types.is_boolean(kind))
     if target == "date-time" and types.is_timestamp(kind):
-        return str(kind.unit) == "ms"  # INT64 / TIMESTAMP_MILLIS, no finer unit
+        return str(kind.unit) == "ms"  # Adobe documents only INT64 / TIMESTAMP_MILLIS
     if target == "date" and types.is_date32(kind):
         return True
     # Long and String can be converted to dates; Integer, Short, Byte and Double cannot.

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def without_primary(batch: pa.RecordBatch) -> set[int]:
-    """Return rows without a primary identity, or all rows if the column's type needs the slow check."""
+    """Return the indexes of rows whose ``identityMap`` has no primary identity.
+
+    Return all indexes if the column's type is not suitable for this check; ``RowChecker`` then decides.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -30,7 +33,7 @@ def without_primary(batch: pa.RecordBatch) -> set[int]:
 
 
 def _has_primary(kind: pa.DataType) -> bool:
-    """Return whether a type is a list of identities that have a primary flag."""
+    """Return whether an Arrow type is a list of structs with a boolean ``primary``."""
     import pyarrow as pa
 
     if not pa.types.is_list(kind) or not pa.types.is_struct(kind.value_type):

@@ -1,6 +1,6 @@
-"""Messages about invalid values, in the words of Adobe's samples (EP:ingestion/quality/retrieve-failed-batches.md).
+"""Error messages for invalid values, in the words of Adobe's samples (EP:ingestion/quality/retrieve-failed-batches.md).
 
-They are those of a known Java validator of JSON Schema; its other messages are used too [I].
+The samples show messages of a known Java validator for JSON Schema. Other errors have this validator's messages [I].
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ _TEXTS: dict[str, Callable[..., str]] = {
 
 
 def violation_text(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
-    """Return keyword and message of an error of jsonschema-rs."""
+    """Return the violated keyword of JSON Schema and Adobe's message for an error of jsonschema-rs."""
     import jsonschema_rs  # imported late, for a quick start
 
     keyword, value = error.kind.name, error.instance
     if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.AnyOf):
-        # Only dates have alternatives: a text, or milliseconds.
+        # Only the schemas of dates use anyOf: a text or milliseconds.
         kinds = [why.kind for alternative in error.kind.context for why in alternative]
         is_date = any(kind.name == "format" and kind.value == "date" for kind in kinds)
         return "format", date_text(value, "date" if is_date else "date-time")
@@ -59,17 +59,17 @@ def violation_text(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
 
 
 def date_text(value: object, kind: str) -> str:
-    """Return the message about a value of a field of ``kind`` ``date`` or ``date-time``."""
+    """Return the message for an invalid value of a field whose kind is ``date`` or ``date-time``."""
     return f"[{value}] is not a valid {kind}. Expected [{_EXPECTED[kind]}]"
 
 
 def type_text(value: object, kind: str) -> str:
-    """Return the message about a value that cannot be converted to its field's type."""
+    """Return the message for a value that cannot be converted to its field's type; ``kind`` is Adobe's type name."""
     found = next((name for known, name in _KINDS if isinstance(value, known)), "Null")
     return f"expected type: {kind}, found: {found}"
 
 
 def schema_location(pointer: str) -> str:
-    """Return the location of a field in its schema; ``#/a/0/b`` is ``#/properties/a/items/properties/b``."""
+    """Convert a value's pointer to the pointer in its schema: ``#/a/0/b`` to ``#/properties/a/items/properties/b``."""
     parts = pointer.removeprefix("#").split("/")[1:]
     return "#" + "".join("/items" if part.isdecimal() else f"/properties/{part}" for part in parts)

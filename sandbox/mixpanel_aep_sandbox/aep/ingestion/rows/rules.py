@@ -12,15 +12,15 @@ IDENTITY_MAP = "identityMap"
 
 @dataclass(frozen=True)
 class RowRules:
-    """The rules for the rows of a dataset."""
+    """The rules that the rows of a dataset must satisfy."""
 
     schema: JsonObject
-    """The resolved schema, with the primary identity among the required fields."""
+    """The resolved schema; if a field must be the primary identity, the field is required in it."""
     primary_in_map: bool = False
-    """One identity of ``identityMap`` must be primary."""
+    """Whether a row must have an ``identityMap`` with a primary identity."""
 
 
 def has_primary(identities: object) -> bool:
-    """Return whether an ``identityMap`` has a primary identity."""
+    """Return whether the value of an ``identityMap`` contains an identity with ``primary: true``."""
     lists: Iterable[list[object]] = identities.values() if isinstance(identities, dict) else ()
     return any(isinstance(each, dict) and each.get("primary") is True for held in lists for each in held)

@@ -1,4 +1,4 @@
-"""Times and days of rows as numbers, also those that Python's dates cannot represent, such as year 0."""
+"""Conversion of dates and times to numbers, including year 0, which Python's dates cannot represent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ _MOMENT = re.compile(
 )
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _CYCLE_YEARS, _CYCLE_DAYS = 400, 146_097
-"""The calendar repeats itself after this period."""
+"""The period, in years and in days, after which the calendar repeats."""
 
 
 def epoch_ms(text: str) -> int:
-    """Return epoch milliseconds of a valid date-time. Raises ValueError for any other text."""
+    """Convert a date-time with a zone, such as ``2026-07-01T10:00:00Z``, to epoch milliseconds.
+
+    Raises ValueError for any other text.
+    """
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise ValueError(f"{text} is not a date-time.")
@@ -27,7 +30,7 @@ def epoch_ms(text: str) -> int:
 
 
 def epoch_days(text: str) -> int:
-    """Return days since 1 January 1970 of a valid date. Raises ValueError for any other text."""
+    """Convert a date ``YYYY-MM-DD`` to days since 1 January 1970. Raises ValueError for any other text."""
     year, month, day = map(int, text.split("-"))
     return _days(year, month, day)
 

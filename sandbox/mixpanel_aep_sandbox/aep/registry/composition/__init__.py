@@ -1,1 +1,1 @@
-"""Composition of schemas from classes and field groups, and their representation for an Accept header."""
+"""Composition of schemas from classes and field groups, and the representation that an Accept header requests."""

@@ -1,4 +1,4 @@
-"""References between resources."""
+"""References (``$ref``) between resources of the Schema Registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def references(body: object) -> Iterator[str]:
-    """Yield every ``$ref`` to another resource, without its fragment."""
+    """Yield the ``$id`` of every ``$ref`` in a JSON value that refers to another resource, with repetitions."""
     if isinstance(body, dict):
         ref = body.get("$ref")
         if isinstance(ref, str) and not ref.startswith("#"):
@@ -22,7 +22,7 @@ def references(body: object) -> Iterator[str]:
 
 
 def dependents(scope: AepSandboxScope, key: str) -> list[JsonObject]:
-    """Return the tenant's resources that refer to ``key`` directly or indirectly, excluding itself."""
+    """Return the tenant's resources that refer to the ``$id`` ``key``, directly or indirectly, except itself."""
     bodies = {other: (set(references(body)), body) for other, body in scope.items(RESOURCES)}
     reached, found = {key}, True
     while found:
@@ -31,8 +31,11 @@ def dependents(scope: AepSandboxScope, key: str) -> list[JsonObject]:
     return [body for other, (_, body) in bodies.items() if other in reached and other != key]
 
 
-def closure(scope: AepSandboxScope, key: str) -> list[JsonObject]:
-    """Return the tenant's resource ``key`` and those that it refers to, each after its own dependencies."""
+def with_dependencies(scope: AepSandboxScope, key: str) -> list[JsonObject]:
+    """Return the tenant's resource with the ``$id`` ``key`` and those that it refers to, each after its dependencies.
+
+    The list is empty if the tenant has no such resource.
+    """
     found: dict[str, JsonObject] = {}
 
     def visit(name: str) -> None:

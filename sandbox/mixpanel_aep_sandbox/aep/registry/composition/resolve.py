@@ -1,4 +1,4 @@
-"""Composition of a schema from its class and field groups, as ``xed-full`` shows it (EP:xdm/api/schemas.md)."""
+"""Composition of a schema from its class and field groups, as in ``xed-full`` media types (EP:xdm/api/schemas.md)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ _COMPOSING = ("allOf", "definitions", "properties", "required", "$ref")
 _HELD = ("items", "additionalProperties")
 _DEEPEST = 32
 _MOST_NODES = 20_000
-"""Far more than a schema that AEP accepts: a few data types that refer to each other could be endless."""
+"""Maximum number of resolved nodes, far more than in a schema that AEP accepts: a few data types that refer to each
+other could expand to any size."""
 
 
 def find(scope: AepSandboxScope, key: str) -> JsonObject | None:
-    """Return a resource by ``$id``, of the tenant or the global container."""
+    """Return a resource of the tenant or of Adobe by its ``$id``; None if it does not exist."""
     return scope.get(RESOURCES, key) or standard_by_id().get(key)
 
 
 def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
-    """Return ``resource`` with every ``$ref`` and ``allOf`` resolved, in compatibility mode.
+    """Return ``resource`` with every ``$ref`` and ``allOf`` replaced by the target's fields, in compatibility mode.
 
     Raises Problem 400 for a reference to an unknown target, or an infinite definition.
     """
@@ -38,16 +39,20 @@ def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
 class _Resolver:
     def __init__(self, scope: AepSandboxScope, resource: JsonObject) -> None:
         self._scope = scope
-        # The given body, which may not be stored yet: a reference back to it is infinite.
+        # The resource itself may not be stored yet, but a reference back to it must be found.
         self._known: dict[str, JsonObject | None] = {resource.get("$id", ""): resource}
         self._nodes = 0
 
     def content(
         self, node: JsonObject, root: JsonObject, depth: int, *, composing: bool = True
     ) -> JsonObject:
-        """Return ``properties``, ``required`` and the rest of a node, merged over what it refers to.
+        """Return a node of a resource with its own keywords merged over those of ``allOf`` and ``$ref``.
 
-        ``root`` is the resource that contains it. ``composing``: the node is a part of another one, not a field.
+        Args:
+            node: The JSON Schema of a field, or of a part of a resource.
+            root: The resource that contains the node, for references to its own definitions.
+            depth: The depth of the recursion so far.
+            composing: Whether the node is a part of the composition of another node, and not a field.
         """
         self._nodes += 1
         if depth > _DEEPEST or self._nodes > _MOST_NODES:
@@ -59,7 +64,7 @@ class _Resolver:
         if "$ref" in node:
             referred = self._referred(node["$ref"], root, depth, composing=composing)
             if referred.get("type", "object") != "object":
-                # A reference is written as an object, whatever its target is.
+                # Resources declare every reference as an object, even if its target has another type.
                 own = {key: value for key, value in own.items() if key not in ("type", "meta:xdmType")}
             _merge(merged, referred)
         if "properties" in own:
@@ -78,7 +83,7 @@ class _Resolver:
         referred = self.content(target, root_of_target, depth + 1)
         if target is not root_of_target:
             return referred
-        # Metadata of a data type as a resource do not belong to the field.
+        # The metadata of a data type, as a resource, do not belong to the field.
         kept = {
             key: value
             for key, value in referred.items()
@@ -95,7 +100,7 @@ class _Resolver:
         for token in filter(None, fragment.split("/")):
             node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         if not isinstance(node, dict):
-            raise problem(400, f"Reference {ref} points nowhere.")
+            raise problem(400, f"The target of reference {ref} does not exist.")
         return node, document
 
     def _find(self, key: str) -> JsonObject | None:

@@ -1,4 +1,4 @@
-"""Unions: the fields of all schemas of a class that are enabled for Profile (EP:xdm/api/unions.md)."""
+"""Unions, which have the fields of all Profile-enabled schemas of a class (EP:xdm/api/unions.md)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _EVENT = "https://ns.adobe.com/xdm/context/experienceevent"
 
 
 def unions(scope: AepSandboxScope) -> list[JsonObject]:
-    """Return a union for each class with an enabled schema.
+    """Return the unresolved union of each class that has a Profile-enabled schema.
 
-    The registry generates unions, clients cannot write them.
+    The registry generates unions; clients cannot write them.
     """
     members: dict[str, list[JsonObject]] = {}
     for _, body in scope.items(RESOURCES):
@@ -24,13 +24,13 @@ def unions(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def summarize_union(scope: AepSandboxScope, union: JsonObject) -> JsonObject:
-    """Return a union as lists show it: with the title of its class, and only a major version."""
+    """Return a union as in lists: with the title of its class, and only a major version."""
     title = (find(scope, union["meta:class"]) or union)["title"]
     return {**union, "title": title, "version": "1"}
 
 
 def add_union_fields(union: JsonObject) -> JsonObject:
-    """Add the fields that every resolved union has: identities, segments and, for events, the list of events."""
+    """Return a union with the fields that every resolved union has: identities, segments and time-series events."""
     refs = [part["$ref"] for part in union["allOf"]]
     more = [{"$ref": ref} for ref in (_IDENTITIES, _SEGMENTS) if ref not in refs]
     events = {"type": "array", "title": "Time-series events", "items": {"$ref": _EVENT}}

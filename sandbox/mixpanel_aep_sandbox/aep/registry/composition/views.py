@@ -1,4 +1,4 @@
-"""Representation of a resource for an Accept header."""
+"""The representation of a resource that an Accept header requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEXTS = ("title", "description")
 
 
 def show(scope: AepSandboxScope, body: JsonObject, view: View) -> JsonObject:
-    """Return a resource as the view shows it."""
+    """Return the representation of a resource, a JSON object, that ``view`` describes."""
     if view.summary:
         return {key: body[key] for key in _SUMMARY}
     if view.resolved:
@@ -30,7 +30,10 @@ def show(scope: AepSandboxScope, body: JsonObject, view: View) -> JsonObject:
 
 
 def field_at(schema: JsonObject, path: str) -> JsonObject | None:
-    """Return a field of a resolved schema by its path, such as ``/_acme/plan``; ``xdm:`` and ``[*]`` may be in it."""
+    """Return a field of a resolved schema by its path, such as ``/_acme/plan``; None if it does not exist.
+
+    Names in the path may have the prefix ``xdm:`` and the suffix ``[*]``, which are ignored.
+    """
     field = schema
     for part in path[1:].split("/"):
         while "properties" not in field and isinstance(field.get("items"), dict):
@@ -50,7 +53,7 @@ def _descriptors(scope: AepSandboxScope, schema: str) -> list[JsonObject]:
 
 
 def _with_deprecated(scope: AepSandboxScope, resolved: JsonObject) -> JsonObject:
-    """Mark fields that a descriptor deprecates (EP:xdm/tutorials/field-deprecation-api.md)."""
+    """Set ``meta:status`` of the fields that a descriptor deprecates (EP:xdm/tutorials/field-deprecation-api.md)."""
     for body in _descriptors(scope, resolved["$id"]):
         if body["@type"] == "xdm:descriptorDeprecated":
             paths = body["xdm:sourceProperty"]
@@ -66,7 +69,7 @@ def _without_texts(node: JsonObject) -> JsonObject:
 
 
 def _rebuild(node: JsonObject, change: Callable[[JsonObject], JsonObject]) -> JsonObject:
-    """Apply ``change`` to a node and to every field in it; names of fields stay."""
+    """Return a node with ``change`` applied to the node and then to every field in it."""
     built = dict(change(node))
     for holder in ("properties", "definitions"):
         if holder in built:
@@ -80,7 +83,7 @@ def _rebuild(node: JsonObject, change: Callable[[JsonObject], JsonObject]) -> Js
 
 
 def _standard(body: JsonObject) -> JsonObject:
-    """Return standard XDM notation: Adobe's fields under their standard names (EP:xdm/api/appendix.md)."""
+    """Convert a resource to standard XDM notation, with Adobe's standard names of fields (EP:xdm/api/appendix.md)."""
 
     def rename(node: JsonObject) -> JsonObject:
         fields = node.get("properties", {})
@@ -96,7 +99,10 @@ def _standard(body: JsonObject) -> JsonObject:
 
 
 def _named(fields: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """Yield fields by their standard names; ``_repo.createDate`` becomes ``repo:createDate`` outside of any object."""
+    """Yield the standard name and the definition of each field.
+
+    The object ``_repo`` with ``createDate`` becomes the field ``repo:createDate`` without an object.
+    """
     for name, field in fields.items():
         inner = field.get("properties", {})
         prefix = name.removeprefix("_") + ":"

@@ -1,4 +1,4 @@
-"""``meta:xdmType``, which the registry generates for every field (EP:xdm/schema/field-constraints.md)."""
+"""Generation of ``meta:xdmType`` for every field, as in the Schema Registry (EP:xdm/schema/field-constraints.md)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _INNER = ("properties", "definitions", "items", "additionalProperties", "allOf",
 
 
 def with_xdm_types(node: JsonObject, root: JsonObject | None = None) -> JsonObject:
-    """Return a copy of a resource or a field with ``meta:xdmType`` everywhere.
+    """Return a copy of a resource or field with ``meta:xdmType`` for the node itself and every field in it.
 
-    A reference to a data type is an object; a reference to a definition of its own resource, ``root``, has that
-    definition's type.
+    A reference to a data type has the type object. A reference to a definition of ``root``, the resource that contains
+    the node, has the type of this definition.
     """
     root = node if root is None else root
     copied = {key: value for key, value in node.items() if key not in _INNER}
@@ -36,14 +36,14 @@ def with_xdm_types(node: JsonObject, root: JsonObject | None = None) -> JsonObje
 
 
 def _part(part: JsonObject, whole: JsonObject) -> JsonObject:
-    """Add the type to a member of ``allOf``: a member that only narrows a value has the type of the value."""
+    """Return a member of ``allOf`` with a type; a member that has only constraints gets the type of ``whole``."""
     if "$ref" in part or "type" in part:
         return part
     return {**part, "type": "object" if "properties" in part else whole.get("type", "object")}
 
 
 def _referred(ref: str, root: JsonObject) -> JsonObject | None:
-    """Return the definition of ``root`` that ``ref`` refers to, if it describes a scalar or an array."""
+    """Return the definition in ``root`` that ``ref`` refers to; None if it does not exist or describes an object."""
     node: object = root
     for token in ref.split("/")[1:] if ref.startswith("#/") else ():
         node = node.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
@@ -53,13 +53,13 @@ def _referred(ref: str, root: JsonObject) -> JsonObject | None:
 
 
 def xdm_type(field: JsonObject) -> str:
-    """Return ``long``, ``date-time``, ``map`` and so on, of a JSON Schema field.
+    """Return the XDM type of a field from its JSON Schema, such as ``long``, ``date-time`` or ``map``.
 
-    Only a map's own declaration is used: a map cannot be distinguished from an open object.
+    A map is recognized only by its ``meta:xdmType``, because it cannot be distinguished from an open object.
     """
     kind = str(field.get("type"))
     if kind == "integer":
-        # A missing bound is that of the plain integer, which is an int (EP:xdm/schema/field-constraints.md).
+        # An integer without bounds is an int (EP:xdm/schema/field-constraints.md).
         limits = (field.get("minimum", -_INT), field.get("maximum", _INT))
         return next((name for name, bound in _RANGES if all(-bound <= n <= bound for n in limits)), "long")
     if kind == "string":

@@ -1,1 +1,1 @@
-"""Routes of the Schema Registry."""
+"""HTTP routes of the Schema Registry."""

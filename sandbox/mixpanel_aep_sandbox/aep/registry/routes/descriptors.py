@@ -1,4 +1,4 @@
-"""Descriptors: the meaning of a schema's fields (EP:xdm/api/descriptors.md)."""
+"""Routes of descriptors, which describe the meaning of a schema's fields (EP:xdm/api/descriptors.md)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.scope import DESCRIPTORS
 from mixpanel_aep_sandbox.aep.registry import accept
-from mixpanel_aep_sandbox.aep.registry.listing import filtered, links_of, paged
-from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_descriptor, refuse_locked
+from mixpanel_aep_sandbox.aep.registry.listing import filtered, next_page_link, paged
+from mixpanel_aep_sandbox.aep.registry.validation.descriptors import check_changeable, check_descriptor
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState
 
@@ -23,7 +23,10 @@ _KEPT = ("@type", "meta:enum", "meta:excludeMetaEnum")
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes. Descriptors belong to the tenant; the ``global`` container can be queried too and has none."""
+    """Add the HTTP routes of descriptors to ``router``.
+
+    Descriptors belong to the tenant. Requests to the ``global`` container are valid, but it has no descriptors.
+    """
     routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/global/descriptors", lambda call: _list(call, []))
     tenant = "/tenant/descriptors"
@@ -51,15 +54,15 @@ def _not_found_problem(call: Call) -> Response:
 
 
 def _lookup(call: Call) -> Response:
-    accept.descriptor(call.request.headers.get("accept"))
+    accept.check_descriptor_media_type(call.request.headers.get("accept"))
     return JSONResponse(_find_descriptor(call))
 
 
 def _list(call: Call, bodies: list[JsonObject]) -> Response:
-    shape, paging = accept.descriptors(call.request.headers.get("accept"))
+    shape, paging = accept.descriptor_list_form(call.request.headers.get("accept"))
     if paging:
         chosen, page = paged(call, bodies)
-        links = links_of(call, "tenant/descriptors", page)
+        links = next_page_link(call, "tenant/descriptors", page)
         results = [_shaped(body, shape) for body in chosen]
         return JSONResponse({"results": results, "_page": page, "_links": links})
     by_type: dict[str, list[object]] = {}
@@ -80,13 +83,13 @@ def _create(call: Call) -> Response:
 
 def _replace(call: Call) -> Response:
     before = _find_descriptor(call)
-    refuse_locked(call.scope, before)
+    check_changeable(call.scope, before)
     return JSONResponse({"@id": _save(call, before["@id"], before)["@id"]}, 201)
 
 
 def _delete(call: Call) -> Response:
     before = _find_descriptor(call)
-    refuse_locked(call.scope, before)
+    check_changeable(call.scope, before)
     call.scope.delete(DESCRIPTORS, before["@id"])
     return Response(status_code=204)
 

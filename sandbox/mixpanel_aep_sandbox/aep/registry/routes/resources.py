@@ -1,4 +1,4 @@
-"""Schema Registry: schemas, field groups, classes and data types of the tenant and of Adobe."""
+"""Routes of schemas, field groups, classes and data types of the tenant and of Adobe, ``/rpc`` and ``/stats``."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ KINDS = {
     "classes": "classes",
     "datatypes": "datatypes",
 }
-"""Path segment -> ``meta:resourceType``; field groups are still called mixins in ids."""
+"""Path segments, and the ``meta:resourceType`` of each; ids still name field groups by their former name, mixins."""
 
 
 def add_routes(state: SandboxState, router: APIRouter) -> None:
-    """Add the routes of the Schema Registry."""
+    """Add the HTTP routes of the Schema Registry, except descriptors, to ``router``."""
     routes = Routes(state, router, REGISTRY)
     routes.add("GET", "/stats", stats)
     routes.add("GET", "/rpc/sampledata/{id:key}", _sample)
@@ -42,7 +42,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "/rpc/import", import_all, json="whatever the Content-Type says")
     routes.add("GET", "/rpc/auditlog/{id:key}", _audit_log)
     _add(routes, "global", "behaviors", "behaviors", writable=False)
-    # A tenant has no behaviors; clients look up Adobe's there too.
+    # A tenant has no behaviors, but clients look up Adobe's behaviors in its container too.
     _add(routes, "tenant", "behaviors", "behaviors", writable=False)
     _add(routes, "tenant", "unions", "unions", writable=False)
     for segment, kind in KINDS.items():
@@ -69,7 +69,7 @@ def _sample(call: Call) -> Response:
     resource = union or find_anywhere(call.scope, key)
     if resource["meta:resourceType"] not in ("schemas", "unions"):
         raise problem(404, f"Schema {key} not found")
-    standard = accept.sample(call.request.headers.get("accept"))
+    standard = accept.wants_standard_notation(call.request.headers.get("accept"))
     return JSONResponse(sample(show(call.scope, resource, accept.View(resolved=True, standard=standard))))
 
 

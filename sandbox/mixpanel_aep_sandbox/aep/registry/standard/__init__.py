@@ -1,6 +1,6 @@
-"""Adobe's own XDM resources, as far as the sandbox has them: the ``global`` container.
+"""Adobe's XDM resources that the sandbox includes, which are in the ``global`` container.
 
-``NOTICE.md`` has their licence.
+``NOTICE.md`` contains their licence.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 @cache
 def standard_by_id() -> dict[str, JsonObject]:
-    """Return resources by ``$id``, in compatibility mode, with their ``$ref`` and ``allOf``.
+    """Return Adobe's resources by ``$id``, in compatibility mode, with unresolved ``$ref`` and ``allOf``.
 
-    Callers must not change them.
+    The result is cached: callers must not change it.
     """
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.json")):
@@ -30,5 +30,5 @@ def standard_by_id() -> dict[str, JsonObject]:
 
 @cache
 def standard_by_alt_id() -> dict[str, JsonObject]:
-    """Return the resources by ``meta:altId``."""
+    """Return Adobe's resources by ``meta:altId``; the resources are those of ``standard_by_id``."""
     return {body["meta:altId"]: body for body in standard_by_id().values()}

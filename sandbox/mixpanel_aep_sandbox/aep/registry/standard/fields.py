@@ -1,4 +1,4 @@
-"""Adobe's own fields, by name, resolved: the objects under which custom fields may be added."""
+"""Lookup of the standard objects to which a tenant may add custom fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
 def standard_objects(scope: AepSandboxScope, name: str) -> list[JsonObject]:
-    """Return the resolved field ``name`` of each of Adobe's classes and field groups that has such a field."""
+    """Return the resolved definitions of the top-level field ``name`` in Adobe's classes and field groups."""
     return [
         resolve(scope, body)["properties"][name]
         for body in standard_by_id().values()

@@ -1,16 +1,17 @@
-"""Reads the notation in which this folder keeps Adobe's resources, and writes XDM in compatibility mode.
+"""Conversion of the short notation in this folder's JSON files to XDM resources in compatibility mode.
 
-A resource is ``id`` (below ``https://ns.adobe.com/xdm/``), ``kind``, ``title``, ``about`` (its description),
-``includes`` (resources that it is composed of), ``extends`` (classes that a field group is for), ``fields`` and
-``required``. A field is a type, or an object with the type in ``is`` and further keywords:
+A resource has ``id`` (below ``https://ns.adobe.com/xdm/``), ``kind``, ``title``, ``about`` (its description),
+``includes`` (resources of which it is composed), ``extends`` (classes that a field group extends), ``fields`` and
+``required``. A field is the name of a type, or an object with the type in ``is`` and further keywords:
 
-* types: ``string``, ``number``, ``integer``, ``boolean``, the formats in ``_FORMATS``, ``language``; ``=context/geo`` is
-  a data type; ``[]`` after a type makes an array, ``{}`` a map of it;
-* ``fields``, ``array of``, ``map of`` instead of ``is``: an object, an array or a map of objects;
-* ``enum`` and ``suggested`` have labels by value; ``deprecated`` is a status; all other keywords are JSON Schema's.
+* Types are ``string``, ``number``, ``integer``, ``boolean``, ``language``, and the formats in ``_FORMATS``.
+  ``=context/geo`` refers to a data type. ``[]`` after a type means an array of the type, and ``{}`` a map.
+* ``fields``, ``array of`` or ``map of`` instead of ``is`` mean an object, an array of objects or a map of objects.
+* ``enum`` and ``suggested`` have labels by value; ``deprecated`` sets the status. All other keywords are JSON Schema's.
 
-A name without a prefix is one of ``xdm:``. In compatibility mode ``xdm:`` is left out, ``@id`` is ``_id``, and fields of
-another prefix move into an object of their own: ``repo:createDate`` is ``_repo.createDate`` (EP:xdm/api/appendix.md).
+Names without a prefix have the prefix ``xdm:``. In compatibility mode, the prefix ``xdm:`` is omitted, ``@id`` becomes
+``_id``, and fields with another prefix are in an object for the prefix: ``repo:createDate`` becomes
+``_repo.createDate`` (EP:xdm/api/appendix.md).
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ _LANGUAGE = (
     r"(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*(-([0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+))*"
     r"(-(x(-[A-Za-z0-9]{1,8})+))?)|(x(-[A-Za-z0-9]{1,8})+))$"
 )
-"""A language tag (RFC 5646), without the grandfathered ones."""
+"""Regular expression of a language tag (RFC 5646), without grandfathered tags."""
 
 
 def resource(given: JsonObject) -> JsonObject:
-    """Return one resource of the ``global`` container."""
+    """Convert one resource from the short notation to the form that the Schema Registry returns."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
     includes = [_id(each) for each in given.get("includes", [])]
@@ -94,7 +95,7 @@ def _properties(fields: JsonObject) -> JsonObject:
 
 
 def _path(name: str) -> list[str]:
-    """Return the path of a field of standard notation in compatibility mode."""
+    """Return the path, in compatibility mode, of a field with a name in standard notation."""
     if name[0] == "@":
         return ["_" + name[1:]]
     prefix, _, plain = name.rpartition(":")
@@ -116,7 +117,7 @@ def _field(name: str, notation: str | JsonObject) -> JsonObject:
 
 
 def _type(given: JsonObject) -> JsonObject:
-    """Return the type of a field, and remove its keywords from ``given``."""
+    """Return the keywords of JSON Schema for the type of a field, and remove the used keywords from ``given``."""
     if "is" in given:
         return _named(given.pop("is"))
     holder = next(name for name in ("fields", "array of", "map of") if name in given)
@@ -144,6 +145,6 @@ def _in_container(inner: JsonObject, holder: str) -> JsonObject:
 
 
 def _title(name: str) -> str:
-    """Return a title: ``browserDetails`` becomes Browser details."""
+    """Derive a title from a name: "Browser details" from ``browserDetails``."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name.lstrip("_"))
     return words[:1].upper() + words[1:].lower()

@@ -1,1 +1,1 @@
-"""Validation of the Schema Registry's resources."""
+"""Validation of the resources and descriptors that clients write to the Schema Registry."""

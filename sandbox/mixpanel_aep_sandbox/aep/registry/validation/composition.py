@@ -1,4 +1,4 @@
-"""Composition of classes and schemas (EP:xdm/schema/composition.md, EP:xdm/tutorials/ad-hoc.md)."""
+"""Validation of the composition of classes and schemas (EP:xdm/schema/composition.md, EP:xdm/tutorials/ad-hoc.md)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _AD_HOC = _BEHAVIORS + "adhoc"
 
 
 def check_class(body: JsonObject) -> JsonObject:
-    """Return a class with ``meta:extends``; for an ad-hoc class, with the namespace that replaces ``_adhoc``.
+    """Return a class with ``meta:extends``, the references in its ``allOf``.
 
-    Raises Problem 400 unless exactly one behavior is extended.
+    For an ad-hoc class, also replace the field ``_adhoc`` by a namespace of the class. Raises Problem 400 unless the
+    class extends exactly one behavior.
     """
     extends = list(dict.fromkeys(references(body.get("allOf", []))))
     behaviors = [
@@ -41,13 +42,13 @@ def _rename_namespace(part: JsonObject, namespace: str) -> JsonObject:
 
 
 def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
-    """Return a schema with ``meta:class`` and ``meta:extends``, which follow from ``allOf``.
+    """Return a schema with ``meta:class`` and ``meta:extends``, which are derived from its ``allOf``.
 
-    Raises Problem 400 unless it has exactly one class, and only compatible field groups.
+    Raises Problem 400 unless the schema has exactly one class, and only compatible field groups.
     """
     refs = [part.get("$ref") for part in body.get("allOf", [])]
     if not refs:
-        raise problem(400, "A schema needs allOf with exactly one class.")
+        raise problem(400, "A schema requires allOf with exactly one class.")
     parts = [_part(scope, ref) for ref in refs]
     classes = [part for part in parts if part["meta:resourceType"] == "classes"]
     if len(classes) != 1:
@@ -68,12 +69,15 @@ def _part(scope: AepSandboxScope, ref: object) -> JsonObject:
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
     resource = find(scope, ref)
     if resource is None or resource["meta:resourceType"] not in ("classes", "mixins"):
-        raise problem(400, f"{ref} is neither a class nor a field group that exists.")
+        raise problem(400, f"{ref} is not an existing class or field group.")
     return resource
 
 
 def _check_compatible(part: JsonObject, of: JsonObject) -> None:
-    """Check a field group against the classes or the behavior that it names; without names, it is for all [I]."""
+    """Raise Problem 400 if a field group does not extend the class ``of`` or its behavior.
+
+    A field group without ``meta:intendedToExtend`` is compatible with all classes [I].
+    """
     extensible = part.get("meta:intendedToExtend", [])
     if extensible and not set(extensible) & {of["$id"], *of.get("meta:extends", [])}:
         raise problem(

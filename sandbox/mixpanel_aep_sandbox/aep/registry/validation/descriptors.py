@@ -1,4 +1,4 @@
-"""Required and allowed keys of each ``@type`` of descriptor (EP:xdm/api/descriptors.md#defining-descriptors)."""
+"""Validation of descriptors by their ``@type`` (EP:xdm/api/descriptors.md#defining-descriptors)."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _SEVERAL_PATHS = ("xdm:descriptorDeprecated", "xdm:descriptorPrimaryKey")
 
 
 def check_descriptor(scope: AepSandboxScope, body: JsonObject, key: str) -> None:
-    """Raise Problem 400 unless ``body`` may be stored under the ``@id`` ``key``."""
+    """Raise Problem 400 unless ``body`` is a valid descriptor; ``key`` is the ``@id`` under which it will be stored."""
     kind = body.get("@type")
     if not isinstance(kind, str) or kind not in _REQUIRED:
         raise problem(400, f"The @type of the descriptor is not supported: {kind!r}.")
     for name in _REQUIRED[kind]:
         if body.get(name) in (None, "", []):
-            raise problem(400, f"A descriptor of type {kind} needs {name}.")
+            raise problem(400, f"A descriptor of type {kind} requires {name}.")
     for name in ("xdm:sourceVersion", "xdm:destinationVersion"):
-        # The major version; only 1 exists.
+        # Only major version 1 exists.
         if type(body.get(name, 1)) is not int or body.get(name, 1) != 1:
             raise problem(400, f"{name} must be 1.")
     schema = _resolved(scope, body, "xdm:sourceSchema")
@@ -70,14 +70,14 @@ def _check_identity(scope: AepSandboxScope, body: JsonObject, key: str, fields: 
         ):
             continue
         if other["xdm:sourceProperty"] == path:
-            raise problem(400, f"Field {path} is an identity already: {other_key}.")
+            raise problem(400, f"Field {path} is already an identity, by descriptor {other_key}.")
         if body.get("xdm:isPrimary") and other.get("xdm:isPrimary"):
             raise problem(400, "A schema may contain only one primary identity.")
 
 
 def _check_display(_scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
     if not any(name in body for name in _DISPLAYED):
-        raise problem(400, f"Friendly names need one of {', '.join(_DISPLAYED)}.")
+        raise problem(400, f"A descriptor of friendly names requires one of {', '.join(_DISPLAYED)}.")
     for name in _DISPLAYED:
         if not isinstance(body.get(name, {}), dict):
             raise problem(400, f"{name} must be an object.")
@@ -123,10 +123,11 @@ _CHECKS: dict[str, Callable[[AepSandboxScope, JsonObject, str, list[JsonObject]]
 }
 
 
-def refuse_locked(scope: AepSandboxScope, body: JsonObject) -> None:
-    """Refuse to change a primary identity once data was ingested; documents disagree whether this needs Profile.
+def check_changeable(scope: AepSandboxScope, body: JsonObject) -> None:
+    """Raise Problem 400 if a descriptor is the primary identity of a schema for which data was ingested.
 
-    Raises Problem 400 (EP:xdm/schema/composition.md#evolution).
+    Source: EP:xdm/schema/composition.md#evolution. A setting decides whether the schema must also be enabled for
+    Profile, because Adobe's documents disagree.
     """
     if not body.get("xdm:isPrimary"):
         return
@@ -138,7 +139,7 @@ def refuse_locked(scope: AepSandboxScope, body: JsonObject) -> None:
     )
     by_data_alone = AepSettings.of(scope.state).primary_identity_locked_by == "data"
     if ingested and (by_data_alone or enabled):
-        raise problem(400, "The primary identity of a schema cannot be changed once data was ingested.")
+        raise problem(400, "The primary identity of a schema cannot be changed after data was ingested.")
 
 
 def _resolved(scope: AepSandboxScope, body: JsonObject, name: str) -> JsonObject:
@@ -153,7 +154,7 @@ def _field(schema: JsonObject, path: object, name: str) -> JsonObject:
         raise problem(400, f"{name} must begin with a slash and not end with one.")
     field = field_at(schema, path)
     if field is None:
-        raise problem(400, f"The schema has no field {path}. Leave out 'properties' from {name}.")
+        raise problem(400, f"The schema has no field {path}. Omit 'properties' from {name}.")
     return field
 
 

@@ -1,4 +1,4 @@
-"""Changes that are allowed to a schema in use (EP:xdm/schema/composition.md#evolution)."""
+"""The rules for changes of schemas in use, which must be additive (EP:xdm/schema/composition.md#evolution)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
 
 
-def in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonObject]:
-    """Return the resolved schemas in use, by ``$id``, that contain ``key``: those of Profile or of any dataset.
+def affected_schemas_in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonObject]:
+    """Return the resolved schemas in use, by ``$id``, that a change of the resource ``key`` affects.
 
-    A deleted dataset counts: "As long as it has never been used in the creation of a dataset"
-    (EP:xdm/troubleshooting-guide.md).
+    A schema is in use if it is enabled for Profile, or a dataset was ever created with it, even if the dataset was
+    deleted: "As long as it has never been used in the creation of a dataset" (EP:xdm/troubleshooting-guide.md).
     """
     touched = {key, *(body["$id"] for body in dependents(scope, key))}
     used = {name for name, _ in scope.items(USED_SCHEMAS)}
@@ -25,12 +25,15 @@ def in_use(scope: AepSandboxScope, key: str) -> dict[str, JsonObject]:
     return {name: resolve(scope, body) for name, body in found.items() if body}
 
 
-def refuse_breaking(before: dict[str, JsonObject], scope: AepSandboxScope) -> None:
-    """Raise Problem 400 if a schema in use changed in a way that its existing data may not fit."""
+def check_no_breaking_changes(before: dict[str, JsonObject], scope: AepSandboxScope) -> None:
+    """Raise Problem 400 if existing data may not match the current version of a schema in use.
+
+    ``before`` has the previous versions, from ``affected_schemas_in_use``; the current versions are in the store.
+    """
     for key, old in before.items():
         new = resolve(scope, find(scope, key) or {})
         if new.get("meta:class") != old.get("meta:class"):
-            raise problem(400, f"The class of schema {key} cannot be changed once it is in use.")
+            raise problem(400, f"The class of schema {key} cannot be changed, because the schema is in use.")
         _compare(old, new, "")
 
 

@@ -1,4 +1,4 @@
-"""Validation of a field (EP:xdm/tutorials/custom-fields-api.md, EP:xdm/api/getting-started.md)."""
+"""Validation of custom fields (EP:xdm/tutorials/custom-fields-api.md, EP:xdm/api/getting-started.md)."""
 
 from __future__ import annotations
 
@@ -16,20 +16,23 @@ _UNKNOWN_TO_XDM = ("anyOf", "oneOf", "not", "patternProperties", "if", "dependen
 
 
 class FieldRules:
-    """Raises Problem 400 for an invalid XDM field. The fields must have passed ``check_shape``."""
+    """The rules for custom XDM fields; its methods raise Problem 400 for an invalid field.
+
+    The resource that contains the fields must have passed ``check_shape``.
+    """
 
     def __init__(self, *, maps: bool, longest_name: int) -> None:
         self._maps = maps
-        """Whether an organization may define maps: Adobe's documents contradict each other."""
+        """Whether an organization may define maps; a setting decides, because Adobe's documents disagree."""
         self._longest_name = longest_name
 
     def check(self, name: str, field: JsonObject) -> None:
-        """Check a field below the tenant's root, or of a data type."""
+        """Check the name and the definition of a custom field, and of all fields in it."""
         if not _NAME.fullmatch(name):
             raise problem(
                 400,
-                f"The field name '{name}' is not valid: letters, digits, dashes and underscores,"
-                " and a letter first.",
+                f"The field name '{name}' is not valid: it must begin with a letter and contain only letters,"
+                " digits, dashes and underscores.",
             )
         if len(name) > self._longest_name:
             raise problem(
@@ -38,9 +41,9 @@ class FieldRules:
         self.check_type(name, field)
 
     def check_type(self, name: str, field: JsonObject) -> None:
-        """Check a field without its name."""
+        """Check the definition of a custom field, and all fields in it; ``name`` is only for messages."""
         if "type" not in field and not field.keys() & {"$ref", "allOf"}:
-            raise problem(400, f"The type of field '{name}' is not supported: it has none.")
+            raise problem(400, f"The type of field '{name}' is not supported: the field has no type.")
         _check_text(name, field)
         if field.get("meta:xdmType") == "map" or "additionalProperties" in field:
             self._check_map(name, field)
@@ -57,14 +60,19 @@ class FieldRules:
         if not self._maps:
             raise problem(400, f"The field '{name}' is a map: maps are reserved for Adobe's own resources.")
         if field.get("meta:xdmType") != "map" or field.get("type") != "object" or "properties" in field:
-            raise problem(400, f"The map field '{name}' needs meta:xdmType map and no properties.")
+            raise problem(
+                400, f"The map field '{name}' requires meta:xdmType map, and cannot have properties."
+            )
         if not isinstance(values, dict) or values.get("type") not in ("string", "integer"):
             raise problem(400, f"The values of map field '{name}' must be of type string or integer.")
         self.check_type(name, values)
 
 
 def check_shape(name: str, node: object) -> None:
-    """Check that a node, and everything in it, is JSON Schema as XDM uses it. Raises Problem 400."""
+    """Check that a definition uses only keywords of JSON Schema that XDM supports, with valid types, at every depth.
+
+    ``name`` is only for messages. Raises Problem 400.
+    """
     if not isinstance(node, dict):
         raise problem(400, f"The definition of field '{name}' must be an object.")
     _check_keywords(name, node)
@@ -84,10 +92,10 @@ def _check_keywords(name: str, node: JsonObject) -> None:
         raise problem(400, f"The type of field '{name}' is not supported: {node['type']!r}.")
     for keyword in _UNKNOWN_TO_XDM:
         if keyword in node:
-            raise problem(400, f"'{name}' uses {keyword}, which XDM does not know.")
+            raise problem(400, f"'{name}' uses {keyword}, which XDM does not support.")
     for keywords, fits, kind in (
         (_TEXTS, _is_text, "a string"),
-        (_COUNTS, _is_count, "a whole number, and not negative"),
+        (_COUNTS, _is_count, "a non-negative integer"),
         (_NUMBERS, _is_number, "a number"),
         (("properties", "definitions", "meta:enum"), _is_object, "an object"),
         (("allOf",), _is_list, "an array"),
@@ -99,13 +107,13 @@ def _check_keywords(name: str, node: JsonObject) -> None:
 
 
 def _check_text(name: str, field: JsonObject) -> None:
-    """Check ``enum`` and ``pattern``, which are for strings only; a URI has neither."""
+    """Check ``enum`` and ``pattern``, which only strings may have; a URI may have neither. Raises Problem 400."""
     values, pattern = field.get("enum"), field.get("pattern")
     if values is not None:
         if not _are_texts(values) or not values or len(set(values)) < len(values):
             raise problem(400, f"The enum of field '{name}' must be a non-empty array of different strings.")
         if field.get("type") != "string":
-            raise problem(400, f"The enum of field '{name}' needs the type string.")
+            raise problem(400, f"The field '{name}' has an enum, so its type must be string.")
     if pattern is not None and (field.get("type") != "string" or not _is_pattern(pattern)):
         raise problem(400, f"The pattern of field '{name}' is not valid.")
     if field.get("format") == "uri" and field.keys() & {"enum", "pattern", "minLength", "maxLength"}:
@@ -113,7 +121,7 @@ def _check_text(name: str, field: JsonObject) -> None:
 
 
 def _is_pattern(pattern: object) -> bool:
-    import jsonschema_rs  # imported late, for a quick start; it also reads the patterns of rows
+    import jsonschema_rs  # imported late, for a quick start; the library that validates rows
 
     try:
         jsonschema_rs.Draft7Validator({"pattern": pattern})

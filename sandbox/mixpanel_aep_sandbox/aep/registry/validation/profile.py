@@ -1,4 +1,4 @@
-"""Requirements of Profile for a schema (EP:xdm/api/schemas.md#union, EP:xdm/troubleshooting-guide.md)."""
+"""The requirements for enabling a schema for Profile (EP:xdm/api/schemas.md#union, EP:xdm/troubleshooting-guide.md)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ IDENTITY_MAP = "https://ns.adobe.com/xdm/context/identitymap"
 
 
 def check_union(scope: AepSandboxScope, before: JsonObject | None, body: JsonObject) -> None:
-    """Check ``union``, which enables a schema for Profile permanently.
+    """Check a change of the tag ``union``, which enables a schema for Profile permanently.
 
-    Raises Problem 400 (EP:xdm/troubleshooting-guide.md).
+    ``before`` is the previous version of the schema, or None. Raises Problem 400 if the schema lacks a requirement, or
+    if the tag was removed (EP:xdm/troubleshooting-guide.md).
     """
     tags = body.get("meta:immutableTags", [])
     had = "union" in (before or {}).get("meta:immutableTags", [])
@@ -25,14 +26,14 @@ def check_union(scope: AepSandboxScope, before: JsonObject | None, body: JsonObj
     # "If the schema does not explicitly define a primary identity, UPS treats identityMap as the primary identifier"
     # (experienceleague.adobe.com, ka-29740).
     if primary_identity(scope, body["$id"]) is None and not _has_identity_map(scope, body):
-        raise problem(400, "A schema needs a primary identity before it can be enabled for Profile.")
+        raise problem(400, "A schema requires a primary identity before it can be enabled for Profile.")
     _check_relationships(
         scope, [each for _, each in scope.items(DESCRIPTORS) if each["xdm:sourceSchema"] == body["$id"]]
     )
 
 
 def _has_identity_map(scope: AepSandboxScope, body: JsonObject) -> bool:
-    """Return whether the schema has the field group IdentityMap, and the setting accepts it."""
+    """Return whether the schema has the field group IdentityMap, and a setting accepts it as the primary identity."""
     if AepSettings.of(scope.state).profile_needs != "identityMap":
         return False
     return any(part.get("$ref") == IDENTITY_MAP for part in body.get("allOf", []))
@@ -70,7 +71,7 @@ def _check_relationships(scope: AepSandboxScope, own: list[JsonObject]) -> None:
 
 
 def primary_identity(scope: AepSandboxScope, schema: str) -> JsonObject | None:
-    """Return the descriptor of a schema's primary identity."""
+    """Return the descriptor of the primary identity of the schema with this ``$id``; None if it has none."""
     return next(
         (
             each
@@ -82,6 +83,6 @@ def primary_identity(scope: AepSandboxScope, schema: str) -> JsonObject | None:
 
 
 def _code(scope: AepSandboxScope, descriptor: JsonObject) -> str:
-    """Return the code of an identity's namespace, which the descriptor may name by its id."""
+    """Return the code of the namespace in an identity descriptor, which may contain the namespace's id instead."""
     by_id = descriptor["xdm:property"] == "xdm:id"
     return str((find_namespace(scope, descriptor["xdm:namespace"], by_id=by_id) or {}).get("code"))

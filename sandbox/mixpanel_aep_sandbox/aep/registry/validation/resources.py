@@ -1,4 +1,7 @@
-"""Validation of a resource (EP:xdm/troubleshooting-guide.md, EP:xdm/schema/composition.md)."""
+"""Validation of a schema, class, field group or data type.
+
+Sources: EP:xdm/troubleshooting-guide.md, EP:xdm/schema/composition.md.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ from mixpanel_aep_sandbox.aep.registry.validation.fields import FieldRules, chec
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DERIVED = ("meta:class", "meta:extends", "meta:datasetNamespace")
-"""Keys that follow from the composition, whatever a body contains."""
+"""Keys that the registry derives from the composition; it ignores their values in a request."""
 
 
 def check_resource(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
-    """Return ``body``, whose ``$id`` and ``meta:resourceType`` are set, with the keys that follow from its composition.
+    """Validate a resource that has ``$id`` and ``meta:resourceType``, and return it with the keys that are derived.
 
-    Raises Problem 400 for an invalid resource.
+    These are ``meta:class`` and ``meta:extends`` from its composition, and ``meta:xdmType`` of its fields. Raises
+    Problem 400 for an invalid resource.
     """
     kind, settings = body["meta:resourceType"], AepSettings.of(scope.state)
     check_shape("the resource", body)
@@ -41,7 +45,7 @@ def check_resource(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     _check_rows(scope, body)
     if kind == "mixins" and "meta:intendedToExtend" not in body:
         raise problem(
-            400, "A field group needs meta:intendedToExtend, the ids of the classes that it is for."
+            400, "A field group requires meta:intendedToExtend, the ids of the classes that it extends."
         )
     return body
 
@@ -80,9 +84,9 @@ def _check_fields(scope: AepSandboxScope, body: JsonObject, rules: FieldRules) -
 def _extends_standard(
     scope: AepSandboxScope, name: str, field: JsonObject, roots: set[str], rules: FieldRules
 ) -> bool:
-    """Return whether a field is one of Adobe's objects with only custom fields under the tenant's name.
+    """Return whether a field is a standard object in which all new fields are below the tenant's name.
 
-    "Custom fields extending standard field groups" have their own place within each object (EP:xdm/api/csv-to-schema.md).
+    Adobe calls them "custom fields extending standard field groups" (EP:xdm/api/csv-to-schema.md).
     """
     standard = [each for each in standard_objects(scope, name) if each]
     return bool(standard) and _extends(field, standard, roots, rules)
@@ -113,13 +117,13 @@ def _check_root(name: str, field: JsonObject, rules: FieldRules) -> None:
 
 
 def _field_maps(body: JsonObject) -> Iterator[JsonObject]:
-    """Yield the objects of fields of a resource, at all their places."""
+    """Yield each ``properties`` object of a resource: its own, and those in ``definitions`` and ``allOf``."""
     for part in (body, *body.get("definitions", {}).values(), *body.get("allOf", [])):
         yield part.get("properties", {})
 
 
 def _check_rows(scope: AepSandboxScope, body: JsonObject) -> None:
-    """Check that rows can be validated against the resolved resource: all its references and keywords are known."""
+    """Raise Problem 400 unless rows can be validated: all references of the resource exist, and it is JSON Schema."""
     schema = row_schema(resolve(scope, body))
     try:
         validator_of(schema)

@@ -103,12 +103,12 @@ ROOTS = st.fixed_dictionaries(
 @settings(max_examples=400)
 def test_rows_accepted_by_the_fast_check_pass_the_full_check(tenant: Any, root: dict[str, Any]) -> None:
     raw = line(tenant, **root)
-    taken = FAST.take(raw)
+    taken = FAST.read_valid_row(raw)
     if taken is None:
         return
     row = row_of(raw)
     assert isinstance(row, dict)
-    kept, errors = CHECKER.examine(row)
+    kept, errors = CHECKER.check_row(row)
     assert errors == []
     assert (json.loads(taken[0]), taken[1]) == (kept["_id"], row["timestamp"])
 
@@ -118,23 +118,23 @@ def test_rows_accepted_by_the_fast_check_pass_the_full_check(tenant: Any, root: 
 def test_damaged_lines_are_never_accepted(damage: bytes, at: int) -> None:
     whole = line({"distinctId": "é\u2028", "tags": ["a"], "price": 1.5}, more={"x": [1, "\U0001f600"]})
     raw = whole[:at] + damage + whole[at + len(damage) :]
-    if FAST.take(raw) is not None:
+    if FAST.read_valid_row(raw) is not None:
         row = row_of(raw)
-        assert isinstance(row, dict) and CHECKER.examine(row)[1] == []
+        assert isinstance(row, dict) and CHECKER.check_row(row)[1] == []
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
 def test_most_good_rows_need_no_full_check(name: str, value: Any) -> None:
     slow = {"distinct"}  # Items that must differ.
     if name in slow or value in ("2024-02-29", "2024-02-29T23:59:59.5+14:00"):
-        assert FAST.take(line({name: value})) is None
+        assert FAST.read_valid_row(line({name: value})) is None
     else:
-        assert FAST.take(line({name: value})) == ('"a"', "2024-05-01T10:00:00Z")
+        assert FAST.read_valid_row(line({name: value})) == ('"a"', "2024-05-01T10:00:00Z")
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, value, _ in BAD])
 def test_no_bad_row_is_accepted(name: str, value: Any) -> None:
-    assert FAST.take(line({name: value})) is None
+    assert FAST.read_valid_row(line({name: value})) is None
 
 
 @pytest.mark.parametrize(
@@ -159,18 +159,21 @@ def test_no_bad_row_is_accepted(name: str, value: Any) -> None:
     ],
 )
 def test_lines_that_are_left_to_the_full_check(raw: bytes) -> None:
-    assert FAST.take(raw) is None
+    assert FAST.read_valid_row(raw) is None
 
 
 def test_milliseconds_pass_the_fast_check_too() -> None:
-    assert FAST.take(line(None, timestamp=NOW_MS)) == ('"a"', NOW_MS)
-    assert FAST.take(line(None, timestamp=NOW_MS + 1)) is None
+    assert FAST.read_valid_row(line(None, timestamp=NOW_MS)) == ('"a"', NOW_MS)
+    assert FAST.read_valid_row(line(None, timestamp=NOW_MS + 1)) is None
 
 
 def test_fields_outside_the_schema_are_left_to_the_full_check_if_refused() -> None:
     strict = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=True, most_fields=10_000)
-    assert strict.take(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
-    assert strict.take(line({"distinctId": "a", "more": 1})) is None
-    assert strict.take(line(None, more=1)) is None
+    assert strict.read_valid_row(line({"distinctId": "a"}, timestamp="2999-05-01T10:00:00Z")) is not None
+    assert strict.read_valid_row(line({"distinctId": "a", "more": 1})) is None
+    assert strict.read_valid_row(line(None, more=1)) is None
     few = FastRows(RowRules(SCHEMA), latest_ms=None, known_only=False, most_fields=3)
-    assert few.take(b'{"_id": "a", "timestamp": 1}') and few.take(line({"distinctId": "a"})) is None
+    assert (
+        few.read_valid_row(b'{"_id": "a", "timestamp": 1}')
+        and few.read_valid_row(line({"distinctId": "a"})) is None
+    )

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import Dates
+from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
 from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import parquet_rows, parquet_suspects
+from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import parquet_ids_or_rows, parquet_rows
 from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from tests.sandbox.aep.ingestion.rows.test_constraints import BAD, GOOD
@@ -81,7 +81,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
 
 def looked_at(path: Path, table: pa.Table) -> list[str | dict[str, Any]]:
     pq.write_table(table, path, row_group_size=5)
-    return list(parquet_suspects(path, RowRules(SCHEMA), CHECKER, Dates()))
+    return list(parquet_ids_or_rows(path, RowRules(SCHEMA), CHECKER, TimeRange()))
 
 
 def column(name: str, value: Any) -> pa.Table:
@@ -96,7 +96,7 @@ def test_a_row_accepted_by_its_columns_is_a_good_row(tmp_path: Path, table: pa.T
     path = tmp_path / "rows.parquet"
     for seen, plain in zip(looked_at(path, table), parquet_rows(path, SCHEMA), strict=True):
         if isinstance(seen, str):
-            assert CHECKER.examine(plain)[1] == []
+            assert CHECKER.check_row(plain)[1] == []
             assert seen == plain["_id"]
 
 

@@ -1,1 +1,1 @@
-"""Dates in Java's patterns: parsing, formatting, and detection of the pattern."""
+"""Dates with Java's patterns: parsing, formatting, and detection of the pattern."""

@@ -1,4 +1,4 @@
-"""Formatting of dates."""
+"""Formatting of dates by Java's patterns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.moments import ZonedDateTime, o
 
 
 def write_date(moment: ZonedDateTime, pattern: str) -> str:
-    """Return the local time of ``moment`` as text. Raises EvaluationError for an invalid pattern."""
+    """Format a time, in its own zone, by Java's ``pattern``. Raises EvaluationError for an invalid pattern."""
     return "".join(_text(part, moment) if part.letter else part.text for part in pattern_parts(pattern))
 
 
@@ -70,12 +70,15 @@ def _number(letter: str, at: datetime) -> int:
 
 
 def quarter(at: datetime) -> int:
-    """Return the quarter of a date."""
+    """Return the quarter of a date, 1 to 4."""
     return (at.month - 1) // 3 + 1
 
 
 def week_of_month(at: datetime) -> int:
-    """Return ISO's week number, applied to a month [I]: the first week has at least four days, and 0 is before it."""
+    """Return the week of a date in its month, by ISO's rule for years [I].
+
+    Weeks begin on Monday. Week 1 is the first week with at least four days in the month; days before it are in week 0.
+    """
     first = at.replace(day=1).isoweekday()
     return (at.day + first - 2) // 7 + (1 if first <= 4 else 0)
 
@@ -107,5 +110,5 @@ def _short_offset(at: datetime) -> str:
 
 
 def zone_id(at: datetime) -> str:
-    """Return ``America/Los_Angeles``, or the offset of a zone without a name."""
+    """Return the IANA name of a time's zone, such as ``America/Los_Angeles``, or the offset if the zone has no name."""
     return at.tzinfo.key if isinstance(at.tzinfo, ZoneInfo) else offset_text(at, "XXX")

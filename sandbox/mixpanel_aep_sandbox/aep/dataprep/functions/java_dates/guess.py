@@ -1,4 +1,4 @@
-"""Dates in an unknown format (EP:data-prep/data-handling.md#date-function-conversions)."""
+"""Parsing of dates whose format is not given (EP:data-prep/data-handling.md#date-function-conversions)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DOCUMENTED = (
     "dd.MMM.yyyy",
     "dd-MMM-yyyy",
 )
-"""Tried in this order; the first match is used."""
+"""Adobe's list of known formats. They are tried in this order, and the first match is used."""
 
 _ALSO = (
     "yyyy-MM-dd HH:mm",
@@ -38,13 +38,14 @@ _ALSO = (
     "yyyy-MM-dd'T'HH:mm:ss.SSS",
     "yyyy-MM-dd'T'HH:mm:ss z",
 )
-"""Not in the lists, but in the examples of ``date``, ``date_part``, ``set_date_part`` and ``zone_date_to_utc`` [I]."""
+"""Formats outside of Adobe's list, but in its examples of ``date``, ``date_part`` and similar functions [I]."""
 
 _RFC_3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2}))(?:\[[A-Za-z0-9_/+-]+\])?"
 )
-"""The formats that a date-time field of XDM accepts [I]; the documented list has only three digits and X. A zone in
-brackets may follow, as in older examples of ``zone_date_to_utc``; it agrees with the offset."""
+"""The formats that a date-time field of XDM accepts [I]: one to nine digits of a fraction, and an offset with a colon.
+The documented list has only three digits and the letter X. A zone in brackets may follow, as in older examples of
+``zone_date_to_utc``; it is ignored, because the offset determines the instant."""
 
 
 def guess_date(text: str) -> ZonedDateTime:
@@ -53,9 +54,10 @@ def guess_date(text: str) -> ZonedDateTime:
 
 
 def guess_without_fraction(text: str) -> ZonedDateTime:
-    """Return the date of a text: "The date function removes milliseconds" of a time without an offset.
+    """Parse a text as a date, and drop the fraction of a second if the text has no offset.
 
-    (EP:data-prep/data-handling.md#format). Raises EvaluationError if no format matches.
+    Adobe: "The date function removes milliseconds" (EP:data-prep/data-handling.md#format). Raises EvaluationError if no
+    known format matches.
     """
     moment, pattern = _guess(text.strip())
     return moment if pattern[-1] in "ZXz" or pattern.endswith("'Z'") else ZonedDateTime(moment.at)
@@ -71,11 +73,14 @@ def _guess(text: str) -> tuple[ZonedDateTime, str]:
             return parse_date(text, pattern), pattern
         except EvaluationError:
             continue
-    raise EvaluationError("The text is not a date in any of the known formats; name its format.")
+    raise EvaluationError("The text is not a date in any of the known formats; specify its format.")
 
 
 def date_from(value: Value) -> ZonedDateTime:
-    """Convert a date, a text or epoch milliseconds to a date (XDM converts Long to dates). Raises EvaluationError."""
+    """Convert a date, a text in a known format, or epoch milliseconds (XDM's conversion of Long) to a date.
+
+    Raises EvaluationError for any other value.
+    """
     if isinstance(value, ZonedDateTime):
         return value
     if isinstance(value, str):

@@ -33,10 +33,13 @@ ZONES: Final = {
     "IST": "India Standard Time",
     "JST": "Japan Standard Time",
 }
-"""Short names and their long ones; any other zone is shown by its id [I]."""
+"""Long names of time zones by their short names; the long name of any other zone is its id [I]."""
 
 
 def named(names: Sequence[str], number: int, count: int) -> str:
-    """Return a month or day: three letters, the whole name (four letters), or its first letter (five)."""
+    """Return the name of month or weekday ``number``, from 1, for a pattern with ``count`` equal letters.
+
+    The full name for four letters, the first character for five, otherwise the first three characters.
+    """
     name = names[number - 1]
     return name if count == 4 else name[:1] if count == 5 else name[:3]

@@ -1,4 +1,4 @@
-"""Parsing of dates in one pass, without backtracking: each part of the pattern consumes as much text as it can."""
+"""Parsing of dates by Java's patterns, in one pass: each part of the pattern consumes as much text as it can."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ _OFFSETS = {
 
 
 def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDateTime:
-    """Return the date of ``text`` in Java's ``pattern``; missing parts are 1 (month, day) or 0 (times).
+    """Parse a text by Java's ``pattern``. A month or day that is not in the pattern is 1, a clock time is 0.
+
+    Args:
+        text: The text; the pattern must match all of it.
+        pattern: Letters of Java's ``DateTimeFormatter``.
+        default_zone: The zone of a time whose pattern has no zone or offset.
+
+    Returns:
+        The time; a clock time that the zone skips is moved forward by the length of the gap.
 
     Raises:
         EvaluationError: The text does not match the pattern, or is not a valid date.
@@ -41,11 +49,11 @@ def parse_date(text: str, pattern: str, default_zone: tzinfo = UTC) -> ZonedDate
     try:
         return _resolve(found, default_zone)
     except (ValueError, OverflowError) as error:
-        raise EvaluationError(f"The text contains no date in the format {pattern!r}.") from error
+        raise EvaluationError(f"The text has the format {pattern!r} but is not a valid date.") from error
 
 
 def _reserved_digits(parts: tuple[Part, ...], position: int) -> int:
-    """Return the number of digits that following fixed-width numbers need, as in ``yyyyMMdd``."""
+    """Count the digits of the fixed-width numbers directly after a part: 4 after ``yyyy`` in ``yyyyMMdd``."""
     reserved = 0
     for part in parts[position + 1 :]:
         if not part.is_fixed:
@@ -115,7 +123,7 @@ def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateT
     numbers = {letter: number for letter, number in found.items() if isinstance(number, int)}
     year, month, day = _day(numbers)
     moment = datetime(year, month, day, _hour(numbers), numbers.get("m", 0), numbers.get("s", 0), tzinfo=zone)
-    # There and back: a time that does not exist in the zone is moved forward by the gap.
+    # The conversion to UTC and back moves a clock time that the zone skips forward by the length of the gap.
     return ZonedDateTime(moment.astimezone(UTC).astimezone(zone), numbers.get("S", 0))
 
 

@@ -1,7 +1,7 @@
-"""Java's date patterns, as a list of their parts (EP:data-prep/data-handling.md#format).
+"""Parsing of Java's date patterns into their parts (EP:data-prep/data-handling.md#format).
 
-Letters are ``DateTimeFormatter``'s, except ``u`` and ``F``, which the documentation describes as in ``SimpleDateFormat``:
-the number of the day in its week, and the number of its weekday in the month.
+The letters have the meaning of ``DateTimeFormatter``, except ``u`` and ``F``, which Adobe documents as in
+``SimpleDateFormat``: the number of the day in its week (Monday is 1), and the number of its weekday in the month.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ _LONGEST = 100
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a pattern."""
+    """One part of a date pattern: a run of equal letters, or literal text."""
 
     letter: str
     """One of LETTERS, or "" for literal text."""
     count: int
+    """The number of equal letters, or the length of the literal text."""
     text: str = ""
+    """The literal text; empty for letters."""
 
     @property
     def is_numeric(self) -> bool:
-        """Return whether the part is a number."""
+        """Return whether dates have a number at this part, not a name or a zone."""
         return self.letter in "YywWDdFuHkKhmsS" or (self.letter in "MLQq" and self.count <= 2)
 
     @property
     def is_fixed(self) -> bool:
-        """Return whether the part is a number with a fixed count of digits."""
+        """Return whether dates have a number with exactly ``count`` digits at this part."""
         return self.is_numeric and (
             (self.count >= 2 and self.letter not in "Yy") or self.letter == "S" or self.count == 2
         )
@@ -39,9 +41,12 @@ class Part:
 
 @lru_cache(maxsize=512)
 def pattern_parts(pattern: str) -> tuple[Part, ...]:
-    """Return the parts of a pattern. Raises EvaluationError for an unknown letter, or an unclosed quote."""
+    """Split a date pattern into its parts, in order.
+
+    Raises EvaluationError if the pattern is too long, or has an unknown letter or an unclosed quote.
+    """
     if len(pattern) > _LONGEST:
-        raise EvaluationError(f"A date format may have {_LONGEST} characters.")
+        raise EvaluationError(f"A date format may have at most {_LONGEST} characters.")
     parts: list[Part] = []
     at = 0
     while at < len(pattern):
@@ -58,7 +63,7 @@ def pattern_parts(pattern: str) -> tuple[Part, ...]:
                 raise EvaluationError(f"Unknown letter {letter!r} in the date format.")
             parts.append(Part(letter, end - at))
         elif letter in "[]{}#":
-            raise EvaluationError(f"A date format's {letter!r} has to be in quotes.")
+            raise EvaluationError(f"The character {letter!r} must be in quotes in a date format.")
         else:
             parts.append(Part("", end - at, letter * (end - at)))
         at = end
