@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 1GB)."""
+    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 400MB)."""
     import duckdb
 
     db = duckdb.connect(
         str(scratch / "work.duckdb"),
         config={
-            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "1GB"),
+            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "400MB"),
             "temp_directory": str(scratch / "spill"),
             "TimeZone": "UTC",
             "autoinstall_known_extensions": False,

@@ -35,16 +35,16 @@ class DayCounts:
         self.by_event: Counter[str] = Counter()
         self.span: tuple[int, int] | None = None
         """The first and the last ``timestamp`` of the added rows, in milliseconds since the epoch."""
+        self.rows = 0
+        """The number of added rows, removed ones included."""
         self._keys_path = keys_path
-        self._keys = 0
 
     def add(self, chunk: RowChunk) -> None:
         """Count the rows of a chunk."""
         self._extend_span(self._count(chunk, 1))
-        keys = _keys(chunk.values_of(_ID).values)
         with self._keys_path.open("ab") as file:
-            file.write(keys.data)
-        self._keys += len(keys)
+            file.write(_keys(chunk.values_of(_ID).values).data)
+        self.rows += chunk.num_rows
 
     def take_out(self, refused: RowChunk) -> None:
         """Subtract rows that were added before."""
@@ -100,7 +100,7 @@ class DayCounts:
         """Return the keys that were added more than once, after reading all keys once for each ``_MOST_KEYS`` of them."""
         import numpy as np
 
-        parts, found = -(-self._keys // _MOST_KEYS), [np.zeros(0, np.uint64)]
+        parts, found = -(-self.rows // _MOST_KEYS), [np.zeros(0, np.uint64)]
         for part in range(parts):
             keys = np.concatenate([block[block % parts == part] for block in self._key_blocks()])
             keys.sort()
