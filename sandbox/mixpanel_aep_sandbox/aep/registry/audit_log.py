@@ -44,6 +44,7 @@ def log_change(call: Call, before: JsonObject, after: JsonObject) -> None:
 
 
 def _audited(body: JsonObject) -> JsonObject:
+    """Return a resource without the keys whose changes are not logged."""
     return {name: value for name, value in body.items() if name not in _NOT_AUDITED}
 
 

@@ -88,6 +88,7 @@ def _create(call: Call) -> Response:
 
 
 def _mapped(call: Call, dataset: str, mapping: JsonObject, source: JsonObject) -> Iterator[JsonObject]:
+    """Yield the rows of the source batch as records for the destination dataset."""
     state = call.scope.state
     mapper = Mapper(
         mapping,
