@@ -90,6 +90,7 @@ def keep_requested_properties(call: Call, body: JsonObject) -> JsonObject:
 
 
 def _names(call: Call) -> set[str]:
+    """Return the names in the query parameter ``properties``."""
     return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 

@@ -49,6 +49,7 @@ def _audited(body: JsonObject) -> JsonObject:
 
 
 def _kind(key: str) -> str:
+    """Return the kind of the documents that log the changes of the resource with this ``$id``."""
     return f"registry-audit/{key}"
 
 

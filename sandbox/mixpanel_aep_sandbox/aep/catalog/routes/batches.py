@@ -107,7 +107,7 @@ def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
-    """Return the metrics of a processed batch in Catalog's form; {} if a batch of its kind has none."""
+    """Return the metrics of a processed batch in Catalog's form; {} without metrics, or if a setting hides them."""
     metrics = batch["metrics"]
     hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:

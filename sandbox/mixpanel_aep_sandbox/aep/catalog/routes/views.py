@@ -82,6 +82,7 @@ def _all_views(call: Call) -> Objects:
 
 
 def _view(key: str, dataset: JsonObject) -> tuple[str, JsonObject]:
+    """Return the id and the representation of a dataset's view."""
     body = {name: dataset[name] for name in _VIEW if name in dataset}
     own = {"id": dataset["viewId"], "dataSetId": key, "files": dataset["files"], "version": "1.0.0"}
     return dataset["viewId"], {**body, **own, "updated": dataset["created"], "createdUser": DEMO_USER}

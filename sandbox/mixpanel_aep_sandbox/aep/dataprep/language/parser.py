@@ -213,6 +213,7 @@ def _quoted_token(token: Token) -> str:
 
 
 def _not_a_name(token: Token) -> str:
+    """Return the error message for a token that cannot begin a value or be a name."""
     if token.kind == "word":
         return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
     return f"Expected a value, found {_quoted_token(token)}."

@@ -171,6 +171,7 @@ def clear(data: object, path: Path) -> None:
 
 
 def _cleared(value: object, rest: Path) -> object:
+    """Return the value with everything at the path ``rest`` set to null; None if ``rest`` is empty."""
     if not rest:
         return None
     clear(value, rest)

@@ -55,6 +55,7 @@ class Diagnostics:
 
 
 def _json(body: JsonObject) -> str:
+    """Return a row as JSON text in ASCII."""
     try:
         return json.dumps(body, default=str, allow_nan=False)
     except ValueError:

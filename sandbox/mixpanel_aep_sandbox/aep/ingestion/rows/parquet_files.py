@@ -57,6 +57,7 @@ def parquet_ids_or_rows(
 
 
 def _rows_of(batch: pa.RecordBatch) -> list[JsonObject]:
+    """Convert a record batch to rows. Raises Unreadable if a map has a key twice."""
     try:
         return list(batch.to_pylist(maps_as_pydicts="strict"))
     except (KeyError, ValueError) as error:  # ValueError: the map is within a struct
@@ -70,6 +71,7 @@ def _leaves(schema: pa.Schema) -> int:
 
 
 def _leaves_of(kind: pa.DataType) -> int:
+    """Return the number of leaf columns in a type; 1 for a plain type."""
     return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
 
 

@@ -70,4 +70,5 @@ def _compare_limits(old: JsonObject, new: JsonObject, path: str) -> None:
 
 
 def _breaking_change_problem(path: str, what: str) -> Exception:
+    """Return the error for a field whose change is not additive; ``what`` completes the sentence."""
     return problem(400, f"Only additive changes are allowed once a schema is in use: field {path} {what}.")
