@@ -1,6 +1,7 @@
 """Mapping of rows by a mapping set (EP:data-prep/mapping-set.md, troubleshooting-guide.md).
 
-An error makes its column null, and the row continues. A row whose required column is null is rejected.
+If a mapping fails for a row, its destination column is null, and the row's other mappings are evaluated. A row with a
+missing required column is rejected.
 """
 
 from __future__ import annotations
