@@ -74,6 +74,7 @@ def validate_only(call: Call) -> bool:
 
 
 def _save(call: Call, change: Change) -> Response:
+    """Apply a change to the dataset in the request's path, validate and store it. Raises Problem 400, 404 or 412."""
     key = call.path("id")
     before = call.scope.get(DATASETS, key)
     if before is None:

@@ -100,6 +100,7 @@ def profile_enabled(body: JsonObject) -> bool:
 
 
 def _schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
+    """Return the document of the schema in ``schemaRef``. Raises Problem 400 if the reference is invalid."""
     ref = body.get("schemaRef")
     if not isinstance(ref, dict) or not all(isinstance(ref.get(key), str) for key in ("id", "contentType")):
         raise problem(400, "A dataset requires a schemaRef with id and contentType.")

@@ -153,6 +153,7 @@ def _change_batch(call: ControlCall) -> Response:
 
 
 def _set_status(scope: AepSandboxScope, batch: JsonObject, status: object, errors: object) -> JsonObject:
+    """End a batch with a status and errors, and return it. Raises ValueError."""
     if type(status) is not str or type(errors) is not list:
         raise ValueError("status must be a string, and errors must be a list.")
     if status in ("success", "active"):

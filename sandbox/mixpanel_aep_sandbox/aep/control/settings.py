@@ -59,6 +59,7 @@ def change(state: SandboxState, changes: JsonObject) -> None:
 
 
 def _allowed(name: str, value: object) -> bool:
+    """Return whether a setting accepts a value."""
     if name not in _SHARED:
         return fits(_CLASSES[_KEYS[name]], name, value)
     if type(value) not in _SHARED[name]:

@@ -64,6 +64,7 @@ def authorize(state: SandboxState, request: Request) -> tuple[AepSandboxScope, s
 
 
 def _token(state: SandboxState, header: str) -> Document:
+    """Return the stored document of the token in an Authorization header. Raises Problem 401 if it is invalid."""
     scheme, _, value = header.partition(" ")
     token = state.store.get(TOKENS, token_key(value.strip())) if scheme.lower() == "bearer" else None
     if token is None or token["expires"] <= state.clock.milliseconds():
@@ -72,6 +73,7 @@ def _token(state: SandboxState, header: str) -> Document:
 
 
 def _aep_sandbox(request: Request) -> str:
+    """Return the name of the AEP sandbox that the headers select. Raises Problem 400 or 403."""
     name = request.headers.get("x-sandbox-name")
     by_id = request.headers.get("x-sandbox-id")
     if name is None and by_id is not None:

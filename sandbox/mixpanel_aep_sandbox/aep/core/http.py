@@ -116,6 +116,8 @@ class Routes:
 def _endpoint(
     state: SandboxState, handler: Handler, shape: Shape, *, atomic: bool, has_json: Json
 ) -> Endpoint:
+    """Return the endpoint of a route, which calls ``_answer`` and converts errors to responses."""
+
     async def endpoint(request: Request) -> Response:
         try:
             response = await _answer(state, request, handler, atomic=atomic, has_json=has_json)
@@ -137,6 +139,7 @@ def _endpoint(
 async def _answer(
     state: SandboxState, request: Request, handler: Handler, *, atomic: bool, has_json: Json
 ) -> Response:
+    """Check a request by the gateway, parse its body, and call the handler. Raises Problem."""
     if len(request.url.path) + len(request.url.query) > _LONGEST_URL:
         raise problem(414, "The URL length exceeds the allowed 2000 characters.")
     scope, client = await run_in_threadpool(authorize, state, request)

@@ -84,6 +84,7 @@ def sort_key(value: object) -> SortKey:
 
 
 def _make_test(text: str, wild: Collection[str]) -> Callable[[JsonObject], bool]:
+    """Parse one ``property`` filter, and return the function that tests an object."""
     if text.startswith("!"):
         return lambda body: value_at(body, text[1:]) is None
     match = _FILTER.match(text)
@@ -119,6 +120,7 @@ def _by_expression(name: str, pattern: str) -> Callable[[JsonObject], bool]:
 
 
 def _compare(value: object, operator: str, operand: str) -> bool:
+    """Compare a value with the operand of a filter: as numbers or versions if both are, otherwise as texts."""
     left, right = sort_key(value), sort_key(operand)
     if left[0] != right[0]:
         left, right = (2, (), str(value)), (2, (), operand)

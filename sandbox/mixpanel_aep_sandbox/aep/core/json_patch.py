@@ -52,6 +52,7 @@ def deep_merge(base: object, change: object) -> Any:
 
 
 def _apply(document: object, operation: JsonObject) -> object:
+    """Apply one operation, and return the changed document. Raises _Misfit."""
     op, tokens = operation.get("op"), _tokens(operation["path"])
     if op in ("add", "replace", "test"):
         if "value" not in operation:
@@ -78,6 +79,7 @@ def _apply(document: object, operation: JsonObject) -> object:
 
 
 def _tokens(path: object) -> list[str]:
+    """Split a JSON Pointer into its decoded parts. Raises _Misfit if it is invalid."""
     if path == "":
         return []
     if not isinstance(path, str) or not path.startswith("/") or re.search(r"~(?![01])", path):
@@ -98,6 +100,7 @@ def _value_at(document: object, tokens: list[str]) -> object:
 
 
 def _index(array: Sequence[object], part: str, *, grows: bool = False) -> int:
+    """Parse a part of a pointer as an array index; ``grows`` allows the index after the last item. Raises _Misfit."""
     if grows and part == "-":
         return len(array)
     if _INDEX.fullmatch(part) is None or int(part) >= len(array) + grows:

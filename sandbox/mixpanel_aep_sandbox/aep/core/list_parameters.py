@@ -90,6 +90,7 @@ def keep_requested_properties(call: Call, body: JsonObject) -> JsonObject:
 
 
 def _names(call: Call) -> set[str]:
+    """Return the names in the query parameter ``properties``."""
     return {name.strip() for name in call.query("properties").split(",")} - {""}
 
 
@@ -108,6 +109,7 @@ def _matches(body: JsonObject, name: str, expected: str) -> bool:
 
 
 def _has_tags(body: JsonObject, expected: str) -> bool:
+    """Return whether an object has all tags of a query, ``name:pattern`` separated by commas."""
     tags = body.get("tags", {})
     return all(
         any(
@@ -129,6 +131,7 @@ def _tag_pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _ordered(bodies: list[JsonObject], order: str) -> list[JsonObject]:
+    """Sort bodies by an ``orderBy`` such as ``desc:created,asc:name``. Raises Problem 400."""
     for part in reversed([part for part in order.split(",") if part]):
         direction, _, name = part.rpartition(":")
         if direction not in ("", "asc", "desc"):

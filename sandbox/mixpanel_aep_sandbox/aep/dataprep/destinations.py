@@ -40,6 +40,7 @@ def missing_required(data: JsonObject, schema: JsonObject, at: str = "") -> list
 
 
 def _missing_in(value: object, field: JsonObject, at: str) -> list[str]:
+    """Return the paths of missing required fields inside one value, whose own path is ``at``."""
     kind = kind_of(field)
     inside: list[tuple[object, JsonObject, str]] = []
     if kind == "object" and isinstance(value, dict):

@@ -43,6 +43,7 @@ def convert(value: Value, field: JsonObject) -> object:
 
 
 def _integer(value: Value, name: str) -> int:
+    """Convert a value to an integer within the range of the XDM type ``name``, such as "short"."""
     number = whole(number_from(value))
     if number is None:
         raise EvaluationError("The number is not an integer.")
@@ -53,6 +54,7 @@ def _integer(value: Value, name: str) -> int:
 
 
 def _composite(value: Value, field: JsonObject, kind: str) -> object:
+    """Convert an array, map or object recursively; ``kind`` is the field's kind."""
     if kind == "array" and isinstance(value, list):
         items = field.get("items", {})
         return [None if item is None else convert(item, items) for item in value]

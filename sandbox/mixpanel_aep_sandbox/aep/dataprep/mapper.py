@@ -1,6 +1,7 @@
 """Mapping of rows by a mapping set (EP:data-prep/mapping-set.md, troubleshooting-guide.md).
 
-An error makes its column null, and the row continues. A row whose required column is null is rejected.
+If a mapping fails for a row, its destination column is null, and the row's other mappings are evaluated. A row with a
+missing required column is rejected.
 """
 
 from __future__ import annotations
@@ -73,6 +74,8 @@ class Mapped:
 
 @dataclass(frozen=True)
 class _Column:
+    """One mapping of the set with its parsed source and destination, and its destination field (None: any value)."""
+
     mapping: Mapping
     destination: Path
     field: JsonObject | None
@@ -141,6 +144,7 @@ class Mapper:
         return Mapped(data, tuple(errors))
 
     def _write(self, column: _Column, row: JsonObject, data: JsonObject) -> None:
+        """Evaluate a column for a row, and write its values into ``data``. Raises ExpressionError."""
         found = aligned(self._read_source(column, row), column.destination)
         converted = [(indices, self._convert(value, column)) for indices, value in found]
         for indices, value in converted:
@@ -155,6 +159,7 @@ class Mapper:
         return [((), evaluate(column.expression, Scope(row, self._now, self._options)))]
 
     def _convert(self, value: Value, column: _Column) -> object:
+        """Convert a value to the type of the column's destination field; null remains null."""
         if value is None:
             return None
         if column.field is None:
@@ -181,6 +186,7 @@ def _inside_others(destinations: list[Path]) -> set[Path]:
 
 
 def _column(mapping: Mapping, schema: JsonObject, options: Options) -> _Column:
+    """Parse a mapping; an invalid mapping becomes a column with a ``fault``."""
     destination: Path = ()
     try:
         destination = parse_path(mapping.destination)

@@ -111,6 +111,7 @@ def _schema(body: JsonObject) -> tuple[str, str]:
 
 
 def _mapping(body: object, where: str) -> Mapping:
+    """Parse one mapping; ``where`` is its place in the body, for messages. Raises FormFault."""
     if not isinstance(body, dict):
         raise FormFault(f"{where} must be an object.")
     for name, types in _OF_MAPPING.items():

@@ -38,6 +38,7 @@ def find_duplicate_batch(scope: AepSandboxScope, batch: JsonObject, files: list[
 
 
 def _digest(scope: AepSandboxScope, files: list[JsonObject]) -> str:
+    """Return a digest of the contents of all files, which does not depend on their order."""
     digests = []
     for body in files:
         with disk_path(scope, body).open("rb") as file:

@@ -123,6 +123,7 @@ def delete_files_of_batch(scope: AepSandboxScope, batch: JsonObject) -> None:
 
 
 def _status_in_progress(scope: AepSandboxScope, batch: JsonObject) -> str:
+    """Return the status of a completed batch before its final state, by the clock and the planned outcome."""
     path = IngestSettings.of(scope.state).batch_path
     now, due = scope.now, batch["due"]
     if now < due:

@@ -65,6 +65,7 @@ def plan_outcome(store: Store, plan: object) -> None:
 
 
 def _check_path(path: object) -> None:
+    """Raise ValueError unless ``path`` is a list of statuses with durations."""
     steps = path if isinstance(path, list) else []
     for number, step in enumerate(steps, 1):
         known = isinstance(step, dict) and isinstance(step.get("status"), str)

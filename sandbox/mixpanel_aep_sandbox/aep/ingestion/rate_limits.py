@@ -18,7 +18,7 @@ def check_batch_rate(scope: AepSandboxScope, client: str) -> None:
         return
     recent = sum(body["created"] > since and body["client"] == client for _, body in scope.items(BATCHES))
     if recent >= limit:
-        raise _overload(settings, f"more than {limit} batches in a minute", 60)
+        raise _overload_problem(settings, f"more than {limit} batches in a minute", 60)
 
 
 def check_byte_rate(scope: AepSandboxScope, coming: int = 0) -> None:
@@ -26,7 +26,7 @@ def check_byte_rate(scope: AepSandboxScope, coming: int = 0) -> None:
     settings = IngestSettings.of(scope.state)
     limit = settings.bytes_per_hour
     if limit is not None and sum(_recent(scope).values()) + coming > limit:
-        raise _overload(settings, f"more than {limit} bytes in an hour", 3600)
+        raise _overload_problem(settings, f"more than {limit} bytes in an hour", 3600)
 
 
 def count_bytes(scope: AepSandboxScope, size: int) -> None:
@@ -43,7 +43,8 @@ def _recent(scope: AepSandboxScope) -> dict[str, int]:
     return {key: size for key, size in (scope.get(_KIND, "bytes") or {}).items() if int(key) > since}
 
 
-def _overload(settings: IngestSettings, why: str, wait_seconds: int) -> Problem:
+def _overload_problem(settings: IngestSettings, why: str, wait_seconds: int) -> Problem:
+    """Return the error response for a request above a limit, with the header ``Retry-After``."""
     refusal = problem(settings.overload_status, f"Too many requests: {why}. Please try again later.")
     refusal.headers["Retry-After"] = str(wait_seconds)
     return refusal

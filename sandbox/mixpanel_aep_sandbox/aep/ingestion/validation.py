@@ -43,11 +43,13 @@ def parse_batch_body(scope: AepSandboxScope, given: JsonObject, dataset: JsonObj
 
 
 def _or_default(scope: AepSandboxScope, value: object) -> object:
+    """Return the given ``inputFormat``; if it is None, the default of a setting, or None."""
     default = IngestSettings.of(scope.state).missing_input_format
     return {"format": default} if value is None and default != "refused" else value
 
 
 def _flag(given: JsonObject, name: str, default: bool) -> bool:
+    """Return a boolean of an object, or ``default`` if it is missing. Raises Problem 400."""
     value = given.get(name)
     if value is not None and not isinstance(value, bool):
         raise problem(400, f"{name} must be true or false.")
@@ -78,6 +80,7 @@ def parse_input_format(value: object) -> JsonObject:
 
 
 def _percent(given: JsonObject) -> float | None:
+    """Return the percentage of rows that may be rejected; None if the body has none. Raises Problem 400."""
     name = next((name for name in _PERCENTS if given.get(name) is not None), None)
     value: object = given[name] if name else None
     if value is None:

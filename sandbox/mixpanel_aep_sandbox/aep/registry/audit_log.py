@@ -44,10 +44,12 @@ def log_change(call: Call, before: JsonObject, after: JsonObject) -> None:
 
 
 def _audited(body: JsonObject) -> JsonObject:
+    """Return a resource without the keys whose changes are not logged."""
     return {name: value for name, value in body.items() if name not in _NOT_AUDITED}
 
 
 def _kind(key: str) -> str:
+    """Return the kind of the documents that log the changes of the resource with this ``$id``."""
     return f"registry-audit/{key}"
 
 

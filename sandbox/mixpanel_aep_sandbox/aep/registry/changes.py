@@ -86,6 +86,7 @@ def import_all(call: Call) -> Response:
 
 
 def _save(call: Call, body: JsonObject, before: JsonObject | None, *, raised: bool = True) -> JsonObject:
+    """Validate a resource, set the registry's own keys, store it, and log the change. Raises Problem 400."""
     scope = call.scope
     schemas_before = affected_schemas_in_use(scope, body["$id"]) if before else {}
     body = check_resource(scope, body)

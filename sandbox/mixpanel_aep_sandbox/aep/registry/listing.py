@@ -98,12 +98,14 @@ def paged(call: Call, bodies: list[JsonObject]) -> tuple[list[JsonObject], JsonO
 
 
 def _check_order(call: Call, order: str) -> None:
+    """Raise Problem 400 if a setting forbids ``limit`` and ``start`` without ``orderby``, and the query has one."""
     alone = [name for name in ("limit", "start") if name in call.request.query_params and not order]
     if alone and AepSettings.of(call.scope.state).paging_without_orderby == "refused":
         raise problem(400, f"{alone[0]} cannot be used without orderby.")
 
 
 def _limit(text: str | None) -> int:
+    """Return the page size for a ``limit``; missing or 0 means the maximum. Raises Problem 400."""
     if text is None:
         return _MOST
     if re.fullmatch(r"[0-9]{1,3}", text) is None or int(text) > _MOST_LIMIT:

@@ -54,6 +54,7 @@ def _find_global(key: str) -> JsonObject | None:
 
 
 def _find_in_tenant(scope: AepSandboxScope, key: str) -> JsonObject | None:
+    """Return the tenant's resource with an ``$id`` or ``meta:altId``; None if it does not exist."""
     found = scope.get(RESOURCES, key)
     if found is None and key.startswith(f"_{scope.tenant}."):
         _, kind, token = [*key.split(".", 2), "", ""][:3]

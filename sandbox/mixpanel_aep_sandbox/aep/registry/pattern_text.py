@@ -50,6 +50,7 @@ def _texts(tree: object, extra: int) -> Iterator[str]:
 
 
 def _is_in(code: int, members: list[tuple[object, object]]) -> bool:
+    """Return whether a character is in a parsed character class."""
     negated, found = False, False
     for operation, given in members:
         name = str(operation)
@@ -65,6 +66,7 @@ def _is_in(code: int, members: list[tuple[object, object]]) -> bool:
 
 
 def _category(letter: str, name: str) -> bool:
+    """Return whether a character is in a category of Python's parser, such as CATEGORY_NOT_DIGIT."""
     kind = name.rpartition("_")[2]
     is_one = {
         "DIGIT": letter.isdecimal(),

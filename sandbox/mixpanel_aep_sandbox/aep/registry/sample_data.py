@@ -79,6 +79,7 @@ def _number(field: JsonObject, kind: str) -> int | float:
 
 
 def _fits(field: JsonObject, value: object) -> bool:
+    """Return whether a value satisfies the constraints of a field."""
     import jsonschema_rs  # imported late, for a quick start
 
     limits: JsonObject = {name: field[name] for name in ("type", *LIMITS) if name in field}

@@ -48,11 +48,14 @@ def _recent(scope: AepSandboxScope, held: list[JsonObject], moment: str, name: s
 
     ``moment`` is the metadata's key of the time; ``name`` is the summary's key for this time.
     """
-    newest = sorted(enumerate(held), key=lambda each: (_ms(each[1], moment), each[0]), reverse=True)
-    return [{**_short(scope, body), name: _text(_ms(body, moment))} for _, body in newest[:_RECENT]]
+    newest = sorted(enumerate(held), key=lambda each: (_time_ms(each[1], moment), each[0]), reverse=True)
+    return [
+        {**_summary(scope, body), name: _time_text(_time_ms(body, moment))} for _, body in newest[:_RECENT]
+    ]
 
 
-def _short(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
+def _summary(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
+    """Return the keys of a resource that ``/stats`` shows."""
     keys = ("$id", "meta:altId", "title", "description", "meta:resourceType", "meta:class", "version")
     short = {key: body[key] for key in keys if key in body}
     if "meta:class" in body:
@@ -60,9 +63,9 @@ def _short(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     return short
 
 
-def _ms(body: JsonObject, moment: str) -> int:
+def _time_ms(body: JsonObject, moment: str) -> int:
     return int(body["meta:registryMetadata"][moment])
 
 
-def _text(moment_ms: int) -> str:
+def _time_text(moment_ms: int) -> str:
     return datetime.fromtimestamp(moment_ms / 1000, UTC).strftime(_MOMENT)

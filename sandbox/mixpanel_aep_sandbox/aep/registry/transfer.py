@@ -44,10 +44,11 @@ def import_resources(scope: AepSandboxScope, payload: object) -> list[JsonObject
         if key in by_id or scope.get(RESOURCES, key) is not None:
             raise problem(400, f"$id must be unique. An object {key} already exists.")
         by_id[key] = body
-    return _sorted(by_id)
+    return _dependencies_first(by_id)
 
 
 def _checked_id(scope: AepSandboxScope, body: object) -> str:
+    """Return the ``$id`` of an exported resource. Raises Problem 400 if the resource is malformed."""
     if not isinstance(body, dict):
         raise problem(400, "Every exported resource must be an object.")
     kind, key = body.get("meta:resourceType"), body.get("$id")
@@ -58,7 +59,8 @@ def _checked_id(scope: AepSandboxScope, body: object) -> str:
     return key
 
 
-def _sorted(by_id: dict[str, JsonObject]) -> list[JsonObject]:
+def _dependencies_first(by_id: dict[str, JsonObject]) -> list[JsonObject]:
+    """Return resources in an order in which each one follows those that it refers to, unless they form a cycle."""
     ordered: dict[str, JsonObject] = {}
 
     def visit(key: str, above: tuple[str, ...]) -> None:
@@ -74,5 +76,6 @@ def _sorted(by_id: dict[str, JsonObject]) -> list[JsonObject]:
 
 
 def _rewritten(bodies: list[JsonObject], change: Callable[[str], str]) -> list[JsonObject]:
+    """Return a copy of resources, with ``change`` applied to their JSON text."""
     rewritten: list[JsonObject] = json.loads(change(json.dumps(bodies)))
     return rewritten

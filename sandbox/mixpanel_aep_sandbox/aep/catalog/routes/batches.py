@@ -107,6 +107,7 @@ def batch_view(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
 
 
 def _metrics(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
+    """Return the metrics of a processed batch in Catalog's form; {} without metrics, or if a setting hides them."""
     metrics = batch["metrics"]
     hidden = batch["state"] == "failed" and IngestSettings.of(scope.state).metrics_of_failed == "hidden"
     if not metrics or hidden:
@@ -165,6 +166,7 @@ def _filter_batches(call: Call) -> list[tuple[str, JsonObject]]:
 
 
 def _in_range(body: JsonObject, path: str, sign: int, bound: int) -> bool:
+    """Return whether the number at ``path`` is above ``bound`` (``sign`` 1) or below it (-1)."""
     value = value_at(body, path)
     return value is not None and sign * value > sign * bound
 

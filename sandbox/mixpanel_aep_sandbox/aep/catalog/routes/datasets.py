@@ -60,13 +60,21 @@ def shown_datasets(scope: AepSandboxScope, keys: list[str] | None = None) -> lis
         batches[batch["dataset"]].append(batch)
     held = scope.items(DATASETS) if keys is None else [(key, scope.get(DATASETS, key)) for key in keys]
     return [
-        (key, {**body, **_last(scope, batches[key]), "tags": {**body["tags"], **expiry_tags(scope, key)}})
+        (
+            key,
+            {
+                **body,
+                **_last_batches(scope, batches[key]),
+                "tags": {**body["tags"], **expiry_tags(scope, key)},
+            },
+        )
         for key, body in held
         if body is not None
     ]
 
 
-def _last(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObject:
+def _last_batches(scope: AepSandboxScope, batches: list[JsonObject]) -> JsonObject:
+    """Return the ids of a dataset's last batches, from all its batches, oldest first."""
     if not batches:
         return {}
     good = [batch["id"] for batch in batches if batch["state"] == "success"][-1:]

@@ -58,31 +58,34 @@ class _Handlers:
         self._router = router
 
     def execute(self, call: Call) -> Response:
+        """Handle ``POST`` of a bulk request in one transaction."""
         if not isinstance(call.body, list) or not 1 <= len(call.body) <= _MOST:
             raise problem(400, f"The request body must be an array of 1 to {_MOST} requests.")
         settle(call.scope)  # outside of the transaction, because due transitions also delete files
         try:
             with call.scope.state.store.transaction():
-                return JSONResponse(self._all(call))
+                return JSONResponse(self._execute_all(call))
         except _Reverted as reverted:
             return JSONResponse(reverted.answers)
 
-    def _all(self, call: Call) -> list[JsonObject]:
+    def _execute_all(self, call: Call) -> list[JsonObject]:
+        """Execute the requests in order, and return their responses. Raises _Reverted if a change fails."""
         answers: list[JsonObject] = []
         values: dict[str, JsonObject] = {}
         for number, given in enumerate(call.body):
             part = _validated_part(given, number)
-            answer = self._one(call, part, values)
+            answer = self._execute_one(call, part, values)
             answers.append(answer)
             if answer["code"] >= 400 and part["method"] != "GET":
                 raise _Reverted(answers)
             values[part["id"]] = _values(answer["body"])
         return answers
 
-    def _one(self, call: Call, part: JsonObject, values: dict[str, JsonObject]) -> JsonObject:
+    def _execute_one(self, call: Call, part: JsonObject, values: dict[str, JsonObject]) -> JsonObject:
+        """Execute one request, and return its response as ``id``, ``code`` and ``body``."""
         try:
             filled = _fill_templates({"resource": part["resource"], "body": part.get("body")}, values)
-            response = self._handle(call, part, filled["resource"], filled["body"])
+            response = self._call_handler(call, part, filled["resource"], filled["body"])
         except Problem as refusal:
             return {"id": part["id"], "code": refusal.status, "body": refusal.body}
         body = json.loads(bytes(response.body)) if response.body else None
@@ -93,7 +96,8 @@ class _Handlers:
             "body": body,
         }
 
-    def _handle(self, call: Call, part: JsonObject, resource: str, body: object) -> Response:
+    def _call_handler(self, call: Call, part: JsonObject, resource: str, body: object) -> Response:
+        """Call the handler of the route for one request. Raises Problem 404 if no route matches."""
         address = urlsplit(resource)
         for route in self._router.routes:
             handler = getattr(getattr(route, "endpoint", None), "handler", None)
@@ -130,6 +134,7 @@ def _validated_part(given: object, number: int) -> JsonObject:
 
 
 def _headers(call: Call, part: JsonObject) -> list[tuple[bytes, bytes]]:
+    """Return the headers of one request: those of the bulk request, with its own added or replaced."""
     own = {
         str(name).lower().encode("latin-1", "replace"): str(value).encode("latin-1", "replace")
         for name, value in part["headers"].items()

@@ -31,18 +31,18 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     """Add the HTTP routes of dataset views and dataset files to ``router``."""
     routes = Routes(state, router, CATALOG)
     for name in ("dataSets", "datasets"):
-        routes.add("GET", f"/{name}/{{id}}/views", lambda call: _listed(call, _views(call)))
+        routes.add("GET", f"/{name}/{{id}}/views", lambda call: _list_response(call, _views(call)))
         routes.add(
-            "GET", f"/{name}/{{id}}/views/{{view}}", lambda call: _looked_up(call, _views(call), "view")
+            "GET", f"/{name}/{{id}}/views/{{view}}", lambda call: _lookup_response(call, _views(call), "view")
         )
         routes.add("GET", f"/{name}/{{id}}/views/{{view}}/files", _view_files)
     # EP:catalog/home.md and the sample of a bulk request have other spellings.
     for name in ("dataSetFiles", "datasetFiles"):
-        routes.add("GET", f"/{name}", lambda call: _listed(call, _files(call), "dataSetId", "batchId"))
-        routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _files(call), "id"))
+        routes.add("GET", f"/{name}", lambda call: _list_response(call, _files(call), "dataSetId", "batchId"))
+        routes.add("GET", f"/{name}/{{id}}", lambda call: _lookup_response(call, _files(call), "id"))
     for name in ("dataSetViews", "datasetViews"):
-        routes.add("GET", f"/{name}", lambda call: _listed(call, _all_views(call)))
-        routes.add("GET", f"/{name}/{{id}}", lambda call: _looked_up(call, _all_views(call), "id"))
+        routes.add("GET", f"/{name}", lambda call: _list_response(call, _all_views(call)))
+        routes.add("GET", f"/{name}/{{id}}", lambda call: _lookup_response(call, _all_views(call), "id"))
         routes.add("POST", f"/{name}", _create_view)
 
 
@@ -55,11 +55,13 @@ def _create_view(call: Call) -> Response:
     return JSONResponse([f"@/dataSetViews/{dataset['viewId']}"], 201)
 
 
-def _listed(call: Call, objects: Objects, *own: str) -> Response:
+def _list_response(call: Call, objects: Objects, *own: str) -> Response:
+    """Return the response to a list; ``own`` are query parameters that are not filters by property."""
     return JSONResponse(requested_page(call, objects, frozenset(own)))
 
 
-def _looked_up(call: Call, objects: Objects, name: str) -> Response:
+def _lookup_response(call: Call, objects: Objects, name: str) -> Response:
+    """Return the response to a lookup by the path parameter ``name``. Raises Problem 404."""
     for key, body in objects:
         if key == call.path(name):
             return single_object_response(call, key, body, keep_requested_properties(call, body))
@@ -80,6 +82,7 @@ def _all_views(call: Call) -> Objects:
 
 
 def _view(key: str, dataset: JsonObject) -> tuple[str, JsonObject]:
+    """Return the id and the representation of a dataset's view."""
     body = {name: dataset[name] for name in _VIEW if name in dataset}
     own = {"id": dataset["viewId"], "dataSetId": key, "files": dataset["files"], "version": "1.0.0"}
     return dataset["viewId"], {**body, **own, "updated": dataset["created"], "createdUser": DEMO_USER}
@@ -88,7 +91,7 @@ def _view(key: str, dataset: JsonObject) -> tuple[str, JsonObject]:
 def _view_files(call: Call) -> Response:
     if not any(view == call.path("view") for view, _ in _views(call)):
         raise problem(404, f"Dataset {call.path('id')} has no view {call.path('view')}.")
-    return _listed(call, _files(call, call.path("id")))
+    return _list_response(call, _files(call, call.path("id")))
 
 
 def _files(call: Call, dataset: str = "") -> Objects:

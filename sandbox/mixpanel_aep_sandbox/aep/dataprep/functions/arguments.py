@@ -32,6 +32,8 @@ def _integer(value: Value) -> int:
 
 
 def _require_type(types: type, name: str) -> Callable[[Value], Value]:
+    """Return a function that returns a value of ``types`` unchanged, and raises EvaluationError for any other."""
+
     def check(value: Value) -> Value:
         if not isinstance(value, types):
             raise EvaluationError(f"A value of type {kind_of_value(value)} is not of type {name}.")

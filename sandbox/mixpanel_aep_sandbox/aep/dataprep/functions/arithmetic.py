@@ -103,12 +103,14 @@ def _calculate(sign: str, left: Value, right: Value) -> Number | None:
 
 
 def _finite(number: float) -> float:
+    """Return the number unchanged. Raises OverflowError if it is infinite or NaN."""
     if not math.isfinite(number):
         raise OverflowError
     return number
 
 
 def _quotient(left: int, right: int) -> int:
+    """Divide two integers, and truncate the quotient toward zero, as Java does."""
     result = abs(left) // abs(right)
     return result if (left < 0) == (right < 0) else -result
 
@@ -130,6 +132,7 @@ _DOUBLE: Final[dict[str, Callable[[float, float], float]]] = {
 
 
 def _decimal(sign: str, left: Number, right: Number) -> Decimal:
+    """Apply an operator to two numbers as Decimals with 34 digits."""
     one, two = (
         JAVA_DECIMAL.create_decimal(Decimal(repr(x)) if isinstance(x, float) else x) for x in (left, right)
     )
@@ -144,15 +147,18 @@ def _decimal(sign: str, left: Number, right: Number) -> Decimal:
 
 
 def _bits(sign: str, combine: Callable[[int, int], int], left: Value, right: Value) -> int | None:
+    """Combine two integers bitwise; null if one of them is null."""
     one, two = _integer(sign, left), _integer(sign, right)
     return None if one is None or two is None else combine(one, two)
 
 
 def _operand(value: Value) -> Number | None:
+    """Convert a value to a number; null remains null."""
     return None if value is None else number_from(value)
 
 
 def _integer(sign: str, value: Value) -> int | None:
+    """Convert an operand of the operator ``sign`` to an integer; null remains null."""
     if value is None:
         return None
     number = whole(number_from(value))

@@ -58,6 +58,7 @@ def decode(arguments: tuple[Node, ...], scope: Scope, evaluate: Evaluate) -> Val
 
 
 def _key(value: Value) -> Value:
+    """Return the form of a key in which ``decode`` compares it: text, except for null, arrays and objects."""
     return value if value is None or isinstance(value, (list, dict)) else text_of(value)
 
 

@@ -91,6 +91,7 @@ def greater_than_or_equal(left: Value, right: Value) -> bool:
 
 
 def _is_ordered(left: Value, right: Value, accepted: tuple[int, ...]) -> bool:
+    """Return whether ``order`` of two values is in ``accepted``; two nulls count as equal."""
     found = order(left, right)
     return (0 in accepted and left is right) if found is None else found in accepted
 

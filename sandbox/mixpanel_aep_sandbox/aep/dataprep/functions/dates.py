@@ -171,6 +171,7 @@ def set_date_part(component: str, value: int, moment: ZonedDateTime) -> ZonedDat
 
 
 def _make_moment(fields: dict[str, int], nanosecond: int, like: datetime) -> ZonedDateTime:
+    """Return the local time with the given fields in the zone of ``like``. Raises EvaluationError if it is invalid."""
     try:
         moment = datetime(**fields, tzinfo=like.tzinfo)
         return ZonedDateTime(moment.astimezone(UTC).astimezone(like.tzinfo), nanosecond)

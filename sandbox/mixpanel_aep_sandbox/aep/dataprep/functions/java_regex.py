@@ -41,6 +41,7 @@ def split(text: str, pattern: str) -> list[str]:
 
 
 def _run(function: str, text: str, pattern: str, original: str) -> Any:
+    """Apply a regular expression function of PyArrow to one text. Raises EvaluationError for an invalid pattern."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -78,6 +78,7 @@ def to_map(*flat: Value) -> dict[str, Value] | None:
 
 
 def _map_by_property(objects: Value, key: str) -> dict[str, Value] | None:
+    """Return a map of objects by the text of their property ``key``; null for null."""
     if objects is None:
         return None
     found: dict[str, Value] = {}

@@ -200,4 +200,5 @@ def equals_ignore_case(one: str, two: str | None) -> bool:
 
 
 def _alike(one: str, two: str) -> bool:
+    """Return whether two characters are equal except for case."""
     return one.upper() == two.upper() or one.lower() == two.lower()

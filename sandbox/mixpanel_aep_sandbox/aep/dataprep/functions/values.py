@@ -116,5 +116,6 @@ def plain(value: Value, depth: int = 0) -> Value:
 
 
 def _json_number(value: Decimal) -> Value:
+    """Convert a Decimal to an int, or else to a float."""
     number = whole(value)
     return plain(float(value)) if number is None else number

@@ -40,6 +40,7 @@ converts ``2019-10-17T11:55:12 PST`` to 19:55:12Z, although daylight saving time
 
 
 def _offset(text: str) -> timezone | None:
+    """Parse an offset such as ``+02:00``, ``GMT+2`` or ``-0330``; None for any other text."""
     for prefix in ("UTC", "GMT", "UT"):
         if text.startswith(prefix) and len(text) > len(prefix):
             text = text[len(prefix) :]

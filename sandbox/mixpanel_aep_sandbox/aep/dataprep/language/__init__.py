@@ -1,5 +1,6 @@
-"""The expression language of calculated fields: Adobe's documentation, completed by the rules of Apache Commons JEXL.
+"""The expression language of calculated fields, by Adobe's documentation and the rules of Apache Commons JEXL.
 
-Adobe documents no grammar and no precedences. Its reserved words and the descriptions of its operators are JEXL's,
-word for word (EP:data-prep/functions.md, OAS:data-prep.yaml), so JEXL's reference is used where Adobe is silent [I].
+Adobe documents neither a grammar nor the precedence of operators. Its list of reserved words and its descriptions of
+operators are literally those of JEXL (EP:data-prep/functions.md, OAS:data-prep.yaml). Therefore, JEXL's reference
+determines what Adobe does not document [I].
 """

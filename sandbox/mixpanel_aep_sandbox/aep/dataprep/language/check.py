@@ -46,12 +46,17 @@ def unknown_function(text: str) -> str:
 
 
 def _check_field(node: Field) -> None:
+    """Raise SyntaxFault if a field without ``${}`` has the name of a function."""
     if node.name in registry.FUNCTIONS:
         message = f"{node.name!r} is a function; a field of this name is written ${{{node.name}}}."
         raise SyntaxFault(message, node.at)
 
 
 def _check(name: str, given: int, known: Mapping[str, registry.Function], at: int, own: int) -> None:
+    """Raise SyntaxFault unless ``known`` has the function and it accepts ``given`` arguments.
+
+    ``own`` is the number of arguments that are not in parentheses: 1 for a method, whose first argument is its value.
+    """
     function = known.get(name)
     if function is None:
         close = get_close_matches(name, [*known, *registry.FUNCTIONS], 1, 0.5)

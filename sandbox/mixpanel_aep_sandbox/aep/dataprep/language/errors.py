@@ -17,7 +17,7 @@ class SyntaxFault(ExpressionError):
 
 
 class EvaluationError(ExpressionError):
-    """The expression cannot be evaluated for this row."""
+    """An expression cannot be evaluated for a row, or a value cannot be converted."""
 
 
 class NotAvailable(EvaluationError):

@@ -75,6 +75,7 @@ def _index(node: Index, scope: Scope) -> Value:
 
 
 def _evaluate_each(node: Each, scope: Scope) -> Value:
+    """Return the items of an array; after another ``[*]``, the items of all its arrays in one list."""
     of = evaluate(node.of, scope)
     if not spreads(node.of):
         return of if isinstance(of, list) or of is None else [of]
@@ -86,6 +87,7 @@ def _call(node: Call, scope: Scope) -> Value:
 
 
 def _method(node: Method, scope: Scope) -> Value:
+    """Call a method, whose first argument is the value before the point."""
     of = evaluate(node.of, scope)
     return registry.METHODS[node.name].call((Literal(None), *node.arguments), scope, _bind_arguments(of))
 
@@ -124,6 +126,8 @@ def _map(node: Map, scope: Scope) -> Value:
 
 
 def _lambda(node: Lambda, scope: Scope) -> Value:
+    """Return a Python function that evaluates the lambda's body with its parameter set to an argument."""
+
     def function(value: Value) -> Value:
         outer = scope.variables
         scope.variables = {**outer, node.parameter: value}

@@ -58,6 +58,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 
 def _token(text: str, at: int, last: Token) -> tuple[Token, int]:
+    """Return the token at index ``at`` and the index after it; ``last`` is the previous token."""
     letter = text[at]
     if letter in "\"'":
         value, end = _quoted(text, at)
@@ -84,6 +85,7 @@ def begins_name(letter: str) -> bool:
 
 
 def _name(text: str, at: int) -> tuple[Token, int]:
+    """Return the name, keyword or word operator at index ``at``, and the index after it."""
     name, end, escaped = [], at, False
     while end < len(text) and (text[end].isalnum() or text[end] in "$_\\"):
         if text[end] == "\\":
@@ -166,6 +168,7 @@ def _combine_surrogates(text: str, at: int) -> str:
 
 
 def _number(text: str, at: int) -> tuple[Token, int]:
+    """Return the number literal at index ``at``, and the index after it."""
     found = _NUMBER.match(text, at)
     assert found is not None
     written, end = found[0], found.end()

@@ -42,6 +42,8 @@ def parse(text: str) -> Node:
 
 
 class _Parser:
+    """A recursive descent parser over the tokens of one expression."""
+
     def __init__(self, all_tokens: list[Token]) -> None:
         self._tokens, self._next, self._depth = all_tokens, 0, 0
 
@@ -53,16 +55,19 @@ class _Parser:
         return self._token.kind == "sign" and self._token.value == sign
 
     def _take(self) -> Token:
+        """Return the current token and move to the next one; the parser never moves past the end."""
         token = self._token
         self._next += token.kind != "end"
         return token
 
     def _accept(self, sign: str) -> bool:
+        """Consume the current token and return True if it is ``sign``; otherwise return False."""
         found = self._is_next(sign)
         self._next += found
         return found
 
     def _expect(self, sign: str) -> None:
+        """Consume the current token. Raises SyntaxFault if it is not ``sign``."""
         if not self._accept(sign):
             raise SyntaxFault(f"Expected {sign!r}, found {_quoted_token(self._token)}.", self._token.at)
 
@@ -79,6 +84,7 @@ class _Parser:
         return node
 
     def _enter(self) -> None:
+        """Count a nested expression. Raises SyntaxFault above the maximum depth."""
         self._depth += 1
         if self._depth > MOST_BRACKETS:
             raise SyntaxFault(f"The expression is nested more than {MOST_BRACKETS} deep.", self._token.at)
@@ -101,6 +107,7 @@ class _Parser:
         return Conditional(condition, then, self.expression(), at=condition.at)
 
     def _binary(self, weakest: int) -> Node:
+        """Parse binary operators with a precedence of at least ``weakest``."""
         left = self._unary()
         while (binding := self._binding()) >= weakest:
             operator = self._take().value
@@ -110,6 +117,7 @@ class _Parser:
         return left
 
     def _binding(self) -> int:
+        """Return the precedence of the current token; 0 if it is not a binary operator."""
         return BINDING.get(self._token.value, 0) if self._token.kind == "sign" else 0
 
     def _unary(self) -> Node:
@@ -123,6 +131,7 @@ class _Parser:
         return node
 
     def _postfix(self, node: Node) -> Node:
+        """Parse all ``.name``, ``.name()``, ``[index]`` and ``[*]`` that follow a node."""
         while True:
             if self._accept("."):
                 node = self._member(node)
@@ -148,6 +157,7 @@ class _Parser:
         return Member(of, token.value, at=of.at)
 
     def _list(self, closing: str) -> tuple[Node, ...]:
+        """Parse comma-separated expressions up to the sign ``closing``."""
         items: list[Node] = []
         while not self._accept(closing):
             if items:
@@ -156,6 +166,7 @@ class _Parser:
         return tuple(items)
 
     def _primary(self) -> Node:
+        """Parse a constant, a field, a call of a function, or an expression in brackets."""
         token = self._take()
         if token.kind == "constant":
             return Literal(token.value, at=token.at)
@@ -202,6 +213,7 @@ def _quoted_token(token: Token) -> str:
 
 
 def _not_a_name(token: Token) -> str:
+    """Return the error message for a token that cannot begin a value or be a name."""
     if token.kind == "word":
         return f"{token.value!r} is a reserved word; a field of this name is written ${{{token.value}}}."
     return f"Expected a value, found {_quoted_token(token)}."

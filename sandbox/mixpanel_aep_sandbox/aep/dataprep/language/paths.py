@@ -51,6 +51,7 @@ def parse_path(text: str) -> Path:
 
 
 def _name(text: str, at: int) -> tuple[list[str], int]:
+    """Return the name at index ``at`` in a list, and the index after it."""
     name, end = "", at
     while end < len(text) and text[end] != "." and not _INDEX.match(text, end):
         part, end = escape(text, end) if text[end] == "\\" else (text[end], end + 1)
@@ -96,6 +97,7 @@ def _column_with_path_name(row: JsonObject, path: Path) -> Path:
 
 
 def _values_below(whole: object, step: Step) -> Found:
+    """Return the values at one step below a value, each with its array index for ``[*]``."""
     if isinstance(step, str):
         return [((), whole.get(step) if isinstance(whole, dict) else None)]
     if isinstance(step, int):
@@ -169,6 +171,7 @@ def clear(data: object, path: Path) -> None:
 
 
 def _cleared(value: object, rest: Path) -> object:
+    """Return the value with everything at the path ``rest`` set to null; None if ``rest`` is empty."""
     if not rest:
         return None
     clear(value, rest)
@@ -176,6 +179,7 @@ def _cleared(value: object, rest: Path) -> object:
 
 
 def _child(place: object, step: str | int, kind: type) -> object:
+    """Return the object or array at a step, and create it if the place has another kind of value."""
     there = _member_at(place, step)
     if not isinstance(there, kind):
         there = kind()
@@ -184,12 +188,14 @@ def _child(place: object, step: str | int, kind: type) -> object:
 
 
 def _member_at(place: object, step: str | int) -> object:
+    """Return the value at one step of an object or array; None if it is missing."""
     if isinstance(place, dict):
         return place.get(step)
     return place[step] if isinstance(place, list) and isinstance(step, int) and step < len(place) else None
 
 
 def _set(place: object, step: str | int, value: object) -> None:
+    """Set the value at one step of an object or array; an array is extended with nulls, two objects are merged."""
     there = _member_at(place, step)
     if isinstance(there, dict) and isinstance(value, dict):
         there.update(value)

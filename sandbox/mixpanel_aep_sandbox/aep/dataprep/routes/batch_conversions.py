@@ -88,6 +88,7 @@ def _create(call: Call) -> Response:
 
 
 def _mapped(call: Call, dataset: str, mapping: JsonObject, source: JsonObject) -> Iterator[JsonObject]:
+    """Yield the rows of the source batch as records for the destination dataset."""
     state = call.scope.state
     mapper = Mapper(
         mapping,
@@ -119,6 +120,7 @@ def _conversion_view(call: Call, body: JsonObject) -> JsonObject:
 
 
 def _activities(call: Call) -> list[JsonObject]:
+    """Return the only activity of the conversion in the request's path, for a response."""
     body = _conversion_view(call, _find_conversion(call))
     return [{"id": f"{body['id']}-1", "type": "conversion", "status": body["status"]}]
 

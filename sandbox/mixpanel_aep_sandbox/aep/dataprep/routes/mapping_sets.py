@@ -84,6 +84,7 @@ def _delete(call: Call) -> Response:
 
 
 def _newest(call: Call) -> JsonObject:
+    """Return the newest version of the mapping set in the request's path. Raises Problem 404."""
     kept = find_mapping_set(call.scope, call.path("id"))
     if kept is None:
         raise problem(404, f"Mapping set {call.path('id')} not found")
@@ -91,6 +92,7 @@ def _newest(call: Call) -> JsonObject:
 
 
 def _find_requested(call: Call) -> JsonObject:
+    """Return the mapping set in the request's path, in the version that the query names. Raises Problem 404."""
     version = number(call, "version")
     kept = find_mapping_set(call.scope, call.path("id"), version)
     if kept is None:
@@ -146,6 +148,7 @@ def _check_functions(mappings: Iterable[Mapping]) -> None:
 
 
 def _stored(mapping: Mapping, now: int) -> JsonObject:
+    """Return the stored form of one mapping, with a new id; ``now`` is the time in epoch milliseconds."""
     names = ("name", "description", "identityGroup", "namespaceCode")
     return {
         "id": secrets.token_hex(16),
@@ -168,6 +171,7 @@ def _stored(mapping: Mapping, now: int) -> JsonObject:
 
 
 def _mappings(call: Call, kept: JsonObject) -> list[JsonObject]:
+    """Return the mappings of a stored set for a response, with the ``sourceType`` that a setting selects."""
     shown = _MEDIA_TYPES if AepSettings.of(call.scope.state).mapping_source_types == "media" else {}
     return [
         {**mapping, "sourceType": shown.get(mapping["sourceType"], mapping["sourceType"])}
@@ -183,6 +187,7 @@ def _mapping(call: Call) -> Response:
 
 
 def _mapping_set_view(call: Call, kept: JsonObject) -> JsonObject:
+    """Return a stored mapping set for a response; ``expandSchema`` in the query adds the resolved schema."""
     shown = {**kept, "mappings": _mappings(call, kept)}
     if flag(call, "expandSchema"):
         schema = output_schema(call.scope, kept["xdmSchema"])

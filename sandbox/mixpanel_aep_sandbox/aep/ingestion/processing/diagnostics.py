@@ -42,6 +42,7 @@ class Diagnostics:
             file.close()
 
     def _write(self, name: str, body: JsonObject, most: int) -> None:
+        """Append a JSON line to a file, unless the file already has ``most`` lines."""
         self._rows[name] = self._rows.get(name, 0) + 1
         if self._rows[name] > most:
             return
@@ -54,6 +55,7 @@ class Diagnostics:
 
 
 def _json(body: JsonObject) -> str:
+    """Return a row as JSON text in ASCII."""
     try:
         return json.dumps(body, default=str, allow_nan=False)
     except ValueError:
@@ -62,11 +64,13 @@ def _json(body: JsonObject) -> str:
 
 
 def _error(error: RowError) -> JsonObject:
+    """Return an error in the form of ``meta/row_errors``."""
     body = {"code": error.code, "message": error.message}
     return body if error.kind == PARSING else {**body, "column": error.column}
 
 
 def _violation(error: RowError) -> JsonObject:
+    """Return an error in the form of ``failed/part-*``."""
     return {
         "causingExceptions": [],
         "keyword": error.keyword,

@@ -45,8 +45,8 @@ def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     files = batch_files(scope, batch["id"])
     with RowPass(scope, batch, files) as row_pass:
         try:
-            _check_whole(scope, batch, files)
-            _read(row_pass, files, row_rules(scope, batch["dataset"]))
+            _check_batch(scope, batch, files)
+            _read_files(row_pass, files, row_rules(scope, batch["dataset"]))
             if planned_outcome.get("fail"):
                 return _outcome(row_pass, "failed", _planned_errors(batch))
             return _batch_result(row_pass)
@@ -54,7 +54,7 @@ def process_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
             return _outcome(row_pass, "failed", [failure.error])
 
 
-def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
+def _check_batch(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObject]) -> None:
     """Check that a batch has a dataset and files, exceeds no limit, and is not a duplicate. Raises _Failed."""
     if scope.get(DATASETS, batch["dataset"]) is None:
         raise _Failed("404", f"Dataset {batch['dataset']} no longer exists.")
@@ -65,10 +65,10 @@ def _check_whole(scope: AepSandboxScope, batch: JsonObject, files: list[JsonObje
     if IngestSettings.of(scope.state).duplicates == "refused" and (
         old := find_duplicate_batch(scope, batch, files)
     ):
-        raise _Failed("140", _duplicate(old))
+        raise _Failed("140", _duplicate_message(old))
 
 
-def _duplicate(batch_id: str) -> str:
+def _duplicate_message(batch_id: str) -> str:
     """Return Adobe's error message for a duplicate of the batch ``batch_id`` (knowledge base, ka-26349)."""
     return (
         "An error occurred while processing the batch. Please contact support. Details: The batch has already been"
@@ -77,15 +77,17 @@ def _duplicate(batch_id: str) -> str:
 
 
 def _planned_errors(batch: JsonObject) -> list[JsonObject]:
+    """Return Catalog's errors of a batch whose failure is planned."""
     planned_outcome = batch["planned_outcome"]
     if planned_outcome.get("errors"):
         return list(planned_outcome["errors"])
     if planned_outcome.get("duplicate"):
-        return [_Failed("140", _duplicate(batch["id"])).error]
+        return [_Failed("140", _duplicate_message(batch["id"])).error]
     return [{"code": "500", "description": "The batch failed, as planned."}]
 
 
-def _read(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> None:
+def _read_files(row_pass: RowPass, files: list[JsonObject], rules: RowRules) -> None:
+    """Validate the rows of all files. Raises _Failed for an unreadable, incompatible or empty file."""
     for number, body in enumerate(files):
         path = body["path"]
         try:
@@ -116,6 +118,7 @@ def _batch_result(row_pass: RowPass) -> JsonObject:
 
 
 def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[JsonObject]:
+    """Return Catalog's errors of a batch with ``bad`` rejected and ``good`` accepted rows."""
     if not row_pass.batch["diagnostics"]:
         text = (
             "Encountered errors while parsing, converting or otherwise validating the data. Please resend the"
@@ -134,6 +137,7 @@ def _row_errors(row_pass: RowPass, bad: int, good: int) -> list[JsonObject]:
 
 
 def _outcome(row_pass: RowPass, state: str, errors: list[JsonObject]) -> JsonObject:
+    """Return the result of ``process_batch`` with the counts of a finished pass."""
     good = state == "success"
     files = [{"rows": rows, "good": kept if good else 0} for rows, kept in row_pass.per_file]
     failed = row_pass.bad + (0 if row_pass.planned_outcome.get("silent") else row_pass.lost)

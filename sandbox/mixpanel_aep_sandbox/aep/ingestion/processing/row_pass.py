@@ -77,12 +77,12 @@ class RowPass:
             Unreadable, Incompatible, EmptyHeader: The whole file is invalid.
         """
         rows = kept = 0
-        for rows, key in enumerate(self._keys(number, body, rules), 1):
+        for rows, key in enumerate(self._ids_of_rows(number, body, rules), 1):
             if key is None:
                 self._rejected.write(f"{number} {rows - 1}\n")
             elif self.refused < self.planned_outcome.get("refuse", 0):
                 self.refused += 1
-                self._refuse(number, {"_id": json.loads(key)}, [_AS_PLANNED])
+                self._reject(number, {"_id": json.loads(key)}, [_AS_PLANNED])
                 self._rejected.write(f"{number} {rows - 1}\n")
             elif self.lost < self.planned_outcome.get("lose", 0):
                 self.lost += 1
@@ -94,18 +94,19 @@ class RowPass:
         self.per_file.append((rows, kept))
         return rows
 
-    def _keys(self, number: int, body: JsonObject, rules: RowRules) -> Iterator[str | None]:
+    def _ids_of_rows(self, number: int, body: JsonObject, rules: RowRules) -> Iterator[str | None]:
         """Yield for every row of a file its ``_id`` as a JSON string with quotes, or None if the row is rejected."""
         if self.batch["inputFormat"]["format"] == "csv":
-            return self._csv_keys(body, rules.schema)
+            return self._ids_of_csv_rows(body, rules.schema)
         parquet = self.batch["inputFormat"]["format"] == "parquet"
         checker = RowChecker(rules, self._settings, nulls=parquet, now_ms=self.batch["completed"])
-        read = self._parquet_keys if parquet else self._json_keys
+        read = self._ids_of_parquet_rows if parquet else self._ids_of_json_rows
         return read(number, body, rules, checker)
 
-    def _json_keys(
+    def _ids_of_json_rows(
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
+        """Yield ids as ``_ids_of_rows``: valid rows by the fast reader, all others after the complete check."""
         from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import (
             FastRows,
         )  # imported late, for a quick start
@@ -125,9 +126,10 @@ class RowPass:
                 add(valid[1])
                 yield valid[0]
 
-    def _parquet_keys(
+    def _ids_of_parquet_rows(
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
+        """Yield ids as ``_ids_of_rows``: valid rows by column-wise checks, all others after the complete check."""
         path = disk_path(self.scope, body)
         for row in parquet_ids_or_rows(path, rules, checker, self.dates):
             yield (
@@ -136,7 +138,7 @@ class RowPass:
                 else self._check_completely(number, row, checker)
             )
 
-    def _csv_keys(self, body: JsonObject, resolved: JsonObject) -> Iterator[str]:
+    def _ids_of_csv_rows(self, body: JsonObject, resolved: JsonObject) -> Iterator[str]:
         """Yield the ids of the rows of a CSV file. Raises Incompatible if a column is not a flat field of the schema.
 
         As in AEP, only "preliminary checks" are made (EP:ingestion/batch-ingestion/troubleshooting.md).
@@ -151,16 +153,17 @@ class RowPass:
     def _check_completely(self, number: int, row: Row, checker: RowChecker) -> str | None:
         """Check one row completely; return its ``_id`` as a JSON string, or record its errors and return None."""
         if isinstance(row, Corrupt):
-            self._refuse(number, row, [RowError(PARSING, CORRUPT, "#", _CORRUPT)])
+            self._reject(number, row, [RowError(PARSING, CORRUPT, "#", _CORRUPT)])
             return None
         kept, errors = checker.check_row(row)
         if errors:
-            self._refuse(number, row, errors)
+            self._reject(number, row, errors)
             return None
         self.dates.add(kept.get("timestamp"))
         return encode_basestring_ascii(str(kept.get("_id", "")))
 
-    def _refuse(self, number: int, row: Row, errors: list[RowError]) -> None:
+    def _reject(self, number: int, row: Row, errors: list[RowError]) -> None:
+        """Count a rejected row by the code of its first error, and write its diagnostics."""
         self.bad += 1
         self.codes[errors[0].code] += 1
         self._diagnostics.add(self.files[number]["path"], row, errors)

@@ -36,6 +36,7 @@ def start(scope: AepSandboxScope, batch_id: str) -> threading.Event:
 
 
 def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], finished: threading.Event) -> None:
+    """Process a batch, store its outcome, and set the event ``finished`` in any case."""
     from mixpanel_aep_sandbox.aep.ingestion.processing.process_batch import process_batch
 
     try:
@@ -62,5 +63,6 @@ def _work(scope: AepSandboxScope, batch_id: str, key: tuple[int, str], finished:
 
 
 def _outcome_of_bug(error: Exception) -> JsonObject:
+    """Return the outcome of a batch that failed because of a bug in the sandbox."""
     text = f"The sandbox failed to process the rows: {type(error).__name__}."
     return {"state": "failed", "metrics": {}, "errors": [{"code": "500", "description": text, "rows": []}]}

@@ -31,7 +31,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes.add("POST", "", _create)
     # [I] Undocumented: a public client replays batches by this request, with the body of a new batch.
     routes.add("PATCH", "", _replay)
-    routes.add("POST", "/{id}", _act, atomic=False, json=False)
+    routes.add("POST", "/{id}", _run_action, atomic=False, json=False)
 
 
 def find_batch(scope: AepSandboxScope, key: str) -> JsonObject:
@@ -50,14 +50,16 @@ def new_ulid(milliseconds: int) -> str:
 
 def _create(call: Call) -> Response:
     batch = create_batch(call.scope, call.object(), call.client_id)
-    return JSONResponse(_answer(call.scope, batch), 201)
+    return JSONResponse(_batch_response_body(call.scope, batch), 201)
 
 
 def _replay(call: Call) -> Response:
     given = call.object()
     if given.get("replay") is None:
         raise problem(400, "replay is required.")
-    return JSONResponse(_answer(call.scope, create_batch(call.scope, given, call.client_id)), 201)
+    return JSONResponse(
+        _batch_response_body(call.scope, create_batch(call.scope, given, call.client_id)), 201
+    )
 
 
 def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> JsonObject:
@@ -95,13 +97,14 @@ def create_batch(scope: AepSandboxScope, given: JsonObject, client: str) -> Json
 
 
 def _check_unique(scope: AepSandboxScope, external: str) -> None:
+    """Raise Problem 400 if a setting requires unique external ids, and a batch with this external id exists."""
     if IngestSettings.of(scope.state).external_ids == "unique" and any(
         body["externalId"] == external for _, body in scope.items(BATCHES)
     ):
         raise problem(400, f"A batch with externalId {external} already exists.")
 
 
-def _answer(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
+def _batch_response_body(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     body = {
         "id": batch["id"],
         "imsOrg": scope.org,
@@ -135,7 +138,8 @@ def shown_tags(batch: JsonObject) -> JsonObject:
     return {**batch["tags"], **own}
 
 
-def _act(call: Call) -> Response:
+def _run_action(call: Call) -> Response:
+    """Handle ``POST`` with the query parameter ``action``: complete, abort, fail or revert a batch."""
     action = call.query("action").upper()
     actions = {"COMPLETE": complete_batch, "ABORT": _abort, "FAIL": _fail, "REVERT": _revert}
     if action not in actions:
@@ -159,7 +163,7 @@ def complete_batch(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] in ("promoting", "success", "failed"):
         # Adobe: "If the operation actually succeeded, the API will return success, even after retrying."
         return batch
-    _require(scope, batch, "loading", "completed")
+    _require_state(scope, batch, "loading", "completed")
     if any(body["open"] for _, body in scope.items(files_kind(batch["id"]))):
         raise problem(400, "A large file of the batch is incomplete: complete its upload first.")
     return promote(scope, batch, use_planned_outcome(scope, batch))
@@ -180,25 +184,26 @@ def _abort(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     until_finalized = IngestSettings.of(scope.state).abort_until == "finalized"
     if not (until_finalized and batch["state"] == "promoting"):
         # Adobe: "Once a batch is in the Loaded state, the batch cannot be aborted."
-        _require(scope, batch, "loading", "aborted")
+        _require_state(scope, batch, "loading", "aborted")
     return save_changed(scope, batch, state="aborted")
 
 
 def _fail(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] == "failed":
         return batch
-    _require(scope, batch, "loading", "failed")
+    _require_state(scope, batch, "loading", "failed")
     return save_changed(scope, batch, state="failed", metrics={}, errors=[], finished=scope.now)
 
 
 def _revert(scope: AepSandboxScope, batch: JsonObject) -> JsonObject:
     if batch["state"] == "inactive" or batch["state"] in IngestSettings.of(scope.state).retire_path:
         return batch
-    _require(scope, batch, "success", "reverted")
+    _require_state(scope, batch, "success", "reverted")
     return deactivate(scope, batch)
 
 
-def _require(scope: AepSandboxScope, batch: JsonObject, state: str, done: str) -> None:
+def _require_state(scope: AepSandboxScope, batch: JsonObject, state: str, done: str) -> None:
+    """Raise Problem 400 unless a batch has a state; ``done`` is the participle of the action, for the message."""
     if batch["state"] != state:
         text = f"Batch {batch['id']} is {shown_status(scope, batch)} and cannot be {done}."
         raise problem(400, text)  # the HTTP status is [I]

@@ -63,6 +63,7 @@ def _format(call: Call, of_batch: JsonObject) -> JsonObject:
 
 
 def _rows(call: Call, batch: JsonObject) -> Iterator[dict[str, str]]:
+    """Yield the rows of all uploaded files with flat columns and text values."""
     for body in batch_files(call.scope, batch["id"]):
         for row in read_rows(call.scope, batch, body, None) if body["size"] else ():
             yield {"_corrupt_record": row.text} if isinstance(row, Corrupt) else dict(_flat(row, ""))

@@ -48,30 +48,32 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
     routes = Routes(state, router, f"{IMPORT}/batches/{{id}}/datasets/{{dataset}}/files")
     routes.add("PUT", "/{path:path}", _put)
     routes.add("PATCH", "/{path:path}", _patch)
-    routes.add("POST", "/{path:path}", _act, atomic=False, json=False)
+    routes.add("POST", "/{path:path}", _run_action, atomic=False, json=False)
     routes.add("HEAD", "/{path:path}", _head)
 
 
 async def _put(call: Call) -> Response:
+    """Handle ``PUT``: receive a whole file."""
     limit = call.scope.state.settings.small_file_bytes
-    await run_in_threadpool(_admit, call)
+    await run_in_threadpool(_check_upload, call)
     name, size = await _receive(call, limit, "larger than the limit for a file that is not sent in chunks")
-    new = await run_in_threadpool(_keep_whole, call, name, size)
+    new = await run_in_threadpool(_store_whole_file, call, name, size)
     status = IngestSettings.of(call.scope.state).file_status
     return Response(status_code=status if new else 200)
 
 
 async def _patch(call: Call) -> Response:
-    batch_id = await run_in_threadpool(_admit, call)
+    """Handle ``PATCH``: receive a chunk of a large file."""
+    batch_id = await run_in_threadpool(_check_upload, call)
     await run_in_threadpool(find_open_file, call.scope, batch_id, file_path(call))
     documented = IngestSettings.of(call.scope.state).content_range != "any"
     first, last = parse_content_range(call.request.headers.get("content-range"), documented=documented)
     name, size = await _receive(call, _LARGEST_CHUNK_BYTES, "larger than the limit for a chunk")
-    ranges = await run_in_threadpool(_keep_chunk, call, name, size, (first, last))
+    ranges = await run_in_threadpool(_store_chunk, call, name, size, (first, last))
     return Response(status_code=200, headers={"Range": ranges})
 
 
-def _admit(call: Call) -> str:
+def _check_upload(call: Call) -> str:
     """Check whether an upload is allowed, and return the batch's id. Raises Problem 400, 404, 415, 429 or 503."""
     if call.content_type != _OCTETS:
         raise problem(415, f"The content type must be {_OCTETS}.")
@@ -118,7 +120,8 @@ def _transaction_or_cleanup(call: Call, name: str) -> Iterator[None]:
         raise
 
 
-def _keep_whole(call: Call, name: str, size: int) -> bool:
+def _store_whole_file(call: Call, name: str, size: int) -> bool:
+    """Store a received file, and return whether its path is new in the batch."""
     with _transaction_or_cleanup(call, name):
         old = store_file(
             call.scope, file_document(call.scope, call.path("id"), file_path(call), name=name, size=size)
@@ -127,7 +130,7 @@ def _keep_whole(call: Call, name: str, size: int) -> bool:
     return old is None
 
 
-def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
+def _store_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
     """Store a received chunk of a large file, and return all received ranges as the header ``Range``."""
     scope, key, path = call.scope, call.path("id"), file_path(call)
     first, last = span
@@ -145,7 +148,8 @@ def _keep_chunk(call: Call, name: str, size: int, span: tuple[int, int]) -> str:
     return received_ranges(body)
 
 
-def _act(call: Call) -> Response:
+def _run_action(call: Call) -> Response:
+    """Handle ``POST``: begin or complete the upload of a large file in chunks."""
     action = call.query("action").upper()
     if action == "INITIALIZE":
         return _initialize(call)
@@ -188,6 +192,7 @@ def _chunk_paths(call: Call, chunks: list[list[int | str]]) -> list[Path]:
 
 
 def _head(call: Call) -> Response:
+    """Handle ``HEAD``: respond with the received byte ranges of a file."""
     batch = find_batch(call.scope, call.path("id"))
     body = call.scope.get(files_kind(batch["id"]), file_path(call))
     if body is None or batch["dataset"] != call.path("dataset"):

@@ -96,6 +96,7 @@ class RowChecker:
         return kept, errors
 
     def _violations(self, row: JsonObject) -> list[RowError]:
+        """Validate a converted row by the JSON Schema, and return its errors."""
         try:
             return [_violation(error) for error in self._validator.iter_errors(row)]
         except ValueError:  # the row contains something that Rust cannot represent, such as lone surrogates
@@ -112,6 +113,7 @@ class RowChecker:
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> RowError:
+    """Convert an error of jsonschema-rs to a RowError with Adobe's message."""
     import jsonschema_rs  # imported late, for a quick start
 
     path = "#" + "".join(f"/{part}" for part in error.instance_path)
@@ -123,6 +125,7 @@ def _violation(error: jsonschema_rs.ValidationError) -> RowError:
 
 
 def _fields_of(value: object) -> int:
+    """Count the fields in a value at every depth."""
     if isinstance(value, dict):
         return sum(1 + _fields_of(part) for part in value.values())
     return sum(map(_fields_of, value)) if isinstance(value, list) else 0

@@ -64,6 +64,7 @@ class Conversion:
         return kept
 
     def _no_null(self, pointer: str, required: bool) -> None:
+        """Record an error for a null value."""
         if required:
             self.missing.append(pointer)
         else:
@@ -73,6 +74,7 @@ class Conversion:
         self.errors.append((pointer, message))
 
     def _value(self, value: object, schema: JsonObject, at: str) -> object:
+        """Convert one value by its field; if this fails, record an error and return the value unchanged."""
         kind = kind_of(schema)
         if kind == "object" and isinstance(value, dict):
             return self._object(value, schema, at)
@@ -117,6 +119,7 @@ def _scalar(value: object, kind: str) -> object:
 
 
 def _from_text(value: str, kind: str) -> object:
+    """Convert a text to ``kind``; return None if this is not possible."""
     if kind in ("string", "date", "date-time"):
         return value
     if kind not in ("integer", "number") or not _NUMBER.fullmatch(value):
@@ -130,6 +133,7 @@ def _from_text(value: str, kind: str) -> object:
 
 
 def _from_number(value: int | float, kind: str) -> object:
+    """Convert a finite number to ``kind``; return None if this is not possible."""
     if kind == "string":
         return str(value)
     if kind == "number":

@@ -66,6 +66,7 @@ def _reader(file: TextIO, options: JsonObject) -> _csv.Reader:
 
 
 def _names(reader: _csv.Reader) -> list[str]:
+    """Return the column names of the header, which is the next line. Raises EmptyHeader."""
     names = [name.strip() for name in next(reader, [])]
     if not names or not all(names):
         raise EmptyHeader

@@ -66,7 +66,7 @@ class FastRows:
     def __init__(self, rules: RowRules, *, latest_ms: int | None, known_only: bool, most_fields: int) -> None:
         resolved = rules.schema
         self._types = _Types(known_only)
-        self._decode = msgspec.json.Decoder(self._types.object(resolved, "Row"), dec_hook=_hook).decode
+        self._decode = msgspec.json.Decoder(self._types.struct_type(resolved, "Row"), dec_hook=_hook).decode
         names = list(resolved.get("properties", {}))
         self._key = f"f{names.index('_id')}" if "_id" in names else ""
         self._stamp = f"f{names.index('timestamp')}" if "timestamp" in names else ""
@@ -110,6 +110,7 @@ def _primary_fields(resolved: JsonObject) -> tuple[str, str]:
 
 
 def _has_primary(row: msgspec.Struct, identities: str, primary: str) -> bool:
+    """Return whether the struct's field ``identities`` has an identity whose flag ``primary`` is true."""
     held = getattr(row, identities) if identities else UNSET
     if held is UNSET:
         return False
@@ -117,6 +118,7 @@ def _has_primary(row: msgspec.Struct, identities: str, primary: str) -> bool:
 
 
 def _hook(kind: type[_Checked], value: object) -> _Checked:
+    """Validate a value for msgspec, and wrap it. Raises ValueError if it is invalid."""
     if not kind.is_valid(value):
         raise ValueError
     checked = kind()
@@ -130,14 +132,15 @@ class _Types:
     def __init__(self, known_only: bool) -> None:
         self._known_only = known_only
 
-    def object(self, field: JsonObject, name: str) -> FieldType:
+    def struct_type(self, field: JsonObject, name: str) -> FieldType:
+        """Return a struct class for an object, whose fields are named ``f0``, ``f1`` and so on."""
         fields = field.get("properties", {})
         required = set(field.get("required", []))
         if not fields or required - set(fields):
             return self._checked({"not": {}})
         members: list[tuple[str, FieldType] | tuple[str, FieldType, object]] = []
         for number, (key, child) in enumerate(fields.items()):
-            kind = self.of(child, f"{name}_{number}")
+            kind = self.type_of(child, f"{name}_{number}")
             optional = (f"f{number}", Union[kind, UnsetType], UNSET)  # noqa: UP007 - of generated types
             members.append((f"f{number}", kind) if key in required else optional)
         members.sort(key=len)
@@ -150,12 +153,13 @@ class _Types:
             gc=False,
         )
 
-    def of(self, field: JsonObject, name: str) -> FieldType:
+    def type_of(self, field: JsonObject, name: str) -> FieldType:
+        """Return the type for a field of any kind; ``name`` is a prefix for the names of structs."""
         kind = kind_of(field)
         if kind == "object":
-            return self.object(field, name)
+            return self.struct_type(field, name)
         if kind == "map":
-            values = self.of(field["additionalProperties"], name)
+            values = self.type_of(field["additionalProperties"], name)
             return Annotated[dict[str, values], Meta(min_length=1)]  # type: ignore[valid-type]
         if kind == "array":
             return self._array(field, name)
@@ -166,7 +170,7 @@ class _Types:
         return self._scalar(field, kind)
 
     def _array(self, field: JsonObject, name: str) -> FieldType:
-        items = self.of(field.get("items", {}), name)
+        items = self.type_of(field.get("items", {}), name)
         if field.get("uniqueItems"):
             return self._checked({"not": {}})
         most = field.get("maxItems")
@@ -208,6 +212,7 @@ def _is_text(value: object) -> bool:
 
 
 def _not_empty(row: msgspec.Struct) -> None:
+    """Raise ValueError if no field of a struct is set, because XDM has no empty objects."""
     for name in row.__struct_fields__:
         if getattr(row, name) is not UNSET:
             return

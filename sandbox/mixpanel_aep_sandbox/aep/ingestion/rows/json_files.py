@@ -57,6 +57,7 @@ def row_of(raw: bytes) -> Row:
 
 
 def _members(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the text of each item of a JSON array. Raises Unreadable."""
     text = _Text(file)
     if text.peek() != "[":
         raise Unreadable("it is not a JSON array of objects")
@@ -96,9 +97,11 @@ class _Text:
                 return ""
 
     def skip(self) -> None:
+        """Consume the next character."""
         self._at += 1
 
     def value(self) -> bytes:
+        """Consume the next JSON value, and return its text. Raises Unreadable."""
         while True:
             try:
                 _, end = self._json.raw_decode(self._text, self._at)
@@ -113,6 +116,7 @@ class _Text:
             return raw
 
     def _more(self) -> bool:
+        """Read the next block, and drop the consumed text; return False at the end of the file."""
         if self._ended:
             return False
         # The buffer is doubled, so that a large row is not parsed again for every block.
@@ -127,6 +131,7 @@ class _Text:
 
 
 def _skip_line(file: BinaryIO) -> None:
+    """Read and discard the rest of the current line."""
     while block := file.readline(LONGEST_ROW_BYTES):
         if block.endswith(b"\n"):
             return
@@ -144,6 +149,7 @@ def _has_lone_surrogate(raw: bytes, row: JsonObject) -> bool:
 
 
 def _no_constant(name: str) -> None:
+    """Reject NaN and Infinity, which Python's decoder would accept."""
     raise ValueError(f"{name} is not valid JSON")
 
 

@@ -83,12 +83,14 @@ def scalar_schema(field: JsonObject) -> JsonObject:
 
 
 def _object(field: JsonObject) -> JsonObject:
+    """Return the JSON Schema of an object, which must not be empty."""
     properties = {name: _field(child) for name, child in field.get("properties", {}).items()}
     made: JsonObject = {"type": "object", "properties": properties, "minProperties": 1}
     return {**made, "required": field["required"]} if field.get("required") else made
 
 
 def _field(field: JsonObject) -> JsonObject:
+    """Return the JSON Schema of a field of any kind."""
     kind = kind_of(field)
     if kind == "array":
         limits = _limits(field)
@@ -101,4 +103,5 @@ def _field(field: JsonObject) -> JsonObject:
 
 
 def _limits(field: JsonObject) -> JsonObject:
+    """Return the keywords of a field that constrain its values."""
     return {name: field[name] for name in LIMITS if name in field}

@@ -25,13 +25,14 @@ class ColumnCheck:
         import pyarrow as pa
 
         try:
-            return self._members(batch.to_struct_array(), self._resolved)
+            return self._invalid_structs(batch.to_struct_array(), self._resolved)
         except pa.ArrowException:
             return set(
                 range(len(batch))
             )  # Arrow cannot compare some values, such as numbers above 2^63; Python can
 
-    def _members(self, array: pa.Array, schema: JsonObject) -> set[int]:
+    def _invalid_structs(self, array: pa.Array, schema: JsonObject) -> set[int]:
+        """Return the indexes of structs that may be invalid by the schema of an object."""
         import pyarrow.compute as pc
 
         names = {array.type.field(n).name for n in range(array.type.num_fields)}
@@ -41,50 +42,63 @@ class ColumnCheck:
             found |= set(range(len(array)))
         for name in names:
             child = pc.struct_field(array, name)
-            found |= self._field(child, schema["properties"][name], nullable=name not in required)
+            found |= self._invalid_values(child, schema["properties"][name], nullable=name not in required)
         return found - _true_positions(pc.is_null(array)) if array.null_count else found
 
-    def _field(self, array: pa.Array, field: JsonObject, *, nullable: bool) -> set[int]:
+    def _invalid_values(self, array: pa.Array, field: JsonObject, *, nullable: bool) -> set[int]:
+        """Return the indexes of values that may be invalid by the schema of a field of any kind."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
         found = _true_positions(pc.is_null(array)) if array.null_count and not nullable else set()
         kind, types = kind_of(field), pa.types
         if types.is_struct(array.type) and not nullable:
-            found |= _perhaps_empty(array)
+            found |= _possibly_empty_structs(array)
         if types.is_null(array.type):
             return found
         if kind == "object" and types.is_map(array.type):  # only the rows show which keys exist
             return found | _true_positions(pc.is_valid(array))
         if kind == "object":
-            return found | self._members(array, field)
+            return found | self._invalid_structs(array, field)
         if kind == "array":
-            return found | _odd_lengths(array, field) | self._items(array, field.get("items", {}))
+            return (
+                found
+                | _lists_of_invalid_length(array, field)
+                | self._invalid_lists(array, field.get("items", {}))
+            )
         if kind == "map" and types.is_map(array.type):
             pairs = pa.struct([("key", array.type.key_type), ("value", array.type.item_type)])
             lists = array.cast(pa.list_(pairs))
-            _refuse_repeated_keys(lists)
+            _require_unique_keys(lists)
             return (
-                found | _odd_lengths(lists, {}) | self._items(lists, field["additionalProperties"], "value")
+                found
+                | _lists_of_invalid_length(lists, {})
+                | self._invalid_lists(lists, field["additionalProperties"], "value")
             )
         if kind == "map":  # a struct: each of its members is a key that may be missing
             for n in range(array.type.num_fields):
-                found |= self._field(pc.struct_field(array, n), field["additionalProperties"], nullable=True)
+                found |= self._invalid_values(
+                    pc.struct_field(array, n), field["additionalProperties"], nullable=True
+                )
             return found - _true_positions(pc.is_null(array)) if nullable else found
-        return found | self._scalars(array, field, kind)
+        return found | self._invalid_scalars(array, field, kind)
 
-    def _items(self, array: pa.Array, field: JsonObject, member: str = "") -> set[int]:
+    def _invalid_lists(self, array: pa.Array, field: JsonObject, member: str = "") -> set[int]:
+        """Return the indexes of lists with an item, or the item's ``member``, that may be invalid."""
         import pyarrow.compute as pc
 
         found: set[int] = set()
         values = array.flatten()
-        bad = self._field(pc.struct_field(values, member) if member else values, field, nullable=False)
+        bad = self._invalid_values(
+            pc.struct_field(values, member) if member else values, field, nullable=False
+        )
         if bad:
             parents = pc.list_parent_indices(array)
             found |= {parents[position].as_py() for position in bad}
         return found
 
-    def _scalars(self, array: pa.Array, field: JsonObject, kind: str) -> set[int]:
+    def _invalid_scalars(self, array: pa.Array, field: JsonObject, kind: str) -> set[int]:
+        """Return the indexes of plain values that may be invalid."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -104,9 +118,9 @@ class ColumnCheck:
         ):
             outside = pc.or_(pc.less(array, schema["minimum"]), pc.greater(array, schema["maximum"]))
             return _true_positions(outside)
-        return found | self._by_value(array, field, schema)
+        return found | self._invalid_by_value(array, field, schema)
 
-    def _by_value(self, array: pa.Array, field: JsonObject, schema: JsonObject) -> set[int]:
+    def _invalid_by_value(self, array: pa.Array, field: JsonObject, schema: JsonObject) -> set[int]:
         """Validate every distinct value of a column, and return the indexes of the rows with an invalid value."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -123,12 +137,13 @@ class ColumnCheck:
 
 
 def _true_positions(mask: pa.BooleanArray) -> set[int]:
+    """Return the indexes of the true values."""
     import pyarrow.compute as pc
 
     return set(pc.indices_nonzero(mask).to_pylist())
 
 
-def _odd_lengths(array: pa.Array, field: JsonObject) -> set[int]:
+def _lists_of_invalid_length(array: pa.Array, field: JsonObject) -> set[int]:
     """Return the indexes of lists with too few or too many items; of every list if items must be unique."""
     import pyarrow.compute as pc
 
@@ -139,7 +154,7 @@ def _odd_lengths(array: pa.Array, field: JsonObject) -> set[int]:
     return found | _true_positions(pc.greater(lengths, field["maxItems"])) if "maxItems" in field else found
 
 
-def _perhaps_empty(array: pa.Array) -> set[int]:
+def _possibly_empty_structs(array: pa.Array) -> set[int]:
     """Return the indexes of structs without a plain value, which may be empty objects after the conversion."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -151,7 +166,7 @@ def _perhaps_empty(array: pa.Array) -> set[int]:
     return _true_positions(absent)
 
 
-def _refuse_repeated_keys(array: pa.Array) -> None:
+def _require_unique_keys(array: pa.Array) -> None:
     """Raise Unreadable if a map has a key twice [I]: Parquet allows this, but a JSON object cannot have both values."""
     import pyarrow as pa
     import pyarrow.compute as pc

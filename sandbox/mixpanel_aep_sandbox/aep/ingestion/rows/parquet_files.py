@@ -57,6 +57,7 @@ def parquet_ids_or_rows(
 
 
 def _rows_of(batch: pa.RecordBatch) -> list[JsonObject]:
+    """Convert a record batch to rows. Raises Unreadable if a map has a key twice."""
     try:
         return list(batch.to_pylist(maps_as_pydicts="strict"))
     except (KeyError, ValueError) as error:  # ValueError: the map is within a struct
@@ -70,10 +71,12 @@ def _leaves(schema: pa.Schema) -> int:
 
 
 def _leaves_of(kind: pa.DataType) -> int:
+    """Return the number of leaf columns in a type; 1 for a plain type."""
     return sum(_leaves_of(kind.field(n).type) for n in range(kind.num_fields)) or 1
 
 
 def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int]:
+    """Return the indexes of rows whose ``timestamp`` is after ``latest_ms``, or may be."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -86,6 +89,7 @@ def _rows_in_the_future(batch: pa.RecordBatch, latest_ms: int | None) -> set[int
 
 
 def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: TimeRange) -> None:
+    """Add the times of the rows that are not in ``suspects`` to ``dates``."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -100,6 +104,7 @@ def _add_dates(batch: pa.RecordBatch, suspects: set[int], dates: TimeRange) -> N
 
 
 def _batches(path: Path, resolved: JsonObject | None) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of a file with simplified types, after a check of the columns by ``resolved``."""
     import pyarrow as pa  # imported late, for a quick start
     import pyarrow.parquet as pq
 
@@ -141,6 +146,7 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
 
 
 def _check_members(members: pa.Schema | pa.StructType, schema: JsonObject, path: str) -> None:
+    """Raise Incompatible unless every column, or member of a struct, is a field of the schema, and only once."""
     fields, seen = schema.get("properties", {}), set()
     for member in members:
         name = f"{path}{member.name}"
@@ -153,6 +159,7 @@ def _check_members(members: pa.Schema | pa.StructType, schema: JsonObject, path:
 
 
 def _check(kind: pa.DataType, field: JsonObject, name: str) -> None:
+    """Raise Incompatible unless the type of the column ``name`` can be converted to the type of a field."""
     import pyarrow as pa
 
     types, target = pa.types, kind_of(field)
@@ -183,6 +190,7 @@ def _check_struct(kind: pa.DataType, field: JsonObject, name: str) -> None:
 
 
 def _is_convertible(kind: pa.DataType, target: str) -> bool:
+    """Return whether AEP converts a plain Arrow type to a field of the kind ``target``."""
     import pyarrow as pa
 
     types = pa.types

@@ -36,6 +36,7 @@ def epoch_days(text: str) -> int:
 
 
 def _days(year: int, month: int, day: int) -> int:
+    """Return the days since 1 January 1970 of a date. Raises ValueError if it is invalid."""
     if year == 0:
         return date(year + _CYCLE_YEARS, month, day).toordinal() - _CYCLE_DAYS - _EPOCH_DAY
     return date(year, month, day).toordinal() - _EPOCH_DAY

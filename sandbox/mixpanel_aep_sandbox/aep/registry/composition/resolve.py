@@ -37,6 +37,8 @@ def resolve(scope: AepSandboxScope, resource: JsonObject) -> JsonObject:
 
 
 class _Resolver:
+    """Resolves the references of one resource."""
+
     def __init__(self, scope: AepSandboxScope, resource: JsonObject) -> None:
         self._scope = scope
         # The resource itself may not be stored yet, but a reference back to it must be found.
@@ -79,6 +81,7 @@ class _Resolver:
         return merged
 
     def _referred(self, ref: object, root: JsonObject, depth: int, *, composing: bool) -> JsonObject:
+        """Return the resolved target of a reference, without metadata of the target's resource."""
         target, root_of_target = self._target(ref, root)
         referred = self.content(target, root_of_target, depth + 1)
         if target is not root_of_target:
@@ -92,6 +95,7 @@ class _Resolver:
         return kept if composing else {**kept, "meta:referencedFrom": ref}
 
     def _target(self, ref: object, root: JsonObject) -> tuple[JsonObject, JsonObject]:
+        """Return the target of a reference, and the resource that contains it. Raises Problem 400."""
         base, _, fragment = str(ref).partition("#")
         document = root if not base else self._find(base)
         if document is None:
@@ -110,6 +114,7 @@ class _Resolver:
 
 
 def _merge(base: JsonObject, more: JsonObject) -> None:
+    """Merge the keywords of ``more`` into ``base``: fields recursively, other keywords replace."""
     for key, value in more.items():
         if key == "properties":
             fields = base.setdefault("properties", {})

@@ -39,6 +39,7 @@ def add_union_fields(union: JsonObject) -> JsonObject:
 
 
 def _union(scope: AepSandboxScope, key: str, schemas: list[JsonObject]) -> JsonObject:
+    """Return the unresolved union of the class ``key`` and its enabled schemas."""
     refs = dict.fromkeys([key, *(part["$ref"] for schema in schemas for part in schema["allOf"])])
     extends = dict.fromkeys(name for schema in schemas for name in schema["meta:extends"])
     return {

@@ -63,15 +63,16 @@ def _list(call: Call, bodies: list[JsonObject]) -> Response:
     if paging:
         chosen, page = paged(call, bodies)
         links = next_page_link(call, "tenant/descriptors", page)
-        results = [_shaped(body, shape) for body in chosen]
+        results = [_descriptor_view(body, shape) for body in chosen]
         return JSONResponse({"results": results, "_page": page, "_links": links})
     by_type: dict[str, list[object]] = {}
     for body in filtered(call, bodies):
-        by_type.setdefault(body["@type"], []).append(_shaped(body, shape))
+        by_type.setdefault(body["@type"], []).append(_descriptor_view(body, shape))
     return JSONResponse(by_type)
 
 
-def _shaped(body: JsonObject, shape: str) -> object:
+def _descriptor_view(body: JsonObject, shape: str) -> object:
+    """Return a descriptor for a list in the form ``shape``: ``id``, ``link`` or ``full``."""
     return {"id": body["@id"], "link": f"/tenant/descriptors/{body['@id']}", "full": body}[shape]
 
 

@@ -51,6 +51,7 @@ def add_routes(state: SandboxState, router: APIRouter) -> None:
 
 
 def _add(routes: Routes, container: str, segment: str, kind: str, *, writable: bool) -> None:
+    """Add the routes of one kind of resource in one container."""
     whole, one = f"/{container}/{segment}", f"/{container}/{segment}/{{id:key}}"
     routes.add("GET", whole, partial(list_resources, container=container, segment=segment, kind=kind))
     routes.add("GET", one, partial(lookup, container=container, kind=kind))

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
-from mixpanel_aep_sandbox.aep.registry.standard.notation import resource
+from mixpanel_aep_sandbox.aep.registry.standard.notation import expand_resource
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 
@@ -23,7 +23,7 @@ def standard_by_id() -> dict[str, JsonObject]:
     found = {}
     for path in sorted(Path(__file__).parent.glob("*.json")):
         for given in json.loads(path.read_text("utf-8")):
-            body = with_xdm_types(resource(given))
+            body = with_xdm_types(expand_resource(given))
             found[body["$id"]] = body
     return found
 

@@ -35,7 +35,7 @@ _LANGUAGE = (
 """Regular expression of a language tag (RFC 5646), without grandfathered tags."""
 
 
-def resource(given: JsonObject) -> JsonObject:
+def expand_resource(given: JsonObject) -> JsonObject:
     """Convert one resource from the short notation to the form that the Schema Registry returns."""
     key, kind = _id(given["id"]), given["kind"]
     name = key.rpartition("/")[2]
@@ -81,6 +81,7 @@ def _id(text: str) -> str:
 
 
 def _properties(fields: JsonObject) -> JsonObject:
+    """Convert fields from the short notation to ``properties`` in compatibility mode."""
     made: JsonObject = {}
     for name, given in fields.items():
         full = name if name[0] == "@" or ":" in name else f"xdm:{name}"
@@ -103,6 +104,7 @@ def _path(name: str) -> list[str]:
 
 
 def _field(name: str, notation: str | JsonObject) -> JsonObject:
+    """Convert one field from the short notation to JSON Schema."""
     given = {"is": notation} if isinstance(notation, str) else dict(notation)
     title = given.pop("title", None) or _title(name)
     made: JsonObject = {"title": title, **_type(given)}
@@ -119,7 +121,7 @@ def _field(name: str, notation: str | JsonObject) -> JsonObject:
 def _type(given: JsonObject) -> JsonObject:
     """Return the keywords of JSON Schema for the type of a field, and remove the used keywords from ``given``."""
     if "is" in given:
-        return _named(given.pop("is"))
+        return _type_from_name(given.pop("is"))
     holder = next(name for name in ("fields", "array of", "map of") if name in given)
     inner: JsonObject = {"type": "object", "properties": _properties(given.pop(holder))}
     if "required" in given:
@@ -127,10 +129,11 @@ def _type(given: JsonObject) -> JsonObject:
     return inner if holder == "fields" else _in_container(inner, holder)
 
 
-def _named(name: str) -> JsonObject:
+def _type_from_name(name: str) -> JsonObject:
+    """Return the JSON Schema of a type's name, such as "string[]" or "=context/geo"."""
     for suffix, holder in (("[]", "array of"), ("{}", "map of")):
         if name.endswith(suffix):
-            return _in_container(_named(name.removesuffix(suffix)), holder)
+            return _in_container(_type_from_name(name.removesuffix(suffix)), holder)
     if name.startswith("="):
         return {"$ref": _id(name[1:])}
     if name == "language":
@@ -139,6 +142,7 @@ def _named(name: str) -> JsonObject:
 
 
 def _in_container(inner: JsonObject, holder: str) -> JsonObject:
+    """Return the JSON Schema of an array or a map (``holder``) of a type."""
     if holder == "array of":
         return {"type": "array", "items": inner}
     return {"type": "object", "meta:xdmType": "map", "additionalProperties": inner}

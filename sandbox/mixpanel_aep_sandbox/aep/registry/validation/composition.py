@@ -35,6 +35,7 @@ def check_class(body: JsonObject) -> JsonObject:
 
 
 def _rename_namespace(part: JsonObject, namespace: str) -> JsonObject:
+    """Return a member of ``allOf`` with its field ``_adhoc`` renamed to ``namespace``."""
     if "_adhoc" not in part.get("properties", {}):
         return part
     fields = {namespace if name == "_adhoc" else name: field for name, field in part["properties"].items()}
@@ -49,7 +50,7 @@ def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     refs = [part.get("$ref") for part in body.get("allOf", [])]
     if not refs:
         raise problem(400, "A schema requires allOf with exactly one class.")
-    parts = [_part(scope, ref) for ref in refs]
+    parts = [_find_part(scope, ref) for ref in refs]
     classes = [part for part in parts if part["meta:resourceType"] == "classes"]
     if len(classes) != 1:
         raise problem(400, f"A schema must have exactly one class in allOf; there are {len(classes)}.")
@@ -64,7 +65,8 @@ def check_schema(scope: AepSandboxScope, body: JsonObject) -> JsonObject:
     return {**made, "meta:datasetNamespace": namespace} if namespace else made
 
 
-def _part(scope: AepSandboxScope, ref: object) -> JsonObject:
+def _find_part(scope: AepSandboxScope, ref: object) -> JsonObject:
+    """Return the class or field group that a ``$ref`` names. Raises Problem 400."""
     if not isinstance(ref, str):
         raise problem(400, "Every member of a schema's allOf must be a $ref.")
     resource = find(scope, ref)

@@ -76,6 +76,7 @@ def _check_identity(scope: AepSandboxScope, body: JsonObject, key: str, fields: 
 
 
 def _check_display(_scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
+    """Check a descriptor of friendly names, which replace titles and descriptions."""
     if not any(name in body for name in _DISPLAYED):
         raise problem(400, f"A descriptor of friendly names requires one of {', '.join(_DISPLAYED)}.")
     for name in _DISPLAYED:
@@ -94,11 +95,13 @@ def _check_relationship(
 
 
 def _check_reference(scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
+    """Check that the namespace of a reference identity exists."""
     if find_namespace(scope, body["xdm:identityNamespace"], by_id=False) is None:
         raise problem(400, f"Identity namespace {body['xdm:identityNamespace']} does not exist.")
 
 
 def _check_required(scope: AepSandboxScope, body: JsonObject, _key: str, _fields: list[JsonObject]) -> None:
+    """Check that the descriptor's field is required in its schema."""
     schema, path = _resolved(scope, body, "xdm:sourceSchema"), body["xdm:sourceProperty"]
     above, _, name = path.rpartition("/")
     parent = schema if not above else _field(schema, above, "xdm:sourceProperty")
@@ -143,6 +146,7 @@ def check_changeable(scope: AepSandboxScope, body: JsonObject) -> None:
 
 
 def _resolved(scope: AepSandboxScope, body: JsonObject, name: str) -> JsonObject:
+    """Return the resolved schema that a descriptor's key ``name`` refers to. Raises Problem 400."""
     schema = scope.get(RESOURCES, str(body[name]))
     if schema is None or schema["meta:resourceType"] != "schemas":
         raise problem(400, f"Schema {body[name]} does not exist.")
@@ -150,6 +154,7 @@ def _resolved(scope: AepSandboxScope, body: JsonObject, name: str) -> JsonObject
 
 
 def _field(schema: JsonObject, path: object, name: str) -> JsonObject:
+    """Return the field of a schema at a path from the descriptor's key ``name``. Raises Problem 400."""
     if not isinstance(path, str) or not path.startswith("/") or path.endswith("/"):
         raise problem(400, f"{name} must begin with a slash and not end with one.")
     field = field_at(schema, path)

@@ -38,6 +38,7 @@ def check_no_breaking_changes(before: dict[str, JsonObject], scope: AepSandboxSc
 
 
 def _compare(old: JsonObject, new: JsonObject, path: str) -> None:
+    """Raise Problem 400 if the field at ``path``, or a field in it, was removed, or restricted, or has a new type."""
     for trait in ("type", "format", "meta:xdmType"):
         if old.get(trait) != new.get(trait):
             raise _breaking_change_problem(path, "cannot be given another type")
@@ -53,6 +54,7 @@ def _compare(old: JsonObject, new: JsonObject, path: str) -> None:
 
 
 def _compare_limits(old: JsonObject, new: JsonObject, path: str) -> None:
+    """Raise Problem 400 if a field accepts fewer values than before."""
     if "enum" in new and not set(map(str, old.get("enum", [None]))) <= set(map(str, new["enum"])):
         raise _breaking_change_problem(path, "cannot be restricted to fewer values")
     if new.get("pattern") not in (None, old.get("pattern")):
@@ -68,4 +70,5 @@ def _compare_limits(old: JsonObject, new: JsonObject, path: str) -> None:
 
 
 def _breaking_change_problem(path: str, what: str) -> Exception:
+    """Return the error for a field whose change is not additive; ``what`` completes the sentence."""
     return problem(400, f"Only additive changes are allowed once a schema is in use: field {path} {what}.")

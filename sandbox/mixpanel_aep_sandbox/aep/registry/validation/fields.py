@@ -56,6 +56,7 @@ class FieldRules:
                 self.check(child, definition)
 
     def _check_map(self, name: str, field: JsonObject) -> None:
+        """Raise Problem 400 if a map is invalid, or maps are not allowed."""
         values = field.get("additionalProperties")
         if not self._maps:
             raise problem(400, f"The field '{name}' is a map: maps are reserved for Adobe's own resources.")
@@ -88,6 +89,7 @@ def check_shape(name: str, node: object) -> None:
 
 
 def _check_keywords(name: str, node: JsonObject) -> None:
+    """Raise Problem 400 if a keyword of one definition is unsupported, or its value has the wrong type."""
     if not isinstance(node.get("type", "object"), str) or node.get("type", "object") not in _TYPES:
         raise problem(400, f"The type of field '{name}' is not supported: {node['type']!r}.")
     for keyword in _UNKNOWN_TO_XDM:

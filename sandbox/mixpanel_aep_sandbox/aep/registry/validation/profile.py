@@ -40,6 +40,7 @@ def _has_identity_map(scope: AepSandboxScope, body: JsonObject) -> bool:
 
 
 def _check_relationships(scope: AepSandboxScope, own: list[JsonObject]) -> None:
+    """Check the one-to-one relationships among a schema's own descriptors. Raises Problem 400."""
     references_by_path = {
         each["xdm:sourceProperty"]: each for each in own if each["@type"] == "xdm:descriptorReferenceIdentity"
     }

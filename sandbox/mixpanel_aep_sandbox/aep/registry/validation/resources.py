@@ -65,6 +65,7 @@ def _check_title(scope: AepSandboxScope, body: JsonObject, settings: AepSettings
 
 
 def _check_fields(scope: AepSandboxScope, body: JsonObject, rules: FieldRules) -> None:
+    """Raise Problem 400 unless every field is valid, and every custom field is below the tenant's name."""
     root = f"_{scope.tenant}"
     roots = {root, body.get("meta:datasetNamespace", root)}
     for fields in _field_maps(body):
@@ -93,6 +94,7 @@ def _extends_standard(
 
 
 def _extends(field: JsonObject, standard: list[JsonObject], roots: set[str], rules: FieldRules) -> bool:
+    """Return whether a field only adds custom fields, below ``roots``, to one of the standard definitions."""
     while isinstance(field.get("items"), dict):
         field = field["items"]
         standard = [each["items"] for each in standard if isinstance(each.get("items"), dict)]
@@ -110,6 +112,7 @@ def _extends(field: JsonObject, standard: list[JsonObject], roots: set[str], rul
 
 
 def _check_root(name: str, field: JsonObject, rules: FieldRules) -> None:
+    """Raise Problem 400 unless the field with the tenant's name is an object of valid custom fields."""
     if field.get("type", "object") != "object" or "additionalProperties" in field:
         raise problem(400, f"The field {name} must be of type object.")
     for child, definition in field.get("properties", {}).items():

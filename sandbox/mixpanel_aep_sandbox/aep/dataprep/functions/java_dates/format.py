@@ -23,6 +23,7 @@ def write_date(moment: ZonedDateTime, pattern: str) -> str:
 
 
 def _text(part: Part, moment: ZonedDateTime) -> str:
+    """Format one part of a pattern."""
     letter, count, at = part.letter, part.count, moment.at
     if letter in "yY":
         year = at.year if letter == "y" else at.isocalendar().year
@@ -37,6 +38,7 @@ def _text(part: Part, moment: ZonedDateTime) -> str:
 
 
 def _name(letter: str, count: int, at: datetime) -> str:
+    """Format a letter as a name: a month, quarter, weekday, era, or AM and PM."""
     if letter in "ML":
         return named(MONTHS, at.month, count)
     if letter in "Qq":
@@ -49,6 +51,7 @@ def _name(letter: str, count: int, at: datetime) -> str:
 
 
 def _number(letter: str, at: datetime) -> int:
+    """Return the number that a letter of a pattern means, such as the month for "M"."""
     return {
         "M": at.month,
         "L": at.month,
@@ -84,6 +87,7 @@ def week_of_month(at: datetime) -> int:
 
 
 def _zone(letter: str, count: int, at: datetime) -> str:
+    """Format the zone or the offset of a time by a letter and its count."""
     if letter in "Xx":
         return offset_text(at, letter * min(count, 5))
     if letter == "V":
@@ -103,6 +107,7 @@ def _zone(letter: str, count: int, at: datetime) -> str:
 
 
 def _short_offset(at: datetime) -> str:
+    """Return the offset in Java's short form, such as GMT, GMT+2 or GMT-3:30."""
     seconds = int((at.utcoffset() or timedelta()).total_seconds())
     hours, minutes = divmod(abs(seconds) // 60, 60)
     sign = "-" if seconds < 0 else "+"

@@ -63,6 +63,7 @@ def _reserved_digits(parts: tuple[Part, ...], position: int) -> int:
 
 
 def _take(text: str, at: int, part: Part, reserved: int, found: dict[str, int | tzinfo]) -> int | None:
+    """Parse one part at index ``at`` into ``found``; return the index after it, or None if the text does not match."""
     if not part.letter:
         return at + len(part.text) if text.startswith(part.text, at) else None
     if part.is_numeric:
@@ -77,6 +78,7 @@ def _take(text: str, at: int, part: Part, reserved: int, found: dict[str, int | 
 
 
 def _names(part: Part) -> tuple[str, ...]:
+    """Return the names that a part accepts, in the order of their numbers from 1."""
     names = {"M": MONTHS, "L": MONTHS, "E": DAYS, "a": ("AM", "PM"), "G": ("AD",)}.get(part.letter)
     if names is None:
         return QUARTERS if part.count == 4 else ("Q1", "Q2", "Q3", "Q4")
@@ -84,6 +86,7 @@ def _names(part: Part) -> tuple[str, ...]:
 
 
 def _take_number(text: str, at: int, part: Part, reserved: int, found: dict[str, int | tzinfo]) -> int | None:
+    """Parse a numeric part as ``_take`` does, but leave the last ``reserved`` digits to the following parts."""
     match = _DIGITS.match(text, at)
     assert match is not None
     if part.is_fixed:
@@ -105,6 +108,7 @@ def _take_number(text: str, at: int, part: Part, reserved: int, found: dict[str,
 
 
 def _take_zone(text: str, at: int, part: Part, found: dict[str, int | tzinfo]) -> int | None:
+    """Parse a zone or offset as ``_take`` does."""
     shape = _ZONE
     if part.letter in "Xx":
         shape = re.compile(_OFFSETS["X" * min(part.count, 5)])
@@ -118,6 +122,7 @@ def _take_zone(text: str, at: int, part: Part, found: dict[str, int | tzinfo]) -
 
 
 def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateTime:
+    """Combine the parsed parts, keyed by letter, to a time. Raises ValueError if they are not a valid date."""
     zone = found.pop("zone", default_zone)
     assert isinstance(zone, tzinfo)
     numbers = {letter: number for letter, number in found.items() if isinstance(number, int)}
@@ -128,6 +133,7 @@ def _resolve(found: dict[str, int | tzinfo], default_zone: tzinfo) -> ZonedDateT
 
 
 def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
+    """Return year, month and day from the parsed numbers, keyed by letter. Raises ValueError without a year."""
     if "y" not in numbers and "Y" in numbers and not numbers.keys() & {"M", "d", "D"}:
         week_day = numbers.get("u", numbers.get("E", 1))
         monday = datetime.fromisocalendar(numbers["Y"], numbers.get("w", 1), week_day)
@@ -145,6 +151,7 @@ def _day(numbers: dict[str, int]) -> tuple[int, int, int]:
 
 
 def _hour(numbers: dict[str, int]) -> int:
+    """Return the hour, 0 to 23, from the parsed numbers, keyed by letter."""
     if "H" in numbers:
         return numbers["H"]
     if "k" in numbers:

@@ -71,6 +71,7 @@ def pattern_parts(pattern: str) -> tuple[Part, ...]:
 
 
 def _quoted(pattern: str, at: int) -> tuple[str, int]:
+    """Return the literal text of the quotes at index ``at``, and the index after them."""
     if pattern.startswith("''", at):
         return "'", at + 2
     text, end = "", at + 1
