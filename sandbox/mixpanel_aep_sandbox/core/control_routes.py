@@ -51,7 +51,7 @@ class ControlRoutes:
         self._resetting = state.store.folder / "resetting"
 
     def router(self) -> APIRouter:
-        """Return a FastAPI router with these routes under ``/_sandbox``."""
+        """Return a FastAPI router with all methods of this class that handle requests, under ``/_sandbox``."""
         routes = APIRouter(prefix="/_sandbox")
         for method, path, endpoint in (
             ("GET", "/", self.page),

@@ -91,7 +91,7 @@ class Store:
         return int(row[0])
 
     def file(self, *parts: str) -> Path:
-        """Return the path of an uploaded file, and create its folder but not the file.
+        """Return the path of a file in the store, and create its folder but not the file.
 
         ``parts`` are the components of the path below the folder of all files. They must not come from a request.
         """

@@ -176,7 +176,7 @@ class WithoutFinalNewline(Filter):
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return the buffered byte and the piece, except its last byte, which is buffered."""
+        """Buffer the last byte of the piece; return the byte that was buffered before and the rest of the piece."""
         if not data:
             return b""
         out, self._held = self._held + data[:-1], data[-1:]

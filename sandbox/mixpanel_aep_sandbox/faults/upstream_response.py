@@ -63,7 +63,7 @@ class UpstreamResponse:
         await self._task
 
     async def _run(self) -> None:
-        """Call the service; its messages go into the queue, and None at the end."""
+        """Call the service, put its ASGI messages into the queue, and put None into the queue at the end."""
         try:
             await self._app(self._scope, self._receive, self._messages.put)
         except asyncio.CancelledError:  # the reader has stopped

@@ -117,7 +117,7 @@ def _cancel(call: Call) -> Response:
 
 
 def _find_expiration(call: Call) -> JsonObject:
-    """Return the expiration whose own id or dataset id is in the path. Raises Problem 404 if there is none."""
+    """Return the expiration whose own id or dataset id is in the path. Raises Problem 404 if it does not exist."""
     key = call.path("id")
     for dataset, body in call.scope.items(EXPIRATIONS):
         if key in (dataset, body["ttlId"]):

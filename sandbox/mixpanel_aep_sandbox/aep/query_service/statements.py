@@ -64,7 +64,7 @@ def parameter_count(sql: str) -> int:
 
 
 def explicit_limit(sql: str) -> int | None:
-    """Return the number in the ``LIMIT`` clause at the end of a statement, or None if there is none."""
+    """Return the number in the ``LIMIT`` clause at the end of a statement, or None without such a clause."""
     match = _LIMIT.search(sql)
     return int(match[1]) if match else None
 

@@ -20,7 +20,7 @@ from mixpanel_aep_sandbox.mixpanel.settings import MANAGERS
 
 
 def find_project_by_token(request: Request, registry: ProjectRegistry, token: str) -> Project | None:
-    """Return the project with this token, or None if there is none in the region of the requested host."""
+    """Return the project with this token, or None if no project of the requested host's region has it."""
     found = next((project for project in registry.projects() if project.token == token), None)
     region = requested_region(request)
     return None if found is None or (region and region != found.region) else found

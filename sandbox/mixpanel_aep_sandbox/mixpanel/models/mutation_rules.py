@@ -38,7 +38,7 @@ class Rewrite(_Rule):
     """Whether the merge sets the row's processing time to the time of the merge; undocumented [I]."""
 
     def apply(self, rows: list[Row]) -> list[Row]:
-        """Return the rows in the same order, with the id replaced."""
+        """Return all rows in the same order; rows with the ``distinct_id`` ``from`` get the id ``to``."""
         return [self._replace_id(row) if row.distinct_id == self.from_id else row for row in rows]
 
     def _replace_id(self, row: Row) -> Row:

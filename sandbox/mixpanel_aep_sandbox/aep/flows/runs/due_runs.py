@@ -87,7 +87,7 @@ def create_run(
 
 
 def last_run(scope: AepSandboxScope, flow_id: str) -> Entity | None:
-    """Return the run of a dataflow that was created last, or None if there is none."""
+    """Return the run of a dataflow that was created last, or None if the dataflow has no run."""
     last = scope.get(_LAST, flow_id)
     return scope.get(document_kind(RUNS), last["run"]) if last else None
 

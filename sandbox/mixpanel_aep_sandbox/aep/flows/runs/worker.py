@@ -34,7 +34,7 @@ _lock = threading.Lock()
 def start_due_runs(scope: AepSandboxScope) -> threading.Event | None:
     """Create all due runs, and execute them in a background thread.
 
-    Return an event that is set when all due runs have been executed, or None if there are none.
+    Return an event that is set when all due runs have been executed, or None if no run is due.
     """
     for flow_id in due_flows(scope):
         with scope.state.store.transaction():

@@ -83,7 +83,7 @@ def namespaces(scope: AepSandboxScope) -> list[JsonObject]:
 
 
 def find_namespace(scope: AepSandboxScope, value: object, *, by_id: bool) -> JsonObject | None:
-    """Return the namespace whose id (if ``by_id``) or code equals ``value``, or None if there is none."""
+    """Return the namespace whose id (if ``by_id``) or code equals ``value``, or None if it does not exist."""
     key = "id" if by_id else "code"
     return next((body for body in namespaces(scope) if str(body[key]) == str(value)), None)
 
