@@ -86,6 +86,7 @@ def test_every_task_has_an_owner_retries_a_timeout_and_a_shipped_pool(task: Any)
     assert task.retries >= 2
     assert timedelta() < task.execution_timeout <= timedelta(hours=12)
     assert task.pool in POOLS | {"default_pool"}
+    assert task.weight_rule == "upstream", "days in progress are finished before new ones begin"
 
 
 @pytest.mark.parametrize("dag", DAGS.values(), ids=DAGS)
