@@ -126,7 +126,7 @@ def test_m16_the_board_needs_the_key_and_report_and_trigger_need_none(tmp_path: 
         runner.setup()
         runner.ingest(DAY, runner.stage(DAY))
     unsigned = Lake(signed.url)
-    with pytest.raises(PipelineError, match="this process has no key"):
+    with pytest.raises(PipelineError, match="this process has no signing key"):
         FactsReader(unsigned, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
     day = FactsReader(signed, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
     assert day is not None and day.counts.active == 8
