@@ -105,6 +105,6 @@ def test_an_error_while_loading_great_expectations_is_reported(
     def broken() -> None:
         raise ImportError("no such library")
 
-    monkeypatch.setattr(partition_validator, "load", broken)
+    monkeypatch.setattr(partition_validator, "load_great_expectations", broken)
     with pytest.raises(ImportError, match="no such library"):
         validate_partition(lenient(lake), several_files(lenient(lake), tmp_path, part(0, "NOK")))
