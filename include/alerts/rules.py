@@ -57,7 +57,7 @@ def failed_task_alert(
         pipeline: the pipeline.
         partition: the day that the task processed; None if the task processes no single day.
         failure: the failure.
-        dag_id: the id of the task's DAG, named in the text if there is no ``partition``.
+        dag_id: the id of the task's DAG, named in the text if ``partition`` is None.
         run: the id of the run, if every failed run must send an alert; empty: one alert for the same cause.
     """
     what = f"Day {partition} of pipeline {pipeline.name}" if partition else dag_id

@@ -22,7 +22,7 @@ class Advice:
     """What to do about the state of a day.
 
     ``why``: the cause. ``who``: a sentence that says who has to act. ``what``: what to do. ``form``: the name of the
-    form on the board that does it; empty if there is none.
+    form on the board that does it; empty without a form.
     """
 
     why: str = ""

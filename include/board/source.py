@@ -66,7 +66,7 @@ class FactsReader:
         self._read: dict[date, tuple[datetime, DayFacts]] = {}
 
     def listed_at(self) -> datetime | None:
-        """Return the time up to which the index contains all records, or None if there is no index.
+        """Return the time up to which the index contains all records, or None if the index is missing.
 
         Raises:
             PipelineError: as for :meth:`read`.

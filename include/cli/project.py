@@ -188,7 +188,7 @@ class Project:
 
     @contextmanager
     def raw_lines(self, day: date) -> Iterator[Iterator[bytes]]:
-        """Yield the raw lines of the newest export of a day; there are none if the day was not exported.
+        """Yield the raw lines of the newest export of a day; no lines if the day was not exported.
 
         The files are copied and their digests are verified before the first line is read.
         """

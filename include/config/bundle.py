@@ -14,7 +14,7 @@ def require_bundled_pipelines(dag_file: str) -> None:
 
     A Git bundle can deliver new DAG files and pipeline files while ``include`` is imported from the image: without this
     check, a new or changed pipeline file would have no effect. Nothing is compared if ``MIXPANEL_AEP_PIPELINES`` names
-    the folder, or if there are no pipeline files next to the DAG files.
+    the folder, or if the DAG files have no pipeline files next to them.
 
     Args:
         dag_file: the path of a DAG file; the pipeline files next to it are in ``../include/pipelines``.

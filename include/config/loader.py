@@ -223,7 +223,7 @@ def _error_text(path: Path, lines: _Lines, fault: ErrorDetails) -> str:
 
 
 def _known_keys(at: tuple[str | int, ...]) -> list[str]:
-    """Return the valid keys of the section at the path ``at`` of a pipeline file; empty if there is no such section."""
+    """Return the valid keys of the section at the path ``at`` of a pipeline file; empty if that is not a section."""
     model: type[BaseModel] = Pipeline
     parts = iter(at)
     for part in parts:

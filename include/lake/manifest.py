@@ -53,7 +53,7 @@ class Delta(_Record):
         base: the digest of the base, an output of the same step that is not a delta itself.
         rows: the number of rows of the whole day.
         without: the rows of the base that do not belong to the day: for an export, a gzip file with their lines in the
-            order of the base; for other steps, a Parquet file with their ``_id``s. None if there are none.
+            order of the base; for other steps, a Parquet file with their ``_id``s. None without such rows.
     """
 
     base: str

@@ -35,7 +35,7 @@ def manifests_of(lake: Lake, partition: PartitionKey, step: StepName | None = No
 
 
 def newest(manifests: Iterable[Manifest]) -> Manifest | None:
-    """Return the manifest with the latest ``created_at``, or None if there are no manifests."""
+    """Return the manifest with the latest ``created_at``, or None for an empty input."""
     return max(manifests, key=lambda manifest: manifest.created_at, default=None)
 
 

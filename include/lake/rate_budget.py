@@ -123,7 +123,7 @@ class RateBudget:
             state = created or self._add_new_tickets(state)
 
     def newest(self, known: int = 0) -> int:
-        """Return the number of the newest ticket, or 0 if there are no tickets, without listing the folder.
+        """Return the number of the newest ticket, or 0 without tickets, without listing the folder.
 
         ``known``: the number of an earlier ticket, where the search begins. If it is 0, or that ticket was removed by
         cleaning, the search begins at the ticket that ``state.json`` names.

@@ -168,7 +168,7 @@ def forgotten_days(lake: Lake, project_id: int) -> set[date]:
 
 
 def forgotten_ids(lake: Lake, project_id: int, day: date) -> set[str]:
-    """Return the stored ``_id``s of a day's events of forgotten people; empty if there are none.
+    """Return the stored ``_id``s of a day's events of forgotten people; empty without such events.
 
     Raises:
         BadManifest: a record is unreadable.

@@ -67,7 +67,7 @@ def _check(spec: ExpectationSpec, number: int) -> Check:
 
 
 def _merge_two(first: Check, second: Check) -> Check | None:
-    """Return one check that is equivalent to two checks with the same view and GX class, or None if there is none."""
+    """Return one check that is equivalent to two checks of the same view and GX class, or None if impossible."""
     kwargs: GxArguments | None = None
     if first.gx_type == NOT_NULL:
         kwargs = {}

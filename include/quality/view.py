@@ -94,7 +94,7 @@ class RowChunk:
         return int(self._table.num_rows)
 
     def values_of(self, view: View) -> ViewValues:
-        """Return the values of a view. If its column is missing, there are none, or False for each parent (PRESENCE)."""
+        """Return the values of a view. If its column is missing: no values, or False for each parent (PRESENCE)."""
         if view not in self._by_view:
             self._by_view[view] = self._read_view(view)
         return self._by_view[view]

@@ -78,7 +78,7 @@ class DailyPartitionTimetable(CronPartitionTimetable):
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """Return the next scheduled run, or None if there is none. Runs are limited to the first and the last day.
+        """Return the next scheduled run, or None after the last. Runs are limited to the first and the last day.
 
         The DAG's ``start_date`` alone would add the day before it, because a midnight creates the run of the day that
         ended. The DAG's ``end_date`` is not used, because with it, later manual runs would succeed without any task.

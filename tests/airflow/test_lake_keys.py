@@ -20,7 +20,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.signing_keys import SIGNING_KEYS_ENVIRONMENT, SIGNING_KEYS_VARIABLE, SigningKeys
 from mixpanel_aep import lakes
-from mixpanel_aep.reports import _newest
+from mixpanel_aep.reports import _newest_report
 from mixpanel_aep.triggers import batch
 from tests.support.pipeline_runner import PIPELINES, PipelineRunner, quick_sandbox
 
@@ -126,10 +126,10 @@ def test_m16_the_board_needs_the_key_and_report_and_trigger_need_none(tmp_path: 
         runner.setup()
         runner.ingest(DAY, runner.stage(DAY))
     unsigned = Lake(signed.url)
-    with pytest.raises(PipelineError, match="this process has no key"):
+    with pytest.raises(PipelineError, match="this process has no signing key"):
         FactsReader(unsigned, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
     day = FactsReader(signed, PIPELINES["hostile"], PATIENT).fresh_day(DAY)
     assert day is not None and day.counts.active == 8
-    assert _newest(unsigned, PartitionKey("hostile", DAY)).status_code == 200
+    assert _newest_report(unsigned, PartitionKey("hostile", DAY)).status_code == 200
     trigger = (Path(batch.__file__)).read_text(encoding="utf-8")
     assert "lake" not in trigger.lower(), "it reads no record"

@@ -114,4 +114,4 @@ def test_m16_a_key_is_replaced_while_days_are_loaded(
     monkeypatch.delenv(SIGNING_KEYS_ENVIRONMENT)
     code, text = cli("run", "hostile", DAY)
     assert code == 1
-    assert "this process has no key" in text
+    assert "this process has no signing key" in text

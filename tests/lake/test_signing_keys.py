@@ -100,7 +100,7 @@ def test_m16_an_unsigned_record_is_refused_with_a_sentence(url: str, forged: byt
 def test_m16_a_process_without_the_key_refuses_signed_records(url: str) -> None:
     create_record(Lake(url, keys(ONE)), KEY, BODY)
     for read in (read_record, read_index):
-        with pytest.raises(ForgedRecord, match=r"is signed, but this process has no key") as refused:
+        with pytest.raises(ForgedRecord, match=r"is signed, but this process has no signing key") as refused:
             read(Lake(url), KEY)
         assert SIGNING_KEYS_ENVIRONMENT in refused.value.hint
 

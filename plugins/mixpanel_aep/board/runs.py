@@ -94,7 +94,7 @@ def with_problems(session: Session, runs: Iterable[Run]) -> list[Run]:
 
 
 def batch_link(session: Session, dag_id: str) -> str:
-    """Return the newest valid link to an AEP batch that a task of the DAG stored in XCom; empty if there is none."""
+    """Return the newest valid link to an AEP batch that a task of the DAG stored in XCom; empty without such a link."""
     query = select(XComModel.value).where(XComModel.dag_id == dag_id, XComModel.key == BatchLink.KEY)
     for (value,) in session.execute(query.order_by(XComModel.timestamp.desc()).limit(_MAX_LINKS)):
         text = value.strip('"') if isinstance(value, str) else ""

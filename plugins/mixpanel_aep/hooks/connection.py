@@ -58,7 +58,7 @@ def id_of_tested_connection(conn_id: str) -> str:
     """Return the real id of a connection that Airflow's Test button tests.
 
     For the test, Airflow gives the hook the id of a temporary connection (``conn_id``). The real id is in the body of
-    the request, a local variable of the route in the call stack. If there is no such route, ``conn_id`` is returned.
+    the request, a local variable of the route in the call stack. Without that route, ``conn_id`` is returned.
     """
     frame = inspect.currentframe()
     while frame is not None:
