@@ -12,8 +12,8 @@ from datetime import date
 
 import msgspec
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, classify_status
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AnotherSource

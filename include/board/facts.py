@@ -7,10 +7,10 @@ from datetime import date
 
 import msgspec
 
-from include.aep.decide import active_records, refused_rows
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, refused_rows
 from include.lake.manifest import Manifest, StepName
 from include.lake.manifests import lineage
 from include.steps.history.day_states import Progress, progress_of

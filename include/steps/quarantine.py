@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from include.aep.decide import refused_record
 from include.json_types import JsonObject
 from include.lake.history import History, Source, targets_of_pipeline
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
+from include.lake.ledger_state import refused_record
 from include.lake.manifest import Manifest, StepName
 from include.lake.manifests import find_manifest, newest
 from include.steps.clean.contents import DayListing, list_days

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from include.aep.decide import active_records, refused_rows
 from include.json_types import JsonMapping, JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, refused_rows
 from include.lake.manifest import digest_of
 from include.quality.constraints import requirement_text
 from include.xdm.events.line_parser import REASONS

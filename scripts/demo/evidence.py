@@ -15,12 +15,12 @@ from datetime import date
 import msgspec
 import requests
 
-from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.json_types import JsonObject
 from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records
 from include.lake.manifest import STEPS, Manifest
 from include.lake.manifests import find_manifest, manifests_of
 from include.mixpanel.stored_day import stored_day

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, classify_status
 from include.aep.settings import AepSettings
 from include.aep.upload import UploadLimits
 from include.errors import AlreadyExists, CredentialsRejected, DatasetMissing, PipelineError, SchemaError

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, classify_status
 from include.aep.model import Batch
 from include.errors import NotFound, SchemaError, ServiceUnavailable
 from tests.support.fake_aep import FakeAep, client, times

@@ -63,14 +63,15 @@ def one_ledger_for_all_datasets() -> None:
 
 def no_answer_is_active() -> None:
     """A batch that AEP does not know counts as active because it was when the record was written."""
-    import include.aep.decide
+    import include.steps.ingest.decide
+    from include.aep.batch_state import BatchState
 
-    classify_status = include.aep.decide.classify_status
+    classify_status = include.steps.ingest.decide.classify_status
 
-    def hopeful(status: str | None) -> include.aep.decide.BatchState:
-        return include.aep.decide.BatchState.ACTIVE if status is None else classify_status(status)
+    def hopeful(status: str | None) -> BatchState:
+        return BatchState.ACTIVE if status is None else classify_status(status)
 
-    include.aep.decide.classify_status = hopeful
+    include.steps.ingest.decide.classify_status = hopeful
 
 
 def audit_skips_a_day() -> None:

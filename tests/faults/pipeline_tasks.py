@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Literal
 
-from include.aep.decide import active_records
+from include.lake.ledger_state import active_records
 from include.steps.clean import clean
 from include.steps.export.step import export_partitions
 from include.steps.forget import Forgetting, GivenIds

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from include.aep.decide import (
-    Action,
-    BatchState,
-)
+from include.aep.batch_state import BatchState
 from include.lake.ledger import LedgerRecord
+from include.steps.ingest.decide import Action
 
 MINE, OTHER = "a" * 32, "b" * 32
 

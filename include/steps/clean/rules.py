@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from include.aep.decide import active_records, in_flight
 from include.config.model import Retention
 from include.lake.lake import LakeObject
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, in_flight
 from include.lake.manifest import PREVIOUS_STEP, digest_of
 from include.steps.clean.contents import DayContents, OutputKey, StoredOutput
 from include.steps.history.day_states import progress_of

@@ -12,10 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from include.aep.decide import active_records, in_flight, refused_rows
 from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, in_flight, refused_rows
 from include.lake.records import read_index, replace_index
 
 _VERSION = 2

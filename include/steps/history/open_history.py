@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.aep.client import AepClient
-from include.aep.decide import active_records
 from include.aep.load_id import PIPELINE_TAG
 from include.aep.model import Dataset
 from include.aep.ownership import Ownership
@@ -24,6 +23,7 @@ from include.lake.keys import PartitionKey
 from include.lake.lake import Lake
 from include.lake.lake_id import check_lake_id, tagged_lake_id
 from include.lake.ledger import Ledger, LedgerRecord
+from include.lake.ledger_state import active_records
 from include.lake.manifests import lineage
 from include.lake.records import create_record, read_record
 

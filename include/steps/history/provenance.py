@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.errors import AnotherSource, Conflict
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records
 from include.lake.manifest import Manifest, digest_of
 from include.steps.workspace import Workspace
 from include.xdm.events.event_id import RECIPE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from include.aep.decide import active_records, in_flight
 from include.aep.load_id import CONTENT_TAG, DAY_TAG, PIPELINE_TAG, RECIPE_TAG, SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AlreadyExists, Conflict
 from include.lake.lake_id import LAKE_TAG
+from include.lake.ledger_state import active_records, in_flight
 from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.ingest.batch_upload import fill_batch, staged_files
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import (
-    BatchState,
-    Decision,
-    LoadRequest,
-    active_records,
-    batches_to_poll,
-    classify_status,
-    decide,
-    refused_rows,
-)
 from include.aep.load_id import LoadId
 from include.aep.model import Batch
 from include.lake.history import History
 from include.lake.ledger import Kind, Ledger, LedgerRecord
+from include.lake.ledger_state import active_records, batches_to_poll, refused_rows
 from include.lake.manifest import LakeFile, Manifest
 from include.steps.history.day_states import progress_of
 from include.steps.ingest.claim import wait_for_other_claim
 from include.steps.ingest.consistency import require_same_load
+from include.steps.ingest.decide import Decision, LoadRequest, decide
 from include.steps.ingest.other_batches import OtherBatches
 from include.steps.stage.step import stage_partition
 from include.steps.workspace import Workspace

@@ -6,7 +6,7 @@ import json
 import re
 from contextlib import suppress
 
-from include.aep.decide import BatchState, classify_status, refused_record
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.failure_reasons import listed_errors
 from include.errors import (
     AccessDenied,
@@ -17,6 +17,7 @@ from include.errors import (
     Throttled,
     Transient,
 )
+from include.lake.ledger_state import refused_record
 from include.plural import counted
 from include.steps.gzip_writer import gzip_writer
 from include.steps.ingest.batch_loader import BatchLoader

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from include.aep.decide import BatchState, classify_status
+from include.aep.batch_state import BatchState, classify_status
 from include.errors import (
     BatchUnconfirmed,
     Conflict,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from include.aep.decide import BatchState, classify_status
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.load_id import CONTENT_TAG
 from include.aep.model import Batch
 from include.errors import BadManifest, LedgerContradicted

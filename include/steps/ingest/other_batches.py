@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.aep.batch_listing import BatchListing
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, batches_to_poll, classify_status
 from include.aep.load_id import CONTENT_TAG, LoadId
 from include.aep.model import Batch
 from include.errors import OpenBatchElsewhere, UnknownBatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import batches_to_poll
 from include.steps.workspace import Workspace
 
 _VISIBLE = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)

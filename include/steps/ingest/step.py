@@ -10,14 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from include.aep.client import AepClient
-from include.aep.decide import Action, active_records, refused_rows
 from include.errors import Conflict, Terminal
 from include.lake.history import History
+from include.lake.ledger_state import active_records, refused_rows
 from include.lake.manifest import Manifest
 from include.steps.ingest.batch_creation import create_batch
 from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.ingest.batch_outcome import record_active, record_failed, unconfirmed_batch_error
 from include.steps.ingest.batch_upload import fill_batch, staged_files
+from include.steps.ingest.decide import Action
 from include.steps.workspace import Workspace
 
 _MANY_DECISIONS = 20

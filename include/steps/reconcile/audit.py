@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from include.aep.client import AepClient
-from include.aep.decide import active_records
 from include.config.model import Pipeline
 from include.errors import DaysMissing
 from include.lake.history import History
 from include.lake.keys import PartitionKey
+from include.lake.ledger_state import active_records
 from include.lake.manifest import STEPS
 from include.lake.manifests import manifest_keys
 from include.mixpanel.event_time import settled_at

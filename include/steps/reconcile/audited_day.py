@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 
-from include.aep.decide import BatchState, classify_status
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.model import Batch
 from include.plural import counted
 from include.steps.history.day_states import DayState, Load

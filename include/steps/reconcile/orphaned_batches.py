@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, classify_status, in_flight
 from include.lake.history import History
 from include.lake.lake import Lake
 from include.lake.lake_id import LAKE_TAG
+from include.lake.ledger_state import in_flight
 
 OLD_ENOUGH = timedelta(hours=6)
 """A run that created a batch a moment ago may not have recorded it in its ledger yet."""

@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.data_lake import LakeReader
-from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.load_id import CONTENT_TAG, RECIPE_TAG
 from include.aep.model import Batch, Dataset
 from include.clock import Clock
@@ -19,6 +19,7 @@ from include.errors import AmendmentRefused, CountMismatch
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import Kind, Ledger, LedgerRecord
+from include.lake.ledger_state import active_records, in_flight
 from include.lake.manifest import LakeFile, digest_of
 from include.plural import counted
 from include.steps.duckdb_connection import open_duckdb

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, active_records, batches_to_poll, classify_status, in_flight
 from include.aep.load_id import SOURCE_TAG
 from include.aep.model import Batch
 from include.errors import AmendmentRefused, LakeNotReadable
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, batches_to_poll, in_flight
 from include.plural import counted
 from include.steps.ingest.consistency import is_load_of
 from include.steps.recover.aep_ids import AepIds, may_become_active

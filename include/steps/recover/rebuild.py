@@ -11,9 +11,9 @@ from datetime import date
 from pathlib import Path
 
 from include.aep.batch_listing import require_source
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
 from include.aep.data_lake import LakeReader
-from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.model import Dataset
 from include.clock import SYSTEM_CLOCK, Clock
 from include.config.model import Pipeline
@@ -21,6 +21,7 @@ from include.errors import AmendmentRefused, BadManifest, CountMismatch
 from include.lake.history import History
 from include.lake.lake_id import LAKE_TAG, ensure_lake_id, tagged_lake_id
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, in_flight
 from include.steps.duckdb_connection import open_duckdb
 from include.steps.history.id_sets import read_ids
 from include.steps.recover.aep_ids import AepIds, Writer, may_become_active

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from include.aep.decide import active_records, refused_record
 from include.lake.history import History
 from include.lake.lake import sha256_file
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, refused_record
 from include.lake.manifest import LakeFile, Manifest, upload_file
 from include.lake.suppression import forgotten_ids
 from include.quality.aep_json import instant_text, without_nulls

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from include.aep.data_lake import Bucket, LakeReader, Window, bucket_of
 from include.aep.data_lake.fingerprint import BUCKET_DIGITS
-from include.aep.decide import active_records, refused_rows
 from include.aep.model import Dataset
 from include.clock import Clock
 from include.config.model import Pipeline
@@ -24,6 +23,7 @@ from include.errors import BadManifest
 from include.lake.history import History
 from include.lake.keys import PartitionKey
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, refused_rows
 from include.lake.suppression import forgotten_days, forgotten_ids
 from include.mixpanel.event_time import day_start, latest_instant
 from include.steps.duckdb_connection import open_duckdb

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, active_records, classify_status, in_flight
 from include.aep.model import Batch
 from include.lake.history import History
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, in_flight
 
 _MAY_SHOW_ROWS = (BatchState.COMMITTED, BatchState.ACTIVE, BatchState.UNKNOWN)
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from airflow.sdk import Asset
 
+from include.aep.batch_state import BatchState, classify_status
 from include.aep.client import AepClient
-from include.aep.decide import BatchState, classify_status
 from include.config.model import Pipeline
 from include.errors import BatchStuck, Transient
 from include.lake.history import Target

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from include.aep.decide import BatchState, classify_status
+from include.aep.batch_state import BatchState, classify_status
 from include.redact import one_line
 
 if TYPE_CHECKING:

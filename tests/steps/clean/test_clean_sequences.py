@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from include.aep.decide import active_records
+from include.lake.ledger_state import active_records
 from include.lake.manifest import Manifest
 from scripts.demo.evidence import Sandbox, line_id
 from tests.support.aging_project import AgingProject, aging_project

@@ -16,12 +16,12 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.decide import active_records, refused_rows
 from include.board.facts import read_facts
 from include.board.quarantine import first_rows
 from include.errors import BatchFailed, CountMismatch, LakeNotReadable, Transient
 from include.lake.lake import Lake
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, refused_rows
 from include.steps.ingest.partial_load import ACTIVE, OWN_REFUSED, REFUSED, UNEXPECTED
 from include.steps.quarantine import quarantined_days
 from include.steps.reconcile.audit import DayStatus, audit_days

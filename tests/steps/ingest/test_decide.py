@@ -8,18 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.aep.decide import (
-    Action,
-    BatchState,
-    Decision,
-    LoadRequest,
-    active_records,
-    batches_to_poll,
-    classify_status,
-    decide,
-    in_flight,
-)
+from include.aep.batch_state import BatchState, classify_status
 from include.lake.ledger import Kind, LedgerRecord
+from include.lake.ledger_state import active_records, batches_to_poll, in_flight
+from include.steps.ingest.decide import Action, Decision, LoadRequest, decide
 from tests.support.ledger_records import MINE, OTHER, A, O, record
 
 pytestmark = pytest.mark.unit

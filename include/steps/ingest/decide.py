@@ -11,40 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from include.aep.batch_state import BatchState, classify_status
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, in_flight
 from include.plural import counted
-
-
-class BatchState(Enum):
-    """The meaning of AEP's batch status for this project."""
-
-    OPEN = "open"  # loading: files can be added, no row is visible
-    COMMITTED = (
-        "committed"  # accepted, not yet decided: loaded, staging, processing, queued, retrying, stalled ...
-    )
-    ACTIVE = "active"
-    REFUSED = "refused"  # failed, failure: AEP rejected the batch
-    GONE = (
-        "gone"  # aborted, abandoned, inactive, retained, archived, deleted: it can never become active again
-    )
-    UNKNOWN = "unknown"  # an undocumented status, or no response
-
-
-_STATUSES = {
-    BatchState.OPEN: ("loading",),
-    BatchState.COMMITTED: (
-        "loaded", "staging", "staged", "queued", "processing", "retrying", "stalled",
-    ),
-    BatchState.ACTIVE: ("success", "active"),
-    BatchState.REFUSED: ("failed", "failure"),
-    BatchState.GONE: ("aborted", "abandoned", "inactive", "retained", "archived", "deleted"),
-}  # fmt: skip
-_STATES = {status: state for state, statuses in _STATUSES.items() for status in statuses}
-
-
-def classify_status(status: str | None) -> BatchState:
-    """Return the state for a raw batch status, in any case."""
-    return _STATES.get((status or "").lower(), BatchState.UNKNOWN)
 
 
 class Action(Enum):
@@ -94,54 +64,6 @@ class LoadRequest:
 
 FEWEST_REMOVED = 10
 """A replacement may always remove fewer rows than this."""
-
-
-def active_records(records: Sequence[LedgerRecord]) -> list[LedgerRecord]:
-    """Return the ``active`` records whose rows are in the dataset: not replaced or removed since."""
-    found: dict[str | None, LedgerRecord] = {}
-    for record in records:
-        if record.kind == "gone":
-            found.pop(record.batch, None)
-        elif record.kind == "active":
-            for batch in record.replaces:
-                found.pop(batch, None)
-            found[record.batch] = record
-    return list(found.values())
-
-
-def refused_record(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the record of the newest load of which AEP refused rows, with the ids of these rows as its ``ids``; None without such a load."""
-    newest = next(
-        (record for record in reversed(active_records(records)) if record.refused is not None), None
-    )
-    return newest.model_copy(update={"ids": newest.refused}) if newest is not None else None
-
-
-def refused_rows(records: Sequence[LedgerRecord]) -> int:
-    """Return how many refused rows of the day are in no active batch."""
-    found = refused_record(records)
-    return found.ids.rows if found is not None and found.ids is not None else 0
-
-
-def in_flight(records: Sequence[LedgerRecord]) -> LedgerRecord | None:
-    """Return the newest record of the batch that may still become active; None without such a batch.
-
-    A batch with the record ``failed`` may, because AEP can still change its status.
-    """
-    named = next((record for record in reversed(records) if record.batch and record.kind != "gone"), None)
-    if named is None or named.kind == "active":
-        return None
-    # A person may have released a batch that was never active.
-    is_released = any(
-        r.kind == "gone" and r.batch == named.batch and r.number > named.number for r in records
-    )
-    return None if is_released else named
-
-
-def batches_to_poll(records: Sequence[LedgerRecord]) -> list[str]:
-    """Return the batches whose status ``decide`` needs."""
-    flying = in_flight(records)
-    return [str(record.batch) for record in [*active_records(records), *([flying] if flying else [])]]
 
 
 def decide(

@@ -10,14 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.aep.decide import (
-    LoadRequest,
-    active_records,
-    batches_to_poll,
-    classify_status,
-    decide,
-)
+from include.aep.batch_state import classify_status
 from include.lake.ledger import LedgerRecord
+from include.lake.ledger_state import active_records, batches_to_poll
+from include.steps.ingest.decide import LoadRequest, decide
 from tests.support.ledger_records import A, O, record
 
 pytestmark = pytest.mark.unit
