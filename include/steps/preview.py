@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,19 +45,19 @@ class PreviewedEvent:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Preview:
     """The preview of a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
 
     day: date
-    read: int = 0
-    duplicates: int = 0
-    valid: int = 0
-    events: list[PreviewedEvent] = field(default_factory=list)
-    quarantined: list[PreviewedEvent] = field(default_factory=list)
-    reasons: Counter[str] = field(default_factory=Counter)
-    notes: list[str] = field(default_factory=list)
-    refusal: str = ""
+    read: int
+    duplicates: int
+    valid: int
+    events: Sequence[PreviewedEvent]
+    quarantined: Sequence[PreviewedEvent]
+    reasons: Counter[str]
+    notes: Sequence[str]
+    refusal: str
 
 
 def preview_day(
@@ -92,29 +92,32 @@ class _Previewer:
     def preview(self, lines: Sequence[bytes], rows: int) -> Preview:
         steps = DryRun(self.workspace, self.source, _Lines(lines), self.schema, self.mapping)
         mapped = steps.transform(steps.export())
-        made = Preview(self.workspace.partition.day, len(lines), mapped.counts.get("duplicates", 0))
-        made.refusal = _refusal(steps, mapped)
+        refusal = _refusal(steps, mapped)
         refused = {record["row"]["_id"]: _reason_sentences(record) for record in self._quarantine("validate")}
         by_id = self._rows(mapped)
-        made.reasons.update(
+        reasons = Counter(
             {f"{name}: {REASONS.get(name, name)}": count for name, count in mapped.details["reasons"].items()}
         )
-        for reasons in refused.values():
-            made.reasons.update(reasons)
-        made.valid = len(by_id.keys() - refused.keys())
-        made.notes = [
-            *(
-                f"{name}: {counted(count, 'value')} of another type would be left out"
-                for name, count in mapped.details["not_converted"].items()
-            ),
-            *dropped_sentences(mapped),
-        ]
-        for event in self._events(lines, by_id, refused):
-            if len(made.events) < rows:
-                made.events.append(event)
-            if event.reasons and len(made.quarantined) < rows:
-                made.quarantined.append(event)
-        return made
+        for each in refused.values():
+            reasons.update(each)
+        events = list(self._events(lines, by_id, refused))
+        return Preview(
+            day=self.workspace.partition.day,
+            read=len(lines),
+            duplicates=mapped.counts.get("duplicates", 0),
+            valid=len(by_id.keys() - refused.keys()),
+            events=events[:rows],
+            quarantined=[event for event in events if event.reasons][:rows],
+            reasons=reasons,
+            notes=[
+                *(
+                    f"{name}: {counted(count, 'value')} of another type would be left out"
+                    for name, count in mapped.details["not_converted"].items()
+                ),
+                *dropped_sentences(mapped),
+            ],
+            refusal=refusal,
+        )
 
     def _events(
         self,

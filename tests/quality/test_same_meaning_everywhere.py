@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from include.quality.derive import derive_expectations
 from include.quality.leaf_columns import leaf_paths
-from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from tests.support.builders import TENANT, array_of, document, instants, map_of, object_of, row_rules, schema
 from tests.support.validate_tables import verdict

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, resolved_schema, result_path
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_days, epoch_ms
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.times import epoch_days, epoch_ms
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.data_access.dataset_files import dataset_file_path
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import rejected_rows
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, disk_path, raw_rows, result_path
-from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.times import epoch_ms
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import SyntaxFault
 from mixpanel_aep_sandbox.aep.dataprep.language.paths import Path, show
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 

@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.dataprep.functions.values import (
     text_of,
 )
 from mixpanel_aep_sandbox.aep.dataprep.language.errors import EvaluationError
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import xdm_type
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

@@ -30,7 +30,7 @@ from mixpanel_aep_sandbox.aep.dataprep.language.paths import (
 from mixpanel_aep_sandbox.aep.dataprep.language.scope import Scope
 from mixpanel_aep_sandbox.aep.dataprep.language.tree import Node
 from mixpanel_aep_sandbox.aep.dataprep.models import Mapping, read_mapping_set
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 TRANSFORM_ERROR = "MAPPER-3700-400"

@@ -1,1 +1,1 @@
-"""Batch ingestion: batches, their files, and the processing of their rows."""
+"""Batch ingestion: batches and their files; ``validation`` checks requests, ``row_validation`` the rows of files."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows, resolved_schema, result_path
 from mixpanel_aep_sandbox.aep.ingestion.lifecycle import batches_of, settle
-from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

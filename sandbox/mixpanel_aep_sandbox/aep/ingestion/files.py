@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope, files_kind
-from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import csv_rows
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Row, json_array, json_lines, row_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import parquet_rows
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import csv_rows
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Row, json_array, json_lines, row_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import parquet_rows
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import find, resolve
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

@@ -11,7 +11,7 @@ import json
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.active_rows import active_batches, active_rows
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, has_primary
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import IDENTITY_MAP, has_primary
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
 from mixpanel_aep_sandbox.core.json_types import JsonObject

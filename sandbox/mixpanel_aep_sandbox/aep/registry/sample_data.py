@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import LIMITS
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import LIMITS
 from mixpanel_aep_sandbox.aep.registry.pattern_text import generate_text
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPORT, REGISTRY
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import has_primary
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_identities import without_primary
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import has_primary
 from tests.support.sandbox.aep_app import AepApp, aep_app, lines, row
 
 pytestmark = pytest.mark.sandbox

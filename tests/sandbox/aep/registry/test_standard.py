@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from mixpanel_aep_sandbox.aep.core.constants import EXPERIENCE_EVENT, REGISTRY
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import row_schema, validator_of
 from mixpanel_aep_sandbox.aep.registry.composition.references import references
 from mixpanel_aep_sandbox.aep.registry.standard import standard_by_id
 from tests.support.sandbox.aep_app import FIELDS, FULL, RAW, AepApp, aep_app, field_group, lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.times import epoch_ms
 
 
 class TimeRange:

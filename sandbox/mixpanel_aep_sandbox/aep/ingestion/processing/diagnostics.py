@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.checker import PARSING, RowError
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row
-from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import schema_location
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import PARSING, RowError
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt, Row
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.row_messages import schema_location
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _MOST_ROWS = 100_000

@@ -7,10 +7,10 @@ from mixpanel_aep_sandbox.aep.ingestion.batch_limits import find_duplicate_batch
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_pass import RowPass
 from mixpanel_aep_sandbox.aep.ingestion.processing.row_rules import row_rules
-from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import EmptyHeader
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import Incompatible
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

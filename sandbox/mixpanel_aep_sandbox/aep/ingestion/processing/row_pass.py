@@ -13,7 +13,7 @@ from mixpanel_aep_sandbox.aep.core.scope import AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import disk_path, raw_rows, result_path
 from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
 from mixpanel_aep_sandbox.aep.ingestion.processing.diagnostics import Diagnostics
-from mixpanel_aep_sandbox.aep.ingestion.rows.checker import (
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import (
     CORRUPT,
     PARSING,
     VALIDATION,
@@ -21,11 +21,11 @@ from mixpanel_aep_sandbox.aep.ingestion.rows.checker import (
     RowChecker,
     RowError,
 )
-from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import csv_rows
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Row, row_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_files import Incompatible, parquet_ids_or_rows
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import csv_rows
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt, Row, row_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import Incompatible, parquet_ids_or_rows
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
@@ -107,7 +107,7 @@ class RowPass:
         self, number: int, body: JsonObject, rules: RowRules, checker: RowChecker
     ) -> Iterator[str | None]:
         """Yield ids as ``_ids_of_rows``: valid rows by the fast reader, all others after the complete check."""
-        from mixpanel_aep_sandbox.aep.ingestion.rows.json_fast import (
+        from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_fast import (
             FastRows,
         )  # imported late, for a quick start
 

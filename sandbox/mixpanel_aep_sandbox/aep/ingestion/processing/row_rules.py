@@ -9,7 +9,7 @@ from __future__ import annotations
 from mixpanel_aep_sandbox.aep.catalog.validation import profile_enabled
 from mixpanel_aep_sandbox.aep.core.scope import DATASETS, AepSandboxScope
 from mixpanel_aep_sandbox.aep.ingestion.files import resolved_schema
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.aep.registry.validation.profile import primary_identity
 from mixpanel_aep_sandbox.core.json_types import JsonObject

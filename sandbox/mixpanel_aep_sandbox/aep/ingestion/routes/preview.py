@@ -15,8 +15,8 @@ from mixpanel_aep_sandbox.aep.core.http import Call, Routes
 from mixpanel_aep_sandbox.aep.core.list_parameters import whole_number
 from mixpanel_aep_sandbox.aep.ingestion.files import batch_files, read_rows
 from mixpanel_aep_sandbox.aep.ingestion.routes.batches import find_batch
-from mixpanel_aep_sandbox.aep.ingestion.rows.csv_files import EmptyHeader
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Corrupt, Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.csv_files import EmptyHeader
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Corrupt, Unreadable
 from mixpanel_aep_sandbox.aep.ingestion.validation import parse_input_format
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 from mixpanel_aep_sandbox.core.state import SandboxState

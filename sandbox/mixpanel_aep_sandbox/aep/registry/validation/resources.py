@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from mixpanel_aep_sandbox.aep.core.errors import problem
 from mixpanel_aep_sandbox.aep.core.scope import RESOURCES, AepSandboxScope
 from mixpanel_aep_sandbox.aep.core.service_settings import AepSettings
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import row_schema, validator_of
 from mixpanel_aep_sandbox.aep.registry.composition.resolve import resolve
 from mixpanel_aep_sandbox.aep.registry.composition.xdm_types import with_xdm_types
 from mixpanel_aep_sandbox.aep.registry.standard.fields import standard_objects

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
-from mixpanel_aep_sandbox.aep.ingestion.rows.checker import RowChecker
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_columns import ColumnCheck
-from mixpanel_aep_sandbox.aep.ingestion.rows.parquet_identities import without_primary
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_columns import ColumnCheck
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_identities import without_primary
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mixpanel_aep_sandbox.aep.core.constants import TIME_SERIES
-from mixpanel_aep_sandbox.aep.ingestion.rows.conversions import Conversion
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import row_schema, validator_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import violation_text
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules, has_primary
-from mixpanel_aep_sandbox.aep.ingestion.rows.times import epoch_ms
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.conversions import Conversion
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import row_schema, validator_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.row_messages import violation_text
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import IDENTITY_MAP, RowRules, has_primary
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.times import epoch_ms
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 

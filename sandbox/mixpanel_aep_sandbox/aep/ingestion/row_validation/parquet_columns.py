@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of, scalar_schema, validator_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of, scalar_schema, validator_of
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 if TYPE_CHECKING:

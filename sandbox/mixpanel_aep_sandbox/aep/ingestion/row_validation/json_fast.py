@@ -14,14 +14,14 @@ from typing import Annotated, Any, Literal, TypeAlias, Union
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import (
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import (
     EARLIEST_MS,
     LATEST_MS,
     kind_of,
     scalar_schema,
     validator_of,
 )
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP, RowRules
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import IDENTITY_MAP, RowRules
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _DAYS = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_files import Unreadable
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Unreadable
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.json_schema import kind_of
-from mixpanel_aep_sandbox.aep.ingestion.rows.row_messages import date_text, type_text
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_schema import kind_of
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.row_messages import date_text, type_text
 from mixpanel_aep_sandbox.core.json_types import JsonObject
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mixpanel_aep_sandbox.aep.ingestion.rows.rules import IDENTITY_MAP
+from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import IDENTITY_MAP
 
 if TYPE_CHECKING:
     import pyarrow as pa
