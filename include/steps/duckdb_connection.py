@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 400MB)."""
+    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 256MB)."""
     import duckdb
 
     db = duckdb.connect(
         str(scratch / "work.duckdb"),
         config={
-            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "400MB"),
+            "memory_limit": os.environ.get("MIXPANEL_AEP_MEMORY", "256MB"),
             "temp_directory": str(scratch / "spill"),
             "TimeZone": "UTC",
             "autoinstall_known_extensions": False,
