@@ -31,7 +31,7 @@ ROUTES: Mapping[str, Json] = {
     "ranges": {"method": "HEAD", **_FILE},
     "finish": {"method": "POST", "query": "action=COMPLETE", **_FILE},
     "complete": {"method": "POST", "path_regex": f"{_IMPORT}/[^/]+$", "query": "action=COMPLETE"},
-    "look": {"method": "GET", "path": "/data/foundation/catalog/batches/*"},
+    "poll": {"method": "GET", "path": "/data/foundation/catalog/batches/*"},
     "why": {"method": "GET", "path": "/data/foundation/export/batches/*"},
 }
 """What ingest asks, by name, as the sandbox's faults match it."""

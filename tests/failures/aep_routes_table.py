@@ -19,7 +19,7 @@ from tests.failures.aep_failure import AepFailure as Row
 from tests.failures.aep_failure import at
 from tests.failures.failure import Json, answer, drop, html
 
-ON_THE_WAY = ("token", "dataset", "find", "create", "upload", "complete", "look")
+ON_THE_WAY = ("token", "dataset", "find", "create", "upload", "complete", "poll")
 _DOCS = "developer.adobe.com/experience-platform-apis"
 _BACK_OFF = (2.0, 7.0)
 _WRONG_TYPES: dict[str, tuple[Any, ...]] = {
@@ -32,7 +32,7 @@ _WRONG_TYPES: dict[str, tuple[Any, ...]] = {
     "dataset": ([], None, 7, "text", {"error_code": "500", "message": "canary-body-0815"}, [{"name": "x"}]),
     "find": ([], None, 7, "text", {"title": "canary-body-0815"}, {"01X": ["loading"]}),
     "create": ([], None, {"id": 5}, {"id": ""}, {"error": "canary-body-0815"}),
-    "look": ([], None, 7, {"title": "canary-body-0815"}),
+    "poll": ([], None, 7, {"title": "canary-body-0815"}),
 }
 
 
@@ -133,7 +133,7 @@ def _row(
     else:
         requests = {} if times is None else {route: times}
         more["active"] = (
-            8 if route == "look" else 0
+            8 if route == "poll" else 0
         )  # AEP finished nevertheless; the client could not read the status.
     return Row(f"{route}/{trouble}", _DOCS, (at(route, fault),), raises, requests=requests, **more)
 
@@ -145,7 +145,7 @@ def _passing(
     faults = (at(route, fault),)
     if route != "create":
         # The dataset's batches are listed before a batch is created, again before COMPLETE, and once the day is done.
-        again = {} if route == "look" else {route: 4 if route == "find" else 2}
+        again = {} if route == "poll" else {route: 4 if route == "find" else 2}
         requests = {"create": 1, **again}
         return Row(f"{route}/{trouble}", _DOCS, faults, requests=requests, waits=_BACK_OFF)
     requests = {"create": 1 if adopts else 2}

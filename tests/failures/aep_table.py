@@ -118,8 +118,8 @@ ROWS: tuple[Row | Elsewhere | NotOurs, ...] = (
         raises=(BatchUnconfirmed,), succeeds=False, requests={"create": 1}, by_hand=(later(60),), cleared=8, says="ledger release"),
     Row("status/unknown to the catalog for ever", _STATES, between_polls=(control("/aep/batches/{batch}", vanished=True),),
         settings={"batch_seconds": 30}, raises=(BatchUnconfirmed,) * 2, succeeds=False, active=0, requests={"create": 1}, says="ledger release"),
-    Row("status/404 between two looks", _STATES, (at("look", answer(404)),), requests={"create": 1}, ledger=_ALL),
-    Row("status/of another type", _STATES, (at("look", answer(200, body_json={"x": {}})),), requests={"create": 1}),
+    Row("status/404 between two polls", _STATES, (at("poll", answer(404)),), requests={"create": 1}, ledger=_ALL),
+    Row("status/of another type", _STATES, (at("poll", answer(200, body_json={"x": {}})),), requests={"create": 1}),
     Row("status/failed, then success", _STATES, next_batches=_ends("status", status="failed", seconds=60), raises=(BatchFailed,),
         succeeds=False, active=0, by_hand=(later(61),), cleared=8, says="no reason"),
 

@@ -58,7 +58,7 @@ class Change:
             "kind": self.kind,
             "what": self.what,
             "permanent": self.permanent,
-            "word": self.config_key,
+            "config_key": self.config_key,
             "details": [list(row) for row in self.details],
         }
 

@@ -32,7 +32,7 @@ _CHUNKS = {"limits": UploadLimits(chunk_from_bytes=1000, chunk_bytes=1500)}
 _EXPIRED = answer(401, body_json={"error_code": "401013"})
 _THRESHOLD = {"aep": {"error_threshold_percent": 50}}
 _TWICE = (*ALL_OF_IT[:3], *ALL_OF_IT)
-_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
+_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "poll")
 
 
 def _down(route: str, how: Json, ends: str = _AGAIN) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
     Case("L10/silence", "COMPLETE's answer is lost", "as L09", (fault(at("complete", drop(after=True))),), ledger=ALL_OF_IT),
     *(Case(f"L11/{route}", "the token expires before this call", "a new token, the call again; nothing else is repeated",
            (fault(at(route, _EXPIRED)),), scenario=_FILES if route == "upload" else {}, ledger=ALL_OF_IT)
-      for route in ("upload", "complete", "look")),
+      for route in ("upload", "complete", "poll")),
     Case("L12/down", "IMS is down", "bounded retries; IdentityServiceUnavailable",
          _down("token", drop(None), "again:IdentityServiceUnavailable"), ledger=ALL_OF_IT),
     Case("L12/html", "IMS answers a page", "bounded retries; IdentityServiceUnavailable",
@@ -100,7 +100,7 @@ CASES: tuple[Case | Elsewhere, ...] = (
          _down("dataset", answer(200, body_json={}), "red:DatasetMissing"), ledger=ALL_OF_IT),
     *(Case(f"L14/{route} {status}", "a storm of refusals", "waits as requested, to a deadline; then Airflow's retry",
            _down(route, answer(status, retry_after=1), "again:.*"), ledger=ALL_OF_IT)
-      for status, routes in ((429, ("create", "look")), (503, _ROUTES[1:])) for route in routes),
+      for status, routes in ((429, ("create", "poll")), (503, _ROUTES[1:])) for route in routes),
     Case("L15/413", "413 on a file", "sent again in chunks", (settings(small_file_bytes=2000),), ledger=ALL_OF_IT,
          scenario={"limits": UploadLimits(chunk_bytes=1500)}),
     Case("L15/400", "400: chunks overlap or are missing", "the file again, once, in smaller chunks", (fault(at("finish", answer(400))),),

@@ -26,7 +26,7 @@ POINTS_FROM_STAGE = (
     *(f"batch.{call}.{when}" for call in ("create", "upload", "complete", "abort") for when in ("before", "after")),
 )  # fmt: skip
 POINTS = POINTS_TO_VALIDATE + POINTS_FROM_STAGE
-_AEP_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "look")
+_AEP_ROUTES = ("token", "dataset", "find", "create", "upload", "complete", "poll")
 _EXPORTS = {"service": "mixpanel", "path": "/api/2.0/export"}
 
 
