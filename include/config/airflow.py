@@ -61,6 +61,18 @@ pipeline file sets ``shard_events``.
 """
 
 
+_RENAMED_TASKS = {"look": "refresh"}
+
+
+def _refuse_old_names(tasks: object) -> object:
+    """Return the tasks unchanged, or name the new name of a task that an earlier version had."""
+    if isinstance(tasks, dict):
+        for old, new in _RENAMED_TASKS.items():
+            if old in tasks:
+                raise ValueError(f"the task {old!r} was renamed to {new!r}; rename the key")
+    return tasks
+
+
 def _require_printable(value: str) -> str:
     if not value.isprintable() or value != value.strip():
         raise ValueError("write a name without line breaks, and without spaces around it")
@@ -172,7 +184,7 @@ class AirflowSettings(_Section):
     retry_delay_seconds: Seconds | None = None
     max_retry_delay_seconds: Seconds | None = None
     priority: Priority | None = None
-    tasks: dict[TaskName, TaskSettings] = {}
+    tasks: Annotated[dict[TaskName, TaskSettings], BeforeValidator(_refuse_old_names)] = {}
 
     # The values have different types, and callers unpack the dictionary into the constructors of operators: so Any.
     def task_args(self, name: TaskName) -> dict[str, Any]:

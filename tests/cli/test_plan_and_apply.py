@@ -28,6 +28,7 @@ def test_plan_and_apply_print_the_same_plan_as_json(cli: Cli) -> None:
         "create_namespace",
         "create_field_group",
     }
+    assert planned["changes"][-1]["config_key"].startswith("aep.")
     assert (planned["schema"], planned["dataset"]) == (None, None)
     again = printed("plan", "shop")
     assert (again["changes"], again["schema"], again["dataset"]) == (

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.sandbox.aep.ingestion.row_validation.test_constraints import BAD, DEEP, GOOD, KINDS
 
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_fast import FastRows
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import row_of
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from tests.sandbox.aep.ingestion.row_validation.test_constraints import BAD, DEEP, GOOD, KINDS
 from tests.support.sandbox.aep_app import FIELDS
 
 pytestmark = pytest.mark.sandbox

@@ -10,8 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.sandbox.aep.ingestion.row_validation.test_constraints import BAD, GOOD
-from tests.sandbox.aep.ingestion.row_validation.test_json_fast import NOW_MS, SCHEMA
 
 from mixpanel_aep_sandbox.aep.ingestion.processing.available_dates import TimeRange
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.checker import RowChecker
@@ -19,6 +17,8 @@ from mixpanel_aep_sandbox.aep.ingestion.row_validation.json_files import Unreada
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.parquet_files import parquet_ids_or_rows, parquet_rows
 from mixpanel_aep_sandbox.aep.ingestion.row_validation.rules import RowRules
 from mixpanel_aep_sandbox.aep.ingestion.settings import IngestSettings
+from tests.sandbox.aep.ingestion.row_validation.test_constraints import BAD, GOOD
+from tests.sandbox.aep.ingestion.row_validation.test_json_fast import NOW_MS, SCHEMA
 
 pytestmark = pytest.mark.sandbox
 CHECKER = RowChecker(RowRules(SCHEMA), IngestSettings(), nulls=True, now_ms=NOW_MS)
