@@ -76,7 +76,7 @@ class FactsReader:
             return datetime.fromisoformat(self._index.listed_at) if self._index.listed_at else None
 
     def read(self, ended: Mapping[date, datetime]) -> PipelineFacts:
-        """Return the facts about all days.
+        """Return what ledgers, manifests and the audit say about every day of the pipeline.
 
         Args:
             ended: for each day with Airflow runs, when the last run ended.

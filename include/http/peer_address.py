@@ -24,7 +24,7 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
         return
     if scope is AddressScope.NEVER or not private_network:
         raise AddressRefused(
-            f"The host name {host} resolves to {address}, which is not on the internet; no data was sent to it.",
+            f"The host name {host} resolves to {address}, which is not a public internet address; no data was sent to it.",
             f"Check this machine's DNS and hosts file. If a gateway of your company has this address, "
             f"set {PRIVATE_VARIABLE}=allow.",
         )

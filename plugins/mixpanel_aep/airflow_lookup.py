@@ -101,7 +101,7 @@ def _read_confirmed(kind: Kind, name: str, read: Callable[[], T | None], clock: 
 
 
 def _is_absent(kind: Kind, name: str) -> bool:
-    """Return whether every place from which Airflow reads reports that the variable or connection is not set.
+    """Return whether the variable or connection is set in none of the places where Airflow looks for it.
 
     Raises:
         Exception: the error of a place that could not be read.

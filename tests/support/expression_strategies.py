@@ -190,4 +190,4 @@ def write(function: Function, arguments: list[str]) -> str:
     return f"(({arguments[0]}) {symbol} ({arguments[1]}))"
 
 
-Evaluator = Callable[[list[str], list[str]], list[list[object]]]
+ExpressionEvaluator = Callable[[list[str], list[str]], list[list[object]]]

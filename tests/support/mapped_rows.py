@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from include.json_types import JsonObject
-from include.steps.transform.evaluator import Evaluator
+from include.steps.transform.evaluator import ExpressionEvaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
 from include.steps.transform.spill import record_batch, spill_schema
@@ -46,7 +46,7 @@ def read(lines: Sequence[bytes], *, by_places: bool = True) -> list[EventRows]:
     return rows
 
 
-class SharedDatabase(Evaluator):
+class SharedDatabase(ExpressionEvaluator):
     """An evaluator of expressions on a connection that other tests use, too."""
 
     def __init__(self, expressions: CompiledExpressions, db: duckdb.DuckDBPyConnection) -> None:

@@ -224,7 +224,10 @@ def table_of(dataset: Dataset) -> str:
 def _window_condition(
     start: datetime, end: datetime, batches: Collection[str] | None = None
 ) -> tuple[str, list[str]]:
-    """Return the SQL condition for the rows of a window and of some source batches, and its parameters."""
+    """Return an SQL condition for the rows whose ``timestamp`` is in a window, and the values of its parameters.
+
+    ``batches``: only rows that one of these batches loaded; None: rows of every batch.
+    """
     where = f"WHERE timestamp >= {_MOMENT} AND timestamp < {_MOMENT}"
     values = [utc_text(start), utc_text(end)]
     if batches is None:

@@ -13,7 +13,7 @@ from include.xdm.schema.xdm_field import Kind
 
 
 def pointer_of(names: Names) -> str:
-    """Return a field's path in the form of a descriptor."""
+    """Return the path of a field as identity descriptors write it, such as ``/_tenant/userId``."""
     return "/" + "/".join(names)
 
 

@@ -156,8 +156,8 @@ class BatchLoader:
         mapped = self.workspace.find("transform", valid.inputs["transform"]) if valid else None
         return sum(each.counts.get("quarantined", 0) for each in (valid, mapped) if each is not None)
 
-    def settle(self) -> None:
-        """Repeat the newest load if an earlier run started another one that is not needed any more.
+    def repeat_newest_load(self) -> None:
+        """Repeat the record of the newest load if a run started another load that is not needed any more.
 
         Otherwise the ledger would show permanently that a run has not ended, or that AEP refused rows of the day.
         """

@@ -58,7 +58,7 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
     fields: dict[str, object] = {"counts": {"active": rows}}
     earlier = None if replaces else refused_record(work.records)
     if found is not None and (refused or earlier is not None):
-        fields = PartialLoad(work, found, rows, expected, earlier).settle()
+        fields = PartialLoad(work, found, rows, expected, earlier).record_fields()
     errors = "; ".join(listed_errors(found)) if found is not None and found.errors else ""
     if errors:
         fields["note"] = f"AEP lists {errors}"

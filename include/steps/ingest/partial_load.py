@@ -61,7 +61,7 @@ class PartialLoad:
     staged_rows: int
     earlier: LedgerRecord | None
 
-    def settle(self) -> dict[str, object]:
+    def record_fields(self) -> dict[str, object]:
         """Write the quarantine and the sets of ids; return ``ids``, ``refused`` and ``counts`` of the active record.
 
         Called again after a crash, it writes the same.

@@ -70,11 +70,22 @@ def ingest_partition(
     replace: bool = False,
     admit: Callable[[int], object] | None = None,
 ) -> IngestResult | PendingBatch:
-    """Process the partition as far as possible without waiting. Call it again later if it returns ``PendingBatch``.
+    """Load the staged rows of a partition into AEP as far as that is possible without waiting.
 
-    Active rows stay as they are, and only the others are loaded, in a separate batch. ``replace``: all rows are loaded,
-    and AEP removes the active batches when the new one is active. ``admit`` is called with the bytes of a batch before the
-    batch is created; it raises Throttled where AEP's guardrails require a wait.
+    Rows that are active already stay as they are, and only the others are loaded, in a separate batch.
+
+    Args:
+        workspace: the pipeline, the day and the lake.
+        staged: the output of stage.
+        aep: the client for AEP.
+        history: the ledgers of the pipeline's dataset.
+        run: the name of the run, which the ledger records.
+        replace: load all rows; AEP removes the active batches of the partition when the new batch is active.
+        admit: called with the number of bytes of a batch before the batch is created; raises Throttled where AEP's
+            guardrails require a wait.
+
+    Returns:
+        The result of the load, or a ``PendingBatch`` while AEP processes the batch: then call this function again later.
 
     Raises:
         Conflict: another run is processing this partition.
@@ -92,7 +103,7 @@ def ingest_partition(
             case Action.DONE:
                 if not work.is_alone():
                     continue
-                work.settle()
+                work.repeat_newest_load()
                 return _ingested(work, listed, again=again)
             case Action.WATCH:
                 return PendingBatch(batch, committed)

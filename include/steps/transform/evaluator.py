@@ -25,7 +25,7 @@ MOST_REJECTED = 1000
 
 
 @dataclass
-class Evaluator:
+class ExpressionEvaluator:
     """Evaluates a mapping set's expressions. ``scratch``: where DuckDB spills; ``name`` distinguishes its files."""
 
     expressions: CompiledExpressions

@@ -1,4 +1,4 @@
-"""Passes blocks of lines from the process that decompresses them to another one, through a file in scratch.
+"""Passes blocks of lines from the process that decompresses the export to another process, through a file in scratch.
 
 A process has one file, which its next block overwrites: the sender never waits, and decompresses only once.
 """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from include.steps.transform.bucket_pieces import read_pieces
 from include.steps.transform.deduplicate import deduplicate
-from include.steps.transform.evaluator import Evaluator
+from include.steps.transform.evaluator import ExpressionEvaluator
 from include.steps.transform.job import Job
 from include.steps.transform.nested_rows import nested_rows
 from include.xdm.convert.aep_parquet import open_parquet
@@ -92,7 +92,9 @@ class PartWriter:
         compiled = job.compiled
         self._compare_all = reads_processing(compiled)
         self._evaluator = (
-            Evaluator(compiled.expressions, job.scratch, name) if compiled.expressions is not None else None
+            ExpressionEvaluator(compiled.expressions, job.scratch, name)
+            if compiled.expressions is not None
+            else None
         )
 
     def write(self, part: Part) -> WrittenPart:

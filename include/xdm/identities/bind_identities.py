@@ -18,7 +18,11 @@ _NO_IDENTITY = (Type.ARRAY, Type.OBJECT, Type.BOOLEAN, Type.NULL)
 
 @dataclass(frozen=True)
 class BoundIdentity:
-    """One identity. ``value`` None: the property ``name``. ``state``: one of ``STATES``, or an expression."""
+    """An identity of every event, and where its value comes from.
+
+    ``value``: the expression of the value; None: the value is that of the Mixpanel property ``name``. ``state``: the
+    authentication state, one of ``STATES``, or an expression for it.
+    """
 
     name: str
     rules: IdentityRules

@@ -97,7 +97,7 @@ class Function:
         fixed = len(self.parameters) - self.many
         return self.parameters[fixed + (number - fixed) % self.many]
 
-    def check_count(self, number: int) -> None:
+    def check_argument_count(self, number: int) -> None:
         """Check the number of arguments.
 
         Raises:

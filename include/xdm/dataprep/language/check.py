@@ -116,7 +116,7 @@ def _attribute_type(candidates: tuple[Path, ...]) -> Type:
 
 def _call(node: Call) -> Typed:
     function = _function(node)
-    function.check_count(len(node.arguments))
+    function.check_argument_count(len(node.arguments))
     arguments = [
         _argument(function, function.parameter(number), argument)
         for number, argument in enumerate(node.arguments)
