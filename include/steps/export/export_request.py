@@ -67,7 +67,7 @@ class ExportRequest:
 
     @property
     def digests(self) -> tuple[str, str]:
-        """Return the request's digests: the current one, and that of data version 5 and older, without the region."""
+        """Return the digests under which exports of this request are stored: today's, and that of data version 5 and older."""
         return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
 
     @property

@@ -67,7 +67,7 @@ class LineDigests:
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
-        """Read all lines of gzipped files. ``path``: the scratch file."""
+        """Compute the digests of all lines of gzipped files, and store them in the scratch file ``path``."""
         with DigestWriter(path) as writer:
             for block in read_blocks(raw):
                 lines = block.data.split(b"\n")

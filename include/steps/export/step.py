@@ -76,7 +76,7 @@ def export_partition(
 
 
 def _save(answer: Iterable[bytes], path: Path) -> RawFile:
-    """Save an export's bytes unchanged; of a sample, which is not a whole response, save its lines."""
+    """Save the bytes of an export unchanged. A limited sample is not a whole response, so its lines are saved instead."""
     return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 
 

@@ -170,7 +170,7 @@ class _Windows:
         )
 
     def _known_bytes(self, record: LeaseRecord) -> Mapping[date, int]:
-        """Return the volumes known of this part of the calendar, else those of the parts before and after it."""
+        """Return the exported bytes of days in this part of the calendar; if none is known, of the parts before and after it."""
         if record.bytes_of:
             return record.bytes_of
         step = timedelta(days=self.size)

@@ -93,7 +93,7 @@ def state_of(records: list[LedgerRecord]) -> DayState:
 
 
 def progress_of(records: list[LedgerRecord]) -> Progress:
-    """Return what started after the active loads and has not succeeded."""
+    """Return how far a load has come that was started after the active loads and is not active: a word, or ``none``."""
     last, flying = records[-1], in_flight(records)
     if last.kind == "claimed" or (flying is not None and flying.kind in ("created", "completing")):
         return "waiting"

@@ -163,7 +163,7 @@ class _Takeover:
         return True
 
     def require_source(self) -> None:
-        """Bind a history without records to the source of the newest old day of its dataset."""
+        """Record the source of a history that has no records: the project of its dataset's newest ledger of data version 5 or older."""
         for day in self._old_days()[:_CHECKED_DAYS]:
             if self.day(day):
                 return

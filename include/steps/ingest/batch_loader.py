@@ -58,7 +58,7 @@ class BatchLoader:
         return self.history.ledger(self.workspace.partition.day)
 
     def decide(self) -> tuple[Decision, dict[str, str | None]]:
-        """Request the relevant statuses from AEP, and ``decide`` on the next action; return both.
+        """Request the statuses of the day's batches from AEP; return the next action (``decide``) and these statuses.
 
         The statuses are those of the batches that the decision is about; None if AEP does not list the batch.
         """
@@ -115,7 +115,7 @@ class BatchLoader:
         return record
 
     def restage(self) -> None:
-        """Replace ``staged`` by an output without the rows that have become active since."""
+        """Stage the day again without the rows that have become active since, and continue with that output."""
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 

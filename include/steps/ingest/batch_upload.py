@@ -63,7 +63,7 @@ def _upload_files(work: BatchLoader, batch: str, paths: list[Path]) -> None:
 
 
 def _require_alone(work: BatchLoader, batch: str) -> None:
-    """Check AEP once more, between creation and COMPLETE; abort this batch if another one came first."""
+    """Check between the upload and COMPLETE that no other batch of the day is open or active; otherwise abort this batch."""
     seen = work.others.seen(work.records)
     others = [other for other in seen if classify_status(other.status) in MAY_BECOME_ACTIVE]
     if not others:

@@ -18,7 +18,7 @@ from include.plural import counted
 
 
 class Action(Enum):
-    """The next action."""
+    """The next action that a run takes for a partition."""
 
     CREATE = "create"  # claim the partition and create a batch
     UPLOAD = "upload"  # send the files to the open batch (again), then complete it

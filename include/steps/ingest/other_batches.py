@@ -30,7 +30,7 @@ class OtherBatches:
     aep: AepClient
 
     def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the partition's batches that the ledger does not count on, as AEP shows them now."""
+        """Return the batches of the partition that AEP shows now and that the ledger does not list as active or in flight."""
         # A batch that was gone, replaced or refused may be visible again: AEP may have reported it wrongly.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day

@@ -49,7 +49,7 @@ UNEXPECTED = """SELECT count(*) FROM (
 
 @dataclass(frozen=True)
 class PartialLoad:
-    """An active batch, whose refused rows are settled before the ledger marks it as active.
+    """An active batch of which AEP refused rows: they go to quarantine before the ledger records the batch as active.
 
     ``earlier``: what AEP had refused of the day before this batch, as ``refused_record`` returns it.
     """

@@ -35,7 +35,7 @@ _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 @dataclass(frozen=True)
 class Writer:
-    """The author of ledger records, and the reason for them; every record contains both."""
+    """The person who writes ledger records, and the reason; every record contains both."""
 
     run: str
     """``recover/<user>@<host>``, ``adopt/...`` or ``release/...``."""

@@ -67,7 +67,7 @@ class Recovery:
 
     @property
     def known(self) -> list[date]:
-        """The days that needed no change."""
+        """The days whose ledgers were complete, so that nothing was written."""
         return [day for day, found in self.days.items() if found == RecoveredDay()]
 
 

@@ -152,7 +152,7 @@ class Stage(Step):
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
-    """Return whether the valid files are what would be written; then the staged output names them uncopied."""
+    """Return whether the valid files can be sent to AEP as they are, so that the staged output names them without a copy."""
     base = workspace.base_of(valid)
     most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
     return workspace.pipeline.aep.file_format == "parquet" and all(

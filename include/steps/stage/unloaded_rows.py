@@ -223,7 +223,7 @@ def _view(db: DuckDBPyConnection, name: str, columns: str, paths: Sequence[Path]
 
 
 def _select(columns: str, paths: Sequence[Path]) -> str:
-    """Return a query over Parquet files; without files, a query without rows."""
+    """Return an SQL query that reads columns of Parquet files; without files, a query that returns no row."""
     if not paths:
         none = "NULL::VARCHAR AS _id, NULL::BIGINT AS digest"
         return f"SELECT {columns.replace('NULL::BIGINT AS ', '')} FROM (SELECT {none}) WHERE false"

@@ -79,7 +79,7 @@ def _seconds(paths: Sequence[Path], schema: pa.Schema) -> tuple[int, int]:
 
 
 def _byte_of_id(table: pa.Table, depth: int) -> npt.NDArray[np.int32]:
-    """Return a byte of ``_id`` for each row: the first on the first level at which the second does not divide."""
+    """Return one byte of ``_id`` for each row, to divide rows of the same second; each ``depth`` uses the next byte."""
     import numpy as np
 
     column = table["id"].combine_chunks()

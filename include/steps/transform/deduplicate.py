@@ -30,7 +30,7 @@ class DeduplicatedRows:
 
 
 def deduplicate(table: pa.Table, *, compare_all: bool) -> DeduplicatedRows:
-    """Return the kept rows of a piece and their order. ``table``: spilled rows, in one chunk.
+    """Decide which rows of a piece are kept, and return their order. ``table``: spilled rows, in one Arrow chunk.
 
     Of the rows with one ``_id``, the one that was processed last is kept; of several, the one with the smallest content
     digest. Rows that are equal in both differ only in what Mixpanel rewrites. Then the smallest unmapped JSON decides

@@ -214,6 +214,6 @@ def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines
 
 
 def _key(record: bytes) -> tuple[str, str]:
-    """Return a quarantine record's reason and line."""
+    """Return what identifies a quarantine record among those of a day: its reason and its line."""
     body = msgspec.json.decode(record)
     return body["reason"], body.get("raw") or body["raw_base64"]

@@ -18,7 +18,7 @@ def by_namespace(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
 
 
 def dropped_counts(kept: Mapping[str, Mapping[str, int]]) -> Counter[tuple[str, str]]:
-    """Return the counts from the form that a manifest stores."""
+    """Return counts by namespace and reason from the form that a manifest stores."""
     return Counter(
         {(namespace, reason): n for namespace, reasons in kept.items() for reason, n in reasons.items()}
     )

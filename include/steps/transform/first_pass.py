@@ -29,7 +29,7 @@ _KEPT_BYTES = 24 * 1024 * 1024
 
 @dataclass
 class Parsed:
-    """The events that one process has read. ``rows`` and ``bytes``: by bucket. ``evidence``: see ``EvidenceLog``."""
+    """The counts of the events that one process has read. ``rows`` and ``bytes``: by bucket of the spill files."""
 
     rows: Counter[int]
     bytes: Counter[int]
@@ -42,7 +42,7 @@ class Parsed:
 
 
 def parse(job: Job, name: str, blocks: Iterable[Block]) -> Parsed:
-    """Read the blocks of this process; ``name`` distinguishes its files."""
+    """Read and spill the blocks of lines of this process, and return their counts. ``name`` is part of its file names."""
     parser = _Parser(job, name)
     _keep_memory()
     was_enabled = gc.isenabled()

@@ -44,7 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One transform. ``zone``: of a project whose ``time`` is a wall clock, or None. ``rows``: exported lines."""
+    """The settings of one transform. ``zone``: the time zone of a project whose ``time`` is a wall clock, otherwise None."""
 
     paths: tuple[Path, ...]
     scratch: Path

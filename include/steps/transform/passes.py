@@ -44,7 +44,7 @@ _CHUNK_ROWS = 200_000
 
 @dataclass
 class FirstPass:
-    """The events of a day that all processes have read."""
+    """The counts of the events that all processes have read in the first pass."""
 
     rows: Counter[int] = field(default_factory=Counter)
     bytes: Counter[int] = field(default_factory=Counter)
@@ -104,7 +104,7 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
 
 
 def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
-    """Return this process's share of the work; it stops soon after one of ``others`` ended."""
+    """Return the worker of this process. Its work stops with an error soon after one of the ``others`` has ended."""
 
     def check() -> None:
         for process in others:
@@ -123,7 +123,7 @@ def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, i
 
 
 def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
-    """Return counts of failures by destination, and those of numbers. ``codes``: counts by ``columns.code_of``."""
+    """Return how many values did not convert, by destination, and how many of them are numbers. ``codes``: counts by ``code_of``."""
     compiled = job.compiled
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     failed, inexact = Counter[str](), Counter[str]()

@@ -75,12 +75,12 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the file with the ``EVENT_RECORD``s of a part's rows, in their order, for ``events.parquet``."""
+    """Return the path of the scratch file with an ``EVENT_RECORD`` for each row of a part, in the order of the rows."""
     return job.scratch / f"digests-{part}.bin"
 
 
 def compacted_path(job: Job, part: int) -> Path:
-    """Return the file of the numbers that are equal for events that Mixpanel may merge; 8 bytes each."""
+    """Return the path of the scratch file of compaction keys: 8 bytes per event, equal for events that Mixpanel may merge."""
     return job.scratch / f"compacted-{part}.bin"
 
 
@@ -157,7 +157,7 @@ class PartWriter:
         return rows, found
 
     def _computed(self, found: pa.Table | None, written: WrittenPart) -> dict[int, pa.Array]:
-        """Return the columns of expressions by leaf."""
+        """Return the results of the expressions as Arrow columns, by the number of the leaf that they fill."""
         made: dict[int, pa.Array] = {}
         if found is None:
             return made

@@ -174,12 +174,12 @@ class SpillWriter:
 
 
 def spill_path(folder: Path, bucket: int, name: str) -> Path:
-    """Return the file of a bucket and a process."""
+    """Return the path of the spill file of a bucket that one process writes."""
     return folder / f"bucket-{bucket}-{name}.arrow"
 
 
 def spilled_files(folder: Path, bucket: int) -> list[Path]:
-    """Return the files of a bucket, of every process."""
+    """Return the paths of the spill files of a bucket, one for each process that has written some."""
     return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
 
 

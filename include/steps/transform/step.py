@@ -243,7 +243,7 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Return the numbers of exported events, other lines and omitted ones; earlier versions have one sum."""
+    """Return the export's numbers of events, of other lines and of omitted lines. Manifests of earlier versions have only a sum."""
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}
 

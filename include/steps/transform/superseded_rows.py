@@ -46,7 +46,7 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """The result. ``rows``: removed rows of the base; ``losers``: ``_id``s of losing added rows (Arrow, 32 bytes).
+    """The rows that others supersede. ``rows``: rows of the base that are removed; ``losers``: ``_id``s of added rows that lose.
 
     ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
     ``failed``: known counts by code of values of superseded rows that did not convert, without those of

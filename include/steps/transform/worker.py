@@ -14,7 +14,7 @@ from include.steps.transform.shared_counter import SharedCounter, own_counter
 
 @dataclass(frozen=True)
 class Worker:
-    """One process's share of a transform. ``name`` distinguishes its files; ``is_alone``: no other process works on it.
+    """The work of one process in a transform. ``name`` is part of its file names; ``is_alone``: no other process takes part.
 
     ``check`` is called often, and raises if continuing is useless.
     """

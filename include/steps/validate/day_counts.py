@@ -27,10 +27,10 @@ _MOST_KEYS = 4_000_000
 
 
 class DayCounts:
-    """``by_hour`` and ``by_event`` of the added rows, less those that were removed; hours in UTC."""
+    """Counts rows by hour (UTC) and by event name while a day is validated; refused rows are subtracted again."""
 
     def __init__(self, keys_path: Path) -> None:
-        """Count rows. ``keys_path``: a file in scratch for eight bytes of each ``_id``."""
+        """Create counts of no rows. ``keys_path``: a scratch file that will hold a 64-bit key of every ``_id``."""
         self.by_hour: Counter[str] = Counter()
         self.by_event: Counter[str] = Counter()
         self.span: tuple[int, int] | None = None
@@ -97,7 +97,7 @@ class DayCounts:
         return sum(count > 1 for count in found.values())
 
     def _double_keys(self) -> npt.NDArray[np.uint64]:
-        """Return the keys that were added more than once, after reading all keys once for each ``_MOST_KEYS`` of them."""
+        """Return the 64-bit keys that occur more than once. At most ``_MOST_KEYS`` keys are in memory at the same time."""
         import numpy as np
 
         parts, found = -(-self.rows // _MOST_KEYS), [np.zeros(0, np.uint64)]
@@ -108,7 +108,7 @@ class DayCounts:
         return np.concatenate(found)
 
     def _key_blocks(self) -> Iterator[npt.NDArray[np.uint64]]:
-        """Yield the added keys in blocks of limited size."""
+        """Yield the keys of the scratch file as arrays of limited size."""
         import numpy as np
 
         with self._keys_path.open("rb") as file:

@@ -82,7 +82,7 @@ def _hours_of_day(workspace: Workspace, counted: Mapping[str, int]) -> dict[str,
 
 
 def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
-    """Return where the events are that transform and this step refuse."""
+    """Return the lake keys of the quarantine files of transform and validate."""
     before = mapped.details.get("quarantine")
     own = [workspace.partition.quarantine("validate", digest)] if refused else []
     return [*([str(before["key"])] if before else []), *own]

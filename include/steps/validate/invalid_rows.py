@@ -1,4 +1,4 @@
-"""Moves the rows that validation refuses into quarantine, each with its reasons, and out of their file."""
+"""Writes the rows that validation refuses to quarantine, each with its reasons, and removes them from their Parquet file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ReasonExamples:
         self.by_reason: dict[Reason, list[str]] = {}
 
     def add(self, reason: Reason, value: object) -> None:
-        """Add a value, unless the reason has enough examples."""
+        """Add an example of a refused value, unless the reason already has ``_EXAMPLES`` of them."""
         shown = self.by_reason.setdefault(reason, [])
         if len(shown) < _EXAMPLES:
             shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])

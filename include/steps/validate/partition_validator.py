@@ -205,7 +205,7 @@ def _failing_rows(
 
 
 def _require_explained(specs: Sequence[ExpectationSpec], suspects: set[int], failed: Counter[int]) -> None:
-    """Check that a row fails each expectation that the sample fails and that is the only one of its check."""
+    """Raise an error if a sample fails an expectation but no row of the day does: then GX judges sample and rows differently."""
     explained = {specs[number].view for number in failed}
     for number in sorted(suspects - failed.keys()):
         if specs[number].view not in explained:

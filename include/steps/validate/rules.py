@@ -1,4 +1,4 @@
-"""What a day and its shards are validated by: the inputs of their outputs, and the validator."""
+"""The validator of a day and of its shards, and the inputs that determine their outputs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def validator_of(workspace: Workspace, mapped: Manifest) -> PartitionValidator:
 
 
 def refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
-    """Refuse a field that no value of a day fits, before anything is staged: its mapping is wrong.
+    """Raise an error for a field into which no value of the day could be converted, because its mapping must be wrong.
 
     A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted. This may
     affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many values do not

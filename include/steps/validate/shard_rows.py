@@ -29,7 +29,7 @@ _MOST_EVENTS = 100_000
 
 
 def shard_details(rows: CheckedRows, refused: LakeFile | None) -> JsonObject:
-    """Return the result of a shard by name, without values of its rows: manifests are kept.
+    """Return the result of a shard as details of its manifest. They contain no value of a row, because manifests are never removed.
 
     ``refused``: the file of the quarantine records; values that the report may show are read from it.
     """
@@ -105,7 +105,7 @@ def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[M
 
 
 def _obstacle(details: Sequence[JsonMapping]) -> str:
-    """Return why the results of some shards cannot be added; empty if they can."""
+    """Return the reason why the results of some shards cannot be added up, or an empty text if they can."""
     if any(each["columns"] != details[0]["columns"] for each in details):
         return "different columns"
     spans = sorted(each["span"] for each in details if each["span"] is not None)

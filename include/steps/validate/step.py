@@ -57,11 +57,11 @@ class Validate(Step):
     mapped: Manifest
 
     def inputs(self) -> dict[str, str]:
-        """Return what determines the verdict."""
+        """Return everything that determines the result, by name; its digest names the output."""
         return validation_inputs(self.workspace, self.mapped)
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the validated base of mapped rows that are a delta."""
+        """Return the inputs of the output that this one can build on: that of the export of which the mapped rows are a delta."""
         return {**self.inputs(), "transform": self.mapped.delta.base} if self.mapped.delta else None
 
     def run(self, digest: str, scratch: Path) -> Made:
@@ -139,7 +139,7 @@ def _folder(scratch: Path, name: str) -> Path:
 
 
 def _details(verdict: Verdict) -> JsonObject:
-    """Return the verdict by name; a refresh of the day adds its own rows to ``rows``."""
+    """Return the verdict as details of the manifest. A refresh of the day adds the counts of its own rows to ``rows``."""
     rows, listed = verdict.rows, most_frequent(verdict.by_event.by_event, _MOST_EVENTS)
     return {
         "reasons": by_sentence(rows.refused.reasons),
@@ -157,7 +157,7 @@ def _details(verdict: Verdict) -> JsonObject:
 
 
 def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: Path) -> str:
-    """Upload the page, and return its key."""
+    """Upload the HTML report, and return its key in the lake."""
     key, local = workspace.partition.report(digest), scratch / "report.html"
     local.write_text(render(report), encoding="utf-8")
     workspace.lake.upload(key, local)

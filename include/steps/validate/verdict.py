@@ -19,7 +19,7 @@ from include.steps.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The rows of some files, or with those of a base, of a day. ``failed``: rows by the number of their expectation.
+    """The result of checking the rows of some files. ``failed``: the number of failing rows, by the number of the expectation.
 
     ``warned``: rows by reason. ``by_hour``, ``by_event``: valid rows; ``other_events``: valid rows whose event names are
     not in ``by_event``. ``kept``: the valid rows in files: those of transform, and those that were written again.

@@ -45,7 +45,7 @@ class Columns:
 
 
 def code_of(leaf: int, *, inexact: bool) -> int:
-    """Return the number that stands for a leaf whose conversion failed."""
+    """Return the code of a failed conversion: a number for the leaf, and for whether the value was an inexact number."""
     return leaf * 2 + inexact
 
 

@@ -43,7 +43,7 @@ def milliseconds_of(text: str) -> int | None:
 
 
 def iso_milliseconds(text: str | None) -> int | None:
-    """Return ``milliseconds_of`` a text in the usual form of ISO 8601, otherwise None."""
+    """Return the instant in a text of the usual ISO 8601 form, in milliseconds since 1970; None for another form."""
     return None if text is None else _iso(text)
 
 

@@ -25,7 +25,7 @@ _KINDS = {
 
 
 def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, pa.Array]:
-    """Return columns of the spill by name: fields and texts of identities that take one property unchanged.
+    """Return Arrow columns by their name in the spill files, for fields and identities that are a single property.
 
     Columns that need more than that, or have a value that needs a separate check, are left out.
     """

@@ -42,7 +42,7 @@ def _leaf(convert: Callable[[Value], object]) -> Nested:
 
 
 def _text(value: Value, tally: Tally) -> str | None:
-    """Return a value without a type in the schema as text."""
+    """Convert a value to text, for a field to which the schema gives no type."""
     text = text_of(value)
     if text:
         tally[0] += 1

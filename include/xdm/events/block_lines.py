@@ -70,7 +70,7 @@ def parse_lines(block: bytes) -> ParsedLines:
 
 
 def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool) -> ParsedLines:
-    """Return events with their places, by shape."""
+    """Return the events grouped by shape, each with its position among the lines."""
     places: list[int] = []
     names: list[str] = []
 
@@ -93,7 +93,7 @@ def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool
 
 @lru_cache(2_000)
 def _content_places(names: tuple[str, ...]) -> list[int]:
-    """Return the places of the names that count in a content digest, sorted by name."""
+    """Return the positions of the properties that are part of a content digest, in the order of their names."""
     return sorted(
         (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
     )

@@ -207,7 +207,7 @@ def _distinct_ids(properties: Properties) -> list[str]:
 
 
 def _integers(column: Sequence[Value]) -> list[int | None]:
-    """Return ``integer_of`` each value."""
+    """Return each value as an integer of at most 18 digits, or None (``integer_of``)."""
     if (
         types_of(column) <= {int, type(None)}
         and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER
@@ -217,7 +217,7 @@ def _integers(column: Sequence[Value]) -> list[int | None]:
 
 
 def _strings(column: Sequence[Value]) -> list[str]:
-    """Return ``string_of`` each value."""
+    """Return each value as text (``string_of``)."""
     if types_of(column) <= {str, type(None)}:
         return [text or "" for text in column]
     return list(map(_string, column))

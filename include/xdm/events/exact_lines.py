@@ -35,11 +35,11 @@ class ReadEvent(Protocol):
 
     @property
     def event(self) -> str:
-        """Its name."""
+        """Return the name of the event."""
 
     @property
     def properties(self) -> Mapping[str, Value]:
-        """Its properties."""
+        """Return the properties of the event."""
 
 
 class ExactLines:

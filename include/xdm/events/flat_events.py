@@ -198,12 +198,12 @@ class _Keys:
         self._inserts = pc.binary_length(inserts)
 
     def ids(self) -> list[bytes]:
-        """Return ``event_id`` of the events, as 32 bytes each."""
+        """Return the ``_id`` of each event as 32 bytes."""
         sha256 = hashlib.sha256
         return [sha256(key).digest() for key in self._keys]
 
     def compaction(self) -> list[int]:
-        """Return ``compaction_keys`` of the events."""
+        """Return for each event a number that is equal for events that Mixpanel's compaction may merge (``compaction_keys``)."""
         begin = len(self._head)
         event, distinct = (each.to_numpy() for each in self._event_and_id)
         ends = (begin + event + distinct + 5).tolist()
@@ -215,7 +215,7 @@ class _Keys:
 
 
 def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -> bytes:
-    """Return ``identity.content_digests`` of the events."""
+    """Return the digest of each event's content (``content_digests``)."""
     import numpy as np
     import pyarrow.compute as pc
 

@@ -57,7 +57,7 @@ _HIGH_BYTES = [((1 << 8 * count) - 1) << 8 * (8 - count) for count in range(9)]
 
 
 def _digits(words: npt.NDArray[np.uint64], counts: Integers) -> tuple[Flags, Integers]:
-    """Return which words end in ``counts`` decimal digits, and the numbers of these digits.
+    """Return for each 8-byte word whether its last ``counts`` bytes are decimal digits, and the number that they spell.
 
     ``words``: eight characters each, the last one in the highest byte; all are handled at once. First, each byte becomes
     the number of two digits, then the four numbers are added (Daniel Lemire: parsing eight digits).

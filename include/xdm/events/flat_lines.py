@@ -138,7 +138,7 @@ class _Finder:
         return np.flatnonzero(is_quote), escapes
 
     def _mark_not_flat(self, places: Integers) -> None:
-        """Mark the lines at some places as not flat."""
+        """Mark the lines that contain these byte positions as not flat."""
         import numpy as np
 
         self.good[np.searchsorted(self.ends, places)] = False

@@ -71,7 +71,7 @@ def _json_values(column: pa.ChunkedArray) -> list[Value]:
 
 
 def _states(column: pa.ChunkedArray) -> pa.Array:
-    """Return the states; a value that is not one of ``STATES`` becomes ``ambiguous``."""
+    """Return the authentication states; a value that is not one of ``STATES`` becomes ``ambiguous``."""
     import pyarrow as pa
 
     known = {f'"{state}"': state for state in STATES}
