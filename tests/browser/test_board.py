@@ -87,6 +87,12 @@ def test_the_engineer_reads_why_a_day_failed_and_loads_it_and_a_gap(visit: Any, 
     assert "AEP refused batch" in text
     assert "The pipeline's engineer has to act." in text
     visitor.picture("failed-day")
+    colours = {
+        button.inner_text(): button.evaluate("node => getComputedStyle(node).backgroundColor")
+        for button in page.locator("form.call button").all()
+    }
+    assert colours["Start the backfill"] == "rgba(0, 0, 0, 0)", "only the next action has a filled button"
+    assert colours["Start the run"] != colours["Start the backfill"]
     form = page.locator('form[data-call="run"]')
     assert str(FAILED) in form.inner_text()
     form.get_by_role("button", name="Start the run").click()
