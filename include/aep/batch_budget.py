@@ -1,4 +1,7 @@
-"""AEP's guardrails for batches, shared by all tasks that load into one AEP sandbox through the lake."""
+"""Rate limits for batches by AEP's guardrails, shared by all tasks that load into one AEP sandbox.
+
+The tasks share their counts through files in the data lake.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,16 @@ BYTES_AN_HOUR = RateLimit(20e9, 3600.0, of_amounts=True)
 BATCHES_A_MINUTE = RateLimit(138, 60.0)
 """20 GB an hour, and 138 batches a minute for a user: EP:ingestion/guardrails.md."""
 BACKFILL_BYTES_AN_HOUR = RateLimit(0.8 * BYTES_AN_HOUR.most, 3600.0, of_amounts=True)
-"""A backfill's batch leaves scheduled runs a fifth of the hour, whichever runs have used the rest."""
+"""The limit for batches of backfills: a fifth of the hourly guardrail is reserved for scheduled runs."""
 _LATER_SECONDS = 120.0
-"""Backfills wait for longer than a scheduled run by this time, so that the task of the scheduled run is resumed first."""
+"""The time by which backfills wait longer than a waiting scheduled run, so that the scheduled run resumes first."""
 DAY_SECONDS = 86_400.0
 Refuse = Callable[[float, RateLimit | None], NoReturn]
 
 
 @dataclass(frozen=True)
 class BatchBudget:
-    """The limits on batches that all tasks with this lake create in one AEP sandbox."""
+    """Delays or refuses batches beyond AEP's guardrails, counted over all tasks with this lake and AEP sandbox."""
 
     lake: Lake
     org_id: str
@@ -37,7 +40,7 @@ class BatchBudget:
         """Reserve a batch of ``size`` bytes for a scheduled run. If the batch has to wait, backfills wait until after it.
 
         Raises:
-            Throttled: it would exceed a guardrail; nothing was sent to AEP.
+            Throttled: the batch would exceed a guardrail.
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
@@ -57,7 +60,7 @@ class BatchBudget:
         ``scheduled``: how many batches a day scheduled runs create in datasets for Profile, if this is such a dataset.
 
         Raises:
-            Throttled: it would exceed what is left, or a scheduled run waits; nothing was sent to AEP.
+            Throttled: the batch would exceed the part for backfills, or a scheduled run waits for the guardrails.
         """
 
         def refuse(wait: float, limit: RateLimit | None) -> NoReturn:
@@ -96,7 +99,7 @@ class BatchBudget:
 
     @property
     def _scheduled_runs_first(self) -> RateBudget:
-        """A budget without requests: only the pauses that scheduled runs require of backfills."""
+        """The budget that counts no requests and contains only the pauses of backfills that scheduled runs require."""
 
         def refuse(wait: float, _: RateLimit | None) -> NoReturn:
             raise _throttled(

@@ -1,4 +1,4 @@
-"""Data Access: the rows that AEP refused, with its reasons (AdobeDocs/experience-platform-apis, data-access.yaml)."""
+"""Data Access API: the rows that AEP refused, with reasons (AdobeDocs/experience-platform-apis, data-access.yaml)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BatchDiagnostics:
         self._http = http
 
     def failed_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """Return the files of refused rows; empty where AEP has none."""
+        """Return the files that contain the refused rows of a batch; empty if AEP stores none."""
         return self._list(batch_id, "failed", {})
 
     def failed_rows(self, batch_id: str, name: str) -> Iterator[bytes]:
@@ -36,7 +36,7 @@ class BatchDiagnostics:
         yield from self._rows(batch_id, "failed", {"path": name})
 
     def row_error_files(self, batch_id: str) -> tuple[RemoteFile, ...]:
-        """Return the files of row errors; empty where AEP has none."""
+        """Return the files with the errors of rows of a batch that AEP could not read; empty if AEP stores none."""
         return self._list(batch_id, "meta", {"path": "row_errors"})
 
     def row_errors(self, batch_id: str, name: str) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ class BatchDiagnostics:
 
 
 def _next_piece(chunks: Iterator[bytes]) -> bytes:
-    """Return the next chunk of a response, or no bytes at its end.
+    """Return the next chunk of a response, or b"" at the end of the response.
 
     Raises:
         ServiceUnavailable: the connection broke before the end.

@@ -1,7 +1,7 @@
-"""AEP's record of a partition: every batch of this project in the dataset, including batches that the ledger lacks.
+"""The batches of a partition by AEP's catalog, including batches that the ledger of the partition lacks.
 
-A dataset's batches are listed once; later requests list only those created since. The stored listing holds ids and
-days, never a status: the status of a batch is always requested.
+All batches of a dataset are listed once and stored in the data lake; later requests list only batches created since.
+The stored listing contains ids and days, never a status: the status of a batch is always requested from AEP.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from include.lake.records import read_index, replace_index
 _VERSION = 2
 _UNDATED = ""
 _OVERLAP_MS = 15 * 60 * 1000
-"""The catalog may show a batch after one that was created later."""
+"""The overlap of two listings, because the catalog may show a batch later than another batch created after it."""
 
 _LAST_MS = 253_402_300_799_000
 """The end of year 9999."""
@@ -81,7 +81,7 @@ class BatchListing:
         return sorted(ours, key=lambda batch: (batch.created_ms, batch.id))
 
     def _may_be_of_day(self, batch: Batch, day: date) -> bool:
-        """Return whether this project loaded a batch into this dataset, and not for another day."""
+        """Return whether this project created ``batch`` in this dataset, for ``day`` or for an unknown day."""
         in_dataset = batch.dataset_id in (None, self.history.target.dataset_id)
         return batch.is_of_this_project and in_dataset and batch.day in (None, day)
 
@@ -91,7 +91,7 @@ class BatchListing:
 
 
 def require_source(history: History, batches: Iterable[Batch]) -> None:
-    """Compare the source tags of batches that are or may become active with the history's source.
+    """Raise if a batch that is or may become active has another Mixpanel source in its tag than ``history``.
 
     Raises:
         AnotherSource: a batch contains events of another Mixpanel project.
@@ -113,7 +113,7 @@ def require_source(history: History, batches: Iterable[Batch]) -> None:
 
 
 def _read(body: bytes | None) -> _StoredListing:
-    """Return the stored listing; an empty one where it is missing or unreadable, which costs a full listing."""
+    """Return the listing stored in ``body``; an empty listing, which causes a full request, if ``body`` is unusable."""
     try:
         listing = msgspec.json.decode(body or b"{}", type=_StoredListing)
     except msgspec.MsgspecError:

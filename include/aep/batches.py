@@ -24,7 +24,7 @@ _INPUT_FORMATS: Mapping[str, JsonObject] = {
 
 
 class Batches:
-    """The life cycle of a batch. Its rows are not visible before ``complete``."""
+    """Creates, fills, completes, aborts and finds batches. The rows of a batch are not visible before ``complete``."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Batches:
         self._uploader = Uploader(http, clock, limits or UploadLimits())
 
     def find(self, batch_id: str) -> Batch | None:
-        """Return the batch with this id; None where AEP does not know it, which can be temporary for a new batch."""
+        """Return the batch with this id; None if AEP does not find it, which can be temporary for a new batch."""
         return self._catalog.batch(batch_id)
 
     def find_by_external_id(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
@@ -111,7 +111,7 @@ class Batches:
         failpoint("batch.upload.after")
 
     def complete(self, batch_id: str) -> None:
-        """Commit a batch. It is accepted, but not yet active. Idempotent."""
+        """Commit a batch, so that AEP begins to ingest its files; the batch becomes active later. Idempotent."""
         failpoint("batch.complete.before")
         self._http.post_action((*_BASE, batch_id), "complete a batch", "COMPLETE")
         failpoint("batch.complete.after")
@@ -131,17 +131,17 @@ class Batches:
         self._http.post_action((*_BASE, batch_id), "revert a batch", "REVERT")
 
     def why_failed(self, batch_id: str) -> str:
-        """Return AEP's reasons in one sentence: codes, fields and counts of rows, no values."""
+        """Return AEP's reasons for the failure of a batch in one sentence: codes, fields and row counts, no values."""
         return reasons(self._catalog.batch(batch_id), self._access, batch_id)
 
     def reasons_of_rows(self, batch_id: str) -> Iterator[tuple[str, str]]:
-        """Yield ``_id`` and reason of the refused rows that AEP's diagnostics name: codes, no values."""
+        """Yield the ``_id`` and a reason of each refused row in AEP's diagnostics; reasons contain codes, no values."""
         return row_reasons(self._access, batch_id)
 
     def failed_rows(self, batch_id: str) -> Iterator[bytes]:
         """Yield the rows of a batch that AEP refused, and the errors of unreadable rows, as AEP stores them.
 
-        Each is a JSON object with ``_validationErrors`` or ``_errors``. They contain customer data: never log them.
+        Each row is a JSON object with ``_validationErrors`` or ``_errors``. Rows contain customer data: never log them.
         """
         for file in self._access.failed_files(batch_id):
             yield from self._access.failed_rows(batch_id, file.name)

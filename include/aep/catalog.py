@@ -23,7 +23,7 @@ class Catalog:
         self._http = http
 
     def find_dataset(self, name: str) -> Dataset | None:
-        """Return the dataset with exactly this name, or with this id; None where it does not exist.
+        """Return the dataset with exactly this name, or with this id; None if no such dataset exists.
 
         Raises:
             DatasetMissing: several datasets have the name.
@@ -58,7 +58,7 @@ class Catalog:
         return dataset
 
     def dataset(self, dataset_id: str) -> Dataset | None:
-        """Return the dataset with this id; None where AEP does not know it."""
+        """Return the dataset with this id; None if AEP has no such dataset."""
         body = self._http.find((*_BASE, "dataSets", dataset_id), "look up a dataset", _entries)
         entry = (body or {}).get(dataset_id)
         return read_dataset(dataset_id, entry) if entry is not None else None
@@ -79,7 +79,7 @@ class Catalog:
         return dataset_id
 
     def tag_dataset(self, dataset: Dataset, tags: Mapping[str, list[str]]) -> None:
-        """Write tags of a dataset and keep all its other tags (EP:catalog/api/update-object.md)."""
+        """Set the tags ``tags`` of a dataset, and keep all its other tags (EP:catalog/api/update-object.md)."""
         # Adobe does not document whether a PATCH merges or replaces tags, so all of them are sent.
         body = {"tags": {**dataset["tags"], **tags}}
         self._http.send_json(
@@ -87,7 +87,7 @@ class Catalog:
         )
 
     def batch(self, batch_id: str) -> Batch | None:
-        """Return the batch with this id; None where AEP does not know it, which can be temporary for a new batch."""
+        """Return the batch with this id; None if AEP does not find it, which can be temporary for a new batch."""
         body = self._http.find((*_BASE, "batches", batch_id), "look up a batch", _entries)
         entry = (body or {}).get(batch_id)
         return Batch.read(batch_id, entry) if entry is not None else None
@@ -95,7 +95,7 @@ class Catalog:
     def find_batches(self, dataset_id: str, external_id: str) -> tuple[Batch, ...]:
         """Return the batches of a dataset that were created with this ``externalId``, oldest first.
 
-        More than one is possible: AEP expects the id to be unique, but its documentation does not say that it enforces it.
+        Several batches are possible: AEP expects the id to be unique, but does not document that it enforces this.
         """
         params = {"externalId": external_id, "dataSet": dataset_id, "orderBy": "desc:created"}
         found = [
@@ -155,7 +155,7 @@ def _entries(response: Response) -> dict[str, JsonObject]:
     """Return the entries of a catalog list, by id.
 
     Raises:
-        ServiceUnavailable: the response is not such a list; without this check it would count as an empty list.
+        ServiceUnavailable: the response is not a catalog list; without this check it could count as an empty list.
     """
     body = response.json_object()
     if all(isinstance(entry, dict) for entry in body.values()):

@@ -23,7 +23,7 @@ from include.http.request import RetryPolicy
 
 
 class AepClient:
-    """A client of AEP. Not thread-safe.
+    """Access to AEP's services for the organization and AEP sandbox of a connection. Not thread-safe.
 
     ``on_secret`` is called with every bearer token before it is used, so that the caller can mask it in logs.
     """
@@ -55,7 +55,7 @@ class AepClient:
         reader: Literal["query_service", "data_access"] = "query_service",
         limits: QueryLimits | None = None,
     ) -> LakeReader:
-        """Return a reader of the data lake, for use in a ``with`` block. It connects at its first query."""
+        """Return a reader of AEP's data lake, for use in a ``with`` block; the reader connects at its first query."""
         if reader == "data_access":
             return DataAccessReader(self._http, self.catalog.active_batch_ids)
         connection = QueryConnection(
@@ -64,6 +64,6 @@ class AepClient:
         return QueryServiceReader(connection)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to AEP and to Adobe's identity service."""
         self._tokens.close()
         self._http.close()

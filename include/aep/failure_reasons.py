@@ -63,9 +63,9 @@ def _row_reasons(access: BatchDiagnostics, batch_id: str) -> Counter[str]:
 
 
 def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, str]]:
-    """Yield ``_id`` and reason of every row that AEP's diagnostics name; a row can have several reasons.
+    """Yield the ``_id`` and a reason of each row in AEP's diagnostics, once per reason of the row.
 
-    AEP documents them as samples: they may not contain every refused row.
+    AEP documents its diagnostics as samples: they may not contain every refused row.
     """
     for row, reason in _refused_row_errors(access, batch_id, None, None):
         if isinstance(key := row.get("_id"), str):
@@ -75,7 +75,10 @@ def row_reasons(access: BatchDiagnostics, batch_id: str) -> Iterator[tuple[str, 
 def _refused_row_errors(
     access: BatchDiagnostics, batch_id: str, files: int | None, rows: int | None
 ) -> Iterator[tuple[Mapping[str, object], str]]:
-    """Yield each refused row with one of its errors. ``files``, ``rows``: the most files, and rows of a file, to read."""
+    """Yield each refused row once per error, with the error's code and field.
+
+    ``files``: the maximum number of files of each kind to read. ``rows``: the maximum per file. None: no maximum.
+    """
     for file in access.row_error_files(batch_id)[:files]:
         for row in _rows(access.row_errors(batch_id, file.name), rows):
             for error in objects_in(row.get("_errors")):
@@ -106,6 +109,6 @@ def _rows(lines: Iterable[bytes], most: int | None) -> Iterator[Mapping[str, obj
 
 
 def _identifier(value: object) -> str:
-    """Return a code, keyword or field path; "" for anything that could be a value."""
+    """Return ``value`` as text if it has the form of a code, keyword or field path; "" if it could be customer data."""
     text = str(value) if isinstance(value, str | int) else ""
     return one_line(text, 120) if re.fullmatch(r"[A-Za-z0-9_.:/#$\[\]-]{1,200}", text) else ""

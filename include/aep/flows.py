@@ -18,7 +18,7 @@ MIXPANEL_SPEC = "fd2c8ff3-1de0-4f6b-8fa8-4264784870eb"
 
 
 class Flows:
-    """Reads dataflows, their connections and mapping sets, and their runs. It changes nothing in AEP."""
+    """Reads dataflows, their connections, mapping sets and runs from AEP, and changes nothing."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http
@@ -48,11 +48,11 @@ class Flows:
         return self._get_entry("targetConnections", key)
 
     def runs(self, flow_id: str) -> list[JsonObject]:
-        """Return the runs of a dataflow."""
+        """Return all runs of a dataflow, in AEP's JSON."""
         return list(self._pages("runs", "list runs of a dataflow", property=f"flowId=={flow_id}"))
 
     def mapping_set(self, key: str, version: str | None = None) -> JsonObject:
-        """Return a mapping set, in the version that a dataflow uses.
+        """Return a mapping set in AEP's JSON, in the given version; AEP's default version if ``version`` is None.
 
         Raises:
             NotFound: no mapping set has this id and version.
@@ -61,7 +61,10 @@ class Flows:
         return self._http.get((*_SETS, key), "read a mapping set", Response.json_object, params)
 
     def _is_mixpanel(self, flow: JsonObject) -> bool:
-        """Return whether a dataflow's source is Mixpanel. If the dataflow does not contain its source, the source connection is read."""
+        """Return whether the source of a dataflow is Mixpanel.
+
+        If ``flow`` does not contain its source, the source connection is read from AEP.
+        """
         inherited = flow.get("inheritedAttributes")
         sources = inherited.get("sourceConnections") if isinstance(inherited, dict) else None
         specs = [each.get("connectionSpec", {}).get("id") for each in sources or () if isinstance(each, dict)]
@@ -92,7 +95,7 @@ class Flows:
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:
-    """Return the items of a page, and the token of the next page."""
+    """Return the items of a page, and the token of the next page; None on the last page."""
     links = response.json_object().get("_links")
     following = links.get("next") if isinstance(links, dict) else None
     href = following.get("href") if isinstance(following, dict) else None

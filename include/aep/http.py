@@ -50,7 +50,7 @@ class AepHttp:
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
     ) -> T:
-        """Send a GET request and return ``read(response)``; where ``read`` raises ServiceUnavailable, the request is repeated.
+        """Send a GET request and return ``read(response)``; retry the request if ``read`` raises ServiceUnavailable.
 
         Raises:
             PipelineError: as ``AEP_RULES`` define.
@@ -77,7 +77,7 @@ class AepHttp:
     ) -> T:
         """Send a request that creates or changes something, and return ``read(response)``.
 
-        The client does not retry where AEP may have applied it: the task's next try reads the state first.
+        The client does not retry a request that AEP may have applied: the next try of the task reads the state first.
         """
         headers = {"Accept": JSON, "Content-Type": JSON}
         content = msgspec.json.encode(body)
@@ -101,7 +101,7 @@ class AepHttp:
         *,
         idempotent: bool = True,
     ) -> None:
-        """Send a request with the bytes that ``open_body`` opens; they are opened again for every attempt."""
+        """Send a request with the body that ``open_body`` returns; it is called for every attempt."""
         request = HttpRequest(
             method,
             self._url(path),
@@ -121,7 +121,7 @@ class AepHttp:
         return self._http.stream(HttpRequest("GET", self._url(path), what, params, {"Accept": "*/*"}))
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the client's connections to AEP."""
         self._http.close()
 
     def _url(self, path: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ _PATH = ("data", "core", "idnamespace", "identities")
 
 @dataclass(frozen=True)
 class Namespace:
-    """An identity namespace; ``id_type`` in AEP's spelling, upper or mixed case."""
+    """An identity namespace. ``id_type``: in AEP's spelling, in upper or mixed case. ``custom``: not Adobe's own."""
 
     code: str
     name: str
@@ -22,7 +22,7 @@ class Namespace:
 
 
 class IdentityService:
-    """Lists and creates namespaces, which can never be deleted."""
+    """Lists and creates identity namespaces, which AEP can never delete."""
 
     def __init__(self, http: AepHttp) -> None:
         self._http = http

@@ -63,7 +63,10 @@ class LoadId:
         return cls(match["pipeline"], day, match["content"], int(match["number"]), match["replaces"] == "r")
 
     def is_same_load(self, other: LoadId | None) -> bool:
-        """Return whether both ids are attempts to load the same content of a day, as a replacement or not, under any pipeline name."""
+        """Return whether both ids are attempts to load the same content of the same day; False for None.
+
+        Both must be replacements, or neither. The pipeline names may differ.
+        """
         return other is not None and (self.day, self.content, self.replaces) == (
             other.day,
             other.content,

@@ -29,7 +29,7 @@ class Batch:
     external_id: str | None = None
     dataset_id: str | None = None
     created_ms: int = 0
-    """Epoch milliseconds."""
+    """The creation time in milliseconds since the epoch; 0 if AEP does not report it."""
     input_records: int | None = None
     output_records: int | None = None
     failed_records: int | None = None
@@ -38,7 +38,7 @@ class Batch:
 
     @cached_property
     def load_id(self) -> LoadId | None:
-        """The parsed ``externalId``; None where it does not have this project's form."""
+        """The parsed ``externalId``; None if the ``externalId`` does not have the form that this project writes."""
         return LoadId.parse(self.external_id)
 
     @property
@@ -48,7 +48,7 @@ class Batch:
 
     @property
     def day(self) -> date | None:
-        """The day whose rows the batch contains; None if neither the ``externalId`` nor the tags contain a day of this project."""
+        """The day whose rows the batch contains, by its ``externalId`` or tags; None if neither contains a day."""
         if self.load_id is not None:
             return self.load_id.day
         try:
@@ -57,7 +57,7 @@ class Batch:
             return None
 
     def tag(self, name: str) -> str | None:
-        """Return the first value of a tag."""
+        """Return the first value of the tag ``name``; None if the batch has no such tag."""
         return next(iter(self.tags.get(name, ())), None)
 
     @property

@@ -1,6 +1,6 @@
-"""The tags that state a dataset's owner: the lake, the Mixpanel source and the pipeline.
+"""The tags that state a dataset's owner: the data lake, the Mixpanel source and the pipeline.
 
-They are read before setup changes anything, and written as its last change. Other tags are not changed.
+Setup checks these tags before it changes anything, and writes them as its last change. Other tags are not changed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Ownership:
     pipelines: frozenset[str] = frozenset()
 
     def require(self, dataset: Dataset | None) -> None:
-        """Refuse a dataset that belongs to another lake, source or pipeline; this changes nothing.
+        """Raise if the tags of a dataset name another lake, source or pipeline; a dataset of None is accepted.
 
         Raises:
             ForeignLake: the dataset's tag names another lake.
@@ -64,7 +64,9 @@ class Ownership:
         return other if other != self.pipeline else None
 
     def require_retagging(self, dataset: Dataset | None, formerly: str | None) -> None:
-        """Refuse to reassign another pipeline's dataset, unless ``aep.formerly`` of this pipeline's file names that pipeline.
+        """Raise if the dataset belongs to another pipeline than this one and ``formerly``.
+
+        ``formerly``: the former name of this pipeline, from ``aep.formerly`` of its file.
 
         Raises:
             AnotherPipeline: naming both.
@@ -97,7 +99,7 @@ class Ownership:
         return found
 
     def new_tags(self, tags: Mapping[str, object]) -> dict[str, list[str]]:
-        """Return the ownership tags to add to a dataset's ``tags``; create the lake's id where it is missing."""
+        """Return the ownership tags to add to a dataset's ``tags``; create and store the lake's id if it has none."""
         found = {name: [clause] for name, clause in self.missing_tags(tags).items()}
         if PIPELINE_TAG in found:
             found[PIPELINE_TAG] = [self.pipeline]
@@ -106,7 +108,7 @@ class Ownership:
         return found
 
     def tag(self, catalog: Catalog, dataset: Dataset) -> list[str]:
-        """Write the missing tags of an existing dataset, and return a clause for each."""
+        """Write the missing ownership tags of a dataset, and return a clause about each change."""
         clauses = self.missing_tags(dataset["tags"])
         if clauses:
             catalog.tag_dataset(dataset, self.new_tags(dataset["tags"]))

@@ -22,7 +22,7 @@ def is_enabled(tags: Mapping[str, object], name: str = PROFILE_TAGS[0]) -> bool:
 
 
 def enabled_tags(tags: Mapping[str, object]) -> dict[str, list[str]]:
-    """Return the tags that enable a dataset with the tags ``tags``; empty where it is already enabled."""
+    """Return the tags to add to ``tags`` to enable a dataset for Profile; empty if the dataset is already enabled."""
     return {name: [ENABLED] for name in PROFILE_TAGS if not is_enabled(tags, name)}
 
 
@@ -37,18 +37,18 @@ def primary_of(descriptors: Sequence[JsonMapping]) -> JsonMapping | None:
 
 
 def names_of(descriptor: JsonMapping) -> Names:
-    """Return the path to a descriptor's field, without the prefix ``xdm:``, which Compatibility Mode omits."""
+    """Return the names on the path to a descriptor's field, without the prefix ``xdm:`` (as in Compatibility Mode)."""
     path = str(descriptor.get("xdm:sourceProperty", ""))
     return tuple(part.removeprefix("xdm:") for part in path.strip("/").split("/"))
 
 
 def namespace_of(descriptor: JsonMapping) -> str:
-    """Return the namespace in an identity descriptor."""
+    """Return the namespace code in an identity descriptor; "" if the descriptor has none."""
     return str(descriptor.get("xdm:namespace", ""))
 
 
 def profile_use(descriptors: Sequence[JsonMapping]) -> ProfileUse:
-    """Return the location of the primary identity in a schema's descriptors."""
+    """Return the field and namespace of the primary identity in a schema's descriptors; empty without one."""
     primary = primary_of(descriptors)
     return ProfileUse(names_of(primary), namespace_of(primary)) if primary is not None else ProfileUse()
 

@@ -14,10 +14,12 @@ from include.errors import PipelineError
 from include.plural import counted
 
 MOST_BATCHES = 90
-"""A day, for all datasets of an AEP sandbox that are enabled for Profile (EP:ingestion/guardrails.md). AEP ingests more,
-but updates profiles and segments later."""
+"""Adobe's recommended maximum of batches per day in all datasets of an AEP sandbox that are enabled for Profile.
+
+AEP ingests more batches, but updates profiles and segments later. Source: EP:ingestion/guardrails.md.
+"""
 _REPEATED = 10
-"""One batch in ten of scheduled runs may be refused by AEP, and is created again."""
+"""The reserve for repeated batches: AEP may refuse one batch in ten of scheduled runs, which is then created again."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,9 @@ class Neighbours:
     def of(
         cls, pipeline: Pipeline, others: Iterable[Pipeline], settings_of: Callable[[str], AepSettings]
     ) -> Neighbours:
-        """Return the neighbours of a pipeline among ``others``. ``settings_of``: reads a connection by its id.
+        """Return those of ``others`` that share the AEP sandbox of ``pipeline``.
+
+        ``settings_of``: returns the settings of a connection by its id.
 
         Raises:
             PipelineError: the pipeline's own connection could not be read.

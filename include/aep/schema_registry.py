@@ -123,7 +123,7 @@ class SchemaRegistry:
 
         Raises:
             NotFound: no resource has this id.
-            SchemaError: it refers to something that is not in the registry.
+            SchemaError: the resource refers to another resource that is not in the registry.
         """
         document = self._look_up(kind, resource_id, _RESOLVED, self._container(resource_id))
         return resolve(document, self.resource) if needs_resolving(document) else document
@@ -169,7 +169,7 @@ class SchemaRegistry:
         return self._send("POST", ("descriptors",), "create a descriptor", body)
 
     def descriptors(self, schema_id: str | None = None) -> list[JsonObject]:
-        """Return the descriptors of one schema, or of all schemas."""
+        """Return the descriptors of the schema ``schema_id``, or of all schemas if ``schema_id`` is None."""
         found = self._pages("descriptors", "list descriptors", {}, _DESCRIPTORS)
         return [d for d in found if schema_id is None or d.get("xdm:sourceSchema") == schema_id]
 
@@ -195,7 +195,7 @@ class SchemaRegistry:
 
 
 def _page(response: Response) -> tuple[list[JsonObject], str | None]:
-    """Return the entries of a page, and the start of the next page."""
+    """Return the entries of a page, and the ``start`` parameter of the next page; None on the last page."""
     page = response.json_object().get("_page")
     following = page.get("next") if isinstance(page, dict) else None
     return response_objects(response, "results"), str(following) if following else None

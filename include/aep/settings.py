@@ -47,7 +47,7 @@ class AepSettings:
     query_account: str | None = None
     """The technical account id of a non-expiring Query Service credential."""
     query_secret: str | None = field(default=None, repr=False)
-    """That credential, for a Query Service that does not accept access tokens."""
+    """The secret of ``query_account``, for a Query Service that does not accept access tokens."""
 
     def __post_init__(self) -> None:
         name = self.conn_id
@@ -73,7 +73,9 @@ class AepSettings:
 
     @classmethod
     def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
-        """Return the settings of a connection: login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
+        """Return the settings that an Airflow connection contains.
+
+        The fields are login, password, the organization in ``schema`` or extra ``org_id``, and ``EXTRA_FIELDS``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Adobe's, or an invalid field.
@@ -121,7 +123,7 @@ def _text(value: object) -> str | None:
 
 
 def _scopes(conn_id: str, value: object) -> tuple[str, ...]:
-    """Return the scopes of a list, or of a text with commas."""
+    """Return the OAuth scopes in a list or a comma-separated text; the default scopes if ``value`` is empty."""
     if value in (None, "", []):
         return DEFAULT_SCOPES
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Access tokens: OAuth server-to-server, reused until shortly before they expire."""
+"""Access tokens of an OAuth server-to-server credential, reused until shortly before they expire."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_SECONDS = 86_400.0  # "24 h life": developer.adobe.com, Server-to-serve
 
 
 class TokenSource:
-    """The access token of one credential.
+    """Requests the access token of one credential from Adobe's identity service, and caches the token.
 
     ``on_secret`` is called with every new token before it is used, so that the caller can mask it in logs.
     Source: developer.adobe.com, Server-to-server authentication; Adobe throttles clients that request too many tokens.
@@ -66,11 +66,11 @@ class TokenSource:
         self._token = None
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that must never be logged."""
+        """Return the values that must never be logged: the secrets of the settings and all issued tokens."""
         return (*self._settings.secrets, *self._issued)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to Adobe's identity service."""
         self._http.close()
 
     def _fetch(self) -> None:
@@ -101,7 +101,11 @@ def _no_headers() -> Mapping[str, str]:
 
 
 def _token_and_lifetime(response: Response) -> tuple[str, float]:
-    """Return the token, and its lifetime in seconds."""
+    """Return the token in a response, and its lifetime in seconds, at most 24 hours.
+
+    Raises:
+        IdentityServiceUnavailable: the response contains no token, or an expired token.
+    """
     try:
         body = response.json_object()
     except ServiceUnavailable:

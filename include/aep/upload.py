@@ -32,7 +32,7 @@ class Part:
     """A byte range of a file as the body of one request.
 
     Raises:
-        LakeError: on reading, where the file ends before the range does.
+        LakeError: on reading, if the file ends before the range does.
     """
 
     def __init__(self, stream: BinaryIO, start: int, size: int) -> None:
@@ -48,7 +48,7 @@ class Part:
             yield block
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return the next bytes of the range, at most ``size``."""
+        """Return the next bytes of the range, at most ``size``; all if ``size`` is negative; b"" at the end."""
         requested = self._left if size < 0 else min(size, self._left)
         block = self._stream.read(requested) if requested else b""
         self._left -= len(block)
@@ -73,7 +73,9 @@ class Uploader:
         self._limits = limits
 
     def upload(self, path: tuple[str, ...], opener: Opener, size: int) -> None:
-        """Upload ``size`` bytes to ``path``, opening the file again for every attempt.
+        """Upload the file that ``opener`` opens, of ``size`` bytes, to the URL path ``path``.
+
+        Large files are sent in chunks. ``opener`` is called for every attempt.
 
         Raises:
             RequestRefused: the file is empty, which AEP does not ingest, or AEP refuses the upload.
@@ -111,7 +113,7 @@ class Uploader:
             )
 
     def _chunk(self, path: tuple[str, ...], opener: Opener, start: int, size: int) -> None:
-        """Send one chunk; after a lost response, check whether it arrived before sending it again."""
+        """Send the chunk of ``size`` bytes at offset ``start``; after a failure, retry unless the chunk has arrived."""
         end = start + size - 1
         for attempt in range(1, _CHUNK_ATTEMPTS + 1):
             try:

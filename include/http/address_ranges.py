@@ -1,4 +1,4 @@
-"""Address ranges by purpose, from the IANA special-purpose registries: which addresses a service can have.
+"""Classify IP addresses as public, private or never used by a service, by the IANA special-purpose registries.
 
 The ranges are listed here because Python's ``is_global`` and ``is_private`` differ between its versions and ignore
 addresses that embed another address.
@@ -16,9 +16,9 @@ class AddressScope(Enum):
     PUBLIC = "public"
     """A public internet address."""
     INSIDE = "inside"
-    """A private address of this network, such as that of a company's gateway."""
+    """A private address of the network of this deployment, such as the address of a company's gateway."""
     NEVER = "never"
-    """Loopback, link-local, multicast or unassigned: never the address of a service."""
+    """A loopback, link-local, multicast, reserved or unassigned address, or a cloud's metadata service."""
 
 
 _INSIDE = [
@@ -59,7 +59,11 @@ _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214, section 6.1: the upper half of t
 
 
 def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
-    """Return the scope of ``address``; an IPv6 address that embeds an IPv4 address has the scope of the latter."""
+    """Return the scope of ``address``.
+
+    A NAT64 or IPv4-mapped IPv6 address has the scope of the IPv4 address that it embeds. A local NAT64 or ISATAP
+    address has the more restricted of its own scope and that of the embedded address.
+    """
     if isinstance(address, IPv4Address):
         return _listed(address) or AddressScope.PUBLIC
     number = int(address)
@@ -73,6 +77,8 @@ def address_scope(address: IPv4Address | IPv6Address) -> AddressScope:
 
 
 def _listed(address: IPv4Address | IPv6Address) -> AddressScope | None:
+    """Return the scope of an address in the tables ``_NEVER`` and ``_INSIDE``; None if neither contains it."""
+
     def among(networks: list[IPv4Network | IPv6Network]) -> bool:
         return any(address in network for network in networks)
 

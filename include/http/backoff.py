@@ -1,4 +1,4 @@
-"""Waiting times between attempts."""
+"""Compute the waiting times between the attempts of an HTTP request, and parse the Retry-After header."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
 
 
 def deferral_seconds(requested: float | None) -> float:
-    """Return how long to defer a task: ``requested`` clamped to between 1 s and 1 h; 60 s by default."""
+    """Return for how many seconds to defer a task: ``requested``, limited to 1 s to 1 h; 60 s for None and NaN."""
     if requested is None or math.isnan(requested):
         return 60.0
     return min(max(requested, SHORTEST_SECONDS), LONGEST_DEFERRAL_SECONDS)
 
 
 def next_wait(state: RetryCallState, requested: float | None) -> float:
-    """Return the wait before the next attempt: the requested one, else exponential with jitter."""
+    """Return the seconds to wait before the next attempt.
+
+    ``requested``: the seconds of a Retry-After header, used if at least 1 s, else 1 s. None: an exponentially growing
+    time with jitter.
+    """
     return BACK_OFF(state) if requested is None else max(requested, SHORTEST_SECONDS)

@@ -1,4 +1,4 @@
-"""A client of one service: timeouts, retries by the service's table, tokens, and errors without secrets."""
+"""The HTTP client of one service: timeouts, retries by the service's error rules, tokens, errors without secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError)
 
 @dataclass(frozen=True)
 class _Failure:
-    """A failed attempt, and whether and when another attempt may follow."""
+    """The error of a failed attempt, and whether to retry.
+
+    ``again``: the request may be retried. ``wait_seconds``: the delay that the service requested; None without a
+    request. ``renewed``: the client discarded the access token, so the retry follows immediately.
+    """
 
     error: PipelineError
     again: bool
@@ -39,7 +43,7 @@ class _Failure:
 
 
 class HttpClient:
-    """A client of one service. Not thread-safe."""
+    """Sends requests to one service, and retries them by its error rules and the retry policy. Not thread-safe."""
 
     def __init__(
         self, service: Service, clock: Clock = SYSTEM_CLOCK, retry_policy: RetryPolicy | None = None
@@ -51,19 +55,27 @@ class HttpClient:
         self._session = new_session()
 
     def send(self, request: HttpRequest) -> Response:
-        """Send a request and return the whole response, in memory.
+        """Send a request and return the complete response, read into memory.
 
         Raises:
-            PipelineError: as the service's table defines; ServiceUnavailable when the service cannot be reached.
+            PipelineError: as the service's error rules define; ServiceUnavailable if the service cannot be reached.
         """
         return self.fetch(request, lambda response: response)
 
     def fetch(self, request: HttpRequest, read: Callable[[Response], T]) -> T:
-        """Send a request and return ``read(response)``; the request is also repeated where ``read`` raises ServiceUnavailable."""
+        """Send a request and return ``read(response)``.
+
+        An idempotent request is also retried if ``read`` raises ServiceUnavailable.
+
+        Raises:
+            PipelineError: as ``send``, and any error of ``read``.
+        """
         return self._run(request, lambda response: read(Response.read(response, self._limit)))
 
     def stream(self, request: HttpRequest) -> StreamedResponse:
-        """Return the response as a stream: its first bytes have been received, and no later failure is retried.
+        """Send a request and return the response as a stream, once its first bytes have arrived.
+
+        A failure while the rest is read is not retried.
 
         Raises:
             PipelineError: as ``send``.
@@ -71,10 +83,11 @@ class HttpClient:
         return self._run(request, StreamedResponse.begin)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the client's connections to the service."""
         self._session.close()
 
     def _run(self, request: HttpRequest, take: Callable[[requests.Response], T]) -> T:
+        """Return ``take(response)`` of the first successful attempt, or raise the error of the last attempt."""
         renewed = False
 
         def attempt() -> T | _Failure:
@@ -83,8 +96,8 @@ class HttpClient:
             renewed = renewed or (isinstance(result, _Failure) and result.renewed)
             return result
 
-        # By result and not by exception: an error that is raised here must not have a requests exception in its context,
-        # because that exception's text contains the URL.
+        # Failures are results, not exceptions: an error that is raised here must not have a requests exception in its
+        # context, because the text of a requests exception contains the URL.
         outcome: T | _Failure = Retrying(
             retry=retry_if_result(lambda result: isinstance(result, _Failure) and result.again),
             stop=stop_after_attempt(self._retry_policy.attempts),
@@ -132,7 +145,10 @@ class HttpClient:
             )
 
     def _unreachable_error(self, request: HttpRequest, fault: Exception) -> ServiceUnavailable:
-        """Return the error for a network fault. It contains only the fault's class and the host, because the fault's text contains the whole URL."""
+        """Return the error for a network fault.
+
+        The message contains only the class of the fault and the host, because the fault's text contains the whole URL.
+        """
         fault_name = type(fault).__name__
         host = urlsplit(request.url).netloc
         return self._service.unavailable(
@@ -143,6 +159,10 @@ class HttpClient:
     def _failure_of_response(
         self, request: HttpRequest, response: requests.Response, *, may_renew: bool
     ) -> _Failure:
+        """Return the failure for an error response, by the first matching error rule of the service.
+
+        ``may_renew``: the access token has not been replaced for this request yet, so a rejected one may be discarded.
+        """
         body = error_text(response, self._limit)
         rule = rule_for((REDIRECT, *self._service.rules), response.status_code, body)
         requested = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
@@ -181,7 +201,7 @@ def _body(request: HttpRequest) -> Iterator[bytes | Body | None]:
 
 
 def _was_never_sent(fault: Exception) -> bool:
-    """Return whether no byte of the request can have reached the service."""
+    """Return whether ``fault`` occurred while connecting, so that no byte of the request reached the service."""
     if isinstance(fault, requests.ConnectTimeout):
         return True
     reason = getattr(fault.args[0] if fault.args else None, "reason", None)

@@ -1,4 +1,4 @@
-"""Validation shared by both connections: checked fields, and addresses that are not free text."""
+"""Validation of Airflow connection fields, shared by the Mixpanel and the Adobe Experience Platform connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ CORRECT_IT = (
 
 
 class ConnectionFields(TypedDict):
-    """The fields of an Airflow connection that a client's settings are read from; ``schema`` is a text field of Airflow's form."""
+    """The fields of an Airflow connection from which a client's settings are read.
+
+    ``schema``: the text of the standard field of that name in Airflow's connection form.
+    """
 
     conn_id: str
     login: str | None
@@ -28,7 +31,9 @@ class ConnectionFields(TypedDict):
 
 
 def refuse_unknown(conn_id: str, extra: Mapping[str, object], known: Iterable[str]) -> None:
-    """Refuse unknown extra fields, so that an edited connection cannot switch off TLS, or add a proxy or an address.
+    """Raise if ``extra`` has a field that is not in ``known``.
+
+    Thus an edited connection cannot switch off TLS, or add a proxy or an address.
 
     Raises:
         ConfigError: naming the unknown field, the nearest known field and all known fields.
@@ -45,7 +50,9 @@ def refuse_unknown(conn_id: str, extra: Mapping[str, object], known: Iterable[st
 
 
 def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -> None:
-    """Refuse a value that does not match ``pattern`` as a whole; the message never contains the value.
+    """Raise unless ``value`` is a string that the regular expression ``pattern`` matches completely.
+
+    ``meaning``: the expected kind of value, for the message, which never contains the value itself.
 
     Raises:
         ConfigError: naming the field and the expected kind of value.
@@ -56,7 +63,7 @@ def check(conn_id: str, field: str, value: object, pattern: str, meaning: str) -
 
 
 def required_field(conn_id: str, name: str, extra: Mapping[str, object], schema: str | None) -> str:
-    """Return the required field ``name`` of a connection, from ``schema`` or from the extra fields; "" where both are empty.
+    """Return the value of field ``name`` of a connection, from ``schema`` or the extra fields; "" if both are empty.
 
     Airflow's form hides extra fields until a user opens them, so the required field uses the standard field ``schema``.
 
@@ -73,7 +80,9 @@ def required_field(conn_id: str, name: str, extra: Mapping[str, object], schema:
 
 
 def flag(conn_id: str, name: str, value: object) -> bool:
-    """Return a boolean extra field; connections that are given as a URI contain it as text.
+    """Return the boolean ``value`` of an extra field; False if it is None or empty.
+
+    The texts "true" and "false" are also accepted, because a connection that is given as a URI contains only texts.
 
     Raises:
         ConfigError: the value is not a boolean.
@@ -85,5 +94,5 @@ def flag(conn_id: str, name: str, value: object) -> bool:
 
 
 def real_host(url: str) -> str:
-    """Return the host of one of this project's own service URLs."""
+    """Return the host name of ``url``, which is a URL of a service that this project uses; "" if it has no host."""
     return urlsplit(url).hostname or ""

@@ -1,4 +1,4 @@
-"""Error rules: a table per service maps status and body to an error and to the client's next action."""
+"""Error rules: a table per service maps the status and body of a response to an error and the client's next action."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ class RetryAction(Enum):
 
     FAIL = "fail"
     BACK_OFF = "back off"
-    """Retry after Retry-After, or after an exponentially growing time, if the request is idempotent."""
+    """Retry an idempotent request after the time in Retry-After, or after an exponentially growing time."""
     SLOW_DOWN = "slow down"
-    """As BACK_OFF, also if the request is not idempotent: the service states that it did not process the request."""
+    """Like BACK_OFF, but also for a request that is not idempotent: the service states that it did not process it."""
     REFRESH = "refresh"
     """Retry once with a new token, then FAIL."""
 
 
 @dataclass(frozen=True)
 class ErrorRule:
-    """One row: ``sentence`` and ``hint`` are templates over the client's facts, ``{status}``, ``{what}``, ``{code}``."""
+    """One row of an error table: the responses that it matches, and the error and action for them.
+
+    ``sentence`` and ``hint`` are format strings; their fields are ``status``, ``what``, ``code``, ``service`` and the
+    ``facts`` of the service and of the request.
+    """
 
     statuses: Container[int]
     body: str
@@ -42,7 +46,7 @@ class ErrorRule:
     action: RetryAction = RetryAction.FAIL
 
     def fits(self, status: int, body: str) -> bool:
-        """Return whether this rule applies to a response."""
+        """Return whether this rule applies to a response with this HTTP status and beginning of the body."""
         return status in self.statuses and re.search(self.body, body, re.IGNORECASE) is not None
 
     def make(self, facts: Mapping[str, str], wait_seconds: float) -> PipelineError:
@@ -97,12 +101,12 @@ def error_code(body: str) -> str:
 
 
 def rule_for(rules: Sequence[ErrorRule], status: int, body: str) -> ErrorRule:
-    """Return the first matching rule; REFUSED, the last rule of every table, matches everything."""
+    """Return the first of ``rules`` that matches a response, or REFUSED if none matches."""
     return next(rule for rule in (*rules, REFUSED) if rule.fits(status, body))
 
 
 def may_retry(rule: ErrorRule, *, idempotent: bool) -> bool:
-    """Return whether the client itself retries the request after this error."""
+    """Return whether the client retries a request after the error of ``rule``; False for FAIL and REFRESH."""
     if rule.action is RetryAction.BACK_OFF:
         return idempotent and issubclass(rule.error, Transient)
     return rule.action is RetryAction.SLOW_DOWN

@@ -22,7 +22,7 @@ class LineSplitter:
         self._open_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the lines that ``data`` completes, without their newlines.
+        """Append ``data`` to the stream and return the lines that it completes, in order, without their newlines.
 
         Raises:
             ExportTooLarge: a line is longer than the limit.
@@ -36,7 +36,7 @@ class LineSplitter:
         return complete
 
     def finish(self) -> bytes:
-        """Return the bytes after the last newline, and end the stream."""
+        """Return the bytes after the last newline, b"" if there are none, and clear the buffer."""
         return self._take()
 
     def _hold(self, piece: bytes) -> None:

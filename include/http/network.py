@@ -19,14 +19,14 @@ _USUAL_PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """A proxy for https, and a file or folder of certificates that replaces the public ones.
+    """A proxy for https, a file or folder of CA certificates that replaces the public ones, and a permission.
 
     The settings come from the environment of Airflow's processes, under names that only this project uses: not from
     a connection, which others may edit, and not from variables that are meant for other programs.
     """
 
     proxy: str | None = field(default=None, repr=False)
-    """May hold a user name and a password."""
+    """The URL of the proxy, which may contain a user name and a password; None: no proxy."""
     ca_bundle: Path | None = None
     private_network: bool = False
     """Whether the services' names may resolve to private addresses, such as those of a company's gateway."""
@@ -36,7 +36,8 @@ class NetworkSettings:
         """Read ``MIXPANEL_AEP_PROXY``, ``MIXPANEL_AEP_CA_BUNDLE`` and ``MIXPANEL_AEP_PRIVATE_NETWORK``.
 
         Raises:
-            ConfigError: the proxy is not a URL, or the certificates do not exist; the message does not contain the URL.
+            ConfigError: the proxy is not a URL (the message does not contain it), the certificates do not exist, or the
+                third variable is neither empty nor ``allow``.
         """
         given = os.environ if environment is None else environment
         proxy, bundle = given.get(PROXY_VARIABLE, "").strip(), given.get(CA_VARIABLE, "").strip()
@@ -59,7 +60,10 @@ class NetworkSettings:
 
 
 def network_hint(fault_name: str, environment: Mapping[str, str] | None = None) -> str:
-    """Return what to check when a service cannot be reached; ``fault_name`` is the name of the exception's class."""
+    """Return the hint of the error for a service that cannot be reached: one or two sentences on what to check.
+
+    ``fault_name``: the class name of the network exception. ``environment``: ``os.environ`` if None.
+    """
     given = os.environ if environment is None else environment
     if fault_name == "SSLError":
         return (
@@ -80,6 +84,7 @@ def network_hint(fault_name: str, environment: Mapping[str, str] | None = None) 
 
 
 def _is_proxy(text: str) -> bool:
+    """Return whether ``text`` is an http or https URL with a host and, if given, a valid port."""
     try:
         parts = urlsplit(text)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0

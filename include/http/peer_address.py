@@ -1,4 +1,4 @@
-"""Checks of the peer address of a connection: credentials must not reach another machine of this network."""
+"""Checks of the IP address of an open connection: credentials must not reach another machine of this network."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from include.http.network import PRIVATE_VARIABLE
 
 
 def require_public(host: str, peer: str, *, private_network: bool) -> None:
-    """Refuse a peer that is not on the internet, even if DNS returned its address; ``localhost`` is allowed.
+    """Raise unless ``peer``, the IP address of the open connection to ``host``, is a permitted address of a service.
 
-    Addresses of this machine and its link (a cloud's metadata service) and unassigned addresses are always refused;
-    private addresses are refused unless ``private_network``, because the gateways of some companies have one.
+    Public addresses are permitted, and any address if ``host`` is ``localhost``. Other loopback, link-local (a cloud's
+    metadata service) and unassigned addresses are refused. Private addresses are permitted only with
+    ``private_network``, because the gateways of some companies have a private address.
 
     Raises:
         AddressRefused: naming the host.
@@ -31,9 +32,9 @@ def require_public(host: str, peer: str, *, private_network: bool) -> None:
 
 
 def require_sandbox(host: str, peer: str, *, listed: bool) -> None:
-    """Refuse a peer other than this machine: without TLS, the client connects to the sandbox only.
+    """Raise unless ``peer``, the IP address of a connection without TLS, is this machine or a listed sandbox.
 
-    ``listed``: the deployment lists this sandbox on another machine, whose address must then be private.
+    ``listed``: the deployment lists this sandbox, so it may also run on another machine with a private address.
 
     Raises:
         AddressRefused: naming the host.

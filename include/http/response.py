@@ -1,4 +1,4 @@
-"""HTTP responses: whole, or streamed."""
+"""HTTP responses: read completely into memory, or streamed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERROR_BODY_BYTES = 4096
 
 @dataclass(frozen=True)
 class TimeLimit:
-    """How long receiving a whole response may take, and the clock that measures it."""
+    """The maximum time, in seconds, to receive a complete response, and the clock that measures the time."""
 
     clock: Clock
     seconds: float
@@ -29,7 +29,7 @@ class TimeLimit:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole response; ``repr`` never contains ``body``."""
+    """A response that was read completely into memory; ``repr`` never contains ``body``."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,10 +37,10 @@ class Response:
 
     @classmethod
     def read(cls, response: requests.Response, limit: TimeLimit) -> Response:
-        """Read ``response`` to its end.
+        """Read ``response`` to its end, decompress its body, and close it.
 
         Raises:
-            ServiceUnavailable: the response exceeds the limit of size or time.
+            ServiceUnavailable: the decompressed body is larger than 64 MiB, or takes longer than ``limit``.
         """
         with response:
             body = bytearray()
@@ -81,12 +81,12 @@ class Response:
         """Return the body as JSON, or None when it is empty.
 
         Raises:
-            ServiceUnavailable: the body is the page of a gateway, and the request did not reach the service.
+            ServiceUnavailable: the body is not JSON: a gateway, not the service, sent this response.
         """
         return self.json() if self.body.strip() else None
 
     def unexpected(self, what: str) -> ServiceUnavailable:
-        """Return the error for a response that the service itself does not send."""
+        """Return the error for a response that the service itself never sends; ``what`` describes its body."""
         return ServiceUnavailable(
             f"A service responded with HTTP {self.status} and {what}.",
             "Check for a gateway that is down or a login page, then run the task again.",
@@ -95,7 +95,7 @@ class Response:
 
 @dataclass
 class StreamedResponse:
-    """A response of which the first bytes are received and the rest is still to come, undecoded."""
+    """A response whose first bytes have arrived and whose remaining bytes are read on demand, without decompression."""
 
     status: int
     headers: Mapping[str, str]
@@ -104,7 +104,11 @@ class StreamedResponse:
 
     @classmethod
     def begin(cls, response: requests.Response) -> StreamedResponse:
-        """Return the streamed response when its first bytes have arrived."""
+        """Wait for the first bytes of ``response``, and return it as a stream.
+
+        Raises:
+            urllib3.exceptions.HTTPError: the connection broke first; ``response`` is closed.
+        """
         try:
             first = response.raw.read1(CHUNK_BYTES, decode_content=False)
         except urllib3.exceptions.HTTPError:
@@ -114,7 +118,7 @@ class StreamedResponse:
 
     @property
     def is_framed(self) -> bool:
-        """Whether the response states where it ends: without that a truncation cannot be detected."""
+        """Whether the response states where it ends; a truncation can be detected only then."""
         return self.chunked or self.length is not None
 
     @property
@@ -124,7 +128,7 @@ class StreamedResponse:
 
     @property
     def length(self) -> int | None:
-        """The announced number of bytes, if the Content-Length frames the response."""
+        """The number of bytes in a valid Content-Length; None without one, or if a Transfer-Encoding overrides it."""
         text = "" if "Transfer-Encoding" in self.headers else self.headers.get("Content-Length", "")
         number = re.fullmatch(
             r"\s*([0-9]{1,18})(\s*,\s*\1)*\s*", text
@@ -132,7 +136,7 @@ class StreamedResponse:
         return int(number[1]) if number else None
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes, each piece as soon as it arrives.
+        """Yield the bytes of the body as transferred, in pieces of at most 256 KiB, each as soon as it arrives.
 
         Raises:
             urllib3.exceptions.HTTPError: the connection or the framing of the response broke.
@@ -148,7 +152,10 @@ class StreamedResponse:
 
 
 def error_text(response: requests.Response, limit: TimeLimit) -> str:
-    """Return the beginning of an error body, for matching rules only, never for display; then close the response."""
+    """Return the first 4096 bytes of an error body as text, and close the response.
+
+    The text serves to match error rules and is never displayed. A network fault or a timeout ends the text early.
+    """
     head = bytearray()
     with response:
         try:
@@ -162,7 +169,7 @@ def error_text(response: requests.Response, limit: TimeLimit) -> str:
 
 
 def _pieces(response: requests.Response, limit: TimeLimit) -> Iterator[bytes]:
-    """Yield the decoded body within the time limit, so that a body that arrives very slowly also ends."""
+    """Yield the decompressed body in pieces; raise ServiceUnavailable if receiving it takes longer than ``limit``."""
     began = limit.clock.seconds()
     while piece := response.raw.read1(CHUNK_BYTES, decode_content=True):
         yield piece

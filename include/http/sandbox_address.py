@@ -1,4 +1,7 @@
-"""Addresses of sandboxes: on this machine or listed by the deployment; never a real service, never in production."""
+"""Checks of sandbox addresses, which replace the real services in tests and development.
+
+A sandbox runs on this machine or is listed by the deployment. It is never allowed in production.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,20 @@ from include.errors import ConfigError
 SANDBOXES_VARIABLE = "MIXPANEL_AEP_SANDBOXES"
 _HTTPS_PORT = 443
 REAL_SERVICES = ("mixpanel.com", "adobe.io", "adobe.com", "adobe.net", "adobelogin.com")
-"""A sandbox never has a host name in these domains, whatever the deployment lists: credentials would be sent without TLS."""
+"""Domains that no sandbox may have, even if the deployment lists one: credentials would be sent there without TLS."""
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]{1,45}\]|[A-Za-z0-9.-]{1,255}):([0-9]{1,5})")
 
 
 def sandbox_address(
     conn_id: str, *, sandbox: bool, host: str | None, port: int | None, own_hosts: Iterable[str]
 ) -> str | None:
-    """Return the URL of a connection's sandbox, or None for the real service.
+    """Return the URL of the sandbox that a connection uses, or None if the connection uses the real service.
+
+    ``sandbox``: the connection declares a sandbox. ``own_hosts``: the host names of the real service.
 
     Raises:
-        ConfigError: the given address is not the service's own and not that of an allowed sandbox.
+        ConfigError: the sandbox has no host or port or is not allowed, or a connection to the real service has a host
+            or port other than the service's own.
     """
     if sandbox:
         if not host or not port:
@@ -45,10 +51,12 @@ def sandbox_address(
 
 
 def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse every sandbox in production, and one on another machine that the deployment does not list.
+    """Raise if ``url`` is a sandbox in production, or one on another machine that the deployment does not list.
+
+    ``url``: None for the real service. ``environment``: ``os.environ`` if None.
 
     Raises:
-        ConfigError: naming the reason, also when the kind of this deployment is unknown.
+        ConfigError: naming the reason; also if the environment variable for the kind of deployment is invalid.
     """
     try:
         production = is_production(environment)
@@ -72,10 +80,10 @@ def check_sandbox_url(conn_id: str, url: str | None, environment: Mapping[str, s
 
 
 def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists this sandbox, on another machine, with its port.
+    """Return whether ``MIXPANEL_AEP_SANDBOXES`` lists ``url``, a sandbox that may run on another machine.
 
-    Names of the real services are never allowed, and none is in production. The resolved address is checked on
-    connecting (``include.http.peer_address``).
+    Always False in production, and for host names of the real services. ``include.http.peer_address`` checks the IP
+    address when the client connects.
     """
     given = os.environ if environment is None else environment
     match = _URL.fullmatch(url)
@@ -88,10 +96,10 @@ def is_listed_elsewhere(url: str, environment: Mapping[str, str] | None = None) 
 
 
 def require_allowed_sandbox(conn_id: str, url: str, environment: Mapping[str, str] | None = None) -> None:
-    """Refuse a sandbox that ``MIXPANEL_AEP_SANDBOXES`` does not list: another program may listen on its port.
+    """Raise if ``MIXPANEL_AEP_SANDBOXES`` is set and does not list ``url``: another program may listen on that port.
 
-    Roles below Airflow's admin may edit a connection's host and port, but not the environment. Without the variable
-    every sandbox of this machine is allowed, for development; ``check_sandbox_url`` has already refused production.
+    Roles below Airflow's admin may edit a connection's host and port, but not the environment. If the variable is not
+    set, every sandbox on this machine is allowed, for development; ``check_sandbox_url`` refuses those in production.
 
     Raises:
         ConfigError: the sandbox is not in the list.

@@ -40,10 +40,10 @@ _MOST_INTERIM = 20
 
 
 class _StrictResponse(HTTPResponse):
-    """A final response whose chunk sizes are whole lines.
+    """An HTTP response that skips all interim (1xx) responses and accepts a chunk size only if its line is complete.
 
-    Of the 1xx responses, Python skips only 100 and would return 103 Early Hints as the response. It would read a chunk
-    size ``00a0`` that is cut after its first digit as the last chunk.
+    Of the interim responses, Python skips only 100 and would return 103 Early Hints as the response. Python would also
+    read the chunk size ``00a0``, truncated after its first digit, as 0, the size of the last chunk.
     """
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -86,9 +86,10 @@ class _SecureConnection(HTTPSConnection):
 
 
 def _require_allowed_peer(connected: socket.socket, check: Callable[[str], None]) -> socket.socket:
-    """Return the socket, before any byte is sent, if ``check`` accepts the address of its peer.
+    """Call ``check`` with the IP address of the peer before any byte is sent, and return the socket.
 
-    The peer of the open connection is checked, because a second DNS lookup could return another address.
+    If ``check`` raises, the socket is closed and the error is raised. The peer of the open connection is checked,
+    because a second DNS lookup could return another address.
     """
     try:
         check(connected.getpeername()[0])
@@ -122,7 +123,7 @@ class _Adapter(HTTPAdapter):
 
 
 def user_agent() -> str:
-    """Return ``mixpanel-aep/<version>``."""
+    """Return the User-Agent header, ``mixpanel-aep/<version>``; the version is 0 if the package is not installed."""
     try:
         return f"mixpanel-aep/{version('mixpanel-aep')}"
     except PackageNotFoundError:  # not installed, running from a checkout
@@ -130,10 +131,10 @@ def user_agent() -> str:
 
 
 def new_session() -> requests.Session:
-    """Return a session that reads its environment through ``NetworkSettings`` only.
+    """Return a new session without cookies and retries, with the proxy and certificates of ``NetworkSettings`` only.
 
-    ``trust_env`` is off because requests would otherwise let ``.netrc`` replace our Authorization header and send
-    the traffic through any proxy of the environment.
+    ``trust_env`` is off because requests would otherwise let ``.netrc`` replace the Authorization header and send the
+    traffic through any proxy that the environment names.
 
     Raises:
         ConfigError: see ``NetworkSettings``.
@@ -154,7 +155,7 @@ def new_session() -> requests.Session:
 
 
 def join_path(*segments: str) -> str:
-    """Return ``/a/b`` with every segment quoted: a name cannot add a segment, a query or a header.
+    """Return the URL path of ``segments``, such as ``/a/b``, each quoted so that it cannot add a segment or a query.
 
     Raises:
         RequestRefused: a segment is empty or a dot segment, which clients resolve before sending.

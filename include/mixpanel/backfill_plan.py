@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 _DAY = timedelta(days=1)
 _NEIGHBOURS = 7
-"""How many of the nearest days with a known volume an estimate uses: a week, which has busy and quiet days."""
+"""The number of nearest days with a known volume that an estimate uses: a week, which has busy and quiet days."""
 
 
 @dataclass(frozen=True, order=True)
@@ -53,8 +53,8 @@ class WindowLimits:
 def plan_windows(days: Collection[date], bytes_of: Mapping[date, int], limits: WindowLimits) -> list[Window]:
     """Return the windows that fetch exactly ``days``, in order, each as long as the limits allow.
 
-    ``bytes_of``: the compressed bytes of the exports of days whose volume is known, inside or outside of ``days``. A day
-    that alone exceeds the limit is a window of its own.
+    ``bytes_of``: the compressed size in bytes of the export of each day whose volume is known, in or outside ``days``.
+    A day whose volume alone exceeds the limit gets a window with only that day.
     """
     most_days = limits.most_days if bytes_of else min(limits.most_days, limits.unknown_days)
     windows: list[Window] = []
@@ -76,7 +76,10 @@ def plan_windows(days: Collection[date], bytes_of: Mapping[date, int], limits: W
 
 
 def expected_bytes(day: date, bytes_of: Mapping[date, int]) -> int:
-    """Return the expected volume of a day: its known volume, else the largest of the nearest known days, else 0."""
+    """Return the expected compressed size of a day's export, in bytes.
+
+    The size is that in ``bytes_of``, else the largest size of the seven nearest days in ``bytes_of``, else 0.
+    """
     if day in bytes_of:
         return bytes_of[day]
     nearest = sorted(bytes_of, key=lambda known: (abs(known - day), known))[:_NEIGHBOURS]
@@ -89,9 +92,9 @@ def halved_window_size(days: int) -> int:
 
 
 def cell_of(day: date, start_date: date, size: int) -> Window:
-    """Return the cell of a day: cells are spans of ``size`` days that follow each other from ``start_date`` on.
+    """Return the cell that contains ``day``: cells are consecutive spans of ``size`` days, beginning at ``start_date``.
 
-    A window never crosses the border of a cell, so tasks of different cells never wait for each other.
+    A window never crosses a cell boundary, so tasks of different cells never wait for each other.
     """
     number = (day - start_date).days // size
     first = start_date + number * size * _DAY
@@ -99,7 +102,7 @@ def cell_of(day: date, start_date: date, size: int) -> Window:
 
 
 def cells(days: Collection[date], start_date: date, size: int) -> Iterator[tuple[Window, list[date]]]:
-    """Yield the cells of ``days`` in order, each with its days."""
+    """Yield each cell (see ``cell_of``) that contains some of ``days``, in order, with these days in order."""
     found: dict[Window, list[date]] = {}
     for day in sorted(set(days)):
         found.setdefault(cell_of(day, start_date, size), []).append(day)
@@ -109,10 +112,10 @@ def cells(days: Collection[date], start_date: date, size: int) -> Iterator[tuple
 def plan_backfill(
     days: Collection[date], bytes_of: Mapping[date, int], start_date: date, limits: WindowLimits
 ) -> list[Window]:
-    """Return the windows of a whole backfill: those of each cell.
+    """Return the windows of a complete backfill of ``days``, in order, planned separately for each cell (``cell_of``).
 
-    If the volume of no day is known, only the first window is limited to ``unknown_days``: its request measures the
-    volume, and the windows after it are an estimate without volumes.
+    If ``bytes_of`` is empty, only the first window is limited to ``unknown_days``: its request measures the volume. The
+    later windows are then an estimate, limited by the number of days only.
     """
     windows: list[Window] = []
     for _, days_of_cell in cells(days, start_date, limits.most_days):

@@ -1,4 +1,4 @@
-"""The places of rare bytes in a block."""
+"""A fast search for the positions of bytes that occur rarely in a block of text."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from include.mixpanel.export_stream import ExportStream
 from include.mixpanel.settings import APP_HOSTS, DATA_HOSTS, MixpanelSettings
 
 EXPORT_RETRY_POLICY = RetryPolicy(idle_seconds=900.0)
-"""Minutes can pass before the first byte of a large day, and Mixpanel documents no limit."""
+"""Retry policy of exports: minutes can pass before the first byte of a large export; Mixpanel documents no limit."""
 _QUICK_SECONDS = 30.0  # a user may be waiting
 _MOST_LIMITED_ROWS = 100_000
 
@@ -29,7 +29,7 @@ class Budget(Protocol):
     """Admission control for export requests."""
 
     def acquire(self) -> None:
-        """Return when a request may be sent, or raise Throttled."""
+        """Wait until a request may be sent; raise Throttled if the wait would be too long."""
 
     def pause(self, seconds: float) -> None:
         """Make all requests wait for ``seconds``, because Mixpanel requested a pause."""
@@ -37,7 +37,10 @@ class Budget(Protocol):
 
 @dataclass(frozen=True)
 class Me:
-    """Mixpanel's data about a service account and the connection's project; None where a field is missing."""
+    """Mixpanel's data about the project of a connection, as its service account sees them; None for a missing field.
+
+    ``project_visible``: whether the service account has access to the project.
+    """
 
     project_visible: bool
     project_name: str | None = None
@@ -46,7 +49,7 @@ class Me:
 
 
 class MixpanelClient:
-    """A client of one Mixpanel project. Not thread-safe."""
+    """Sends requests to Mixpanel for one project, with the service account of its connection. Not thread-safe."""
 
     def __init__(
         self,
@@ -80,7 +83,7 @@ class MixpanelClient:
         limit: int | None = None,
         time_in_ms: bool = False,
     ) -> Iterator[ExportStream]:
-        """Stream the raw events from ``from_date`` to ``to_date``, both included; iterate over the result for their lines.
+        """Stream the raw events from ``from_date`` to ``to_date``, both included; iterating the result yields lines.
 
         Days are the project's own (UTC for projects since 2023). ``events``: the event names, all when empty.
         ``limit``: at most this many rows, up to 100 000; further rows cannot be requested. ``time_in_ms``: ``time`` in
@@ -145,14 +148,17 @@ class MixpanelClient:
         return self._http.fetch(request, _names)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the client's connections to Mixpanel."""
         self._http.close()
 
     def _headers(self) -> Mapping[str, str]:
         return {"Authorization": f"Basic {self._settings.basic_token}"}
 
     def _original_host(self, hosts: Mapping[str, str]) -> dict[str, str]:
-        """Return the header that names the original host to a sandbox, which has one address for all regions."""
+        """Return a header with the real host of the region for a sandbox, which has one address for all regions.
+
+        ``hosts``: the real host per region. Without a sandbox the result is empty.
+        """
         return {"X-Original-Host": hosts[self._settings.region]} if self._settings.sandbox_url else {}
 
 

@@ -16,23 +16,24 @@ from include.errors import AccessDenied, ConfigError, Throttled
 from include.mixpanel.client import MixpanelClient
 
 _MOST_EXPORTS = 10
-"""Out of the project's 60 an hour; each export checks one event that is not in the list of recent names."""
+"""The maximum number of exports for a check, one per event name not used recently; Mixpanel allows 60 per hour."""
 _LONGEST = timedelta(days=365)
 
 
 @dataclass(frozen=True)
 class CheckedEvents:
-    """The names in ``mixpanel.events`` that Mixpanel has, and those that were not checked to save export requests."""
+    """The names in ``mixpanel.events`` that exist in Mixpanel, and those not checked, to save export requests."""
 
     existing: tuple[str, ...]
     unchecked: tuple[str, ...]
 
 
 def check_events(client: MixpanelClient, source: MixpanelSource, first: date, last: date) -> CheckedEvents:
-    """Check that each of ``source.events`` is in Mixpanel: in the names of the last 31 days, then in an export of one row.
+    """Check that each name in ``source.events`` exists in Mixpanel, and return the result.
 
-    The export covers at most the last year from ``first`` to ``last``. The list of names needs a plan with the Query
-    API; without it every event needs an export.
+    A name exists if it is in Mixpanel's list of the last 31 days, or if an export of one row finds it between ``first``
+    and ``last``, both included, of which at most the last 365 days are searched. The list needs a Mixpanel plan with
+    the Query API; without the list, every name needs an export. At most 10 names are checked by an export.
 
     Raises:
         ConfigError: Mixpanel does not have an event; the hint contains the nearest existing name.
@@ -56,7 +57,7 @@ def check_events(client: MixpanelClient, source: MixpanelSource, first: date, la
 
 
 def check_where(client: MixpanelClient, source: MixpanelSource, day: date) -> None:
-    """Check that Mixpanel accepts the pipeline's ``where``, with an export of one row of a day.
+    """Check that Mixpanel accepts the filter expression ``source.where``, with an export of one row of ``day``.
 
     Raises:
         RequestRefused: Mixpanel does not accept the expression.

@@ -1,4 +1,7 @@
-"""Mixpanel's ``time``: an instant in projects since 2023, a wall-clock time in older ones (``project_local``)."""
+"""Conversion of the property ``time`` of Mixpanel events, and the beginning and end of days in time zones.
+
+``time`` is an instant in projects since 2023 (``utc``), and a wall-clock time in older projects (``project_local``).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall-clock time has no zone
 
 
 class TimeReading(Enum):
-    """The certainty of a conversion from a wall-clock time to an instant."""
+    """Whether a wall-clock time corresponds to exactly one instant."""
 
     EXACT = "exact"
     FOLD = "fold"  # the wall clock showed this time twice; the arrival time decides
@@ -27,7 +30,7 @@ class TimeReading(Enum):
 
 @dataclass(frozen=True)
 class EventTime:
-    """The time of an event: ``day`` is its partition, ``milliseconds`` the instant since the epoch."""
+    """The time of an event: ``day`` is its partition, ``milliseconds`` the instant in milliseconds since the epoch."""
 
     day: date
     milliseconds: int
@@ -35,7 +38,7 @@ class EventTime:
 
 
 def event_time(wall_ms: int, zone: ZoneInfo | None, arrival_ms: int | None = None) -> EventTime:
-    """Return the day and the instant of an event's ``time``.
+    """Convert an event's ``time`` to its day and its instant.
 
     ``wall_ms``: ``time`` in milliseconds. ``zone``: None for a ``utc`` project, else the project's zone. ``arrival_ms``:
     ``$mp_api_timestamp_ms``, always UTC. Where the clock showed ``time`` twice (autumn), the later instant is used if it
@@ -63,7 +66,7 @@ def _offset_ms(wall: datetime, zone: ZoneInfo, fold: int) -> int:
 
 
 def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant, in UTC, at which a clock in ``zone`` shows ``day``, also where midnight does not exist."""
+    """Return the first instant, in UTC, at which a clock in ``zone`` shows ``day``, even if it skips midnight."""
     return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
 
 
@@ -81,23 +84,23 @@ def day_end(day: date, zone: ZoneInfo) -> datetime:
 
 
 def latest_instant(day: date, zone: ZoneInfo) -> datetime:
-    """Return the end of the instants that ``event_time`` assigns to ``day``.
+    """Return the exclusive upper bound, in UTC, of the instants of events that ``event_time`` assigns to ``day``.
 
-    It can be later than the end of the day: a wall-clock time that the clock skipped is shifted to a later instant.
+    The bound can be later than the end of the day: ``event_time`` shifts a skipped wall-clock time to a later instant.
     """
     last = datetime.combine(day, time.max, tzinfo=zone).astimezone(UTC)
     return max(day_end(day, zone), last + timedelta(microseconds=1))
 
 
 def settled_at(day: date, source: MixpanelSource, settle_hours: float) -> datetime:
-    """Return the first instant at which ``day`` may be exported."""
+    """Return the first instant, in UTC, at which ``day`` may be exported: ``settle_hours`` after the end of the day."""
     return day_end(day, source.day_zone) + timedelta(hours=settle_hours)
 
 
 def require_closed_at_mixpanel(day: date, source: MixpanelSource, sent_at: datetime | None) -> None:
-    """Refuse an export that Mixpanel began to send before the day ended, by Mixpanel's clock.
+    """Raise if Mixpanel began to send the export of ``day`` more than 5 minutes before the day ended.
 
-    ``sent_at``: the response's Date; None where it is missing.
+    ``sent_at``: the Date header of the response; if it is None, nothing is checked.
 
     Raises:
         WrongClock: this worker's clock is ahead; the day would be loaded incompletely.
@@ -113,7 +116,7 @@ def require_closed_at_mixpanel(day: date, source: MixpanelSource, sent_at: datet
 
 
 def require_closed(day: date, source: MixpanelSource, now: datetime) -> None:
-    """Refuse a day that has not yet ended in the time zone in which Mixpanel counts the project's days.
+    """Raise if ``day`` has not ended at ``now`` in the time zone in which Mixpanel counts the project's days.
 
     Raises:
         PartitionNotClosed: naming the zone.

@@ -1,4 +1,7 @@
-"""Mixpanel's export budget, 60 an hour and 3 a second per project, shared by all tasks through the lake."""
+"""Mixpanel's rate limit for exports, 60 per hour and 3 per second for a project.
+
+All tasks share the remaining number of exports through files in the data lake.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from include.plural import counted
 
 EXPORTS_AN_HOUR = RateLimit(60, 3600.0)
 EXPORT_LIMITS = (EXPORTS_AN_HOUR, RateLimit(3, 1.0))
-"""Per project: docs.mixpanel.com/reference/rate-limits."""
+"""Mixpanel's limits of export requests per project. Source: docs.mixpanel.com/reference/rate-limits."""
 
 
 @dataclass(frozen=True)
 class ExportBudget:
-    """Admits the export requests of one project: within its rate limits, and not during a pause that Mixpanel requested."""
+    """Delays or refuses export requests of one project beyond its rate limits, or during a pause that Mixpanel set."""
 
     lake: Lake
     project_id: int
@@ -26,23 +29,26 @@ class ExportBudget:
     patience_seconds: float = 30.0
 
     def acquire(self) -> None:
-        """Take a ticket, waiting for at most ``patience_seconds``.
+        """Count one export request, after waiting for at most ``patience_seconds`` until the limits permit it.
 
         Raises:
-            Throttled: the budget is exhausted for longer than that; no request was sent to Mixpanel.
+            Throttled: the required wait is longer than ``patience_seconds``.
         """
         self._budget.acquire()
 
     def pause(self, seconds: float) -> None:
-        """Make the exports of all workers wait: Mixpanel sent one of them a Retry-After."""
+        """Make the exports of all workers wait for ``seconds``, after Mixpanel sent one worker a Retry-After header."""
         self._budget.pause(seconds)
 
     def newest(self, known: int = 0) -> int:
-        """Return the number of the newest ticket, or 0 without tickets. ``known``: the number of an existing ticket."""
+        """Return the sequence number of the latest counted export request, or 0 without requests.
+
+        ``known``: the number of an earlier request, from which the search starts.
+        """
         return self._budget.newest(known)
 
     def used(self, newest: int) -> int:
-        """Return the number of exports in the last hour, at most 60. ``newest``: the number of the newest ticket."""
+        """Return the number of exports in the last hour, at most 60. ``newest``: the result of ``newest``."""
         return self._budget.used(newest, EXPORTS_AN_HOUR)
 
     @property

@@ -1,4 +1,4 @@
-"""The parts of reading an export that need no network: decompression, and the check that an export is complete."""
+"""Decompression of a Mixpanel export, and the checks of its lines that show whether the export is complete."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _ERROR_TEXT = re.compile(rb"\W*api error", re.IGNORECASE)
 class GunzipStream:
     """Decompresses gzip data with any number of members, in pieces of any size, with limited memory.
 
-    requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is called with the bytes of the
-    members as they are read, without the padding between and after them.
+    This class exists because requests and urllib3 accept a gzip stream without its trailer as complete. ``keep`` is
+    called with the compressed bytes of the members as they are read, without the padding between and after members.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class GunzipStream:
         return self._members > 0 and not self._inside
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the data that ``data`` expands to.
+        """Decompress the next compressed bytes, ``data``, and yield the result in pieces of at most 256 KiB.
 
         Raises:
-            TruncatedExport: the data is damaged.
-            ExportTooLarge: the data expands more than events can.
+            TruncatedExport: the compressed data is damaged.
+            ExportTooLarge: the result exceeds both 1 GiB and 1000 times the compressed size (a decompression bomb).
         """
         self._received += len(data)
         while data:
@@ -125,7 +125,7 @@ def clean_line(line: bytes, *, first: bool) -> bytes:
 
 
 def is_event(line: bytes) -> bool:
-    """Return whether a line has the shape of an event, whatever its values are."""
+    """Return whether a line has the form of an event: a JSON object with the members ``event`` and ``properties``."""
     if _looks_like_event(line):
         return True
     value = _parse_leniently(line)
@@ -137,7 +137,7 @@ def _looks_like_event(line: bytes) -> bool:
 
 
 class ExportGuard:
-    """Checks every line of an export and raises unless the lines can be the whole export.
+    """Checks the lines of an export, and raises if they cannot be a complete export.
 
     A line in the middle that is not an event is accepted: the transform step quarantines it with the reason.
     """
@@ -163,16 +163,16 @@ class ExportGuard:
 
     @property
     def lines(self) -> int:
-        """Lines checked so far, without blank lines."""
+        """The number of lines counted so far, without blank lines."""
         return self._lines
 
     def count_ordinary_lines(self, lines: int, last: bytes) -> None:
-        """Count lines that ``check_line`` would accept without parsing; ``last`` is the last of them."""
+        """Count ``lines`` lines that ``check_line`` would accept without parsing; ``last`` is the last such line."""
         self._lines += lines
         self._last = last
 
     def check_line(self, line: bytes) -> bool:
-        """Check the next line that is not blank, and return whether it has the shape of an event (``is_event``).
+        """Check the next line, which must not be blank, and return whether it has the form of an event (``is_event``).
 
         Raises:
             ExportTerminatedEarly: the line states that Mixpanel terminated the export.
@@ -218,7 +218,10 @@ class ExportGuard:
 
 
 def _says_terminated(line: bytes, value: object) -> bool:
-    """Return whether a line that is not an event states that the export ended early."""
+    """Return whether a line that is not an event states that Mixpanel terminated the export early.
+
+    ``value``: the line parsed by ``_parse_leniently``.
+    """
     if value is _UNPARSABLE and _EVENT_BEGUN.match(line):
         return _SENTINEL_AT_END.search(line) is not None
     if isinstance(value, dict) and isinstance(value.get("properties"), dict):
@@ -242,7 +245,10 @@ def _not_events() -> NotAnExport:
 
 
 def _not_an_export(what: str) -> NotAnExport:
-    """Return the error for a response that is not an export. It contains nothing of the response, which may be an event in another form."""
+    """Return the error for a response that is not an export; ``what`` describes the response.
+
+    The message contains nothing of the response itself, which may be an event in another form.
+    """
     return NotAnExport(
         f"Mixpanel responded with {what} instead of events.",
         "No file was published; the task is retried. If it happens every time, check for a gateway or a login page "
@@ -255,7 +261,10 @@ _TOO_DEEP = object()
 
 
 def _parse_leniently(line: bytes) -> object:
-    """Parse ``line`` as JSON, leniently: the check is whether the line is complete, not whether its values are valid."""
+    """Parse ``line`` as JSON, and accept invalid UTF-8, control characters and integers of any length.
+
+    Return ``_UNPARSABLE`` for incomplete JSON, and ``_TOO_DEEP`` for complete JSON nested too deep for the parser.
+    """
     try:
         text = line.decode("utf-8", "surrogateescape")
         return json.loads(text, strict=False, parse_int=str)

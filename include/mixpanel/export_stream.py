@@ -25,10 +25,10 @@ _AGAIN = "No file was published; a retry exports the day again."
 
 
 class _ScanThread:
-    """Scans pieces in one other thread, in order, while the caller receives and decompresses the next ones.
+    """Scans pieces of an export in a second thread, in order, while the caller receives and decompresses later pieces.
 
-    Both release the interpreter's lock most of the time. An error of an earlier piece replaces one of the caller, as if
-    the caller had scanned each piece itself.
+    Both threads release the interpreter's lock most of the time. A scan error of an earlier piece replaces an error of
+    the caller, as if the caller had scanned each piece itself.
     """
 
     def __init__(self, scan: Callable[[bytes], None]) -> None:
@@ -41,7 +41,7 @@ class _ScanThread:
         return self
 
     def scan(self, piece: bytes) -> None:
-        """Queue a piece, after waiting while too many are queued. Raises the error of an earlier piece."""
+        """Queue a piece, after waiting while three pieces are queued. Raises the scan error of an earlier piece."""
         while len(self._waiting) >= _QUEUED_PIECES:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._scan_next, piece))
@@ -64,9 +64,9 @@ class _ScanThread:
 class ExportStream:
     """One export, to be consumed once: ``save`` stores its bytes, iteration yields its lines.
 
-    Every line is as Mixpanel sent it: without its newline, without the carriage return of CRLF, without a byte
-    order mark at the start; blank lines are omitted. The export is known to be complete only after ``save`` returned or
-    the iteration ended normally; ``whole`` is true then.
+    Lines are as Mixpanel sent them, but without the newline or CRLF and without a byte order mark at the start of the
+    export; blank lines are omitted. The export is proved complete only after ``save`` returned or the iteration ended
+    normally; only then is ``whole`` True.
     """
 
     def __init__(
@@ -81,12 +81,12 @@ class ExportStream:
         self._scan = LineScanner()
         self._gunzip = GunzipStream()
         self.bytes_received = 0
-        """Bytes of the body received so far, as transferred."""
+        """The number of bytes of the body received so far, before decompression."""
         self.whole = False
 
     @property
     def sent_at(self) -> datetime | None:
-        """When Mixpanel began to respond, by its own clock; None where the response has no valid Date."""
+        """The time at which Mixpanel began to respond, by Mixpanel's clock; None if the Date header is not valid."""
         try:
             found = parsedate_to_datetime(self._response.headers.get("Date", ""))
         except ValueError:
@@ -95,15 +95,15 @@ class ExportStream:
 
     @property
     def lines(self) -> int:
-        """Lines read so far, without blank lines."""
+        """The number of lines read so far, without blank lines."""
         return self._scan.rows
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the lines, and check at the end that they are complete.
+        """Yield the lines of the export, and check at the end that the export is complete.
 
         Raises:
-            TruncatedExport: the response ended before the export did.
-            ExportTerminatedEarly: a line of the response states it.
+            TruncatedExport: the response ended before the export did, or its completeness cannot be proved.
+            ExportTerminatedEarly: a line of the response states that Mixpanel terminated the export early.
             NotAnExport: the response is not a list of events.
             ExportTooLarge: a line, the number of blank lines, or the expanded size exceeds its limit.
         """
@@ -113,13 +113,14 @@ class ExportStream:
         self._prove_whole()
 
     def save(self, path: Path) -> RawFile:
-        """Write the export unchanged to a file, and check that it is complete.
+        """Write the export to the gzip file ``path``, check that the export is complete, and describe the file.
 
-        The file is gzip: the members that Mixpanel sent, byte for byte, or one member for an uncompressed response.
-        Its lines may end in CRLF or be blank, and it may begin with a byte order mark: read it with ``raw_file.read_lines``.
+        The file contains the gzip members that Mixpanel sent, byte for byte, or one new member for an uncompressed
+        response. Its lines may end in CRLF or be blank, and it may begin with a byte order mark, so read the file with
+        ``raw_file.read_lines``.
 
         Raises:
-            PipelineError: the errors of iterating.
+            PipelineError: the same errors as iterating over the stream.
         """
         with hashed_file(path) as file:
             gzipped = GzipWriter(file)
@@ -146,7 +147,7 @@ class ExportStream:
         return self._encoding == "gzip"
 
     def _pieces(self) -> Iterator[bytes]:
-        """Yield the decompressed body."""
+        """Yield the decompressed body in pieces; raises NotAnExport unless the status is 200 and the encoding known."""
         if self._response.status != 200:  # 206 is a part of the content, 203 a proxy's version of it
             raise NotAnExport(
                 f"Mixpanel responded with HTTP {self._response.status}, which is not a complete export.",
@@ -162,7 +163,7 @@ class ExportStream:
                 yield data
 
     def _received(self) -> Iterator[bytes]:
-        """Yield the body's bytes; raises TruncatedExport when the transfer stops or is too slow."""
+        """Yield the bytes of the body as transferred; raises TruncatedExport if the transfer breaks or is too slow."""
         chunks = self._response.chunks()
         waited, window_bytes = 0.0, 0
         while True:
@@ -191,6 +192,7 @@ class ExportStream:
             yield data
 
     def _prove_whole(self) -> None:
+        """Raise unless the response and its last line prove the export complete; set ``whole``."""
         self._check_end()
         self._scan.finish()
         self.whole = True

@@ -1,11 +1,12 @@
-"""Strings and brackets of a JSON text, found in linear time, also in truncated or invalid text."""
+"""A regular expression that finds strings and brackets in JSON in linear time, even if the JSON is invalid."""
 
 from __future__ import annotations
 
 import re
 
 JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+("?)|[{}\[\]]', re.DOTALL)
-"""A bracket, or a whole string; for an unterminated string the rest of the text, with an empty group.
+"""Matches a bracket or a complete string; for an unterminated string, the rest of the text, with group 1 empty.
 
-The possessive repetition does not backtrack, and no part of a string is read again as the beginning of another.
+Group 1 is None for a bracket. The possessive repetition does not backtrack, so the interior of a string is never
+matched as the beginning of another string.
 """

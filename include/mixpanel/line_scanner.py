@@ -1,7 +1,7 @@
-"""Checks every line of an export: ordinary lines in bulk, all other lines individually, with the same result.
+"""Checks of all lines of an export: ordinary lines in bulk, all other lines individually, with the same result.
 
-Nearly every line of a real export is ``{"event":...,"properties":...}``, which ``ExportGuard.check_line`` recognizes as an
-event without parsing. Doing that line by line takes longer than decompressing the line.
+An ordinary line is ``{"event":...,"properties":...}``, which ``ExportGuard.check_line`` recognizes as an event without
+parsing. Nearly all lines are ordinary. Checking each line individually takes longer than decompressing it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _Buffers:
         self._all = (self.bytes, self.first, self.second)
 
     def for_bytes(self, size: int) -> _Buffers:
-        """Return the arrays, resized to ``size``."""
+        """Return this object, with its arrays resized to ``size`` elements and their content undefined."""
         if len(self._all[0]) < size:
             self._all = (np.empty(size, np.uint8), np.empty(size, bool), np.empty(size, bool))
         chars, one, other = self._all
@@ -48,7 +48,10 @@ class _Buffers:
 
 
 class LineScanner:
-    """Reads an export in pieces and counts its lines; raises what ``ExportGuard`` and ``LineSplitter`` raise."""
+    """Checks and counts the lines of an export, received in pieces.
+
+    The methods raise the errors of ``ExportGuard`` and ``LineSplitter``.
+    """
 
     def __init__(self) -> None:
         self._guard = ExportGuard()
@@ -59,11 +62,11 @@ class LineScanner:
 
     @property
     def rows(self) -> int:
-        """Lines read so far, without blank lines."""
+        """The number of lines checked so far, without blank lines."""
         return self._guard.lines
 
     def scan(self, piece: bytes) -> None:
-        """Check the lines that ``piece`` completes."""
+        """Append ``piece`` to the export, and check the lines that ``piece`` completes, in bulk where possible."""
         first, last = piece.find(b"\n") + 1, piece.rfind(b"\n") + 1
         for _ in self.lines(piece[:first]):
             pass
@@ -72,16 +75,19 @@ class LineScanner:
         self._splitter.feed(piece[last:])
 
     def lines(self, piece: bytes) -> Iterator[bytes]:
-        """Return the lines that ``piece`` completes, checked individually, cleaned and without blank lines."""
+        """Append ``piece`` to the export, and yield the lines that ``piece`` completes, each after its check.
+
+        Lines have no newline, CRLF or byte order mark; blank lines are omitted.
+        """
         return filter(None, map(self._check_line, self._splitter.feed(piece)))
 
     def last_line(self) -> Iterator[bytes]:
-        """Return the last line if it has no newline; call this before ``finish``."""
+        """Yield the last line, after its check, if the export does not end in a newline; iterate before ``finish``."""
         last = self._splitter.finish()
         return filter(None, map(self._check_line, [last] if last else []))
 
     def finish(self) -> None:
-        """Raise unless the last line can be the export's last (``ExportGuard.finish``)."""
+        """Raise unless the last line is a complete event (``ExportGuard.finish``)."""
         self._guard.finish()
 
     def _check_line(self, raw: bytes) -> bytes:
@@ -93,7 +99,7 @@ class LineScanner:
         return line
 
     def _see_block(self, piece: bytes, first: int, last: int) -> None:
-        """Check the whole lines in ``piece[first:last]``."""
+        """Check the lines in ``piece[first:last]``, which contains only complete lines."""
         text = np.frombuffer(piece, np.uint8, last - first, first)
         buffers = self._buffers.for_bytes(len(text))
         ends = rare_places(np.equal(text, _LINE_FEED, out=buffers.first))
@@ -113,9 +119,9 @@ class LineScanner:
 def _ordinary(
     piece: bytes, first: int, text: _Bytes, starts: _Places, stops: _Places
 ) -> npt.NDArray[np.bool_]:
-    """Return for each line whether it begins, continues and ends like an event, as a boolean array.
+    """Return a boolean array that states for each line whether it is ordinary (see the module's docstring).
 
-    ``text``: the bytes from ``first`` on; ``starts`` and ``stops``: the bounds of the lines in it.
+    ``text``: the bytes of ``piece`` from index ``first``. ``starts``, ``stops``: the bounds of the lines in ``text``.
     """
     if len(text) < _SHORTEST:
         return np.zeros(len(starts), bool)
@@ -129,7 +135,10 @@ def _ordinary(
 
 
 def _lines_with_early(text: _Bytes, ends: _Places, buffers: _Buffers) -> _Places:
-    """Return the indices of the lines that contain the word early in any case; ``ends``: the offsets of the newlines."""
+    """Return the indices of the lines that contain the letters "early", in lower or upper case.
+
+    ``ends``: the offsets of the newlines in ``text``.
+    """
     if len(text) < len(b"early"):
         return np.zeros(0, np.int64)
     small = np.bitwise_or(text, _SMALL, out=buffers.bytes)

@@ -1,4 +1,4 @@
-"""Fast reading of raw event files: whole, cleaned lines in blocks of similar size."""
+"""Fast reading of raw event files, in blocks of complete lines without CRLF, byte order marks and blank lines."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from isal import igzip
 from include.mixpanel.byte_places import rare_places
 
 BLOCK_BYTES = 2 * 1024 * 1024
-"""The fixed cost of a block equals that of a few hundred lines."""
+"""The size of a block: large, because the fixed cost of a block equals the cost of a few hundred lines."""
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _SPACE = 10, 32
 
 
 class Block(NamedTuple):
-    """Whole lines that are not blank, each with its newline, and the number of the first line, from 1."""
+    """Complete lines that are not blank, each with its newline, and the number of the first line.
+
+    Line numbers start at 1, count across all files that are read together, and omit blank lines.
+    """
 
     first_line: int
     data: bytes
 
 
 def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    r"""Yield the lines of gzipped files; only the byte \\n ends a line, U+2028 and similar are text.
+    r"""Yield the lines of gzip files in blocks; only the byte \\n ends a line, U+2028 and similar characters are text.
 
-    A carriage return before the newline, a byte order mark before the first line and blank lines are removed.
+    A carriage return before a newline, a byte order mark at the start of a file, and blank lines are removed.
     """
     first_line = 1
     for data, lines in _cleaned(paths, block_bytes):
@@ -35,7 +38,10 @@ def read_blocks(paths: Iterable[Path], block_bytes: int = BLOCK_BYTES) -> Iterat
 
 
 def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
-    """Yield the numbered lines of gzipped files, without their newlines. ``numbers``: ascending, from 1."""
+    """Yield the lines of gzip files that have the given numbers, each as its number and its text without newline.
+
+    ``numbers``: line numbers as in ``Block``, ascending.
+    """
     left = list(numbers)[::-1]
     for block in read_blocks(paths) if left else ():
         end = block.first_line + block.data.count(b"\n")
@@ -48,7 +54,7 @@ def lines_at(paths: Iterable[Path], numbers: Iterable[int]) -> Iterator[tuple[in
 
 
 def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """Yield blocks of cleaned whole lines, with the number of their lines; ``raw_file.read_lines`` omits the same bytes."""
+    """Yield blocks of complete lines, with the number of lines in each; removes the same bytes as ``read_blocks``."""
     for path in paths:
         is_first = True
         for data in _whole_lines(path, block_bytes):
@@ -66,13 +72,16 @@ def _cleaned(paths: Iterable[Path], block_bytes: int) -> Iterator[tuple[bytes, i
 
 
 def open_gzip(path: Path, mode: str = "rb") -> IO[bytes]:
-    """Open a gzipped file with isal, which decompresses in a third of zlib's time; it compresses at its lowest level."""
+    """Open a gzip file with isal, which decompresses in a third of zlib's time; writing uses compression level 1."""
     file: IO[bytes] = igzip.open(path, mode, compresslevel=1)  # type: ignore[no-untyped-call]
     return file
 
 
 def _count_lines(data: bytes) -> tuple[int, bool]:
-    """Return the number of lines, and whether one is empty or begins with white space, which Mixpanel never writes."""
+    """Return the number of lines in ``data``, and whether any line is empty or begins with white space.
+
+    Mixpanel itself never writes such a line.
+    """
     import numpy as np
 
     text = np.frombuffer(data, np.uint8)

@@ -20,9 +20,10 @@ _BLOCK_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class RawFile:
-    """A file of raw events. ``rows``: its lines without blank ones; ``not_events``: the number of rows that are not events.
+    """The description of a file of raw events.
 
-    ``suppressed``: the number of lines of forgotten people that were removed.
+    ``rows``: the number of lines that are not blank. ``not_events``: the number of rows that are not events.
+    ``sha256``: the lower-case hex digest of the file. ``suppressed``: the number of removed lines of forgotten people.
     """
 
     path: Path
@@ -33,7 +34,7 @@ class RawFile:
 
     @property
     def counts(self) -> dict[str, int]:
-        """``exported`` events, and ``not_events`` and ``suppressed`` where they are not 0."""
+        """The number of events as ``exported``, and ``not_events`` and ``suppressed`` if they are not 0."""
         others = {"not_events": self.not_events, "suppressed": self.suppressed}
         return {
             "exported": self.rows - self.not_events,
@@ -42,7 +43,7 @@ class RawFile:
 
 
 class HashedFile:
-    """A file that is being written, with the number and the SHA-256 of its bytes."""
+    """A file that is being written, with the number (``bytes``) and the SHA-256 of the bytes written so far."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -57,14 +58,14 @@ class HashedFile:
 
     @property
     def sha256(self) -> str:
-        """Lower-case hex SHA-256 of the bytes so far."""
+        """The SHA-256 of the bytes written so far, in lower-case hexadecimal."""
         return self._hash.hexdigest()
 
 
 class GzipWriter:
-    """Compresses bytes to a file as one gzip member, whose header contains no time and no name.
+    """Compresses bytes into a file as one gzip member, whose header contains no time and no name.
 
-    The same bytes give the same file: isal's output depends on the size of the blocks, so all blocks have one size.
+    The same bytes always give the same file: isal's output depends on the block size, so all blocks have the same size.
     """
 
     def __init__(self, file: HashedFile) -> None:
@@ -80,7 +81,7 @@ class GzipWriter:
             del self._held[:_BLOCK_BYTES]
 
     def finish(self) -> None:
-        """End the gzip member."""
+        """Write the remaining bytes and the trailer of the gzip member; the file remains open."""
         self._file.write(self._packer.compress(self._held) + self._packer.flush())
 
 
@@ -101,20 +102,20 @@ class RawLineWriter:
         self._not_events += not is_event(line)
 
     def finish(self) -> RawFile:
-        """End the file and return its description."""
+        """Complete the gzip data and return the description of the file."""
         self._gzip.finish()
         return RawFile(self._path, self._rows, self._not_events, self._file.sha256)
 
 
 @contextmanager
 def hashed_file(path: Path) -> Iterator[HashedFile]:
-    """Open a new file for writing."""
+    """Open ``path`` for writing, replacing an existing file, and close it at the end of the context."""
     with path.open("wb") as file:
         yield HashedFile(file)
 
 
 def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
-    """Write lines, given without their newlines."""
+    """Write lines, given without their newlines, to a new gzip file at ``path``, and return its description."""
     with hashed_file(path) as file:
         raw = RawLineWriter(path, file)
         for line in lines:
@@ -123,7 +124,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> RawFile:
 
 
 def read_lines(paths: Iterable[Path]) -> Iterator[bytes]:
-    r"""Yield the events of raw files, one line each, without the newline or CRLF.
+    r"""Yield the lines of gzip files of raw events, in order, without the newline or CRLF.
 
     A byte order mark at the start of a file and blank lines are omitted. Only the byte ``\\n`` ends a line; U+2028 and
     similar characters are text.

@@ -57,7 +57,9 @@ class MixpanelSettings:
 
     @classmethod
     def from_connection(cls, **fields: Unpack[ConnectionFields]) -> Self:
-        """Return the settings of a connection: login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
+        """Return the settings that an Airflow connection contains.
+
+        The fields are login, password, the project's id in ``schema`` or extra ``project_id``, and extra ``region``.
 
         Raises:
             ConfigError: an unknown extra field, an address that is not Mixpanel's, or an invalid field.
@@ -84,7 +86,7 @@ class MixpanelSettings:
 
     @property
     def source(self) -> Source:
-        """The region and id of the project."""
+        """The region and id of the Mixpanel project, which identify the source of exported events."""
         return Source(self.region, self.project_id)
 
     @property
@@ -104,7 +106,7 @@ class MixpanelSettings:
 
     @property
     def basic_token(self) -> str:
-        """The credentials in HTTP Basic form; also secret."""
+        """The user name and secret, base64-encoded for HTTP Basic authentication; secret itself."""
         return base64.b64encode(f"{self.username}:{self.secret}".encode()).decode("ascii")
 
     @property

@@ -1,4 +1,4 @@
-"""The day of an exported line, without parsing the rest of the line: every input yields a day or None."""
+"""The day and single properties of a line of an export, without parsing the rest of the line; never raises."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def stored_day(line: bytes, *, in_ms: bool) -> date | None:
 
 
 def property_text(line: bytes, name: str) -> str | None:
-    """Return the JSON text of one property of a line; for a line nested too deep for the parser, only a number."""
+    """Return the JSON text of property ``name`` of an event line; None if the line is invalid or lacks the property.
+
+    In a line that is nested too deep for the parser, only a property with a number is found.
+    """
     try:
         value = _decode(line).properties.get(name)
     except RecursionError:
@@ -47,7 +50,7 @@ def property_text(line: bytes, name: str) -> str | None:
 
 
 def _number_at_the_top(line: bytes, key: bytes) -> str | None:
-    """Return the number under ``key`` directly inside an object of the line's outermost object."""
+    """Return the text of the number after ``key`` at nesting depth 2 of a JSON line; None without such a number."""
     depth = 0
     for token in JSON_TOKEN.finditer(line):
         if token[0] in (b"{", b"["):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from include.config.mixpanel_source import MixpanelSource
 
 QUARTER_SECONDS = 900
-"""Zone offsets differ by multiples of a quarter of an hour, and live events arrive within a few minutes."""
+"""The unit of time differences: zone offsets are multiples of 15 minutes; live events arrive within a few minutes."""
 _ENOUGH_ROWS = 20
 _ENOUGH_SHARE = 0.1
 _CLEARLY = 5
@@ -38,7 +38,7 @@ UTC_TIME, LOCAL_TIME = "utc", "project_local"
 
 @dataclass
 class _Votes:
-    """Counts of live events: all; those that match each convention; and those that contradict each convention."""
+    """Counts of live events: all (``rows``), those that match each time convention, and those that contradict it."""
 
     rows: int = 0
     utc: int = 0
@@ -61,7 +61,7 @@ class _Votes:
         self.not_project_local += quarter == 0 or quarter < -offset - 1
 
     def counts(self, convention: str) -> tuple[int, int]:
-        """Return how many events support a convention, and how many contradict it."""
+        """Return the number of events that match ``convention``, and the number of events that contradict it."""
         return (
             (self.utc, self.not_utc)
             if convention == UTC_TIME
@@ -69,7 +69,7 @@ class _Votes:
         )
 
     def support(self, convention: str) -> bool:
-        """Return whether the events clearly support a convention."""
+        """Return whether enough of these events match ``convention``, and 5 times as many as contradict it."""
         matching, against = self.counts(convention)
         least = max(_ENOUGH_OF_A_LIBRARY, self.rows * _ENOUGH_SHARE)
         return matching >= least and matching >= _CLEARLY * against
@@ -77,16 +77,19 @@ class _Votes:
 
 @dataclass
 class TimeEvidence:
-    """The evidence of the events seen so far for a project in ``zone``. Fill it with :meth:`add_event`."""
+    """Statistics of live events, from which ``verdict`` derives the time convention of a project.
+
+    ``zone``: the time zone of the project. ``add_event`` adds an event to the statistics.
+    """
 
     zone: ZoneInfo
     total: _Votes = field(default_factory=_Votes)
     libraries: dict[str, _Votes] = field(default_factory=dict)
-    """By ``mp_lib``; those beyond the first hundred count as one library."""
+    """The counts by library (``mp_lib``); libraries after the first hundred are counted together under ""."""
     quarters: Counter[int] = field(default_factory=Counter)
-    """Differences, in quarters of an hour, of rows that count as live."""
+    """The number of live events by their arrival minus their ``time``, in quarters of an hour."""
     shifts: Counter[int] = field(default_factory=Counter)
-    """The same, of rows that match ``project_local``."""
+    """Like ``quarters``, but only for the events that match ``project_local``."""
 
     @property
     def rows(self) -> int:
@@ -123,18 +126,18 @@ class TimeEvidence:
 
     @property
     def lowest_hours(self) -> float | None:
-        """The smallest difference, in hours, that at least a tenth of the live events have; None without events."""
+        """The smallest arrival minus ``time`` shared by at least a tenth of the live events, in hours; None if none."""
         often = [quarter for quarter, rows in self.quarters.items() if rows >= self.rows * _ENOUGH_SHARE]
         return min(often) * QUARTER_SECONDS / 3600 if often else None
 
     @property
     def shift_hours(self) -> float:
-        """The most common difference of the rows that match ``project_local``, in hours; 0 without such rows."""
+        """The most common arrival minus ``time`` of events that match ``project_local``, in hours; 0 without events."""
         return max(self.shifts, key=lambda quarter: self.shifts[quarter], default=0) * QUARTER_SECONDS / 3600
 
     @property
     def verdict(self) -> str | None:
-        """``utc`` or ``project_local``; None: too few live events, or no clear agreement."""
+        """The measured convention, ``utc`` or ``project_local``; None: too few live events, or no clear agreement."""
         if self._enough(UTC_TIME, _CLEARLY):
             return UTC_TIME
         local, utc = (
@@ -145,19 +148,19 @@ class TimeEvidence:
         return None
 
     def _enough(self, convention: str, factor: int) -> bool:
-        """Return whether enough events support a convention, and ``factor`` times as many as contradict it."""
+        """Return whether enough events match ``convention``, and ``factor`` times as many as contradict it."""
         matching, against = self.total.counts(convention)
         least = max(_ENOUGH_ROWS, self.rows * _ENOUGH_SHARE)
         return matching >= least and matching >= factor * against
 
 
 def is_evidence(wall_ms: int, arrival_ms: int) -> bool:
-    """Return whether both values (milliseconds) are dates between 1970 and 2100, so that their difference has a meaning."""
+    """Return whether both times, in milliseconds since the epoch, are between 1970 and 2100."""
     return 0 < wall_ms < _LATEST_MS and 0 < arrival_ms < _LATEST_MS
 
 
 def check_time_convention(evidence: TimeEvidence, source: MixpanelSource, pipeline: str) -> None:
-    """Refuse a pipeline whose ``time_is`` its own events contradict.
+    """Raise if the events clearly indicate another time convention than ``source.time_is``.
 
     Raises:
         ConfigError: with the measurement and the correct value.

@@ -1,4 +1,4 @@
-"""Reads the data lake by files: the Parquet files of batches, through Data Access (OAS:data-access.yaml).
+"""Reads AEP's data lake by downloading the Parquet files of batches from the Data Access API (OAS:data-access.yaml).
 
 One of Adobe's pages calls this API deprecated, so it is used only where a pipeline configures it.
 """
@@ -54,7 +54,7 @@ class DataAccessReader(LakeReader):
         return (key for key, _ in self.batch_rows(batch_id))
 
     def batch_rows(self, batch_id: str) -> Iterator[tuple[str, datetime]]:
-        """Yield ``_id`` and ``timestamp`` of every row of an active batch; raises as ``batch_ids``."""
+        """Yield ``_id`` and ``timestamp`` of every row of an active batch; raises the errors of ``batch_ids``."""
         for file in self._pages((*_BASE, "batches", batch_id, "files"), "list the files of a batch"):
             key = file.get("dataSetFileId")
             if not isinstance(key, str) or not key:
@@ -70,7 +70,7 @@ class DataAccessReader(LakeReader):
                 yield from self._rows_of(key, name)
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return row counts by batch, see ``LakeReader``."""
+        """Return the number of rows of each source batch in a window; see ``LakeReader``."""
         found: dict[str, int] = {}
         for _, batch in self.ids(dataset, start, end):
             found[batch] = found.get(batch, 0) + 1
@@ -103,7 +103,7 @@ class DataAccessReader(LakeReader):
         *,
         batches: Collection[str] | None = None,
     ) -> Iterator[tuple[str, str]]:
-        """Yield ids and source batches, see ``LakeReader``."""
+        """Yield the ``_id`` and source batch of every row of a window; see ``LakeReader``."""
         window = Window(start, end)
         length, prefixes = prefixes_of(prefix)
         for batch in self._selected(dataset, batches):

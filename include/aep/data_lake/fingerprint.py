@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 BUCKET_DIGITS = 2
-"""The first hex digits of an ``_id`` that name its bucket: 2 for 256 buckets, 3 for 4096."""
+"""The number of leading hex digits of an ``_id`` that name its bucket: 2 give 256 buckets, 3 give 4096."""
 _CHECKSUM_FROM, _CHECKSUM_TO = 2, 14
 _LEADING_HEX = re.compile(r"(-?)([0-9A-Fa-f]*)")
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """The ids that start with the same hex digits.
+    """Statistics of the rows of a dataset whose ids start with the same hex digits.
 
     ``rows``: the number of rows, duplicates included; ``ids``: the number of distinct ids; ``checksum``: the exact sum of
     ``conv(substr(_id, 3, 12), 16, 10)`` over all rows.
@@ -27,14 +27,14 @@ class Bucket:
 
     @property
     def duplicates(self) -> int:
-        """The number of rows in excess of one per id."""
+        """The number of duplicate rows: all rows except the first of each id."""
         return self.rows - self.ids
 
 
 def bucket_of(
     ids: Iterable[str], *, digits: int = BUCKET_DIGITS, is_sorted: bool = False
 ) -> dict[str, Bucket]:
-    """Return the fingerprint of some ids by bucket, without empty buckets.
+    """Return the fingerprint of ``ids``: a ``Bucket`` per prefix of hex digits, without empty buckets.
 
     ``is_sorted``: the ids are in ascending order, so that memory use is constant.
 

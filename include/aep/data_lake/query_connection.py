@@ -27,7 +27,7 @@ class QueryLimits:
     """Limits below those of Query Service: 50,000 rows per result, 10 minutes per query (EP:query-service/guardrails.md)."""
 
     rows: int = 45_000
-    """The largest number of rows requested at once."""
+    """The maximum number of rows that one query requests."""
     statement_seconds: float = 540.0
     connect_seconds: int = 60
 
@@ -42,7 +42,7 @@ class QueryConnection:
         self._clock = clock
         self.limits = limits or QueryLimits()
         self.query_seconds = 0.0
-        """The total duration of queries so far, for a time budget."""
+        """The total duration of all queries so far, in seconds."""
         self._connection: psycopg.Connection[TupleRow] | None = None
 
     def rows(self, query: Composed, parameters: Sequence[str]) -> list[TupleRow]:
@@ -127,7 +127,7 @@ class QueryConnection:
 
     @contextmanager
     def _deadline(self, connection: psycopg.Connection[TupleRow]) -> Iterator[threading.Event]:
-        """End the query at its deadline: request its cancellation, then close the connection."""
+        """Stop a query that exceeds its deadline: request its cancellation, then close the connection."""
         is_over = threading.Event()
 
         def end() -> None:

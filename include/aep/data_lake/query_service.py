@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TABLE_TAG = "adobe/pqs/table"
 _WINDOWS_PER_QUERY = 31
 _MOST_BATCHES = 200
-"""A longer list of batches is first reduced to the batches with rows in the window."""
+"""The maximum number of batch ids in a query; a longer list is first reduced to the batches with rows in the window."""
 _SOURCE = "coalesce(_acp_system_metadata.acp_sourceBatchId, '')"
 _MOMENT = "CAST(%s AS timestamp)"
 
@@ -35,11 +35,11 @@ class QueryServiceReader(LakeReader):
 
     @property
     def query_seconds(self) -> float:
-        """The total duration of queries so far."""
+        """The total duration of all queries so far, in seconds."""
         return self._connection.query_seconds
 
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> dict[str, int]:
-        """Return row counts by batch, see ``LakeReader``."""
+        """Return the number of rows of each source batch in a window; see ``LakeReader``."""
         where, values = _window_condition(start, end)
         found = self._rows(dataset, f"{_SOURCE} AS b, count(*) AS n", f"{where} GROUP BY 1", values)
         return {str(batch): int(count) for batch, count in found.complete()}
@@ -82,7 +82,7 @@ class QueryServiceReader(LakeReader):
         yield from self._ids_below(scope, length, prefixes, max(length, BUCKET_DIGITS))
 
     def close(self) -> None:
-        """End the session."""
+        """End the session of Query Service."""
         self._connection.close()
 
     def _buckets(
@@ -149,7 +149,7 @@ class QueryServiceReader(LakeReader):
     def _batches_in_window(
         self, dataset: Dataset, start: datetime, end: datetime, batches: Collection[str] | None
     ) -> Collection[str] | None:
-        """Return ``batches``; a long collection without the batches that have no row in the window."""
+        """Return ``batches``; if the collection is long, only those of its batches that have a row in the window."""
         if batches is None or len(batches) <= _MOST_BATCHES:
             return batches
         return set(batches) & self.rows_by_batch(dataset, start, end).keys()
@@ -195,7 +195,10 @@ class _Scope:
     values: list[str]
 
     def prefix_condition(self, length: int, prefixes: Collection[str]) -> tuple[str, list[str]]:
-        """Return the SQL condition for ids that start with one of the prefixes of this length, and its parameters; length 0 means all ids."""
+        """Return the SQL condition for ids that start with one of ``prefixes``, and its parameters.
+
+        ``length``: the length of each prefix; 0 selects all ids.
+        """
         if not length:
             return self.where, self.values
         marks = ", ".join(["%s"] * len(prefixes))
@@ -237,7 +240,7 @@ def _window_condition(
 
 
 def _group_by_count(counts: Mapping[str, int], most: int) -> Iterable[list[str]]:
-    """Yield names in groups whose counts stay within ``most``; a name that exceeds it forms its own group."""
+    """Yield names in groups whose total count is at most ``most``; a name with a larger count forms its own group."""
     group: list[str] = []
     size = 0
     for name in sorted(counts):

@@ -1,4 +1,4 @@
-"""The base class of both readers of the data lake."""
+"""The base class of the readers of AEP's data lake, by SQL (Query Service) and by files (Data Access)."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Window:
             raise ValueError("a window needs two moments with a time zone, in order")
 
     def holds(self, moment: datetime) -> bool:
-        """Return whether the window contains a moment."""
+        """Return whether ``moment``, which has a time zone, is in the window."""
         return self.start <= moment < self.end
 
 
 EVER = Window(datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
-"""Every row, for reading whole batches: a lake partitioned by time must be searched completely."""
+"""A window with every row, for reading complete batches; a dataset partitioned by time must be searched completely."""
 
 
 def utc_text(moment: datetime) -> str:
-    """Return a moment as ISO 8601 in UTC, with ``Z`` and only as many digits as needed."""
+    """Return ``moment`` as ISO 8601 text in UTC, with ``Z``, and with microseconds only if they are not 0."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
@@ -56,7 +56,7 @@ class LakeReader(ABC):
     @property
     @abstractmethod
     def query_seconds(self) -> float:
-        """The total duration of queries so far, for a time budget; 0 where files are read."""
+        """The total duration of all queries so far, in seconds; 0 for a reader that reads files."""
 
     @abstractmethod
     def rows_by_batch(self, dataset: Dataset, start: datetime, end: datetime) -> Mapping[str, int]:
@@ -106,7 +106,7 @@ class LakeReader(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the connection."""
+        """Close the reader's connection to AEP, if any."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Executes a plan exactly as planned. It reads no further state; the next plan detects what is still missing."""
+"""Plans the changes that a pipeline needs in AEP, and executes a plan exactly as it was planned."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plan_pipeline(
     owner: Ownership,
     neighbours: Callable[[], Neighbours] = Neighbours,
 ) -> Plan:
-    """Read AEP's state and return the plan; this changes nothing.
+    """Read AEP's state and return the plan for a pipeline, without any change in AEP.
 
     ``neighbours``: returns the pipelines of the same AEP sandbox, whose batches count toward the same guardrail; called
         only for a dataset of Profile.

@@ -18,7 +18,7 @@ Details = tuple[tuple[str, str], ...]
 
 @dataclass
 class ChangeContext:
-    """The state of a plan's execution: the client, the owner, and the ids of the objects created so far."""
+    """The state of a plan's execution: the AEP client, the dataset's owner, and the ids of objects created so far."""
 
     aep: AepClient
     owner: Ownership
@@ -80,7 +80,7 @@ class CreateNamespace(Change):
 
 @dataclass(frozen=True)
 class CreateFieldGroup(Change):
-    """Create a field group. It can be removed while no schema in use contains it; its fields cannot."""
+    """Create a field group. AEP can remove the group while no schema in use contains it, but not single fields."""
 
     kind = "create_field_group"
     body: JsonMapping = field(default_factory=dict)
@@ -98,7 +98,7 @@ class GrowFieldGroup(Change):
     plan: FieldGroupPlan | None = None
 
     def send(self, context: ChangeContext) -> None:
-        """Apply the patch of the field group."""
+        """Send the JSON Patch of the planned field group to AEP."""
         assert self.plan is not None and self.plan.group_id is not None
         context.aep.registry.patch("fieldgroups", self.plan.group_id, self.plan.operations)
 
@@ -134,7 +134,7 @@ class ExtendSchema(Change):
     with_own_group: bool = False
 
     def send(self, context: ChangeContext) -> None:
-        """Add the field groups."""
+        """Add the field groups to the schema in AEP."""
         parts = [*self.parts, *([context.group_id] if self.with_own_group else [])]
         operations = [{"op": "add", "path": "/allOf/-", "value": {"$ref": part}} for part in parts]
         context.aep.registry.patch("schemas", context.schema_id, operations)
@@ -177,7 +177,7 @@ class EnableSchema(Change):
     kind = "enable_schema"
 
     def send(self, context: ChangeContext) -> None:
-        """Add the tag of Profile's union schema."""
+        """Add the tag ``union`` to the schema, which makes the schema part of Profile's union schema."""
         union_tag = {"op": "add", "path": "/meta:immutableTags", "value": ["union"]}
         context.aep.registry.patch("schemas", context.schema_id, [union_tag])
 
@@ -191,7 +191,7 @@ class CreateDataset(Change):
     name: str = ""
     description: str = ""
     tags: Mapping[str, list[str]] = field(default_factory=dict)
-    """The tags of Profile; the ownership tags are added."""
+    """The tags that enable the dataset for Profile; ``send`` adds the ownership tags."""
 
     def send(self, context: ChangeContext) -> None:
         """Create the dataset with its tags."""
@@ -210,7 +210,7 @@ class CreateDataset(Change):
 
 @dataclass(frozen=True)
 class EnableDataset(Change):
-    """Enable the dataset for Profile. It can be disabled again, but the data that reached Profile stays there."""
+    """Enable the dataset for Profile. The dataset can be disabled again, but data that reached Profile stays there."""
 
     kind = "enable_dataset"
     permission = "Manage Datasets"
@@ -218,20 +218,20 @@ class EnableDataset(Change):
     tags: Mapping[str, list[str]] = field(default_factory=dict)
 
     def send(self, context: ChangeContext) -> None:
-        """Write Profile's tags."""
+        """Write the tags that enable the dataset for Profile."""
         assert self.dataset is not None
         context.aep.catalog.tag_dataset(self.dataset, self.tags)
 
 
 @dataclass(frozen=True)
 class TagDataset(Change):
-    """Write the ownership tags. ``dataset``: with its tags at the time of the change."""
+    """Write the ownership tags of a dataset. ``dataset``: the dataset, with its tags at the time of the change."""
 
     kind = "tag_dataset"
     permission = "Manage Datasets"
     dataset: Dataset | None = None
 
     def send(self, context: ChangeContext) -> None:
-        """Write the ownership tags."""
+        """Write the ownership tags to the dataset in AEP."""
         assert self.dataset is not None
         context.aep.catalog.tag_dataset(self.dataset, context.owner.new_tags(self.dataset["tags"]))

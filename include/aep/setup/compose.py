@@ -15,7 +15,9 @@ _BEHAVIOR = "https://ns.adobe.com/xdm/data/time-series"
 
 
 def parts_of(state: AepState, requirements: SetupRequirements) -> tuple[str, ...]:
-    """Return the ``$id``s to add to the schema, the pipeline's own field group excluded.
+    """Return the ``$id``s of the parts to add to the schema, in order, without the pipeline's own field group.
+
+    Parts are the field groups in ``aep.field_groups`` that the schema lacks, and a new schema's class and identity map.
 
     Raises:
         SchemaError: a field group is missing, ambiguous, or intended for another class.

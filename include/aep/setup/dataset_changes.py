@@ -22,7 +22,7 @@ _HOLDERS = {
 
 
 def require_target(state: AepState, requirements: SetupRequirements) -> None:
-    """Refuse a dataset with another schema, a dataset id that AEP does not have, and titles that are in use.
+    """Raise if the dataset has another schema, if AEP has no dataset with the given id, or if a title is in use.
 
     Raises:
         ConfigError: the schema is missing, and the pipeline has no field groups to create it from.

@@ -47,7 +47,7 @@ class FieldGroupPlan:
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for each field that only AEP has."""
+        """Notes for the user: one sentence for each field that AEP has and the field group file does not have."""
         return [
             f"AEP has a field {path} ({kind}) that is not in the file; it is kept."
             for path, kind in self.kept
@@ -79,7 +79,7 @@ def read_field_group(name: str) -> JsonObject:
 
 
 def _names(node: object) -> Iterator[str]:
-    """Yield the names of all fields below a node."""
+    """Yield the names of all fields below ``node``, a part of a JSON Schema."""
     if not isinstance(node, Mapping):
         return
     fields = node.get("properties")

@@ -61,12 +61,12 @@ def compare_field_groups(new: JsonMapping, old: JsonMapping) -> FieldGroupEvolut
 
 
 def field_tree(properties: JsonMapping) -> XdmField:
-    """Return the fields as a tree, under a root without a name."""
+    """Return the fields in the JSON Schema ``properties`` as a tree, whose root has no name."""
     return XdmSchema({"type": "object", "properties": properties}).root
 
 
 def type_name(field: XdmField) -> str:
-    """Return a field's type for display."""
+    """Return the name of a field's type for display to the user."""
     return (
         f"array of {type_name(field.item)}"
         if field.item and field.kind.value == "array"

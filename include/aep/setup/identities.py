@@ -1,4 +1,4 @@
-"""Finds the schema field of each identity, and refuses fields that cannot hold an identity."""
+"""Finds the schema field of each identity, and rejects fields whose type or position does not permit an identity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing identity namespaces. They can never be deleted, so a code that may be a typo is refused."""
+"""Plans the missing identity namespaces. AEP can never delete one, so a code that may be a typo is rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALIKE = 0.85
 
 
 def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator[CreateNamespace]:
-    """Yield a change for each namespace of ``identities`` that AEP does not have.
+    """Yield a change for each namespace in the pipeline's ``identities`` that does not exist in AEP.
 
     Raises:
         ConfigError: AEP has a similar code, and ``aep.new_namespaces`` does not contain the new one.
@@ -43,7 +43,7 @@ def new_namespaces(state: AepState, requirements: SetupRequirements) -> Iterator
 
 
 def _similar_code(code: str, state: AepState) -> str | None:
-    """Return an existing namespace code that differs from this one in case only, or a similar code of Adobe's."""
+    """Return an existing namespace code that differs from ``code`` in case only, or a similar one of Adobe, or None."""
     for found in state.namespaces.values():
         if found.code.lower() == code.lower():
             return found.code

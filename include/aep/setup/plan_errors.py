@@ -1,4 +1,4 @@
-"""Collects the reasons why a plan cannot succeed; those that are independent are reported in one error."""
+"""Collects the reasons why a plan cannot succeed, so that independent reasons are reported in one error."""
 
 from __future__ import annotations
 

@@ -20,9 +20,11 @@ from include.xdm.schema.xdm_schema import ProfileUse
 
 @dataclass(frozen=True)
 class ProfilePlan:
-    """``use``: Profile's requirements for the rows after the plan; None where the dataset is not enabled.
+    """What setup enables for Profile.
 
-    ``primary``: the property whose field becomes the schema's primary identity.
+    ``use``: Profile's requirements for the rows once the plan is executed; None if the dataset is then not enabled.
+    ``primary``: the property whose field becomes the schema's primary identity; None if no field becomes it.
+    ``notes``: sentences for the user.
     """
 
     use: ProfileUse | None

@@ -34,5 +34,5 @@ class SetupRequirements:
 
     @property
     def group_title(self) -> str | None:
-        """The title of the pipeline's own field group."""
+        """The title of the pipeline's own field group; None if the pipeline has no field group file."""
         return str(self.group["title"]) if self.group is not None else None

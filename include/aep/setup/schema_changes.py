@@ -1,4 +1,4 @@
-"""The changes to field group, schema and identities, and notes about what is not changed."""
+"""Plans the changes to the field group, the schema and the identities, and the notes about what is not changed."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def identity_changes(
     marked: Mapping[Names, str],
     profile: ProfilePlan,
 ) -> Iterator[made.Change]:
-    """Yield an identity descriptor for each field that holds an identity; a field has at most one."""
+    """Yield a change that creates an identity descriptor, for each field with an identity and without a descriptor."""
     taken = set(marked)
     for source, names in fields.items():
         if names in taken:

@@ -40,13 +40,13 @@ class AepState:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """The ``$id``s of the class and the field groups of the schema."""
+        """The ``$id``s of the class and the field groups of the schema; empty if the schema does not exist."""
         parts = (self.schema or {}).get("allOf") or ()
         return tuple(str(part["$ref"]) for part in parts if isinstance(part, Mapping) and "$ref" in part)
 
     @property
     def schema_class(self) -> str:
-        """The ``$id`` of the schema's class."""
+        """The ``$id`` of the schema's class; XDM ExperienceEvent if the schema does not exist."""
         return str((self.schema or {}).get("meta:class") or EXPERIENCE_EVENT)
 
     @property
@@ -61,12 +61,12 @@ class AepState:
 
     @property
     def primary(self) -> JsonMapping | None:
-        """The descriptor of the schema's primary identity."""
+        """The descriptor of the schema's primary identity; None if the schema has no primary identity."""
         return primary_of(self.descriptors)
 
 
 def read_state(aep: AepClient, requirements: SetupRequirements) -> AepState:
-    """Read AEP's state; this changes nothing.
+    """Read the state in AEP that the setup of a pipeline depends on, without any change in AEP.
 
     Raises:
         SchemaError: no schema has the ``$id`` in the pipeline file.

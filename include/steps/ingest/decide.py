@@ -1,4 +1,4 @@
-"""The next action for a partition, as a pure function of its ledger and of AEP's statuses of its batches.
+"""The next action for a partition (a day of a pipeline), as a pure function of its ledger and its batches' statuses.
 
 Four invariants hold for every history. No path completes a batch while another batch of the partition may still become
 active. Rows loaded in addition to active batches were selected with exactly those batches excluded. An unknown status is
@@ -36,7 +36,7 @@ class Action(Enum):
 
 @dataclass(frozen=True)
 class Decision:
-    """An action, its batch, and for STOP the reason and a hint."""
+    """An action, the id of the batch that it concerns (None: no batch), and for STOP the reason and a hint."""
 
     action: Action
     batch: str | None = None
@@ -63,7 +63,7 @@ class LoadRequest:
 
 
 FEWEST_REMOVED = 10
-"""A replacement may always remove fewer rows than this."""
+"""The number of removed rows from which ``most_removed`` applies; a replacement may always remove fewer rows."""
 
 
 def decide(
