@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class RowFile(NamedTuple):
-    """Rows of a day in a Parquet file on local disk. ``stored``: the file in the lake with exactly these rows."""
+    """A local Parquet file with ``rows`` rows of a day.
+
+    ``stored``: the file in the lake with exactly the same rows; None if there is none.
+    """
 
     path: Path
     rows: int
@@ -42,7 +45,7 @@ class DayRows:
 
     @cached_property
     def own_paths(self) -> list[Path]:
-        """The output's own files on local disk."""
+        """The local paths of the output's files, without those of its base."""
         return self.workspace.local_files(self.manifest, self._folder("own"))
 
     @cached_property
@@ -61,7 +64,7 @@ class DayRows:
 
     @cached_property
     def superseded(self) -> pa.Array:
-        """The superseded ``_id``s."""
+        """The ``_id``s of the base's rows that are not rows of the day any more (Arrow texts); empty without a base."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
-    """Return a connection to a new DuckDB whose tables, sorts and joins spill to scratch beyond ``MIXPANEL_AEP_MEMORY`` (default 256MB)."""
+    """Return a connection to a new DuckDB database with limited memory; larger data is written to files in ``scratch``.
+
+    The environment variable ``MIXPANEL_AEP_MEMORY`` sets the limit (default 400MB).
+    """
     import duckdb
 
     db = duckdb.connect(
@@ -23,6 +26,6 @@ def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
             "autoinstall_known_extensions": False,
         },
     )
-    # DuckDB's progress bar would print a slow query's progress on standard output.
+    # Disable DuckDB's progress bar, which would print the progress of slow queries to standard output.
     db.execute("SET enable_progress_bar = false")
     return db

@@ -1,4 +1,4 @@
-"""Compressed JSON Lines that have the same bytes whenever the same rows are written."""
+"""Write gzip files that have the same bytes whenever the same data is written."""
 
 from __future__ import annotations
 

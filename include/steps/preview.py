@@ -38,7 +38,11 @@ MOST_EVENTS = 10_000
 
 @dataclass(frozen=True)
 class PreviewedEvent:
-    """One event: ``raw`` as Mixpanel sent it, the ``row`` that AEP would get, and the ``reasons`` not to send it."""
+    """One event of a preview.
+
+    ``raw``: the event as Mixpanel sent it. ``row``: the row that AEP would get, or None. ``reasons``: why the event
+    would not be sent; empty if it would be sent.
+    """
 
     raw: JsonValue
     row: JsonObject | None = None
@@ -47,7 +51,10 @@ class PreviewedEvent:
 
 @dataclass(frozen=True)
 class Preview:
-    """The preview of a day's first events. ``read``: their number; ``refusal``: why none of them would be sent."""
+    """The preview of the first events of a day.
+
+    ``read``: the number of events that were read. ``refusal``: why none of them would be sent; empty otherwise.
+    """
 
     day: date
     read: int
@@ -68,7 +75,7 @@ def preview_day(
     mapping: MappingSet,
     rows: int,
 ) -> Preview:
-    """Return the first ``rows`` of a day's ``lines``, and the first that would be quarantined.
+    """Return a preview of the first ``rows`` events of ``lines``, and of the first events that would be quarantined.
 
     ``workspace`` names the pipeline, the day and the clock; its lake is not used.
 

@@ -91,7 +91,7 @@ def _read_records(lake: Lake, files: tuple[QuarantineFile, ...], scratch: Path) 
                 found = map(read_record, lines)
                 yield from (each for each in found if file.ids is None or _id_of(each) in file.ids)
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            yield {}  # the rest of a damaged file counts as one event
+            yield {}  # count the unreadable rest of a damaged file as one event
 
 
 def _id_of(record: JsonObject) -> object:
@@ -121,7 +121,7 @@ def _quarantine_files(
 
 def _refused_by_aep(lake: Lake, partition: PartitionKey, scratch: Path) -> Iterator[QuarantineFile]:
     """Yield the files of rows that AEP refused, by the newest ledger of the day."""
-    # The source matters only where a history is bound, which does not happen here.
+    # The source is a placeholder: it is used only to bind a history, which does not happen here.
     histories = (
         History(lake, Source("us", 0), target) for target in targets_of_pipeline(lake, partition.pipeline)
     )

@@ -1,4 +1,4 @@
-"""Finds the replacements of exports that were rewritten to forget a person."""
+"""Find the exports that replace exports from which a person's events were removed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""One day, from export to staged rows and into AEP: the chain of steps for the command line, reconcile and tests.
+"""Run the steps of one day in order, from the Mixpanel export to the load into AEP.
 
-A task runs one step, and its process does not import the others.
+The command line, ``reconcile`` and tests run all steps. An Airflow task runs one step, so each method imports only the
+modules of its step.
 """
 
 from __future__ import annotations
@@ -38,10 +39,10 @@ _WATCH_SECONDS = 6 * 3600
 
 
 class _DaySteps(ABC):
-    """The steps of one partition up to staged rows.
+    """The steps export, transform, validate and stage of one partition.
 
-    Each step finds its earlier output, also if a cleaning has removed the files: a loaded day needs none of them. If a
-    step has to read removed files, the outputs before it are created again, as far back as necessary.
+    Each step returns its existing output, also if ``clean`` has removed the output's files: a day that was loaded does
+    not need them. If a step has to read removed files, the earlier steps create them again.
     """
 
     workspace: Workspace
@@ -52,29 +53,32 @@ class _DaySteps(ABC):
     ahead: FetchAhead | None = None
 
     def export(self) -> Manifest:
-        """Export the day, or find it exported."""
+        """Return the manifest of the day's export; request the export from Mixpanel if it does not exist."""
         return self._report_step(self._export(refresh=self.refresh, ahead=self.ahead))
 
     def transform(self, raw: Manifest) -> Manifest:
-        """Map an export."""
+        """Map the events of the export ``raw`` to XDM; return the manifest of the mapped rows."""
         return self._report_step(self._run_step(raw, self._transform))
 
     def validate_shard(self, mapped: Manifest, shard: Shard) -> Manifest:
-        """Validate one shard of mapped rows; ``validate`` does it for shards that no task has validated."""
+        """Validate one shard (a share of the mapped rows), and return the shard's manifest.
+
+        ``validate`` validates the shards that do not have a manifest yet.
+        """
         from include.steps.validate.shard_step import validate_shard
 
         return self._run_step(mapped, lambda read: validate_shard(self.workspace, read, shard))
 
     def validate(self, mapped: Manifest) -> Manifest:
-        """Validate mapped rows."""
+        """Validate the mapped rows of the day against the schema; return the manifest of the valid rows."""
         return self._report_step(self._run_step(mapped, self._validate))
 
     def stage(self, valid: Manifest) -> Manifest:
-        """Stage the valid rows."""
+        """Select the valid rows to load and write them to files for AEP; return the manifest of these files."""
         return self._report_step(self._run_step(valid, self._stage))
 
     def to_staged(self) -> Manifest:
-        """Run the first four steps; return the staged manifest."""
+        """Run export, transform, validate and stage; return the manifest of the staged rows."""
         return self.stage(self.validate(self.transform(self.export())))
 
     def _export(
@@ -98,7 +102,7 @@ class _DaySteps(ABC):
         return validate_partition(self.workspace, mapped, with_files=with_files)
 
     def _run_step(self, read: Manifest, step: Callable[[Manifest], _Result]) -> _Result:
-        """Return the result of a step; if files of its input were removed, run it on an input that is created again."""
+        """Return ``step(read)``; if files of the input ``read`` were removed, create them again and repeat the step."""
         try:
             return step(read)
         except FilesRemoved as removed:
@@ -106,9 +110,9 @@ class _DaySteps(ABC):
             return step(self._with_files(read))
 
     def _with_files(self, manifest: Manifest) -> Manifest:
-        """Return an output with all files that later steps read: the given one, or one that replaces it.
+        """Return ``manifest`` if its files exist, otherwise the manifest of a new output of the same step.
 
-        It is created from the newest export, under today's mapping and schema.
+        The new output is created from the newest export, with the current mapping and schema.
         """
         workspace = self.workspace
         if manifest.step == "export":
@@ -120,7 +124,7 @@ class _DaySteps(ABC):
                 return manifest
             raw = self._with_files(workspace.require("export", manifest.inputs["export"]))
             return self._transform(raw, with_files=True)
-        if manifest.step == "validate":  # stage also reads the list of events, which is transform's
+        if manifest.step == "validate":  # stage also reads the list of events, a file of transform
             mapped = self._with_files(workspace.require("transform", manifest.inputs["transform"]))
             return self._validate(mapped, with_files=True)
         valid = self._with_files(workspace.require("validate", manifest.inputs["validate"]))
@@ -134,12 +138,12 @@ class _DaySteps(ABC):
 
 @dataclass(frozen=True)
 class DayRun(_DaySteps):
-    """The five steps of one partition.
+    """The steps export, transform, validate, stage and ingest of one partition.
 
-    ``run`` names the run in the ledger; ``refresh`` names a request to export the day again; ``replace`` loads the day
-    in place of the active rows. ``on_step`` is called with the manifest of every step. ``ahead``: the
-    export may fetch other days of a backfill with the same request. ``neighbours`` returns the pipelines that share
-    AEP's guardrails.
+    ``run`` identifies the run in the ledger of batches; ``refresh`` identifies a request to export the day again;
+    ``replace`` loads the day in place of the rows that are active in AEP. ``on_step`` is called with the manifest of
+    each step. ``ahead`` allows the export to fetch other days of a backfill with the same request. ``neighbours``
+    returns the other pipelines that share AEP's limits on batches.
     """
 
     workspace: Workspace
@@ -155,7 +159,7 @@ class DayRun(_DaySteps):
 
     @cached_property
     def opened(self) -> OpenedHistory:
-        """The history of the pipeline's dataset; opened once."""
+        """The dataset in AEP and the history of its loaded batches; read once, at the first access."""
         workspace = self.workspace
         opened = open_history(
             workspace.lake, workspace.pipeline, self.aep, self.source, workspace.partition.day
@@ -166,16 +170,22 @@ class DayRun(_DaySteps):
 
     @property
     def history(self) -> History:
-        """The opened history."""
+        """The history of the batches that were loaded into the dataset."""
         return self.opened.history
 
     def to_staged(self) -> Manifest:
-        """Run the first four steps; return the staged manifest. The target is checked before an export is requested."""
+        """Check the dataset in AEP, then run the steps up to stage; return the manifest of the staged rows.
+
+        The check comes first so that an error of the dataset does not cost a request to Mixpanel.
+        """
         _ = self.opened
         return super().to_staged()
 
     def ingest(self, staged: Manifest) -> IngestResult | PendingBatch:
-        """Load staged rows as far as possible without waiting."""
+        """Load staged rows into AEP without waiting for AEP.
+
+        Return the result, or the batch that AEP has not finished; call the method again for the pending batch.
+        """
         return self._run_step(staged, self._ingest)
 
     def load(
@@ -185,10 +195,12 @@ class DayRun(_DaySteps):
         poll_seconds: float = 5.0,
         on_wait: Callable[[PendingBatch], object] | None = None,
     ) -> IngestResult:
-        """Load staged rows, and poll AEP every ``poll_seconds`` until it has finished; ``on_wait`` is called each time.
+        """Load staged rows, and poll AEP every ``poll_seconds`` until AEP has finished.
+
+        ``on_wait`` is called with the pending batch before each wait.
 
         Raises:
-            BatchStuck: AEP has not finished after six hours.
+            BatchStuck: AEP has not finished the batch after six hours.
         """
         clock = self.workspace.clock
         deadline = clock.seconds() + _WATCH_SECONDS
@@ -222,7 +234,7 @@ class DayRun(_DaySteps):
         )
 
     def _admit(self, size: int) -> None:
-        """Keep to AEP's guardrails; a backfill leaves scheduled runs their part."""
+        """Reserve a batch of ``size`` bytes in AEP's rate limits; a backfill leaves the share of scheduled runs free."""
         place, aep = self.workspace, self.aep
         budget = BatchBudget(place.lake, aep.org_id, aep.aep_sandbox, place.clock)
         if self.ahead is None:
@@ -236,7 +248,10 @@ class DayRun(_DaySteps):
 
 @dataclass(frozen=True)
 class DryRun(_DaySteps):
-    """The first four steps of one partition without AEP: nothing counts as active, and nothing can be loaded."""
+    """The steps export, transform, validate and stage of one partition, without access to AEP.
+
+    No row counts as loaded earlier, so all valid rows are staged. The result cannot be loaded.
+    """
 
     workspace: Workspace
     source: Source

@@ -1,8 +1,7 @@
-"""Scratch space on the worker's disk: removed when a step ends, or by the next run after a kill; errors are reported.
+"""Create scratch folders on the worker's disk; remove them when a step ends, or in the next run if it was killed.
 
-A process holds a lock on a file in each of its scratch folders. The kernel releases it whenever the process ends, also
-if other containers with separate process ids share the disk. A folder whose lock can be acquired therefore has no owner
-any more.
+A process holds a lock on a file in each of its scratch folders. The kernel releases the lock when the process ends,
+also in another container on the same disk. If the lock of a folder can be acquired, the folder's process has ended.
 """
 
 from __future__ import annotations
@@ -23,25 +22,27 @@ from include.plural import counted
 log = logging.getLogger(__name__)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _LITTLE_BYTES = 1024 * 1024
-"""With less free space than this, lack of space is the reason for any library's error about writing a file."""
+"""If less space than this is free (in bytes), an error of a library is reported as a lack of disk space."""
 _OWNER = ".owner"
-"""The file that is locked; a folder without it does not belong to this project."""
+"""The name of the locked file in a scratch folder; a folder without this file does not belong to this project."""
 _held: set[str] = set()
 """The folders of this process: a file system may grant a lock a second time to the process that holds it."""
 
 
 @contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """Create a folder in ``TMPDIR`` and remove it at the end; also remove those of killed processes with the same prefix.
+    """Create a folder in ``TMPDIR`` whose name starts with ``prefix``; leaving the context removes the folder.
+
+    Folders with the same prefix that killed processes left are removed first.
 
     Raises:
-        ScratchError: it cannot be created; or work in it fails because it is full or gone.
+        ScratchError: the folder cannot be created, or work in it failed because it is full or was removed.
     """
     base = Path(tempfile.gettempdir())
     folder, trouble = base, ""
     remove_abandoned(prefix)
     try:
-        # The process id is for a person who finds the folder.
+        # The process id in the name informs a person who finds the folder.
         with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}_") as name, _locked(Path(name)):
             folder = Path(name)
             try:
@@ -81,7 +82,7 @@ def remove_abandoned(prefix: str) -> int:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; a folder on a file system without locks never counts as abandoned."""
+    """Hold the lock of a scratch folder; on a file system without locks, no folder is ever treated as abandoned."""
     unlocked = folder / f"{_OWNER}.new"
     with unlocked.open("wb") as file:
         with suppress(OSError):
@@ -126,7 +127,7 @@ def _is_abandoned(entry: os.DirEntry[str]) -> bool:
 
 
 def _folder_problem(folder: Path, error: Exception) -> str:
-    """Return the problem with the folder; empty if the error has another reason."""
+    """Return the problem with the scratch folder as a phrase; empty if the error has another cause."""
     if not folder.is_dir():
         return "was removed while a step worked in it"
     used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""The skeleton of a step: inputs, digest, existing output, base, scratch folder, work, manifest."""
+"""Run one step of a day: find the output for its inputs in the lake, or make the output and publish its manifest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from include.steps.workspace import Output, Workspace
 
 @dataclass(frozen=True)
 class Made:
-    """The output of a step, for its manifest. ``files`` are in the lake; ``delta`` is their relation to a base output."""
+    """The result of a step, from which its manifest is written.
+
+    ``files`` are already in the lake. ``delta`` is set if the files contain only the differences from an earlier output
+    (the base); None if they contain all rows.
+    """
 
     files: tuple[LakeFile, ...]
     counts: Mapping[str, int]
@@ -24,10 +28,10 @@ class Made:
 
 
 class Step(ABC):
-    """One step of one partition, with its inputs; ``run_step`` runs it.
+    """One step (export, transform, validate or stage) of one partition, ready for ``run_step``.
 
     Subclasses are frozen dataclasses that only compute: ``run_step`` finds and publishes outputs. Only the inputs
-    distinguish the outputs of a partition, so a step that makes a part of a day has to name the part among its inputs.
+    distinguish the outputs of a partition, so a step that processes a part of a day has to name the part in its inputs.
     """
 
     name: ClassVar[StepName]
@@ -35,39 +39,45 @@ class Step(ABC):
 
     @abstractmethod
     def inputs(self) -> dict[str, str]:
-        """Return everything that determines the output, by name: its digest is that of the inputs.
+        """Return all values that determine the output, by name; the digest of the output is computed from them.
 
         Raises:
-            PipelineError: the step must not work on what it reads.
+            PipelineError: the step must not process its input.
         """
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the output that a delta may build on; None without a base."""
+        """Return the inputs of an earlier output that ``run_delta`` can start from; None if there is no such output."""
         return None
 
     def existing(self) -> Manifest | None:
-        """Return an output of other inputs that serves as well; None without such an output."""
+        """Return an output that was made from other inputs and can be used unchanged; None if none exists."""
         return None
 
     @abstractmethod
     def run(self, digest: str, scratch: Path) -> Made:
-        """Make the whole output. ``digest`` names its folder; ``scratch`` is an empty folder on local disk."""
+        """Make the output from all rows.
+
+        ``digest`` names the output's folder in the lake; ``scratch`` is an empty folder on the local disk.
+        """
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:  # noqa: ARG002
-        """Make the output from ``base``, whose files are in the lake; None if the base does not decide the output."""
+        """Make the output by applying the changed rows to ``base``, an earlier output whose files are in the lake.
+
+        Return None if the output cannot be derived from the base; ``run`` then makes it from all rows.
+        """
         return None
 
 
 def run_step(step: Step, *, with_files: bool = False) -> Manifest:
     """Return the output of a step: the one that exists for the same inputs, or a new one.
 
-    An output that can build on the output of a base, and one that is made from all rows, have different digests; either
-    is found. ``with_files``: an output whose files were removed from the lake does not count.
+    An output that contains differences from a base and an output that contains all rows have different digests; both
+    are searched for. ``with_files``: ignore an output whose files were removed from the lake.
 
     Raises:
-        PipelineError: the errors of ``step``.
-        FilesRemoved: a person was forgotten while the step ran.
-        Conflict: an earlier run made other content from the same inputs.
+        PipelineError: any error that ``step`` raises.
+        FilesRemoved: a person's data was removed from the lake while the step ran.
+        Conflict: an earlier run made different content from the same inputs.
     """
     if not with_files and (existing := step.existing()) is not None:
         return existing
@@ -90,7 +100,7 @@ def run_step(step: Step, *, with_files: bool = False) -> Manifest:
 
 
 def _find_base(step: Step) -> Manifest | None:
-    """Return the output that a delta may build on; its files may have been removed."""
+    """Return the earlier output that ``run_delta`` can start from, or None; its files may have been removed."""
     inputs = step.base_inputs()
     return step.workspace.find_output(step.name, inputs).manifest if inputs is not None else None
 

@@ -1,4 +1,4 @@
-"""The workspace of a step: its partition, the lake, the clock, and scratch space that is removed afterwards."""
+"""The workspace of a step: find, read and publish the outputs of one partition in the lake."""
 
 from __future__ import annotations
 
@@ -23,15 +23,18 @@ from include.steps.scratch import scratch_folder
 from include.xdm.schema.xdm_schema import XdmSchema, parse_schema
 
 DATA_VERSION = 8
-"""Increase it when the same inputs give other rows: outputs of the old code are then created again."""
+"""The version of the code that makes rows, for the inputs of the steps.
+
+Increase it when the code makes other rows from the same inputs: all outputs are then created again.
+"""
 
 FORGOTTEN = "forgotten"
-"""The ``setting`` in the record of a removal that was made because a person was forgotten."""
+"""The value of ``setting`` in a removal record if the files were removed because they contained a forgotten person."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """The place of a step's output for some inputs; ``manifest``: None if the output does not exist yet."""
+    """The inputs and the digest of a step's output; ``manifest`` is None if the output does not exist yet."""
 
     inputs: dict[str, str]
     digest: str
@@ -49,7 +52,7 @@ class Workspace:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: Pipeline, day: date, clock: Clock = SYSTEM_CLOCK) -> Workspace:
-        """Return the workspace of a day.
+        """Return the workspace of one day of a pipeline.
 
         Raises:
             ConfigError: the day is before the pipeline's start date or after its end date.
@@ -67,23 +70,23 @@ class Workspace:
         return cls(lake, pipeline, PartitionKey(pipeline.name, day), clock)
 
     def scratch(self) -> AbstractContextManager[Path]:
-        """Create a local folder for large intermediate files (in ``TMPDIR``), and remove it at the end.
+        """Create a local folder in ``TMPDIR`` for large intermediate files; leaving the context removes the folder.
 
         Raises:
-            ScratchError: it cannot be created, or it is full or gone when the step fails.
+            ScratchError: the folder cannot be created, or the step failed because the folder is full or was removed.
         """
         return scratch_folder(f"mixpanel-aep-{self.pipeline.name}-")
 
     def find(self, step: StepName, digest: str) -> Manifest | None:
-        """Return the step's manifest, or None if the step is not finished."""
+        """Return the manifest of the step's output with this digest, or None if that output does not exist."""
         return find_manifest(self.lake, self.partition, step, digest)
 
     def find_output(self, step: StepName, inputs: Mapping[str, str], *, with_files: bool = False) -> Output:
-        """Return the output of a step for these inputs, or the place for it.
+        """Return the output of a step for these inputs; its ``manifest`` is None if the output has to be made.
 
-        The manifest is also found if its files were removed: a loaded day does not need them. ``with_files``: the
-        output will be read, so an output without its files does not count, and its successor has another digest: its
-        bytes may differ from those of the removed files.
+        Without ``with_files``, an output is found also if its files were removed: a loaded day does not need them. With
+        ``with_files``, such an output is skipped. The output that replaces it has another digest (input
+        ``generation``), because its bytes may differ from those of the removed files.
         """
         last: Output | None = None
         for generation in count(1):
@@ -100,7 +103,7 @@ class Workspace:
         raise AssertionError("count does not end")
 
     def has_files(self, manifest: Manifest) -> bool:
-        """Return whether all files of an output, and of its base, exist and will not be removed during a step."""
+        """Return whether all files of an output and of its base exist, and none is recorded for removal."""
         if self._is_removed(manifest.step, manifest.digest):
             return False
         if not all(self.lake.has(key) for key in manifest.keys):
@@ -111,22 +114,22 @@ class Workspace:
         return base is not None and self.has_files(base)
 
     def base_of(self, manifest: Manifest) -> Manifest | None:
-        """Return the output that a delta is based on; None: the output is the whole day.
+        """Return the output whose rows ``manifest`` changes; None if ``manifest`` contains all rows of the day.
 
         Raises:
-            BadManifest: it is missing.
+            BadManifest: the base output is missing.
         """
         return self.require(manifest.step, manifest.delta.base) if manifest.delta else None
 
     def _is_removed(self, step: StepName, digest: str) -> bool:
-        """Return whether a cleaning has removed the files of an output, or will soon."""
+        """Return whether a removal record exists for an output: its files were removed, or will be removed soon."""
         return read_record(self.lake, self.partition.removal(step, digest)) is not None
 
     def require(self, step: StepName, digest: str) -> Manifest:
-        """Return the manifest of an output that a later step reads, or raise an error if the output is missing.
+        """Return the manifest of an output that must exist.
 
         Raises:
-            BadManifest: it is missing.
+            BadManifest: the lake does not contain the manifest.
         """
         found = self.find(step, digest)
         if found is None:
@@ -147,12 +150,13 @@ class Workspace:
         details: JsonMapping | None = None,
         version: int = 1,
     ) -> Manifest:
-        """Publish the manifest of a step's output.
+        """Write the manifest of a step's output to the lake, which makes the output visible to later steps.
 
-        Return the manifest in the lake: of several runs with the same output, the first one's (``manifest.publish``).
+        Return the manifest in the lake. If several runs make the same output, this is the manifest of the first run
+        (see ``manifest.publish``).
 
         Raises:
-            FilesRemoved: a person was forgotten while the step ran, and may be in its output.
+            FilesRemoved: a person's data was removed while the step ran, and the output may contain the person.
         """
         self._require_not_forgotten(step, inputs)
         manifest = Manifest(
@@ -170,10 +174,12 @@ class Workspace:
         return publish(self.lake, self.partition, manifest)
 
     def local_files(self, manifest: Manifest, scratch: Path) -> list[Path]:
-        """Return the manifest's own files on local disk, with verified bytes; for a delta they are not the whole day.
+        """Download the files of ``manifest`` to ``scratch``, check their size and SHA-256, and return their paths.
+
+        The files of a base output are not included: for a delta, the result is not the whole day.
 
         Raises:
-            FilesRemoved: a cleaning has removed them, or they are missing.
+            FilesRemoved: a file was removed from the lake, or will be removed soon.
             BadManifest: a file differs from its manifest.
         """
         self._require_not_removed(manifest)
@@ -183,17 +189,17 @@ class Workspace:
         ]
 
     def local_file(self, file: LakeFile, target: Path, manifest: Manifest) -> Path:
-        """Return a file of an output on local disk, at ``target``, with verified bytes.
+        """Download ``file``, a file of ``manifest``, and check its size and SHA-256; return its local path.
 
         Raises:
-            FilesRemoved: a cleaning has removed it, or it is missing.
-            BadManifest: it differs from its manifest.
+            FilesRemoved: the file was removed from the lake, or will be removed soon.
+            BadManifest: the file differs from its manifest.
         """
         self._require_not_removed(manifest)
         return self._local_file(file, target, manifest)
 
     def _require_not_removed(self, manifest: Manifest) -> None:
-        # Also while the files still exist: a cleaning may remove them while this step reads them.
+        # Raise also while the files still exist: clean may remove them while this step reads them.
         if self._is_removed(manifest.step, manifest.digest):
             raise self._removed(manifest.step, manifest.digest)
 
@@ -227,14 +233,14 @@ class Workspace:
         return found.path
 
     def save_schema(self, schema: XdmSchema) -> None:
-        """Store the schema that a run uses, by digest, for later steps and for inspection."""
+        """Store the schema that a run uses in the lake, under its digest, for later steps and for inspection."""
         self.lake.create(schema_key(self.pipeline.name, schema.digest), schema.to_json())
 
     def schema(self, digest: str) -> XdmSchema:
-        """Return a stored schema.
+        """Return the schema that ``save_schema`` stored under ``digest``.
 
         Raises:
-            BadManifest: it is missing, or does not match its name.
+            BadManifest: the schema is missing, or its content does not match the digest.
         """
         key = schema_key(self.pipeline.name, digest)
         body = self.lake.read(key)

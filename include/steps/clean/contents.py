@@ -21,7 +21,7 @@ from include.lake.records import read_record
 from include.steps.export.export_request import refreshes_of
 
 OutputKey = tuple[str, str]
-"""Step and digest."""
+"""The step and the digest that identify an output of a day."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StoredOutput:
     written: datetime
     """When its manifest was written; without a manifest, the time of its newest file."""
     removed_at: datetime | None = None
-    """When a cleaning recorded that its files will be removed."""
+    """When ``clean`` recorded that the output's files will be removed; None without such a record."""
 
     @property
     def key(self) -> OutputKey:
@@ -72,7 +72,7 @@ class DayListing:
     has_first_ledger: bool = False
 
     def refused_of_shards(self) -> list[LakeObject]:
-        """Return the quarantine records of shards, of which the day's quarantine has a copy once the day is validated."""
+        """Return the quarantine files of shards; the day's quarantine has copies once the day is validated."""
         shards = (files for (step, _), files in self.files.items() if step == "validate_shard")
         return [file for files in shards for file in files if file.key.endswith(f"/{REFUSED_NAME}")]
 

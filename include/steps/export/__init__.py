@@ -1,1 +1,1 @@
-"""Exports one day from Mixpanel into the lake, as received."""
+"""The export step: store the raw events of one day in the lake, as Mixpanel sends them."""

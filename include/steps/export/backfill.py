@@ -1,4 +1,4 @@
-"""What a backfill of a range of days requests from Mixpanel, before it runs."""
+"""Plan a backfill: compute which export requests a range of days needs, before the backfill runs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from include.steps.export.export_request import ExportRequest
 from include.steps.workspace import Workspace
 
 MOST_EXPORTS_AN_HOUR = 60
-"""Per Mixpanel project: docs.mixpanel.com/reference/rate-limits."""
+"""Mixpanel's rate limit per project (source: docs.mixpanel.com/reference/rate-limits)."""
 
 
 @dataclass(frozen=True)
 class BackfillPlan:
-    """The windows of a backfill. ``exported``: days that need no request.
+    """The export requests of a backfill: one request for each of ``windows``.
 
-    ``before_start``, ``after_end``, ``unsettled``: days that are not loadable, by cause.
+    ``exported``: days that already have an export. ``before_start``, ``after_end``: days outside the pipeline's dates.
+    ``unsettled``: days that are not complete yet.
     """
 
     windows: tuple[Window, ...]
@@ -31,28 +32,28 @@ class BackfillPlan:
     after_end: tuple[date, ...]
     unsettled: tuple[date, ...]
     bytes_by_window: tuple[int, ...]
-    """The compressed bytes to expect of each window; 0 where no volume is known."""
+    """The expected compressed bytes of each window, in the order of ``windows``; 0 if no day's volume is known."""
 
     @property
     def is_estimate(self) -> bool:
-        """Whether the volume of no day is known, so that only the first window is certain."""
+        """Whether no day's volume is known, so that the windows after the first one may change."""
         return bool(self.windows) and not self.exported
 
     @property
     def days(self) -> int:
-        """The number of days that are requested."""
+        """The number of days in all windows."""
         return sum(map(len, self.windows))
 
     @property
     def hours(self) -> float:
-        """The time that Mixpanel's rate limit alone takes: the first 60 requests may be sent at once."""
+        """The hours for which Mixpanel's rate limit delays the backfill; the first 60 requests are not delayed."""
         return max(0, len(self.windows) - 1) // MOST_EXPORTS_AN_HOUR
 
 
 def backfill_plan(
     lake: Lake, pipeline: Pipeline, source: Source, first: date, last: date, clock: Clock
 ) -> BackfillPlan:
-    """Return what a backfill from ``first`` to ``last`` requests now: one window for each request."""
+    """Return the export requests that a backfill from ``first`` to ``last`` (both included) needs now."""
     missing, exported = list[date](), dict[date, int]()
     before, after, unsettled = list[date](), list[date](), list[date]()
     now, end = clock.now(), pipeline.end_date or last

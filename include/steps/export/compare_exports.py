@@ -1,4 +1,4 @@
-"""Compares a new export with earlier ones: the same lines, a few other lines, or too many differences."""
+"""Compare a new export of a day with earlier exports: it has the same lines, a few other lines, or many other lines."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from include.steps.workspace import Workspace
 
 log = logging.getLogger(__name__)
 SMALL_LINES = 10_000
-"""A smaller export is always stored completely: processing it costs little more than processing a delta."""
+"""An export with fewer lines is always stored completely: processing it costs little more than processing a delta."""
 MOST_CHANGED = 0.1
-"""If more lines than this share of the base's lines are added and removed, the export is stored completely."""
+"""The largest share of changed lines (added and removed, relative to the base) for which a delta is stored."""
 
 
 @dataclass(frozen=True)
 class ComparedExport:
-    """The result of a comparison.
+    """The result of comparing a new export with earlier exports.
 
-    ``same``: an earlier export with exactly these lines. Otherwise, if few lines differ from the newest whole export,
-    that export is the ``base``, with its files at ``base_paths``, and ``difference`` names the lines. ``lines``: the
-    sum of the new export's lines, if it was computed; ``sums``: those of earlier exports, by digest.
+    ``same``: an earlier export with exactly the same lines. Otherwise, if few lines differ from the newest earlier
+    export that is not a delta, that export is the ``base``, with its local files at ``base_paths``, and ``difference``
+    has the positions of the differing lines. ``lines``: the ``LineSum`` of the new export, if it was computed;
+    ``sums``: the newly computed sums of earlier exports, by digest of the export.
     """
 
     same: Manifest | None = None
@@ -40,12 +41,12 @@ class ComparedExport:
 
 @dataclass(frozen=True)
 class ExportComparer:
-    """Compares an export in ``scratch`` with ``earlier`` ones of the same request, newest first.
+    """Compares the new export ``raw`` with the ``earlier`` exports of the same request, newest first.
 
-    The newest whole export is read in parallel, and only lines that are not in the same order in both are hashed.
-    Without such a base, or if too much differs from it, every line is hashed if an earlier export has as many lines.
-    ``sums``: the recorded sums of lines, by digest. ``with_files``: only an earlier export whose files are in the lake
-    counts as the same.
+    The base is the newest earlier export that is not a delta. Both are read in parallel, and only lines that are not in
+    the same order in both are hashed. Without a base, or if too many lines differ, every line is hashed, but only if an
+    earlier export has the same number of lines. ``sums``: the recorded sums of lines, by digest of the export.
+    ``with_files``: only an earlier export whose files are in the lake can be the ``same`` export.
     """
 
     workspace: Workspace
@@ -56,7 +57,7 @@ class ExportComparer:
     with_files: bool = False
 
     def compare(self) -> ComparedExport:
-        """Return the result of comparing the export with earlier ones."""
+        """Compare the new export with the earlier exports."""
         base = self._base()
         found = self._difference(base) if base is not None else ComparedExport()
         if found.same is not None or found.difference is not None:
@@ -75,7 +76,7 @@ class ExportComparer:
         return ComparedExport(lines=lines, sums=sums)
 
     def _difference(self, base: Manifest) -> ComparedExport:
-        """Return how the export differs from its base; no base if too much differs or the base cannot be read."""
+        """Compare the new export with ``base``; return an empty result if too much differs or a file is unreadable."""
         paths = self._paths(base)
         if paths is None:
             return ComparedExport()
@@ -88,7 +89,10 @@ class ExportComparer:
         return ComparedExport(base=base, base_paths=paths, difference=found)
 
     def _base(self) -> Manifest | None:
-        """Return the newest whole export whose files are in the lake."""
+        """Return the newest earlier export that is not a delta and has its files in the lake, or None.
+
+        None is also returned if the new export is small.
+        """
         if self.raw.rows < SMALL_LINES:
             return None
         whole = (each for each in self.earlier if each.delta is None and each.rows)
@@ -103,16 +107,16 @@ class ExportComparer:
         return str(known) if known is not None else None
 
     def _line_sum_of(self, earlier: Manifest) -> str | None:
-        """Return the sum of an earlier export's lines; None if its file cannot be read.
+        """Return the ``LineSum`` of an earlier export; None if the export is a delta or a file cannot be read.
 
-        The files of a delta are not read for it: an equal difference to the base gives the same delta.
+        A delta needs no sum: an equal difference from the same base gets the same digest, and so is found.
         """
         if earlier.delta is not None or (paths := self._paths(earlier)) is None:
             return None
         return LineDigests.of(paths, self.scratch / "lines-earlier.bin").sum
 
     def _paths(self, earlier: Manifest) -> list[Path] | None:
-        """Return the files of an earlier export; None if one is damaged or missing."""
+        """Download the files of an earlier export; return their local paths, or None if one is damaged or missing."""
         folder = self.scratch / f"earlier-{earlier.digest}"
         folder.mkdir(exist_ok=True)
         try:

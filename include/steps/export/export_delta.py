@@ -1,4 +1,4 @@
-"""The raw events of a day as a delta: the lines that were added to an earlier export, and those that were removed."""
+"""Store and read an export as a delta: the lines that were added to an earlier export, and those removed from it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ def publish_delta(
     *,
     with_files: bool,
 ) -> Manifest:
-    """Publish an export as its difference from ``compared.base``, or find it published.
+    """Publish the export ``raw`` as its difference from ``compared.base``; return its manifest, or the existing one.
 
-    Its base and its lines, in any order, determine its digest. Counts are those of the whole day.
+    The digest is computed from ``request`` (the digest of the request), the base and the differing lines in any order.
+    The counts in the manifest are those of the whole day.
     """
     base, lines = compared.base, compared.difference
     assert base is not None  # a comparison without a base has no difference
@@ -76,14 +77,14 @@ def publish_delta(
 def _lines(
     paths: Iterable[Path], places: npt.NDArray[np.int64], known: Mapping[int, bytes] | None
 ) -> Iterator[bytes]:
-    """Yield the lines at some places, from 0; ``known``: lines by place that need not be read again."""
+    """Return the lines at the positions ``places`` (from 0), from ``known`` (lines by position) or from the files."""
     if known is not None:
         return (known[place] for place in places.tolist())
     return (line for _, line in lines_at(paths, (places + 1).tolist()))
 
 
 def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[bytes]:
-    """Yield the lines of an export. For a delta: the base's lines without the removed ones, then the added lines.
+    """Yield all lines of an export; for a delta, the base's lines without the removed lines, then the added lines.
 
     Raises:
         FilesRemoved: a file is not in the lake any more.
@@ -102,7 +103,7 @@ def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[byt
     left = read_lines(removed)
     gone = next(left, None)
     for line in read_lines(paths):
-        # Removed lines are in the order of the base. A carriage return at their end may be missing.
+        # Removed lines are in the order of the base. The carriage return at the end of a removed line may be missing.
         if gone is not None and line.strip() == gone.strip():
             gone = next(left, None)
         else:
@@ -116,7 +117,7 @@ def read_day(workspace: Workspace, raw: Manifest, scratch: Path) -> Iterator[byt
 
 
 def whole_file(workspace: Workspace, raw: Manifest, scratch: Path) -> list[Path]:
-    """Return files with all lines of an export on local disk; the lines of a delta are combined in one file."""
+    """Return local files in ``scratch`` that contain all lines of an export; for a delta, write one combined file."""
     if raw.delta is None:
         return workspace.local_files(raw, scratch)
     folder = scratch / "parts-of-day"

@@ -1,4 +1,4 @@
-"""The export request of a partition, and its exports: they are stored by request, whichever run sent it."""
+"""The export request of a partition, and the exports that exist for the request, regardless of the run that sent it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from include.steps.workspace import Workspace
 __all__ = ["ExportRequest", "latest_export", "seen_until", "stored_day"]
 
 _SETTLED = "settled"
-"""The refresh of a run after the day had settled that found an export from before."""
+"""The name of the refresh that is recorded if an export after the day had settled equals one from before."""
 _VISIBILITY_LAG = timedelta(minutes=45)
 """An event may be missing from exports for this long after Mixpanel has processed it (observed; without an SLA)."""
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """The export request of a partition; its exports are stored by it."""
+    """The export request of a partition: the parameters in ``request`` identify its exports in the lake."""
 
     workspace: Workspace
     project: Source
@@ -44,7 +44,11 @@ class ExportRequest:
 
     @classmethod
     def of(cls, workspace: Workspace, project: Source) -> ExportRequest:
-        """Return the request of a workspace's pipeline and day, for a Mixpanel project."""
+        """Return the export request for the workspace's pipeline and day, in the Mixpanel project ``project``.
+
+        Raises:
+            PartitionNotClosed: the day is not over in the project's time zone.
+        """
         source, day = workspace.pipeline.mixpanel, workspace.partition.day
         require_closed(day, source, workspace.clock.now())
         return cls(
@@ -62,27 +66,30 @@ class ExportRequest:
 
     @property
     def digest(self) -> str:
-        """Return the digest of the request."""
+        """The digest of the parameters of the request."""
         return digest_of(self.request)
 
     @property
     def digests(self) -> tuple[str, str]:
-        """Return the digests under which exports of this request are stored: today's, and that of data version 5 and older."""
+        """The current digest of the request, and the digest that data version 5 and older used, without the region."""
         return self.digest, digest_of({name: text for name, text in self.request.items() if name != "region"})
 
     @property
     def settled(self) -> datetime:
-        """The time from which on an export of the day is complete enough to be used."""
+        """The time from which an export of the day is complete enough to be used."""
         pipeline = self.workspace.pipeline
         return settled_at(self.workspace.partition.day, pipeline.mixpanel, pipeline.settle_hours)
 
     def latest(self) -> Manifest | None:
-        """Return the newest export; once the day has settled, the newest of those requested since."""
+        """Return the newest export of the day, or None.
+
+        Once the day has settled, only exports that were requested after that time are returned.
+        """
         is_settled = self.workspace.clock.now() >= self.settled
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def refreshed_export(self, refresh: str) -> Manifest | None:
-        """Return the export that the refresh with this name selected; None if that export was removed."""
+        """Return the export that the refresh with this name selected; None if there is no such refresh or export."""
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
         return _existing_export(self.workspace, found["export"]) if found else None
@@ -90,14 +97,15 @@ class ExportRequest:
     def publish(
         self, raw: RawFile, refresh: str | None, requested_at: datetime, *, with_files: bool = False
     ) -> Manifest:
-        """Publish a finished export. ``requested_at``: the time before it was requested.
+        """Publish a complete export, and return its manifest.
 
-        The events of forgotten people are left out before anything is stored. An export shows what Mixpanel had
-        processed by then, less its lag: later events may be in it or not. Its digest is that of its bytes.
+        ``requested_at``: the time at which the export was requested. The export contains every event that Mixpanel had
+        processed 45 minutes before that time, and may contain later events. ``refresh`` is recorded as the name of the
+        request. The events of forgotten people are removed before anything is stored.
 
-        If the same lines were published before, in another order or another encoding, that export is returned, and no
-        later step has to be repeated; ``with_files``: only if its file exists. If few lines differ from the newest
-        whole export, only those are published, as a delta.
+        If an earlier export has the same lines, in any order or encoding, that export is returned, and no later step
+        has to be repeated (``with_files``: only if its file exists). If few lines differ from the newest export that is
+        not a delta, only the differing lines are published, as a delta.
         """
         workspace = self.workspace
         suppressor = Suppressor.of(workspace.lake, workspace.pipeline, self.project.project_id)
@@ -137,7 +145,7 @@ class ExportRequest:
                 details=self._details(seen_until, compared),
             )
         if not refresh and _requested_at(done) < self.settled <= requested_at:
-            refresh = _SETTLED  # the export is from before the day had settled: it counts from now on
+            refresh = _SETTLED  # makes an export from before the day had settled valid from now on
         if refresh:
             self._record(refresh, done, seen_until, compared)
         return done
@@ -152,7 +160,7 @@ class ExportRequest:
         }
 
     def _record(self, refresh: str, done: Manifest, seen_until: str, compared: ComparedExport) -> None:
-        """Store what a refresh found, and the sums of lines that were computed for it."""
+        """Store the export that a refresh selected, and the sums of lines that were computed for the comparison."""
         workspace = self.workspace
         at = workspace.clock.now().isoformat(timespec="milliseconds")
         record = {"export": done.digest, "at": at, "seen_until": seen_until, "request": self.digest}
@@ -164,7 +172,7 @@ class ExportRequest:
         failpoint("refresh.after")
 
     def _compare(self, raw: RawFile, scratch: Path, *, with_files: bool) -> ComparedExport:
-        """Compare an export with the earlier ones of the same request."""
+        """Compare the new export ``raw`` with the earlier exports of the same request."""
         workspace = self.workspace
         earlier = sorted(
             exports(workspace.lake, workspace.partition, self.digests),
@@ -181,11 +189,12 @@ class ExportRequest:
 def latest_export(
     workspace: Workspace, requests: Collection[str], since: datetime | None = None
 ) -> Manifest | None:
-    """Return the newest export for a request: the export that the last refresh selected, even if that is an older one.
+    """Return the export that the last export or refresh for one of ``requests`` selected; None without an export.
 
-    ``since``: only exports that were requested then or later. A refresh or a delta whose export was removed does not
-    count. An export that was rewritten to forget a person still counts, so that the outputs that were created from it
-    are found (``include.steps.rewritten``).
+    A refresh may select an older export. ``requests``: digests of export requests. ``since``: ignore exports that were
+    requested before that time. Exports whose manifest, or whose base's manifest, was removed are ignored. An export
+    that was rewritten to forget a person is still found, so that the outputs that were created from it are found
+    (``include.steps.rewritten``).
     """
     lake, partition = workspace.lake, workspace.partition
     found = [
@@ -203,7 +212,7 @@ def latest_export(
 
 
 def _existing_export(workspace: Workspace, digest: str) -> Manifest | None:
-    """Return an export with its base if both exist; a person may have removed a damaged one."""
+    """Return the manifest of an export; None if it, or the base of a delta, was removed (for example as damaged)."""
     done = workspace.find("export", digest)
     if done is not None and done.delta is not None and workspace.find("export", done.delta.base) is None:
         return None
@@ -230,7 +239,10 @@ def _exported_at(refresh: JsonMapping) -> datetime:
 
 
 def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
-    """Return the processing time up to which the partition's exports contain every event; None without an export."""
+    """Return the time such that the partition's exports contain every event that Mixpanel processed before it.
+
+    None: the partition has no export.
+    """
     # Data version 5 and older recorded the end of an export as its time.
     moments = [str(each.details.get("seen_until", each.created_at)) for each in exports(lake, partition)]
     moments += [str(refresh.get("seen_until", refresh["at"])) for refresh in refreshes_of(lake, partition)]
@@ -238,9 +250,9 @@ def seen_until(lake: Lake, partition: PartitionKey) -> datetime | None:
 
 
 def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | None = None) -> list[Manifest]:
-    """Return the partition's exports; with ``requests``, those of one of these requests.
+    """Return the manifests of the partition's exports; with ``requests`` (digests), only exports for these requests.
 
-    A delta whose base a person has removed is left out.
+    A delta whose base was removed by hand is left out.
     """
     found = {manifest.digest: manifest for manifest in manifests_of(lake, partition, "export")}
     return [
@@ -252,5 +264,5 @@ def exports(lake: Lake, partition: PartitionKey, requests: Collection[str] | Non
 
 
 def refreshes_of(lake: Lake, partition: PartitionKey) -> list[JsonObject]:
-    """Return the results of the partition's refreshes."""
+    """Return the records of the partition's refreshes: each has the selected ``export`` and the time ``at``."""
     return [found for key in lake.keys(partition.refreshes) if (found := read_refresh(lake, key)) is not None]

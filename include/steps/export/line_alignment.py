@@ -1,8 +1,8 @@
-"""Reads two exports of a day in parallel and skips lines that are in the same order in both, without hashing them.
+"""Read two exports of a day in parallel, and skip lines that are in the same order in both without hashing them.
 
 Mixpanel guarantees no order, but two exports often have the same order except for a few lines. Comparing bytes costs a
-tenth of hashing lines. Lines that are not skipped are hashed and compared as a set: the order never decides what
-differs.
+tenth of hashing lines. Lines that are not skipped are hashed and compared as a multiset, so the order of lines does not
+affect the result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from include.mixpanel.raw_blocks import Block, read_blocks
 from include.steps.export.line_digests import DigestWriter, LineDigests
 
 _LOOKAHEAD_BYTES = 1024 * 1024
-"""A line is searched within this many bytes of the other export."""
+"""The number of bytes of the other export in which a line is searched."""
 _FREE_SEARCHES, _BYTES_PER_SEARCH = 100, 1024 * 1024
 """A search costs about as much as hashing a thousand lines, so the skipped lines limit the number of searches."""
 
@@ -23,7 +23,7 @@ _FREE_SEARCHES, _BYTES_PER_SEARCH = 100, 1024 * 1024
 def unaligned_lines(
     old: Iterable[Path], new: Iterable[Path], scratch: Path
 ) -> tuple[LineDigests, LineDigests]:
-    """Return the digests of the lines of two exports that could not be skipped, each with its place."""
+    """Return the digests and positions of the lines of ``old`` and of ``new`` that could not be skipped."""
     with (
         DigestWriter(scratch / "unaligned-old.bin") as ours,
         DigestWriter(scratch / "unaligned-new.bin") as theirs,
@@ -34,7 +34,10 @@ def unaligned_lines(
 
 @dataclass
 class _Window:
-    """The next whole lines of an export. ``place``: the position of the first one, from 0."""
+    """The next complete lines of one export; ``left`` collects the lines that the other export does not have here.
+
+    ``place``: the position of the window's first line in the export, from 0.
+    """
 
     blocks: Iterator[Block]
     left: DigestWriter
@@ -42,7 +45,7 @@ class _Window:
     place: int = 0
 
     def fill(self, size: int) -> bool:
-        """Read until the window has ``size`` bytes or the export ends; return whether it has any."""
+        """Read until the window has ``size`` bytes or the export ends; return whether the window has any bytes."""
         parts = [self.data]
         while sum(map(len, parts)) < size and (block := next(self.blocks, None)) is not None:
             parts.append(block.data)
@@ -50,12 +53,12 @@ class _Window:
         return bool(self.data)
 
     def skip(self, size: int) -> None:
-        """Move past lines that the other export also has."""
+        """Drop the first ``size`` bytes of the window: lines that the other export also has."""
         self.place += self.data.count(b"\n", 0, size)
         self.data = self.data[size:]
 
     def leave(self, size: int) -> None:
-        """Move past lines that the other export does not have here."""
+        """Write the digests of the lines in the first ``size`` bytes of the window, and drop these lines."""
         lines = self.data[:size].split(b"\n")
         lines.pop()
         self.left.add(lines, self.place)
@@ -66,12 +69,14 @@ class _Window:
         return self.data.find(b"\n", start) + 1
 
     def find(self, line: bytes) -> int:
-        """Return where a line begins in the window; 0 if it is missing or is the first one."""
+        """Return the offset of ``line`` in the window, in bytes; 0 if the line is missing or is the first line."""
         return self.data.find(b"\n" + line, 0, _LOOKAHEAD_BYTES) + 1
 
 
 @dataclass
 class _Alignment:
+    """Aligns two exports; ``skipped`` counts the bytes of equal lines, ``searches`` the searches for a line."""
+
     ours: _Window
     theirs: _Window
     skipped: int = 0
@@ -91,7 +96,7 @@ class _Alignment:
                 each.leave(len(each.data))
 
     def _fill(self) -> bool:
-        """Read on; return whether both exports have lines left."""
+        """Fill both windows; return whether both exports have lines left."""
         ours, theirs = (each.fill(_LOOKAHEAD_BYTES) for each in (self.ours, self.theirs))
         return ours and theirs
 
@@ -101,7 +106,7 @@ class _Alignment:
         return ours.data[: ours.line_end()] != theirs.data[: theirs.line_end()]
 
     def _skip_equal(self) -> None:
-        """Skip the lines with which both windows begin."""
+        """Skip the equal lines at the beginning of both windows."""
         import numpy as np
 
         ours, theirs = self.ours, self.theirs
@@ -114,7 +119,7 @@ class _Alignment:
         theirs.skip(size)
 
     def _skip_changed_lines(self) -> None:
-        """Leave out the lines that prevent alignment: a changed line, added lines or removed lines."""
+        """Pass the lines that prevent alignment to the digest writers: a changed line, added lines or removed lines."""
         ours, theirs = self.ours, self.theirs
         end, other_end = ours.line_end(), theirs.line_end()
         next_end, next_other_end = ours.line_end(end), theirs.line_end(other_end)

@@ -1,4 +1,4 @@
-"""Digests of the lines of an export, independent of their order: to find equal exports, and to compare different ones."""
+"""Compute digests of the lines of exports: they identify equal exports and differing lines regardless of line order."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     _Part = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 _WORDS = 8
-"""A SHA-256 is eight 32-bit numbers, the highest first."""
+"""The number of 32-bit words of a SHA-256, most significant word first."""
 _KEPT_BYTES = 16
-"""Of each SHA-256: two of ten million different lines share these 128 bits with a probability of 2^-81."""
+"""The number of bytes of each SHA-256 that are stored.
+
+The probability that two of ten million different lines have the same 128 bits is 2^-81.
+"""
 _PASS_LINES = 1_500_000
-"""The number of lines of an export that are compared at once."""
+"""The number of lines of an export that are compared in one pass."""
 _READ_BYTES = 1_000_000 * (_KEPT_BYTES + 8)
 _MOST_LINE_BYTES = 8 * 1024 * 1024
-"""The lines of an export that are not skipped stay in memory up to this size."""
+"""The lines of an export whose digests are written also stay in memory, up to this total size in bytes."""
 
 
 class LineSum:
-    """The sum of the lines' SHA-256 modulo 2^256: equal for the same lines with the same frequencies, in any order.
+    """The sum of the SHA-256 of all lines, modulo 2^256.
 
-    Mixpanel does not guarantee an order. For different lines the sums are equal with a probability of 2^-256.
+    Two exports have the same sum if they have the same lines with the same frequencies, in any order: Mixpanel does not
+    guarantee an order. Two exports with different lines have the same sum with a probability of 2^-256.
     """
 
     def __init__(self) -> None:
@@ -55,9 +59,10 @@ class LineSum:
 
 @dataclass(frozen=True)
 class LineDigests:
-    """The digests of an export's lines in a scratch file, each with its position. ``sum``: see ``LineSum``.
+    """The digests and positions of ``rows`` lines of an export, in the scratch file ``path``.
 
-    ``lines``: the lines by position, if they are small enough to stay in memory.
+    ``sum``: the ``LineSum`` of the lines, as hex digits. ``lines``: the lines by position; None if they are too large
+    to stay in memory.
     """
 
     path: Path
@@ -67,7 +72,7 @@ class LineDigests:
 
     @classmethod
     def of(cls, raw: Iterable[Path], path: Path) -> LineDigests:
-        """Compute the digests of all lines of gzipped files, and store them in the scratch file ``path``."""
+        """Return the digests of all lines of the gzip files ``raw``; ``path`` is the scratch file to write."""
         with DigestWriter(path) as writer:
             for block in read_blocks(raw):
                 lines = block.data.split(b"\n")
@@ -76,7 +81,7 @@ class LineDigests:
         return writer.digests
 
     def chunks(self) -> Iterator[npt.NDArray[np.uint64]]:
-        """Yield arrays of three 64-bit numbers for each line: two of its digest, and its position from 0."""
+        """Yield arrays with one row per line, of three 64-bit numbers: the digest (two), and the position from 0."""
         import numpy as np
 
         with self.path.open("rb") as file:
@@ -85,7 +90,7 @@ class LineDigests:
 
 
 class DigestWriter:
-    """Writes the digests of lines; ``digests`` are complete when the context ends."""
+    """Writes the digests of lines to a scratch file; ``digests`` is complete when the context ends."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._sum, self._rows = path, LineSum(), 0
@@ -100,7 +105,7 @@ class DigestWriter:
         self._file.close()
 
     def add(self, lines: Sequence[bytes], place: int) -> None:
-        """Add consecutive lines, the first one at position ``place``."""
+        """Add consecutive lines of an export; ``place`` is the position of the first of them."""
         import numpy as np
 
         records = np.empty((len(lines), 3), np.uint64)
@@ -116,15 +121,16 @@ class DigestWriter:
 
     @property
     def digests(self) -> LineDigests:
-        """The digests that were written."""
+        """The digests of the lines that were added."""
         return LineDigests(self._path, self._rows, self._sum.text, self._lines)
 
 
 @dataclass(frozen=True)
 class LineDifference:
-    """How lines differ: ascending positions, from 0, of lines ``removed`` from the old and ``added`` in the new export.
+    """The lines that differ between an old and a new export.
 
-    ``old``, ``new``: the lines of both by position, if they are in memory.
+    ``removed``: the positions, from 0, of lines that only the old export has; ``added``: of lines that only the new
+    export has; both ascending. ``old``, ``new``: lines of each export by position; None if they are not in memory.
     """
 
     removed: npt.NDArray[np.int64]
@@ -134,14 +140,14 @@ class LineDifference:
 
     @property
     def rows(self) -> int:
-        """Return how many lines differ."""
+        """The number of lines that differ, removed and added."""
         return len(self.removed) + len(self.added)
 
 
 def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference | None:
-    """Return how lines differ, counting repeated lines; None if more than ``most`` differ.
+    """Return the lines that only one of two exports has; None if there are more than ``most``.
 
-    The digests are compared in as many passes as are needed to keep each in bounded memory.
+    Repeated lines count as often as they occur. The digests are compared in several passes, to limit the memory.
     """
     import numpy as np
 
@@ -160,7 +166,7 @@ def difference(old: LineDigests, new: LineDigests, most: int) -> LineDifference 
 
 
 def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
-    """Return the digests of one pass, and their positions."""
+    """Return the digests that belong to pass ``turn`` of ``passes``, and their positions."""
     import numpy as np
 
     kept = [np.zeros((0, 3), np.uint64)]
@@ -171,14 +177,17 @@ def _read_part(digests: LineDigests, turn: int, passes: int) -> _Part:
 
 
 def _compare(ours: _Part, theirs: _Part) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the positions of the digests that only one of two parts has; of repeated digests, the surplus."""
+    """Return the positions of the digests that only ``ours`` has, and of those that only ``theirs`` has.
+
+    Of a digest that both have with different frequencies, return the positions of the surplus.
+    """
     import numpy as np
 
     (old, old_places), (new, new_places) = ours, theirs
     words = np.concatenate([old, new])
     if not len(words):
         return old_places, new_places
-    order = np.lexsort((words[:, 1], words[:, 0]))  # stable: the old ones of equal digests come first
+    order = np.lexsort((words[:, 1], words[:, 0]))  # a stable sort: of equal digests, the old ones come first
     ordered = words[order]
     starts = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))
     run = np.cumsum(starts) - 1

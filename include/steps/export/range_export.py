@@ -1,4 +1,4 @@
-"""Exports a range of days with one request, and splits its lines by project day."""
+"""Export a range of days with one request, and split the lines of the response by day of the Mixpanel project."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _PROGRESS_LINES = 10_000
 
 
 class RangeTooLarge(Exception):
-    """The lines of a range need more scratch space than is allowed; nothing was published."""
+    """The lines of a range of days need more scratch space than is allowed; nothing was published."""
 
 
 class UnassignedLines(Exception):
-    """A line of a range belongs to none of its days, so it cannot be split; nothing was published."""
+    """A line of the response belongs to no day of the range, so the range cannot be split; nothing was published."""
 
 
 def require_answer_closed(day: date, workspace: Workspace, answer: Iterable[bytes]) -> None:
-    """Refuse a response that Mixpanel began to send before the day was over."""
+    """Raise ``WrongClock`` if Mixpanel began to send the response before ``day`` was over."""
     if isinstance(answer, ExportStream):
         require_closed_at_mixpanel(day, workspace.pipeline.mixpanel, answer.sent_at)
 
@@ -45,15 +45,17 @@ def export_range(
     most_bytes: int | None = None,
     on_progress: Callable[[], object] = lambda: None,
 ) -> dict[date, Manifest]:
-    """Publish the days of ``requests``, which are consecutive, from one export; return their manifests.
+    """Export the consecutive days of ``requests`` with one request, and publish each day; return the manifests by day.
 
-    Each day has the lines that an export of the day alone has, in their order. No day is published before the whole
-    response is proven complete: Mixpanel sends rows shard by shard, so every day may have rows at the end.
-    ``most_bytes``: the most compressed bytes in scratch. ``on_progress`` is called often.
+    Each day gets the same lines, in the same order, as from an export of that day alone. No day is published before the
+    whole response has proven to be complete: Mixpanel sends rows shard by shard, so any day may have rows at the end.
+    ``most_bytes`` limits the compressed bytes in the scratch folder. ``on_progress`` is called after every 10,000 lines
+    and after each published day.
 
     Raises:
         TruncatedExport: the response was incomplete; nothing was published.
-        RangeTooLarge, UnassignedLines: the days have to be exported in smaller ranges, or individually.
+        RangeTooLarge: the lines exceed ``most_bytes``; export smaller ranges.
+        UnassignedLines: a line belongs to no day of the range; export each day individually.
     """
     last = max(requests)
     workspace = requests[last].workspace
@@ -66,7 +68,9 @@ def export_range(
                 min(requests), last, events=source.events, where=source.where, time_in_ms=source.time_in_ms
             ) as lines:
                 require_answer_closed(last, workspace, lines)
-                for number, line in enumerate(lines):  # to the end: a truncated export must be reported first
+                for number, line in enumerate(
+                    lines
+                ):  # read all lines, so that a truncated export is reported first
                     splitter.write(line)
                     if number % _PROGRESS_LINES == 0:
                         failpoint("window.split")
@@ -84,7 +88,7 @@ def export_range(
 
 
 class _Splitter:
-    """Writes each line to the file of its day."""
+    """Writes each line of an export of several days to the file of the line's day."""
 
     def __init__(self, paths: Mapping[date, Path], files: Mapping[date, HashedFile], *, in_ms: bool) -> None:
         self._in_ms = in_ms
@@ -95,7 +99,7 @@ class _Splitter:
     @classmethod
     @contextmanager
     def opened(cls, scratch: Path, days: Iterable[date], in_ms: bool) -> Iterator[_Splitter]:
-        """Open a file for each day."""
+        """Open one gzip file in ``scratch`` for each day; leaving the context closes the files."""
         paths = {day: scratch / f"{day}.jsonl.gz" for day in days}
         with ExitStack() as stack:
             files = {day: stack.enter_context(hashed_file(path)) for day, path in paths.items()}
@@ -103,11 +107,11 @@ class _Splitter:
 
     @property
     def size(self) -> int:
-        """Compressed bytes written so far."""
+        """The number of compressed bytes that were written so far, over all files."""
         return sum(file.bytes for file in self._files.values())
 
     def write(self, line: bytes) -> None:
-        """Write a line; a line of no day of the range is only noted."""
+        """Write a line to the file of its day; a line of no day makes ``finish`` raise ``UnassignedLines``."""
         lines = self._lines.get(stored_day(line, in_ms=self._in_ms) or date.min)
         if lines is None:
             self._unassigned = True
@@ -115,10 +119,10 @@ class _Splitter:
             lines.write(line)
 
     def finish(self) -> dict[date, RawFile]:
-        """Return the finished files.
+        """Complete the files, and return them by day.
 
         Raises:
-            UnassignedLines: a line belongs to none of the days.
+            UnassignedLines: a line belongs to no day of the range.
         """
         if self._unassigned:
             raise UnassignedLines

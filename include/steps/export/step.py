@@ -1,4 +1,7 @@
-"""Export: one day of raw events, as Mixpanel sends them. Nothing is published before the export is proven complete."""
+"""Export one day of raw events from Mixpanel into the lake, unchanged.
+
+An export is published only after Mixpanel's response has proven to be complete.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,15 @@ from include.steps.workspace import Workspace
 
 
 class Exporter(Protocol):
-    """The part of a Mixpanel client that the step needs. An export is an iterable of lines without newlines."""
+    """The part of a Mixpanel client that the export step uses."""
 
     def export(
         self, from_date: date, to_date: date, *, events: tuple[str, ...], where: str | None, time_in_ms: bool
     ) -> AbstractContextManager[Iterable[bytes]]:
-        """Open an export of some days."""
+        """Open an export of the days from ``from_date`` to ``to_date``, both included.
+
+        The context yields the lines of the response, one event each, without newlines.
+        """
         ...
 
 
@@ -38,17 +44,17 @@ def export_partition(
     with_files: bool = False,
     ahead: FetchAhead | None = None,
 ) -> Manifest:
-    """Export the partition, or find it exported. ``counts``: ``exported`` lines.
+    """Return the manifest of the partition's export; request the export from Mixpanel if it does not exist.
 
     ``refresh`` names a run that requests the current state of the day, regardless of earlier exports. The day is
-    exported once for each such name; if nothing changed, the existing manifest is returned. ``with_files``: the newest
-    export will be read, so the day is exported again if its file is not in the lake any more. ``ahead``: a day that is
-    not exported yet is exported together with other such days, where possible.
+    exported once for each such name; if nothing changed, the existing manifest is returned. ``with_files``: export the
+    day again if the file of the newest export is not in the lake any more. ``ahead``: export a day that has no export
+    together with other days that have none, where possible.
 
     Raises:
         Throttled: another run exports the day now, or Mixpanel's rate limit is exhausted.
-        PartitionNotClosed: the day is not over in the project's zone.
-        WrongClock: it is not over by Mixpanel's clock.
+        PartitionNotClosed: the day is not over in the project's time zone.
+        WrongClock: the day is over by the local clock, but not by Mixpanel's clock.
         TruncatedExport: Mixpanel's response was incomplete; nothing was published.
     """
     export_request = ExportRequest.of(workspace, project)
@@ -76,19 +82,20 @@ def export_partition(
 
 
 def _save(answer: Iterable[bytes], path: Path) -> RawFile:
-    """Save the bytes of an export unchanged. A limited sample is not a whole response, so its lines are saved instead."""
+    """Save an export to ``path``: the bytes of an HTTP response unchanged, or the lines of a sample, compressed."""
     return answer.save(path) if isinstance(answer, ExportStream) else write_lines(path, answer)
 
 
 def export_partitions(
     workspaces: Sequence[Workspace], project: Source, mixpanel: Exporter, refresh: str
 ) -> list[Manifest]:
-    """Refresh consecutive days with one export of the whole range.
+    """Export consecutive days again with one request for the whole range; return one manifest per day, in date order.
 
-    It costs one of Mixpanel's 60 exports an hour. If a line does not show its day, the days are exported individually.
+    One request counts once towards Mixpanel's limit of 60 exports an hour. If a line cannot be assigned to a day of the
+    range, each day is exported individually.
 
     Raises:
-        PartitionNotClosed: one of the days is not over in the project's zone.
+        PartitionNotClosed: one of the days is not over in the project's time zone.
         TruncatedExport: Mixpanel's response was incomplete; nothing was published.
     """
     export_requests = {

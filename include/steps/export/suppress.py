@@ -1,4 +1,4 @@
-"""Removes the events of forgotten people from exports before anything is stored."""
+"""Remove the events of forgotten people from an export before the export is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from include.xdm.events.event_parser import EventParser, ParsedEvent
 from include.xdm.events.person_ids import PersonIdReader, PersonMatcher
 
 _NO_LIMIT_MS = 2**62
-"""With this limit no event counts as an event of the future."""
+"""A current time in ms that is so late that no event is rejected as an event of the future."""
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,21 @@ class Suppressor:
 
     @classmethod
     def of(cls, lake: Lake, pipeline: Pipeline, project_id: int) -> Suppressor:
-        """Read the list.
+        """Read the suppression list of a Mixpanel project from the lake.
 
         Raises:
-            ConfigError: a part of it was created with a key that this process does not have.
-            BadManifest: it cannot be read.
+            ConfigError: a part of the list was hashed with a key that this process does not have.
+            BadManifest: the list cannot be read.
         """
         found = read_suppression(lake, project_id)
         reader = PersonIdReader(pipeline.identity_placeholders)
         return cls(found, PersonMatcher(reader, found.is_user, found.is_device))
 
     def without_forgotten(self, workspace: Workspace, raw: RawFile, path: Path) -> RawFile:
-        """Return an export without the events of forgotten people; the same file if it has none.
+        """Return the export ``raw`` without the events of forgotten people; ``raw`` itself if it has no such events.
 
-        ``path``: where the new file is written. The ``_id``s of the events are stored in the lake, for stage and
-        verify.
+        The new file is written to ``path``. The ``_id``s of the removed events are stored in the lake, for the stage
+        step and for ``verify``.
         """
         if not self.suppression:
             return raw
@@ -65,10 +65,10 @@ class Suppressor:
         return replace(found, suppressed=left_out)
 
     def require_current(self, lake: Lake) -> None:
-        """Refuse to publish an export that was filtered with an older list.
+        """Check, before an export is published, that the suppression list has not changed since it was read.
 
         Raises:
-            Conflict: a person was forgotten in the meantime.
+            Conflict: a person was added to the list in the meantime.
         """
         if newest_number(lake) != self.suppression.number:
             raise Conflict(
@@ -79,13 +79,16 @@ class Suppressor:
 
 @dataclass(frozen=True)
 class EventIds:
-    """Computes the ``_id``s of a day's lines, by every recipe: AEP may still hold the events of forgotten people."""
+    """Computes the ``_id``s of a day's lines by every version of the ``_id`` recipe.
+
+    AEP may still have the events of forgotten people under an ``_id`` of an older recipe.
+    """
 
     event_parsers: Sequence[EventParser]
 
     @classmethod
     def of(cls, workspace: Workspace, project_id: int) -> EventIds:
-        """Return the ids of a workspace's day."""
+        """Return a computer of ids for the workspace's day and a Mixpanel project."""
         source = workspace.pipeline.mixpanel
         return cls(
             [
@@ -103,6 +106,6 @@ class EventIds:
         )
 
     def __call__(self, line: bytes) -> set[str]:
-        """Return the ids of a line; a line that is not an event of the day has none."""
+        """Return the possible ``_id``s of a line, as hex digits; empty if the line is not an event of the day."""
         found = (event_parser.event(1, line) for event_parser in self.event_parsers)
         return {each.id.hex() for each in found if isinstance(each, ParsedEvent)}

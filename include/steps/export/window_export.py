@@ -1,4 +1,4 @@
-"""Fetches the days of a backfill ahead: one export request for a window of days that are not exported yet."""
+"""Export the days of a backfill in windows: one request for several consecutive days that have no export yet."""
 
 from __future__ import annotations
 
@@ -45,14 +45,15 @@ _OF_EVERY_DAY = (
     RedirectRefused,
     WrongProject,
 )
-"""Errors that do not depend on the requested days: no other window avoids them, and they say nothing about its size."""
+"""Errors that do not depend on the requested days: a smaller window would fail with the same error."""
 
 
 @dataclass(frozen=True)
 class FetchAhead:
-    """How a day's export may fetch other days. ``run`` names the run, of which every try may continue its claim.
+    """Settings with which the export of one day may also export other days of a backfill.
 
-    ``within``: the days that the caller is going to load; None: every day of the pipeline, which all have to be loaded.
+    ``run`` identifies the run: a retry of the same run continues the lease that an earlier try claimed. ``within``: the
+    days that the caller is going to load; None if the caller loads all days of the pipeline.
     """
 
     run: str
@@ -60,10 +61,12 @@ class FetchAhead:
     limits: WindowLimits = field(default_factory=WindowLimits)
 
     def export(self, request: ExportRequest, mixpanel: Exporter) -> Manifest | None:
-        """Return the export of the request's day, fetched in a window by this or another run; None: export it alone.
+        """Export the day of ``request`` in a window with other days, and return the manifest of that day.
+
+        If another run exported the day, return its manifest. Return None if the day has to be exported alone.
 
         Raises:
-            Throttled: another run exports days of the same part of the calendar now.
+            Throttled: another run currently exports days of the same part of the calendar.
             TruncatedExport: the response was incomplete; nothing was published, and a retry requests half as many days.
         """
         size = request.workspace.pipeline.mixpanel.backfill_window_days
@@ -73,7 +76,11 @@ class FetchAhead:
         return windows.export(mixpanel)
 
     def release(self, request: ExportRequest) -> None:
-        """End a claim that this run left: its process ended after the day, and before the other days, were published."""
+        """End the lease that an earlier try of this run still holds.
+
+        Such a lease exists if the process ended after it published the day of ``request``, but before it published the
+        other days of the window.
+        """
         size = request.workspace.pipeline.mixpanel.backfill_window_days
         if size > 1:
             _Windows(request, self, size).release()
@@ -81,7 +88,7 @@ class FetchAhead:
 
 @dataclass(frozen=True)
 class _Windows:
-    """The windows in the part of the calendar that contains the day of ``request``."""
+    """Exports windows in the calendar cell (the ``size`` consecutive days) that contains the day of ``request``."""
 
     request: ExportRequest
     ahead: FetchAhead
@@ -123,7 +130,7 @@ class _Windows:
         return WindowLease(place.lake, place.pipeline.name, cell, place.clock)
 
     def _wait_for_others(self, lease: WindowLease) -> LeaseRecord:
-        """Return the newest record of the lease once no other run holds it."""
+        """Wait until no other run holds the lease; return the newest record of the lease."""
         clock = self.request.workspace.clock
         deadline = clock.seconds() + _PATIENCE_SECONDS
         while (newest := lease.newest()).keeps_out(self.ahead.run, clock.seconds()):
@@ -137,7 +144,10 @@ class _Windows:
         return newest
 
     def _plan(self, record: LeaseRecord) -> tuple[Window | None, dict[date, ExportRequest]]:
-        """Return the window of the day, and the requests of its days; None: no other day is to be fetched with it."""
+        """Return the window of the requested day, and the export requests of the window's days.
+
+        The window is None, and the requests are empty, if no other day can be exported with the requested day.
+        """
         missing = self._missing_requests()
         limits = self.ahead.limits.limited_to(record.most_days or self.size)
         day = self.request.workspace.partition.day
@@ -146,7 +156,7 @@ class _Windows:
         return window, {each: missing[each] for each in window.days} if window else {}
 
     def _missing_requests(self) -> dict[date, ExportRequest]:
-        """Return the requests of the days of this part of the calendar that may be exported and are not."""
+        """Return the export requests, by day, of the days of the calendar cell that are settled and have no export."""
         place, cell, within = self.request.workspace, self._cell, self.ahead.within
         missing = {place.partition.day: self.request}
         last = place.pipeline.end_date or cell.last
@@ -170,7 +180,7 @@ class _Windows:
         )
 
     def _known_bytes(self, record: LeaseRecord) -> Mapping[date, int]:
-        """Return the exported bytes of days in this part of the calendar; if none is known, of the parts before and after it."""
+        """Return the compressed bytes of exported days of this calendar cell; if there are none, of adjacent cells."""
         if record.bytes_of:
             return record.bytes_of
         step = timedelta(days=self.size)
@@ -180,7 +190,10 @@ class _Windows:
     def _fetch(
         self, held: HeldLease, window: Window, requests: Mapping[date, ExportRequest], mixpanel: Exporter
     ) -> dict[date, Manifest] | None:
-        """Export the window; return None where its days have to be requested in another way."""
+        """Export the window with one request, and return the manifests by day.
+
+        Return None if the days need a smaller window or have to be exported individually.
+        """
         log.info("Exporting %s (%s) with one request", window, counted(len(window), "day"))
         most_days, sizes = held.record.most_days, dict[date, int]()
         try:
@@ -203,7 +216,7 @@ class _Windows:
         except (UnassignedLines, Terminal) as error:
             if isinstance(error, _OF_EVERY_DAY) and not isinstance(error, HistoryExceeded):
                 raise
-            # A fault of one day must not stop the others: each day alone shows its own error.
+            # An error of one day must not block the other days: exported alone, each day raises only its own error.
             most_days = 1
             log.info(
                 "The days of %s are exported individually: %s", window, str(error) or "a line has no day"
@@ -214,7 +227,7 @@ class _Windows:
 
 
 def _end_claim(held: HeldLease, most_days: int, sizes: Mapping[date, int]) -> None:
-    """End the claim; a lake that cannot be written may not replace the error that ended the export."""
+    """End the lease; only log an error of the lake, so that it does not replace an error of the export."""
     try:
         held.end(most_days, sizes)
     except LakeError as error:

@@ -1,6 +1,7 @@
-"""The lease for exporting a part of the calendar with few requests: numbered records, each a claim or its end.
+"""A lease in the lake with which one run at a time exports a calendar cell (some consecutive days) in windows.
 
-A lease saves requests and decides nothing else: each day is published once, whichever runs export it.
+The lease is a series of numbered records; each record is a claim by a run, or an ended claim. The lease only saves
+requests to Mixpanel: without it, two runs would export the same days, but each day would still be published once.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from include.mixpanel.backfill_plan import Window
 log = logging.getLogger(__name__)
 WINDOWS = "_windows"
 LEASE_SECONDS = 1000.0
-"""An export may be silent for 900 s (``EXPORT_RETRY_POLICY``); a claim that was not renewed for longer has ended."""
+"""A claim that was not renewed for this long has ended; an export may be silent for 900 s (``EXPORT_RETRY_POLICY``)."""
 _RENEW_SECONDS = 60.0
 _NUMBERED = re.compile(r"/(\d{6,})\.json$")
 
 
 @dataclass(frozen=True)
 class LeaseRecord:
-    """A record: ``holder`` exports days until ``until`` (epoch seconds), or has ended.
+    """One record of a lease: the run ``holder`` exports days of the cell until ``until`` (epoch seconds).
 
-    ``most_days``: the largest window that is allowed in this part of the calendar, 0 where nothing limits it.
-    ``bytes_of``: the compressed bytes of the days that were exported.
+    ``holder`` is empty if the claim has ended. ``most_days``: the largest number of days in one request for this cell;
+    0 means no limit. ``bytes_of``: the compressed bytes of the days that were exported.
     """
 
     number: int
@@ -41,21 +42,22 @@ class LeaseRecord:
     bytes_of: Mapping[date, int] = field(default_factory=dict)
 
     def keeps_out(self, run: str, now: float) -> bool:
-        """Return whether another run than ``run`` exports now. A retry of a killed task continues its own claim.
+        """Return whether a run other than ``run`` holds the lease at ``now`` (epoch seconds).
 
-        A claim that ends further in the future than any lease lasts is from a wrong clock, and does not count.
+        A retry of a killed task continues the claim of its run. A claim that ends later than any lease can last comes
+        from a wrong clock, and is ignored.
         """
         return self.holder not in ("", run) and now < self.until <= now + 2 * LEASE_SECONDS
 
     def to_json(self) -> bytes:
-        """Return the body of the record."""
+        """Return the record as JSON, for the lake."""
         sizes = {str(day): count for day, count in sorted(self.bytes_of.items())}
         fields = {"holder": self.holder, "until": self.until, "most_days": self.most_days, "bytes": sizes}
         return json.dumps(fields).encode()
 
     @classmethod
     def of_json(cls, number: int, body: bytes | None) -> LeaseRecord:
-        """Read a record; one that cannot be read is an ended one, because it may not keep others out."""
+        """Parse a record; return an ended claim if ``body`` is invalid, so that it does not block other runs."""
         try:
             found = json.loads(body or b"")
             sizes = {date.fromisoformat(day): int(count) for day, count in found["bytes"].items()}
@@ -66,7 +68,7 @@ class LeaseRecord:
 
 @dataclass(frozen=True)
 class WindowLease:
-    """The lease of one part of the calendar of a pipeline."""
+    """The lease for one calendar cell of a pipeline."""
 
     lake: Lake
     pipeline: str
@@ -74,13 +76,13 @@ class WindowLease:
     clock: Clock
 
     def newest(self) -> LeaseRecord:
-        """Return the newest record; number 0 without a record. It costs one listing, and one read if a record exists."""
+        """Return the newest record, or an ended claim with number 0 if none exists; needs one listing and one read."""
         numbers = [int(found[1]) for key in self.lake.keys(self._folder) if (found := _NUMBERED.search(key))]
         number = max(numbers, default=0)
         return LeaseRecord.of_json(number, read_index(self.lake, self._key(number)) if number else None)
 
     def claim(self, after: LeaseRecord, run: str) -> HeldLease | None:
-        """Claim the lease after the newest record; None: another run was faster."""
+        """Claim the lease for ``run`` with the record after ``after``; return None if another run was faster."""
         claimed = replace(
             after, number=after.number + 1, holder=run, until=self.clock.seconds() + LEASE_SECONDS
         )
@@ -89,7 +91,7 @@ class WindowLease:
         return HeldLease(self, claimed)
 
     def put(self, record: LeaseRecord) -> None:
-        """Replace a record of this process's own claim."""
+        """Replace a record in the lake; only the process that made the claim may call this method."""
         replace_index(self.lake, self._key(record.number), record.to_json())
 
     def _key(self, number: int) -> str:
@@ -102,13 +104,13 @@ class WindowLease:
 
 @dataclass
 class HeldLease:
-    """A claim of this process. Only the process writes its record, so that no conditional replacement is needed."""
+    """A claim of this process. Only this process writes ``record``, so no conditional replacement is needed."""
 
     lease: WindowLease
     record: LeaseRecord
 
     def renew(self) -> None:
-        """Extend the claim, at most once a minute. If the lake does not accept it, the export continues without."""
+        """Extend the claim, at most once a minute; an error of the lake is only logged, and the export continues."""
         until = self.lease.clock.seconds() + LEASE_SECONDS
         if until - self.record.until < _RENEW_SECONDS:
             return
@@ -119,7 +121,11 @@ class HeldLease:
             log.warning("The claim of a window was not extended; the next attempt follows: %s", error)
 
     def end(self, most_days: int, bytes_of: Mapping[date, int]) -> None:
-        """End the claim, and record what the next windows have to consider."""
+        """End the claim, and record the limit ``most_days`` and the sizes ``bytes_of`` for later windows.
+
+        Raises:
+            LakeError: the record cannot be written.
+        """
         known = {**self.record.bytes_of, **bytes_of}
         self.record = replace(self.record, holder="", until=0.0, most_days=most_days, bytes_of=known)
         self.lease.put(self.record)

@@ -1,4 +1,4 @@
-"""Which ids a person has: the given ids, and those that raw events show together with them."""
+"""Find the ids of a person: the given ids, and the ids that raw events contain together with them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class GivenIds:
 
 @dataclass
 class Person:
-    """The ids of the people to forget. ``given``: the number of given ids; ``shared``: devices that other people also use.
+    """The ids of the people to forget.
+
+    ``given``: the number of given ids. ``shared``: the devices of these people that other people also use.
 
     A shared device is in ``devices`` only if it was given, and no id was added because of it.
     """
@@ -60,7 +62,7 @@ class Person:
 
     @property
     def added(self) -> int:
-        """Return how many ids were added to the given ones."""
+        """The number of ids that were added to the given ids."""
         return len(self.users | self.devices) - self.given
 
 

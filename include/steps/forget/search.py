@@ -82,7 +82,11 @@ class StoredDay:
 
 @dataclass
 class FoundDay:
-    """The rows of the people that a day contains. ``raw``, ``quarantine``: rows by key; ``mentions``: events of other people that contain their ids."""
+    """The rows of forgotten people that a day contains.
+
+    ``raw``, ``quarantine``: the number of rows by key of the file. ``mentions``: the number of events of other people
+    that contain one of the ids.
+    """
 
     stored: StoredDay
     raw: Counter[str] = field(default_factory=Counter)
@@ -161,6 +165,6 @@ def mention_pattern(ids: Iterable[str]) -> re.Pattern[bytes] | None:
 
 
 def _text_of(page: bytes) -> bytes:
-    """Return the text of a report, with blanks in place of markup."""
+    """Return the text of an HTML report, with spaces in place of tags and parentheses."""
     text = re.sub(r"<[^>]*>", " ", page.decode("utf-8", "replace"))
     return html.unescape(text).replace("(", " ").replace(")", " ").encode()

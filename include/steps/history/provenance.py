@@ -1,4 +1,4 @@
-"""The origin of the rows of a load: the project, the filter, the mapping and schema, and the id recipe."""
+"""Describe the origin of the rows of a load: Mixpanel project, filter, mapping, schema, and version of the ids."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def source_of(raw: Manifest) -> str:
 
 
 def require_exported_from(history: History, raw: Manifest) -> None:
-    """Compare an export's project with the history's source.
+    """Check that an export is from the Mixpanel project to which the history belongs.
 
     Raises:
-        AnotherSource: the export is of another project.
+        AnotherSource: the export is from another project.
     """
     source = source_of(raw)
     if source not in (str(history.source), str(history.source.project_id)):
@@ -47,12 +47,15 @@ def made_of(pipeline: Pipeline, mapped: Manifest) -> dict[str, str]:
 
 
 def is_made_alike(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Return whether the same event becomes the same row: the same mapping, schema and time convention."""
+    """Return whether two results of ``made_of`` have the same mapping, schema and time convention.
+
+    If they do, the same event becomes the same row.
+    """
     return all(one.get(name) == other.get(name) for name in ("mapping", "schema", "time"))
 
 
 def current_made_of(pipeline: Pipeline, mapping: str, schema: str) -> dict[str, str]:
-    """Return the digests that ``made_of`` would return for a day that is loaded now, with these digests of mapping and schema."""
+    """Return what ``made_of`` returns for a day that is loaded now; ``mapping``, ``schema``: their digests."""
     source = pipeline.mixpanel
     time = digest_of({"time_is": source.time_is, "zone": str(source.day_zone)})
     return {"filter": filter_digest(pipeline), "mapping": mapping, "schema": schema, "time": time}

@@ -1,1 +1,1 @@
-"""Loads the staged files of a day into AEP as one batch."""
+"""The ingest step: load the staged files of a day into AEP as one batch."""

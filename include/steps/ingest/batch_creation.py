@@ -1,4 +1,4 @@
-"""Creates the batch of a load, under a free ``externalId``, and fills it."""
+"""Create the batch of a load in AEP under an unused ``externalId``, and upload the staged files."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from include.steps.ingest.batch_loader import BatchLoader
 from include.steps.ingest.batch_upload import fill_batch, staged_files
 
 _MOST_NUMBERS = 5
-"""The number of ``externalId``s to try if AEP reports that one is taken."""
+"""The number of ``externalId``s to try if AEP reports that an ``externalId`` is already used."""
 
 
 def create_batch(work: BatchLoader) -> bool:
-    """Claim the partition, then create its batch and fill it, or adopt the batch that a crashed run created.
+    """Claim the partition, create its batch and upload the files, or adopt the batch that a crashed run created.
 
-    Return whether this call completed the batch.
+    Return whether this call completed the batch; False if an existing batch was adopted.
 
     Raises:
-        UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
-        OpenBatchElsewhere: another installation is filling one.
+        UnknownBatch: AEP has a batch of the partition that is not in the ledger.
+        OpenBatchElsewhere: another installation is uploading a batch of the partition.
     """
     superseded = in_flight(work.records)
     work.history.bind(work.workspace.pipeline.name, work.workspace.clock.now().isoformat(timespec="seconds"))
@@ -35,17 +35,17 @@ def create_batch(work: BatchLoader) -> bool:
         work.record("created", lost.id, replaces=replaces)
         return False
     work.others.require_none(seen, work.records)
-    # The files come first: a changed file must not leave an open batch behind.
+    # Read the files first, so that a changed file does not leave an open batch behind.
     with staged_files(work) as paths:
         batch, is_new = _open(work, replaces, seen)
         work.record("created", batch, replaces=replaces)
-        if is_new:  # a request to the catalog, which may not list it yet, would only cause a delay
+        if is_new:  # upload now: the catalog may not list the new batch yet
             fill_batch(work, batch, paths)
     return is_new
 
 
 def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tuple[str, bool]:
-    """Open a batch under a free ``externalId``; return its id, and whether this call created it."""
+    """Create a batch under an unused ``externalId``; return the batch id, and whether this call created the batch."""
     numbers = [batch.load_id.number for batch in seen if work.load_id(1).is_same_load(batch.load_id)]  # type: ignore[union-attr]
     mine = [r for r in work.records if r.kind == "created" and r.content == work.staged.content]
     first = max([len(mine), *numbers]) + 1
@@ -53,8 +53,8 @@ def _open(work: BatchLoader, replaces: tuple[str, ...], seen: list[Batch]) -> tu
         try:
             return _create(work, number, replaces), True
         except AlreadyExists:
-            # A request whose response was lost created it. It is adopted if it is alive; otherwise its number is
-            # used up.
+            # A request whose response was lost created a batch with this number. Adopt that batch, or try the next
+            # number.
             seen = work.others.seen(work.records)
             if (lost := work.others.find_lost(seen, work.load_id(1), work.staged.content)) is not None:
                 return lost.id, False

@@ -1,4 +1,4 @@
-"""The load of one partition in one run: the staged rows, the ledger as the run has read it, and the batches in AEP."""
+"""The state of a load of one partition by one run: the staged rows, the ledger's records, and access to AEP."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from include.steps.workspace import Workspace
 
 @dataclass
 class BatchLoader:
-    """Loads one partition in one run. ``records``: the ledger as this run has read or written it last."""
+    """Loads one partition in one run.
+
+    ``staged``: the manifest of the rows to load. ``records``: the records of the day's ledger, as this run last read or
+    wrote them. ``replace``: the load replaces the active batches.
+    """
 
     workspace: Workspace
     history: History
@@ -44,23 +48,23 @@ class BatchLoader:
         *,
         replace: bool,
     ) -> BatchLoader:
-        """Return the loader of a run: read the ledger, and wait a short time while another run claims the day."""
+        """Read the day's ledger, and return the loader; wait a short time if another run has claimed the day."""
         records = history.ledger(workspace.partition.day).records()
         loader = cls(workspace, history, staged, aep, run, replace, records)
         if staged.inputs.get("history", history.target.digest) != history.target.digest:
-            loader.restage()  # aep.dataset was changed since then: the ids of its loads belong to the other history
+            loader.restage()  # aep.dataset was changed: the excluded loads are those of another dataset
         loader.records = wait_for_other_claim(loader.ledger, loader.records, run, workspace.clock)
         return loader
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of the day in the history of the dataset."""
+        """The ledger of the day: the records of its loads into the dataset."""
         return self.history.ledger(self.workspace.partition.day)
 
     def decide(self) -> tuple[Decision, dict[str, str | None]]:
-        """Request the statuses of the day's batches from AEP; return the next action (``decide``) and these statuses.
+        """Request the statuses of the day's batches from AEP; return the next action, and the statuses by batch id.
 
-        The statuses are those of the batches that the decision is about; None if AEP does not list the batch.
+        A status is None if AEP does not list the batch.
         """
         statuses: dict[str, str | None] = {}
         is_incomplete = self._is_incomplete()
@@ -80,10 +84,10 @@ class BatchLoader:
         return decide(self.records, load_request, statuses), statuses
 
     def _is_incomplete(self) -> bool:
-        """Return whether the day is incomplete in AEP, so that a replacement with the same content is useful.
+        """Return whether the active rows are incomplete, so that it is useful to replace them with the same content.
 
-        It is if AEP refused rows that this run has not sent again, or if the last verification found rows of the
-        active batches lost or duplicated.
+        This is the case if AEP refused rows that this run has not sent again, or if the last verification found lost or
+        duplicate rows. Without ``replace``, return False.
         """
         from include.steps.verify.verified_days import read_verified
 
@@ -96,10 +100,12 @@ class BatchLoader:
         return bool(found.lost or found.duplicate)
 
     def is_alone(self) -> bool:
-        """Return whether AEP holds the day once; False if another run has changed the ledger since it was read.
+        """Check that AEP has no batch of the day that is not in the ledger.
+
+        Return False if another run has changed the ledger in the meantime; the new records are read then.
 
         Raises:
-            UnknownBatch: AEP holds a batch whose rows may be duplicates.
+            UnknownBatch: AEP has a batch that is not in the ledger, and whose rows may be duplicates.
         """
         strays = self.others.visible(self.records)
         if strays and len(records := self.ledger.records()) > len(self.records):
@@ -109,13 +115,13 @@ class BatchLoader:
         return True
 
     def _require_same_load(self, batch: Batch) -> LedgerRecord:
-        """Compare a batch in AEP with its newest record, and return the record."""
+        """Return the newest record of ``batch``; raise ``LedgerContradicted`` if AEP shows another load for it."""
         record = next(record for record in reversed(self.records) if record.batch == batch.id)
         require_same_load(self.workspace, self.history, batch, record)
         return record
 
     def restage(self) -> None:
-        """Stage the day again without the rows that have become active since, and continue with that output."""
+        """Run the stage step again, and set ``staged`` to its output, which excludes rows that are active now."""
         valid = self.workspace.require("validate", self.staged.inputs["validate"])
         self.staged = stage_partition(self.workspace, valid, self.history, replace=self.replace)
 
@@ -129,7 +135,11 @@ class BatchLoader:
         return self.workspace.require("stage", record.staged).rows
 
     def record(self, kind: Kind, batch: str | None = None, **fields: object) -> None:
-        """Append a record to the ledger. For a known batch, it repeats the fields of the batch's newest record, except ``fields``."""
+        """Append a record of ``kind`` to the ledger.
+
+        The fields are those of the newest record of ``batch`` or, without one, those of the staged rows; ``fields``
+        replaces individual fields.
+        """
         before = next((r for r in reversed(self.records) if batch and r.batch == batch), None)
         about = before.row_fields() if before else _common_fields(self.staged)
         self.records = self.ledger.append(
@@ -142,7 +152,7 @@ class BatchLoader:
         )
 
     def mark_empty(self) -> None:
-        """Record that the day has no rows, once AEP holds none that the ledger does not know."""
+        """Record that the day has no rows, after a check that AEP has no batch of the day that is not in the ledger."""
         self.others.require_none(self.others.seen(self.records), self.records)
         self.history.bind(
             self.workspace.pipeline.name, self.workspace.clock.now().isoformat(timespec="seconds")
@@ -151,15 +161,15 @@ class BatchLoader:
         self.record("empty", counts={"quarantined": refused} if refused else {})
 
     def _quarantined(self) -> int:
-        """Return how many of the day's events transform and validate put in quarantine."""
+        """Return the number of the day's events that transform and validate wrote to quarantine."""
         valid = self.workspace.find("validate", self.staged.inputs["validate"])
         mapped = self.workspace.find("transform", valid.inputs["transform"]) if valid else None
         return sum(each.counts.get("quarantined", 0) for each in (valid, mapped) if each is not None)
 
     def repeat_newest_load(self) -> None:
-        """Repeat the record of the newest load if a run started another load that is not needed any more.
+        """Record the newest active batch again if an earlier run started another load that is not needed any more.
 
-        Otherwise the ledger would show permanently that a run has not ended, or that AEP refused rows of the day.
+        Otherwise the ledger would show permanently that a load is unfinished or has failed.
         """
         active = active_records(self.records)
         if active and progress_of(self.records) != "none":
@@ -169,18 +179,18 @@ class BatchLoader:
 
     @property
     def others(self) -> OtherBatches:
-        """The search for batches of the day that AEP holds and the ledger does not know."""
+        """The search for batches of the day in AEP that are not in the ledger."""
         return OtherBatches(self.workspace, self.history, self.aep)
 
     def load_id(self, number: int) -> LoadId:
-        """Return the ``externalId`` of this load, for its ``number``-th batch."""
+        """Return the ``externalId`` for the ``number``-th batch that is created for this load, from 1."""
         partition = self.workspace.partition
         return LoadId.of(
             partition.pipeline, partition.day, self.staged.content, number, replaces=self.replace
         )
 
     def abort(self, batch: str) -> None:
-        """Abort an open batch of other content. Its run cannot complete it any more: this run's claim fences it out."""
+        """Abort an open batch in AEP that an earlier run left; that run can no longer write to the ledger."""
         found = self.aep.batches.find(batch)
         if found is not None and classify_status(found.status) is BatchState.OPEN:
             self._require_same_load(found)

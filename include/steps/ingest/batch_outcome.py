@@ -1,4 +1,4 @@
-"""The outcome of a batch: active with the staged rows, or refused, with the reason and the refused rows."""
+"""Record the outcome of a batch in the ledger: active with the staged rows, or refused, with AEP's reason."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from include.steps.workspace import Workspace
 
 
 def record_active(work: BatchLoader, batch: str) -> list[str]:
-    """Record that a batch is active, once active and refused rows are exactly those that were staged for it.
+    """Record that a batch is active, after a check that its active and refused rows are those that were staged.
 
-    Return what AEP lists as errors of the batch: codes and counts, no values.
+    Return the errors that AEP lists for the batch, as at most one text of codes and counts, without values.
 
     Raises:
-        CountMismatch: AEP counts other rows, or refused more than the pipeline's error threshold allows.
+        CountMismatch: AEP's counts differ, or AEP refused more rows than the pipeline's error threshold allows.
         LakeNotReadable: rows were refused, and AEP's data lake cannot be read to find out which.
         Transient: AEP has not counted the rows yet, or still shows the batches that this one replaces.
     """
@@ -67,9 +67,9 @@ def record_active(work: BatchLoader, batch: str) -> list[str]:
 
 
 def unconfirmed_batch_error(workspace: Workspace, batch: str, status: str | None) -> BatchUnconfirmed:
-    """Return the error for a batch that AEP does not confirm: a retry requests it again, and then a person decides.
+    """Return the error for a batch of the ledger that AEP does not confirm as existing and active.
 
-    ``status``: AEP's status of it; None if AEP does not list it.
+    ``status``: the batch's status in AEP; None if AEP does not list the batch.
     """
     pipeline, day = workspace.pipeline.name, workspace.partition
     if status is None or classify_status(status) is BatchState.REFUSED:
@@ -90,7 +90,7 @@ def unconfirmed_batch_error(workspace: Workspace, batch: str, status: str | None
 
 
 def _require_replaced_gone(work: BatchLoader, batch: str, replaced: tuple[str, ...]) -> None:
-    """Check that the replaced batches are gone: while AEP still shows one, each of its rows is there twice."""
+    """Raise ``Transient`` while AEP still shows a replaced batch: until then, its rows are in AEP twice."""
     for other in replaced:
         found = work.aep.batches.find(other)
         if found is not None and classify_status(found.status) is not BatchState.GONE:
@@ -102,18 +102,18 @@ def _require_replaced_gone(work: BatchLoader, batch: str, replaced: tuple[str, .
 
 
 _OWN_FAILURE = re.compile(r"\b[A-Z]+-\d+-5\d\d\b")
-"""AEP's codes end with the HTTP status that they stand for: 400 for wrong rows, 5xx for a failure of AEP."""
+"""Matches AEP's error codes for internal failures: a code ends with an HTTP status, 5xx for a failure of AEP."""
 
 
 def record_failed(work: BatchLoader, batch: str) -> None:
-    """Record that AEP refused a batch, and store what AEP reports about its rows.
+    """Record that AEP refused a batch, and store AEP's report about the refused rows in quarantine.
 
     Raises:
-        BatchFailed: the batch held what this run has to load.
+        BatchFailed: the batch has the content that this run has to load, or AEP refused it as a duplicate.
     """
     why, found = work.aep.batches.why_failed(batch), work.aep.batches.find(batch)
     if found is not None and found.is_duplicate:
-        # Not recorded as failed: after such a record, a new batch of the same rows would follow.
+        # Do not record the batch as failed: the next run would then create a new batch of the same rows.
         raise _refused_batch_error(
             work,
             batch,
@@ -138,9 +138,9 @@ def record_failed(work: BatchLoader, batch: str) -> None:
 
 
 def _keep_failed_rows(work: BatchLoader, batch: str, staged: str) -> int:
-    """Store what AEP reports about the refused rows in quarantine, before AEP removes it after 30 days.
+    """Store AEP's report about the refused rows in quarantine; return the number of reported rows.
 
-    If AEP reports nothing, the batch has failed nevertheless, and that error is raised.
+    AEP removes the report after 30 days. If AEP denies access or is unavailable, the rows read so far are stored.
     """
     kept = 0
     with work.workspace.scratch() as scratch:

@@ -1,4 +1,4 @@
-"""Fills a batch with the staged files, and completes it if no other batch of the day is open or active."""
+"""Upload the staged files to a batch, and complete the batch if no other batch of the day is open or active."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from include.steps.ingest.other_batches import MAY_BECOME_ACTIVE
 
 @contextmanager
 def staged_files(work: BatchLoader) -> Iterator[list[Path]]:
-    """Yield the staged files on local disk, with verified bytes and rows of the day alone.
+    """Download the staged files, check their bytes and that all rows belong to the day, and yield the local paths.
 
     Raises:
         BadManifest: a staged file was changed, or has rows of another day.
@@ -36,16 +36,16 @@ def staged_files(work: BatchLoader) -> Iterator[list[Path]]:
 
 
 def fill_batch(work: BatchLoader, batch: str, paths: list[Path]) -> None:
-    """Send every file under its digest, so that sending it again changes nothing; then complete the batch.
+    """Upload all files to the batch, and complete it. A file is named by its digest, so a repeated upload is harmless.
 
     Raises:
         Conflict: AEP accepts no further files, because another run completed the batch or a person ended it.
-        UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
+        UnknownBatch: AEP has a batch of the partition that is not in the ledger.
     """
     try:
         _upload_files(work, batch, paths)
         _require_alone(work, batch)
-        # The record comes first: from here on the batch may become active, with or without a response.
+        # Write the record first: after the request, the batch may become active even if the response is lost.
         work.record("completing", batch)
         work.aep.batches.complete(batch)
     except RequestRefused:
@@ -56,14 +56,14 @@ def fill_batch(work: BatchLoader, batch: str, paths: list[Path]) -> None:
 
 def _upload_files(work: BatchLoader, batch: str, paths: list[Path]) -> None:
     for file, path in zip(work.staged.files, paths, strict=True):
-        # By content: a staged file may belong to transform or to validate, whose names may be equal.
+        # Name files by content: staged files may be files of transform and of validate with equal names.
         name = f"events-{file.sha256[:16]}{Path(file.key).suffix}"
         dataset_id = work.history.target.dataset_id
         work.aep.batches.upload(batch, dataset_id, name, partial(io.FileIO, path), file.bytes)
 
 
 def _require_alone(work: BatchLoader, batch: str) -> None:
-    """Check between the upload and COMPLETE that no other batch of the day is open or active; otherwise abort this batch."""
+    """Check, before the batch is completed, that AEP has no other batch of the day; otherwise abort this batch."""
     seen = work.others.seen(work.records)
     others = [other for other in seen if classify_status(other.status) in MAY_BECOME_ACTIVE]
     if not others:
@@ -76,7 +76,7 @@ def _require_alone(work: BatchLoader, batch: str) -> None:
 
 
 def _refusal_reason(work: BatchLoader, batch: str) -> PipelineError | None:
-    """Return the reason why AEP may refuse the upload to a batch that was open shortly before."""
+    """Return the error that explains why AEP refused the upload to a batch; None if no explanation is found."""
     partition = work.workspace.partition
     if len(work.ledger.records()) > len(work.records):
         return Conflict(

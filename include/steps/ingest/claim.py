@@ -1,4 +1,4 @@
-"""The claim of a partition: the record in its ledger by which a run announces that it loads the day."""
+"""Wait for the claim of another run: the ledger record with which a run announces that it loads a day."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ _POLL_SECONDS = 2.0
 def wait_for_other_claim(
     ledger: Ledger, records: list[LedgerRecord], run: str, clock: Clock
 ) -> list[LedgerRecord]:
-    """Wait while another run is changing its claim; then return the ledger's records.
+    """Wait while another run holds the claim and adds records; return the records of the ledger.
 
-    Taking it over too early is safe: the ledger fences the other run out at its next write.
+    The wait ends after 20 seconds without a new record. A claim that is taken over too early does no harm: the other
+    run then fails at its next write to the ledger.
     """
     waited = 0.0
     while _is_claimed_by_another_run(records, run) and waited < _WAIT_SECONDS:

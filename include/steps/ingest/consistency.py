@@ -1,6 +1,6 @@
-"""Compares records in the lake with other sources before anything is changed in AEP.
+"""Check records of the lake for contradictions before anything is changed in AEP.
 
-A ledger's record is compared with its batch in AEP, and staged rows with their day: a readable record may be wrong.
+A ledger record is compared with its batch in AEP, and the staged rows are compared with their day and their manifest.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _LINES_AT_ONCE = 10_000
 
 
 def require_same_load(workspace: Workspace, history: History, batch: Batch, record: LedgerRecord) -> None:
-    """Compare a batch in AEP with its record, before it is trusted, completed, aborted or replaced.
+    """Check that a batch in AEP is the load that its ledger record describes.
 
     Raises:
-        LedgerContradicted: it belongs to another dataset or day, holds other content or another number of rows, is
-            being filled from another lake, or another producer created it.
+        LedgerContradicted: the batch belongs to another dataset or day, has other content or another number of rows,
+            is open and was created from another lake, or was created by another producer.
     """
     pipeline, day = workspace.pipeline.name, workspace.partition.day
     hint = (
@@ -65,7 +65,7 @@ def require_same_load(workspace: Workspace, history: History, batch: Batch, reco
 
 
 def is_load_of(history: History, batch: Batch, day: date) -> bool:
-    """Return whether AEP shows a batch as this project's, of this day, in the history's dataset."""
+    """Return whether a batch in AEP was created by this project for ``day`` in the dataset of ``history``."""
     return batch.is_of_this_project and batch.day == day and batch.dataset_id == history.target.dataset_id
 
 
@@ -79,9 +79,10 @@ def _is_content_of(batch: Batch, record: LedgerRecord) -> bool:
 
 
 def require_rows_of_day(workspace: Workspace, staged: Manifest, paths: Sequence[Path]) -> None:
-    """Compare staged files with their manifest, and the ``timestamp`` of their rows with the partition's day.
+    """Check the number of rows of staged files, and that the ``timestamp`` of each row is in the partition's day.
 
-    The day rule holds unless the pipeline sets ``in_the_partition`` to a warning; then only rows are counted.
+    ``paths``: the local copies of the files of ``staged``. If the pipeline sets ``in_the_partition`` to a warning, only
+    the number of rows is checked.
 
     Raises:
         BadManifest: a file has rows of another day, or another number of rows.
@@ -108,7 +109,7 @@ def _changed_file_error(workspace: Workspace, file: LakeFile, what: str) -> BadM
 
 
 def _rows_and_bounds(path: Path) -> tuple[int, datetime | None, datetime | None]:
-    """Return the number of rows and the bounds of their ``timestamp``; no bounds if a row has none."""
+    """Return the number of rows of a file, and their first and last ``timestamp``; None if a row has no valid one."""
     return _bounds_in_json(path) if path.suffix == ".json" else _bounds_in_parquet(path)
 
 

@@ -1,4 +1,4 @@
-"""The batches of a partition that AEP holds and its ledger does not know: adopted, aborted, or a reason to stop."""
+"""Find the batches of a partition in AEP that are not in its ledger: adopt them, abort them, or raise an error."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ MAY_BECOME_ACTIVE = (BatchState.OPEN, BatchState.COMMITTED, BatchState.ACTIVE, B
 
 @dataclass(frozen=True)
 class OtherBatches:
-    """Finds the batches that AEP holds and the ledger does not know, and decides what to do with them."""
+    """Finds the batches of a partition in AEP that are not in the ledger, and decides what to do with them."""
 
     workspace: Workspace
     history: History
     aep: AepClient
 
     def seen(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the batches of the partition that AEP shows now and that the ledger does not list as active or in flight."""
-        # A batch that was gone, replaced or refused may be visible again: AEP may have reported it wrongly.
+        """Return the partition's batches in AEP that the ledger does not list as active or in progress."""
+        # Include batches that were recorded as gone, replaced or refused: AEP may show them as active again.
         named = [str(record.batch) for record in records if record.batch]
         day = self.workspace.partition.day
         return BatchListing(self.history, self.aep).batches(day, batches_to_poll(records), named)
 
     def visible(self, records: Sequence[LedgerRecord]) -> list[Batch]:
-        """Return the batches of ``seen`` whose rows are in AEP or may appear there without a further record."""
+        """Return the batches of ``seen`` whose rows are visible in AEP or may become visible without further action."""
         return [batch for batch in self.seen(records) if classify_status(batch.status) in _VISIBLE]
 
     def find_lost(self, seen: Sequence[Batch], load_id: LoadId, content: str) -> Batch | None:
-        """Return a batch of exactly this content that is or may become active, and whose record was lost.
+        """Return a batch of ``seen`` with the same content that can be adopted because its record was lost, or None.
 
-        An open batch is adopted only if it comes from this lake: another installation may be filling it.
+        An open batch is returned only if it was created from this lake; another installation may be uploading others.
         """
         for batch in seen:
             state, tagged = classify_status(batch.status), batch.tag(CONTENT_TAG)
@@ -58,10 +58,14 @@ class OtherBatches:
     def require_none(
         self, seen: Sequence[Batch], records: Sequence[LedgerRecord] = (), own: Batch | None = None
     ) -> None:
-        """Stop if two batches of the partition are, or could become, active at the same time.
+        """Check that no batch of ``seen`` is active or may become active.
 
-        A crash leaves an open batch from this lake that no record names: no run can complete it without a record, so it
-        is aborted. Of an open batch from another lake and ``own``, the older one continues.
+        An open batch from this lake without a record was left by a crash, and is aborted. An open batch from another
+        lake is accepted if ``own``, the batch of this load, is older.
+
+        Raises:
+            UnknownBatch: a batch is active or being processed; its rows may be duplicates.
+            OpenBatchElsewhere: another installation has an open batch of the partition.
         """
         for batch in seen:
             state = classify_status(batch.status)

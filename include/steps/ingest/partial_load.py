@@ -1,7 +1,7 @@
-"""A batch that became active without some of its rows: finds them, writes them to quarantine and prepares the record.
+"""Process a batch that became active without some of its rows, because AEP refused them.
 
-The refused rows are the staged ``_id``s that the batch does not hold. AEP's diagnostics are samples and only add
-reasons.
+The refused rows are the staged ``_id``s that are not in the batch. They are written to quarantine. AEP's diagnostics
+are only samples, and are used only for the reasons.
 """
 
 from __future__ import annotations
@@ -36,35 +36,39 @@ if TYPE_CHECKING:
     import duckdb
 
 _WRITTEN_ROWS = 2_000
-"""The number of rows that are Python objects at the same time."""
+"""The maximum number of rows that are converted to Python objects at the same time."""
 ACTIVE = "SELECT _id, digest FROM staged SEMI JOIN found USING (_id)"
 OWN_REFUSED = "SELECT _id, digest FROM staged ANTI JOIN found USING (_id)"
 REFUSED = f"{OWN_REFUSED} UNION ALL SELECT _id, digest FROM earlier ANTI JOIN staged USING (_id)"
-"""The rows of the day that AEP has refused and that are in no active batch. ``earlier``: the same before this batch."""
+"""A query for the rows of the day that AEP refused and that are in no active batch.
+
+The table ``earlier`` contains the rows for which this was true before the batch.
+"""
 UNEXPECTED = """SELECT count(*) FROM (
     SELECT _id FROM found WHERE _id NOT IN (SELECT _id FROM staged)
     UNION ALL SELECT _id FROM found GROUP BY _id HAVING count(*) > 1)"""
-"""Rows of the batch that were not staged, and ids that it contains several times."""
+"""A query that counts the rows of the batch that were not staged, and the ids that the batch contains repeatedly."""
 
 
 @dataclass(frozen=True)
 class PartialLoad:
-    """An active batch of which AEP refused rows: they go to quarantine before the ledger records the batch as active.
+    """An active batch with refused rows, before the ledger records the batch as active.
 
-    ``earlier``: what AEP had refused of the day before this batch, as ``refused_record`` returns it.
+    ``staged_rows``: the number of rows that were sent. ``earlier``: the record of the rows of the day that AEP had
+    refused before this batch, as ``refused_record`` returns it.
     """
 
     work: BatchLoader
     batch: Batch
     rows: int
-    """Rows that AEP counts as active."""
+    """The number of rows of the batch that AEP counts as active."""
     staged_rows: int
     earlier: LedgerRecord | None
 
     def record_fields(self) -> dict[str, object]:
         """Write the quarantine and the sets of ids; return ``ids``, ``refused`` and ``counts`` of the active record.
 
-        Called again after a crash, it writes the same.
+        After a crash, the call can be repeated: the same files are written again.
 
         Raises:
             CountMismatch: AEP's data lake holds other rows in the batch than its catalog counts, or rows that were not
@@ -105,7 +109,7 @@ class PartialLoad:
         return write_ids(db, query, self.work.history, self.work.workspace, digest, scratch)
 
     def _read_back(self, db: duckdb.DuckDBPyConnection) -> None:
-        """Fill ``found`` with the rows of the batch; check that AEP counts as many and that they were staged."""
+        """Read the ids of the batch from AEP into the table ``found``; check their number and that they were staged."""
         workspace, aep = self.work.workspace, self.work.aep
         dataset = aep.catalog.require_dataset(self.work.history.target.dataset_id)
         try:
@@ -151,7 +155,7 @@ class PartialLoad:
         return "; ".join(listed_errors(self.batch)) or "AEP gives no reason"
 
     def _write_quarantine(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> None:
-        """Write each refused row with its reasons, before AEP removes them after 30 days."""
+        """Write each refused row to quarantine with AEP's reasons, which AEP removes after 30 days."""
         db.execute("CREATE TEMP TABLE why (_id VARCHAR, reason VARCHAR)")
         with suppress(PipelineError):  # the rows are refused with or without reasons
             insert_ids(db, "why", self.work.aep.batches.reasons_of_rows(self.batch.id))
@@ -179,7 +183,7 @@ class PartialLoad:
         return dict(db.execute(query, [list(ids)]).fetchall())
 
     def _refused_rows(self, db: duckdb.DuckDBPyConnection, scratch: Path) -> Iterator[JsonObject]:
-        """Yield the refused rows as they were staged."""
+        """Yield the refused rows from the staged files, as JSON objects."""
         import pyarrow as pa
 
         workspace = self.work.workspace

@@ -1,7 +1,7 @@
-"""Ingest: the staged rows become active in AEP, each exactly once, regardless of earlier interruptions.
+"""Load the staged rows of a day into AEP, each exactly once, also after earlier runs were interrupted.
 
-``decide`` returns the next action; this step executes it, records it in the ledger, and decides again. It never waits
-for AEP: while AEP is processing a batch, it returns that, and the caller polls later.
+In a loop, ``decide`` returns the next action, and the step executes the action and records it in the ledger. The step
+never waits for AEP: while AEP processes a batch, the step returns the pending batch, and the caller polls later.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _MANY_DECISIONS = 20
 
 @dataclass(frozen=True)
 class IngestResult:
-    """The partition is in AEP: ``active`` rows in ``batches``, oldest first; none for an empty day.
+    """The result of a completed load.
 
-    ``loaded``: rows that were loaded for this staged content; ``late``: whether other rows were active before.
+    ``batches``: the ids of the day's active batches, oldest first; empty for an empty day. ``active``: the number of
+    rows in them. ``loaded``: the number of staged rows. ``late``: whether other rows of the day were active before.
     """
 
     batches: tuple[str, ...]
@@ -36,24 +37,24 @@ class IngestResult:
     loaded: int
     late: bool
     again: bool
-    """True if an earlier run had completed the load."""
+    """Whether an earlier run had already completed the load."""
     refused: int = 0
-    """Rows of the day that AEP has refused: in no active batch, each in quarantine with a reason."""
+    """The number of rows of the day that AEP refused; they are in quarantine, each with a reason."""
     listed: tuple[str, ...] = ()
-    """Errors that AEP lists on batches that this run found active, by batch: codes and counts, no values."""
+    """One text for each batch that became active with errors: the batch, error codes and counts, without values."""
 
     @property
     def batch_id(self) -> str | None:
-        """The newest active batch; None for an empty day."""
+        """The id of the newest active batch; None for an empty day."""
         return self.batches[-1] if self.batches else None
 
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """AEP is processing the batch; poll again later.
+    """A batch that AEP is still processing; the caller has to call ``ingest_partition`` again later.
 
-    ``committed``: this call filled and completed it, so that AEP has just started. Completing it a second time does not
-    count: a batch that stays open must not be polled for ever.
+    ``committed``: this call uploaded the files and completed the batch, so AEP has just started to process the batch.
+    False if the call only completed it again: a batch that stays open must not be polled forever.
     """
 
     batch_id: str
@@ -70,29 +71,19 @@ def ingest_partition(
     replace: bool = False,
     admit: Callable[[int], object] | None = None,
 ) -> IngestResult | PendingBatch:
-    """Load the staged rows of a partition into AEP as far as that is possible without waiting.
+    """Load the staged rows as far as possible without waiting; call the function again if it returns ``PendingBatch``.
 
-    Rows that are active already stay as they are, and only the others are loaded, in a separate batch.
-
-    Args:
-        workspace: the pipeline, the day and the lake.
-        staged: the output of stage.
-        aep: the client for AEP.
-        history: the ledgers of the pipeline's dataset.
-        run: the name of the run, which the ledger records.
-        replace: load all rows; AEP removes the active batches of the partition when the new batch is active.
-        admit: called with the number of bytes of a batch before the batch is created; raises Throttled where AEP's
-            guardrails require a wait.
-
-    Returns:
-        The result of the load, or a ``PendingBatch`` while AEP processes the batch: then call this function again later.
+    Active rows are not changed, and only the other rows are loaded, in a new batch. ``run`` identifies the run in the
+    ledger. ``replace``: load all rows; AEP removes the old batches when the new batch is active. ``admit`` is called
+    with the bytes of a batch before the batch is created; it raises ``Throttled`` if AEP's rate limits require a wait.
 
     Raises:
         Conflict: another run is processing this partition.
         BatchFailed: AEP refused the batch; a retry creates a new one.
-        CountMismatch: AEP counts other rows than were staged.
+        CountMismatch: the number of rows that AEP counts differs from the number of staged rows.
         BatchUnconfirmed: AEP does not confirm now that a batch of the ledger exists and is active.
-        UnknownBatch: AEP holds a batch of the partition that the ledger does not know.
+        UnknownBatch: AEP has a batch of the partition that is not in the ledger.
+        Terminal: the rows cannot be loaded without a decision by a person; the message has the reason.
     """
     work = BatchLoader.open(workspace, history, staged, aep, run, replace=replace)
     again, committed, listed = True, False, list[str]()
@@ -108,7 +99,7 @@ def ingest_partition(
             case Action.WATCH:
                 return PendingBatch(batch, committed)
             case Action.CONFIRM:
-                if committed:  # the catalog may lag behind a batch that was completed a moment ago
+                if committed:  # the catalog may not show a batch yet that was completed a moment ago
                     return PendingBatch(batch, committed=True)
                 raise unconfirmed_batch_error(workspace, batch, statuses[batch])
             case Action.MARK_EMPTY:

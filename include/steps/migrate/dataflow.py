@@ -1,4 +1,4 @@
-"""Reads a dataflow of Adobe's Mixpanel source, and returns the facts that a migration needs."""
+"""Read the definition and the runs of a dataflow of Adobe's Mixpanel source, for a migration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _UNREADABLE = "Is it a dataflow of Adobe's Mixpanel source? mixpanel-aep migrate
 
 @dataclass(frozen=True)
 class FlowRun:
-    """One run of a dataflow. ``window``: the time span that the run has read, in epoch milliseconds, its end exclusive."""
+    """One run of a dataflow.
+
+    ``window``: the time span that the run has read, in epoch milliseconds, the end exclusive; None if unknown.
+    """
 
     id: str
     status: str
@@ -42,7 +45,10 @@ class FlowRun:
 
 @dataclass(frozen=True)
 class Dataflow:
-    """A dataflow of Adobe's Mixpanel source. ``period_ms``: the time between runs; None if it runs once. ``rows``: the mappings of its mapping set."""
+    """A dataflow of Adobe's Mixpanel source.
+
+    ``period_ms``: the time between runs in ms; None if it runs once. ``rows``: the mappings of its mapping set.
+    """
 
     id: str
     name: str

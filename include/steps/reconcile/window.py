@@ -17,7 +17,7 @@ from include.steps.export.step import Exporter
 
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _SINCE = timedelta(days=7)
-"""How far back late arrivals are reported: reconcile may fail for a week before one is missed."""
+"""The processing time range of reported late events: reconcile may fail for a week before it misses one."""
 
 
 def last_settled_day(pipeline: Pipeline, now: datetime) -> date:

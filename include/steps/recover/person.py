@@ -11,6 +11,6 @@ def current_person() -> str:
     """Return the operating system's user and host, as ``user@host``."""
     try:
         user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
+    except (OSError, KeyError):  # the user of a container may have no name
         user = f"uid-{os.getuid()}"
     return f"{user}@{socket.gethostname()}"

@@ -1,1 +1,1 @@
-"""Selects the rows that are not active in AEP and writes the files to upload."""
+"""The stage step: select the valid rows that are not active in AEP, and write the files to upload."""

@@ -1,4 +1,4 @@
-"""The size of a partition's batch: AEP refuses a batch above its limit, and recommends smaller ones."""
+"""Check the size of a partition's batch against AEP's limit and against AEP's recommendation."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from include.plural import counted
 from include.steps.workspace import Workspace
 
 MOST_FILES, MOST_BYTES = 25_000, 1_000_000_000_000
-"""What AEP ingests as one batch, 1 TB (EP:ingestion/guardrails.md)."""
+"""The maximum number of files and bytes (1 TB) of one batch in AEP (source: EP:ingestion/guardrails.md)."""
 RECOMMENDED_FILES, RECOMMENDED_BYTES = 10_000, 100_000_000_000
-"""What AEP recommends for one batch (EP:ingestion/guardrails.md)."""
+"""The number of files and bytes that AEP recommends for one batch (source: EP:ingestion/guardrails.md)."""
 _GB = 1_000_000_000
 
 log = logging.getLogger(__name__)
 
 
 def require_room(workspace: Workspace, files: list[LakeFile]) -> None:
-    """Refuse files that AEP does not ingest as one batch; a partition is one batch.
+    """Check that AEP ingests the files as one batch: a partition is always one batch.
 
     Raises:
         PayloadTooLarge: there are too many files, or too many bytes.
@@ -33,7 +33,7 @@ def require_room(workspace: Workspace, files: list[LakeFile]) -> None:
 
 
 def warn_of_large_batch(workspace: Workspace, files: list[LakeFile]) -> None:
-    """Log a warning about files that AEP ingests as one batch, but more than it recommends."""
+    """Log a warning if the files exceed the size that AEP recommends for one batch."""
     if len(files) > RECOMMENDED_FILES or _size(files) > RECOMMENDED_BYTES:
         log.warning(
             "Partition %s of %s is a large batch for AEP: %s; AEP recommends at most %s files and %.0f GB. It is loaded, "
@@ -47,7 +47,7 @@ def _size(files: list[LakeFile]) -> int:
 
 
 def _arithmetic(files: list[LakeFile]) -> str:
-    """Return how the size of a batch follows from its rows."""
+    """Return the number of files, rows and bytes of a batch as a phrase for a message."""
     rows, size = sum(file.rows for file in files), _size(files)
     each = (
         f" ({counted(rows, 'row')} of {size / rows:,.0f} bytes, {rows / len(files):,.0f} to a file)"

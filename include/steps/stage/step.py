@@ -1,4 +1,4 @@
-"""Stage: provides files in the format that AEP accepts: the valid files themselves, or new files without rows that are already active."""
+"""Stage the rows to load in files that AEP accepts: the files of validate, or new files without rows active in AEP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_ROWS = 500_000
-"""Rows of one staged file: some 100 MB, below AEP's 256 MB for a single upload; a larger file is sent in chunks."""
+"""The rows of one staged file, about 100 MB. AEP accepts 256 MB in one upload; larger files are sent in chunks."""
 
 
 def stage_partition(
@@ -46,18 +46,25 @@ def stage_partition(
     replace: bool = False,
     with_files: bool = False,
 ) -> Manifest:
-    """Stage the valid rows that are not active in AEP yet, or find them staged; with ``replace`` all of them.
+    """Stage the valid rows that are not active in AEP; return the manifest of the new or existing output.
 
     Rows that AEP has refused are not staged again while the event, the mapping and the schema are unchanged.
-    ``counts``: ``staged``; if rows are already active, also ``already_active``, ``changed`` and ``vanished``, and
-    ``forgotten``; if AEP has refused rows, ``withheld``.
-    ``details``: ``beside`` (the staged digests of the loads that were excluded), ``ids`` (the file of the ``_id``s),
-    ``recipe``, ``made_of``, and the ``source`` of the events. Without a history nothing counts as active.
-    ``with_files``: repeat the step if the files were removed from the lake.
+
+    Args:
+        workspace: the pipeline, its lake and the day.
+        valid: the manifest of validate.
+        history: the history of loads into the dataset; without it, no row counts as active.
+        replace: stage all valid rows, also those that are active.
+        with_files: repeat the step if the files of the output were removed from the lake.
+
+    Returns:
+        The manifest. ``counts``: ``staged``, and the counts of ``UnloadedRows``. ``details``: ``beside`` (the digests
+        of the staged outputs whose loads were excluded), ``ids`` (the file of the staged ``_id``s), ``recipe``,
+        ``made_of``, and the ``source`` of the events.
 
     Raises:
         FilesRemoved: the valid rows are not in the lake any more.
-        AnotherSource: the events are from another project than the history is bound to.
+        AnotherSource: the events are from a Mixpanel project other than that of the history.
         PayloadTooLarge: the rows exceed AEP's limit for one batch.
     """
     return run_step(Stage.of(workspace, valid, history, replace=replace), with_files=with_files)
@@ -65,7 +72,7 @@ def stage_partition(
 
 @dataclass(frozen=True)
 class Stage(Step):
-    """The selection of the valid rows that are not in the ``active`` loads of a day."""
+    """The stage step for one day: it excludes the rows of the ``active`` loads."""
 
     name = "stage"
     workspace: Workspace
@@ -77,7 +84,7 @@ class Stage(Step):
 
     @classmethod
     def of(cls, workspace: Workspace, valid: Manifest, history: History | None, *, replace: bool) -> Stage:
-        """Read the manifests of the earlier steps, and the ledger."""
+        """Return the step for the output ``valid`` of validate; read the earlier manifests and the day's ledger."""
         mapped = workspace.require("transform", valid.inputs["transform"])
         raw = workspace.require("export", mapped.inputs["export"])
         if history is None:
@@ -87,7 +94,7 @@ class Stage(Step):
         return cls(workspace, raw, mapped, valid, history, () if replace else active_records(records))
 
     def existing(self) -> Manifest | None:
-        """Return the staged output of exactly these rows, if it and all loads that it excludes are active."""
+        """Return an output of ``valid`` that is active in AEP, as are all loads that it excluded; None without one."""
         for digest in self._excluded:
             staged = self.workspace.find("stage", digest)
             if (
@@ -99,7 +106,7 @@ class Stage(Step):
         return None
 
     def inputs(self) -> dict[str, str]:
-        """Return what determines the staged rows and their files."""
+        """Return the values that determine the staged rows and their files, by name."""
         require_one_recipe(self.workspace, self.active, self._recipe)
         refused = refused_record(self.active)
         return {
@@ -113,7 +120,7 @@ class Stage(Step):
         }
 
     def run(self, digest: str, scratch: Path) -> Made:
-        """Compare the valid rows with the active ones; write those that remain, or name the valid files."""
+        """Exclude the active rows, and write the other rows to new files, or reuse the files of validate."""
         workspace, valid, history = self.workspace, self.valid, self.history
         with closing(self._unloaded(scratch)) as unloaded:
             if unloaded.is_everything and _can_be_sent(workspace, valid):
@@ -143,7 +150,7 @@ class Stage(Step):
 
     @property
     def _excluded(self) -> list[str]:
-        """The staged outputs of the active loads."""
+        """The digests of the staged outputs of the active loads, sorted."""
         return sorted({record.staged for record in self.active})
 
     @property
@@ -152,9 +159,11 @@ class Stage(Step):
 
 
 def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
-    """Return whether the valid files can be sent to AEP as they are, so that the staged output names them without a copy."""
+    """Return whether AEP accepts the files of validate unchanged, so that they need not be written again."""
     base = workspace.base_of(valid)
-    most = FILE_ROWS * 6 // 5  # transform fills a file up to the end of a bucket
+    most = (
+        FILE_ROWS * 6 // 5
+    )  # transform ends a file only at the end of a bucket, so a file may have more rows
     return workspace.pipeline.aep.file_format == "parquet" and all(
         each.details.get("form") == AEP_FORM and all(file.rows <= most for file in each.files)
         for each in (valid, base)
@@ -163,7 +172,7 @@ def _can_be_sent(workspace: Workspace, valid: Manifest) -> bool:
 
 
 def _reuse_valid_files(day: DayRows, digest: str) -> list[LakeFile]:
-    """Return the valid files; files of a base with superseded rows are written again without them."""
+    """Return the files of valid rows in the lake; a file with superseded rows is replaced by a copy without them."""
     if day.manifest.delta is None:
         return list(day.manifest.files)
     folder = day.workspace.partition.output("stage", digest)
@@ -182,7 +191,7 @@ def _reuse_valid_files(day: DayRows, digest: str) -> list[LakeFile]:
 def _write_new_files(
     workspace: Workspace, unloaded: UnloadedRows, scratch: Path, digest: str
 ) -> list[LakeFile]:
-    """Write new files with the rows that are not active to the lake, and return them."""
+    """Write the rows to load to new files in the lake; return the files."""
     files: list[LakeFile] = []
     file_format = workspace.pipeline.aep.file_format
     for path, rows in _write(unloaded.tables(), scratch, file_format):
@@ -228,7 +237,7 @@ _WRITERS: dict[str, Callable[[Path, pa.Schema], _Writer]] = {
 
 
 def _write(tables: Iterator[pa.Table], scratch: Path, file_format: str) -> Iterator[tuple[Path, int]]:
-    """Yield files of at least ``FILE_ROWS`` rows, except for the last one, with their number of rows."""
+    """Write the tables to files of about ``FILE_ROWS`` rows; yield each path with its number of rows."""
     path, writer, rows = scratch / "staged", None, 0
     for table in tables:
         writer = writer or _WRITERS[file_format](path, table.schema)

@@ -1,4 +1,4 @@
-"""Selects the valid rows that are still to be loaded: those whose ``_id`` is not in an active batch."""
+"""Select the valid rows that have to be loaded: those whose ``_id`` is not in an active batch in AEP."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _CHUNK_ROWS = 100_000
 
 
 class UnloadedRows:
-    """The valid rows that are not active or withheld: DuckDB compares and spills ids; the wide rows are streamed.
+    """The valid rows of a day that have to be loaded: neither active in AEP nor withheld (refused by AEP before).
 
-    Only necessary files are downloaded: without active loads no id is compared; if all mapped rows are valid, the list
-    of the day's events names them; and rows of a delta's base are read only if one of them has to be loaded.
+    DuckDB compares the ids, and the rows are streamed. Only the necessary files are downloaded: without active loads,
+    no ids are compared; if all mapped rows are valid, the ids are read from the list of the day's events; the rows of a
+    delta's base are read only if one of them has to be loaded.
     """
 
     def __init__(
@@ -39,10 +40,16 @@ class UnloadedRows:
         scratch: Path,
         forgotten: Collection[str] = (),
     ) -> None:
-        """Compare the valid rows with the loads to exclude.
+        """Prepare the comparison; files are read later, when they are needed.
 
-        ``active``: these loads; ``withheld``: records whose ``ids`` AEP refused and would refuse again, unless the
-        event has changed; ``mapped`` names all events of the day; ``forgotten``: ``_id``s of forgotten people.
+        Args:
+            workspace: the pipeline, its lake and the day.
+            mapped: the manifest of transform, which lists all events of the day.
+            valid: the manifest of validate.
+            active: the ledger records of the loads that are active in AEP; their rows are excluded.
+            withheld: records of ids that AEP refused and would refuse again, unless the event has changed.
+            scratch: a local folder for downloads and for DuckDB.
+            forgotten: the ``_id``s of forgotten people, which are counted separately.
         """
         self._forgotten = forgotten
         self._workspace, self.mapped, self._valid = workspace, mapped, valid
@@ -50,26 +57,26 @@ class UnloadedRows:
         self.day, self._mapped_day = (DayRows(workspace, each, scratch) for each in (valid, mapped))
 
     ids = "SELECT _id, digest FROM unloaded"
-    """The query, in ``db``, for their ``_id``s and digests."""
+    """The query, to run in ``db``, that returns the ``_id`` and the digest of each row to load."""
 
     @property
     def listed_ids(self) -> LakeFile | None:
-        """Return the file that already names exactly these rows, if there is one."""
+        """The file in the lake that already lists exactly the rows to load, or None."""
         is_list_of_day = self.mapped.delta is None and self._all_are_valid
         return _events_of(self.mapped) if self.is_everything and is_list_of_day else None
 
     @property
     def is_everything(self) -> bool:
-        """Return whether no valid row is active."""
+        """Whether all valid rows have to be loaded."""
         return not self._active or not (self.counts["already_active"] or self.counts.get("withheld"))
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """The counts of the comparison with the active rows; empty without active loads.
 
-        ``already_active``: valid rows that are active; ``changed``: those of them that have changed in Mixpanel since.
-        ``vanished``: active rows that Mixpanel no longer returns, without those of forgotten people, which are
-        ``forgotten``. ``withheld``, if AEP has refused rows: valid rows that are not sent again.
+        ``already_active``: valid rows that are active. ``changed``: active rows whose event has changed in Mixpanel
+        since they were loaded. ``vanished``: active rows that Mixpanel no longer returns, except those of forgotten
+        people, which are ``forgotten``. ``withheld``, if AEP has refused rows: valid rows that are not sent again.
         """
         if not self._active:
             return {}
@@ -89,7 +96,7 @@ class UnloadedRows:
         }
 
     def tables(self) -> Iterator[pa.Table]:
-        """Yield the rows as Arrow tables, one row group of the valid files at a time at most."""
+        """Yield the rows to load as Arrow tables, each from one row group of the valid files."""
         if self.is_everything:
             yield from self.day.base_tables()
             yield from row_groups(self.day.own_paths)
@@ -106,7 +113,7 @@ class UnloadedRows:
             yield from self._not_excluded("own_rows", self.day.own_paths)
 
     def _not_excluded(self, numbered: str, paths: Sequence[Path]) -> Iterator[pa.Table]:
-        """Yield the rows of some files that are not excluded."""
+        """Yield the rows of ``paths`` that are not excluded; ``numbered``: the table of their ids and row numbers."""
         import numpy as np
         import pyarrow as pa
 
@@ -154,20 +161,23 @@ class UnloadedRows:
         return db
 
     def close(self) -> None:
-        """Close the DuckDB, if it was opened."""
+        """Close the DuckDB database, if it was opened."""
         if "db" in self.__dict__:
             self.db.close()
 
     @property
     def _all_are_valid(self) -> bool:
-        """Return whether all rows of the day are valid, so that transform's lists of events name the valid ones."""
+        """Whether all mapped rows are valid, so that transform's lists of events are lists of the valid rows."""
         lists = [each for each in (self.mapped, self._mapped_day.base) if each is not None]
         return self._valid.rows == self.mapped.rows and all(
             _events_of(each) is not None or not each.own_rows for each in lists
         )
 
     def _events_query(self, mapped: Manifest | None, rest: str = "") -> str:
-        """Return the query for all events of a transform's own rows, including those that validation refused."""
+        """Return a query for the ``_id`` and digest of all rows in the files of ``mapped``, valid or not.
+
+        ``rest`` is appended to the query. Return an empty text if ``mapped`` is None.
+        """
         if mapped is None:
             return ""
         folder = self._scratch / f"events-{mapped.digest}"
@@ -180,7 +190,7 @@ class UnloadedRows:
         return f"SELECT _id, digest FROM ({found}){rest}"
 
     def _number(self, table: str, paths: Sequence[Path]) -> None:
-        """Create a table of the ids of some files with their row numbers."""
+        """Create a table of the ids in ``paths`` with their row numbers, from 0 over all files."""
         self.db.execute(f"CREATE TEMP TABLE {table} (_id VARCHAR, number BIGINT)")
         for path in paths:
             self.db.execute(
@@ -196,13 +206,13 @@ class UnloadedRows:
 
 @dataclass
 class _Numbers:
-    """Ascending row numbers from an executed query of ``db``, fetched up to the end of each row group."""
+    """Ascending row numbers that are fetched, as needed, from the query that was executed in ``db``."""
 
     db: DuckDBPyConnection
     _left: list[int] = field(default_factory=list)
 
     def numbers_below(self, limit: int, first: int) -> list[int]:
-        """Return the remaining numbers below ``limit``, counted from ``first``."""
+        """Return the remaining numbers below ``limit``, minus ``first``; each number is returned once."""
         found: list[int] = []
         while True:
             if not self._left:
@@ -223,7 +233,7 @@ def _view(db: DuckDBPyConnection, name: str, columns: str, paths: Sequence[Path]
 
 
 def _select(columns: str, paths: Sequence[Path]) -> str:
-    """Return an SQL query that reads columns of Parquet files; without files, a query that returns no row."""
+    """Return a query for ``columns`` of Parquet files; without files, a query that returns no rows."""
     if not paths:
         none = "NULL::VARCHAR AS _id, NULL::BIGINT AS digest"
         return f"SELECT {columns.replace('NULL::BIGINT AS ', '')} FROM (SELECT {none}) WHERE false"
@@ -232,6 +242,6 @@ def _select(columns: str, paths: Sequence[Path]) -> str:
 
 
 def _events_of(mapped: Manifest) -> LakeFile | None:
-    """Return the list of the events of a transform's own rows."""
+    """Return the file that lists the events in the files of ``mapped``, a manifest of transform, or None."""
     listed = mapped.details.get("events")
     return LakeFile.model_validate(listed) if listed else None

@@ -1,4 +1,4 @@
-"""Reads the rows of a bucket in pieces that fit into memory: rows with the same ``_id`` in one piece, pieces in order."""
+"""Read the spilled rows of a bucket in pieces that fit into memory; rows with one ``_id`` are in the same piece."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 _PARTS = 64
 _DEEPEST = 30
-"""An ``_id`` has 32 bytes; rows that agree in more are one event, and its first megabytes are enough for a comparison."""
+"""The maximum number of times that rows are divided; an ``_id`` has 32 bytes, so deeper pieces have equal ``_id``s."""
 
 
 def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[pa.Table]:
-    """Yield the spilled rows of a bucket as Arrow tables, and remove its files.
+    """Yield the spilled rows of a bucket as Arrow tables, and remove the bucket's spill files.
 
-    A bucket that is too large is divided by seconds of the day, and a second that is too large by the bytes of ``_id``.
-    The rows of such a second are then in the order of those bytes, and in the order of time only within a piece.
+    ``rows``, ``size``: the number of rows and bytes of the bucket. A bucket that is too large is divided by seconds of
+    the day, and a second that is too large by the bytes of ``_id``. The pieces are in the order of time, except those
+    of a divided second, which are in the order of ``_id``.
     """
     yield from _pieces(job, spilled_files(job.scratch, bucket), rows, size, 0)
 
@@ -43,7 +44,7 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
     writer = _divide(job, folder, paths, depth)
     _remove(paths)
     for part in sorted(writer.rows):
-        # A part that holds all of them has one second, or one more byte of _id, in common: divide it on the next level.
+        # If one part contains all rows, they have the same second or the same byte of _id: divide it at the next level.
         inner = spilled_files(folder, part)
         yield from _pieces(job, inner, writer.rows[part], writer.bytes[part], depth + 1)
     folder.rmdir()
@@ -79,7 +80,7 @@ def _seconds(paths: Sequence[Path], schema: pa.Schema) -> tuple[int, int]:
 
 
 def _byte_of_id(table: pa.Table, depth: int) -> npt.NDArray[np.int32]:
-    """Return one byte of ``_id`` for each row, to divide rows of the same second; each ``depth`` uses the next byte."""
+    """Return one byte of the ``_id`` of each row: a later byte for each level of division ``depth``."""
     import numpy as np
 
     column = table["id"].combine_chunks()

@@ -1,4 +1,7 @@
-"""Totals of a delta's whole day: the base's counts without those of removed lines, plus those of added lines."""
+"""Compute the counts of a day that was mapped as a delta.
+
+They are the counts of the base, minus those of the removed lines, plus those of the added lines.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,21 @@ from include.steps.transform.second_pass import WrittenPart
 from include.steps.transform.superseded_rows import SupersededRows
 
 MOST_PROPERTIES = 500
-"""The number of unmapped properties that a manifest counts individually."""
+"""The largest number of unmapped properties that a manifest lists with their counts."""
 _OF_ALL_ROWS = {
     "exported", "not_events", "suppressed", "mapped", "duplicates", "twins", "quarantined", "warnings", "dropped_identities",
     "compacted_by_day",
 }  # fmt: skip
-"""Counts that are computed for the day; all others count its lines."""
+"""Counts that ``DayTotals.counts`` computes individually; all others are sums over lines."""
 
 
 @dataclass(frozen=True)
 class DayTotals:
-    """The counts of a delta's day. ``raw``: the export; ``base``: the mapped base; ``job``: the job of the added lines.
+    """Computes the counts of a day that was mapped as a delta of ``base``, the transform output of the export's base.
 
-    ``named``: properties that the mapping names; None in it means all. ``written``: the delta's own rows.
+    ``raw``: the export. ``job``: the job of the added lines. ``named``: the properties that the mapping names; if it
+    contains None, all properties count as mapped. ``added``, ``removed``: the first pass of the added and the removed
+    lines. ``superseded``: the rows of the base that are not rows of the day. ``written``: the rows of the added lines.
     """
 
     raw: Manifest
@@ -42,7 +47,11 @@ class DayTotals:
     written: tuple[WrittenPart, ...]
 
     def counts(self, rows: int, compacted: int) -> dict[str, int]:
-        """Return the counts of a day with ``rows`` rows. ``compacted``: of the delta's own rows; the base adds its own."""
+        """Return the counts of the day, by name, for the manifest.
+
+        ``rows``: the number of mapped rows of the day. ``compacted``: the rows of the added lines that Mixpanel may
+        merge; those of the base are added.
+        """
         before = self.base.counts
         lines = Counter({name: n for name, n in before.items() if name not in _OF_ALL_ROWS})
         lines.subtract(self.removed.counts)
@@ -63,9 +72,9 @@ class DayTotals:
         }
 
     def details(self) -> JsonObject:
-        """Return the counts by name.
+        """Return the details of the day for the manifest: counts by schema field, event name, property or reason.
 
-        ``at_most``: counts that may still include a superseded row.
+        ``at_most`` lists the counts that are upper bounds, because they may include superseded rows.
         """
         at_most = [*self._names_of_upper_bounds()]
         return {
@@ -101,7 +110,7 @@ class DayTotals:
         return +total
 
     def _names_of_upper_bounds(self) -> Iterator[str]:
-        """Yield the counts that may still include a superseded row: unconverted values or dropped identities."""
+        """Yield ``not_converted`` and ``dropped_identities``, each only if its count may include superseded rows."""
         compiled = self.job.compiled
         computed = {
             "not_converted": {leaf.name for leaf in compiled.computed},
@@ -115,7 +124,7 @@ class DayTotals:
                 yield name
 
     def _names(self) -> JsonObject:
-        """Return events by name and unmapped properties. Of an incomplete list, the listed names are counted."""
+        """Return the counts of events by name and of unmapped properties; an incomplete list gets no further names."""
         base = self.base.details
         partial = set(base.get("partial", ()))
         unmapped = base.get("unmapped", {})
@@ -139,14 +148,17 @@ class DayTotals:
 
 
 def unmapped_counts(names: Mapping[str, int], named: frozenset[str | None]) -> dict[str, int]:
-    """Return the number of events that have each property without a mapping."""
+    """Return, by property without a mapping, the number of events that have the property.
+
+    ``named``: the properties that the mapping names; if it contains None, no property is without a mapping.
+    """
     return {name: rows for name, rows in names.items() if name not in named and None not in named}
 
 
 def _combine_counts(
     base: Mapping[str, int], added: Mapping[str, int], removed: Mapping[str, int], *, is_cut: bool
 ) -> dict[str, int]:
-    """Return counts by name, the largest first."""
+    """Return ``base + added - removed`` by name, the largest first; ``is_cut``: ignore names that ``base`` lacks."""
     total = Counter(base)
     for changes, sign in ((added, 1), (removed, -1)):
         for name, count in changes.items():

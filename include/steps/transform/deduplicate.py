@@ -1,4 +1,4 @@
-"""De-duplication and order of a piece: which rows are kept, and in which order."""
+"""Find duplicate rows by ``_id``, and the order of the remaining rows, in a table that fits into memory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ _Key = tuple[int, int, int, str]
 
 @dataclass(frozen=True)
 class DeduplicatedRows:
-    """``rows``: places of the rows that stay, by time and then ``_id``. ``twins``: duplicates without ``$insert_id``.
+    """The result of ``deduplicate``.
 
-    ``lines``: for each kept row of the piece, the number of rows with its ``_id``.
+    ``rows``: the indexes of the rows to keep, ordered by time and then by ``_id``. ``lines``: for each row of the
+    table, the number of rows with its ``_id`` (valid for kept rows). ``duplicates``: the number of dropped rows.
+    ``twins``: the number of dropped rows without ``$insert_id``.
     """
 
     rows: Integers
@@ -30,11 +32,12 @@ class DeduplicatedRows:
 
 
 def deduplicate(table: pa.Table, *, compare_all: bool) -> DeduplicatedRows:
-    """Decide which rows of a piece are kept, and return their order. ``table``: spilled rows, in one Arrow chunk.
+    """Choose one row for each ``_id`` of ``table`` (spilled rows, in one chunk), and return the rows in their order.
 
-    Of the rows with one ``_id``, the one that was processed last is kept; of several, the one with the smallest content
-    digest. Rows that are equal in both differ only in what Mixpanel rewrites. Then the smallest unmapped JSON decides
-    and, with ``compare_all``, every column, so that the order of an export never affects the result.
+    Of the rows with the same ``_id``, the row that Mixpanel processed last is kept; if several were processed at that
+    time, the row with the smallest content digest. Rows that are equal in both differ only in properties that Mixpanel
+    rewrites. Of these, the row with the smallest unmapped JSON is kept and, with ``compare_all``, every column is
+    compared, so that the order of the lines in an export never affects the result.
     """
     import numpy as np
 
@@ -51,10 +54,10 @@ def deduplicate(table: pa.Table, *, compare_all: bool) -> DeduplicatedRows:
 
 
 def _by_time_and_id(stamps: Integers, words: npt.NDArray[np.uint64]) -> Integers:
-    """Return the order of rows by time and then ``_id``; ``words``: see ``_id_words``."""
+    """Return the indexes that sort rows by time and then by ``_id``; ``words``: the result of ``_id_words``."""
     import numpy as np
 
-    order = np.argsort(words[:, 0])  # by far the fastest sort, because equal numbers may change places
+    order = np.argsort(words[:, 0])  # an unstable sort, which is by far the fastest
     order = order[np.argsort(stamps[order], kind="stable")]
     times, firsts = stamps[order], words[order, 0]
     if ((times[1:] == times[:-1]) & (firsts[1:] == firsts[:-1])).any():
@@ -63,7 +66,7 @@ def _by_time_and_id(stamps: Integers, words: npt.NDArray[np.uint64]) -> Integers
 
 
 def _id_words(table: pa.Table) -> npt.NDArray[np.uint64]:
-    """Return ``_id`` as four big-endian numbers, which sort as its bytes do."""
+    """Return the ``_id`` of each row as four unsigned 64-bit numbers, which sort in the same order as the bytes."""
     import numpy as np
 
     column = table["id"].combine_chunks() if table["id"].num_chunks != 1 else table["id"].chunk(0)
@@ -74,7 +77,7 @@ def _id_words(table: pa.Table) -> npt.NDArray[np.uint64]:
 def _dropped_rows(
     table: pa.Table, first_words: npt.NDArray[np.uint64], compare_all: bool
 ) -> tuple[list[int], dict[int, int]]:
-    """Return the dropped rows, and the kept rows that replace others, with the number of rows of their ``_id``."""
+    """Return the indexes of the rows to drop, and by index of each kept row with duplicates, its number of rows."""
     import numpy as np
 
     order = np.argsort(first_words)

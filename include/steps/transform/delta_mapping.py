@@ -1,8 +1,8 @@
-"""Maps a day that differs from an already mapped day: only the differing lines are read.
+"""Map a day whose export is a delta: only the lines that differ from the export's base are read.
 
-The result is the day that mapping all lines would give: the rows of the base without the superseded ones, and those of
-the added lines. If ids and digests cannot decide which of two rows is kept, ``map_delta`` returns None, and all lines
-are read.
+The result is the same as if all lines were mapped: the rows of the base without the superseded rows, and the rows of
+the added lines. If ids and digests do not show which of two rows has to be kept, ``DeltaMapping.run`` returns None, and
+the caller maps all lines.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     import duckdb
 
 _CANNOT_TELL = {"time_in_the_future", "unexpected_error"}
-"""The reasons why a line of the base may have been refused that would be mapped today, or the reverse."""
+"""Reasons for quarantine that depend on the time of the mapping: a line of the base may get another result today."""
 _EVENT_COLUMNS = {"_id", "digest", "processed", "lines"}
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Some lines of the day after reading: ``found`` by their first pass, rows spilled in ``job.scratch``."""
+    """The added or the removed lines after the first pass: ``found`` has the counts, ``spilled`` the files of rows."""
 
     job: Job
     found: day.FirstPass
@@ -54,9 +54,10 @@ class _Lines:
 
 @dataclass(frozen=True)
 class DeltaMapping:
-    """The transform of a delta. ``raw``: the export; ``base``: the mapped base, whose files are in the lake.
+    """The transform of an export ``raw`` that is a delta.
 
-    ``job``: as for all lines, without paths. ``named``: properties that the mapping names; None in it means all.
+    ``base``: the transform output of the export's base; its files are in the lake. ``job``: the job for the whole day,
+    without paths. ``named``: the properties that the mapping names; None in it means all. ``digest``: of the output.
     """
 
     workspace: Workspace
@@ -67,9 +68,9 @@ class DeltaMapping:
     digest: str
 
     def run(self, check_unmapped: Callable[[dict[str, int]], None]) -> Made | None:
-        """Map the lines; return the output, with its files in the lake, or None if the base does not decide the rows.
+        """Map the differing lines, and return the output; None if all lines of the day have to be mapped.
 
-        ``check_unmapped``: called with the counts of unmapped properties of the added lines.
+        ``check_unmapped`` is called with the counts of unmapped properties of the added lines; it may raise an error.
 
         Raises:
             FilesRemoved: a file of the export is not in the lake any more.
@@ -101,7 +102,10 @@ class DeltaMapping:
 
     @contextmanager
     def _read(self, name: str) -> Iterator[tuple[_Lines, list[WorkerProcess]]]:
-        """Read the added or removed lines."""
+        """Run the first pass on the added or the removed lines (``name``: ``added`` or ``removed``).
+
+        Yield the lines, and the additional processes, which end with the context.
+        """
         folder = self.job.scratch / name
         folder.mkdir()
         delta = self.raw.delta
@@ -125,7 +129,7 @@ class DeltaMapping:
             db.close()
 
     def _events_of_base(self) -> list[Path] | None:
-        """Return the base's list of events, as files; None if the list is of an earlier version."""
+        """Download the base's list of events; return its path, or None if the list is of an earlier version."""
         import pyarrow.parquet as pq
 
         listed = self.base.details.get("events")
@@ -136,7 +140,7 @@ class DeltaMapping:
         return [path] if set(pq.read_schema(path).names) >= _EVENT_COLUMNS else None
 
     def _quarantine_of_base(self) -> list[Path] | None:
-        """Return the base's quarantine, as files; None if it was removed."""
+        """Download the base's quarantine file; return its path, or None if the file was removed."""
         kept = self.base.details["quarantine"]
         if not kept:
             return []
@@ -171,7 +175,7 @@ class DeltaMapping:
         return Made(files, totals.counts(rows, compacted), details, delta)
 
     def _quarantine(self, rows: int) -> JsonObject | None:
-        """Upload the quarantine of the whole day: the remaining records of the base, then those of added lines."""
+        """Upload the quarantine file of the whole day; return its description, or None if it has no records."""
         if not rows:
             return None
         key = self.workspace.partition.quarantine("transform", self.digest)
@@ -180,7 +184,7 @@ class DeltaMapping:
 
 
 def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
-    """Remove the rows from the spill files that lose against rows of the base."""
+    """Remove from the spill files the added rows that duplicate a row of the base which is kept instead."""
     if not len(superseded.losers):
         return
     for path in added.spilled:
@@ -193,9 +197,9 @@ def _drop_superseded(added: _Lines, superseded: SupersededRows) -> None:
 
 
 def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines) -> int | None:
-    """Write the base's quarantine records without those of removed lines; return how many remain.
+    """Write the base's quarantine records without those of removed lines to ``path``; return how many were written.
 
-    None: one of the removed lines is missing from them.
+    Return None if a removed line that was quarantined is missing from the base's records.
     """
     gone: Counter[tuple[str, str]] = Counter()
     for each in removed.found.quarantined:
@@ -214,6 +218,6 @@ def _write_remaining_records(path: Path, quarantine: list[Path], removed: _Lines
 
 
 def _key(record: bytes) -> tuple[str, str]:
-    """Return what identifies a quarantine record among those of a day: its reason and its line."""
+    """Return the reason and the line of a quarantine record, which is JSON."""
     body = msgspec.json.decode(record)
     return body["reason"], body.get("raw") or body["raw_base64"]

@@ -1,4 +1,4 @@
-"""Evaluates expressions in DuckDB on the columns that they read; one failing event does not affect the others."""
+"""Evaluate a mapping set's expressions in DuckDB; an event whose evaluation fails does not affect other events."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MOST_REJECTED = 1000
-"""The maximum number of rejected events: finding each costs a few dozen queries."""
+"""The maximum number of rejected events: to find one rejected event takes a few dozen queries."""
 
 
 @dataclass
 class ExpressionEvaluator:
-    """Evaluates a mapping set's expressions. ``scratch``: where DuckDB spills; ``name`` distinguishes its files."""
+    """Evaluates a mapping set's expressions in a DuckDB database, which is opened on first use.
+
+    DuckDB's temporary files are in ``scratch``, in a folder with ``name`` in its name. ``rejected`` counts the events
+    that could not be evaluated.
+    """
 
     expressions: CompiledExpressions
     scratch: Path
@@ -38,17 +42,21 @@ class ExpressionEvaluator:
         folder = self.scratch / f"duckdb-{self.name}"
         folder.mkdir()
         db = open_duckdb(folder)
-        db.execute("SET threads = 1")  # the processes of a step are its threads
+        db.execute("SET threads = 1")  # the step runs several processes instead of threads
         register(db, self.expressions.functions)
         return db
 
     def evaluate(self, rows: pa.Table) -> tuple[pa.Table | None, list[int]]:
-        """Return the texts and failures of spilled rows as an Arrow table, and the places of rows that cannot be evaluated.
+        """Evaluate all expressions on the spilled rows ``rows``.
 
-        Columns: ``row``, and ``s<n>`` and ``x<n>`` for each leaf; a rejected row has none.
+        Returns:
+            An Arrow table of the results, and the indexes of the rejected rows (rows that cannot be evaluated). The
+            table has the columns ``row`` (the index in ``rows``) and, for each schema field n that is computed,
+            ``s<n>`` (the value as text) and ``x<n>`` (whether the expression failed). The table has no rejected rows;
+            it is None if all rows are rejected.
 
         Raises:
-            SchemaError: so many rows fail that the mapping set must be wrong.
+            SchemaError: more than 1,000 rows are rejected, so the mapping set must be wrong.
         """
         import pyarrow as pa
 
@@ -61,7 +69,7 @@ class ExpressionEvaluator:
         return (pa.concat_tables(found) if found else None), rejected
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the DuckDB database, if it was opened."""
         if "_db" in self.__dict__:
             self._db.close()
 
@@ -73,11 +81,14 @@ class ExpressionEvaluator:
         return pa.table({**made, **{name: rows[name] for name in self.expressions.columns}})
 
     def _evaluated(self, events: pa.Table) -> Iterator[pa.Table | int]:
-        """Yield tables of results, or the number of a row that makes the query fail: slices are halved to find it."""
+        """Yield tables of results, and the index of each row that makes the query fail.
+
+        If the query fails, each half of the rows is evaluated separately, until the failing row is found.
+        """
         import duckdb
         import pyarrow as pa
 
-        # Errors of memory, disk or DuckDB itself are not included: no event causes them.
+        # Errors of memory, disk or DuckDB itself are not included, because events do not cause them.
         data_errors = (
             duckdb.DataError, duckdb.InvalidInputException, pa.ArrowInvalid, UnicodeError,
         )  # fmt: skip
@@ -96,7 +107,7 @@ class ExpressionEvaluator:
         yield int(events["row"][0].as_py())
 
     def _refuse(self, fault: str) -> None:
-        if not self.rejected:  # without the error's text, which may contain the value
+        if not self.rejected:  # log without the text of the error, which may contain an event's value
             log.warning(
                 "An event could not be mapped (%s). Such events are quarantined as unexpected_error.", fault
             )

@@ -1,4 +1,7 @@
-"""The first pass: reads and converts blocks of lines, and spills them by bucket; refused lines go to quarantine."""
+"""The first pass of a transform: parse blocks of lines, convert the events, and write them to spill files by bucket.
+
+Lines that cannot be parsed or converted are written to quarantine.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,12 @@ _KEPT_BYTES = 24 * 1024 * 1024
 
 @dataclass
 class Parsed:
-    """The counts of the events that one process has read. ``rows`` and ``bytes``: by bucket of the spill files."""
+    """The result of the first pass of one process.
+
+    ``rows``, ``bytes``: the spilled rows and bytes by bucket. ``counts``: see ``EventParser``. ``reasons``: refused
+    lines by reason. ``by_event``: events by name. ``names``: events by property without a field. ``evidence``: see
+    ``EvidenceLog``. ``quarantined``: the file of refused lines, or None.
+    """
 
     rows: Counter[int]
     bytes: Counter[int]
@@ -42,7 +50,7 @@ class Parsed:
 
 
 def parse(job: Job, name: str, blocks: Iterable[Block]) -> Parsed:
-    """Read and spill the blocks of lines of this process, and return their counts. ``name`` is part of its file names."""
+    """Parse, convert and spill the blocks of this process; ``name`` distinguishes the scratch files of the process."""
     parser = _Parser(job, name)
     _keep_memory()
     was_enabled = gc.isenabled()
@@ -58,9 +66,10 @@ def parse(job: Job, name: str, blocks: Iterable[Block]) -> Parsed:
 
 
 def _keep_memory() -> None:
-    """Make glibc keep a few freed megabytes, so that it does not request each page from the system again for each block.
+    """Make glibc keep freed memory, so that it does not request the same pages from the system for each block.
 
-    It keeps twice the size of the largest freed piece, up to 32 MB. Arrow's own allocator returns large pieces.
+    glibc keeps up to twice the size of the largest freed allocation, at most 32 MB. Arrow's own allocators return large
+    allocations to the system.
     """
     import numpy as np
     import pyarrow as pa
@@ -71,7 +80,7 @@ def _keep_memory() -> None:
 
 @dataclass
 class _Quarantine:
-    r"""The refused lines of one process, in their order: ``<line number>\\t<record>``, compressed."""
+    r"""Writes the refused lines of one process to a gzip file, in line order, as ``<line number>\\t<record>``."""
 
     path: Path
     reasons: Counter[str] = field(default_factory=Counter)
@@ -105,7 +114,7 @@ class _Parser:
         self._by_event, self._names = NameCounter(), NameCounter()
 
     def block(self, block: Block) -> None:
-        """Read one block."""
+        """Parse and spill the events of one block; write its refused lines to quarantine."""
         lots, refused = self._reader.read(block.data, block.first_line)
         for rows in lots:
             try:
@@ -128,7 +137,7 @@ class _Parser:
         return record_batch(self._schema, self._job, rows, columns)
 
     def _one_by_one(self, block: Block, line_numbers: Iterable[int]) -> list[JsonObject]:
-        """Convert the events of a block individually; return the records of those that cannot be converted."""
+        """Convert and spill the given lines of a block individually; return quarantine records of those that fail."""
         self._builder.names.clear()
         lines = block.data.split(b"\n")
         refused = []
@@ -143,7 +152,7 @@ class _Parser:
                 batch = self._batch(rows)
             except MemoryError:
                 raise
-            except Exception as error:  # noqa: BLE001 - one row stops no day
+            except Exception as error:  # noqa: BLE001 - one row must not stop the day
                 self._builder.names = before
                 self._event_parser.warn(error)
                 self._event_parser.by_event[event.event] -= 1
@@ -153,7 +162,7 @@ class _Parser:
         return refused
 
     def finish(self) -> Parsed:
-        """Complete the files and return the counts."""
+        """Complete the spill files and the quarantine file, and return the result of this process."""
         self._spill.close()
         self.close()
         reasons = self._quarantine.reasons

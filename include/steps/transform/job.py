@@ -1,4 +1,4 @@
-"""The data that all processes of one transform need, and the division of its rows."""
+"""The parameters that all processes of one transform share, and the division of the day into buckets."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes that limit memory, however large a day is. They affect the output, so they depend only on the code.
+    """Limits for rows and bytes, so that memory does not grow with the size of a day.
 
-    ``flush_*``: what a process collects before it writes to its spill files. ``bucket_rows``: the target size of a
-    bucket. ``piece_*``: what is de-duplicated and sorted at once; a larger bucket is divided. ``group_*``: a row group.
-    ``file_rows``: the approximate maximum of a file; ``small_rows``: with fewer rows, all go into one file.
+    They affect the output, so they do not depend on the machine. ``flush_*``: how much a process collects before it
+    writes to its spill files. ``bucket_rows``: the target size of a bucket; ``most_buckets``: the maximum number of
+    buckets. ``piece_*``: how much is de-duplicated and sorted at once. ``group_*``: the maximum of a Parquet row group.
+    ``file_rows``: the approximate maximum of an output file; a day with fewer than ``small_rows`` rows is one file.
     """
 
     flush_rows: int = 40_000
@@ -44,7 +45,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """The settings of one transform. ``zone``: the time zone of a project whose ``time`` is a wall clock, otherwise None."""
+    """The parameters of one transform.
+
+    ``paths``: the local files of the export, with ``rows`` lines. ``zone``: the project's time zone if the property
+    ``time`` is local time; None if it is UTC. ``now_ms``: the latest time of an event, in ms since the epoch.
+    """
 
     paths: tuple[Path, ...]
     scratch: Path
@@ -59,7 +64,7 @@ class Job:
     limits: Limits = Limits()
 
     def event_parser(self, log: EvidenceLog) -> EventParser:
-        """Return a new parser for this day."""
+        """Return a new parser for the lines of this day; ``log`` collects the times of live events."""
         return EventParser(
             project_id=self.project_id,
             day=self.day,
@@ -72,12 +77,15 @@ class Job:
 
     @property
     def midnight_seconds(self) -> int:
-        """Return the day's first ``time``, in seconds."""
+        """The time 00:00:00 of the day, in seconds since the epoch, in the clock of the property ``time``."""
         return (self.day - date(1970, 1, 1)).days * _DAY_SECONDS
 
     @cached_property
     def bucket_of_second(self) -> npt.NDArray[np.int16]:
-        """Return the bucket of each second of the day, a number that grows with the instant (numpy, 16-bit integers)."""
+        """The bucket of each second of the day, as an array of 86,400 16-bit integers.
+
+        The bucket numbers increase with time. The seconds around a change of the clock share one bucket.
+        """
         import numpy as np
 
         wanted = -(-self.rows // self.limits.bucket_rows)
@@ -90,7 +98,7 @@ class Job:
 
 
 def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
-    """Return the spans of seconds in which a later wall clock is not a later instant: when the clock is changed."""
+    """Return the spans (first, last second of the day) around a clock change in which local time is ambiguous."""
     if zone is None:
         return []
     midnight, place = datetime(day.year, day.month, day.day), ZoneInfo(zone)  # noqa: DTZ001 - a wall clock
@@ -104,5 +112,5 @@ def _clock_changes(day: date, zone: str | None) -> list[tuple[int, int]]:
             longest = max(longest, other - one)
     if not odd:
         return []
-    # After a gap, the wall clocks are the same instants as those inside it.
+    # After a gap (clock set forward), local times denote the same instants as the times inside the gap.
     return [(odd[0], min(odd[-1] + 59 + int(longest.total_seconds()), _DAY_SECONDS - 1))]

@@ -1,4 +1,4 @@
-"""Bounded counts of names: a hostile day may have as many names as events."""
+"""Count names in bounded memory: a hostile day may have as many different names as events."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _LONGEST = 1000
 
 @dataclass
 class NameCounter:
-    """Counts names. If there are more than ``most``, those with the smallest hashes stay, and their counts are exact.
+    """Counts names; if there are more than ``most``, only the names with the smallest hashes are counted, exactly.
 
-    Which ones stay depends only on the names, not on the order or the process in which they were seen.
+    The choice of the names depends only on the names, not on their order or on the process that read them.
+    ``is_partial``: some names are not counted.
     """
 
     most: int = MOST_NAMES
@@ -23,19 +24,19 @@ class NameCounter:
     is_partial: bool = False
 
     def add(self, counts: Mapping[str, int]) -> None:
-        """Add counts by name; a name longer than 1,000 characters is cut."""
+        """Add counts by name; a name longer than 1,000 characters is truncated."""
         for name, count in counts.items():
             self.counts[name if len(name) <= _LONGEST else f"{name[:_LONGEST]}…"] += count
         if len(self.counts) > 2 * self.most:
             self._prune()
 
     def merge(self, other: NameCounter) -> None:
-        """Add the counts of another process."""
+        """Add the counts that another process collected."""
         self.is_partial |= other.is_partial
         self.add(other.counts)
 
     def most_common(self) -> dict[str, int]:
-        """Return the counts, the largest first; equal counts are in the order of their names."""
+        """Return the positive counts by name, the largest first; names with equal counts are sorted by name."""
         if len(self.counts) > self.most:
             self._prune()
         found = sorted(

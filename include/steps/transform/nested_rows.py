@@ -1,4 +1,4 @@
-"""Converts spilled columns to rows in the schema's shape."""
+"""Convert spilled columns to rows that have the nested structure of the XDM schema."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _Tree: TypeAlias = "dict[str, _Tree | pa.Array]"
 def nested_rows(
     compiled: CompiledMapping, rows: pa.Table, computed: Mapping[int, pa.Array], identities: pa.Array
 ) -> pa.Table:
-    """Return spilled rows as an Arrow table with the schema's columns.
+    """Return spilled rows as an Arrow table with the top-level columns of the XDM schema.
 
-    ``computed``: the expressions' columns by leaf; ``identities``: the column ``identityMap``.
+    ``computed``: the columns of expressions, by number of the schema field. ``identities``: the column ``identityMap``.
     """
     import pyarrow as pa
 
@@ -43,7 +43,7 @@ def nested_rows(
 
 
 def hex_ids(rows: pa.Table) -> pa.Array:
-    """Return ``_id`` as text: 64 hexadecimal digits."""
+    """Return the ``_id`` of each row as text of 64 hexadecimal digits."""
     import numpy as np
     import pyarrow as pa
 
@@ -73,7 +73,7 @@ def _insert_column(tree: _Tree, path: Sequence[str], column: pa.Array) -> None:
 
 
 def _nested(branch: _Tree | pa.Array) -> pa.Array:
-    """Return a struct that is null if all its fields are: AEP does not accept empty objects."""
+    """Return a tree of columns as a struct column; a struct without values is null, as AEP accepts no empty objects."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,6 +1,6 @@
-"""Passes blocks of lines from the process that decompresses the export to another process, through a file in scratch.
+"""Pass blocks of lines from the process that decompresses the export to another process, through a scratch file.
 
-A process has one file, which its next block overwrites: the sender never waits, and decompresses only once.
+Each receiving process has one file, which its next block overwrites. The sender never waits for a receiver.
 """
 
 from __future__ import annotations
@@ -20,31 +20,34 @@ Response: TypeAlias = "tuple[str, object, list[tuple[str, int, str]]]"
 
 
 def blocks_path(job: Job, name: str) -> Path:
-    """Return the file of the process ``name``."""
+    """Return the path of the file through which the process ``name`` receives blocks."""
     return job.scratch / f"block-{name}"
 
 
 class BlockFile:
-    """The sender's side of the file of a process."""
+    """The file through which one process receives blocks, opened by the sender."""
 
     def __init__(self, job: Job, name: str) -> None:
         self._file = blocks_path(job, name).open("wb")
 
     def write(self, block: Block) -> tuple[str, int, int]:
-        """Write a block; return the message for its receiver."""
+        """Overwrite the file with a block; return the message for the receiver: kind, first line number and bytes."""
         self._file.seek(0)
         self._file.write(block.data)
         self._file.flush()
         return "block", block.first_line, len(block.data)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the sender's file."""
         self._file.close()
 
 
 def received_blocks(channel: Connection[Response, Any], job: Job, name: str) -> Iterator[Block]:
-    """Yield the blocks of this process until another message comes; confirm each one when its file can be overwritten."""
-    with blocks_path(job, name).open("rb", buffering=0) as file:  # a buffer would keep the block before
+    """Yield the blocks that are sent to the process ``name``, until a message of another kind arrives.
+
+    After each block was read, a response is sent, so that the sender may overwrite the file.
+    """
+    with blocks_path(job, name).open("rb", buffering=0) as file:  # a buffer would return the previous block
         while (message := channel.recv())[0] == "block":
             _, first_line, length = message
             file.seek(0)

@@ -1,4 +1,4 @@
-"""One day's transform in its scratch folder: both passes, on all processes, and their combined results."""
+"""Run the two passes of a transform on all processes, and combine the results of the processes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CHUNK_ROWS = 200_000
 
 @dataclass
 class FirstPass:
-    """The counts of the events that all processes have read in the first pass."""
+    """The combined result of the first pass of all processes; the fields are those of ``Parsed``."""
 
     rows: Counter[int] = field(default_factory=Counter)
     bytes: Counter[int] = field(default_factory=Counter)
@@ -67,13 +67,13 @@ class FirstPass:
         self.evidence += parsed.evidence
 
     def add_events_to(self, evidence: TimeEvidence) -> None:
-        """Pass the first live events of the day to ``evidence``."""
+        """Pass events to ``evidence``, which checks whether ``time`` is UTC or local: the first live events by line."""
         for _, wall_ms, arrival_ms, library in sorted(self.evidence)[:ENOUGH_EVIDENCE]:
             evidence.add_event(wall_ms, arrival_ms, library)
 
 
 def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
-    """Read the whole day, on this process and on ``others``."""
+    """Parse and spill all lines of the day, in this process and in ``others``; return the combined result."""
     for process in others:
         process.send(("parse",))
     found = FirstPass()
@@ -84,7 +84,10 @@ def first_pass(job: Job, others: Sequence[WorkerProcess]) -> FirstPass:
 
 
 def _own_blocks(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
-    """Yield the day's blocks that no other process takes: each of them has one block in advance at most."""
+    """Yield the blocks of lines for this process; each other process is offered the blocks first.
+
+    A process accepts a block only after it has begun with the block before.
+    """
     for block in read_blocks(job.paths):
         if not any(process.offer(block) for process in others):
             yield block
@@ -93,7 +96,7 @@ def _own_blocks(job: Job, others: Sequence[WorkerProcess]) -> Iterator[Block]:
 
 
 def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> list[WrittenPart]:
-    """Write the day's files, in their order."""
+    """Write the day's Parquet files in this process and in ``others``; return the results in the order of the files."""
     parts: list[Part] = plan_parts(found.rows, found.bytes, job)
     for process in others:
         process.send(("write", parts))
@@ -104,7 +107,7 @@ def second_pass(job: Job, others: Sequence[WorkerProcess], found: FirstPass) -> 
 
 
 def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
-    """Return the worker of this process. Its work stops with an error soon after one of the ``others`` has ended."""
+    """Return the worker of this process; it raises an error soon after one of ``others`` has ended."""
 
     def check() -> None:
         for process in others:
@@ -114,7 +117,7 @@ def _own_work(job: Job, others: Sequence[WorkerProcess]) -> Worker:
 
 
 def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return by destination how many values did not convert, and how many of them are numbers."""
+    """Return how many values could not be converted, by schema field, and how many of these are numbers, by field."""
     codes = Counter[int]()
     for part in written:
         codes.update(part.failed)
@@ -123,7 +126,10 @@ def not_converted(job: Job, written: Sequence[WrittenPart]) -> tuple[dict[str, i
 
 
 def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter[str], Counter[str]]:
-    """Return how many values did not convert, by destination, and how many of them are numbers. ``codes``: counts by ``code_of``."""
+    """Return the numbers of failed conversions by schema field: of all values, and of numbers only.
+
+    ``codes``: the counts of failures by code (``column_builder.code_of``).
+    """
     compiled = job.compiled
     names = {leaf.number: leaf.name for leaf in (*compiled.leaves, *compiled.computed)}
     failed, inexact = Counter[str](), Counter[str]()
@@ -135,7 +141,7 @@ def failures_by_destination(job: Job, codes: Mapping[int, int]) -> tuple[Counter
 
 
 def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[JsonObject]:
-    """Return quarantine records of the rows whose expressions could not be evaluated; their events do not count."""
+    """Return the quarantine records of the events whose expressions failed, and correct the counts in ``found``."""
     wanted = sorted(number for part in written for number in part.rejected)
     records = []
     for number, line in lines_at(job.paths, wanted):
@@ -149,7 +155,7 @@ def reject(job: Job, found: FirstPass, written: Sequence[WrittenPart]) -> list[J
 def write_quarantine(
     path: Path, found: FirstPass, last: Sequence[JsonObject], *, append: bool = False
 ) -> None:
-    """Write the records of all processes in the order of their lines, and then ``last``."""
+    """Write the quarantine records of all processes to ``path``, in the order of their lines, and then ``last``."""
     with gzip_writer(path, append=append) as file:
         for _, record in heapq.merge(*map(read_records, found.quarantined), key=lambda each: each[0]):
             file.write(record)
@@ -158,7 +164,7 @@ def write_quarantine(
 
 
 def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the quarantine records of one process with their line numbers."""
+    """Yield the quarantine records of one process, each as (line number, JSON text)."""
     with open_gzip(path) as file:
         for line in file:
             number, _, record = line.partition(b"\t")
@@ -166,9 +172,9 @@ def read_records(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class EventsFile:
-    """A Parquet file of ``_id``, ``digest``, ``processed`` and ``lines`` of every row, in the order of the parts.
+    """Writes a Parquet file with ``_id``, ``digest``, ``processed`` and ``lines`` of every row (see ``EVENT_RECORD``).
 
-    See ``EVENT_RECORD``. The last two show which row a line of a later export would replace.
+    With ``processed`` and ``lines``, a later transform decides which row a line of a later export replaces.
     """
 
     def __init__(self, job: Job, path: Path) -> None:
@@ -187,7 +193,7 @@ class EventsFile:
         self._file.close()
 
     def add(self, part: WrittenPart) -> None:
-        """Add the rows of a part."""
+        """Add the rows of a part, in their order, and remove the part's file of digests."""
         import numpy as np
         import pyarrow as pa
 
@@ -203,7 +209,11 @@ class EventsFile:
 def upload_parts(
     workspace: Workspace, folder: str, job: Job, parts: Sequence[WrittenPart]
 ) -> tuple[tuple[LakeFile, ...], LakeFile | None]:
-    """Upload the parts, removing each from scratch immediately, and the list of their events."""
+    """Upload the Parquet files of ``parts`` to ``folder`` in the lake, and then the list of their events.
+
+    Each part is removed from the scratch folder after its upload. Return the uploaded files and the list of events
+    (None without parts).
+    """
     if not parts:
         return (), None
     files, path = [], job.scratch / "events.parquet"
@@ -219,10 +229,10 @@ def upload_parts(
 
 
 def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
-    """Return how many rows Mixpanel's compaction may merge into another row of their day.
+    """Return how many rows Mixpanel's compaction may merge into another row of the same day.
 
-    It merges events with the same name, ``distinct_id`` and ``$insert_id``; the ``_id`` also includes the second. The
-    numbers are counted in as many passes as are needed to keep each in bounded memory.
+    Mixpanel merges events with the same name, ``distinct_id`` and ``$insert_id``; the ``_id`` also includes the second
+    of the event. The numbers of the events are counted in several passes, to limit the memory.
     """
     import numpy as np
 

@@ -1,4 +1,7 @@
-"""The second pass: de-duplicates, sorts and nests the buckets of a part, and writes them as one Parquet file."""
+"""The second pass of a transform: read the spilled buckets of each output file, and write the file as Parquet.
+
+The rows of a bucket are de-duplicated, sorted, and nested into the structure of the schema.
+"""
 
 from __future__ import annotations
 
@@ -27,15 +30,15 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 EVENT_RECORD = [("digest", "<i8"), ("processed", "<i8"), ("lines", "<i4")]
-"""The content digest, the processing time in ms, and the number of the day's lines with the ``_id``."""
+"""A record of a written row: its content digest, its processing time in ms, and the number of lines of its ``_id``."""
 
 _DIFFERENT = frozenset({"$insert_id", "$mp_api_timestamp_ms", "mp_processing_time_ms"})
-"""Properties whose dictionary of values would be as long as the column."""
+"""Properties whose values are nearly all different, so that a Parquet dictionary would be as long as the column."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Buckets that go into one file, in order, each with its number of spilled rows and bytes."""
+    """One output file: the buckets to write into it, in order, as tuples (bucket, spilled rows, spilled bytes)."""
 
     number: int
     buckets: tuple[tuple[int, int, int], ...]
@@ -43,10 +46,10 @@ class Part:
 
 @dataclass
 class WrittenPart:
-    """The result of a part.
+    """The result of writing one part.
 
-    ``failed``: rows by code (``columns.code_of``); ``dropped``: identities by namespace and reason; ``rejected``: line
-    numbers.
+    ``failed``: values that could not be converted, by code (``column_builder.code_of``). ``dropped``: values that are
+    not identities, by namespace and reason. ``rejected``: the line numbers of events whose expressions failed.
     """
 
     number: int
@@ -60,9 +63,12 @@ class WrittenPart:
 
 
 def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> list[Part]:
-    """Return the parts of a day: enough buckets per file to create files of about one size, based only on the rows."""
+    """Divide the buckets of a day into parts (output files) of about the same number of rows.
+
+    ``rows``, ``sizes``: the spilled rows and bytes by bucket. The division depends only on ``rows`` and the limits.
+    """
     limits, total = job.limits, sum(rows.values())
-    # An even number, so that two processes finish at the same time.
+    # An even number of files, so that two processes finish at about the same time.
     files = 1 if total < limits.small_rows else 2 * -(-total // (2 * limits.file_rows))
     parts: list[list[tuple[int, int, int]]] = [[]]
     done = 0
@@ -75,17 +81,21 @@ def plan_parts(rows: Mapping[int, int], sizes: Mapping[int, int], job: Job) -> l
 
 
 def digests_path(job: Job, part: int) -> Path:
-    """Return the path of the scratch file with an ``EVENT_RECORD`` for each row of a part, in the order of the rows."""
+    """Return the path of the file of ``EVENT_RECORD``s of a part's rows, in row order, for ``events.parquet``."""
     return job.scratch / f"digests-{part}.bin"
 
 
 def compacted_path(job: Job, part: int) -> Path:
-    """Return the path of the scratch file of compaction keys: 8 bytes per event, equal for events that Mixpanel may merge."""
+    """Return the path of a part's file of 8-byte numbers; events that Mixpanel may merge have the same number."""
     return job.scratch / f"compacted-{part}.bin"
 
 
 class PartWriter:
-    """Writes parts, one after the other. ``check`` is called before each bucket."""
+    """Writes parts, one after the other.
+
+    ``name`` distinguishes the scratch files of this process. ``check`` is called before each bucket; it may raise an
+    error to stop the work.
+    """
 
     def __init__(self, job: Job, name: str, check: Callable[[], object] = bool) -> None:
         self._job, self._check = job, check
@@ -98,7 +108,7 @@ class PartWriter:
         )
 
     def write(self, part: Part) -> WrittenPart:
-        """Write the Parquet file of a part, and its files of digests."""
+        """Write the Parquet file of a part and its files of digests to the scratch folder; return the counts."""
         written = WrittenPart(part.number, self._job.scratch / f"part-{part.number:05d}.parquet")
         with (
             RowGroups(written.path, self._job) as groups,
@@ -118,14 +128,14 @@ class PartWriter:
         return written
 
     def close(self) -> None:
-        """Close the resources of the expressions."""
+        """Close the database in which expressions are evaluated."""
         if self._evaluator is not None:
             self._evaluator.close()
 
     def _kept_rows(
         self, piece: pa.Table, order: npt.NDArray[np.int64], groups: RowGroups, written: WrittenPart
     ) -> list[pa.Table]:
-        """Return the rows of a piece that are written, in tables of at most a row group."""
+        """Write the rows ``order`` of a piece; return their digest columns, in tables of at most one row group."""
         import pyarrow as pa
 
         limits = self._job.limits
@@ -144,7 +154,7 @@ class PartWriter:
         return kept
 
     def _evaluated(self, rows: pa.Table, written: WrittenPart) -> tuple[pa.Table, pa.Table | None]:
-        """Return the rows whose expressions can be evaluated, and the results."""
+        """Return the rows whose expressions can be evaluated, and a table of the results (None without expressions)."""
         import pyarrow as pa
 
         if self._evaluator is None:
@@ -157,7 +167,7 @@ class PartWriter:
         return rows, found
 
     def _computed(self, found: pa.Table | None, written: WrittenPart) -> dict[int, pa.Array]:
-        """Return the results of the expressions as Arrow columns, by the number of the leaf that they fill."""
+        """Convert the results of expressions to columns; return them by number of the schema field."""
         made: dict[int, pa.Array] = {}
         if found is None:
             return made
@@ -170,7 +180,7 @@ class PartWriter:
         return made
 
     def _identity_map(self, rows: pa.Table, found: pa.Table | None, written: WrittenPart) -> pa.Array:
-        """Return the column ``identityMap``."""
+        """Return the column ``identityMap`` of the rows, and count the dropped identities in ``written``."""
         compiled = self._job.compiled
         inputs = identity_inputs(compiled.identities, compiled.identity_columns, rows, found)
         written.dropped += count_dropped(compiled.identities, inputs)
@@ -180,7 +190,10 @@ class PartWriter:
 
 
 def reads_processing(compiled: CompiledMapping) -> bool:
-    """Return whether a field can contain a value that Mixpanel rewrites, which is not part of an event's content digest."""
+    """Return whether the mapping reads a property that Mixpanel rewrites, such as the processing time.
+
+    Such properties are not part of an event's content digest.
+    """
     names = {*compiled.whole, *compiled.read_properties}
     return compiled.reads_everything or bool(names & PROCESSING_PROPERTIES)
 
@@ -206,7 +219,10 @@ def _write_digests(kept: Sequence[pa.Table], digests: BinaryIO, compacted: Binar
 
 
 class RowGroups:
-    """Writes tables to a Parquet file in row groups of at most ``group_rows`` rows and about ``group_bytes`` bytes."""
+    """Collects tables and writes them to a Parquet file in row groups of limited size (``Limits.group_*``).
+
+    The file is created with the first row group, and completed when the context ends without an error.
+    """
 
     def __init__(self, path: Path, job: Job) -> None:
         self._path, self._limits = path, job.limits
@@ -226,7 +242,7 @@ class RowGroups:
             self._writer.close()
 
     def add(self, table: pa.Table) -> None:
-        """Add a table of at most a row group."""
+        """Add a table that is not larger than one row group."""
         rows, size = (sum(getattr(held, name) for held in self._held) for name in ("num_rows", "nbytes"))
         if rows + table.num_rows > self._limits.group_rows or size + table.nbytes > self._limits.group_bytes:
             self._flush()

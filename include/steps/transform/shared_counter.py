@@ -1,4 +1,4 @@
-"""Distributes work between processes: a number that counts up, shared through a file."""
+"""Distribute numbered work between processes with a counter that they share through a file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _BYTES = 8
 
 
 def own_counter() -> Callable[[], int]:
-    """Return a counter from 0 for a process that works alone."""
+    """Return a function that returns 0, 1, 2 and so on, for a process that works alone."""
     return count().__next__
 
 
 class SharedCounter:
-    """A counter from 0 that gives each number to one process; the file is empty at first."""
+    """A counter from 0 in a file; each number is returned to only one of the processes that share the file."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def __call__(self) -> int:
-        """Return the next number."""
+        """Return the next number, and increase the counter in the file."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             value = int.from_bytes(os.pread(self._file, _BYTES, 0), "big")
@@ -33,5 +33,5 @@ class SharedCounter:
         return value
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the counter's file."""
         os.close(self._file)

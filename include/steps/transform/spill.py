@@ -1,7 +1,7 @@
-"""Writes and reads spill files: the parsed events, by bucket, as Arrow record batches.
+"""Write and read spill files: scratch files with the parsed events of one bucket, as Arrow record batches.
 
-Each batch is compressed as a whole, after its length and its compressed length. Arrow's own compression handles each
-buffer separately, which costs several times as much if a batch has hundreds of small ones.
+A spill file is a series of record batches, each compressed as a whole and preceded by its length and its compressed
+length. Arrow's own compression compresses each buffer separately, which is several times slower for many small buffers.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ ROW_COLUMNS = (
 )
 
 _CODEC = "lz4"
-"""zstd takes twice as long and saves a third of the space."""
+"""The compression of spill files; zstd would take twice as long and save a third of the space."""
 _LENGTH_BYTES = 8
 
 
 def spill_schema(compiled: CompiledMapping) -> pa.Schema:
     """Return the Arrow schema of spilled rows.
 
-    ``line``; ``id``: 32 bytes; ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms; ``content``;
-    ``has_insert_id``; ``compacted``; ``failed``: codes of ``columns.code_of``. Then ``c<n>``, the field of leaf n;
-    ``i<n>``, the text of identity n, and ``d<n>``, why its type is unsuitable; the inputs of expressions; ``unmapped``.
+    Columns: ``line`` (number); ``id`` (32 bytes); ``timestamp`` in ms; ``second`` of the day; ``processed`` in ms;
+    ``content`` (digest); ``has_insert_id``; ``compacted`` (equal for events that Mixpanel may merge); ``failed`` (codes
+    of values that could not be converted, see ``column_builder.code_of``); ``c<n>`` for schema field n; for identity
+    n, ``i<n>`` (its text) and ``d<n>`` (why its type is unsuitable); the inputs of expressions; ``unmapped`` (JSON).
     """
     import pyarrow as pa
 
@@ -69,7 +70,7 @@ def spill_schema(compiled: CompiledMapping) -> pa.Schema:
 
 
 def record_batch(schema: pa.Schema, job: Job, rows: EventRows, columns: Columns) -> pa.RecordBatch:
-    """Return the events of a block as a record batch."""
+    """Return the events ``rows`` and their converted ``columns`` as a record batch of the spill schema."""
     import numpy as np
     import pyarrow as pa
 
@@ -105,9 +106,10 @@ def _failed(failed: dict[int, list[int]], count: int) -> pa.Array:
 
 
 class SpillWriter:
-    """Writes record batches to a file for each bucket, a few megabytes at a time.
+    """Collects record batches and writes their rows to one file per bucket, a few megabytes at a time.
 
-    ``rows`` and ``bytes``: what was written, by bucket. ``name`` distinguishes the files from those of other processes.
+    ``rows`` and ``bytes`` count the written rows and bytes by bucket. ``name`` distinguishes the files from those of
+    other processes. ``bucket_of`` returns the bucket of each row of a table.
     """
 
     def __init__(
@@ -128,7 +130,7 @@ class SpillWriter:
         self.bytes: Counter[int] = Counter()
 
     def write(self, batch: pa.RecordBatch, size: int) -> None:
-        """Add a record batch of about ``size`` bytes."""
+        """Add a record batch of about ``size`` bytes; write all collected batches if they are large enough."""
         self._held.append(batch)
         self._held_rows += batch.num_rows
         self._held_bytes += size
@@ -168,26 +170,26 @@ class SpillWriter:
         for batch in table.to_batches():
             if not self._empty_bytes:
                 self._empty_bytes = batch.slice(0, 0).serialize().size
-            # nbytes adds up the buffers of every column, which takes as long as serializing them.
+            # Not nbytes: it adds up the buffers of every column, which takes as long as serializing them.
             self.bytes[bucket] += write_batch(file, batch) - self._empty_bytes
         self.rows[bucket] += table.num_rows
 
 
 def spill_path(folder: Path, bucket: int, name: str) -> Path:
-    """Return the path of the spill file of a bucket that one process writes."""
+    """Return the path of the spill file of a bucket that the process ``name`` writes."""
     return folder / f"bucket-{bucket}-{name}.arrow"
 
 
 def spilled_files(folder: Path, bucket: int) -> list[Path]:
-    """Return the paths of the spill files of a bucket, one for each process that has written some."""
+    """Return the paths of the spill files of a bucket, from all processes, sorted by name."""
     return sorted(folder.glob(f"bucket-{bucket}-*.arrow"))
 
 
 def write_batch(file: BinaryIO, batch: pa.RecordBatch) -> int:
-    """Append a record batch to an open spill file, compressed as a whole, with both lengths before it.
+    """Append a record batch to an open spill file: its two lengths, and then the compressed batch.
 
     Returns:
-        Its length before compression, in bytes.
+        The length of the batch before compression, in bytes.
     """
     import pyarrow as pa
 
@@ -199,7 +201,7 @@ def write_batch(file: BinaryIO, batch: pa.RecordBatch) -> int:
 
 
 def read_batches(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the record batches of spill files."""
+    """Yield the record batches of spill files, one file after the other."""
     import pyarrow as pa
 
     codec = pa.Codec(_CODEC)

@@ -1,4 +1,7 @@
-"""Transform: raw events become rows in the XDM schema's shape, each ``_id`` once; other lines are quarantined."""
+"""Transform the raw events of a day to rows of the XDM schema.
+
+Each ``_id`` occurs once in the output. Lines that cannot be converted are written to quarantine.
+"""
 
 from __future__ import annotations
 
@@ -42,14 +45,14 @@ LIMITS = Limits()
 def schema_and_mapping(
     pipeline: Pipeline, aep: AepClient, dataset: Dataset | None = None
 ) -> tuple[XdmSchema, MappingSet]:
-    """Return the dataset's current schema, and the pipeline's mapping set and identities, checked against it.
+    """Return the dataset's current schema, and the pipeline's mapping set, checked against the schema.
 
-    ``dataset``: as the catalog shows it; without it, it is requested from the catalog.
+    ``dataset``: the dataset, as the catalog of AEP describes it; if None, it is requested from the catalog.
 
     Raises:
         DatasetMissing: the pipeline's dataset does not exist.
-        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; every fault is
-            reported.
+        ConfigError: the mapping set does not fit the schema, or an identity's expression is wrong; the message lists
+            all errors.
     """
     bind_identities(pipeline.identities, pipeline.identity_placeholders)
     dataset = dataset or aep.catalog.require_dataset(pipeline.aep.dataset)
@@ -67,32 +70,44 @@ def transform_partition(
     recipe: int = RECIPE,
     with_files: bool = False,
 ) -> Manifest:
-    """Map an export, or find it mapped; ``recipe`` is that of ``_id`` (``include.xdm.events.event_id``).
+    """Map the export ``raw`` to rows of ``schema``; return the manifest of the new or the existing output.
 
-    ``with_files``: map it again if the files were removed from the lake.
-
-    ``counts``: ``exported + not_events = duplicates + quarantined + mapped``. ``warnings``: how often a column was set
-    to null; ``details["not_converted"]`` has them by destination, and ``details["inexact"]`` those that are numbers.
-    ``dropped_identities``: how many values were not identities; the detail has them by namespace and reason
-    (``include.xdm.identities.identity_rules``). Limits, if a day reaches them: ``merged_without_before`` (see
-    ``EventParser``), and ``compacted_by_day``, the events that Mixpanel may merge into others of their day.
-    ``details["events"]`` is a Parquet file with ``_id`` and ``digest`` (``identity.content_digest``) of every mapped
-    row; None without rows. ``details["partial"]`` names those of ``by_event`` and ``unmapped`` that do not have every
-    name. Of a delta of an export, only the differing lines are mapped if the output of its base decides the rest
+    If the export is a delta, only the differing lines are mapped, if possible
     (``include.steps.transform.delta_mapping``).
+
+    Args:
+        workspace: the pipeline, its lake and the day.
+        raw: the manifest of the export.
+        schema: the XDM schema of the dataset.
+        mapping: the mapping set of the pipeline.
+        recipe: the version of the computation of ``_id`` (``include.xdm.events.event_id``).
+        with_files: map the export again if the files of the output were removed from the lake.
+
+    Returns:
+        The manifest. Its ``counts`` satisfy ``exported + not_events = duplicates + quarantined + mapped``. Others:
+
+        - ``warnings``: values that could not be converted and were set to null. ``details["not_converted"]`` has
+          them by schema field, and ``details["inexact"]`` those of them that are numbers.
+        - ``dropped_identities``: values that are not identities. The detail of the same name has them by namespace
+          and reason (``include.xdm.identities.identity_rules``).
+        - ``merged_without_before``: see ``EventParser``. ``compacted_by_day``: events that Mixpanel may merge into
+          other events of the day.
+
+        ``details["events"]`` describes a Parquet file with the ``_id`` and the ``digest`` of every mapped row; None
+        without rows. ``details["partial"]`` lists which of ``by_event`` and ``unmapped`` are incomplete.
 
     Raises:
         FilesRemoved: the export is not in the lake any more.
         BadManifest: the recipe belongs to a newer version of this program.
-        SchemaError: the schema is not for events; or ``unmapped: fail``, and a property has no mapping.
-        WorkerFailed: a process of the step ended before its work was done.
+        SchemaError: the schema is not for events, or a property has no mapping and the pipeline has ``unmapped: fail``.
+        WorkerFailed: a process of the step ended before it had finished.
     """
     return run_step(Transform(workspace, raw, schema, mapping, recipe), with_files=with_files)
 
 
 @dataclass(frozen=True)
 class Transform(Step):
-    """The transform of an export."""
+    """The transform step for one export."""
 
     name = "transform"
     workspace: Workspace
@@ -102,7 +117,7 @@ class Transform(Step):
     recipe: int
 
     def inputs(self) -> dict[str, str]:
-        """Return what determines the rows."""
+        """Return the values that determine the mapped rows, by name."""
         _require_recipe(self.recipe)
         self.schema.require_event()
         return {
@@ -116,7 +131,7 @@ class Transform(Step):
         }
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the mapped base of an export that is a delta."""
+        """Return the inputs of the transform of the export's base; None if the export is not a delta."""
         return {**self.inputs(), "export": self.raw.delta.base} if self.raw.delta else None
 
     def run(self, digest: str, scratch: Path) -> Made:
@@ -167,14 +182,14 @@ class Transform(Step):
         return Made(files, counts, details)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
-        """Map the lines that differ from those of the base; None if the base does not decide the day's rows."""
+        """Map only the lines that differ from the base's export; None if all lines have to be mapped."""
         from include.steps.transform.delta_mapping import DeltaMapping
 
         self.workspace.save_schema(self.schema)
         job = self._job(scratch, ())
         of_base = self._compiled(self.workspace.require("export", base.inputs["export"]))
         if of_base.expressions != job.compiled.expressions:
-            return None  # expressions that read the clock give different rows today
+            return None  # an expression that reads the current time would give the base's rows other values
         work = DeltaMapping(self.workspace, self.raw, base, job, self.mapping.named_properties, digest)
         made = work.run(partial(_check_unmapped, self.workspace.pipeline))
         if made is None:
@@ -190,7 +205,7 @@ class Transform(Step):
             project_id=int(self.raw.details["project_id"]),
             day=self.workspace.partition.day,
             zone=source.zone.key if source.time_is == "project_local" else None,
-            # Not the clock's time: the same export has to give the same output again.
+            # Not the current time, so that the same export always gives the same output.
             now_ms=int(datetime.fromisoformat(self.raw.created_at).timestamp() * 1000),
             time_in_ms=source.time_in_ms,
             recipe=self.recipe,
@@ -200,7 +215,7 @@ class Transform(Step):
 
     @property
     def _limits(self) -> Limits:
-        """The sizes of files and buckets: smaller ones if a shard of the day has fewer rows than a usual file."""
+        """The sizes of files and buckets; smaller than usual if ``shard_events`` is below the usual rows of a file."""
         rows = self.workspace.pipeline.shard_events
         if rows is None or rows >= LIMITS.file_rows:
             return LIMITS
@@ -218,13 +233,13 @@ class Transform(Step):
 
 
 def _settings(pipeline: Pipeline) -> JsonObject:
-    """Return the settings of a pipeline file that shape the rows."""
+    """Return the settings of the pipeline file that affect the mapped rows."""
     shaping = {"mixpanel", "identities", "identity_placeholders", "unmapped"}
     return pipeline.model_dump(include=shaping, exclude={"mixpanel": {"backfill_window_days"}})
 
 
 def _first_pass_details(found: FirstPass) -> JsonObject:
-    """Return the counts of the first pass."""
+    """Return the counts of the first pass for the manifest: refused lines by reason, and events by name."""
     partial = {"by_event": found.by_event.is_partial, "unmapped": found.names.is_partial}
     names = sorted(name for name, is_partial in partial.items() if is_partial)
     return {
@@ -243,7 +258,10 @@ def _require_recipe(recipe: int) -> None:
 
 
 def _exported(raw: Manifest) -> dict[str, int]:
-    """Return the export's numbers of events, of other lines and of omitted lines. Manifests of earlier versions have only a sum."""
+    """Return the export's numbers of events, of lines that are not events, and of removed events of forgotten people.
+
+    Zero counts are left out, except ``exported``.
+    """
     apart = {name: raw.counts[name] for name in ("not_events", "suppressed") if raw.counts.get(name)}
     return {"exported": raw.rows - apart.get("not_events", 0), **apart}
 
@@ -259,7 +277,7 @@ def _check_unmapped(pipeline: Pipeline, unmapped: dict[str, int]) -> None:
 def _quarantine(
     workspace: Workspace, digest: str, found: FirstPass, rejected: Sequence[JsonObject], path: Path
 ) -> JsonObject | None:
-    """Upload the quarantined lines, if any, and return the description of their file."""
+    """Upload the quarantined lines; return the description of the file, or None if no line was quarantined."""
     from include.steps.transform import passes as day
 
     if not found.reasons:

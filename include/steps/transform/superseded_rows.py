@@ -1,7 +1,8 @@
-"""Finds the rows of a mapped day that added and removed lines supersede, by the rule of ``deduplicate``.
+"""Find the rows of a mapped day (the base) that are superseded if lines are added to the day or removed from it.
 
-Of the lines with one ``_id`` the one processed last is kept; of several, the one with the smallest content digest. The
-base's list of events has the kept row of every ``_id``, and the number of its lines.
+The rule is that of ``deduplicate``: of the lines with the same ``_id``, the line that was processed last is kept; of
+several such lines, the one with the smallest content digest. The base's list of events has the kept row of every
+``_id``, and the number of lines with the ``_id``.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ _UNDECIDED = "removed > before OR (survives AND NOT coalesce(beaten, false) AND 
 
 @dataclass(frozen=True)
 class SupersededRows:
-    """The rows that others supersede. ``rows``: rows of the base that are removed; ``losers``: ``_id``s of added rows that lose.
+    """The result of ``find_superseded``.
 
-    ``twins``: how many duplicates without ``$insert_id`` the day has more than its base.
-    ``failed``: known counts by code of values of superseded rows that did not convert, without those of
-    the ``unknown`` rows. ``dropped``: the same by namespace and reason for identities that are properties.
+    ``rows``: the number of the base's rows that are not rows of the day. ``losers``: the ``_id``s of added rows that
+    are not kept, because the base's row is kept (Arrow, 32 bytes each). ``twins``: the increase of duplicates without
+    ``$insert_id``. ``failed``: values of superseded rows that were not converted, by code, and ``dropped``: identities
+    of superseded rows that were dropped, by namespace and reason; both without the rows that ``unknown`` counts.
     """
 
     rows: int
@@ -68,10 +70,10 @@ def find_superseded(
     removed: list[Path],
     compiled: CompiledMapping,
 ) -> SupersededRows | None:
-    """Compare spilled rows with the base's list of events; None if that cannot decide which row is kept.
+    """Compare the added and the removed rows (spill files) with the base's list of events (Parquet files).
 
-    ``compiled``: the mapping with which the rows were read. ``db``: a DuckDB without tables; it gets the view
-    ``superseded_ids``.
+    Return None if the comparison does not show which row of an ``_id`` has to be kept. ``compiled``: the mapping with
+    which the rows were spilled. ``db``: an empty DuckDB database; the function creates the view ``superseded_ids``.
     """
     schema = spill_schema(compiled)
     for name, paths in (("added", added), ("removed", removed)):
@@ -106,9 +108,9 @@ def find_superseded(
 def _known_of_removed(
     db: duckdb.DuckDBPyConnection, removed: list[Path], compiled: CompiledMapping
 ) -> tuple[Counter[int], Counter[tuple[str, str]]]:
-    """Return failures and dropped identities of removed lines that were the only ones of their ``_id``.
+    """Return the failed conversions and dropped identities of removed lines that were the only line of their ``_id``.
 
-    For other lines it is unknown which of them were counted.
+    For other removed lines, it is unknown whether the base counted them.
     """
     codes: Counter[int] = Counter()
     dropped: Counter[tuple[str, str]] = Counter()
@@ -132,7 +134,7 @@ def _is_among_ids(db: duckdb.DuckDBPyConnection, rows: pa.Table, condition: str)
 
 
 def without_ids(path: Path, schema: pa.Schema, ids: pa.Array) -> tuple[int, int]:
-    """Rewrite a spill file without some ids; return how many rows and bytes were removed."""
+    """Rewrite the spill file ``path`` without the rows of ``ids``; return the numbers of removed rows and bytes."""
     import pyarrow.compute as pc
 
     target, rows, size = path.with_suffix(".left"), 0, 0
@@ -168,5 +170,7 @@ def _binary(db: duckdb.DuckDBPyConnection, query: str) -> pa.Array:
 
 
 def _number(db: duckdb.DuckDBPyConnection, query: str) -> int:
-    ((found,),) = db.execute(query).fetchall()  # all: db.sql refuses a connection with an unfinished result
+    ((found,),) = db.execute(
+        query
+    ).fetchall()  # not fetchone: db.sql fails while a result is not fetched completely
     return int(found)

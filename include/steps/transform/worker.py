@@ -1,4 +1,4 @@
-"""The work of one process: reads the blocks that it gets, and then writes the parts that it claims."""
+"""The share of one process in a transform: parse blocks of lines, and then write Parquet files that it claims."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from include.steps.transform.shared_counter import SharedCounter, own_counter
 
 @dataclass(frozen=True)
 class Worker:
-    """The work of one process in a transform. ``name`` is part of its file names; ``is_alone``: no other process takes part.
+    """One process's share of a transform.
 
-    ``check`` is called often, and raises if continuing is useless.
+    ``name`` distinguishes the process's scratch files. ``is_alone``: no other process works on the job. ``check`` is
+    called often; it raises an error if another process has failed.
     """
 
     job: Job
@@ -25,11 +26,11 @@ class Worker:
     check: Callable[[], object] = bool
 
     def parse(self, blocks: Iterable[Block]) -> Parsed:
-        """Read blocks of the day."""
+        """Parse blocks of lines into spill files; return the counts of this process."""
         return parse(self.job, self.name, blocks)
 
     def write(self, parts: Sequence[Part]) -> list[WrittenPart]:
-        """Write the parts that this process claims."""
+        """Claim parts (output files) until none is left, and write each; return the results of the written parts."""
         if self.is_alone:
             return self._write(parts, own_counter())
         counter = SharedCounter(self.job.scratch / "next-parts")

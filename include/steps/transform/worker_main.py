@@ -1,4 +1,4 @@
-"""The program of an additional process of a transform."""
+"""The main program of an additional process that the transform step starts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from include.steps.transform.worker import Worker
 
 
 def main(connection: int, life: int) -> None:
-    """Process messages until the process that started this one ends. Both arguments are file descriptors.
+    """Process messages until the parent process ends or closes the connection.
 
-    The first message is the job and this process's name. Each later one is ``("parse",)``, followed by those of
-    ``received_blocks``, or ``("write", parts)``. A response is ``(kind, value, log records)``.
+    Args:
+        connection: the file descriptor of the socket for messages and responses.
+        life: the file descriptor of a socket that is closed when the parent process ends.
+
+    The first message is ``(job, name)``. Each later message is ``("parse",)``, followed by the messages that
+    ``received_blocks`` reads, or ``("write", parts)``. Each response is ``(kind, value, log records)``; ``kind`` is
+    ``done`` or ``failed``.
     """
     sys.meta_path.insert(0, _WithoutPandas())
     threading.Thread(target=_end_when_closed, args=(life,), daemon=True).start()
@@ -40,7 +45,7 @@ def main(connection: int, life: int) -> None:
 
 
 class _WithoutPandas(MetaPathFinder):
-    """Hides pandas: pyarrow would import it, which takes longer than all other imports of this process."""
+    """Prevents the import of pandas by pyarrow, which would take longer than all other imports of this process."""
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - its parameters
         if fullname == "pandas":
@@ -64,14 +69,14 @@ def _answer(work: Worker, verb: str, arguments: list[Any]) -> tuple[str, object]
 
 
 def _end_when_closed(life: int) -> None:
-    """End this process when the other end of a socket is closed: no process waits for its work any more."""
+    """End this process when the parent process closes its end of the socket ``life``, or ends."""
     with socket.socket(fileno=life) as other:
         other.recv(1)
     os._exit(1)
 
 
 class _LogCollector(logging.Handler):
-    """Collects log records, and passes them to the process that writes the task's log."""
+    """Collects log records from level WARNING, for the parent process, which writes the task's log."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -81,6 +86,6 @@ class _LogCollector(logging.Handler):
         self._kept.append((record.name, record.levelno, record.getMessage()))
 
     def take_records(self) -> list[tuple[str, int, str]]:
-        """Return the records since the last call."""
+        """Return the records since the last call, each as (logger name, level, text)."""
         kept, self._kept = self._kept, []
         return kept

@@ -1,7 +1,7 @@
-"""The processes of a transform: this one, and additional ones that it starts, controls and ends.
+"""Start, control and end the additional processes of a transform.
 
-They are started as new programs, not forked: Arrow's threads do not survive a fork. Another process holds one end of
-two sockets; whenever this process ends, their other ends are closed and it ends itself.
+They are started as new programs and not forked, because Arrow's threads do not survive a fork. Each additional process
+has one end of two sockets. When this process ends, the other ends are closed, and the additional process exits.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ log = logging.getLogger(__name__)
 VARIABLE = "MIXPANEL_AEP_PROCESSES"
 USUAL = 2
 _ROWS_FOR_ANOTHER = 60_000
-"""Starting a process takes as long as mapping about half of that."""
+"""The number of rows per process; starting a process takes as long as mapping about half of these rows."""
 _ROOT = Path(__file__).parents[3]
 _START = "import sys; sys.path[:] = {path!r}; from include.steps.transform.worker_main import main; main({connection}, {life})"
 
 
 def wanted_processes(rows: int) -> int:
-    """Return how many processes a day of so many rows uses: never more than there are cores.
+    """Return the number of processes, including this one, for a day of ``rows`` rows; at most the number of cores.
 
     Raises:
         ConfigError: ``MIXPANEL_AEP_PROCESSES`` is not a whole number from 1 to 64.
@@ -52,7 +52,7 @@ def _cores() -> int:
 
 
 class WorkerProcess:
-    """An additional process that works on a job."""
+    """An additional process that executes ``worker_main`` for a job; ``name`` distinguishes its scratch files."""
 
     def __init__(self, job: Job, name: str) -> None:
         self._blocks = BlockFile(job, name)
@@ -73,7 +73,7 @@ class WorkerProcess:
         self.send((job, name))
 
     def send(self, message: object) -> None:
-        """Send a message.
+        """Send a message to the process (see ``worker_main.main``).
 
         Raises:
             WorkerFailed: the process has ended.
@@ -84,11 +84,11 @@ class WorkerProcess:
             raise self._failure() from None
 
     def offer(self, block: Block) -> bool:
-        """Pass a block to the process, which reads blocks; return False if it has not begun with the last one.
+        """Pass a block to the process; return False, without passing it, if the previous block was not read yet.
 
         Raises:
             PipelineError: the error that the process raised.
-            WorkerFailed: it ended, or raised another error.
+            WorkerFailed: the process ended, or raised another error.
         """
         self.check()
         if self._is_offered and not self._connection.poll():
@@ -99,7 +99,7 @@ class WorkerProcess:
         return True
 
     def finish_blocks(self) -> None:
-        """Report to the process that it gets no further blocks; raise what ``offer`` raises."""
+        """Send the message that no further blocks follow; raise the same errors as ``offer``."""
         self.send(("end",))
         self._confirm()
 
@@ -110,11 +110,11 @@ class WorkerProcess:
 
     # The value is from pickle, which has no types.
     def receive(self) -> Any:
-        """Wait for the response to the last message.
+        """Wait for the response to the last message, and return the response's value; log its log records.
 
         Raises:
             PipelineError: the error that the process raised.
-            WorkerFailed: it ended, or raised another error.
+            WorkerFailed: the process ended, or raised another error.
         """
         try:
             kind, value, records = self._connection.recv()
@@ -127,7 +127,7 @@ class WorkerProcess:
         raise _error(*value)
 
     def check(self) -> None:
-        """Raise if the process has ended.
+        """Check that the process is running.
 
         Raises:
             WorkerFailed: the process has ended.
@@ -136,7 +136,7 @@ class WorkerProcess:
             raise self._failure()
 
     def end(self) -> None:
-        """End the process immediately, if it has not ended."""
+        """Close the connection and kill the process, if it is still running."""
         self._blocks.close()
         self._connection.close()
         self._life.close()

@@ -1,4 +1,4 @@
-"""Counts of a day's valid rows while its columns are read: by hour, by event name, and of duplicate ids."""
+"""Count the valid rows of a day by hour and by event name, and its duplicate ids, while the columns are read."""
 
 from __future__ import annotations
 
@@ -19,35 +19,38 @@ if TYPE_CHECKING:
 _HOUR_MS = 3_600_000
 _TIMESTAMP, _EVENT_TYPE, _ID = (View((name,), Part.VALUE) for name in ("timestamp", "eventType", "_id"))
 COUNTED = (_TIMESTAMP, _EVENT_TYPE, _ID)
-"""The views that are counted."""
+"""The columns that ``DayCounts`` reads."""
 _ID_BYTES = 64
 _WORD_BYTES = 8
 _MOST_KEYS = 4_000_000
-"""The number of ids that are compared in memory at the same time."""
+"""The maximum number of ids that are compared in memory at the same time."""
 
 
 class DayCounts:
-    """Counts rows by hour (UTC) and by event name while a day is validated; refused rows are subtracted again."""
+    """Counts rows by hour (in UTC) and by event name.
+
+    Rows are first added, and then subtracted if they are refused.
+    """
 
     def __init__(self, keys_path: Path) -> None:
-        """Create counts of no rows. ``keys_path``: a scratch file that will hold a 64-bit key of every ``_id``."""
+        """Start with no rows. ``keys_path``: a scratch file for a 64-bit hash of the ``_id`` of each row."""
         self.by_hour: Counter[str] = Counter()
         self.by_event: Counter[str] = Counter()
         self.span: tuple[int, int] | None = None
         """The first and the last ``timestamp`` of the added rows, in milliseconds since the epoch."""
         self.rows = 0
-        """The number of added rows, removed ones included."""
+        """The number of added rows, including rows that were subtracted later."""
         self._keys_path = keys_path
 
     def add(self, chunk: RowChunk) -> None:
-        """Count the rows of a chunk."""
+        """Add the rows of a chunk to the counts."""
         self._extend_span(self._count(chunk, 1))
         with self._keys_path.open("ab") as file:
             file.write(_keys(chunk.values_of(_ID).values).data)
         self.rows += chunk.num_rows
 
     def take_out(self, refused: RowChunk) -> None:
-        """Subtract rows that were added before."""
+        """Subtract refused rows, which were added before, from the counts by hour and by event name."""
         self._count(refused, -1)
 
     def _extend_span(self, moments: pa.Int64Array) -> None:
@@ -79,9 +82,9 @@ class DayCounts:
         return moments
 
     def double_ids(self, valid_paths: Iterable[Path]) -> int:
-        """Return how many ``_id``s occur more than once in some Parquet files. All rows of the files must have been added.
+        """Return how many ``_id``s occur more than once in the given Parquet files, whose rows must have been added.
 
-        Eight bytes are stored for each id; only ids that agree in them are compared.
+        Only the ids whose stored 64-bit hash occurs more than once are read from the files and compared.
         """
         import numpy as np
 
@@ -97,7 +100,7 @@ class DayCounts:
         return sum(count > 1 for count in found.values())
 
     def _double_keys(self) -> npt.NDArray[np.uint64]:
-        """Return the 64-bit keys that occur more than once. At most ``_MOST_KEYS`` keys are in memory at the same time."""
+        """Return the hashes of ids that were added more than once, from one pass over all hashes per ``_MOST_KEYS``."""
         import numpy as np
 
         parts, found = -(-self.rows // _MOST_KEYS), [np.zeros(0, np.uint64)]
@@ -108,7 +111,7 @@ class DayCounts:
         return np.concatenate(found)
 
     def _key_blocks(self) -> Iterator[npt.NDArray[np.uint64]]:
-        """Yield the keys of the scratch file as arrays of limited size."""
+        """Yield the hashes of the ids of all added rows, in blocks of limited size."""
         import numpy as np
 
         with self._keys_path.open("rb") as file:
@@ -117,18 +120,18 @@ class DayCounts:
 
 
 def every_hour(counted: Mapping[str, int], first: datetime, end: datetime) -> dict[str, int]:
-    """Return the counts of all hours from ``first`` to ``end`` in order; hours without events have 0."""
+    """Return the counts by hour for all hours from ``first`` to ``end`` (exclusive), in order; 0 without events."""
     hours = range(int(first.timestamp() * 1000) // _HOUR_MS, -(-int(end.timestamp() * 1000) // _HOUR_MS))
     return dict.fromkeys(map(_hour_name, hours), 0) | dict(sorted(counted.items()))
 
 
 def _hour_name(hour: int) -> str:
-    """Return the text for an hour since the epoch, such as ``07-01 12:00``, in UTC."""
+    """Return the text, such as ``07-01 12:00`` (UTC), for a number of hours since the epoch."""
     return datetime.fromtimestamp(hour * _HOUR_MS // 1000, UTC).strftime("%m-%d %H:00")
 
 
 def _keys(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
-    """Return a 64-bit number for each id of an Arrow array: equal ids have equal numbers."""
+    """Return a 64-bit hash for each id of an Arrow array."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -142,7 +145,7 @@ def _keys(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
 
 
 def _hash_words(ids: pa.StringArray) -> npt.NDArray[np.uint64]:
-    """Return hashes of texts of 64 bytes, read from Arrow's buffer as eight words each."""
+    """Return a 64-bit hash for each text of 64 bytes; the array is read from Arrow's buffer, eight words per text."""
     import numpy as np
 
     if not len(ids):

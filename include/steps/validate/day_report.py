@@ -1,4 +1,4 @@
-"""The content of a validated day's report: counts, reasons, hours, and the most frequent names."""
+"""Build the content of the report of a validated day: counts, reasons, hours, and the most frequent event names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from include.xdm.events.line_parser import REASONS
 from include.xdm.schema.xdm_schema import XdmSchema
 
 _SHOWN_PROPERTIES, _SHOWN_EVENTS = 30, 20
-"""The numbers of properties without a mapping and of event names that the report lists."""
+"""The largest numbers of unmapped properties and of event names that the report lists."""
 
 
 def report_of_day(
@@ -82,7 +82,7 @@ def _hours_of_day(workspace: Workspace, counted: Mapping[str, int]) -> dict[str,
 
 
 def _quarantine_keys(workspace: Workspace, digest: str, mapped: Manifest, refused: int) -> list[str]:
-    """Return the lake keys of the quarantine files of transform and validate."""
+    """Return the keys of the quarantine files of transform and validate; empty without quarantined events."""
     before = mapped.details.get("quarantine")
     own = [workspace.partition.quarantine("validate", digest)] if refused else []
     return [*([str(before["key"])] if before else []), *own]

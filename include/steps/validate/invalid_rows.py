@@ -1,4 +1,4 @@
-"""Writes the rows that validation refuses to quarantine, each with its reasons, and removes them from their Parquet file."""
+"""Write the rows that validation refuses to quarantine, with their reasons, and the other rows to a new file."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ if TYPE_CHECKING:
 
 
 def reason_of(record: JsonMapping) -> Reason:
-    """Return the reason of a record that ``Reason.record`` created."""
+    """Convert a record that ``Reason.record`` created back to a ``Reason``."""
     limit = record["limit"]
     return Reason(record["field"], record["expectation"], tuple(limit) if isinstance(limit, list) else limit)
 
 
 _EXAMPLES = 3
 _WRITTEN_ROWS = 2_000
-"""The number of rows that are Python objects at the same time."""
+"""The maximum number of rows that are converted to Python objects at the same time."""
 
 
 class ReasonExamples:
-    """The first values that each reason refuses, as the report shows them."""
+    """Collects the first three refused values of each reason, as JSON text, for the report."""
 
     def __init__(self) -> None:
         self.by_reason: dict[Reason, list[str]] = {}
 
     def add(self, reason: Reason, value: object) -> None:
-        """Add an example of a refused value, unless the reason already has ``_EXAMPLES`` of them."""
+        """Add a refused value, unless the reason already has three examples."""
         shown = self.by_reason.setdefault(reason, [])
         if len(shown) < _EXAMPLES:
             shown.append(json.dumps(value, ensure_ascii=False, default=str)[:100])
@@ -56,9 +56,10 @@ class ReasonExamples:
 
 @dataclass(frozen=True)
 class RefusedRows:
-    """Rows that were refused. ``reasons``: rows by reason; ``examples``: values by reason, if allowed.
+    """The rows that validation refused.
 
-    ``path``: the file of their quarantine records; None if no row was refused.
+    ``rows``: their number. ``reasons``: rows by reason. ``examples``: refused values by reason, if the pipeline allows
+    them in the report. ``path``: the local file of quarantine records; None if no row was refused.
     """
 
     rows: int = 0
@@ -67,7 +68,7 @@ class RefusedRows:
     path: Path | None = None
 
     def upload(self, workspace: Workspace, digest: str) -> JsonObject | None:
-        """Upload the records, if any, and return the description of their file."""
+        """Upload the quarantine records; return the description of the file, or None if no row was refused."""
         if self.path is None:
             return None
         key = workspace.partition.quarantine("validate", digest)
@@ -75,7 +76,7 @@ class RefusedRows:
 
 
 def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> RefusedRows:
-    """Return refused rows together with those of other quarantine records; their file is ``target``."""
+    """Combine refused rows with other quarantine ``records``; write the records of both to ``target``."""
     rows, reasons = own.rows, own.reasons.copy()
     if own.path is not None:
         shutil.copyfile(own.path, target)
@@ -88,7 +89,7 @@ def join_refused(own: RefusedRows, records: Iterable[bytes], target: Path) -> Re
 
 
 class InvalidRows:
-    """Writes the refused rows of some files to quarantine."""
+    """Writes the refused rows of several files to one quarantine file in ``scratch``."""
 
     def __init__(self, scratch: Path, *, show_values: bool) -> None:
         self._rows = 0
@@ -98,7 +99,7 @@ class InvalidRows:
         self._show_values = show_values
 
     def result(self) -> RefusedRows:
-        """Return the rows that were refused so far."""
+        """Return the counts and the file of the rows that were refused so far."""
         path = self._path if self._rows else None
         return RefusedRows(self._rows, self._reasons, self._examples.by_reason, path)
 
@@ -107,8 +108,8 @@ class InvalidRows:
     ) -> int:
         """Write the refused rows of an open Parquet file to quarantine, and the others to ``target``.
 
-        ``reasons``: the rows of the file that each reason refuses, as ascending arrays. ``counts`` include all rows of
-        the file before, and only the valid ones afterwards. Returns how many rows are valid.
+        ``reasons``: the positions of the rows that each reason refuses, as ascending arrays. The refused rows are
+        subtracted from ``counts``. Return the number of valid rows.
         """
         import numpy as np
         import pyarrow as pa
@@ -116,7 +117,7 @@ class InvalidRows:
         writer = AepParquetWriter(target, source.schema_arrow)
         first = kept = 0
         with gzip_writer(self._path, append=True) as quarantine:
-            for number in range(source.num_row_groups):  # each of limited size, as transform wrote it
+            for number in range(source.num_row_groups):  # transform limits the size of each row group
                 table = source.read_row_group(number)
                 here = {
                     reason: rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(table))]
@@ -163,7 +164,7 @@ class InvalidRows:
             quarantine.write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
 
     def _record(self, reason: Reason, row: JsonObject) -> JsonObject:
-        """Return a reason for quarantine; with the value, also in the report, only if the pipeline allows it."""
+        """Return the record of a reason; if the pipeline allows it, with the refused value, also for the report."""
         if not self._show_values:
             return reason.record
         value: object = row

@@ -1,4 +1,4 @@
-"""Validates a partition: every row, by columns; then failing rows individually; then the partition as a whole."""
+"""Validate a partition: all rows by column, then the failing rows individually, then the partition as a whole."""
 
 from __future__ import annotations
 
@@ -44,14 +44,18 @@ if TYPE_CHECKING:
     from include.steps.validate.invalid_rows import Positions
 
 SCREENED_ROWS, EXPLAINED_ROWS = 1, 300_000
-"""The number of rows to read at once, in whole row groups, at least one: a chunk whose rows are explained costs a run of GX."""
+"""The number of rows to read at once, in complete row groups: to find columns that fail, and to find failing rows.
+
+Finding the failing rows of a chunk needs one run of Great Expectations, so these chunks are large.
+"""
 
 
 @dataclass(frozen=True)
 class PartitionValidator:
-    """The expectations of one partition. ``now``: the limit for the time of every event: when it was mapped.
+    """Validates the rows of one partition and the partition as a whole.
 
-    The clock's own time would give another verdict, and another report, each time the same rows are checked.
+    ``now``: the latest allowed time of an event. It is the time of the mapping and not the current time, so that the
+    same rows always get the same result.
     """
 
     workspace: Workspace
@@ -59,19 +63,21 @@ class PartitionValidator:
     now: datetime
 
     def specs(self, columns: set[ColumnPath]) -> list[ExpectationSpec]:
-        """Return the expectations for rows with these leaf columns."""
+        """Return the expectations for rows that have the leaf columns ``columns``."""
         return derive_expectations(self.schema, columns, _rules(self.workspace, self.now))
 
     def check_rows(self, files: Sequence[RowFile], scratch: Path) -> CheckedRows:
-        """Validate the rows of transform's files. ``scratch``: a folder for the valid rows and the others.
+        """Validate the rows of ``files``; write valid rows and quarantine records to the folder ``scratch``.
+
+        A file without refused rows is not written again.
 
         Raises:
             SchemaError: no row has a field that every event needs.
         """
-        if not files:  # an empty day has nothing to check, so Great Expectations is not loaded
+        if not files:  # an empty day needs no checks, so Great Expectations is not loaded
             return CheckedRows()
         columns, has_form = set[ColumnPath](), list[bool]()
-        for file in files:  # opened whenever they are read: a large day has hundreds
+        for file in files:  # open each file only while it is read: a large day has hundreds of files
             with parquet_reader(file.path) as source:
                 columns |= {*leaf_paths(source.schema_arrow)}
                 has_form.append(has_aep_form(source))
@@ -112,9 +118,10 @@ class PartitionValidator:
         )
 
     def judge(self, rows: CheckedRows, history: Sequence[DayEvents], as_exported: DayEvents) -> Verdict:
-        """Check the expectations of the whole partition; for an empty day only whether it may be empty, without GX.
+        """Check the expectations of the partition as a whole, and return the verdict on the partition.
 
-        ``as_exported``: events by name as exported, for schemas without ``eventType``.
+        ``history``: the events of earlier days. ``as_exported``: the exported events by name, for schemas without
+        ``eventType``. For a day without valid rows, only the expectation about the number of rows is checked.
         """
         by_event = DayEvents(rows.by_event, rows.other_events) if rows.by_event else as_exported
         facts = PartitionFacts(rows.valid, rows.double_ids, by_event)
@@ -149,7 +156,7 @@ class PartitionValidator:
 
 
 def warnings_of(specs: Sequence[ExpectationSpec], failed: Mapping[int, int]) -> Counter[Reason]:
-    """Return the warnings about rows by reason. ``failed``: rows by the number of their expectation."""
+    """Return the numbers of rows with a warning, by reason; ``failed``: failing rows by index in ``specs``."""
     warned = Counter[Reason]()
     for number, rows in failed.items():
         if specs[number].severity == "warning":
@@ -158,7 +165,10 @@ def warnings_of(specs: Sequence[ExpectationSpec], failed: Mapping[int, int]) -> 
 
 
 def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, ...]:
-    """Return the valid files: transform's own if all their rows are valid, and the others uploaded into ``folder``."""
+    """Return the files of valid rows in the lake: a file of transform if all its rows are valid, otherwise a new file.
+
+    New files are uploaded to ``folder``.
+    """
     return tuple(
         kept.stored or upload_file(lake, f"{folder}/part-{number:05}.parquet", kept.path, kept.rows)
         for number, kept in enumerate(rows.kept)
@@ -167,7 +177,7 @@ def upload_valid(rows: CheckedRows, lake: Lake, folder: str) -> tuple[LakeFile, 
 
 
 def _screen(files: Iterable[RowFile], specs: Sequence[ExpectationSpec], counts: DayCounts) -> set[int]:
-    """Count all rows, and return the numbers of the expectations that some of them may fail."""
+    """Count all rows in ``counts``; return the indexes in ``specs`` of the expectations that a row may fail."""
     _use_memory_sparingly()
     with _preload_gx():
         screen = Screen(specs)
@@ -181,19 +191,19 @@ def _screen(files: Iterable[RowFile], specs: Sequence[ExpectationSpec], counts: 
 
 
 def _use_memory_sparingly() -> None:
-    """Let Arrow allocate with jemalloc: its default, mimalloc, keeps half as much memory again, and is not faster here."""
+    """Make Arrow allocate memory with jemalloc: the default, mimalloc, needs 50 percent more and is not faster here."""
     import pyarrow as pa
 
     try:
         pa.set_memory_pool(pa.jemalloc_memory_pool())
-    except NotImplementedError:  # Arrow is built without it on some systems
+    except NotImplementedError:  # on some systems, Arrow is built without jemalloc
         pa.set_memory_pool(pa.system_memory_pool())
 
 
 def _failing_rows(
     source: pq.ParquetFile, specs: Sequence[ExpectationSpec], suspects: set[int]
 ) -> dict[int, Positions]:
-    """Return the rows of an open file that fail each of the suspected expectations, as ascending arrays, by number."""
+    """Return the positions of the failing rows of an open file, ascending, by index of the expectation in ``specs``."""
     import numpy as np
 
     by_spec: dict[int, list[Positions]] = {number: [] for number in sorted(suspects)}
@@ -205,7 +215,7 @@ def _failing_rows(
 
 
 def _require_explained(specs: Sequence[ExpectationSpec], suspects: set[int], failed: Counter[int]) -> None:
-    """Raise an error if a sample fails an expectation but no row of the day does: then GX judges sample and rows differently."""
+    """Raise an error if a suspected expectation has no failing row, and neither has another one of the same view."""
     explained = {specs[number].view for number in failed}
     for number in sorted(suspects - failed.keys()):
         if specs[number].view not in explained:
@@ -214,7 +224,7 @@ def _require_explained(specs: Sequence[ExpectationSpec], suspects: set[int], fai
 
 @contextmanager
 def _preload_gx() -> Iterator[None]:
-    """Load Great Expectations in a thread while this one reads columns with Arrow, which does not need the interpreter."""
+    """Load Great Expectations in a thread while the caller reads columns with Arrow, which releases the interpreter."""
     trouble: list[Exception] = []
 
     def work() -> None:

@@ -1,4 +1,4 @@
-"""The contents of earlier partitions, for expectations that compare a day with the days before it."""
+"""Read the event counts of earlier days, for expectations that compare a day with the days before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from include.steps.workspace import Workspace
 
 
 def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
-    """Return valid rows by event name for each of the ``days`` before the partition that is validated and not empty."""
+    """Return the valid rows by event name of the ``days`` days before the partition, the latest day first.
+
+    Days that are not validated, or have no valid rows, are left out.
+    """
     found = []
     for number in range(1, days + 1):
         day = PartitionKey(workspace.pipeline.name, workspace.partition.day - timedelta(days=number))
@@ -23,7 +26,7 @@ def events_before(workspace: Workspace, days: int) -> list[DayEvents]:
 
 
 def events_of(manifest: Manifest, total: int) -> DayEvents:
-    """Return the events by name that a manifest lists. ``total``: all events, if the manifest lacks it."""
+    """Return the counts of events by name from a manifest; ``total``: the number of all events, for old manifests."""
     by_event = {str(name): int(count) for name, count in (manifest.details.get("by_event") or {}).items()}
     # Manifests of data version 6 and older list 500 names, without the number of events with other names.
     others = manifest.details.get("other_events", max(0, total - sum(by_event.values())))

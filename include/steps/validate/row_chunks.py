@@ -1,4 +1,4 @@
-"""Reads the rows of Parquet files in chunks of limited size: some row groups, and some of their columns, at a time."""
+"""Read the rows of Parquet files in chunks of limited size: some row groups and some of their columns at a time."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _CHUNK_BYTES = 512 * 1024 * 1024
-"""The size of a chunk's columns, as Parquet counts them without compression."""
+"""The maximum size of a chunk's row groups in bytes, without compression, as the Parquet metadata states it."""
 _CHUNK_VIEWS = 32
-"""The number of views that are read at once, so that a wide schema does not increase memory."""
+"""The maximum number of views (columns to check) of a chunk, so that a wide schema does not need more memory."""
 
 
 def row_chunks(
     source: pq.ParquetFile, views: Iterable[View], most_rows: int
 ) -> Iterator[tuple[RowChunk, frozenset[View]]]:
-    """Yield the rows of an open Parquet file, some row groups and views at a time, with the views of each chunk.
+    """Yield chunks of the rows of an open Parquet file, each with the views (columns to check) that it contains.
 
-    ``most_rows``: of a chunk, unless a single row group has more. The views that ``DayCounts`` counts are in one chunk.
+    ``most_rows``: the maximum number of rows of a chunk, unless a single row group has more rows. The views that
+    ``DayCounts`` counts are always in the same chunk.
     """
     columns, first = ParquetColumns(source), 0
     others = sorted({*views} - {*COUNTED}, key=lambda view: (view.path, view.part.value))

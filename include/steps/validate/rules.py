@@ -1,4 +1,4 @@
-"""The validator of a day and of its shards, and the inputs that determine their outputs."""
+"""The inputs and the validator that the validation of a day and the validation of its shards have in common."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from include.steps.validate.partition_validator import PartitionValidator
 from include.steps.workspace import DATA_VERSION, Workspace
 
 _ENOUGH_ROWS = 10
-"""From this number of rows, a field without any value is a mistake and not a coincidence."""
+"""With at least this many rows, a field without any convertible value is a mistake in the mapping."""
 
 
 def validation_inputs(workspace: Workspace, mapped: Manifest) -> dict[str, str]:
-    """Return what determines the verdict on the rows of ``mapped``, a manifest of transform."""
+    """Return the values, by name, that determine the result of validating ``mapped``, a manifest of transform."""
     pipeline = workspace.pipeline
     rules = {**pipeline.quality.model_dump(mode="json"), "profile": bool(pipeline.aep.profile)}
     return {
@@ -27,20 +27,19 @@ def validation_inputs(workspace: Workspace, mapped: Manifest) -> dict[str, str]:
 
 
 def validator_of(workspace: Workspace, mapped: Manifest) -> PartitionValidator:
-    """Return the validator of the rows of ``mapped``."""
+    """Return the validator for the rows of ``mapped``, with the schema that transform used."""
     schema = workspace.schema(mapped.inputs["schema"])
     return PartitionValidator(workspace, schema, datetime.fromisoformat(mapped.created_at))
 
 
 def refuse_useless_mappings(workspace: Workspace, mapped: Manifest) -> None:
-    """Raise an error for a field into which no value of the day could be converted, because its mapping must be wrong.
+    """Check that at least one value of the day could be converted for each mapped field.
 
-    A number that its field cannot hold exactly, above all a fraction, stays in the unmapped JSON and is counted. This may
-    affect every value of a day, and is not a mistake of the mapping. If a delta does not know how many values do not
-    fit, its base has shown that some do.
+    Numbers that a field cannot hold exactly, such as fractions, are not counted as errors of the mapping: they are kept
+    in the unmapped JSON. The check is skipped for a delta whose counts are upper bounds; its base was checked.
 
     Raises:
-        SchemaError: no value of a field fits.
+        SchemaError: no value of a field could be converted, so the field's mapping is wrong.
     """
     if "not_converted" in mapped.details.get("at_most", ()):
         return

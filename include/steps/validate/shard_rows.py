@@ -1,4 +1,4 @@
-"""The results of a day's shards: in their manifests, and added up as the result of the day."""
+"""Store the result of each shard in its manifest, and add the results of all shards to the result of the day."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ from include.xdm.convert.aep_parquet import AEP_FORM
 
 log = logging.getLogger(__name__)
 _MOST_EVENTS = 100_000
-"""The number of event names that the manifest of a shard counts individually; all others are one number."""
+"""The largest number of event names that the manifest of a shard lists; the others are one number."""
 
 
 def shard_details(rows: CheckedRows, refused: LakeFile | None) -> JsonObject:
-    """Return the result of a shard as details of its manifest. They contain no value of a row, because manifests are never removed.
+    """Return the result of a shard for the details of its manifest, without values of its rows.
 
-    ``refused``: the file of the quarantine records; values that the report may show are read from it.
+    ``refused``: the file of quarantine records in the lake, or None. It contains the values that a report may show;
+    manifests do not, because they are never removed.
     """
     listed = most_frequent(rows.by_event, _MOST_EVENTS)
     return {
@@ -55,11 +56,11 @@ def add_shards(
     validator: PartitionValidator,
     scratch: Path,
 ) -> CheckedRows | None:
-    """Return the rows of a day as the sum of its shards, in their order; None if the sum is not the result of the day.
+    """Return the result of a day as the sum of the results of its shards; None if the results cannot be added.
 
-    The expectations follow from the columns of all files, so all shards have to have the same columns. Rows with equal
-    ``_id``s have equal times, so the times of two shards must not overlap: each counts only its own duplicates.
-    ``scratch``: a folder for the quarantine of the day.
+    The expectations are derived from the columns of all files, so all shards must have the same columns. Each shard
+    counts only its own duplicates, so the times of two shards must not overlap (rows with the same ``_id`` have the
+    same time). ``scratch``: a folder for the quarantine file of the day.
 
     Raises:
         BadManifest: the shards do not account for the rows of ``mapped``, the manifest of transform.
@@ -94,7 +95,7 @@ def add_shards(
 
 
 def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[Manifest]) -> None:
-    """Check that every mapped row is in a file of a shard, or was refused."""
+    """Raise ``BadManifest`` unless each mapped row is a valid row or a refused row of a shard."""
     accounted = sum(shard.own_rows + shard.counts["quarantined"] for shard in shards)
     if not accounted == sum(shard.counts["mapped"] for shard in shards) == mapped.rows:
         raise BadManifest(
@@ -105,7 +106,7 @@ def _require_all_rows(workspace: Workspace, mapped: Manifest, shards: Sequence[M
 
 
 def _obstacle(details: Sequence[JsonMapping]) -> str:
-    """Return the reason why the results of some shards cannot be added up, or an empty text if they can."""
+    """Return the reason why the results of shards cannot be added, as a phrase; empty if they can be added."""
     if any(each["columns"] != details[0]["columns"] for each in details):
         return "different columns"
     spans = sorted(each["span"] for each in details if each["span"] is not None)
@@ -115,7 +116,10 @@ def _obstacle(details: Sequence[JsonMapping]) -> str:
 
 
 def _add_events(details: Sequence[JsonMapping]) -> tuple[Counter[str], int]:
-    """Return the events by name, and the number of the others: a name that one shard does not list is unknown."""
+    """Add the counts of events by name of all shards; return them, and the number of events with other names.
+
+    A name that an incomplete list of a shard lacks is not counted individually.
+    """
     by_event = Counter[str]()
     for each in details:
         by_event.update(each["by_event"])

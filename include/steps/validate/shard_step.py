@@ -1,4 +1,4 @@
-"""Validate one shard of a day: its rows are checked, and counted; the decisions about the day are made by validate."""
+"""Validate the rows of one shard of a day; the validate step decides about the day as a whole."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from include.steps.workspace import Workspace
 def validate_shard(
     workspace: Workspace, mapped: Manifest, shard: Shard, *, with_files: bool = False
 ) -> Manifest:
-    """Validate the rows of a shard, or find them validated. ``counts``: ``mapped = valid + quarantined``.
+    """Validate the rows of one shard of ``mapped``; return the manifest of the new or existing output.
 
-    ``with_files``: validate them again if files that the output names were removed from the lake.
+    The ``counts`` of the result satisfy ``mapped = valid + quarantined``. ``with_files``: validate the rows again if
+    files of the output were removed from the lake.
 
     Raises:
         FilesRemoved: the mapped rows are not in the lake any more.
-        SchemaError: no row has a field that every event needs, or every value of a field was dropped.
+        SchemaError: no row has a field that every event needs, or no value of a field could be converted.
     """
     return run_step(ValidateShard(workspace, mapped, shard), with_files=with_files)
 
 
 def unchecked_shards(workspace: Workspace, mapped: Manifest) -> tuple[Shard, ...]:
-    """Return the shards of a day for tasks of their own: none if the day is small, or if it is validated already."""
+    """Return the shards of a day to validate in separate tasks; empty if the day is small or already validated."""
     shards = shards_of(mapped, workspace.pipeline.shard_events)
     inputs = validation_inputs(workspace, mapped)
     return shards if shards and workspace.find_output("validate", inputs).manifest is None else ()
@@ -39,7 +40,7 @@ def unchecked_shards(workspace: Workspace, mapped: Manifest) -> tuple[Shard, ...
 
 @dataclass(frozen=True)
 class ValidateShard(Step):
-    """The validation of some files of mapped rows."""
+    """The validation of one shard: some consecutive files of mapped rows."""
 
     name = "validate_shard"
     workspace: Workspace
@@ -47,7 +48,7 @@ class ValidateShard(Step):
     shard: Shard
 
     def inputs(self) -> dict[str, str]:
-        """Return what determines the result: that of the day, and the files."""
+        """Return the values that determine the result: the inputs of the day's validation, and the shard's name."""
         return {**validation_inputs(self.workspace, self.mapped), "shard": self.shard.name}
 
     def run(self, digest: str, scratch: Path) -> Made:

@@ -1,7 +1,7 @@
-"""The division of a large day into shards: runs of consecutive files of transform, which are validated separately.
+"""Divide a large day into shards: groups of consecutive files of transform, which are validated separately.
 
-A file of transform holds the events of a span of the day, and events with equal ``_id``s have equal times. So no ``_id``
-is in two shards, and what a shard counts can be added.
+A file of transform contains the events of a time span of the day, and events with the same ``_id`` have the same time.
+So no ``_id`` is in two shards, and the counts of the shards can be added.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Shard:
         return f"{self.first}-{self.last}"
 
     def files(self, mapped: Manifest) -> tuple[LakeFile, ...]:
-        """Return the files of the shard."""
+        """Return the shard's files among the files of ``mapped``, the manifest of transform."""
         return mapped.files[self.first : self.last + 1]
 
 
 def shards_of(mapped: Manifest, shard_events: int | None) -> tuple[Shard, ...]:
-    """Return the shards of a day, each of about ``shard_events`` rows; none for a day that is validated as a whole.
+    """Return the shards of a day, each of about ``shard_events`` rows; empty for a day that is validated as a whole.
 
     A delta is validated as a whole: it has few rows, because an export that differs more is not a delta.
     """

@@ -1,4 +1,7 @@
-"""Validate: checks every row against the expectations that follow from the XDM schema; failing rows go to quarantine."""
+"""Validate the mapped rows of a day against the expectations that are derived from the XDM schema.
+
+Rows that fail an expectation are written to quarantine.
+"""
 
 from __future__ import annotations
 
@@ -31,41 +34,43 @@ from include.steps.validate.verdict import (
 from include.steps.workspace import Workspace
 
 _MOST_EVENTS = 10_000
-"""The number of event names that a manifest counts individually; all others are one number."""
+"""The largest number of event names that a manifest lists; the events with other names are one number."""
 
 
 def validate_partition(workspace: Workspace, mapped: Manifest, *, with_files: bool = False) -> Manifest:
-    """Validate mapped rows, or find them validated. ``counts``: ``mapped = valid + quarantined``.
+    """Validate the rows of ``mapped``, a manifest of transform; return the manifest of the new or existing output.
 
-    ``with_files``: validate them again if the files were removed from the lake.
+    The ``counts`` of the result satisfy ``mapped = valid + quarantined``. ``with_files``: validate the rows again if
+    the files of the output were removed from the lake.
 
     Raises:
         FilesRemoved: the mapped rows are not in the lake any more.
-        SchemaError: no row has a field that every event needs, or every value of a field was dropped.
+        SchemaError: no row has a field that every event needs, or no value of a field could be converted.
         PartitionRefused: the partition as a whole does not meet the expectations; the report has the reason.
-        TooManyQuarantined: transform and this step refused more than the pipeline allows; the report has the reason.
+        TooManyQuarantined: transform and validate refused more events than the pipeline allows; the report has the
+            reasons.
     """
     return run_step(Validate(workspace, mapped), with_files=with_files)
 
 
 @dataclass(frozen=True)
 class Validate(Step):
-    """The validation of mapped rows."""
+    """The validate step for the mapped rows of one day."""
 
     name = "validate"
     workspace: Workspace
     mapped: Manifest
 
     def inputs(self) -> dict[str, str]:
-        """Return everything that determines the result, by name; its digest names the output."""
+        """Return the values that determine the result, by name."""
         return validation_inputs(self.workspace, self.mapped)
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of the output that this one can build on: that of the export of which the mapped rows are a delta."""
+        """Return the inputs of the validation of the base of ``mapped``; None if ``mapped`` is not a delta."""
         return {**self.inputs(), "transform": self.mapped.delta.base} if self.mapped.delta else None
 
     def run(self, digest: str, scratch: Path) -> Made:
-        """Validate all rows of the day, or decide on what its shards have found."""
+        """Validate all rows of the day, or combine the results of the day's shards."""
         refuse_useless_mappings(self.workspace, self.mapped)
         validator = validator_of(self.workspace, self.mapped)
         rows = self._add_shards(validator, scratch)
@@ -75,7 +80,7 @@ class Validate(Step):
         return self._judge(validator, rows, digest, scratch)
 
     def run_delta(self, base: Manifest, digest: str, scratch: Path) -> Made | None:
-        """Validate the delta's own rows; None if the output of the base does not have the counts of the others."""
+        """Validate only the rows that are not rows of the base; None if all rows of the day have to be validated."""
         refuse_useless_mappings(self.workspace, self.mapped)
         validator, day = (
             validator_of(self.workspace, self.mapped),
@@ -88,7 +93,7 @@ class Validate(Step):
         return self._judge(validator, of_day, digest, scratch, base) if of_day is not None else None
 
     def _add_shards(self, validator: PartitionValidator, scratch: Path) -> CheckedRows | None:
-        """Return the day as the sum of its shards, those of other tasks included; None for a day without shards."""
+        """Validate the shards that have no output yet; return the sum of all shards, or None if it is not usable."""
         workspace, mapped = self.workspace, self.mapped
         shards = shards_of(mapped, workspace.pipeline.shard_events)
         found = [validate_shard(workspace, mapped, shard, with_files=True) for shard in shards]
@@ -126,7 +131,7 @@ class Validate(Step):
         return Made(files, counts, details, self._delta(base, rows.valid))
 
     def _delta(self, base: Manifest | None, valid: int) -> Delta | None:
-        """Return the relation to the base: rows of it that are not rows of the day are those of the mapped base."""
+        """Return the relation of the output to the output ``base``; None if all rows were validated."""
         if base is None or self.mapped.delta is None:
             return None
         return Delta(base=base.digest, rows=valid, without=self.mapped.delta.without)
@@ -139,7 +144,7 @@ def _folder(scratch: Path, name: str) -> Path:
 
 
 def _details(verdict: Verdict) -> JsonObject:
-    """Return the verdict as details of the manifest. A refresh of the day adds the counts of its own rows to ``rows``."""
+    """Return the details of the manifest; a later delta needs ``rows`` to compute the counts of its day."""
     rows, listed = verdict.rows, most_frequent(verdict.by_event.by_event, _MOST_EVENTS)
     return {
         "reasons": by_sentence(rows.refused.reasons),
@@ -157,7 +162,7 @@ def _details(verdict: Verdict) -> JsonObject:
 
 
 def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: Path) -> str:
-    """Upload the HTML report, and return its key in the lake."""
+    """Upload the report as an HTML page; return its key in the lake."""
     key, local = workspace.partition.report(digest), scratch / "report.html"
     local.write_text(render(report), encoding="utf-8")
     workspace.lake.upload(key, local)
@@ -165,7 +170,7 @@ def _upload_report(workspace: Workspace, digest: str, report: Report, scratch: P
 
 
 def _refuse(workspace: Workspace, mapped: Manifest, verdict: Verdict, report: str) -> None:
-    """Refuse a day as a whole: if it does not meet the expectations, or if too many of its events were refused."""
+    """Raise ``PartitionRefused`` or ``TooManyQuarantined`` if the day must not be loaded; ``report``: a key."""
     if verdict.broken:
         constraints = sorted({reason.constraint for reason in verdict.broken})
         raise PartitionRefused(

@@ -1,6 +1,7 @@
-"""Adds the base's valid rows to the verdict on a day: counts, warnings and quarantine, without reading its rows.
+"""Combine the validated rows of a delta with the earlier validation result of its base.
 
-The base was validated before. Only those of its rows are read again that are not rows of the day any more.
+The rows of the base are not read again, except those that are not rows of the day any more: their counts are
+subtracted.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from include.xdm.convert.aep_parquet import AepParquetWriter
 
 @dataclass(frozen=True)
 class ValidatedBase:
-    """``valid``: the validate output of the base of ``day``, which transform wrote. ``scratch``: an exclusive folder."""
+    """The validation result ``valid`` of the base of ``day``; ``scratch``: a folder that only this object uses."""
 
     valid: Manifest
     day: DayRows
     scratch: Path
 
     def join(self, own: CheckedRows, validator: PartitionValidator) -> CheckedRows | None:
-        """Return the day: the checked rows of the delta, and the base's; None if the base's output does not allow it.
+        """Return the result of the day: the checked rows ``own`` of the delta, and the remaining rows of the base.
+
+        Return None if the base's output lacks the necessary counts or its quarantine was removed.
 
         Raises:
             FilesRemoved: files of the base's output are not in the lake any more.
@@ -71,7 +74,7 @@ class ValidatedBase:
         )
 
     def _add_events(self, by_event: Counter[str], gone: Mapping[str, int]) -> int:
-        """Add the base's events by name; return how many have names that are not counted individually."""
+        """Add the base's counts to ``by_event``, without ``gone``; return the number of events with other names."""
         others = int(self.valid.details.get("other_events", 0))
         listed = self.valid.details["by_event"]
         lost = Counter(gone)
@@ -84,7 +87,7 @@ class ValidatedBase:
         return others
 
     def _quarantine(self) -> list[Path] | None:
-        """Return the base's quarantine, as files; None if it was removed."""
+        """Download the base's quarantine file; return its path, or None if the file was removed."""
         kept = self.valid.details["quarantine"]
         if not kept:
             return []
@@ -95,7 +98,7 @@ class ValidatedBase:
             return None
 
     def _remaining_records(self, quarantine: list[Path]) -> Iterator[bytes]:
-        """Yield the base's quarantine records whose rows are rows of the day."""
+        """Yield the base's quarantine records whose rows are still rows of the day."""
         gone = set(self.day.superseded.to_pylist()) if quarantine else set()
         for path in quarantine:
             with gzip.open(path) as file:
@@ -104,7 +107,7 @@ class ValidatedBase:
                         yield line
 
     def _superseded_file(self) -> RowFile | None:
-        """Return a file with the base's rows that are not rows of the day any more, valid or not; None without such rows."""
+        """Write the base's mapped rows, valid or not, that are not rows of the day any more to a file; None if none."""
         if not len(self.day.superseded):
             return None
         path, rows, writer = self.scratch / "superseded-rows.parquet", 0, None
@@ -119,7 +122,7 @@ class ValidatedBase:
 
 
 def warning_records(warned: Mapping[Reason, int]) -> list[JsonObject]:
-    """Return warnings about rows in the form that a manifest stores."""
+    """Convert the numbers of rows with a warning, by reason, to the form that a manifest stores."""
     return [{**reason.record, "rows": count} for reason, count in warned.items() if count]
 
 

@@ -1,4 +1,4 @@
-"""The results of validation: for the rows of some files, and for the partition as a whole."""
+"""The results of validation: for the rows of files, and for a partition as a whole."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from include.steps.workspace import Workspace
 
 @dataclass(frozen=True)
 class CheckedRows:
-    """The result of checking the rows of some files. ``failed``: the number of failing rows, by the number of the expectation.
+    """The validation result for the rows of files, or for all rows of a day.
 
-    ``warned``: rows by reason. ``by_hour``, ``by_event``: valid rows; ``other_events``: valid rows whose event names are
-    not in ``by_event``. ``kept``: the valid rows in files: those of transform, and those that were written again.
+    ``mapped``: the number of rows. ``failed``: failing rows by index in ``specs``. ``warned``: rows with a warning, by
+    reason. ``by_hour``, ``by_event``: valid rows by hour and by event name; ``other_events``: valid rows with names
+    that are not in ``by_event``. ``kept``: the files with the valid rows, from transform or written by validate.
     """
 
     mapped: int = 0
     specs: tuple[ExpectationSpec, ...] = ()
     columns: frozenset[Path] = frozenset()
-    """The paths of the leaf columns of all files, from which the specs follow."""
+    """The paths of the leaf columns of all files, from which ``specs`` are derived."""
     failed: Counter[int] = field(default_factory=Counter)
     warned: Counter[Reason] = field(default_factory=Counter)
     refused: RefusedRows = field(default_factory=RefusedRows)
@@ -36,12 +37,12 @@ class CheckedRows:
     by_event: Counter[str] = field(default_factory=Counter)
     other_events: int = 0
     double_ids: int = 0
-    """How many ``_id``s occur more than once in the valid rows."""
+    """The number of ``_id``s that occur more than once in the valid rows."""
     span: tuple[int, int] | None = None
     """The first and the last ``timestamp`` of the checked rows, in milliseconds since the epoch."""
     kept: tuple[RowFile, ...] = ()
     form: str | None = None
-    """``AEP_FORM`` if every valid file has it."""
+    """``AEP_FORM`` if every file of valid rows has this form, otherwise None."""
 
     @property
     def valid(self) -> int:
@@ -50,16 +51,17 @@ class CheckedRows:
 
     @property
     def valid_own(self) -> int:
-        """The valid rows of the files that were checked."""
+        """The number of valid rows in the files ``kept``, without the rows of a base."""
         return sum(each.rows for each in self.kept)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on a partition. ``specs`` are those of its rows, then those of the partition as a whole.
+    """The validation result of a partition.
 
-    ``failed``: rows, or names of events, by the number of their expectation. ``warned``: warnings about rows and about
-    the partition. ``broken``: the constraints that the partition as a whole fails.
+    ``specs``: the expectations about rows, and then those about the partition as a whole. ``failed``: the number of
+    failing rows or event names, by index in ``specs``. ``warned``: warnings about rows and about the partition.
+    ``broken``: the reasons for which the partition as a whole is refused.
     """
 
     rows: CheckedRows
@@ -71,21 +73,24 @@ class Verdict:
 
 
 def most_frequent(by_event: Mapping[str, int], number: int) -> dict[str, int]:
-    """Return the most frequent names of events, the most frequent one first; of equally frequent ones in their order."""
+    """Return the counts of the ``number`` most frequent event names, most frequent first; ties are sorted by name."""
     return dict(nsmallest(number, by_event.items(), key=lambda each: (-each[1], each[0])))
 
 
 def by_sentence(reasons: Counter[Reason]) -> dict[str, int]:
-    """Return the numbers by the sentence of their reason, the largest first."""
+    """Return the counts by the sentence that describes the reason, the largest first."""
     return {reason.sentence: count for reason, count in reasons.most_common()}
 
 
 def quarantine_over_limit(
     workspace: Workspace, mapped: Manifest, verdict: Verdict
 ) -> tuple[int, int, float] | None:
-    """Return how many events are in quarantine, of how many, and the allowed share; None within that share."""
+    """Return the number of quarantined events, the number of exported lines, and the allowed share (0 to 1).
+
+    Return None if the share of quarantined events is allowed.
+    """
     exported = mapped.counts["exported"] + mapped.counts.get("not_events", 0)
     refused = mapped.counts["quarantined"] + verdict.rows.refused.rows
     allowed = workspace.pipeline.quality.max_quarantined
-    # Divided, not multiplied: in floating point, 0.29 * 100 is less than 29.
+    # Divide instead of multiplying: in floating point, 0.29 * 100 is less than 29.
     return (refused, exported, allowed) if exported and refused / exported > allowed else None

@@ -62,12 +62,12 @@ class DatasetBatches:
         return [batch for batch in self.of_day(day) if classify_status(batch.status) is BatchState.ACTIVE]
 
     def near(self, day: date) -> set[str]:
-        """Return this project's batches of a day and of the days before and after it."""
+        """Return the ids of this project's batches of a day, of the day before it and of the day after it."""
         around = (day + timedelta(days=offset) for offset in (-1, 0, 1))
         return {batch.id for each in around for batch in self.of_day(each)}
 
     def rows_of_others(self) -> int:
-        """Return the rows in active batches of other producers, as the catalog counts them."""
+        """Return the number of rows in active batches of other producers, as the catalog counts them."""
         return sum(
             batch.output_records or 0
             for batch in self.all
@@ -83,7 +83,7 @@ class DatasetBatches:
         return found is not None and classify_status(found.status) in _MAY_SHOW_ROWS
 
     def contradiction(self, pipeline: str, day: date, records: Sequence[LedgerRecord]) -> str | None:
-        """Return which batch of a day's ledger AEP shows for another day or dataset."""
+        """Return a sentence about a batch of the day's ledger that AEP shows for another day or dataset, or None."""
         for record in active_records(records):
             listed = self.by_id.get(str(record.batch))
             found = listed or self.find(str(record.batch))
@@ -96,7 +96,7 @@ class DatasetBatches:
         return None
 
     def unexpected(self, day: date, records: Sequence[LedgerRecord]) -> set[str]:
-        """Return active batches of a day that the ledger does not list as active, or lists with another number of rows."""
+        """Return the ids of active batches of a day that the ledger does not list, or lists with other row counts."""
         rows = {str(each.batch): each.counts.get("active") for each in active_records(records)}
         return {
             batch.id
