@@ -32,7 +32,7 @@ def is_utf8(data: bytes) -> bool:
 
 
 def gather_texts(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
-    """Return texts of ``data`` as an Arrow array. ``starts``, ``stops``: ascending, without overlaps."""
+    """Return the texts at the offsets ``starts`` to ``stops`` of ``data`` (ascending, disjoint) as an Arrow array."""
     import numpy as np
 
     return pieces(data, starts, stops).take(numbers(np.arange(0, 2 * len(starts), 2, dtype=np.int32)))
@@ -51,7 +51,7 @@ def pieces(data: bytes, starts: Integers, stops: Integers) -> pa.Array:
 
 
 def numbers(values: npt.NDArray[np.number], is_valid: Flags | None = None) -> pa.Array:
-    """Return an Arrow array of a numpy array of numbers. ``is_valid``: false for nulls."""
+    """Convert a numpy array of numbers to an Arrow array; ``is_valid``: false where the result is null."""
     import numpy as np
     import pyarrow as pa
 
@@ -61,7 +61,7 @@ def numbers(values: npt.NDArray[np.number], is_valid: Flags | None = None) -> pa
 
 
 def booleans(values: Flags, is_valid: Flags | None = None) -> pa.Array:
-    """Return an Arrow array of a numpy array of booleans. ``is_valid``: false for nulls."""
+    """Convert a numpy array of booleans to an Arrow array; ``is_valid``: false where the result is null."""
     import numpy as np
     import pyarrow as pa
 

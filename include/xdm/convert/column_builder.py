@@ -45,12 +45,12 @@ class Columns:
 
 
 def code_of(leaf: int, *, inexact: bool) -> int:
-    """Return the code of a failed conversion: a number for the leaf, and for whether the value was an inexact number."""
+    """Encode a failed conversion, the number of its leaf and the flag ``inexact``, as one integer; see ``leaf_of``."""
     return leaf * 2 + inexact
 
 
 def leaf_of(code: int) -> tuple[int, bool]:
-    """Return the leaf of a code, and whether its value is a number that the field cannot hold exactly."""
+    """Decode an integer from ``code_of`` to the number of the leaf and the flag ``inexact``."""
     return code >> 1, bool(code & 1)
 
 
@@ -73,7 +73,7 @@ class ColumnBuilder:
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
     def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
-        """Return the columns of events."""
+        """Build the columns of a block of events. ``events``: the event names; ``properties``: in the same order."""
         compiled = self.compiled
         sources = SourceValues(events, properties)
         made: dict[str, _Made] = {}
@@ -218,7 +218,7 @@ class ColumnBuilder:
         return tuple(shape.names[place] for place in places), columns
 
     def _add_properties(self, line: bytes, texts: dict[str, Value]) -> bytes:
-        """Return the unmapped JSON with more properties, in the mapping set's order."""
+        """Return the unmapped JSON with the properties ``texts`` added, in the mapping set's order."""
         found = {name: texts[name] for name in self.compiled.whole if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":

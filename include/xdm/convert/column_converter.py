@@ -40,7 +40,7 @@ _Fast: TypeAlias = "Callable[[Sequence[Value], pa.DataType], pa.Array | None]"
 
 
 def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
-    """Return the values of JSON texts."""
+    """Decode a column of JSON texts; numbers keep all their digits."""
     joined = b"[" + b",".join(column) + b"]"
     if b"-0" not in joined:
         try:
@@ -70,7 +70,7 @@ class ColumnConverter:
         return pa.nulls(rows, self.type)
 
     def from_values(self, values: Sequence[Value]) -> Converted:
-        """Return the Arrow array of JSON values, and those that did not convert; a text is the content of a string."""
+        """Return the Arrow array of decoded JSON values, and a ``Failure`` for each incomplete conversion."""
         import pyarrow as pa
 
         fast = _FAST.get(self.field.kind)
@@ -89,7 +89,7 @@ class ColumnConverter:
 
     @cached_property
     def _convert(self) -> Callable[[Value], tuple[object, bool]]:
-        """Return a function from a value to the field's value, and whether that is the complete value."""
+        """A function that converts one value and returns the result and whether the result is complete."""
         if self.field.kind.is_scalar:
             return _whole_scalar(scalar(self.field.kind))
         return _whole_nested(self.field)

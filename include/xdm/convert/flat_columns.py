@@ -21,13 +21,13 @@ _KINDS = {
     Kind.BOOLEAN: [TRUE, FALSE],
     **{kind: [INTEGER] for kind in INTEGER_LIMITS},
 }
-"""Kinds of values that fields take without a check of each value."""
+"""The kinds of JSON values that each kind of field accepts without a check of each value."""
 
 
 def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, pa.Array]:
-    """Return Arrow columns by their name in the spill files, for fields and identities that are a single property.
+    """Return spill file columns by name: fields and identity texts that copy one property unchanged.
 
-    Columns that need more than that, or have a value that needs a separate check, are left out.
+    Columns that require a conversion, or have a value that needs a separate check, are left out.
     """
     texts: dict[str, str] = {}
     made: dict[str, pa.Array] = {}

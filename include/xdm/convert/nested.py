@@ -1,4 +1,4 @@
-"""Converters of arrays, maps and objects, compiled from a field's tree; absent members cost nothing.
+"""Converters of arrays, maps and objects, compiled from the schema of a field.
 
 A converter takes a JSON value and a tally, a list of one number, to which it adds the number of values that it kept.
 """
@@ -109,7 +109,7 @@ def _map(item: XdmField | None) -> Nested:
 
 
 def emptiness_test(field: XdmField | None) -> Callable[[Value], bool]:
-    """Return a function that returns whether a value is empty for a field; an array may lose such an item."""
+    """Return a predicate for values that are empty for a field; conversion may omit such an item of an array."""
     if field is None or field.kind is Kind.STRING:
         return lambda value: value is None or value == ""
     if field.kind.is_scalar:

@@ -65,7 +65,7 @@ def _to_integer(low: int, high: int) -> Scalar:
 
 
 def to_number(value: Value) -> float | None:
-    """Return a double: the nearest one of a fraction; of a whole number only if it holds every digit."""
+    """Convert a number to a double; return None if it is not a number, or is an integer that a double rounds."""
     if type(value) is int:
         return float(value) if -_EXACT < value < _EXACT or _is_exact(str(value)) else None
     text = number_of(value)
@@ -85,7 +85,7 @@ def _is_exact(digits: str) -> bool:
 
 
 def to_boolean(value: Value) -> bool | None:
-    """Return a boolean, or None."""
+    """Convert a boolean, or a word or number that stands for one, such as ``yes`` or ``0``; otherwise return None."""
     if type(value) is bool:
         return value
     text = number_of(value)
@@ -96,17 +96,17 @@ def to_boolean(value: Value) -> bool | None:
 
 
 def to_date(value: Value) -> date | None:
-    """Return a date, or None."""
+    """Convert a JSON value to a date; return None if the value is not a date."""
     text = number_of(value)
     return day_of(text) if text else None
 
 
 def to_milliseconds(value: Value) -> int | None:
-    """Return milliseconds since 1970, or None. A number is not an instant, because its unit is unknown."""
+    """Convert a date-time to milliseconds since 1970; return None for other values, such as numbers (unknown unit)."""
     text = number_of(value)
     return milliseconds_of(text) if text else None
 
 
 def is_number(value: Value) -> bool:
-    """Return whether a value is a number in JSON."""
+    """Return whether a decoded JSON value is a number, not a string that contains one."""
     return type(value) is int or isinstance(value, msgspec.Raw)

@@ -27,19 +27,19 @@ class SourceValues:
         self._values: dict[str, list[Value]] = {}
 
     def __contains__(self, name: str) -> bool:
-        """Return whether some event has a property."""
+        """Return whether at least one event of the block has the property."""
         return name in self._properties
 
     def property(self, name: str) -> list[Value]:
-        """Return the values of a property; absent values are ``None``."""
+        """Return the value of a property for each event; None for an event without the property."""
         if name not in self._values:
             self._values[name] = self._properties.values(name)
         return self._values[name]
 
     def values(self, path: Path) -> Sequence[Value]:
-        """Return the values at a path; absent values are ``None``.
+        """Return the value at a path for each event; None for an event without the path.
 
-        A text with JSON is parsed if the path has steps inside.
+        If the path continues inside a property that is a string, the string is parsed as JSON.
         """
         if path == ("event",):
             return self._events
@@ -53,9 +53,9 @@ class SourceValues:
         return [None if value is None else _value_inside(value, path[2:]) for value in top]
 
     def texts(self, path: Path, *, raw: bool = False) -> list[str | None]:
-        """Return the JSON texts at a path as expressions read them; null gives ``None``.
+        """Return the JSON text at a path for each event, as expressions read it; None for null or an absent path.
 
-        ``raw``: numbers keep their digits.
+        ``raw``: numbers keep their digits and notation; otherwise they are normalized.
         """
         text = _raw_text if raw else _input_text
         if path == ("event",):
@@ -68,7 +68,7 @@ class SourceValues:
         return _texts(self._properties.texts(name), text)
 
     def exists(self, path: Path) -> list[bool]:
-        """Return whether each event has a path, with any value or null."""
+        """Return for each event whether the path exists, even with the value null."""
         name = str(path[1])
         if len(path) == 2:
             return self._properties.has(name)
@@ -81,7 +81,7 @@ def is_present(value: Value) -> bool:
 
 
 def descend(value: Value, steps: Sequence[Step]) -> Value:
-    """Return the value at a path inside another value, or MISSING."""
+    """Return the value at a path inside an object or array; MISSING if the path does not exist."""
     for step in steps:
         if isinstance(value, dict):
             value = value.get(str(step), MISSING)

@@ -27,7 +27,7 @@ def decode_value(raw: bytes | msgspec.Raw) -> Value:
 
     Raises:
         msgspec.DecodeError: the text is not JSON.
-        RecursionError: it nests too deep.
+        RecursionError: the text is nested too deeply.
     """
     body = bytes(raw)
     if b"-0" not in body:  # as an int, the number -0 would lose its sign
@@ -39,11 +39,11 @@ def decode_value(raw: bytes | msgspec.Raw) -> Value:
 
 
 def parse_text(text: str) -> Value:
-    """Return the value of a text that may be JSON: the content of a string, or the result of an expression.
+    """Parse a text that may be JSON: the content of a string, or the result of an expression.
 
     Raises:
         ValueError: the text is not JSON, or has a duplicate key.
-        RecursionError: it nests too deep.
+        RecursionError: the text is nested too deeply.
     """
     return json.loads(
         text, parse_int=_integer, parse_float=_digits, object_pairs_hook=_unique, parse_constant=_not_json
@@ -69,7 +69,7 @@ def text_of(value: Value) -> str | None:
 
 
 def number_of(value: Value) -> str | None:
-    """Return a value as text; a number is written without an exponent if that is short."""
+    """Return a value as text, as ``text_of`` does; ``number_text`` rewrites a number that has an exponent."""
     text = text_of(value)
     if isinstance(value, msgspec.Raw) and text is not None and ("e" in text or "E" in text):
         return number_text(text)
@@ -77,7 +77,7 @@ def number_of(value: Value) -> str | None:
 
 
 def count_values(value: Value) -> int:
-    """Return the number of values inside, at any depth; null and empty strings do not count."""
+    """Return the number of scalar values in a value, at any depth; null and empty strings do not count."""
     kind = type(value)
     if kind is not dict and kind is not list:
         return value is not None and value != ""

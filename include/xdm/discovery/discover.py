@@ -39,7 +39,7 @@ class ExactNumber(NamedTuple):
 ExactValue: TypeAlias = (
     "dict[str, ExactValue] | list[ExactValue] | str | int | float | bool | ExactNumber | None"
 )
-"""A JSON value as ``read_value`` returns it: no number has lost a digit."""
+"""A JSON value as ``read_value`` returns it, with all digits of its numbers."""
 
 
 class _Line(msgspec.Struct):
@@ -51,7 +51,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 @dataclass
 class Profile:
-    """The values that were seen at one place: their types, shares and shapes.
+    """The statistics of the values of one property, object member or list item: types, shares and shapes.
 
     ``kinds`` counts values by JSON type, null and the empty string as ``nothing``; ``keys`` are the members of objects,
     ``items`` the items of all lists.
@@ -60,7 +60,7 @@ class Profile:
     kinds: Counter[str] = field(default_factory=Counter)
     keys: dict[str, Profile] = field(default_factory=dict)
     opaque: bool = False
-    """Whether objects here have too many names or nest too deep."""
+    """Whether the objects have more than ``MANY_KEYS`` names or are nested too deeply, so that ``keys`` is empty."""
     items: Profile | None = None
     shapes: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class Discovery:
                 _profile(self.properties, name).add_value(value)
 
     def merge(self, other: Discovery) -> None:
-        """Add the counts of other lines."""
+        """Add the counts of another discovery, made from other lines."""
         self.rows += other.rows
         self.unreadable += other.unreadable
         for name, profile in other.properties.items():
@@ -147,7 +147,7 @@ def _profile(profiles: dict[str, Profile], name: str) -> Profile:
 
 
 def _smallest(kept: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the smallest examples of both: the first ones would depend on the order of the events."""
+    """Return the ``EXAMPLES`` smallest texts of both, sorted, so that the order of the events has no effect."""
     if all(text in kept or (len(kept) == EXAMPLES and text > kept[-1]) for text in more):
         return kept
     return tuple(sorted({*kept, *more})[:EXAMPLES])

@@ -36,11 +36,11 @@ _COMMON = {*_SCALARS, frozenset({"string"})}
 
 @dataclass
 class Proposal:
-    """Fields for discovered properties.
+    """The proposed fields for discovered properties.
 
     ``assignments`` has every field ever assigned; ``new`` are the sources that got a field in this run; ``differing``
-    has, for each source whose data no longer fit its field, what the field is and what the data contain; ``nameless``
-    counts properties whose name a mapping cannot write: they stay unmapped.
+    has, for each source whose data no longer fit its field, the type of the field and the types in the data;
+    ``nameless`` counts properties whose name a mapping cannot write: they stay unmapped.
     """
 
     assignments: FieldAssignments
@@ -67,7 +67,7 @@ class Proposal:
 def propose_fields(
     discovery: Discovery, assignments: FieldAssignments, mapped: Iterable[str] = ()
 ) -> Proposal:
-    """Assign a field to every property, except those of ``mapped`` and those without any value."""
+    """Assign a field to every discovered property that is not in ``mapped`` and has at least one value."""
     proposal = Proposal(FieldAssignments(dict(assignments.fields)))
     taken = set(mapped)
     for name, profile in sorted(discovery.properties.items()):

@@ -26,7 +26,7 @@ from include.xdm.events.shapes import Properties, as_raw, types_of
 
 _PLAIN_INTEGER = 10**17
 _LINES_AT_ONCE = 1000
-"""The number of lines whose values stay in the cache."""
+"""The number of lines parsed at once, so that their values fit into the CPU cache."""
 
 
 @dataclass
@@ -198,7 +198,7 @@ class BlockReader:
 
 
 def _distinct_ids(properties: Properties) -> list[str]:
-    """Return ``distinct_id_as_ingested`` of each event."""
+    """Return the id under which Mixpanel ingested each event (``distinct_id_as_ingested``); "" if there is none."""
     found = [text if text.strip() else "" for text in _strings(properties.texts("distinct_id"))]
     if BEFORE_MERGE not in properties:
         return found
@@ -207,7 +207,7 @@ def _distinct_ids(properties: Properties) -> list[str]:
 
 
 def _integers(column: Sequence[Value]) -> list[int | None]:
-    """Return each value as an integer of at most 18 digits, or None (``integer_of``)."""
+    """Convert each value to an integer as ``integer_of`` does; None for other values."""
     if (
         types_of(column) <= {int, type(None)}
         and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER
@@ -217,7 +217,7 @@ def _integers(column: Sequence[Value]) -> list[int | None]:
 
 
 def _strings(column: Sequence[Value]) -> list[str]:
-    """Return each value as text (``string_of``)."""
+    """Convert each value to text as ``string_of`` does; "" for null."""
     if types_of(column) <= {str, type(None)}:
         return [text or "" for text in column]
     return list(map(_string, column))

@@ -47,12 +47,12 @@ class ParsedEvent(NamedTuple):
     """``_id`` as 32 bytes."""
     timestamp_ms: int
     wall_second: int
-    """``time`` in whole seconds; rows with the same ``_id`` share it."""
+    """The event's ``time`` in whole seconds; equal in all rows with the same ``_id``."""
     processed_ms: int
     has_insert_id: bool
     event: str
     properties: dict[str, msgspec.Raw]
-    """JSON texts by name, as received."""
+    """The JSON text of each property by name, as received."""
     content: int
     """The event's content as a number: ``identity.content_digest``."""
     compacted: int
@@ -108,7 +108,7 @@ class EventParser:
             return quarantine_record(number, line, RejectedEvent("unexpected_error"))
 
     def warn(self, error: Exception) -> None:
-        """Log the class and the place of an error, once for each place.
+        """Log the class and the source line of an unexpected error, once per source line.
 
         The error's text may contain a row's value and is not logged.
         """

@@ -1,4 +1,4 @@
-"""Parsed events, column by column, and the evidence of the first events for the time convention."""
+"""Parsed events, column by column, and the times of the first events, which show whether ``time`` is UTC."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class EventRows:
     events: list[str]
     properties: Properties | FlatProperties
     contents: bytes
-    """8 bytes each, signed, most significant first."""
+    """The content digest of each event: 8 bytes, a signed big-endian integer."""
     compacted: list[int]
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class EventRows:
 
     @classmethod
     def of(cls, events: Sequence[ParsedEvent]) -> EventRows:
-        """Return events that were parsed individually."""
+        """Return the columns of events that were parsed individually, grouped by their property names."""
         properties, order = by_shape([row.properties for row in events], is_raw=True)
         rows = [events[n] for n in order]
         return cls(
@@ -57,9 +57,9 @@ class EventRows:
 
 @dataclass
 class EvidenceLog:
-    """The evidence of the first live events for the time convention.
+    """The times of the first live events, which show whether ``time`` is UTC or the project's local time.
 
-    The line numbers are kept because another process may read earlier lines.
+    The entries have line numbers because another process may read earlier lines.
     """
 
     entries: list[tuple[int, int, int, str]] = field(default_factory=list)
@@ -72,6 +72,6 @@ class EvidenceLog:
         return len(self.entries)
 
     def add_event(self, wall_ms: int, arrival_ms: int, library: str = "") -> None:
-        """Record an event; events that ``TimeEvidence`` leaves out do not count."""
+        """Record the times of an event, unless one of them is outside the years 1970 to 2100 (``is_evidence``)."""
         if is_evidence(wall_ms, arrival_ms):
             self.entries.append((self.line_number, wall_ms, arrival_ms, library[:_LONGEST_LIBRARY]))

@@ -35,11 +35,11 @@ class ReadEvent(Protocol):
 
     @property
     def event(self) -> str:
-        """Return the name of the event."""
+        """The name of the event."""
 
     @property
     def properties(self) -> Mapping[str, Value]:
-        """Return the properties of the event."""
+        """The properties of the event by name."""
 
 
 class ExactLines:
@@ -50,7 +50,7 @@ class ExactLines:
         self.others: list[tuple[int, bytes]] = []
 
     def __iter__(self) -> Iterator[Iterable[tuple[int, ReadEvent]]]:
-        """Yield some events at a time."""
+        """Yield batches of events, each event with the index of its line in the block."""
         import numpy as np
 
         block = self._block
@@ -90,7 +90,7 @@ class ExactLines:
 
 
 def _rewritten(piece: bytes) -> tuple[list[ReadEvent], bytes]:
-    """Return the events of lines and their written text; empty if some line cannot be read."""
+    """Decode lines; return the events and their re-encoded text, or ``([], b"")`` if a line cannot be decoded."""
     try:
         found = _decoder.decode_lines(piece)
         return found, encode_lines(found)
@@ -116,7 +116,7 @@ def _lines_to_check(block: bytes, characters: npt.NDArray[np.uint8], ends: npt.N
 
 # Not optional: the caller omits the places of None with compress, which a type checker does not follow.
 def _event_if_exact(line: bytes) -> Any:
-    """Return an event that is written again as it was received, otherwise None."""
+    """Return the event of a line if encoding the event reproduces the line exactly, otherwise None."""
     try:
         found = _decoder.decode(line)
         if len(encode(found)) != len(line) or b"\\u" in line or len(line) > LINE_LIMIT_BYTES:

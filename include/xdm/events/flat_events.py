@@ -40,7 +40,7 @@ class FlatReader:
     offset_ms: int
 
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, Integers] | None:
-        """Return events and the places of their lines, ascending; None if no line is ordinary."""
+        """Return the events of ordinary lines and the ascending indexes of these lines; None if no line is ordinary."""
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -113,7 +113,7 @@ class FlatReader:
         return good
 
     def _log_evidence(self, properties: FlatProperties, wall_ms: Integers, line_numbers: Integers) -> None:
-        """Log live events."""
+        """Record the times of live events in ``log``, up to ``ENOUGH_EVIDENCE`` events."""
         if "mp_lib" not in properties:
             return
         members, log = properties.lines.members, self.log
@@ -138,7 +138,7 @@ class FlatReader:
 
 
 def _are_ids(members: Members, place: Integers) -> Flags:
-    """Return for each value whether it is a whole number or a text that is not empty."""
+    """Return for each member at ``place`` whether its value is an integer or a non-empty string."""
     kind = members.kind[place]
     found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
     found |= kind == INTEGER
@@ -231,7 +231,7 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
 
 
 def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
-    """Return the values of members by event as an Arrow array, empty for absent members."""
+    """Return the value of the member at ``place`` for each event as an Arrow array of texts, "" where none exists."""
     import pyarrow.compute as pc
 
     texts = properties.contents[0]

@@ -19,9 +19,10 @@ _LONGEST_NUMBER = 18
 
 
 def bare_values(data: bytes, starts: Integers, stops: Integers) -> tuple[npt.NDArray[np.uint8], Integers]:
-    """Return the kinds of values that are not texts, and as 64-bit integers the values of ``INTEGER``.
+    """Return the kinds of values that are not strings, and the 64-bit integers of ``INTEGER`` values.
 
-    ``starts``, ``stops``: of the values in ``data``, ascending; none is empty, and 16 bytes precede each stop.
+    ``starts``, ``stops``: ascending offsets of the values in ``data``, none of them empty; 16 bytes precede each
+    stop.
     """
     import numpy as np
 

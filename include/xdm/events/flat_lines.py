@@ -47,7 +47,7 @@ class Members:
     escaped: Flags
 
     def only(self, chosen: Integers | Flags | slice) -> Members:
-        """Return the chosen members. ``chosen``: places, or a boolean for each."""
+        """Return the members that ``chosen`` selects: indexes, a slice, or one boolean per member."""
         return Members(*(getattr(self, name)[chosen] for name in Members.__dataclass_fields__))
 
 
@@ -68,7 +68,7 @@ class FlatLines:
     by_name: Integers
 
     def only(self, chosen: Flags) -> FlatLines:
-        """Return the lines for which ``chosen`` is true."""
+        """Return the flat lines for which ``chosen``, one boolean per line, is true."""
         import numpy as np
 
         kept = chosen[self.members.row]
@@ -138,7 +138,7 @@ class _Finder:
         return np.flatnonzero(is_quote), escapes
 
     def _mark_not_flat(self, places: Integers) -> None:
-        """Mark the lines that contain these byte positions as not flat."""
+        """Mark the lines that contain these byte offsets as not flat."""
         import numpy as np
 
         self.good[np.searchsorted(self.ends, places)] = False
@@ -253,6 +253,6 @@ class _Finder:
 
 
 def _index_texts(data: bytes, starts: Integers, stops: Integers) -> tuple[Integers, list[str]]:
-    """Return the index of each text in the list of distinct texts, and that list."""
+    """Return for each text its index in the list of distinct texts, and the list of distinct texts."""
     found = gather_texts(data, starts, stops).dictionary_encode()
     return found.indices.to_numpy().astype("int64"), found.dictionary.to_pylist()

@@ -1,4 +1,4 @@
-"""The properties of flat lines with the methods of ``shapes.Properties``, and as Arrow columns."""
+"""The properties of flat lines (``flat_lines``), with the methods of ``shapes.Properties`` and as Arrow columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class FlatProperties:
 
     @cached_property
     def places(self) -> dict[str, Integers]:
-        """The places of each name's members, ascending."""
+        """The ascending indexes of the members with each property name."""
         import numpy as np
 
         counts = np.bincount(self.lines.members.name, minlength=len(self.lines.names))
@@ -42,7 +42,7 @@ class FlatProperties:
     def contents(self) -> tuple[pa.Array, Integers]:
         """An Arrow array of the members' values, and the lengths of these values.
 
-        Element 2n is the value of member n, of a text what is between its quotes.
+        Element 2n is the value of member n, without the quotes of a string.
         """
         members = self.lines.members
         is_text = members.kind == TEXT
@@ -50,11 +50,11 @@ class FlatProperties:
         return pieces(self.lines.data, starts, stops), stops - starts
 
     def __contains__(self, name: object) -> bool:
-        """Return whether some event has a property."""
+        """Return whether at least one event has the property."""
         return name in self.places
 
     def place_of(self, name: str) -> Integers:
-        """Return for each event the place of a property among the members, -1 if the event does not have it."""
+        """Return for each event the index of the property in the members; -1 for an event without the property."""
         import numpy as np
 
         found = np.full(self.rows, -1)
@@ -64,11 +64,11 @@ class FlatProperties:
         return found
 
     def values(self, name: str) -> list[Value]:
-        """Return the values of a property; an event without it has ``None``."""
+        """Return the value of a property for each event; None for an event without the property."""
         return self._values_by_event(name, decode_values)
 
     def texts(self, name: str) -> list[Value]:
-        """Return the JSON texts of a property as received; an event without it has ``None``."""
+        """Return the JSON text of a property as received for each event; None for an event without the property."""
         return self._values_by_event(name, list)
 
     def _values_by_event(
@@ -83,13 +83,13 @@ class FlatProperties:
         return found
 
     def raw(self, members: Members) -> list[msgspec.Raw]:
-        """Return the JSON texts of members."""
+        """Return the JSON text of the value of each member, as received."""
         data = self.lines.data
         bounds = zip(members.start.tolist(), members.stop.tolist(), strict=True)
         return [msgspec.Raw(data[start:stop]) for start, stop in bounds]
 
     def has(self, name: str) -> list[bool]:
-        """Return whether each event has a property, with any value or null."""
+        """Return for each event whether the property exists, even with the value null."""
         return [place >= 0 for place in self.place_of(name).tolist()]
 
     def objects(self) -> list[dict[str, Value]]:

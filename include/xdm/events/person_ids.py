@@ -49,7 +49,10 @@ _decode = msgspec.json.Decoder(_Event).decode
 
 
 class PersonIdReader:
-    """A reader of the ids of lines. ``placeholders``: the pipeline file's settings for values that are not ids."""
+    """A reader of the user ids and device ids in raw lines.
+
+    ``placeholders``: the pipeline file's settings for values that are not ids.
+    """
 
     def __init__(self, placeholders: IdentityPlaceholders) -> None:
         judge = identity_rules(_NAMESPACE, placeholders).judge
@@ -76,13 +79,13 @@ class PersonIdReader:
         return PersonIds(frozenset(filter(None, map(self._clean, users))) - of_devices, of_devices)
 
     def tokens(self, line: bytes) -> Iterator[str]:
-        """Yield the texts that may be an id in a line that is not an event."""
+        """Return the texts that may be ids in a line that is not a readable event."""
         return filter(None, map(self._clean, _TOKENS.split(line.decode("utf-8", "surrogateescape"))))
 
 
 @dataclass(frozen=True)
 class PersonMatcher:
-    """The decision whether events belong to some people. ``is_user``, ``is_device``: whether an id is one of theirs."""
+    """A test whether raw lines belong to given people; ``is_user``, ``is_device``: whether an id belongs to them."""
 
     reader: PersonIdReader
     is_user: Callable[[str], bool]

@@ -16,7 +16,7 @@ from include.xdm.convert.values import Value
 
 _FREQUENT_ROWS = 8
 _MOST_CLASSES = 2_000
-"""The limit of classes, which are kept for the lifetime of the process."""
+"""The maximum number of generated classes, which exist for the lifetime of the process."""
 _Maker = Callable[..., msgspec.Struct]
 _makers: dict[tuple[bool, tuple[str, ...]], _Maker | None] = {}
 

@@ -21,7 +21,7 @@ encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Shape(NamedTuple):
-    """Events whose properties have the same ``names``; ``columns``: for each name the values, one for each event."""
+    """Events with the same property names in the same order; ``columns``: for each name, one value per event."""
 
     names: tuple[str, ...]
     columns: Sequence[Sequence[Value]]
@@ -38,7 +38,7 @@ class Properties:
 
     @cached_property
     def _runs(self) -> dict[str, list[tuple[int, Shape, int]]]:
-        """For each name the first row of each shape that has it, the shape, and the place of its column."""
+        """For each property name, the shapes that have the property: first row, shape, and index of the column."""
         runs: dict[str, list[tuple[int, Shape, int]]] = {}
         for first, shape in self.placed():
             for place, name in enumerate(shape.names):
@@ -49,18 +49,18 @@ class Properties:
         return runs
 
     def placed(self) -> Iterator[tuple[int, Shape]]:
-        """Yield each shape with the number of its first event."""
+        """Yield the row number of the first event of each shape, and the shape."""
         first = 0
         for shape in self.shapes:
             yield first, shape
             first += shape.rows
 
     def __contains__(self, name: object) -> bool:
-        """Return whether some event has a property."""
+        """Return whether at least one event has the property."""
         return name in self._runs
 
     def values(self, name: str) -> list[Value]:
-        """Return the values of a property; an event without it has ``None``."""
+        """Return the value of a property for each event; None for an event without the property."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
             column = shape.columns[place]
@@ -75,7 +75,7 @@ class Properties:
         return found
 
     def has(self, name: str) -> list[bool]:
-        """Return whether each event has a property, with any value or null."""
+        """Return for each event whether the property exists, even with the value null."""
         found = [False] * self.rows
         for first, shape, _ in self._runs.get(name, ()):
             found[first : first + shape.rows] = [True] * shape.rows
@@ -94,7 +94,7 @@ class Properties:
         raise IndexError(number)
 
     def only(self, chosen: Sequence[bool]) -> Properties:
-        """Return the properties of the chosen events."""
+        """Return the properties of the events whose flag in ``chosen`` is true."""
         kept = []
         for first, shape in self.placed():
             mask = chosen[first : first + shape.rows]
@@ -108,7 +108,7 @@ class Properties:
 
 
 def by_shape(events: Iterable[Mapping[str, Value]], *, is_raw: bool) -> tuple[Properties, list[int]]:
-    """Return the properties of events, and for each of them, in their order, its place in ``events``."""
+    """Group events by property names; return their properties, and the index in ``events`` of each resulting row."""
     groups: dict[tuple[str, ...], tuple[list[int], list[tuple[Value, ...]]]] = {}
     for place, each in enumerate(events):
         names = tuple(each)

@@ -1,4 +1,4 @@
-"""The identities of spilled rows, by the rules of their namespaces, and the counts of dropped values."""
+"""The identities of the rows of a spill file, and the counts of values that the namespace rules drop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledIdentity:
-    """One identity.
+    """One identity of a pipeline, compiled for the conversion of rows.
 
-    ``property``: the property that holds it, or None if expression ``number`` gives it. ``state``: its
-    ``authenticatedState``, or the number of an expression.
+    ``property``: the property with the identity, or None if expression ``number`` gives the identity. ``state``: the
+    ``authenticatedState``, or the number of the expression that gives the state.
     """
 
     rules: IdentityRules
@@ -34,7 +34,7 @@ class CompiledIdentity:
 
 @dataclass(frozen=True)
 class IdentityColumn:
-    """The values of one identity. ``states``: their ``authenticatedState``, one for each row or one for all rows."""
+    """The values of one identity; ``states``: one ``authenticatedState`` for all rows, or an array with one per row."""
 
     column: IdentityValues
     states: str | pa.Array
@@ -43,7 +43,7 @@ class IdentityColumn:
 def identity_inputs(
     identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table, found: pa.Table
 ) -> list[IdentityColumn]:
-    """Return the identities of spilled rows, by the rules of their namespaces.
+    """Return the identities of the rows of a spill file, after the rules of each namespace.
 
     ``names``: for each identity that is a property, the column of ``rows`` with its texts; column ``d<n>`` has the
     reasons of identity ``n``. ``found``: the results of expressions, in the order of ``rows``: column ``s<number>`` has
@@ -71,7 +71,7 @@ def _json_values(column: pa.ChunkedArray) -> list[Value]:
 
 
 def _states(column: pa.ChunkedArray) -> pa.Array:
-    """Return the authentication states; a value that is not one of ``STATES`` becomes ``ambiguous``."""
+    """Return the ``authenticatedState`` of each row; a value that is not in ``STATES`` becomes ``ambiguous``."""
     import pyarrow as pa
 
     known = {f'"{state}"': state for state in STATES}
@@ -81,7 +81,7 @@ def _states(column: pa.ChunkedArray) -> pa.Array:
 def count_dropped(
     identities: Sequence[CompiledIdentity], inputs: Sequence[IdentityColumn]
 ) -> Counter[tuple[str, str]]:
-    """Return how many identities were dropped, by namespace and reason."""
+    """Return the number of dropped identity values by namespace and reason."""
     counts = Counter[tuple[str, str]]()
     for identity, found in zip(identities, inputs, strict=True):
         counts.update(_by_reason(identity, found.column))
@@ -91,7 +91,7 @@ def count_dropped(
 def count_dropped_properties(
     identities: Sequence[CompiledIdentity], names: Mapping[int, str], rows: pa.Table
 ) -> Counter[tuple[str, str]]:
-    """Return the counts of ``count_dropped`` for the identities of spilled rows that are properties.
+    """Return the counts as in ``count_dropped``, but only for the identities that are read from properties.
 
     ``names``: as in ``identity_inputs``.
     """

@@ -21,7 +21,7 @@ def identity_map(
     *,
     primary_in_map: bool,
 ) -> pa.MapArray:
-    """Return ``identityMap`` of ``count`` rows; the first identity that a row has is primary.
+    """Build the ``identityMap`` of ``count`` rows; the first identity that is present in a row is primary.
 
     ``primary_in_map``: False if a field of the schema is the primary identity; then no identity in the map is primary.
     """
@@ -58,7 +58,7 @@ def identity_map(
 def _states_of(
     inputs: Sequence[IdentityColumn], count: int, number: npt.NDArray[np.int64], row: npt.NDArray[np.int64]
 ) -> pa.Array:
-    """Return the state of each item. ``number`` and ``row``: the identity and the row of each item."""
+    """Return the ``authenticatedState`` of each map item; ``number``, ``row``: the identity and row of each item."""
     import pyarrow as pa
 
     states = [each.states for each in inputs]
@@ -96,7 +96,7 @@ def _maps(kept: npt.NDArray[np.bool_], places: Mapping[str, list[int]], items: p
 
 
 def _repeats_earlier(texts: Sequence[pa.Array], same: Sequence[int], n: int) -> npt.NDArray[np.bool_]:
-    """Return where identity ``n`` repeats an earlier identity of the same namespace."""
+    """Return for each row whether identity ``n`` equals an earlier identity of the same namespace."""
     import numpy as np
     import pyarrow.compute as pc
 

@@ -119,7 +119,7 @@ class IdentityRules:
         return FORMATS.get(self.namespace)
 
     def judge(self, text: str) -> tuple[str | None, str | None]:
-        """Return the identity in a text and None, or None and the reason to drop it."""
+        """Return the cleaned identity and None, or None and the reason to drop the text."""
         clean = text.strip(BLANKS)
         if clean.startswith(PREFIX):
             clean = clean[len(PREFIX) :].strip(BLANKS)
@@ -141,7 +141,7 @@ class IdentityRules:
 
 
 def identity_rules(namespace: str, placeholders: IdentityPlaceholders) -> IdentityRules:
-    """Return the rules of a namespace with the placeholders of a pipeline file."""
+    """Build the rules of a namespace from the default placeholders and the settings of a pipeline file."""
     allowed = frozenset(map(_folded, placeholders.allow))
     listed = [word for words in PLACEHOLDERS.values() for word in words] if placeholders.defaults else []
     words = {*listed, *map(_folded, placeholders.values)} - allowed - {""}
@@ -156,7 +156,7 @@ def _folded(word: str) -> str:
 
 
 def text_of_identity(value: Value) -> tuple[str | None, str | None]:
-    """Return a JSON value as the text of an identity and None, or None and the reason to drop it.
+    """Return the text of a JSON value as an identity and None, or None and the reason to drop the value.
 
     Null and an empty text are missing values; they are not counted as dropped.
     """

@@ -30,10 +30,10 @@ _TEXTS = {str, type(None)}
 
 @dataclass(frozen=True)
 class IdentityValues:
-    """The identities of one property or expression, an item for each row.
+    """The identities that one property or expression gives, one item per row.
 
     ``texts``: the identities as strings, null if a row has none. ``reasons``: why a row's value was dropped, as int8
-    positions in ``REASONS``; null if no value was dropped.
+    indexes into ``REASONS``; null if no value was dropped.
     """
 
     texts: pa.Array
@@ -41,7 +41,7 @@ class IdentityValues:
 
 
 def read_identities(values: Sequence[Value]) -> IdentityValues:
-    """Return the identities in JSON values; a value whose type cannot be an identity is dropped with its reason."""
+    """Read an identity from each JSON value; a value whose type cannot be an identity gets a drop reason instead."""
     import pyarrow as pa
 
     if types_of(values) <= _TEXTS:
@@ -53,19 +53,19 @@ def read_identities(values: Sequence[Value]) -> IdentityValues:
 
 
 def drop_reasons(values: Sequence[Value]) -> pa.Array:
-    """Return only the reasons of ``read_identities``, for a property whose texts a field's column already holds."""
+    """Return only the ``reasons`` array that ``read_identities`` returns for these values."""
     return no_drop_reasons(len(values)) if types_of(values) <= _TEXTS else read_identities(values).reasons
 
 
 def no_drop_reasons(rows: int) -> pa.Array:
-    """Return the reasons of ``rows`` rows of which no value was dropped: nulls."""
+    """Return an int8 array of ``rows`` nulls: the reasons if no value was dropped."""
     import pyarrow as pa
 
     return pa.nulls(rows, pa.int8())
 
 
 def drop_failed(column: IdentityValues, failed: pa.ChunkedArray) -> IdentityValues:
-    """Return a column without the identities whose expression failed. ``failed``: a boolean for each row."""
+    """Replace each identity whose expression failed (``failed``, one boolean per row) by a drop reason."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -78,7 +78,7 @@ def drop_failed(column: IdentityValues, failed: pa.ChunkedArray) -> IdentityValu
 
 
 def apply_rules(column: IdentityValues, rules: IdentityRules) -> IdentityValues:
-    """Return a column with the identities that the rules of their namespace accept, and a reason for each other one."""
+    """Apply the rules of a namespace: clean the accepted identities, and replace each other one by a drop reason."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -110,7 +110,7 @@ def _is_ascii(texts: pa.Array) -> bool:
 
 
 def _apply_to_ascii(texts: pa.Array, rules: IdentityRules) -> tuple[pa.Array, pa.Array]:
-    """Return the identities of ASCII texts and the reasons of the others, with whole-column operations."""
+    """Apply the rules to ASCII texts; return the accepted identities and the drop reasons, null where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from include.xdm.mapping.field_mapping import FieldMapping
 
 _Tree: TypeAlias = "dict[Step, _Tree | Json]"
-"""The array or map under construction: positions or names, each with a value or the array or object below it."""
+"""The array or map under construction: index or member name to a JSON value or to a nested array or object."""
 
 
 class _MemberStep(NamedTuple):
-    """A last step that turns a single value into a member of this name."""
+    """A last step of a source path: wraps a value that is not an object or array as ``{member: value}``."""
 
     member: str
 
@@ -30,10 +30,10 @@ _Source = tuple[Step | _MemberStep, ...]
 
 @dataclass(frozen=True)
 class Part:
-    """One value of an array or map that several mappings fill.
+    """The contribution of one mapping to an array or map that several mappings fill.
 
-    ``inside``: the steps from the destination's field to the place of the value; ``source``: the steps inside the
-    property to the value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
+    ``inside``: the path from the destination field to the value; ``source``: the path from the event property to the
+    value; ``member``: the member of an object that receives a single value, or ""; ``candidates``: the
     possible paths of the property, of which the first that exists counts; ``constant``: the value itself, for a part
     that is not read from an event.
     """
@@ -46,7 +46,7 @@ class Part:
 
 
 def part_of(part: FieldMapping) -> Part:
-    """Return what ``assembly`` needs to know of a mapping.
+    """Convert a mapping with an array or map as its destination to the ``Part`` that ``assembly`` requires.
 
     If the object field has a member with the name of a single value, the value fills that member: in Adobe's sample,
     ``emails[*].name`` to ``pi[*].names`` gives {"names": {"name": ...}} (EP:data-prep/mapping-set.md).
@@ -132,7 +132,7 @@ def _value_at(value: Json, steps: _Source) -> Json:
 
 
 def _existing_items(tree: _Tree, steps: Path) -> _Tree:
-    """Return the items at a path, without creating any."""
+    """Return the items of the array or object at a path, by index or name; empty if the path does not exist."""
     here: _Tree | Json | None = tree
     for step in steps:
         here = here.get(step) if isinstance(here, dict) else None
@@ -150,7 +150,7 @@ def _container(tree: _Tree, steps: Path) -> _Tree:
 
 
 def _write(tree: _Tree | Json) -> Json:
-    """Return a tree as JSON: positions as an array with null in the gaps, names as an object, an empty tree as null."""
+    """Return a tree as JSON text: an array, with null for each missing index, an object, or null for an empty tree."""
     if isinstance(tree, str):
         return tree
     written = {step: text for step, inner in tree.items() if (text := _write(inner)) != "null"}

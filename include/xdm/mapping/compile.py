@@ -27,9 +27,10 @@ PROPERTIES: Path = ("properties",)
 
 @dataclass(frozen=True)
 class Leaf:
-    """One field and its input: ``sources`` (the first that exists), ``parts``, a ``constant`` or an expression.
+    """One mapped XDM field and its input: ``sources``, ``parts``, a ``constant`` or an expression.
 
-    ``name`` is the field's dotted path, for counts.
+    Of ``sources``, the first path that exists in an event counts. ``name`` is the dotted path of the field and serves
+    as the key of its counts.
     """
 
     number: int
@@ -43,7 +44,7 @@ class Leaf:
 
     @cached_property
     def property(self) -> str | None:
-        """The property that the field takes as a whole, if it has this one source; otherwise None."""
+        """The property whose complete value is the only source of the field; None if the field has another source."""
         if len(self.sources) != 1 or self.parts:
             return None
         root, *steps = self.sources[0]
@@ -55,8 +56,8 @@ class CompiledMapping:
     """A mapping set in a form that can be sent to another process.
 
     ``leaves``: fields read from an event's properties; ``constants``: fields with a constant; ``computed``: fields that
-    ``expressions`` gives. ``whole``: properties that a mapping takes as a whole, so that they are not kept as unmapped,
-    each with the leaves that can restore it. ``identities``: in the pipeline file's order.
+    ``expressions`` gives. ``whole``: properties whose complete value a field stores, so that the unmapped
+    properties exclude them; the values are as in ``_whole_properties``. ``identities``: in the pipeline file's order.
     """
 
     leaves: tuple[Leaf, ...]
@@ -73,7 +74,7 @@ class CompiledMapping:
 
     @cached_property
     def columns(self) -> dict[int, str]:
-        """The name of the spilled column of each leaf; leaves that read one source as the same kind of value share it."""
+        """The column name of each leaf in the spill file; leaves with equal sources and scalar type share one."""
         owners: dict[tuple[object, ...], int] = {}
         return {
             leaf.number: f"c{owners.setdefault((leaf.sources, kind) if kind.is_scalar else (leaf.number,), leaf.number)}"
@@ -83,7 +84,7 @@ class CompiledMapping:
 
     @cached_property
     def identity_columns(self) -> dict[int, str]:
-        """The name of the spilled text column of each identity that is a property.
+        """The name of the text column in the spill file for each identity that is a property, by the identity's index.
 
         An identity uses the column of a leaf that reads the same property as text, if there is one.
         """
@@ -114,7 +115,7 @@ class CompiledMapping:
 
     @cached_property
     def carried(self) -> frozenset[Path]:
-        """The sources that fill a field on their own, without an alternative source."""
+        """The event paths that are the only source of a field."""
         return frozenset(leaf.sources[0] for leaf in self.leaves if len(leaf.sources) == 1 and not leaf.parts)
 
 
@@ -192,9 +193,9 @@ def _leaf(number: int, mapping: FieldMapping) -> Leaf:
 
 
 def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int], ...]]:
-    """Return where each property is a source as a whole.
+    """Return the leaves that read the complete value of a property, by property name.
 
-    The values are pairs: the index in ``leaves``, and the index of the property among the leaf's sources.
+    The values are tuples of pairs: the index in ``leaves``, and the index of the property among the leaf's sources.
     """
     found: dict[str, list[tuple[int, int]]] = {}
     for index, leaf in enumerate(leaves):
@@ -205,7 +206,7 @@ def _whole_properties(leaves: Sequence[Leaf]) -> dict[str, tuple[tuple[int, int]
 
 
 def _prune_members(mapping: FieldMapping) -> XdmField:
-    """Return the field with the members that a mapping can fill; a field that is mapped as a whole keeps all of them."""
+    """Return the destination field of a mapping, reduced to the members that the mapping can fill."""
     if mapping.kind != "ASSEMBLED":
         return _without_constraints(mapping.field)
     return _keep_paths(mapping.field, [(part.inside, part.field) for part in mapping.parts])

@@ -24,9 +24,9 @@ Names = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Destination:
-    """A destination: ``names`` lead to a field through objects, ``inside`` leads from there to ``field``.
+    """The destination of a mapping: ``names`` is the path through objects, ``inside`` the rest up to ``field``.
 
-    ``inside``: steps into arrays and maps.
+    ``inside`` begins at the first array or map, and is empty if the path enters none.
     """
 
     names: Names
@@ -38,10 +38,10 @@ class Destination:
 
 
 def find_destination(text: str, schema: XdmSchema) -> Destination:
-    """Return the destination of a mapping.
+    """Parse the destination of a mapping and find its field in the schema.
 
     Raises:
-        LanguageError: it is not a path, the pipeline builds the field, or the schema does not have it.
+        LanguageError: the text is not a path, the pipeline builds the field, or the schema does not have it.
     """
     steps = parse_path(text.replace(TENANT, schema.tenant))
     if steps[0] in GENERATED:

@@ -21,11 +21,12 @@ from include.xdm.schema.xdm_schema import XdmSchema
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """One field and the source of its value.
+    """A mapping of a value to one XDM field.
 
-    ATTRIBUTE: ``sources``, of which the first that exists counts. STATIC: ``constant``. EXPRESSION: ``expression``.
-    ASSEMBLED: an array or map whose items several mappings fill, ``parts``.
-    ``inside``: for a part, the steps from the field to the place of its value.
+    ``kind`` determines the attribute that gives the value. ATTRIBUTE: ``sources``, the possible paths in the event, of
+    which the first that exists counts. STATIC: ``constant``. EXPRESSION: ``expression``. ASSEMBLED: ``parts``, the
+    mappings that fill the items of an array or map.
+    ``inside``: for a part, the path from the field to the value of the part.
     """
 
     kind: Literal["ATTRIBUTE", "STATIC", "EXPRESSION", "ASSEMBLED"]
@@ -39,7 +40,7 @@ class FieldMapping:
     number: int = 0
 
     def properties(self) -> set[str | None]:
-        """Return the properties that the mapping reads; None stands for all of them."""
+        """Return the names of the properties that the mapping reads; None in the set stands for all properties."""
         found = {property_of(path) for path in self.sources if path[0] == "properties"}
         found |= properties_in(self.expression) if self.expression else set()
         return found.union(*(part.properties() for part in self.parts))
@@ -104,7 +105,7 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
 
 
 def _first_item(inside: Path) -> Path:
-    """Return the place of a single value in an array of values: the first item."""
+    """Return the path with a final ``[*]`` replaced by index 0, so that a single value becomes the first item."""
     return (*inside[:-1], 0) if inside[-1:] == (EACH,) else inside
 
 

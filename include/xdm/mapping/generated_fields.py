@@ -23,10 +23,11 @@ _DATE_WORDS = ("yyyy", "MM", "dd", "HH", "mm", "ss")
 
 @dataclass(frozen=True)
 class GeneratedFieldRules:
-    """What a pipeline builds itself.
+    """The settings of a pipeline that determine the fields that the pipeline generates itself.
 
-    ``identities``: namespace codes by property. ``wall_clock``: whether Mixpanel's ``time`` is a wall-clock time of the
-    project's time zone. ``time_in_ms``: whether ``time`` is exported in milliseconds.
+    ``identities``: the code of the identity namespace by property name. ``wall_clock``: whether
+    Mixpanel's ``time`` is a wall-clock time of the project's time zone.
+    ``time_in_ms``: whether ``time`` is exported in milliseconds.
     """
 
     identities: Mapping[str, str]
@@ -119,7 +120,7 @@ def _time_difference(node: Node, rules: GeneratedFieldRules, *, plain: bool) -> 
 def _is_event_time(node: Node, milliseconds: Callable[[Node], bool]) -> bool:
     """Return whether an expression gives an event's time, as a date, a number or a text.
 
-    ``milliseconds``: returns whether an expression is that time in milliseconds.
+    ``milliseconds``: a function that returns whether an expression is the event's time in milliseconds.
     """
     if milliseconds(node):
         return True
@@ -151,7 +152,7 @@ def _walk(node: Node) -> Iterator[Node]:
 
 
 def _read(node: Node) -> frozenset[str]:
-    """Return what an expression reads of an event, without the ``$`` of Mixpanel's own names."""
+    """Return the names of the event fields that an expression reads, without the ``$`` prefix of Mixpanel's names."""
     found = [places(each.path) for each in _walk(node) if isinstance(each, Attribute)]
     return frozenset(
         "event" if ("event",) in paths else _name(paths[-1]).removeprefix("$") for paths in found

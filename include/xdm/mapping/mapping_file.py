@@ -60,7 +60,7 @@ def read_mapping_file(
 
 
 def _merge_rows(before: list[JsonObject], rows: list[JsonObject]) -> list[JsonObject]:
-    """Return the mappings of both lists; for one destination the later list counts.
+    """Return the mappings of both lists; if both fill a destination, the mapping of ``rows`` counts.
 
     Two mappings of one file to one destination are kept: ``bind`` refuses them.
     """
@@ -137,7 +137,7 @@ def _csv_rows(path: Path) -> Iterator[JsonObject]:
 
 
 def _columns(header: list[str]) -> dict[str, int]:
-    """Return the position of each known column in a CSV file, by the key that it has in a mapping."""
+    """Return the index of each recognized column of a CSV file, by the mapping key that the column fills."""
     plain = [re.sub(r"[^a-z]", "", name.lower()) for name in header]
     return {
         key: plain.index(name) for key, names in _HEADERS.items() for name in names[::-1] if name in plain

@@ -35,25 +35,26 @@ UNMAPPED = ("mixpanel", "unmapped")
 class MappingSet:
     """A mapping set checked against a schema.
 
-    ``digest``: of the rows, to identify the set. ``unmapped``: the field for the JSON text of unmapped properties, or None.
+    ``digest``: a hash of the mappings that identifies the set.
+    ``unmapped``: the field for the JSON text of unmapped properties, or None.
     """
 
     mappings: tuple[FieldMapping, ...]
     digest: str
     unmapped: Names | None = None
     primary: Names | None = None
-    """The primary identity field that every event of a Profile dataset needs; None: it is in ``identityMap``."""
+    """The primary identity field of a dataset enabled for Profile; None if ``identityMap`` has the primary identity."""
 
     @cached_property
     def whole_properties(self) -> frozenset[str]:
-        """The properties that a mapping stores as a whole, so that they are not kept a second time as unmapped."""
+        """The properties whose complete value a field stores, so that the unmapped properties exclude them."""
         return frozenset(
             str(s[1]) for m in self.mappings for s in m.sources if len(s) == 2 and s[0] == "properties"
         )
 
     @cached_property
     def named_properties(self) -> frozenset[str | None]:
-        """The properties that a mapping reads, also in an expression or in part; None stands for all of them."""
+        """The properties that a mapping or an expression reads, at least in part; None in the set stands for all."""
         return frozenset().union(*(m.properties() for m in self.mappings))
 
 
@@ -123,7 +124,7 @@ def bind(
 
 
 def _is_copy(mapping: FieldMapping) -> bool:
-    """Return whether an object is mapped to an object.
+    """Return whether a mapping copies one object to another.
 
     Members with the same name are copied (EP:data-prep/functions.md#object-copy).
     """
@@ -153,7 +154,7 @@ def _expand_object_copies(bound: list[FieldMapping], unmapped: Names | None) -> 
 
 
 def _combine_parts(mappings: list[FieldMapping], schema: XdmSchema) -> list[FieldMapping]:
-    """Combine the mappings into one array or map at the position of the first of them."""
+    """Combine all mappings into the same array or map into one mapping, which replaces the first of these mappings."""
     parts: dict[Names, list[FieldMapping]] = {}
     for mapping in mappings:
         if mapping.inside:

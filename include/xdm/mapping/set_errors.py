@@ -57,5 +57,5 @@ def items_without_array(mappings: Sequence[FieldMapping]) -> Iterable[str]:
 
 
 def _creates_items(mapping: FieldMapping) -> bool:
-    """Return whether the mapping creates an item for each item of its source."""
+    """Return whether a source of the mapping has ``[*]``, so that each item of the source array creates an item."""
     return any(EACH in source for source in mapping.sources)

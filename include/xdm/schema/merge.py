@@ -21,7 +21,7 @@ _RANGES = (
 
 
 def merged(own: JsonObject, part: JsonObject, place: str) -> JsonObject:
-    """Return one description that replaces two: a value fits it if it fits both.
+    """Merge two descriptions of a field; a value is valid for the result only if it is valid for both.
 
     Titles, descriptions and XDM's own keywords are taken from ``own``. ``place``: the field's path, for the error.
 
@@ -49,7 +49,7 @@ def merged(own: JsonObject, part: JsonObject, place: str) -> JsonObject:
 
 
 def _merge_keyword(keyword: str, own_node: JsonObject, part_node: JsonObject, place: str) -> object:
-    """Return the value of a keyword that both descriptions have."""
+    """Return the merged value of a keyword that exists in both descriptions."""
     own, part = own_node[keyword], part_node[keyword]
     if _text(own) == _text(part):
         return own

@@ -1,4 +1,4 @@
-"""The existing name that a wrong one may mean: a fast choice of candidates, then the exact comparison of a few."""
+"""Search for the existing name that is most similar to an unknown name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CUTOFF = 0.4
 
 
 class NameIndex:
-    """An index of names by their three-letter pieces: the cost of a search depends on the name, not on the index."""
+    """An index of names by their trigrams, so that a search compares only a few candidates exactly."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
@@ -24,7 +24,7 @@ class NameIndex:
                 self._by_piece.setdefault(piece, []).append(number)
 
     def nearest(self, name: str) -> str | None:
-        """Return the most similar name, or None if none is similar."""
+        """Return the indexed name that is most similar to ``name``, or None if no indexed name is similar."""
         pieces = _pieces(name)
         shared: Counter[int] = Counter()
         for piece in pieces:

@@ -31,17 +31,17 @@ class Kind(Enum):
 
     @property
     def is_integer(self) -> bool:
-        """Whether values are whole numbers."""
+        """Whether the values of this kind are integers."""
         return self in INTEGER_LIMITS
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values are numbers."""
+        """Whether the values of this kind are numbers."""
         return self is Kind.NUMBER or self in INTEGER_LIMITS
 
     @property
     def is_scalar(self) -> bool:
-        """Whether values are neither objects nor arrays nor maps."""
+        """Whether the values of this kind are neither objects nor arrays nor maps."""
         return self not in (Kind.OBJECT, Kind.ARRAY, Kind.MAP)
 
 
@@ -66,7 +66,7 @@ class XdmField:
 
     @property
     def dotted(self) -> str:
-        """The field's path with dots."""
+        """The path of the field as text, with a dot between the names."""
         return ".".join(self.path)
 
     def walk(self) -> Iterator[XdmField]:

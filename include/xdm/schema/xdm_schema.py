@@ -85,7 +85,7 @@ class XdmSchema:
 
     @cached_property
     def profile(self) -> ProfileUse | None:
-        """What Profile requires of the rows; None if the dataset is not enabled for it."""
+        """The requirements of Real-Time Customer Profile for rows; None if the dataset is not enabled for Profile."""
         found = self.document.get(PROFILE_KEY)
         if not isinstance(found, dict):
             return None
@@ -93,7 +93,7 @@ class XdmSchema:
         return ProfileUse(tuple(primary) if primary else None, str(found.get("namespace", "")))
 
     def for_profile(self, use: ProfileUse) -> XdmSchema:
-        """Return this schema with what Profile requires of the rows of a dataset that is enabled for it."""
+        """Return a copy of this schema for a dataset enabled for Profile, with the requirements of Profile for rows."""
         primary = list(use.primary) if use.primary else None
         return XdmSchema({**self.document, PROFILE_KEY: {"primary": primary, "namespace": use.namespace}})
 

@@ -36,7 +36,7 @@ _ENCODERS: dict[Type, Callable[..., str]] = {
 
 
 def decode(kind: Type, value: str) -> object:
-    """Return an argument as a Python value, from the text in the query.
+    """Decode the text of an argument in the DuckDB query to a Python value of type ``kind``.
 
     Raises:
         Failure: the text cannot be converted to the type.
@@ -47,7 +47,7 @@ def decode(kind: Type, value: str) -> object:
 
 
 def encode(kind: Type, value: object) -> object:
-    """Return a result as the value for the query: a text, or an integer or boolean as it is.
+    """Encode the result of a Python function for the DuckDB query: integers and booleans unchanged, others as text.
 
     Raises:
         Failure: the number is not finite.

@@ -16,22 +16,22 @@ _JSON = "arrays are JSON with items of any type"
 
 
 def items_of(items: list[Json]) -> list[Json]:
-    """Return the arguments; a single array stands for its items."""
+    """Return the arguments of a function, or the items of the array if the only argument is an array."""
     return array(items[0]) if len(items) == 1 and items[0].startswith("[") else items
 
 
 def first(items: list[Json]) -> Json | None:
-    """Return the first item; null for an empty array."""
+    """Return the first argument, or the first item of a single array; None if the array is empty."""
     return next(iter(items_of(items)), None)
 
 
 def last(items: list[Json]) -> Json | None:
-    """Return the last item; null for an empty array."""
+    """Return the last argument, or the last item of a single array; None if the array is empty."""
     return next(iter(items_of(items)[-1:]), None)
 
 
 def add_to_array(old: list[Json], items: list[Json]) -> list[Json]:
-    """Return an array with items appended."""
+    """Return the array ``old`` with ``items`` appended."""
     return [*old, *items]
 
 
@@ -57,22 +57,22 @@ def size_of(value: Json | None) -> int:
 
 
 def empty(value: Json | None) -> bool:
-    """Return whether a value is empty as in JEXL: 0 is empty, too."""
+    """Return whether a value is empty as in JEXL: null, 0, or an empty array, object or text."""
     return size_of(value) == 0 or (is_number(value or "") and number(value or "") == 0)
 
 
 def minimum(items: list[Json]) -> Json | None:
-    """Return the least value."""
+    """Return the least of the arguments or array items, without nulls; None if there are none."""
     return _find_extreme(items, -1)
 
 
 def maximum(items: list[Json]) -> Json | None:
-    """Return the greatest value."""
+    """Return the greatest of the arguments or array items, without nulls; None if there are none."""
     return _find_extreme(items, 1)
 
 
 def _find_extreme(items: list[Json], sign: int) -> Json | None:
-    """Return the first of the least or greatest values; nulls are skipped."""
+    """Return the least (``sign`` -1) or greatest (1) item, the first of equal ones; nulls are skipped."""
     best: Json | None = None
     for item in items_of(items):
         if item != "null" and (best is None or compare(item, best) * sign > 0):

@@ -20,7 +20,7 @@ CATEGORY = "Logical"
 
 
 def iif(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for one of two values, by a condition; a null condition is false."""
+    """Return SQL for ``iif(condition, yes, no)``; a null condition counts as false."""
     condition = convert_cell(cells[0], Type.BOOLEAN)
     yes, no = convert_to_common_type(cells[1:])
     chosen = f"coalesce({condition.sql}, false)"
@@ -68,7 +68,7 @@ def decode(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | 
 
 
 def _matches(key: SqlValue, option: SqlValue) -> str:
-    """Return SQL for whether two keys are equal as texts; null equals null."""
+    """Return SQL that tests whether two keys are equal as texts; null equals null."""
     return f"{text_of(key)} IS NOT DISTINCT FROM {text_of(option)}"
 
 
@@ -88,7 +88,7 @@ def convert_to_common_type(cells: Sequence[SqlValue]) -> list[SqlValue]:
 
 
 def first_not_null(items: list[str]) -> str | None:
-    """Return the first value that is not null, of one value; an array stands for its items."""
+    """Return the first argument, or item of a single array, that is not null; None if all are null."""
     return next((item for item in items_of(items) if item != "null"), None)
 
 
@@ -110,7 +110,7 @@ def _logical(cells: Sequence[SqlValue], word: str, right_is_read: str) -> tuple[
 
 
 def logical_not(_: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for the opposite of a condition; null is false."""
+    """Return SQL for ``!``, the negation of a condition; a null condition counts as false."""
     cell = convert_cell(cells[0], Type.BOOLEAN)
     return f"(NOT coalesce({cell.sql}, false))", cell.fails
 

@@ -127,27 +127,27 @@ def contains(one: Json | None, other: Json | None) -> bool:
 
 
 def not_contains(one: Json | None, other: Json | None) -> bool:
-    """Return the opposite of ``contains``."""
+    """Return the negation of ``contains``: the result of ``value !~ other``."""
     return not contains(one, other)
 
 
 def starts_with(one: str, other: str) -> str:
-    """Return SQL for whether a text begins with another one; false with a null."""
+    """Return SQL that tests whether ``one`` begins with ``other``; false if one of them is null."""
     return f"coalesce(starts_with({one}, {other}), false)"
 
 
 def not_starts_with(one: str, other: str) -> str:
-    """Return SQL for the opposite of ``starts_with``."""
+    """Return the SQL negation of ``starts_with``; true with a null."""
     return f"(NOT {starts_with(one, other)})"
 
 
 def ends_with(one: str, other: str) -> str:
-    """Return SQL for whether a text ends with another one; false with a null."""
+    """Return SQL that tests whether ``one`` ends with ``other``; false if one of them is null."""
     return f"coalesce(ends_with({one}, {other}), false)"
 
 
 def not_ends_with(one: str, other: str) -> str:
-    """Return SQL for the opposite of ``ends_with``."""
+    """Return the SQL negation of ``ends_with``; true with a null."""
     return f"(NOT {ends_with(one, other)})"
 
 

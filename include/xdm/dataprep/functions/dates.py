@@ -34,7 +34,7 @@ def timestamp(around: EvaluationContext, _: Sequence[SqlValue]) -> tuple[str, st
 
 
 def date(value: Json | None, pattern: str, default: datetime | None) -> datetime | None:
-    """Return a value as an instant by a pattern, or the default for null."""
+    """Parse a value as an instant, by a Java date pattern if one is given; return ``default`` for null."""
     if value is None:
         return default
     if pattern:
@@ -52,22 +52,22 @@ def date_or_none(text: str) -> datetime | None:
 
 
 def format_date(moment: datetime, pattern: str) -> str:
-    """Return an instant as text by a pattern."""
+    """Format an instant by a Java date pattern."""
     return write_date(moment, pattern)
 
 
 def dformat(milliseconds: int, pattern: str) -> str:
-    """Return a number of milliseconds since 1970 as text by a pattern, in UTC."""
+    """Format milliseconds since 1970 by a Java date pattern, in UTC."""
     return write_date(EPOCH + timedelta(milliseconds=milliseconds), pattern)
 
 
 def date_part(component: str, moment: datetime) -> int:
-    """Return a component of an instant."""
+    """Return the named component of an instant, such as its month, as an integer."""
     return _part(component)[1](moment)
 
 
 def set_date_part(component: str, value: int, moment: datetime) -> datetime:
-    """Return an instant with another component; a day after the end of the month becomes the last one, as in Java."""
+    """Set one component of an instant; a day after the end of the month becomes its last day, as in Java."""
     part = _settable(component)
     if part in ("year", "month"):
         year, month = (value, moment.month) if part == "year" else (moment.year, value)

@@ -11,7 +11,7 @@ CATEGORY = "Hierarchies - Map"
 
 
 def to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Return a map of alternating keys and values, of one object, or of objects and the name of their key."""
+    """Build a map from alternating keys and values, or from one object; None if the only argument is null."""
     if len(pairs) == 1:
         return None if pairs[0] == "null" else members(pairs[0])
     return to_object(pairs)
@@ -28,7 +28,7 @@ def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
 
 
 def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Return a map of alternating keys and values, or of one object or objects with the name of their key."""
+    """Build a map from alternating keys and values, from one object, or from objects and the name of their key."""
     first = pairs[0]
     if first == "null":
         return None
@@ -38,7 +38,7 @@ def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
 
 
 def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
-    """Return the value of one key, or an array of the existing values of several keys."""
+    """Return the value of one key (None if absent), or the array of the existing values of several keys."""
     if key.startswith("["):
         names = dict.fromkeys(text_of(name) for name in array(key))
         return json_array(value[name] for name in names if name in value)
@@ -46,7 +46,7 @@ def map_get_values(value: dict[str, Json], key: Json) -> Json | None:
 
 
 def map_has_keys(value: dict[str, Json], key: Json) -> bool:
-    """Return whether a map has one of the keys."""
+    """Return whether a map has the key, or at least one of an array of keys."""
     names = array(key) if key.startswith("[") else [key]
     return any(text_of(name) in value for name in names)
 

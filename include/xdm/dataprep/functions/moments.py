@@ -8,9 +8,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def valid_wall_time(moment: datetime) -> datetime:
-    """Return a valid wall-clock time.
+    """Return a wall-clock time that exists in its time zone.
 
-    A time that does not exist in spring is moved forward by the gap, as in Java.
+    A time in the gap at the start of daylight saving time is moved forward by the gap, as in Java.
     """
     return moment.astimezone(UTC).astimezone(moment.tzinfo)
 

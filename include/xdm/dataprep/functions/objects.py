@@ -35,18 +35,18 @@ def is_empty(value: Json | None) -> bool:
 
 
 def nullify(_: EvaluationContext, __: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for null."""
+    """Return the SQL expression ``NULL``."""
     return "NULL", None
 
 
 def contains_key(around: EvaluationContext, cells: Sequence[SqlValue]) -> tuple[str, str | None]:
-    """Return SQL for whether the event has a path."""
+    """Return SQL that tests whether the path exists in the event, even with the value null."""
     assert cells[0].constant is not None
     return around.exists(cells[0].constant), None
 
 
 def to_object(pairs: list[Json]) -> dict[str, Json]:
-    """Return an object of alternating keys and values; a later value of the same key counts, as in a Java map."""
+    """Build an object from alternating keys and values; a later value of the same key counts, as in a Java map."""
     made = {}
     for name, value in zip(pairs[::2], pairs[1::2], strict=True):
         made[_name(name)] = value
@@ -54,7 +54,7 @@ def to_object(pairs: list[Json]) -> dict[str, Json]:
 
 
 def arrays_to_objects(pairs: list[Json]) -> list[Json]:
-    """Return one object for each position of the arrays; members of shorter arrays are left out."""
+    """Build one object per array index from alternating keys and arrays; shorter arrays give no member."""
     names = [_name(name) for name in pairs[::2]]
     columns = [[] if column == "null" else array(column) for column in pairs[1::2]]
     rows = range(max(map(len, columns), default=0))
@@ -64,12 +64,12 @@ def arrays_to_objects(pairs: list[Json]) -> list[Json]:
 
 
 def str_to_object(text: str, value_delimiter: str | None, field_delimiter: str | None) -> dict[str, Json]:
-    """Return an object of the names and values in a text."""
+    """Parse a text of delimited names and values, such as ``a:1,b:2``, to an object of strings."""
     return {name: json_text(value) for name, value in _pairs(text, value_delimiter, field_delimiter)}
 
 
 def get_values(text: str, key: str, value_delimiter: str | None, field_delimiter: str | None) -> str | None:
-    """Return the value of a name in a text."""
+    """Return the value of ``key`` in a text of delimited names and values; None if the key is absent."""
     return dict(_pairs(text, value_delimiter, field_delimiter)).get(key)
 
 
@@ -80,17 +80,17 @@ def _pairs(text: str, value_delimiter: str | None, field_delimiter: str | None) 
 
 
 def get_keys(value: dict[str, Json]) -> list[Json]:
-    """Return the keys of an object."""
+    """Return the keys of an object as JSON strings."""
     return [json_text(name) for name in value]
 
 
 def get(value: dict[str, Json], key: str) -> Json | None:
-    """Return the value of a key in an object."""
+    """Return the value of a key in an object; None if the key is absent."""
     return value.get(key)
 
 
 def item_or_member(container: Json, key: Json) -> Json | None:
-    """Return an item of an array or a member of an object, or None."""
+    """Return the array item at index ``key`` or the object member ``key``; None if it does not exist."""
     if container.startswith("["):
         items = array(container)
         position = number(key) if is_number(key) else -1

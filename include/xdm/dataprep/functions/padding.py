@@ -13,12 +13,12 @@ _LONGEST = 100_000
 
 
 def lpad(text: str | None, count: int, padding: str | None) -> str:
-    """Return the text, padded at its beginning."""
+    """Return the text, padded at its beginning to ``count`` characters; a longer text is unchanged."""
     return _padding(text, count, padding) + (text or "")
 
 
 def rpad(text: str | None, count: int, padding: str | None) -> str:
-    """Return the text, padded at its end."""
+    """Return the text, padded at its end to ``count`` characters; a longer text is unchanged."""
     return (text or "") + _padding(text, count, padding)
 
 

@@ -72,7 +72,7 @@ class Function:
 
     @property
     def result(self) -> Type:
-        """The type of the result of ``python``."""
+        """The type of the result of ``python``; ANY if the type depends on the arguments."""
         if self.gives is not None:
             return self.gives
         return self.returns if isinstance(self.returns, Type) else Type.ANY

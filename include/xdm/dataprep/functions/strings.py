@@ -13,12 +13,12 @@ _FROM_END = "DuckDB counts negative numbers from the end"
 
 
 def concat(*texts: str) -> str:
-    """Return SQL for the joined texts; nulls are skipped."""
+    """Return SQL that joins texts; nulls are skipped."""
     return f"concat({', '.join(texts)})" if texts else "''"
 
 
 def replacestr(text: str, find: str, replacement: str) -> str:
-    """Return SQL for a text in which each occurrence of another text is replaced."""
+    """Return SQL that replaces each occurrence of ``find`` in ``text`` by ``replacement``."""
     return f"replace({text}, {find}, {replacement})"
 
 
@@ -82,7 +82,7 @@ def join(separator: str, items: list[Json]) -> str | None:
 
 
 def equals(one: str, other: str) -> str:
-    """Return SQL for whether two values are equal as texts; null if the first one is null."""
+    """Return SQL that tests whether two values are equal as texts; null if ``one`` is null."""
     return f"CASE WHEN {one} IS NOT NULL THEN coalesce({one} = {other}, false) END"
 
 

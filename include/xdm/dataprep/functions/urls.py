@@ -32,7 +32,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 def get_url_protocol(url: str) -> str | None:
-    """Return the protocol of a URL."""
+    """Return the protocol of a URL; None if the text is not a valid URL."""
     parts = _parts(url)
     return parts.scheme if parts else None
 
@@ -55,7 +55,7 @@ def get_url_port(url: str) -> int | None:
 
 
 def get_url_path(url: str, full_path: bool) -> str | None:
-    """Return the path of a URL, or only its last part."""
+    """Return the path of a URL, or only the last part of the path; None if the text is not a valid URL."""
     parts = _parts(url)
     if parts is None:
         return None

@@ -69,17 +69,17 @@ def number_text(value: Json) -> str:
 
 
 def is_string(value: Json) -> bool:
-    """Return whether a value is a string."""
+    """Return whether a JSON text is a string."""
     return value.startswith('"')
 
 
 def is_number(value: Json) -> bool:
-    """Return whether a value is a number."""
+    """Return whether a JSON text is a number."""
     return value[:1] in "-0123456789"
 
 
 def array(value: Json) -> list[Json]:
-    """Return the items of an array.
+    """Return the items of a JSON array as JSON texts.
 
     Raises:
         Failure: the value is not an array.
@@ -90,7 +90,7 @@ def array(value: Json) -> list[Json]:
 
 
 def members(value: Json) -> dict[str, Json]:
-    """Return the members of an object.
+    """Return the members of a JSON object as JSON texts by name.
 
     Raises:
         Failure: the value is not an object.
@@ -101,7 +101,7 @@ def members(value: Json) -> dict[str, Json]:
 
 
 def json_text(text: str | None) -> Json:
-    """Return a text as JSON."""
+    """Return a text as a JSON string; None becomes ``null``."""
     return "null" if text is None else json.dumps(text, ensure_ascii=False)
 
 
@@ -119,12 +119,12 @@ def json_number(value: int | float) -> Json:
 
 
 def json_array(items: Iterable[Json]) -> Json:
-    """Return an array of JSON texts as JSON."""
+    """Return the JSON array with these items."""
     return f"[{','.join(items)}]"
 
 
 def json_object(pairs: Mapping[str, Json]) -> Json:
-    """Return an object of JSON texts as JSON."""
+    """Return the JSON object with these members."""
     return "{" + ",".join(f"{json_text(name)}:{value}" for name, value in pairs.items()) + "}"
 
 
@@ -144,7 +144,7 @@ FALSE = frozenset(("false", "FALSE", "n", "N", "no", "NO", "off", "OFF"))
 
 
 def boolean(value: Json) -> bool:
-    """Return a boolean, or the boolean that a word stands for.
+    """Convert a JSON boolean, or a string in ``TRUE`` or ``FALSE``, to a Python boolean.
 
     Raises:
         Failure: the value is not a boolean and not one of the words.
@@ -156,10 +156,10 @@ def boolean(value: Json) -> bool:
 
 
 def whole(value: Json) -> int:
-    """Return a whole number.
+    """Convert a JSON number, or a string that contains one, to a Python integer.
 
     Raises:
-        Failure: the value is not a number without a fraction.
+        Failure: the value is not a number, or has a fraction.
     """
     found = number(text_of(value))
     if isinstance(found, float) and not found.is_integer():

@@ -26,7 +26,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Attribute:
-    """A place in the event: names, and positions in arrays."""
+    """A path in the event: property and member names, and indexes of array items."""
 
     path: tuple[str | int, ...]
 

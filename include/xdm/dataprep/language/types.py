@@ -1,4 +1,4 @@
-"""The types of expressions, and which of them can be used in place of another one."""
+"""The types of expressions, and the conversions between types that Data Prep allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from include.xdm.dataprep.language.errors import LanguageError
 
 
 class Type(Enum):
-    """The type of a value as known before any row is read."""
+    """The static type of an expression, determined before any row is read."""
 
     NULL = "null"
     BOOLEAN = "boolean"
@@ -22,12 +22,12 @@ class Type(Enum):
 
     @property
     def is_numeric(self) -> bool:
-        """Whether values are numbers."""
+        """Whether the values of this type are numbers."""
         return self in (Type.INTEGER, Type.NUMBER)
 
     @property
     def storage(self) -> Storage:
-        """How the query stores such a value."""
+        """The SQL type that stores a value of this type in the DuckDB query."""
         return _STORAGE.get(self, Storage.JSON)
 
 
@@ -65,7 +65,7 @@ def takes(expected: Type, given: Type) -> bool:
 
 
 def common(types: list[Type]) -> Type:
-    """Return the common type of several values."""
+    """Return the most specific type that includes all given types; NULL in the list has no effect."""
     known = {kind for kind in types if kind is not Type.NULL}
     if len(known) == 1:
         return known.pop()
