@@ -294,7 +294,10 @@ def test_a_day_with_quarantine_has_a_replay_its_ledger_and_links_to_its_batches(
     ]  # fmt: skip
     report = api.get(f"{BOARD}/report/{DAG}/{DAY}", role="op").text
     assert f'href="{address}"' in report and "Show the quarantined events" in report
-    assert re.search(r"Active</th><td class=\"n\">8<.*\n.*Refused by AEP.*<td class=\"n\">1<", report)
+    assert re.search(
+        r"Active</th><td class=\"n\">8<.*\n.*Refused before.*<td class=\"n\">1<.*\n.*Refused by AEP.*<td class=\"n\">1<",
+        report,
+    )
 
 
 def test_airflow_links_to_the_board_in_its_navigation_on_the_dag_and_on_the_run(api: Api) -> None:

@@ -185,12 +185,12 @@ def test_quarantined_events_are_replayed_from_the_day(visit: Any, stage: Stage) 
     visitor = visit()
     page = visitor.page
     page.goto(stage.day(QUARANTINED))
-    page.get_by_role("link", name="How to load these events").click()
     form = page.locator("form", has=page.get_by_role("heading", name="Load the quarantined events"))
     assert f"quarantine replay web {QUARANTINED}" in form.inner_text()
     visitor.picture("replay")
     # The events are invalid as sent: only a new export can help.
     assert page.locator('form[data-call="run"] [name=export_again]').is_checked()
+    assert page.locator("button.first").inner_text() == "Start the run"
     form.get_by_role("button", name="Start the replay").click()
     page.get_by_role("status").get_by_text("The replay is started.").wait_for()
     stage.await_runs()
@@ -205,7 +205,7 @@ def test_the_report_says_what_became_of_the_day_at_aep(visit: Any, stage: Stage)
         page = visitor.page
         page.goto(f"{stage.board}/report/{DAG}/{QUARANTINED}")
         text = words(page)
-        assert "Active 60 Refused by AEP; in quarantine, each with a reason 0" in text
+        assert "Active 60 Refused before they were sent; in quarantine, each with a reason 3" in text
         page.frame_locator("iframe").get_by_text("exported events are valid").wait_for()
         assert serious(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
