@@ -182,7 +182,7 @@ class RateBudget:
         return Ticket(0.0, ticket.amount, ticket.pause)
 
     def _create_ticket(self, state: _State, ticket: Ticket) -> _State | None:
-        """Create the next ticket, and return the new state; None if another worker has created this number first."""
+        """Create ``ticket`` and return the new state; None if another worker has created a ticket with its number first."""
         following = state.with_ticket(ticket)
         if not self.lake.create(self._key(following.number), _write(ticket)):
             return None

@@ -13,7 +13,7 @@ _LONGEST = 1000
 
 @dataclass
 class NameCounter:
-    """Counts names; if there are more than ``most``, only the names with the smallest hashes are counted, exactly.
+    """Counts names exactly; of more than ``most`` distinct names, only the ``most`` with the smallest hashes are counted.
 
     The choice of the names depends only on the names, not on their order or on the process that read them.
     ``is_partial``: some names are not counted.

@@ -114,7 +114,7 @@ _encode_nested = msgspec.json.Encoder().encode
 
 
 def _is_compact(body: bytes) -> bool:
-    """Return whether a nested value is as long as its compact form; a duplicate key would be lost."""
+    """Return whether a nested value is as long as its JSON written again; it is longer if parsing dropped a duplicate key."""
     if body.count(b'":') < 2:
         return True
     try:

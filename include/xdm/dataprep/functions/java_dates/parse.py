@@ -1,4 +1,4 @@
-"""Texts as instants by Java's date patterns."""
+"""Parses texts into instants by Java's date patterns."""
 
 from __future__ import annotations
 

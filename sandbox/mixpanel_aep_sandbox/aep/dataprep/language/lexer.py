@@ -104,7 +104,7 @@ def _name(text: str, at: int) -> tuple[Token, int]:
 
 
 def escape(text: str, at: int) -> tuple[str, int]:
-    r"""Return the character that the backslash at ``at`` escapes, and the index after it.
+    r"""Return the character that the escape sequence at ``at`` stands for, and the index after the sequence.
 
     Two backslashes and a point also mean a point, because JSON writes one backslash as two.
     """

@@ -36,7 +36,7 @@ class TimeRange:
         return {"startDate": int(self._moments[0] // 1000), "endDate": int(self._moments[1] // 1000)}
 
     def _add_text(self, text: str) -> None:
-        """Include a time in UTC as text, in whole seconds."""
+        """Extend the range of available dates by a time, given as text in UTC with whole seconds."""
         if self._texts is None:
             self._texts = text, text
         elif text < self._texts[0]:
