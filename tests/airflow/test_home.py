@@ -56,9 +56,12 @@ def test_the_home_page_says_which_pipelines_have_failed_days(
 ) -> None:
     assert sentence(api) == ""
     backfill(DAG, "failed")
-    assert sentence(api) == "Mixpanel to AEP: 1 day failed and is not in AEP: shop 1."
+    assert sentence(api) == "Mixpanel to AEP: 1 day failed and is not in AEP: shop (2026-06-30)."
     backfill(HOSTILE, "failed", "failed", first=UNUSED)
-    assert sentence(api) == "Mixpanel to AEP: 3 days failed and are not in AEP: hostile 2, shop 1."
+    assert (
+        sentence(api)
+        == "Mixpanel to AEP: 3 days failed and are not in AEP: hostile (2 days), shop (2026-06-30)."
+    )
     readable.remove(HOSTILE)
     assert "hostile" not in sentence(api), "a DAG that the user may not read"
     backfill(DAG, "running")

@@ -69,7 +69,7 @@ def test_airflows_home_page_names_the_failed_days_and_leads_to_the_board(visit: 
     page = visitor.page
     page.goto(f"{stage.url}/")
     line = page.get_by_role("status").filter(
-        has_text="Mixpanel to AEP: 1 day failed and is not in AEP: web 1."
+        has_text=f"Mixpanel to AEP: 1 day failed and is not in AEP: web ({FAILED})."
     )
     line.wait_for(timeout=RUN_MS)
     visitor.picture("home")

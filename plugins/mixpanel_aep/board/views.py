@@ -84,9 +84,9 @@ class PipelineView:
         return sum(day.state in GAPS for day in self.days)
 
     @cached_property
-    def failed(self) -> int:
-        """The number of days that are not in AEP because their newest run failed, or AEP refused their batch."""
-        return sum(day.state is State.FAILED for day in self.days)
+    def failed(self) -> list[date]:
+        """The days that are not in AEP because their newest run failed, or AEP refused their batch."""
+        return [day.day for day in self.days if day.state is State.FAILED]
 
     @property
     def needs_attention(self) -> bool:
@@ -121,11 +121,14 @@ def summary(views: Sequence[PipelineView]) -> str:
 
 def failed_days(views: Sequence[PipelineView]) -> str:
     """Return the sentence about failed days of all pipelines for Airflow's home page; empty if no day has failed."""
-    failed = sorted((view for view in views if view.failed), key=lambda view: -view.failed)
+    failed = sorted((view for view in views if view.failed), key=lambda view: -len(view.failed))
     if not failed:
         return ""
-    days = sum(view.failed for view in failed)
-    named = ", ".join(f"{view.pipeline.name} {view.failed}" for view in failed[:_MAX_NAMED])
+    days = sum(len(view.failed) for view in failed)
+    named = ", ".join(
+        f"{view.pipeline.name} ({view.failed[0] if len(view.failed) == 1 else counted(len(view.failed), 'day')})"
+        for view in failed[:_MAX_NAMED]
+    )
     more = f" and {len(failed) - _MAX_NAMED} more" if len(failed) > _MAX_NAMED else ""
     return f"Mixpanel to AEP: {counted(days, 'day')} failed and {is_or_are(days)} not in AEP: {named}{more}."
 
