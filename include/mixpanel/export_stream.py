@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -20,45 +18,7 @@ from include.mixpanel.line_scanner import LineScanner
 from include.mixpanel.raw_file import GzipWriter, RawFile, hashed_file
 
 _SLOWEST_BYTES_PER_SECOND = 16
-_QUEUED_PIECES = 3
 _AGAIN = "No file was published; a retry exports the day again."
-
-
-class _ScanThread:
-    """Scans pieces of an export in a second thread, in order, while the caller receives and decompresses later pieces.
-
-    Both threads release the interpreter's lock most of the time. A scan error of an earlier piece replaces an error of
-    the caller, as if the caller had scanned each piece itself.
-    """
-
-    def __init__(self, scan: Callable[[bytes], None]) -> None:
-        self._scan = scan
-        self._pool = ThreadPoolExecutor(1, "scan")
-        self._waiting: deque[Future[None]] = deque()
-        self._failed = False
-
-    def __enter__(self) -> _ScanThread:
-        return self
-
-    def scan(self, piece: bytes) -> None:
-        """Queue a piece, after waiting while three pieces are queued. Raises the scan error of an earlier piece."""
-        while len(self._waiting) >= _QUEUED_PIECES:
-            self._waiting.popleft().result()
-        self._waiting.append(self._pool.submit(self._scan_next, piece))
-
-    def __exit__(self, *_: object) -> None:
-        try:
-            while self._waiting:
-                self._waiting.popleft().result()
-        finally:
-            self._pool.shutdown()
-
-    def _scan_next(self, piece: bytes) -> None:
-        if self._failed:  # what follows an error is not scanned, so no other error replaces it
-            return
-        self._failed = True
-        self._scan(piece)
-        self._failed = False
 
 
 class ExportStream:
@@ -125,11 +85,10 @@ class ExportStream:
         with hashed_file(path) as file:
             gzipped = GzipWriter(file)
             self._gunzip = GunzipStream(keep=file.write)
-            with _ScanThread(self._scan.scan) as scanner:
-                for piece in self._pieces():
-                    if not self._is_gzip:
-                        gzipped.write(piece)
-                    scanner.scan(piece)
+            for piece in self._pieces():
+                if not self._is_gzip:
+                    gzipped.write(piece)
+                self._scan.scan(piece)
             for _ in self._scan.last_line():
                 pass
             self._prove_whole()

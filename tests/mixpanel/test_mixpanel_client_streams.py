@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +168,10 @@ def test_a_stream_that_is_closed_early_is_incomplete(fake_clock: FakeClock) -> N
 def test_the_first_error_in_the_bytes_is_raised(
     fake_clock: FakeClock, tmp_path: Path, chunks_after: int
 ) -> None:
-    """The lines are checked in a thread: neither a later line nor the broken connection hides an earlier error."""
+    """Neither a later line nor the broken connection hides an earlier error."""
     after = [b"<html><body>Sorry</body></html>\n"] * chunks_after
     cut = chunked(BODY, b"terminated early\n", *after, end=b"")
     with serve_http(script(cut)) as served, client(served, fake_clock).export(DAY, DAY) as stream:
         with pytest.raises(ExportTerminatedEarly):
             stream.save(tmp_path / "day.jsonl.gz")
         assert not stream.whole
-        assert not [each.name for each in threading.enumerate() if each.name.startswith("scan")]
