@@ -142,7 +142,7 @@ class TaskSettings(_Section):
     retry_delay_seconds: Seconds | None = None
     """The delay before the first retry; each further delay is twice as long."""
     max_retry_delay_seconds: Seconds | None = None
-    timeout_hours: Annotated[float, Field(ge=0.01, le=MAX_TIMEOUT_HOURS, strict=True)] | None = None
+    timeout_hours: Annotated[float, Field(ge=0.0001, le=MAX_TIMEOUT_HOURS, strict=True)] | None = None
     pool: PoolName | None = None
     priority: Priority | None = None
     queue: Label | None = None

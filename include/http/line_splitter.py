@@ -36,7 +36,7 @@ class LineSplitter:
         return complete
 
     def finish(self) -> bytes:
-        """Return the bytes after the last newline, b"" if there are none, and clear the buffer."""
+        """Return the bytes after the last newline (b"" if the data ends in one), and clear the buffer."""
         return self._take()
 
     def _hold(self, piece: bytes) -> None:

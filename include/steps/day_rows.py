@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class RowFile(NamedTuple):
     """A local Parquet file with ``rows`` rows of a day.
 
-    ``stored``: the file in the lake with exactly the same rows; None if there is none.
+    ``stored``: the file in the lake with exactly the same rows; None if the lake has no such file.
     """
 
     path: Path

@@ -46,7 +46,7 @@ class Step(ABC):
         """
 
     def base_inputs(self) -> dict[str, str] | None:
-        """Return the inputs of an earlier output that ``run_delta`` can start from; None if there is no such output."""
+        """Return the inputs of an earlier output that ``run_delta`` can start from; None if the lake has no such output."""
         return None
 
     def existing(self) -> Manifest | None:

@@ -23,7 +23,7 @@ from airflow.utils.session import create_session
 from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 
-from include.config.airflow import AirflowSettings, TaskSettings
+from include.config.airflow import AirflowSettings
 from mixpanel_aep.alerts.callbacks import run_failed
 from tests.airflow.airflow_runner import BUNDLE, PROJECT, Airflow, AirflowRun
 from tests.airflow.alert_stage import DAY, HOOK_SECRET, PATH_SECRET, SMTP, WEBHOOK, Stage, alert_stage
@@ -296,7 +296,7 @@ def test_a_notifier_that_hangs_ends_with_the_task_and_reconcile_stays_green(
 ) -> None:
     days = {"start_date": DAYS[0], "end_date": DAYS[0], "late_days": 0, "missing_grace_hours": 1}
     where = stage.airflow.scenario.where
-    tasks = AirflowSettings(tasks={"alerts": TaskSettings.model_construct(timeout_hours=0.3 / 3600)})
+    tasks = AirflowSettings.model_validate({"tasks": {"alerts": {"timeout_hours": 0.0001}}})
     stage.airflow.scenario.change(pipeline=where.pipeline.model_copy(update={**days, "airflow": tasks}))
     stage.settings(
         credentials={"Mixpanel account": "2020-01-01"},

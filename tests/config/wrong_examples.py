@@ -105,7 +105,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "airflow.tasks.<task>.retry_delay_seconds": (0, "…Input should be greater than or equal to 1."),
     "airflow.tasks.<task>.max_retry_delay_seconds": (0, "…Input should be greater than or equal to 1."),
-    "airflow.tasks.<task>.timeout_hours": (1e-12, "…Input should be greater than or equal to 0.01."),
+    "airflow.tasks.<task>.timeout_hours": (1e-12, "…Input should be greater than or equal to 0.0001."),
     "airflow.tasks.<task>.pool": ("my pool", "…write the name of a pool in Airflow."),
     "airflow.tasks.<task>.priority": (
         1.5,

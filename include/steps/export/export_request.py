@@ -89,7 +89,7 @@ class ExportRequest:
         return latest_export(self.workspace, self.digests, self.settled if is_settled else None)
 
     def refreshed_export(self, refresh: str) -> Manifest | None:
-        """Return the export that the refresh with this name selected; None if there is no such refresh or export."""
+        """Return the export that the refresh with this name selected; None if the refresh or the export does not exist."""
         keys = (self.workspace.partition.refresh(f"{refresh} {digest}") for digest in self.digests)
         found = next(filter(None, (read_refresh(self.workspace.lake, key) for key in keys)), None)
         return _existing_export(self.workspace, found["export"]) if found else None

@@ -198,7 +198,7 @@ class BlockReader:
 
 
 def _distinct_ids(properties: Properties) -> list[str]:
-    """Return the id under which Mixpanel ingested each event (``distinct_id_as_ingested``); "" if there is none."""
+    """Return the id under which Mixpanel ingested each event (``distinct_id_as_ingested``); "" for an event without an id."""
     found = [text if text.strip() else "" for text in _strings(properties.texts("distinct_id"))]
     if BEFORE_MERGE not in properties:
         return found

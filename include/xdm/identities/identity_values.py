@@ -110,7 +110,7 @@ def _is_ascii(texts: pa.Array) -> bool:
 
 
 def _apply_to_ascii(texts: pa.Array, rules: IdentityRules) -> tuple[pa.Array, pa.Array]:
-    """Apply the rules to ASCII texts; return the accepted identities and the drop reasons, null where there is none."""
+    """Apply the rules to ASCII texts; return the accepted identities and the drop reasons, each null where the other applies."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

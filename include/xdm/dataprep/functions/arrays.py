@@ -62,12 +62,12 @@ def empty(value: Json | None) -> bool:
 
 
 def minimum(items: list[Json]) -> Json | None:
-    """Return the least of the arguments or array items, without nulls; None if there are none."""
+    """Return the least of the arguments or array items, without nulls; None without values."""
     return _find_extreme(items, -1)
 
 
 def maximum(items: list[Json]) -> Json | None:
-    """Return the greatest of the arguments or array items, without nulls; None if there are none."""
+    """Return the greatest of the arguments or array items, without nulls; None without values."""
     return _find_extreme(items, 1)
 
 
