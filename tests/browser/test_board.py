@@ -187,6 +187,7 @@ def test_quarantined_events_are_replayed_from_the_day(visit: Any, stage: Stage) 
     page.goto(stage.day(QUARANTINED))
     form = page.locator("form", has=page.get_by_role("heading", name="Load the quarantined events"))
     assert f"quarantine replay web {QUARANTINED}" in form.inner_text()
+    form.scroll_into_view_if_needed()
     visitor.picture("replay")
     # The events are invalid as sent: only a new export can help.
     assert page.locator('form[data-call="run"] [name=export_again]').is_checked()
