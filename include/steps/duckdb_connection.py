@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def open_duckdb(scratch: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection to a new DuckDB database with limited memory; larger data is written to files in ``scratch``.
 
-    The environment variable ``MIXPANEL_AEP_MEMORY`` sets the limit (default 400MB).
+    The environment variable ``MIXPANEL_AEP_MEMORY`` sets the limit (default 256MB).
     """
     import duckdb
 

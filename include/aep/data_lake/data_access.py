@@ -20,6 +20,7 @@ from include.aep.model import Dataset
 from include.errors import AccessDenied, LakeNotReadable, RequestRefused, ServiceUnavailable
 from include.http.response import Response
 from include.json_types import JsonObject
+from include.xdm.convert.aep_parquet import parquet_reader
 
 _BASE = ("data", "foundation", "export")
 _PAGE = 100
@@ -141,13 +142,12 @@ class DataAccessReader(LakeReader):
 
     def _rows_of(self, key: str, name: str) -> Iterator[tuple[str, datetime]]:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         with tempfile.TemporaryDirectory(prefix="data-lake-") as folder:
             path = Path(folder) / "part.parquet"
             self._download(key, name, path)
             try:
-                with pq.ParquetFile(path) as file:
+                with parquet_reader(path) as file:
                     for rows in file.iter_batches(batch_size=_ROWS, columns=["_id", "timestamp"]):
                         columns = rows.to_pydict()
                         for event_id, moment in zip(columns["_id"], columns["timestamp"], strict=True):

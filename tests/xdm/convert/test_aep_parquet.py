@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from include.xdm.convert.aep_parquet import AepParquetWriter, aep_schema, has_aep_form
+from include.xdm.convert.aep_parquet import AepParquetWriter, aep_schema, has_aep_form, parquet_reader
 from tests.support.builders import instants
 
 pytestmark = pytest.mark.unit
@@ -61,3 +61,13 @@ def test_duckdbs_form_is_recognised(tmp_path: Path) -> None:
     arrow = IN_FORM  # noqa: F841 - DuckDB reads it by its name
     duckdb.sql("SELECT * FROM arrow").write_parquet(str(path), compression="snappy")
     assert not has_aep_form(pq.ParquetFile(path))
+
+
+def test_an_open_file_keeps_no_column_that_was_read(tmp_path: Path) -> None:
+    """A day has hundreds of files; with Arrow's default each keeps what was read last until it is closed."""
+    values = pa.array([f"{number:064x}" for number in range(50_000)])
+    pq.write_table(pa.table({"_id": values}), tmp_path / "ids.parquet")
+    with parquet_reader(tmp_path / "ids.parquet") as source:
+        before = pa.total_allocated_bytes()
+        source.read_row_group(0)
+        assert pa.total_allocated_bytes() - before < values.nbytes / 10
