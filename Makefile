@@ -121,5 +121,8 @@ lock: setup ## compiles requirements*.in to requirements*.txt with hashes, and l
 audit-packages: setup ## lists known vulnerabilities of the images' pinned packages; "not checked" if the database cannot be reached
 	@$(PY) scripts/audit_packages.py
 
+audit-constraints: setup ## checks that requirements.in fits the constraints that Airflow publishes; "not checked" if they cannot be reached
+	@scripts/audit_constraints.sh
+
 clean: down ## removes the demo's files: its Airflow, its sandbox, its lake
 	@rm -rf .run
