@@ -30,14 +30,9 @@ def read_pieces(job: Job, bucket: int, rows: int, size: int) -> Iterator[pa.Tabl
 
 
 def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -> Iterator[pa.Table]:
-    import pyarrow as pa
-
     limits = job.limits
     if (rows <= limits.piece_rows and size <= limits.piece_bytes) or depth > _DEEPEST:
-        schema = spill_schema(job.compiled)
-        table = pa.Table.from_batches(list(read_batches(paths, schema)), schema)
-        _remove(paths)
-        yield table.combine_chunks()
+        yield _read(job, paths)
         return
     folder = job.scratch / f"pieces-{paths[0].stem}-{depth}"
     folder.mkdir()
@@ -48,6 +43,19 @@ def _pieces(job: Job, paths: Sequence[Path], rows: int, size: int, depth: int) -
         inner = spilled_files(folder, part)
         yield from _pieces(job, inner, writer.rows[part], writer.bytes[part], depth + 1)
     folder.rmdir()
+
+
+def _read(job: Job, paths: Sequence[Path]) -> pa.Table:
+    """Return the rows of spill files in one chunk, and remove the files.
+
+    A function of its own, because the generators' variables would keep the batches in memory until the next piece.
+    """
+    import pyarrow as pa
+
+    schema = spill_schema(job.compiled)
+    table = pa.Table.from_batches(list(read_batches(paths, schema)), schema)
+    _remove(paths)
+    return table.combine_chunks()
 
 
 def _divide(job: Job, folder: Path, paths: Sequence[Path], depth: int) -> SpillWriter:

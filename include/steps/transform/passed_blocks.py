@@ -1,10 +1,13 @@
-"""Pass blocks of lines from the process that decompresses the export to another process, through a scratch file.
+"""Pass blocks of lines from the process that decompresses the export to another process, through scratch files.
 
-Each receiving process has one file, which its next block overwrites. The sender never waits for a receiver.
+Each receiving process has two files, which are used in turn, so that a block is waiting while the sender is busy. The
+sender never waits for a receiver.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,37 +22,51 @@ Response: TypeAlias = "tuple[str, object, list[tuple[str, int, str]]]"
 """The kind of a response, its value, and log records: the name of the logger, the level and the text."""
 
 
-def blocks_path(job: Job, name: str) -> Path:
-    """Return the path of the file through which the process ``name`` receives blocks."""
-    return job.scratch / f"block-{name}"
+MOST_UNREAD = 2
+"""The maximum number of blocks that were passed to a process and that it has not read yet."""
 
 
-class BlockFile:
-    """The file through which one process receives blocks, opened by the sender."""
+def _paths(job: Job, name: str) -> list[Path]:
+    """Return the paths of the files through which the process ``name`` receives blocks."""
+    return [job.scratch / f"block-{name}-{number}" for number in range(MOST_UNREAD)]
+
+
+class BlockFiles:
+    """The files through which one process receives blocks, opened by the sender."""
 
     def __init__(self, job: Job, name: str) -> None:
-        self._file = blocks_path(job, name).open("wb")
+        self._files = itertools.cycle([path.open("wb") for path in _paths(job, name)])
 
     def write(self, block: Block) -> tuple[str, int, int]:
-        """Overwrite the file with a block; return the message for the receiver: kind, first line number and bytes."""
-        self._file.seek(0)
-        self._file.write(block.data)
-        self._file.flush()
+        """Write a block to the next file; return the message for the receiver: kind, first line number and bytes.
+
+        The receiver must have read the block that the file contains.
+        """
+        file = next(self._files)
+        file.seek(0)
+        file.write(block.data)
+        file.flush()
         return "block", block.first_line, len(block.data)
 
     def close(self) -> None:
-        """Close the sender's file."""
-        self._file.close()
+        """Close the sender's files."""
+        for file in itertools.islice(self._files, MOST_UNREAD):
+            file.close()
 
 
 def received_blocks(channel: Connection[Response, Any], job: Job, name: str) -> Iterator[Block]:
     """Yield the blocks that are sent to the process ``name``, until a message of another kind arrives.
 
-    After each block was read, a response is sent, so that the sender may overwrite the file.
+    After each block was read, a response is sent, so that the sender may overwrite its file.
     """
-    with blocks_path(job, name).open("rb", buffering=0) as file:  # a buffer would return the previous block
+    with contextlib.ExitStack() as stack:
+        # A buffer would return the previous block.
+        files = itertools.cycle(
+            [stack.enter_context(path.open("rb", buffering=0)) for path in _paths(job, name)]
+        )
         while (message := channel.recv())[0] == "block":
             _, first_line, length = message
+            file = next(files)
             file.seek(0)
             data = file.read(length)
             channel.send(("done", None, []))

@@ -244,7 +244,7 @@ def compacted_by_day(job: Job, written: Sequence[WrittenPart]) -> int:
         held = []
         for path in files:
             for chunk in _chunks(path):
-                held.append(chunk[(chunk % passes) == turn])
+                held.append(chunk[(chunk & (passes - 1)) == turn])  # passes is a power of two
         numbers = np.sort(np.concatenate(held))  # takes a tenth of the time of np.unique
         different += int(np.count_nonzero(numbers[1:] != numbers[:-1])) + min(len(numbers), 1)
     return total - different

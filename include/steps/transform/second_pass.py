@@ -124,6 +124,7 @@ class PartWriter:
                     piece = piece.append_column("lines", [order.lines])
                     kept = self._kept_rows(piece, order.rows, groups, written)
                     _write_digests(kept, digests, compacted)
+                    del piece, order, kept  # or this piece stays in memory while the next one is read
         written.rows = groups.rows
         return written
 

@@ -22,7 +22,7 @@ from include import errors
 from include.errors import ConfigError, PipelineError, WorkerFailed
 from include.mixpanel.raw_blocks import Block
 from include.steps.transform.job import Job
-from include.steps.transform.passed_blocks import BlockFile
+from include.steps.transform.passed_blocks import MOST_UNREAD, BlockFiles
 
 log = logging.getLogger(__name__)
 VARIABLE = "MIXPANEL_AEP_PROCESSES"
@@ -55,8 +55,8 @@ class WorkerProcess:
     """An additional process that executes ``worker_main`` for a job; ``name`` distinguishes its scratch files."""
 
     def __init__(self, job: Job, name: str) -> None:
-        self._blocks = BlockFile(job, name)
-        self._is_offered = False
+        self._blocks = BlockFiles(job, name)
+        self._unread = 0
         mine, its = socket.socketpair()
         life, its_life = socket.socketpair()
         with its, its_life:
@@ -84,29 +84,31 @@ class WorkerProcess:
             raise self._failure() from None
 
     def offer(self, block: Block) -> bool:
-        """Pass a block to the process; return False, without passing it, if the previous block was not read yet.
+        """Pass a block to the process; return False, without passing it, if it has enough blocks to read.
 
         Raises:
             PipelineError: the error that the process raised.
             WorkerFailed: the process ended, or raised another error.
         """
         self.check()
-        if self._is_offered and not self._connection.poll():
+        while self._unread and self._connection.poll():
+            self._confirm()
+        if self._unread == MOST_UNREAD:
             return False
-        self._confirm()
         self.send(self._blocks.write(block))
-        self._is_offered = True
+        self._unread += 1
         return True
 
     def finish_blocks(self) -> None:
         """Send the message that no further blocks follow; raise the same errors as ``offer``."""
         self.send(("end",))
-        self._confirm()
+        while self._unread:
+            self._confirm()
 
     def _confirm(self) -> None:
-        if self._is_offered:
-            self.receive()
-            self._is_offered = False
+        """Wait until the process has read the oldest unread block."""
+        self.receive()
+        self._unread -= 1
 
     # The value is from pickle, which has no types.
     def receive(self) -> Any:
