@@ -1,4 +1,4 @@
-"""Arrow columns of the events of a block: converted fields, failed conversions, and the unmapped JSON."""
+"""Build the Arrow columns of a block of events: converted fields, inputs of expressions, and unmapped properties."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ _MOST_SHAPES = 10_000
 
 @dataclass
 class Columns:
-    """The columns of some events, all of one length.
+    """The Arrow columns of some events, with one row for each event.
 
-    ``fields``: the converted values and the identities, by the name of the spill (``CompiledMapping.columns`` and
-    ``identity_columns``); ``failed``: by row the codes (``code_of``) of failed conversions. ``inputs``: by name the
-    inputs of expressions. ``unmapped``: JSON texts.
+    Attributes:
+        fields: fields and identities, by their names in the spill file (``CompiledMapping.columns`` and
+            ``identity_columns``; ``d<n>``: the drop reasons of identity n).
+        failed: by row, the failed conversions as ``code_of`` encodes them.
+        inputs: the inputs of expressions, by their names in the query.
+        unmapped: the JSON text of the unmapped properties; None if the pipeline does not load them.
     """
 
     fields: dict[str, pa.Array]
@@ -45,17 +48,20 @@ class Columns:
 
 
 def code_of(leaf: int, *, inexact: bool) -> int:
-    """Encode a failed conversion, the number of its leaf and the flag ``inexact``, as one integer; see ``leaf_of``."""
+    """Encode a failed conversion as one integer: the number of its ``Leaf``, and the flag ``inexact``."""
     return leaf * 2 + inexact
 
 
 def leaf_of(code: int) -> tuple[int, bool]:
-    """Decode an integer from ``code_of`` to the number of the leaf and the flag ``inexact``."""
+    """Decode an integer from ``code_of``: return the number of the ``Leaf`` and the flag ``inexact``."""
     return code >> 1, bool(code & 1)
 
 
 class _Made(NamedTuple):
-    """The column of a leaf, its failed conversions, and whether each of its sources is present."""
+    """The converted column of a ``Leaf``, and its failed conversions.
+
+    ``there``: for each source and event, whether the source is present; None if the leaf has only one source.
+    """
 
     array: pa.Array
     failures: list[Failure]
@@ -64,7 +70,10 @@ class _Made(NamedTuple):
 
 @dataclass
 class ColumnBuilder:
-    """A builder of the columns for a compiled mapping. ``names`` counts the events that have an unmapped property."""
+    """A builder of the columns of events for one compiled mapping.
+
+    ``names``: by property name, the number of events in which the property is not mapped.
+    """
 
     compiled: CompiledMapping
     names: Counter[str] = field(default_factory=Counter)
@@ -73,7 +82,7 @@ class ColumnBuilder:
     _assemblers: dict[int, Callable[..., tuple[Any, bool]]] = field(default_factory=dict)
 
     def build(self, events: Sequence[str], properties: Properties | FlatProperties) -> Columns:
-        """Build the columns of a block of events. ``events``: the event names; ``properties``: in the same order."""
+        """Build the columns of some events. ``events``: their names; ``properties``: in the same order."""
         compiled = self.compiled
         sources = SourceValues(events, properties)
         made: dict[str, _Made] = {}
@@ -96,7 +105,7 @@ class ColumnBuilder:
     def _add_identities(
         self, fields: dict[str, pa.Array], sources: SourceValues, properties: Properties | FlatProperties
     ) -> None:
-        """Add the texts of identities that are properties without a leaf, and the reasons of dropped values."""
+        """Add to ``fields`` the columns of identities that are properties: drop reasons, and texts if not there yet."""
         for n, name in self.compiled.identity_columns.items():
             source = str(self.compiled.identities[n].property)
             if name in fields and isinstance(properties, FlatProperties) and properties.only_texts(source):
@@ -122,9 +131,9 @@ class ColumnBuilder:
         return _Made(*leaf.converter.from_values(values), there)
 
     def _restore_unused_properties(self, leaf: Leaf, made: _Made, back: dict[int, set[str]]) -> None:
-        """Record the properties that a leaf read but did not use, so that they are kept as unmapped.
+        """Add to ``back``, by row, the properties that a leaf read but did not store; they are kept as unmapped.
 
-        Their conversion failed, or an earlier source was present.
+        Their conversion failed, or an earlier source of the leaf was present.
         """
         if not made.failures and made.there is None:
             return
@@ -173,7 +182,11 @@ class ColumnBuilder:
     def _unmapped(
         self, properties: Properties | FlatProperties, back: dict[int, set[str]]
     ) -> pa.Array | None:
-        """Return the unmapped JSON of each event with the restored properties; nulls and empty texts are left out."""
+        """Return for each event the JSON text of its unmapped properties, without nulls and empty texts.
+
+        ``back``: by row, the mapped properties to add, because no field stores them. Return None if the pipeline does
+        not load unmapped properties.
+        """
         import pyarrow as pa
 
         if isinstance(properties, FlatProperties):
@@ -202,7 +215,7 @@ class ColumnBuilder:
         return encode_lines(objects).split(b"\n")[:-1]
 
     def _unmapped_columns(self, shape: Shape) -> tuple[tuple[str, ...], list[Sequence[Value]]]:
-        """Return the names and columns of properties that are not mapped as a whole; an empty value becomes ``None``."""
+        """Return the names and columns of the properties that no field stores completely; an empty value is None."""
         if shape.names not in self._unmapped_places:
             if len(self._unmapped_places) >= _MOST_SHAPES:
                 self._unmapped_places.clear()
@@ -218,7 +231,7 @@ class ColumnBuilder:
         return tuple(shape.names[place] for place in places), columns
 
     def _add_properties(self, line: bytes, texts: dict[str, Value]) -> bytes:
-        """Return the unmapped JSON with the properties ``texts`` added, in the mapping set's order."""
+        """Return ``line``, a JSON object, with the properties ``texts`` added in the order of the mapping set."""
         found = {name: texts[name] for name in self.compiled.whole if name in texts}
         more = encode({name: value for name, value in found.items() if not _is_nothing(value)})
         if more == b"{}":

@@ -1,4 +1,4 @@
-"""Converters of a column: many values of one field at once, with whole-column operations for ordinary values."""
+"""Convert columns of JSON values to Arrow arrays of an XDM field; ordinary values are converted a column at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ _values = msgspec.json.Decoder(list[Any], float_hook=msgspec.Raw).decode
 
 @dataclass(frozen=True)
 class Failure:
-    """A value of a row that did not convert completely. ``inexact``: a number that the field cannot hold exactly."""
+    """A row whose value was not converted completely.
+
+    ``inexact``: whether the value is a number, or an array of numbers, that the field cannot represent exactly.
+    """
 
     row: int
     inexact: bool
@@ -52,25 +55,25 @@ def decode_values(column: Sequence[msgspec.Raw]) -> list[Value]:
 
 @dataclass(frozen=True)
 class ColumnConverter:
-    """The converter of the values of one field."""
+    """The converter of columns of JSON values to the Arrow type of one XDM field."""
 
     field: XdmField
 
     @cached_property
     def type(self) -> pa.DataType:
-        """The Arrow type of the column."""
+        """The Arrow type of the converted column."""
         import pyarrow as pa
 
         return arrow_type(self.field) or pa.string()
 
     def nulls(self, rows: int) -> pa.Array:
-        """Return an Arrow array of ``rows`` nulls."""
+        """Return a converted column of ``rows`` nulls."""
         import pyarrow as pa
 
         return pa.nulls(rows, self.type)
 
     def from_values(self, values: Sequence[Value]) -> Converted:
-        """Return the Arrow array of decoded JSON values, and a ``Failure`` for each incomplete conversion."""
+        """Convert decoded JSON values; return the Arrow array, and a ``Failure`` for each incomplete conversion."""
         import pyarrow as pa
 
         fast = _FAST.get(self.field.kind)
@@ -148,7 +151,7 @@ def _fast_strings(values: Sequence[Value], kind: pa.DataType) -> pa.Array:
 
 
 def _has_empty(array: pa.Array) -> bool:
-    """Return whether a new array of texts has an empty one; this is faster than a search in a list."""
+    """Return whether an Arrow array of texts, not a slice, has an empty one; this is faster than a search in a list."""
     import numpy as np
 
     if not len(array):

@@ -1,4 +1,4 @@
-"""Arrow columns of the properties of flat lines, with whole-column operations."""
+"""Convert properties of flat lines (``include.xdm.events.flat_lines``) to Arrow columns, a whole column at once."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ _KINDS = {
     Kind.BOOLEAN: [TRUE, FALSE],
     **{kind: [INTEGER] for kind in INTEGER_LIMITS},
 }
-"""The kinds of JSON values that each kind of field accepts without a check of each value."""
+"""By kind of field, the kinds of JSON values that are converted without a check of each value."""
 
 
 def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[str, pa.Array]:
-    """Return spill file columns by name: fields and identity texts that copy one property unchanged.
+    """Return the columns of the spill file, by name, whose values are copied from one property.
 
-    Columns that require a conversion, or have a value that needs a separate check, are left out.
+    They belong to fields and to identities. Columns with a value that has to be converted or checked individually are
+    left out.
     """
     texts: dict[str, str] = {}
     made: dict[str, pa.Array] = {}
@@ -48,7 +49,10 @@ def flat_columns(compiled: CompiledMapping, properties: FlatProperties) -> dict[
 
 
 def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str, pa.Array]:
-    """Return the columns of text fields: contents of texts, digits of numbers, words; null for an empty text."""
+    """Return a text column for each property in ``names``.
+
+    It has the content of a string, and a number or boolean as written; null for null, an empty string, or no value.
+    """
     import numpy as np
 
     members, rows = properties.lines.members, properties.rows
@@ -69,7 +73,7 @@ def _text_columns(properties: FlatProperties, names: Sequence[str]) -> dict[str,
 
 
 def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Array:
-    """Return the column of a property with the escapes of texts replaced."""
+    """Return ``column``, the texts of a property, with JSON's escapes decoded."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -85,7 +89,7 @@ def _unescaped(properties: FlatProperties, name: str, column: pa.Array) -> pa.Ar
 def _number_column(
     properties: FlatProperties, name: str, kind: Kind, arrow_type: pa.DataType
 ) -> pa.Array | None:
-    """Return the column of a field of numbers or booleans, or None if a value needs a separate check."""
+    """Return a property as a column of numbers or booleans; None if a value has to be checked individually."""
     import numpy as np
 
     members, places = properties.lines.members, properties.places[name]

@@ -1,4 +1,4 @@
-"""The sources of a mapping, read from events: JSON values by path, and JSON texts for expressions."""
+"""Read the values at a mapping's source paths from events: as JSON values, or as JSON texts for expressions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from include.xdm.events.shapes import Properties, encode_lines, types_of
 _normal = msgspec.json.Decoder(float_hook=lambda text: msgspec.Raw(number_text(text).encode())).decode
 MISSING = object()
 _READ_AS_WRITTEN = {str, int, bool, type(None)}
-"""Types that expressions read as ``msgspec`` writes them; other numbers may have to be rewritten."""
+"""Types of values that expressions read as ``msgspec`` encodes them; values of other types may need normalization."""
 
 
 class SourceValues:
-    """The values of a block's events at the paths of a mapping set; each property is read once."""
+    """The values at the source paths of a mapping set in the events of a block, as one column for each path.
+
+    The values of a property are decoded once, and cached. ``events``: the names of the events; ``properties``: their
+    properties in the same order.
+    """
 
     def __init__(self, events: Sequence[str], properties: Properties | FlatProperties) -> None:
         self._events, self._properties = events, properties
@@ -76,7 +80,7 @@ class SourceValues:
 
 
 def is_present(value: Value) -> bool:
-    """Return whether a source has a value: neither null nor an empty text."""
+    """Return whether a value counts as present: it is neither null nor an empty text."""
     return value is not None and value != ""
 
 
@@ -125,7 +129,7 @@ def _raw_text(raw: msgspec.Raw | bytes) -> str | None:
 
 
 def _input_text(raw: msgspec.Raw | bytes) -> str | None:
-    """Return a JSON text as DuckDB writes it, so that equal values are equal texts."""
+    """Return a JSON text normalized to DuckDB's form, so that equal values are equal texts; None for null."""
     body = bytes(raw)
     if body == b"null":
         return None
