@@ -1,4 +1,8 @@
-"""The parser of a block of lines: values if they can be written again as received, otherwise their texts."""
+"""Parse a block of export lines into columns of properties.
+
+The values of an event are decoded if ``msgspec`` encodes them exactly as they were received; otherwise each value is
+kept as its JSON text.
+"""
 
 from __future__ import annotations
 
@@ -26,17 +30,21 @@ _raw_decoder = msgspec.json.Decoder(_RawEvent)
 
 
 class ParsedLines(NamedTuple):
-    """Ordinary lines, parsed but not checked, in the order of their shapes; and the places of the other lines."""
+    """The events of a block's ordinary lines, grouped by shape and not checked yet; and the other lines.
+
+    ``places``: the index of each event's line in the block; ``odd``: the indexes of the lines that ``EventParser`` has
+    to parse.
+    """
 
     places: list[int]
     events: list[str]
     properties: Properties
     contents: list[bytes]
-    """For each event the JSON of the properties that count in its content digest, sorted by name."""
+    """For each event, the JSON text of the properties that its content digest includes, sorted by name."""
     odd: list[int]
 
     def only(self, chosen: Sequence[bool]) -> ParsedLines:
-        """Return the chosen ones of the ordinary lines."""
+        """Return the events whose flag in ``chosen`` is true; ``odd`` is unchanged."""
         return ParsedLines(
             list(compress(self.places, chosen)),
             list(compress(self.events, chosen)),
@@ -47,7 +55,7 @@ class ParsedLines(NamedTuple):
 
 
 def parse_lines(block: bytes) -> ParsedLines:
-    """Parse whole lines, each ending in a newline and not blank."""
+    """Parse a block of lines; each line ends in a newline and is not blank."""
     exact = ExactLines(block)
     one = _by_shape(exact, is_raw=False)
     spelled: list[tuple[int, _RawEvent]] = []
@@ -70,7 +78,10 @@ def parse_lines(block: bytes) -> ParsedLines:
 
 
 def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool) -> ParsedLines:
-    """Return the events grouped by shape, each with its position among the lines."""
+    """Group events by shape; ``pieces``: batches of events, each event with the index of its line in the block.
+
+    ``is_raw``: whether the values of their properties are JSON texts.
+    """
     places: list[int] = []
     names: list[str] = []
 
@@ -93,14 +104,14 @@ def _by_shape(pieces: Iterable[Iterable[tuple[int, ReadEvent]]], *, is_raw: bool
 
 @lru_cache(2_000)
 def _content_places(names: tuple[str, ...]) -> list[int]:
-    """Return the positions of the properties that are part of a content digest, in the order of their names."""
+    """Return the indexes of the property names that a content digest includes, in alphabetical order of the names."""
     return sorted(
         (place for place, name in enumerate(names) if name not in NOT_CONTENT), key=lambda place: names[place]
     )
 
 
 def _as_received(line: bytes) -> _RawEvent | None:
-    """Return an event with the text of each property."""
+    """Decode a line to an event with the JSON text of each property; return None if ``EventParser`` has to parse it."""
     try:
         found = _raw_decoder.decode(line)
         line.decode()

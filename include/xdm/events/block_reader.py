@@ -1,4 +1,4 @@
-"""The reader of a block of lines: ordinary lines together, other lines by ``EventParser``, with the same results."""
+"""Read a block of export lines: ordinary lines many at once, the others by ``EventParser``, with equal results."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ _LINES_AT_ONCE = 1000
 
 @dataclass
 class BlockReader:
-    """A reader of blocks of lines of one partition. ``event_parser`` decides and counts; ``log`` receives its evidence."""
+    """A reader of blocks of export lines of one partition.
+
+    ``event_parser``: parses unusual lines, and has the settings and the counts for all lines; ``log``: records the
+    times of live events.
+    """
 
     event_parser: EventParser
     log: EvidenceLog
@@ -59,12 +63,12 @@ class BlockReader:
 
     @cached_property
     def flat(self) -> FlatReader | None:
-        """The reader of flat lines; None if an event's instant depends on more than its time."""
+        """The reader of flat lines; None if the zone's offset changes in the day, so that ``time`` is ambiguous."""
         offset = self._offset_ms
         return None if offset is None else FlatReader(self.event_parser, self.log, *self._time_limits, offset)
 
     def _read(self, block: bytes, numbers: Sequence[int]) -> tuple[list[EventRows], list[JsonObject]]:
-        """Return the same as ``read``, by values and not by places. ``numbers``: of the lines."""
+        """Read lines that are not flat; return the same as ``read``. ``numbers``: the line number of each line."""
         parsed, times, odd = self._sort_out_events(parse_lines(block))
         rows = [self._rows(parsed, times, numbers)] if parsed.events else []
         found, refused = [], []
@@ -81,7 +85,7 @@ class BlockReader:
         return rows, refused
 
     def _sort_out_events(self, parsed: ParsedLines) -> tuple[ParsedLines, list[int], list[int]]:
-        """Return the events with an ordinary time in the day, their times, and the places of all other lines."""
+        """Return the events with an ordinary time in the day, their times, and the indexes of all other lines."""
         times = _integers(parsed.properties.texts("time"))
         low, high = self._time_limits
         good = [time is not None and low <= time < high for time in times]
@@ -125,7 +129,7 @@ class BlockReader:
         )
 
     def _log_evidence(self, properties: Properties, wall_ms: list[int], numbers: list[int]) -> None:
-        """Log live events in the order of their lines."""
+        """Record the times of live events (``is_live``) in ``log``, in the order of their lines."""
         log = self.log
         arrivals = _integers(properties.texts("$mp_api_timestamp_ms"))
         libraries = properties.texts("mp_lib")
@@ -160,7 +164,7 @@ class BlockReader:
 
     @cached_property
     def _time_limits(self) -> tuple[int, int]:
-        """Return the values of ``time`` that are in the day and not in the future: the first one and the end, exclusive.
+        """The range of ``time`` that is in the day and not in the future: its first value and its end, exclusive.
 
         Both are in the unit of ``time``.
         """
@@ -178,7 +182,7 @@ class BlockReader:
 
     @cached_property
     def _offset_ms(self) -> int | None:
-        """Return the zone's offset if it is the same for the whole day, otherwise None."""
+        """The zone's offset from UTC in milliseconds if it is the same for the whole day, otherwise None."""
         event_parser = self.event_parser
         if event_parser.wall_clock_zone is None:
             return 0
@@ -207,7 +211,7 @@ def _distinct_ids(properties: Properties) -> list[str]:
 
 
 def _integers(column: Sequence[Value]) -> list[int | None]:
-    """Convert each value to an integer as ``integer_of`` does; None for other values."""
+    """Convert each value to an integer as ``integer_of`` does, or to None if it is not an integer."""
     if (
         types_of(column) <= {int, type(None)}
         and max(map(abs, filter(None, column)), default=0) < _PLAIN_INTEGER

@@ -1,4 +1,4 @@
-"""Parsed events, column by column, and the times of the first events, which show whether ``time`` is UTC."""
+"""Store parsed events column by column, and the times of live events, which show whether ``time`` is UTC."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _LONGEST_LIBRARY = 200
 
 @dataclass
 class EventRows:
-    """Events that can be mapped, column by column, in the order of ``properties``; numbers as lists or numpy arrays."""
+    """Parsed events, column by column: each column has one item for each event, in the order of ``properties``.
+
+    The columns are as the attributes of ``ParsedEvent``. Columns of numbers are lists or numpy arrays.
+    """
 
     line_numbers: Sequence[int] | Integers
     ids: list[bytes]
@@ -30,7 +33,7 @@ class EventRows:
     events: list[str]
     properties: Properties | FlatProperties
     contents: bytes
-    """The content digest of each event: 8 bytes, a signed big-endian integer."""
+    """The content digests of all events: 8 bytes each, a signed big-endian integer."""
     compacted: list[int]
 
     def __len__(self) -> int:
@@ -38,7 +41,7 @@ class EventRows:
 
     @classmethod
     def of(cls, events: Sequence[ParsedEvent]) -> EventRows:
-        """Return the columns of events that were parsed individually, grouped by their property names."""
+        """Return the columns of events that were parsed individually, with equal property names in sequence."""
         properties, order = by_shape([row.properties for row in events], is_raw=True)
         rows = [events[n] for n in order]
         return cls(
@@ -57,13 +60,13 @@ class EventRows:
 
 @dataclass
 class EvidenceLog:
-    """The times of the first live events, which show whether ``time`` is UTC or the project's local time.
+    """The recorded times of live events, which show whether ``time`` is UTC or the project's local time.
 
-    The entries have line numbers because another process may read earlier lines.
+    The entries have line numbers, by which those of several processes are put in order.
     """
 
     entries: list[tuple[int, int, int, str]] = field(default_factory=list)
-    """Line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
+    """For each event its line number, ``time`` and ``$mp_api_timestamp_ms`` in milliseconds, and ``mp_lib``."""
     line_number: int = 0
 
     @property

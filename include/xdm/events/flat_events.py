@@ -1,4 +1,4 @@
-"""The events of flat lines: ``_id``, instant, and the other inputs of a row, many events at once."""
+"""Compute ``_id``, instant and the other inputs of a row for the events of flat lines, many events at once."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ _SPACE = 32
 
 @dataclass
 class FlatReader:
-    """A reader of a block's ordinary lines, with the results of ``EventParser``.
+    """A reader of the flat lines of a block (``flat_lines``), with the same results as ``EventParser``.
 
-    Counts go to ``event_parser``, evidence to ``log``. ``low``, ``high``: the values of ``time`` in the day, from
-    ``low`` and below ``high``; ``offset_ms``: the offset of the project's clock.
+    ``event_parser``: has the settings, and receives the counts; ``log``: records the times of live events; ``low``,
+    ``high``: ``time`` has to be at least ``low`` and below ``high``; ``offset_ms``: the wall-clock time's offset from
+    UTC.
     """
 
     event_parser: EventParser
@@ -40,7 +41,7 @@ class FlatReader:
     offset_ms: int
 
     def read(self, block: bytes, first_line: int) -> tuple[EventRows, Integers] | None:
-        """Return the events of ordinary lines and the ascending indexes of these lines; None if no line is ordinary."""
+        """Return the events of flat lines with ordinary times and ids, and the indexes of these lines; or None."""
         lines = find_flat_lines(block)
         if lines is None:
             return None
@@ -98,7 +99,7 @@ class FlatReader:
         return ids
 
     def _ordinary(self, lines: FlatLines, properties: FlatProperties) -> Flags:
-        """Return for each line whether its time is a whole number in the day, and its ids are texts or whole numbers."""
+        """Return for each line whether its time is an integer in the day, and its ids are strings or integers."""
         members = lines.members
         time, insert = properties.place_of("time"), properties.place_of("$insert_id")
         value = members.number[time]
@@ -128,7 +129,7 @@ class FlatReader:
             log.add_event(wall, arrived, string_of(text))
 
     def _count_merges(self, properties: FlatProperties) -> None:
-        """Count merges as ``EventParser.count_merge`` does."""
+        """Count events with an identity merge as ``EventParser.count_merge`` does."""
         marks = [properties.place_of(name) >= 0 for name in MERGE_MARKS if name in properties]
         if marks:
             merged = marks[0] | marks[-1]
@@ -138,7 +139,7 @@ class FlatReader:
 
 
 def _are_ids(members: Members, place: Integers) -> Flags:
-    """Return for each member at ``place`` whether its value is an integer or a non-empty string."""
+    """Return for each member at an index in ``place`` whether its value is an integer or a non-empty string."""
     kind = members.kind[place]
     found: Flags = (kind == TEXT) & (members.stop[place] - members.start[place] > 2)
     found |= kind == INTEGER
@@ -153,7 +154,7 @@ def _is_nothing(members: Members, place: Integers) -> Flags:
 
 
 def _is_plain_id(lines: FlatLines, place: Integers) -> Flags:
-    """Return whether values are whole numbers, or texts whose first character shows that they are not blank."""
+    """Return whether each value is an integer, or a string whose first character shows that it is not blank."""
     import numpy as np
 
     members = lines.members
@@ -172,7 +173,7 @@ def _processed(properties: FlatProperties) -> Integers:
 
 
 class _Keys:
-    """The JSON texts that ``identity.event_ids`` hashes, and the inputs of ``compaction_keys``."""
+    """The texts from which ``_id`` and compaction key of each event are hashed (``event_ids``, ``compaction_keys``)."""
 
     def __init__(
         self, project_id: int, properties: FlatProperties, events: pa.Array, seconds: pa.Array
@@ -198,12 +199,12 @@ class _Keys:
         self._inserts = pc.binary_length(inserts)
 
     def ids(self) -> list[bytes]:
-        """Return the ``_id`` of each event as 32 bytes."""
+        """Return the ``_id`` of each event as 32 bytes; it is valid only for events with ``$insert_id``."""
         sha256 = hashlib.sha256
         return [sha256(key).digest() for key in self._keys]
 
     def compaction(self) -> list[int]:
-        """Return for each event a number that is equal for events that Mixpanel's compaction may merge (``compaction_keys``)."""
+        """Return the compaction key of each event, as ``compaction_keys`` does."""
         begin = len(self._head)
         event, distinct = (each.to_numpy() for each in self._event_and_id)
         ends = (begin + event + distinct + 5).tolist()
@@ -215,7 +216,7 @@ class _Keys:
 
 
 def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -> bytes:
-    """Return the digest of each event's content (``content_digests``)."""
+    """Return the content digests of all events, as ``content_digests`` does."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -231,7 +232,7 @@ def _contents(properties: FlatProperties, events: pa.Array, seconds: pa.Array) -
 
 
 def _contents_of(properties: FlatProperties, place: Integers, is_there: Flags) -> pa.Array:
-    """Return the value of the member at ``place`` for each event as an Arrow array of texts, "" where none exists."""
+    """Return for each event the value of the member at index ``place`` as text, or "" if ``is_there`` is false."""
     import pyarrow.compute as pc
 
     texts = properties.contents[0]

@@ -1,4 +1,4 @@
-"""The properties of flat lines (``flat_lines``), with the methods of ``shapes.Properties`` and as Arrow columns."""
+"""Read the properties of flat lines (``flat_lines``), with the methods of ``shapes.Properties`` or as Arrow columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMMA, _CLOSING = b",}"
 
 
 class FlatProperties:
-    """The properties of the events of some flat lines."""
+    """The properties of the events in flat lines; "members" are the single properties of all events (``Members``)."""
 
     def __init__(self, lines: FlatLines) -> None:
         self.lines = lines
@@ -31,7 +31,7 @@ class FlatProperties:
 
     @cached_property
     def places(self) -> dict[str, Integers]:
-        """The ascending indexes of the members with each property name."""
+        """By property name, the ascending indexes of its members."""
         import numpy as np
 
         counts = np.bincount(self.lines.members.name, minlength=len(self.lines.names))
@@ -40,9 +40,9 @@ class FlatProperties:
 
     @cached_property
     def contents(self) -> tuple[pa.Array, Integers]:
-        """An Arrow array of the members' values, and the lengths of these values.
+        """The values of all members as texts in an Arrow array, and the lengths of these texts.
 
-        Element 2n is the value of member n, without the quotes of a string.
+        Element 2n of the array is the value of member n, without the quotes of a string; odd elements have no meaning.
         """
         members = self.lines.members
         is_text = members.kind == TEXT
@@ -54,7 +54,7 @@ class FlatProperties:
         return name in self.places
 
     def place_of(self, name: str) -> Integers:
-        """Return for each event the index of the property in the members; -1 for an event without the property."""
+        """Return for each event the index of the property's member; -1 for an event without the property."""
         import numpy as np
 
         found = np.full(self.rows, -1)
@@ -93,7 +93,7 @@ class FlatProperties:
         return [place >= 0 for place in self.place_of(name).tolist()]
 
     def objects(self) -> list[dict[str, Value]]:
-        """Return an object for each event, which ``msgspec`` writes as it was received."""
+        """Return the properties of each event as an object that ``msgspec`` encodes as it was received."""
         found: list[dict[str, Value]] = [{} for _ in range(self.rows)]
         members, names = self.lines.members, self.lines.names
         rows, numbers_of = members.row.tolist(), members.name.tolist()
@@ -102,7 +102,7 @@ class FlatProperties:
         return found
 
     def row(self, number: int) -> dict[str, msgspec.Raw]:
-        """Return the JSON texts of one event's properties, as received."""
+        """Return the JSON texts of one event's properties by name, as received."""
         import numpy as np
 
         first, last = np.searchsorted(self.lines.members.row, [number, number + 1])
@@ -111,16 +111,16 @@ class FlatProperties:
         return dict(zip(names, self.raw(members), strict=True))
 
     def only_texts(self, name: str) -> bool:
-        """Return whether all values of a property are texts or null."""
+        """Return whether all values of a property are strings or null."""
         if name not in self:
             return True
         kinds = self.lines.members.kind[self.places[name]]
         return bool(((kinds == TEXT) | (kinds == NULL)).all())
 
     def bodies(self, order: Integers) -> pa.Array:
-        """Return the members at the places of ``order`` as text for each event; null without members.
+        """Return for each event some of its properties as the end of a JSON object: ``"name":value,"name":value}``.
 
-        The text is ``"name":value,"name":value}``. ``order``: the members of each event together, events ascending.
+        ``order``: the indexes of the members, sorted by event. The text of an event without members is null.
         """
         import numpy as np
         import pyarrow as pa
@@ -140,9 +140,10 @@ class FlatProperties:
         return pa.StringArray.from_buffers(self.rows, pa.py_buffer(bounds), pa.py_buffer(chars), valid)
 
     def unmapped(self, whole: Collection[str]) -> tuple[pa.Array, dict[str, int]]:
-        """Return the unmapped JSON of each event, as received, and how many events have each unmapped property.
+        """Return the unmapped properties of each event as JSON text, and the number of events by unmapped property.
 
-        The JSON has the properties that are not in ``whole``, without nulls and empty texts; it is null if empty.
+        Unmapped are the properties that are not in ``whole``; nulls and empty strings are left out. The text is null
+        for an event without unmapped properties.
         """
         import numpy as np
         import pyarrow.compute as pc
