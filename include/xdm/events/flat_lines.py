@@ -122,7 +122,7 @@ class _Finder:
         return self._lines(quotes[0::2].copy(), quotes[1::2].copy(), counts // 2, escapes)
 
     def _quotes(self) -> tuple[Integers, Integers]:
-        """Return the offsets of quotes around strings, and of backslashes; mark lines with other escapes as not flat."""
+        """Return the offsets of strings' quotes, and of backslashes; mark lines with unusual escapes as not flat."""
         import numpy as np
 
         chars = self.chars

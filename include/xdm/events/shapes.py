@@ -71,7 +71,7 @@ class Properties:
         return found
 
     def texts(self, name: str) -> list[Value]:
-        """Return for each event a value that ``msgspec`` encodes as received; None for an event without the property."""
+        """Return for each event a value that ``msgspec`` encodes as received; None if the property is missing."""
         found: list[Value] = [None] * self.rows
         for first, shape, place in self._runs.get(name, ()):
             found[first : first + shape.rows] = shape.columns[place]

@@ -1,8 +1,9 @@
-"""The decision whether a backtracking engine may take exponentially long on a text, from the expression alone.
+"""Decide from a regular expression alone whether a backtracking engine may take exponentially long on some text.
 
-It may if a loop can read the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: a failure after the loop is
-retried for each way. The expression's characters are the states of an automaton (Glushkov's); each step is counted as
-often as the expression allows it. A loop is ambiguous if two different paths begin and end at the same state.
+It may if a loop can match the same text in two ways, as ``(a+)+`` and ``(a|a)*`` do: after a failure behind the loop,
+each way is tried. The characters of the expression are the states of an automaton (Glushkov's); each transition is
+counted as often as the expression allows it. A loop is ambiguous if two different paths with the same text begin and
+end at the same state.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ _FEW = 8
 
 @dataclass
 class _Part:
-    """A part of an expression: its first and last states, and whether it can be empty."""
+    """A part of an expression: the states where a match can begin and end, and whether it matches the empty text.
+
+    The states are counted by the number of ways to begin or end there.
+    """
 
     first: Counter[int] = field(default_factory=Counter)
     last: Counter[int] = field(default_factory=Counter)
@@ -84,10 +88,7 @@ class _Automaton:
         return _Part(part.first, part.last, part.empty or least == 0)
 
     def _copies(self, part: _Part, least: int, most: int, items: Items) -> _Part:
-        """Add a repetition with an upper limit.
-
-        It becomes consecutive copies, of which those after ``least`` may be left out.
-        """
+        """Add a repetition of ``least`` to ``most`` times as consecutive copies; those after ``least`` are optional."""
         whole = _Part(part.first, part.last, part.empty or least == 0)
         before = part
         for number in range(2, most + 1):
@@ -113,7 +114,7 @@ class _Automaton:
         )
 
     def is_ambiguous(self) -> bool:
-        """Return whether two different paths lead from a state to itself by the same text."""
+        """Return whether two different paths with the same text lead from a state to itself."""
         steps: dict[int, list[int]] = {}
         for one, other in self.follow:
             steps.setdefault(one, []).append(other)
@@ -142,7 +143,7 @@ class _Automaton:
 
 
 def may_explode(pattern: str, flags: int = 0) -> bool:
-    """Return whether some text may take exponentially long, or the expression has too many states in loops to decide.
+    """Return whether a match may take exponentially long on some text, or the expression is too large to decide.
 
     Raises:
         re.error: it is not a regular expression of Python.
