@@ -47,7 +47,7 @@ class SourceValues:
         """
         if path == ("event",):
             return self._events
-        if path[0] == "event":  # copied to an object, member by member
+        if path[0] == "event":  # the event's name, copied to an object member by member
             return [_value_inside(event, path[1:]) for event in self._events]
         if len(path) == 1:
             return list(map(decode_value, _lines(self._properties.objects())))
@@ -139,7 +139,7 @@ def _input_text(raw: msgspec.Raw | bytes) -> str | None:
     if body[:1] in (b"{", b"["):
         try:
             return encode_value(_normal(body))
-        except msgspec.ValidationError:  # an integer of more digits than Python reads
+        except msgspec.ValidationError:  # an integer with more digits than Python converts
             return text
     if body[:1].isdigit() or body[:1] == b"-":
         if any(sign in body for sign in (b".", b"e", b"E")):

@@ -12,7 +12,7 @@ import msgspec
 
 from include.xdm.dataprep.functions.values import number_text
 
-# Not a union: the types of a column are tested together, as a set, which a type checker does not follow.
+# Any and not a union: the types of a column are tested as a set, and a type checker cannot draw a conclusion from that.
 Value = Any
 
 EMPTY_TEXTS = frozenset(("", "[]", "{}"))
@@ -33,7 +33,7 @@ def decode_value(raw: bytes | msgspec.Raw) -> Value:
     if b"-0" not in body:  # as an int, the number -0 would lose its sign
         try:
             return _decode(body)
-        except msgspec.ValidationError:  # an integer of more digits than Python reads
+        except msgspec.ValidationError:  # an integer with more digits than Python converts
             pass
     return json.loads(body, parse_int=_integer, parse_float=_digits)
 

@@ -207,7 +207,7 @@ def _word(match: re.Match[str]) -> str:
 
 def _integer(text: str) -> int | ExactNumber:
     low, high = INTEGER_LIMITS[Kind.LONG]
-    if len(text) > len(str(low)):  # Python also refuses to read thousands of digits
+    if len(text) > len(str(low)):  # Python refuses to convert a text of thousands of digits
         return ExactNumber(text)
     return number if low <= (number := int(text)) <= high else ExactNumber(text)
 

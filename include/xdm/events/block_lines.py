@@ -55,7 +55,7 @@ class ParsedLines(NamedTuple):
 
 
 def parse_lines(block: bytes) -> ParsedLines:
-    """Parse a block of lines; each line ends in a newline and is not blank."""
+    """Parse the ordinary lines of a block, and list the others; each line ends in a newline and is not blank."""
     exact = ExactLines(block)
     one = _by_shape(exact, is_raw=False)
     spelled: list[tuple[int, _RawEvent]] = []

@@ -63,7 +63,7 @@ class BlockReader:
 
     @cached_property
     def flat(self) -> FlatReader | None:
-        """The reader of flat lines; None if the zone's offset changes in the day, so that ``time`` is ambiguous."""
+        """The reader of flat lines; None on a day when the zone's offset changes, where ``time`` may be ambiguous."""
         offset = self._offset_ms
         return None if offset is None else FlatReader(self.event_parser, self.log, *self._time_limits, offset)
 

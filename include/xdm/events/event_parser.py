@@ -75,6 +75,8 @@ class EventParser:
     """A parser of the lines of one partition, which also counts events while it parses.
 
     Attributes:
+        project_id: the id of the Mixpanel project, which is part of ``_id``.
+        day: the day of the partition; events of other days are rejected.
         wall_clock_zone: the zone of the project if ``time`` is a wall-clock time; None if it is UTC.
         now_ms: the time after which an event is in the future, in milliseconds since 1970.
         evidence: records the times of the first live events.

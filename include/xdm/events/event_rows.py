@@ -21,7 +21,7 @@ _LONGEST_LIBRARY = 200
 class EventRows:
     """Parsed events, column by column: each column has one item for each event, in the order of ``properties``.
 
-    The columns are as the attributes of ``ParsedEvent``. Columns of numbers are lists or numpy arrays.
+    The columns correspond to the attributes of ``ParsedEvent``. Columns of numbers are lists or numpy arrays.
     """
 
     line_numbers: Sequence[int] | Integers

@@ -131,7 +131,7 @@ class FlatProperties:
             return pa.nulls(self.rows, pa.string())
         texts = pieces(self.lines.data, members.first, members.stop + 1).take(numbers(2 * order))
         ends = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
-        chars = np.frombuffer(texts.buffers()[2], np.uint8)  # only this function has them
+        chars = np.frombuffer(texts.buffers()[2], np.uint8)  # take's own copy, so writable
         chars[ends[1:] - 1] = _COMMA
         bounds = np.append(np.int32(0), ends[np.cumsum(counts)])
         there = counts > 0

@@ -95,7 +95,7 @@ def _attribute(plain: FieldMapping, source: str, destination: Destination) -> Fi
     each, wanted = sources[0].count(EACH), destination.inside.count(EACH)
     inside = destination.inside
     if each == wanted + 1 and destination.field.kind is Kind.ARRAY and destination.field.item:
-        inside, wanted = (*inside, EACH), each  # emails[*].email to an array of texts
+        inside, wanted = (*inside, EACH), each  # such as emails[*].email to an array of texts
         plain = replace(plain, field=destination.field.item)
     if each == 0 and wanted == 1 and inside[-1:] == (EACH,):
         sources, each = tuple((*path, EACH) for path in sources), 1  # a single value is an array of one

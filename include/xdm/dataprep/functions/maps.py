@@ -31,7 +31,7 @@ def array_to_map(objects: list[Json], key: str) -> dict[str, Json]:
 
 
 def object_to_map(pairs: list[Json]) -> dict[str, Json] | None:
-    """Build a map from alternating keys and values, one object, or objects and the name of the member with their key."""
+    """Build a map from alternating keys and values, from one object, or from objects and their key member's name."""
     first = pairs[0]
     if first == "null":
         return None

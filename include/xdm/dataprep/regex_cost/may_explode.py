@@ -78,7 +78,7 @@ class _Automaton:
         states = len(self.reads) - before
         if not states:
             return part
-        # Each choice of which repetitions are empty is another way to read a text.
+        # If a repetition can match the empty text, the same text can be matched in many ways.
         self.has_empty_turns = self.has_empty_turns or (
             part.empty and least > _FEW and len(self.reads) > before
         )
